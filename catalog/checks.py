@@ -1,0 +1,247 @@
+"""Checks of recipe text: every problem of a file at once, each with its line and what to write instead.
+
+``check_recipe`` is the only way from text to a Recipe. It reads the recipe's own files' names to see that they exist,
+and nothing else.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from catalog import licences, schema, sources, yamltext
+from catalog.lock import Lock
+from catalog.paths import unsafe_reason
+from catalog.problems import LIMIT, Problem, did_you_mean, show
+from catalog.recipe import Recipe, recipe_from_mapping
+from catalog.yamltext import Document
+
+RELEASE_METRICS = frozenset({"label_valid_share", "distill_kld_ratio", "distill_ppl_ratio"})
+"""Metrics of a release as a whole; every other metric belongs to a file."""
+
+
+@dataclass(frozen=True)
+class CheckedRecipe:
+    """recipe is None exactly when there are problems. text is the file byte for byte."""
+
+    file: str
+    text: bytes
+    recipe: Recipe | None
+    lock: Lock
+    problems: tuple[Problem, ...]
+
+
+def check_recipe(path: Path, root: Path) -> CheckedRecipe:
+    """Read and check ``path``; ``root`` is the zoo's folder, which every path in the recipe is relative to."""
+    shown = _shown(path, root)
+    document = yamltext.read(path, shown)
+    text = path.read_bytes() if document.data is not None else b""
+    lock, found = Lock.empty(), list(document.problems)
+    lock_path = path.with_name(f"{path.stem}.lock.yaml")
+    if lock_path.exists():
+        lock, lock_problems = Lock.read(lock_path, _shown(lock_path, root))
+        found += lock_problems
+    if document.data is not None:
+        found += check_document(document, lock, path.stem, _existing(root))
+    recipe = None
+    if not found:
+        recipe = recipe_from_mapping(schema.fill_defaults(document.data, schema.load("recipe-v1")))
+    return CheckedRecipe(shown, text, recipe, lock, tuple(sorted(set(found))[:LIMIT]))
+
+
+def check_document(
+    document: Document, lock: Lock, stem: str, missing: Callable[[str], str | None]
+) -> list[Problem]:
+    """Every problem of parsed recipe data. ``missing(path)`` says what is wrong with a path of the zoo, if anything."""
+    found = schema.problems(document, "recipe-v1")
+    # Sections that the schema found unsound are left out of the further checks, so that nothing is said twice.
+    if not isinstance(document.data, dict):
+        return found
+    data = schema.fill_defaults(document.data, schema.load("recipe-v1"))
+    checker = _Meaning(document, data, lock, missing)
+    seen = {(problem.line, problem.path) for problem in found}
+    found += [p for p in checker.problems(stem) if (p.line, p.path) not in seen]
+    return found
+
+
+class _Meaning:
+    """What a schema cannot say. Tolerates any shape, because it also runs on data that the schema refused."""
+
+    def __init__(
+        self, document: Document, data: dict[str, Any], lock: Lock, missing: Callable[[str], str | None]
+    ) -> None:
+        self.document = document
+        self.data = data
+        self.lock = lock
+        self.missing = missing
+
+    def problems(self, stem: str) -> Iterator[Problem]:
+        say = self.document.problem
+        name, date = self.data.get("name"), self.data.get("date")
+        if isinstance(name, str) and name != stem:
+            yield say(("name",), f"the name {show(name)} is not the file's name", f"Write `name: {stem}`, or rename the file")
+        if isinstance(date, str) and not _is_date(date):
+            yield say(("date",), f"{show(date)} is no day", "Write a day as YYYY-MM-DD")
+        yield from self._licences()
+        yield from self._source("student")
+        yield from self._source("teacher")
+        yield from self._layers()
+        yield from self._corpus()
+        yield from self._sections()
+        yield from self._gates()
+
+    def _get(self, *path: str | int) -> Any:
+        value: Any = self.data
+        for part in path:
+            if isinstance(part, str) and isinstance(value, dict):
+                value = value.get(part)
+            elif isinstance(part, int) and isinstance(value, list) and part < len(value):
+                value = value[part]
+            else:
+                return None
+        return value
+
+    def _licences(self) -> Iterator[Problem]:
+        paths: list[tuple[str | int, ...]] = [("licence",), ("student", "licence"), ("teacher", "licence")]
+        paths += [("corpus", part, i, "licence") for part, i, _ in self._corpus_files()]
+        for path in paths:
+            value = self._get(*path)
+            if not isinstance(value, str):
+                continue
+            spelled = licences.canonical(value)
+            if spelled is None:
+                instead = "Write an SPDX identifier such as Apache-2.0 or CC0-1.0, or LicenseRef-NAME for another licence"
+                yield self.document.problem(path, f"{show(value)} is no SPDX licence expression", instead)
+            elif spelled != value:
+                yield self.document.problem(path, f"{show(value)} is spelled otherwise in SPDX", f"Write {spelled}")
+
+    def _source(self, role: str) -> Iterator[Problem]:
+        uri = self._get(role, "source")
+        if not isinstance(uri, str):
+            return
+        path = (role, "source")
+        try:
+            source = sources.parse(uri)
+        except sources.SourceSyntax as error:
+            yield self.document.problem(path, *error.args)
+            return
+        if isinstance(source, sources.HubSource):
+            if not source.pinned and self.lock.revision(uri) is None:
+                what = f"revision {show(source.revision)} can move" if source.revision else "no revision is given"
+                yield self.document.problem(
+                    path, what, f"Write the commit after @, or pin it with: zoo lock {self.document.file}"
+                )
+        elif not self._get(role, "sha256"):
+            instead = f"Add `sha256:`, or let `zoo lock {self.document.file}` tell you the digest"
+            if self.lock.sha256(uri) is None:
+                yield self.document.problem(path, "the source is not pinned by a sha256", instead)
+        if isinstance(source, sources.FileSource) and (wrong := self.missing(source.path)):
+            yield self.document.problem(path, f"{show(source.path)} {wrong}", "Name an existing file or model folder of the zoo")
+
+    def _layers(self) -> Iterator[Problem]:
+        layers = self._get("student", "layers")
+        if isinstance(layers, list) and all(isinstance(n, int) for n in layers) and layers != sorted(layers):
+            instead = f"Write {sorted(layers)}"
+            yield self.document.problem(("student", "layers"), "the layers are not in ascending order", instead)
+
+    def _corpus_files(self) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        for part in ("train", "heldout", "evaluation", "calibration"):
+            files = self._get("corpus", part)
+            for index, entry in enumerate(files if isinstance(files, list) else []):
+                if isinstance(entry, dict):
+                    yield part, index, entry
+
+    def _corpus(self) -> Iterator[Problem]:
+        first_use: dict[str, str] = {}
+        for part, index, entry in self._corpus_files():
+            name, path = entry.get("path"), ("corpus", part, index, "path")
+            if not isinstance(name, str):
+                continue
+            suffix, kind = (".jsonl", "prompt") if part in ("train", "heldout") else (".txt", "text")
+            if reason := unsafe_reason(name):
+                yield self.document.problem(path, f"the path {reason}", "Write a path inside the zoo, from its folder")
+            elif wrong := self.missing(name):
+                yield self.document.problem(path, f"{show(name)} {wrong}", "Name an existing file of the zoo")
+            elif PurePosixPath(name).suffix != suffix:
+                yield self.document.problem(path, f"a {kind} file ends in {suffix}", f"Write it as {suffix}")
+            if name in first_use:
+                what = f"{show(name)} already serves as {first_use[name]}"
+                yield self.document.problem(path, what, "Use each file once; the parts must not share text")
+            first_use.setdefault(name, part)
+            if kind == "text" and not entry.get("language"):
+                yield self.document.problem(path, "a text file needs its language", "Add `language: en` beside it")
+
+    def _sections(self) -> Iterator[Problem]:
+        has = {key for key in ("teacher", "label", "distill") if isinstance(self._get(key), dict)}
+        needs = {
+            "label": (("teacher",), "labelling needs a teacher"),
+            "distill": (("teacher", "label"), "distillation needs a teacher and its labels"),
+            "teacher": (("label",), "a teacher that labels nothing has no use"),
+        }
+        for section, (others, why) in needs.items():
+            for other in others:
+                if section in has and other not in has:
+                    yield self.document.problem((section,), why, f"Add a `{other}:` section", key=True)
+        for section, part in (("label", "train"), ("distill", "heldout")):
+            if section in has and not self._get("corpus", part):
+                yield self.document.problem((section,), f"no prompts under corpus.{part}", f"Add a file under `corpus: {part}:`", key=True)
+        if not self._get("corpus", "evaluation"):
+            instead = "Add a .txt file under `corpus: evaluation:`"
+            yield self.document.problem(("corpus",), "no text to evaluate on under corpus.evaluation", instead, key=True)
+        if "label" in has and isinstance(self._get("publish"), dict) and not self._get("publish", "dataset"):
+            yield self.document.problem(("publish",), "the labelled corpus has no repository", "Add `dataset: NAME`", key=True)
+
+    def _gates(self) -> Iterator[Problem]:
+        ladder = self._get("quantize", "ladder")
+        files = [name for name in ladder if isinstance(name, str)] if isinstance(ladder, list) else []
+        gates = self._get("gates")
+        for index, gate in enumerate(gates if isinstance(gates, list) else []):
+            if not isinstance(gate, dict):
+                continue
+            path = ("gates", index)
+            metric, file = gate.get("metric"), gate.get("file")
+            if (gate.get("at_most") is None) == (gate.get("at_least") is None):
+                yield self.document.problem(path, "a gate needs one bound", "Write either `at_most:` or `at_least:`")
+            if isinstance(file, str) and file not in files:
+                near = did_you_mean(file, files)
+                instead = f"Did you mean `{near}`?" if near else f"The ladder has: {', '.join(files)}"
+                yield self.document.problem((*path, "file"), f"{show(file)} is not in the ladder", instead)
+            if metric in RELEASE_METRICS and file is not None:
+                yield self.document.problem((*path, "file"), f"{metric} belongs to the release, not to a file", "Delete `file:`")
+            if isinstance(metric, str) and metric.startswith("distill_") and not isinstance(self._get("distill"), dict):
+                yield self.document.problem((*path, "metric"), "nothing is distilled", "Add a `distill:` section or delete the gate")
+            if metric == "label_valid_share" and not isinstance(self._get("label"), dict):
+                yield self.document.problem((*path, "metric"), "nothing is labelled", "Add a `label:` section or delete the gate")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _shown(path: Path, root: Path) -> str:
+    try:
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    except (ValueError, OSError, RuntimeError):
+        return str(path)
+
+
+def _existing(root: Path) -> Callable[[str], str | None]:
+    base = root.resolve()
+
+    def missing(relative: str) -> str | None:
+        try:
+            target = (base / relative).resolve()
+            if not target.is_relative_to(base):
+                return "leaves the zoo through a link"
+            return None if target.exists() else "does not exist"
+        except (OSError, RuntimeError, ValueError):
+            return "cannot be looked up"
+
+    return missing

@@ -1,0 +1,27 @@
+"""Which relative paths are safe to read, publish and unpack anywhere."""
+
+from __future__ import annotations
+
+import re
+
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|\u200e\u200f\u202a-\u202e\u2066-\u2069]')
+
+
+def unsafe_reason(path: str) -> str | None:
+    """Why ``path`` is no safe relative path ("is absolute", ...), or None when it is one."""
+    if not path:
+        return "is empty"
+    if path.startswith(("/", "~")):
+        return "is absolute"
+    if len(path.encode("utf-8", "replace")) > 300:
+        return "is longer than 300 bytes"
+    if _FORBIDDEN.search(path):
+        return "has a character that some systems cannot store"
+    parts = path.split("/")
+    if ".." in parts:
+        return "leaves its folder (..)"
+    if any(part in ("", ".") for part in parts):
+        return "has an empty part"
+    if any(part.endswith((" ", ".")) for part in parts):
+        return "has a part that ends in a dot or a space"
+    return None

@@ -1,0 +1,77 @@
+"""A Problem is one thing that is wrong with one place of one file, and what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+LIMIT = 60
+"""Problems reported per file; more than that says more about the file than about its lines."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """line and column count from 1; path is dotted, with list positions in brackets: ``gates[0].metric``."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    what: str
+    instead: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.text}"
+
+    @property
+    def text(self) -> str:
+        """``path: what. instead.`` without the place."""
+        return f"{self.path or '(file)'}: {self.what}. {self.instead}{'' if self.instead.endswith('?') else '.'}"
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "path": self.path,
+            "what": self.what,
+            "instead": self.instead,
+        }
+
+    def as_github(self) -> str:
+        """A GitHub Actions annotation: shown on the line itself in the pull request."""
+        place = f"file={_property(self.file)},line={self.line},col={self.column}"
+        return f"::error {place}::{_message(self.text)}"
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """``("gates", 0, "metric")`` as ``gates[0].metric``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
+    return text
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """The known word nearest to ``word``, if one is near."""
+    names = list(known)
+    folded = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(word.casefold()[:80], folded, n=1, cutoff=0.6)
+    return folded[near[0]] if near else None
+
+
+def show(value: object) -> str:
+    """A value as a person would recognise it, on one line, short, control characters escaped."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+    return text if len(text) <= 60 else f"{text[:56]} ..."
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")

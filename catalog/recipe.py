@@ -1,0 +1,212 @@
+"""A recipe: *what* to release. No device, token, namespace or local path; those are settings.
+
+The JSON Schema ``schemas/recipe-v1.schema.json`` holds every rule and every default. ``catalog.checks`` validates a
+file against it and fills the defaults in; only then is a mapping turned into these frozen types.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FORMAT = 1
+"""The value of a recipe's first key, ``zoo:``."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model comes from.
+
+    uri: ``package:MODULE/FILE``, ``file:PATH`` (relative to the zoo) or ``hf:ORG/NAME@REVISION``.
+    sha256: pin of a single file; an ``hf:`` source is pinned file by file in the lock file instead.
+    upstream: the Hub repository that the weights come from, for the card's ``base_model``.
+    """
+
+    source: str
+    licence: str
+    sha256: str | None
+    upstream: str | None
+    parameters: int | None
+    size_bytes: int | None
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Student(Source):
+    """``layers``: the layers of the source that are kept, in order (depth pruning); None keeps all."""
+
+    layers: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
+class CorpusFile:
+    """One text (``.txt``) or prompt (``.jsonl``) file of the zoo, with where it comes from."""
+
+    path: str
+    licence: str
+    source: str
+    language: str | None
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """train and heldout hold prompts; evaluation and calibration hold plain text. All four are disjoint."""
+
+    train: tuple[CorpusFile, ...]
+    heldout: tuple[CorpusFile, ...]
+    evaluation: tuple[CorpusFile, ...]
+    calibration: tuple[CorpusFile, ...]
+
+
+@dataclass(frozen=True)
+class Label:
+    """How the teacher answers the prompts (through llama.cpp)."""
+
+    max_tokens: int
+    temperature: float
+    top_p: float
+    seed: int
+    batch_rows: int
+    retries: int
+    system: str | None
+
+
+@dataclass(frozen=True)
+class Distill:
+    """How the student learns from the teacher.
+
+    method: ``logits`` (teacher's top-k log-probabilities) or ``labels`` (the teacher's text only).
+    batch_rows conversations of at most row_tokens tokens make one optimizer step.
+    temperature divides both models' logits; learning_rate is the peak after warmup_steps, then a cosine to zero.
+    """
+
+    method: str
+    adapter: str
+    preset: str
+    steps: int
+    batch_rows: int
+    row_tokens: int
+    learning_rate: float
+    warmup_steps: int
+    top_k: int
+    temperature: float
+    seed: int
+    checkpoint_every_steps: int
+
+
+@dataclass(frozen=True)
+class Export:
+    """The GGUF that every quant is made from."""
+
+    type: str
+
+
+@dataclass(frozen=True)
+class Quantize:
+    """The ladder, and whether a tensor whose rows do not divide may fall back to another type."""
+
+    ladder: tuple[str, ...]
+    allow_fallback: bool
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """KLD and perplexity over ``windows`` windows of ``window_tokens``; the second half of each window is scored."""
+
+    window_tokens: int
+    windows: int
+    smoke_max_tokens: int
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Speed of every file: prompt_tokens read, then decode_tokens written, samples times after one warm-up."""
+
+    prompt_tokens: int
+    decode_tokens: int
+    samples: int
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A bound that the release must keep. The unfavourable end of the interval (two standard errors) is judged.
+
+    file: the quant it applies to; None means every quant of the ladder, or the release as a whole.
+    """
+
+    metric: str
+    file: str | None
+    at_most: float | None
+    at_least: float | None
+
+
+@dataclass(frozen=True)
+class Publish:
+    """Repository names on the hub, without namespace; None for dataset means that there is none."""
+
+    model: str
+    dataset: str | None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One release, as its author wants it."""
+
+    zoo: int
+    name: str
+    version: str
+    date: str
+    summary: str
+    task: str
+    languages: tuple[str, ...]
+    licence: str
+    owners: tuple[str, ...]
+    good_at: tuple[str, ...]
+    bad_at: tuple[str, ...]
+    context_tokens: int | None
+    student: Student
+    teacher: Source | None
+    corpus: Corpus
+    label: Label | None
+    distill: Distill | None
+    export: Export
+    quantize: Quantize
+    evaluate: Evaluate
+    benchmark: Benchmark
+    gates: tuple[Gate, ...]
+    publish: Publish
+
+
+def build(cls: Any, value: Any) -> Any:
+    """Turn checked plain data into the frozen type ``cls`` (a dataclass, tuple, optional or scalar)."""
+    origin = typing.get_origin(cls)
+    if origin in (types.UnionType, typing.Union):
+        if value is None:
+            return None
+        return build(next(arm for arm in typing.get_args(cls) if arm is not type(None)), value)
+    if origin is tuple:
+        return tuple(build(typing.get_args(cls)[0], item) for item in value)
+    if dataclasses.is_dataclass(cls):
+        hints = typing.get_type_hints(cls)
+        return cls(**{field.name: build(hints[field.name], value.get(field.name)) for field in dataclasses.fields(cls)})  # type: ignore[operator]
+    if cls is float:
+        return float(value)
+    return value
+
+
+def recipe_from_mapping(mapping: Mapping[str, Any]) -> Recipe:
+    """A Recipe from data that ``catalog.checks`` found sound and filled with defaults."""
+    return typing.cast(Recipe, build(Recipe, mapping))
+
+
+def plain(value: Any) -> Any:
+    """The reverse of ``build``: JSON-ready data of a frozen type, keys in field order."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return value

@@ -1,0 +1,68 @@
+"""Source URIs: ``package:MODULE/FILE``, ``file:PATH`` and ``hf:ORG/NAME@REVISION``. Pure: nothing is looked up."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from catalog.paths import unsafe_reason
+
+_PACKAGE = re.compile(r"(?P<module>[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*)/(?P<file>.+)\Z")
+_HF = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w./-]+))?\Z", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+
+
+@dataclass(frozen=True)
+class PackageSource:
+    """A file that an installed Python package ships."""
+
+    module: str
+    file: str
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A file or model folder inside the zoo."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class HubSource:
+    """A model repository on the Hugging Face Hub; revision is None when the URI names none."""
+
+    repo: str
+    revision: str | None
+
+    @property
+    def pinned(self) -> bool:
+        """True when the revision is a full commit, which never moves."""
+        return bool(self.revision and _COMMIT.match(self.revision))
+
+
+class SourceSyntax(ValueError):
+    """The URI cannot be understood; ``args`` are what is wrong and what to write instead."""
+
+
+def parse(uri: str) -> PackageSource | FileSource | HubSource:
+    """The parts of a source URI. Raises SourceSyntax(what, instead)."""
+    kind, _, rest = uri.partition(":")
+    if kind == "package":
+        match = _PACKAGE.match(rest)
+        if not match:
+            raise SourceSyntax("a package source needs a module and a file", "Write package:MODULE/FILE")
+        if reason := unsafe_reason(match["file"]):
+            raise SourceSyntax(f"the file {reason}", "Write a file inside the package")
+        return PackageSource(match["module"], match["file"])
+    if kind == "file":
+        if reason := unsafe_reason(rest):
+            raise SourceSyntax(f"the path {reason}", "Write a path inside the zoo, from its folder")
+        return FileSource(rest)
+    if kind == "hf":
+        match = _HF.match(rest)
+        if not match:
+            raise SourceSyntax("a Hub source needs a repository", "Write hf:ORG/NAME@COMMIT")
+        return HubSource(match["repo"], match["revision"])
+    raise SourceSyntax(
+        "the source is of no known kind", "Write package:MODULE/FILE, file:PATH or hf:ORG/NAME@COMMIT"
+    )

@@ -1,0 +1,213 @@
+"""YAML text to plain data in which every key and value still knows its line and column.
+
+Only what a recipe needs: mappings with string keys, lists, strings, numbers, booleans and null, by the rules of
+YAML 1.2's core schema (so ``no`` is a word, not False). Anchors, aliases, tags and several documents are refused,
+and size, depth and number of values are bounded, so hostile text costs no more than reading it.
+PyYAML's event stream is used because its own loader resolves aliases and 1.1 booleans before we could object.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from catalog.problems import Problem, dotted, show
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 24
+MAX_VALUES = 20_000
+
+Path_ = tuple[str | int, ...]
+Place = tuple[int, int]
+
+_INT = re.compile(r"[-+]?[0-9]+\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
+    word: value for value in (True, False) for word in (str(value), str(value).lower(), str(value).upper())
+}
+# Characters that a terminal or a browser acts upon instead of showing: C0/C1 controls, bidirectional overrides,
+# line and paragraph separators, lone surrogates.
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+@dataclass
+class Document:
+    """data is None when problems were found. ``value_places`` and ``key_places`` hold (line, column) per path."""
+
+    file: str
+    data: Any = None
+    problems: list[Problem] = field(default_factory=list)
+    value_places: dict[Path_, Place] = field(default_factory=dict)
+    key_places: dict[Path_, Place] = field(default_factory=dict)
+
+    def place(self, path: Path_, *, key: bool = False) -> Place:
+        """Where ``path`` stands, or the nearest thing around it."""
+        places = self.key_places if key else self.value_places
+        while path and path not in places:
+            path = path[:-1]
+        return places.get(path, self.value_places.get((), (1, 1)))
+
+    def problem(self, path: Path_, what: str, instead: str, *, key: bool = False) -> Problem:
+        line, column = self.place(path, key=key)
+        return Problem(self.file, line, column, dotted(path), what, instead)
+
+
+class _Refused(Exception):
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+
+def read(path: Path, shown_as: str) -> Document:
+    """Read and parse a file; every failure is a problem in the result, never an exception."""
+    try:
+        if not path.is_file():
+            found = "is a folder" if path.is_dir() else "is not a plain file" if path.exists() else "does not exist"
+            return _failed(shown_as, f"the file {found}", "Name an existing YAML file")
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        return _failed(shown_as, f"the file cannot be read ({error.strerror})", "Check its permissions")
+    return parse(raw, shown_as)
+
+
+def parse(raw: bytes, shown_as: str) -> Document:
+    """Parse YAML bytes; every failure is a problem in the result, never an exception."""
+    if len(raw) > MAX_BYTES:
+        what = f"the file is larger than {MAX_BYTES // 1024} KiB"
+        return _failed(shown_as, what, "Keep prompts and texts in corpus files and name them under corpus:")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
+        what = f"byte 0x{raw[error.start]:02x} is not UTF-8"
+        return _failed(shown_as, what, "Save the file as UTF-8", line, column)
+    if unseen := _UNSEEN.search(text):
+        line = text.count("\n", 0, unseen.start()) + 1
+        column = unseen.start() - text.rfind("\n", 0, unseen.start())
+        what = f"character U+{ord(unseen.group()):04X} cannot be seen and is not allowed"
+        return _failed(shown_as, what, "Delete it", line, column)
+    document = Document(shown_as)
+    try:
+        document.data = _Builder(document).build(text)
+    except _Refused as refused:
+        document.problems.append(refused.problem)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        what = "not valid YAML: " + " ".join(part for part in (error.context, error.problem) if part)
+        document.problems.append(Problem(shown_as, line, column, "", what, "Check indentation, colons and quotes"))
+    except (yaml.YAMLError, ValueError) as error:
+        document.problems.append(Problem(shown_as, 1, 1, "", f"not valid YAML: {error}", "Check the text"))
+    if document.problems:
+        document.data = None
+    return document
+
+
+def _failed(file: str, what: str, instead: str, line: int = 1, column: int = 1) -> Document:
+    return Document(file, problems=[Problem(file, line, column, "", what, instead)])
+
+
+class _Builder:
+    """Builds plain data from PyYAML's events without recursion."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.values = 0
+
+    def build(self, text: str) -> Any:
+        root: list[Any] = []
+        stack: list[tuple[Any, Path_]] = [(root, ())]
+        keys: list[str | None] = [None]
+        documents = 0
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            place = (event.start_mark.line + 1, event.start_mark.column + 1)
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    self._refuse(place, (), "a second YAML document begins here", "Keep one document per file")
+            elif isinstance(event, yaml.AliasEvent):
+                self._refuse(place, stack[-1][1], f"alias *{event.anchor} is not allowed", "Write the value out")
+            elif isinstance(event, yaml.CollectionEndEvent):
+                stack.pop()
+                keys.pop()
+            elif isinstance(event, yaml.NodeEvent):
+                self._check(event, place, stack)
+                container, base = stack[-1]
+                if isinstance(container, dict) and keys[-1] is None:
+                    keys[-1] = self._key(event, place, container, base)
+                    continue
+                path = self._path(container, base, keys[-1])
+                self.document.value_places[path] = place
+                value: Any
+                if isinstance(event, yaml.ScalarEvent):
+                    value = self._scalar(event, place, path)
+                else:
+                    value = {} if isinstance(event, yaml.MappingStartEvent) else []
+                if isinstance(container, dict):
+                    container[keys[-1]] = value
+                else:
+                    container.append(value)
+                keys[-1] = None
+                if not isinstance(event, yaml.ScalarEvent):
+                    stack.append((value, path))
+                    keys.append(None)
+        if not root:
+            self._refuse((1, 1), (), "the file is empty", "Start from a new recipe: zoo new NAME")
+        return root[0]
+
+    @staticmethod
+    def _path(container: Any, base: Path_, key: str | None) -> Path_:
+        if isinstance(container, dict):
+            return (*base, key or "")
+        return base if not base and not container else (*base, len(container))
+
+    def _check(self, event: Any, place: Place, stack: list[tuple[Any, Path_]]) -> None:
+        path = stack[-1][1]
+        self.values += 1
+        if self.values > MAX_VALUES:
+            self._refuse(place, path, f"more than {MAX_VALUES} values", "Keep data in corpus files")
+        if len(stack) > MAX_DEPTH:
+            self._refuse(place, path, f"nested deeper than {MAX_DEPTH} levels", "Flatten it")
+        if event.anchor:
+            self._refuse(place, path, f"anchor &{event.anchor} is not allowed", "Write the value out where it is used")
+        if event.tag and event.tag != "!":
+            self._refuse(place, path, f"tag {show(event.tag)} is not allowed", "Delete the tag")
+
+    def _key(self, event: Any, place: Place, container: dict[str, Any], base: Path_) -> str:
+        if not isinstance(event, yaml.ScalarEvent):
+            self._refuse(place, base, "a key must be a word", "Write `key: value`")
+        key = str(event.value)
+        if key in container:
+            first = self.document.key_places[(*base, key)][0]
+            # Every duplicate is worth a word, so this one does not stop the reading.
+            self.document.problems.append(
+                Problem(
+                    self.document.file, *place, dotted((*base, key)),
+                    f"key {show(key)} is written twice (first on line {first})", "Delete one of the two",
+                )
+            )  # fmt: skip
+        self.document.key_places[(*base, key)] = place
+        return key
+
+    def _scalar(self, event: Any, place: Place, path: Path_) -> Any:
+        text: str = event.value
+        if not event.implicit[0]:
+            return text
+        if text in _WORDS:
+            return _WORDS[text]
+        if _INT.match(text) or _FLOAT.match(text):
+            if len(text) > 40:
+                self._refuse(place, path, "a number of more than 40 characters", "Write a shorter number")
+            number = int(text) if _INT.match(text) else float(text)
+            if isinstance(number, float) and number in (float("inf"), float("-inf")):
+                self._refuse(place, path, f"the number {show(text)} is too large", "Write a finite number")
+            return number
+        return text
+
+    def _refuse(self, place: Place, path: Path_, what: str, instead: str) -> Any:
+        raise _Refused(Problem(self.document.file, *place, dotted(path), what, instead))

@@ -1,0 +1,3 @@
+"""The zoo publisher."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,67 @@
+"""Every way the zoo says no.
+
+An error is a sentence for a person: what happened, where, what is still safe, what to do next.
+``zoo.__main__`` is the only place that turns one into text and an exit code.
+This module imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+
+class ZooError(Exception):
+    """Something could not be done (exit code 1).
+
+    what: what happened, one sentence without the final full stop.
+    where: ``file:line`` or another place, if there is one.
+    safe: what was not touched or can be relied upon.
+    remedy: what to do next, as a command if there is one.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", safe: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.safe = safe
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return " ".join(_sentence(part) for part in (head, self.safe, self.remedy) if part)
+
+
+class InputError(ZooError):
+    """Asked wrongly, or the input is invalid (exit code 2)."""
+
+    exit_code = 2
+
+
+class GateRefused(ZooError):
+    """A gate of the recipe refused the release (exit code 3)."""
+
+    exit_code = 3
+
+
+class MissingExtra(ZooError):
+    """An optional part is not installed. ``extra`` names it as in ``pip install 'model-zoo-publisher[extra]'``."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(what, remedy=f"Install it with: pip install 'model-zoo-publisher[{extra}]'")
+        self.extra = extra
+
+
+class SourceError(ZooError):
+    """A model or corpus source cannot be had, or is not what its pin says."""
+
+
+class ModelFileError(ZooError):
+    """A weight file is damaged, of another kind, or not what was asked for."""
+
+
+class Damaged(ZooError):
+    """Something on disk no longer is what its record says."""
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "`")) or "\n" in text else f"{text}."
