@@ -1,0 +1,114 @@
+"""model_catalog.json: the record of everything published. Pure, sorted, no clock; text that diffs well."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from catalog import schema
+from catalog.problems import Problem
+from catalog.recipe import build, plain
+from catalog.release import Model, Release
+from catalog.yamltext import Document
+
+SCHEMA = "model-catalog/1"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All models, sorted by name."""
+
+    models: tuple[Model, ...]
+
+    def model(self, name: str) -> Model | None:
+        return next((model for model in self.models if model.name == name), None)
+
+    def release(self, name: str, version: str) -> Release | None:
+        model = self.model(name)
+        return next((r for r in model.releases if r.version == version), None) if model else None
+
+
+EMPTY = Catalog(())
+
+
+class CatalogConflict(ValueError):
+    """The version is there already with other content."""
+
+
+def parse(text: str, shown_as: str) -> tuple[Catalog, list[Problem]]:
+    """The catalog in JSON text, or its problems. A catalog with problems comes back empty."""
+    try:
+        data = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        what = f"not valid JSON: {error.msg}"
+        return EMPTY, [Problem(shown_as, error.lineno, error.colno, "", what, "Restore the file: it is written by zoo only")]
+    except (ValueError, RecursionError) as error:
+        return EMPTY, [Problem(shown_as, 1, 1, "", f"not a sound catalog: {error}", "Restore the file")]
+    document = Document(shown_as, data)
+    found = schema.problems(document, "catalog-v1")
+    if found:
+        return EMPTY, found
+    models = tuple(build(Model, entry) for entry in data["models"])
+    found = [*_order_problems(models, document)]
+    return (EMPTY, found) if found else (Catalog(models), [])
+
+
+def to_text(catalog: Catalog) -> str:
+    """The one text of a catalog."""
+    data = {"schema": SCHEMA, "models": [plain(model) for model in catalog.models]}
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def with_release(catalog: Catalog, model: Model, release: Release) -> Catalog:
+    """The catalog with one release more. ``model`` brings the words; its own releases are ignored.
+
+    The same release again changes nothing. Raises CatalogConflict if the version is there with other content.
+    """
+    known = catalog.model(model.name)
+    releases = known.releases if known else ()
+    for other in releases:
+        if other.version == release.version:
+            if other == release:
+                return catalog
+            raise CatalogConflict(f"{model.name} {release.version} is in the catalog with other content")
+    merged = tuple(sorted((*releases, release), key=lambda r: version_key(r.version), reverse=True))
+    words = model if not known or merged[0] == release else known
+    entry = dataclasses.replace(words, releases=merged)
+    others = [m for m in catalog.models if m.name != model.name]
+    return Catalog(tuple(sorted((*others, entry), key=lambda m: m.name)))
+
+
+def version_key(version: str) -> tuple[Any, ...]:
+    """Sort key of a semantic version (https://semver.org, rule 11): a pre-release comes before its release."""
+    core, _, pre = version.partition("-")
+    numbers = tuple(int(part) for part in core.split("."))
+    identifiers = tuple((0, int(p), "") if re.fullmatch(r"[0-9]+", p) else (1, 0, p) for p in pre.split(".") if p)
+    return (numbers, not pre, identifiers)
+
+
+def _order_problems(models: tuple[Model, ...], document: Document) -> list[Problem]:
+    names = [model.name for model in models]
+    found = []
+    if names != sorted(set(names)):
+        found.append(document.problem(("models",), "the models are not sorted by name, each once", "Restore the file: it is written by zoo only"))
+    for index, model in enumerate(models):
+        keys = [version_key(r.version) for r in model.releases]
+        if any(a <= b for a, b in zip(keys, keys[1:], strict=False)):
+            path = ("models", index, "releases")
+            found.append(document.problem(path, "the releases are not sorted, newest first, each version once", "Restore the file: it is written by zoo only"))
+    return found
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"key {next(n for n in names if names.count(n) > 1)!r} is written twice")
+    return result
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no number that JSON knows")

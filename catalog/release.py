@@ -1,0 +1,191 @@
+"""A release as the catalog records it. The JSON names equal the field names; units are in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the GGUF header says. template_sha256 is the digest of the chat template, None without one."""
+
+    name: str
+    parameters: int
+    context_tokens: int
+    layers: int
+    vocabulary_size: int
+    template_sha256: str | None
+
+
+@dataclass(frozen=True)
+class MemoryNeed:
+    """Predicted memory at a context length: weights + KV cache in f16 + compute buffer (see catalog.memory)."""
+
+    context_tokens: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Loss:
+    """How far a file's next-token distribution is from the release's exported file, on held-out text.
+
+    Standard errors (``_se``) are by window of text, not by token.
+    """
+
+    tokens: int
+    kld_mean_nats: float
+    kld_mean_se_nats: float
+    kld_p99_nats: float
+    same_top_share: float
+    same_top_share_se: float
+    ln_ppl_ratio: float
+    ln_ppl_ratio_se: float
+
+
+@dataclass(frozen=True)
+class Speed:
+    """One benchmark report in short; ``evidence`` is its path below the release's evidence folder."""
+
+    device: str
+    cpu: str
+    threads: int
+    prompt_tokens_per_second: float
+    decode_tokens_per_second: float
+    time_to_first_token_seconds: float
+    load_seconds: float
+    peak_memory_bytes: int | None
+    valid: bool
+    reasons: tuple[str, ...]
+    evidence: str
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One GGUF file. loss is None for the exported file itself, which the others are measured against."""
+
+    path: str
+    type: str
+    size_bytes: int
+    sha256: str
+    bits_per_weight: float
+    tensors: int
+    fallback_tensors: int
+    memory: tuple[MemoryNeed, ...]
+    perplexity: float
+    perplexity_se: float
+    loss: Loss | None
+    smoke_passed: bool
+    speeds: tuple[Speed, ...]
+
+
+@dataclass(frozen=True)
+class EvidenceFile:
+    """One evidence file (JSON or CSV) of a release."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The student against its teacher on conversations that it never learnt."""
+
+    rows: int
+    tokens: int
+    perplexity: float
+    perplexity_se: float
+    kld_mean_nats: float | None
+    kld_mean_se_nats: float | None
+
+
+@dataclass(frozen=True)
+class Training:
+    """A distillation in short: the same pruned student before and after."""
+
+    method: str
+    adapter: str
+    steps: int
+    rows: int
+    before: HeldOut
+    after: HeldOut
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """Where weights or data came from. role is student, teacher, train, heldout, evaluation or calibration."""
+
+    role: str
+    source: str
+    licence: str
+    upstream: str | None
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The labelled prompts of a release."""
+
+    rows: int
+    valid_rows: int
+    licence: str
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A hub repository at the commit that was verified, and the tag on that commit."""
+
+    name: str
+    commit: str
+    tag: str
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where the release lies. hub is ``folder`` or the hub's address; never a local path."""
+
+    hub: str
+    model: Repository
+    dataset: Repository | None
+
+
+@dataclass(frozen=True)
+class RecipeRecord:
+    """The recipe's file name, digest and text, byte for byte."""
+
+    file: str
+    sha256: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """One published version. A published release never changes."""
+
+    version: str
+    date: str
+    licence: str
+    architecture: Architecture
+    files: tuple[ModelFile, ...]
+    training: Training | None
+    dataset: Dataset | None
+    lineage: tuple[Ancestor, ...]
+    evidence: tuple[EvidenceFile, ...]
+    tools: tuple[str, ...]
+    recipe: RecipeRecord
+    location: Location
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything released under one name; the words are those of its newest release. Releases are newest first."""
+
+    name: str
+    summary: str
+    task: str
+    languages: tuple[str, ...]
+    owners: tuple[str, ...]
+    good_at: tuple[str, ...]
+    bad_at: tuple[str, ...]
+    releases: tuple[Release, ...]

@@ -1,0 +1,22 @@
+"""Measure how fast a GGUF file runs on the machine at hand, with its world written beside the figures.
+
+This package is copied to a small board and run there with ``python3 -m pi_runtime bench FILE.gguf``.
+It must work with the Python 3.11 of Debian 12 (Raspberry Pi OS "bookworm") and imports the standard
+library only; llama.cpp is reached at run time through the ctypes module ``llama_cpp.llama_cpp`` of
+llama-cpp-python. It imports nothing of the rest of this project: the two meet through the file format
+``bench-report/1``, whose schema is ``catalog/schemas/bench-report-v1.schema.json``.
+
+    settings   what may be asked for, and the two ways of saying no
+    parsers    texts of /proc and /sys to values; pure
+    system     reads those texts; what is missing is None
+    llama      the only use of llama.cpp
+    verdict    median, quartiles, and whether a run may be believed
+    bench      ``measure``: one file, one report
+    report     the report as JSON, CSV and a summary; files written whole or not at all
+    worker     the child process that loads the file
+    supervise  starts that child, so that a crash in llama.cpp becomes a sentence
+"""
+
+from __future__ import annotations
+
+VERSION = "1.0"

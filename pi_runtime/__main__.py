@@ -1,0 +1,108 @@
+"""``python3 -m pi_runtime bench FILE.gguf``: arguments in, answer on stdout, talk on stderr.
+
+Exit codes: 0 measured (valid or not: the report says), 1 could not, 2 asked wrongly,
+130 stopped by Ctrl-C, 143 stopped by SIGTERM. Stopped or failed, no file is left behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from pi_runtime import VERSION, bench, report, supervise
+from pi_runtime.settings import CouldNot, Settings
+
+
+class Stopped(BaseException):
+    """A signal asked us to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; argparse answers what it does not know with exit code 2."""
+    top = argparse.ArgumentParser(prog="python3 -m pi_runtime", description="Measure a GGUF file here.")
+    top.add_argument("--version", action="version", version=f"pi_runtime {VERSION}")
+    command = top.add_subparsers(dest="command", required=True).add_parser(
+        "bench",
+        help="load time, prompt and decode speed, time to first token, peak memory",
+        description="Measure load time, prompt and decode speed, time to first token, peak memory.",
+    )
+    command.add_argument("file", type=Path, metavar="FILE.gguf")
+    defaults = Settings()
+    for option, value, words in (
+        ("--prompt-tokens", defaults.prompt_tokens, "length of the prompt, %(default)s"),
+        ("--decode-tokens", defaults.decode_tokens, "tokens decoded after the first one, %(default)s"),
+        ("--samples", defaults.samples, "counted runs, %(default)s; fewer than 5 are never valid"),
+        ("--threads", None, "one for each core unless given"),
+        ("--context", None, "in tokens; just large enough unless given"),
+    ):
+        command.add_argument(option, type=int, default=value, metavar="N", help=words)
+    command.add_argument("--out", type=Path, metavar="DIR", help="write the report there as JSON and CSV")
+    command.add_argument("--device", metavar="LABEL", help="name of the board, for example pi-5-8gb")
+    command.add_argument("--json", action="store_true", help="print the whole report instead of a summary")
+    return top
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Check what is cheap, measure, write, answer."""
+    settings = Settings(
+        prompt_tokens=arguments.prompt_tokens,
+        decode_tokens=arguments.decode_tokens,
+        samples=arguments.samples,
+        threads=arguments.threads,
+        context_tokens=arguments.context,
+        device_label=arguments.device,
+    )
+    settings.check()
+    bench.check_file(arguments.file)
+    if arguments.out is not None:
+        report.check_folder(arguments.out)
+    result = supervise.measure_in_child(arguments.file, settings, _tell)
+    if arguments.out is not None:
+        for path in report.write(result, arguments.out):
+            _tell(f"wrote {path}")
+    sys.stdout.write(report.to_json(result) if arguments.json else report.to_summary(result))
+    sys.stdout.flush()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    arguments = parser().parse_args(argv)
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        run(arguments)
+    except CouldNot as error:
+        _tell(str(error))
+        return error.exit_code
+    except Stopped as stop:
+        _tell("stopped; no unfinished file is left behind")
+        return 128 + stop.number
+    except BrokenPipeError:
+        # Whoever read our stdout has left; without this Python complains again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    return 0
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    # A second signal must not interrupt the tidying-up that the first one started.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Stopped(number)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

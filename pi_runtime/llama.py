@@ -1,0 +1,190 @@
+"""The only use of llama.cpp: load one file, run a prompt, take greedy tokens.
+
+Talks to the C interface through ``llama_cpp.llama_cpp`` so that nothing of llama-cpp-python's own
+Python loop is inside a measured time. llama.cpp's messages are kept, not printed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import os
+from collections import deque
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pi_runtime.settings import CouldNot, Settings
+
+UBATCH_TOKENS = 512
+"""llama.cpp's default for tokens computed at once; a shorter prompt gets a batch of its own length."""
+
+NEEDED = (
+    "llama_batch_get_one", "llama_decode", "llama_get_memory", "llama_init_from_model", "llama_log_set",
+    "llama_memory_clear", "llama_model_load_from_file", "llama_sampler_init_greedy", "llama_sampler_sample",
+    "llama_synchronize", "llama_vocab_n_tokens",
+)  # fmt: skip
+
+INSTALL = """Install it on Raspberry Pi OS with:
+    sudo apt install python3-venv build-essential cmake
+    python3 -m venv ~/bench
+    ~/bench/bin/pip install 'llama-cpp-python>=0.3.36'
+and run this with ~/bench/bin/python. pip compiles llama.cpp for this board; that takes a while."""
+
+_LOG_ERROR = 4  # ggml_log_level; the comment in llama-cpp-python still has older numbers
+_messages: deque[str] = deque(maxlen=100)
+_kept_callbacks: list[Any] = []  # ctypes frees a callback that Python no longer refers to
+
+
+@cache
+def library() -> Any:
+    """The ctypes module, ready for use and with its messages going to ``_messages``."""
+    try:
+        import llama_cpp.llama_cpp as lib
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        raise CouldNot(f"llama-cpp-python cannot be used here ({error}). {INSTALL}") from error
+    missing = [name for name in NEEDED if not hasattr(lib, name)]
+    if missing:
+        raise CouldNot(f"This llama-cpp-python is too old or too new: {missing[0]} is missing. {INSTALL}")
+    callback = lib.llama_log_callback(_keep_message)
+    _kept_callbacks.append(callback)
+    lib.llama_log_set(callback, ctypes.c_void_p(0))
+    lib.llama_backend_init()
+    return lib
+
+
+def _keep_message(level: int, text: bytes, _data: object) -> None:
+    if level == _LOG_ERROR:
+        _messages.append(text.decode("utf-8", errors="replace").strip())
+
+
+def _complaint() -> str:
+    """llama.cpp's first two error messages: the first names the cause, later ones repeat that it failed."""
+    return "; ".join(list(_messages)[:2]) or "llama.cpp gave no reason"
+
+
+def _advice(complaint: str) -> str:
+    """What to do about a file that cannot be loaded: only these two causes need different steps."""
+    if "allocate" in complaint or "memory" in complaint:
+        return "There is not enough free memory: take a smaller quant, or stop other programs."
+    return (
+        "The file is damaged, incomplete, or made for another version; fetch it again and compare its sha256."
+    )
+
+
+def software() -> dict[str, Any]:
+    """Versions of llama.cpp and its binding, and the CPU features that this build uses."""
+    lib = library()
+    try:
+        binding = importlib.metadata.version("llama-cpp-python")
+    except importlib.metadata.PackageNotFoundError:
+        binding = None
+    version = lib.llama_version().decode() if hasattr(lib, "llama_version") else None
+    return {
+        "llama_cpp_version": version,
+        "llama_cpp_system_info": lib.llama_print_system_info().decode().strip(" |") or None,
+        "llama_cpp_python_version": binding,
+    }
+
+
+class Session:
+    """One loaded file with one context, on the CPU only; everything not set here is llama.cpp's default."""
+
+    def __init__(self, path: Path, settings: Settings) -> None:
+        self._lib = library()
+        self._name = path.name
+        self._model: Any = None
+        self._context: Any = None
+        self._sampler: Any = None
+        self.ubatch_tokens = min(UBATCH_TOKENS, settings.prompt_tokens)
+        _messages.clear()
+        try:
+            self._load(path)
+            self._refuse_other_kinds()
+            self._make_context(settings)
+        except BaseException:
+            self.close()
+            raise
+
+    def _load(self, path: Path) -> None:
+        params = self._lib.llama_model_default_params()
+        params.n_gpu_layers = 0
+        self._model = self._lib.llama_model_load_from_file(os.fsencode(path), params)
+        if not self._model:
+            raise CouldNot(f"llama.cpp could not load {self._name}: {_complaint()}. {_advice(_complaint())}")
+
+    def _refuse_other_kinds(self) -> None:
+        lib, model = self._lib, self._model
+        if lib.llama_model_has_encoder(model) or not lib.llama_model_has_decoder(model):
+            raise CouldNot(f"{self._name} is no decoder-only language model; only those can be measured.")
+
+    def _make_context(self, settings: Settings) -> None:
+        params = self._lib.llama_context_default_params()
+        params.n_ctx = settings.context_wanted
+        params.n_batch = settings.prompt_tokens
+        params.n_ubatch = self.ubatch_tokens
+        params.n_threads = params.n_threads_batch = settings.threads_used
+        params.offload_kqv = params.op_offload = False
+        self._context = self._lib.llama_init_from_model(self._model, params)
+        if not self._context:
+            raise CouldNot(f"llama.cpp could not make a context for {self._name}: {_complaint()}.")
+        self._memory = self._lib.llama_get_memory(self._context)
+        self._sampler = self._lib.llama_sampler_init_greedy()
+
+    @property
+    def context_tokens(self) -> int:
+        """Context length in tokens after llama.cpp's rounding up."""
+        return int(self._lib.llama_n_ctx(self._context))
+
+    @property
+    def vocabulary_tokens(self) -> int:
+        """Number of token ids the model knows."""
+        return int(self._lib.llama_vocab_n_tokens(self._lib.llama_model_get_vocab(self._model)))
+
+    def describe(self) -> dict[str, Any]:
+        """What llama.cpp says about the model."""
+        text = ctypes.create_string_buffer(256)
+        self._lib.llama_model_desc(self._model, text, len(text))
+        return {
+            "description": text.value.decode("utf-8", errors="replace") or None,
+            "parameters": int(self._lib.llama_model_n_params(self._model)),
+            "tensor_bytes": int(self._lib.llama_model_size(self._model)),
+            "vocabulary_tokens": self.vocabulary_tokens,
+            "context_trained_tokens": int(self._lib.llama_model_n_ctx_train(self._model)),
+        }
+
+    def forget(self) -> None:
+        """Empty the context, so that every sample starts alike."""
+        if self._memory:
+            self._lib.llama_memory_clear(self._memory, True)
+
+    def feed(self, tokens: list[int]) -> None:
+        """Run the model over ``tokens`` after what it has seen; returns when the computation is finished."""
+        array = (self._lib.llama_token * len(tokens))(*tokens)
+        status = self._lib.llama_decode(self._context, self._lib.llama_batch_get_one(array, len(tokens)))
+        if status != 0:
+            raise CouldNot(f"llama.cpp returned {status} while running {self._name}: {_complaint()}.")
+        self._lib.llama_synchronize(self._context)
+
+    def greedy_token(self) -> int:
+        """The most likely next token; the end-of-text token is taken like any other."""
+        return int(self._lib.llama_sampler_sample(self._sampler, self._context, -1))
+
+    def close(self) -> None:
+        """Give the memory back; harmless when called twice."""
+        if self._sampler:
+            self._lib.llama_sampler_free(self._sampler)
+        if self._context:
+            self._lib.llama_free(self._context)
+        if self._model:
+            self._lib.llama_model_free(self._model)
+        self._sampler = self._context = self._model = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

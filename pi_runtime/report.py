@@ -1,0 +1,148 @@
+"""The report as JSON, as CSV and as a summary for a person; files are written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pi_runtime.settings import CouldNot
+
+CSV_SETTINGS = ("threads", "prompt_tokens", "decode_tokens")
+CSV_WORLD = ("file_name", "file_sha256", "device_label", "measured_at_utc", "valid", *CSV_SETTINGS)
+"""Columns before those of the sample, so that rows of several reports can be put into one table."""
+
+
+def to_json(report: dict[str, Any]) -> str:
+    """The report as text with a final newline. Infinity and NaN are refused, as JSON has no such numbers."""
+    return json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_csv(report: dict[str, Any]) -> str:
+    """One row for each counted sample; an empty cell is a value this machine does not tell."""
+    world = {
+        "file_name": report["file"]["name"],
+        "file_sha256": report["file"]["sha256"],
+        "device_label": report["device"]["label"],
+        "measured_at_utc": report["measured_at_utc"],
+        "valid": str(report["valid"]).lower(),
+        **{key: report["settings"][key] for key in CSV_SETTINGS},
+    }
+    text = io.StringIO()
+    table = csv.DictWriter(text, [*CSV_WORLD, *report["samples"][0]], lineterminator="\n")
+    table.writeheader()
+    table.writerows({**world, **sample} for sample in report["samples"])
+    return text.getvalue()
+
+
+def to_summary(report: dict[str, Any]) -> str:
+    """A dozen lines for a person."""
+    summary, settings, device = report["summary"], report["settings"], report["device"]
+    board = device["label"] or device["board_model"] or device["cpu_model"] or device["machine"]
+    peak = summary["peak_memory_bytes"]
+    lines = [
+        f"{report['file']['name']} on {board}, {settings['threads']} threads",
+        f"  load                 {summary['load_seconds']:.2f} s (file cached, not counted below)",
+        _line(f"prompt, {settings['prompt_tokens']}", summary["prompt_tokens_per_second"], "tokens/s"),
+        _line(f"decode, {settings['decode_tokens']}", summary["decode_tokens_per_second"], "tokens/s"),
+        _line("time to first token", summary["time_to_first_token_seconds"], "s"),
+        f"  peak memory          {'not known' if peak is None else f'{peak / 1e6:.0f} MB'}",
+    ]
+    if report["valid"]:
+        lines.append(f"  valid: {len(report['samples'])} samples, undisturbed")
+    else:
+        lines += ["  NOT VALID:", *(f"    - {reason}" for reason in report["reasons"])]
+    return "\n".join(lines) + "\n"
+
+
+def _line(name: str, values: dict[str, float | None], unit: str) -> str:
+    text = f"  {name:<20} {values['median']:.2f} {unit}"
+    if values["lower_quartile"] is None:
+        return text
+    return f"{text}, quartiles {values['lower_quartile']:.2f} to {values['upper_quartile']:.2f}"
+
+
+def file_stem(report: dict[str, Any]) -> str:
+    """``MODEL[--DEVICE]--TIME``: the time keeps an earlier report from being replaced."""
+    name = report["file"]["name"].removesuffix(".gguf")
+    label = report["device"]["label"] or ""
+    when = re.sub(r"[-:]", "", report["measured_at_utc"])
+    parts = (re.sub(r"[^A-Za-z0-9._-]+", "-", part).strip("-.") for part in (name, label, when))
+    return "--".join(part for part in parts if part)
+
+
+def check_folder(folder: Path) -> None:
+    """Make ``folder`` if need be and see that it can be written to, before minutes are spent on measuring."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise CouldNot(f"Reports cannot be written to {folder}: {error.strerror}.") from error
+
+
+def write(report: dict[str, Any], folder: Path) -> list[Path]:
+    """Write ``STEM.csv`` and ``STEM.json`` into ``folder``, both or neither."""
+    stem = file_stem(report)
+    texts = {folder / f"{stem}.csv": to_csv(report), folder / f"{stem}.json": to_json(report)}
+    try:
+        write_together(texts)
+    except OSError as error:
+        raise CouldNot(f"The report could not be written to {folder}: {error.strerror}.") from error
+    return list(texts)
+
+
+def write_together(texts: dict[Path, str]) -> None:
+    """Write every text to a temporary file beside its place, then move all of them there.
+
+    Ctrl-C and SIGTERM wait during the moves, so that they cannot leave one file of two.
+    """
+    ready: dict[Path, Path] = {}
+    try:
+        for place, text in texts.items():
+            ready[place] = _temporary(place, text)
+        stops = {signal.SIGINT, signal.SIGTERM}
+        old = signal.pthread_sigmask(signal.SIG_BLOCK, stops)
+        try:
+            for place in texts:
+                ready[place].replace(place)
+                del ready[place]
+            _settle({place.parent for place in texts})
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, old)
+    finally:
+        for leftover in ready.values():
+            leftover.unlink(missing_ok=True)
+
+
+def _temporary(place: Path, text: str) -> Path:
+    """``text`` in a temporary file on the same file system, on the disk and not only in its cache."""
+    handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.", suffix=".tmp")
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files private; a report is meant to be read by others.
+        path.chmod(0o644)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _settle(folders: set[Path]) -> None:
+    """Bring the new names to the disk too: a Pi is often switched off by pulling its plug."""
+    for folder in folders:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

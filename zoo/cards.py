@@ -1,0 +1,239 @@
+"""Model card and dataset card: text from data. Pure; nobody phones a hub from here.
+
+The front matter follows the Hub's card metadata (https://huggingface.co/docs/hub/model-cards); what the Hub has no
+word for stands under ``zoo:``. Everything that comes from a recipe is escaped, so that it shows as text.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+import yaml
+
+from catalog import licences, schema
+from catalog.problems import Problem, show
+from catalog.recipe import Recipe
+from catalog.release import HeldOut, Model, ModelFile, Release
+from catalog.yamltext import parse as parse_yaml
+from zoo.data import site_folder
+
+PIPELINE_TAGS = {
+    "chat": "text-generation",
+    "completion": "text-generation",
+    "extraction": "text-generation",
+    "translation": "translation",
+    "classification": "text-classification",
+}
+"""The Hub's word for each task of a recipe."""
+
+MEMORY_CONTEXT = 2048
+"""Context length for which a card states the memory need (or the model's own, if that is smaller)."""
+
+MODEL_SECTIONS = ("Files", "How to run it", "Where it comes from")
+DATASET_SECTIONS = ("What is in it", "Distributions", "Sources and licences", "Limits")
+
+
+def model_metadata(recipe: Recipe, release: Release, namespace: str) -> dict[str, Any]:
+    """Front matter of the model card."""
+    architecture = release.architecture
+    bases = sorted({source.upstream for source in (recipe.student, recipe.teacher) if source and source.upstream})
+    data: dict[str, Any] = {
+        **_licence(release.licence),
+        "language": primary_languages(recipe.languages),
+        "pipeline_tag": PIPELINE_TAGS[recipe.task],
+        "library_name": "gguf",
+        "tags": sorted({"gguf", "llama.cpp", recipe.task, *(file.type for file in release.files)}),
+    }
+    if bases:
+        data["base_model"] = bases[0] if len(bases) == 1 else bases
+        data["base_model_relation"] = "finetune" if recipe.distill else "quantized"
+    if recipe.publish.dataset and release.dataset:
+        data["datasets"] = [f"{namespace}/{recipe.publish.dataset}"]
+    data["zoo"] = {
+        "name": recipe.name,
+        "version": recipe.version,
+        "date": recipe.date,
+        "architecture": architecture.name,
+        "parameters": architecture.parameters,
+        "context_tokens": architecture.context_tokens,
+        "template_sha256": architecture.template_sha256,
+        "files": {file.path: {"size_bytes": file.size_bytes, "sha256": file.sha256} for file in release.files},
+    }
+    return data
+
+
+def dataset_metadata(recipe: Recipe, release: Release, splits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Front matter of the dataset card."""
+    assert release.dataset
+    rows = sum(split["records"] for split in splits)
+    return {
+        **_licence(release.dataset.licence),
+        "language": primary_languages(release.dataset.languages),
+        "pretty_name": recipe.publish.dataset,
+        "task_categories": ["text-generation"],
+        "size_categories": [size_category(rows)],
+        "tags": ["distillation", "synthetic"],
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [{"split": split["name"], "path": split["path"]} for split in splits],
+            }
+        ],
+        "zoo": {
+            "name": recipe.name,
+            "version": recipe.version,
+            "date": recipe.date,
+            "splits": {s["name"]: {"records": s["records"], "sha256": s["sha256"], "path": s["path"]} for s in splits},
+        },
+    }
+
+
+def model_card(recipe: Recipe, model: Model, release: Release, namespace: str) -> str:
+    """The README.md of the model repository."""
+    context = min(MEMORY_CONTEXT, release.architecture.context_tokens)
+    known = {need.context_tokens for file in release.files for need in file.memory}
+    speeds = [speed for file in release.files for speed in file.speeds if speed.valid]
+    quants = release.files[1:] or release.files
+    body = _environment().get_template("model.md.j2").render(
+        model=model,
+        release=release,
+        reference=release.files[0],
+        suggested=min(quants, key=lambda f: f.loss.kld_mean_nats if f.loss else 0.0),
+        memory_context=context if context in known else max(known),
+        fallbacks=[file for file in release.files if file.fallback_tensors],
+        machines=sorted({f"{s.device or s.cpu}, {s.threads} threads" for s in speeds}),
+        training=release.training,
+        layers=release.architecture.layers,
+        notes=[source.note for source in (recipe.student, recipe.teacher) if source and source.note],
+    )
+    return _front_matter(model_metadata(recipe, release, namespace)) + body
+
+
+def dataset_card(
+    recipe: Recipe, model: Model, release: Release, namespace: str, splits: Sequence[Mapping[str, Any]],
+    files: Sequence[Mapping[str, Any]],
+) -> str:  # fmt: skip
+    """The README.md of the dataset repository. files: the prompt files with part, path, source, licence, sha256."""
+    assert release.dataset and recipe.teacher and recipe.label
+    tags: dict[str, int] = {}
+    for split in splits:
+        for tag, count in split["tags"].items():
+            tags[tag] = tags.get(tag, 0) + count
+    body = _environment().get_template("dataset.md.j2").render(
+        name=recipe.publish.dataset,
+        model=model,
+        model_link=f"https://huggingface.co/{namespace}/{recipe.publish.model}",
+        release=release,
+        splits=splits,
+        invalid=release.dataset.rows - release.dataset.valid_rows,
+        max_tokens=recipe.label.max_tokens,
+        tags=sorted(tags.items()),
+        files=files,
+        teacher=recipe.teacher,
+    )
+    return _front_matter(dataset_metadata(recipe, release, splits)) + body
+
+
+def read_card(text: str, shown_as: str, kind: str) -> tuple[dict[str, Any], list[Problem]]:
+    """The front matter of a card and everything wrong with the card. kind is ``model`` or ``dataset``."""
+    match = re.match(r"---\n(.*?\n)---\n", text, re.DOTALL)
+    if not match:
+        what, instead = "the card has no front matter", "Begin it with --- and YAML metadata"
+        return {}, [Problem(shown_as, 1, 1, "", what, instead)]
+    # One line is put in front so that line numbers are those of the card.
+    document = parse_yaml(b"\n" + match[1].encode(), shown_as)
+    if document.problems:
+        return {}, document.problems
+    found = schema.problems(document, f"{kind}-card-v1")
+    headings = set(re.findall(r"^## (.+)$", text, re.MULTILINE))
+    sections = MODEL_SECTIONS if kind == "model" else DATASET_SECTIONS
+    last = text.count("\n") + 1
+    for section in sections:
+        if section not in headings:
+            found.append(Problem(shown_as, last, 1, "", f"section {show(section)} is missing", f"Add `## {section}`"))
+    data: dict[str, Any] = document.data
+    return data, found
+
+
+def primary_languages(codes: Sequence[str]) -> list[str]:
+    """Languages as the Hub knows them: ISO 639 codes without region, each once, sorted."""
+    return sorted({code.partition("-")[0] for code in codes})
+
+
+def size_category(rows: int) -> str:
+    """The Hub's word for a number of records."""
+    for bound, word in ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")):
+        if rows < bound:
+            return word
+    return "n>1M"
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown, HTML and template engines show as it is. One line; control characters become escapes."""
+    shown = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in " ".join(text.split()))
+    shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", shown)
+
+
+def _licence(expression: str) -> dict[str, Any]:
+    identifier = licences.hub_identifier(expression)
+    return {"license": identifier} if identifier != "other" else {"license": "other", "license_name": expression}
+
+
+def _front_matter(data: Mapping[str, Any]) -> str:
+    # default_style stays plain, but words that YAML 1.1 takes for booleans (no, on) are quoted by the dumper.
+    text: str = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=4096)
+    return f"---\n{text}---\n"
+
+
+def _memory(file: ModelFile, context_tokens: int) -> str:
+    need = next((need.bytes for need in file.memory if need.context_tokens == context_tokens), None)
+    return _megabytes(need) if need is not None else ""
+
+
+def _speed(file: ModelFile) -> str:
+    valid = [speed.decode_tokens_per_second for speed in file.speeds if speed.valid]
+    return f"{max(valid):.1f}" if valid else "not measured validly"
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f}"
+
+
+def _ppl(part: HeldOut) -> str:
+    return f"{part.perplexity:.4g} ± {part.perplexity_se:.2g}"
+
+
+def _kld(part: HeldOut) -> str:
+    if part.kld_mean_nats is None:
+        return "not measured"
+    return f"{part.kld_mean_nats:.3f} ± {part.kld_mean_se_nats or 0:.3f}"
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(site_folder() / "templates" / "cards"),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # this is Markdown: escape_markdown does it
+    )
+    environment.filters |= {
+        "md": escape_markdown,
+        "megabytes": _megabytes,
+        "memory": _memory,
+        "speed": _speed,
+        "ppl": _ppl,
+        "kld": _kld,
+    }
+    return environment
+
+
+def template_texts() -> list[tuple[str, str]]:
+    """(name, text) of every card template, sorted; part of a release's identity."""
+    folder = site_folder() / "templates" / "cards"
+    return [(path.name, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.j2"))]

@@ -1,0 +1,29 @@
+"""zoo catalog"""
+
+from __future__ import annotations
+
+import click
+
+from catalog.recipe import plain
+from zoo import records
+from zoo.cli.common import Call, options
+from zoo.output import megabytes
+
+
+@click.command()
+@options("catalog")
+def command(call: Call) -> None:
+    """List every release that the catalog holds."""
+    settings = call.settings
+    catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    rows = []
+    for model in catalog.models:
+        for release in model.releases:
+            sizes = [file.size_bytes for file in release.files]
+            span = f"{megabytes(min(sizes))} to {megabytes(max(sizes))}"
+            place = f"{release.location.hub}: {release.location.model.name}"
+            rows.append((model.name, release.version, release.date, release.licence, str(len(sizes)), span, place))
+    data = {"models": [plain(model) for model in catalog.models]}
+    columns = ("model", "version", "date", "licence", "#files", "sizes", "hub")
+    note = "" if rows else "Nothing is released yet. Begin with: zoo release NAME"
+    call.output.table(data, settings.shown(settings.catalog), columns, rows, note)

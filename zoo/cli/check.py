@@ -1,0 +1,90 @@
+"""zoo check"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from catalog import index
+from catalog.checks import check_recipe
+from catalog.problems import Problem
+from zoo.cli.common import Call, options
+from zoo.errors import InputError, ZooError
+from zoo.settings import Settings
+from zoo.stages.corpus import parse_prompts
+
+
+@click.command()
+@options("catalog")
+@click.option("--format", "format_", type=click.Choice(["human", "json", "github"]), default="human", help="How problems are printed; github makes annotations in a pull request.")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
+    """Check PATHS: recipes (.yaml), prompt files (.jsonl), cards (README.md), catalogs (.json), or folders of these.
+
+    Without PATHS: every recipe of the zoo, their prompt files and the catalog. Exit code 0 when all are sound, 2 when
+    there are problems, 1 when there was nothing to check.
+    """
+    settings = call.settings
+    files = list(_files(paths)) if paths else _own(settings)
+    if not files:
+        raise ZooError("there is nothing to check here", remedy="Name a file, or make a recipe with: zoo new NAME")
+    problems = [problem for path in files for problem in _check(path, settings)]
+    checked = [settings.shown(path) for path in files]
+    as_json = call.output.json or format_ == "json"
+    if as_json:
+        call.output.json = True
+    words = [problem.as_github() if format_ == "github" else str(problem) for problem in problems]
+    count = f"{len(files)} file{'s' * (len(files) != 1)} checked"
+    if not problems and format_ == "human":
+        words = [f"{count}, no problems."]
+    call.output.answer({"checked": checked, "problems": [p.as_dict() for p in problems]}, "\n".join(words))
+    if problems:
+        call.output.say(f"{count}, {len(problems)} problem{'s' * (len(problems) != 1)}.")
+    return 2 if problems else 0
+
+
+def _own(settings: Settings) -> list[Path]:
+    recipes = settings.root / "recipes"
+    found = [path for path in sorted(recipes.glob("*.y*ml")) if not path.name.endswith(".lock.yaml")]
+    found += sorted(recipes.rglob("*.jsonl"))
+    return [*found, settings.catalog] if settings.catalog.exists() else found
+
+
+def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            for pattern in ("*.yaml", "*.yml", "*.jsonl", "README.md", "*.json"):
+                yield from (p for p in sorted(path.glob(pattern)) if not p.name.endswith(".lock.yaml"))
+        else:
+            yield path
+
+
+def _check(path: Path, settings: Settings) -> list[Problem]:
+    shown = settings.shown(path)
+    if path.suffix in (".yaml", ".yml"):
+        return list(check_recipe(path, settings.root).problems)
+    text = _text(path, shown)
+    if isinstance(text, Problem):
+        return [text]
+    if path.suffix == ".jsonl":
+        return parse_prompts(text.encode(), shown)[1]
+    if path.suffix == ".json":
+        return index.parse(text, shown)[1]
+    if path.suffix == ".md":
+        # cards brings jinja2 along, which the other checks do not need.
+        from zoo.cards import read_card
+
+        kind = "dataset" if "\npretty_name:" in text[:5000] else "model"
+        return read_card(text, shown, kind)[1]
+    raise InputError(f"{shown} is no recipe, prompt file, card or catalog", remedy="Check .yaml, .jsonl, .md or .json files")
+
+
+def _text(path: Path, shown: str) -> str | Problem:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Problem(shown, error.object.count(b"\n", 0, error.start) + 1, 1, "", "not UTF-8 text", "Save the file as UTF-8")
+    except OSError as error:
+        return Problem(shown, 1, 1, "", f"the file cannot be read ({error.strerror})", "Name an existing file")

@@ -1,0 +1,51 @@
+"""Options that every command has, and how a command finds its zoo."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zoo import settings as settings_room
+from zoo.output import Output
+from zoo.settings import Settings
+
+SETTING_OPTIONS = ("namespace", "hub", "work", "releases", "catalog", "evidence", "threads", "device")
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a command is called with besides its own arguments."""
+
+    output: Output
+    flags: dict[str, str | None]
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        """Settings of the zoo around the current folder. Raises InputError if there is none."""
+        return settings_room.load(Path.cwd(), self.flags, os.environ)
+
+
+def options(*setting_names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Adds --json, --quiet and the named settings; the function gets a Call first."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def wrapper(*args: Any, json_: bool, quiet: bool, **kwargs: Any) -> Any:
+            flags = {name: kwargs.pop(name) for name in setting_names}
+            return function(Call(Output(json_, quiet), flags), *args, **kwargs)
+
+        decorated: Callable[..., Any] = wrapper
+        described = {name: (variable, text) for name, variable, _, text in settings_room.describe()}
+        for name in reversed(setting_names):
+            variable, text = described[name]
+            decorated = click.option(f"--{name}", metavar="VALUE", help=f"Setting {name}: {text} ({variable}).")(decorated)
+        decorated = click.option("--quiet", "-q", is_flag=True, help="Only the answer, warnings and errors.")(decorated)
+        return click.option("--json", "json_", is_flag=True, help="The answer as JSON on stdout.")(decorated)
+
+    return decorate

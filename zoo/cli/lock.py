@@ -1,0 +1,71 @@
+"""zoo lock"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from catalog import sources as source_uris
+from catalog.lock import Lock, Pin, PinnedFile
+from zoo import flow, hubsource, sources
+from zoo.cli.common import Call, options
+from zoo.errors import InputError, ZooError
+from zoo.output import Output
+from zoo.settings import Settings
+from zoo.workspace import sha256_file, write_atomic
+
+
+@click.command()
+@options("work")
+@click.argument("recipe")
+def command(call: Call, recipe: str) -> None:
+    """Pin the sources of RECIPE in NAME.lock.yaml: the digest of a file, the commit and digests of a Hub source."""
+    settings = call.settings
+    path = flow.find_recipe(recipe, settings)
+    uris = _uris(path)
+    pins, failed = {}, []
+    for uri in uris:
+        try:
+            pins[uri] = _pin(uri, settings, call.output)
+        except ZooError as error:
+            failed.append(f"{uri}: {error}")
+    for line in failed:
+        call.output.warn(line)
+    if not pins:
+        raise ZooError("no source could be reached, so nothing was pinned", safe="The lock file was not changed.")
+    target = path.with_name(f"{path.stem}.lock.yaml")
+    write_atomic(target, Lock(pins).to_text())
+    shown = settings.shown(target)
+    pinned = {uri: [vars(file) for file in pin.files] for uri, pin in pins.items()}
+    call.output.answer({"lock": shown, "pinned": pinned, "failed": failed}, f"{len(pins)} of {len(uris)} sources pinned in {shown}.")
+
+
+def _uris(path: Path) -> list[str]:
+    """Sources of a recipe that need not be sound yet: this command is the way out of a recipe without pins."""
+    from catalog import yamltext
+
+    document = yamltext.read(path, str(path))
+    if document.problems:
+        raise InputError("\n".join(map(str, document.problems)))
+    data = document.data if isinstance(document.data, dict) else {}
+    sections = [data[role] for role in ("student", "teacher") if isinstance(data.get(role), dict)]
+    uris = sorted({section["source"] for section in sections if isinstance(section.get("source"), str)})
+    if not uris:
+        raise InputError("the recipe names no source", where=str(path), remedy="Add `student: source:`")
+    return uris
+
+
+def _pin(uri: str, settings: Settings, report: Output) -> Pin:
+    try:
+        source = source_uris.parse(uri)
+    except source_uris.SourceSyntax as error:
+        raise InputError(*error.args[:1], remedy=error.args[1]) from error
+    if isinstance(source, source_uris.HubSource):
+        revision, files = hubsource.resolve_revision(source.repo, source.revision)
+        return Pin(revision, tuple(PinnedFile(*entry) for entry in files))
+    path = sources.locate(uri, settings.root)
+    if path is None or not path.is_file():
+        raise ZooError("it is not on this machine", remedy=sources.missing_remedy(uri))
+    with report.task(f"reading {path.name}", path.stat().st_size, "B") as advance:
+        return Pin(None, (PinnedFile(path.name, path.stat().st_size, sha256_file(path, advance)),))

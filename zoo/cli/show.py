@@ -1,0 +1,76 @@
+"""zoo show"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from catalog.problems import did_you_mean
+from catalog.recipe import plain
+from catalog.release import Model, ModelFile, Release
+from zoo import assemble, records
+from zoo.cli.common import Call, options
+from zoo.errors import InputError
+from zoo.gates import Verdict
+from zoo.output import megabytes
+
+
+@click.command()
+@options("catalog", "releases")
+@click.argument("name")
+def command(call: Call, name: str) -> None:
+    """A release at a glance. NAME is a model's name, or NAME@VERSION; a published one, else one that was built."""
+    settings = call.settings
+    model_name, _, version = name.partition("@")
+    catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    model = catalog.model(model_name)
+    release = catalog.release(model_name, version) if version else (model.releases[0] if model else None)
+    if model and release:
+        glance(call, model, release, ())
+        return
+    folder = settings.releases / model_name
+    versions = sorted(path.name for path in folder.glob("[0-9]*")) if folder.is_dir() and "/" not in name else []
+    built = assemble.load(folder / (version or versions[-1])) if versions else None
+    if built is None:
+        names = {m.name for m in catalog.models} | {p.name for p in settings.releases.glob("[a-z0-9]*")}
+        near = did_you_mean(model_name, names)
+        remedy = f"Did you mean {near}?" if near else f"There are: {', '.join(sorted(names)) or 'none yet'}"
+        raise InputError(f"there is no release {name!r}", remedy=remedy)
+    glance(call, built.model, built.release, built.verdicts)
+
+
+def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdict]) -> None:
+    """One table of files, then what else matters."""
+    rows = [_row(file) for file in release.files]
+    columns = ("file", "#size", "#bits/weight", "#KLD, nats", "#same top", "#decode, tokens/s", "smoke")
+    notes = [model.summary]
+    if release.training and release.training.after.kld_mean_nats is not None:
+        before, after = release.training.before, release.training.after
+        notes.append(
+            f"Training took the held-out perplexity from {before.perplexity:.4g} ± {before.perplexity_se:.2g} to "
+            f"{after.perplexity:.4g} ± {after.perplexity_se:.2g}, and the KLD to the teacher from "
+            f"{before.kld_mean_nats or 0:.3f} to {after.kld_mean_nats:.3f} ± {after.kld_mean_se_nats or 0:.3f} nats."
+        )
+    notes += [f"gate {'kept' if verdict.kept else 'BROKEN'}: {verdict.sentence}" for verdict in verdicts]
+    if release.location.model.name:
+        place = release.location
+        notes.append(f"Published on hub {place.hub}: {place.model.name}, tag {place.model.tag}, commit {place.model.commit[:12]}.")
+    data = {**plain(model), "releases": [plain(release)], "gates": [vars(verdict) for verdict in verdicts]}
+    call.output.table(data, f"{model.name} {release.version} ({release.licence})", columns, rows, "\n".join(notes))
+
+
+def _row(file: ModelFile) -> tuple[str, ...]:
+    loss = file.loss
+    valid = [speed.decode_tokens_per_second for speed in file.speeds if speed.valid]
+    disturbed = [speed.decode_tokens_per_second for speed in file.speeds if not speed.valid]
+    speed = f"{max(valid):.1f}" if valid else f"({max(disturbed):.1f}, disturbed)" if disturbed else ""
+    return (
+        file.path,
+        megabytes(file.size_bytes),
+        f"{file.bits_per_weight:.2f}",
+        f"{loss.kld_mean_nats:.4f} ± {loss.kld_mean_se_nats:.4f}" if loss else "reference",
+        f"{100 * loss.same_top_share:.1f} %" if loss else "reference",
+        speed,
+        "passed" if file.smoke_passed else "FAILED",
+    )

@@ -1,0 +1,103 @@
+"""What a plan will cost, before it starts: disk, memory, what is fetched, and how much work. Estimates, and pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from catalog.recipe import Recipe
+from zoo.plan import Plan, Step
+
+BITS_PER_WEIGHT: Mapping[str, float] = {
+    "Q8_0": 8.5, "Q6_K": 6.6, "Q5_K_M": 5.7, "Q5_K_S": 5.5, "Q5_1": 6.0, "Q5_0": 5.5, "Q4_K_M": 4.9, "Q4_K_S": 4.6,
+    "Q4_1": 5.0, "Q4_0": 4.6, "IQ4_NL": 4.6, "IQ4_XS": 4.3, "Q3_K_L": 4.3, "Q3_K_M": 3.9, "Q3_K_S": 3.5, "IQ3_M": 3.7,
+    "IQ3_S": 3.5, "Q2_K": 3.0,
+}  # fmt: skip
+"""Nominal bits per weight of llama.cpp's types, for estimates only; reports hold the real ones."""
+
+CHECKPOINTS_KEPT = 2
+ADAPTER_SHARE = 0.1
+"""Trained weights of an adapter as a share of all, generously."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """disk_bytes is needed at most at one time; memory_bytes by the hungriest step; work is a line per kind of step."""
+
+    steps: int
+    disk_bytes: int
+    memory_bytes: int
+    fetch_bytes: int
+    work: tuple[str, ...]
+
+
+def estimate(recipe: Recipe, plan: Plan, to_run: Iterable[str], prompt_rows: int) -> Costs:
+    """Costs of the steps with these ids. prompt_rows: prompts of the corpus, train and held-out together."""
+    wanted = set(to_run)
+    steps = [step for step in plan.steps if step.id in wanted]
+    disk = sum(_disk_bytes(recipe, step) for step in steps)
+    # The hub holds a copy of what is published; a release folder holds links.
+    disk += sum(_disk_bytes(recipe, step) for step in steps if step.stage in ("export", "quantize"))
+    fetch = sum(f.size_bytes or 0 for f in plan.fetches) if any(s.stage == "import" for s in steps) else 0
+    memory = max((_memory_bytes(recipe, step) for step in steps), default=0)
+    return Costs(len(steps), disk + fetch, memory, fetch, tuple(_work(recipe, steps, prompt_rows)))
+
+
+def parameters_of(recipe: Recipe, role: str) -> int:
+    """Weights of the student or teacher as far as the recipe says: its count, or its size at 4.5 bits per weight."""
+    student, teacher = recipe.student, recipe.teacher or recipe.student
+    source = teacher if role == "teacher" else student
+    for candidate in (source, teacher, student):
+        if candidate.parameters:
+            return candidate.parameters
+        if candidate.size_bytes:
+            return int(candidate.size_bytes * 8 / 4.5)
+    return 0
+
+
+def _role(step: Step) -> str:
+    return "teacher" if step.id.endswith("/teacher") else "student"
+
+
+def _disk_bytes(recipe: Recipe, step: Step) -> int:
+    parameters = parameters_of(recipe, _role(step))
+    if step.stage in ("import", "export"):
+        return 2 * parameters * (2 if step.stage == "export" else 1)
+    if step.stage == "quantize":
+        return int(parameters * BITS_PER_WEIGHT.get(step.spec["type"], 8.5) / 8)
+    if step.stage == "distill" and recipe.distill:
+        # Weights and two AdamW moments in f32.
+        share = 1.0 if recipe.distill.adapter == "none" else ADAPTER_SHARE
+        return 2 * parameters + int(CHECKPOINTS_KEPT * 12 * parameters * share)
+    return 1_000_000
+
+
+def _memory_bytes(recipe: Recipe, step: Step) -> int:
+    parameters = parameters_of(recipe, _role(step))
+    if step.stage == "import":
+        return 6 * parameters
+    if step.stage == "distill" and recipe.distill:
+        trained = 16 * parameters if recipe.distill.adapter == "none" else 6 * parameters
+        return max(trained, 4 * parameters_of(recipe, "teacher") + 4 * parameters)
+    if step.stage == "evaluate":
+        return sum(int(parameters * bits / 8) for t, bits in BITS_PER_WEIGHT.items() if t in recipe.quantize.ladder) + 2 * parameters
+    return 3 * parameters
+
+
+def _work(recipe: Recipe, steps: list[Step], prompt_rows: int) -> list[str]:
+    stages = [step.stage for step in steps]
+    lines = []
+    if "label" in stages and recipe.label:
+        lines.append(f"label {prompt_rows} prompts, at most {recipe.label.max_tokens} tokens each")
+    if "distill" in stages and recipe.distill:
+        d = recipe.distill
+        lines.append(f"train {d.steps} steps of {d.batch_rows} conversations of at most {d.row_tokens} tokens")
+    if count := stages.count("quantize"):
+        lines.append(f"quantize {count} file{'s' * (count > 1)}")
+    if "evaluate" in stages:
+        tokens = recipe.evaluate.windows * recipe.evaluate.window_tokens
+        lines.append(f"evaluate {len(recipe.quantize.ladder) + 1} files over {tokens} tokens each")
+    if count := stages.count("benchmark"):
+        b = recipe.benchmark
+        lines.append(f"benchmark {count} file{'s' * (count > 1)}, {b.samples + 1} runs of {b.prompt_tokens}+{b.decode_tokens} tokens each")
+    return lines

@@ -1,0 +1,94 @@
+"""Runs a plan: finished steps are found by key, the others are made in order, and a kill costs at most one step's tail."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zoo import stages
+from zoo.errors import ZooError
+from zoo.plan import Plan, Step
+from zoo.progress import Reporter
+from zoo.settings import Settings
+from zoo.workspace import Artifact, Workspace
+
+
+@dataclass(frozen=True)
+class Built:
+    """Artifacts by step id, and the ids of the steps that were made now rather than found."""
+
+    artifacts: Mapping[str, Artifact]
+    made: tuple[str, ...]
+
+
+def status(plan: Plan, workspace: Workspace) -> dict[str, str]:
+    """Step id -> "reuse", or "run: " and the reason."""
+    return {step.id: _reason(step, workspace) for step in plan.steps}
+
+
+def run(plan: Plan, settings: Settings, report: Reporter) -> Built:
+    """Make or find every step of the plan. Raises the ZooError of the stage that could not."""
+    workspace = Workspace(settings.work)
+    artifacts: dict[str, Artifact] = {}
+    made: list[str] = []
+    for number, step in enumerate(plan.steps, 1):
+        found = workspace.finished(step.key)
+        if found is None:
+            report.say(f"[{number}/{len(plan.steps)}] {step.id}")
+            started = time.monotonic()
+            found = _make(step, workspace, artifacts, settings, report)
+            made.append(step.id)
+            report.say(f"[{number}/{len(plan.steps)}] {step.id} done in {time.monotonic() - started:.1f} s")
+        artifacts[step.id] = found
+    return Built(artifacts, tuple(made))
+
+
+def _make(
+    step: Step, workspace: Workspace, artifacts: Mapping[str, Artifact], settings: Settings, report: Reporter
+) -> Artifact:
+    def waiting() -> None:
+        report.say(f"another zoo is making {step.id}; waiting for it")
+
+    try:
+        with workspace.growing(step.key, waiting):
+            found = workspace.finished(step.key)
+            if found is not None:
+                return found
+            partial = workspace.partial(step.key)
+            out, scratch = partial / "out", partial / "scratch"
+            for folder in (out, scratch):
+                folder.mkdir(exist_ok=True)
+            context = stages.Context(
+                spec=step.spec,
+                inputs={role: artifacts[maker] for role, maker in step.inputs.items()},
+                out=out,
+                scratch=scratch,
+                root=settings.root,
+                work=settings.work,
+                threads=settings.threads,
+                device=settings.device,
+                report=report,
+            )
+            facts = stages.stage(step.stage)(context)
+            return workspace.finish(step.key, step.stage, out, facts, step.spec)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        raise ZooError(
+            f"step {step.id} could not write: {error.strerror}",
+            where=settings.shown(settings.work),
+            safe="Finished steps are whole and will be found again.",
+            remedy="Make room or mend the permissions, then run the same command again",
+        ) from error
+
+
+def _reason(step: Step, workspace: Workspace) -> str:
+    if workspace.finished(step.key) is not None:
+        return "reuse"
+    if (workspace.folder / step.key).exists():
+        return "run: what was made before is damaged"
+    if (workspace.folder / "partial" / step.key).exists():
+        return "run: continues an interrupted run"
+    return "run: not made yet"

@@ -1,0 +1,134 @@
+"""The walk of one recipe, step by step: check, plan, build, judge, publish, record. Called by the commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.checks import CheckedRecipe, check_recipe
+from catalog.problems import did_you_mean
+from catalog.recipe import Recipe
+from zoo import assemble, costs, engine, hub, plan, preflight, records, world
+from zoo.assemble import ReleaseFolder
+from zoo.errors import GateRefused, InputError, ZooError
+from zoo.output import megabytes
+from zoo.plan import Plan, World
+from zoo.progress import Reporter
+from zoo.publish import apply as publishing
+from zoo.publish.apply import Published, Target
+from zoo.settings import Settings
+from zoo.workspace import Workspace, digest
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A sound recipe with its plan. ``status`` says per step whether it runs, and why."""
+
+    checked: CheckedRecipe
+    recipe: Recipe
+    world: World
+    plan: Plan
+    status: dict[str, str]
+    costs: costs.Costs
+
+    @property
+    def to_run(self) -> list[str]:
+        return [id_ for id_, reason in self.status.items() if reason != "reuse"]
+
+
+def find_recipe(name: str, settings: Settings) -> Path:
+    """A recipe by file path, or by name in ``recipes/``. Raises InputError with the nearest name."""
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") or "/" in name:
+        return path
+    found = settings.root / "recipes" / f"{name}.yaml"
+    if not found.is_file():
+        names = sorted(p.stem for p in (settings.root / "recipes").glob("*.yaml") if not p.name.endswith(".lock.yaml"))
+        near = did_you_mean(name, names)
+        remedy = f"Did you mean {near}?" if near else f"There are: {', '.join(names) or 'none; make one with zoo new'}"
+        raise InputError(f"there is no recipe {name!r}", remedy=remedy)
+    return found
+
+
+def make_plan(name: str, settings: Settings) -> Planned:
+    """Check and plan a recipe. Raises InputError with every problem."""
+    checked = check_recipe(find_recipe(name, settings), settings.root)
+    if checked.recipe is None:
+        lines = [str(problem) for problem in checked.problems]
+        count = f"{len(lines)} problem{'s' * (len(lines) > 1)}"
+        raise InputError("\n".join([f"{checked.file} has {count}", *lines]), safe="Nothing was made.", remedy="Mend the lines above")
+    seen = world.look(checked.recipe, settings)
+    made = plan.make(checked.recipe, digest(checked.text.decode()), checked.lock, seen)
+    status = engine.status(made, Workspace(settings.work))
+    to_run = [id_ for id_, reason in status.items() if reason != "reuse"]
+    rows = _prompt_rows(checked.recipe, settings)
+    return Planned(checked, checked.recipe, seen, made, status, costs.estimate(checked.recipe, made, to_run, rows))
+
+
+def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFolder:
+    """Run what is missing and assemble the release folder."""
+    found = assemble.find(planned.plan, settings)
+    if found is not None:
+        return found
+    preflight.check(
+        planned.recipe, planned.plan, planned.to_run, planned.costs, planned.world.tools, settings, report
+    )
+    announce(planned, report)
+    built = engine.run(planned.plan, settings, report)
+    return assemble.assemble(planned.checked, planned.plan, built.artifacts, planned.world, settings, report)
+
+
+def announce(planned: Planned, report: Reporter) -> None:
+    """Say what the run will cost before it starts."""
+    if not planned.costs.steps:
+        return
+    total = len(planned.plan.steps)
+    report.say(
+        f"{planned.plan.name} {planned.plan.version}: {planned.costs.steps} of {total} steps to run, "
+        f"about {megabytes(planned.costs.disk_bytes)} of disk and {megabytes(planned.costs.memory_bytes)} of memory"
+    )
+    if planned.costs.fetch_bytes:
+        report.say(f"  fetch {megabytes(planned.costs.fetch_bytes)}")
+    for line in planned.costs.work:
+        report.say(f"  {line}")
+
+
+def refuse_failed_gates(release: ReleaseFolder) -> None:
+    """Raises GateRefused with every gate that is not kept, and by how much; also when a smoke test failed."""
+    broken = [verdict.sentence for verdict in release.verdicts if not verdict.kept]
+    broken += [f"chat smoke test of {file.path} failed" for file in release.release.files if not file.smoke_passed]
+    if broken:
+        raise GateRefused(
+            "\n".join([f"{release.model.name} {release.release.version} is refused", *(f"  {line}" for line in broken)]),
+            safe="Nothing was published. What was built is kept.",
+            remedy=f"Look at {release.folder.name}/model/evidence, then change the recipe",
+        )
+
+
+def targets(planned: Planned, release: ReleaseFolder, settings: Settings) -> tuple[hub.Hub, list[Target]]:
+    """What publishing would do."""
+    place = hub.connect(settings.hub, settings.root)
+    names = (planned.recipe.publish.model, planned.recipe.publish.dataset)
+    return place, publishing.prepare(release, names, settings, place)
+
+
+def publish(planned: Planned, release: ReleaseFolder, settings: Settings, report: Reporter) -> tuple[Published, bool]:
+    """Publish and record. Returns where it is, and whether the catalog changed."""
+    refuse_failed_gates(release)
+    place, wanted = targets(planned, release, settings)
+    published = publishing.apply(release, wanted, settings, place, report)
+    changed = records.record(release, published.location, settings)
+    return published, changed
+
+
+def existing_release(planned: Planned, settings: Settings) -> ReleaseFolder:
+    """The release folder of this very plan. Raises ZooError when it is not built."""
+    found = assemble.find(planned.plan, settings)
+    if found is None:
+        raise ZooError(f"{planned.plan.name} {planned.plan.version} is not built", remedy=f"Build it with: zoo build {planned.plan.name}")
+    return found
+
+
+def _prompt_rows(recipe: Recipe, settings: Settings) -> int:
+    files = [*recipe.corpus.train, *recipe.corpus.heldout] if recipe.label else []
+    return sum((settings.root / file.path).read_bytes().count(b"\n") for file in files)

@@ -1,0 +1,111 @@
+"""Gates: the recipe's bounds against the measured evidence. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from catalog.checks import RELEASE_METRICS
+from catalog.recipe import Gate, Recipe
+from catalog.release import ModelFile, Training
+
+SIGMAS = 2.0
+"""A gate judges the unfavourable end of the interval: the value and this many standard errors."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A value and its standard error (0 for a count)."""
+
+    value: float
+    se: float = 0.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One gate applied to one file (or to the release: file None). judged is the end of the interval that counted."""
+
+    metric: str
+    file: str | None
+    measured: float | None
+    judged: float | None
+    bound: float
+    kept: bool
+    sentence: str
+
+
+def judge(
+    recipe: Recipe, files: tuple[ModelFile, ...], training: Training | None, valid_share: float | None
+) -> list[Verdict]:
+    """Every gate of the recipe, applied to everything that it is about."""
+    verdicts = []
+    for gate in recipe.gates:
+        if gate.metric in RELEASE_METRICS:
+            verdicts.append(_verdict(gate, None, _of_release(gate.metric, training, valid_share)))
+            continue
+        for file in _files(gate, recipe, files):
+            verdicts.append(_verdict(gate, file.type, _of_file(gate.metric, file)))
+    return verdicts
+
+
+def _files(gate: Gate, recipe: Recipe, files: tuple[ModelFile, ...]) -> Iterator[ModelFile]:
+    for file in files:
+        if file.type == gate.file or (gate.file is None and file.type in recipe.quantize.ladder):
+            yield file
+
+
+def _of_file(metric: str, file: ModelFile) -> Measured | None:
+    if metric == "size_bytes":
+        return Measured(file.size_bytes)
+    if metric == "bits_per_weight":
+        return Measured(file.bits_per_weight)
+    if metric == "decode_tokens_per_second":
+        valid = [speed.decode_tokens_per_second for speed in file.speeds if speed.valid]
+        return Measured(max(valid)) if valid else None
+    if file.loss is None:
+        return None
+    return Measured(getattr(file.loss, metric), getattr(file.loss, f"{metric.removesuffix('_nats')}_se{'_nats' * metric.endswith('_nats')}"))
+
+
+def _of_release(metric: str, training: Training | None, valid_share: float | None) -> Measured | None:
+    if metric == "label_valid_share":
+        return Measured(valid_share) if valid_share is not None else None
+    if training is None:
+        return None
+    before, after = training.before, training.after
+    if metric == "distill_ppl_ratio":
+        return _ratio(after.perplexity, after.perplexity_se, before.perplexity, before.perplexity_se)
+    if before.kld_mean_nats is None or after.kld_mean_nats is None:
+        return None
+    return _ratio(after.kld_mean_nats, after.kld_mean_se_nats or 0, before.kld_mean_nats, before.kld_mean_se_nats or 0)
+
+
+def _ratio(top: float, top_se: float, bottom: float, bottom_se: float) -> Measured:
+    """top / bottom by the delta method, the two taken as independent.
+
+    They are measured on the same conversations, so their errors are positively correlated and this standard error
+    is, if anything, too large: the gate errs on the strict side.
+    """
+    ratio = top / bottom
+    return Measured(ratio, abs(ratio) * ((top_se / top) ** 2 + (bottom_se / bottom) ** 2) ** 0.5)
+
+
+def _verdict(gate: Gate, file: str | None, measured: Measured | None) -> Verdict:
+    bound = gate.at_most if gate.at_most is not None else gate.at_least
+    assert bound is not None
+    words = f"{gate.metric} of {file}" if file else gate.metric
+    limit = f"at {'most' if gate.at_most is not None else 'least'} {bound:.6g}"
+    if measured is None:
+        return Verdict(gate.metric, file, None, None, bound, False, f"{words} was not measured validly; it must be {limit}")
+    if gate.at_most is not None:
+        judged = measured.value + SIGMAS * measured.se
+        over = judged - bound
+    else:
+        judged = measured.value - SIGMAS * measured.se
+        over = bound - judged
+    error = f" ± {measured.se:.2g}" if measured.se else ""
+    end = f"; {judged:.6g} at the unfavourable end" if measured.se else ""
+    sentence = f"{words} is {measured.value:.6g}{error}{end}; it must be {limit}"
+    if over > 0:
+        sentence += f" and misses it by {over:.3g}"
+    return Verdict(gate.metric, file, measured.value, judged, bound, over <= 0, sentence)

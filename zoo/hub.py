@@ -1,0 +1,218 @@
+"""The only door to a hub: repositories with immutable commits, branches that move, and tags that do not.
+
+``FolderHub`` is the embedded hub: objects by digest, commits as JSON, refs that move by fsync and rename under a lock.
+
+    HUB/objects/ab/abcdef...                          file contents by sha256
+    HUB/repos/model/NAMESPACE/NAME/commits/OID.json   {parent, message, files: {path: [sha256, size_bytes]}}
+    HUB/repos/model/NAMESPACE/NAME/refs/heads/main    an OID
+    HUB/repos/model/NAMESPACE/NAME/refs/tags/VERSION  an OID
+    HUB/repos/model/NAMESPACE/NAME/refs.log           every move of a ref, appended
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+from catalog.paths import unsafe_reason
+from zoo.errors import Damaged, InputError, ZooError
+from zoo.workspace import FileRecord, canonical_json, digest, fsync_folder, locked, sha256_file, write_atomic
+
+BRANCH = "main"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
+_OID = re.compile(r"[0-9a-f]{64}\Z")
+
+
+class HubConflict(ZooError):
+    """Someone else moved the branch or took the tag; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Refs:
+    """Commits by name."""
+
+    branches: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+class Repo(Protocol):
+    """One repository of a hub."""
+
+    def refs(self) -> Refs:
+        """Branches and tags; both empty for a repository that does not exist."""
+
+    def tree(self, revision: str) -> dict[str, FileRecord]:
+        """The files of a commit, by path."""
+
+    def put(self, path: Path, sha256: str, advance: Callable[[float], None]) -> bool:
+        """Upload content, invisible until a commit names it. False if the hub had it."""
+
+    def commit(self, parent: str | None, adds: Iterable[FileRecord], deletes: Iterable[str], message: str) -> str:
+        """One commit on the branch whose head must be ``parent`` (None: no commit yet). Raises HubConflict."""
+
+    def tag(self, name: str, oid: str) -> None:
+        """A new tag. The same tag on the same commit is fine; on another one HubConflict."""
+
+    def open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
+        """The content of a file from ``offset``."""
+
+
+class Hub(Protocol):
+    """Where repositories are."""
+
+    @property
+    def name(self) -> str:
+        """``folder``, or the hub's address; never a local path."""
+
+    def repo(self, kind: str, namespace: str, name: str) -> Repo:
+        """A repository, which need not exist yet. kind is ``model`` or ``dataset``."""
+
+
+def connect(address: str, root: Path) -> Hub:
+    """The hub of a setting: a folder (relative to the zoo), or an address. Raises InputError for other schemes."""
+    if address.startswith(("http://", "https://")):
+        raise InputError(
+            "publishing to a hub over HTTP is not part of this version",
+            where="setting hub",
+            remedy="Set hub to a folder, for example: zoo publish NAME --hub build/hub",
+        )
+    return FolderHub(root / Path(address).expanduser())
+
+
+@dataclass(frozen=True)
+class FolderHub:
+    """A hub that is a folder."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return "folder"
+
+    def repo(self, kind: str, namespace: str, name: str) -> FolderRepo:
+        for part in (namespace, name):
+            if not _NAME.match(part):
+                raise InputError(f"{part!r} is no name for a repository", remedy="Use letters, digits, - _ .")
+        return FolderRepo(self.folder / "objects", self.folder / "repos" / kind / namespace / name)
+
+
+@dataclass(frozen=True)
+class FolderRepo:
+    """One repository of a FolderHub."""
+
+    objects: Path
+    folder: Path
+
+    def refs(self) -> Refs:
+        return Refs(self._read_refs("heads"), self._read_refs("tags"))
+
+    def tree(self, revision: str) -> dict[str, FileRecord]:
+        files = self._commit(revision)["files"]
+        return {path: FileRecord(path, size, sha) for path, (sha, size) in files.items()}
+
+    def put(self, path: Path, sha256: str, advance: Callable[[float], None]) -> bool:
+        target = self._object(sha256)
+        if target.exists() and target.stat().st_size == path.stat().st_size:
+            advance(path.stat().st_size)
+            return False
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".put-", dir=target.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as out, path.open("rb") as source:
+                shutil.copyfileobj(source, out, 1 << 20)
+                out.flush()
+                os.fsync(out.fileno())
+            found = sha256_file(temporary, advance)
+            if found != sha256:
+                raise Damaged(f"{path.name} has sha256 {found}, not {sha256} as its manifest says", remedy="zoo build")
+            temporary.chmod(0o444)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        fsync_folder(target.parent)
+        return True
+
+    def commit(self, parent: str | None, adds: Iterable[FileRecord], deletes: Iterable[str], message: str) -> str:
+        with locked(self.folder / "lock"):
+            head = self._read_refs("heads").get(BRANCH)
+            if head != parent:
+                raise HubConflict(f"the branch is at {head or 'no commit'}, not at {parent or 'no commit'} as expected")
+            files: dict[str, list[str | int]] = dict(self._commit(parent)["files"]) if parent else {}
+            for path in deletes:
+                files.pop(path, None)
+            for file in adds:
+                if reason := unsafe_reason(file.path):
+                    raise InputError(f"path {file.path!r} {reason}")
+                if not self._object(file.sha256).exists():
+                    raise ZooError(f"the content of {file.path} was not uploaded")
+                files[file.path] = [file.sha256, file.size_bytes]
+            _refuse_case_clashes(files)
+            body = {"parent": parent, "message": message, "files": files}
+            oid = digest(body)
+            write_atomic(self.folder / "commits" / f"{oid}.json", canonical_json(body))
+            self._move("heads", BRANCH, oid)
+            return oid
+
+    def tag(self, name: str, oid: str) -> None:
+        self._commit(oid)
+        with locked(self.folder / "lock"):
+            there = self._read_refs("tags").get(name)
+            if there == oid:
+                return
+            if there:
+                raise HubConflict(f"tag {name} is already on commit {there[:12]}, not on {oid[:12]}")
+            self._move("tags", name, oid)
+
+    def open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
+        file = self.tree(revision).get(path)
+        if file is None:
+            raise InputError(f"commit {revision[:12]} has no file {path}")
+        stream = self._object(file.sha256).open("rb")
+        stream.seek(offset)
+        return stream
+
+    def _object(self, sha256: str) -> Path:
+        if not _OID.match(sha256):
+            raise Damaged(f"{sha256!r} is no sha256")
+        return self.objects / sha256[:2] / sha256
+
+    def _commit(self, revision: str) -> dict[str, dict[str, list[str | int]]]:
+        if not _OID.match(revision):
+            raise InputError(f"{revision!r} is no commit")
+        try:
+            text = (self.folder / "commits" / f"{revision}.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise InputError(f"the repository has no commit {revision[:12]}") from None
+        if digest(body := json.loads(text)) != revision:
+            raise Damaged(f"commit {revision[:12]} is damaged on disk", where=self.folder.name)
+        return dict(body)
+
+    def _read_refs(self, kind: str) -> dict[str, str]:
+        folder = self.folder / "refs" / kind
+        paths = sorted(folder.glob("[!.]*")) if folder.is_dir() else []
+        return {path.name: path.read_text(encoding="ascii").strip() for path in paths}
+
+    def _move(self, kind: str, name: str, oid: str) -> None:
+        if not _NAME.match(name):
+            raise InputError(f"{name!r} is no name for a tag")
+        with (self.folder / "refs.log").open("a", encoding="utf-8") as log:
+            log.write(canonical_json({"ref": f"{kind}/{name}", "oid": oid}) + "\n")
+            log.flush()
+            os.fsync(log.fileno())
+        write_atomic(self.folder / "refs" / kind / name, oid + "\n")
+
+
+def _refuse_case_clashes(files: Iterable[str]) -> None:
+    seen: dict[str, str] = {}
+    for path in files:
+        other = seen.setdefault(path.casefold(), path)
+        if other != path:
+            raise InputError(f"{path} and {other} are one file where case does not count")

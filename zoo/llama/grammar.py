@@ -1,0 +1,36 @@
+"""JSON Schema as a constraint on what a model may write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from zoo.errors import InputError, ZooError
+from zoo.llama import library
+from zoo.llama.model import Model
+
+
+def schema_to_gbnf(schema: Mapping[str, Any]) -> str:
+    """llama.cpp's grammar text (GBNF) for a JSON Schema, through llama-cpp-python's converter.
+
+    Properties keep the schema's order. Raises InputError if the schema uses what the converter does not know.
+    """
+    library.require()
+    from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+    try:
+        order = list(schema.get("properties", {}))
+        return str(json_schema_to_gbnf(json.dumps(schema), prop_order=order))
+    except (ValueError, TypeError, KeyError, AttributeError, AssertionError, RecursionError) as error:
+        raise InputError(f"the JSON Schema cannot be turned into a grammar: {error}") from error
+
+
+def sampler(model: Model, schema: Mapping[str, Any]) -> Any:
+    """A sampler that forbids every token that breaks the schema; the caller's chain owns and frees it."""
+    text = schema_to_gbnf(schema)
+    library.forget_log()
+    pointer = model.lib.llama_sampler_init_grammar(model.vocab, text.encode("utf-8"), b"root")
+    if not pointer:
+        raise ZooError(f"llama.cpp refuses the grammar of the JSON Schema: {library.last_error()}")
+    return pointer

@@ -1,0 +1,235 @@
+"""What a GGUF file says about itself, and rewriting that without touching the weights."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from zoo.errors import InputError, ModelFileError
+from zoo.llama.rawgguf import ARRAY, SCALARS, STRING, Bytes, Entry, RawFile, broken, opened, read_raw
+
+Scalar = str | int | float | bool
+_COPY_BYTES = 1 << 22
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """``shape`` in ggml order: the first number is the row length."""
+
+    name: str
+    type_name: str
+    shape: tuple[int, ...]
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """A model file's header.
+
+    parameters: number of weights in the file; a head tied to the embedding is stored, and so counted, once.
+    template_sha256: of the chat template's UTF-8 text, None if there is none.
+    vocabulary_sha256: of the token list as it is stored; equal lists of tokens give equal digests.
+    file_type: llama.cpp's ftype number (``general.file_type``).
+    metadata: every key whose value is a single string, number or truth value.
+    """
+
+    architecture: str
+    parameters: int
+    context_tokens: int
+    block_count: int
+    embedding_length: int
+    head_count: int
+    head_count_kv: int
+    key_length: int
+    value_length: int
+    vocabulary_size: int
+    vocabulary_sha256: str | None
+    template_sha256: str | None
+    file_type: int | None
+    metadata: dict[str, Scalar]
+    tensors: tuple[TensorInfo, ...]
+
+    @property
+    def bits_per_weight(self) -> float:
+        """8 x bytes of all tensors / number of weights."""
+        return 8 * sum(tensor.size_bytes for tensor in self.tensors) / self.parameters
+
+    def kv_cache_bytes(self, context_tokens: int, bytes_per_value: float = 2) -> int:
+        """Bytes of the key-value cache of one sequence: layers x tokens x KV heads x (key + value length) x
+        bytes.
+
+        The default is llama.cpp's f16 cache. Layers with a sliding window need less than this states.
+        """
+        row = self.head_count_kv * (self.key_length + self.value_length)
+        return round(self.block_count * context_tokens * row * bytes_per_value)
+
+
+def read_header(path: Path) -> Header:
+    """Read the header; the weights are never loaded.
+
+    Raises ModelFileError if the file is no sound GGUF: another format, cut short, damaged, of an unknown
+    version, or without the keys that a language model needs.
+    """
+    with opened(path) as source:
+        raw = read_raw(source)
+        return _header(source, raw)
+
+
+def _header(source: Bytes, raw: RawFile) -> Header:
+    metadata = {key: _value(source, entry) for key, entry in raw.entries.items() if entry.value_type != ARRAY}
+    architecture = metadata.get("general.architecture")
+    if not isinstance(architecture, str) or not architecture:
+        raise broken(source.path, "it does not name its architecture (general.architecture)")
+
+    def number(name: str, default: int | None = None) -> int:
+        return _number(source, raw, f"{architecture}.{name}", default)
+
+    heads = number("attention.head_count")
+    width = number("embedding_length")
+    head_length = width // heads
+    tokens = raw.entries.get("tokenizer.ggml.tokens")
+    template = metadata.get("tokenizer.chat_template")
+    file_type = metadata.get("general.file_type")
+    tensors = tuple(TensorInfo(t.name, t.type_name, t.shape, t.size_bytes) for t in raw.tensors)
+    return Header(
+        architecture=architecture,
+        parameters=sum(_weights(tensor.shape) for tensor in tensors),
+        context_tokens=number("context_length"),
+        block_count=number("block_count"),
+        embedding_length=width,
+        head_count=heads,
+        head_count_kv=number("attention.head_count_kv", heads),
+        key_length=number("attention.key_length", head_length),
+        value_length=number("attention.value_length", head_length),
+        vocabulary_size=tokens.count if tokens else number("vocab_size"),
+        vocabulary_sha256=_digest(source, tokens),
+        template_sha256=hashlib.sha256(template.encode()).hexdigest() if isinstance(template, str) else None,
+        file_type=file_type if isinstance(file_type, int) else None,
+        metadata=metadata,
+        tensors=tensors,
+    )
+
+
+def _weights(shape: tuple[int, ...]) -> int:
+    count = 1
+    for length in shape:
+        count *= length
+    return count
+
+
+def _digest(source: Bytes, entry: Entry | None) -> str | None:
+    return hashlib.sha256(source.data[entry.start : entry.end]).hexdigest() if entry else None
+
+
+def _number(source: Bytes, raw: RawFile, key: str, default: int | None) -> int:
+    """A positive whole number; of an array (one value per layer) the largest."""
+    entry = raw.entries.get(key)
+    if entry is None:
+        if default is None:
+            raise broken(source.path, f"the key {key!r} is missing")
+        return default
+    item_type = entry.item_type if entry.value_type == ARRAY else entry.value_type
+    if SCALARS.get(item_type, "f") in "f?d" or not 1 <= entry.count <= 1 << 16:
+        raise broken(source.path, f"{key!r} is not a whole number")
+    value = int(max(struct.unpack_from(f"<{entry.count}{SCALARS[item_type]}", source.data, entry.start)))
+    if value <= 0:
+        raise broken(source.path, f"{key!r} is {value}; it must be positive")
+    return value
+
+
+def _value(source: Bytes, entry: Entry) -> Scalar:
+    if entry.value_type == STRING:
+        try:
+            return source.data[entry.start + 8 : entry.end].decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise broken(source.path, f"the value of {entry.key!r} is not UTF-8") from error
+    return cast(Scalar, struct.unpack_from("<" + SCALARS[entry.value_type], source.data, entry.start)[0])
+
+
+def rewrite_header(source: Path, target: Path, changes: Mapping[str, Scalar | list[str] | None]) -> None:
+    """Copy ``source`` to ``target`` with metadata keys set, added or (None) removed; the weights stay as they
+    are.
+
+    The same input gives the same bytes: general.architecture first, every other key in sorted order. A number
+    keeps the type its key had; a new whole number becomes u32 (i64 if it does not fit), a new fraction f32.
+    The target is written whole or not at all, and may be the source itself.
+    Raises ModelFileError for an unsound source, InputError for a change that cannot be made.
+    """
+    with opened(source) as data:
+        raw = read_raw(data)
+        for forbidden in ("general.alignment", "general.architecture"):
+            if forbidden in changes:
+                raise InputError(f"{forbidden} cannot be rewritten: the weights depend on it")
+        values = {key: _stored(data, entry) for key, entry in raw.entries.items()}
+        for key, change in changes.items():
+            if change is None:
+                values.pop(key, None)
+            else:
+                values[key] = _encoded(key, change, raw.entries.get(key))
+        _write(data, raw, values, target)
+    read_header(target)
+
+
+def _stored(data: Bytes, entry: Entry) -> bytes:
+    """Type number and value exactly as stored."""
+    head = struct.pack("<I", entry.value_type)
+    if entry.value_type == ARRAY:
+        head += struct.pack("<IQ", entry.item_type, entry.count)
+    return head + data.data[entry.start : entry.end]
+
+
+def _string(text: str) -> bytes:
+    raw = text.encode("utf-8")
+    return struct.pack("<Q", len(raw)) + raw
+
+
+def _encoded(key: str, value: Scalar | list[str], before: Entry | None) -> bytes:
+    if isinstance(value, list):
+        return struct.pack("<IIQ", ARRAY, STRING, len(value)) + b"".join(_string(item) for item in value)
+    if isinstance(value, str):
+        return struct.pack("<I", STRING) + _string(value)
+    kept = before.value_type if before and before.value_type in SCALARS else None
+    value_type = kept if kept is not None and (kept == 7) == isinstance(value, bool) else _natural_type(value)
+    try:
+        return struct.pack("<I" + SCALARS[value_type], value_type, value)
+    except (struct.error, OverflowError) as error:
+        raise InputError(f"{key} cannot hold {value!r}: its type in the file is too small") from error
+
+
+def _natural_type(value: int | float | bool) -> int:
+    if isinstance(value, bool):
+        return 7
+    if isinstance(value, float):
+        return 6
+    return 4 if 0 <= value < 1 << 32 else 11
+
+
+def _write(data: Bytes, raw: RawFile, values: dict[str, bytes], target: Path) -> None:
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as out:
+        part = Path(out.name)
+        try:
+            _write_parts(out, data, raw, values)
+            out.flush()
+            os.fsync(out.fileno())
+            part.chmod(0o644)
+            part.replace(target)
+        except OSError as error:
+            raise ModelFileError(f"{target} cannot be written: {error.strerror or error}") from error
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _write_parts(out: IO[bytes], data: Bytes, raw: RawFile, values: dict[str, bytes]) -> None:
+    out.write(b"GGUF" + struct.pack("<IQQ", raw.version, len(raw.tensors), len(values)))
+    for key in sorted(values, key=lambda name: (name != "general.architecture", name)):
+        out.write(_string(key) + values[key])
+    out.write(data.data[raw.tensors_start : raw.tensors_end])
+    out.write(b"\0" * (-out.tell() % raw.alignment))
+    for start in range(raw.data_start, raw.size_bytes, _COPY_BYTES):
+        out.write(data.data[start : min(start + _COPY_BYTES, raw.size_bytes)])

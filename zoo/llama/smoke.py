@@ -1,0 +1,89 @@
+"""Does a file behave as a chat model at all? Three checks that take seconds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ZooError
+from zoo.llama.generate import Job, Result, generate
+from zoo.llama.model import Model
+
+PROMPTS = ("What is the capital of France?", "Say hello in one word.", "Is water wet? Answer yes or no.")
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "answer": {"type": "string", "maxLength": 40},
+        "certain": {"type": "boolean"},
+    },
+    "required": ["answer", "certain"],
+    "additionalProperties": False,
+}
+_JSON_TOKENS = 96
+"""Enough for any answer that fits SCHEMA: 40 characters, rarely more than a token each, and the frame."""
+
+
+def smoke(path: Path, *, threads: int, max_tokens: int, prompts: Sequence[str] = PROMPTS) -> dict[str, Any]:
+    """Greedy answers to ``prompts`` and one under a JSON Schema; a dict ready for JSON.
+
+    ``passed`` is true if every check passed; ``checks`` has chat_template, stops and json, each with
+    ``passed`` and ``detail`` (a sentence); ``answers`` shows what was written. A file that fails a check is
+    no error; one that does not load is: ModelFileError.
+    """
+    longest = max((len(prompt.encode()) for prompt in prompts), default=0)
+    room = longest + 1024 + max(max_tokens, _JSON_TOKENS)
+    with Model.open(path, threads=threads, context_tokens=room, parallel=1) as model:
+        rendered, template = _render(model, prompts)
+        jobs = [Job(str(number), text, max_tokens) for number, text in enumerate(rendered)]
+        results = {result.key: result for result in generate(model, jobs, batch_rows=1)}
+        answers = [results[job.key] for job in jobs]
+        checks = {"chat_template": template, "stops": _stops(answers), "json": _json(model, rendered)}
+    return {
+        "passed": all(check["passed"] for check in checks.values()),
+        "checks": checks,
+        "answers": [
+            {"prompt": prompt, "text": answer.text, "tokens": len(answer.tokens), "finish": answer.finish}
+            for prompt, answer in zip(prompts, answers, strict=True)
+        ],
+    }
+
+
+def _check(passed: bool, detail: str) -> dict[str, Any]:
+    return {"passed": passed, "detail": detail}
+
+
+def _render(model: Model, prompts: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """Rendered prompts; the bare ones if the template fails, so that the other checks still say something."""
+    try:
+        rendered = [model.render([{"role": "user", "content": prompt}]) for prompt in prompts]
+    except ZooError as error:
+        return list(prompts), _check(False, str(error))
+    missing = [prompt for prompt, text in zip(prompts, rendered, strict=True) if prompt not in text]
+    if missing:
+        return rendered, _check(False, f"The template leaves out what the user says: {missing[0]!r}.")
+    return rendered, _check(True, f"{len(rendered)} conversations rendered.")
+
+
+def _stops(answers: Sequence[Result]) -> dict[str, Any]:
+    ended = sum(answer.finish == "stop" and bool(answer.tokens) for answer in answers)
+    return _check(
+        ended > 0, f"{ended} of {len(answers)} answers ended by themselves after at least one token."
+    )
+
+
+def _json(model: Model, rendered: Sequence[str]) -> dict[str, Any]:
+    import jsonschema
+
+    if not rendered:
+        return _check(False, "There is no prompt.")
+    job = Job("json", rendered[0], _JSON_TOKENS, json_schema=SCHEMA)
+    answer = next(iter(generate(model, [job], batch_rows=1)))
+    try:
+        jsonschema.validate(json.loads(answer.text), SCHEMA)
+    except json.JSONDecodeError:
+        return _check(False, f"Not JSON: {answer.text!r}.")
+    except jsonschema.ValidationError as error:
+        return _check(False, f"JSON that breaks the schema: {error.message}.")
+    return _check(True, f"Valid: {answer.text}")

@@ -1,0 +1,51 @@
+"""Which addresses pages may link to. A value that is of no known form gets no link, and is shown as text."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from catalog.paths import unsafe_reason
+from catalog.release import Location, Release
+
+HUB = "https://huggingface.co"
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_COMMIT = re.compile(r"[0-9a-f]{40,64}\Z")
+_ADDRESS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*/?\Z")
+
+
+def evidence_path(name: str, version: str, path: str) -> str:
+    """Where an evidence file lies on the site, from its root."""
+    return f"evidence/{name}/{version}/{path}"
+
+
+def evidence_url(name: str, release: Release, path: str) -> str | None:
+    """The address of an evidence file from the site's root; None when the release lists no such file."""
+    if path not in {file.path for file in release.evidence} or unsafe_reason(path):
+        return None
+    return quote(evidence_path(name, release.version, path))
+
+
+def upstream_url(upstream: str | None) -> str | None:
+    """The Hub's page of ``ORG/NAME``."""
+    return f"{HUB}/{upstream}" if upstream and is_repository(upstream) else None
+
+
+def repository_url(location: Location, dataset: bool = False) -> str | None:
+    """The Hub's page of a release's repository at its exact commit; None for any other hub."""
+    repository = location.dataset if dataset else location.model
+    if location.hub.rstrip("/") != HUB or repository is None or not is_repository(repository.name):
+        return None
+    if not _COMMIT.match(repository.commit):
+        return None
+    return f"{HUB}/{'datasets/' if dataset else ''}{repository.name}/tree/{repository.commit}"
+
+
+def is_repository(text: str) -> bool:
+    """True for ``ORG/NAME`` in plain letters."""
+    return bool(_REPOSITORY.match(text)) and ".." not in text
+
+
+def is_address(text: str) -> bool:
+    """True for the https address of a hub."""
+    return bool(_ADDRESS.match(text))

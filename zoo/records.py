@@ -1,0 +1,51 @@
+"""Writing what was published into the catalog file and the evidence folder of the site."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from catalog import index
+from catalog.release import Location, Release
+from zoo.assemble import ReleaseFolder
+from zoo.errors import InputError, ZooError
+from zoo.settings import Settings
+from zoo.workspace import locked, sha256_file, write_atomic
+
+MAX_BYTES = 512 * 1024 * 1024
+
+
+def read_catalog(path: Path, shown_as: str) -> index.Catalog:
+    """The catalog, empty if there is no file. Raises InputError with every problem of a broken one."""
+    if not path.exists():
+        return index.EMPTY
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the catalog cannot be read: {error}", where=shown_as) from error
+    catalog, problems = index.parse(text, shown_as)
+    if problems:
+        lines = [str(problem) for problem in problems[:20]]
+        raise InputError("\n".join(["the catalog is not sound", *lines]), safe="It was not changed.", remedy="Restore it from version control")
+    return catalog
+
+
+def record(release: ReleaseFolder, location: Location, settings: Settings) -> bool:
+    """Write the release into the catalog and its evidence beside the site. False if both were there already."""
+    entry: Release = dataclasses.replace(release.release, location=location)
+    target = settings.evidence / release.model.name / entry.version
+    path = settings.catalog
+    with locked(settings.work / "locks" / "catalog"):
+        catalog = read_catalog(path, settings.shown(path))
+        try:
+            merged = index.with_release(catalog, release.model, entry)
+        except index.CatalogConflict as conflict:
+            raise ZooError(str(conflict), safe="The catalog was not changed.", remedy="Raise the version in the recipe") from conflict
+        for file in entry.evidence:
+            there = target / file.path
+            if not there.exists() or sha256_file(there) != file.sha256:
+                write_atomic(there, (release.folder / "model" / "evidence" / file.path).read_bytes())
+        if merged == catalog and path.exists():
+            return False
+        write_atomic(path, index.to_text(merged))
+    return True

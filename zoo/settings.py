@@ -1,0 +1,162 @@
+"""Settings: everything that is no part of a recipe. From ``zoo.toml``, then the environment, then flags.
+
+Defaults live in ``_SETTINGS``. Every value remembers where it came from, so that ``zoo doctor`` can say it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog.problems import did_you_mean
+from zoo.errors import InputError
+
+MARKER = "zoo.toml"
+
+# name -> (environment variable, default, what it is)
+_SETTINGS: dict[str, tuple[str, str, str]] = {
+    "namespace": ("ZOO_NAMESPACE", "local", "user or organisation on the hub"),
+    "hub": ("ZOO_HUB", "build/hub", "a folder, or the address of a hub"),
+    "work": ("ZOO_WORK", "build/work", "folder of finished and growing steps"),
+    "releases": ("ZOO_RELEASES", "build/releases", "folder of release folders"),
+    "catalog": ("ZOO_CATALOG", "model_catalog.json", "the catalog file"),
+    "evidence": ("ZOO_EVIDENCE", "site/evidence", "folder of evidence files that the site links to"),
+    "site": ("ZOO_SITE", "build/site", "folder of the built site"),
+    "threads": ("ZOO_THREADS", "0", "threads for models; 0 means the cores that this process may use"),
+    "device": ("ZOO_DEVICE", "cpu", "where training runs: cpu, cuda, cuda:0"),
+}
+_FOLDERS = ("work", "releases", "catalog", "evidence", "site")
+
+
+@dataclass(frozen=True)
+class Value:
+    """One setting: its text, and where it comes from."""
+
+    text: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The zoo's folder and its settings."""
+
+    root: Path
+    values: Mapping[str, Value]
+
+    def text(self, name: str) -> str:
+        return self.values[name].text
+
+    def folder(self, name: str) -> Path:
+        """A path setting, relative ones from the zoo's folder."""
+        return self.root / Path(self.text(name)).expanduser()
+
+    @property
+    def work(self) -> Path:
+        return self.folder("work")
+
+    @property
+    def releases(self) -> Path:
+        return self.folder("releases")
+
+    @property
+    def catalog(self) -> Path:
+        return self.folder("catalog")
+
+    @property
+    def evidence(self) -> Path:
+        return self.folder("evidence")
+
+    @property
+    def site(self) -> Path:
+        return self.folder("site")
+
+    @property
+    def hub(self) -> str:
+        return self.text("hub")
+
+    @property
+    def namespace(self) -> str:
+        return self.text("namespace")
+
+    @property
+    def device(self) -> str:
+        return self.text("device")
+
+    @property
+    def threads(self) -> int:
+        """Threads for models: at least 1."""
+        return int(self.text("threads")) or len(os.sched_getaffinity(0))
+
+    def shown(self, path: Path) -> str:
+        """A path as a person would type it from the zoo's folder."""
+        try:
+            return path.resolve().relative_to(self.root.resolve()).as_posix()
+        except ValueError:
+            return str(path)
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder at or above ``start`` with a ``zoo.toml``. Raises InputError if there is none."""
+    for folder in (start, *start.parents):
+        if (folder / MARKER).is_file():
+            return folder
+    raise InputError(
+        f"no zoo here: neither {start} nor a folder above it has a {MARKER}",
+        remedy="Change into your zoo, or make one with: zoo init my-zoo",
+    )
+
+
+def load(start: Path, flags: Mapping[str, str | None], environment: Mapping[str, str]) -> Settings:
+    """Settings for the zoo around ``start``. Raises InputError on an unknown key or a value of the wrong kind."""
+    root = find_root(start)
+    from_file = _read_toml(root / MARKER)
+    values = {}
+    for name, (variable, default, _) in _SETTINGS.items():
+        value = Value(default, "default")
+        if name in from_file:
+            value = Value(_as_text(name, from_file[name]), MARKER)
+        if environment.get(variable):
+            value = Value(environment[variable], f"environment {variable}")
+        flag = flags.get(name)
+        if flag is not None:
+            value = Value(flag, f"flag --{name}")
+        _check(name, value)
+        values[name] = value
+    return Settings(root, values)
+
+
+def describe() -> list[tuple[str, str, str, str]]:
+    """(name, environment variable, default, what it is) of every setting."""
+    return [(name, *rest) for name, rest in _SETTINGS.items()]
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"not valid TOML: {error}", where=str(path), remedy="Mend the line named") from error
+    for name in data:
+        if name not in _SETTINGS:
+            near = did_you_mean(name, _SETTINGS)
+            remedy = f"Did you mean {near}?" if near else f"Known settings: {', '.join(_SETTINGS)}"
+            raise InputError(f"unknown setting {name!r}", where=str(path), remedy=remedy)
+    return data
+
+
+def _as_text(name: str, value: Any) -> str:
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return str(value)
+    raise InputError(f"setting {name} is neither text nor a whole number", where=MARKER, remedy=f'Write {name} = "..."')
+
+
+def _check(name: str, value: Value) -> None:
+    if name == "threads" and not (value.text.isdecimal() and int(value.text) <= 1024):
+        raise InputError(f"threads is {value.text!r}", where=value.origin, remedy="Write a whole number, 0 for all cores")
+    if name in _FOLDERS and (not value.text.strip() or "\0" in value.text):
+        raise InputError(f"setting {name} is empty", where=value.origin, remedy="Write a path")
+    if name == "namespace" and not value.text.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        raise InputError(f"namespace {value.text!r} is no name on a hub", where=value.origin, remedy="Use letters, digits, - _ .")

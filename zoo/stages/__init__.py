@@ -1,0 +1,44 @@
+"""The stages of a recipe, one file each: (spec, input artifacts, context) to files in ``context.out`` and facts.
+
+A stage writes only below ``out`` (moved into place when it returns) and ``scratch`` (kept after a kill, so that the
+stage can continue). The facts that it returns are stored with the artifact and must not depend on clock or paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from zoo.progress import Reporter
+from zoo.workspace import Artifact
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage may use. ``work`` is the work folder, for caches that several recipes share."""
+
+    spec: Mapping[str, Any]
+    inputs: Mapping[str, Artifact]
+    out: Path
+    scratch: Path
+    root: Path
+    work: Path
+    threads: int
+    device: str
+    report: Reporter
+
+
+Facts = dict[str, Any]
+Stage = Callable[[Context], Facts]
+
+MODULES = {"import": "importing"}
+"""Stages whose file is named otherwise than the stage (``import`` is a Python word)."""
+
+
+def stage(name: str) -> Stage:
+    """The function of a stage; its heavy imports happen here, not before."""
+    run: Stage = import_module(f"zoo.stages.{MODULES.get(name, name)}").run
+    return run

@@ -1,0 +1,62 @@
+"""benchmark: load time, speed and memory of one file on this machine, measured by ``pi_runtime`` in its own process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import deque
+from pathlib import Path
+
+from zoo.errors import ZooError
+from zoo.stages import Context, Facts
+from zoo.stages.export import NAME
+from zoo.workspace import place_file
+
+REPORTS = ("bench.json", "bench.csv")
+
+
+def run(context: Context) -> Facts:
+    """Writes ``bench.json`` and ``bench.csv``; the facts say only how it was asked, for a measurement is no constant."""
+    spec = context.spec
+    # The report names the file as people will meet it.
+    named = context.scratch / spec["file_name"]
+    named.unlink(missing_ok=True)
+    place_file(context.inputs["model"].path(NAME), named)
+    made = context.scratch / "report"
+    made.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "pi_runtime", "bench", str(named), "--out", str(made)]
+    for option in ("prompt_tokens", "decode_tokens", "samples"):
+        command += [f"--{option.replace('_', '-')}", str(spec[option])]
+    _measure([*command, "--threads", str(context.threads)], context)
+    for suffix, name in ((".json", REPORTS[0]), (".csv", REPORTS[1])):
+        (path,) = made.glob(f"*{suffix}")
+        path.rename(context.out / name)
+    named.unlink()
+    report = json.loads((context.out / REPORTS[0]).read_text(encoding="utf-8"))
+    if not report["valid"]:
+        context.report.warn(f"{spec['file_name']}: disturbed, so the figures do not count ({'; '.join(report['reasons'])})")
+    return dict(spec)
+
+
+def _measure(command: list[str], context: Context) -> None:
+    """Run the measuring process; every line it says is one event of unknown length."""
+    last: deque[str] = deque(maxlen=3)
+    package_parent = str(Path(__file__).resolve().parents[2])
+    with context.report.task("measuring", context.spec["samples"] + 1, "runs") as advance:
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=package_parent
+        )
+        try:
+            assert process.stderr
+            for line in process.stderr:
+                last.append(line.strip())
+                if line.startswith(("warm-up", "sample")):
+                    advance(1)
+            code = process.wait()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+    if code:
+        raise ZooError(f"{context.spec['file_name']} could not be measured: {' '.join(last)}", remedy="zoo doctor")

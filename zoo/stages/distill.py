@@ -1,0 +1,49 @@
+"""distill: the student learns from the teacher on the labelled conversations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from catalog.recipe import Distill, build
+from zoo.stages import Context, Facts
+from zoo.training import require
+from zoo.workspace import pretty_json, write_atomic
+
+
+def run(context: Context) -> Facts:
+    """Writes the model folder ``model/`` and ``distill-report.json``."""
+    require()
+    from zoo.training.loop import distill
+
+    spec = build(Distill, {name: value for name, value in context.spec.items() if name != "threads"})
+    labels = context.inputs["labels"]
+    model = context.out / "model"
+    model.mkdir(exist_ok=True)
+    report = distill(
+        context.inputs["student"].folder,
+        context.inputs["teacher"].folder,
+        read_conversations(labels.path("train.jsonl")),
+        read_conversations(labels.path("heldout.jsonl")),
+        spec,
+        model,
+        context.scratch,
+        context.report,
+        threads=context.spec["threads"],
+        device=context.device,
+    ).to_json()
+    timing = report.pop("timing")
+    write_atomic(context.out / "distill-report.json", pretty_json({**report, "timing": timing}))
+    return report
+
+
+def read_conversations(path: Path) -> list["Conversation"]:
+    """The rows of a labelled file."""
+    from zoo.training.conversations import Conversation
+
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        messages = tuple((message["role"], message["content"]) for message in row["messages"])
+        found.append(Conversation(row["key"], messages, tuple(row["tags"])))
+    return found

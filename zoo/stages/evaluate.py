@@ -1,0 +1,52 @@
+"""evaluate: perplexity and KLD of every file against the exported one, and a chat smoke test of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo.llama.evaluate import Text, evaluate
+from zoo.llama.smoke import smoke
+from zoo.stages import Context, Facts
+from zoo.stages.export import NAME
+from zoo.workspace import Artifact, pretty_json, write_atomic
+
+SMOKE_PROMPTS = (
+    "Say hello in one short sentence.",
+    "What is two plus two? Answer with one word.",
+    "Name a colour.",
+)
+
+
+def run(context: Context) -> Facts:
+    """Writes ``evaluation.json`` and ``smoke.json``; the facts hold both."""
+    texts = context.inputs["texts"]
+    files = {role: artifact.path(NAME) for role, artifact in context.inputs.items() if role != "texts"}
+    reference = next(iter(files))
+    report = evaluate(
+        files[reference],
+        {name: path for name, path in files.items() if name != reference},
+        read_texts(texts),
+        window_tokens=context.spec["window_tokens"],
+        windows=context.spec["windows"],
+        threads=context.threads,
+        report=context.report,
+    )
+    evaluation = {**report, "reference_type": reference}
+    smokes = {}
+    with context.report.task("chat smoke test", len(files), "files") as advance:
+        for name, path in files.items():
+            smokes[name] = smoke(
+                path, threads=context.threads, max_tokens=context.spec["smoke_max_tokens"], prompts=SMOKE_PROMPTS
+            )
+            advance(1)
+    write_atomic(context.out / "evaluation.json", pretty_json(evaluation))
+    write_atomic(context.out / "smoke.json", pretty_json(smokes))
+    return {"evaluation": evaluation, "smoke": smokes}
+
+
+def read_texts(artifact: Artifact) -> list[Text]:
+    """The evaluation texts of a corpus artifact."""
+    return [
+        Text(Path(file["path"]).name, file["language"], artifact.path(file["name"]).read_text(encoding="utf-8"))
+        for file in artifact.facts["evaluation"]
+    ]

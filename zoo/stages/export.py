@@ -1,0 +1,42 @@
+"""export: a model folder becomes one GGUF file through llama.cpp's converter, its header completed from the recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from zoo.llama import convert, header
+from zoo.stages import Context, Facts
+from zoo.workspace import Artifact
+
+NAME = "model.gguf"
+
+
+def run(context: Context) -> Facts:
+    """Writes ``model.gguf``; the facts are its header in short."""
+    raw = context.scratch / "converted.gguf"
+    convert.convert(model_folder(context.inputs["model"]), raw, type_=context.spec["type"], report=context.report)
+    target = context.out / NAME
+    header.rewrite_header(raw, target, context.spec["header"])
+    raw.unlink()
+    return header_facts(target)
+
+
+def model_folder(artifact: Artifact) -> Path:
+    """Where the model folder of an import or distill artifact is."""
+    inner = artifact.folder / "model"
+    return inner if inner.is_dir() else artifact.folder
+
+
+def header_facts(path: Path) -> Facts:
+    """What cards, catalog and checks need to know of a GGUF file."""
+    found = header.read_header(path)
+    facts = {f.name: getattr(found, f.name) for f in dataclasses.fields(found) if f.name not in ("metadata", "tensors")}
+    facts["tensors"] = len(found.tensors)
+    facts["bits_per_weight"] = round(found.bits_per_weight, 4)
+    facts["licence"] = found.metadata.get("general.license")
+    facts["name"] = found.metadata.get("general.name")
+    facts["version"] = found.metadata.get("general.version")
+    facts["base_model"] = found.metadata.get("general.base_model.0.repo_url")
+    facts["kv_cache_bytes_per_token"] = found.kv_cache_bytes(1)
+    return facts

@@ -1,0 +1,247 @@
+"""label: the teacher answers every prompt, through llama.cpp, one result per row.
+
+A row's key is the digest of its messages, the sampling and the teacher file, and every result goes into a journal
+that all recipes with the same teacher and sampling share. So an interrupted run continues with the rows that are
+missing, and editing one prompt asks the teacher one question.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import jsonschema
+
+from zoo import sources
+from zoo.errors import ZooError
+from zoo.llama.generate import Job, generate
+from zoo.llama.model import Model
+from zoo.stages import Context, Facts
+from zoo.stages.corpus import read_prompts
+from zoo.workspace import canonical_json, digest, locked, pretty_json, sha256_file, write_atomic
+
+PROMPT_TOKENS = 512
+"""Room for a prompt in each sequence's context, beside the answer."""
+
+RETRY_TEMPERATURE = 0.7
+"""A greedy answer would only be repeated; a retry samples at this temperature at least."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One prompt on its way: part is train or heldout, number its line among the part's records."""
+
+    key: str
+    part: str
+    number: int
+    messages: tuple[tuple[str, str], ...]
+    schema: Mapping[str, Any] | None
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """finish: ``stop`` or ``length`` (cut at max_tokens); invalid: why the answer was refused, "" if it was not."""
+
+    key: str
+    text: str
+    finish: str
+    tokens: int
+    attempts: int
+    invalid: str
+
+
+def run(context: Context) -> Facts:
+    """Writes ``train.jsonl``, ``heldout.jsonl`` (valid rows in the order of the prompts) and ``label-report.json``."""
+    spec = context.spec
+    teacher = _teacher(context)
+    identity = {k: v for k, v in spec.items() if k != "teacher"} | {"model": sha256_file(teacher)}
+    rows = read_rows(context, identity)
+    journal = context.work / "labels" / f"{digest(identity)}.jsonl"
+    with locked(journal.with_suffix(".lock"), lambda: context.report.say("another zoo labels with this teacher; waiting")):
+        answers = answer_all(rows, journal, teacher, context)
+    facts = summary(rows, answers)
+    for part in ("train", "heldout"):
+        lines = [labelled(row, answers[row.key]) for row in rows if row.part == part and not answers[row.key].invalid]
+        write_atomic(context.out / f"{part}.jsonl", "".join(canonical_json(line) + "\n" for line in lines))
+    write_atomic(context.out / "label-report.json", pretty_json(facts))
+    return facts
+
+
+def _teacher(context: Context) -> Path:
+    if "teacher" in context.inputs:
+        return context.inputs["teacher"].path("model.gguf")
+    return sources.resolve(context.spec["teacher"], context.root, context.work, context.report)
+
+
+def read_rows(context: Context, identity: Mapping[str, Any]) -> list[Row]:
+    """Every prompt of the corpus artifact, keyed."""
+    artifact, found = context.inputs["prompts"], []
+    for part in ("train", "heldout"):
+        number = 0
+        for file in artifact.facts[part]:
+            for record in read_prompts(artifact.path(file["name"]), file["path"]):
+                messages = messages_of(record, context.spec["system"])
+                schema = record.get("tool_schema") if record.get("requires_json") else None
+                key = digest({"messages": messages, "schema": schema, **identity})
+                found.append(Row(key, part, number, messages, schema, tuple(record.get("tags", []))))
+                number += 1
+    return found
+
+
+def messages_of(record: Mapping[str, Any], default_system: str | None) -> tuple[tuple[str, str], ...]:
+    """The conversation that the teacher is to answer. A row that asks for JSON says so in its system prompt."""
+    parts = [record.get("system_hint") or default_system or ""]
+    if record.get("requires_json"):
+        tool = f" with the arguments of the tool {record['tool_name']}" if record.get("tool_name") else ""
+        parts.append(f"Answer{tool} as JSON of this schema and nothing else: {canonical_json(record['tool_schema'])}")
+    system = "\n".join(part for part in parts if part)
+    user = (("user", str(record["user"])),)
+    return (("system", system), *user) if system else user
+
+
+def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Context) -> dict[str, Answer]:
+    """Answers by key: those of the journal, and new ones for the rest, written down as they come."""
+    answers = read_journal(journal)
+    wanted = {row.key: row for row in rows}
+    answers = {key: answer for key, answer in answers.items() if key in wanted}
+    missing = [row for row in wanted.values() if row.key not in answers]
+    if not missing:
+        return answers
+    if answers:
+        context.report.say(f"{len(answers)} of {len(wanted)} rows were answered before")
+    spec = context.spec
+    room = PROMPT_TOKENS + 2 * spec["max_tokens"]
+    with (
+        Model.open(teacher, threads=context.threads, context_tokens=room, parallel=spec["batch_rows"]) as model,
+        open_journal(journal) as stream,
+        context.report.task("labelling", len(missing), "rows") as advance,
+    ):
+        for attempt in range(1 + spec["retries"]):
+            retry = []
+            for answer in _ask(model, missing, attempt, context):
+                answers[answer.key] = answer
+                final = not answer.invalid or attempt == spec["retries"]
+                if final:
+                    append(stream, answer)
+                    advance(1)
+                else:
+                    retry.append(wanted[answer.key])
+            # In the order of the prompts, not in the order in which rows finished.
+            missing = sorted(retry, key=lambda row: (row.part, row.number))
+    return answers
+
+
+def _ask(model: Model, rows: Sequence[Row], attempt: int, context: Context) -> Iterator[Answer]:
+    spec = context.spec
+    schemas = {row.key: row.schema for row in rows}
+    jobs = [
+        Job(
+            key=row.key,
+            prompt_text=model.render([{"role": role, "content": content} for role, content in row.messages]),
+            # JSON that was cut cannot be mended, so a retry gets more room.
+            max_tokens=spec["max_tokens"] * (2 if attempt or row.schema else 1),
+            temperature=spec["temperature"] if not attempt else max(spec["temperature"], RETRY_TEMPERATURE),
+            top_p=spec["top_p"],
+            seed=spec["seed"] + attempt,
+            json_schema=row.schema,
+        )
+        for row in rows
+    ]
+    for result in generate(model, jobs, batch_rows=spec["batch_rows"]):
+        text = result.text.strip()
+        fault = invalid(text, result.finish, schemas[result.key])
+        yield Answer(result.key, text, result.finish, len(result.tokens), attempt + 1, fault)
+
+
+def invalid(text: str, finish: str, schema: Mapping[str, Any] | None) -> str:
+    """Why an answer is refused, "" if it is sound."""
+    if not text:
+        return "the answer is empty"
+    if "�" in text and finish != "length":
+        return "the answer is not UTF-8"
+    if schema is None:
+        return ""
+    try:
+        jsonschema.validate(json.loads(text), schema, cls=jsonschema.Draft202012Validator)
+    except json.JSONDecodeError as error:
+        return f"the answer is not JSON: {error.msg}" + (" (cut at max_tokens)" if finish == "length" else "")
+    except jsonschema.ValidationError as error:
+        return f"the answer does not fit the schema: {error.message[:120]}"
+    return ""
+
+
+def labelled(row: Row, answer: Answer) -> dict[str, Any]:
+    """One line of the labelled corpus."""
+    messages = [{"role": role, "content": content} for role, content in row.messages]
+    return {
+        "key": row.key[:16],
+        "messages": [*messages, {"role": "assistant", "content": answer.text}],
+        "tags": list(row.tags),
+        "requires_json": row.schema is not None,
+        "finish": answer.finish,
+        "attempts": answer.attempts,
+    }
+
+
+def summary(rows: Sequence[Row], answers: Mapping[str, Answer]) -> Facts:
+    """Counts, and every row that stayed invalid with its reason."""
+    mine = [(row, answers[row.key]) for row in rows]
+    return {
+        "rows": len(mine),
+        "valid_rows": sum(not answer.invalid for _, answer in mine),
+        "json_rows": sum(row.schema is not None for row, _ in mine),
+        "valid_json_rows": sum(row.schema is not None and not answer.invalid for row, answer in mine),
+        "answer_tokens": sum(answer.tokens for _, answer in mine),
+        "finish": dict(sorted(Counter(answer.finish for _, answer in mine).items())),
+        "attempts": {str(n): c for n, c in sorted(Counter(answer.attempts for _, answer in mine).items())},
+        "parts": {
+            part: sum(row.part == part and not answer.invalid for row, answer in mine) for part in ("train", "heldout")
+        },
+        "failures": [
+            {"part": row.part, "record": row.number, "key": row.key[:16], "reason": answer.invalid}
+            for row, answer in mine
+            if answer.invalid
+        ],
+    }
+
+
+def read_journal(path: Path) -> dict[str, Answer]:
+    """Answers by key. A line that a kill cut short is passed over; ``open_journal`` then removes it."""
+    answers: dict[str, Answer] = {}
+    for line in path.read_bytes().split(b"\n") if path.exists() else []:
+        try:
+            answer = Answer(**json.loads(line))
+        except (ValueError, TypeError):
+            continue
+        answers[answer.key] = answer
+    return answers
+
+
+def open_journal(path: Path) -> IO[bytes]:
+    """The journal open for appending, cut after its last whole line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stream = path.open("a+b")
+    stream.seek(0)
+    whole = stream.read()
+    stream.truncate(whole.rfind(b"\n") + 1)
+    return stream
+
+
+def append(stream: IO[bytes], answer: Answer) -> None:
+    """One line, on disk when this returns."""
+    try:
+        stream.write(canonical_json(vars(answer)).encode() + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    except OSError as error:
+        raise ZooError(
+            f"the label journal cannot be written ({error.strerror})",
+            safe="The rows before this one are kept.",
+            remedy="Make room, then run the same command again",
+        ) from error

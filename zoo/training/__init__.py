@@ -1,0 +1,49 @@
+"""The only door to torch, transformers and peft: from weights and conversations to a distilled student.
+
+The mechanism, in the order in which a release uses it:
+
+1. ``importing`` turns a GGUF file or a Hugging Face folder into one plain folder (float16 safetensors,
+   tokenizer, chat template), on request with some decoder layers only (depth pruning).
+2. ``conversations`` renders chats with the model's own template and marks the tokens that the assistant
+   wrote. Only those are learned and measured; everywhere below the output head is computed at those positions
+   alone.
+3. ``teacher`` writes the teacher's top-k log-probabilities once, in shards that survive a SIGKILL.
+4. ``losses`` compares the student with them (or with the text itself); ``adapters`` decides which weights
+   move; ``schedule`` says which rows and which learning rate a step has, as a pure function of the step.
+5. ``loop`` runs the steps with whole-or-nothing ``checkpoints``; the same call after a SIGKILL ends with the
+   same bytes.
+6. ``heldout`` measures the student before and after on conversations that were not trained on.
+
+Importing this package loads none of the heavy libraries; importing its submodules does. Call ``require``
+first.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+
+from zoo.errors import MissingExtra
+
+LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "safetensors")
+NEEDED = ("torch", "transformers", "peft", "safetensors")
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of the libraries that decide the bytes of a training; absent ones are left out."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def require() -> None:
+    """Raise MissingExtra when a library that every training needs is not installed."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtra(
+            f"Training needs {' and '.join(missing)}, which this Python does not have", "train"
+        )

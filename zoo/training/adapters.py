@@ -1,0 +1,153 @@
+"""Which weights move: all of them, or small low-rank matrices beside them (LoRA, DoRA, QLoRA).
+
+Presets are named after the machines they suit. LoRA: Hu et al. 2021; QLoRA: Dettmers et al. 2023; DoRA: Liu
+et al. 2024.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from zoo.errors import InputError
+from zoo.progress import Reporter
+from zoo.training.models import load_model
+
+ADAPTERS = ("none", "lora", "dora", "qlora")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """quantization: nf4, fp4 or None (how qlora holds the frozen weights); compute: the dtype of the matrix
+    products.
+
+    The adapter's output is scaled by alpha / rank; dropout applies to its input.
+    """
+
+    quantization: str | None
+    compute: str
+    double_quantization: bool
+    rank: int
+    alpha: int
+    dropout: float
+
+
+PRESETS = {
+    "ampere-balanced": Preset("nf4", "bfloat16", True, 64, 128, 0.05),
+    "turing-safe": Preset("nf4", "float16", True, 32, 64, 0.10),
+    "ada-memory": Preset("fp4", "bfloat16", False, 16, 32, 0.05),
+    "cpu-small": Preset(None, "float32", False, 16, 32, 0.0),
+}
+
+
+def preset_named(name: str) -> Preset:
+    """The preset of that name; InputError lists those that exist."""
+    if name not in PRESETS:
+        raise InputError(f"There is no preset {name!r}", remedy=f"Use one of {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def supports_bfloat16(device: str) -> bool:
+    """Whether the device computes in bfloat16 itself rather than by emulation."""
+    if device.startswith("cuda"):
+        return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def compute_dtype(
+    preset: Preset, device: str, report: Reporter, supported: Callable[[str], bool] = supports_bfloat16
+) -> torch.dtype:
+    """The preset's dtype; bfloat16 falls back to float16, with a warning, where the device has none."""
+    if preset.compute == "bfloat16" and not supported(device):
+        report.warn(f"{device} has no bfloat16; float16 is used instead, whose range is smaller")
+        return torch.float16
+    return getattr(torch, preset.compute)
+
+
+def load_trainable(student: Path, adapter: str, preset: Preset, dtype: torch.dtype, device: str) -> Any:
+    """The student with the weights that move set to require gradients, in training mode.
+
+    Without an adapter the weights are float32 whatever ``dtype`` is (products are then cast); with one the
+    frozen weights are in ``dtype`` or 4 bit and the adapter in float32.
+    """
+    if adapter == "none":
+        return load_model(student, torch.float32, device).train()
+    if adapter == "qlora":
+        return apply_adapter(_load_4bit(student, preset, dtype, device), adapter, preset).train()
+    return apply_adapter(load_model(student, dtype, device), adapter, preset).train()
+
+
+def apply_adapter(model: Any, adapter: str, preset: Preset) -> Any:
+    """``model`` with the adapter on every linear layer but the output head; ``none`` returns it unchanged.
+
+    The adapter starts as the identity; its random half comes from torch's global generator.
+    """
+    if adapter not in ADAPTERS:
+        raise InputError(f"There is no adapter {adapter!r}", remedy=f"Use one of {', '.join(ADAPTERS)}")
+    if adapter == "none":
+        return model
+    with warnings.catch_warnings():
+        # peft asks transformers for an attribute that is being renamed.
+        warnings.simplefilter("ignore", FutureWarning)
+        return _peft().get_peft_model(model, lora_config(adapter, preset))
+
+
+def lora_config(adapter: str, preset: Preset) -> Any:
+    """peft's configuration of an adapter."""
+    return _peft().LoraConfig(
+        r=preset.rank,
+        lora_alpha=preset.alpha,
+        lora_dropout=preset.dropout,
+        use_dora=adapter == "dora",
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def adapter_state(model: Any) -> dict[str, torch.Tensor]:
+    """The adapter's own weights, on the CPU, by name."""
+    state = _peft().get_peft_model_state_dict(model)
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+
+
+def merge(model: Any, base: Any, adapter: str, preset: Preset) -> Any:
+    """A plain model: ``base`` (the student in float32) plus what the adapter of ``model`` learned.
+
+    The adapter is attached to the float weights again instead of being merged where it was trained: with
+    qlora the trained-on weights are 4-bit roundings, and merging there would bake that rounding into a
+    release which is quantized once more afterwards; with lora and dora the frozen weights may be 16 bit,
+    which would round the sum.
+    """
+    if adapter == "none":
+        return model
+    fresh = apply_adapter(base, adapter, preset)
+    _peft().set_peft_model_state_dict(fresh, adapter_state(model))
+    return fresh.merge_and_unload()
+
+
+def _peft() -> Any:
+    """peft, imported when wanted: it takes seconds, and bitsandbytes with it talks about its kernels."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    import peft
+
+    return peft
+
+
+def _load_4bit(student: Path, preset: Preset, dtype: torch.dtype, device: str) -> Any:
+    if preset.quantization is None:
+        fitting = ", ".join(name for name, other in PRESETS.items() if other.quantization)
+        raise InputError("qlora needs a preset that quantizes to 4 bit", remedy=f"Use one of {fitting}")
+    config = transformers.BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=preset.quantization,
+        bnb_4bit_use_double_quant=preset.double_quantization,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    return load_model(student, dtype, device, quantization_config=config, device_map={"": device})

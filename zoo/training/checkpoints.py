@@ -1,0 +1,121 @@
+"""Checkpoints of a training: a folder that is renamed into place when whole; the last two are kept."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from zoo.progress import Reporter
+from zoo.training.files import flush, read_json, write_json
+
+KEPT = 2
+RUN = "run.json"
+
+
+@dataclass
+class Progress:
+    """Where a training stands: steps done, {step, loss, learning_rate} of each, tokens and seconds so far."""
+
+    step: int
+    losses: list[dict[str, Any]]
+    assistant_tokens: int
+    row_tokens: int
+    seconds: float
+    threads: int
+
+
+def open_run(scratch: Path, identity: str, report: Reporter) -> None:
+    """Make ``scratch`` that of the run ``identity``: what another run left there is thrown away."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    known = read_json(scratch / RUN)
+    if known == {"identity": identity}:
+        return
+    if known is not None:
+        report.say(
+            "The checkpoints here are those of another student, corpus or setting; training starts anew"
+        )
+    for path in [*scratch.glob("checkpoint-*"), *scratch.glob("heldout-*.json")]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    write_json(scratch / RUN, {"identity": identity})
+
+
+def save(scratch: Path, model: Any, optimizer: Any, progress: Progress) -> None:
+    """Write the weights that move, the optimizer's state and ``progress``; older checkpoints beyond two are
+    removed.
+    """
+    final = scratch / f"checkpoint-{progress.step:08d}"
+    part = scratch / f"checkpoint-{progress.step:08d}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    names = trainable(model)
+    save_file(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in names.items()},
+        part / "weights.safetensors",
+    )
+    save_file(_optimizer_tensors(names, optimizer), part / "optimizer.safetensors")
+    write_json(part / "state.json", vars(progress))
+    for path in part.iterdir():
+        flush(path)
+    shutil.rmtree(final, ignore_errors=True)
+    part.replace(final)
+    flush(scratch)
+    for old in _folders(scratch)[:-KEPT]:
+        shutil.rmtree(old)
+
+
+def restore(scratch: Path, model: Any, optimizer: Any, report: Reporter) -> Progress | None:
+    """Load the newest checkpoint that is whole into ``model`` and ``optimizer``; None when there is none."""
+    for part in scratch.glob("checkpoint-*.part"):
+        shutil.rmtree(part)
+    for folder in reversed(_folders(scratch)):
+        state = read_json(folder / "state.json")
+        try:
+            weights = load_file(folder / "weights.safetensors")
+            moments = load_file(folder / "optimizer.safetensors")
+        except (OSError, SafetensorError):
+            state = None
+        if state is None:
+            report.warn(f"{folder.name} is damaged and is left out")
+            shutil.rmtree(folder)
+            continue
+        _fill(model, optimizer, weights, moments)
+        return Progress(**state)
+    return None
+
+
+def trainable(model: Any) -> dict[str, Any]:
+    """The parameters that move, by name, in the model's order."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def _folders(scratch: Path) -> list[Path]:
+    return sorted(path for path in scratch.glob("checkpoint-*") if path.is_dir() and path.suffix != ".part")
+
+
+def _optimizer_tensors(names: dict[str, Any], optimizer: Any) -> dict[str, torch.Tensor]:
+    return {
+        f"{name}|{kind}": torch.as_tensor(value).detach().cpu().contiguous()
+        for name, parameter in names.items()
+        for kind, value in optimizer.state[parameter].items()
+    }
+
+
+def _fill(
+    model: Any, optimizer: Any, weights: dict[str, torch.Tensor], moments: dict[str, torch.Tensor]
+) -> None:
+    for name, parameter in trainable(model).items():
+        with torch.no_grad():
+            parameter.copy_(weights[name])
+        state = {
+            key.rsplit("|", 1)[1]: value for key, value in moments.items() if key.rsplit("|", 1)[0] == name
+        }
+        # AdamW keeps its step count where it made it; only the moments follow the weight to the device.
+        optimizer.state[parameter] = {
+            kind: value if kind == "step" else value.to(parameter.device) for kind, value in state.items()
+        }

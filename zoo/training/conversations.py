@@ -1,0 +1,116 @@
+"""Conversations as token rows, with a mask that is true exactly on what the assistant wrote.
+
+Any chat template is taken as it is. For every assistant message the conversation is rendered up to it with
+the template's generation prompt, and again with the message: the tokens that are new are the message, up to
+and including its end-of-turn token. What the template puts after that token (a line break in ChatML) belongs
+to no one and is left out. A template that rewrites earlier turns breaks this; it is found out and refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+
+from zoo.errors import ZooError
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """key: unique name; messages: (role, content) in order, role being system, user or assistant."""
+
+    key: str
+    messages: tuple[tuple[str, str], ...]
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EncodedRow:
+    """One conversation as tokens. input_ids and mask have the same length [tokens]."""
+
+    key: str
+    input_ids: tuple[int, ...]
+    mask: tuple[bool, ...]
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Where an assistant token is predicted: one before it. The very first token of a row is predicted
+        nowhere.
+        """
+        return tuple(number - 1 for number, wanted in enumerate(self.mask) if wanted and number > 0)
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The assistant tokens, one per position."""
+        return tuple(self.input_ids[position + 1] for position in self.positions)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """rows with at least one assistant token, in the order given, and the keys of those without."""
+
+    rows: tuple[EncodedRow, ...]
+    dropped: tuple[str, ...]
+
+
+def encode(tokenizer: Any, conversations: Sequence[Conversation], row_tokens: int) -> Encoding:
+    """Render, tokenize and mask every conversation, cut to ``row_tokens`` tokens.
+
+    A row whose assistant part is empty after the cut is dropped and its key kept in ``dropped``.
+    Raises ZooError when the template refuses a conversation or does not grow by appending.
+    """
+    if not getattr(tokenizer, "chat_template", None):
+        raise ZooError("The model has no chat template", remedy="Use an instruction-tuned student")
+    rows, dropped = [], []
+    for conversation in conversations:
+        row = _encode_one(tokenizer, conversation, row_tokens)
+        if row.positions:
+            rows.append(row)
+        else:
+            dropped.append(conversation.key)
+    return Encoding(tuple(rows), tuple(dropped))
+
+
+def _encode_one(tokenizer: Any, conversation: Conversation, row_tokens: int) -> EncodedRow:
+    tokens = _render(tokenizer, conversation, len(conversation.messages), prompt=False)
+    mask = [False] * len(tokens)
+    for number, (role, _) in enumerate(conversation.messages):
+        if role != "assistant":
+            continue
+        before = _render(tokenizer, conversation, number, prompt=True)
+        after = _render(tokenizer, conversation, number + 1, prompt=False)
+        if after[: len(before)] != before or tokens[: len(after)] != after:
+            raise ZooError(
+                f"The chat template rewrites earlier turns at message {number + 1}, "
+                "so the assistant's tokens cannot be told",
+                where=conversation.key,
+                remedy="Use a model whose template only appends, or conversations of one turn",
+            )
+        end = len(before) + _message_tokens(tokenizer, after[len(before) :])
+        mask[len(before) : end] = [True] * (end - len(before))
+    return EncodedRow(conversation.key, tuple(tokens[:row_tokens]), tuple(mask[:row_tokens]))
+
+
+def _message_tokens(tokenizer: Any, tokens: list[int]) -> int:
+    """How many tokens a message has up to its end-of-turn token; all when the template has none."""
+    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    special.update(tokenizer.all_special_ids)
+    ends = [number for number, token in enumerate(tokens) if token in special]
+    return ends[-1] + 1 if ends else len(tokens)
+
+
+def _render(tokenizer: Any, conversation: Conversation, count: int, *, prompt: bool) -> list[int]:
+    """Token ids of the first ``count`` messages, with the generation prompt if ``prompt``."""
+    messages = [{"role": role, "content": content} for role, content in conversation.messages[:count]]
+    try:
+        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt)
+    except (jinja2.TemplateError, IndexError, TypeError, ValueError) as error:
+        raise ZooError(
+            f"The chat template refuses this conversation ({error})",
+            where=conversation.key,
+            remedy="Correct the order of its roles, or use another student",
+        ) from error
+    # The template writes the beginning-of-text token itself where the model wants one.
+    return [int(token) for token in tokenizer(text, add_special_tokens=False)["input_ids"]]

@@ -1,0 +1,121 @@
+"""How well a student does on conversations that it was not trained on.
+
+Perplexity is exp of the mean negative log-likelihood of the assistant's tokens. The divergence is the mean
+KL(teacher || student) over the whole vocabulary, and same_top_share how often both put the same token first.
+
+Tokens of one conversation are not independent, so the conversation is the unit of sampling. With x_r the sum
+over row r and n_r its tokens, the mean m = sum x_r / sum n_r is a ratio estimator and, with R rows,
+
+    se(m)^2 = R / (R - 1) * sum (x_r - m n_r)^2 / (sum n_r)^2
+
+(Cochran, Sampling Techniques, 3rd ed. 1977, chapter 6, without the finite population correction; Miller 2024,
+"Adding Error Bars to Evals", section 2.2, uses the same clustering). By the delta method se(exp m) = exp(m)
+se(m).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from zoo.progress import Reporter
+from zoo.training.conversations import EncodedRow
+from zoo.training.losses import full_kld, label_cross_entropy
+from zoo.training.models import logits_at
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean per token and its standard error; se is None with fewer than two rows."""
+
+    mean: float
+    se: float | None
+
+
+@dataclass(frozen=True)
+class Heldout:
+    """Figures over ``rows`` conversations with ``tokens`` assistant tokens; None without a teacher."""
+
+    rows: int
+    tokens: int
+    perplexity: float | None
+    perplexity_se: float | None
+    kld_mean_nats: float | None
+    kld_mean_se_nats: float | None
+    same_top_share: float | None
+    same_top_share_se: float | None
+
+
+def measure(
+    student: Any, teacher: Any | None, rows: Sequence[EncodedRow], report: Reporter, what: str
+) -> Heldout:
+    """Measure ``student`` (and compare with ``teacher``, of the same vocabulary) over ``rows``, at
+    temperature 1.
+    """
+    counts = [len(row.positions) for row in rows]
+    sums = []
+    with report.task(what, sum(len(row.input_ids) for row in rows), "tokens") as advance:
+        for row in rows:
+            sums.append(_row_sums(student, teacher, row))
+            advance(len(row.input_ids))
+    loss = ratio([row[0] for row in sums], counts)
+    perplexity = perplexity_of(loss)
+    kld = ratio([row[1] for row in sums], counts) if teacher is not None else Estimate(math.nan, None)
+    same = ratio([row[2] for row in sums], counts) if teacher is not None else Estimate(math.nan, None)
+    return Heldout(
+        rows=len(rows),
+        tokens=sum(counts),
+        perplexity=_finite(perplexity.mean),
+        perplexity_se=_finite(perplexity.se),
+        kld_mean_nats=_finite(kld.mean),
+        kld_mean_se_nats=_finite(kld.se),
+        same_top_share=_finite(same.mean),
+        same_top_share_se=_finite(same.se),
+    )
+
+
+def ratio(sums: Sequence[float], counts: Sequence[int]) -> Estimate:
+    """The mean per token of row sums and its standard error, by the formula above; NaN without tokens."""
+    tokens = sum(counts)
+    if tokens == 0:
+        return Estimate(math.nan, None)
+    mean = math.fsum(sums) / tokens
+    if len(sums) < 2:
+        return Estimate(mean, None)
+    square = math.fsum((total - mean * count) ** 2 for total, count in zip(sums, counts, strict=True))
+    return Estimate(mean, math.sqrt(len(sums) / (len(sums) - 1) * square) / tokens)
+
+
+def perplexity_of(loss: Estimate) -> Estimate:
+    """exp of a mean loss in nats, with its standard error by the delta method; infinite beyond float64."""
+    value = math.exp(loss.mean) if loss.mean < 700 else math.inf
+    return Estimate(value, None if loss.se is None else value * loss.se)
+
+
+def _row_sums(student: Any, teacher: Any | None, row: EncodedRow) -> tuple[float, float, float]:
+    """Sums over the assistant positions: loss in nats, KL in nats, positions with the same top token."""
+    with torch.no_grad():
+        ours = _logits(student, row)
+        labels = torch.tensor(row.labels, device=ours.device)
+        loss = label_cross_entropy(ours, labels).sum(dtype=torch.float64)
+        if teacher is None:
+            return float(loss), math.nan, math.nan
+        theirs = _logits(teacher, row)
+        same = (ours.argmax(dim=-1) == theirs.argmax(dim=-1)).sum()
+        return float(loss), float(full_kld(ours, theirs).sum()), float(same)
+
+
+def _logits(model: Any, row: EncodedRow) -> torch.Tensor:
+    positions = torch.tensor(row.positions, device=model.device)
+    return logits_at(
+        model, torch.tensor([row.input_ids], device=model.device), torch.zeros_like(positions), positions
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    """None for what JSON cannot say."""
+    return value if value is not None and math.isfinite(value) else None

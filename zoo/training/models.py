@@ -1,0 +1,189 @@
+"""Loading, running and saving a causal language model that lies in a plain Hugging Face folder.
+
+Only safetensors are read and written. Code that comes with a model is never run, and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+import transformers.modeling_gguf_pytorch_utils as gguf_reader
+
+from zoo.errors import ModelFileError, ZooError
+from zoo.training.files import flush
+
+LOCAL = {"trust_remote_code": False, "local_files_only": True}
+HEAD_TOLERANCE = 1e-3
+"""Largest difference of logits allowed between ``logits_at`` and the model's own forward pass, in float32."""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence transformers' own progress bars and warnings; ours go through a Reporter."""
+    logging = transformers.utils.logging
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    # The GGUF reader takes tqdm directly and does not ask transformers' switch.
+    bar, gguf_reader.tqdm = gguf_reader.tqdm, functools.partial(gguf_reader.tqdm, disable=True)
+    try:
+        yield
+    finally:
+        gguf_reader.tqdm = bar
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def load_model(folder: Path, dtype: torch.dtype, device: str, **more: Any) -> Any:
+    """The causal language model of ``folder`` in evaluation mode.
+
+    Raises ModelFileError when the folder cannot be read as one.
+    """
+    check_folder(folder)
+    with quiet(), reading(folder):
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, attn_implementation="sdpa", **LOCAL, **more
+        )
+    # A 4-bit model is already where its quantizer put it, and refuses to be moved.
+    return (model if more else model.to(device)).eval()
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of ``folder``; ModelFileError when it cannot be read."""
+    with quiet(), reading(folder):
+        return transformers.AutoTokenizer.from_pretrained(folder, **LOCAL)
+
+
+@contextmanager
+def reading(source: Path) -> Iterator[None]:
+    """Turn whatever a reader below says about a bad file into one ModelFileError."""
+    try:
+        yield
+    except ZooError:
+        raise
+    except MemoryError as error:
+        raise ModelFileError(
+            "There is not enough memory to read this model",
+            where=source.name,
+            remedy="Use a machine with more memory",
+        ) from error
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300].replace(str(source), source.name)
+        raise ModelFileError(
+            f"This model cannot be read ({type(error).__name__}: {reason})",
+            where=source.name,
+            remedy="Fetch the file again and compare its sha256 with the publisher's; "
+            "a model that needs code of its own is not supported",
+        ) from error
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ModelFileError for a folder without ``config.json`` or safetensors; pickles are named as such."""
+    if not (folder / "config.json").is_file():
+        raise ModelFileError(
+            "This folder has no config.json",
+            where=folder.name,
+            remedy="Give a GGUF file or a Hugging Face model folder",
+        )
+    if any(folder.glob("*.safetensors")):
+        return
+    pickled = sorted(
+        path.name
+        for pattern in ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+        for path in folder.glob(pattern)
+    )
+    if pickled:
+        raise ModelFileError(
+            f"The weights are pickled ({', '.join(pickled)}); a pickle can run any code, so it is not opened",
+            where=folder.name,
+            remedy="Take a revision with .safetensors files, or convert it in a sandbox first",
+        )
+    raise ModelFileError(
+        "This folder has no .safetensors file", where=folder.name, remedy="Fetch the model's weights as well"
+    )
+
+
+def causal(model: Any) -> Any:
+    """The causal language model inside a peft wrapper, or the model itself."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def logits_at(
+    model: Any, input_ids: torch.Tensor, rows: torch.Tensor, positions: torch.Tensor
+) -> torch.Tensor:
+    """float32 logits [n, vocabulary] at n (row, position) pairs of ``input_ids`` [batch, tokens].
+
+    The head of a small model costs as much as its layers, so it sees only the positions that count. Rows are
+    padded on the right; under causal attention nothing looks to the right, so no attention mask is needed.
+    """
+    inner = causal(model)
+    hidden = inner.base_model(input_ids=input_ids, use_cache=False).last_hidden_state
+    logits = inner.get_output_embeddings()(hidden[rows, positions]).float()
+    cap = getattr(inner.config, "final_logit_softcapping", None)
+    return torch.tanh(logits / cap) * cap if cap else logits
+
+
+def check_head(model: Any, input_ids: Sequence[int]) -> None:
+    """Raise ZooError unless ``logits_at`` gives what the model's own forward pass gives for a few tokens.
+
+    Some architectures scale their logits after the head; this finds it out before any training.
+    """
+    tokens = torch.tensor([list(input_ids[:8])], device=model.device)
+    last = tokens.shape[1] - 1
+    with torch.no_grad():
+        ours = logits_at(model, tokens, torch.tensor([0]), torch.tensor([last]))[0]
+        theirs = causal(model)(input_ids=tokens, use_cache=False).logits[0, last].float()
+    if not torch.allclose(ours, theirs, atol=HEAD_TOLERANCE, rtol=HEAD_TOLERANCE):
+        raise ZooError(
+            f"The architecture {type(causal(model)).__name__} changes its logits after the output head",
+            remedy="Distil a model of another architecture",
+        )
+
+
+def save_model(model: Any, folder: Path) -> None:
+    """Write ``config.json``, ``generation_config.json`` and one ``model.safetensors`` in float16.
+
+    Raises ModelFileError when a weight does not fit float16 (beyond 65,504).
+    """
+    half = model.to(torch.float16)
+    for name, tensor in half.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise ModelFileError(
+                f"The weight {name} has values that float16 cannot hold",
+                remedy="Use another model, or train with a lower learning rate",
+            )
+    half.config.dtype = torch.float16
+    with quiet():
+        half.save_pretrained(folder, max_shard_size="1000GB")
+    for name in ("config.json", "generation_config.json"):
+        clean_json(folder / name)
+    weights = folder / "model.safetensors"
+    weights.chmod(0o644)
+    flush(weights)
+
+
+def clean_json(path: Path) -> None:
+    """Take local paths and loader flags out of a JSON file that transformers wrote; absent files are left
+    alone.
+    """
+    if not path.is_file():
+        return
+    private = (
+        "_name_or_path",
+        "name_or_path",
+        "_model_name_or_path",
+        "_from_model_config",
+        "is_local",
+        "local_files_only",
+    )
+    data = json.loads(path.read_text(encoding="utf-8"))
+    kept = {key: value for key, value in data.items() if key not in private}
+    path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

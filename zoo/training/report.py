@@ -1,0 +1,38 @@
+"""What a training says about itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from zoo.training.heldout import Heldout
+
+
+@dataclass(frozen=True)
+class DistillReport:
+    """A finished training.
+
+    loss_curve: one {step, loss, learning_rate} per step, step counted from 1, loss in nats per assistant
+    token. timing: everything that a clock had a part in (wall_seconds of the steps over all resumed parts,
+    tokens_per_second of row tokens, resumed_from_step); the rest is the same whenever and however often the
+    training was interrupted.
+    """
+
+    method: str
+    adapter: str
+    preset: str
+    steps: int
+    rows: int
+    dropped_rows: int
+    assistant_tokens_seen: int
+    loss_curve: list[dict[str, Any]]
+    dtype: str
+    device: str
+    threads: int
+    heldout_before: Heldout | None
+    heldout_after: Heldout | None
+    timing: dict[str, float | int | None]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready data, keys in field order."""
+        return asdict(self)

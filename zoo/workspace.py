@@ -1,0 +1,200 @@
+"""Whole-or-nothing files and folders, digests, and locks between processes.
+
+A finished step lives in ``WORK/KEY/`` and was renamed there in one go; ``WORK/partial/KEY/`` is where it grows, and
+what it may continue from after a kill. A lock file per key keeps two processes from growing the same step.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import Damaged, ZooError
+
+RECORD = "artifact.json"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, order=True)
+class FileRecord:
+    """A file of an artifact: path relative to its folder, size in bytes, sha256 in hexadecimal."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished step: ``files`` are sorted by path and never edited. ``facts`` is what the stage says of them."""
+
+    kind: str
+    key: str
+    folder: Path
+    files: tuple[FileRecord, ...]
+    facts: Mapping[str, Any]
+
+    def path(self, name: str) -> Path:
+        """The place of one file. Raises Damaged if the artifact has no such file."""
+        if name not in {record.path for record in self.files}:
+            raise Damaged(f"step {self.kind} has no file {name}", remedy=f"Delete {self.folder} and run again")
+        return self.folder / name
+
+    def json(self, name: str) -> Any:
+        """The content of one JSON file."""
+        return json.loads(self.path(name).read_text(encoding="utf-8"))
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces, no NaN. Digests are taken of this."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def pretty_json(value: Any) -> str:
+    """JSON for people and for diffs: sorted keys, two spaces, no NaN, a final newline."""
+    return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def digest(value: Any) -> str:
+    """sha256 of the canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def sha256_file(path: Path, advance: Callable[[float], None] = lambda amount: None) -> str:
+    """sha256 of a file's content; ``advance`` is told the bytes read."""
+    sha = hashlib.sha256()
+    with path.open("rb", buffering=0) as stream:
+        while chunk := stream.read(_CHUNK):
+            sha.update(chunk)
+            advance(len(chunk))
+    return sha.hexdigest()
+
+
+def write_atomic(path: Path, data: str | bytes) -> None:
+    """Write a whole file or nothing: temporary file beside it, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = data.encode() if isinstance(data, str) else data
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(raw)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    fsync_folder(path.parent)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make renames inside ``folder`` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def records(folder: Path) -> tuple[FileRecord, ...]:
+    """Every plain file below ``folder``, hashed, sorted. Raises Damaged on a link or a device."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise Damaged(f"{path.name} is neither a plain file nor a folder", where=str(folder))
+        if path.is_file():
+            name = path.relative_to(folder).as_posix()
+            found.append(FileRecord(name, path.stat().st_size, sha256_file(path)))
+    return tuple(sorted(found))
+
+
+def place_file(source: Path, target: Path) -> None:
+    """Put a copy of a finished file at ``target``: a hard link where the file system allows, else a copy."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+@contextmanager
+def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold an exclusive lock between processes; ``on_wait`` is called once if another holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait()
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def free_bytes(folder: Path) -> int:
+    """Free space where ``folder`` is or will be."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+class Workspace:
+    """The work folder: finished steps by key, and steps that are growing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def finished(self, key: str) -> Artifact | None:
+        """The finished step ``key``, if it is there and every file still has its recorded size."""
+        folder = self.folder / key
+        try:
+            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            files = tuple(FileRecord(**entry) for entry in record["files"])
+            if any((folder / file.path).stat().st_size != file.size_bytes for file in files):
+                return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return Artifact(record["kind"], key, folder, files, record["facts"])
+
+    def partial(self, key: str) -> Path:
+        """The folder in which step ``key`` grows; kept after a kill so that the step can continue."""
+        folder = self.folder / "partial" / key
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @contextmanager
+    def growing(self, key: str, on_wait: Callable[[], None]) -> Iterator[None]:
+        """Hold the right to grow step ``key``."""
+        with locked(self.folder / "locks" / key, on_wait):
+            yield
+
+    def finish(self, key: str, kind: str, out: Path, facts: Mapping[str, Any], spec: Mapping[str, Any]) -> Artifact:
+        """Move the grown folder ``out`` into place as finished step ``key``, with its record inside."""
+        files = records(out)
+        if not files:
+            raise ZooError(f"step {kind} made no file", remedy="Report this as a fault of the program")
+        record = {
+            "kind": kind,
+            "key": key,
+            "files": [vars(file) for file in files],
+            "facts": facts,
+            "spec": spec,
+        }
+        write_atomic(out / RECORD, pretty_json(record))
+        target = self.folder / key
+        if target.exists():
+            # Only a damaged one can stand here: finished() refused it.
+            shutil.rmtree(target)
+        out.rename(target)
+        fsync_folder(self.folder)
+        shutil.rmtree(self.folder / "partial" / key, ignore_errors=True)
+        return Artifact(kind, key, target, files, facts)

