@@ -46,13 +46,14 @@ def on_files(files: Any, *, config: Any) -> Any:
     schemas = {name: schema.load(name) for name in schema.names()}
     _PAGES["reference/recipe.md"] = pages.recipe_reference(schemas["recipe-v1"])
     _PAGES["reference/schemas.md"] = pages.schema_list(schemas, "../../")
-    for target, source_file in _static(catalog, catalog_file, _place("ZOO_SITE_EVIDENCE", "site/evidence", config)):
+    evidence = _place("ZOO_SITE_EVIDENCE", "site/evidence", config)
+    for target, source_file in _static(catalog, catalog_file, evidence):
         files.append(File.generated(config, target, abs_src_path=str(source_file)))
     return files
 
 
-def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
-    """Give made pages their title and description; the theme prints both as they are, so they are escaped here."""
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
+    """Give made pages their title and description, escaped, because the theme prints both as they are."""
     made = _PAGES.get(page.file.src_uri)
     if made and page.file.generated_by:
         page.meta |= {"title": html.escape(made.title), "hide": ["navigation"]}
@@ -61,7 +62,7 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> st
     return markdown
 
 
-def on_page_content(content: str, *, page: Any, config: Any, files: Any) -> str:
+def on_page_content(content: str, *, page: Any, **_: Any) -> str:
     """Put the made HTML below whatever the page's own text is."""
     made = _PAGES.get(page.file.src_uri)
     if made is None:

@@ -118,7 +118,7 @@ def test_percentiles_maximum_and_labels() -> None:
 
 
 def correlated(random: np.random.Generator, windows: int) -> list[NDArray[np.float64]]:
-    """Windows of unequal length whose positions share an offset: treating them as independent would be wrong."""
+    """Windows of unequal length whose positions share an offset, so they are not independent."""
     return [2 + random.normal() + random.normal(size=random.integers(40, 80)) for _ in range(windows)]
 
 

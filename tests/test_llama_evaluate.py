@@ -57,6 +57,9 @@ def test_a_window_is_what_the_two_models_say_of_it(path: Path, tmp_path: Path) -
     scored = compare(rows[0][32:63], rows[1][32:63], np.array(tokens[33:64]))
     assert result["candidates"]["other"]["kld_mean_nats"] == pytest.approx(scored.kld_nats.mean(), rel=1e-6)
     assert result["candidates"]["other"]["kld_mean_se_nats"] is None
+    nll = scored.reference_nll_nats.mean(), scored.candidate_nll_nats.mean()
+    assert result["reference"]["perplexity"] == pytest.approx(np.exp(nll[0]), rel=1e-6)
+    assert result["candidates"]["other"]["perplexity"] == pytest.approx(np.exp(nll[1]), rel=1e-6)
 
 
 def test_logits_from_a_place_on_are_the_same_logits(path: Path) -> None:

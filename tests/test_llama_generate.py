@@ -18,7 +18,7 @@ from zoo.llama.model import Model, render_template
 
 pytest.importorskip("llama_cpp")
 
-WORDS = "the of and in to is was for with on as are at this by from that be or an".split()
+WORDS = ["the", "of", "and", "in", "to", "is", "was", "for", "with", "on", "as", "are", "at", "this"]
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"a": {"type": "boolean"}, "b": {"enum": ["x", "y"]}},

@@ -110,7 +110,7 @@ def test_no_single_flipped_byte_of_the_header_escapes_as_another_error(tiny: Pat
         end = read_raw(source).data_start
     whole, bad = tiny.read_bytes(), tmp_path / "bad.gguf"
     step = end // 400
-    for at in [*range(0, 400), *range(400, end, step), *range(end - 600, end, 7)]:
+    for at in [*range(400), *range(400, end, step), *range(end - 600, end, 7)]:
         bad.write_bytes(whole[:at] + bytes([whole[at] ^ 0x80]) + whole[at + 1 :])
         try:
             read_header(bad)

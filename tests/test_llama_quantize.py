@@ -112,7 +112,7 @@ def test_a_quantized_file_is_not_quantized_again(wide: Path, tmp_path: Path) -> 
 
 
 def test_a_type_that_needs_an_importance_matrix_says_so(wide: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="imatrix|importance matrix"):
+    with pytest.raises(ModelFileError, match=r"imatrix|importance matrix"):
         quantize(wide, tmp_path / "q.gguf", "IQ2_XXS", threads=1)
     assert list(tmp_path.iterdir()) == []
 

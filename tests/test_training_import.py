@@ -134,5 +134,6 @@ def test_the_tiny_model_is_accepted_by_the_converter(tmp_path: Path) -> None:
         "--outfile",
         str(tmp_path / "tiny.gguf"),
     ]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": converter})
+    paths = os.pathsep.join(part for part in (converter, os.environ.get("PYTHONPATH")) if part)
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": paths})
     assert (tmp_path / "tiny.gguf").read_bytes()[:4] == b"GGUF"

@@ -33,7 +33,7 @@ def _strings(path: Path, key: str, count: int) -> list[str]:
 def make_tiny_gguf(
     path: Path, *, seed: int = 0, width: int = 256, layers: int = 2, vocabulary: int = 1024, spoil: str = ""
 ) -> Path:
-    """Write the model: F16 matrices, F32 norms, tied embedding. ``spoil`` names a tensor that gets one NaN."""
+    """Write the model: F16 matrices, F32 norms, tied embedding. ``spoil`` names a tensor to get one NaN."""
     writer = gguf.GGUFWriter(str(path), "llama")
     _describe(writer, width, layers, vocabulary)
     random = np.random.default_rng(seed)

@@ -24,6 +24,7 @@ MARKERS = ("index.html", "model_catalog.json", "sitemap.xml")
 """A folder with these is a site that was built here; only such a folder is replaced."""
 
 _QUOTED_LINES = 30
+_NO_CATALOG = 'Restore it, or begin with an empty one: {"schema": "model-catalog/1", "models": []}'
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ def build(settings: Settings, report: Reporter, *, strict: bool = True) -> SiteR
     target = settings.site.resolve()
     _refuse_foreign(target, settings)
     new = target.with_name(f".{target.name}.new")
-    with locked(target.with_name(f".{target.name}.lock"), lambda: report.say("Waiting for another build of the site")):
+    lock = target.with_name(f".{target.name}.lock")
+    with locked(lock, lambda: report.say("Waiting for another build of the site")):
         _restore(target)
         shutil.rmtree(new, ignore_errors=True)
         try:
@@ -66,9 +68,8 @@ def serve(settings: Settings, port: int, report: Reporter) -> None:
     try:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     except (OSError, OverflowError) as error:
-        raise ZooError(
-            f"port {port} cannot be used: {error}", safe="The site is built", remedy="Choose another one with --port"
-        ) from error
+        what = f"port {port} cannot be used: {error}"
+        raise ZooError(what, safe="The site is built", remedy="Choose another port") from error
     with server:
         report.say(f"Serving http://127.0.0.1:{server.server_port}/ until Ctrl-C")
         try:
@@ -85,8 +86,8 @@ def check_catalog(settings: Settings) -> index.Catalog:
         text = settings.catalog.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        remedy = "Restore the file: it is written by zoo only"
-        raise InputError(f"the catalog cannot be read: {reason}", where=shown, safe=safe, remedy=remedy) from error
+        what = f"the catalog cannot be read: {reason}"
+        raise InputError(what, where=shown, safe=safe, remedy=_NO_CATALOG) from error
     catalog, problems = index.parse(text, shown)
     if problems:
         raise InputError("\n".join(["the catalog is not sound:", *map(str, problems)]), safe=safe)
@@ -103,13 +104,20 @@ def _run_mkdocs(settings: Settings, folder: Path, strict: bool) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--clean", "--strict" if strict else "--no-strict"]
     command += ["--config-file", str(mkdocs_file(settings).resolve()), "--site-dir", str(folder)]
     done = subprocess.run(
-        command, cwd=settings.root, env=_environment(settings), capture_output=True, text=True, errors="replace", check=False
+        command,
+        cwd=settings.root,
+        env=_environment(settings),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     if done.returncode != 0:
-        told = [line for line in done.stderr.splitlines() if line.startswith(("WARNING", "ERROR")) or not line[:4].isupper()]
-        quoted = "\n".join(f"  {line}" for line in told[-_QUOTED_LINES:] if line.strip())
+        told = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("INFO")]
+        quoted = "\n".join(f"  {line}" for line in told[-_QUOTED_LINES:])
         what = f"mkdocs did not build the site (exit code {done.returncode}). It said:\n{quoted}"
-        raise ZooError(what, safe="\nThe site that was there is unchanged", remedy="Mend what mkdocs names and build again")
+        safe = "\nThe site that was there is unchanged"
+        raise ZooError(what, safe=safe, remedy="Mend what mkdocs names and build again")
 
 
 def _environment(settings: Settings) -> dict[str, str]:

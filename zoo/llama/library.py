@@ -13,7 +13,7 @@ from typing import Any
 
 from zoo.errors import MissingExtra
 
-_ERROR = 3
+_ERROR = 4
 _CONTINUED = 5
 _KEPT_LINES = 400
 
@@ -90,9 +90,8 @@ def log_lines() -> list[str]:
 def last_error() -> str:
     """llama.cpp's reason for the latest failure: its first error line since ``forget_log``, or ""."""
     _log.flush()
-    errors = [line for level, line in _log.lines if level == _ERROR and line.strip()]
-    # llama.cpp logs some warnings as errors. Of the rest the first is the cause; later ones report giving up.
-    errors = [line for line in errors if not line.startswith(("warning", "->"))] or errors
+    errors = [line for level, line in _log.lines if level == _ERROR and any(map(str.isalpha, line))]
+    # The first line is the cause; those after it only report that the caller gave up too.
     return _without_function(errors[0]) if errors else ""
 
 

@@ -1,8 +1,8 @@
-"""The pages that are made from data: the catalog's, and the reference of the file formats. Pure, golden-tested.
+"""The pages that are made from data: the catalog's, and the reference of the file formats. Pure.
 
-``render`` turns a catalog into HTML fragments by path; ``recipe_reference`` and ``schema_list`` do the same for JSON
-Schemas. Whoever calls them (today the mkdocs hook in ``site/hooks.py``) puts a fragment into a frame of its own.
-Every text from a catalog is escaped by the templates, and characters that are not seen are written out by ``text``.
+``render`` turns a catalog into HTML fragments by path; ``recipe_reference`` and ``schema_list`` do the same
+for JSON Schemas. Whoever calls them (the mkdocs hook in ``site/hooks.py``) puts a fragment into its frame.
+Text from a catalog is escaped by the templates, and characters that are not seen are written out by ``text``.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ def smallest(release: Release) -> ModelFile:
 
 
 def download(name: str, release: Release) -> list[str] | None:
-    """Commands that fetch the smallest file and the list of digests at the exact commit; None without such a hub."""
+    """Commands that fetch the smallest file and SHA256SUMS at the exact commit; None without such a hub."""
     location, file = release.location, smallest(release)
     if not (is_address(location.hub) and is_repository(location.model.name) and _plain(name, location, file)):
         return None

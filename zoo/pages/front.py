@@ -10,7 +10,7 @@ from zoo.pages.page import Page, fill
 CONTEXT = CONTEXTS[1]
 """The context length that tables compare memory at."""
 
-DESCRIPTION = "Small language models as GGUF files, with measured loss, measured speed and predicted memory for each file."
+DESCRIPTION = "Small language models as GGUF files: measured loss and speed, and predicted memory, of each."
 
 
 def front_page(catalog: Catalog) -> Page:

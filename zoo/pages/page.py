@@ -32,7 +32,7 @@ class Page:
 
 @functools.cache
 def environment() -> jinja2.Environment:
-    """Templates of ``site/templates``: all values escaped, unknown names refused, unseen characters written out."""
+    """Templates of ``site/templates``: values escaped, unknown names refused, unseen characters shown."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(data.site_folder() / "templates", encoding="utf-8"),
         autoescape=True,

@@ -9,7 +9,13 @@ from typing import Any
 
 from zoo.pages.page import Page, TocEntry, fill
 
-_KINDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "object": "block"}
+_KINDS = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "object": "block",
+}
 
 # (schema word, how a bound is written)
 _BOUNDS = (
@@ -55,7 +61,9 @@ def recipe_reference(schema: Mapping[str, Any]) -> Page:
 
 def schema_list(schemas: Mapping[str, Mapping[str, Any]], root: str) -> Page:
     """A table of the published JSON Schemas by name; ``root`` is the way to the site's root."""
-    return Page("Schemas", "The published JSON Schemas.", fill("schemas.html", schemas=schemas, root=root), ())
+    return Page(
+        "Schemas", "The published JSON Schemas.", fill("schemas.html", schemas=schemas, root=root), ()
+    )
 
 
 def _blocks(schema: Mapping[str, Any]) -> Iterator[Block]:
@@ -78,7 +86,8 @@ def _keys(block: Mapping[str, Any]) -> tuple[Key, ...]:
 def _key(name: str, part: Mapping[str, Any], required: bool) -> Key:
     item = part.get("items", {})
     default = "required" if required else _default(part)
-    values = tuple(_value(v) for v in (*part.get("enum", item.get("enum", ())), *([part["const"]] if "const" in part else ())))
+    allowed = [part["const"]] if "const" in part else part.get("enum", item.get("enum", ()))
+    values = tuple(_value(value) for value in allowed)
     pattern = part.get("pattern", item.get("pattern", ""))
     return Key(name, _kind(part), values, default, _bounds(part), pattern, part.get("description", ""))
 

@@ -70,12 +70,12 @@ def seconds(value: float) -> str:
 
 
 def plus_minus(value: float, error: float | None) -> str:
-    """``0.083 ± 0.004``: one significant digit of the error, two if it begins with 1; the value to the same decimal."""
+    """``0.083 ± 0.004``: one digit of the error, two if it begins with 1; the value to the same decimal."""
     if not error or not math.isfinite(error):
         return f"{value:.4g}" if error is None else f"{value:.4g} ± {error:g}"
-    digits, power = f"{error:.1e}".split("e")
-    decimals = -int(power) + (1 if digits.startswith("1") else 0)
-    decimals = min(max(decimals, 0), 8)
+    two = f"{error:.1e}"
+    power = int((two if two.startswith("1") else f"{error:.0e}").split("e")[1])
+    decimals = min(max(two.startswith("1") - power, 0), 8)
     return f"{_number(value, decimals)} ± {_number(error, decimals)}"
 
 
@@ -92,9 +92,8 @@ def listed(words: Sequence[str]) -> str:
 def prose(text: str) -> Markup:
     """Text of a schema description: escaped, with `backticks` as code."""
     parts = re.split(r"`([^`]+)`", visible(text))
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if index % 2 else escape(part) for index, part in enumerate(parts)
-    )
+    code = Markup("<code>{}</code>")
+    return Markup("").join(code.format(p) if index % 2 else escape(p) for index, p in enumerate(parts))
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from zoo.llama import quantize
 from zoo.stages import Context, Facts
 from zoo.stages.export import NAME, header_facts
@@ -18,4 +20,4 @@ def run(context: Context) -> Facts:
         report=context.report,
         allow_fallback=context.spec["allow_fallback"],
     )
-    return {**header_facts(target), "quantize": report.to_json()}
+    return {**header_facts(target), "quantize": dataclasses.asdict(report)}

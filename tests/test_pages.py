@@ -1,0 +1,248 @@
+"""Pages made from catalogs and schemas: golden files, escaping, numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from sitesamples import HOSTILE, LONG, hostile, sample
+
+from catalog import index, schema
+from catalog.index import Catalog
+from zoo import pages
+from zoo.pages import commands, links, text
+
+GOLDEN = Path(__file__).parent / "golden"
+UPDATE = "ZOO_UPDATE_GOLDEN"
+"""Set this variable to 1 to write the golden files anew; then look at the difference."""
+
+
+class Tags(HTMLParser):
+    """Every tag with its attributes, every text, and tags that were not closed."""
+
+    VOID = frozenset(("br", "img", "hr", "input"))
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def values(self, attribute: str) -> list[str]:
+        return [value for _, attrs in self.tags if (value := attrs.get(attribute)) is not None]
+
+
+CATALOGS: dict[str, Callable[[], Catalog]] = {
+    "sample": sample,
+    "hostile": hostile,
+    "empty": lambda: index.EMPTY,
+}
+WANTED = [(kind, path) for kind, make in CATALOGS.items() for path in pages.render(make())]
+
+
+@pytest.mark.parametrize(("kind", "path"), WANTED)
+def test_page_is_as_it_was(kind: str, path: str) -> None:
+    page = pages.render(CATALOGS[kind]())[path]
+    made = f"<!-- {page.title} | {page.description.replace('--', '- -')} -->\n{page.html}\n"
+    golden = GOLDEN / f"{kind}-{path.strip('/').replace('/', '-')}.html"
+    if os.environ.get(UPDATE) == "1":
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(made, encoding="utf-8")
+    assert made == golden.read_text(encoding="utf-8"), (
+        f"{golden.name} differs; if that is meant, set {UPDATE}=1"
+    )
+
+
+@pytest.mark.parametrize(("kind", "path"), WANTED)
+def test_page_is_well_formed_and_its_contents_lead_somewhere(kind: str, path: str) -> None:
+    page = pages.render(CATALOGS[kind]())[path]
+    tags = Tags(page.html)
+    ids = tags.values("id")
+    assert tags.open == []
+    assert len(ids) == len(set(ids))
+    assert {entry.id for entry in page.toc} <= set(ids)
+
+
+def test_samples_are_catalogs_that_the_schema_accepts() -> None:
+    for make in (sample, hostile):
+        assert index.parse(index.to_text(make()), "sample") == (make(), [])
+
+
+@pytest.mark.parametrize("path", ["index", "models/index/"])
+def test_hostile_text_stays_text(path: str) -> None:
+    page = pages.render(hostile())[path]
+    tags = Tags(page.html)
+    assert {tag for tag, _ in tags.tags}.isdisjoint({"script", "svg", "img", "iframe", "style", "b"})
+    assert not [name for _, attrs in tags.tags for name in attrs if name.startswith("on")]
+    assert not [
+        url
+        for url in tags.values("href")
+        if "javascript" in url.lower() or ".." in url.removeprefix("../../")
+    ]
+    assert "<script>alert(1)</script>" in tags.text
+    assert "{{ 7*7 }}" in tags.text
+    assert r"\u202egnp.exe\u202c \u200f" in tags.text
+    for unseen in "\u202e\u202c\u200f":
+        assert unseen not in page.html + page.title + page.description
+
+
+def test_long_recipe_text_is_shown_whole() -> None:
+    assert LONG in Tags(pages.render(hostile())["models/index/"].html).text
+
+
+def test_recipe_text_is_shown_as_it_is() -> None:
+    catalog = sample()
+    for model in catalog.models:
+        tags = Tags(pages.render(catalog)[f"models/{model.name}/"].html)
+        assert model.releases[0].recipe.text in tags.text
+
+
+def test_only_upstream_and_the_hub_are_linked_outside() -> None:
+    for catalog in (sample(), hostile()):
+        for page in pages.render(catalog).values():
+            outside = [attrs for tag, attrs in Tags(page.html).tags if ":" in (attrs.get("href") or "")]
+            assert all((attrs["href"] or "").startswith("https://huggingface.co/") for attrs in outside)
+            assert all(attrs.get("rel") == "noopener nofollow" for attrs in outside)
+
+
+def test_evidence_is_linked_only_if_the_release_lists_it() -> None:
+    release = sample().models[0].releases[0]
+    assert links.evidence_url("m", release, "bench/Q8_0.json") == "evidence/m/1.0.0/bench/Q8_0.json"
+    assert links.evidence_url("m", release, "../../index.html") is None
+    assert links.evidence_url("m", release, "bench/other.json") is None
+
+
+def test_invalid_speed_is_struck_out_with_its_reason() -> None:
+    html = pages.render(sample())["index"].html
+    assert re.search(r'<s class="zoo-number">9\.31 tokens/s</s>', html)
+    assert "Not valid: <bdi>other processes used 31% of the machine" in html
+
+
+def test_front_page_says_predicted_reference_and_one_standard_error() -> None:
+    html = pages.render(sample())["index"].html
+    assert html.count("reference</td>") == 4
+    assert html.count(">predicted</span>") == 6
+    assert html.count("± is one standard error") == 1
+    assert "0.083 ± 0.004" in html
+
+
+def test_sections_of_a_model_page_in_order() -> None:
+    made = pages.render(sample())
+    plain = [entry.id for entry in made["models/smollm2-135m-instruct/"].toc]
+    tutor = [entry.id for entry in made["models/smollm2-tutor-57m/"].toc]
+    assert plain == ["use", "files", "commands", "evidence", "lineage", "limits", "versions", "provenance"]
+    assert set(tutor) - set(plain) == {"training", "dataset"}
+
+
+def test_commands_name_the_exact_commit_and_the_smallest_file() -> None:
+    release = sample().models[0].releases[0]
+    lines = commands.download("m", release)
+    assert lines and f"--revision {'a' * 40}" in "\n".join(lines)
+    assert lines[0] == "hf download local/smollm2-gguf model-Q4_0.gguf SHA256SUMS \\"
+    assert commands.run(release) == [
+        "sha256sum -c --ignore-missing SHA256SUMS",
+        "llama-cli -m model-Q4_0.gguf -cnv",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hub", "first"),
+    [
+        ("https://hub.example.org/", "export HF_ENDPOINT=https://hub.example.org"),
+        ("folder", None),
+        ("https://x/$(id)", None),
+        ("http://x", None),
+    ],
+)
+def test_download_needs_a_hub_at_an_https_address(hub: str, first: str | None) -> None:
+    release = sample().models[0].releases[0]
+    moved = dataclasses.replace(release, location=dataclasses.replace(release.location, hub=hub))
+    lines = commands.download("m", moved)
+    assert (lines[0] if lines else None) == first
+
+
+def test_no_command_is_made_of_hostile_names() -> None:
+    release = hostile().models[0].releases[0]
+    assert commands.download("index", release) is None
+    file = dataclasses.replace(release.files[0], path="-rf $(id)")
+    assert commands.run(dataclasses.replace(release, files=(file,))) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (0.0831, 0.0042, "0.083 ± 0.004"),
+        (0.342, 0.0187, "0.342 ± 0.019"),
+        (0.00561, 0.00033, "0.0056 ± 0.0003"),
+        (14.21, 0.52, "14.2 ± 0.5"),
+        (1523.4, 212.0, "1,523 ± 212"),
+        (0.5, 0.0096, "0.50 ± 0.01"),
+        (0.5, 0.096, "0.5 ± 0.1"),
+        (1.25, 0.0, "1.25 ± 0"),
+        (1.25, None, "1.25"),
+    ],
+)
+def test_plus_minus(value: float, error: float | None, shown: str) -> None:
+    assert text.plus_minus(value, error) == shown
+
+
+def test_numbers_for_people() -> None:
+    assert text.megabytes(105_468_672) == "105.5 MB"
+    assert text.megabytes(4_200_000_000) == "4,200 MB"
+    assert text.rate(9.314) == "9.31"
+    assert text.rate(39.81) == "39.8"
+    assert text.percent(0.961, 0.0072) == "96.1 ± 0.7 %"
+    assert text.kilobytes(17) == "17 bytes"
+    assert text.millions(134_515_008) == "134.5 million"
+
+
+def test_unseen_characters_are_written_out() -> None:
+    assert text.visible("a\u2066b\x1b[0m\ud800\U000e0041") == r"a\u2066b\u001b[0m\ud800\U000e0041"
+    assert text.visible("é\n\tक्\u200dष") == "é\n\tक्\u200dष"
+
+
+def test_recipe_reference_has_every_key_of_the_schema() -> None:
+    page = pages.recipe_reference(schema.load("recipe-v1"))
+    tags = Tags(page.html)
+    shown = re.findall(r'<th scope="row"><code>(\w+)</code>', page.html)
+    properties = schema.load("recipe-v1")["properties"]
+    assert set(properties) <= set(shown)
+    for part in properties.values():
+        assert set(part.get("properties", {})) <= set(shown)
+    assert tags.open == []
+    assert "`" not in page.html
+    assert "at least 5, at most 100" in tags.text
+
+
+def test_schema_list_links_to_every_schema() -> None:
+    schemas = {name: schema.load(name) for name in schema.names()}
+    hrefs = Tags(pages.schema_list(schemas, "../../").html).values("href")
+    assert hrefs == [f"../../schemas/{name}.schema.json" for name in schema.names()]
+
+
+def test_a_model_page_is_the_same_whatever_else_is_in_the_catalog() -> None:
+    one = sample().models[0]
+    path = f"models/{one.name}/"
+    assert pages.render(Catalog((one,)))[path] == pages.render(sample())[path]
+
+
+def test_hostile_sample_is_hostile() -> None:
+    assert all(part in HOSTILE for part in ("<script>", "<svg", "javascript:", "{{", "{%", "\u202e"))

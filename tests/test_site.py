@@ -1,0 +1,278 @@
+"""The site as mkdocs builds it, strictly, from small catalogs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+
+import pytest
+from sitesamples import CONTENT, hostile, sample, write_evidence
+from test_pages import Tags
+
+from catalog import index, schema
+from catalog.index import Catalog
+from zoo import data, errors, settings, site
+from zoo.progress import Silent
+
+pytest.importorskip("mkdocs")
+pytest.importorskip("material")
+
+ALLOWED = ("https://huggingface.co/", "https://github.com/model-zoo-publisher/")
+DOCS = data.site_folder() / "docs"
+
+
+class Listener(Silent):
+    """Remembers what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.event = threading.Event()
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+        self.event.set()
+
+
+def make_zoo(folder: Path, catalog: Catalog) -> settings.Settings:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "zoo.toml").write_text("")
+    (folder / "model_catalog.json").write_text(index.to_text(catalog), encoding="utf-8")
+    write_evidence(catalog, folder / "site" / "evidence")
+    return settings.load(folder, {}, {})
+
+
+def pages_of(folder: Path) -> Iterator[tuple[Path, Tags]]:
+    for path in sorted(folder.rglob("*.html")):
+        tags = Links(path.read_text(encoding="utf-8"))
+        yield path, tags
+
+
+class Links(Tags):
+    """A page of the theme, which does not close every tag."""
+
+    def handle_endtag(self, tag: str) -> None:
+        """Not checked here."""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> site.SiteReport:
+    both = Catalog(tuple(sorted((*sample().models, *hostile().models), key=lambda model: model.name)))
+    return site.build(make_zoo(tmp_path_factory.mktemp("zoo"), both), Silent())
+
+
+def test_report_counts_the_site(built: site.SiteReport) -> None:
+    html = list(built.folder.rglob("*.html"))
+    assert built.pages == len(html) >= 13
+    assert built.size_bytes == sum(path.stat().st_size for path in built.folder.rglob("*") if path.is_file())
+    assert built.seconds > 0
+
+
+def test_every_link_leads_somewhere(built: site.SiteReport) -> None:
+    for path, tags in pages_of(built.folder):
+        for url in (*tags.values("href"), *tags.values("src")):
+            target, anchor = urldefrag(url)
+            if re.match(r"[a-z]+:", target) or target.startswith("/") or (not target and not anchor):
+                continue
+            file = (path.parent / unquote(target)).resolve() if target else path
+            file = file / "index.html" if file.is_dir() else file
+            assert file.is_file(), f"{path.relative_to(built.folder)} links to {url}"
+            if anchor and file.suffix == ".html" and not anchor.startswith("__"):
+                assert f'id="{anchor}"' in file.read_text(encoding="utf-8"), f"{path.name}: {url}"
+
+
+def test_nothing_is_loaded_from_other_hosts(built: site.SiteReport) -> None:
+    for path, tags in pages_of(built.folder):
+        for tag, attributes in tags.tags:
+            for name in ("href", "src", "srcset", "action", "data"):
+                url = attributes.get(name) or ""
+                if url.startswith("//") or re.match(r"[a-z]+:", url):
+                    assert tag == "a" and url.startswith(ALLOWED), f"{path.relative_to(built.folder)}: {url}"
+    for path in built.folder.rglob("*.css"):
+        assert not re.search(r"url\(['\"]?(https?:)?//", path.read_text(encoding="utf-8")), path.name
+
+
+def test_evidence_catalog_and_schemas_are_there(built: site.SiteReport) -> None:
+    assert (built.folder / "evidence/smollm2-135m-instruct/1.0.0/bench/Q8_0.json").read_bytes() == CONTENT
+    assert json.loads((built.folder / "model_catalog.json").read_text())["schema"] == "model-catalog/1"
+    for name in schema.names():
+        assert json.loads((built.folder / f"schemas/{name}.schema.json").read_text())["$id"]
+
+
+def test_search_finds_models_and_holds_no_markup_of_theirs(built: site.SiteReport) -> None:
+    entries = json.loads((built.folder / "search/search_index.json").read_text(encoding="utf-8"))["docs"]
+    own = [entry for entry in entries if entry["location"].startswith("models/smollm2-tutor-57m/")]
+    assert any("smollm2-tutor-57m" in entry["title"] for entry in own)
+    assert any(entry["location"].endswith("#training") for entry in own)
+    for entry in entries:
+        for value in (entry["title"], entry["text"]):
+            assert "<script" not in value and "<svg" not in value
+            assert "\u202e" not in value
+
+
+def test_model_pages_have_title_and_description_and_are_in_no_navigation(built: site.SiteReport) -> None:
+    html = (built.folder / "models/smollm2-tutor-57m/index.html").read_text(encoding="utf-8")
+    assert "<title>smollm2-tutor-57m - Model zoo</title>" in html
+    assert '<meta name="description" content="An experiment that shows the path' in html
+    assert html.count("<h1") == 1
+    tutorial = (built.folder / "tutorial/first-release/index.html").read_text(encoding="utf-8")
+    assert "models/" not in tutorial
+
+
+def test_hostile_text_stays_text_in_the_theme(built: site.SiteReport) -> None:
+    html = (built.folder / "models/index/index.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in html and "<svg onload" not in html
+    assert "{{ 7*7 }}" in html
+    assert "\u202e" not in html
+
+
+def test_empty_catalog_builds_and_says_what_to_do(tmp_path: Path) -> None:
+    report = site.build(make_zoo(tmp_path, index.EMPTY), Silent())
+    html = (report.folder / "index.html").read_text(encoding="utf-8")
+    assert "Nothing has been published yet" in html
+    assert "zoo new my-model" in html
+
+
+def test_broken_catalog_names_the_entry_and_leaves_the_old_site(tmp_path: Path) -> None:
+    zoo = make_zoo(tmp_path, sample())
+    old = zoo.site
+    for name in site.MARKERS:
+        old.mkdir(parents=True, exist_ok=True)
+        (old / name).write_text("old")
+    zoo.catalog.write_text(zoo.catalog.read_text().replace('"1.0.0"', '"first"', 1))
+    with pytest.raises(errors.InputError, match=r"models\[0\]\.releases\[0\]\.version"):
+        site.build(zoo, Silent())
+    assert (old / "index.html").read_text() == "old"
+
+
+def test_failed_mkdocs_is_quoted_and_leaves_the_old_site(tmp_path: Path) -> None:
+    zoo = make_zoo(tmp_path, sample())
+    for name in site.MARKERS:
+        zoo.site.mkdir(parents=True, exist_ok=True)
+        (zoo.site / name).write_text("old")
+    (zoo.evidence / "smollm2-135m-instruct/1.0.0/evaluation.json").write_bytes(b"changed")
+    with pytest.raises(
+        errors.ZooError, match=r"smollm2-135m-instruct/1\.0\.0/evaluation\.json is not the file"
+    ):
+        site.build(zoo, Silent())
+    assert (zoo.site / "index.html").read_text() == "old"
+    assert [path.name for path in zoo.site.parent.iterdir() if path.is_dir()] == ["site"]
+
+
+def test_mkdocs_by_hand_refuses_a_broken_catalog(tmp_path: Path) -> None:
+    broken = tmp_path / "model_catalog.json"
+    broken.write_text('{"schema": "model-catalog/1", "models": [{}]}')
+    command = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "-f",
+        str(data.mkdocs_file()),
+        "-d",
+        str(tmp_path / "out"),
+    ]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "ZOO_SITE_CATALOG": str(broken)},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode != 0
+    assert 'model_catalog.json:1:1: models[0]: key "name" is missing' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_missing_catalog_is_refused(tmp_path: Path) -> None:
+    zoo = make_zoo(tmp_path, index.EMPTY)
+    zoo.catalog.unlink()
+    with pytest.raises(errors.InputError, match="cannot be read"):
+        site.build(zoo, Silent())
+
+
+def test_a_folder_that_is_no_site_is_not_replaced(tmp_path: Path) -> None:
+    zoo = make_zoo(tmp_path, index.EMPTY)
+    zoo.site.mkdir(parents=True)
+    (zoo.site / "thesis.txt").write_text("mine")
+    with pytest.raises(errors.InputError, match="something else"):
+        site.build(zoo, Silent())
+    assert (zoo.site / "thesis.txt").read_text() == "mine"
+
+
+def test_missing_mkdocs_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", {}.get)
+    with pytest.raises(errors.MissingExtra, match=r"model-zoo-publisher\[site\]"):
+        site.build(make_zoo(tmp_path, index.EMPTY), Silent())
+
+
+def test_a_zoo_of_its_own_uses_its_own_mkdocs_file(tmp_path: Path) -> None:
+    zoo = make_zoo(tmp_path, index.EMPTY)
+    assert site.mkdocs_file(zoo) == data.mkdocs_file()
+    (tmp_path / "mkdocs.yml").write_text("site_name: mine\n")
+    assert site.mkdocs_file(zoo) == tmp_path / "mkdocs.yml"
+
+
+def test_an_interrupted_replacement_is_mended(tmp_path: Path) -> None:
+    target, old = tmp_path / "site", tmp_path / ".site.old"
+    old.mkdir()
+    (old / "index.html").write_text("old")
+    site._restore(target)
+    assert (target / "index.html").read_text() == "old"
+    assert not old.exists()
+
+
+def test_serve_answers_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "index.html").write_text("hello")
+    monkeypatch.setattr(site, "build", lambda *_: site.SiteReport(tmp_path, 1, 5, 0.0))
+    listener = Listener()
+    zoo = make_zoo(tmp_path / "zoo", index.EMPTY)
+    threading.Thread(target=site.serve, args=(zoo, 0, listener), daemon=True).start()
+    assert listener.event.wait(10)
+    address = re.search(r"http://127\.0\.0\.1:\d+/", listener.said[0])
+    assert address
+    with urllib.request.urlopen(address[0], timeout=10) as answer:
+        assert answer.read() == b"hello"
+
+
+def test_exit_codes_page_is_true() -> None:
+    shown = (DOCS / "reference/exit-codes.md").read_text(encoding="utf-8")
+    codes = {error.exit_code for error in (errors.ZooError, errors.InputError, errors.GateRefused)}
+    assert codes == {1, 2, 3}
+    assert {int(code) for code in re.findall(r"^\| (\d) \|", shown, re.MULTILINE)} == {0, *codes}
+
+
+def test_documents_name_no_command_that_is_not_known() -> None:
+    known = {
+        "init",
+        "new",
+        "check",
+        "plan",
+        "build",
+        "release",
+        "publish",
+        "catalog",
+        "site",
+        "show",
+        "doctor",
+        "lock",
+    }
+    for path in DOCS.rglob("*.md"):
+        for command in re.findall(r"(?:^|`)zoo ([a-z]+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            assert command in known, f"{path.name}: zoo {command}"
+
+
+def test_architecture_page_names_only_rooms_that_exist() -> None:
+    repository = DOCS.parent.parent
+    page = (DOCS / "explanation/architecture.md").read_text(encoding="utf-8")
+    for room in re.findall(r"`((?:zoo|catalog|pi_runtime|recipes|site)/[\w/.]*)`", page):
+        assert (repository / room).exists(), room
