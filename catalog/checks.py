@@ -82,7 +82,11 @@ class _Meaning:
         say = self.document.problem
         name, date = self.data.get("name"), self.data.get("date")
         if isinstance(name, str) and name != stem:
-            yield say(("name",), f"the name {show(name)} is not the file's name", f"Write `name: {stem}`, or rename the file")
+            yield say(
+                ("name",),
+                f"the name {show(name)} is not the file's name",
+                f"Write `name: {stem}`, or rename the file",
+            )
         if isinstance(date, str) and not _is_date(date):
             yield say(("date",), f"{show(date)} is no day", "Write a day as YYYY-MM-DD")
         yield from self._licences()
@@ -113,10 +117,14 @@ class _Meaning:
                 continue
             spelled = licences.canonical(value)
             if spelled is None:
-                instead = "Write an SPDX identifier such as Apache-2.0 or CC0-1.0, or LicenseRef-NAME for another licence"
+                instead = (
+                    "Write an SPDX identifier such as Apache-2.0, or LicenseRef-NAME for another licence"
+                )
                 yield self.document.problem(path, f"{show(value)} is no SPDX licence expression", instead)
             elif spelled != value:
-                yield self.document.problem(path, f"{show(value)} is spelled otherwise in SPDX", f"Write {spelled}")
+                yield self.document.problem(
+                    path, f"{show(value)} is spelled otherwise in SPDX", f"Write {spelled}"
+                )
 
     def _source(self, role: str) -> Iterator[Problem]:
         uri = self._get(role, "source")
@@ -130,7 +138,11 @@ class _Meaning:
             return
         if isinstance(source, sources.HubSource):
             if not source.pinned and self.lock.revision(uri) is None:
-                what = f"revision {show(source.revision)} can move" if source.revision else "no revision is given"
+                what = (
+                    f"revision {show(source.revision)} can move"
+                    if source.revision
+                    else "no revision is given"
+                )
                 yield self.document.problem(
                     path, what, f"Write the commit after @, or pin it with: zoo lock {self.document.file}"
                 )
@@ -139,13 +151,17 @@ class _Meaning:
             if self.lock.sha256(uri) is None:
                 yield self.document.problem(path, "the source is not pinned by a sha256", instead)
         if isinstance(source, sources.FileSource) and (wrong := self.missing(source.path)):
-            yield self.document.problem(path, f"{show(source.path)} {wrong}", "Name an existing file or model folder of the zoo")
+            yield self.document.problem(
+                path, f"{show(source.path)} {wrong}", "Name an existing file or model folder of the zoo"
+            )
 
     def _layers(self) -> Iterator[Problem]:
         layers = self._get("student", "layers")
         if isinstance(layers, list) and all(isinstance(n, int) for n in layers) and layers != sorted(layers):
             instead = f"Write {sorted(layers)}"
-            yield self.document.problem(("student", "layers"), "the layers are not in ascending order", instead)
+            yield self.document.problem(
+                ("student", "layers"), "the layers are not in ascending order", instead
+            )
 
     def _corpus_files(self) -> Iterator[tuple[str, int, dict[str, Any]]]:
         for part in ("train", "heldout", "evaluation", "calibration"):
@@ -162,7 +178,9 @@ class _Meaning:
                 continue
             suffix, kind = (".jsonl", "prompt") if part in ("train", "heldout") else (".txt", "text")
             if reason := unsafe_reason(name):
-                yield self.document.problem(path, f"the path {reason}", "Write a path inside the zoo, from its folder")
+                yield self.document.problem(
+                    path, f"the path {reason}", "Write a path inside the zoo, from its folder"
+                )
             elif wrong := self.missing(name):
                 yield self.document.problem(path, f"{show(name)} {wrong}", "Name an existing file of the zoo")
             elif PurePosixPath(name).suffix != suffix:
@@ -172,7 +190,9 @@ class _Meaning:
                 yield self.document.problem(path, what, "Use each file once; the parts must not share text")
             first_use.setdefault(name, part)
             if kind == "text" and not entry.get("language"):
-                yield self.document.problem(path, "a text file needs its language", "Add `language: en` beside it")
+                yield self.document.problem(
+                    path, "a text file needs its language", "Add `language: en` beside it"
+                )
 
     def _sections(self) -> Iterator[Problem]:
         has = {key for key in ("teacher", "label", "distill") if isinstance(self._get(key), dict)}
@@ -187,12 +207,21 @@ class _Meaning:
                     yield self.document.problem((section,), why, f"Add a `{other}:` section", key=True)
         for section, part in (("label", "train"), ("distill", "heldout")):
             if section in has and not self._get("corpus", part):
-                yield self.document.problem((section,), f"no prompts under corpus.{part}", f"Add a file under `corpus: {part}:`", key=True)
+                yield self.document.problem(
+                    (section,),
+                    f"no prompts under corpus.{part}",
+                    f"Add a file under `corpus: {part}:`",
+                    key=True,
+                )
         if not self._get("corpus", "evaluation"):
             instead = "Add a .txt file under `corpus: evaluation:`"
-            yield self.document.problem(("corpus",), "no text to evaluate on under corpus.evaluation", instead, key=True)
+            yield self.document.problem(
+                ("corpus",), "no text to evaluate on under corpus.evaluation", instead, key=True
+            )
         if "label" in has and isinstance(self._get("publish"), dict) and not self._get("publish", "dataset"):
-            yield self.document.problem(("publish",), "the labelled corpus has no repository", "Add `dataset: NAME`", key=True)
+            yield self.document.problem(
+                ("publish",), "the labelled corpus has no repository", "Add `dataset: NAME`", key=True
+            )
 
     def _gates(self) -> Iterator[Problem]:
         ladder = self._get("quantize", "ladder")
@@ -204,17 +233,29 @@ class _Meaning:
             path = ("gates", index)
             metric, file = gate.get("metric"), gate.get("file")
             if (gate.get("at_most") is None) == (gate.get("at_least") is None):
-                yield self.document.problem(path, "a gate needs one bound", "Write either `at_most:` or `at_least:`")
+                yield self.document.problem(
+                    path, "a gate needs one bound", "Write either `at_most:` or `at_least:`"
+                )
             if isinstance(file, str) and file not in files:
                 near = did_you_mean(file, files)
                 instead = f"Did you mean `{near}`?" if near else f"The ladder has: {', '.join(files)}"
                 yield self.document.problem((*path, "file"), f"{show(file)} is not in the ladder", instead)
             if metric in RELEASE_METRICS and file is not None:
-                yield self.document.problem((*path, "file"), f"{metric} belongs to the release, not to a file", "Delete `file:`")
-            if isinstance(metric, str) and metric.startswith("distill_") and not isinstance(self._get("distill"), dict):
-                yield self.document.problem((*path, "metric"), "nothing is distilled", "Add a `distill:` section or delete the gate")
+                yield self.document.problem(
+                    (*path, "file"), f"{metric} belongs to the release, not to a file", "Delete `file:`"
+                )
+            if (
+                isinstance(metric, str)
+                and metric.startswith("distill_")
+                and not isinstance(self._get("distill"), dict)
+            ):
+                yield self.document.problem(
+                    (*path, "metric"), "nothing is distilled", "Add a `distill:` section or delete the gate"
+                )
             if metric == "label_valid_share" and not isinstance(self._get("label"), dict):
-                yield self.document.problem((*path, "metric"), "nothing is labelled", "Add a `label:` section or delete the gate")
+                yield self.document.problem(
+                    (*path, "metric"), "nothing is labelled", "Add a `label:` section or delete the gate"
+                )
 
 
 def _is_date(text: str) -> bool:

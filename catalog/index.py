@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import re
 from dataclasses import dataclass
@@ -44,7 +45,11 @@ def parse(text: str, shown_as: str) -> tuple[Catalog, list[Problem]]:
         data = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         what = f"not valid JSON: {error.msg}"
-        return EMPTY, [Problem(shown_as, error.lineno, error.colno, "", what, "Restore the file: it is written by zoo only")]
+        return EMPTY, [
+            Problem(
+                shown_as, error.lineno, error.colno, "", what, "Restore the file: it is written by zoo only"
+            )
+        ]
     except (ValueError, RecursionError) as error:
         return EMPTY, [Problem(shown_as, 1, 1, "", f"not a sound catalog: {error}", "Restore the file")]
     document = Document(shown_as, data)
@@ -85,7 +90,9 @@ def version_key(version: str) -> tuple[Any, ...]:
     """Sort key of a semantic version (https://semver.org, rule 11): a pre-release comes before its release."""
     core, _, pre = version.partition("-")
     numbers = tuple(int(part) for part in core.split("."))
-    identifiers = tuple((0, int(p), "") if re.fullmatch(r"[0-9]+", p) else (1, 0, p) for p in pre.split(".") if p)
+    identifiers = tuple(
+        (0, int(p), "") if re.fullmatch(r"[0-9]+", p) else (1, 0, p) for p in pre.split(".") if p
+    )
     return (numbers, not pre, identifiers)
 
 
@@ -93,12 +100,24 @@ def _order_problems(models: tuple[Model, ...], document: Document) -> list[Probl
     names = [model.name for model in models]
     found = []
     if names != sorted(set(names)):
-        found.append(document.problem(("models",), "the models are not sorted by name, each once", "Restore the file: it is written by zoo only"))
+        found.append(
+            document.problem(
+                ("models",),
+                "the models are not sorted by name, each once",
+                "Restore the file: it is written by zoo only",
+            )
+        )
     for index, model in enumerate(models):
         keys = [version_key(r.version) for r in model.releases]
-        if any(a <= b for a, b in zip(keys, keys[1:], strict=False)):
+        if any(a <= b for a, b in itertools.pairwise(keys)):
             path = ("models", index, "releases")
-            found.append(document.problem(path, "the releases are not sorted, newest first, each version once", "Restore the file: it is written by zoo only"))
+            found.append(
+                document.problem(
+                    path,
+                    "the releases are not sorted, newest first, each version once",
+                    "Restore the file: it is written by zoo only",
+                )
+            )
     return found
 
 

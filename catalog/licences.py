@@ -11,11 +11,13 @@ _HUB_NAMES = {
     "LicenseRef-Llama-3.2": "llama3.2",
     "LicenseRef-Llama-3.1": "llama3.1",
 }
-_HUB_SPDX = frozenset(
-    "apache-2.0 mit bsd-2-clause bsd-3-clause bsd-3-clause-clear cc0-1.0 cc-by-4.0 cc-by-sa-4.0 cc-by-nc-4.0 "
-    "cc-by-nc-sa-4.0 cc-by-3.0 cc-by-sa-3.0 gpl-3.0 gpl-2.0 lgpl-3.0 lgpl-2.1 agpl-3.0 mpl-2.0 isc zlib unlicense wtfpl "
-    "artistic-2.0 bsl-1.0 epl-2.0 eupl-1.1 eupl-1.2 odc-by odbl pddl postgresql ncsa osl-3.0 ecl-2.0 afl-3.0 ofl-1.1 ms-pl".split()
-)
+_HUB_SPDX = frozenset({
+    "apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "bsd-3-clause-clear", "cc0-1.0", "cc-by-4.0",
+    "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-3.0", "cc-by-sa-3.0", "gpl-3.0", "gpl-2.0",
+    "lgpl-3.0", "lgpl-2.1", "agpl-3.0", "mpl-2.0", "isc", "zlib", "unlicense", "wtfpl", "artistic-2.0",
+    "bsl-1.0", "epl-2.0", "eupl-1.1", "eupl-1.2", "odc-by", "odbl", "pddl", "postgresql", "ncsa",
+    "osl-3.0", "ecl-2.0", "afl-3.0", "ofl-1.1", "ms-pl",
+})  # fmt: skip
 
 
 def canonical(expression: str) -> str | None:

@@ -28,7 +28,9 @@ class Problem:
     @property
     def text(self) -> str:
         """``path: what. instead.`` without the place."""
-        return f"{self.path or '(file)'}: {self.what}. {self.instead}{'' if self.instead.endswith('?') else '.'}"
+        return (
+            f"{self.path or '(file)'}: {self.what}. {self.instead}{'' if self.instead.endswith('?') else '.'}"
+        )
 
     def as_dict(self) -> dict[str, object]:
         return {

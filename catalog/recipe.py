@@ -192,7 +192,12 @@ def build(cls: Any, value: Any) -> Any:
         return tuple(build(typing.get_args(cls)[0], item) for item in value)
     if dataclasses.is_dataclass(cls):
         hints = typing.get_type_hints(cls)
-        return cls(**{field.name: build(hints[field.name], value.get(field.name)) for field in dataclasses.fields(cls)})  # type: ignore[operator]
+        return cls(
+            **{
+                field.name: build(hints[field.name], value.get(field.name))
+                for field in dataclasses.fields(cls)
+            }
+        )  # type: ignore[operator]
     if cls is float:
         return float(value)
     return value

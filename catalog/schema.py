@@ -19,7 +19,13 @@ from catalog.yamltext import Document
 FOLDER = Path(__file__).parent / "schemas"
 
 # Words that people write for a key that the format spells otherwise, beyond what spelling distance finds.
-SYNONYMS = {"license": "licence", "quants": "quantize", "model": "student", "lang": "languages", "eval": "evaluate"}
+SYNONYMS = {
+    "license": "licence",
+    "quants": "quantize",
+    "model": "student",
+    "lang": "languages",
+    "eval": "evaluate",
+}
 
 
 @functools.cache
@@ -83,7 +89,9 @@ def _of_error(error: ValidationError, document: Document) -> Iterator[Problem]:
             known = list(schema["properties"])
             for key in value:
                 if key not in known:
-                    yield document.problem((*path, key), f"unknown key {show(key)}", _other_key(key, known), key=True)
+                    yield document.problem(
+                        (*path, key), f"unknown key {show(key)}", _other_key(key, known), key=True
+                    )
         case "required":
             # jsonschema reports each missing key by itself; the first quoted word of the message is the key.
             for key in rule:
@@ -92,18 +100,32 @@ def _of_error(error: ValidationError, document: Document) -> Iterator[Problem]:
                     yield document.problem(path, what, f"Add `{key}:` {description}".rstrip())
         case "type":
             wanted = rule if isinstance(rule, str) else " or ".join(rule)
-            yield document.problem(path, f"{show(value)} is not {_KINDS.get(wanted, wanted)}", _hint(schema, value, wanted))
+            yield document.problem(
+                path, f"{show(value)} is not {_KINDS.get(wanted, wanted)}", _hint(schema, value, wanted)
+            )
         case "enum":
             near = did_you_mean(str(value), map(str, rule))
             hint = f"Did you mean `{near}`? " if near else ""
-            yield document.problem(path, f"{show(value)} is not one of the values allowed", f"{hint}Allowed: {', '.join(map(str, rule))}")
+            yield document.problem(
+                path,
+                f"{show(value)} is not one of the values allowed",
+                f"{hint}Allowed: {', '.join(map(str, rule))}",
+            )
         case "const":
             yield document.problem(path, f"{show(value)} is not {show(rule)}", f"Write {show(rule)}")
         case "pattern":
-            yield document.problem(path, f"{show(value)} is not of the form needed", schema.get("description", f"It must match {rule}").rstrip("."))
+            yield document.problem(
+                path,
+                f"{show(value)} is not of the form needed",
+                schema.get("description", f"It must match {rule}").rstrip("."),
+            )
         case "minimum" | "maximum" | "exclusiveMinimum":
-            words = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}[str(error.validator)]
-            yield document.problem(path, f"{show(value)} is out of range", f"Write a number of {words} {rule}")
+            words = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}[
+                str(error.validator)
+            ]
+            yield document.problem(
+                path, f"{show(value)} is out of range", f"Write a number of {words} {rule}"
+            )
         case "minLength" | "maxLength":
             words = "at least" if error.validator == "minLength" else "at most"
             yield document.problem(path, f"the text has {len(value)} characters", f"Write {words} {rule}")
@@ -113,7 +135,9 @@ def _of_error(error: ValidationError, document: Document) -> Iterator[Problem]:
         case "uniqueItems":
             yield document.problem(path, "the list has the same entry twice", "Delete one of the two")
         case _:
-            yield document.problem(path, re.sub(r"\s+", " ", error.message)[:200], "See the format's reference page")
+            yield document.problem(
+                path, re.sub(r"\s+", " ", error.message)[:200], "See the format's reference page"
+            )
 
 
 _KINDS = {

@@ -31,7 +31,9 @@ _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
 }
 # Characters that a terminal or a browser acts upon instead of showing: C0/C1 controls, bidirectional overrides,
 # line and paragraph separators, lone surrogates.
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 @dataclass
@@ -65,7 +67,13 @@ def read(path: Path, shown_as: str) -> Document:
     """Read and parse a file; every failure is a problem in the result, never an exception."""
     try:
         if not path.is_file():
-            found = "is a folder" if path.is_dir() else "is not a plain file" if path.exists() else "does not exist"
+            found = (
+                "is a folder"
+                if path.is_dir()
+                else "is not a plain file"
+                if path.exists()
+                else "does not exist"
+            )
             return _failed(shown_as, f"the file {found}", "Name an existing YAML file")
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -100,7 +108,9 @@ def parse(raw: bytes, shown_as: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = "not valid YAML: " + " ".join(part for part in (error.context, error.problem) if part)
-        document.problems.append(Problem(shown_as, line, column, "", what, "Check indentation, colons and quotes"))
+        document.problems.append(
+            Problem(shown_as, line, column, "", what, "Check indentation, colons and quotes")
+        )
     except (yaml.YAMLError, ValueError) as error:
         document.problems.append(Problem(shown_as, 1, 1, "", f"not valid YAML: {error}", "Check the text"))
     if document.problems:
@@ -125,13 +135,18 @@ class _Builder:
         keys: list[str | None] = [None]
         documents = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            place = (event.start_mark.line + 1, event.start_mark.column + 1)
+            mark = event.start_mark
+            place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self._refuse(place, (), "a second YAML document begins here", "Keep one document per file")
+                    self._refuse(
+                        place, (), "a second YAML document begins here", "Keep one document per file"
+                    )
             elif isinstance(event, yaml.AliasEvent):
-                self._refuse(place, stack[-1][1], f"alias *{event.anchor} is not allowed", "Write the value out")
+                self._refuse(
+                    place, stack[-1][1], f"alias *{event.anchor} is not allowed", "Write the value out"
+                )
             elif isinstance(event, yaml.CollectionEndEvent):
                 stack.pop()
                 keys.pop()
@@ -174,7 +189,9 @@ class _Builder:
         if len(stack) > MAX_DEPTH:
             self._refuse(place, path, f"nested deeper than {MAX_DEPTH} levels", "Flatten it")
         if event.anchor:
-            self._refuse(place, path, f"anchor &{event.anchor} is not allowed", "Write the value out where it is used")
+            self._refuse(
+                place, path, f"anchor &{event.anchor} is not allowed", "Write the value out where it is used"
+            )
         if event.tag and event.tag != "!":
             self._refuse(place, path, f"tag {show(event.tag)} is not allowed", "Delete the tag")
 

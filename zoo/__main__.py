@@ -23,7 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ZooError as error:
         output.error(str(error))
         if output.json:
-            output.answer({"error": error.what, "where": error.where, "safe": error.safe, "remedy": error.remedy}, "")
+            output.answer(
+                {"error": error.what, "where": error.where, "safe": error.safe, "remedy": error.remedy}, ""
+            )
         return error.exit_code
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "zoo"
@@ -38,7 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        output.error(f"{where}{error.strerror or error}. Finished work is kept; mend this, then run the same command again.")
+        output.error(
+            f"{where}{error.strerror or error}. Finished work is kept; mend this, then run the same command again."
+        )
         return 1
 
 

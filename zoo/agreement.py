@@ -17,7 +17,11 @@ from zoo.workspace import records
 
 def disagreements(recipe: Recipe, release: Release, folder: Path) -> list[str]:
     """Sentences, one per difference; empty when everything agrees."""
-    return [*_headers(recipe, release, folder / "model"), *_card(release, folder / "model"), *_manifests(folder)]
+    return [
+        *_headers(recipe, release, folder / "model"),
+        *_card(release, folder / "model"),
+        *_manifests(folder),
+    ]
 
 
 def _headers(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
@@ -36,9 +40,15 @@ def _headers(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
         "base_model": f"https://huggingface.co/{upstream}" if upstream else None,
     }
     if recipe.context_tokens is not None and architecture.context_tokens < recipe.context_tokens:
-        yield _differ("context length", f"recipe promises {recipe.context_tokens}", f"file has {architecture.context_tokens}")
+        yield _differ(
+            "context length",
+            f"recipe promises {recipe.context_tokens}",
+            f"file has {architecture.context_tokens}",
+        )
     if recipe.student.layers and len(recipe.student.layers) != architecture.layers:
-        yield _differ("layers", f"recipe keeps {len(recipe.student.layers)}", f"file has {architecture.layers}")
+        yield _differ(
+            "layers", f"recipe keeps {len(recipe.student.layers)}", f"file has {architecture.layers}"
+        )
     for file in release.files:
         found = header_facts(folder / file.path)
         for name, value in expected.items():
@@ -73,13 +83,17 @@ def _manifests(folder: Path) -> Iterator[str]:
         if not (folder / part).is_dir():
             continue
         manifest: Any = json.loads((folder / part / "MANIFEST.json").read_text(encoding="utf-8"))
-        there = {r.path: vars(r) for r in records(folder / part) if r.path not in ("MANIFEST.json", "SHA256SUMS")}
+        there = {
+            r.path: vars(r) for r in records(folder / part) if r.path not in ("MANIFEST.json", "SHA256SUMS")
+        }
         listed = {entry["path"]: entry for entry in manifest["files"]}
         for path in sorted(there.keys() | listed.keys()):
             if there.get(path) != listed.get(path):
                 yield _differ(f"{part}/{path}", "folder and manifest", "not the same")
         if part == "dataset":
-            _, problems = cards.read_card((folder / part / "README.md").read_text(encoding="utf-8"), "dataset README.md", part)
+            _, problems = cards.read_card(
+                (folder / part / "README.md").read_text(encoding="utf-8"), "dataset README.md", part
+            )
             yield from (f"  {problem}" for problem in problems)
 
 

@@ -1,8 +1,8 @@
 """From artifacts to a release folder: files, evidence, cards, manifest. Frozen when it is moved into place.
 
-    RELEASES/NAME/VERSION/release.json    what the catalog will say, without the place on a hub
-    RELEASES/NAME/VERSION/model/          the model repository, as it will be published
-    RELEASES/NAME/VERSION/dataset/        the dataset repository, if there is one
+RELEASES/NAME/VERSION/release.json    what the catalog will say, without the place on a hub
+RELEASES/NAME/VERSION/model/          the model repository, as it will be published
+RELEASES/NAME/VERSION/dataset/        the dataset repository, if there is one
 """
 
 from __future__ import annotations
@@ -80,8 +80,10 @@ class ReleaseFolder:
 
 def key_of(plan: Plan, settings: Settings) -> str:
     """Identity of the release folder: the plan, the namespace that the cards name, and the templates."""
-    templates = {name: text for name, text in cards.template_texts()}
-    return digest({"plan": plan.key, "version": VERSION, "namespace": settings.namespace, "templates": templates})
+    templates = dict(cards.template_texts())
+    return digest(
+        {"plan": plan.key, "version": VERSION, "namespace": settings.namespace, "templates": templates}
+    )
 
 
 def find(plan: Plan, settings: Settings) -> ReleaseFolder | None:
@@ -107,7 +109,12 @@ def load(folder: Path) -> ReleaseFolder | None:
 
 
 def assemble(
-    checked: CheckedRecipe, plan: Plan, artifacts: Mapping[str, Artifact], world: World, settings: Settings, report: Reporter
+    checked: CheckedRecipe,
+    plan: Plan,
+    artifacts: Mapping[str, Artifact],
+    world: World,
+    settings: Settings,
+    report: Reporter,
 ) -> ReleaseFolder:
     """Make the release folder. Raises ZooError when what it says of itself does not agree."""
     assert checked.recipe
@@ -167,7 +174,9 @@ class _Assembler:
         model_folder = self.out / "model"
         evidence = self._evidence()
         for type_, maker in self.makers.items():
-            place_file(self.artifacts[maker].path("model.gguf"), model_folder / file_name(self.recipe.name, type_))
+            place_file(
+                self.artifacts[maker].path("model.gguf"), model_folder / file_name(self.recipe.name, type_)
+            )
         for name, content in evidence.items():
             write_atomic(model_folder / "evidence" / name, content)
         write_atomic(model_folder / "recipe.yaml", self.checked.text)
@@ -323,7 +332,9 @@ class _Assembler:
                 found[name] = self.artifacts[step].path(name).read_bytes()
         for type_, maker in self.makers.items():
             for suffix in ("json", "csv"):
-                found[f"bench-{type_}.{suffix}"] = self.artifacts[f"benchmark/{type_}"].path(f"bench.{suffix}").read_bytes()
+                found[f"bench-{type_}.{suffix}"] = (
+                    self.artifacts[f"benchmark/{type_}"].path(f"bench.{suffix}").read_bytes()
+                )
             if report := self.artifacts[maker].facts.get("quantize"):
                 found[f"quantize-{type_}.json"] = pretty_json(report)
         steps = [{"id": s.id, "key": s.key, "spec": s.spec, "inputs": s.inputs} for s in self.plan.steps]
@@ -340,12 +351,17 @@ class _Assembler:
         splits, files = [], []
         for part in ("train", "heldout"):
             place_file(label.path(f"{part}.jsonl"), folder / "data" / f"{part}.jsonl")
-            rows = [json.loads(line) for line in label.path(f"{part}.jsonl").read_text(encoding="utf-8").splitlines()]
+            rows = [
+                json.loads(line)
+                for line in label.path(f"{part}.jsonl").read_text(encoding="utf-8").splitlines()
+            ]
             facts = prompts.facts[part]
             files += [{"part": part, **file} for file in facts]
             if not rows:
                 continue
-            lengths = sorted(len(m["content"]) for row in rows for m in row["messages"] if m["role"] == "user")
+            lengths = sorted(
+                len(m["content"]) for row in rows for m in row["messages"] if m["role"] == "user"
+            )
             tags: dict[str, int] = {}
             for row in rows:
                 for tag in row["tags"]:
@@ -368,7 +384,11 @@ class _Assembler:
     def _seal(self, folder: Path) -> None:
         """Write MANIFEST.json and SHA256SUMS over everything else in the folder."""
         found = records(folder)
-        manifest = {"name": self.recipe.name, "version": self.recipe.version, "files": [vars(f) for f in found]}
+        manifest = {
+            "name": self.recipe.name,
+            "version": self.recipe.version,
+            "files": [vars(f) for f in found],
+        }
         write_atomic(folder / "MANIFEST.json", pretty_json(manifest))
         write_atomic(folder / "SHA256SUMS", "".join(f"{f.sha256}  {f.path}\n" for f in found))
 
@@ -380,7 +400,9 @@ def _need(size_bytes: int, facts: Mapping[str, Any], context_tokens: int) -> int
 
 def _held_out(data: Mapping[str, Any]) -> HeldOut:
     if data["perplexity"] is None:
-        raise ZooError("the held-out perplexity is not finite", remedy="Lower the learning rate in the recipe")
+        raise ZooError(
+            "the held-out perplexity is not finite", remedy="Lower the learning rate in the recipe"
+        )
     held: HeldOut = build(HeldOut, data)
     return held
 

@@ -40,7 +40,9 @@ DATASET_SECTIONS = ("What is in it", "Distributions", "Sources and licences", "L
 def model_metadata(recipe: Recipe, release: Release, namespace: str) -> dict[str, Any]:
     """Front matter of the model card."""
     architecture = release.architecture
-    bases = sorted({source.upstream for source in (recipe.student, recipe.teacher) if source and source.upstream})
+    bases = sorted(
+        {source.upstream for source in (recipe.student, recipe.teacher) if source and source.upstream}
+    )
     data: dict[str, Any] = {
         **_licence(release.licence),
         "language": primary_languages(recipe.languages),
@@ -61,7 +63,9 @@ def model_metadata(recipe: Recipe, release: Release, namespace: str) -> dict[str
         "parameters": architecture.parameters,
         "context_tokens": architecture.context_tokens,
         "template_sha256": architecture.template_sha256,
-        "files": {file.path: {"size_bytes": file.size_bytes, "sha256": file.sha256} for file in release.files},
+        "files": {
+            file.path: {"size_bytes": file.size_bytes, "sha256": file.sha256} for file in release.files
+        },
     }
     return data
 
@@ -87,7 +91,9 @@ def dataset_metadata(recipe: Recipe, release: Release, splits: Sequence[Mapping[
             "name": recipe.name,
             "version": recipe.version,
             "date": recipe.date,
-            "splits": {s["name"]: {"records": s["records"], "sha256": s["sha256"], "path": s["path"]} for s in splits},
+            "splits": {
+                s["name"]: {"records": s["records"], "sha256": s["sha256"], "path": s["path"]} for s in splits
+            },
         },
     }
 
@@ -98,17 +104,21 @@ def model_card(recipe: Recipe, model: Model, release: Release, namespace: str) -
     known = {need.context_tokens for file in release.files for need in file.memory}
     speeds = [speed for file in release.files for speed in file.speeds if speed.valid]
     quants = release.files[1:] or release.files
-    body = _environment().get_template("model.md.j2").render(
-        model=model,
-        release=release,
-        reference=release.files[0],
-        suggested=min(quants, key=lambda f: f.loss.kld_mean_nats if f.loss else 0.0),
-        memory_context=context if context in known else max(known),
-        fallbacks=[file for file in release.files if file.fallback_tensors],
-        machines=sorted({f"{s.device or s.cpu}, {s.threads} threads" for s in speeds}),
-        training=release.training,
-        layers=release.architecture.layers,
-        notes=[source.note for source in (recipe.student, recipe.teacher) if source and source.note],
+    body = (
+        _environment()
+        .get_template("model.md.j2")
+        .render(
+            model=model,
+            release=release,
+            reference=release.files[0],
+            suggested=min(quants, key=lambda f: f.loss.kld_mean_nats if f.loss else 0.0),
+            memory_context=context if context in known else max(known),
+            fallbacks=[file for file in release.files if file.fallback_tensors],
+            machines=sorted({f"{s.device or s.cpu}, {s.threads} threads" for s in speeds}),
+            training=release.training,
+            layers=release.architecture.layers,
+            notes=[source.note for source in (recipe.student, recipe.teacher) if source and source.note],
+        )
     )
     return _front_matter(model_metadata(recipe, release, namespace)) + body
 
@@ -123,17 +133,21 @@ def dataset_card(
     for split in splits:
         for tag, count in split["tags"].items():
             tags[tag] = tags.get(tag, 0) + count
-    body = _environment().get_template("dataset.md.j2").render(
-        name=recipe.publish.dataset,
-        model=model,
-        model_link=f"https://huggingface.co/{namespace}/{recipe.publish.model}",
-        release=release,
-        splits=splits,
-        invalid=release.dataset.rows - release.dataset.valid_rows,
-        max_tokens=recipe.label.max_tokens,
-        tags=sorted(tags.items()),
-        files=files,
-        teacher=recipe.teacher,
+    body = (
+        _environment()
+        .get_template("dataset.md.j2")
+        .render(
+            name=recipe.publish.dataset,
+            model=model,
+            model_link=f"https://huggingface.co/{namespace}/{recipe.publish.model}",
+            release=release,
+            splits=splits,
+            invalid=release.dataset.rows - release.dataset.valid_rows,
+            max_tokens=recipe.label.max_tokens,
+            tags=sorted(tags.items()),
+            files=files,
+            teacher=recipe.teacher,
+        )
     )
     return _front_matter(dataset_metadata(recipe, release, splits)) + body
 
@@ -154,7 +168,9 @@ def read_card(text: str, shown_as: str, kind: str) -> tuple[dict[str, Any], list
     last = text.count("\n") + 1
     for section in sections:
         if section not in headings:
-            found.append(Problem(shown_as, last, 1, "", f"section {show(section)} is missing", f"Add `## {section}`"))
+            found.append(
+                Problem(shown_as, last, 1, "", f"section {show(section)} is missing", f"Add `## {section}`")
+            )
     data: dict[str, Any] = document.data
     return data, found
 
@@ -166,7 +182,12 @@ def primary_languages(codes: Sequence[str]) -> list[str]:
 
 def size_category(rows: int) -> str:
     """The Hub's word for a number of records."""
-    for bound, word in ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")):
+    for bound, word in (
+        (1_000, "n<1K"),
+        (10_000, "1K<n<10K"),
+        (100_000, "10K<n<100K"),
+        (1_000_000, "100K<n<1M"),
+    ):
         if rows < bound:
             return word
     return "n>1M"
@@ -181,7 +202,9 @@ def escape_markdown(text: str) -> str:
 
 def _licence(expression: str) -> dict[str, Any]:
     identifier = licences.hub_identifier(expression)
-    return {"license": identifier} if identifier != "other" else {"license": "other", "license_name": expression}
+    return (
+        {"license": identifier} if identifier != "other" else {"license": "other", "license_name": expression}
+    )
 
 
 def _front_matter(data: Mapping[str, Any]) -> str:

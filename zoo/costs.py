@@ -80,7 +80,14 @@ def _memory_bytes(recipe: Recipe, step: Step) -> int:
         trained = 16 * parameters if recipe.distill.adapter == "none" else 6 * parameters
         return max(trained, 4 * parameters_of(recipe, "teacher") + 4 * parameters)
     if step.stage == "evaluate":
-        return sum(int(parameters * bits / 8) for t, bits in BITS_PER_WEIGHT.items() if t in recipe.quantize.ladder) + 2 * parameters
+        return (
+            sum(
+                int(parameters * bits / 8)
+                for t, bits in BITS_PER_WEIGHT.items()
+                if t in recipe.quantize.ladder
+            )
+            + 2 * parameters
+        )
     return 3 * parameters
 
 
@@ -91,7 +98,9 @@ def _work(recipe: Recipe, steps: list[Step], prompt_rows: int) -> list[str]:
         lines.append(f"label {prompt_rows} prompts, at most {recipe.label.max_tokens} tokens each")
     if "distill" in stages and recipe.distill:
         d = recipe.distill
-        lines.append(f"train {d.steps} steps of {d.batch_rows} conversations of at most {d.row_tokens} tokens")
+        lines.append(
+            f"train {d.steps} steps of {d.batch_rows} conversations of at most {d.row_tokens} tokens"
+        )
     if count := stages.count("quantize"):
         lines.append(f"quantize {count} file{'s' * (count > 1)}")
     if "evaluate" in stages:
@@ -99,5 +108,8 @@ def _work(recipe: Recipe, steps: list[Step], prompt_rows: int) -> list[str]:
         lines.append(f"evaluate {len(recipe.quantize.ladder) + 1} files over {tokens} tokens each")
     if count := stages.count("benchmark"):
         b = recipe.benchmark
-        lines.append(f"benchmark {count} file{'s' * (count > 1)}, {b.samples + 1} runs of {b.prompt_tokens}+{b.decode_tokens} tokens each")
+        lines.append(
+            f"benchmark {count} file{'s' * (count > 1)}, {b.samples + 1} runs of "
+            f"{b.prompt_tokens}+{b.decode_tokens} tokens each"
+        )
     return lines

@@ -17,3 +17,9 @@ def site_folder() -> Path:
 def mkdocs_file() -> Path:
     """The bundled ``mkdocs.yml``, which lies beside ``site/``."""
     return site_folder().parent / "mkdocs.yml"
+
+
+def recipes_folder() -> Path:
+    """The starter recipes and their corpora."""
+    packaged = _PACKAGED / "recipes"
+    return packaged if packaged.is_dir() else _REPOSITORY / "recipes"

@@ -1,4 +1,4 @@
-"""Runs a plan: finished steps are found by key, the others are made in order, and a kill costs at most one step's tail."""
+"""Runs a plan: finished steps are found by key, the others are made in order; a kill costs at most the step it hit."""
 
 from __future__ import annotations
 

@@ -43,9 +43,15 @@ def find_recipe(name: str, settings: Settings) -> Path:
         return path
     found = settings.root / "recipes" / f"{name}.yaml"
     if not found.is_file():
-        names = sorted(p.stem for p in (settings.root / "recipes").glob("*.yaml") if not p.name.endswith(".lock.yaml"))
+        names = sorted(
+            p.stem for p in (settings.root / "recipes").glob("*.yaml") if not p.name.endswith(".lock.yaml")
+        )
         near = did_you_mean(name, names)
-        remedy = f"Did you mean {near}?" if near else f"There are: {', '.join(names) or 'none; make one with zoo new'}"
+        remedy = (
+            f"Did you mean {near}?"
+            if near
+            else f"There are: {', '.join(names) or 'none; make one with zoo new'}"
+        )
         raise InputError(f"there is no recipe {name!r}", remedy=remedy)
     return found
 
@@ -56,13 +62,19 @@ def make_plan(name: str, settings: Settings) -> Planned:
     if checked.recipe is None:
         lines = [str(problem) for problem in checked.problems]
         count = f"{len(lines)} problem{'s' * (len(lines) > 1)}"
-        raise InputError("\n".join([f"{checked.file} has {count}", *lines]), safe="Nothing was made.", remedy="Mend the lines above")
+        raise InputError(
+            "\n".join([f"{checked.file} has {count}", *lines]),
+            safe="Nothing was made.",
+            remedy="Mend the lines above",
+        )
     seen = world.look(checked.recipe, settings)
     made = plan.make(checked.recipe, digest(checked.text.decode()), checked.lock, seen)
     status = engine.status(made, Workspace(settings.work))
     to_run = [id_ for id_, reason in status.items() if reason != "reuse"]
     rows = _prompt_rows(checked.recipe, settings)
-    return Planned(checked, checked.recipe, seen, made, status, costs.estimate(checked.recipe, made, to_run, rows))
+    return Planned(
+        checked, checked.recipe, seen, made, status, costs.estimate(checked.recipe, made, to_run, rows)
+    )
 
 
 def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFolder:
@@ -96,10 +108,17 @@ def announce(planned: Planned, report: Reporter) -> None:
 def refuse_failed_gates(release: ReleaseFolder) -> None:
     """Raises GateRefused with every gate that is not kept, and by how much; also when a smoke test failed."""
     broken = [verdict.sentence for verdict in release.verdicts if not verdict.kept]
-    broken += [f"chat smoke test of {file.path} failed" for file in release.release.files if not file.smoke_passed]
+    broken += [
+        f"chat smoke test of {file.path} failed" for file in release.release.files if not file.smoke_passed
+    ]
     if broken:
         raise GateRefused(
-            "\n".join([f"{release.model.name} {release.release.version} is refused", *(f"  {line}" for line in broken)]),
+            "\n".join(
+                [
+                    f"{release.model.name} {release.release.version} is refused",
+                    *(f"  {line}" for line in broken),
+                ]
+            ),
             safe="Nothing was published. What was built is kept.",
             remedy=f"Look at {release.folder.name}/model/evidence, then change the recipe",
         )
@@ -112,7 +131,9 @@ def targets(planned: Planned, release: ReleaseFolder, settings: Settings) -> tup
     return place, publishing.prepare(release, names, settings, place)
 
 
-def publish(planned: Planned, release: ReleaseFolder, settings: Settings, report: Reporter) -> tuple[Published, bool]:
+def publish(
+    planned: Planned, release: ReleaseFolder, settings: Settings, report: Reporter
+) -> tuple[Published, bool]:
     """Publish and record. Returns where it is, and whether the catalog changed."""
     refuse_failed_gates(release)
     place, wanted = targets(planned, release, settings)
@@ -125,7 +146,10 @@ def existing_release(planned: Planned, settings: Settings) -> ReleaseFolder:
     """The release folder of this very plan. Raises ZooError when it is not built."""
     found = assemble.find(planned.plan, settings)
     if found is None:
-        raise ZooError(f"{planned.plan.name} {planned.plan.version} is not built", remedy=f"Build it with: zoo build {planned.plan.name}")
+        raise ZooError(
+            f"{planned.plan.name} {planned.plan.version} is not built",
+            remedy=f"Build it with: zoo build {planned.plan.name}",
+        )
     return found
 
 

@@ -43,8 +43,7 @@ def judge(
         if gate.metric in RELEASE_METRICS:
             verdicts.append(_verdict(gate, None, _of_release(gate.metric, training, valid_share)))
             continue
-        for file in _files(gate, recipe, files):
-            verdicts.append(_verdict(gate, file.type, _of_file(gate.metric, file)))
+        verdicts += [_verdict(gate, f.type, _of_file(gate.metric, f)) for f in _files(gate, recipe, files)]
     return verdicts
 
 
@@ -64,7 +63,10 @@ def _of_file(metric: str, file: ModelFile) -> Measured | None:
         return Measured(max(valid)) if valid else None
     if file.loss is None:
         return None
-    return Measured(getattr(file.loss, metric), getattr(file.loss, f"{metric.removesuffix('_nats')}_se{'_nats' * metric.endswith('_nats')}"))
+    return Measured(
+        getattr(file.loss, metric),
+        getattr(file.loss, f"{metric.removesuffix('_nats')}_se{'_nats' * metric.endswith('_nats')}"),
+    )
 
 
 def _of_release(metric: str, training: Training | None, valid_share: float | None) -> Measured | None:
@@ -77,7 +79,9 @@ def _of_release(metric: str, training: Training | None, valid_share: float | Non
         return _ratio(after.perplexity, after.perplexity_se, before.perplexity, before.perplexity_se)
     if before.kld_mean_nats is None or after.kld_mean_nats is None:
         return None
-    return _ratio(after.kld_mean_nats, after.kld_mean_se_nats or 0, before.kld_mean_nats, before.kld_mean_se_nats or 0)
+    return _ratio(
+        after.kld_mean_nats, after.kld_mean_se_nats or 0, before.kld_mean_nats, before.kld_mean_se_nats or 0
+    )
 
 
 def _ratio(top: float, top_se: float, bottom: float, bottom_se: float) -> Measured:
@@ -96,7 +100,15 @@ def _verdict(gate: Gate, file: str | None, measured: Measured | None) -> Verdict
     words = f"{gate.metric} of {file}" if file else gate.metric
     limit = f"at {'most' if gate.at_most is not None else 'least'} {bound:.6g}"
     if measured is None:
-        return Verdict(gate.metric, file, None, None, bound, False, f"{words} was not measured validly; it must be {limit}")
+        return Verdict(
+            gate.metric,
+            file,
+            None,
+            None,
+            bound,
+            False,
+            f"{words} was not measured validly; it must be {limit}",
+        )
     if gate.at_most is not None:
         judged = measured.value + SIGMAS * measured.se
         over = judged - bound

@@ -16,13 +16,14 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
 from catalog.paths import unsafe_reason
 from zoo.errors import Damaged, InputError, ZooError
+from zoo.progress import Advance
 from zoo.workspace import FileRecord, canonical_json, digest, fsync_folder, locked, sha256_file, write_atomic
 
 BRANCH = "main"
@@ -51,10 +52,12 @@ class Repo(Protocol):
     def tree(self, revision: str) -> dict[str, FileRecord]:
         """The files of a commit, by path."""
 
-    def put(self, path: Path, sha256: str, advance: Callable[[float], None]) -> bool:
+    def put(self, path: Path, sha256: str, advance: Advance) -> bool:
         """Upload content, invisible until a commit names it. False if the hub had it."""
 
-    def commit(self, parent: str | None, adds: Iterable[FileRecord], deletes: Iterable[str], message: str) -> str:
+    def commit(
+        self, parent: str | None, adds: Iterable[FileRecord], deletes: Iterable[str], message: str
+    ) -> str:
         """One commit on the branch whose head must be ``parent`` (None: no commit yet). Raises HubConflict."""
 
     def tag(self, name: str, oid: str) -> None:
@@ -115,9 +118,9 @@ class FolderRepo:
 
     def tree(self, revision: str) -> dict[str, FileRecord]:
         files = self._commit(revision)["files"]
-        return {path: FileRecord(path, size, sha) for path, (sha, size) in files.items()}
+        return {path: FileRecord(path, int(size), str(sha)) for path, (sha, size) in files.items()}
 
-    def put(self, path: Path, sha256: str, advance: Callable[[float], None]) -> bool:
+    def put(self, path: Path, sha256: str, advance: Advance) -> bool:
         target = self._object(sha256)
         if target.exists() and target.stat().st_size == path.stat().st_size:
             advance(path.stat().st_size)
@@ -132,7 +135,9 @@ class FolderRepo:
                 os.fsync(out.fileno())
             found = sha256_file(temporary, advance)
             if found != sha256:
-                raise Damaged(f"{path.name} has sha256 {found}, not {sha256} as its manifest says", remedy="zoo build")
+                raise Damaged(
+                    f"{path.name} has sha256 {found}, not {sha256} as its manifest says", remedy="zoo build"
+                )
             temporary.chmod(0o444)
             temporary.replace(target)
         finally:
@@ -140,11 +145,15 @@ class FolderRepo:
         fsync_folder(target.parent)
         return True
 
-    def commit(self, parent: str | None, adds: Iterable[FileRecord], deletes: Iterable[str], message: str) -> str:
+    def commit(
+        self, parent: str | None, adds: Iterable[FileRecord], deletes: Iterable[str], message: str
+    ) -> str:
         with locked(self.folder / "lock"):
             head = self._read_refs("heads").get(BRANCH)
             if head != parent:
-                raise HubConflict(f"the branch is at {head or 'no commit'}, not at {parent or 'no commit'} as expected")
+                raise HubConflict(
+                    f"the branch is at {head or 'no commit'}, not at {parent or 'no commit'} as expected"
+                )
             files: dict[str, list[str | int]] = dict(self._commit(parent)["files"]) if parent else {}
             for path in deletes:
                 files.pop(path, None)

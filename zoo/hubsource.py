@@ -43,7 +43,9 @@ def fetch(repo: str, revision: str, files: Mapping[str, str] | None, cache: Path
             raise SourceError(f"hf:{repo}@{revision} has no file {path}, which the lock file pins")
         if sha256_file(target / path) != sha256:
             (target / path).unlink()
-            raise SourceError(f"{path} of hf:{repo} is not what the lock file pins; it was removed", remedy="Run again")
+            raise SourceError(
+                f"{path} of hf:{repo} is not what the lock file pins; it was removed", remedy="Run again"
+            )
     return target
 
 
@@ -58,8 +60,14 @@ def resolve_revision(repo: str, revision: str | None) -> tuple[str, list[tuple[s
     try:
         info = api.model_info(repo, revision=revision, files_metadata=True, timeout=20)
     except (HfHubHTTPError, OSError, ValueError, RuntimeError) as error:
-        raise SourceError(f"hf:{repo} cannot be reached: {_first_line(error)}", remedy="Check the network, then run again") from error
-    files = [(s.rfilename, s.lfs.size, s.lfs.sha256) for s in info.siblings or [] if s.lfs and s.rfilename.endswith(".safetensors")]
+        raise SourceError(
+            f"hf:{repo} cannot be reached: {_first_line(error)}", remedy="Check the network, then run again"
+        ) from error
+    files = [
+        (s.rfilename, s.lfs.size, s.lfs.sha256)
+        for s in info.siblings or []
+        if s.lfs and s.rfilename.endswith(".safetensors")
+    ]
     return str(info.sha), files
 
 

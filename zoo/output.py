@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from zoo.progress import Advance
+from zoo.progress import Advance, unheard
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,12 +45,21 @@ class Output:
     def answer(self, data: Mapping[str, Any], human: str) -> None:
         """The answer: ``data`` with --json, else ``human`` as plain text."""
         if self.json:
-            sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+            sys.stdout.write(
+                json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+            )
         elif human:
             sys.stdout.write(visible(human).rstrip("\n") + "\n")
         sys.stdout.flush()
 
-    def table(self, data: Mapping[str, Any], title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> None:
+    def table(
+        self,
+        data: Mapping[str, Any],
+        title: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        note: str = "",
+    ) -> None:
         """The answer as a table: the last columns wrap; numbers (columns that start with ``#``) stand on the right."""
         if self.json:
             self.answer(data, "")
@@ -61,7 +70,9 @@ class Output:
 
         table = Table(title=Text(visible(title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for name in columns:
-            table.add_column(name.removeprefix("#"), justify="right" if name.startswith("#") else "left", overflow="fold")
+            table.add_column(
+                name.removeprefix("#"), justify="right" if name.startswith("#") else "left", overflow="fold"
+            )
         for row in rows:
             table.add_row(*(Text(visible(cell)) for cell in row))
         self._out.print(table, soft_wrap=False)
@@ -82,7 +93,7 @@ class Output:
     def task(self, what: str, total: float | None, unit: str) -> Iterator[Advance]:
         """Progress of one piece of work; nothing is shown of work that is over in two seconds."""
         if self.quiet:
-            yield lambda amount: None
+            yield unheard
             return
         meter = _Meter(what, total, unit)
         if self._err.is_terminal:
@@ -106,7 +117,11 @@ class Output:
 
         class Line:
             def __rich__(self) -> Text:
-                return Text("  " + meter.line() if meter.seconds() >= QUIET_SECONDS else "", no_wrap=True, overflow="ellipsis")
+                return Text(
+                    "  " + meter.line() if meter.seconds() >= QUIET_SECONDS else "",
+                    no_wrap=True,
+                    overflow="ellipsis",
+                )
 
         with Live(Line(), console=self._err, refresh_per_second=4, transient=True):
             yield
@@ -140,11 +155,23 @@ class _Meter:
         seconds = max(self.seconds(), 1e-6)
         rate = self.done / seconds
         if self.unit == "B":
-            parts = [f"{self.done / 1e6:.1f} of {self.total / 1e6:.1f} MB" if self.total else f"{self.done / 1e6:.1f} MB"]
+            parts = [
+                f"{self.done / 1e6:.1f} of {self.total / 1e6:.1f} MB"
+                if self.total
+                else f"{self.done / 1e6:.1f} MB"
+            ]
             parts.append(f"{rate / 1e6:.1f} MB/s")
         else:
-            parts = [f"{self.done:g} of {self.total:g} {self.unit}" if self.total else f"{self.done:g} {self.unit}"]
-            parts.append(f"{rate:.1f} {self.unit}/s" if rate >= 1 else f"{seconds / self.done:.1f} s each" if self.done else "")
+            parts = [
+                f"{self.done:g} of {self.total:g} {self.unit}" if self.total else f"{self.done:g} {self.unit}"
+            ]
+            parts.append(
+                f"{rate:.1f} {self.unit}/s"
+                if rate >= 1
+                else f"{seconds / self.done:.1f} s each"
+                if self.done
+                else ""
+            )
         if self.total:
             parts.insert(0, f"{100 * min(self.done / self.total, 1):.0f} %")
             if 0 < self.done < self.total:

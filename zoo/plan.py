@@ -169,7 +169,10 @@ class _Maker:
 
     def _source(self, source: Source) -> dict[str, Any]:
         parsed = sources.parse(source.source)
-        spec: dict[str, Any] = {"source": source.source, "sha256": source.sha256 or self.lock.sha256(source.source)}
+        spec: dict[str, Any] = {
+            "source": source.source,
+            "sha256": source.sha256 or self.lock.sha256(source.source),
+        }
         if isinstance(parsed, sources.HubSource):
             spec["revision"] = parsed.revision if parsed.pinned else self.lock.revision(source.source)
             pin = self.lock.pins.get(source.source)
@@ -220,7 +223,11 @@ class _Maker:
 def own_files(recipe: Recipe) -> list[str]:
     """Paths of the zoo that the plan needs digests of, sorted."""
     corpus = recipe.corpus
-    paths = {file.path for part in (corpus.train, corpus.heldout, corpus.evaluation, corpus.calibration) for file in part}
+    paths = {
+        file.path
+        for part in (corpus.train, corpus.heldout, corpus.evaluation, corpus.calibration)
+        for file in part
+    }
     for source in (recipe.student, recipe.teacher):
         parsed = sources.parse(source.source) if source else None
         if isinstance(parsed, sources.FileSource):

@@ -32,7 +32,13 @@ RESERVE_BYTES = 500_000_000
 
 
 def check(
-    recipe: Recipe, plan: Plan, to_run: Iterable[str], costs: Costs, tools: Mapping[str, str], settings: Settings, report: Reporter
+    recipe: Recipe,
+    plan: Plan,
+    to_run: Iterable[str],
+    costs: Costs,
+    tools: Mapping[str, str],
+    settings: Settings,
+    report: Reporter,
 ) -> None:
     """Raises ZooError that names everything that is missing; warns of memory that is merely scarce."""
     stages = {plan.step(id_).stage for id_ in to_run}
@@ -50,9 +56,19 @@ def check(
             "build on a larger machine"
         )
     elif available and costs.memory_bytes > available:
-        report.warn(f"about {costs.memory_bytes / 1e9:.1f} GB of memory are needed, {available / 1e9:.1f} GB are free now")
-    if settings.device == "cpu" and "distill" in stages and recipe.distill and recipe.distill.preset != "cpu-small" and recipe.distill.adapter != "none":
-        report.warn(f"preset {recipe.distill.preset} is meant for a GPU; device is cpu, which will be very slow")
+        report.warn(
+            f"about {costs.memory_bytes / 1e9:.1f} GB of memory are needed, {available / 1e9:.1f} GB are free now"
+        )
+    if (
+        settings.device == "cpu"
+        and "distill" in stages
+        and recipe.distill
+        and recipe.distill.preset != "cpu-small"
+        and recipe.distill.adapter != "none"
+    ):
+        report.warn(
+            f"preset {recipe.distill.preset} is meant for a GPU; device is cpu, which will be very slow"
+        )
     if faults:
         raise ZooError(
             "\n".join([f"{plan.name} cannot be built here yet", *(f"  {fault}" for fault in faults)]),
@@ -67,17 +83,25 @@ def memory_bytes() -> tuple[int, int]:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
         return 0, 0
-    values = {name: int(rest.split()[0]) * 1024 for name, _, rest in (line.partition(":") for line in lines) if rest.split()}
+    values = {
+        name: int(rest.split()[0]) * 1024
+        for name, _, rest in (line.partition(":") for line in lines)
+        if rest.split()
+    }
     return values.get("MemTotal", 0), values.get("MemAvailable", 0)
 
 
 def _packages(stages: Iterable[str], tools: Mapping[str, str]) -> list[str]:
-    absent = sorted({tool for stage in stages for tool in STAGE_TOOLS[stage] if tools.get(tool, "absent") == "absent"})
+    absent = sorted(
+        {tool for stage in stages for tool in STAGE_TOOLS[stage] if tools.get(tool, "absent") == "absent"}
+    )
     faults = [f"{tool} is not installed: {CONVERTER_COMMAND}" for tool in absent if tool not in EXTRAS]
     extras = sorted({EXTRAS[tool] for tool in absent if tool in EXTRAS})
     if extras:
         names = ", ".join(tool for tool in absent if tool in EXTRAS)
-        faults.append(f"not installed: {names}; install with: pip install 'model-zoo-publisher[{','.join(extras)}]'")
+        faults.append(
+            f"not installed: {names}; install with: pip install 'model-zoo-publisher[{','.join(extras)}]'"
+        )
     return faults
 
 

@@ -10,6 +10,11 @@ Advance = Callable[[float], None]
 """Call it with how much was done since the last call, in the task's unit."""
 
 
+def unheard(amount: float) -> None:
+    """An Advance that nobody listens to."""
+    del amount
+
+
 class Reporter(Protocol):
     """Where talk goes (never the answer)."""
 
@@ -35,4 +40,4 @@ class Silent:
     @contextmanager
     def task(self, what: str, total: float | None, unit: str) -> Iterator[Advance]:
         del what, total, unit
-        yield lambda amount: None
+        yield unheard

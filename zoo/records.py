@@ -26,7 +26,11 @@ def read_catalog(path: Path, shown_as: str) -> index.Catalog:
     catalog, problems = index.parse(text, shown_as)
     if problems:
         lines = [str(problem) for problem in problems[:20]]
-        raise InputError("\n".join(["the catalog is not sound", *lines]), safe="It was not changed.", remedy="Restore it from version control")
+        raise InputError(
+            "\n".join(["the catalog is not sound", *lines]),
+            safe="It was not changed.",
+            remedy="Restore it from version control",
+        )
     return catalog
 
 
@@ -40,7 +44,9 @@ def record(release: ReleaseFolder, location: Location, settings: Settings) -> bo
         try:
             merged = index.with_release(catalog, release.model, entry)
         except index.CatalogConflict as conflict:
-            raise ZooError(str(conflict), safe="The catalog was not changed.", remedy="Raise the version in the recipe") from conflict
+            raise ZooError(
+                str(conflict), safe="The catalog was not changed.", remedy="Raise the version in the recipe"
+            ) from conflict
         for file in entry.evidence:
             there = target / file.path
             if not there.exists() or sha256_file(there) != file.sha256:

@@ -150,13 +150,21 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _as_text(name: str, value: Any) -> str:
     if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         return str(value)
-    raise InputError(f"setting {name} is neither text nor a whole number", where=MARKER, remedy=f'Write {name} = "..."')
+    raise InputError(
+        f"setting {name} is neither text nor a whole number", where=MARKER, remedy=f'Write {name} = "..."'
+    )
 
 
 def _check(name: str, value: Value) -> None:
     if name == "threads" and not (value.text.isdecimal() and int(value.text) <= 1024):
-        raise InputError(f"threads is {value.text!r}", where=value.origin, remedy="Write a whole number, 0 for all cores")
+        raise InputError(
+            f"threads is {value.text!r}", where=value.origin, remedy="Write a whole number, 0 for all cores"
+        )
     if name in _FOLDERS and (not value.text.strip() or "\0" in value.text):
         raise InputError(f"setting {name} is empty", where=value.origin, remedy="Write a path")
     if name == "namespace" and not value.text.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        raise InputError(f"namespace {value.text!r} is no name on a hub", where=value.origin, remedy="Use letters, digits, - _ .")
+        raise InputError(
+            f"namespace {value.text!r} is no name on a hub",
+            where=value.origin,
+            remedy="Use letters, digits, - _ .",
+        )

@@ -44,7 +44,9 @@ def resolve(spec: Mapping[str, Any], root: Path, cache: Path, report: Reporter) 
         return hubsource.fetch(source.repo, str(spec["revision"]), spec.get("files"), cache, report)
     path = locate(uri, root)
     if path is None:
-        raise SourceError(f"{uri} is not on this machine", safe="Nothing was changed.", remedy=missing_remedy(uri))
+        raise SourceError(
+            f"{uri} is not on this machine", safe="Nothing was changed.", remedy=missing_remedy(uri)
+        )
     if path.is_file():
         verify(path, spec["sha256"], uri, report)
     return path

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import Damaged, ZooError
+from zoo.progress import Advance, unheard
 
 RECORD = "artifact.json"
 _CHUNK = 1 << 20
@@ -46,7 +47,9 @@ class Artifact:
     def path(self, name: str) -> Path:
         """The place of one file. Raises Damaged if the artifact has no such file."""
         if name not in {record.path for record in self.files}:
-            raise Damaged(f"step {self.kind} has no file {name}", remedy=f"Delete {self.folder} and run again")
+            raise Damaged(
+                f"step {self.kind} has no file {name}", remedy=f"Delete {self.folder} and run again"
+            )
         return self.folder / name
 
     def json(self, name: str) -> Any:
@@ -69,7 +72,7 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
-def sha256_file(path: Path, advance: Callable[[float], None] = lambda amount: None) -> str:
+def sha256_file(path: Path, advance: Advance = unheard) -> str:
     """sha256 of a file's content; ``advance`` is told the bytes read."""
     sha = hashlib.sha256()
     with path.open("rb", buffering=0) as stream:
@@ -177,7 +180,9 @@ class Workspace:
         with locked(self.folder / "locks" / key, on_wait):
             yield
 
-    def finish(self, key: str, kind: str, out: Path, facts: Mapping[str, Any], spec: Mapping[str, Any]) -> Artifact:
+    def finish(
+        self, key: str, kind: str, out: Path, facts: Mapping[str, Any], spec: Mapping[str, Any]
+    ) -> Artifact:
         """Move the grown folder ``out`` into place as finished step ``key``, with its record inside."""
         files = records(out)
         if not files:

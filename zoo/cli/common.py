@@ -44,8 +44,12 @@ def options(*setting_names: str) -> Callable[[Callable[..., Any]], Callable[...,
         described = {name: (variable, text) for name, variable, _, text in settings_room.describe()}
         for name in reversed(setting_names):
             variable, text = described[name]
-            decorated = click.option(f"--{name}", metavar="VALUE", help=f"Setting {name}: {text} ({variable}).")(decorated)
-        decorated = click.option("--quiet", "-q", is_flag=True, help="Only the answer, warnings and errors.")(decorated)
+            decorated = click.option(
+                f"--{name}", metavar="VALUE", help=f"Setting {name}: {text} ({variable})."
+            )(decorated)
+        decorated = click.option("--quiet", "-q", is_flag=True, help="Only the answer, warnings and errors.")(
+            decorated
+        )
         return click.option("--json", "json_", is_flag=True, help="The answer as JSON on stdout.")(decorated)
 
     return decorate

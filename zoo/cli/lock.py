@@ -33,12 +33,17 @@ def command(call: Call, recipe: str) -> None:
     for line in failed:
         call.output.warn(line)
     if not pins:
-        raise ZooError("no source could be reached, so nothing was pinned", safe="The lock file was not changed.")
+        raise ZooError(
+            "no source could be reached, so nothing was pinned", safe="The lock file was not changed."
+        )
     target = path.with_name(f"{path.stem}.lock.yaml")
     write_atomic(target, Lock(pins).to_text())
     shown = settings.shown(target)
     pinned = {uri: [vars(file) for file in pin.files] for uri, pin in pins.items()}
-    call.output.answer({"lock": shown, "pinned": pinned, "failed": failed}, f"{len(pins)} of {len(uris)} sources pinned in {shown}.")
+    call.output.answer(
+        {"lock": shown, "pinned": pinned, "failed": failed},
+        f"{len(pins)} of {len(uris)} sources pinned in {shown}.",
+    )
 
 
 def _uris(path: Path) -> list[str]:

@@ -21,7 +21,13 @@ def command(call: Call, recipe: str) -> None:
         "version": plan.version,
         "key": plan.key,
         "steps": [
-            {"id": s.id, "stage": s.stage, "key": s.key, "inputs": dict(s.inputs), "reason": planned.status[s.id]}
+            {
+                "id": s.id,
+                "stage": s.stage,
+                "key": s.key,
+                "inputs": dict(s.inputs),
+                "reason": planned.status[s.id],
+            }
             for s in plan.steps
         ],
         "fetches": [vars(fetch) for fetch in plan.fetches],
@@ -30,7 +36,9 @@ def command(call: Call, recipe: str) -> None:
     rows = [(step.id, step.key[:12], planned.status[step.id]) for step in plan.steps]
     notes = [f"{costs.steps} of {len(rows)} steps to run."]
     if costs.steps:
-        notes.append(f"Estimated: {megabytes(costs.disk_bytes)} of disk, {megabytes(costs.memory_bytes)} of memory.")
+        notes.append(
+            f"Estimated: {megabytes(costs.disk_bytes)} of disk, {megabytes(costs.memory_bytes)} of memory."
+        )
     for fetch in plan.fetches:
         size = f", about {megabytes(fetch.size_bytes)}" if fetch.size_bytes else ""
         notes.append(f"Would fetch for the {fetch.role}: {fetch.source}{size}.")

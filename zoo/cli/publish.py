@@ -53,11 +53,20 @@ def _dry_run(call: Call, planned: Planned, release: ReleaseFolder) -> None:
     rows, repositories = [], []
     for target in targets:
         changes = [vars(change) for change in target.plan.changes]
-        repositories.append({"kind": target.kind, "name": target.name, "parent": target.plan.parent, "changes": changes})
-        for change in target.plan.changes:
-            rows.append((target.kind, change.action, change.path, megabytes(change.size_bytes), change.reason))
+        repositories.append(
+            {"kind": target.kind, "name": target.name, "parent": target.plan.parent, "changes": changes}
+        )
+        rows += [
+            (target.kind, change.action, change.path, megabytes(change.size_bytes), change.reason)
+            for change in target.plan.changes
+        ]
     total = sum(target.plan.upload_bytes for target in targets)
-    data = {"name": planned.plan.name, "version": planned.plan.version, "upload_bytes": total, "repositories": repositories}
+    data = {
+        "name": planned.plan.name,
+        "version": planned.plan.version,
+        "upload_bytes": total,
+        "repositories": repositories,
+    }
     title = f"{planned.plan.name} {planned.plan.version}: nothing was changed"
     columns = ("repository", "action", "path", "#size", "reason")
     call.output.table(data, title, columns, rows, f"Would upload {megabytes(total)}.")

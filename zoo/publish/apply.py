@@ -1,4 +1,4 @@
-"""Carry a publication out: upload, commit, verify, tag last. Run again after any interruption; nothing happens twice."""
+"""Carry a publication out: upload, commit, verify, tag last. Run again after a kill; nothing happens twice."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class Published:
     already: bool
 
 
-def prepare(release: ReleaseFolder, recipe_publish: tuple[str, str | None], settings: Settings, hub: Hub) -> list[Target]:
+def prepare(
+    release: ReleaseFolder, recipe_publish: tuple[str, str | None], settings: Settings, hub: Hub
+) -> list[Target]:
     """The plan of every repository. Raises VersionTaken when the version is out with other content."""
     model_name, dataset_name = recipe_publish
     wanted = [("model", model_name, release.model_files)]
@@ -56,22 +58,35 @@ def prepare(release: ReleaseFolder, recipe_publish: tuple[str, str | None], sett
     return targets
 
 
-def apply(release: ReleaseFolder, targets: list[Target], settings: Settings, hub: Hub, report: Reporter) -> Published:
+def apply(
+    release: ReleaseFolder, targets: list[Target], settings: Settings, hub: Hub, report: Reporter
+) -> Published:
     """Publish. Both repositories are committed and verified before either gets its tag."""
     journal = _Journal(release.folder.with_name(f"{release.folder.name}.journal.jsonl"))
-    with locked(journal.path.with_suffix(".lock"), lambda: report.say("another zoo publishes this release; waiting")):
+    with locked(
+        journal.path.with_suffix(".lock"), lambda: report.say("another zoo publishes this release; waiting")
+    ):
         already = all(target.plan.is_published for target in targets)
         commits = {}
         for target in targets:
             commits[target.kind] = target.plan.tagged or _commit(release, target, report)
-            journal.write({"step": "committed", "kind": target.kind, "oid": commits[target.kind]}, unless=already)
+            journal.write(
+                {"step": "committed", "kind": target.kind, "oid": commits[target.kind]}, unless=already
+            )
         for target in targets:
             _verify(target, commits[target.kind])
-            journal.write({"step": "verified", "kind": target.kind, "oid": commits[target.kind]}, unless=already)
+            journal.write(
+                {"step": "verified", "kind": target.kind, "oid": commits[target.kind]}, unless=already
+            )
         for target in targets:
             target.repo.tag(tag_of(release), commits[target.kind])
-            journal.write({"step": "tagged", "kind": target.kind, "oid": commits[target.kind]}, unless=already)
-    places = {t.kind: Repository(f"{settings.namespace}/{t.name}", commits[t.kind], tag_of(release)) for t in targets}
+            journal.write(
+                {"step": "tagged", "kind": target.kind, "oid": commits[target.kind]}, unless=already
+            )
+    places = {
+        t.kind: Repository(f"{settings.namespace}/{t.name}", commits[t.kind], tag_of(release))
+        for t in targets
+    }
     return Published(Location(hub.name, places["model"], places.get("dataset")), already)
 
 
@@ -87,7 +102,9 @@ def _refuse_other_content(plan: RepoPlan, release: ReleaseFolder) -> None:
     if different:
         lines = [f"  {change.action} {change.path}: {change.reason}" for change in different[:12]]
         raise VersionTaken(
-            "\n".join([f"{release.model.name} {release.release.version} is published with other content", *lines]),
+            "\n".join(
+                [f"{release.model.name} {release.release.version} is published with other content", *lines]
+            ),
             safe="Nothing was changed; published versions never change.",
             remedy="Raise the version in the recipe, then release again",
         )
@@ -99,12 +116,16 @@ def _commit(release: ReleaseFolder, target: Target, report: Reporter) -> str:
     if not changed and plan.parent:
         return plan.parent
     files = {file.path: file for file in plan.files}
-    with report.task(f"uploading {target.kind} {target.name}", sum(f.size_bytes for f in plan.files), "B") as advance:
+    with report.task(
+        f"uploading {target.kind} {target.name}", sum(f.size_bytes for f in plan.files), "B"
+    ) as advance:
         # Largest first: if it fails, it fails before much else was done.
         for file in sorted(plan.files, key=lambda f: (-f.size_bytes, f.path)):
             path = target.folder / file.path
             if path.is_symlink() or path.stat().st_size != file.size_bytes:
-                raise Damaged(f"{file.path} changed since the release was made", remedy="Make it again with: zoo build")
+                raise Damaged(
+                    f"{file.path} changed since the release was made", remedy="Make it again with: zoo build"
+                )
             target.repo.put(path, file.sha256, advance)
     adds = [files[change.path] for change in changed if change.action in ("add", "replace")]
     deletes = [change.path for change in changed if change.action == "delete"]
@@ -117,16 +138,25 @@ def _verify(target: Target, oid: str) -> None:
     there = {path: file for path, file in target.repo.tree(oid).items() if path != ".gitattributes"}
     for file in target.plan.files:
         if there.pop(file.path, None) != file:
-            raise Damaged(f"{file.path} at commit {oid[:12]} is not what was uploaded", safe="No tag was set.", remedy="Run the same command again")
+            raise Damaged(
+                f"{file.path} at commit {oid[:12]} is not what was uploaded",
+                safe="No tag was set.",
+                remedy="Run the same command again",
+            )
     if there:
-        raise Damaged(f"commit {oid[:12]} has files that are not ours: {', '.join(sorted(there)[:5])}", safe="No tag was set.")
+        raise Damaged(
+            f"commit {oid[:12]} has files that are not ours: {', '.join(sorted(there)[:5])}",
+            safe="No tag was set.",
+        )
 
 
 def verify_full(target: Target, oid: str, report: Reporter) -> None:
     """Read every file back from the hub and compare digests. Raises Damaged on any difference."""
     import hashlib
 
-    with report.task(f"reading {target.kind} back", sum(f.size_bytes for f in target.plan.files), "B") as advance:
+    with report.task(
+        f"reading {target.kind} back", sum(f.size_bytes for f in target.plan.files), "B"
+    ) as advance:
         for file in target.plan.files:
             sha = hashlib.sha256()
             with target.repo.open(oid, file.path) as stream:
@@ -134,7 +164,10 @@ def verify_full(target: Target, oid: str, report: Reporter) -> None:
                     sha.update(chunk)
                     advance(len(chunk))
             if sha.hexdigest() != file.sha256:
-                raise Damaged(f"{file.path} reads back with sha256 {sha.hexdigest()}", safe="The local release is whole.")
+                raise Damaged(
+                    f"{file.path} reads back with sha256 {sha.hexdigest()}",
+                    safe="The local release is whole.",
+                )
 
 
 class _Journal:

@@ -21,7 +21,7 @@ class Change:
 
 @dataclass(frozen=True)
 class RepoPlan:
-    """One repository: its files as they shall be, the head they are compared with, and the tag's commit if it exists."""
+    """One repository: its files as they shall be, the head they are compared with, the tag's commit if there is one."""
 
     kind: str
     name: str
@@ -58,7 +58,9 @@ def _changes(there: Mapping[str, FileRecord], files: Sequence[FileRecord]) -> li
         elif other.sha256 == file.sha256:
             changes.append(Change("skip", file.path, file.size_bytes, "the same bytes are there"))
         else:
-            changes.append(Change("replace", file.path, file.size_bytes, f"the hub has {other.sha256[:12]} from before"))
+            changes.append(
+                Change("replace", file.path, file.size_bytes, f"the hub has {other.sha256[:12]} from before")
+            )
     kept = {file.path for file in files}
     for path, other in there.items():
         # A hub may add this file by itself.

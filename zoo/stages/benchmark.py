@@ -17,7 +17,7 @@ REPORTS = ("bench.json", "bench.csv")
 
 
 def run(context: Context) -> Facts:
-    """Writes ``bench.json`` and ``bench.csv``; the facts say only how it was asked, for a measurement is no constant."""
+    """Writes ``bench.json`` and ``bench.csv``; the facts say only how it was asked: a measurement is no constant."""
     spec = context.spec
     # The report names the file as people will meet it.
     named = context.scratch / spec["file_name"]
@@ -35,7 +35,9 @@ def run(context: Context) -> Facts:
     named.unlink()
     report = json.loads((context.out / REPORTS[0]).read_text(encoding="utf-8"))
     if not report["valid"]:
-        context.report.warn(f"{spec['file_name']}: disturbed, so the figures do not count ({'; '.join(report['reasons'])})")
+        context.report.warn(
+            f"{spec['file_name']}: disturbed, so the figures do not count ({'; '.join(report['reasons'])})"
+        )
     return dict(spec)
 
 
@@ -59,4 +61,6 @@ def _measure(command: list[str], context: Context) -> None:
                 process.terminate()
                 process.wait()
     if code:
-        raise ZooError(f"{context.spec['file_name']} could not be measured: {' '.join(last)}", remedy="zoo doctor")
+        raise ZooError(
+            f"{context.spec['file_name']} could not be measured: {' '.join(last)}", remedy="zoo doctor"
+        )

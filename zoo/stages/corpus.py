@@ -57,7 +57,9 @@ def parse_prompts(raw: bytes, shown_as: str) -> tuple[list[dict[str, Any]], list
         for what, instead in _line_faults(line, rows, seen, number):
             problems.append(Problem(shown_as, number, 1, f"line {number}", what, instead))
     if not rows and not problems:
-        problems.append(Problem(shown_as, 1, 1, "", "the file has no records", "Write one JSON object per line"))
+        problems.append(
+            Problem(shown_as, 1, 1, "", "the file has no records", "Write one JSON object per line")
+        )
     return rows, problems
 
 
@@ -111,4 +113,6 @@ def _text(raw: bytes, shown_as: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError("not UTF-8 text", where=f"{shown_as}:{line}", remedy="Save the file as UTF-8") from error
+        raise InputError(
+            "not UTF-8 text", where=f"{shown_as}:{line}", remedy="Save the file as UTF-8"
+        ) from error

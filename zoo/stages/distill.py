@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from catalog.recipe import Distill, build
 from zoo.stages import Context, Facts
 from zoo.training import require
 from zoo.workspace import pretty_json, write_atomic
+
+if TYPE_CHECKING:
+    from zoo.training.conversations import Conversation
 
 
 def run(context: Context) -> Facts:
@@ -37,7 +41,7 @@ def run(context: Context) -> Facts:
     return report
 
 
-def read_conversations(path: Path) -> list["Conversation"]:
+def read_conversations(path: Path) -> list[Conversation]:
     """The rows of a labelled file."""
     from zoo.training.conversations import Conversation
 
@@ -45,5 +49,5 @@ def read_conversations(path: Path) -> list["Conversation"]:
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         messages = tuple((message["role"], message["content"]) for message in row["messages"])
-        found.append(Conversation(row["key"], messages, tuple(row["tags"])))
+        found.append(Conversation(row["key"], messages, tuple(row["tags"]), complete=row["finish"] == "stop"))
     return found

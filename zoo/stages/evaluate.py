@@ -36,7 +36,10 @@ def run(context: Context) -> Facts:
     with context.report.task("chat smoke test", len(files), "files") as advance:
         for name, path in files.items():
             smokes[name] = smoke(
-                path, threads=context.threads, max_tokens=context.spec["smoke_max_tokens"], prompts=SMOKE_PROMPTS
+                path,
+                threads=context.threads,
+                max_tokens=context.spec["smoke_max_tokens"],
+                prompts=SMOKE_PROMPTS,
             )
             advance(1)
     write_atomic(context.out / "evaluation.json", pretty_json(evaluation))
@@ -47,6 +50,8 @@ def run(context: Context) -> Facts:
 def read_texts(artifact: Artifact) -> list[Text]:
     """The evaluation texts of a corpus artifact."""
     return [
-        Text(Path(file["path"]).name, file["language"], artifact.path(file["name"]).read_text(encoding="utf-8"))
+        Text(
+            Path(file["path"]).name, file["language"], artifact.path(file["name"]).read_text(encoding="utf-8")
+        )
         for file in artifact.facts["evaluation"]
     ]

@@ -15,7 +15,9 @@ NAME = "model.gguf"
 def run(context: Context) -> Facts:
     """Writes ``model.gguf``; the facts are its header in short."""
     raw = context.scratch / "converted.gguf"
-    convert.convert(model_folder(context.inputs["model"]), raw, type_=context.spec["type"], report=context.report)
+    convert.convert(
+        model_folder(context.inputs["model"]), raw, type_=context.spec["type"], report=context.report
+    )
     target = context.out / NAME
     header.rewrite_header(raw, target, context.spec["header"])
     raw.unlink()
@@ -31,7 +33,11 @@ def model_folder(artifact: Artifact) -> Path:
 def header_facts(path: Path) -> Facts:
     """What cards, catalog and checks need to know of a GGUF file."""
     found = header.read_header(path)
-    facts = {f.name: getattr(found, f.name) for f in dataclasses.fields(found) if f.name not in ("metadata", "tensors")}
+    facts = {
+        f.name: getattr(found, f.name)
+        for f in dataclasses.fields(found)
+        if f.name not in ("metadata", "tensors")
+    }
     facts["tensors"] = len(found.tensors)
     facts["bits_per_weight"] = round(found.bits_per_weight, 4)
     facts["licence"] = found.metadata.get("general.license")

