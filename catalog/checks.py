@@ -40,7 +40,7 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
     document = yamltext.read(path, shown)
     text = path.read_bytes() if document.data is not None else b""
     lock, found = Lock.empty(), list(document.problems)
-    lock_path = path.with_name(f"{path.stem}.lock.yaml")
+    lock_path = path.parent / f"{path.stem}.lock.yaml"
     if lock_path.exists():
         lock, lock_problems = Lock.read(lock_path, _shown(lock_path, root))
         found += lock_problems
@@ -157,7 +157,7 @@ class _Meaning:
 
     def _layers(self) -> Iterator[Problem]:
         layers = self._get("student", "layers")
-        if isinstance(layers, list) and all(isinstance(n, int) for n in layers) and layers != sorted(layers):
+        if isinstance(layers, list) and all(isinstance(n, int | float) for n in layers) and layers != sorted(layers):
             instead = f"Write {sorted(layers)}"
             yield self.document.problem(
                 ("student", "layers"), "the layers are not in ascending order", instead

@@ -43,6 +43,8 @@ def parse(text: str, shown_as: str) -> tuple[Catalog, list[Problem]]:
     """The catalog in JSON text, or its problems. A catalog with problems comes back empty."""
     try:
         data = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        # "\ud800" in JSON makes text that no file can hold; found here, or later with a traceback.
+        json.dumps(data, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         what = f"not valid JSON: {error.msg}"
         return EMPTY, [
@@ -93,7 +95,8 @@ def version_key(version: str) -> tuple[Any, ...]:
     identifiers = tuple(
         (0, int(p), "") if re.fullmatch(r"[0-9]+", p) else (1, 0, p) for p in pre.split(".") if p
     )
-    return (numbers, not pre, identifiers)
+    # Last the text itself, so that versions that rule 11 does not tell apart (1.0.0-1, 1.0.0-01) still have an order.
+    return (numbers, not pre, identifiers, version)
 
 
 def _order_problems(models: tuple[Model, ...], document: Document) -> list[Problem]:

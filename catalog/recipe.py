@@ -200,6 +200,9 @@ def build(cls: Any, value: Any) -> Any:
         )  # type: ignore[operator]
     if cls is float:
         return float(value)
+    if cls is int and isinstance(value, float):
+        # 60.0 is a whole number in JSON Schema; from here on it is written as one.
+        return int(value)
     return value
 
 

@@ -38,7 +38,23 @@ def load(name: str) -> dict[str, Any]:
 @functools.cache
 def validator(name: str) -> jsonschema.Draft202012Validator:
     """A validator for that schema, made once."""
-    return jsonschema.Draft202012Validator(load(name))
+    rules = {"pattern": _pattern, "uniqueItems": _unique_items}
+    kind: Any = jsonschema.validators.extend(jsonschema.Draft202012Validator, rules)  # type: ignore[no-untyped-call]
+    made: jsonschema.Draft202012Validator = kind(load(name))
+    return made
+
+
+def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[ValidationError]:
+    """Regular expressions as JSON Schema means them: Python's ``$`` also matches before a final newline."""
+    del schema
+    if validator.is_type(value, "string") and not re.search(re.sub(r"\$\Z", r"\\Z", pattern), value, re.ASCII):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+def _unique_items(validator: Any, wanted: bool, value: Any, schema: Any) -> Iterator[ValidationError]:
+    """Not looked at in a list that is too long anyway: jsonschema compares every entry with every other."""
+    if isinstance(value, list) and len(value) <= schema.get("maxItems", 1000):
+        yield from jsonschema.Draft202012Validator.VALIDATORS["uniqueItems"](validator, wanted, value, schema)
 
 
 def names() -> list[str]:

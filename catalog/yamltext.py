@@ -30,9 +30,9 @@ _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
     word: value for value in (True, False) for word in (str(value), str(value).lower(), str(value).upper())
 }
 # Characters that a terminal or a browser acts upon instead of showing: C0/C1 controls, bidirectional overrides,
-# line and paragraph separators, lone surrogates.
+# line and paragraph separators, lone surrogates, characters that YAML has no place for.
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
 )
 
 
@@ -156,7 +156,7 @@ class _Builder:
                 if isinstance(container, dict) and keys[-1] is None:
                     keys[-1] = self._key(event, place, container, base)
                     continue
-                path = self._path(container, base, keys[-1])
+                path = self._path(container, base, keys[-1], len(stack))
                 self.document.value_places[path] = place
                 value: Any
                 if isinstance(event, yaml.ScalarEvent):
@@ -171,15 +171,15 @@ class _Builder:
                 if not isinstance(event, yaml.ScalarEvent):
                     stack.append((value, path))
                     keys.append(None)
-        if not root:
+        if not root or root[0] is None:
             self._refuse((1, 1), (), "the file is empty", "Start from a new recipe: zoo new NAME")
         return root[0]
 
     @staticmethod
-    def _path(container: Any, base: Path_, key: str | None) -> Path_:
+    def _path(container: Any, base: Path_, key: str | None, depth: int) -> Path_:
         if isinstance(container, dict):
             return (*base, key or "")
-        return base if not base and not container else (*base, len(container))
+        return () if depth == 1 else (*base, len(container))
 
     def _check(self, event: Any, place: Place, stack: list[tuple[Any, Path_]]) -> None:
         path = stack[-1][1]
@@ -199,6 +199,7 @@ class _Builder:
         if not isinstance(event, yaml.ScalarEvent):
             self._refuse(place, base, "a key must be a word", "Write `key: value`")
         key = str(event.value)
+        self._refuse_unseen(key, place, base)
         if key in container:
             first = self.document.key_places[(*base, key)][0]
             # Every duplicate is worth a word, so this one does not stop the reading.
@@ -208,11 +209,12 @@ class _Builder:
                     f"key {show(key)} is written twice (first on line {first})", "Delete one of the two",
                 )
             )  # fmt: skip
-        self.document.key_places[(*base, key)] = place
+        self.document.key_places.setdefault((*base, key), place)
         return key
 
     def _scalar(self, event: Any, place: Place, path: Path_) -> Any:
         text: str = event.value
+        self._refuse_unseen(text, place, path)
         if not event.implicit[0]:
             return text
         if text in _WORDS:
@@ -225,6 +227,12 @@ class _Builder:
                 self._refuse(place, path, f"the number {show(text)} is too large", "Write a finite number")
             return number
         return text
+
+    def _refuse_unseen(self, text: str, place: Place, path: Path_) -> None:
+        # The text of the file has none by now, but "\u202e" in double quotes makes one.
+        if unseen := _UNSEEN.search(text):
+            what = f"the escape for character U+{ord(unseen.group()):04X} is not allowed"
+            self._refuse(place, path, what, "Delete it")
 
     def _refuse(self, place: Place, path: Path_, what: str, instead: str) -> Any:
         raise _Refused(Problem(self.document.file, *place, dotted(path), what, instead))

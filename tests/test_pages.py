@@ -131,9 +131,12 @@ def test_evidence_is_linked_only_if_the_release_lists_it() -> None:
 
 
 def test_invalid_speed_is_struck_out_with_its_reason() -> None:
-    html = pages.render(sample())["index"].html
-    assert re.search(r'<s class="zoo-number">9\.31 tokens/s</s>', html)
-    assert "Not valid: <bdi>other processes used 31% of the machine" in html
+    made = pages.render(sample())
+    front = made["index"].html
+    assert re.search(r'<s class="zoo-number">9\.31 tokens/s</s>', front)
+    assert ", disturbed" in front
+    model = made["models/smollm2-tutor-57m/"].html + made["models/smollm2-135m-instruct/"].html
+    assert "Not valid: <bdi>other processes used 31% of the machine" in model
 
 
 def test_front_page_says_predicted_reference_and_one_standard_error() -> None:

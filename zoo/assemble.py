@@ -103,9 +103,11 @@ def load(folder: Path) -> ReleaseFolder | None:
         for part, files in parts.items():
             if any((folder / part / file.path).stat().st_size != file.size_bytes for file in files):
                 return None
-    except (OSError, ValueError, KeyError, TypeError):
+        return ReleaseFolder(
+            folder, data["key"], model, release, verdicts, parts["model"], parts["dataset"]
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return ReleaseFolder(folder, data["key"], model, release, verdicts, parts["model"], parts["dataset"])
 
 
 def assemble(
@@ -270,7 +272,7 @@ class _Assembler:
         report = self.artifacts[f"benchmark/{type_}"].json("bench.json")
         summary, device = report["summary"], report["device"]
         return Speed(
-            device=device["label"] or device["board_model"] or "",
+            device=device["label"] or device["board_model"] or device["cpu_model"] or "unknown machine",
             cpu=device["cpu_model"] or device["machine"] or "unknown",
             threads=report["settings"]["threads"],
             prompt_tokens_per_second=summary["prompt_tokens_per_second"]["median"],
@@ -353,7 +355,8 @@ class _Assembler:
             place_file(label.path(f"{part}.jsonl"), folder / "data" / f"{part}.jsonl")
             rows = [
                 json.loads(line)
-                for line in label.path(f"{part}.jsonl").read_text(encoding="utf-8").splitlines()
+                for line in label.path(f"{part}.jsonl").read_text(encoding="utf-8").split("\n")
+                if line
             ]
             facts = prompts.facts[part]
             files += [{"part": part, **file} for file in facts]

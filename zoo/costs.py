@@ -61,7 +61,7 @@ def _role(step: Step) -> str:
 
 def _disk_bytes(recipe: Recipe, step: Step) -> int:
     parameters = parameters_of(recipe, _role(step))
-    if step.stage in ("import", "export"):
+    if step.stage in ("import", "prune", "export"):
         return 2 * parameters * (2 if step.stage == "export" else 1)
     if step.stage == "quantize":
         return int(parameters * BITS_PER_WEIGHT.get(step.spec["type"], 8.5) / 8)

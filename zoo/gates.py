@@ -58,6 +58,8 @@ def _of_file(metric: str, file: ModelFile) -> Measured | None:
         return Measured(file.size_bytes)
     if metric == "bits_per_weight":
         return Measured(file.bits_per_weight)
+    if metric == "smoke_passed":
+        return Measured(float(file.smoke_passed))
     if metric == "decode_tokens_per_second":
         valid = [speed.decode_tokens_per_second for speed in file.speeds if speed.valid]
         return Measured(max(valid)) if valid else None
@@ -84,14 +86,16 @@ def _of_release(metric: str, training: Training | None, valid_share: float | Non
     )
 
 
-def _ratio(top: float, top_se: float, bottom: float, bottom_se: float) -> Measured:
-    """top / bottom by the delta method, the two taken as independent.
+def _ratio(top: float, top_se: float, bottom: float, bottom_se: float) -> Measured | None:
+    """top / bottom by the delta method, the two taken as independent; None when bottom is 0.
 
     They are measured on the same conversations, so their errors are positively correlated and this standard error
     is, if anything, too large: the gate errs on the strict side.
     """
+    if bottom == 0:
+        return None
     ratio = top / bottom
-    return Measured(ratio, abs(ratio) * ((top_se / top) ** 2 + (bottom_se / bottom) ** 2) ** 0.5)
+    return Measured(ratio, ((top_se / bottom) ** 2 + (ratio * bottom_se / bottom) ** 2) ** 0.5)
 
 
 def _verdict(gate: Gate, file: str | None, measured: Measured | None) -> Verdict:

@@ -80,9 +80,9 @@ class Hub(Protocol):
 
 def connect(address: str, root: Path) -> Hub:
     """The hub of a setting: a folder (relative to the zoo), or an address. Raises InputError for other schemes."""
-    if address.startswith(("http://", "https://")):
+    if "://" in address:
         raise InputError(
-            "publishing to a hub over HTTP is not part of this version",
+            "publishing to a hub that is not a folder is not part of this version",
             where="setting hub",
             remedy="Set hub to a folder, for example: zoo publish NAME --hub build/hub",
         )
@@ -198,16 +198,19 @@ class FolderRepo:
             raise InputError(f"{revision!r} is no commit")
         try:
             text = (self.folder / "commits" / f"{revision}.json").read_text(encoding="utf-8")
+            body = json.loads(text)
         except FileNotFoundError:
             raise InputError(f"the repository has no commit {revision[:12]}") from None
-        if digest(body := json.loads(text)) != revision:
+        except (ValueError, RecursionError):
+            body = None
+        if digest(body) != revision:
             raise Damaged(f"commit {revision[:12]} is damaged on disk", where=self.folder.name)
         return dict(body)
 
     def _read_refs(self, kind: str) -> dict[str, str]:
         folder = self.folder / "refs" / kind
         paths = sorted(folder.glob("[!.]*")) if folder.is_dir() else []
-        return {path.name: path.read_text(encoding="ascii").strip() for path in paths}
+        return {path.name: path.read_text(encoding="ascii", errors="replace").strip() for path in paths}
 
     def _move(self, kind: str, name: str, oid: str) -> None:
         if not _NAME.match(name):

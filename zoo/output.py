@@ -34,20 +34,21 @@ class Output:
     def _out(self) -> Console:
         from rich.console import Console
 
-        return Console(soft_wrap=True, highlight=False)
+        # emoji=False: it would turn ":100:" of "recipe.yaml:100:1" into a picture.
+        return Console(soft_wrap=True, highlight=False, emoji=False)
 
     @cached_property
     def _err(self) -> Console:
         from rich.console import Console
 
-        return Console(stderr=True, soft_wrap=True, highlight=False)
+        return Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
     def answer(self, data: Mapping[str, Any], human: str) -> None:
         """The answer: ``data`` with --json, else ``human`` as plain text."""
         if self.json:
-            sys.stdout.write(
-                json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
-            )
+            text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+            # A file name need not be UTF-8; what of it cannot be written becomes \udcff, as JSON spells it.
+            sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
         elif human:
             sys.stdout.write(visible(human).rstrip("\n") + "\n")
         sys.stdout.flush()

@@ -17,6 +17,7 @@ from zoo.workspace import digest
 
 STAGE_VERSIONS = {
     "import": 1,
+    "prune": 1,
     "corpus": 1,
     "label": 1,
     "distill": 1,
@@ -29,6 +30,7 @@ STAGE_VERSIONS = {
 
 STAGE_TOOLS: Mapping[str, tuple[str, ...]] = {
     "import": ("torch", "transformers", "safetensors", "gguf"),
+    "prune": ("torch", "transformers", "safetensors"),
     "corpus": (),
     "label": ("llama-cpp-python", "jinja2"),
     "distill": ("torch", "transformers", "peft", "safetensors"),
@@ -112,12 +114,11 @@ class _Maker:
 
     def plan(self, recipe_sha256: str) -> Plan:
         recipe = self.recipe
-        self._add("import/student", "import", self._source(recipe.student), {})
-        weights = "import/student"
+        weights = self._student(recipe.student)
         if recipe.label and recipe.teacher:
             self._label(recipe.teacher)
             if recipe.distill:
-                weights = self._distill(recipe.teacher)
+                weights = self._distill(weights, recipe.teacher)
         self._add("export", "export", self._header(), {"model": weights})
         for type_ in recipe.quantize.ladder:
             spec = {"type": type_, "allow_fallback": recipe.quantize.allow_fallback}
@@ -144,6 +145,13 @@ class _Maker:
         )
         self.steps[id_] = Step(id_, stage, spec, inputs, key)
 
+    def _student(self, student: Student) -> str:
+        self._add("import/student", "import", self._source(student), {})
+        if student.layers is None:
+            return "import/student"
+        self._add("prune", "prune", {"layers": list(student.layers)}, {"model": "import/student"})
+        return "prune"
+
     def _label(self, teacher: Source) -> None:
         assert self.recipe.label
         self._add("corpus/prompts", "corpus", self._files("train", "heldout"), {})
@@ -157,8 +165,8 @@ class _Maker:
             inputs["teacher"] = "export/teacher"
         self._add("label", "label", spec, inputs)
 
-    def _distill(self, teacher: Source) -> str:
-        inputs = {"student": "import/student", "labels": "label"}
+    def _distill(self, student: str, teacher: Source) -> str:
+        inputs = {"student": student, "labels": "label"}
         # A teacher is imported for its logits, and also to measure how near the student comes to it.
         if "import/teacher" not in self.steps:
             self._add("import/teacher", "import", self._source(teacher), {})
@@ -178,9 +186,8 @@ class _Maker:
             pin = self.lock.pins.get(source.source)
             spec["files"] = {file.path: file.sha256 for file in pin.files} if pin else None
         if isinstance(parsed, sources.FileSource):
-            spec["sha256"] = self.world.files.get(parsed.path)
-        if isinstance(source, Student):
-            spec["layers"] = list(source.layers) if source.layers else None
+            # The key follows what lies there now; the stage compares it with the pin.
+            spec["content"] = self.world.files.get(parsed.path)
         return spec
 
     def _header(self) -> dict[str, Any]:

@@ -156,11 +156,11 @@ def _as_text(name: str, value: Any) -> str:
 
 
 def _check(name: str, value: Value) -> None:
-    if name == "threads" and not (value.text.isdecimal() and int(value.text) <= 1024):
+    if name == "threads" and not (value.text.isdecimal() and len(value.text) <= 4 and int(value.text) <= 1024):
         raise InputError(
             f"threads is {value.text!r}", where=value.origin, remedy="Write a whole number, 0 for all cores"
         )
-    if name in _FOLDERS and (not value.text.strip() or "\0" in value.text):
+    if name in (*_FOLDERS, "hub") and (not value.text.strip() or "\0" in value.text):
         raise InputError(f"setting {name} is empty", where=value.origin, remedy="Write a path")
     if name == "namespace" and not value.text.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise InputError(

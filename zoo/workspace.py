@@ -124,6 +124,8 @@ def records(folder: Path) -> tuple[FileRecord, ...]:
 def place_file(source: Path, target: Path) -> None:
     """Put a copy of a finished file at ``target``: a hard link where the file system allows, else a copy."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    # What stands there may be a link to another finished file, which a copy would write into.
+    target.unlink(missing_ok=True)
     try:
         os.link(source, target)
     except OSError:
@@ -164,9 +166,9 @@ class Workspace:
             files = tuple(FileRecord(**entry) for entry in record["files"])
             if any((folder / file.path).stat().st_size != file.size_bytes for file in files):
                 return None
+            return Artifact(record["kind"], key, folder, files, record["facts"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return Artifact(record["kind"], key, folder, files, record["facts"])
 
     def partial(self, key: str) -> Path:
         """The folder in which step ``key`` grows; kept after a kill so that the step can continue."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from catalog.recipe import Recipe
 from zoo.plan import STAGE_TOOLS, World, own_files
 from zoo.settings import Settings
-from zoo.workspace import digest, records, sha256_file
+from zoo.sources import content_sha256
 
 
 def look(recipe: Recipe, settings: Settings) -> World:
@@ -18,10 +18,8 @@ def look(recipe: Recipe, settings: Settings) -> World:
     files = {}
     for name in own_files(recipe):
         path = settings.root / name
-        if path.is_file():
-            files[name] = sha256_file(path)
-        elif path.is_dir():
-            files[name] = digest([vars(record) for record in records(path)])
+        if path.exists():
+            files[name] = content_sha256(path)
     return World(tool_versions(), files, settings.threads)
 
 

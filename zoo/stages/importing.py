@@ -1,4 +1,4 @@
-"""import: a source becomes a plain model folder (safetensors in f16), with the layers that the recipe keeps."""
+"""import: a source becomes a plain model folder (safetensors in f16)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,4 @@ def run(context: Context) -> Facts:
     from zoo.training.importing import import_model
 
     source = sources.resolve(context.spec, context.root, context.work, context.report)
-    layers = context.spec.get("layers")
-    report = import_model(source, context.out, context.report, layers=tuple(layers) if layers else None)
-    return dataclasses.asdict(report)
+    return dataclasses.asdict(import_model(source, context.out, context.report))

@@ -1,0 +1,34 @@
+"""Commands of this Python's environment as sides of a comparison."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from zoo.errors import ZooError
+
+# hf asks the network for a newer version of itself now and then; that would be no start-up time.
+ENVIRONMENT = {**os.environ, "HF_HUB_DISABLE_UPDATE_CHECK": "1"}
+
+
+def find(name: str) -> str:
+    """The command beside this Python, else on the search path. Raises ZooError if there is none."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.is_file() else shutil.which(name)
+    if found is None:
+        raise ZooError(f"there is no command {name}", remedy="Install the project with its hub extra")
+    return found
+
+
+def output(command: Sequence[str]) -> str:
+    """stdout of a command that ended well. Raises ZooError with its last words otherwise."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    if done.returncode:
+        shown = " ".join([Path(command[0]).name, *command[1:]])
+        words = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        raise ZooError(f"{shown} ended with code {done.returncode}: {words[0]}")
+    return done.stdout

@@ -1,0 +1,168 @@
+"""A whole zoo of tiny things: random models of one and two layers, a dozen prompts, short texts, small budgets.
+
+Everything runs for real: the converter, the quantizer, the training loop, the measuring process, the hub.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from safetensors.numpy import load_file, save_file
+from tinymodel import make_tiny_llama
+
+from zoo.sources import content_sha256
+
+END_TOKEN, END_SCALE = 2, 3.0
+"""The row of the end marker in the (tied) embedding is made this much longer. Its logit then is often the largest,
+so that random models end their answers by themselves, which the chat smoke test asks for."""
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"ok": {"type": "boolean"}},
+    "required": ["ok"],
+    "additionalProperties": False,
+}
+TRAIN: list[dict[str, Any]] = [
+    *({"user": f"question {number}", "tags": ["lang:en", "topic:test"]} for number in range(6)),
+    {"user": "deux et deux", "system_hint": "Be brief.", "tags": ["lang:fr-CA"]},
+    {"user": "is it so", "requires_json": True, "tool_name": "tell", "tool_schema": SCHEMA, "tags": ["lang:en"]},
+    {"user": "and that", "requires_json": True, "tool_name": "tell", "tool_schema": SCHEMA, "tags": ["lang:en"]},
+]
+HELDOUT: list[dict[str, Any]] = [
+    {"user": "what is held out", "tags": ["lang:en"]},
+    {"user": "never learnt", "requires_json": True, "tool_name": "tell", "tool_schema": SCHEMA, "tags": ["lang:en"]},
+]
+TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps under the old oak tree. "
+
+
+def make_tiny_zoo(folder: Path) -> Path:
+    """A zoo with the recipes ``plain`` and ``tutored``, and nothing built. Its bytes do not depend on ``folder``."""
+    folder.mkdir(parents=True)
+    (folder / "zoo.toml").write_text('namespace = "tiny"\n', encoding="utf-8")
+    make_talker(folder / "models" / "teacher")
+    write_jsonl(folder / "texts" / "train.jsonl", TRAIN)
+    write_jsonl(folder / "texts" / "heldout.jsonl", HELDOUT)
+    (folder / "texts" / "words.txt").write_text(TEXT * 8, encoding="utf-8")
+    (folder / "recipes").mkdir()
+    write_recipe(folder, plain_recipe(folder))
+    write_recipe(folder, tutored_recipe(folder))
+    return folder
+
+
+def make_talker(folder: Path, seed: int = 0) -> Path:
+    """A random two-layer model whose answers end."""
+    weights = make_tiny_llama(folder, layers=2, seed=seed) / "model.safetensors"
+    tensors = load_file(weights)
+    tensors["model.embed_tokens.weight"][END_TOKEN] *= END_SCALE
+    save_file(tensors, weights, metadata={"format": "pt"})
+    return folder
+
+
+def plain_recipe(zoo: Path, name: str = "plain", **changes: Any) -> dict[str, Any]:
+    """A ladder of two files, no training."""
+    recipe: dict[str, Any] = {
+        "zoo": 1,
+        "name": name,
+        "version": "1.0.0",
+        "date": "2026-11-22",
+        "summary": "A tiny random model, for tests only.",
+        "task": "chat",
+        "languages": ["en"],
+        "licence": "Apache-2.0",
+        "owners": ["tests"],
+        "bad_at": ["everything"],
+        "student": source(zoo),
+        "corpus": {"evaluation": [text_file("texts/words.txt", language="en")]},
+        "quantize": {"ladder": ["Q8_0", "Q4_0"], "allow_fallback": True},
+        "evaluate": {"window_tokens": 32, "windows": 4, "smoke_max_tokens": 96},
+        "benchmark": {"prompt_tokens": 8, "decode_tokens": 4, "samples": 5},
+        "gates": [{"metric": "kld_mean_nats", "file": "Q8_0", "at_most": 1.0}],
+        "publish": {"model": f"{name}-gguf"},
+    }
+    return {**recipe, **changes}
+
+
+def tutored_recipe(zoo: Path, name: str = "tutored", **changes: Any) -> dict[str, Any]:
+    """A student with one of the teacher's two layers learns from it."""
+    recipe = plain_recipe(zoo, name)
+    recipe |= {
+        "student": {**source(zoo), "layers": [0]},
+        "teacher": source(zoo),
+        "corpus": {
+            **recipe["corpus"],
+            "train": [text_file("texts/train.jsonl")],
+            "heldout": [text_file("texts/heldout.jsonl")],
+        },
+        "label": {"max_tokens": 24, "batch_rows": 4},
+        "distill": {"steps": 6, "batch_rows": 4, "row_tokens": 384, "warmup_steps": 1, "checkpoint_every_steps": 2,
+                    "learning_rate": 0.001, "top_k": 16},
+        "quantize": {"ladder": ["Q8_0"], "allow_fallback": True},
+        "gates": [{"metric": "label_valid_share", "at_least": 0.5}],
+        "publish": {"model": f"{name}-gguf", "dataset": f"{name}-prompts"},
+    }  # fmt: skip
+    return {**recipe, **changes}
+
+
+def source(zoo: Path) -> dict[str, Any]:
+    """The tiny teacher as a source."""
+    return {
+        "source": "file:models/teacher",
+        "sha256": content_sha256(zoo / "models" / "teacher"),
+        "licence": "Apache-2.0",
+        "upstream": "tests/tiny-random",
+    }
+
+
+def text_file(path: str, **more: str) -> dict[str, str]:
+    return {"path": path, "licence": "CC0-1.0", "source": "written for the tests", **more}
+
+
+def write_recipe(zoo: Path, recipe: dict[str, Any]) -> Path:
+    path = zoo / "recipes" / f"{recipe['name']}.yaml"
+    path.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def write_jsonl(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a ``zoo`` process: no network, one thread, as this machine's cores may be busy."""
+    mine = {k: v for k, v in os.environ.items() if not k.startswith("ZOO_") or k == "ZOO_CONVERTER"}
+    return {**mine, "ZOO_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", **more}
+
+
+def start(zoo: Path, *arguments: str, python: str = sys.executable, **more: str) -> subprocess.Popen[str]:
+    """``zoo ARGUMENTS`` in the folder of the zoo; both streams are pipes."""
+    return subprocess.Popen(
+        [python, "-m", "zoo", *arguments],
+        cwd=zoo,
+        env=environment(**more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(zoo: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """``zoo ARGUMENTS`` to its end."""
+    process = start(zoo, *arguments, **more)
+    try:
+        out, err = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below ``folder`` by its path."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}

@@ -1,0 +1,18 @@
+"""prune: some layers of an imported model, in order (depth pruning)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from zoo.stages import Context, Facts
+from zoo.training import require
+
+
+def run(context: Context) -> Facts:
+    """Writes the model folder into ``out``."""
+    require()
+    from zoo.training.importing import import_model
+
+    layers = tuple(context.spec["layers"])
+    source = context.inputs["model"].folder
+    return dataclasses.asdict(import_model(source, context.out, context.report, layers=layers))
