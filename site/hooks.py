@@ -26,6 +26,7 @@ if (HERE.parent / "zoo" / "pages").is_dir():
 
 from catalog import index, paths, schema  # noqa: E402
 from zoo import pages  # noqa: E402
+from zoo.cli import reference  # noqa: E402
 from zoo.pages.links import evidence_path  # noqa: E402
 
 log = logging.getLogger("mkdocs.plugins.zoo")
@@ -46,6 +47,7 @@ def on_files(files: Any, *, config: Any) -> Any:
     schemas = {name: schema.load(name) for name in schema.names()}
     _PAGES["reference/recipe.md"] = pages.recipe_reference(schemas["recipe-v1"])
     _PAGES["reference/schemas.md"] = pages.schema_list(schemas, "../../")
+    _PAGES["reference/commands.md"] = pages.command_reference(reference.describe())
     evidence = _place("ZOO_SITE_EVIDENCE", "site/evidence", config)
     for target, source_file in _static(catalog, catalog_file, evidence):
         files.append(File.generated(config, target, abs_src_path=str(source_file)))

@@ -56,7 +56,7 @@ def make_tiny_zoo(folder: Path) -> Path:
     return folder
 
 
-def make_talker(folder: Path, seed: int = 0) -> Path:
+def make_talker(folder: Path, seed: int = 1) -> Path:
     """A random two-layer model whose answers end."""
     weights = make_tiny_llama(folder, layers=2, seed=seed) / "model.safetensors"
     tensors = load_file(weights)

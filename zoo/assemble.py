@@ -103,9 +103,7 @@ def load(folder: Path) -> ReleaseFolder | None:
         for part, files in parts.items():
             if any((folder / part / file.path).stat().st_size != file.size_bytes for file in files):
                 return None
-        return ReleaseFolder(
-            folder, data["key"], model, release, verdicts, parts["model"], parts["dataset"]
-        )
+        return ReleaseFolder(folder, data["key"], model, release, verdicts, parts["model"], parts["dataset"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

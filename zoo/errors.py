@@ -28,7 +28,9 @@ class ZooError(Exception):
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what
-        return " ".join(_sentence(part) for part in (head, self.safe, self.remedy) if part)
+        first, *others = [_sentence(part) for part in (head, self.safe, self.remedy) if part]
+        # After a list of lines the rest stands on a line of its own.
+        return ("\n" if "\n" in first and others else " ").join([first, " ".join(others)]).strip()
 
 
 class InputError(ZooError):

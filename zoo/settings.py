@@ -156,7 +156,9 @@ def _as_text(name: str, value: Any) -> str:
 
 
 def _check(name: str, value: Value) -> None:
-    if name == "threads" and not (value.text.isdecimal() and len(value.text) <= 4 and int(value.text) <= 1024):
+    if name == "threads" and not (
+        value.text.isdecimal() and len(value.text) <= 4 and int(value.text) <= 1024
+    ):
         raise InputError(
             f"threads is {value.text!r}", where=value.origin, remedy="Write a whole number, 0 for all cores"
         )

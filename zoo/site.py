@@ -116,7 +116,7 @@ def _run_mkdocs(settings: Settings, folder: Path, strict: bool) -> None:
         told = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("INFO")]
         quoted = "\n".join(f"  {line}" for line in told[-_QUOTED_LINES:])
         what = f"mkdocs did not build the site (exit code {done.returncode}). It said:\n{quoted}"
-        safe = "\nThe site that was there is unchanged"
+        safe = "The site that was there is unchanged"
         raise ZooError(what, safe=safe, remedy="Mend what mkdocs names and build again")
 
 

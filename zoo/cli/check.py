@@ -97,10 +97,14 @@ def _text(path: Path, shown: str) -> str | Problem:
     try:
         # Before it is opened: reading a pipe would wait for ever.
         if not path.is_file():
-            found = "is a folder" if path.is_dir() else "is no plain file" if path.exists() else "does not exist"
+            found = (
+                "is a folder" if path.is_dir() else "is no plain file" if path.exists() else "does not exist"
+            )
             return Problem(shown, 1, 1, "", f"the file {found}", "Name an existing file")
         if path.stat().st_size > records.MAX_BYTES:
-            return Problem(shown, 1, 1, "", f"the file is larger than {records.MAX_BYTES // 2**20} MiB", "Split it")
+            return Problem(
+                shown, 1, 1, "", f"the file is larger than {records.MAX_BYTES // 2**20} MiB", "Split it"
+            )
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         return Problem(

@@ -1,7 +1,7 @@
 """The pages that are made from data: the catalog's, and the reference of the file formats. Pure.
 
-``render`` turns a catalog into HTML fragments by path; ``recipe_reference`` and ``schema_list`` do the same
-for JSON Schemas. Whoever calls them (the mkdocs hook in ``site/hooks.py``) puts a fragment into its frame.
+``render`` turns a catalog into HTML fragments by path; ``recipe_reference``, ``schema_list`` and ``command_reference``
+make those of the reference. Whoever calls them (the mkdocs hook in ``site/hooks.py``) puts a fragment into its frame.
 Text from a catalog is escaped by the templates, and characters that are not seen are written out by ``text``.
 """
 
@@ -11,9 +11,9 @@ from catalog.index import Catalog
 from zoo.pages.front import front_page
 from zoo.pages.model import model_page
 from zoo.pages.page import Page, TocEntry
-from zoo.pages.reference import recipe_reference, schema_list
+from zoo.pages.reference import command_reference, recipe_reference, schema_list
 
-__all__ = ["FRONT", "Page", "TocEntry", "recipe_reference", "render", "schema_list"]
+__all__ = ["FRONT", "Page", "TocEntry", "command_reference", "recipe_reference", "render", "schema_list"]
 
 FRONT = "index"
 """The path of the page that lists all models."""

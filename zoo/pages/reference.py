@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,36 @@ def schema_list(schemas: Mapping[str, Mapping[str, Any]], root: str) -> Page:
     return Page(
         "Schemas", "The published JSON Schemas.", fill("schemas.html", schemas=schemas, root=root), ()
     )
+
+
+@dataclass(frozen=True)
+class OptionDoc:
+    """One option of a command: its names with the value's name, and its help."""
+
+    names: str
+    help: str
+
+
+@dataclass(frozen=True)
+class CommandDoc:
+    """One command: its full name, usage line, help in paragraphs, options."""
+
+    name: str
+    usage: str
+    paragraphs: tuple[str, ...]
+    options: tuple[OptionDoc, ...]
+
+    @property
+    def id(self) -> str:
+        """The anchor of its heading."""
+        return self.name.replace(" ", "-")
+
+
+def command_reference(commands: Sequence[CommandDoc]) -> Page:
+    """Every command with its options."""
+    toc = tuple(TocEntry(command.name, command.id) for command in commands)
+    html = fill("command-reference.html", commands=commands)
+    return Page("Commands", "Every command and its options.", html, toc)
 
 
 def _blocks(schema: Mapping[str, Any]) -> Iterator[Block]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.recipe import Distill, build
+from zoo.errors import InputError
 from zoo.stages import Context, Facts
 from zoo.training import require
 from zoo.workspace import pretty_json, write_atomic
@@ -22,13 +23,15 @@ def run(context: Context) -> Facts:
 
     spec = build(Distill, {name: value for name, value in context.spec.items() if name != "threads"})
     labels = context.inputs["labels"]
+    heldout = read_conversations(labels.path("heldout.jsonl"))
+    _refuse_too_few(context.inputs["student"].folder, heldout, spec)
     model = context.out / "model"
     model.mkdir(exist_ok=True)
     report = distill(
         context.inputs["student"].folder,
         context.inputs["teacher"].folder,
         read_conversations(labels.path("train.jsonl")),
-        read_conversations(labels.path("heldout.jsonl")),
+        heldout,
         spec,
         model,
         context.scratch,
@@ -39,6 +42,21 @@ def run(context: Context) -> Facts:
     timing = report.pop("timing")
     write_atomic(context.out / "distill-report.json", pretty_json({**report, "timing": timing}))
     return report
+
+
+def _refuse_too_few(student: Path, heldout: list[Conversation], spec: Distill) -> None:
+    """Before hours of training rather than after them: a standard error needs two conversations."""
+    from zoo.training.conversations import encode
+    from zoo.training.models import load_tokenizer
+
+    usable = len(encode(load_tokenizer(student), heldout, spec.row_tokens).rows)
+    if usable < 2:
+        raise InputError(
+            f"{usable} of {len(heldout)} held-out conversations have an answer within their first {spec.row_tokens} "
+            "tokens, and a standard error needs two",
+            safe="Nothing was trained; the labels are kept.",
+            remedy="Raise distill.row_tokens, or add prompts under corpus.heldout",
+        )
 
 
 def read_conversations(path: Path) -> list[Conversation]:

@@ -1,0 +1,509 @@
+"""From the bytes of a recipe file to data with lines, or to problems: never a traceback, never a hang."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import os
+import resource
+import subprocess
+import sys
+import time
+import types
+import typing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from catalog import recipe as recipe_room
+from catalog import release as release_room
+from catalog import schema, yamltext
+from catalog.checks import CheckedRecipe, check_recipe
+from catalog.problems import LIMIT, Problem, did_you_mean, dotted, show
+from catalog.recipe import Recipe, plain, recipe_from_mapping
+
+REPOSITORY = Path(__file__).parent.parent
+STARTERS = sorted(path.stem for path in (REPOSITORY / "recipes").glob("*.yaml"))
+SOUND = (REPOSITORY / "recipes" / "smollm2-135m-instruct.yaml").read_text(encoding="utf-8")
+TUTOR = (REPOSITORY / "recipes" / "smollm2-tutor-57m.yaml").read_text(encoding="utf-8")
+
+Check = Callable[..., CheckedRecipe]
+
+
+def only(checked: CheckedRecipe) -> Problem:
+    """The one problem that there is."""
+    (problem,) = checked.problems
+    assert checked.recipe is None
+    return problem
+
+
+def line_of(text: str, part: str) -> int:
+    """The number of the first line with ``part``."""
+    return text[: text.index(part)].count("\n") + 1
+
+
+def edited(old: str, new: str, text: str = SOUND) -> str:
+    """The sound recipe with one change."""
+    assert text.count(old) == 1
+    return text.replace(old, new)
+
+
+# --- Sound recipes
+
+
+@pytest.mark.parametrize("name", STARTERS)
+def test_starter_recipe_is_sound(name: str) -> None:
+    checked = check_recipe(REPOSITORY / "recipes" / f"{name}.yaml", REPOSITORY)
+    assert checked.problems == ()
+    assert checked.recipe and checked.recipe.name == name
+    assert checked.text == (REPOSITORY / "recipes" / f"{name}.yaml").read_bytes()
+    assert checked.file == f"recipes/{name}.yaml"
+
+
+def test_there_are_three_starters() -> None:
+    assert STARTERS == ["qwen2.5-0.5b-tutor", "smollm2-135m-instruct", "smollm2-tutor-57m"]
+
+
+def test_scalars_follow_the_core_schema_of_yaml_1_2() -> None:
+    text = b"a: no\nb: on\nc: true\nd: ~\ne: 12\nf: 1e3\ng: '12'\nh: 1:30\ni: 2026-11-22\nj: .5\nk: -7\nl: 0o7\nm: 1_0\n"
+    assert yamltext.parse(text, "x").data == {
+        "a": "no", "b": "on", "c": True, "d": None, "e": 12, "f": 1000.0, "g": "12", "h": "1:30", "i": "2026-11-22",
+        "j": 0.5, "k": -7, "l": "0o7", "m": "1_0",
+    }  # fmt: skip
+
+
+def test_every_value_and_key_knows_its_place() -> None:
+    document = yamltext.parse(b"a:\n  - b: 1\n    c: [x, {d: y}]\n", "x")
+    assert document.value_places == {
+        (): (1, 1), ("a",): (2, 3), ("a", 0): (2, 5), ("a", 0, "b"): (2, 8), ("a", 0, "c"): (3, 8),
+        ("a", 0, "c", 0): (3, 9), ("a", 0, "c", 1): (3, 12), ("a", 0, "c", 1, "d"): (3, 16),
+    }  # fmt: skip
+    assert document.key_places[("a", 0, "c", 1, "d")] == (3, 13)
+    assert document.place(("a", 0, "nothing", "deep")) == (2, 5)
+
+
+def test_places_of_a_list_at_the_top() -> None:
+    document = yamltext.parse(b"# words\n- a\n- [b]\n", "x")
+    assert document.value_places == {(): (2, 1), (0,): (2, 3), (1,): (3, 3), (1, 0): (3, 4)}
+
+
+# --- Files that are no recipe
+
+
+@pytest.mark.parametrize(
+    ("raw", "line", "column", "words"),
+    [
+        (b"", 1, 1, "the file is empty"),
+        (b"# only words\n", 1, 1, "the file is empty"),
+        (b"null\n", 1, 1, "the file is empty"),
+        (b"---\n", 1, 1, "the file is empty"),
+        (b"a: &x 1\nb: 2\n", 1, 4, "anchor &x is not allowed"),
+        (b"a: 1\nb: [*a, *a]\n", 2, 5, "alias *a is not allowed"),
+        (b"a: &a [*a]\n", 1, 4, "anchor &a is not allowed"),
+        (b"a: !!python/object/apply:os.system [id]\n", 1, 4, 'tag "tag:yaml.org,2002:python/object/apply:os.system"'),
+        (b"a: !mine 1\n", 1, 4, 'tag "!mine" is not allowed'),
+        (b"a: 1\n---\nb: 2\n", 2, 1, "a second YAML document begins here"),
+        (b"a: 1\nb:\n\t- c\n", 3, 1, "not valid YAML"),
+        (b"a: 1\n  b: 2\n", 2, 4, "not valid YAML: mapping values are not allowed here"),
+        (b"a: [1, 2\nb: 3\n", 2, 2, "not valid YAML: while parsing a flow sequence"),
+        (b'a: "x\n', 2, 1, "not valid YAML"),
+        (b"[a]: 1\n", 1, 1, "a key must be a word"),
+        (b"a: 1\nb: c\x00d\n", 2, 5, "character U+0000"),
+        (b"a: 1\nb: \x1b[31mred\n", 2, 4, "character U+001B"),
+        ("a: \u202egnp.exe\n".encode(), 1, 4, "character U+202E"),
+        ("\ufeffa: 1\n".encode(), 1, 1, "character U+FEFF"),
+        ("a: x\u061cy\n".encode(), 1, 5, "character U+061C"),
+        ("a: x\uffffy\n".encode(), 1, 5, "character U+FFFF"),
+        (b"a: 1\nb: caf\xe9\n", 2, 7, "byte 0xe9 is not UTF-8"),
+        (b"\xff\xfea\x00:\x00", 1, 1, "byte 0xff is not UTF-8"),
+        (b'a: 1\nb: "x\\u202ey"\n', 2, 4, "the escape for character U+202E"),
+        (b'a: 1\nb: "x\\0y"\n', 2, 4, "the escape for character U+0000"),
+        (b'"\\uD800": 1\n', 1, 1, "the escape for character U+D800"),
+        (b"a: " + b"9" * 41, 1, 4, "a number of more than 40 characters"),
+        (b"a: 1e999", 1, 4, 'the number "1e999" is too large'),
+        (b"a: " + b"[" * 30 + b"]" * 30, 1, 27, "nested deeper than 24 levels"),
+        (b"a:\n" + b"- 1\n" * 20_001, 19_999, 3, "more than 20000 values"),
+    ],
+)  # fmt: skip
+def test_text_that_is_refused_names_the_place(raw: bytes, line: int, column: int, words: str) -> None:
+    document = yamltext.parse(raw, "x.yaml")
+    (problem,) = document.problems
+    assert document.data is None
+    assert (problem.line, problem.column) == (line, column), problem
+    assert words in problem.what
+    assert problem.instead
+
+
+def test_every_duplicate_key_is_named_with_its_first_line() -> None:
+    document = yamltext.parse(b"a: 1\nb: {c: 1, c: 2}\na: 2\na: 3\n", "x")
+    assert [(p.line, p.column, p.path, p.what) for p in document.problems] == [
+        (2, 11, "b.c", 'key "c" is written twice (first on line 2)'),
+        (3, 1, "a", 'key "a" is written twice (first on line 1)'),
+        (4, 1, "a", 'key "a" is written twice (first on line 1)'),
+    ]
+    assert document.data is None
+
+
+def test_billion_laughs_is_refused_at_its_first_anchor() -> None:
+    text = "a: &a [lol, lol, lol]\n" + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n" for n in range(20))
+    (problem,) = yamltext.parse(text.encode(), "x").problems
+    assert (problem.line, problem.column, problem.what) == (1, 4, "anchor &a is not allowed")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"languages: [" + b",".join(b"%d,a%d" % (n, n) for n in range(9_000)) + b"]",
+        b"\n".join(b"key%d: 1" % n for n in range(9_000)),
+        b"languages:\n" + b"  - 1\n" * 19_000,
+        b"{" * 200_000,
+        b"? " * 100_000,
+        b"licence: " + b"(" * 200_000,
+        b"owners: [" + b"{a: 1}," * 6_000 + b"]",
+    ],
+    ids=["mixed-list", "unknown-keys", "wrong-types", "braces", "question-marks", "licence", "like-entries"],
+)  # fmt: skip
+def test_hostile_size_costs_seconds_at_most(raw: bytes, check_text: Check) -> None:
+    clock = time.process_time()
+    checked = check_text(raw)
+    assert checked.recipe is None
+    assert 1 <= len(checked.problems) <= LIMIT
+    assert time.process_time() - clock < 8
+
+
+def test_huge_file_is_refused_without_being_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.yaml"
+    with path.open("wb") as stream:
+        stream.truncate(50_000_000_000)  # sparse
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    problem = only(check_recipe(path, tmp_path))
+    assert problem.what == "the file is larger than 256 KiB"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KiB
+
+
+def test_folder_pipe_and_nothing(tmp_path: Path) -> None:
+    (tmp_path / "folder.yaml").mkdir()
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "dangling.yaml").symlink_to("nowhere")
+    said = {name: only(check_recipe(tmp_path / f"{name}.yaml", tmp_path)).what for name in ("folder", "pipe", "dangling", "no")}
+    assert said == {
+        "folder": "the file is a folder",
+        "pipe": "the file is not a plain file",
+        "dangling": "the file does not exist",
+        "no": "the file does not exist",
+    }
+    assert only(check_recipe(Path("/"), tmp_path)).what == "the file is a folder"
+
+
+def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(SOUND, encoding="utf-8")
+    original = Path.open
+
+    def refuse(self: Path, *args: Any, **kwargs: Any) -> Any:
+        # The tests may run as root, who can read everything.
+        if self == path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert only(check_recipe(path, tmp_path)).what == "the file cannot be read (Permission denied)"
+
+
+# --- What the schema finds
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at", "column", "path", "instead"),
+    [
+        ("quantize:", "quantise:", "quantise:", 1, "quantise", "Did you mean `quantize`?"),
+        ("licence: Apache-2.0\nowners", "license: Apache-2.0\nowners", "license:", 1, "license", "Did you mean `licence`?"),
+        ("  windows: 12", "  window: 12", "window: 12", 3, "evaluate.window", "Did you mean `windows`?"),
+        ("Q5_K_M", "Q5_KM", "Q5_KM", 18, "quantize.ladder[1]", "Did you mean `Q5_K_M`? Allowed: "),
+        ("task: chat", "task: Chat", "task: Chat", 7, "task", "Did you mean `chat`? Allowed: "),
+        ("version: 1.0.0", "version: 1.0", "version:", 10, "version", 'Put it in quotes: "1.0"'),
+        ("windows: 12", "windows: twelve", "windows: twelve", 12, "evaluate.windows", "Number of windows"),
+        ("windows: 12", "windows: 1", "windows: 1", 12, "evaluate.windows", "Write a number of at least 2"),
+        ("windows: 12", "windows: 5000", "windows: 5000", 12, "evaluate.windows", "Write a number of at most 4096"),
+        ("languages: [en]", "languages: en", "languages:", 12, "languages", "Write a list: [a, b] or one `- entry` per line"),
+        ("languages: [en]", "languages: [en, en]", "languages:", 12, "languages", "Delete one of the two"),
+        ("languages: [en]", "languages: []", "languages:", 12, "languages", "Write at least 1"),
+        ("zoo: 1", "zoo: 2", "zoo: 2", 6, "zoo", "Write 1"),
+        ("zoo: 1", "zoo: true", "zoo: true", 6, "zoo", "Write 1"),
+    ],
+)  # fmt: skip
+def test_one_wrong_word_is_one_problem_with_a_way_out(
+    old: str, new: str, at: str, column: int, path: str, instead: str, check_text: Check
+) -> None:
+    text = edited(old, new)
+    found = [p for p in check_text(text).problems if p.line == line_of(text, at)]
+    assert [(p.column, p.path) for p in found] == [(column, path)]
+    assert found[0].instead.startswith(instead)
+
+
+def test_a_missing_key_says_what_it_is_for(check_text: Check) -> None:
+    problem = only(check_text(edited("owners: [model-zoo-publisher]\n", "")))
+    assert problem.what == 'key "owners" is missing'
+    assert problem.instead == "Add `owners:` (Who answers for it: names or handles)"
+
+
+@pytest.mark.parametrize(("old", "new"), [("version: 1.0.0", 'version: "1.0.0\\n"'), ("languages: [en]", 'languages: ["en\\n"]')])
+def test_a_final_newline_does_not_slip_through_a_pattern(old: str, new: str, check_text: Check) -> None:
+    assert "is not of the form needed" in only(check_text(edited(old, new))).what
+
+
+def test_all_problems_come_at_once_in_the_order_of_the_file(check_text: Check) -> None:
+    text = SOUND.replace("zoo: 1", "zoo: 3").replace("date: 2026-11-22", "date: 2026-13-40").replace("chat", "chatt")
+    text = text.replace("Q8_0", "Q8_1").replace("model: smollm2-135m-instruct-gguf", "modle: x")
+    found = check_text(text).problems
+    assert [p.path for p in found] == [
+        "zoo", "date", "task", "quantize.ladder[0]", "gates[0].file", "gates[2].file", "publish", "publish.modle"
+    ][: len(found)]  # fmt: skip
+    assert list(found) == sorted(found)
+    assert len(found) == 8
+
+
+def test_a_whole_number_may_be_written_with_a_point(check_text: Check) -> None:
+    checked = check_text(edited("windows: 12", "windows: 12.0"))
+    assert checked.recipe and checked.recipe.evaluate.windows == 12
+    assert isinstance(checked.recipe.evaluate.windows, int)
+
+
+def test_problem_texts() -> None:
+    problem = Problem("a,b:c.yaml", 3, 4, "gates[0]", "100% wrong\nreally", "Mend it?")
+    assert str(problem).startswith("a,b:c.yaml:3:4: gates[0]: 100% wrong")
+    assert problem.as_github() == "::error file=a%2Cb%3Ac.yaml,line=3,col=4::gates[0]: 100%25 wrong%0Areally. Mend it?"
+    assert dotted(("a", 0, "b", 1)) == "a[0].b[1]"
+    assert show("x\x1b\u202e") == '"x\\u001b\\u202e"'
+    assert len(show("x" * 500)) <= 60
+    assert did_you_mean("QUANTISE", ["quantize", "x"]) == "quantize"
+    assert did_you_mean("zzzz", ["quantize", "x"]) is None
+
+
+# --- Any text at all
+
+
+@pytest.fixture(scope="module")
+def any_zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "recipes").symlink_to(REPOSITORY / "recipes")
+    return folder
+
+
+def consistent(raw: bytes, folder: Path) -> CheckedRecipe:
+    """Either problems or a recipe, and every problem printable on one line."""
+    path = folder / "smollm2-tutor-57m.yaml"
+    path.write_bytes(raw)
+    checked = check_recipe(path, folder)
+    assert (checked.recipe is None) == bool(checked.problems)
+    for problem in checked.problems:
+        assert problem.line >= 1 and problem.column >= 1
+        assert "\n" not in str(problem)
+        str(problem).encode()
+    if checked.recipe is not None:
+        assert recipe_from_mapping(plain(checked.recipe)) == checked.recipe
+    return checked
+
+
+lightly = hypothesis_settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=30)
+values = st.recursive(
+    scalars | st.sampled_from(["hf:a/b@main", "file:../x", "Q8_0", "MIT OR (", "0" * 64, "1.0.0"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(raw=st.binary(max_size=400))
+@lightly
+def test_any_bytes(raw: bytes, any_zoo: Path) -> None:
+    consistent(raw, any_zoo)
+
+
+@given(text=st.text(st.sampled_from("ab:-[]{}&*!|>'\"%@`#?,~ \n\t\\u0") | st.characters(codec="utf-8"), max_size=200))
+@lightly
+def test_any_text(text: str, any_zoo: Path) -> None:
+    consistent(text.encode(), any_zoo)
+
+
+@given(start=st.integers(0, len(TUTOR)), length=st.integers(0, 60), new=st.text(st.characters(codec="utf-8"), max_size=20))
+@lightly
+def test_any_slice_of_a_sound_recipe_may_be_replaced(start: int, length: int, new: str, any_zoo: Path) -> None:
+    consistent((TUTOR[:start] + new + TUTOR[start + length :]).encode(), any_zoo)
+
+
+def paths_of(value: Any, base: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The path of every value but the whole."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield (*base, key)
+        yield from paths_of(inner, (*base, key))
+
+
+TUTOR_DATA = yamltext.parse(TUTOR.encode(), "x").data
+TUTOR_PATHS = list(paths_of(TUTOR_DATA))
+
+
+@given(changes=st.lists(st.tuples(st.sampled_from(TUTOR_PATHS), st.just(...) | values), min_size=1, max_size=3))
+@lightly
+def test_any_value_of_a_sound_recipe_may_be_replaced_or_deleted(changes: list[tuple[Any, Any]], any_zoo: Path) -> None:
+    data = copy.deepcopy(TUTOR_DATA)
+    for path, new in changes:
+        container = data
+        try:
+            for part in path[:-1]:
+                container = container[part]
+            if new is ...:
+                del container[path[-1]]
+            else:
+                container[path[-1]] = new
+        except (KeyError, IndexError, TypeError):
+            continue  # an earlier change took this place away
+    consistent(yaml.safe_dump(data, sort_keys=False, allow_unicode=True).encode("utf-8", "replace"), any_zoo)
+
+
+# --- The schemas themselves
+
+
+def test_schemas_are_what_the_standard_asks() -> None:
+    assert schema.names() == [
+        "bench-report-v1", "catalog-v1", "corpus-record-v1", "dataset-card-v1", "lock-v1", "model-card-v1", "recipe-v1"
+    ]  # fmt: skip
+    for name in schema.names():
+        loaded = schema.load(name)
+        assert loaded["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+        jsonschema.Draft202012Validator.check_schema(loaded)
+        assert not list(_open_objects(loaded)), name
+
+
+def _open_objects(part: Any, base: str = "") -> Iterator[str]:
+    """Objects with properties that let unknown keys pass. Front matter of the Hub's own keys is not ours to close."""
+    if isinstance(part, dict):
+        if part.get("type") == "object" and "properties" in part and "additionalProperties" not in part and "data_files" not in base:
+            if not base.endswith("/items") or "configs" not in base:
+                yield base
+        for key, inner in part.items():
+            yield from _open_objects(inner, f"{base}/{key}")
+    elif isinstance(part, list):
+        for index, inner in enumerate(part):
+            yield from _open_objects(inner, f"{base}/{index}")
+
+
+def resolved(part: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    """A part of a schema without its ``$ref`` and ``anyOf`` null."""
+    for arm in part.get("anyOf", []):
+        if arm != {"type": "null"}:
+            return resolved(arm, root)
+    return root["$defs"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else part
+
+
+JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
+
+
+def compare(cls: type, part: dict[str, Any], root: dict[str, Any], *, all_required: bool, seen: set[type]) -> None:
+    """A dataclass and its schema name the same keys, of the same kinds."""
+    hints = typing.get_type_hints(cls)
+    names = [field.name for field in dataclasses.fields(cls)]
+    properties = part["properties"]
+    assert sorted(properties) == sorted(names), cls
+    assert part["additionalProperties"] is False
+    if all_required:
+        assert sorted(part["required"]) == sorted(names), cls
+    seen.add(cls)
+    for name in names:
+        kind, inner = hints[name], resolved(properties[name], root)
+        optional = typing.get_origin(kind) is types.UnionType
+        if optional:
+            kind = next(arm for arm in typing.get_args(kind) if arm is not type(None))
+        if not all_required:
+            # A key is needed, or has a default, or may be None: nothing else could fill the field.
+            assert (name in part["required"]) + ("default" in properties[name]) + optional == 1, (cls, name)
+        if typing.get_origin(kind) is tuple:
+            assert inner["type"] == "array", (cls, name)
+            kind, inner = typing.get_args(kind)[0], resolved(inner["items"], root)
+        if dataclasses.is_dataclass(kind):
+            compare(typing.cast(type, kind), inner, root, all_required=all_required, seen=seen)
+        elif "enum" in inner or "const" in inner:
+            assert all(isinstance(word, kind) for word in inner.get("enum", [inner.get("const")]))
+        else:
+            wanted = JSON_TYPES[kind]
+            assert inner["type"] in (wanted, [wanted, "null"]), (cls, name)
+
+
+def test_recipe_schema_and_dataclasses_are_the_same() -> None:
+    root, seen = schema.load("recipe-v1"), set[type]()
+    compare(Recipe, root, root, all_required=False, seen=seen)
+    assert seen == {cls for cls in vars(recipe_room).values() if isinstance(cls, type) and dataclasses.is_dataclass(cls)}
+
+
+def test_catalog_schema_and_dataclasses_are_the_same() -> None:
+    root, seen = schema.load("catalog-v1"), set[type]()
+    compare(release_room.Model, root["$defs"]["Model"], root, all_required=True, seen=seen)
+    assert {cls.__name__ for cls in seen} == set(root["$defs"])
+    assert seen == {cls for cls in vars(release_room).values() if isinstance(cls, type) and dataclasses.is_dataclass(cls)}
+
+
+def test_defaults_live_only_in_the_schema() -> None:
+    for cls in vars(recipe_room).values():
+        if isinstance(cls, type) and dataclasses.is_dataclass(cls):
+            for field in dataclasses.fields(cls):
+                assert field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING, (cls, field.name)
+
+
+def test_every_default_satisfies_its_own_rule() -> None:
+    def walk(part: Any) -> None:
+        if isinstance(part, dict):
+            if "default" in part and not isinstance(part["default"], dict):
+                root = schema.load("recipe-v1")
+                jsonschema.validate(part["default"], {**part, "$defs": root["$defs"]})
+            for inner in part.values():
+                walk(inner)
+
+    walk(schema.load("recipe-v1"))
+
+
+def test_defaults_are_filled_all_the_way_down(check_text: Check) -> None:
+    recipe = check_text(SOUND).recipe
+    assert recipe
+    assert (recipe.benchmark.prompt_tokens, recipe.benchmark.samples) == (128, 5)
+    assert recipe.export.type == "f16"
+    assert recipe.corpus.train == () and recipe.label is None and recipe.teacher is None
+    properties = schema.load("recipe-v1")["properties"]
+    assert recipe.evaluate.smoke_max_tokens == properties["evaluate"]["properties"]["smoke_max_tokens"]["default"]
+
+
+def test_filling_defaults_leaves_data_and_schema_alone() -> None:
+    root = schema.load("recipe-v1")
+    before, data = copy.deepcopy(root), {"zoo": 1}
+    filled = schema.fill_defaults(data, root)
+    filled["gates"].append("x")
+    filled["corpus"]["train"].append("x")
+    assert data == {"zoo": 1}
+    assert root == before
+
+
+def test_the_command_says_it_without_a_traceback(zoo_folder: Path) -> None:
+    bad = {
+        "bomb": b"a: &a [x, x]\nb: &b [*a, *a]\n", "nul": b"a: \x00\n", "latin": b"a: caf\xe9\n", "deep": b"[" * 5000,
+        "empty": b"", "null": b"~\n", "two": b"a: 1\n---\nb: 1\n", "tab": b"a:\n\tb: 1\n", "tag": b"a: !!python/name:os.system x\n",
+    }  # fmt: skip
+    for name, raw in bad.items():
+        (zoo_folder / f"{name}.yaml").write_bytes(raw)
+    with (zoo_folder / "huge.yaml").open("wb") as stream:
+        stream.truncate(50_000_000)
+    os.mkfifo(zoo_folder / "pipe.yaml")
+    (zoo_folder / "folder.yaml").mkdir()
+    names = [*bad, "huge", "pipe", "absent"]
+    command = [sys.executable, "-m", "zoo", "check", *(f"{name}.yaml" for name in names)]
+    done = subprocess.run(command, cwd=zoo_folder, capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [f"{name}.yaml" for name in names]
+    assert done.stderr.strip() == f"{len(names)} files checked, {len(names)} problems."
