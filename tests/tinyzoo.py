@@ -5,8 +5,10 @@ Everything runs for real: the converter, the quantizer, the training loop, the m
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,6 +24,9 @@ from zoo.sources import content_sha256
 END_TOKEN, END_SCALE = 2, 3.0
 """The row of the end marker in the (tied) embedding is made this much longer. Its logit then is often the largest,
 so that random models end their answers by themselves, which the chat smoke test asks for."""
+
+STRANGER = {"HOME": "/tmp/home-of-zoetester", "USER": "zoetester", "LOGNAME": "zoetester"}
+"""Names that must not be found in anything that is published."""
 
 SCHEMA = {
     "type": "object",
@@ -166,3 +171,32 @@ def run(zoo: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[
 def tree(folder: Path) -> dict[str, bytes]:
     """Every file below ``folder`` by its path."""
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    """sha256 of every file of a release that must not depend on when, where or how often it was made.
+
+    Left out: measured speeds and times, and what repeats them or their digests (cards, manifests, the record).
+    """
+    timed = re.compile(r"evidence/bench-|README\.md$|MANIFEST\.json$|SHA256SUMS$|release\.json$|distill-report\.json$")
+    return {name: hashlib.sha256(raw).hexdigest() for name, raw in tree(folder).items() if not timed.search(name)}
+
+
+def steps_of(zoo: Path, recipe: str) -> dict[str, str]:
+    """Step id -> key of the release that was built."""
+    text = next((zoo / "build/releases" / recipe).glob("[0-9]*/model/evidence/plan.json")).read_text(encoding="utf-8")
+    return {step["id"]: step["key"] for step in json.loads(text)["steps"]}
+
+
+_released: list[Path] = []
+
+
+def released_zoo(base: Path) -> Path:
+    """A zoo with both recipes released, built once in a test session. To be copied before it is changed."""
+    if not _released:
+        zoo = make_tiny_zoo(base / "somewhere-deep" / "whole-zoo")
+        done = run(zoo, "release", "plain", "tutored", **STRANGER)
+        (base / "said").write_text(done.stdout + done.stderr, encoding="utf-8")
+        assert done.returncode == 0, done.stderr
+        _released.append(zoo)
+    return _released[0]

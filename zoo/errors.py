@@ -30,7 +30,7 @@ class ZooError(Exception):
         head = f"{self.where}: {self.what}" if self.where else self.what
         first, *others = [_sentence(part) for part in (head, self.safe, self.remedy) if part]
         # After a list of lines the rest stands on a line of its own.
-        return ("\n" if "\n" in first and others else " ").join([first, " ".join(others)]).strip()
+        return first + ("\n" if "\n" in first else " ") + " ".join(others) if others else first
 
 
 class InputError(ZooError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -97,18 +98,28 @@ class Output:
             yield unheard
             return
         meter = _Meter(what, total, unit)
-        if self._err.is_terminal:
-            with self._live(meter):
-                yield meter.add
-            return
+        with self._live(meter) if self._err.is_terminal else self._lines(meter):
+            yield meter.add
 
-        def advance(amount: float) -> None:
-            meter.add(amount)
-            if meter.due():
+    @contextmanager
+    def _lines(self, meter: _Meter) -> Iterator[None]:
+        """A line now and then, from a thread, so that work without events shows a sign of life too."""
+        over = threading.Event()
+
+        def tell() -> None:
+            pause = QUIET_SECONDS
+            while not over.wait(pause):
                 self.say(f"  {meter.line()}")
+                pause = PLAIN_SECONDS
 
-        yield advance
-        if meter.shown:
+        thread = threading.Thread(target=tell, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+        if meter.seconds() >= QUIET_SECONDS:
             self.say(f"  {meter.line()}")
 
     @contextmanager
@@ -135,22 +146,12 @@ class _Meter:
         self.what, self.total, self.unit = what, total, unit
         self.done = 0.0
         self.started = time.monotonic()
-        self.last = self.started
-        self.shown = False
 
     def add(self, amount: float) -> None:
         self.done += amount
 
     def seconds(self) -> float:
         return time.monotonic() - self.started
-
-    def due(self) -> bool:
-        """True when a line is to be printed; the first after two seconds."""
-        now = time.monotonic()
-        if now - self.last < (PLAIN_SECONDS if self.shown else QUIET_SECONDS):
-            return False
-        self.last, self.shown = now, True
-        return True
 
     def line(self) -> str:
         seconds = max(self.seconds(), 1e-6)

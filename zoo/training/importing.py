@@ -56,16 +56,12 @@ def import_model(
     not.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with report.task(f"import {source.name}", 3, "parts") as advance:
-        model, tokenizer = _load(source)
-        advance(1)
-        total = len(_decoder_layers(model))
-        kept = tuple(range(total)) if layers is None else layers
-        _prune(model, kept)
-        advance(1)
-        save_model(model, out)
-        _save_tokenizer(source, tokenizer, out)
-        advance(1)
+    model, tokenizer = _load(source, report)
+    total = len(_decoder_layers(model))
+    kept = tuple(range(total)) if layers is None else layers
+    _prune(model, kept)
+    save_model(model, out)
+    _save_tokenizer(source, tokenizer, out)
     config = model.config
     report.say(f"{source.name}: kept {len(kept)} of {total} layers, {model.num_parameters():,} parameters")
     return ImportReport(
@@ -79,11 +75,11 @@ def import_model(
     )
 
 
-def _load(source: Path) -> tuple[Any, Any]:
+def _load(source: Path, report: Reporter) -> tuple[Any, Any]:
     """Model (float16, on the CPU) and tokenizer of a GGUF file or folder."""
     if source.is_dir():
         return _load_folder(source)
-    return _load_gguf(source)
+    return _load_gguf(source, report)
 
 
 def _load_folder(source: Path) -> tuple[Any, Any]:
@@ -95,11 +91,21 @@ def _load_folder(source: Path) -> tuple[Any, Any]:
     return model, load_tokenizer(source)
 
 
-def _load_gguf(source: Path) -> tuple[Any, Any]:
-    _check_gguf(source)
-    with quiet(), reading(source):
-        named = {"gguf_file": source.name, **LOCAL}
+def _load_gguf(source: Path, report: Reporter) -> tuple[Any, Any]:
+    tensors = _check_gguf(source)
+    named = {"gguf_file": source.name, **LOCAL}
+    with (
+        quiet(),
+        reading(source),
+        report.task(f"reading the tokenizer of {source.name}", 1, "files") as advance,
+    ):
         tokenizer = transformers.AutoTokenizer.from_pretrained(source.parent, **named)
+        advance(1)
+    with (
+        report.task(f"reading {source.name}", tensors, "tensors") as advance,
+        quiet(advance),
+        reading(source),
+    ):
         model = transformers.AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.float16, **named)
     # transformers remembers that the weights were quantized and would refuse to write them as plain floats.
     model.hf_quantizer = None
@@ -108,16 +114,18 @@ def _load_gguf(source: Path) -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def _check_gguf(source: Path) -> None:
+def _check_gguf(source: Path) -> int:
+    """The number of tensors that the header announces (GGUF: magic, u32 version, u64 tensor count)."""
     remedy = "Give a GGUF file or a Hugging Face model folder"
     if not source.is_file():
         raise ModelFileError("There is no such file", where=source.name, remedy=remedy)
     with source.open("rb") as file:
-        magic = file.read(4)
-    if magic != GGUF_MAGIC:
+        head = file.read(16)
+    if head[:4] != GGUF_MAGIC or len(head) < 16:
         raise ModelFileError(
             "This is no GGUF file (its first four bytes say so)", where=source.name, remedy=remedy
         )
+    return int.from_bytes(head[8:16], "little")
 
 
 def _decoder_layers(model: Any) -> Any:

@@ -5,9 +5,8 @@ Only safetensors are read and written. Code that comes with a model is never run
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import transformers
 import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
 from zoo.errors import ModelFileError, ZooError
+from zoo.progress import Advance, unheard
 from zoo.training.files import flush
 
 LOCAL = {"trust_remote_code": False, "local_files_only": True}
@@ -25,14 +25,20 @@ HEAD_TOLERANCE = 1e-3
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Silence transformers' own progress bars and warnings; ours go through a Reporter."""
+def quiet(advance: Advance = unheard) -> Iterator[None]:
+    """Silence transformers' own progress bars and warnings; ``advance`` is told of every GGUF tensor read."""
+
+    def heard(items: Iterable[Any], **_: Any) -> Iterator[Any]:
+        for item in items:
+            yield item
+            advance(1)
+
     logging = transformers.utils.logging
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     # The GGUF reader takes tqdm directly and does not ask transformers' switch.
-    bar, gguf_reader.tqdm = gguf_reader.tqdm, functools.partial(gguf_reader.tqdm, disable=True)
+    bar, gguf_reader.tqdm = gguf_reader.tqdm, heard
     try:
         yield
     finally:
