@@ -281,7 +281,10 @@ def _existing(root: Path) -> Callable[[str], str | None]:
             target = (base / relative).resolve()
             if not target.is_relative_to(base):
                 return "leaves the zoo through a link"
-            return None if target.exists() else "does not exist"
+            if not target.exists():
+                return "does not exist"
+            # A pipe would be waited for.
+            return None if target.is_file() or target.is_dir() else "is neither a file nor a folder"
         except (OSError, RuntimeError, ValueError):
             return "cannot be looked up"
 

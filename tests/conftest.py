@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from catalog.checks import CheckedRecipe, check_recipe
-from catalog.recipe import Recipe
 from zoo import settings as settings_room
 from zoo.settings import Settings
 
@@ -78,21 +77,9 @@ def settings(zoo_folder: Path) -> Settings:
 def check_text(zoo_folder: Path) -> Callable[..., CheckedRecipe]:
     """Checks text as the recipe ``NAME`` of the zoo."""
 
-    def check(text: str | bytes, name: str = "smollm2-135m-instruct") -> CheckedRecipe:
+    def check(text: str | bytes, name: str = "plain") -> CheckedRecipe:
         path = zoo_folder / "recipes" / f"{name}.yaml"
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         return check_recipe(path, zoo_folder)
 
     return check
-
-
-@pytest.fixture(scope="session")
-def starter() -> Callable[[str], Recipe]:
-    """A starter recipe by name."""
-
-    def load(name: str) -> Recipe:
-        checked = check_recipe(REPOSITORY / "recipes" / f"{name}.yaml", REPOSITORY)
-        assert checked.recipe, checked.problems
-        return checked.recipe
-
-    return load

