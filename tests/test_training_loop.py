@@ -296,3 +296,31 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_a_way_out(home: Path) 
         run(home, "nan", dataclasses.replace(SPEC, learning_rate=1e30), Silent())
     assert caught.value.exit_code == 1
     assert not (home / "nan-out" / "model.safetensors").exists()
+
+
+def test_a_second_student_uses_the_first_ones_teacher_cache(home: Path) -> None:
+    make_tiny_llama(home / "sibling", layers=1, seed=5)
+    heard: list[str] = []
+
+    class Listening(Silent):
+        @contextmanager
+        def task(self, what: str, total: float | None, unit: str) -> Iterator[Any]:
+            heard.append(what)
+            with super().task(what, total, unit) as advance:
+                yield advance
+
+    for student in ("student", "sibling"):
+        paths = (home / f"{student}-s-out", home / f"{student}-s-scratch")
+        distill(
+            home / student,
+            home / "teacher",
+            TRAIN,
+            HELDOUT,
+            SPEC,
+            *paths,
+            Listening(),
+            threads=1,
+            shared=home / "shared",
+        )
+    assert heard.count("read the teacher") == 1
+    assert not (home / "sibling-s-scratch" / "teacher").exists()

@@ -15,7 +15,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,16 @@ from typing import IO, Protocol
 from catalog.paths import unsafe_reason
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.progress import Advance
-from zoo.workspace import FileRecord, canonical_json, digest, fsync_folder, locked, sha256_file, write_atomic
+from zoo.workspace import (
+    FileRecord,
+    canonical_json,
+    digest,
+    fsync_folder,
+    locked,
+    sha256_file,
+    sweep,
+    write_atomic,
+)
 
 BRANCH = "main"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
@@ -126,10 +134,15 @@ class FolderRepo:
             advance(path.stat().st_size)
             return False
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".put-", dir=target.parent)
-        temporary = Path(name)
+        with locked(target.parent):
+            return self._copy(path, sha256, target, advance)
+
+    def _copy(self, path: Path, sha256: str, target: Path, advance: Advance) -> bool:
+        # Always the same name, so that the next try takes the place of what a kill left.
+        temporary = target.with_name(f".put-{sha256}")
+        temporary.unlink(missing_ok=True)
         try:
-            with os.fdopen(handle, "wb") as out, path.open("rb") as source:
+            with temporary.open("wb") as out, path.open("rb") as source:
                 shutil.copyfileobj(source, out, 1 << 20)
                 out.flush()
                 os.fsync(out.fileno())
@@ -164,6 +177,7 @@ class FolderRepo:
                     raise ZooError(f"the content of {file.path} was not uploaded")
                 files[file.path] = [file.sha256, file.size_bytes]
             _refuse_case_clashes(files)
+            sweep(self.folder / "commits")
             body = {"parent": parent, "message": message, "files": files}
             oid = digest(body)
             write_atomic(self.folder / "commits" / f"{oid}.json", canonical_json(body))
@@ -215,6 +229,7 @@ class FolderRepo:
     def _move(self, kind: str, name: str, oid: str) -> None:
         if not _NAME.match(name):
             raise InputError(f"{name!r} is no name for a tag")
+        sweep(self.folder / "refs" / kind)
         with (self.folder / "refs.log").open("a", encoding="utf-8") as log:
             log.write(canonical_json({"ref": f"{kind}/{name}", "oid": oid}) + "\n")
             log.flush()

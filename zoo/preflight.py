@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -43,6 +45,8 @@ def check(
     """Raises ZooError that names everything that is missing; warns of memory that is merely scarce."""
     stages = {plan.step(id_).stage for id_ in to_run}
     faults = [*_packages(stages, tools), *_sources(recipe, stages, settings)]
+    if not faults and "llama-cpp-python" in {tool for stage in stages for tool in STAGE_TOOLS[stage]}:
+        faults += _llama()
     free, needed = free_bytes(settings.work), costs.disk_bytes + RESERVE_BYTES
     if costs.steps and free < needed:
         faults.append(
@@ -103,6 +107,20 @@ def _packages(stages: Iterable[str], tools: Mapping[str, str]) -> list[str]:
             f"not installed: {names}; install with: pip install 'model-zoo-publisher[{','.join(extras)}]'"
         )
     return faults
+
+
+def _llama() -> list[str]:
+    """Load llama.cpp in a process of its own: built for another processor, it would take this one down."""
+    code = "from zoo.llama import library; library.require()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return []
+    if done.returncode < 0:
+        why = f"it ended by signal {-done.returncode}; perhaps it was compiled for another processor"
+    else:
+        why = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+    rebuild = "pip install --force-reinstall --no-cache-dir --no-deps llama-cpp-python"
+    return [f"llama.cpp does not load: {why}. Compile it again: {rebuild}"]
 
 
 def _sources(recipe: Recipe, stages: Iterable[str], settings: Settings) -> list[str]:

@@ -10,7 +10,7 @@ from catalog.release import Location, Release
 from zoo.assemble import ReleaseFolder
 from zoo.errors import InputError, ZooError
 from zoo.settings import Settings
-from zoo.workspace import locked, sha256_file, write_atomic
+from zoo.workspace import locked, sha256_file, sweep, write_atomic
 
 MAX_BYTES = 512 * 1024 * 1024
 
@@ -47,6 +47,8 @@ def record(release: ReleaseFolder, location: Location, settings: Settings) -> bo
             raise ZooError(
                 str(conflict), safe="The catalog was not changed.", remedy="Raise the version in the recipe"
             ) from conflict
+        sweep(target)
+        sweep(path.parent, path.name)
         for file in entry.evidence:
             there = target / file.path
             if not there.exists() or sha256_file(there) != file.sha256:

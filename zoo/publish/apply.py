@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,8 @@ def apply(
     with locked(
         journal.path.with_suffix(".lock"), lambda: report.say("another zoo publishes this release; waiting")
     ):
+        # Another process may have published this or another release since the plan was made.
+        targets = [_fresh(release, target) for target in targets]
         already = all(target.plan.is_published for target in targets)
         commits = {}
         for target in targets:
@@ -88,6 +91,12 @@ def apply(
         for t in targets
     }
     return Published(Location(hub.name, places["model"], places.get("dataset")), already)
+
+
+def _fresh(release: ReleaseFolder, target: Target) -> Target:
+    plan = plan_repo(target.kind, target.name, target.repo, tag_of(release), target.plan.files)
+    _refuse_other_content(plan, release)
+    return dataclasses.replace(target, plan=plan)
 
 
 def tag_of(release: ReleaseFolder) -> str:

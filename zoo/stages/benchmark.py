@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections import deque
 from pathlib import Path
 
@@ -23,8 +24,8 @@ def run(context: Context) -> Facts:
     named = context.scratch / spec["file_name"]
     named.unlink(missing_ok=True)
     place_file(context.inputs["model"].path(NAME), named)
-    made = context.scratch / "report"
-    made.mkdir(exist_ok=True)
+    # A folder of its own each time: a measuring process that outlived a kill may still write into the last one.
+    made = Path(tempfile.mkdtemp(prefix="report-", dir=context.scratch))
     command = [sys.executable, "-m", "pi_runtime", "bench", str(named), "--out", str(made)]
     for option in ("prompt_tokens", "decode_tokens", "samples"):
         command += [f"--{option.replace('_', '-')}", str(spec[option])]

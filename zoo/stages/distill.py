@@ -38,6 +38,7 @@ def run(context: Context) -> Facts:
         context.report,
         threads=context.spec["threads"],
         device=context.device,
+        shared=context.work / "teachers",
     ).to_json()
     timing = report.pop("timing")
     write_atomic(context.out / "distill-report.json", pretty_json({**report, "timing": timing}))

@@ -33,7 +33,8 @@ from zoo.training.models import check_head, load_model, load_tokenizer, logits_a
 from zoo.training.repeatable import repeatable, seed_for
 from zoo.training.report import DistillReport
 from zoo.training.schedule import batch_rows, learning_rate
-from zoo.training.teacher import TeacherCache, cache_teacher
+from zoo.training.teacher import TeacherCache, cache_digest, cache_teacher
+from zoo.workspace import locked
 
 CLIP_NORM = 1.0
 FLOAT16_LOSS_SCALE = 1024.0
@@ -66,10 +67,12 @@ def distill(
     *,
     threads: int,
     device: str = "cpu",
+    shared: Path | None = None,
 ) -> DistillReport:
     """Train ``student`` on ``train`` and write the finished folder into ``out``; ``scratch`` keeps what a
     resume needs.
 
+    shared: folder of teacher caches by digest, which other students then use too; None keeps this one in ``scratch``.
     Raises InputError for settings that do not fit together, ZooError for a loss that is no number.
     """
     with repeatable(threads, device):
@@ -83,15 +86,7 @@ def distill(
         )
         cache = None
         if spec.method == "logits" and judge is not None:
-            cache = cache_teacher(
-                judge,
-                train_set.rows,
-                spec.top_k,
-                spec.temperature,
-                scratch / "teacher",
-                report,
-                device=device,
-            )
+            cache = _cache(judge, train_set.rows, spec, scratch / "teacher", shared, report, device)
         before = _before(student, judge, heldout_set, scratch, report, device)
         job = Job(spec, train_set.rows, cache, dtype, device, tokenizer.pad_token_id or 0)
         progress, resumed = _train(student, job, out, scratch, report, threads)
@@ -197,6 +192,23 @@ def _finish(model: Any, student: Path, out: Path, job: Job) -> None:
     for name in (*TOKENIZER_FILES, "generation_config.json"):
         if (student / name).is_file():
             shutil.copyfile(student / name, out / name)
+
+
+def _cache(
+    teacher: Path,
+    rows: Sequence[EncodedRow],
+    spec: Distill,
+    own: Path,
+    shared: Path | None,
+    report: Reporter,
+    device: str,
+) -> TeacherCache:
+    """The teacher over the rows, made by one process at a time where several share the folder."""
+    if shared is None:
+        return cache_teacher(teacher, rows, spec.top_k, spec.temperature, own, report, device=device)
+    folder = shared / cache_digest(teacher, rows, spec.top_k, spec.temperature)[:32]
+    with locked(folder.with_suffix(".lock"), lambda: report.say("another zoo reads this teacher; waiting")):
+        return cache_teacher(teacher, rows, spec.top_k, spec.temperature, folder, report, device=device)
 
 
 def _before(
