@@ -9,6 +9,7 @@ Filling the cache is not in A's step; how long it took is in ``settings``.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import tempfile
 import time
@@ -101,20 +102,25 @@ class Lesson:
 
         from zoo.training.loop import CLIP_NORM
         from zoo.training.models import load_model
+        from zoo.training.schedule import learning_rate
 
         teacher = load_model(self.teacher, torch.float32, "cpu")
         student, optimizer, moving = self.trainee()
         ids, mask, wanted = self._padded()
+        steps, spec = itertools.count(), self.spec
 
         def run() -> dict[str, Any]:
+            # The loop's schedule, so that the losses of the two sides can be compared.
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(next(steps), spec.steps, spec.warmup_steps, spec.learning_rate)
             # Deterministic mode fills every new tensor once more; a plain loop would not ask for that.
             torch.use_deterministic_algorithms(False)
             inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
             with torch.no_grad():
-                goal = (teacher(**inputs).logits / self.spec.temperature).log_softmax(dim=-1)
-            logp = (student(**inputs).logits / self.spec.temperature).log_softmax(dim=-1)
+                goal = (teacher(**inputs).logits / spec.temperature).log_softmax(dim=-1)
+            logp = (student(**inputs).logits / spec.temperature).log_softmax(dim=-1)
             kld = torch.nn.functional.kl_div(logp, goal, reduction="none", log_target=True).sum(dim=-1)
-            loss = kld[wanted].mean() * self.spec.temperature**2
+            loss = kld[wanted].mean() * spec.temperature**2
             loss.backward()
             torch.nn.utils.clip_grad_norm_(moving, CLIP_NORM)
             optimizer.step()

@@ -118,10 +118,13 @@ def compare(
     """Warm up, run ``count`` pairs and return the whole report."""
     started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     before = system.conditions()
+    watch = watching()
     for number in range(comparison.warmups):
         say(f"warm-up {number + 1} of {comparison.warmups}")
         for side in (comparison.a, comparison.b):
             _sample(side, clock)
+    for complaint in verdict.busy(watch.others()) if comparison.warmups else []:
+        say(f"already now {complaint}; the run will hardly be valid")
     watch = watching()
     measured = [_pair(comparison, number, count, say, clock) for number in range(1, count + 1)]
     conditions = {"before": before, "after": system.conditions(), "others_cpu_share": watch.others()}

@@ -240,7 +240,7 @@ class _Meaning:
                 near = did_you_mean(file, files)
                 instead = f"Did you mean `{near}`?" if near else f"The ladder has: {', '.join(files)}"
                 yield self.document.problem((*path, "file"), f"{show(file)} is not in the ladder", instead)
-            if metric in RELEASE_METRICS and file is not None:
+            if isinstance(metric, str) and metric in RELEASE_METRICS and file is not None:
                 yield self.document.problem(
                     (*path, "file"), f"{metric} belongs to the release, not to a file", "Delete `file:`"
                 )

@@ -98,8 +98,9 @@ def test_a_release_folder_is_whole(whole: Path, part: str) -> None:
 def test_only_what_belongs_there_is_published(whole: Path) -> None:
     for name, types in LADDERS.items():
         published = set(commit(whole, f"model/tiny/{name}-gguf")["files"])
-        expected = {f"{name}-{type_}.gguf" for type_ in types} | {"README.md", "MANIFEST.json", "SHA256SUMS", "recipe.yaml"}
-        assert {path for path in published if "/" not in path} == expected
+        files = {f"{name}-{type_}.gguf" for type_ in types}
+        top = files | {"README.md", "MANIFEST.json", "SHA256SUMS", "recipe.yaml"}
+        assert {path for path in published if "/" not in path} == top
         evidence = {f"evidence/bench-{type_}.{suffix}" for type_ in types for suffix in ("json", "csv")}
         evidence |= {f"evidence/{stem}.json" for stem in ("evaluation", "smoke", "gates", "plan")}
         assert evidence <= published
@@ -110,11 +111,9 @@ def test_only_what_belongs_there_is_published(whole: Path) -> None:
 def test_the_hub_has_one_commit_and_one_tag_for_each_repository(whole: Path) -> None:
     for repository in REPOSITORIES:
         folder = whole / "build/hub/repos" / repository
-        oids = [path.stem for path in (folder / "commits").iterdir()]
-        refs = {f"refs/{kind}/{name}" for kind, name in (("heads", "main"), ("tags", "v1.0.0"))}
-        assert {path: raw.decode().strip() for path, raw in tinyzoo.tree(folder).items() if path in refs} == dict.fromkeys(
-            refs, *oids
-        )
+        (oid,) = [path.stem for path in (folder / "commits").iterdir()]
+        refs = {path: raw.decode().strip() for path, raw in tinyzoo.tree(folder / "refs").items()}
+        assert refs == {"heads/main": oid, "tags/v1.0.0": oid}
         assert len((folder / "refs.log").read_text().splitlines()) == 2
         for sha256, size in commit(whole, repository)["files"].values():
             raw = (whole / "build/hub/objects" / sha256[:2] / sha256).read_bytes()
@@ -138,8 +137,10 @@ def test_nothing_that_is_published_names_this_machine(whole: Path) -> None:
     me = pwd.getpwuid(0) if Path.home() == Path("/root") else pwd.getpwnam(Path.home().name)
     secrets = [
         str(whole), str(whole.parents[1]), *tinyzoo.STRANGER.values(), str(Path.home()) + "/", me.pw_dir + "/",
-        str(Path(__file__).parents[1]), socket.gethostname(),
+        str(Path(__file__).parents[1]),
     ]  # fmt: skip
+    # A shorter name would be found in any weights.
+    secrets += [name for name in [socket.gethostname()] if len(name) > 6]
     published = {
         **tinyzoo.tree(whole / "build/hub"),
         **tinyzoo.tree(whole / "build/releases"),
@@ -168,8 +169,8 @@ def test_the_catalog_says_what_the_release_holds(whole: Path) -> None:
         assert release.location.model.commit == commit(whole, f"model/tiny/{model.name}-gguf")["oid"]
         assert release.location.model.name == f"tiny/{model.name}-gguf"
         for file in release.files:
-            path = release_folder(whole, model.name) / "model" / file.path
-            assert (file.size_bytes, file.sha256) == (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+            raw = (release_folder(whole, model.name) / "model" / file.path).read_bytes()
+            assert (file.size_bytes, file.sha256) == (len(raw), hashlib.sha256(raw).hexdigest())
             assert file.smoke_passed
     plain, tutored = (model.releases[0] for model in catalog.models)
     assert plain.training is None and plain.dataset is None and plain.location.dataset is None
@@ -208,8 +209,8 @@ def test_labels_are_valid_and_in_the_order_of_the_prompts(whole: Path) -> None:
 def test_a_second_run_does_nothing(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def state() -> dict[Path, int]:
         folders = ("build/work", "build/hub", "build/releases", "site")
-        files = [path for folder in folders for path in (zoo / folder).rglob("*") if path.is_file()]
-        return {path: path.stat().st_mtime_ns for path in [*files, zoo / "model_catalog.json"] if path.suffix != ".lock"}
+        found = [path for folder in folders for path in (zoo / folder).rglob("*") if path.is_file()]
+        return {path: path.stat().st_mtime_ns for path in [*found, zoo / "model_catalog.json"]}
 
     before = state()
     code, out, err = call(capsys, "release", "plain", "tutored")
@@ -227,7 +228,8 @@ def test_a_broken_gate_stops_the_release(zoo: Path, capsys: pytest.CaptureFixtur
     assert (code, out) == (3, "")
     assert "plain 1.1.0 is refused" in err
     assert re.search(r"kld_mean_nats of Q4_0 is 0\.\d+ ± .*it must be at most 1e-06 and misses it by 0\.\d+\n", err)
-    assert re.search(r"size_bytes of Q4_0 is \d+; it must be at most 10 and misses it by [\d.e+]+\nNothing was published\.", err)
+    size = r"size_bytes of Q4_0 is \d+; it must be at most 10 and misses it by [\d.e+]+\nNothing was published\."
+    assert re.search(size, err)
     assert tinyzoo.tree(zoo / "build/hub") == before
     assert (zoo / "model_catalog.json").read_bytes() == catalog
     code, _, err = call(capsys, "publish", "plain")

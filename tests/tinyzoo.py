@@ -51,14 +51,19 @@ def make_tiny_zoo(folder: Path) -> Path:
     """A zoo with the recipes ``plain`` and ``tutored``, and nothing built. Its bytes do not depend on ``folder``."""
     folder.mkdir(parents=True)
     (folder / "zoo.toml").write_text('namespace = "tiny"\n', encoding="utf-8")
+    fill(folder)
+    return folder
+
+
+def fill(folder: Path) -> None:
+    """The tiny model, corpora and recipes in the folder of a zoo."""
     make_talker(folder / "models" / "teacher")
     write_jsonl(folder / "texts" / "train.jsonl", TRAIN)
     write_jsonl(folder / "texts" / "heldout.jsonl", HELDOUT)
     (folder / "texts" / "words.txt").write_text(TEXT * 8, encoding="utf-8")
-    (folder / "recipes").mkdir()
+    (folder / "recipes").mkdir(exist_ok=True)
     write_recipe(folder, plain_recipe(folder))
     write_recipe(folder, tutored_recipe(folder))
-    return folder
 
 
 def make_talker(folder: Path, seed: int = 1) -> Path:

@@ -165,7 +165,9 @@ class _Meter:
             parts.append(f"{rate / 1e6:.1f} MB/s")
         else:
             parts = [
-                f"{self.done:g} of {self.total:g} {self.unit}" if self.total else f"{self.done:g} {self.unit}"
+                f"{self.done:.10g} of {self.total:.10g} {self.unit}"
+                if self.total
+                else f"{self.done:.10g} {self.unit}"
             ]
             parts.append(
                 f"{rate:.1f} {self.unit}/s"
@@ -183,11 +185,12 @@ class _Meter:
 
 def duration(seconds: float) -> str:
     """Seconds as a person says them."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def megabytes(size_bytes: float) -> str:

@@ -1,0 +1,185 @@
+"""The answer on stdout and nothing else; the talk on stderr; nothing that a terminal would act upon."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from zoo import output as room
+from zoo.output import Output, _Meter, duration, megabytes, visible
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_the_answer_as_json_is_one_document_and_nothing_else(capsys: Captured) -> None:
+    out = Output(json=True)
+    out.say("talk")
+    out.warn("careful")
+    out.error("wrong")
+    out.answer({"a": "é", "path": Path("x/y")}, "for people")
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"a": "é", "path": "x/y"}
+    assert "é" in said.out
+    assert said.err == "talk\nwarning: careful\nzoo: wrong\n"
+
+
+def test_a_table_as_json_is_its_data(capsys: Captured) -> None:
+    Output(json=True).table({"rows": [1]}, "title", ("a",), [("x",)], "note")
+    assert json.loads(capsys.readouterr().out) == {"rows": [1]}
+
+
+def test_json_holds_no_infinity() -> None:
+    with pytest.raises(ValueError):
+        Output(json=True).answer({"a": float("inf")}, "")
+
+
+def test_a_file_name_that_is_not_utf_8(capsys: Captured) -> None:
+    name = b"caf\xe9.yaml".decode("utf-8", "surrogateescape")
+    Output(json=True).answer({"file": name}, "")
+    assert json.loads(capsys.readouterr().out) == {"file": name}
+    Output().answer({}, name)
+    assert capsys.readouterr().out == "caf\\udce9.yaml\n"
+
+
+def test_the_answer_for_people(capsys: Captured) -> None:
+    Output().answer({"a": 1}, "one\ntwo\n")
+    Output().answer({"a": 1}, "")
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("one\ntwo\n", "")
+
+
+def test_quiet_says_only_what_must_not_be_missed(capsys: Captured) -> None:
+    out = Output(quiet=True)
+    out.say("talk")
+    out.warn("careful")
+    with out.task("work", 1, "rows") as advance:
+        advance(1)
+    out.answer({}, "answer")
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("answer\n", "warning: careful\n")
+
+
+def test_table(capsys: Captured) -> None:
+    rows = [("a.gguf", "1.0"), ("[bold]b[/bold]\x1b[31m", "1,000.0")]
+    Output().table({}, "title [red]x", ("file", "#size"), rows, "note\nmore")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].strip() == "title [red]x"
+    assert any(line.split() == ["file", "size"] for line in lines)
+    assert any(line.split() == ["[bold]b[/bold]\\u001b[31m", "1,000.0"] for line in lines)
+    assert next(line for line in lines if "a.gguf" in line).rstrip().endswith("    1.0")
+    assert lines[-2:] == ["note", "more"]
+
+
+@pytest.mark.parametrize("text", ["recipes/a.yaml:100:1: wrong", "[red]x[/red]", ":smile: :x:", "a" * 300])
+def test_talk_is_printed_as_it_is(text: str, capsys: Captured) -> None:
+    out = Output()
+    out.say(text)
+    out.error(text)
+    assert capsys.readouterr().err == f"{text}\nzoo: {text}\n"
+
+
+def test_visible() -> None:
+    assert visible("é ± \u4e2d\n\tx") == "é ± \u4e2d\n\tx"
+    assert visible("\x1b[2J\x07\r\x00") == "\\u001b[2J\\u0007\\u000d\\u0000"
+    assert visible("\u202e\u2066\u200f\ufeff\x85\u2028") == "\\u202e\\u2066\\u200f\\ufeff\\u0085\\u2028"
+    assert visible("\udce9") == "\\udce9"
+
+
+@pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {}])
+def test_no_colour_where_none_is_wanted(
+    variable: dict[str, str], capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    if variable:
+        monkeypatch.setenv("FORCE_COLOR", "1") if "NO_COLOR" in variable else None
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    Output().error("wrong")
+    said = capsys.readouterr().err
+    assert "zoo: wrong" in said and "\x1b[31m" not in said and ";31m" not in said
+
+
+# --- Progress
+
+
+def meter(
+    what: str, total: float | None, unit: str, done: float, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    made = _Meter(what, total, unit)
+    monkeypatch.setattr(made, "seconds", lambda: seconds)
+    made.add(done)
+    return made.line()
+
+
+@pytest.mark.parametrize(
+    ("total", "unit", "done", "seconds", "line"),
+    [
+        (None, "rows", 0, 5, "w: 0 rows"),
+        (None, "rows", 10, 5, "w: 10 rows, 2.0 rows/s"),
+        (200, "rows", 50, 25, "w: 25 %, 50 of 200 rows, 2.0 rows/s, 1 min 15 s left"),
+        (60, "steps", 15, 60, "w: 25 %, 15 of 60 steps, 4.0 s each, 3 min 0 s left"),
+        (60, "steps", 60, 60, "w: 100 %, 60 of 60 steps, 1.0 steps/s"),
+        (60, "steps", 70, 60, "w: 100 %, 70 of 60 steps, 1.2 steps/s"),
+        (60, "steps", 0, 0, "w: 0 %, 0 of 60 steps"),
+        (0, "steps", 0, 1, "w: 0 steps"),
+        (
+            5_000_000,
+            "tokens",
+            1_234_567,
+            10,
+            "w: 25 %, 1234567 of 5000000 tokens, 123456.7 tokens/s, 31 s left",
+        ),
+        (4e6, "B", 1e6, 2, "w: 25 %, 1.0 of 4.0 MB, 0.5 MB/s, 6 s left"),
+        (None, "B", 3e6, 2, "w: 3.0 MB, 1.5 MB/s"),
+    ],
+)
+def test_progress_lines(
+    total: float | None, unit: str, done: float, seconds: float, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert meter("w", total, unit, done, seconds, monkeypatch) == line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.7, "1 min 0 s"),
+        (119.7, "2 min 0 s"),
+        (3599.9, "1 h 0 min"),
+        (7380, "2 h 3 min"),
+    ],
+)
+def test_duration(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_megabytes() -> None:
+    assert (megabytes(0), megabytes(98_362_432), megabytes(1.5e9)) == ("0.0 MB", "98.4 MB", "1,500.0 MB")
+
+
+def test_short_work_shows_no_progress_and_long_work_does(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Output()
+    with out.task("short", 2, "rows") as advance:
+        advance(2)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(room, "QUIET_SECONDS", 0.05)
+    monkeypatch.setattr(room, "PLAIN_SECONDS", 0.05)
+    with out.task("long", 2, "rows") as advance:
+        advance(1)
+        time.sleep(0.2)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("  long: 50 %, 1 of 2 rows, ") and said.err.count("\n") >= 2
+
+
+def test_progress_ends_with_the_work_also_when_it_fails(capsys: Captured) -> None:
+    with pytest.raises(KeyError), Output().task("work", 2, "rows"):
+        raise KeyError
+    assert capsys.readouterr().err == ""

