@@ -47,7 +47,9 @@ def validator(name: str) -> jsonschema.Draft202012Validator:
 def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[ValidationError]:
     """Regular expressions as JSON Schema means them: Python's ``$`` also matches before a final newline."""
     del schema
-    if validator.is_type(value, "string") and not re.search(re.sub(r"\$\Z", r"\\Z", pattern), value, re.ASCII):
+    if validator.is_type(value, "string") and not re.search(
+        re.sub(r"\$\Z", r"\\Z", pattern), value, re.ASCII
+    ):
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import shutil
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,20 @@ def _shut(method: str, address_position: int) -> None:
 _shut("connect", 0)
 _shut("connect_ex", 0)
 _shut("sendto", -1)
+
+
+@pytest.fixture
+def in_time() -> Iterator[None]:
+    """Fails a test that hangs, such as on a pipe that nobody writes to."""
+
+    def too_late(*_: Any) -> None:
+        raise AssertionError("this took more than 20 seconds")
+
+    before = signal.signal(signal.SIGALRM, too_late)
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

@@ -164,6 +164,12 @@ def test_versions_of_semver_org() -> None:
     assert version_key("1.9.0") < version_key("1.10.0") < version_key("2.0.0-rc.1") < version_key("2.0.0")
 
 
+def test_versions_that_the_standard_does_not_tell_apart_make_a_sound_catalog() -> None:
+    for published in (("1.0.0-1", "1.0.0-01"), ("1.0.0-01", "1.0.0-1")):
+        catalog = filled(*published)
+        assert index.parse(index.to_text(catalog), "x") == (catalog, [])
+
+
 versions = st.from_regex(
     r"(0|[1-9][0-9]?)\.[0-9]\.[0-9](-[0-9A-Za-z-]{1,4}(\.[0-9A-Za-z-]{1,4}){0,2})?", fullmatch=True
 )

@@ -57,6 +57,7 @@ def test_corpus_path(path: str, what: str, check_text: Check, zoo_folder: Path) 
     assert {(p.line, p.column) for p in mine} == {(line_of(PLAIN, TEXT), 14)}
 
 
+@pytest.mark.usefixtures("in_time")
 def test_pipe_is_no_corpus_file(check_text: Check, zoo_folder: Path) -> None:
     os.mkfifo(zoo_folder / "recipes" / "pipe.txt")
     assert found(check_text, edited(PLAIN, TEXT, "recipes/pipe.txt")) == [
@@ -278,6 +279,15 @@ def test_labels_need_a_repository(check_text: Check) -> None:
 def test_gate(gate: str, path: str, what: str, check_text: Check) -> None:
     text = edited(PLAIN, "{metric: kld_mean_nats, at_most: 0.8}", gate)
     assert found(check_text, text) == [(path, what)]
+
+
+@pytest.mark.parametrize(
+    "gates", ["5", "[5]", "{a: 1}", "[{metric: [a]}]", "[{metric: {a: 1}, file: [a]}]", "[{file: 5}]"]
+)
+def test_gates_of_any_shape(gates: str, check_text: Check) -> None:
+    assert found(
+        check_text, PLAIN[: PLAIN.index("gates:")] + f"gates: {gates}\n" + PLAIN[PLAIN.index("publish:") :]
+    )
 
 
 def test_a_release_metric_has_no_file(check_text: Check) -> None:

@@ -248,6 +248,7 @@ with locked(pathlib.Path(sys.argv[1])):
 """
 
 
+@pytest.mark.usefixtures("in_time")
 def test_a_lock_keeps_another_process_out_until_it_is_left_or_killed(tmp_path: Path) -> None:
     path, waited = tmp_path / "deep" / "lock", list[float]()
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -259,8 +260,11 @@ def test_a_lock_keeps_another_process_out_until_it_is_left_or_killed(tmp_path: P
             waited.append(time.monotonic())
             other.kill()
 
-        with workspace.locked(path, waiting):
-            assert other.wait() < 0
+        try:
+            with workspace.locked(path, waiting):
+                assert other.wait(timeout=10) < 0
+        finally:
+            other.kill()
     assert len(waited) == 1
     with workspace.locked(path, lambda: pytest.fail("nobody holds it")):
         pass

@@ -114,7 +114,9 @@ def model_card(recipe: Recipe, model: Model, release: Release, namespace: str) -
             suggested=min(quants, key=lambda f: f.loss.kld_mean_nats if f.loss else 0.0),
             memory_context=context if context in known else max(known),
             fallbacks=[file for file in release.files if file.fallback_tensors],
-            machines=sorted({f"{s.device or s.cpu}, {s.threads} threads" for s in speeds}),
+            machines=sorted(
+                {f"{s.device or s.cpu}, {s.threads} thread{'s' * (s.threads > 1)}" for s in speeds}
+            ),
             training=release.training,
             layers=release.architecture.layers,
             notes=[source.note for source in (recipe.student, recipe.teacher) if source and source.note],

@@ -15,7 +15,7 @@ from zoo.output import megabytes
 from zoo.plan import Plan, World
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
-from zoo.publish.apply import Published, Target
+from zoo.publish.apply import Published, Target, VersionTaken
 from zoo.settings import Settings
 from zoo.workspace import Workspace, digest
 
@@ -126,6 +126,18 @@ def targets(planned: Planned, release: ReleaseFolder, settings: Settings) -> tup
     place = hub.connect(settings.hub, settings.root)
     names = (planned.recipe.publish.model, planned.recipe.publish.dataset)
     return place, publishing.prepare(release, names, settings, place)
+
+
+def refuse_taken_version(planned: Planned, settings: Settings) -> None:
+    """Before dear work: raises VersionTaken when this version is in the catalog, made from another recipe."""
+    catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    there = catalog.release(planned.plan.name, planned.plan.version)
+    if there and there.recipe.text != planned.checked.text.decode():
+        raise VersionTaken(
+            f"{planned.plan.name} {planned.plan.version} is released already, from another recipe text",
+            safe="Nothing was changed; published versions never change.",
+            remedy=f"Raise the version in {planned.checked.file}, then release again",
+        )
 
 
 def publish(

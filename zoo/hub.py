@@ -165,7 +165,9 @@ class FolderRepo:
             head = self._read_refs("heads").get(BRANCH)
             if head != parent:
                 raise HubConflict(
-                    f"the branch is at {head or 'no commit'}, not at {parent or 'no commit'} as expected"
+                    f"the branch is at {head or 'no commit'}, not at {parent or 'no commit'} as expected",
+                    safe="Nothing was committed.",
+                    remedy="Someone else published here just now; run the same command again",
                 )
             files: dict[str, list[str | int]] = dict(self._commit(parent)["files"]) if parent else {}
             for path in deletes:
@@ -191,7 +193,11 @@ class FolderRepo:
             if there == oid:
                 return
             if there:
-                raise HubConflict(f"tag {name} is already on commit {there[:12]}, not on {oid[:12]}")
+                raise HubConflict(
+                    f"tag {name} is already on commit {there[:12]}, not on {oid[:12]}",
+                    safe="The tag was not moved.",
+                    remedy="Raise the version in the recipe",
+                )
             self._move("tags", name, oid)
 
     def open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:

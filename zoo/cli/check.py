@@ -64,7 +64,7 @@ def _own(settings: Settings) -> list[Path]:
 def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            for pattern in ("*.yaml", "*.yml", "*.jsonl", "README.md", "*.json"):
+            for pattern in ("*.yaml", "*.yml", "*.jsonl", "README.md", "*catalog*.json"):
                 yield from (p for p in sorted(path.glob(pattern)) if not p.name.endswith(".lock.yaml"))
         else:
             yield path

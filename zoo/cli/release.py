@@ -19,6 +19,8 @@ def command(call: Call, recipes: tuple[str, ...]) -> None:
     """
     settings = call.settings
     plans = [flow.make_plan(recipe, settings) for recipe in recipes]
+    for planned in plans:
+        flow.refuse_taken_version(planned, settings)
     results = []
     for planned in plans:
         release = flow.build(planned, settings, call.output)

@@ -63,7 +63,7 @@ def import_model(
     save_model(model, out)
     _save_tokenizer(source, tokenizer, out)
     config = model.config
-    report.say(f"{source.name}: kept {len(kept)} of {total} layers, {model.num_parameters():,} parameters")
+    report.say(f"kept {len(kept)} of {total} layers, {model.num_parameters():,} parameters")
     return ImportReport(
         architecture=str(config.architectures[0]),
         parameters=int(model.num_parameters()),
