@@ -223,6 +223,11 @@ class _Meaning:
             yield self.document.problem(
                 ("corpus",), "no text to evaluate on under corpus.evaluation", instead, key=True
             )
+        if "label" not in has and self._get("publish", "dataset"):
+            what = "a dataset repository, but nothing is labelled"
+            yield self.document.problem(
+                ("publish", "dataset"), what, "Delete it, or add a `label:` section", key=True
+            )
         if "label" in has and isinstance(self._get("publish"), dict) and not self._get("publish", "dataset"):
             yield self.document.problem(
                 ("publish",), "the labelled corpus has no repository", "Add `dataset: NAME`", key=True

@@ -236,6 +236,7 @@ def without(text: str, section: str) -> str:
                 ("teacher", "a teacher that labels nothing has no use"),
                 ("distill", "distillation needs a teacher and its labels"),
                 ("gates[0].metric", "nothing is labelled"),
+                ("publish.dataset", "a dataset repository, but nothing is labelled"),
             ],
         ),
         (

@@ -113,6 +113,7 @@ def model_card(recipe: Recipe, model: Model, release: Release, namespace: str) -
             reference=release.files[0],
             suggested=min(quants, key=lambda f: f.loss.kld_mean_nats if f.loss else 0.0),
             memory_context=context if context in known else max(known),
+            smoke_failed=[file.type for file in release.files if not file.smoke_passed],
             fallbacks=[file for file in release.files if file.fallback_tensors],
             machines=sorted(
                 {f"{s.device or s.cpu}, {s.threads} thread{'s' * (s.threads > 1)}" for s in speeds}
@@ -199,7 +200,11 @@ def escape_markdown(text: str) -> str:
     """Text that Markdown, HTML and template engines show as it is. One line; control characters become escapes."""
     shown = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in " ".join(text.split()))
     shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", shown)
+    shown = re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", shown)
+    # At the start of a line these would make a list or a heading.
+    return re.sub(
+        r"^([-+=]|\d+(?=[.)]))", lambda m: f"\\{m[1]}" if not m[1].isdigit() else f"{m[1]}\\", shown
+    )
 
 
 def _licence(expression: str) -> dict[str, Any]:

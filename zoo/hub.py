@@ -130,14 +130,16 @@ class FolderRepo:
 
     def put(self, path: Path, sha256: str, advance: Advance) -> bool:
         target = self._object(sha256)
-        if target.exists() and target.stat().st_size == path.stat().st_size:
-            advance(path.stat().st_size)
-            return False
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target.parent):
-            return self._copy(path, sha256, target, advance)
+            # Read, not trusted: a disk may have damaged it since.
+            if target.exists() and sha256_file(target) == sha256:
+                advance(path.stat().st_size)
+                return False
+            self._copy(path, sha256, target, advance)
+            return True
 
-    def _copy(self, path: Path, sha256: str, target: Path, advance: Advance) -> bool:
+    def _copy(self, path: Path, sha256: str, target: Path, advance: Advance) -> None:
         # Always the same name, so that the next try takes the place of what a kill left.
         temporary = target.with_name(f".put-{sha256}")
         temporary.unlink(missing_ok=True)
@@ -156,7 +158,6 @@ class FolderRepo:
         finally:
             temporary.unlink(missing_ok=True)
         fsync_folder(target.parent)
-        return True
 
     def commit(
         self, parent: str | None, adds: Iterable[FileRecord], deletes: Iterable[str], message: str
@@ -178,7 +179,7 @@ class FolderRepo:
                 if not self._object(file.sha256).exists():
                     raise ZooError(f"the content of {file.path} was not uploaded")
                 files[file.path] = [file.sha256, file.size_bytes]
-            _refuse_case_clashes(files)
+            _refuse_clashes(files)
             sweep(self.folder / "commits")
             body = {"parent": parent, "message": message, "files": files}
             oid = digest(body)
@@ -243,9 +244,12 @@ class FolderRepo:
         write_atomic(self.folder / "refs" / kind / name, oid + "\n")
 
 
-def _refuse_case_clashes(files: Iterable[str]) -> None:
+def _refuse_clashes(files: Mapping[str, object]) -> None:
     seen: dict[str, str] = {}
+    folders = {"/".join(path.split("/")[:depth]) for path in files for depth in range(1, path.count("/") + 1)}
     for path in files:
+        if path in folders:
+            raise InputError(f"{path} would be a file and a folder at once")
         other = seen.setdefault(path.casefold(), path)
         if other != path:
             raise InputError(f"{path} and {other} are one file where case does not count")

@@ -159,26 +159,6 @@ def _verify(target: Target, oid: str) -> None:
         )
 
 
-def verify_full(target: Target, oid: str, report: Reporter) -> None:
-    """Read every file back from the hub and compare digests. Raises Damaged on any difference."""
-    import hashlib
-
-    with report.task(
-        f"reading {target.kind} back", sum(f.size_bytes for f in target.plan.files), "B"
-    ) as advance:
-        for file in target.plan.files:
-            sha = hashlib.sha256()
-            with target.repo.open(oid, file.path) as stream:
-                while chunk := stream.read(1 << 20):
-                    sha.update(chunk)
-                    advance(len(chunk))
-            if sha.hexdigest() != file.sha256:
-                raise Damaged(
-                    f"{file.path} reads back with sha256 {sha.hexdigest()}",
-                    safe="The local release is whole.",
-                )
-
-
 class _Journal:
     """What was done, appended and on disk before the next step. No secrets: kinds and commits only."""
 

@@ -82,6 +82,9 @@ def _line_faults(
             jsonschema.Draft202012Validator.check_schema(row["tool_schema"])
         except jsonschema.SchemaError as error:
             faults = [f"tool_schema: not a JSON Schema ({error.message[:80]}). See https://json-schema.org"]
+        if "$ref" in json.dumps(row["tool_schema"]):
+            # A reference could name another host, or nothing at all; a tool's arguments need none.
+            faults = ["tool_schema: references are not allowed. Write the schema out"]
     for fault in faults:
         what, _, instead = fault.partition(". ")
         yield what, instead.rstrip(".")

@@ -179,7 +179,7 @@ def invalid(text: str, finish: str, schema: Mapping[str, Any] | None) -> str:
     if schema is None:
         return ""
     try:
-        jsonschema.validate(json.loads(text), schema, cls=jsonschema.Draft202012Validator)
+        jsonschema.Draft202012Validator(schema).validate(json.loads(text))
     except json.JSONDecodeError as error:
         return f"the answer is not JSON: {error.msg}" + (" (cut at max_tokens)" if finish == "length" else "")
     except jsonschema.ValidationError as error:
