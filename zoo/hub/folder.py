@@ -1,12 +1,10 @@
-"""The only door to a hub: repositories with immutable commits, branches that move, and tags that do not.
+"""The embedded hub: a folder with objects by digest, commits as JSON, and refs moved by fsync and rename under a lock.
 
-``FolderHub`` is the embedded hub: objects by digest, commits as JSON, refs that move by fsync and rename under a lock.
-
-    HUB/objects/ab/abcdef...                          file contents by sha256
-    HUB/repos/model/NAMESPACE/NAME/commits/OID.json   {parent, message, files: {path: [sha256, size_bytes]}}
-    HUB/repos/model/NAMESPACE/NAME/refs/heads/main    an OID
-    HUB/repos/model/NAMESPACE/NAME/refs/tags/VERSION  an OID
-    HUB/repos/model/NAMESPACE/NAME/refs.log           every move of a ref, appended
+HUB/objects/ab/abcdef...                          file contents by sha256
+HUB/repos/model/NAMESPACE/NAME/commits/OID.json   {parent, message, files: {path: [sha256, size_bytes]}}
+HUB/repos/model/NAMESPACE/NAME/refs/heads/main    an OID
+HUB/repos/model/NAMESPACE/NAME/refs/tags/VERSION  an OID
+HUB/repos/model/NAMESPACE/NAME/refs.log           every move of a ref, appended
 """
 
 from __future__ import annotations
@@ -18,10 +16,11 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from catalog.paths import unsafe_reason
 from zoo.errors import Damaged, InputError, ZooError
+from zoo.hub.interface import BRANCH, HubConflict, Refs
 from zoo.progress import Advance
 from zoo.workspace import (
     FileRecord,
@@ -34,67 +33,8 @@ from zoo.workspace import (
     write_atomic,
 )
 
-BRANCH = "main"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
 _OID = re.compile(r"[0-9a-f]{64}\Z")
-
-
-class HubConflict(ZooError):
-    """Someone else moved the branch or took the tag; nothing was written."""
-
-
-@dataclass(frozen=True)
-class Refs:
-    """Commits by name."""
-
-    branches: Mapping[str, str]
-    tags: Mapping[str, str]
-
-
-class Repo(Protocol):
-    """One repository of a hub."""
-
-    def refs(self) -> Refs:
-        """Branches and tags; both empty for a repository that does not exist."""
-
-    def tree(self, revision: str) -> dict[str, FileRecord]:
-        """The files of a commit, by path."""
-
-    def put(self, path: Path, sha256: str, advance: Advance) -> bool:
-        """Upload content, invisible until a commit names it. False if the hub had it."""
-
-    def commit(
-        self, parent: str | None, adds: Iterable[FileRecord], deletes: Iterable[str], message: str
-    ) -> str:
-        """One commit on the branch whose head must be ``parent`` (None: no commit yet). Raises HubConflict."""
-
-    def tag(self, name: str, oid: str) -> None:
-        """A new tag. The same tag on the same commit is fine; on another one HubConflict."""
-
-    def open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
-        """The content of a file from ``offset``."""
-
-
-class Hub(Protocol):
-    """Where repositories are."""
-
-    @property
-    def name(self) -> str:
-        """``folder``, or the hub's address; never a local path."""
-
-    def repo(self, kind: str, namespace: str, name: str) -> Repo:
-        """A repository, which need not exist yet. kind is ``model`` or ``dataset``."""
-
-
-def connect(address: str, root: Path) -> Hub:
-    """The hub of a setting: a folder (relative to the zoo), or an address. Raises InputError for other schemes."""
-    if "://" in address:
-        raise InputError(
-            "publishing to a hub that is not a folder is not part of this version",
-            where="setting hub",
-            remedy="Set hub to a folder, for example: zoo publish NAME --hub build/hub",
-        )
-    return FolderHub(root / Path(address).expanduser())
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,22 @@
+"""The only door to a hub. ``connect`` turns the setting ``hub`` into one; ``interface`` says what every hub can do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo.errors import InputError
+from zoo.hub.folder import FolderHub, FolderRepo
+from zoo.hub.interface import BRANCH, Hub, HubConflict, Refs, Repo
+
+__all__ = ["BRANCH", "FolderHub", "FolderRepo", "Hub", "HubConflict", "Refs", "Repo", "connect"]
+
+
+def connect(address: str, root: Path) -> Hub:
+    """The hub of a setting: a folder (relative to the zoo), or an address. Raises InputError for other schemes."""
+    if "://" in address:
+        raise InputError(
+            "publishing to a hub that is not a folder is not part of this version",
+            where="setting hub",
+            remedy="Set hub to a folder, for example: zoo publish NAME --hub build/hub",
+        )
+    return FolderHub(root / Path(address).expanduser())
