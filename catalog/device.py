@@ -1,0 +1,162 @@
+"""Boards and machines that a file may run on, as data. A figure without a source has no place here.
+
+Units: bytes, bytes per second. Memory is counted as it is sold, 1 GB = 2^30 bytes; bandwidth in 10^9 bytes per second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catalog.problems import did_you_mean
+
+MEBI = 2**20
+GIBI = 2**30
+GIGA = 10**9
+
+RESERVE_SHARE = 8
+"""One part in eight of the memory is left to the system."""
+
+LEAST_RESERVE_BYTES = 128 * MEBI
+
+MOST_BANDWIDTH = 10**15
+"""Bytes per second that no machine reaches; more than that is a slip of the unit."""
+
+RESERVE_REASON = (
+    "Left to the system, its firmware and graphics, and other programs: an eighth of the memory, at least 128 MiB. "
+    "This is a choice of this project, not a measurement."
+)
+
+
+@dataclass(frozen=True)
+class Range:
+    """A reported figure. reports is how many reports it rests on; None means several, whose number is not recorded."""
+
+    low: float
+    typical: float
+    high: float
+    reports: int | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """How fast one core works through the data of one ggml type, whatever the memory could deliver."""
+
+    type: str
+    bytes_per_second_per_core: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device profile. kernels holds the types whose speed is known; cores is None where nobody said."""
+
+    id: str
+    name: str
+    memory_bytes: int
+    memory_source: str
+    reserve_bytes: int
+    reserve_reason: str
+    bandwidth_bytes_per_second: Range
+    cores: int | None
+    cores_source: str
+    kernels: tuple[Kernel, ...]
+
+    @property
+    def free_bytes(self) -> int:
+        """Memory that a model may take."""
+        return self.memory_bytes - self.reserve_bytes
+
+    def kernel(self, ggml_type: str | None) -> Kernel | None:
+        return next((kernel for kernel in self.kernels if kernel.type == ggml_type), None)
+
+
+def reserve_bytes(memory_bytes: int) -> int:
+    """What is left to the system; RESERVE_REASON says why."""
+    return min(max(memory_bytes // RESERVE_SHARE, LEAST_RESERVE_BYTES), memory_bytes)
+
+
+def custom(memory_bytes: int, bandwidth_bytes_per_second: float) -> Device:
+    """A machine that the user describes. Raises ValueError unless both figures are positive and of a sane size."""
+    if memory_bytes <= 0:
+        raise ValueError(f"memory of {memory_bytes:,} bytes is not more than none")
+    if not 0 < bandwidth_bytes_per_second <= MOST_BANDWIDTH:
+        raise ValueError(
+            f"a bandwidth of {bandwidth_bytes_per_second / GIGA:g} GB/s is none that a machine has"
+        )
+    figure = bandwidth_bytes_per_second
+    words = f"{memory_bytes / GIBI:g} GB of memory, {figure / GIGA:g} GB/s"
+    return Device(
+        id="custom",
+        name=f"a machine with {words}",
+        memory_bytes=memory_bytes,
+        memory_source="Given by the user.",
+        reserve_bytes=reserve_bytes(memory_bytes),
+        reserve_reason=RESERVE_REASON,
+        bandwidth_bytes_per_second=Range(figure, figure, figure, 1, "One figure, given by the user."),
+        cores=None,
+        cores_source="Not given.",
+        kernels=(),
+    )
+
+
+def find(device_id: str) -> Device | None:
+    return next((device for device in DEVICES if device.id == device_id), None)
+
+
+def nearest(device_id: str) -> str | None:
+    """The id that was probably meant."""
+    return did_you_mean(device_id, [device.id for device in DEVICES])
+
+
+_NOTES = "Collected in this project's notes on Raspberry Pi boards"
+
+_ZERO_2 = Range(0.55 * GIGA, 0.55 * GIGA, 0.55 * GIGA, 1, f"{_NOTES}: 0.55 GB/s, from one report only.")
+_PI_4 = Range(
+    3.1 * GIGA, 3.3 * GIGA, 3.5 * GIGA, None, f"{_NOTES}: 3.3 GB/s, 3.1 to 3.5 GB/s over the reports."
+)
+_PI_5 = Range(
+    9.1 * GIGA, 10.5 * GIGA, 11.6 * GIGA, None, f"{_NOTES}: 10.5 GB/s, 9.1 to 11.6 GB/s over the reports."
+)
+
+_A72 = tuple(
+    Kernel(name, speed * GIGA, f"{_NOTES}: {speed:.2f} GB/s of {name} data per core on a Cortex-A72.")
+    for name, speed in (("f16", 1.92), ("q8_0", 2.53), ("q4_K", 1.30), ("q2_K", 0.80))
+)
+
+
+def _pi(
+    device_id: str,
+    name: str,
+    memory_bytes: int,
+    bandwidth: Range,
+    core: str,
+    kernels: tuple[Kernel, ...] = (),
+) -> Device:
+    size = f"{memory_bytes // MEBI} MB" if memory_bytes < GIBI else f"{memory_bytes // GIBI} GB"
+    return Device(
+        id=device_id,
+        name=f"Raspberry Pi {name}, {size}",
+        memory_bytes=memory_bytes,
+        memory_source=f"The board is sold with {size}.",
+        reserve_bytes=reserve_bytes(memory_bytes),
+        reserve_reason=RESERVE_REASON,
+        bandwidth_bytes_per_second=bandwidth,
+        cores=4,
+        cores_source=f"Raspberry Pi's description of the board: four {core} cores.",
+        kernels=kernels,
+    )
+
+
+DEVICES = (
+    _pi("pi-zero-2", "Zero 2 W", 512 * MEBI, _ZERO_2, "Cortex-A53"),
+    _pi("pi-4-2gb", "4", 2 * GIBI, _PI_4, "Cortex-A72", _A72),
+    _pi("pi-4-4gb", "4", 4 * GIBI, _PI_4, "Cortex-A72", _A72),
+    _pi("pi-4-8gb", "4", 8 * GIBI, _PI_4, "Cortex-A72", _A72),
+    _pi("pi-400", "400", 4 * GIBI, _PI_4, "Cortex-A72", _A72),
+    _pi("pi-5-2gb", "5", 2 * GIBI, _PI_5, "Cortex-A76"),
+    _pi("pi-5-4gb", "5", 4 * GIBI, _PI_5, "Cortex-A76"),
+    _pi("pi-5-8gb", "5", 8 * GIBI, _PI_5, "Cortex-A76"),
+    _pi("pi-5-16gb", "5", 16 * GIBI, _PI_5, "Cortex-A76"),
+)
+"""Every profile, from the smallest board to the largest."""

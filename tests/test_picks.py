@@ -1,0 +1,435 @@
+"""Picks: what beats what, what fits, the one file and the reasons, and the command that says it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sitesamples import hostile, sample
+
+from catalog import index
+from catalog.device import DEVICES, GIBI, Device, custom, find
+from catalog.release import Loss, MemoryNeed, ModelFile, Release, Speed
+from zoo.__main__ import main
+from zoo.picks import dominated, pick
+
+MODEL = sample().models[0]
+RELEASE = MODEL.releases[0]
+F16, Q8_0, Q4_K_M, Q4_0 = (file.path for file in RELEASE.files)
+Captured = pytest.CaptureFixture[str]
+
+
+def device(device_id: str) -> Device:
+    found = find(device_id)
+    assert found is not None
+    return found
+
+
+def file(
+    name: str, megabytes: float, kld: float | None, se: float = 0.001, speeds: tuple[Speed, ...] = ()
+) -> ModelFile:
+    """A file of the release with its size and loss; the KV cache takes 23,040 bytes per token."""
+    size = round(megabytes * 1e6)
+    memory = (MemoryNeed(512, size + 23_040 * 512 + 4 * 49_152 * 512),)
+    loss = None if kld is None else Loss(1024, kld, se, 4 * kld, 0.9, 0.01, 0.0, 0.01)
+    base = RELEASE.files[0]
+    return dataclasses.replace(
+        base, path=f"{name}.gguf", type=name, size_bytes=size, memory=memory, loss=loss, speeds=speeds
+    )
+
+
+def speed(value: float, place: str = "a laptop", threads: int = 2, valid: bool = True) -> Speed:
+    base = RELEASE.files[0].speeds[0]
+    reasons = () if valid else ("disturbed",)
+    return dataclasses.replace(
+        base, device=place, threads=threads, decode_tokens_per_second=value, valid=valid, reasons=reasons
+    )
+
+
+def release(*files: ModelFile) -> Release:
+    return dataclasses.replace(RELEASE, files=files)
+
+
+# --- Domination
+
+
+def test_larger_and_worse_is_dominated() -> None:
+    found = dominated(release(file("R", 270, None), file("A", 112.1, 0.0962), file("B", 105.5, 0.0686)))
+    assert list(found) == ["A.gguf"] and found["A.gguf"].by == "B.gguf"
+    assert found["A.gguf"].sentence == (
+        "It is 6.6 MB larger and loses more than B.gguf: mean KLD 0.0962 ± 0.0010 nats against mean KLD "
+        "0.0686 ± 0.0010 nats."
+    )
+
+
+def test_within_the_errors_nothing_is_dominated() -> None:
+    assert not dominated(release(file("A", 112, 0.0962, 0.02), file("B", 105, 0.0686, 0.01)))
+    assert dominated(release(file("A", 112, 0.0962, 0.01), file("B", 105, 0.0686, 0.01)))
+
+
+def test_equal_files_do_not_dominate_each_other() -> None:
+    twin = file("A", 100, 0.05)
+    assert not dominated(release(twin, dataclasses.replace(twin, path="B.gguf")))
+    found = dominated(release(file("A", 100, 0.05), file("B", 100, 0.02)))
+    assert found["A.gguf"].sentence.startswith("It has the same size of 100.0 MB and loses more than B.gguf")
+
+
+def test_the_reference_dominates_and_is_never_dominated() -> None:
+    found = dominated(release(file("R", 100, None), file("A", 120, 0.5), file("N", 90, -1.0)))
+    assert found.keys() == {"A.gguf"}
+    only = dominated(release(file("R", 100, None), file("A", 120, 0.5)))
+    assert only["A.gguf"].by == "R.gguf" and "0 nats (it is the reference)" in only["A.gguf"].sentence
+
+
+def test_slower_and_worse_is_dominated_where_both_were_measured() -> None:
+    good = file("B", 105, 0.02, speeds=(speed(20.0),))
+    slow = file("A", 90, 0.05, speeds=(speed(15.5),))
+    found = dominated(release(good, slow))
+    assert found["A.gguf"].sentence.endswith(
+        "and it is slower: measured 15.5 against 20.0 tokens/s on a laptop with 2 threads."
+    )
+    for other in (
+        speed(15.5, threads=4),
+        speed(15.5, place="another"),
+        speed(15.5, valid=False),
+        speed(20.0),
+        speed(25.0),
+    ):
+        assert not dominated(release(good, dataclasses.replace(slow, speeds=(other,))))
+    alike = dataclasses.replace(slow, loss=good.loss)
+    assert not dominated(release(good, alike))
+
+
+def test_a_speed_above_the_roof_dominates_nothing() -> None:
+    slow = file("A", 90, 0.05, speeds=(speed(20.0, "pi-5-4gb"),))
+    for value, beats in ((100.0, True), (5000.0, False)):
+        good = file("B", 105, 0.02, speeds=(speed(value, "pi-5-4gb"),))
+        assert bool(dominated(release(good, slow))) == beats
+
+
+# --- The pick
+
+
+def test_the_sample_on_a_large_and_a_small_board() -> None:
+    large = pick(RELEASE, device("pi-5-4gb"), 2048)
+    assert large.file is not None and large.file.path == F16 and not large.rejected
+    assert [one.file.path for one in large.runners_up] == [Q8_0, Q4_K_M, Q4_0]
+    small = pick(RELEASE, device("pi-zero-2"), 2048)
+    assert small.file is not None and small.file.path == Q8_0
+    ((gone, why),) = small.rejected
+    assert gone.path == F16
+    assert why == (
+        "It does not fit: it needs a predicted 418.7 MB at 2,048 tokens of context, 16.1 MB more than the 402.7 MB "
+        "that Raspberry Pi Zero 2 W, 512 MB has left beside the system."
+    )
+    assert small.memory_bytes == 144_811_264 + 23_040 * 2048 + 4 * 49_152 * 512
+    assert small.reason == (
+        "model-Q8_0.gguf has the least loss of the 3 files that fit: mean KLD 0.0056 ± 0.00033 nats. It needs a "
+        "predicted 292.7 MB at 2,048 tokens of context, within the 402.7 MB that Raspberry Pi Zero 2 W, 512 MB has "
+        "left beside the system. Its decode speed: predicted 3.27 tokens/s (1.63 to 6.53)."
+    )
+
+
+def test_a_least_speed_rejects_and_says_by_how_much() -> None:
+    found = pick(RELEASE, device("pi-zero-2"), 2048, least_tokens_per_second=4.0)
+    assert found.file is not None and found.file.path == Q4_K_M
+    reasons = {one.file.path: one.reason for one in found.rejected}
+    assert reasons[Q8_0] == (
+        "It is too slow: predicted 3.27 tokens/s (1.63 to 6.53), 0.73 short of the 4.00 asked for."
+    )
+    assert "has the least loss of the 2 files that fit and reach 4.00 tokens/s" in found.reason
+
+
+def test_nothing_fits_and_nothing_is_fast_enough() -> None:
+    none = pick(RELEASE, custom(300_000_000, 1e9), 2048)
+    assert none.file is None and none.speed is None and len(none.rejected) == 4 and not none.runners_up
+    assert none.reason.startswith(
+        "No file fits on a machine with 0.279397 GB of memory, 1 GB/s: the one that needs "
+    )
+    assert "model-Q4_0.gguf, needs a predicted 239.6 MB" in none.reason
+    assert "73.8 MB more than the 165.8 MB" in none.reason
+    slow = pick(RELEASE, device("pi-zero-2"), 2048, 50.0)
+    assert slow.file is None and slow.reason == (
+        "3 files fit on Raspberry Pi Zero 2 W, 512 MB, but none is fast enough: model-Q4_0.gguf comes nearest with "
+        "predicted 4.77 tokens/s (2.38 to 9.54), 45.2 short of the 50.0 asked for."
+    )
+
+
+def test_a_speed_measured_on_that_board_stands_before_the_prediction() -> None:
+    found = pick(RELEASE, device("pi-5-8gb"), 2048, 30.0)
+    assert found.file is not None and found.file.path == Q8_0
+    assert found.speed is not None and found.speed.measured and found.speed.typical == 39.81
+    assert found.speed.words == "measured 39.8 tokens/s on pi-5-8gb with 4 threads"
+    assert "predicted" not in found.reason.partition("decode speed")[2]
+    elsewhere = pick(RELEASE, device("pi-5-4gb"), 2048, 30.0)
+    assert elsewhere.speed is not None and not elsewhere.speed.measured
+
+
+def test_disturbed_and_implausible_measurements_do_not_count() -> None:
+    board = device("pi-5-8gb")
+    disturbed = file("A", 100, 0.01, speeds=(speed(50.0, board.id, valid=False),))
+    found = pick(release(disturbed), board, 512)
+    assert found.speed is not None and not found.speed.measured
+    impossible = file("A", 100, 0.01, speeds=(speed(500.0, board.id), speed(40.0, board.id)))
+    found = pick(release(impossible), board, 512)
+    assert found.speed is not None and found.speed.measured and found.speed.typical == 40.0
+    assert "(a measurement is refused: The measured 500.0 tokens/s is implausible" in found.reason
+    only = pick(release(file("A", 100, 0.01, speeds=(speed(500.0, board.id),))), board, 512)
+    assert only.speed is not None and not only.speed.measured
+    assert only.speed.words.startswith("predicted ") and "500.0 tokens/s is implausible" in only.speed.words
+
+
+def test_where_losses_cannot_be_told_apart_the_smaller_file_is_taken() -> None:
+    files = release(file("R", 2000, None), file("A", 150, 0.010, 0.004), file("B", 120, 0.014, 0.004))
+    found = pick(files, custom(2 * GIBI, 10e9), 512)
+    assert found.file is not None and found.file.path == "B.gguf"
+    assert found.reason.startswith(
+        "B.gguf is the smallest of the unbeaten files that fit whose loss cannot be told from the least: mean KLD "
+        "0.0140 ± 0.0040 nats against mean KLD 0.0100 ± 0.0040 nats of A.gguf."
+    )
+    assert "has a loss that cannot be told from the pick's" in found.runners_up[0].reason
+
+
+def test_a_dominated_file_is_rejected_with_the_sentence() -> None:
+    files = release(file("A", 112.1, 0.0962), file("B", 105.5, 0.0686))
+    found = pick(files, device("pi-5-4gb"), 512)
+    assert found.file is not None and found.file.path == "B.gguf"
+    assert found.rejected == ((files.files[0], dominated(files)["A.gguf"].sentence),)
+    assert found.reason.startswith("B.gguf has the least loss of the 2 files that fit")
+
+
+def test_what_beats_a_file_must_fit_too() -> None:
+    small = file("S", 100, 0.05, speeds=(speed(10.0),))
+    large = file("L", 3000, 0.01, speeds=(speed(20.0),))
+    assert dominated(release(small, large)).keys() == {"S.gguf"}
+    found = pick(release(small, large), device("pi-4-2gb"), 512)
+    assert found.file == small
+    assert found.reason.startswith("S.gguf is the only file that fits: ")
+
+
+def test_slower_on_another_machine_is_no_reason_to_be_rejected_here() -> None:
+    files = release(file("S", 100, 0.05, speeds=(speed(10.0),)), file("L", 120, 0.01, speeds=(speed(20.0),)))
+    found = pick(files, device("pi-4-4gb"), 512)
+    assert not found.rejected and [one.file.path for one in found.runners_up] == ["S.gguf"]
+    here = release(
+        file("S", 100, 0.05, speeds=(speed(10.0, "pi-4-4gb"),)),
+        file("L", 120, 0.01, speeds=(speed(20.0, "pi-4-4gb"),)),
+    )
+    assert [one.file.path for one in pick(here, device("pi-4-4gb"), 512).rejected] == ["S.gguf"]
+
+
+def test_a_tie_does_not_bring_in_a_file_that_is_beaten_by_any_evidence() -> None:
+    files = release(
+        file("X", 100, 0.01, 0.05),
+        file("B", 90, 0.02, 0.001, (speed(20.0),)),
+        file("P", 80, 0.05, 0.001, (speed(10.0),)),
+    )
+    found = pick(files, device("pi-4-4gb"), 512)
+    assert found.file is not None and found.file.path == "B.gguf"
+    assert [one.file.path for one in found.runners_up] == ["X.gguf", "P.gguf"] and not found.rejected
+
+
+def test_a_failed_smoke_test_is_said() -> None:
+    broken = dataclasses.replace(file("A", 100, 0.05), smoke_passed=False)
+    assert pick(release(broken), device("pi-5-4gb"), 512).reason.endswith(" It failed the chat smoke test.")
+
+
+def test_an_unrecorded_memory_need_is_no_fit() -> None:
+    bare = dataclasses.replace(file("A", 100, 0.05), memory=())
+    found = pick(release(bare), device("pi-5-4gb"), 512)
+    assert found.file is None and "the catalog records no memory need" in found.reason
+    assert "does not record the size of its KV cache" in found.rejected[0].reason
+
+
+@pytest.mark.parametrize(
+    ("context", "least", "words"),
+    [
+        (0, None, "context of 0 tokens is none"),
+        (8193, None, "8,193 tokens is longer than the model's own, 8,192"),
+        (512, 0.0, "least speed of 0 tokens/s"),
+        (512, float("nan"), "least speed of nan"),
+    ],
+)
+def test_what_cannot_be_asked(context: int, least: float | None, words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        pick(RELEASE, device("pi-5-4gb"), context, least)
+
+
+def test_a_hostile_release_is_only_a_release() -> None:
+    entry = hostile().models[0].releases[0]
+    entry = dataclasses.replace(
+        entry, architecture=dataclasses.replace(entry.architecture, context_tokens=512)
+    )
+    assert pick(entry, device("pi-5-4gb"), 512).file is None
+    assert dominated(entry) == {}
+
+
+# --- What always holds
+
+klds = st.none() | st.floats(0, 2, allow_subnormal=False)
+files = st.builds(
+    lambda size, kld, se, here, elsewhere: (size, kld, se, here, elsewhere),
+    st.integers(1, 6000),
+    klds,
+    st.floats(0, 0.2),
+    st.none() | st.floats(0.1, 500),
+    st.none() | st.floats(0.1, 500),
+)
+
+
+@st.composite
+def releases(draw: st.DrawFn) -> Release:
+    made = []
+    for number, (size, kld, se, here, elsewhere) in enumerate(draw(st.lists(files, min_size=1, max_size=7))):
+        speeds = [speed(here, "pi-5-4gb")] if here else []
+        speeds += [speed(elsewhere)] if elsewhere else []
+        made.append(file(f"F{number}", size, kld, se, tuple(speeds)))
+    return release(*made)
+
+
+boards = st.sampled_from(DEVICES)
+contexts = st.sampled_from((1, 512, 2000, 8192))
+leasts = st.none() | st.floats(0.1, 100)
+
+
+@given(releases(), boards, contexts, leasts)
+def test_every_file_is_judged_once_and_the_pick_is_not_dominated(
+    entry: Release, board: Device, context: int, least: float | None
+) -> None:
+    found = pick(entry, board, context, least)
+    told = [*found.rejected, *found.runners_up]
+    judged = [one.file.path for one in told] + ([found.file.path] if found.file else [])
+    assert sorted(judged) == sorted(one.path for one in entry.files)
+    assert all(re.search(r"\d", sentence) for sentence in (found.reason, *(one.reason for one in told)))
+    if found.file is None:
+        return
+    assert found.memory_bytes is not None and found.memory_bytes <= board.free_bytes
+    assert found.speed is not None and (least is None or found.speed.typical >= least)
+    assert ("predicted" in found.speed.words) != found.speed.measured or "refused" in found.speed.words
+    unusable = ("It does not fit", "It is too slow")
+    usable = [f for f in entry.files if not any(
+        one.file is f and one.reason.startswith(unusable) for one in found.rejected
+    )]  # fmt: skip
+    assert found.file.path not in dominated(release(*usable))
+
+
+@given(releases(), st.integers(1, 8 * GIBI), st.integers(0, 8 * GIBI), contexts)
+def test_more_memory_never_removes_a_file_that_fits(
+    entry: Release, memory: int, more: int, context: int
+) -> None:
+    def fitting(size: int) -> set[str]:
+        found = pick(entry, custom(size, 10e9), context)
+        return {f.path for f in entry.files} - {
+            one.file.path for one in found.rejected if one.reason.startswith("It does not fit")
+        }
+
+    assert fitting(memory) <= fitting(memory + more)
+
+
+@given(releases())
+def test_the_best_file_is_never_dominated_and_nothing_beats_itself(entry: Release) -> None:
+    found = dominated(entry)
+    assert len(found) < len(entry.files)
+    assert all(f.path not in found for f in entry.files if f.loss is None)
+    assert all(path != beaten.by and beaten.by in beaten.sentence for path, beaten in found.items())
+
+
+# --- The command
+
+
+@pytest.fixture
+def a_zoo(zoo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (zoo_folder / "model_catalog.json").write_text(index.to_text(sample()), encoding="utf-8")
+    monkeypatch.chdir(zoo_folder)
+    return zoo_folder
+
+
+def called(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
+    code = main(["pick", *arguments])
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err and "fault of the program" not in said.err
+    return code, said.out, said.err
+
+
+def as_json(capsys: Captured, *arguments: str) -> tuple[int, Any]:
+    code, out, _ = called(capsys, *arguments, "--json")
+    return code, json.loads(out)
+
+
+@pytest.mark.usefixtures("a_zoo")
+def test_the_command_says_what_why_and_how(capsys: Captured) -> None:
+    code, out, err = called(capsys, MODEL.name, "--device", "pi-zero-2")
+    assert code == 0
+    assert out.startswith(f"{MODEL.name} 1.0.0 on Raspberry Pi Zero 2 W, 512 MB, 2,048 tokens of context\n")
+    assert f"\nTake {Q8_0} (144.8 MB).\n{Q8_0} has the least loss of the 3 files that fit" in out
+    assert f"\n  llama-cli -m {Q8_0} -c 2048 -cnv\n" in out
+    assert f"hf download local/smollm2-gguf {Q8_0} SHA256SUMS" in out
+    assert "\nRunners-up:\n" in out and f"\nRejected:\n  {F16}: It does not fit" in out
+    assert "Prediction: All bytes of the file are read for every token" in err
+    code, again, err = called(capsys, MODEL.name, "--device", "pi-zero-2", "--quiet")
+    assert (code, again, err) == (0, out, "")
+
+
+@pytest.mark.usefixtures("a_zoo")
+def test_the_command_as_json(capsys: Captured) -> None:
+    code, data = as_json(capsys, f"{MODEL.name}@1.0.0", "--device", "pi-5-8gb", "--least-speed", "30")
+    assert code == 0 and data["file"]["path"] == Q8_0 and data["version"] == "1.0.0"
+    assert data["decode_speed"]["measured"] == {"tokens_per_second": 39.81}
+    assert "predicted" not in data["decode_speed"]
+    assert data["device"]["bandwidth_bytes_per_second"]["typical"] == 10.5e9
+    assert [one["path"] for one in data["rejected"]] == [F16] and data["commands"][-1].startswith("llama-cli")
+    code, data = as_json(capsys, MODEL.name, "--memory-gb", "16", "--bandwidth-gbs", "40")
+    assert code == 0 and data["decode_speed"]["predicted"]["limited_by"] == "memory bandwidth"
+    assert "measured" not in data["decode_speed"] and data["decode_speed"]["predicted"]["assumptions"]
+
+
+@pytest.mark.usefixtures("a_zoo")
+def test_when_nothing_fits_the_command_is_1(capsys: Captured) -> None:
+    code, out, _ = called(capsys, MODEL.name, "--memory-gb", "0.25", "--bandwidth-gbs", "1")
+    assert code == 1 and "Nothing to take. No file fits on" in out and "Run it" not in out
+    code, data = as_json(capsys, MODEL.name, "--device", "pi-zero-2", "--least-speed", "99")
+    assert code == 1 and data["file"] is None and data["commands"] == [] and data["decode_speed"] is None
+    assert len(data["rejected"]) == 4
+
+
+@pytest.mark.usefixtures("a_zoo")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "no device is given. Write --device and one of: pi-zero-2, pi-4-2gb"),
+        (("--device", "pi-5-4g"), "there is no device 'pi-5-4g'. Did you mean pi-5-4gb?"),
+        (("--device", "mainframe"), "There are: pi-zero-2, "),
+        (("--device", "pi-400", "--memory-gb", "4"), "Leave one of them out"),
+        (("--memory-gb", "4"), "needs both --memory-gb and --bandwidth-gbs"),
+        (("--memory-gb", "-4", "--bandwidth-gbs", "1"), "is not more than none"),
+        (("--memory-gb", "inf", "--bandwidth-gbs", "1"), "memory of inf GB is no amount"),
+        (("--memory-gb", "4", "--bandwidth-gbs", "nan"), "a bandwidth of nan GB/s"),
+        (("--device", "pi-400", "--context", "9000"), "longer than the model's own"),
+        (("--device", "pi-400", "--context", "x"), "not a valid integer"),
+        (("--device", "pi-400", "--least-speed", "-1"), "least speed of -1 tokens/s is no speed"),
+    ],
+)
+def test_asked_wrongly_is_2(arguments: tuple[str, ...], words: str, capsys: Captured) -> None:
+    code, out, err = called(capsys, MODEL.name, *arguments)
+    assert (code, out) == (2, "") and words in err
+
+
+@pytest.mark.usefixtures("a_zoo")
+def test_a_model_or_version_that_is_not_there(capsys: Captured) -> None:
+    board = ("--device", "pi-400")
+    assert "Did you mean smollm2-tutor-57m?" in called(capsys, "smollm2-tutor-57", *board)[2]
+    code, _, err = called(capsys, "smollm2-tutor-57m@9.9.9", *board)
+    assert code == 2 and "There are: 1.1.0, 1.0.0" in err
+    assert called(capsys, "zzz", *board)[0] == 2
+
+
+def test_without_a_catalog(zoo_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.chdir(zoo_folder)
+    code, _, err = called(capsys, "x", "--device", "pi-400")
+    assert code == 2 and "There are: none yet" in err

@@ -1,0 +1,174 @@
+"""zoo pick"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import click
+
+from catalog import device as devices
+from catalog.device import Device
+from catalog.index import Catalog
+from catalog.problems import did_you_mean
+from catalog.release import ModelFile, Release
+from zoo import picks, records
+from zoo.cli.common import Call, options
+from zoo.errors import InputError
+from zoo.output import megabytes
+from zoo.pages import commands
+from zoo.picks import Judged, Pick
+
+
+@click.command()
+@options("catalog")
+@click.option("--device", "device_id", metavar="ID", help="A board with a profile, such as pi-5-4gb.")
+@click.option(
+    "--memory-gb", type=float, metavar="G", help="Another machine: its memory in GB, as it is sold."
+)
+@click.option("--bandwidth-gbs", type=float, metavar="B", help="Its memory bandwidth in GB/s.")
+@click.option(
+    "--context", "context_tokens", type=int, default=2048, show_default=True, help="Context length in tokens."
+)
+@click.option("--least-speed", type=float, metavar="T", help="Decode speed in tokens/s that it must reach.")
+@click.argument("name")
+def command(
+    call: Call,
+    name: str,
+    device_id: str | None,
+    memory_gb: float | None,
+    bandwidth_gbs: float | None,
+    context_tokens: int,
+    least_speed: float | None,
+) -> int:
+    """The one file of NAME (or NAME@VERSION) to take for a board, and why.
+
+    Speeds are measured where the catalog has a valid measurement on that very board, else predicted. Exit code 1 when
+    no file fits, or none is fast enough.
+    """
+    device = _device(device_id, memory_gb, bandwidth_gbs)
+    settings = call.settings
+    model_name, _, version = name.partition("@")
+    catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    release = _release(catalog, model_name, version)
+    try:
+        pick = picks.pick(release, device, context_tokens, least_speed)
+    except ValueError as error:
+        raise InputError(str(error), remedy="See: zoo pick --help") from error
+    run = _commands(model_name, release, pick)
+    title = f"{model_name} {release.version} on {device.name}, {context_tokens:,} tokens of context"
+    call.output.answer(_data(model_name, release, pick, least_speed, run), _words(title, pick, run))
+    for assumption in pick.speed.prediction.assumptions if pick.speed else ():
+        call.output.say(f"Prediction: {assumption}")
+    return 0 if pick.file else 1
+
+
+def _device(device_id: str | None, memory_gb: float | None, bandwidth_gbs: float | None) -> Device:
+    described = memory_gb is not None or bandwidth_gbs is not None
+    if device_id is not None and described:
+        raise InputError("a board and a machine of your own are both given", remedy="Leave one of them out")
+    if device_id is not None:
+        return _profile(device_id)
+    if not described:
+        raise InputError(
+            "no device is given",
+            remedy=f"Write --device and one of: {_ids()}; or --memory-gb and --bandwidth-gbs",
+        )
+    if memory_gb is None or bandwidth_gbs is None:
+        raise InputError("a machine of your own needs both --memory-gb and --bandwidth-gbs")
+    try:
+        return devices.custom(_bytes(memory_gb), bandwidth_gbs * devices.GIGA)
+    except ValueError as error:
+        raise InputError(str(error), remedy="Write positive numbers, such as --memory-gb 16") from error
+
+
+def _profile(device_id: str) -> Device:
+    found = devices.find(device_id)
+    if found is None:
+        near = devices.nearest(device_id)
+        remedy = f"Did you mean {near}?" if near else f"There are: {_ids()}"
+        raise InputError(f"there is no device {device_id!r}", remedy=remedy)
+    return found
+
+
+def _bytes(memory_gb: float) -> int:
+    if not math.isfinite(memory_gb * devices.GIBI):
+        raise ValueError(f"memory of {memory_gb} GB is no amount")
+    return round(memory_gb * devices.GIBI)
+
+
+def _ids() -> str:
+    return ", ".join(device.id for device in devices.DEVICES)
+
+
+def _release(catalog: Catalog, name: str, version: str) -> Release:
+    model = catalog.model(name)
+    if model is None:
+        names = [m.name for m in catalog.models]
+        near = did_you_mean(name, names)
+        remedy = f"Did you mean {near}?" if near else f"There are: {', '.join(names) or 'none yet'}"
+        raise InputError(f"the catalog has no model {name!r}", remedy=remedy)
+    release = catalog.release(name, version) if version else model.releases[0]
+    if release is None:
+        versions = ", ".join(r.version for r in model.releases)
+        raise InputError(f"the catalog has no version {version!r} of {name}", remedy=f"There are: {versions}")
+    return release
+
+
+def _commands(name: str, release: Release, pick: Pick) -> list[str]:
+    """How to fetch the file, where its hub has such a command, and how to run it."""
+    if pick.file is None:
+        return []
+    fetch = commands.download(name, dataclasses.replace(release, files=(pick.file,)))
+    return [*(fetch or []), f"llama-cli -m {pick.file.path} -c {pick.context_tokens} -cnv"]
+
+
+def _words(title: str, pick: Pick, run: list[str]) -> str:
+    lines = [title, ""]
+    if pick.file is None:
+        lines.append(f"Nothing to take. {pick.reason}")
+    else:
+        lines += [f"Take {pick.file.path} ({megabytes(pick.file.size_bytes)}).", pick.reason, "", "Run it:"]
+        lines += [f"  {line}" for line in run]
+    for heading, judged in (("Runners-up", pick.runners_up), ("Rejected", pick.rejected)):
+        if judged:
+            lines += ["", f"{heading}:", *(f"  {one.file.path}: {one.reason}" for one in judged)]
+    return "\n".join(lines)
+
+
+def _data(name: str, release: Release, pick: Pick, least: float | None, run: list[str]) -> dict[str, Any]:
+    """The answer as JSON. A speed is under ``measured`` or ``predicted``, never under both names."""
+    return {
+        "name": name,
+        "version": release.version,
+        "device": dataclasses.asdict(pick.device),
+        "context_tokens": pick.context_tokens,
+        "least_tokens_per_second": least,
+        "file": _file(pick.file) if pick.file else None,
+        "reason": pick.reason,
+        "predicted_memory_bytes": pick.memory_bytes,
+        "decode_speed": _speed(pick),
+        "commands": run,
+        "runners_up": [_judged(one) for one in pick.runners_up],
+        "rejected": [_judged(one) for one in pick.rejected],
+    }
+
+
+def _speed(pick: Pick) -> dict[str, Any] | None:
+    speed = pick.speed
+    if speed is None:
+        return None
+    if speed.measured:
+        return {"words": speed.words, "measured": {"tokens_per_second": speed.typical}}
+    figures = {k: v for k, v in vars(speed.prediction).items() if k != "assumptions"}
+    assumptions = list(speed.prediction.assumptions)
+    return {"words": speed.words, "predicted": {**figures, "assumptions": assumptions}}
+
+
+def _file(file: ModelFile) -> dict[str, Any]:
+    return {"path": file.path, "type": file.type, "size_bytes": file.size_bytes, "sha256": file.sha256}
+
+
+def _judged(one: Judged) -> dict[str, Any]:
+    return {**_file(one.file), "reason": one.reason}
