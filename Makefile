@@ -68,5 +68,6 @@ check: environment
 wheel: environment
 	$(BIN)/python -m build --wheel
 
+# build/ stays: it may hold the only copy of what was published to a folder hub.
 clean:
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf dist .pytest_cache .mypy_cache .ruff_cache build/site

@@ -7,6 +7,7 @@ and nothing else.
 from __future__ import annotations
 
 import datetime
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -37,6 +38,12 @@ class CheckedRecipe:
 def check_recipe(path: Path, root: Path) -> CheckedRecipe:
     """Read and check ``path``; ``root`` is the zoo's folder, which every path in the recipe is relative to."""
     shown = _shown(path, root)
+    if path.is_symlink() and _leaves(path, root):
+        # Its text could be anybody's, and problems quote text.
+        problem = Problem(
+            shown, 1, 1, "", "the file is a link that leaves the zoo", "Put the recipe itself there"
+        )
+        return CheckedRecipe(shown, b"", None, Lock.empty(), (problem,))
     document = yamltext.read(path, shown)
     text = path.read_bytes() if document.data is not None else b""
     lock, found = Lock.empty(), list(document.problems)
@@ -46,6 +53,8 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
         found += lock_problems
     if document.data is not None:
         found += check_document(document, lock, path.stem, _existing(root))
+    if not found:
+        found += _same_content(document, root)
     recipe = None
     if not found:
         recipe = recipe_from_mapping(schema.fill_defaults(document.data, schema.load("recipe-v1")))
@@ -246,7 +255,7 @@ class _Meaning:
                 yield self.document.problem(
                     path, "a gate needs one bound", "Write either `at_most:` or `at_least:`"
                 )
-            if isinstance(file, str) and file not in files:
+            if isinstance(file, str) and files and file not in files:
                 near = did_you_mean(file, files)
                 instead = f"Did you mean `{near}`?" if near else f"The ladder has: {', '.join(files)}"
                 yield self.document.problem((*path, "file"), f"{show(file)} is not in the ladder", instead)
@@ -281,6 +290,28 @@ def _shown(path: Path, root: Path) -> str:
         return path.resolve().relative_to(root.resolve()).as_posix()
     except (ValueError, OSError, RuntimeError):
         return str(path)
+
+
+def _same_content(document: Document, root: Path) -> list[Problem]:
+    """The parts of a corpus share no file, whatever it is called."""
+    first_use: dict[str, str] = {}
+    found = []
+    for part in ("train", "heldout", "evaluation", "calibration"):
+        for number, entry in enumerate(document.data.get("corpus", {}).get(part, [])):
+            digest = hashlib.sha256((root / entry["path"]).read_bytes()).hexdigest()
+            if digest in first_use:
+                what = f"the file has the same bytes as one under corpus.{first_use[digest]}"
+                instead = "Use each text once; the parts must not share any"
+                found.append(document.problem(("corpus", part, number, "path"), what, instead))
+            first_use.setdefault(digest, part)
+    return found
+
+
+def _leaves(path: Path, root: Path) -> bool:
+    try:
+        return not path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):
+        return True
 
 
 def _existing(root: Path) -> Callable[[str], str | None]:

@@ -21,6 +21,7 @@ FOLDER = Path(__file__).parent / "schemas"
 # Words that people write for a key that the format spells otherwise, beyond what spelling distance finds.
 SYNONYMS = {
     "license": "licence",
+    "quantise": "quantize",
     "quants": "quantize",
     "model": "student",
     "lang": "languages",
@@ -180,7 +181,8 @@ def _describe(schema: dict[str, Any], key: str) -> str:
 
 
 def _hint(schema: dict[str, Any], value: Any, wanted: str) -> str:
-    if wanted == "string" and isinstance(value, int | float | bool):
+    quoted_fits = re.search(schema.get("pattern", ""), str(value))
+    if wanted == "string" and isinstance(value, int | float | bool) and quoted_fits:
         return f'Put it in quotes: "{value}"'
     if wanted == "array":
         return "Write a list: [a, b] or one `- entry` per line"

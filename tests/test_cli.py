@@ -229,8 +229,8 @@ def test_check_of_other_files(zoo_folder: Path, capsys: Captured) -> None:
     assert whats["pipe.json"][1] == "the file is no plain file"
     assert whats["huge.jsonl"][1] == "the file is larger than 512 MiB"
     assert whats["none.json"][1] == "the file does not exist"
-    code, _, err = called(capsys, "check", "zoo.toml")
-    assert code == 2 and "is no recipe, prompt file, card or catalog" in err
+    code, out, _ = called(capsys, "check", "zoo.toml", "recipes")
+    assert code == 2 and "this is no recipe, prompt file, card or catalog" in out
 
 
 @in_a_zoo

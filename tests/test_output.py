@@ -159,7 +159,8 @@ def test_duration(seconds: float, words: str) -> None:
 
 
 def test_megabytes() -> None:
-    assert (megabytes(0), megabytes(98_362_432), megabytes(1.5e9)) == ("0.0 MB", "98.4 MB", "1,500.0 MB")
+    assert (megabytes(0), megabytes(6_640), megabytes(99_999)) == ("0.0 kB", "6.6 kB", "100.0 kB")
+    assert (megabytes(98_362_432), megabytes(1.5e9)) == ("98.4 MB", "1,500.0 MB")
 
 
 def test_short_work_shows_no_progress_and_long_work_does(

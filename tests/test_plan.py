@@ -40,7 +40,7 @@ def made(
 ) -> Plan:
     files = dict.fromkeys(plan.own_files(recipe), "f") | changes.get("files", {})
     return plan.make(
-        recipe, sha256, lock or Lock.empty(), World(TOOLS | changes.get("tools", {}), files, threads)
+        recipe, sha256, lock or Lock.empty(), World(TOOLS | changes.get("tools", {}), files, threads, "cpu")
     )
 
 

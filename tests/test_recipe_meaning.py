@@ -10,7 +10,7 @@ import pytest
 from recipesamples import COMMIT, GGUF, PLAIN, REMOTE, SHA256, TUTORED, edited, line_of
 
 from catalog import licences, sources
-from catalog.checks import CheckedRecipe
+from catalog.checks import CheckedRecipe, check_recipe
 from catalog.lock import Lock, Pin, PinnedFile
 from catalog.paths import unsafe_reason
 
@@ -304,3 +304,21 @@ def test_did_you_mean_in_the_ladder(check_text: Check) -> None:
     )
     (problem,) = check_text(text).problems
     assert problem.instead == "Did you mean `Q5_K_M`?"
+
+
+def test_the_same_text_under_two_names_is_refused(check_text: Check, zoo_folder: Path) -> None:
+    heldout = zoo_folder / "recipes/corpora/tutor/prompts.heldout.jsonl"
+    heldout.write_bytes((zoo_folder / "recipes/corpora/tutor/prompts.train.jsonl").read_bytes())
+    assert found(check_text, TUTORED, "tutored") == [
+        ("corpus.heldout[0].path", "the file has the same bytes as one under corpus.train")
+    ]
+
+
+def test_a_recipe_that_links_out_of_the_zoo_is_not_read(zoo_folder: Path) -> None:
+    secret = zoo_folder.parent / "secret.yaml"
+    secret.write_text("password: hunter2")
+    link = zoo_folder / "recipes" / "link.yaml"
+    link.symlink_to(secret)
+    (problem,) = check_recipe(link, zoo_folder).problems
+    assert problem.what == "the file is a link that leaves the zoo"
+    assert "hunter2" not in str(problem)

@@ -226,7 +226,7 @@ def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         ("  windows: 12", "  window: 12", "window: 12", 3, "evaluate.window", "Did you mean `windows`?"),
         ("Q5_K_M", "Q5_KM", "Q5_KM", 18, "quantize.ladder[1]", "Did you mean `Q5_K_M`? Allowed: "),
         ("task: chat", "task: Chat", "task: Chat", 7, "task", "Did you mean `chat`? Allowed: "),
-        ("version: 1.0.0", "version: 1.0", "version:", 10, "version", 'Put it in quotes: "1.0"'),
+        ("version: 1.0.0", "version: 1.0", "version:", 10, "version", "Semantic version of the release, three"),
         ("windows: 12", "windows: twelve", "windows: twelve", 12, "evaluate.windows", "Number of windows"),
         ("windows: 12", "windows: 1", "windows: 1", 12, "evaluate.windows", "Write a number of at least 2"),
         ("windows: 12", "windows: 5000", "windows: 5000", 12, "evaluate.windows", "Write a number of at most 4096"),

@@ -12,16 +12,33 @@ from catalog.recipe import Recipe
 from catalog.release import Release
 from zoo import cards
 from zoo.stages.export import header_facts
-from zoo.workspace import records
+from zoo.workspace import FileRecord, records
 
 
 def disagreements(recipe: Recipe, release: Release, folder: Path) -> list[str]:
     """Sentences, one per difference; empty when everything agrees."""
+    model = folder / "model"
     return [
-        *_headers(recipe, release, folder / "model"),
-        *_card(release, folder / "model"),
+        *_files(release, model),
+        *_headers(recipe, release, model),
+        *_card(recipe, release, model),
         *_manifests(folder),
     ]
+
+
+def _files(release: Release, folder: Path) -> Iterator[str]:
+    """What the release records against what lies there, byte for byte."""
+    there = {record.path: record for record in records(folder)}
+    listed = [FileRecord(file.path, file.size_bytes, file.sha256) for file in release.files]
+    listed += [FileRecord(f"evidence/{e.path}", e.size_bytes, e.sha256) for e in release.evidence]
+    for file in listed:
+        found = there.get(file.path)
+        if found is None:
+            yield _differ(file.path, "the release lists it", "it is not there")
+        elif (found.size_bytes, found.sha256) != (file.size_bytes, file.sha256):
+            yield _differ(
+                file.path, f"the release says sha256 {file.sha256[:16]}", f"the file has {found.sha256[:16]}"
+            )
 
 
 def _headers(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
@@ -49,6 +66,10 @@ def _headers(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
         yield _differ(
             "layers", f"recipe keeps {len(recipe.student.layers)}", f"file has {architecture.layers}"
         )
+    if not recipe.student.layers and recipe.student.parameters not in (None, architecture.parameters):
+        yield _differ(
+            "parameters", f"recipe says {recipe.student.parameters}", f"file has {architecture.parameters}"
+        )
     for file in release.files:
         found = header_facts(folder / file.path)
         for name, value in expected.items():
@@ -56,7 +77,7 @@ def _headers(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
                 yield _differ(f"{name} of {file.path}", f"header says {found[name]}", f"release says {value}")
 
 
-def _card(release: Release, folder: Path) -> Iterator[str]:
+def _card(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
     card, problems = cards.read_card((folder / "README.md").read_text(encoding="utf-8"), "README.md", "model")
     yield from (f"  {problem}" for problem in problems)
     if problems:
@@ -73,6 +94,10 @@ def _card(release: Release, folder: Path) -> Iterator[str]:
     }.items():
         if zoo[name] != value:
             yield _differ(f"{name} on the card", str(zoo[name]), f"release says {value}")
+    if card.get("base_model") != recipe.student.upstream:
+        yield _differ(
+            "base model on the card", str(card.get("base_model")), f"recipe says {recipe.student.upstream}"
+        )
     licence = card.get("license_name", card["license"])
     if licence not in (release.licence, licences.hub_identifier(release.licence)):
         yield _differ("licence on the card", str(licence), f"release says {release.licence}")

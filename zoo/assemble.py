@@ -7,6 +7,7 @@ RELEASES/NAME/VERSION/dataset/        the dataset repository, if there is one
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import tempfile
@@ -37,7 +38,7 @@ from catalog.release import (
 )
 from zoo import agreement, cards, gates
 from zoo.errors import ZooError
-from zoo.plan import Plan, World, file_makers, file_name
+from zoo.plan import Plan, World, file_makers, file_name, tools_of
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.workspace import (
@@ -181,11 +182,11 @@ class _Assembler:
             write_atomic(model_folder / "evidence" / name, content)
         write_atomic(model_folder / "recipe.yaml", self.checked.text)
         release = self._release()
-        release = Release(**{**vars(release), "evidence": tuple(self._evidence_records(model_folder))})
+        release = dataclasses.replace(release, evidence=tuple(self._evidence_records(model_folder)))
         share = self._valid_share()
         verdicts = gates.judge(self.recipe, release.files, release.training, share)
         write_atomic(model_folder / "evidence" / "gates.json", pretty_json([vars(v) for v in verdicts]))
-        release = Release(**{**vars(release), "evidence": tuple(self._evidence_records(model_folder))})
+        release = dataclasses.replace(release, evidence=tuple(self._evidence_records(model_folder)))
         model = self._model()
         write_atomic(
             model_folder / "README.md", cards.model_card(self.recipe, model, release, self.settings.namespace)
@@ -238,9 +239,7 @@ class _Assembler:
         )
 
     def _tools_used(self) -> set[str]:
-        from zoo.plan import STAGE_TOOLS
-
-        return {tool for step in self.plan.steps for tool in STAGE_TOOLS[step.stage]}
+        return {tool for step in self.plan.steps for tool in tools_of(step.stage, step.spec)}
 
     def _file(self, type_: str) -> ModelFile:
         artifact = self.artifacts[self.makers[type_]]
@@ -327,6 +326,7 @@ class _Assembler:
             ("evaluate", "smoke.json"),
             ("label", "label-report.json"),
             ("distill", "distill-report.json"),
+            ("distill", "distill-timing.json"),
         ):
             if step in self.artifacts:
                 found[name] = self.artifacts[step].path(name).read_bytes()

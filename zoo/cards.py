@@ -40,9 +40,6 @@ DATASET_SECTIONS = ("What is in it", "Distributions", "Sources and licences", "L
 def model_metadata(recipe: Recipe, release: Release, namespace: str) -> dict[str, Any]:
     """Front matter of the model card."""
     architecture = release.architecture
-    bases = sorted(
-        {source.upstream for source in (recipe.student, recipe.teacher) if source and source.upstream}
-    )
     data: dict[str, Any] = {
         **_licence(release.licence),
         "language": primary_languages(recipe.languages),
@@ -50,8 +47,8 @@ def model_metadata(recipe: Recipe, release: Release, namespace: str) -> dict[str
         "library_name": "gguf",
         "tags": sorted({"gguf", "llama.cpp", recipe.task, *(file.type for file in release.files)}),
     }
-    if bases:
-        data["base_model"] = bases[0] if len(bases) == 1 else bases
+    if recipe.student.upstream:
+        data["base_model"] = recipe.student.upstream
         data["base_model_relation"] = "finetune" if recipe.distill else "quantized"
     if recipe.publish.dataset and release.dataset:
         data["datasets"] = [f"{namespace}/{recipe.publish.dataset}"]
@@ -142,7 +139,7 @@ def dataset_card(
         .render(
             name=recipe.publish.dataset,
             model=model,
-            model_link=f"https://huggingface.co/{namespace}/{recipe.publish.model}",
+            model_repository=f"{namespace}/{recipe.publish.model}",
             release=release,
             splits=splits,
             invalid=release.dataset.rows - release.dataset.valid_rows,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from catalog.recipe import Recipe
-from zoo.plan import Plan, Step
+from zoo.plan import Plan, Step, is_gguf
 
 BITS_PER_WEIGHT: Mapping[str, float] = {
     "Q8_0": 8.5, "Q6_K": 6.6, "Q5_K_M": 5.7, "Q5_K_S": 5.5, "Q5_1": 6.0, "Q5_0": 5.5, "Q4_K_M": 4.9, "Q4_K_S": 4.6,
@@ -31,27 +31,37 @@ class Costs:
     work: tuple[str, ...]
 
 
-def estimate(recipe: Recipe, plan: Plan, to_run: Iterable[str], prompt_rows: int) -> Costs:
-    """Costs of the steps with these ids. prompt_rows: prompts of the corpus, train and held-out together."""
+def estimate(
+    recipe: Recipe, plan: Plan, to_run: Iterable[str], prompt_rows: int, found: Mapping[str, int]
+) -> Costs:
+    """Costs of the steps with these ids.
+
+    prompt_rows: prompts of the corpus, train and held-out together.
+
+    found: number of weights by source, of those sources that are on this machine.
+    """
     wanted = set(to_run)
     steps = [step for step in plan.steps if step.id in wanted]
-    disk = sum(_disk_bytes(recipe, step) for step in steps)
+    disk = sum(_disk_bytes(recipe, step, found) for step in steps)
     # The hub holds a copy of what is published; a release folder holds links.
-    disk += sum(_disk_bytes(recipe, step) for step in steps if step.stage in ("export", "quantize"))
+    disk += sum(_disk_bytes(recipe, step, found) for step in steps if step.stage in ("export", "quantize"))
     fetch = sum(f.size_bytes or 0 for f in plan.fetches) if any(s.stage == "import" for s in steps) else 0
-    memory = max((_memory_bytes(recipe, step) for step in steps), default=0)
+    memory = max((_memory_bytes(recipe, step, found) for step in steps), default=0)
     return Costs(len(steps), disk + fetch, memory, fetch, tuple(_work(recipe, steps, prompt_rows)))
 
 
-def parameters_of(recipe: Recipe, role: str) -> int:
-    """Weights of the student or teacher as far as the recipe says: its count, or its size at 4.5 bits per weight."""
+def parameters_of(recipe: Recipe, role: str, found: Mapping[str, int]) -> int:
+    """Weights of the student or teacher: as found in the file, else as the recipe says, by count or by size.
+
+    A size stands for 4.5 bits per weight in a GGUF file and 16 in a model folder.
+    """
     student, teacher = recipe.student, recipe.teacher or recipe.student
     source = teacher if role == "teacher" else student
     for candidate in (source, teacher, student):
-        if candidate.parameters:
-            return candidate.parameters
+        if known := found.get(candidate.source) or candidate.parameters:
+            return known
         if candidate.size_bytes:
-            return int(candidate.size_bytes * 8 / 4.5)
+            return int(candidate.size_bytes * 8 / (4.5 if is_gguf(candidate.source) else 16))
     return 0
 
 
@@ -59,8 +69,8 @@ def _role(step: Step) -> str:
     return "teacher" if step.id.endswith("/teacher") else "student"
 
 
-def _disk_bytes(recipe: Recipe, step: Step) -> int:
-    parameters = parameters_of(recipe, _role(step))
+def _disk_bytes(recipe: Recipe, step: Step, found: Mapping[str, int]) -> int:
+    parameters = parameters_of(recipe, _role(step), found)
     if step.stage in ("import", "prune", "export"):
         return 2 * parameters * (2 if step.stage == "export" else 1)
     if step.stage == "quantize":
@@ -72,13 +82,13 @@ def _disk_bytes(recipe: Recipe, step: Step) -> int:
     return 1_000_000
 
 
-def _memory_bytes(recipe: Recipe, step: Step) -> int:
-    parameters = parameters_of(recipe, _role(step))
+def _memory_bytes(recipe: Recipe, step: Step, found: Mapping[str, int]) -> int:
+    parameters = parameters_of(recipe, _role(step), found)
     if step.stage == "import":
         return 6 * parameters
     if step.stage == "distill" and recipe.distill:
         trained = 16 * parameters if recipe.distill.adapter == "none" else 6 * parameters
-        return max(trained, 4 * parameters_of(recipe, "teacher") + 4 * parameters)
+        return max(trained, 4 * parameters_of(recipe, "teacher", found) + 4 * parameters)
     if step.stage == "evaluate":
         return (
             sum(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.checks import CheckedRecipe, check_recipe
 from catalog.problems import did_you_mean
 from catalog.recipe import Recipe
-from zoo import assemble, costs, engine, hub, plan, preflight, records, world
+from zoo import assemble, costs, engine, hub, plan, preflight, records, sources, world
 from zoo.assemble import ReleaseFolder
 from zoo.errors import GateRefused, InputError, ZooError
+from zoo.llama.header import read_header
 from zoo.output import megabytes
 from zoo.plan import Plan, World
 from zoo.progress import Reporter
@@ -73,7 +75,12 @@ def make_plan(name: str, settings: Settings) -> Planned:
     to_run = [id_ for id_, reason in status.items() if reason != "reuse"]
     rows = _prompt_rows(checked.recipe, settings)
     return Planned(
-        checked, checked.recipe, seen, made, status, costs.estimate(checked.recipe, made, to_run, rows)
+        checked,
+        checked.recipe,
+        seen,
+        made,
+        status,
+        costs.estimate(checked.recipe, made, to_run, rows, _weights(checked.recipe, settings)),
     )
 
 
@@ -117,7 +124,7 @@ def refuse_failed_gates(release: ReleaseFolder) -> None:
                 ]
             ),
             safe="Nothing was published. What was built is kept.",
-            remedy=f"Look at {release.folder.name}/model/evidence, then change the recipe",
+            remedy=f"Look at {release.folder}/model/evidence, then change the recipe",
         )
 
 
@@ -129,15 +136,19 @@ def targets(planned: Planned, release: ReleaseFolder, settings: Settings) -> tup
 
 
 def refuse_taken_version(planned: Planned, settings: Settings) -> None:
-    """Before dear work: raises VersionTaken when this version is in the catalog, made from another recipe."""
+    """Before dear work: raises VersionTaken when this version is in the catalog and the build at hand is not it."""
     catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
     there = catalog.release(planned.plan.name, planned.plan.version)
-    if there and there.recipe.text != planned.checked.text.decode():
-        raise VersionTaken(
-            f"{planned.plan.name} {planned.plan.version} is released already, from another recipe text",
-            safe="Nothing was changed; published versions never change.",
-            remedy=f"Raise the version in {planned.checked.file}, then release again",
-        )
+    if there is None or assemble.find(planned.plan, settings):
+        return
+    why = "from another recipe text"
+    if there.recipe.text == planned.checked.text.decode():
+        why = "and a new build would not give the same bytes (other tools, settings or measurements)"
+    raise VersionTaken(
+        f"{planned.plan.name} {planned.plan.version} is released already, {why}",
+        safe="Nothing was changed; published versions never change.",
+        remedy=f"Raise the version in {planned.checked.file}, or look at it with: zoo show {planned.plan.name}",
+    )
 
 
 def publish(
@@ -165,3 +176,18 @@ def existing_release(planned: Planned, settings: Settings) -> ReleaseFolder:
 def _prompt_rows(recipe: Recipe, settings: Settings) -> int:
     files = [*recipe.corpus.train, *recipe.corpus.heldout] if recipe.label else []
     return sum((settings.root / file.path).read_bytes().count(b"\n") for file in files)
+
+
+def _weights(recipe: Recipe, settings: Settings) -> dict[str, int]:
+    """Number of weights of every source that is a file on this machine."""
+    found = {}
+    for uri in {source.source for source in (recipe.student, recipe.teacher) if source}:
+        path = None if uri.startswith("hf:") else sources.locate(uri, settings.root)
+        if path and path.is_dir():
+            # Two bytes for each weight, as most model folders have it.
+            found[uri] = sum(file.stat().st_size for file in path.glob("*.safetensors")) // 2
+        elif path:
+            # A file that cannot be read is told of when it is used.
+            with contextlib.suppress(ZooError):
+                found[uri] = read_header(path).parameters
+    return found

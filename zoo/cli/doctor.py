@@ -11,9 +11,10 @@ from pathlib import Path
 import click
 
 from zoo import flow, preflight, sources, world
+from zoo import settings as settings_room
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.cli.new import STARTER
-from zoo.errors import ZooError
+from zoo.errors import InputError, ZooError
 from zoo.llama import convert, library
 from zoo.output import megabytes
 from zoo.settings import Settings
@@ -51,26 +52,37 @@ def command(call: Call, recipe: str | None) -> int:
 
     Exit code 1 when RECIPE cannot be built here.
     """
-    settings = call.settings
-    findings = [*_packages(), *_tools(), *_machine(settings)]
+    settings = _settings(call)
+    findings = [*_packages(), *_tools(), *_machine(settings.work if settings else Path.cwd())]
     code = 0
     if recipe:
         found, code = _recipe(recipe, call)
         findings += found
-    rows = [(finding.what, finding.state, finding.detail) for finding in findings]
-    values = {name: {"value": value.text, "origin": value.origin} for name, value in settings.values.items()}
-    rows += [
-        (f"setting {name}", "", f"{value.text} ({value.origin})") for name, value in settings.values.items()
-    ]
+    values = settings.values if settings else {}
+    rows = [(f.what, f.state, "see below" if f.state == "missing" else f.detail) for f in findings]
+    rows += [(f"setting {name}", "", f"{value.text} ({value.origin})") for name, value in values.items()]
+    missing = [finding for finding in findings if finding.state == "missing"]
+    # Below the table, whole, so that a command can be copied.
+    notes = [f"{finding.what}: {finding.detail}" for finding in missing] or ["Nothing is missing."]
+    if settings is None:
+        notes.append("There is no zoo here; make one with: zoo init my-zoo")
     data = {
-        "zoo": str(settings.root),
+        "zoo": str(settings.root) if settings else None,
         "findings": [vars(finding) for finding in findings],
-        "settings": values,
+        "settings": {name: {"value": value.text, "origin": value.origin} for name, value in values.items()},
     }
-    missing = sum(finding.state == "missing" for finding in findings)
-    note = f"{missing} missing." if missing else "Nothing is missing."
-    call.output.table(data, f"zoo in {settings.root}", ("what", "state", "detail"), rows, note)
+    title = f"zoo in {settings.root}" if settings else "no zoo here"
+    call.output.table(data, title, ("what", "state", "detail"), rows, "\n".join(notes))
     return code
+
+
+def _settings(call: Call) -> Settings | None:
+    """Settings of the zoo around; None outside of one. Raises InputError for settings that are wrong."""
+    try:
+        settings_room.find_root(Path.cwd())
+    except InputError:
+        return None
+    return call.settings
 
 
 def _packages() -> list[Finding]:
@@ -114,12 +126,12 @@ def _tools() -> list[Finding]:
     return found
 
 
-def _machine(settings: Settings) -> list[Finding]:
+def _machine(work: Path) -> list[Finding]:
     total, available = preflight.memory_bytes()
     return [
         Finding("cores", "note", str(len(os.sched_getaffinity(0)))),
         Finding("memory", "note", f"{megabytes(available)} free of {megabytes(total)}"),
-        Finding("disk at work", "note", f"{megabytes(free_bytes(settings.work))} free"),
+        Finding("disk at work", "note", f"{megabytes(free_bytes(work))} free"),
     ]
 
 

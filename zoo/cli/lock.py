@@ -19,8 +19,11 @@ from zoo.workspace import records, write_atomic
 @click.command()
 @options("work")
 @click.argument("recipe")
-def command(call: Call, recipe: str) -> None:
-    """Pin the sources of RECIPE in NAME.lock.yaml: the digest of a file, the commit and digests of a Hub source."""
+def command(call: Call, recipe: str) -> int:
+    """Pin the sources of RECIPE in NAME.lock.yaml: the digest of a file, the commit and digests of a Hub source.
+
+    Exit code 1 when a source could not be reached; its earlier pin is kept.
+    """
     settings = call.settings
     path = flow.find_recipe(recipe, settings)
     uris = _uris(path)
@@ -37,13 +40,17 @@ def command(call: Call, recipe: str) -> None:
             "no source could be reached, so nothing was pinned", safe="The lock file was not changed."
         )
     target = path.with_name(f"{path.stem}.lock.yaml")
-    write_atomic(target, Lock(pins).to_text())
+    # What was pinned before and cannot be reached now keeps its pin.
+    before = Lock.read(target, str(target))[0].pins if target.exists() else {}
+    kept = {uri: pin for uri, pin in before.items() if uri in uris}
+    write_atomic(target, Lock({**kept, **pins}).to_text())
     shown = settings.shown(target)
     pinned = {uri: [vars(file) for file in pin.files] for uri, pin in pins.items()}
     call.output.answer(
         {"lock": shown, "pinned": pinned, "failed": failed},
         f"{len(pins)} of {len(uris)} sources pinned in {shown}.",
     )
+    return 1 if failed else 0
 
 
 def _uris(path: Path) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -68,10 +69,15 @@ def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdic
             f"Published on hub {place.hub}: {place.model.name}, tag {place.model.tag}, "
             f"commit {place.model.commit[:12]}."
         )
-    data = {**plain(model), "releases": [plain(release)], "gates": [vars(verdict) for verdict in verdicts]}
+    data = as_data(model, release, verdicts)
     call.output.table(
         data, f"{model.name} {release.version} ({release.licence})", columns, rows, "\n".join(notes)
     )
+
+
+def as_data(model: Model, release: Release, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """A release as JSON data."""
+    return {**plain(model), "releases": [plain(release)], "gates": [vars(verdict) for verdict in verdicts]}
 
 
 def _row(file: ModelFile) -> tuple[str, ...]:

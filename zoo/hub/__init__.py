@@ -13,9 +13,13 @@ __all__ = ["BRANCH", "FolderHub", "FolderRepo", "Hub", "HubConflict", "Refs", "R
 
 def connect(address: str, root: Path) -> Hub:
     """The hub of a setting: a folder (relative to the zoo), or an address. Raises InputError for other schemes."""
+    if address.startswith(("http://", "https://")):
+        from zoo.hub.huggingface import HuggingFaceHub, parse_address
+
+        return HuggingFaceHub(parse_address(address))
     if "://" in address:
         raise InputError(
-            "publishing to a hub that is not a folder is not part of this version",
+            "publishing to a hub that is neither a folder nor at an http address is not part of this version",
             where="setting hub",
             remedy="Set hub to a folder, for example: zoo publish NAME --hub build/hub",
         )

@@ -119,7 +119,7 @@ class FolderRepo:
                 if not self._object(file.sha256).exists():
                     raise ZooError(f"the content of {file.path} was not uploaded")
                 files[file.path] = [file.sha256, file.size_bytes]
-            _refuse_clashes(files)
+            refuse_clashes(files)
             sweep(self.folder / "commits")
             body = {"parent": parent, "message": message, "files": files}
             oid = digest(body)
@@ -184,7 +184,7 @@ class FolderRepo:
         write_atomic(self.folder / "refs" / kind / name, oid + "\n")
 
 
-def _refuse_clashes(files: Mapping[str, object]) -> None:
+def refuse_clashes(files: Mapping[str, object]) -> None:
     seen: dict[str, str] = {}
     folders = {"/".join(path.split("/")[:depth]) for path in files for depth in range(1, path.count("/") + 1)}
     for path in files:

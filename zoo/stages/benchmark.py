@@ -54,7 +54,7 @@ def _measure(command: list[str], context: Context) -> None:
             assert process.stderr
             for line in process.stderr:
                 last.append(line.strip())
-                if line.startswith(("warm-up", "sample")):
+                if line.startswith(("warming up", "sample")):
                     advance(1)
             code = process.wait()
         finally:

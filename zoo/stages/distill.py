@@ -41,7 +41,9 @@ def run(context: Context) -> Facts:
         shared=context.work / "teachers",
     ).to_json()
     timing = report.pop("timing")
-    write_atomic(context.out / "distill-report.json", pretty_json({**report, "timing": timing}))
+    # Apart, because it is never the same twice.
+    write_atomic(context.out / "distill-report.json", pretty_json(report))
+    write_atomic(context.out / "distill-timing.json", pretty_json(timing))
     return report
 
 

@@ -17,9 +17,11 @@ from typing import IO, Any
 
 import jsonschema
 
+from catalog.problems import show
 from zoo import sources
-from zoo.errors import ZooError
+from zoo.errors import InputError, ZooError
 from zoo.llama.generate import Job, generate
+from zoo.llama.grammar import schema_to_gbnf
 from zoo.llama.model import Model
 from zoo.stages import Context, Facts
 from zoo.stages.corpus import read_prompts
@@ -88,7 +90,8 @@ def _teacher(context: Context) -> Path:
 
 def read_rows(context: Context, identity: Mapping[str, Any]) -> list[Row]:
     """Every prompt of the corpus artifact, keyed."""
-    artifact, found = context.inputs["prompts"], []
+    artifact = context.inputs["prompts"]
+    found: list[Row] = []
     for part in ("train", "heldout"):
         number = 0
         for file in artifact.facts[part]:
@@ -96,6 +99,12 @@ def read_rows(context: Context, identity: Mapping[str, Any]) -> list[Row]:
                 messages = messages_of(record, context.spec["system"])
                 schema = record.get("tool_schema") if record.get("requires_json") else None
                 key = digest({"messages": messages, "schema": schema, **identity})
+                if part == "heldout" and key in {row.key for row in found if row.part == "train"}:
+                    raise InputError(
+                        f"held-out record {number + 1} is also a training prompt: {show(record['user'])}",
+                        where=file["path"],
+                        remedy="Delete one of the two; held-out prompts must never be learnt",
+                    )
                 found.append(Row(key, part, number, messages, schema, tuple(record.get("tags", []))))
                 number += 1
     return found
@@ -137,7 +146,7 @@ def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Conte
             retry = []
             for answer in _ask(model, missing, attempt, context):
                 answers[answer.key] = answer
-                final = not answer.invalid or attempt == spec["retries"]
+                final = not answer.invalid or answer.attempts > spec["retries"]
                 if final:
                     append(stream, answer)
                     advance(1)
@@ -151,6 +160,12 @@ def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Conte
 def _ask(model: Model, rows: Sequence[Row], attempt: int, context: Context) -> Iterator[Answer]:
     spec = context.spec
     schemas = {row.key: row.schema for row in rows}
+    sound = []
+    for row in rows:
+        if fault := unanswerable(row, model):
+            yield Answer(row.key, "", "stop", 0, spec["retries"] + 1, fault)
+        else:
+            sound.append(row)
     jobs = [
         Job(
             key=row.key,
@@ -162,12 +177,26 @@ def _ask(model: Model, rows: Sequence[Row], attempt: int, context: Context) -> I
             seed=spec["seed"] + attempt,
             json_schema=row.schema,
         )
-        for row in rows
+        for row in sound
     ]
     for result in generate(model, jobs, batch_rows=spec["batch_rows"]):
         text = result.text.strip()
         fault = invalid(text, result.finish, schemas[result.key])
         yield Answer(result.key, text, result.finish, len(result.tokens), attempt + 1, fault)
+
+
+def unanswerable(row: Row, model: Model) -> str:
+    """Why a prompt cannot be put to the teacher at all, "" if it can."""
+    text = model.render([{"role": role, "content": content} for role, content in row.messages])
+    tokens = len(model.tokenize(text, add_special=False, parse_special=True))
+    if tokens > PROMPT_TOKENS:
+        return f"the prompt has {tokens} tokens, there is room for {PROMPT_TOKENS}"
+    try:
+        if row.schema is not None:
+            schema_to_gbnf(row.schema)
+    except InputError as error:
+        return f"tool_schema cannot be a grammar: {error.what}"
+    return ""
 
 
 def invalid(text: str, finish: str, schema: Mapping[str, Any] | None) -> str:

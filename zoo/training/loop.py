@@ -29,7 +29,7 @@ from zoo.training.files import data_digest, read_json, weights_digest, write_jso
 from zoo.training.heldout import Heldout, measure
 from zoo.training.importing import TOKENIZER_FILES
 from zoo.training.losses import label_cross_entropy, topk_kld
-from zoo.training.models import check_head, load_model, load_tokenizer, logits_at, save_model
+from zoo.training.models import check_head, inference_dtype, load_model, load_tokenizer, logits_at, save_model
 from zoo.training.repeatable import repeatable, seed_for
 from zoo.training.report import DistillReport
 from zoo.training.schedule import batch_rows, learning_rate
@@ -233,7 +233,7 @@ def _measure(
     if not rows.rows:
         return None
     gc.collect()
-    judge = load_model(teacher, torch.float32, device) if teacher else None
+    judge = load_model(teacher, inference_dtype(device), device) if teacher else None
     model = load_model(folder, torch.float32, device)
     check_head(model, rows.rows[0].input_ids)
     return measure(model, judge, rows.rows, report, what)

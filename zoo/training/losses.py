@@ -44,7 +44,13 @@ def label_cross_entropy(student_logits: torch.Tensor, labels: torch.Tensor) -> t
 
 
 def full_kld(student_logits: torch.Tensor, teacher_logits: torch.Tensor) -> torch.Tensor:
-    """KL(teacher || student) over the whole vocabulary per position [n], in nats; sums in float64."""
+    """KL(teacher || student) over the whole vocabulary per position [n], in nats; sums in float64.
+
+    Heads of one family may be padded to different widths (Qwen2.5: 151,936 and 152,064 for one tokenizer); both are
+    cut to the smaller one, beyond which there are no tokens.
+    """
+    width = min(student_logits.shape[-1], teacher_logits.shape[-1])
+    student_logits, teacher_logits = student_logits[..., :width], teacher_logits[..., :width]
     teacher = teacher_logits.float().log_softmax(dim=-1)
     student = student_logits.float().log_softmax(dim=-1)
     return _weighted(teacher, student).sum(dim=-1, dtype=torch.float64)

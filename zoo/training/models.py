@@ -62,6 +62,13 @@ def load_model(folder: Path, dtype: torch.dtype, device: str, **more: Any) -> An
     return (model if more else model.to(device)).eval()
 
 
+def inference_dtype(device: str) -> torch.dtype:
+    """float32 on a CPU; half the memory on a GPU, where a teacher of 7 billion weights would not fit otherwise."""
+    if device == "cpu":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer of ``folder``; ModelFileError when it cannot be read."""
     with quiet(), reading(folder):

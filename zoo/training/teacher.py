@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from zoo.progress import Reporter
 from zoo.training.conversations import EncodedRow
 from zoo.training.files import data_digest, file_digest, read_json, weights_digest, write_json, write_whole
-from zoo.training.models import check_head, load_model, logits_at
+from zoo.training.models import check_head, inference_dtype, load_model, logits_at
 
 FORMAT = 1
 SHARD_ROWS = 16
@@ -85,7 +85,7 @@ def cache_teacher(
     }
     missing = [number for number in range(len(groups)) if number not in sound]
     if missing:
-        model = load_model(teacher, torch.float32, device)
+        model = load_model(teacher, inference_dtype(device), device)
         check_head(model, rows[0].input_ids)
         tokens = sum(len(rows[row].input_ids) for number in missing for row in groups[number])
         with report.task("read the teacher", tokens, "tokens") as advance:

@@ -1,0 +1,79 @@
+"""zoo hub"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from zoo.cli.common import Call, options
+from zoo.errors import InputError, ZooError
+from zoo.output import visible
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    """Serve a folder hub over HTTP."""
+
+
+@command.command()
+@options("hub")
+@click.argument("folder", required=False)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 takes a free one."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--token-file", help="Private file with lines ROLE TOKEN; ROLE is read or write.")
+@click.option(
+    "--allow-anonymous-write", is_flag=True, help="Let this machine write without a token (loopback only)."
+)
+@click.option("--verbose", is_flag=True, help="A line per request on stderr.")
+def serve(
+    call: Call,
+    folder: str | None,
+    port: int,
+    host: str,
+    token_file: str | None,
+    allow_anonymous_write: bool,
+    verbose: bool,
+) -> None:
+    """Serve FOLDER (or the setting hub) in the words of the Hub's API until Ctrl-C.
+
+    Without a token file everybody who reaches the port may read, and nobody may write.
+    """
+    from zoo.hub.server import Access, HubServer, read_tokens
+
+    if token_file and allow_anonymous_write:
+        raise InputError("--token-file and --allow-anonymous-write exclude each other")
+    access = Access(read_tokens(Path(token_file)) if token_file else {}, allow_anonymous_write)
+    place = Path(folder) if folder else _folder_of(call.settings.hub, call.settings.root)
+    if place.exists() and not place.is_dir():
+        raise InputError(f"{place.name} is no folder")
+    try:
+        server = HubServer(place, host, port, access, _log if verbose else None)
+    except (OSError, OverflowError) as error:
+        raise ZooError(f"{host} port {port} cannot be used: {error}", remedy="Choose another port") from error
+    with server:
+        human = f"Serving {server.address} until Ctrl-C"
+        call.output.answer({"address": server.address}, human)
+        call.output.say("For the official client: " + _hint(server.address))
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            call.output.say("Stopped")
+
+
+def _folder_of(hub: str, root: Path) -> Path:
+    if "://" in hub:
+        raise InputError("the setting hub is no folder", remedy="Name the folder: zoo hub serve build/hub")
+    return root / Path(hub).expanduser()
+
+
+def _hint(address: str) -> str:
+    # The server has no xet storage, and a client that can speak xet would not find out in time.
+    return f"export HF_ENDPOINT={address} HF_HUB_DISABLE_XET=1"
+
+
+def _log(line: str) -> None:
+    sys.stderr.write(visible(line) + "\n")

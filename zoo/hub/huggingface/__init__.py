@@ -1,0 +1,54 @@
+"""The Hugging Face Hub, or any server that speaks its API, through the official client.
+
+Commits here have 40 digits. The Hub's tree tells the sha256 of LFS files only; for other, small files it tells git's
+digest. The sha256 of those is known when this process uploaded them; else they are read once, checked against git's
+digest and hashed. Small files travel inside the commit, larger ones are uploaded by ``put`` before it.
+
+The token is HF_TOKEN or the client's own. It is not sent over plain http to another machine, and never shown.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from zoo.errors import InputError
+from zoo.hub.huggingface.repo import HuggingFaceRepo
+
+__all__ = ["HuggingFaceHub", "HuggingFaceRepo", "parse_address"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
+
+
+@dataclass(frozen=True)
+class HuggingFaceHub:
+    """A hub at an address such as ``http://127.0.0.1:8000``."""
+
+    address: str
+
+    @property
+    def name(self) -> str:
+        return self.address
+
+    def repo(self, kind: str, namespace: str, name: str) -> HuggingFaceRepo:
+        for part in (namespace, name):
+            if not _NAME.match(part):
+                raise InputError(f"{part!r} is no name for a repository", remedy="Use letters, digits, - _ .")
+        return HuggingFaceRepo(self.address, kind, f"{namespace}/{name}")
+
+
+def parse_address(address: str) -> str:
+    """An address without anything but scheme, host, port and path. Raises InputError."""
+    try:
+        parts = urlsplit(address)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        sound = False
+    if not sound or parts.username is not None or parts.query or parts.fragment:
+        raise InputError(
+            "this is no address of a hub",
+            where="setting hub",
+            remedy="Write http://HOST:PORT or https://HOST, without name and password; a token goes into HF_TOKEN",
+        )
+    return address.rstrip("/")

@@ -1,0 +1,282 @@
+"""One repository of a hub that speaks the Hub's API."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import re
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+from catalog.paths import unsafe_reason
+from zoo.errors import Damaged, InputError, ZooError
+from zoo.hub.folder import refuse_clashes
+from zoo.hub.huggingface.client import ClientFailure, client, plain, without_xet
+from zoo.hub.huggingface.stream import Body
+from zoo.hub.interface import BRANCH, HubConflict, Refs
+from zoo.progress import Advance
+from zoo.workspace import FileRecord
+
+if TYPE_CHECKING:
+    from huggingface_hub import CommitOperationAdd, HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+INLINE_BYTES = 1 << 20
+NO_COMMIT = "0" * 40
+ADDED_BY_HUB = ".gitattributes"
+
+_OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+
+
+@dataclass
+class HuggingFaceRepo:
+    """One repository of a HuggingFaceHub. It remembers trees, which never change, and what was put."""
+
+    address: str
+    kind: str
+    identity: str
+    _exists: bool = False
+    _tags: dict[str, str] = field(default_factory=dict, repr=False)
+    _trees: dict[str, dict[str, FileRecord]] = field(default_factory=dict, repr=False)
+    _put: dict[str, CommitOperationAdd] = field(default_factory=dict, repr=False)
+    _blobs: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def refs(self) -> Refs:
+        with plain(self.address):
+            from huggingface_hub.errors import RepositoryNotFoundError
+
+            try:
+                found = self._api().list_repo_refs(self.identity, repo_type=self.kind)
+            except RepositoryNotFoundError:
+                return Refs({}, {})
+        self._exists = True
+        self._tags = {ref.name: ref.target_commit for ref in found.tags}
+        return Refs({ref.name: ref.target_commit for ref in found.branches}, dict(self._tags))
+
+    def tree(self, revision: str) -> dict[str, FileRecord]:
+        if not _OID.match(revision):
+            raise InputError(f"{revision!r} is no commit")
+        if revision not in self._trees:
+            with plain(self.address):
+                from huggingface_hub.hf_api import RepoFile
+
+                found = self._api().list_repo_tree(
+                    self.identity, recursive=True, revision=revision, repo_type=self.kind
+                )
+                files = [entry for entry in found if isinstance(entry, RepoFile)]
+            self._trees[revision] = {file.path: self._record(file, revision) for file in files}
+        return dict(self._trees[revision])
+
+    def put(self, path: Path, sha256: str, advance: Advance) -> bool:
+        """True always: the client does not tell whether the hub had the content."""
+        if not _SHA256.match(sha256):
+            raise Damaged(f"{sha256!r} is no sha256")
+        client(self.address)
+        from huggingface_hub import CommitOperationAdd
+
+        size = path.stat().st_size
+        # A small file is kept in memory, so that the commit has the bytes that were hashed.
+        source = path.read_bytes() if size <= INLINE_BYTES else str(path)
+        operation = CommitOperationAdd("content", source)
+        found = operation.upload_info.sha256.hex()
+        if found != sha256:
+            raise Damaged(
+                f"{path.name} has sha256 {found}, not {sha256} as its manifest says", remedy="zoo build"
+            )
+        if isinstance(source, bytes):
+            self._blobs[_git_digest(source)] = sha256
+        else:
+            operation.path_in_repo = path.name
+            self._upload([operation])
+        self._put[sha256] = operation
+        advance(size)
+        return True
+
+    def commit(
+        self, parent: str | None, adds: Iterable[FileRecord], deletes: Iterable[str], message: str
+    ) -> str:
+        adds = list(adds)
+        before = self._before(parent) if parent else {}
+        gone = [path for path in deletes if path in before]
+        after = {path: file for path, file in before.items() if path not in gone}
+        after |= {file.path: file for file in adds}
+        refuse_clashes(after)
+        operations = [self._operation(file) for file in adds]
+        if parent and not operations and not gone:
+            return self._unchanged(parent)
+        self._ensure()
+        guard = parent or self._first_parent()
+        try:
+            return self._send(operations, gone, message, guard)
+        except ClientFailure as error:
+            if error.refused:
+                raise
+            # The answer may have been lost after the commit was made.
+            head = self.refs().branches.get(BRANCH)
+            if head is None or head == guard or _ours(self.tree(head)) != _ours(after):
+                raise
+            return head
+
+    def tag(self, name: str, oid: str) -> None:
+        if self._tags.get(name) == oid:
+            return  # seen by the last look at the refs, and tags do not move
+        failure: ClientFailure | None = None
+        try:
+            with plain(self.address):
+                self._api().create_tag(
+                    self.identity, tag=name, revision=oid, repo_type=self.kind, exist_ok=True
+                )
+        except ClientFailure as error:
+            if error.refused:
+                raise
+            failure = error
+        # The client is silent when the tag is there, on whichever commit.
+        there = self.refs().tags.get(name)
+        if there is None:
+            raise failure or Damaged(f"the hub accepted tag {name} but does not have it")
+        if not oid.startswith(there):
+            raise HubConflict(
+                f"tag {name} is already on commit {there[:12]}, not on {oid[:12]}",
+                safe="The tag was not moved.",
+                remedy="Raise the version in the recipe",
+            )
+
+    def open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
+        if path not in self.tree(revision):
+            raise InputError(f"commit {revision[:12]} has no file {path}")
+        return self._open(revision, path, offset)
+
+    def _open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
+        stack = ExitStack()
+        with plain(self.address):
+            api = self._api()
+            from huggingface_hub import hf_hub_url
+            from huggingface_hub.utils._headers import build_hf_headers
+            from huggingface_hub.utils._http import get_session, hf_raise_for_status
+
+            url = hf_hub_url(
+                self.identity, path, repo_type=self.kind, revision=revision, endpoint=self.address
+            )
+            headers = {**build_hf_headers(token=api.token), "Accept-Encoding": "identity"}
+            if offset:
+                headers["Range"] = f"bytes={offset}-"
+            response = stack.enter_context(get_session().stream("GET", url, headers=headers))
+            if response.status_code == 416:
+                stack.close()
+                return io.BytesIO()
+            hf_raise_for_status(response)
+            body = io.BufferedReader(Body(self.address, stack, response.iter_bytes(1 << 20)))
+            skip = offset if response.status_code == 200 else 0
+        while skip > 0 and (data := body.read(min(skip, 1 << 20))):
+            skip -= len(data)
+        return cast("IO[bytes]", body)
+
+    def _api(self) -> HfApi:
+        return client(self.address)
+
+    def _record(self, file: RepoFile, revision: str) -> FileRecord:
+        if file.lfs:
+            return FileRecord(file.path, file.lfs.size, file.lfs.sha256)
+        if file.blob_id not in self._blobs:
+            with self._open(revision, file.path) as stream:
+                raw = stream.read()
+            if _git_digest(raw) != file.blob_id:
+                raise Damaged(f"{file.path} as the hub serves it is not what its tree says")
+            self._blobs[file.blob_id] = hashlib.sha256(raw).hexdigest()
+        return FileRecord(file.path, file.size, self._blobs[file.blob_id])
+
+    def _operation(self, file: FileRecord) -> CommitOperationAdd:
+        if reason := unsafe_reason(file.path):
+            raise InputError(f"path {file.path!r} {reason}")
+        if file.sha256 not in self._put:
+            raise ZooError(f"the content of {file.path} was not uploaded")
+        operation = copy.copy(self._put[file.sha256])
+        operation.path_in_repo = file.path
+        return operation
+
+    def _ensure(self) -> None:
+        """The repository is there from now on."""
+        if not self._exists:
+            with plain(self.address):
+                self._api().create_repo(self.identity, repo_type=self.kind, exist_ok=True)
+            self._exists = True
+
+    def _first_parent(self) -> str:
+        """What a first commit stands on: nothing, or the commit that the Hub itself made."""
+        head = self.refs().branches.get(BRANCH)
+        if head and _ours(self.tree(head)):
+            raise _conflict(head, "no commit")
+        return head or NO_COMMIT
+
+    def _before(self, parent: str) -> dict[str, FileRecord]:
+        try:
+            return self.tree(parent)
+        except InputError:
+            raise _conflict(self.refs().branches.get(BRANCH, "no commit"), parent) from None
+
+    def _unchanged(self, parent: str) -> str:
+        """A commit of nothing, which the client would not make."""
+        head = self.refs().branches.get(BRANCH, "no commit")
+        if head != parent:
+            raise _conflict(head, parent)
+        return head
+
+    def _upload(self, operations: list[CommitOperationAdd]) -> None:
+        self._ensure()
+
+        def upload() -> None:
+            with plain(self.address):
+                self._api().preupload_lfs_files(
+                    self.identity, operations, repo_type=self.kind, revision=BRANCH, free_memory=False
+                )
+
+        if self.address.startswith("http://"):
+            # Only the Hub itself has xet storage.
+            with without_xet():
+                return upload()
+        try:
+            return upload()
+        except ClientFailure as error:
+            if error.refused:
+                raise
+            with without_xet():
+                return upload()
+
+    def _send(
+        self, operations: list[CommitOperationAdd], deletes: list[str], message: str, parent: str
+    ) -> str:
+        if operations:
+            self._upload(operations)
+        for operation in operations:
+            # Else the client leaves out what the branch has already, and an old parent goes unseen.
+            operation._remote_oid = None
+        with plain(self.address):
+            from huggingface_hub import CommitOperationDelete
+
+            gone = [CommitOperationDelete(path, is_folder=False) for path in deletes]
+            made = self._api().create_commit(
+                self.identity, [*operations, *gone],
+                commit_message=message, repo_type=self.kind, revision=BRANCH, parent_commit=parent,
+            )  # fmt: skip
+            return str(made.oid)
+
+
+def _conflict(head: str, expected: str) -> HubConflict:
+    return HubConflict(
+        f"the branch is at {head[:12]}, not at {expected[:12]} as expected",
+        safe="Nothing was committed.",
+        remedy="Someone else published here just now; run the same command again",
+    )
+
+
+def _ours(files: dict[str, FileRecord]) -> dict[str, FileRecord]:
+    return {path: file for path, file in files.items() if path != ADDED_BY_HUB}
+
+
+def _git_digest(raw: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0%b" % (len(raw), raw), usedforsecurity=False).hexdigest()

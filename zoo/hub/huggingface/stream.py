@@ -1,0 +1,37 @@
+"""The body of an answer as a stream."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from zoo.hub.huggingface.client import plain
+
+
+class Body(io.RawIOBase):
+    """The body of an answer as a stream; what breaks on the way is told as a ZooError."""
+
+    def __init__(self, address: str, stack: ExitStack, chunks: Iterator[bytes]) -> None:
+        self._address, self._stack, self._chunks = address, stack, chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            with plain(self._address):
+                chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = memoryview(chunk)
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+    def close(self) -> None:
+        self._stack.close()
+        super().close()

@@ -1,0 +1,21 @@
+"""A folder hub over HTTP, in the words of the Hub's own API, so that the official client works with it unchanged.
+
+wire    requests with bounds, answers, errors in the client's form
+access  tokens with roles, signed upload addresses
+store   repositories, revisions and contents of the folder
+views   what the API says of commits and files, as JSON
+writes  create, preupload, LFS, commit, tag
+files   resolve: contents with ranges and ETags
+routes  which path is what
+server  sockets: threads, limits, times
+
+Commits of a folder hub have 64 hexadecimal digits and the client wants 40: it is shown the first 40, and both are
+understood. Nothing but commits is looked up by a path that came from outside, so no such path ever reaches the disk.
+"""
+
+from __future__ import annotations
+
+from zoo.hub.server.access import Access, read_tokens
+from zoo.hub.server.server import HubServer, is_loopback
+
+__all__ = ["Access", "HubServer", "is_loopback", "read_tokens"]

@@ -1,0 +1,210 @@
+"""Sockets: a thread per connection, with limits on their number, on sizes and on time."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import ipaddress
+import re
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, cast
+
+from zoo.errors import InputError, ZooError
+from zoo.hub.folder import FolderHub
+from zoo.hub.server.access import Access
+from zoo.hub.server.routes import Routes
+from zoo.hub.server.store import Store
+from zoo.hub.server.wire import Answer, ApiError, PacedReader, Request, refusal, split_target
+
+CONNECTIONS = 512
+STALL_SECONDS = 60.0
+LEAST_BYTES_PER_SECOND = 16 << 10
+_LINGER_SECONDS = 5.0
+_HEADERS = 64
+_HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?\Z")
+_BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach ``host``."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class HubServer(ThreadingHTTPServer):
+    """A folder hub behind an address. ``log`` is told a line per request, without queries and headers."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(
+        self,
+        folder: Path,
+        host: str,
+        port: int,
+        access: Access,
+        log: Callable[[str], None] | None = None,
+        connections: int = CONNECTIONS,
+        stall_seconds: float = STALL_SECONDS,
+    ) -> None:
+        if access.anonymous_write and not is_loopback(host):
+            raise InputError(
+                f"without tokens only this machine may write, and {host} is open to others",
+                remedy="Give a token file, or serve on 127.0.0.1",
+            )
+        self.host, self.log, self.stall_seconds = host, log, stall_seconds
+        self.routes = Routes(Store(FolderHub(folder)), access)
+        self._slots = threading.BoundedSemaphore(connections)
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host.strip("[]"), port), _Handler)
+
+    @property
+    def address(self) -> str:
+        """What to set HF_ENDPOINT to."""
+        host = f"[{self.host.strip('[]')}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.server_address[1]}"
+
+    def server_bind(self) -> None:
+        # Not HTTPServer's, which asks the name service for the host's name.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.host, int(self.server_address[1])
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._slots.acquire(blocking=False):
+            try:
+                super().process_request(request, client_address)
+            except BaseException:
+                # No thread was to be had.
+                self._slots.release()
+                raise
+            return
+        with contextlib.suppress(OSError):
+            request.setblocking(False)
+            request.send(_BUSY)
+        self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._slots.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that broke is nothing to talk about."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "zoo", ""
+    disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        self.hub = cast("HubServer", self.server)
+        super().setup()
+        self.connection.settimeout(self.hub.stall_seconds)
+        self.rfile.close()
+        self.paced = PacedReader(self.connection, self.hub.stall_seconds)
+        self.rfile = io.BufferedReader(self.paced, 1 << 16)
+
+    def handle_one_request(self) -> None:
+        # Over for the head of a request; its body gets a time of its own.
+        self.paced.allow(self.hub.stall_seconds)
+        super().handle_one_request()
+
+    def do_GET(self) -> None:
+        began = time.monotonic()
+        request: Request | None = None
+        try:
+            request = self._request()
+            answer = self.hub.routes(request)
+        except ApiError as error:
+            answer = refusal(error)
+        except ZooError as error:
+            answer = refusal(ApiError(400 if isinstance(error, InputError) else 500, error.what))
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+            return
+        except Exception as error:  # noqa: BLE001 - one bad request must not end in silence
+            answer = refusal(ApiError(500, f"a fault of the server: {type(error).__name__}"))
+        left = request.left if request else 1
+        self._send(answer, close=left > 0)
+        if left:
+            self._linger()
+        self._tell(answer, time.monotonic() - began)
+
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_GET
+
+    def _request(self) -> Request:
+        if len(self.headers) > _HEADERS:
+            raise ApiError(431, f"more than {_HEADERS} headers")
+        if "Transfer-Encoding" in self.headers:
+            raise ApiError(411, "the request needs a Content-Length")
+        lengths = self.headers.get_all("Content-Length") or ["0"]
+        if len(lengths) > 1 or not re.fullmatch(r"[0-9]{1,15}", lengths[0]):
+            raise ApiError(400, "the request has no sound Content-Length")
+        host = self.headers.get("Host", "")
+        if not _HOST.match(host):
+            raise ApiError(400, "the request has no sound Host")
+        if is_loopback(self.hub.host) and not is_loopback(re.sub(r":\d+\Z", "", host)):
+            raise ApiError(403, "this hub is for this machine only")
+        method = "GET" if self.command == "HEAD" else self.command
+        if method != "GET" and "Origin" in self.headers:
+            raise ApiError(403, "web pages may not write here")
+        segments, query = split_target(self.path)
+        length = int(lengths[0])
+        self.paced.allow(self.hub.stall_seconds + length / LEAST_BYTES_PER_SECOND)
+        return Request(method, segments, query, self.headers, f"http://{host}", self.rfile, length)
+
+    def _send(self, answer: Answer, *, close: bool) -> None:
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if answer.status != 304:
+            self.send_header("Content-Length", str(answer.length))
+        if close:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command == "HEAD" or answer.status == 304:
+            return
+        self.wfile.write(answer.body)
+        if answer.length and answer.file:
+            with answer.file.path.open("rb") as stream:
+                sent = self.connection.sendfile(stream, answer.file.offset, answer.file.length)
+            self.close_connection |= sent != answer.file.length
+
+    def _linger(self) -> None:
+        """Read on for a while, or the other side would meet a reset before it reads the refusal."""
+        self.close_connection = True
+        self.paced.allow(_LINGER_SECONDS)
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            while self.rfile.read1(1 << 16):
+                pass
+
+    def _tell(self, answer: Answer, seconds: float) -> None:
+        if self.hub.log:
+            path = self.path.partition("?")[0]
+            self.hub.log(f"{self.command} {path} {answer.status} {answer.length} B {seconds * 1000:.0f} ms")
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Requests that are no HTTP."""
+        del explain
+        self.close_connection = True
+        if not hasattr(self, "request_version"):
+            self.request_version = "HTTP/1.1"
+        if not hasattr(self, "command") or self.command is None:
+            self.command = "GET"
+        self._send(refusal(ApiError(code, message or "the request cannot be read")), close=True)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing; requests are told by _tell."""

@@ -1,0 +1,154 @@
+"""What the server keeps: repositories, revisions and contents of a folder hub."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from zoo.errors import Damaged, InputError
+from zoo.hub.folder import FolderHub, FolderRepo
+from zoo.hub.interface import BRANCH
+from zoo.hub.server.wire import ApiError, Slice
+from zoo.workspace import FileRecord, free_bytes, fsync_folder, locked
+
+SHORT = 40
+NO_COMMIT = "0" * SHORT
+"""As a parent: there is no commit yet. Git writes it so, too."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+_OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_LEFTOVER_SECONDS = 2 * 24 * 3600
+_SPARE_BYTES = 16 << 20
+_CHUNK = 1 << 20
+_SYNC_BYTES = 64 << 20
+
+
+class Store:
+    """A folder hub as the server uses it."""
+
+    def __init__(self, hub: FolderHub) -> None:
+        self.hub = hub
+        self.objects = hub.folder / "objects"
+        self.incoming = hub.folder / "incoming"
+        self._sweep()
+
+    def repo(self, kind: str, namespace: str, name: str) -> FolderRepo:
+        """A repository that is there. Raises ApiError 404."""
+        try:
+            repo = self.hub.repo(kind, namespace, name)
+        except InputError as error:
+            raise ApiError(404, error.what, "RepoNotFound") from error
+        if not repo.folder.is_dir():
+            raise ApiError(404, f"there is no {kind} repository {namespace}/{name}", "RepoNotFound")
+        return repo
+
+    def create(self, kind: str, namespace: str, name: str) -> bool:
+        """Make a repository; False if it is there. Raises ApiError 400 on a name that the Hub would refuse."""
+        if any("--" in p or ".." in p or p.endswith((".git", ".ipynb", "-", ".")) for p in (namespace, name)):
+            raise ApiError(400, "no name has -- or .., or ends in - . .git .ipynb")
+        try:
+            folder = self.hub.repo(kind, namespace, name).folder
+        except InputError as error:
+            raise ApiError(400, error.what) from error
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            return False
+        fsync_folder(folder.parent)
+        return True
+
+    def content(self, sha256: str) -> Path:
+        """Where a content is or will be."""
+        if not _SHA256.match(sha256):
+            raise ApiError(400, "this is no sha256")
+        return self.objects / sha256[:2] / sha256
+
+    def size_of(self, sha256: str) -> int | None:
+        """Bytes of a content, None if it is not there."""
+        try:
+            return self.content(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def whole(self, file: FileRecord) -> Slice:
+        """The content of a committed file. Raises Damaged if the disk has another one."""
+        size = self.size_of(file.sha256)
+        if size != file.size_bytes:
+            raise Damaged(f"the content of {file.path} has {size} bytes, not {file.size_bytes}")
+        return Slice(self.content(file.sha256), 0, file.size_bytes)
+
+    def receive(self, read: Callable[[int], bytes], size: int, sha256: str) -> None:
+        """Take ``size`` bytes in, hashing them on the way; they are in place only if they are what was announced."""
+        target = self.content(sha256)
+        if free_bytes(self.hub.folder) < size + _SPARE_BYTES:
+            raise ApiError(507, "the hub's disk has no room for this file")
+        self.incoming.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix="put-", dir=self.incoming)
+        try:
+            self._write(handle, read, size, sha256)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with locked(target.parent):
+                Path(name).replace(target)
+            fsync_folder(target.parent)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise ApiError(507, "the hub's disk is full") from error
+            raise
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def _write(self, handle: int, read: Callable[[int], bytes], size: int, sha256: str) -> None:
+        left, sha = size, hashlib.sha256()
+        with os.fdopen(handle, "wb") as out:
+            while left:
+                data = read(min(left, _CHUNK))
+                if not data:
+                    raise ApiError(400, f"the upload ended after {size - left} of {size} bytes")
+                sha.update(data)
+                out.write(data)
+                left -= len(data)
+                if (size - left) % _SYNC_BYTES < len(data):
+                    # Now and then, so that the end is not one long silence.
+                    out.flush()
+                    os.fdatasync(out.fileno())
+            if sha.hexdigest() != sha256:
+                raise ApiError(400, f"the upload has sha256 {sha.hexdigest()}, not {sha256} as announced")
+            out.flush()
+            os.fchmod(out.fileno(), 0o444)
+            os.fsync(out.fileno())
+
+    def _sweep(self) -> None:
+        """Remove what killed uploads left, unless another server may still be at it."""
+        for path in self.incoming.glob("put-*"):
+            if path.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
+                path.unlink(missing_ok=True)
+
+
+def shown(oid: str) -> str:
+    """A commit as the client is shown it."""
+    return oid[:SHORT]
+
+
+def commit_of(repo: FolderRepo, revision: str) -> str:
+    """The commit of a branch, a tag, or a commit's own digits. Raises ApiError 404."""
+    refs = repo.refs()
+    for names in (refs.branches, refs.tags):
+        if revision in names:
+            return names[revision]
+    if _OID.match(revision):
+        found = sorted((repo.folder / "commits").glob(f"{revision}*.json"))
+        if len(found) == 1:
+            return found[0].name.removesuffix(".json")
+    raise ApiError(404, f"there is no revision {revision[:100]}", "RevisionNotFound")
+
+
+def head_of(repo: FolderRepo) -> str | None:
+    """The commit of the branch, None before the first one."""
+    return repo.refs().branches.get(BRANCH)

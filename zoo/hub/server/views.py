@@ -1,0 +1,170 @@
+"""What the API says of commits and files, as JSON.
+
+Every file is said to be an LFS file, because the hub knows the sha256 of every file and only so can it say it.
+``oid`` and ``blobId`` of a file are opaque: the first 40 digits of that sha256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from zoo.hub.folder import FolderRepo
+from zoo.hub.interface import BRANCH
+from zoo.hub.server.store import SHORT, shown
+from zoo.workspace import FileRecord
+
+JsonObject = dict[str, Any]
+_POINTER_BYTES = 134
+_NULL_DATE = "1970-01-01T00:00:00.000Z"
+
+
+def info(
+    kind: str, identity: str, repo: FolderRepo, oid: str | None, files: Mapping[str, FileRecord], blobs: bool
+) -> JsonObject:
+    """A repository at a commit; ``sha`` is null before the first one."""
+    date = date_of(repo, oid) if oid else _NULL_DATE
+    data: JsonObject = {
+        "_id": hashlib.sha256(f"{kind} {identity}".encode()).hexdigest()[:24],
+        "id": identity,
+        "author": identity.partition("/")[0],
+        "sha": shown(oid) if oid else None,
+        "lastModified": date,
+        "createdAt": date,
+        "private": False,
+        "gated": False,
+        "disabled": False,
+        "downloads": 0,
+        "likes": 0,
+        "tags": [],
+        "siblings": [_sibling(files[path], blobs) for path in sorted(files)],
+    }
+    if kind == "model":
+        data["modelId"] = identity
+    return data
+
+
+def _sibling(file: FileRecord, blobs: bool) -> JsonObject:
+    if not blobs:
+        return {"rfilename": file.path}
+    lfs = {"sha256": file.sha256, "size": file.size_bytes, "pointerSize": _POINTER_BYTES}
+    return {"rfilename": file.path, "size": file.size_bytes, "blobId": file.sha256[:SHORT], "lfs": lfs}
+
+
+def entry(file: FileRecord) -> JsonObject:
+    """A file of a tree."""
+    lfs = {"oid": file.sha256, "size": file.size_bytes, "pointerSize": _POINTER_BYTES}
+    return {
+        "type": "file",
+        "oid": file.sha256[:SHORT],
+        "size": file.size_bytes,
+        "path": file.path,
+        "lfs": lfs,
+    }
+
+
+def _folder_entry(path: str, files: Iterable[FileRecord]) -> JsonObject:
+    text = json.dumps([[file.path, file.sha256] for file in files])
+    return {
+        "type": "directory",
+        "oid": hashlib.sha256(text.encode()).hexdigest()[:SHORT],
+        "size": 0,
+        "path": path,
+    }
+
+
+def entries(files: Mapping[str, FileRecord], folder: str, recursive: bool) -> list[JsonObject]:
+    """What is in ``folder`` (empty: the top), sorted by path; folders too."""
+    start = f"{folder}/" if folder else ""
+    inside = {path: file for path, file in sorted(files.items()) if path.startswith(start)}
+    groups: dict[str, list[FileRecord]] = {}
+    found = []
+    for path, file in inside.items():
+        parts = path.removeprefix(start).split("/")
+        if recursive or len(parts) == 1:
+            found.append(entry(file))
+        for depth in range(1, len(parts) if recursive else min(len(parts), 2)):
+            groups.setdefault(start + "/".join(parts[:depth]), []).append(file)
+    found += [_folder_entry(path, below) for path, below in groups.items()]
+    return sorted(found, key=lambda item: str(item["path"]))
+
+
+def paths_info(files: Mapping[str, FileRecord], paths: Iterable[str]) -> list[JsonObject]:
+    """Those of ``paths`` that are files or folders; others are left out, as the Hub does."""
+    found = []
+    for path in dict.fromkeys(path.rstrip("/") for path in paths):
+        below = [file for name, file in sorted(files.items()) if name.startswith(f"{path}/")]
+        if path in files:
+            found.append(entry(files[path]))
+        elif below:
+            found.append(_folder_entry(path, below))
+    return found
+
+
+def history(repo: FolderRepo, oid: str) -> list[tuple[str, JsonObject]]:
+    """(commit, its body), newest first."""
+    found = []
+    current: str | None = oid
+    while current:
+        repo.tree(current)  # refuses a damaged commit
+        body = json.loads((repo.folder / "commits" / f"{current}.json").read_text(encoding="utf-8"))
+        found.append((current, body))
+        current = body["parent"]
+    return found
+
+
+def last_commits(repo: FolderRepo, oid: str) -> dict[str, JsonObject]:
+    """For every file of a commit, the commit that gave it its content."""
+    found: dict[str, JsonObject] = {}
+    commits = history(repo, oid)
+    wanted = commits[0][1]["files"]
+    for commit, body in commits:
+        for path in wanted:
+            settled = path in found and found[path].get("done")
+            if settled:
+                continue
+            if body["files"].get(path) == wanted[path]:
+                found[path] = {"id": shown(commit), "title": body["message"], "date": date_of(repo, commit)}
+            else:
+                found[path]["done"] = True
+    return {path: {k: v for k, v in last.items() if k != "done"} for path, last in found.items()}
+
+
+def refs(repo: FolderRepo) -> JsonObject:
+    """Branches and tags."""
+    there = repo.refs()
+    return {
+        "branches": [
+            {"name": name, "ref": f"refs/heads/{name}", "targetCommit": shown(oid)}
+            for name, oid in sorted(there.branches.items(), key=lambda item: (item[0] != BRANCH, item[0]))
+        ],
+        "tags": [
+            {"name": name, "ref": f"refs/tags/{name}", "targetCommit": shown(oid)}
+            for name, oid in sorted(there.tags.items())
+        ],
+        "converts": [],
+        "pullRequests": [],
+    }
+
+
+def commits(repo: FolderRepo, oid: str) -> list[JsonObject]:
+    """The history as the API lists it."""
+    return [
+        {
+            "id": shown(commit),
+            "title": str(body["message"]),
+            "message": "",
+            "date": date_of(repo, commit),
+            "authors": [],
+        }
+        for commit, body in history(repo, oid)
+    ]
+
+
+def date_of(repo: FolderRepo, oid: str) -> str:
+    """When a commit was written here; commits themselves hold no clock."""
+    seconds = (repo.folder / "commits" / f"{oid}.json").stat().st_mtime
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -1,0 +1,221 @@
+"""Everything that changes the hub: create, preupload, LFS, commit, tag. Refusals leave it as it was."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import hashlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import InputError
+from zoo.hub.folder import FolderRepo
+from zoo.hub.interface import BRANCH, HubConflict
+from zoo.hub.server.access import Signer
+from zoo.hub.server.store import NO_COMMIT, Store, commit_of, head_of, shown
+from zoo.hub.server.wire import Answer, ApiError, Request, as_json
+from zoo.workspace import FileRecord
+
+REGULAR_BYTES = 1 << 20
+"""Files up to this size travel inside the commit; larger ones before it, each in a request of its own."""
+
+_TRIES = 20
+
+
+def create(store: Store, request: Request) -> Answer:
+    """A new repository; 409 with its address when it is there."""
+    data = request.json()
+    kind = data.get("type") or "model"
+    if kind not in ("model", "dataset"):
+        raise ApiError(400, "only models and datasets are kept here")
+    namespace, name = data.get("organization") or "local", data.get("name")
+    if not isinstance(namespace, str) or not isinstance(name, str):
+        raise ApiError(400, "the repository has no name")
+    identity = f"{namespace}/{name}"
+    url = f"{request.base}/{'datasets/' if kind == 'dataset' else ''}{identity}"
+    if not store.create(kind, namespace, name):
+        raise ApiError(409, "You already created this repository", url=url)
+    return as_json({"url": url, "name": identity, "id": identity})
+
+
+def preupload(store: Store, repo: FolderRepo, request: Request) -> Answer:
+    """How each file is to be sent, and what the branch has under its path now."""
+    head = head_of(repo)
+    there = repo.tree(head) if head else {}
+    files = []
+    for item in _list(request.json(), "files"):
+        path, size = item.get("path"), item.get("size")
+        if not isinstance(path, str) or not isinstance(size, int):
+            raise ApiError(400, "a file has no path or no size")
+        mode = "regular" if size <= REGULAR_BYTES else "lfs"
+        files.append({"path": path, "uploadMode": mode, "shouldIgnore": False})
+        if path in there and there[path].size_bytes == size:
+            files[-1]["oid"] = there[path].sha256 if mode == "lfs" else _git_blob(store, there[path])
+    return as_json({"files": files, "commitOid": shown(head) if head else None})
+
+
+def _git_blob(store: Store, file: FileRecord) -> str:
+    """The client compares small files by git's own digest."""
+    return _git_digest(str(store.whole(file).path))
+
+
+@functools.lru_cache(4096)
+def _git_digest(path: str) -> str:
+    raw = Path(path).read_bytes()
+    return hashlib.sha1(b"blob %d\0%b" % (len(raw), raw), usedforsecurity=False).hexdigest()
+
+
+def lfs_batch(store: Store, signer: Signer, repository: str, request: Request) -> Answer:
+    """Addresses for the contents that are not there yet."""
+    data = request.json()
+    if data.get("operation") != "upload" or data.get("hash_algo", "sha256") != "sha256":
+        raise ApiError(400, "only uploads by sha256 are offered")
+    objects = []
+    for item in _list(data, "objects"):
+        oid, size = item.get("oid"), item.get("size")
+        if not isinstance(oid, str) or not isinstance(size, int) or size < 0:
+            raise ApiError(400, "an object has no oid or no size")
+        found: dict[str, Any] = {"oid": oid, "size": size, "authenticated": True}
+        if store.size_of(oid) != size:
+            address = f"{request.base}/lfs/{oid}?{signer.query(oid, size)}"
+            verify = f"{request.base}/{repository}/info/lfs/objects/verify"
+            found["actions"] = {"upload": {"href": address}, "verify": {"href": verify}}
+        objects.append(found)
+    return as_json({"transfer": "basic", "objects": objects})
+
+
+def lfs_put(store: Store, signer: Signer, oid: str, request: Request) -> Answer:
+    """The bytes of one content. The signed address is the permission."""
+    size = signer.check(oid, request.one("size"), request.one("expires"), request.one("signature"))
+    if request.left != size:
+        raise ApiError(400, f"the upload has {request.left} bytes, not {size} as announced")
+    store.receive(request.read, size, oid)
+    return as_json({})
+
+
+def lfs_verify(store: Store, request: Request) -> Answer:
+    """Whether a content arrived."""
+    data = request.json()
+    oid, size = data.get("oid"), data.get("size")
+    if not isinstance(oid, str) or store.size_of(oid) != size:
+        raise ApiError(404, "this content is not here")
+    return as_json({"message": "ok"})
+
+
+def commit(store: Store, repo: FolderRepo, identity: str, revision: str, request: Request) -> Answer:
+    """One commit on the branch; 412 when its head is not the parent that was named."""
+    if revision != BRANCH or request.one("create_pr"):
+        raise ApiError(400, f"commits go to the branch {BRANCH}; there are no others and no pull requests")
+    header: Mapping[str, Any] | None = None
+    adds: dict[str, FileRecord] = {}
+    deletes: list[tuple[str, bool]] = []
+    for line in request.lines():
+        key, value = line.get("key"), line.get("value")
+        if not isinstance(value, dict):
+            raise ApiError(400, "a line of the commit has no value")
+        if key == "header":
+            header = value
+        elif key in ("file", "lfsFile"):
+            file = _inline(store, value) if key == "file" else _uploaded(store, value)
+            adds[file.path] = file
+        elif key in ("deletedFile", "deletedFolder"):
+            deletes.append((_text(value, "path"), key == "deletedFolder"))
+        else:
+            raise ApiError(400, "a line of the commit is of no known kind")
+    if header is None:
+        raise ApiError(400, "the commit has no header")
+    oid = _write(repo, header, adds, deletes)
+    url = f"{request.base}/{identity}/commit/{shown(oid)}"
+    return as_json({"success": True, "commitOid": shown(oid), "commitUrl": url, "hookOutput": ""})
+
+
+def _write(
+    repo: FolderRepo, header: Mapping[str, Any], adds: dict[str, FileRecord], deletes: list[tuple[str, bool]]
+) -> str:
+    named = header.get("parentCommit")
+    message = _text(header, "summary")[:1000]
+    for _ in range(1 if named else _TRIES):
+        parent = _parent(repo, named) if named else head_of(repo)
+        gone = _deleted(repo.tree(parent) if parent else {}, deletes)
+        try:
+            return repo.commit(parent, adds.values(), gone, message)
+        except HubConflict as error:
+            conflict = error
+        except InputError as error:
+            raise ApiError(400, error.what) from error
+    raise ApiError(412, f"A commit has happened since. Please refresh and try again: {conflict.what}")
+
+
+def _parent(repo: FolderRepo, named: object) -> str | None:
+    if named == NO_COMMIT:
+        return None
+    try:
+        return commit_of(repo, str(named))
+    except ApiError as error:
+        raise ApiError(412, "the parent that the commit names is not here") from error
+
+
+def _deleted(there: Mapping[str, FileRecord], deletes: list[tuple[str, bool]]) -> list[str]:
+    gone = []
+    for path, is_folder in deletes:
+        found = [p for p in there if p.startswith(path.rstrip("/") + "/")] if is_folder else [path]
+        if not found or (not is_folder and path not in there):
+            raise ApiError(404, "A file with this name doesn't exist", "EntryNotFound")
+        gone += found
+    return gone
+
+
+def _inline(store: Store, value: Mapping[str, Any]) -> FileRecord:
+    path, content = _text(value, "path"), _text(value, "content")
+    try:
+        raw = base64.b64decode(content, validate=True) if value.get("encoding") == "base64" else None
+    except (binascii.Error, ValueError):
+        raw = None
+    if raw is None:
+        raise ApiError(400, "a file of the commit is not in base64")
+    sha256 = hashlib.sha256(raw).hexdigest()
+    if store.size_of(sha256) != len(raw):
+        store.receive(io.BytesIO(raw).read, len(raw), sha256)
+    return FileRecord(path, len(raw), sha256)
+
+
+def _uploaded(store: Store, value: Mapping[str, Any]) -> FileRecord:
+    path, oid = _text(value, "path"), _text(value, "oid")
+    size = store.size_of(oid)
+    if size is None or value.get("size", size) != size:
+        raise ApiError(400, "the content of a file of the commit was not uploaded")
+    return FileRecord(path, size, oid)
+
+
+def tag(repo: FolderRepo, revision: str, request: Request) -> Answer:
+    """A new tag; 409 when there is one of this name, wherever it is."""
+    name = _text(request.json(), "tag")
+    refs = repo.refs()
+    if name in refs.tags:
+        raise ApiError(409, "Tag reference exists already")
+    if name in refs.branches or (len(name) in (40, 64) and not name.strip("0123456789abcdef")):
+        raise ApiError(400, "this name is a branch's or looks like a commit")
+    try:
+        repo.tag(name, commit_of(repo, revision))
+    except HubConflict as error:
+        raise ApiError(409, "Tag reference exists already") from error
+    except InputError as error:
+        raise ApiError(400, error.what) from error
+    return as_json({})
+
+
+def _text(value: Mapping[str, Any], name: str) -> str:
+    found = value.get(name)
+    if not isinstance(found, str):
+        raise ApiError(400, f"{name} is missing")
+    return found
+
+
+def _list(value: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    found = value.get(name)
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise ApiError(400, f"{name} is no list")
+    return found
