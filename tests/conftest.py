@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
+import runpy
 import shutil
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,35 +26,9 @@ for variable in [name for name in os.environ if name.startswith("ZOO_") and name
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 
-class NetworkIsShut(RuntimeError):
-    """A test reached for a machine that is not this one."""
-
-
-def _refuse_the_outside(family: int, address: Any) -> None:
-    if family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    host = str(address[0])
-    try:
-        inside = ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        inside = host in ("", "localhost")
-    if not inside:
-        raise NetworkIsShut(f"tests must not reach {host}")
-
-
-def _shut(method: str, address_position: int) -> None:
-    original = getattr(socket.socket, method)
-
-    def guarded(self: socket.socket, *arguments: Any) -> Any:
-        _refuse_the_outside(self.family, arguments[address_position])
-        return original(self, *arguments)
-
-    setattr(socket.socket, method, guarded)
-
-
-_shut("connect", 0)
-_shut("connect_ex", 0)
-_shut("sendto", -1)
+SHUT = Path(__file__).parent / "shut"
+os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (str(SHUT), os.environ.get("PYTHONPATH", "")) if p)
+runpy.run_path(str(SHUT / "sitecustomize.py"))
 
 
 @pytest.fixture

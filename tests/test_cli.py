@@ -60,7 +60,7 @@ def as_json(capsys: Captured, *arguments: str) -> tuple[int, Any]:
 
 def process(*arguments: str, cwd: Path = REPOSITORY, code: str = "") -> subprocess.CompletedProcess[str]:
     start = ["-c", code] if code else ["-m", "zoo"]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(REPOSITORY), os.environ["PYTHONPATH"]))}
     return subprocess.run(
         [sys.executable, *start, *arguments],
         cwd=cwd,
@@ -396,7 +396,7 @@ def test_control_characters_do_not_reach_the_terminal(capsys: Captured) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_reader_that_left_and_a_full_disk_get_no_traceback(zoo_folder: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(REPOSITORY), os.environ["PYTHONPATH"]))}
     command = f"{sys.executable} -m zoo catalog --json"
     for tail in ("| true", "> /dev/full"):
         shell = ["bash", "-c", f"{command} {tail}"]

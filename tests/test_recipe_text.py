@@ -552,7 +552,7 @@ def test_the_command_says_it_without_a_traceback(zoo_folder: Path) -> None:
         capture_output=True,
         text=True,
         timeout=60,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(REPOSITORY), os.environ["PYTHONPATH"]))},
     )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

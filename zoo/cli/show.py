@@ -32,6 +32,9 @@ def command(call: Call, name: str) -> None:
     release = catalog.release(model_name, version) if version else (model.releases[0] if model else None)
     if model and release:
         glance(call, model, release, ())
+        here = settings.releases / model_name / release.version / "model"
+        if here.is_dir() and not call.output.json:
+            call.output.answer({}, f"Its files on this machine: {settings.shown(here)}")
         return
     folder = settings.releases / model_name
     versions = _built_versions(folder) if "/" not in name else []
