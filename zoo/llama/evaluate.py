@@ -76,12 +76,6 @@ def evaluate(
         }
         cuts = _cut(judge, texts, window_tokens, windows)
         taken = _windows(judge, cuts, window_tokens)
-        if len(taken) < 2:
-            raise InputError(
-                f"the texts hold {len(taken)} window{'s' * (len(taken) != 1)} of {window_tokens} tokens; "
-                "a standard error needs two",
-                remedy="Add text under corpus.evaluation, or make window_tokens smaller",
-            )
         if len(taken) < windows:
             report.warn(f"The texts hold {len(taken)} windows of {window_tokens} tokens, not {windows}")
         own, divergences = _measure(judge, models, taken, report)

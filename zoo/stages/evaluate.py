@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from zoo.errors import InputError
 from zoo.llama.evaluate import Text, evaluate
 from zoo.llama.smoke import smoke
 from zoo.stages import Context, Facts
@@ -31,6 +32,12 @@ def run(context: Context) -> Facts:
         threads=context.threads,
         report=context.report,
     )
+    if report["rule"]["windows"] < 2:
+        raise InputError(
+            f"the evaluation texts hold {report['rule']['windows']} window of {context.spec['window_tokens']} tokens; "
+            "a standard error needs two",
+            remedy="Add text under corpus.evaluation, or make window_tokens smaller",
+        )
     evaluation = {**report, "reference_type": reference}
     smokes = {}
     with context.report.task("chat smoke test", len(files), "files") as advance:
