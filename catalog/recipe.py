@@ -192,12 +192,9 @@ def build(cls: Any, value: Any) -> Any:
         return tuple(build(typing.get_args(cls)[0], item) for item in value)
     if dataclasses.is_dataclass(cls):
         hints = typing.get_type_hints(cls)
-        return cls(
-            **{
-                field.name: build(hints[field.name], value.get(field.name))
-                for field in dataclasses.fields(cls)
-            }
-        )  # type: ignore[operator]
+        maker: Any = cls
+        fields = dataclasses.fields(cls)
+        return maker(**{field.name: build(hints[field.name], value.get(field.name)) for field in fields})
     if cls is float:
         return float(value)
     if cls is int and isinstance(value, float):

@@ -24,10 +24,10 @@ if (HERE.parent / "zoo" / "pages").is_dir():
     # In the repository `mkdocs build` works without installing the project.
     sys.path.insert(0, str(HERE.parent))
 
-from catalog import index, paths, schema  # noqa: E402
-from zoo import pages  # noqa: E402
-from zoo.cli import reference  # noqa: E402
-from zoo.pages.links import evidence_path  # noqa: E402
+from catalog import index, paths, schema  # noqa: E402 - after the path is set
+from zoo import pages  # noqa: E402 - after the path is set
+from zoo.cli import reference  # noqa: E402 - after the path is set
+from zoo.pages.links import evidence_path  # noqa: E402 - after the path is set
 
 log = logging.getLogger("mkdocs.plugins.zoo")
 _PAGES: dict[str, pages.Page] = {}

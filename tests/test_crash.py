@@ -31,7 +31,7 @@ def listen(process: subprocess.Popen[str], lines: list[str]) -> None:
     """Append every line of stderr as it comes."""
     assert process.stderr
     for line in process.stderr:
-        lines.append(line)  # noqa: PERF402  others read the list meanwhile
+        lines.append(line)  # noqa: PERF402 - others read the list meanwhile
 
 
 def kill_when(zoo: Path, there: Callable[[list[str]], bool], *arguments: str) -> tuple[bool, str]:

@@ -180,7 +180,7 @@ def test_the_recipe_of_the_how_to_is_sound() -> None:
     (text,) = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if block.startswith("zoo: 1")]
     document = yamltext.parse(text.encode(), "my-model.yaml")
     assert not document.problems
-    assert checks.check_document(document, Lock.empty(), "my-model", lambda path: None) == []  # noqa: ARG005
+    assert checks.check_document(document, Lock.empty(), "my-model", lambda _path: None) == []
 
 
 def test_versions_agree() -> None:

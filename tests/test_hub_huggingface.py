@@ -18,16 +18,16 @@ import pytest
 huggingface_hub = pytest.importorskip("huggingface_hub")
 pytest.importorskip("huggingface_hub.constants")  # the package loads its parts when they are named
 
-from test_publish import make_release, publish, refs  # noqa: E402
+from test_publish import make_release, publish, refs  # noqa: E402 - after the skip
 
-from zoo import settings as settings_room  # noqa: E402
-from zoo.errors import Damaged, InputError, ZooError  # noqa: E402
-from zoo.hub import FolderHub, Hub, HubConflict, Repo, connect  # noqa: E402
-from zoo.hub.huggingface import HuggingFaceHub, client, parse_address  # noqa: E402
-from zoo.hub.huggingface import repo as repo_room  # noqa: E402
-from zoo.hub.server import Access, HubServer, read_tokens, views  # noqa: E402
-from zoo.hub.server.wire import Answer, ApiError, Slice  # noqa: E402
-from zoo.workspace import FileRecord  # noqa: E402
+from zoo import settings as settings_room  # noqa: E402 - after the skip
+from zoo.errors import Damaged, InputError, ZooError  # noqa: E402 - after the skip
+from zoo.hub import FolderHub, Hub, HubConflict, Repo, connect  # noqa: E402 - after the skip
+from zoo.hub.huggingface import HuggingFaceHub, client, parse_address  # noqa: E402 - after the skip
+from zoo.hub.huggingface import repo as repo_room  # noqa: E402 - after the skip
+from zoo.hub.server import Access, HubServer, read_tokens, views  # noqa: E402 - after the skip
+from zoo.hub.server.wire import Answer, ApiError, Slice  # noqa: E402 - after the skip
+from zoo.workspace import FileRecord  # noqa: E402 - after the skip
 
 TOKEN = "writer-token-0123456789"
 LARGE = repo_room.INLINE_BYTES + 1

@@ -82,11 +82,6 @@ def forget_log() -> None:
     _log.lines.clear()
 
 
-def log_lines() -> list[str]:
-    """The kept log lines, oldest first (at most 400)."""
-    return [line for _, line in _log.lines]
-
-
 def last_error() -> str:
     """llama.cpp's reason for the latest failure: its first error line since ``forget_log``, or ""."""
     _log.flush()
