@@ -83,7 +83,14 @@ def with_release(catalog: Catalog, model: Model, release: Release) -> Catalog:
             raise CatalogConflict(f"{model.name} {release.version} is in the catalog with other content")
     merged = tuple(sorted((*releases, release), key=lambda r: version_key(r.version), reverse=True))
     words = model if not known or merged[0] == release else known
-    entry = dataclasses.replace(words, releases=merged)
+    history = known or model
+    entry = dataclasses.replace(
+        words,
+        releases=merged,
+        yanks=history.yanks,
+        reproductions=history.reproductions,
+        former_names=history.former_names,
+    )
     others = [m for m in catalog.models if m.name != model.name]
     return Catalog(tuple(sorted((*others, entry), key=lambda m: m.name)))
 

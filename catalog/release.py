@@ -26,10 +26,22 @@ class MemoryNeed:
 
 
 @dataclass(frozen=True)
+class LanguageLoss:
+    """Loss on the texts of one language. The standard error is None with a single window of text."""
+
+    language: str
+    tokens: int
+    kld_mean_nats: float
+    kld_mean_se_nats: float | None
+    same_top_share: float
+
+
+@dataclass(frozen=True)
 class Loss:
     """How far a file's next-token distribution is from the release's exported file, on held-out text.
 
-    Standard errors (``_se``) are by window of text, not by token.
+    Standard errors (``_se``) are by window of text, not by token. rms_delta_p: root of the mean squared difference
+    of the right token's probability. Figures that are None were not measured.
     """
 
     tokens: int
@@ -40,6 +52,13 @@ class Loss:
     same_top_share_se: float
     ln_ppl_ratio: float
     ln_ppl_ratio_se: float
+    kld_median_nats: float | None = None
+    kld_p90_nats: float | None = None
+    kld_p95_nats: float | None = None
+    kld_p99_9_nats: float | None = None
+    kld_max_nats: float | None = None
+    rms_delta_p: float | None = None
+    languages: tuple[LanguageLoss, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,8 +79,31 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class TypeCount:
+    """How many tensors of a file have a type."""
+
+    type: str
+    tensors: int
+
+
+@dataclass(frozen=True)
+class ProbeScore:
+    """A task probe: ``correct`` of ``total`` items, and the 95 % Wilson interval of the share."""
+
+    probe: str
+    language: str | None
+    correct: int
+    total: int
+    share_low: float
+    share_high: float
+
+
+@dataclass(frozen=True)
 class ModelFile:
-    """One GGUF file. loss is None for the exported file itself, which the others are measured against."""
+    """One GGUF file. loss is None for the exported file itself, which the others are measured against.
+
+    imatrix_sha256: digest of the importance matrix that it was quantized with, None without one.
+    """
 
     path: str
     type: str
@@ -76,6 +118,9 @@ class ModelFile:
     loss: Loss | None
     smoke_passed: bool
     speeds: tuple[Speed, ...]
+    imatrix_sha256: str | None = None
+    tensor_types: tuple[TypeCount, ...] = ()
+    probes: tuple[ProbeScore, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -178,8 +223,44 @@ class Release:
 
 
 @dataclass(frozen=True)
+class YankEvent:
+    """A version was yanked, or taken back into use. ``action`` is ``yank`` or ``unyank``; nothing is ever deleted.
+
+    severity is low, moderate, high or critical (None for unyank); replacement is NAME@VERSION.
+    """
+
+    version: str
+    date: str
+    action: str
+    reason: str
+    severity: str | None
+    replacement: str | None
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """Somebody built the files of a version again. identical: every file came out with the same bytes.
+
+    tensors are those of all files; evidence is the record's path below the release's evidence folder.
+    """
+
+    version: str
+    date: str
+    identical: bool
+    files_identical: int
+    files: int
+    tensors_identical: int
+    tensors: int
+    tools: tuple[str, ...]
+    evidence: str
+
+
+@dataclass(frozen=True)
 class Model:
-    """Everything released under one name; the words are those of its newest release. Releases are newest first."""
+    """Everything released under one name; the words are those of its newest release. Releases are newest first.
+
+    yanks and reproductions are in the order in which they happened. former_names: names that lead here now.
+    """
 
     name: str
     summary: str
@@ -189,3 +270,11 @@ class Model:
     good_at: tuple[str, ...]
     bad_at: tuple[str, ...]
     releases: tuple[Release, ...]
+    yanks: tuple[YankEvent, ...] = ()
+    reproductions: tuple[Reproduction, ...] = ()
+    former_names: tuple[str, ...] = ()
+
+    def yank_of(self, version: str) -> YankEvent | None:
+        """The yank that holds for a version now; None if there is none, or it was taken back."""
+        last = next((event for event in reversed(self.yanks) if event.version == version), None)
+        return last if last and last.action == "yank" else None

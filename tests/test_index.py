@@ -16,7 +16,7 @@ from sitesamples import hostile, sample
 
 from catalog import index
 from catalog.index import Catalog, CatalogConflict, version_key, with_release
-from catalog.release import Model, Release
+from catalog.release import Model, Release, YankEvent
 
 
 def model_and_release(version: str = "1.0.0", name: str = "smollm2-135m-instruct") -> tuple[Model, Release]:
@@ -189,3 +189,17 @@ def test_versions_have_a_total_order(a: str, b: str, c: str) -> None:
 def test_any_published_versions_make_a_sound_catalog(published: list[str]) -> None:
     catalog = filled(*published)
     assert index.parse(index.to_text(catalog), "x") == (catalog, [])
+
+
+# --- What is recorded beside releases
+
+
+def test_the_latest_word_on_a_version_holds_and_a_new_release_keeps_the_history() -> None:
+    yank = YankEvent("1.0.0", "2026-11-24", "yank", "wrong template", "high", "smollm2-135m-instruct@1.1.0")
+    back = YankEvent("1.0.0", "2026-11-25", "unyank", "it was the reader's fault", None, None)
+    model = dataclasses.replace(filled("1.0.0").models[0], yanks=(yank,), former_names=("smollm2-135m",))
+    later = with_release(Catalog((model,)), *model_and_release("1.1.0")).models[0]
+    assert later.yank_of("1.0.0") == yank and later.yank_of("1.1.0") is None
+    assert later.former_names == ("smollm2-135m",)
+    assert index.parse(index.to_text(Catalog((later,))), "x") == (Catalog((later,)), [])
+    assert dataclasses.replace(later, yanks=(yank, back)).yank_of("1.0.0") is None
