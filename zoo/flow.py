@@ -6,10 +6,11 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog import yanks
 from catalog.checks import CheckedRecipe, check_recipe
 from catalog.problems import did_you_mean
 from catalog.recipe import Recipe
-from zoo import assemble, costs, engine, hub, plan, preflight, records, sources, world
+from zoo import assemble, costs, engine, hub, plan, preflight, records, sources, world, yanking
 from zoo.assemble import ReleaseFolder
 from zoo.errors import GateRefused, InputError, ZooError
 from zoo.llama.header import read_header
@@ -159,7 +160,22 @@ def publish(
     place, wanted = targets(planned, release, settings)
     published = publishing.apply(release, wanted, settings, place, report)
     changed = records.record(release, published.location, settings)
+    if changed:
+        _keep_banner(release, settings, report)
     return published, changed
+
+
+def _keep_banner(release: ReleaseFolder, settings: Settings, report: Reporter) -> None:
+    """The new card replaced the old one, and with it what that said of withdrawn versions."""
+    catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    model, entry = (
+        catalog.model(release.model.name),
+        catalog.release(release.model.name, release.release.version),
+    )
+    if model and entry and yanks.active(model):
+        banner = yanking.refresh(model, entry, settings)
+        if banner.why:
+            report.warn(f"the card does not say yet that older versions are withdrawn: {banner.why}")
 
 
 def existing_release(planned: Planned, settings: Settings) -> ReleaseFolder:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
-from catalog import index
+from catalog import index, yanks
 from catalog.release import Location, Release
 from zoo.assemble import ReleaseFolder
 from zoo.errors import Damaged, InputError, ZooError
@@ -59,3 +60,28 @@ def record(release: ReleaseFolder, location: Location, settings: Settings) -> bo
         if read_catalog(path, settings.shown(path)).release(release.model.name, entry.version) != entry:
             raise Damaged("the catalog does not read back as it was written", where=settings.shown(path))
     return True
+
+
+Step = Callable[[index.Catalog], index.Catalog]
+
+
+def change(settings: Settings, step: Step) -> tuple[index.Catalog, bool]:
+    """Write ``step(catalog)`` under the catalog's lock. Returns the catalog now, and whether it changed.
+
+    Raises InputError when ``step`` raises YankRefused; the catalog is then as it was.
+    """
+    path = settings.catalog
+    with locked(path.parent):
+        before = read_catalog(path, settings.shown(path))
+        try:
+            after = step(before)
+        except yanks.YankRefused as refused:
+            what, instead = refused.args
+            raise InputError(what, safe="The catalog was not changed.", remedy=instead) from refused
+        if after == before:
+            return before, False
+        sweep(path.parent, path.name)
+        write_atomic(path, index.to_text(after))
+        if read_catalog(path, settings.shown(path)) != after:
+            raise Damaged("the catalog does not read back as it was written", where=settings.shown(path))
+    return after, True

@@ -16,6 +16,8 @@ COMMANDS = {
     "build": "Make the release of a recipe, without publishing it.",
     "release": "Build, judge by the gates, publish and record.",
     "publish": "Publish a built release.",
+    "yank": "Withdraw a published version, with the reason and what to use instead.",
+    "unyank": "Take a withdrawn version back into use.",
     "show": "A release at a glance.",
     "pick": "The one file to take for a board, and why.",
     "catalog": "List what the catalog holds.",

@@ -1,0 +1,138 @@
+"""Yanking as data: a version is taken out of use, or back into it, and the catalog says so. Pure; nothing is deleted.
+
+Events are appended to ``Model.yanks`` in the order in which they happened. The date comes from the caller.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from catalog.index import Catalog
+from catalog.problems import did_you_mean, show
+from catalog.release import Model, YankEvent
+
+SEVERITIES = ("low", "moderate", "high", "critical")
+REASON_CHARACTERS = 500
+
+
+class YankRefused(ValueError):
+    """It cannot be recorded; ``args`` are what is wrong and what to write instead."""
+
+
+def yank(
+    catalog: Catalog,
+    name: str,
+    version: str,
+    *,
+    date: str,
+    reason: str,
+    severity: str,
+    replacement: str | None,
+) -> Catalog:
+    """The catalog with ``version`` yanked. The same words again change nothing; other words are one event more.
+
+    replacement is NAME@VERSION. Raises YankRefused.
+    """
+    model = find(catalog, name, version)
+    _check_reason(reason)
+    if severity not in SEVERITIES:
+        raise YankRefused(f"{show(severity)} is no severity", f"Write one of: {', '.join(SEVERITIES)}")
+    if replacement is not None:
+        _check_replacement(catalog, f"{name}@{version}", replacement)
+    event = YankEvent(version, date, "yank", reason, severity, replacement)
+    now = model.yank_of(version)
+    if now and dataclasses.replace(now, date=date) == event:
+        return catalog
+    return _with_event(catalog, model, event)
+
+
+def unyank(catalog: Catalog, name: str, version: str, *, date: str, reason: str) -> Catalog:
+    """The catalog with ``version`` taken back into use. The same words again change nothing. Raises YankRefused."""
+    model = find(catalog, name, version)
+    _check_reason(reason)
+    event = YankEvent(version, date, "unyank", reason, None, None)
+    last = next((one for one in reversed(model.yanks) if one.version == version), None)
+    if last and dataclasses.replace(last, date=date) == event:
+        return catalog
+    if model.yank_of(version) is None:
+        raise YankRefused(f"{name}@{version} is not yanked", f"Look at it with: zoo show {name}")
+    return _with_event(catalog, model, event)
+
+
+def active(model: Model) -> tuple[YankEvent, ...]:
+    """The yanks that hold now, newest version first."""
+    found = (model.yank_of(release.version) for release in model.releases)
+    return tuple(event for event in found if event)
+
+
+def replacement_now(catalog: Catalog, event: YankEvent) -> str | None:
+    """NAME@VERSION to take instead: the event's replacement or, where that was yanked since, the one named there."""
+    seen: set[str] = set()
+    target = event.replacement
+    while target and target not in seen:
+        seen.add(target)
+        name, _, version = target.partition("@")
+        model = catalog.model(name)
+        later = model.yank_of(version) if model else None
+        if later is None:
+            return target
+        target = later.replacement
+    return None
+
+
+def pointing_at(catalog: Catalog, target: str) -> tuple[str, ...]:
+    """NAME@VERSION of every yank that holds and names ``target`` as its replacement."""
+    return tuple(
+        f"{model.name}@{event.version}"
+        for model in catalog.models
+        for event in active(model)
+        if event.replacement == target
+    )
+
+
+def find(catalog: Catalog, name: str, version: str) -> Model:
+    """The model that has this version. Raises YankRefused with the nearest name, or the versions that there are."""
+    model = catalog.model(name)
+    if model is None:
+        names = [one.name for one in catalog.models]
+        near = did_you_mean(name, names)
+        instead = f"Did you mean {near}?" if near else f"There are: {', '.join(names) or 'none yet'}"
+        raise YankRefused(f"the catalog has no model {show(name)}", instead)
+    if not any(release.version == version for release in model.releases):
+        versions = ", ".join(release.version for release in model.releases)
+        raise YankRefused(f"the catalog has no version {show(version)} of {name}", f"There are: {versions}")
+    return model
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.strip():
+        raise YankRefused("the reason is empty", "Say in a sentence what is wrong with the version")
+    if len(reason) > REASON_CHARACTERS:
+        instead = f"Write at most {REASON_CHARACTERS} characters"
+        raise YankRefused(f"the reason has {len(reason)} characters", instead)
+    if not reason.isprintable():
+        raise YankRefused(
+            f"the reason {show(reason)} has characters that cannot be seen",
+            "Write it on one line, as plain text",
+        )
+
+
+def _check_replacement(catalog: Catalog, yanked: str, replacement: str) -> None:
+    name, at, version = replacement.partition("@")
+    if not at or not name or not version:
+        raise YankRefused(f"the replacement {show(replacement)} names no version", "Write NAME@VERSION")
+    if replacement == yanked:
+        raise YankRefused("a version cannot replace itself", "Name another version, or leave it out")
+    try:
+        model = find(catalog, name, version)
+    except YankRefused as refused:
+        raise YankRefused(f"the replacement does not exist: {refused.args[0]}", refused.args[1]) from None
+    if model.yank_of(version):
+        others = [one.version for one in model.releases if not model.yank_of(one.version)]
+        instead = f"Not yanked: {', '.join(others)}" if others else "Leave it out"
+        raise YankRefused(f"the replacement {replacement} is yanked itself", instead)
+
+
+def _with_event(catalog: Catalog, model: Model, event: YankEvent) -> Catalog:
+    changed = dataclasses.replace(model, yanks=(*model.yanks, event))
+    return Catalog(tuple(changed if one.name == model.name else one for one in catalog.models))
