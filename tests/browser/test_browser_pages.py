@@ -1,0 +1,45 @@
+"""Every kind of page in both widths and both colour schemes: it fits, and nothing goes wrong on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+MODEL = "smollm2-135m-instruct"
+KINDS = {
+    "front": "",
+    "model": f"models/{MODEL}/",
+    "tutor": "models/smollm2-tutor-57m/",
+    "hostile": "models/index/",
+    "recipe": "reference/recipe/",
+}
+"""A name for the screenshot, and the path of a page of each kind."""
+
+
+LOOKS = ((1440, "light"), (1440, "dark"), (360, "light"), (360, "dark"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "width", "scheme"),
+    [(kind, *look) for kind in KINDS for look in (LOOKS if kind == "front" else LOOKS[::3])],
+)
+def test_page_fits(
+    kind: str, width: int, scheme: str, samples: str, open_page: Any, fits: Any, shoot: Any
+) -> None:
+    page = open_page(samples + KINDS[kind], width=width, scheme=scheme)
+    shoot(page, f"{kind}-{width}-{scheme}")
+    fits(page)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_page_is_readable_without_scripts(kind: str, samples: str, open_page: Any) -> None:
+    page = open_page(samples + KINDS[kind], javascript=False)
+    assert page.locator("h1").count() == 1
+
+
+def test_hostile_text_runs_nothing(samples: str, open_page: Any) -> None:
+    page = open_page(f"{samples}models/index/")
+    page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
+    assert "<script>alert(1)</script>" in page.inner_text("body")
+    assert page.locator("a[href^='javascript']").count() == 0
