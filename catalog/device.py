@@ -26,6 +26,13 @@ RESERVE_REASON = (
     "This is a choice of this project, not a measurement."
 )
 
+DESKTOP_RESERVE_SHARE = 4
+DESKTOP_RESERVE_BYTES = 4 * GIBI
+DESKTOP_RESERVE_REASON = (
+    "Left to a desktop system and the programs that are open beside: a quarter of the memory, at least 4 GiB. "
+    "This is a choice of this project, not a measurement."
+)
+
 
 @dataclass(frozen=True)
 class Range:
@@ -49,7 +56,10 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Device:
-    """A device profile. kernels holds the types whose speed is known; cores is None where nobody said."""
+    """A device profile. kernels holds the types whose speed is known; cores is None where nobody said.
+
+    family groups profiles that people look for together.
+    """
 
     id: str
     name: str
@@ -61,6 +71,7 @@ class Device:
     cores: int | None
     cores_source: str
     kernels: tuple[Kernel, ...]
+    family: str = "Your own machine"
 
     @property
     def free_bytes(self) -> int:
@@ -145,8 +156,69 @@ def _pi(
         cores=4,
         cores_source=f"Raspberry Pi's description of the board: four {core} cores.",
         kernels=kernels,
+        family="Raspberry Pi",
     )
 
+
+_ORIN_NANO = Range(
+    34 * GIGA,
+    51 * GIGA,
+    102 * GIGA,
+    None,
+    "NVIDIA's data sheets give a peak of 68 GB/s, 102 GB/s in the later Super mode; three quarters of the lower one, "
+    "51 GB/s, are taken as typical and half of it as the low end, which is a choice of this project.",
+)
+_APPLE = Range(
+    50 * GIGA,
+    80 * GIGA,
+    120 * GIGA,
+    None,
+    "Apple gives a peak of 68 GB/s for the M1, 100 GB/s for M2 and M3, 120 GB/s for the M4; a report in normiebench "
+    "(2026) of an 8B model in Q4_K_M, 4.92 GB, at 20.9 tokens/s on an M4 makes 103 GB/s, 86 % of its peak. "
+    "80 GB/s, four fifths of 100, are taken as typical.",
+)
+_LAPTOP = Range(
+    20 * GIGA,
+    40 * GIGA,
+    90 * GIGA,
+    None,
+    "8 bytes x transfers per second x channels: 25.6 GB/s for one channel of DDR4-3200, 51.2 for two, 89.6 for two of "
+    "DDR5-5600. Measured were 40 GB/s on two channels of DDR4-2666 and 46 on DDR4-3200 "
+    "(Guru3D, G.Skill Trident Z Royal DDR4-3200 review, 2018).",
+)
+
+
+def _desktop(
+    device_id: str,
+    name: str,
+    family: str,
+    memory_gb: int,
+    bandwidth: Range,
+    reserve: tuple[int, str] | None = None,
+) -> Device:
+    """A computer whose processor or graphics is not told any nearer. ``reserve``: bytes and reason."""
+    memory_bytes = memory_gb * GIBI
+    kept = max(memory_bytes // DESKTOP_RESERVE_SHARE, DESKTOP_RESERVE_BYTES)
+    reserved, reason = reserve or (kept, DESKTOP_RESERVE_REASON)
+    return Device(
+        id=device_id,
+        name=f"{name}, {memory_gb} GB",
+        memory_bytes=memory_bytes,
+        memory_source=f"It is sold with {memory_gb} GB.",
+        reserve_bytes=reserved,
+        reserve_reason=reason,
+        bandwidth_bytes_per_second=bandwidth,
+        cores=None,
+        cores_source="Not told: machines of this kind differ.",
+        kernels=(),
+        family=family,
+    )
+
+
+_ORIN_RESERVE = (
+    2867 * MEBI,
+    "One public report (2025, seven models on this board) counts 5.2 of the 8 GB as free once the system is up.",
+)
 
 DEVICES = (
     _pi("pi-zero-2", "Zero 2 W", 512 * MEBI, _ZERO_2, "Cortex-A53"),
@@ -158,5 +230,13 @@ DEVICES = (
     _pi("pi-5-4gb", "5", 4 * GIBI, _PI_5, "Cortex-A76"),
     _pi("pi-5-8gb", "5", 8 * GIBI, _PI_5, "Cortex-A76"),
     _pi("pi-5-16gb", "5", 16 * GIBI, _PI_5, "Cortex-A76"),
+    _desktop("jetson-orin-nano", "Jetson Orin Nano", "Jetson", 8, _ORIN_NANO, _ORIN_RESERVE),
+    _desktop("apple-8gb", "Apple silicon (M1 to M4)", "Apple silicon", 8, _APPLE),
+    _desktop("apple-16gb", "Apple silicon (M1 to M4)", "Apple silicon", 16, _APPLE),
+    _desktop("apple-24gb", "Apple silicon (M1 to M4)", "Apple silicon", 24, _APPLE),
+    _desktop("laptop-8gb", "Laptop without a graphics card", "Laptop", 8, _LAPTOP),
+    _desktop("laptop-16gb", "Laptop without a graphics card", "Laptop", 16, _LAPTOP),
+    _desktop("laptop-32gb", "Laptop without a graphics card", "Laptop", 32, _LAPTOP),
 )
-"""Every profile, from the smallest board to the largest."""
+"""Every profile, family by family, each from the smallest to the largest. Pro, Max and Ultra processors of Apple have
+two to eight times the bandwidth: they are machines to describe with ``custom``."""

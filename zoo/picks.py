@@ -3,7 +3,8 @@
 A file fits if its predicted memory and the device's reserve are within the device's memory. Loss is the mean KLD from
 the release's reference in nats, ± one standard error; that of the reference itself is zero by definition. Two losses
 can be told apart if they differ by more than both errors together, which is stricter than the error of their
-difference.
+difference. A loss within the tolerance makes no practical difference: among such files the smallest is taken, so that
+nobody loads twice the bytes for a difference that cannot be seen.
 """
 
 from __future__ import annotations
@@ -16,9 +17,38 @@ from typing import NamedTuple
 from catalog import device as devices
 from catalog import memory
 from catalog.device import Device
-from catalog.release import Architecture, ModelFile, Release
+from catalog.release import Architecture, Model, ModelFile, Release
 from zoo import roofline
 from zoo.roofline import Prediction, rate
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """A loss that makes no practical difference: mean KLD in nats at most, share of same top tokens at least."""
+
+    kld_mean_nats: float
+    same_top_share: float = 0.0
+
+    def holds(self, file: ModelFile) -> bool:
+        """Whether the loss of ``file`` is within it; that of the reference always is."""
+        if file.loss is None:
+            return True
+        return (
+            file.loss.kld_mean_nats <= self.kld_mean_nats and file.loss.same_top_share >= self.same_top_share
+        )
+
+    @property
+    def words(self) -> str:
+        top = f" and at least {100 * self.same_top_share:g} % same top token" * (self.same_top_share > 0)
+        return f"mean KLD of at most {_nats(self.kld_mean_nats)} nats{top}"
+
+
+TOLERANCE = Tolerance(0.01, 0.95)
+"""Probabilities a hundredth of a nat from the reference's on average, and at most one token in twenty another one. A
+choice of this project."""
+
+CONTEXT_TOKENS = 2048
+"""Context length of a recommendation, as far as the model goes: a few pages of conversation."""
 
 
 class Beaten(NamedTuple):
@@ -75,12 +105,18 @@ def dominated(release: Release) -> dict[str, Beaten]:
 
 
 def pick(
-    release: Release, device: Device, context_tokens: int, least_tokens_per_second: float | None = None
+    release: Release,
+    device: Device,
+    context_tokens: int,
+    least_tokens_per_second: float | None = None,
+    tolerance: Tolerance = TOLERANCE,
 ) -> Pick:
-    """The file with the least loss among those that fit and are fast enough; where losses cannot be told apart, the
-    smaller one. Raises ValueError for a context that is no length or longer than the model's, or a speed that is none.
+    """Of the files that fit and are fast enough, the smallest whose loss makes no practical difference; if there is no
+    such file, the one with the least loss, or a smaller one whose loss cannot be told from it.
+
+    Raises ValueError for a context that is no length or longer than the model's, a speed or a tolerance that is none.
     """
-    _check_asked(release.architecture, context_tokens, least_tokens_per_second)
+    _check_asked(release.architecture, context_tokens, least_tokens_per_second, tolerance)
     candidates = [_candidate(file, release.architecture, device, context_tokens) for file in release.files]
     usable, rejected = [], []
     for candidate in candidates:
@@ -92,22 +128,38 @@ def pick(
     if not usable:
         reason = _nothing(candidates, device, context_tokens, least_tokens_per_second)
         return Pick(device, context_tokens, None, reason, None, None, tuple(rejected), ())
+    usable, broken = _sound(usable)
+    rejected += broken
     # Slower elsewhere is no reason to be rejected here, so only speeds of this device count.
     beaten = _beaten([candidate.file for candidate in usable], device)
     left = [candidate for candidate in usable if candidate.file.path not in beaten]
     rejected += [Judged(c.file, beaten[c.file.path].sentence) for c in usable if c.file.path in beaten]
     best = min(left, key=_by_loss)
-    chosen = _smallest_alike(best, left, _beaten([candidate.file for candidate in usable], None))
+    chosen = _smallest_alike(best, left, _beaten([candidate.file for candidate in usable], None), tolerance)
     return Pick(
         device,
         context_tokens,
         chosen.file,
-        _reason(chosen, best, len(usable), device, context_tokens, least_tokens_per_second),
+        _reason(chosen, best, len(usable), device, context_tokens, least_tokens_per_second, tolerance),
         chosen.need_bytes,
         chosen.speed,
         tuple(rejected),
         tuple(Judged(c.file, _beside(c, chosen)) for c in sorted(left, key=_by_loss) if c is not chosen),
     )
+
+
+def recommendations(release: Release) -> tuple[Pick, ...]:
+    """One pick for every device profile, in their order, at CONTEXT_TOKENS or the model's own context if that is
+    shorter; none for a release that records no context length. Which release to take: ``current``."""
+    context_tokens = min(CONTEXT_TOKENS, release.architecture.context_tokens)
+    if context_tokens < 1:
+        return ()
+    return tuple(pick(release, device, context_tokens) for device in devices.DEVICES)
+
+
+def current(model: Model) -> Release | None:
+    """The newest release that is not yanked: the only one to recommend. None if all are yanked."""
+    return next((release for release in model.releases if model.yank_of(release.version) is None), None)
 
 
 # --- Loss and domination
@@ -183,7 +235,9 @@ def _measured(file: ModelFile) -> dict[tuple[str, int], float]:
 # --- What fits, and how fast it is
 
 
-def _check_asked(architecture: Architecture, context_tokens: int, least: float | None) -> None:
+def _check_asked(
+    architecture: Architecture, context_tokens: int, least: float | None, tolerance: Tolerance
+) -> None:
     if context_tokens < 1:
         raise ValueError(f"a context of {context_tokens:,} tokens is none")
     if context_tokens > architecture.context_tokens:
@@ -193,6 +247,8 @@ def _check_asked(architecture: Architecture, context_tokens: int, least: float |
         )
     if least is not None and not (math.isfinite(least) and least > 0):
         raise ValueError(f"a least speed of {least:g} tokens/s is no speed")
+    if not (math.isfinite(tolerance.kld_mean_nats) and tolerance.kld_mean_nats >= 0):
+        raise ValueError(f"a tolerance of {tolerance.kld_mean_nats:g} nats is none")
 
 
 def _candidate(
@@ -251,6 +307,15 @@ def _too_slow(candidate: _Candidate, least: float | None) -> str | None:
     )
 
 
+def _sound(usable: Sequence[_Candidate]) -> tuple[list[_Candidate], list[Judged]]:
+    """Without the files that fail as chat models, if any passes."""
+    sound = [c for c in usable if c.file.smoke_passed]
+    if not sound:
+        return list(usable), []
+    why = f"It failed the chat smoke test; {len(sound)} of the {len(usable)} files that could be taken passed it."
+    return sound, [Judged(c.file, why) for c in usable if not c.file.smoke_passed]
+
+
 def _nothing(
     candidates: Sequence[_Candidate], device: Device, context_tokens: int, least: float | None
 ) -> str:
@@ -279,9 +344,15 @@ def _nothing(
 # --- The choice in words
 
 
-def _smallest_alike(best: _Candidate, left: Sequence[_Candidate], beaten: dict[str, Beaten]) -> _Candidate:
-    """The smallest file whose loss cannot be told from the least, and that no usable file beats by any evidence."""
-    alike = [c for c in left if not _worse(c.file, best.file) and c.file.path not in beaten]
+def _smallest_alike(
+    best: _Candidate, left: Sequence[_Candidate], beaten: dict[str, Beaten], tolerance: Tolerance
+) -> _Candidate:
+    """The smallest file within the tolerance, else the smallest whose loss cannot be told from the least; none that a
+    usable file beats by any evidence."""
+    sound = [c for c in left if c.file.path not in beaten]
+    alike = [c for c in sound if tolerance.holds(c.file)] or [
+        c for c in sound if not _worse(c.file, best.file)
+    ]
     return min(alike, key=lambda c: (c.file.size_bytes, *_by_loss(c)), default=best)
 
 
@@ -292,12 +363,18 @@ def _reason(
     device: Device,
     context_tokens: int,
     least: float | None,
+    tolerance: Tolerance,
 ) -> str:
     file = chosen.file
     kind = "that fit" if least is None else f"that fit and reach {rate(least)} tokens/s"
     if usable == 1:
         only = kind.replace("fit", "fits").replace("reach", "reaches")
         choice = f"{file.path} is the only file {only}: {_loss_words(file)}"
+    elif chosen is not best and tolerance.holds(file):
+        choice = (
+            f"{file.path} is the smallest of the unbeaten files {kind} whose loss makes no practical difference "
+            f"({tolerance.words}): {_loss_words(file)}, {100 * _same_top(file):.1f} % same top token"
+        )
     elif chosen is not best:
         choice = (
             f"{file.path} is the smallest of the unbeaten files {kind} whose loss cannot be told from the least: "
@@ -332,6 +409,10 @@ def _beside(candidate: _Candidate, chosen: _Candidate) -> str:
     words = f"It {loss}, {_loss_words(file)} against {_loss_words(taken)}, and is {size}"
     smoke = "" if file.smoke_passed else "; it failed the chat smoke test"
     return f"{words}; {candidate.speed.words}{smoke}."
+
+
+def _same_top(file: ModelFile) -> float:
+    return file.loss.same_top_share if file.loss else 1.0
 
 
 def _loss_words(file: ModelFile) -> str:

@@ -12,10 +12,10 @@ from catalog import device as devices
 from catalog.device import Device
 from catalog.index import Catalog
 from catalog.problems import did_you_mean
-from catalog.release import ModelFile, Release
+from catalog.release import Model, ModelFile, Release, YankEvent
 from zoo import picks, records
 from zoo.cli.common import Call, options
-from zoo.errors import InputError
+from zoo.errors import InputError, ZooError
 from zoo.output import megabytes
 from zoo.pages import commands
 from zoo.picks import Judged, Pick
@@ -32,6 +32,13 @@ from zoo.picks import Judged, Pick
     "--context", "context_tokens", type=int, default=2048, show_default=True, help="Context length in tokens."
 )
 @click.option("--least-speed", type=float, metavar="T", help="Decode speed in tokens/s that it must reach.")
+@click.option(
+    "--tolerance",
+    type=float,
+    metavar="NATS",
+    help="Mean KLD that makes no difference to you; 0 asks for the least loss. "
+    f"[default: {picks.TOLERANCE.kld_mean_nats:g}, with {100 * picks.TOLERANCE.same_top_share:g} % same top token]",
+)
 @click.argument("name")
 def command(
     call: Call,
@@ -41,11 +48,13 @@ def command(
     bandwidth_gbs: float | None,
     context_tokens: int,
     least_speed: float | None,
+    tolerance: float | None,
 ) -> int:
     """The one file of NAME (or NAME@VERSION) to take for a board, and why.
 
-    Speeds are measured where the catalog has a valid measurement on that very board, else predicted. Exit code 1 when
-    no file fits, or none is fast enough.
+    It is the smallest file whose loss makes no practical difference, else the one with the least loss. Speeds are
+    measured where the catalog has a valid measurement on that very board, else predicted. Exit code 1 when no file
+    fits, none is fast enough, or the version was yanked.
     """
     device = _device(device_id, memory_gb, bandwidth_gbs)
     settings = call.settings
@@ -53,7 +62,8 @@ def command(
     catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
     release = _release(catalog, model_name, version)
     try:
-        pick = picks.pick(release, device, context_tokens, least_speed)
+        asked = picks.TOLERANCE if tolerance is None else picks.Tolerance(tolerance)
+        pick = picks.pick(release, device, context_tokens, least_speed, asked)
     except ValueError as error:
         raise InputError(str(error), remedy="See: zoo pick --help") from error
     run = _commands(model_name, release, pick)
@@ -109,11 +119,25 @@ def _release(catalog: Catalog, name: str, version: str) -> Release:
         near = did_you_mean(name, names)
         remedy = f"Did you mean {near}?" if near else f"There are: {', '.join(names) or 'none yet'}"
         raise InputError(f"the catalog has no model {name!r}", remedy=remedy)
-    release = catalog.release(name, version) if version else model.releases[0]
-    if release is None:
+    release = catalog.release(name, version) if version else picks.current(model)
+    if version and release is None:
         versions = ", ".join(r.version for r in model.releases)
         raise InputError(f"the catalog has no version {version!r} of {name}", remedy=f"There are: {versions}")
+    yanked = model.yank_of(release.version if release else model.releases[0].version)
+    if release is None or yanked:
+        raise _not_recommended(model, yanked)
     return release
+
+
+def _not_recommended(model: Model, yanked: YankEvent | None) -> ZooError:
+    """What to say of a version that was yanked, or of a model all of whose versions were."""
+    assert yanked
+    other = picks.current(model)
+    known = yanked.replacement or (f"{model.name}@{other.version}" if other else "")
+    return ZooError(
+        f"{model.name} {yanked.version} was yanked on {yanked.date}, so no file of it is recommended: {yanked.reason}",
+        remedy=f"Ask for {known}" if known else "No version of it is left: choose another model",
+    )
 
 
 def _commands(name: str, release: Release, pick: Pick) -> list[str]:
