@@ -1,0 +1,92 @@
+"""What a chart is, and the one place that knows the drawing library."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+import pygal
+from markupsafe import Markup
+
+from zoo.pages.text import visible
+
+WIDTH, HEIGHT = 720, 400
+"""The view box; pages scale it to their own width."""
+
+_DROPPED = ("script", "style", "title", "desc", "defs")
+_SVG = "{http://www.w3.org/2000/svg}"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawn chart. id names its CSV file and anchor; text says in sentences what the picture shows."""
+
+    id: str
+    title: str
+    svg: Markup
+    csv: str
+    text: str
+
+
+def canvas(height: int = HEIGHT, **options: Any) -> Any:
+    """An empty XY chart of the library, without any style, script or legend of its own."""
+    return pygal.XY(
+        pygal.Config(css=[], js=[]),
+        width=WIDTH,
+        height=height,
+        no_prefix=True,
+        disable_xml_declaration=True,
+        show_legend=False,
+        stroke=False,
+        **options,
+    )
+
+
+def finish(id_: str, title: str, drawing: Any, rows: Sequence[Sequence[Any]], text: str) -> Chart:
+    """The chart of a filled canvas; the first of ``rows`` names the CSV's columns."""
+    root = drawing.render_tree()
+    _strip(root)
+    # One picture to a screen reader: its name, and the sentences that stand for it.
+    root.set("role", "img")
+    root.set("aria-label", f"{visible(title)}. {visible(text)}")
+    svg = ElementTree.tostring(root, encoding="unicode")
+    return Chart(id_, title, Markup(svg), _csv(rows), text)
+
+
+def _strip(part: ElementTree.Element) -> None:
+    """Take out what a page does not want: scripts, styles, comments, ids, tooltips that only a script would show."""
+    # The library's comment holds today's date, which would make every build another one.
+    for child in list(part):
+        tag = child.tag.removeprefix(_SVG) if isinstance(child.tag, str) else "comment"
+        if tag in (*_DROPPED, "comment") or "tooltip-overlay" in child.get("class", ""):
+            part.remove(child)
+        else:
+            _strip(child)
+    if part.get("class") == "label" and float(part.get("x", "0")) > WIDTH * 0.55:
+        # The name of a point near the right edge would leave the picture: it goes to the point's left.
+        part.set("x", f"{float(part.get('x', '0')) - 32:.1f}")
+        part.set("class", "label before")
+    for name in ("id", "style"):
+        part.attrib.pop(name, None)
+    if not part.get("class", "x").strip():
+        del part.attrib["class"]
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(
+        [["" if cell is None else _cell(cell) for cell in row] for row in rows]
+    )
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Text that a spreadsheet would take for a formula gets an apostrophe before it (OWASP, CSV injection)."""
+    if not isinstance(value, str):
+        return value
+    shown = visible(value)
+    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "\t", "\r") else shown
