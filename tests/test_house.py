@@ -23,6 +23,7 @@ FLOORS = {
     "zoo.gates": 1,
     "zoo.costs": 1,
     "zoo.divergence": 1,
+    "zoo.curve": 1,
     "zoo.roofline": 1,
     "zoo.picks": 1,
     "zoo.cards": 1,
