@@ -6,11 +6,12 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from zoo import cli
-from zoo.errors import InputError, ZooError
+from zoo.errors import InputError, RemoteError, ZooError
 from zoo.output import Output
 
 
@@ -35,7 +36,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         output.error(str(known))
         if output.json:
-            data = {"error": known.what, "where": known.where, "safe": known.safe, "remedy": known.remedy}
+            data: dict[str, Any] = {
+                "error": known.what,
+                "where": known.where,
+                "safe": known.safe,
+                "remedy": known.remedy,
+            }
+            if isinstance(known, RemoteError):
+                data |= {"kind": known.kind, "facts": known.facts}
             # stdout itself may be what failed.
             with contextlib.suppress(OSError):
                 output.answer(data, "")

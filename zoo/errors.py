@@ -7,6 +7,9 @@ This module imports nothing of ours.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class ZooError(Exception):
     """Something could not be done (exit code 1).
@@ -55,6 +58,30 @@ class MissingExtra(ZooError):
 
 class SourceError(ZooError):
     """A model or corpus source cannot be had, or is not what its pin says."""
+
+
+class RemoteError(SourceError):
+    """Something on another machine could not be had, or what came is not what was announced.
+
+    kind: a word for programs, such as ``rate_limited``. facts: what a program needs to act, with units in the names.
+    transient: another try may help. wait_seconds: what the other side asks to wait before it, None if it did not say.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        kind: str,
+        facts: Mapping[str, Any] | None = None,
+        transient: bool = False,
+        wait_seconds: float | None = None,
+        where: str = "",
+        safe: str = "",
+        remedy: str = "",
+    ) -> None:
+        super().__init__(what, where=where, safe=safe, remedy=remedy)
+        self.kind, self.facts = kind, dict(facts or {})
+        self.transient, self.wait_seconds = transient, wait_seconds
 
 
 class ModelFileError(ZooError):

@@ -100,12 +100,16 @@ class Settings:
             return str(path)
 
 
+class NoZoo(InputError):
+    """There is no zoo around the folder."""
+
+
 def find_root(start: Path) -> Path:
-    """The nearest folder at or above ``start`` with a ``zoo.toml``. Raises InputError if there is none."""
+    """The nearest folder at or above ``start`` with a ``zoo.toml``. Raises NoZoo if there is none."""
     for folder in (start, *start.parents):
         if (folder / MARKER).is_file():
             return folder
-    raise InputError(
+    raise NoZoo(
         f"no zoo here: neither {start} nor a folder above it has a {MARKER}",
         remedy="Change into your zoo, or make one with: zoo init my-zoo",
     )

@@ -6,9 +6,20 @@ from pathlib import Path
 
 from zoo.errors import InputError
 from zoo.hub.folder import FolderHub, FolderRepo
-from zoo.hub.interface import BRANCH, Hub, HubConflict, Refs, Repo
+from zoo.hub.interface import BRANCH, Hub, HubConflict, Incoming, Listed, Refs, Repo
 
-__all__ = ["BRANCH", "FolderHub", "FolderRepo", "Hub", "HubConflict", "Refs", "Repo", "connect"]
+__all__ = [
+    "BRANCH",
+    "FolderHub",
+    "FolderRepo",
+    "Hub",
+    "HubConflict",
+    "Incoming",
+    "Listed",
+    "Refs",
+    "Repo",
+    "connect",
+]
 
 
 def connect(address: str, root: Path) -> Hub:

@@ -13,14 +13,14 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from catalog.paths import unsafe_reason
 from zoo.errors import Damaged, InputError, ZooError
-from zoo.hub.interface import BRANCH, HubConflict, Refs
+from zoo.hub.interface import BRANCH, HubConflict, Incoming, Listed, Refs
 from zoo.progress import Advance
 from zoo.workspace import (
     FileRecord,
@@ -149,6 +149,21 @@ class FolderRepo:
         stream.seek(offset)
         return stream
 
+    def listing(self, revision: str) -> dict[str, Listed]:
+        return {f.path: Listed(f.path, f.size_bytes, f.sha256) for f in self.tree(revision).values()}
+
+    def incoming(self, revision: str, file: Listed, begin: int, end: int, stall_seconds: float) -> Incoming:
+        del stall_seconds
+        stream = self.open(revision, file.path, begin)
+        size = os.fstat(stream.fileno()).st_size
+        return Incoming(begin, size, _chunks(stream, end - begin), stream.close, ranged=False)
+
+    def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
+        target = folder / "content"
+        with self.open(revision, file.path) as stream, target.open("wb") as out:
+            shutil.copyfileobj(stream, out, 1 << 20)
+        return target
+
     def _object(self, sha256: str) -> Path:
         if not _OID.match(sha256):
             raise Damaged(f"{sha256!r} is no sha256")
@@ -182,6 +197,13 @@ class FolderRepo:
             log.flush()
             os.fsync(log.fileno())
         write_atomic(self.folder / "refs" / kind / name, oid + "\n")
+
+
+def _chunks(stream: IO[bytes], left: int) -> Iterator[memoryview]:
+    buffer = memoryview(bytearray(1 << 20))
+    while left > 0 and (count := stream.readinto(buffer[: min(left, len(buffer))])):  # type: ignore[attr-defined]
+        yield buffer[:count]
+        left -= count
 
 
 def refuse_clashes(files: Mapping[str, object]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -12,6 +12,21 @@ from zoo.progress import Advance
 from zoo.workspace import FileRecord
 
 BRANCH = "main"
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """The content of a file on its way, from ``begin`` on; close it. total_bytes is the whole file's length.
+
+    ``chunks`` raises RemoteError when it breaks. ranged: False from a hub that only sends whole files. A chunk is
+    valid until the next one is taken.
+    """
+
+    begin: int
+    total_bytes: int
+    chunks: Iterator[bytes | memoryview]
+    close: Callable[[], None]
+    ranged: bool = True
 
 
 class HubConflict(ZooError):
@@ -26,6 +41,16 @@ class Refs:
     tags: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A file as a hub's tree lists it. sha256 or git_sha1 (git's digest of a blob) may be unknown, not both."""
+
+    path: str
+    size_bytes: int
+    sha256: str | None
+    git_sha1: str | None = None
+
+
 class Repo(Protocol):
     """One repository of a hub."""
 
@@ -34,6 +59,12 @@ class Repo(Protocol):
 
     def tree(self, revision: str) -> dict[str, FileRecord]:
         """The files of a commit, by path."""
+
+    def listing(self, revision: str) -> dict[str, Listed]:
+        """The files of a commit, by path, with the digests that the hub tells by itself; nothing is downloaded.
+
+        Raises RemoteError.
+        """
 
     def put(self, path: Path, sha256: str, advance: Advance) -> bool:
         """Upload content, invisible until a commit names it. False if the hub had it."""
@@ -48,6 +79,15 @@ class Repo(Protocol):
 
     def open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
         """The content of a file from ``offset``."""
+
+    def incoming(self, revision: str, file: Listed, begin: int, end: int, stall_seconds: float) -> Incoming:
+        """Bytes ``begin`` to ``end`` of a file that is to be downloaded, or the whole of it where ranges are not had.
+
+        Raises RemoteError, also when what is announced is not ``file``.
+        """
+
+    def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
+        """The whole file by another transport than ``incoming``, put somewhere below the empty ``folder``."""
 
 
 class Hub(Protocol):

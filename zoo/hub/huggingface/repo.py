@@ -15,9 +15,10 @@ from typing import IO, TYPE_CHECKING, cast
 from catalog.paths import unsafe_reason
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.hub.folder import refuse_clashes
+from zoo.hub.huggingface import incoming
 from zoo.hub.huggingface.client import ClientFailure, client, plain, without_xet
 from zoo.hub.huggingface.stream import Body
-from zoo.hub.interface import BRANCH, HubConflict, Refs
+from zoo.hub.interface import BRANCH, HubConflict, Incoming, Listed, Refs
 from zoo.progress import Advance
 from zoo.workspace import FileRecord
 
@@ -150,6 +151,17 @@ class HuggingFaceRepo:
         if path not in self.tree(revision):
             raise InputError(f"commit {revision[:12]} has no file {path}")
         return self._open(revision, path, offset)
+
+    def listing(self, revision: str) -> dict[str, Listed]:
+        return incoming.listing(self.address, self.kind, self.identity, revision)
+
+    def incoming(self, revision: str, file: Listed, begin: int, end: int, stall_seconds: float) -> Incoming:
+        return incoming.open_incoming(
+            self.address, self.kind, self.identity, revision, file, begin, end, stall_seconds
+        )
+
+    def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
+        return incoming.by_client(self.address, self.kind, self.identity, revision, file, folder)
 
     def _open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
         stack = ExitStack()

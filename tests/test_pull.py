@@ -1,0 +1,384 @@
+"""zoo pull and zoo verify, as a person calls them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pullsamples import LARGE, NAME, Zoo, make_zoo, manifest_of, write_catalog
+
+from catalog.index import Catalog
+from catalog.release import YankEvent
+from zoo.__main__ import main
+from zoo.pull import agreement, machine, names
+from zoo.workspace import pretty_json
+
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
+    """The current folder is in it."""
+    made = make_zoo(tmp_path / "zoo")
+    monkeypatch.chdir(made.folder)
+    return made
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    """Runs a command; exit code, stdout, stderr."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main(words)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def files_in(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and ".zoo" not in p.parts}
+
+
+ACCOUNTS = {"MANIFEST.json", "SHA256SUMS", "README.md", "recipe.yaml"}
+
+
+# --- Pull
+
+
+def test_the_named_file_comes_with_its_accounts(zoo: Zoo, say: Say) -> None:
+    code, out, err = say("pull", f"{NAME}@1.0.0:q8_0")
+    folder = zoo.folder / f"{NAME}-1.0.0"
+    assert code == 0, err
+    assert files_in(folder) == {zoo.large, *ACCOUNTS}
+    assert {name: (folder / name).read_bytes() for name in files_in(folder)}.items() <= zoo.contents.items()
+    assert f"llama-cli -m {NAME}-1.0.0/{zoo.large} -c 2048 -cnv" in out
+    checked = subprocess.run(
+        ["sha256sum", "-c", "--ignore-missing", "SHA256SUMS"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0 and f"{zoo.large}: OK" in checked.stdout
+
+
+@pytest.mark.usefixtures("zoo")
+def test_again_nothing_is_fetched(say: Say) -> None:
+    assert json.loads(say("pull", f"{NAME}:Q8_0", "--json")[1])["received_bytes"] > LARGE
+    code, out, _ = say("pull", f"{NAME}:Q8_0", "--json")
+    answer = json.loads(out)
+    assert (code, answer["received_bytes"], {f["by"] for f in answer["files"]}) == (0, 0, {"here"})
+    assert "everything was here already" in say("pull", f"{NAME}:Q8_0")[1]
+
+
+def test_two_files_of_a_version_share_a_folder(zoo: Zoo, say: Say) -> None:
+    say("pull", f"{NAME}:Q8_0", "--to", "files")
+    assert say("pull", f"{NAME}:Q4_0", "--to", "files")[0] == 0
+    assert files_in(zoo.folder / "files") == {zoo.large, "model-Q4_0.gguf", *ACCOUNTS}
+    assert say("verify", "files/")[0] == 0
+
+
+@pytest.mark.usefixtures("zoo")
+def test_without_a_quant_the_recommended_one_comes_with_its_reason(say: Say) -> None:
+    code, out, err = say("pull", NAME, "--device", "pi-5-4gb", "--json")
+    answer = json.loads(out)
+    picked = json.loads(say("pick", NAME, "--device", "pi-5-4gb", "--json")[1])
+    assert code == 0 and answer["file"]["path"] == picked["file"]["path"] and answer["reason"] == picked["reason"]
+    assert answer["device"] == "pi-5-4gb" and f"Taking {answer['file']['path']}." in err
+
+
+@pytest.mark.usefixtures("zoo")
+def test_without_a_device_it_is_this_machine(say: Say) -> None:
+    code, out, err = say("pull", NAME, "--json")
+    assert code == 0 and json.loads(out)["device"] == "this-machine" and "this machine" in err
+
+
+def test_a_context_for_which_nothing_fits(zoo: Zoo, say: Say) -> None:
+    grown = [dataclasses.replace(f, memory=tuple(dataclasses.replace(m, bytes=10**12) for m in f.memory))
+             for f in zoo.release.files]  # fmt: skip
+    release = dataclasses.replace(zoo.release, files=tuple(grown))
+    write_catalog(zoo.folder, Catalog((dataclasses.replace(zoo.model, releases=(release,)),)))
+    code, _, err = say("pull", NAME, "--device", "pi-zero-2")
+    assert code == 1 and "No file fits" in err and "name it: F16, Q8_0" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("nobody",), "no model 'nobody'"),
+        (("smollm2-135m-instrukt",), f"Did you mean {NAME}?"),
+        ((f"{NAME}@9.9.9",), "no version '9.9.9'"),
+        ((f"{NAME}:Q8_1",), "Did you mean Q8_0?"),
+        ((f"{NAME}@",), "names no model"),
+        ((f"{NAME}:",), "names no model"),
+        (("a/b",), "names no model"),
+        ((NAME, "--device", "pi-5-4g"), "Did you mean pi-5-4gb?"),
+        ((NAME, "--context", "999999"), "longer than the model's own"),
+        ((NAME, "--timeout", "0"), "no time"),
+        ((NAME, "--catalog", "nix.json"), "there is no catalog nix.json"),
+        ((NAME, "--catalog", "ftp://x/y"), "a path or an http address"),
+    ],
+)
+def test_asked_wrongly(words: tuple[str, ...], told: str, zoo: Zoo, say: Say) -> None:
+    code, _, err = say("pull", *words)
+    assert code == 2 and told in err
+    assert not list(zoo.folder.glob(f"{NAME}-*"))
+
+
+def test_a_folder_holds_one_release(zoo: Zoo, say: Say) -> None:
+    say("pull", f"{NAME}:Q4_0", "--to", "files")
+    manifest = zoo.folder / "files" / "MANIFEST.json"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace("1.0.0", "0.9.0"), encoding="utf-8")
+    code, _, err = say("pull", f"{NAME}:Q4_0", "--to", "files")
+    assert code == 2 and f"holds {NAME} 0.9.0" in err and "--to" in err
+
+
+# --- Accounts that differ
+
+
+def altered(zoo_path: Path, **changes: bytes) -> Zoo:
+    return make_zoo(zoo_path, **changes)
+
+
+def other_manifest(change: Callable[[dict[str, Any]], None], base: Path) -> bytes:
+    data = manifest_of(make_zoo(base).contents)
+    change(data)
+    return pretty_json(data).encode()
+
+
+CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "another digest": lambda m: m["files"][-1].update(sha256="0" * 64),
+    "another length": lambda m: m["files"][-1].update(size_bytes=1),
+    "a file less": lambda m: m["files"].pop(),
+    "a file more": lambda m: m["files"].append({"path": "x", "size_bytes": 1, "sha256": "0" * 64}),
+    "another name": lambda m: m.update(name="other"),
+    "another version": lambda m: m.update(version="2.0.0"),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_a_manifest_that_says_otherwise(
+    case: str, tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = other_manifest(CHANGES[case], tmp_path / "first")
+    zoo = altered(tmp_path / "zoo", MANIFEST__json=raw)
+    monkeypatch.chdir(zoo.folder)
+    code, out, err = say("pull", f"{NAME}:Q8_0", "--json")
+    answer = json.loads(out)
+    assert code == 1 and answer["kind"] == "disagreement" and answer["facts"]["differences"], err
+    assert not (zoo.folder / f"{NAME}-1.0.0" / zoo.large).exists()
+    assert say("verify", NAME, "--on-hub")[0] == 3
+
+
+ESCAPING = b'{"name": 1, "version": 2, "files": [{"path": "../x", "size_bytes": 1, "sha256": ""}]}'
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[1]", ESCAPING])
+def test_a_manifest_that_is_none(raw: bytes, tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    zoo = altered(tmp_path / "zoo", MANIFEST__json=raw)
+    monkeypatch.chdir(zoo.folder)
+    code, _, err = say("pull", f"{NAME}:Q8_0")
+    assert code == 1 and "no manifest" in err
+    assert say("verify", "--on-hub")[0] == 3
+
+
+def test_sums_and_contents_that_differ(tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    zoo = altered(tmp_path / "zoo", SHA256SUMS=b"x", README__md=b"another card")
+    monkeypatch.chdir(zoo.folder)
+    _, out, _ = say("pull", f"{NAME}:Q8_0", "--json")
+    told = {(d["path"], d["of"]) for d in json.loads(out)["facts"]["differences"]}
+    assert told == {("SHA256SUMS", "SHA256SUMS"), ("README.md", "MANIFEST.json")}
+
+
+def test_an_object_that_was_damaged_on_the_hubs_disk(zoo: Zoo, say: Say) -> None:
+    digest = next(f.sha256 for f in zoo.release.files if f.path == zoo.large)
+    stored = zoo.hub.folder / "objects" / digest[:2] / digest
+    stored.chmod(0o644)
+    stored.write_bytes(b"x" * LARGE)
+    code, out, _ = say("pull", f"{NAME}:Q8_0", "--json")
+    assert code == 1 and json.loads(out)["kind"] == "hash_mismatch"
+    assert not (zoo.folder / f"{NAME}-1.0.0" / zoo.large).exists()
+    code, out, _ = say("verify", NAME, "--on-hub")
+    assert code == 3 and f"{zoo.large}: the hub serves other bytes" in out
+
+
+# --- Yanked
+
+
+def yanked(zoo: Zoo, *, replacement: str | None = None) -> None:
+    event = YankEvent("1.0.0", "2026-11-24", "yank", "the template is wrong", "high", replacement)
+    write_catalog(zoo.folder, Catalog((dataclasses.replace(zoo.model, yanks=(event,)),)))
+
+
+def test_a_yanked_version_is_refused_with_its_reason(zoo: Zoo, say: Say) -> None:
+    yanked(zoo, replacement=f"{NAME}@1.0.1")
+    code, _, err = say("pull", f"{NAME}@1.0.0:Q8_0")
+    assert code == 3 and "the template is wrong" in err and "severity high" in err
+    assert f"zoo pull {NAME}@1.0.1" in err and "--allow-yanked" in err
+    assert not (zoo.folder / f"{NAME}-1.0.0").exists()
+    code, _, err = say("pull", f"{NAME}@1.0.0:Q8_0", "--allow-yanked")
+    assert code == 0 and "warning" in err and "is yanked" in err
+
+
+def test_the_newest_version_that_is_not_yanked_is_taken(zoo: Zoo) -> None:
+    newer = dataclasses.replace(zoo.release, version="1.1.0")
+    event = YankEvent("1.1.0", "2026-11-24", "yank", "it is slow", "low", None)
+    model = dataclasses.replace(zoo.model, releases=(newer, zoo.release), yanks=(event,))
+    chosen = names.choose(Catalog((model,)), names.parse(NAME))
+    assert chosen.release.version == "1.0.0" and chosen.notes == ("1.1.0 is yanked: it is slow",)
+    assert names.choose(Catalog((model,)), names.parse(NAME), True).release.version == "1.1.0"
+    with pytest.raises(names.Yanked, match="every version"):
+        names.choose(Catalog((dataclasses.replace(model, releases=(newer,)),)), names.parse(NAME))
+
+
+def test_a_former_name_leads_to_the_new_one(zoo: Zoo) -> None:
+    catalog = Catalog((dataclasses.replace(zoo.model, former_names=("old",)),))
+    chosen = names.choose(catalog, names.parse("old:Q8_0"))
+    assert chosen.model.name == NAME and chosen.notes == (f"old is called {NAME} now",)
+
+
+# --- Other catalogs
+
+
+@pytest.fixture
+def web(zoo: Zoo) -> Iterator[str]:
+    """The address of a web server over the zoo's folder."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *a: Quiet(*a, directory=str(zoo.folder)))  # type: ignore[arg-type]
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_catalog_of_another_zoo_at_an_address(
+    zoo: Zoo, web: str, say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    monkeypatch.chdir(outside)
+    code, _, err = say("pull", f"{NAME}:Q4_0")
+    assert code == 2 and "Add --catalog" in err
+    catalog = f"{web}/model_catalog.json"
+    code, _, err = say("pull", f"{NAME}:Q4_0", "--catalog", catalog)
+    assert code == 2 and "Add --hub" in err
+    code, _, err = say("pull", f"{NAME}:Q4_0", "--catalog", catalog, "--hub", str(zoo.hub.folder))
+    assert code == 0, err
+    assert say("verify", f"{NAME}-1.0.0")[0] == 0
+    code, out, _ = say("pull", f"{NAME}:Q4_0", "--catalog", f"{web}/nix.json", "--json")
+    assert code == 1 and json.loads(out)["kind"] == "not_found"
+    code, _, err = say("pull", f"{NAME}:Q4_0", "--catalog", f"{web}/zoo.toml")
+    assert code == 2 and "no sound catalog" in err
+
+
+# --- Verify
+
+
+def test_a_difference_of_any_kind_is_told(zoo: Zoo, say: Say) -> None:
+    say("pull", f"{NAME}:Q8_0")
+    folder = zoo.folder / f"{NAME}-1.0.0"
+    kept = zoo.folder / "kept"
+    shutil.copytree(folder, kept)
+
+    def damage(path: str, raw: bytes | None) -> tuple[int, str]:
+        shutil.rmtree(folder)
+        shutil.copytree(kept, folder)
+        if raw is None:
+            (folder / path).unlink()
+        else:
+            (folder / path).write_bytes(raw)
+        code, out, _ = say("verify", NAME)
+        return code, out
+
+    large = zoo.contents[zoo.large]
+    flipped = large[:-1] + bytes([large[-1] ^ 1])
+    for path, raw, words in (
+        (zoo.large, flipped, "it has other content"), (zoo.large, large[:-1], "it has another length"),
+        (zoo.large, None, "it is missing"), ("README.md", b"", "it has another length"),
+        ("SHA256SUMS", b"x", "has a line"), ("SHA256SUMS", b"", "says otherwise"),
+        ("MANIFEST.json", b"{}", "no manifest"),
+    ):  # fmt: skip
+        code, out = damage(path, raw)
+        assert code == 3 and words in out, (path, out)
+    manifest = manifest_of(zoo.contents)
+    manifest["files"][0]["sha256"] = "0" * 64  # type: ignore[index]
+    code, out = damage("MANIFEST.json", pretty_json(manifest).encode())
+    assert code == 3 and "README.md" in out
+    assert damage("README.md", zoo.contents["README.md"])[0] == 0
+
+
+def test_a_link_is_no_file(zoo: Zoo, say: Say) -> None:
+    say("pull", f"{NAME}:Q8_0")
+    path = zoo.folder / f"{NAME}-1.0.0" / "README.md"
+    path.rename(zoo.folder / "elsewhere")
+    path.symlink_to(zoo.folder / "elsewhere")
+    code, out, _ = say("verify", NAME)
+    assert code == 3 and "it is a link" in out
+
+
+def test_what_is_not_of_the_release_is_told_and_is_no_difference(zoo: Zoo, say: Say) -> None:
+    say("pull", f"{NAME}:Q8_0")
+    (zoo.folder / f"{NAME}-1.0.0" / "notes.txt").write_text("mine", encoding="utf-8")
+    code, out, _ = say("verify", NAME)
+    assert code == 0 and "not of the release: notes.txt" in out
+
+
+def test_the_catalog_has_a_say(zoo: Zoo, say: Say) -> None:
+    say("pull", f"{NAME}:Q8_0")
+    first, *others = zoo.release.files
+    release = dataclasses.replace(zoo.release, files=(dataclasses.replace(first, sha256="1" * 64), *others))
+    write_catalog(zoo.folder, Catalog((dataclasses.replace(zoo.model, releases=(release,)),)))
+    code, out, _ = say("verify", NAME)
+    assert code == 3 and f"{first.path}: MANIFEST.json says otherwise than the catalog" in out
+
+
+def test_the_hub_and_what_it_has_too_much(zoo: Zoo, say: Say) -> None:
+    code, out, _ = say("verify", NAME, "--on-hub", "--json")
+    (place,) = json.loads(out)["places"]
+    assert code == 0 and place["files"] == len(zoo.contents) - 2 and "content" in place["against"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(agreement, "beside", lambda path: path == "MANIFEST.json")
+        assert "SHA256SUMS: it is not of the release" in say("verify", NAME, "--on-hub")[1]
+
+
+@pytest.mark.usefixtures("zoo")
+def test_nothing_to_verify(say: Say, tmp_path: Path) -> None:
+    code, _, err = say("verify", NAME)
+    assert code == 2 and f"zoo verify {NAME} --on-hub" in err
+    code, _, err = say("verify", str(tmp_path))
+    assert code == 2 and "has no MANIFEST.json" in err
+    assert say("verify", "a/b/c")[0] == 2
+
+
+# --- This machine
+
+
+@pytest.mark.parametrize(
+    ("board", "gigabytes", "device"),
+    [
+        ("Raspberry Pi 5 Model B Rev 1.0", 7.87, "pi-5-8gb"), ("Raspberry Pi 5 Model B Rev 1.1", 1.98, "pi-5-2gb"),
+        ("Raspberry Pi 4 Model B Rev 1.5", 3.71, "pi-4-4gb"), ("Raspberry Pi Zero 2 W Rev 1.0", 0.41, "pi-zero-2"),
+        ("Raspberry Pi 400 Rev 1.0", 3.7, "pi-400"), ("Raspberry Pi 3 Model B", 0.9, None), ("", 16, None),
+        ("Raspberry Pi 5 Model B", 64, None),
+    ],
+)  # fmt: skip
+def test_boards_are_known_by_their_own_name(board: str, gigabytes: float, device: str | None) -> None:
+    found = machine.profile_of(board, int(gigabytes * 2**30))
+    assert (found.id if found else None) == device
+
+
+def test_secrets_and_paths_stay_out_of_the_receipt(zoo: Zoo, say: Say) -> None:
+    say("pull", f"{NAME}:Q4_0")
+    text = (zoo.folder / f"{NAME}-1.0.0" / ".zoo" / "pull.json").read_text(encoding="utf-8")
+    assert str(zoo.folder) not in text and os.environ["HOME"] not in text
+    assert json.loads(text)["commit"] == zoo.commit

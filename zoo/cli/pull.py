@@ -1,0 +1,165 @@
+"""zoo pull"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from catalog import device as devices
+from catalog.device import Device
+from catalog.release import ModelFile
+from zoo.cli.common import Call, options
+from zoo.errors import InputError
+from zoo.fetch import Patience
+from zoo.output import megabytes
+from zoo.picks import CONTEXT_TOKENS, Pick
+from zoo.pull import names, pulling
+from zoo.pull.catalogs import Shelf, other_shelf, own_shelf
+from zoo.pull.machine import this_machine
+from zoo.pull.names import Chosen
+from zoo.pull.pulling import Pulled
+from zoo.settings import NoZoo
+
+
+@click.command()
+@options("catalog", "hub")
+@click.option(
+    "--device", "device_id", metavar="PROFILE", help="Choose for this board; else for this machine."
+)
+@click.option(
+    "--context", "asked_tokens", type=click.IntRange(1), metavar="N",
+    help=f"Context length in tokens. [default: {CONTEXT_TOKENS}, or the model's own if that is shorter]",
+)  # fmt: skip
+@click.option("--to", "target", metavar="FOLDER", help="Where to put the files. [default: NAME-VERSION]")
+@click.option("--allow-yanked", is_flag=True, help="Take a version that was yanked.")
+@click.option(
+    "--timeout", type=float, default=Patience.stall, show_default=True, metavar="SECONDS",
+    help="Open a connection again that brings nothing for so long.",
+)  # fmt: skip
+@click.argument("name")
+def command(
+    call: Call,
+    name: str,
+    device_id: str | None,
+    asked_tokens: int | None,
+    target: str | None,
+    allow_yanked: bool,
+    timeout: float,
+) -> None:
+    """Fetch one file of NAME[@VERSION][:QUANT], verified, with its manifest and card.
+
+    Without QUANT it is the one that is recommended for the device, and the answer says why. What arrives is compared
+    with the hub's own tree, the release's manifest and the catalog; a file gets its name when it is right. After a
+    kill the same command goes on where it stopped. --catalog may be the path or the address of another zoo's catalog.
+    """
+    if not 0 < timeout < 3600:
+        raise InputError("--timeout is no time", remedy="Write seconds, such as --timeout 30")
+    wish, device = names.parse(name), _device(device_id)
+    shelf = shelf_of(call)
+    chosen = names.choose(shelf.catalog, wish, allow_yanked)
+    _tell(call, chosen)
+    own_tokens = chosen.release.architecture.context_tokens
+    context_tokens = asked_tokens or max(min(CONTEXT_TOKENS, own_tokens), 1)
+    file, pick = _file(chosen, wish.quant, device, context_tokens)
+    if pick:
+        call.output.say(f"Taking {file.path}. {pick.reason}")
+    folder = Path(target or f"{chosen.model.name}-{chosen.release.version}").expanduser()
+    hub = shelf.hub(chosen.release.location)
+    pulled = pulling.pull(hub, chosen, file, folder, call.output, Patience(stall=timeout))
+    call.output.answer(*_answer(chosen, pulled, pick, context_tokens, hub.name))
+
+
+def shelf_of(call: Call) -> Shelf:
+    """The catalog that a command goes by; a zoo around the current folder is only needed for the zoo's own."""
+    hub = call.flags.get("hub")
+    if named := call.flags.get("catalog"):
+        return other_shelf(named, hub, call.output)
+    try:
+        return own_shelf(call.settings, hub)
+    except NoZoo as error:
+        raise NoZoo(
+            "there is no zoo around this folder, so no catalog to go by",
+            remedy="Add --catalog and the path or address of a model_catalog.json",
+        ) from error
+
+
+def _tell(call: Call, chosen: Chosen) -> None:
+    for note in chosen.notes:
+        call.output.say(note)
+    if chosen.yank:
+        call.output.warn(f"{chosen.model.name} {chosen.release.version} is yanked: {chosen.yank.reason}")
+
+
+def _device(device_id: str | None) -> Device | None:
+    if device_id is None:
+        return None
+    found = devices.find(device_id)
+    if found is None:
+        near = devices.nearest(device_id)
+        ids = ", ".join(device.id for device in devices.DEVICES)
+        raise InputError(
+            f"there is no device {device_id!r}",
+            remedy=f"Did you mean {near}?" if near else f"There are: {ids}",
+        )
+    return found
+
+
+def _file(
+    chosen: Chosen, quant: str, device: Device | None, context_tokens: int
+) -> tuple[ModelFile, Pick | None]:
+    """The file that is named, else the recommended one with its reason."""
+    if quant:
+        return names.file_of(chosen.release, quant), None
+    try:
+        device = device or this_machine()
+    except ValueError as error:
+        raise InputError(
+            f"this machine does not tell its memory: {error}", remedy="Name a board with --device, or a file"
+        ) from error
+    pick = pulling.recommended(chosen.release, device, context_tokens)
+    assert pick.file
+    return pick.file, pick
+
+
+def _answer(
+    chosen: Chosen, pulled: Pulled, pick: Pick | None, context_tokens: int, hub: str
+) -> tuple[dict[str, Any], str]:
+    place, file = chosen.release.location.model, pulled.file
+    run = f"llama-cli -m {shlex.quote(str(pulled.path))} -c {context_tokens} -cnv"
+    check = f"zoo verify {shlex.quote(str(pulled.folder))}"
+    data = {
+        "name": chosen.model.name,
+        "version": chosen.release.version,
+        "yanked": vars(chosen.yank) if chosen.yank else None,
+        "file": {"path": file.path, "type": file.type, "size_bytes": file.size_bytes, "sha256": file.sha256},
+        "device": pick.device.id if pick else None,
+        "reason": pick.reason if pick else None,
+        "context_tokens": context_tokens,
+        "predicted_memory_bytes": pick.memory_bytes if pick else None,
+        "hub": hub,
+        "repository": place.name,
+        "commit": place.commit,
+        "folder": str(pulled.folder),
+        "path": str(pulled.path),
+        "received_bytes": pulled.received_bytes,
+        "files": [
+            {"path": one.file.path, "sha256": one.file.sha256, "size_bytes": one.file.size_bytes, "by": one.by,
+             "received_bytes": one.received_bytes, "resumed_bytes": one.resumed_bytes}
+            for one in pulled.fetched
+        ],
+        "checked_against": ["hub", "MANIFEST.json", "SHA256SUMS", "catalog"],
+        "unlisted": list(pulled.unlisted),
+        "commands": [run, check],
+    }  # fmt: skip
+    came = megabytes(pulled.received_bytes)
+    how = f"{came} fetched" if pulled.received_bytes else "everything was here already"
+    human = [
+        f"{chosen.model.name} {chosen.release.version} {file.type}: {pulled.path} "
+        f"({megabytes(file.size_bytes)}, {how}).",
+        f"It is what the hub, MANIFEST.json, SHA256SUMS and the catalog say: sha256 {file.sha256}.",
+        "", "Run it:", f"  {run}", "Check it again at any time:", f"  {check}",
+    ]  # fmt: skip
+    return data, "\n".join(human)

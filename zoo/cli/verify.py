@@ -1,0 +1,149 @@
+"""zoo verify"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from catalog.index import Catalog
+from catalog.release import Model, Release
+from zoo.cli.common import Call, options
+from zoo.cli.pull import shelf_of
+from zoo.errors import InputError
+from zoo.fetch import Patience
+from zoo.output import megabytes
+from zoo.pull import names, verifying
+from zoo.pull.agreement import MANIFEST
+from zoo.pull.verifying import Verified
+from zoo.settings import NoZoo
+
+
+@click.command()
+@options("catalog", "hub", "releases")
+@click.option("--on-hub", "remote", is_flag=True, help="Look at what the hub has, not at this disk.")
+@click.option(
+    "--full", is_flag=True, help="With --on-hub: read every byte back (always done with a folder hub)."
+)
+@click.argument("what", required=False)
+def command(call: Call, what: str | None, remote: bool, full: bool) -> int:
+    """Check that the files of a release are still what was published.
+
+    WHAT is a folder, NAME or NAME@VERSION; without it the current folder, else every release that is on this disk. Each
+    file is compared with MANIFEST.json, SHA256SUMS, the receipt of the pull and, where there is one, the catalog. Exit
+    code 3 on any difference.
+    """
+    folder = _folder(what)
+    if remote:
+        if folder and what:
+            raise InputError("a folder is not on a hub", remedy="Name a model: zoo verify NAME --on-hub")
+        found = _on_hub(call, what, full)
+    elif folder:
+        found = _in_folder(call, folder, _catalog(call))
+    else:
+        found = _on_disk(call, what)
+    return _tell(call, found)
+
+
+def _folder(what: str | None) -> Path | None:
+    """The folder that is meant; a model's name wins over a folder of that name unless that holds a release."""
+    path = Path(what or ".").expanduser()
+    if what and ("/" in what or what in (".", "..")):
+        if not path.is_dir():
+            raise InputError(f"there is no folder {what}")
+        return path
+    return path if (path / MANIFEST).is_file() or (path / "release.json").is_file() else None
+
+
+def _in_folder(call: Call, path: Path, catalog: Catalog | None) -> list[Verified]:
+    if not (path / "release.json").is_file():
+        return [verifying.folder(path, catalog, str(path), call.output)]
+    parts = [part for part in ("model", "dataset") if (path / part).is_dir()]
+    return [
+        verifying.folder(path / part, catalog, str(path / part), call.output, complete=True) for part in parts
+    ]
+
+
+def _on_disk(call: Call, what: str | None) -> list[Verified]:
+    shelf = shelf_of(call)
+    found = []
+    for model, release in _releases(shelf.catalog, what):
+        pulled = Path(f"{model.name}-{release.version}")
+        if (pulled / MANIFEST).is_file():
+            found += _in_folder(call, pulled, shelf.catalog)
+        built = _built(call, model.name, release.version)
+        if built and (built / "release.json").is_file():
+            found += _in_folder(call, built, shelf.catalog)
+    if not found:
+        raise InputError(
+            f"nothing of {what or 'the catalog'} is on this disk",
+            remedy=f"Look at the hub: zoo verify {what or ''} --on-hub".replace("  ", " "),
+        )
+    return found
+
+
+def _on_hub(call: Call, what: str | None, full: bool) -> list[Verified]:
+    shelf = shelf_of(call)
+    found = []
+    for model, release in _releases(shelf.catalog, what):
+        hub = shelf.hub(release.location)
+        whole = full or hub.name == "folder"
+        found += verifying.on_hub(hub, model, release, call.output, Patience(), full=whole)
+    if not found:
+        raise InputError("the catalog holds no release, so there is nothing to check")
+    return found
+
+
+def _releases(catalog: Catalog, what: str | None) -> Iterator[tuple[Model, Release]]:
+    """The releases of a name; yanked ones too, for they must not change either."""
+    if what is None:
+        yield from ((model, release) for model in catalog.models for release in model.releases)
+        return
+    wish = names.parse(what)
+    if wish.version:
+        chosen = names.choose(catalog, wish, allow_yanked=True)
+        yield chosen.model, chosen.release
+        return
+    model = names.choose(catalog, wish, allow_yanked=True).model
+    yield from ((model, release) for release in model.releases)
+
+
+def _built(call: Call, name: str, version: str) -> Path | None:
+    try:
+        return call.settings.releases / name / version
+    except NoZoo:
+        return None
+
+
+def _catalog(call: Call) -> Catalog | None:
+    """The catalog if there is one; a pulled folder can be checked without."""
+    try:
+        return shelf_of(call).catalog
+    except NoZoo:
+        return None
+
+
+def _tell(call: Call, found: list[Verified]) -> int:
+    differences = sum(len(one.differences) for one in found)
+    data: dict[str, Any] = {
+        "differences": differences,
+        "places": [{**vars(one), "differences": [vars(d) for d in one.differences]} for one in found],
+    }
+    lines = []
+    for one in found:
+        verdict = f"{len(one.differences)} differences" if one.differences else "as released"
+        verdict = "1 difference" if len(one.differences) == 1 else verdict
+        rate = f", {one.bytes / one.seconds / 1e6:,.0f} MB/s" if one.seconds > 1 else ""
+        lines.append(
+            f"{one.place}: {one.name} {one.version}, {one.files} files, {megabytes(one.bytes)}{rate}: {verdict}"
+            f" (by {', '.join(one.against)})"
+        )
+        lines += [f"  {difference.sentence}" for difference in one.differences]
+        if one.absent and not one.differences:
+            lines.append(f"  {one.absent} other files of the release are not here")
+        if one.unlisted and not one.differences:
+            lines.append(f"  not of the release: {', '.join(one.unlisted[:10])}")
+    call.output.answer(data, "\n".join(lines))
+    return 3 if differences else 0

@@ -1,0 +1,189 @@
+"""What a refused or broken reading means: a kind for programs, a sentence and a way out for people. Pure.
+
+The words of the hub's own answer are quoted short and without the token.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from zoo.errors import RemoteError
+
+_AGAIN = "Run the same command again; it goes on from there"
+_RATE = re.compile(r'"\w+"\s*;\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d{1,6})')
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for. token_from says where the token came from, in words; empty if none was sent."""
+
+    address: str
+    repository: str
+    revision: str = ""
+    path: str = ""
+    token_from: str = ""
+
+    @property
+    def name(self) -> str:
+        """The thing asked for, for a sentence."""
+        at = f"@{self.revision[:40]}" if self.revision else ""
+        return f"{self.path} of {self.repository}{at}" if self.path else f"{self.repository}{at}"
+
+
+def answered(status: int, headers: Mapping[str, str], asked: Asked, now: float) -> RemoteError:
+    """The error of an answer with ``status`` (400 and more); header names in lower case; ``now`` in seconds of Unix."""
+    code, said = headers.get("x-error-code", ""), _quoted(headers.get("x-error-message", ""))
+    facts: dict[str, Any] = {
+        "address": asked.address,
+        "repository": asked.repository,
+        "status": status,
+    }
+    if asked.path:
+        facts["path"] = asked.path
+    if asked.revision:
+        facts["revision"] = asked.revision
+    if status == 407:
+        return _error("proxy", f"a proxy on the way to {asked.address} wants a name and a password{said}", facts,
+                      "Set HTTPS_PROXY with them, or leave the proxy out with NO_PROXY")  # fmt: skip
+    if code == "GatedRepo":
+        how = f"The token comes from {asked.token_from}" if asked.token_from else "No token was sent"
+        facts["token_from"] = asked.token_from
+        what = f"{asked.repository} is gated: {asked.address} gives it only to who accepted its terms"
+        accept = f"Accept the terms at {asked.address}/{asked.repository} in a browser"
+        return _error("gated", what, facts, f"{how}. {accept}, set HF_TOKEN to a token of that account, then run the "
+                      "same command again")  # fmt: skip
+    if code == "RevisionNotFound":
+        return _error("revision_not_found", f"{asked.repository} has no revision {asked.revision}", facts,
+                      "Name a commit, a tag or a branch that is there")  # fmt: skip
+    if code == "EntryNotFound":
+        return _error("file_not_found", f"{asked.repository} has no file {asked.path} at {asked.revision}", facts,
+                      "Look at what the revision holds, or name another one")  # fmt: skip
+    if code == "RepoNotFound" or (status == 404 and not code):
+        facts["token_from"] = asked.token_from
+        seen = (
+            f"the token from {asked.token_from} may not see it"
+            if asked.token_from
+            else "it is private: no token was sent"
+        )
+        return _error("not_found", f"{asked.address} has no repository {asked.repository}, or {seen}", facts,
+                      "Check the spelling; for a private one set HF_TOKEN to a token that may read it")  # fmt: skip
+    if status == 401:
+        facts["token_from"] = asked.token_from
+        if asked.token_from:
+            return _error("token_refused", f"{asked.address} does not accept the token from {asked.token_from}{said}",
+                          facts, "Make a new token and set HF_TOKEN to it, or unset it for a public model")  # fmt: skip
+        return _error("token_missing", f"{asked.address} wants a token and none was sent{said}", facts,
+                      "Set HF_TOKEN (it is sent over https and to this machine only)")  # fmt: skip
+    if status == 403:
+        facts["token_from"] = asked.token_from
+        return _error("forbidden", f"{asked.address} does not allow reading {asked.name}{said}", facts,
+                      "Use a token that may read this repository: set HF_TOKEN")  # fmt: skip
+    if status == 429:
+        wait = retry_after(headers, now)
+        facts["wait_seconds"] = wait
+        when = f"in {wait:.0f} seconds" if wait is not None else "in some minutes"
+        return RemoteError(f"{asked.address} wants fewer requests{said}", kind="rate_limited", facts=facts,
+                           transient=True, wait_seconds=wait,
+                           remedy=f"Run the same command again {when}; it goes on from there")  # fmt: skip
+    if status >= 500 or status == 408:
+        wait = retry_after(headers, now)
+        return RemoteError(f"{asked.address} failed with {status}{said}", kind="server_error", facts=facts,
+                           transient=True, wait_seconds=wait, remedy=_AGAIN)  # fmt: skip
+    return _error(
+        "refused", f"{asked.address} answered {status} for {asked.name}{said}", facts, "Check the address"
+    )
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that the other side asks to wait: Retry-After as a number or a date, else the Hub's RateLimit header."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return float(text)
+    if text:
+        try:
+            return max(parsedate_to_datetime(text).timestamp() - now, 0.0)
+        except (TypeError, ValueError, OverflowError):
+            pass
+    found = _RATE.search(headers.get("ratelimit", ""))
+    return float(found[1]) if found else None
+
+
+def broken(error: BaseException, asked: Asked) -> RemoteError:
+    """The error of a connection that did not come about or broke."""
+    chain = list(causes(error))
+    names = {type(cause).__name__ for cause in chain}
+    words = _quoted(str(chain[-1])) or f": {type(chain[-1]).__name__}"
+    facts: dict[str, Any] = {
+        "address": asked.address,
+        "repository": asked.repository,
+    }
+    if names & {"OfflineModeIsEnabled"}:
+        return _error("offline", f"the client is in offline mode, so {asked.name} cannot be fetched", facts,
+                      "Unset HF_HUB_OFFLINE, then run the same command again")  # fmt: skip
+    if any(isinstance(cause, ssl.SSLError) or "CERTIFICATE_VERIFY" in str(cause) for cause in chain):
+        return _error("tls", f"the certificate of {asked.address} is not accepted{words}", facts,
+                      "Check this machine's clock; behind a proxy that reads along, set SSL_CERT_FILE to its "
+                      "certificate")  # fmt: skip
+    if names & {"ProxyError"}:
+        return _error("proxy", f"the proxy on the way to {asked.address} refuses{words}", facts,
+                      "Check HTTPS_PROXY and HTTP_PROXY, or leave the proxy out with NO_PROXY")  # fmt: skip
+    if names & {"UnsupportedProtocol", "InvalidURL", "LocalProtocolError"}:
+        return _error("refused", f"{asked.address} sent this machine to an address that is none{words}", facts,
+                      "Check the address")  # fmt: skip
+    if names & {"ReadTimeout", "WriteTimeout", "ConnectTimeout", "PoolTimeout", "TimeoutError"}:
+        return RemoteError(f"{asked.address} stopped answering", kind="stalled", facts=facts, transient=True,
+                           remedy=f"Check the network. {_AGAIN}")  # fmt: skip
+    return RemoteError(f"{asked.address} cannot be reached, or the connection broke{words}", kind="unreachable",
+                       facts=facts, transient=True,
+                       remedy=f"Check the address and the network. {_AGAIN}")  # fmt: skip
+
+
+def not_a_hub(asked: Asked) -> RemoteError:
+    """Somebody answered in the hub's place."""
+    what = f"{asked.address} answered with something that is no hub's answer; is there a proxy between?"
+    return _error("proxy", what, {"address": asked.address, "repository": asked.repository},
+                  "Check the address and the network (a sign-in page?), then run the same command again")  # fmt: skip
+
+
+def wrong(kind: str, what: str, asked: Asked, expected: str | int, got: str | int) -> RemoteError:
+    """An answer that announces another file than was asked for; nothing of it is taken."""
+    facts = {"address": asked.address, "repository": asked.repository, "path": asked.path, "expected": expected,
+             "got": got}  # fmt: skip
+    return _error(
+        kind, what, facts, "Run the same command again; if it stays so, tell who keeps the repository"
+    )
+
+
+def origin(address: str) -> tuple[str, str, int]:
+    """Scheme, host and port, which decide who gets the token."""
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what lies behind it, outermost first."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _error(
+    kind: str,
+    what: str,
+    facts: Mapping[str, Any],
+    remedy: str,
+) -> RemoteError:
+    return RemoteError(what, kind=kind, facts=facts, remedy=remedy)
+
+
+def _quoted(text: str) -> str:
+    line = next((part.strip() for part in text.splitlines() if part.strip()), "")[:200]
+    return f": {line}" if line else ""

@@ -1,0 +1,245 @@
+"""Reading from a hub that speaks the Hub's API: what a commit lists, and files with ranges.
+
+Redirects are followed here and not by the HTTP library, because the token goes to the hub's own scheme, host and port
+and to nobody else, and because the hub announces size and digest before it sends one away to its storage.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+from zoo.errors import InputError, RemoteError, ZooError
+from zoo.hub.huggingface import faults
+from zoo.hub.huggingface.client import client, is_private_way, without_xet
+from zoo.hub.huggingface.faults import Asked
+from zoo.hub.interface import Incoming, Listed
+
+HOPS = 6
+_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})\Z")
+_DIGEST = re.compile(r'(?:W/)?"?([0-9a-f]{40}|[0-9a-f]{64})"?\Z')
+
+
+def token_from(address: str) -> str:
+    """Where the token that is sent to ``address`` comes from, in words; empty if none is sent."""
+    from huggingface_hub import get_token
+
+    if not is_private_way(address) or not get_token():
+        return ""
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        if os.environ.get(name, "").strip():
+            return f"the environment variable {name}"
+    return "the client's own store (hf auth login)"
+
+
+def listing(address: str, kind: str, repository: str, revision: str) -> dict[str, Listed]:
+    """The files of a revision with the digests that its tree tells. Raises RemoteError."""
+    with told(address, repository, revision):
+        api = client(address)
+        from huggingface_hub.hf_api import RepoFile
+
+        found = api.list_repo_tree(repository, recursive=True, revision=revision, repo_type=kind)
+        files = [entry for entry in found if isinstance(entry, RepoFile)]
+        return {
+            file.path: Listed(file.path, file.lfs.size, file.lfs.sha256)
+            if file.lfs
+            else Listed(file.path, file.size, None, file.blob_id)
+            for file in files
+        }
+
+
+def commit_of(address: str, kind: str, repository: str, revision: str | None) -> str:
+    """The commit that a branch or tag (None: the main branch) is on now. Raises RemoteError."""
+    with told(address, repository, revision or ""):
+        return str(client(address).repo_info(repository, revision=revision, repo_type=kind).sha)
+
+
+def open_incoming(
+    address: str,
+    kind: str,
+    repository: str,
+    revision: str,
+    file: Listed,
+    begin: int,
+    end: int,
+    stall_seconds: float,
+) -> Incoming:
+    """Bytes ``begin`` to ``end`` of a file. Raises RemoteError, also when another file is announced."""
+    asked = _asked(address, repository, revision, file.path)
+    with told(address, repository, revision, file.path):
+        client(address)
+        from huggingface_hub import hf_hub_url
+        from huggingface_hub.utils._http import get_session
+
+        url = hf_hub_url(repository, file.path, repo_type=kind, revision=revision, endpoint=address)
+        response, announced = _follow(get_session(), url, asked, begin, end, file.size_bytes, stall_seconds)
+        try:
+            if file.size_bytes == begin and response.status_code == 416:
+                response.close()
+                return Incoming(begin, file.size_bytes, iter(()), response.close)
+            if response.status_code >= 400:
+                _read_little(response)
+                raise faults.answered(response.status_code, _clean(response.headers), asked, time.time())
+            start = _check(response, announced, file, asked, begin)
+        except BaseException:
+            response.close()
+            raise
+    chunks = _chunks(response, address, repository, revision, file.path)
+    asked_for_a_range = begin > 0 or end < file.size_bytes
+    ranged = response.status_code == 206 or (
+        not asked_for_a_range and "bytes" in response.headers.get("accept-ranges", "")
+    )
+    return Incoming(start, file.size_bytes, chunks, response.close, ranged)
+
+
+def by_client(address: str, kind: str, repository: str, revision: str, file: Listed, folder: Path) -> Path:
+    """The whole file by the official client's own download: xet storage where the hub has it and the client can."""
+    with told(address, repository, revision, file.path):
+        api = client(address)
+
+        def download() -> str:
+            return str(
+                api.hf_hub_download(
+                    repository, file.path, repo_type=kind, revision=revision, local_dir=folder,
+                    force_download=True,
+                )
+            )  # fmt: skip
+
+        if address.startswith("http://"):
+            with without_xet():
+                return Path(download())
+        return Path(download())
+
+
+@contextmanager
+def told(address: str, repository: str, revision: str = "", path: str = "") -> Iterator[None]:
+    """Errors of the client and of the HTTP library under it as a RemoteError."""
+    try:
+        yield
+    except ZooError:
+        raise
+    except Exception as error:
+        asked = _asked(address, repository, revision, path)
+        chain = list(faults.causes(error))
+        for cause in chain:
+            response = getattr(cause, "response", None)
+            if isinstance(getattr(response, "status_code", None), int):
+                assert response is not None
+                raise faults.answered(
+                    response.status_code, _clean(response.headers), asked, time.time()
+                ) from error
+        names = {type(cause).__name__ for cause in chain}
+        if "HFValidationError" in names:
+            raise InputError(f"{repository} at {revision or 'its head'} is no name on a hub") from error
+        if "JSONDecodeError" in names:
+            raise faults.not_a_hub(asked) from error
+        if isinstance(error, OSError) and error.filename:
+            raise
+        raise faults.broken(error, asked) from error
+
+
+def _asked(address: str, repository: str, revision: str, path: str = "") -> Asked:
+    try:
+        source = token_from(address)
+    except ImportError:
+        source = ""
+    return Asked(address, repository, revision, path, source)
+
+
+def _follow(
+    session: Any, url: str, asked: Asked, begin: int, end: int, size: int, stall_seconds: float
+) -> tuple[Any, dict[str, str]]:
+    """The last answer, its body unread, and what the hub announced on the way to it."""
+    from huggingface_hub.utils._headers import build_hf_headers
+
+    home, announced = faults.origin(asked.address), dict[str, str]()
+    with_token = build_hf_headers(token=client(asked.address).token)
+    without = {name: value for name, value in with_token.items() if name.lower() != "authorization"}
+    wanted = {"Accept-Encoding": "identity"}
+    if begin > 0 or end < size:
+        wanted["Range"] = f"bytes={begin}-{end - 1}"
+    for _ in range(HOPS):
+        at_home = faults.origin(url) == home
+        if not at_home and asked.address.startswith("https://") and not url.startswith("https://"):
+            break
+        request = session.build_request(
+            "GET", url, headers={**(with_token if at_home else without), **wanted}, timeout=stall_seconds
+        )
+        response = session.send(request, stream=True, follow_redirects=False)
+        if at_home:
+            for name in ("x-repo-commit", "x-linked-etag", "x-linked-size"):
+                if name in response.headers:
+                    announced[name] = response.headers[name]
+            if response.status_code in (200, 206) and "etag" in response.headers:
+                announced.setdefault("x-linked-etag", response.headers["etag"])
+        if response.status_code not in (301, 302, 303, 307, 308):
+            return response, announced
+        url = urljoin(url, response.headers.get("location", ""))
+        response.close()
+    raise RemoteError(
+        f"{asked.address} sends this machine from address to address, or to one that is not https",
+        kind="refused", facts={"address": asked.address}, remedy="Check the address",
+    )  # fmt: skip
+
+
+def _check(response: Any, announced: dict[str, str], file: Listed, asked: Asked, begin: int) -> int:
+    """Where the body begins; everything that was announced must be ``file``. Raises RemoteError."""
+    headers = response.headers
+    if not announced and "text/html" in headers.get("content-type", ""):
+        raise faults.not_a_hub(asked)
+    if headers.get("content-encoding", "identity") != "identity":
+        raise faults.not_a_hub(asked)
+    commit = announced.get("x-repo-commit", "")
+    if commit and not (asked.revision.startswith(commit) or commit.startswith(asked.revision)):
+        what = f"{asked.address} answered for commit {commit[:12]} when asked for {asked.revision[:12]}"
+        raise faults.wrong("wrong_revision", what, asked, asked.revision, commit)
+    etag = _DIGEST.match(announced.get("x-linked-etag", ""))
+    known = {64: file.sha256, 40: file.git_sha1}
+    if etag and (expected := known[len(etag[1])]) and etag[1] != expected:
+        what = f"{asked.address} announces {asked.path} with digest {etag[1][:12]}, not {expected[:12]}"
+        raise faults.wrong("wrong_etag", what, asked, expected, etag[1])
+    start, sizes = 0, [_number(announced.get("x-linked-size"))]
+    if response.status_code == 206:
+        found = _RANGE.match(headers.get("content-range", ""))
+        if not found or int(found[1]) != begin:
+            raise faults.not_a_hub(asked)
+        start = begin
+        sizes.append(int(found[3]))
+    else:
+        sizes.append(_number(headers.get("content-length")))
+    for total in sizes:
+        if total is not None and total != file.size_bytes:
+            what = f"{asked.address} announces {asked.path} with {total} bytes, not {file.size_bytes}"
+            raise faults.wrong("wrong_length", what, asked, file.size_bytes, total)
+    return start
+
+
+def _chunks(response: Any, address: str, repository: str, revision: str, path: str) -> Iterator[bytes]:
+    with told(address, repository, revision, path):
+        # As they arrive, so that a trickle is seen as one.
+        yield from response.iter_raw()
+
+
+def _read_little(response: Any) -> None:
+    """Enough of a refusal that the connection can be used again."""
+    if (_number(response.headers.get("content-length")) or 1 << 20) < 1 << 16:
+        response.read()
+
+
+def _clean(headers: Any) -> dict[str, str]:
+    """Headers in lower case; the token, should one be echoed, taken out."""
+    from huggingface_hub import get_token
+
+    token = get_token()
+    found = {str(name).lower(): str(value) for name, value in headers.items()}
+    return {name: value.replace(token, "...") if token else value for name, value in found.items()}
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -1,0 +1,94 @@
+"""The catalog of this zoo, of a file, or of an address; and the hub that its releases lie on."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog import index
+from catalog.index import Catalog
+from catalog.release import Location
+from zoo import hub, records
+from zoo.errors import InputError, RemoteError
+from zoo.hub import Hub
+from zoo.progress import Reporter
+from zoo.settings import Settings
+
+SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A catalog and where its releases are.
+
+    hub_text: a folder or address that was named instead of the recorded one, else empty. folder_hub: what the word
+    ``folder`` in the catalog means; empty if nobody knows.
+    """
+
+    catalog: Catalog
+    shown_as: str
+    hub_text: str
+    folder_hub: str
+    root: Path
+
+    def hub(self, location: Location) -> Hub:
+        """The hub of a release. Raises InputError for somebody else's folder hub."""
+        recorded = self.folder_hub if location.hub == "folder" else location.hub
+        if not (self.hub_text or recorded):
+            raise InputError(
+                f"{self.shown_as} lies beside a folder hub, and does not say where that is",
+                remedy="Add --hub and the folder, or the address that serves it",
+            )
+        # What is named on the command line is meant from the current folder, like --to.
+        return hub.connect(self.hub_text or recorded, Path.cwd() if self.hub_text else self.root)
+
+
+def own_shelf(settings: Settings, hub_text: str | None) -> Shelf:
+    """The catalog of this zoo. Raises InputError."""
+    shown = settings.shown(settings.catalog)
+    found = records.read_catalog(settings.catalog, shown)
+    return Shelf(found, shown, hub_text or "", settings.hub, settings.root)
+
+
+def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
+    """A catalog that was named by path or address. Raises InputError, RemoteError."""
+    if "://" in catalog:
+        found, problems = index.parse(read_url(catalog, report), catalog)
+        if problems:
+            lines = [str(problem) for problem in problems[:20]]
+            raise InputError("\n".join([f"{catalog} is no sound catalog", *lines]))
+    else:
+        path = Path(catalog).expanduser()
+        if not path.is_file():
+            raise InputError(f"there is no catalog {catalog}")
+        found = records.read_catalog(path, catalog)
+    return Shelf(found, catalog, hub_text or "", "", Path.cwd())
+
+
+def read_url(address: str, report: Reporter) -> str:
+    """The text at an http address. Raises InputError, RemoteError."""
+    from zoo.hub.huggingface.client import is_private_way
+
+    if not address.startswith(("http://", "https://")):
+        raise InputError("a catalog is read from a path or an http address", where=address)
+    if not is_private_way(address):
+        report.warn(f"{address} is read over plain http: anybody on the way can change it, digests included")
+    facts = {"address": address}
+    try:
+        with urllib.request.urlopen(address, timeout=SECONDS) as answer:
+            raw: bytes = answer.read(records.MAX_BYTES + 1)
+    except urllib.error.HTTPError as error:
+        raise RemoteError(f"{address} answered {error.code}", kind="not_found" if error.code == 404 else "refused",
+                          facts={**facts, "status": error.code}, remedy="Check the address") from error  # fmt: skip
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise RemoteError(f"{address} cannot be read: {reason}", kind="unreachable", facts=facts, transient=True,
+                          remedy="Check the address and the network") from error  # fmt: skip
+    if len(raw) > records.MAX_BYTES:
+        raise InputError(f"{address} is too long to be a catalog")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{address} is no text, so no catalog") from error

@@ -1,0 +1,103 @@
+"""NAME[@VERSION][:QUANT]: which version and which file are meant. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catalog.index import Catalog
+from catalog.problems import did_you_mean
+from catalog.release import Model, ModelFile, Release, YankEvent
+from zoo.errors import GateRefused, InputError
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was written; empty texts where nothing was."""
+
+    name: str
+    version: str
+    quant: str
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The version that is meant. notes: what a person should know of the choice. yank: it is yanked, and allowed."""
+
+    model: Model
+    release: Release
+    yank: YankEvent | None
+    notes: tuple[str, ...]
+
+
+class Yanked(GateRefused):
+    """The version was taken out of use."""
+
+
+def parse(text: str) -> Wish:
+    """Raises InputError on a text that names nothing."""
+    rest, _, quant = text.partition(":")
+    name, at, version = rest.partition("@")
+    if not name or (at and not version) or (":" in text and not quant) or "/" in name:
+        raise InputError(
+            f"{text!r} names no model", remedy="Write NAME, NAME@VERSION, NAME:QUANT or NAME@VERSION:QUANT"
+        )
+    return Wish(name, version, quant)
+
+
+def choose(catalog: Catalog, wish: Wish, allow_yanked: bool = False) -> Chosen:
+    """The version of a wish: the newest that is not yanked, unless one is named.
+
+    Raises InputError when there is none of this name, Yanked when it is yanked.
+    """
+    model, notes = _model(catalog, wish.name)
+    if not wish.version:
+        for release in model.releases:
+            yank = model.yank_of(release.version)
+            if yank is None or allow_yanked:
+                return Chosen(model, release, yank, tuple(notes))
+            notes.append(f"{release.version} is yanked: {yank.reason}")
+        raise Yanked(
+            "\n".join([f"every version of {model.name} is yanked", *(f"  {note}" for note in notes)]),
+            safe="Nothing was fetched.", remedy=f"To take it all the same: zoo pull {model.name} --allow-yanked",
+        )  # fmt: skip
+    release_ = next((r for r in model.releases if r.version == wish.version), None)
+    if release_ is None:
+        versions = ", ".join(r.version for r in model.releases)
+        raise InputError(
+            f"the catalog has no version {wish.version!r} of {model.name}", remedy=f"There are: {versions}"
+        )
+    yank = model.yank_of(wish.version)
+    if yank and not allow_yanked:
+        severity = f" (severity {yank.severity})" if yank.severity else ""
+        instead = f"Take its replacement: zoo pull {yank.replacement}. " if yank.replacement else ""
+        raise Yanked(
+            f"{model.name} {wish.version} was yanked on {yank.date}{severity}: {yank.reason}",
+            safe="Nothing was fetched.",
+            remedy=f"{instead}To take it all the same, add --allow-yanked",
+        )
+    return Chosen(model, release_, yank, tuple(notes))
+
+
+def file_of(release: Release, quant: str) -> ModelFile:
+    """The file of a quant's name, in any case of letters, or of a file's own name. Raises InputError."""
+    for file in release.files:
+        if quant.casefold() in (file.type.casefold(), file.path.casefold()):
+            return file
+    types = [file.type for file in release.files]
+    near = did_you_mean(quant, types)
+    raise InputError(
+        f"version {release.version} has no file {quant!r}",
+        remedy=f"Did you mean {near}?" if near else f"There are: {', '.join(types)}",
+    )
+
+
+def _model(catalog: Catalog, name: str) -> tuple[Model, list[str]]:
+    if (found := catalog.model(name)) and found.releases:
+        return found, []
+    for model in catalog.models:
+        if name in model.former_names and model.releases:
+            return model, [f"{name} is called {model.name} now"]
+    names = [model.name for model in catalog.models]
+    near = did_you_mean(name, names)
+    remedy = f"Did you mean {near}?" if near else f"There are: {', '.join(names) or 'none yet'}"
+    raise InputError(f"the catalog has no model {name!r}", remedy=remedy)

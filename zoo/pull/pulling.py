@@ -1,0 +1,174 @@
+"""The walk of one pull: accounts first, then the bytes, then a receipt that ``zoo verify`` goes by.
+
+Nothing large is fetched before hub, manifest and catalog agree on what it has to be.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.device import Device
+from catalog.release import ModelFile, Release
+from zoo import picks
+from zoo.errors import InputError, RemoteError, ZooError
+from zoo.fetch import Fetched, Patience, fetch
+from zoo.hub import Hub, Listed, Repo
+from zoo.picks import Pick
+from zoo.progress import Reporter, Silent
+from zoo.pull import agreement
+from zoo.pull.agreement import MANIFEST, SUMS, Manifest
+from zoo.pull.names import Chosen
+from zoo.workspace import pretty_json, write_atomic
+
+RECEIPT = ".zoo/pull.json"
+COMPANION_BYTES = 1 << 20
+"""Files at the top of the repository up to this size (card, recipe, signatures) come along."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What is in ``folder`` now; ``fetched`` holds the model file last."""
+
+    folder: Path
+    file: ModelFile
+    fetched: tuple[Fetched, ...]
+    unlisted: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        return self.folder / self.file.path
+
+    @property
+    def received_bytes(self) -> int:
+        return sum(one.received_bytes for one in self.fetched)
+
+
+def recommended(release: Release, device: Device, context_tokens: int) -> Pick:
+    """The pick for a device. Raises ZooError when no file fits, InputError for a context that is none."""
+    try:
+        pick = picks.pick(release, device, context_tokens)
+    except ValueError as error:
+        raise InputError(str(error), remedy="Write another --context") from error
+    if pick.file is None:
+        raise ZooError(
+            pick.reason, safe="Nothing was fetched.",
+            remedy=f"To take a file all the same, name it: {', '.join(f.type for f in release.files)}",
+        )  # fmt: skip
+    return pick
+
+
+def pull(
+    hub: Hub, chosen: Chosen, file: ModelFile, folder: Path, report: Reporter, patience: Patience
+) -> Pulled:
+    """Fetch ``file`` of a release with its manifest, sums and card into ``folder``.
+
+    Raises RemoteError, also when the hub, the manifest and the catalog do not agree (kind ``disagreement``).
+    """
+    release, place = chosen.release, chosen.release.location.model
+    refuse_other_release(folder, chosen.model.name, release.version)
+    repo = hub.repo("model", *_split(place.name))
+    source = f"{place.name} at {place.commit[:12]}"
+    tree = repo.listing(place.commit)
+    manifest, found = accounts(repo, place.commit, tree, chosen.model.name, release, source, patience)
+    if found:
+        lines = [difference.sentence for difference in found]
+        raise RemoteError(
+            "\n".join([f"{source} is not what was released", *(f"  {line}" for line in lines[:20])]),
+            kind="disagreement", facts={"differences": [vars(difference) for difference in found]},
+            safe="Nothing was fetched.", remedy="Tell who keeps this catalog; do not use the file",
+        )  # fmt: skip
+    wanted = [_as_listed(manifest, tree[path]) for path in _companions(tree)]
+    wanted.append(Listed(file.path, file.size_bytes, file.sha256))
+    done = fetch(repo, place.commit, wanted, folder, source, report, patience)
+    _write_receipt(folder, chosen, hub, done)
+    return Pulled(folder, file, tuple(done), tuple(agreement.unlisted(tree, manifest)))
+
+
+def accounts(
+    repo: Repo,
+    commit: str,
+    tree: Mapping[str, Listed],
+    name: str,
+    release: Release | None,
+    source: str,
+    patience: Patience,
+) -> tuple[Manifest, list[agreement.Difference]]:
+    """The manifest at a commit, and where it, SHA256SUMS, the tree and the catalog (of a release) differ."""
+    for path in (MANIFEST, SUMS):
+        if path not in tree:
+            raise RemoteError(f"{source} has no {path}, so it is no release", kind="disagreement",
+                              facts={"differences": []}, safe="Nothing was fetched.")  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="zoo-accounts-") as scratch:
+        both = [tree[MANIFEST], tree[SUMS]]
+        fetch(repo, commit, both, Path(scratch), source, Silent(), patience)
+        manifest = agreement.read_manifest((Path(scratch) / MANIFEST).read_bytes())
+        sums = agreement.read_sums((Path(scratch) / SUMS).read_bytes())
+    if manifest is None:
+        raise RemoteError(f"{MANIFEST} of {source} is no manifest", kind="disagreement", facts={"differences": []},
+                          safe="Nothing was fetched.")  # fmt: skip
+    found = [*agreement.sums_against_manifest(sums, manifest)]
+    if release:
+        found += agreement.manifest_against_catalog(manifest, name, release)
+    found += agreement.tree_against_manifest(tree, manifest)
+    return manifest, found
+
+
+def refuse_other_release(folder: Path, name: str, version: str) -> None:
+    """Files of two versions have the same names, so a folder holds one. Raises InputError."""
+    with suppress(OSError):
+        there = agreement.read_manifest((folder / MANIFEST).read_bytes())
+        if there is None or (there.name, there.version) != (name, version):
+            what = f"{there.name} {there.version}" if there else f"a {MANIFEST} that is none of ours"
+            raise InputError(
+                f"{folder} holds {what}", safe="Nothing was fetched.", remedy="Name another folder with --to"
+            )
+
+
+def read_receipt(folder: Path) -> dict[str, str]:
+    """Digest by path of what was pulled into ``folder``; empty without a receipt."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        data = json.loads((folder / RECEIPT).read_text(encoding="utf-8"))
+        return {str(path): str(digest) for path, digest in data["files"].items()}
+    return {}
+
+
+def _companions(tree: Mapping[str, Listed]) -> list[str]:
+    return sorted(
+        path
+        for path, file in tree.items()
+        if "/" not in path
+        and file.size_bytes <= COMPANION_BYTES
+        and not path.endswith(".gguf")
+        and path != ".gitattributes"
+    )
+
+
+def _as_listed(manifest: Manifest, there: Listed) -> Listed:
+    file = manifest.files.get(there.path)
+    return Listed(file.path, file.size_bytes, file.sha256) if file else there
+
+
+def _write_receipt(folder: Path, chosen: Chosen, hub: Hub, done: list[Fetched]) -> None:
+    files = read_receipt(folder)
+    files |= {one.file.path: one.file.sha256 for one in done if one.file.sha256}
+    place = chosen.release.location.model
+    data = {
+        "format": 1,
+        "name": chosen.model.name,
+        "version": chosen.release.version,
+        "hub": hub.name,
+        "repository": place.name,
+        "commit": place.commit,
+        "files": files,
+    }
+    write_atomic(folder / RECEIPT, pretty_json(data))
+
+
+def _split(name: str) -> tuple[str, str]:
+    namespace, _, repository = name.partition("/")
+    return namespace, repository

@@ -1,0 +1,221 @@
+"""What is on disk or on the hub against MANIFEST.json, SHA256SUMS, the receipt of the pull and the catalog."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.index import Catalog
+from catalog.release import Model, Release, Repository
+from zoo.errors import InputError, ZooError
+from zoo.fetch import Patience
+from zoo.fetch.files import is_here
+from zoo.hub import Hub, Listed, Repo
+from zoo.progress import Advance, Reporter
+from zoo.pull import agreement, pulling
+from zoo.pull.agreement import MANIFEST, SUMS, Difference, Manifest
+from zoo.workspace import sha256_file
+
+THREADS = 2
+"""Two files at a time keep a disk busy while one is hashed; more would only make a card seek."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """One place that was looked at. absent: files of the release that are not here and need not be."""
+
+    place: str
+    name: str
+    version: str
+    files: int
+    bytes: int
+    seconds: float
+    against: tuple[str, ...]
+    differences: tuple[Difference, ...]
+    absent: int = 0
+    unlisted: tuple[str, ...] = ()
+
+
+def folder(
+    path: Path, catalog: Catalog | None, shown: str, report: Reporter, *, complete: bool = False
+) -> Verified:
+    """The files of one release in ``path``. complete: every file of the manifest must be here, and no other.
+
+    Raises InputError when there is nothing to go by.
+    """
+    began = time.monotonic()
+    if not (path / MANIFEST).is_file():
+        raise InputError(
+            f"{shown} has no {MANIFEST}", remedy="Name a folder that zoo pull filled, or a model"
+        )
+    manifest = agreement.read_manifest((path / MANIFEST).read_bytes())
+    if manifest is None:
+        broken = Difference(MANIFEST, MANIFEST, "it is no manifest", "a list of files", "something else")
+        return Verified(shown, "", "", 1, 0, time.monotonic() - began, (), (broken,))
+    release = catalog.release(manifest.name, manifest.version) if catalog else None
+    against, found = [MANIFEST], list[Difference]()
+    if (path / SUMS).is_file():
+        against.append(SUMS)
+        found += agreement.sums_against_manifest(agreement.read_sums((path / SUMS).read_bytes()), manifest)
+    elif complete:
+        found.append(Difference(SUMS, MANIFEST, "it is missing", "a file", "none"))
+    if release and _is_model(manifest, release):
+        against.append("catalog")
+        found += agreement.manifest_against_catalog(manifest, manifest.name, release)
+    receipt = pulling.read_receipt(path)
+    if receipt:
+        against.append("receipt")
+        found += _receipt(path, receipt, manifest)
+    here = [name for name in manifest.files if os.path.lexists(path / name)]
+    needed = set(manifest.files if complete else receipt)
+    found += [
+        Difference(name, MANIFEST, "it is missing", manifest.files[name].sha256, "no such file")
+        for name in sorted(needed & manifest.files.keys() - set(here))
+    ]
+    found += _contents(path, manifest, here, report)
+    extra = tuple(agreement.unlisted(dict.fromkeys(_walk(path)), manifest))
+    if complete:
+        found += [
+            Difference(name, MANIFEST, "it is not of the release", "no such file", "a file") for name in extra
+        ]
+    size = sum(manifest.files[name].size_bytes for name in here)
+    return Verified(shown, manifest.name, manifest.version, len(here), size, time.monotonic() - began,
+                    tuple(against), tuple(_once(found)), len(manifest.files) - len(here), extra)  # fmt: skip
+
+
+def on_hub(
+    hub: Hub, model: Model, release: Release, report: Reporter, patience: Patience, *, full: bool
+) -> list[Verified]:
+    """Both repositories of a release at their recorded commits. full: every byte is read back."""
+    place = release.location
+    found = [_repository(hub, "model", place.model, model.name, release, report, patience, full=full)]
+    if place.dataset:
+        found.append(
+            _repository(hub, "dataset", place.dataset, model.name, release, report, patience, full=full)
+        )
+    return found
+
+
+def _repository(
+    hub: Hub,
+    kind: str,
+    place: Repository,
+    name: str,
+    release: Release,
+    report: Reporter,
+    patience: Patience,
+    *,
+    full: bool,
+) -> Verified:
+    began = time.monotonic()
+    namespace, _, repository = place.name.partition("/")
+    repo = hub.repo(kind, namespace, repository)
+    shown = f"{kind} {place.name} at {place.commit[:12]} on {hub.name}"
+    tree = repo.listing(place.commit)
+    of_catalog = release if kind == "model" else None
+    try:
+        manifest, found = pulling.accounts(repo, place.commit, tree, name, of_catalog, shown, patience)
+    except ZooError as error:
+        broken = Difference(MANIFEST, "hub", error.what, "a sound manifest", "none")
+        return Verified(shown, name, release.version, 1, 0, time.monotonic() - began, ("hub",), (broken,))
+    extra = agreement.unlisted(tree, manifest)
+    found += [
+        Difference(path, MANIFEST, "it is not of the release", "no such file", "a file") for path in extra
+    ]
+    if full:
+        found += _read_back(
+            repo, place.commit, manifest, tree.keys() & manifest.files.keys(), report, patience
+        )
+    against = ("hub", MANIFEST, SUMS, *(("catalog",) if of_catalog else ()), *(("content",) if full else ()))
+    size = sum(file.size_bytes for file in manifest.files.values())
+    return Verified(shown, name, release.version, len(manifest.files), size, time.monotonic() - began,
+                    against, tuple(_once(found)))  # fmt: skip
+
+
+def _read_back(
+    repo: Repo, commit: str, manifest: Manifest, paths: Iterable[str], report: Reporter, patience: Patience
+) -> Iterator[Difference]:
+    """Every byte that the hub serves, hashed and thrown away."""
+    import hashlib
+
+    for path in sorted(paths):
+        file, sha, length = manifest.files[path], hashlib.sha256(), 0
+        with report.task(f"reading {path} back", file.size_bytes, "B") as advance:
+            try:
+                listed = Listed(path, file.size_bytes, file.sha256)
+                incoming = repo.incoming(commit, listed, 0, file.size_bytes, patience.stall)
+                try:
+                    for chunk in incoming.chunks:
+                        sha.update(chunk)
+                        length += len(chunk)
+                        advance(len(chunk))
+                finally:
+                    incoming.close()
+            except ZooError as error:
+                yield Difference(path, "hub", f"it cannot be read: {error.what}", file.sha256, "nothing")
+                continue
+        if sha.hexdigest() != file.sha256:
+            yield Difference(path, "hub", "the hub serves other bytes", file.sha256, sha.hexdigest())
+
+
+def _contents(path: Path, manifest: Manifest, names: list[str], report: Reporter) -> list[Difference]:
+    total = sum(manifest.files[name].size_bytes for name in names)
+    with report.task("checking", total, "B") as advance, ThreadPoolExecutor(THREADS) as pool:
+        ordered = sorted(names, key=lambda name: (-manifest.files[name].size_bytes, name))
+        jobs = [pool.submit(_content, path, manifest, name, advance) for name in ordered]
+        return [found for job in jobs if (found := job.result())]
+
+
+def _content(path: Path, manifest: Manifest, name: str, advance: Advance) -> Difference | None:
+    file, there = manifest.files[name], path / name
+    if any(
+        part.is_symlink() for part in (there, *there.parents) if part.is_relative_to(path) and part != path
+    ):
+        return Difference(name, MANIFEST, "it is a link", "a plain file", "a link")
+    if not there.is_file():
+        return Difference(name, MANIFEST, "it is no plain file", "a plain file", "something else")
+    size = there.stat().st_size
+    if size != file.size_bytes:
+        return Difference(
+            name, MANIFEST, "it has another length", f"{file.size_bytes} bytes", f"{size} bytes"
+        )
+    if is_here(there, Listed(name, file.size_bytes, file.sha256), advance):
+        return None
+    return Difference(name, MANIFEST, "it has other content", file.sha256, sha256_file(there))
+
+
+def _receipt(path: Path, receipt: dict[str, str], manifest: Manifest) -> Iterator[Difference]:
+    """What the pull left; files of the manifest are looked at with all others."""
+    for name, digest in sorted(receipt.items()):
+        there = path / name
+        listed = manifest.files.get(name)
+        if listed and listed.sha256 != digest:
+            yield Difference(
+                name, "receipt", f"{MANIFEST} is not the one that was pulled", digest, listed.sha256
+            )
+        elif not listed and not there.is_file():
+            yield Difference(name, "receipt", "it is missing", digest, "no such file")
+        elif not listed and (got := sha256_file(there)) != digest:
+            yield Difference(name, "receipt", "it is not what was pulled", digest, got)
+
+
+def _is_model(manifest: Manifest, release: Release) -> bool:
+    """Whether a manifest is that of the model repository; the dataset's lists no weights."""
+    return any(file.path in manifest.files for file in release.files) or not any(
+        path.startswith("data/") for path in manifest.files
+    )
+
+
+def _walk(path: Path) -> Iterator[str]:
+    for there in sorted(path.rglob("*")):
+        name = there.relative_to(path).as_posix()
+        if not there.is_dir() and not name.startswith(".zoo/"):
+            yield name
+
+
+def _once(found: Iterable[Difference]) -> list[Difference]:
+    return list(dict.fromkeys(found))
