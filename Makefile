@@ -42,6 +42,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt zoo/llama/build.cmake
 	@test -x /usr/bin/chromium || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
 		|| { apt-get -qq update && apt-get -qqy install --no-install-recommends chromium fonts-dejavu-core; } >/dev/null \
 		|| echo "Chromium could not be installed; tests in a browser need it"
+	@# The tests of the hub run with both major versions of its client.
+	rm -rf $(VENV)/hub1
+	$(BIN)/pip install -q --target $(VENV)/hub1 huggingface-hub==1.33.0
 	touch $@
 
 demo: environment

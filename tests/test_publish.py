@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,9 +19,10 @@ from zoo import records as records_room
 from zoo import settings as settings_room
 from zoo.assemble import NOWHERE, ReleaseFolder
 from zoo.errors import Damaged, InputError, ZooError
-from zoo.hub import FolderHub, HubConflict
+from zoo.hub import FolderHub
 from zoo.progress import Silent, unheard
 from zoo.publish import apply as publishing
+from zoo.publish import hashes
 from zoo.publish.apply import Published, VersionTaken
 from zoo.settings import Settings
 from zoo.workspace import records
@@ -67,11 +66,9 @@ def settings(zoo: Path) -> Settings:
     return settings_room.load(zoo, {}, {})
 
 
-def publish(release: ReleaseFolder, settings: Settings, hub: Any = None) -> Published:
+def publish(release: ReleaseFolder, settings: Settings, hub: Any = None, **more: Any) -> Published:
     hub = hub or FolderHub(settings.root / "build" / "hub")
-    return publishing.apply(
-        release, publishing.prepare(release, NAMES, settings, hub), settings, hub, Silent()
-    )
+    return publishing.apply(release, NAMES, settings, hub, Silent(), **more)
 
 
 def refs(settings: Settings) -> dict[str, tuple[dict[str, str], dict[str, str]]]:
@@ -178,15 +175,35 @@ def test_a_second_version_keeps_the_first(zoo: Path, settings: Settings) -> None
 
 
 def test_the_journal_says_what_was_done_and_no_more(zoo: Path, settings: Settings) -> None:
-    published = publish(make_release(zoo), settings)
-    steps = [(entry["step"], entry["kind"]) for entry in journal(settings)]
+    published = publish(make_release(zoo), settings, record=lambda _: None)
+    steps = [(entry["step"], entry.get("kind")) for entry in journal(settings) if entry["step"] != "uploaded"]
+    both = ("dataset", "model")
     assert steps == [
-        (step, kind) for step in ("committed", "verified", "tagged") for kind in ("dataset", "model")
+        ("begin", None),
+        *((step, kind) for kind in both for step in ("committing", "committed")),
+        *((step, kind) for step in ("verified", "tagged") for kind in both),
+        ("recorded", None),
+        ("done", None),
     ]
-    assert {frozenset(entry) for entry in journal(settings)} == {frozenset(("step", "kind", "oid"))}
+    uploaded = {(e["kind"], e["path"]) for e in journal(settings) if e["step"] == "uploaded"}
+    assert uploaded == {("dataset", p) for p in DATASET_FILES} | {
+        ("model", p) for p in [*MODEL_FILES, "recipe.yaml"]
+    }
     text = (settings.releases / "tutor" / "1.0.0.journal.jsonl").read_text(encoding="utf-8")
-    assert str(zoo) not in text and "/" not in text
-    assert published.location.model.commit in text
+    assert str(zoo) not in text and published.location.model.commit in text
+
+
+def test_a_journal_that_was_cut_or_is_of_something_else(zoo: Path, settings: Settings) -> None:
+    path = settings.releases / "tutor" / "1.0.0.journal.jsonl"
+    release = make_release(zoo)
+    path.write_bytes(
+        b'{"step":"begin","files":"other"}\n{"step":"committed","kind":"model","oid":"x"}\n{"step":"com'
+    )
+    assert not publish(release, settings).already
+    lines = path.read_bytes().split(b"\n")
+    assert lines[2] == b'{"step":"com' and json.loads(lines[3])["step"] == "begin"
+    before = path.read_bytes()
+    assert publish(release, settings).already and path.read_bytes() == before
 
 
 def test_a_file_that_changed_since_the_release_was_made_is_refused(zoo: Path, settings: Settings) -> None:
@@ -199,13 +216,72 @@ def test_a_file_that_changed_since_the_release_was_made_is_refused(zoo: Path, se
 
 
 def test_a_link_in_the_release_folder_is_refused(zoo: Path, settings: Settings) -> None:
+    for name in ("README.md", "evidence"):
+        release = make_release(zoo)
+        inside = release.folder / "model" / name
+        other = zoo / f"other-{name}"
+        inside.rename(other)
+        inside.symlink_to(other)
+        with pytest.raises(Damaged, match=r"changed since the release was made: it is a link"):
+            publish(release, settings)
+    assert refs(settings) == {"dataset": ({}, {}), "model": ({}, {})}
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/etc/passwd", "is absolute"), ("../x", "leaves its folder"), ("a\nb", "has a character"),
+        (".git/config", "keep"),
+        ("readme.md", "one file where case does not count"), ("README.md/x", "a file and a folder at once"),
+    ],
+)  # fmt: skip
+def test_paths_that_not_every_system_can_store(path: str, words: str, zoo: Path, settings: Settings) -> None:
     release = make_release(zoo)
-    readme = release.folder / "model" / "README.md"
-    other = zoo / "other"
-    readme.rename(other)
-    readme.symlink_to(other)
-    with pytest.raises(Damaged, match=r"README\.md changed since the release was made"):
-        publish(release, settings)
+    odd = dataclasses.replace(release.model_files[0], path=path)
+    with pytest.raises(ZooError, match=words):
+        publish(dataclasses.replace(release, model_files=(*release.model_files, odd)), settings)
+    assert not (zoo / "build" / "hub").exists()
+
+
+@pytest.mark.parametrize(
+    "version", ["", "1", "1.0", "01.0.0", "1.0.0/x", "1.0.0 ", "main", "1.0.0-", "٣.0.0", "1.0.0\n"]
+)
+def test_versions_that_are_none(version: str, zoo: Path, settings: Settings) -> None:
+    release = make_release(zoo)
+    odd = dataclasses.replace(release, release=dataclasses.replace(release.release, version=version))
+    with pytest.raises(InputError, match="is no version"):
+        publish(odd, settings)
+
+
+def test_no_file_is_read_twice(zoo: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = list[str]()
+    digest = hashes._digest
+
+    def counting(path: Path, size: int, advance: Any) -> Any:
+        read.append(path.name)
+        return digest(path, size, advance)
+
+    monkeypatch.setattr(hashes, "_digest", counting)
+    release = make_release(zoo)
+    count = len(release.model_files) + len(release.dataset_files)
+    publish(release, settings)
+    assert len(read) == count
+    assert publish(release, settings).already and len(read) == count
+    (zoo / "build/releases/tutor/1.0.0.hashes.json").write_bytes(b'{"x": 1')
+    assert publish(release, settings).already and len(read) == 2 * count
+
+
+def test_full_verification_reads_everything_back(zoo: Path, settings: Settings) -> None:
+    release, hub = make_release(zoo), FolderHub(zoo / "build" / "hub")
+    publish(release, settings, hub, how="full")
+    assert {e["how"] for e in journal(settings) if e["step"] == "verified"} == {"full"}
+    file = next(file for file in release.model_files if file.path.endswith(".gguf"))
+    stored = hub.folder / "objects" / file.sha256[:2] / file.sha256
+    stored.chmod(0o644)
+    stored.write_bytes(stored.read_bytes()[:-1] + b"X")
+    assert publish(release, settings).already  # sizes and the recorded digests are right
+    with pytest.raises(Damaged, match=r"does not read back as it was sent\n  tutor-Q8_0\.gguf reads back"):
+        publish(release, settings, how="full")
 
 
 # --- Faults on the way
@@ -252,7 +328,7 @@ def test_everything_is_committed_and_verified_before_any_tag(zoo: Path, settings
     watching = failing(settings, "nothing")
     publish(make_release(zoo), settings, watching)
     later = watching.calls[watching.calls.index("commit dataset") :]
-    assert [call for call in later if not call.startswith("put")] == [
+    assert later == [
         "commit dataset", "commit model", "tree dataset", "tree model", "tag dataset", "tag model"
     ]  # fmt: skip
 
@@ -262,7 +338,7 @@ def test_everything_is_committed_and_verified_before_any_tag(zoo: Path, settings
     [
         ("put dataset", set(), set()),
         ("commit dataset", set(), set()),
-        ("put model", {"dataset"}, set()),
+        ("put model", set(), set()),
         ("commit model", {"dataset"}, set()),
         ("tree model", {"dataset", "model"}, set()),
         ("tag dataset", {"dataset", "model"}, set()),
@@ -273,9 +349,9 @@ def test_a_fault_leaves_no_tag_before_everything_is_there(
     at: str, commits: set[str], tags: set[str], zoo: Path, settings: Settings
 ) -> None:
     release, hub = make_release(zoo), failing(settings, at)
-    targets = publishing.prepare(release, NAMES, settings, hub)
-    with pytest.raises(ZooError, match="the hub is away"):
-        publishing.apply(release, targets, settings, hub, Silent())
+    with pytest.raises(ZooError, match="the hub is away") as caught:
+        publish(release, settings, hub)
+    assert caught.value.safe and caught.value.remedy == f"Go on with: zoo publish {release.model.name}"
     there = refs(settings)
     assert {kind for kind, (branches, _) in there.items() if branches} == commits
     assert {kind for kind, (_, tagged) in there.items() if tagged} == tags
@@ -293,112 +369,14 @@ def test_a_commit_that_is_not_what_was_uploaded_gets_no_tag(zoo: Path, settings:
                 return call
             return lambda oid: {**call(oid), "evil.py": next(iter(call(oid).values()))}
 
-    faulty = failing(settings, "nothing")
-    release = make_release(zoo)
-    targets = publishing.prepare(release, NAMES, settings, faulty)
-    lying = [dataclasses.replace(t, repo=Lying(faulty, t.kind, t.repo.inner)) for t in targets]  # type: ignore[attr-defined]
-    with pytest.raises(Damaged, match=r"has files that are not ours: evil\.py"):
-        publishing.apply(release, lying, settings, faulty, Silent())
+    class LyingHub(Faulty):
+        def repo(self, kind: str, namespace: str, name: str) -> Any:
+            return Lying(self, kind, self.hub.repo(kind, namespace, name))
+
+    lying = LyingHub(FolderHub(zoo / "build" / "hub"), lambda *_: None)
+    with pytest.raises(Damaged, match=r"is not the release\n  evil\.py is not ours"):
+        publish(make_release(zoo), settings, lying)
     assert not any(tags for _, tags in refs(settings).values())
-
-
-def test_somebody_else_commits_meanwhile(zoo: Path, settings: Settings) -> None:
-    release, hub = make_release(zoo), FolderHub(zoo / "build" / "hub")
-    other, heads = hub.repo("dataset", "local", NAMES[1]), list[str]()
-
-    def interfere(number: int, method: str, kind: str) -> None:
-        if number > 0 and (method, kind) == ("commit", "dataset"):
-            heads.append(other.commit(None, [release.dataset_files[0]], [], "by hand"))
-
-    with pytest.raises(HubConflict):
-        publish(release, settings, Faulty(hub, interfere))
-    assert refs(settings) == {"dataset": ({"main": heads[0]}, {}), "model": ({}, {})}
-    assert publish(release, settings).location.dataset
-    assert len(other.tree(refs(settings)["dataset"][1]["v1.0.0"])) == len(release.dataset_files)
-
-
-def test_a_plan_may_be_old_when_it_is_carried_out(zoo: Path, settings: Settings) -> None:
-    release, hub = make_release(zoo), FolderHub(zoo / "build" / "hub")
-    targets = publishing.prepare(release, NAMES, settings, hub)
-    first = publishing.apply(release, targets, settings, hub, Silent())
-    assert publishing.apply(release, targets, settings, hub, Silent()) == Published(
-        first.location, already=True
-    )
-    changed = make_release(zoo, **{"README.md": "# other"})
-    stale = [
-        dataclasses.replace(t, plan=dataclasses.replace(t.plan, files=changed.model_files))
-        for t in targets[1:]
-    ]
-    before = everything(settings)
-    with pytest.raises(VersionTaken):
-        publishing.apply(changed, stale, settings, hub, Silent())
-    assert everything(settings) == before
-
-
-def in_child(zoo: Path, at: int) -> int:
-    """Publish in a process, killed before (at > 0) or after (at < 0) that call; minus the signal, or the calls made."""
-    pid = os.fork()
-    if pid == 0:
-        code = 250
-        try:
-            # A killed process loses nothing that it wrote (a power cut would), and waiting for the disk is slow.
-            os.fsync = id  # type: ignore[assignment]
-            found = settings_room.load(zoo, {}, {})
-
-            def act(number: int, method: str, kind: str) -> None:
-                del method, kind
-                if number == at:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-            hub = Faulty(FolderHub(zoo / "build" / "hub"), act)
-            publish(make_release(zoo), found, hub)
-            code = len(hub.calls)
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(pid, 0)
-    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-
-
-def test_killed_at_any_call_and_run_again_is_as_if_nothing_had_happened(zoo: Path) -> None:
-    calls = in_child(zoo / "whole", 0) if prepared(zoo / "whole") else 0
-    assert 10 < calls < 100
-    expected = final(zoo / "whole")
-    # Before every call, and after the last one.
-    for at in (*range(1, calls + 1), -calls):
-        folder = prepared(zoo / f"killed{at}")
-        assert in_child(folder, at) == -signal.SIGKILL
-        if any(tags for _, tags in final(folder)["refs"].values()):
-            assert final(folder)["commits"] == expected["commits"]  # a tag means that everything is there
-        assert in_child(folder, 0) < 100
-        assert final(folder) == expected, at
-        shutil.rmtree(folder)
-
-
-def prepared(zoo: Path) -> Path:
-    zoo.mkdir()
-    (zoo / "zoo.toml").touch()
-    return zoo
-
-
-def final(zoo: Path) -> dict[str, Any]:
-    """Refs and commits of the hub, which hold no clock."""
-    repos = zoo / "build" / "hub" / "repos"
-    return {
-        "refs": refs(settings_room.load(zoo, {}, {})),
-        "commits": {
-            path.relative_to(repos).as_posix(): path.read_text(encoding="utf-8")
-            for path in sorted(repos.glob("*/*/*/commits/*.json"))
-        },
-    }
-
-
-def test_final_state_is_one_commit_and_one_tag_each(zoo: Path) -> None:
-    in_child(prepared(zoo / "whole"), 0)
-    found = final(zoo / "whole")
-    assert len(found["commits"]) == 2
-    assert all(
-        list(branches) == ["main"] and list(tags) == ["v1.0.0"] for branches, tags in found["refs"].values()
-    )
 
 
 # --- Reading back and recording
@@ -482,8 +460,9 @@ def test_two_processes_publish_at_once(zoo: Path) -> None:
         process.stdin.flush()
     said = [process.communicate()[0].strip() for process in both]
     assert sorted(said) == ["False", "True"]
-    assert len(final(zoo)["commits"]) == 2
-    assert all(len(tags) == 1 for _, tags in final(zoo)["refs"].values())
+    assert len(list((zoo / "build/hub/repos").rglob("commits/*.json"))) == 2
+    found = refs(settings_room.load(zoo, {}, {}))
+    assert all(len(tags) == 1 for _, tags in found.values())
 
 
 def read_release(zoo: Path) -> ReleaseFolder:

@@ -10,6 +10,7 @@ from catalog import yanks
 from catalog.checks import CheckedRecipe, check_recipe
 from catalog.problems import did_you_mean
 from catalog.recipe import Recipe
+from catalog.release import Location
 from zoo import assemble, costs, engine, hub, plan, preflight, records, sources, world, yanking
 from zoo.assemble import ReleaseFolder
 from zoo.errors import GateRefused, InputError, ZooError
@@ -153,16 +154,18 @@ def refuse_taken_version(planned: Planned, settings: Settings) -> None:
 
 
 def publish(
-    planned: Planned, release: ReleaseFolder, settings: Settings, report: Reporter
-) -> tuple[Published, bool]:
-    """Publish and record. Returns where it is, and whether the catalog changed."""
+    planned: Planned, release: ReleaseFolder, settings: Settings, report: Reporter, verify: str = "tree"
+) -> Published:
+    """Publish and record. verify: ``tree`` or ``full``, which reads every file back."""
     refuse_failed_gates(release)
-    place, wanted = targets(planned, release, settings)
-    published = publishing.apply(release, wanted, settings, place, report)
-    changed = records.record(release, published.location, settings)
-    if changed:
-        _keep_banner(release, settings, report)
-    return published, changed
+    place = hub.connect(settings.hub, settings.root)
+    names = (planned.recipe.publish.model, planned.recipe.publish.dataset)
+
+    def record(location: Location) -> None:
+        if records.record(release, location, settings):
+            _keep_banner(release, settings, report)
+
+    return publishing.apply(release, names, settings, place, report, how=verify, record=record)
 
 
 def _keep_banner(release: ReleaseFolder, settings: Settings, report: Reporter) -> None:

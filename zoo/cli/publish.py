@@ -17,15 +17,26 @@ from zoo.publish.apply import Published
 @click.command()
 @options(*SETTING_OPTIONS)
 @click.option("--dry-run", is_flag=True, help="Show what would be uploaded, file by file, and stop.")
+@click.option(
+    "--verify",
+    type=click.Choice(["tree", "full"]),
+    default="tree",
+    show_default=True,
+    help="Compare sizes and sha256 as the hub tells them, or read every file back.",
+)
 @click.argument("recipe")
-def command(call: Call, recipe: str, dry_run: bool) -> None:
-    """Publish the built release of RECIPE (a name or a file). Its gates must be kept."""
+def command(call: Call, recipe: str, dry_run: bool, verify: str) -> None:
+    """Publish the built release of RECIPE (a name or a file). Its gates must be kept.
+
+    One verified commit per repository, then the tags, then the catalog. After an interruption the same command
+    goes on, and does nothing twice. A published version never changes.
+    """
     planned = flow.make_plan(recipe, call.settings)
     release = flow.existing_release(planned, call.settings)
     if dry_run:
         _dry_run(call, planned, release)
         return
-    published, _ = flow.publish(planned, release, call.settings, call.output)
+    published = flow.publish(planned, release, call.settings, call.output, verify)
     result = result_of(planned, release, published)
     call.output.answer(result, str(result["sentence"]))
 

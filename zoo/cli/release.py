@@ -24,7 +24,7 @@ def command(call: Call, recipes: tuple[str, ...]) -> None:
     results = []
     for planned in plans:
         release = flow.build(planned, settings, call.output)
-        published, _ = flow.publish(planned, release, settings, call.output)
+        published = flow.publish(planned, release, settings, call.output)
         results.append(result_of(planned, release, published))
     human = "\n".join(str(result["sentence"]) for result in results)
     call.output.answer({"releases": results}, human)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from zoo.errors import InputError
-from zoo.hub.folder import FolderHub, FolderRepo
-from zoo.hub.interface import BRANCH, Hub, HubConflict, Incoming, Listed, Refs, Repo
+from zoo.hub.folder import FolderHub, FolderRepo, refuse_clashes
+from zoo.hub.interface import BRANCH, CommitNote, Hub, HubConflict, Incoming, Listed, Refs, Repo
 
 __all__ = [
     "BRANCH",
+    "CommitNote",
     "FolderHub",
     "FolderRepo",
     "Hub",
@@ -19,6 +20,7 @@ __all__ = [
     "Refs",
     "Repo",
     "connect",
+    "refuse_clashes",
 ]
 
 

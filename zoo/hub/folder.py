@@ -15,12 +15,13 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from catalog.paths import unsafe_reason
 from zoo.errors import Damaged, InputError, ZooError
-from zoo.hub.interface import BRANCH, HubConflict, Incoming, Listed, Refs
+from zoo.hub.interface import BRANCH, CommitNote, HubConflict, Incoming, Listed, Refs
 from zoo.progress import Advance
 from zoo.workspace import (
     FileRecord,
@@ -67,6 +68,9 @@ class FolderRepo:
     def tree(self, revision: str) -> dict[str, FileRecord]:
         files = self._commit(revision)["files"]
         return {path: FileRecord(path, int(size), str(sha)) for path, (sha, size) in files.items()}
+
+    def recognise(self, digests: Mapping[str, str]) -> None:
+        """Nothing to do: this hub knows the sha256 of every file."""
 
     def put(self, path: Path, sha256: str, advance: Advance) -> bool:
         target = self._object(sha256)
@@ -140,6 +144,17 @@ class FolderRepo:
                     remedy="Raise the version in the recipe",
                 )
             self._move("tags", name, oid)
+
+    def history(self, revision: str, until: str | None) -> list[CommitNote]:
+        found: list[CommitNote] = []
+        current: str | None = revision
+        while current and current != until and len(found) < 50:
+            body: dict[str, Any] = dict(self._commit(current))
+            seconds = (self.folder / "commits" / f"{current}.json").stat().st_mtime
+            date = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            found.append(CommitNote(current, (), date, str(body["message"])))
+            current = body["parent"]
+        return found
 
     def open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
         file = self.tree(revision).get(path)

@@ -51,6 +51,16 @@ class Listed:
     git_sha1: str | None = None
 
 
+@dataclass(frozen=True)
+class CommitNote:
+    """Who made a commit, when (UTC, ISO 8601) and what it says. Empty where the hub does not know."""
+
+    oid: str
+    authors: tuple[str, ...]
+    date: str
+    title: str
+
+
 class Repo(Protocol):
     """One repository of a hub."""
 
@@ -66,8 +76,15 @@ class Repo(Protocol):
         Raises RemoteError.
         """
 
+    def recognise(self, digests: Mapping[str, str]) -> None:
+        """git's blob digest -> sha256 of files at hand, so that ``tree`` need not read them to know their sha256."""
+
     def put(self, path: Path, sha256: str, advance: Advance) -> bool:
-        """Upload content, invisible until a commit names it. False if the hub had it."""
+        """Upload content, invisible until a commit names it. False if the hub had it.
+
+        ``path`` was hashed before: a hub refuses bytes that are not ``sha256``, but need not read them twice to know.
+        ``advance`` is told negative amounts when a part has to be sent again.
+        """
 
     def commit(
         self, parent: str | None, adds: Iterable[FileRecord], deletes: Iterable[str], message: str
@@ -76,6 +93,9 @@ class Repo(Protocol):
 
     def tag(self, name: str, oid: str) -> None:
         """A new tag. The same tag on the same commit is fine; on another one HubConflict."""
+
+    def history(self, revision: str, until: str | None) -> list[CommitNote]:
+        """The commits from ``revision`` back to ``until``, which is not in it; newest first, at most fifty."""
 
     def open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
         """The content of a file from ``offset``."""

@@ -1,36 +1,36 @@
-"""Carry a publication out: upload, commit, verify, tag last. Run again after a kill; nothing happens twice."""
+"""Carry a publication out: upload, commit, verify, tag last, record. Run again after a kill; nothing happens twice."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from catalog.release import Location, Repository
 from zoo.assemble import ReleaseFolder
-from zoo.errors import Damaged, ZooError
-from zoo.hub import Hub, Repo
+from zoo.errors import ZooError
+from zoo.hub import Hub
+from zoo.output import megabytes
 from zoo.progress import Reporter
-from zoo.publish.plan import RepoPlan, plan_repo
+from zoo.publish import steps
+from zoo.publish.hashes import Hashes
+from zoo.publish.journal import Journal
+from zoo.publish.plan import RepoPlan, plan_repo, refuse_unsafe
+from zoo.publish.steps import Target, Work
+from zoo.publish.verify import TREE, verify
 from zoo.settings import Settings
-from zoo.workspace import canonical_json, locked
+from zoo.workspace import digest, locked
+
+__all__ = ["Published", "Target", "VersionTaken", "apply", "prepare", "tag_of"]
+
+Names = tuple[str, str | None]
+"""The model repository, and the dataset repository if the recipe has one."""
 
 
 class VersionTaken(ZooError):
     """The version is published with other content."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """A repository of this release and the folder that holds its files."""
-
-    kind: str
-    name: str
-    folder: Path
-    repo: Repo
-    plan: RepoPlan
 
 
 @dataclass(frozen=True)
@@ -42,61 +42,80 @@ class Published:
 
 
 def prepare(
-    release: ReleaseFolder, recipe_publish: tuple[str, str | None], settings: Settings, hub: Hub
+    release: ReleaseFolder, names: Names, settings: Settings, hub: Hub, journal: Journal | None = None
 ) -> list[Target]:
     """The plan of every repository. Raises VersionTaken when the version is out with other content."""
-    model_name, dataset_name = recipe_publish
-    wanted = [("model", model_name, release.model_files)]
-    if release.has_dataset and dataset_name:
-        # The data first: a model card that names a dataset should never point at nothing.
-        wanted.insert(0, ("dataset", dataset_name, release.dataset_files))
+    hashes = Hashes(_beside(release, "hashes.json"))
     targets = []
-    for kind, name, files in wanted:
+    for kind, name, files in _wanted(release, names):
+        refuse_unsafe(release.release.version, files)
         repo = hub.repo(kind, settings.namespace, name)
-        plan = plan_repo(kind, name, repo, tag_of(release), files)
+        repo.recognise(steps.git_digests(hashes, release.folder / kind, files))
+        plan = plan_repo(kind, name, repo, tag_of(release), files, journal.kept(kind) if journal else ())
         _refuse_other_content(plan, release)
         targets.append(Target(kind, name, release.folder / kind, repo, plan))
+    hashes.save()
     return targets
 
 
 def apply(
-    release: ReleaseFolder, targets: list[Target], settings: Settings, hub: Hub, report: Reporter
+    release: ReleaseFolder,
+    names: Names,
+    settings: Settings,
+    hub: Hub,
+    report: Reporter,
+    *,
+    how: str = TREE,
+    record: Callable[[Location], object] = lambda _: None,
 ) -> Published:
-    """Publish. Both repositories are committed and verified before either gets its tag."""
-    journal = _Journal(release.folder.with_name(f"{release.folder.name}.journal.jsonl"))
-    with locked(
-        journal.path.with_suffix(".lock"), lambda: report.say("another zoo publishes this release; waiting")
-    ):
-        # Another process may have published this or another release since the plan was made.
-        targets = [_fresh(release, target) for target in targets]
+    """Publish. Both repositories are committed and verified before either gets its tag; ``record`` comes last.
+
+    how: ``tree`` compares sizes and sha256 that the hub tells of the commit, ``full`` reads every file back.
+    record: writes the release into the catalog.
+    """
+    phase = ["Nothing was changed."]
+    with _told_how_to_go_on(release, settings, phase), _alone(release, report):
+        journal = Journal(_beside(release, "journal.jsonl"), _identity(release, names, settings, hub))
+        targets = prepare(release, names, settings, hub, journal)
         already = all(target.plan.is_published for target in targets)
-        commits = {}
-        for target in targets:
-            commits[target.kind] = target.plan.tagged or _commit(release, target, report)
-            journal.write(
-                {"step": "committed", "kind": target.kind, "oid": commits[target.kind]}, unless=already
-            )
-        for target in targets:
-            _verify(target, commits[target.kind])
-            journal.write(
-                {"step": "verified", "kind": target.kind, "oid": commits[target.kind]}, unless=already
-            )
-        for target in targets:
-            target.repo.tag(tag_of(release), commits[target.kind])
-            journal.write(
-                {"step": "tagged", "kind": target.kind, "oid": commits[target.kind]}, unless=already
-            )
-    places = {
-        t.kind: Repository(f"{settings.namespace}/{t.name}", commits[t.kind], tag_of(release))
+        _announce(targets, hub, report)
+        hashes = Hashes(_beside(release, "hashes.json"))
+        work = Work(tag_of(release), _title(release), hub.name, hashes, journal, report)
+        commits = _out(work, targets, how, phase)
+        places = {
+            t.kind: Repository(f"{settings.namespace}/{t.name}", commits[t.kind], work.tag) for t in targets
+        }
+        location = Location(hub.name, places["model"], places.get("dataset"))
+        phase[0] = f"The release is out: tag {work.tag} is set and verified; only the catalog lacks it."
+        record(location)
+        # Whoever finds everything there, on another machine perhaps, has nothing to note.
+        if journal.entries or not already:
+            journal.note("recorded")
+            journal.note("done")
+    return Published(location, already)
+
+
+def _out(work: Work, targets: list[Target], how: str, phase: list[str]) -> dict[str, str]:
+    """The verified and tagged commit of every kind."""
+    commits = {t.kind: t.plan.tagged or steps.earlier_commit(work, t) for t in targets}
+    waiting = [target for target in targets if commits[target.kind] is None]
+    phase[0] = (
+        "Nothing of this release is visible: there is no commit and no tag. Uploaded contents are kept."
+    )
+    steps.check_files(work, waiting)
+    for target in waiting:
+        steps.upload(work, target)
+    phase[0] = "No tag was set, so no version shows a part of this release. Finished steps are kept."
+    done = [
+        dataclasses.replace(t, commit=commits[t.kind]) if commits[t.kind] else steps.commit(work, t)
         for t in targets
-    }
-    return Published(Location(hub.name, places["model"], places.get("dataset")), already)
-
-
-def _fresh(release: ReleaseFolder, target: Target) -> Target:
-    plan = plan_repo(target.kind, target.name, target.repo, tag_of(release), target.plan.files)
-    _refuse_other_content(plan, release)
-    return dataclasses.replace(target, plan=plan)
+    ]
+    for target in done:
+        verify(work, target, how)
+    for target in done:
+        steps.tag(work, target)
+        phase[0] = "Everything is committed and verified; tags that were set are right and stay."
+    return {target.kind: str(target.commit) for target in done}
 
 
 def tag_of(release: ReleaseFolder) -> str:
@@ -104,71 +123,78 @@ def tag_of(release: ReleaseFolder) -> str:
     return f"v{release.release.version}"
 
 
+def _title(release: ReleaseFolder) -> str:
+    return f"{release.model.name} {release.release.version}"
+
+
+def _wanted(release: ReleaseFolder, names: Names) -> list[tuple[str, str, steps.Files]]:
+    model_name, dataset_name = names
+    wanted = [("model", model_name, release.model_files)]
+    if release.has_dataset and dataset_name:
+        # The data first: a model card that names a dataset should never point at nothing.
+        wanted.insert(0, ("dataset", dataset_name, release.dataset_files))
+    return wanted
+
+
+def _identity(release: ReleaseFolder, names: Names, settings: Settings, hub: Hub) -> str:
+    files = [[kind, name, [vars(f) for f in files]] for kind, name, files in _wanted(release, names)]
+    # Two folder hubs have the same name but not the same setting.
+    return digest([tag_of(release), settings.namespace, hub.name, settings.hub, files])
+
+
+def _beside(release: ReleaseFolder, suffix: str) -> Path:
+    return release.folder.with_name(f"{release.folder.name}.{suffix}")
+
+
+@contextlib.contextmanager
+def _alone(release: ReleaseFolder, report: Reporter) -> Iterator[None]:
+    with locked(
+        _beside(release, "journal.lock"), lambda: report.say("another zoo publishes this release; waiting")
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _told_how_to_go_on(release: ReleaseFolder, settings: Settings, phase: list[str]) -> Iterator[None]:
+    """Whatever ends this early says what is safe and the command that goes on."""
+    flags = [
+        f"--{name} {value.text}" for name, value in settings.values.items() if value.origin.startswith("flag")
+    ]
+    command = " ".join(["zoo publish", release.model.name, *flags])
+    try:
+        yield
+    except VersionTaken:
+        raise
+    except ZooError as error:
+        error.safe = phase[0]
+        if "zoo " not in error.remedy:
+            first = error.remedy.rstrip(".") + ". " if error.remedy else ""
+            error.remedy = f"{first}Go on with: {command}"
+        raise
+    except OSError as error:
+        raise ZooError(
+            str(error.strerror or error),
+            where=str(error.filename or ""),
+            safe=phase[0],
+            remedy=f"Mend this, then go on with: {command}",
+        ) from error
+
+
 def _refuse_other_content(plan: RepoPlan, release: ReleaseFolder) -> None:
-    if not plan.is_published:
+    if not plan.is_published or not plan.changed:
         return
-    different = [change for change in plan.changes if change.action != "skip"]
-    if different:
-        lines = [f"  {change.action} {change.path}: {change.reason}" for change in different[:12]]
-        raise VersionTaken(
-            "\n".join(
-                [f"{release.model.name} {release.release.version} is published with other content", *lines]
-            ),
-            safe="Nothing was changed; published versions never change.",
-            remedy="Raise the version in the recipe, then release again",
-        )
+    lines = [f"  {change.action} {change.path}: {change.reason}" for change in plan.changed[:12]]
+    more = [f"  and {len(plan.changed) - 12} more"] if len(plan.changed) > 12 else []
+    raise VersionTaken(
+        "\n".join([f"{_title(release)} is published with other content", *lines, *more]),
+        safe="Nothing was changed; published versions never change.",
+        remedy="Raise the version in the recipe, then release again",
+    )
 
 
-def _commit(release: ReleaseFolder, target: Target, report: Reporter) -> str:
-    plan = target.plan
-    changed = [change for change in plan.changes if change.action != "skip"]
-    if not changed and plan.parent:
-        return plan.parent
-    files = {file.path: file for file in plan.files}
-    with report.task(
-        f"uploading {target.kind} {target.name}", sum(f.size_bytes for f in plan.files), "B"
-    ) as advance:
-        # Largest first: if it fails, it fails before much else was done.
-        for file in sorted(plan.files, key=lambda f: (-f.size_bytes, f.path)):
-            path = target.folder / file.path
-            if path.is_symlink() or path.stat().st_size != file.size_bytes:
-                raise Damaged(
-                    f"{file.path} changed since the release was made", remedy="Make it again with: zoo build"
-                )
-            target.repo.put(path, file.sha256, advance)
-    adds = [files[change.path] for change in changed if change.action in ("add", "replace")]
-    deletes = [change.path for change in changed if change.action == "delete"]
-    message = f"{release.model.name} {release.release.version}"
-    return target.repo.commit(plan.parent, adds, deletes, message)
-
-
-def _verify(target: Target, oid: str) -> None:
-    """Compare the commit's tree with what was to be published. Raises Damaged on any difference."""
-    there = {path: file for path, file in target.repo.tree(oid).items() if path != ".gitattributes"}
-    for file in target.plan.files:
-        if there.pop(file.path, None) != file:
-            raise Damaged(
-                f"{file.path} at commit {oid[:12]} is not what was uploaded",
-                safe="No tag was set.",
-                remedy="Run the same command again",
-            )
-    if there:
-        raise Damaged(
-            f"commit {oid[:12]} has files that are not ours: {', '.join(sorted(there)[:5])}",
-            safe="No tag was set.",
-        )
-
-
-class _Journal:
-    """What was done, appended and on disk before the next step. No secrets: kinds and commits only."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def write(self, entry: dict[str, Any], *, unless: bool) -> None:
-        if unless:
-            return
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(canonical_json(entry) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+def _announce(targets: list[Target], hub: Hub, report: Reporter) -> None:
+    """Say what will be sent before it is."""
+    sending = [change for target in targets for change in target.plan.changed if change.action != "delete"]
+    if sending:
+        total = sum(change.size_bytes for change in sending)
+        report.say(f"publishing to {hub.name}: {len(sending)} files, {megabytes(total)}")

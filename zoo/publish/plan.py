@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from zoo.hub import BRANCH, Repo
+from catalog.paths import unsafe_reason
+from zoo.errors import Damaged, InputError
+from zoo.hub import BRANCH, Repo, refuse_clashes
 from zoo.workspace import FileRecord
+
+ADDED_BY_HUB = ".gitattributes"
+"""A hub may add this file by itself."""
+
+_RESERVED = (".git", ".cache", ".huggingface")
+_NUMBER = r"(?:0|[1-9][0-9]{0,5})"
+_VERSION = re.compile(
+    rf"{_NUMBER}(?:\.{_NUMBER}){{2}}(?:-[0-9A-Za-z-]{{1,20}}(?:\.[0-9A-Za-z-]{{1,20}}){{0,3}})?\Z"
+)
 
 
 @dataclass(frozen=True)
 class Change:
-    """action is ``add``, ``replace``, ``delete`` or ``skip``."""
+    """action is ``add``, ``replace``, ``delete``, ``skip`` (ours, the same bytes) or ``keep`` (not ours)."""
 
     action: str
     path: str
@@ -36,20 +48,61 @@ class RepoPlan:
         return self.tagged is not None
 
     @property
+    def changed(self) -> list[Change]:
+        """What a commit would change."""
+        return [change for change in self.changes if change.action in ("add", "replace", "delete")]
+
+    @property
+    def kept(self) -> list[str]:
+        """Files of others that stay."""
+        return [change.path for change in self.changes if change.action == "keep"]
+
+    @property
     def upload_bytes(self) -> int:
         return sum(change.size_bytes for change in self.changes if change.action in ("add", "replace"))
 
 
-def plan_repo(kind: str, name: str, repo: Repo, tag: str, files: Sequence[FileRecord]) -> RepoPlan:
-    """Compare ``files`` with the tag's commit if the version is out already, else with the branch's head."""
+def refuse_unsafe(version: str, files: Sequence[FileRecord]) -> None:
+    """Raises InputError on a version that is no tag, Damaged on a path that not every system can store."""
+    if not _VERSION.match(version):
+        raise InputError(f"{version!r} is no version", remedy="Write three numbers, for example 1.0.0")
+    for file in files:
+        reason = unsafe_reason(file.path)
+        if not reason and any(part.casefold() in _RESERVED for part in file.path.split("/")):
+            reason = "is in a folder that hubs keep for themselves"
+        if reason:
+            raise Damaged(
+                f"path {file.path!r} of the release {reason}", remedy="Make it again with: zoo build"
+            )
+    refuse_clashes({file.path: file for file in files})
+
+
+def plan_repo(
+    kind: str,
+    name: str,
+    repo: Repo,
+    tag: str,
+    files: Sequence[FileRecord],
+    keep: Collection[str] = (),
+) -> RepoPlan:
+    """Compare ``files`` with the tag's commit if the version is out already, else with the branch's head.
+
+    keep: files of others that stay, if they are not in ``files``.
+    """
     refs = repo.refs()
     head, tagged = refs.branches.get(BRANCH), refs.tags.get(tag)
     base = tagged or head
     there = repo.tree(base) if base else {}
-    return RepoPlan(kind, name, head, tagged, tuple(files), tuple(_changes(there, files)))
+    changes = _changes(there, files, keep)
+    if tagged and not any(change.action in ("add", "replace") for change in changes):
+        # The manifest is one of our files and the same: what it does not list came from others.
+        changes = _changes(there, files, there)
+    return RepoPlan(kind, name, head, tagged, tuple(files), tuple(changes))
 
 
-def _changes(there: Mapping[str, FileRecord], files: Sequence[FileRecord]) -> list[Change]:
+def _changes(
+    there: Mapping[str, FileRecord], files: Sequence[FileRecord], keep: Collection[str]
+) -> list[Change]:
     changes = []
     for file in files:
         other = there.get(file.path)
@@ -61,9 +114,12 @@ def _changes(there: Mapping[str, FileRecord], files: Sequence[FileRecord]) -> li
             changes.append(
                 Change("replace", file.path, file.size_bytes, f"the hub has {other.sha256[:12]} from before")
             )
-    kept = {file.path for file in files}
+    ours = {file.path for file in files}
     for path, other in there.items():
-        # A hub may add this file by itself.
-        if path not in kept and path != ".gitattributes":
+        if path in ours or path == ADDED_BY_HUB:
+            continue
+        if path in keep:
+            changes.append(Change("keep", path, other.size_bytes, "someone else put it there"))
+        else:
             changes.append(Change("delete", path, other.size_bytes, "not in this release"))
     return sorted(changes, key=lambda change: change.path)

@@ -1,8 +1,8 @@
 """The Hugging Face Hub, or any server that speaks its API, through the official client.
 
 Commits here have 40 digits. The Hub's tree tells the sha256 of LFS files only; for other, small files it tells git's
-digest. The sha256 of those is known when this process uploaded them; else they are read once, checked against git's
-digest and hashed. Small files travel inside the commit, larger ones are uploaded by ``put`` before it.
+digest. The sha256 of those is known when a file at hand has that digest; else they are read once, checked against
+git's digest and hashed. Small files travel inside the commit, larger ones are uploaded by ``put`` before it.
 
 The token is HF_TOKEN or the client's own. It is not sent over plain http to another machine, and never shown.
 """

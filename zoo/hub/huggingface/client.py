@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from zoo.errors import InputError, MissingExtra, ZooError
@@ -14,19 +16,30 @@ from zoo.hub.interface import HubConflict
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-TIMEOUT_SECONDS = 120.0
+TIMEOUT_SECONDS = 60.0
 """For one step of a connection, not for a whole transfer. The client by itself waits for ever."""
 
+PAUSES_SECONDS = (1.0, 3.0)
+"""Between tries of what the client itself tries only once: references, commits, tags, new repositories."""
+
+LONGEST_WAIT_SECONDS = 60
+"""A hub that asks for a longer pause than this is told of instead of waited for."""
+
 _AGAIN = "Run the same command again; it goes on from there"
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 _tuned = False
+_Result = TypeVar("_Result")
 
 
 class ClientFailure(ZooError):
-    """The hub could not be asked, or refused. ``refused``: it certainly did not do what was asked."""
+    """The hub could not be asked, or refused. ``refused``: it certainly did not do what was asked.
 
-    def __init__(self, what: str, *, remedy: str, refused: bool) -> None:
-        super().__init__(what, remedy=remedy)
-        self.refused = refused
+    wait_seconds: how long the hub wants to be left alone, None unless it said so.
+    """
+
+    def __init__(self, what: str, *, remedy: str, refused: bool, wait_seconds: int | None = None) -> None:
+        super().__init__(what, safe="No reference of the hub shows a half release.", remedy=remedy)
+        self.refused, self.wait_seconds = refused, wait_seconds
 
 
 def client(address: str) -> HfApi:
@@ -37,7 +50,49 @@ def client(address: str) -> HfApi:
         raise MissingExtra("the Hub client is not installed", "hub") from None
     _tune()
     # None: HF_TOKEN or the client's own store.
-    return HfApi(endpoint=address, token=None if is_private_way(address) else False)
+    api = HfApi(endpoint=address, token=None if is_private_way(address) else False)
+    # zoo check judges cards; the client would ask a service for it, which may be away and then looks like a bad card.
+    api._validate_yaml = lambda *_args, **_more: None  # type: ignore[method-assign]
+    return api
+
+
+def patiently(ask: Callable[[], _Result], *, settled: Callable[[], _Result | None] = lambda: None) -> _Result:
+    """The result of ``ask``, tried again after a fault of the network or the server.
+
+    settled: looks whether a try whose answer was lost did its work all the same; asked before every new try and at
+    the end. Raises what ``ask`` raised last.
+    """
+    for pause in (*PAUSES_SECONDS, None):
+        try:
+            return ask()
+        except ClientFailure as error:
+            waits = error.wait_seconds is not None and error.wait_seconds <= LONGEST_WAIT_SECONDS
+            if error.refused and not waits:
+                raise
+            if not error.refused and (found := settled()) is not None:
+                return found
+            if pause is None:
+                raise
+            time.sleep(max(pause, error.wait_seconds or 0) if waits else pause)
+    raise AssertionError("the last pause is None")
+
+
+def _origin(address: str) -> tuple[str, str, int]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname or "", parts.port or {"https": 443}.get(parts.scheme, 80)
+
+
+def _note_redirect(response: Any) -> None:
+    """Where the first request of a chain of redirects went."""
+    if 300 <= response.status_code < 400:
+        response.request.extensions.setdefault("zoo_origin", _origin(str(response.request.url)))
+
+
+def _keep_token(request: Any) -> None:
+    """No token for whom a redirect names; 1.x would send it to another port of the same machine."""
+    first = request.extensions.get("zoo_origin")
+    if first is not None and first != _origin(str(request.url)):
+        request.headers.pop("Authorization", None)
 
 
 def is_private_way(address: str) -> bool:
@@ -61,8 +116,15 @@ def _tune() -> None:
     def factory() -> Any:
         made = _http.default_client_factory()
         made.timeout = TIMEOUT_SECONDS
+        hooks = made.event_hooks
+        made.event_hooks = {
+            "request": [*hooks["request"], _keep_token],
+            "response": [*hooks["response"], _note_redirect],
+        }
         return made
 
+    # The client hands a file to httpx in a way that one calls outdated; nobody can act on it here.
+    warnings.filterwarnings("ignore", "Use 'content=", DeprecationWarning)
     set_client_factory(factory)
     disable_progress_bars()
     _tuned = True
@@ -105,13 +167,16 @@ def _told(error: Exception, address: str) -> ZooError | None:
         if response is not None and isinstance(getattr(response, "status_code", None), int):
             return _answered(cause, response, address)
     names = {type(cause).__name__ for cause in chain}
+    if names & {"UnicodeEncodeError", "LocalProtocolError"}:
+        # Its text may hold the token.
+        return InputError("HF_TOKEN has characters that cannot be sent", remedy="Set HF_TOKEN again")
     if "OfflineModeIsEnabled" in names:
         return ClientFailure("the client is in offline mode", remedy="Unset HF_HUB_OFFLINE", refused=True)
     if "HFValidationError" in names:
         return InputError(_line(str(error)))
     if any(isinstance(cause, OSError) and cause.filename for cause in chain):
         return None
-    if "JSONDecodeError" in names:
+    if "JSONDecodeError" in names or any(isinstance(cause, _MALFORMED) for cause in chain[-1:]):
         what = f"{address} answered with something that is no hub's answer; is there a proxy between?"
         return ClientFailure(what, remedy="Check the address and the network, then run again", refused=False)
     last = chain[-1]
@@ -145,10 +210,13 @@ def _answered(error: BaseException, response: Any, address: str) -> ZooError:
     if status == 401:
         return _refused(
             f"{address} does not accept the token, or wants one{said}",
-            "Set HF_TOKEN (it is sent over https and to this machine only)",
+            "Set HF_TOKEN (it is sent over https and to this machine only) and run the same command again",
         )
     if status == 403:
-        return _refused(f"{address} does not allow this{said}", "Use a token with the role write")
+        return _refused(
+            f"{address} does not allow this{said}",
+            "Set HF_TOKEN to a token with the role write and run the same command again",
+        )
     if status in (409, 412):
         return HubConflict(
             f"someone else changed the repository{said}",
@@ -159,8 +227,16 @@ def _answered(error: BaseException, response: Any, address: str) -> ZooError:
         return InputError(f"{address} refuses this{said}")
     if status == 429:
         wait = response.headers.get("Retry-After", "")
-        seconds = f" in {wait} seconds" if wait.isdigit() else " later"
-        return _refused(f"{address} wants fewer requests", f"Run the same command again{seconds}")
+        seconds = int(wait) if wait.isascii() and wait.isdigit() and len(wait) < 7 else None
+        later = f"in {seconds} seconds" if seconds is not None else "later"
+        return ClientFailure(
+            f"{address} wants fewer requests",
+            remedy=f"Run the same command again {later}",
+            refused=True,
+            wait_seconds=seconds,
+        )
+    if status == 507:
+        return _refused(f"{address} has no room{said}", "Make room there, then run the same command again")
     if status >= 500:
         return ClientFailure(f"{address} failed with {status}{said}", remedy=_AGAIN, refused=False)
     return _refused(f"{address} answered {status}{said}", "Check the address")

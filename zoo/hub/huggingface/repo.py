@@ -6,7 +6,7 @@ import copy
 import hashlib
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +16,10 @@ from catalog.paths import unsafe_reason
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.hub.folder import refuse_clashes
 from zoo.hub.huggingface import incoming
-from zoo.hub.huggingface.client import ClientFailure, client, plain, without_xet
+from zoo.hub.huggingface.client import client, patiently, plain, without_xet
 from zoo.hub.huggingface.stream import Body
-from zoo.hub.interface import BRANCH, HubConflict, Incoming, Listed, Refs
+from zoo.hub.huggingface.upload import announce, git_digest, send
+from zoo.hub.interface import BRANCH, CommitNote, HubConflict, Incoming, Listed, Refs
 from zoo.progress import Advance
 from zoo.workspace import FileRecord
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi
     from huggingface_hub.hf_api import RepoFile
 
-INLINE_BYTES = 1 << 20
 NO_COMMIT = "0" * 40
 ADDED_BY_HUB = ".gitattributes"
 
@@ -48,16 +48,23 @@ class HuggingFaceRepo:
     _blobs: dict[str, str] = field(default_factory=dict, repr=False)
 
     def refs(self) -> Refs:
+        found = patiently(self._look)
+        if found is None:
+            return Refs({}, {})
+        self._exists = True
+        self._tags = dict(found.tags)
+        return found
+
+    def _look(self) -> Refs | None:
         with plain(self.address):
             from huggingface_hub.errors import RepositoryNotFoundError
 
             try:
                 found = self._api().list_repo_refs(self.identity, repo_type=self.kind)
             except RepositoryNotFoundError:
-                return Refs({}, {})
-        self._exists = True
-        self._tags = {ref.name: ref.target_commit for ref in found.tags}
-        return Refs({ref.name: ref.target_commit for ref in found.branches}, dict(self._tags))
+                return None
+            tags = {ref.name: ref.target_commit for ref in found.tags}
+            return Refs({ref.name: ref.target_commit for ref in found.branches}, tags)
 
     def tree(self, revision: str) -> dict[str, FileRecord]:
         if not _OID.match(revision):
@@ -73,29 +80,23 @@ class HuggingFaceRepo:
             self._trees[revision] = {file.path: self._record(file, revision) for file in files}
         return dict(self._trees[revision])
 
+    def recognise(self, digests: Mapping[str, str]) -> None:
+        self._blobs.update(digests)
+
     def put(self, path: Path, sha256: str, advance: Advance) -> bool:
         """True always: the client does not tell whether the hub had the content."""
         if not _SHA256.match(sha256):
             raise Damaged(f"{sha256!r} is no sha256")
         client(self.address)
-        from huggingface_hub import CommitOperationAdd
-
-        size = path.stat().st_size
-        # A small file is kept in memory, so that the commit has the bytes that were hashed.
-        source = path.read_bytes() if size <= INLINE_BYTES else str(path)
-        operation = CommitOperationAdd("content", source)
-        found = operation.upload_info.sha256.hex()
-        if found != sha256:
-            raise Damaged(
-                f"{path.name} has sha256 {found}, not {sha256} as its manifest says", remedy="zoo build"
-            )
-        if isinstance(source, bytes):
-            self._blobs[_git_digest(source)] = sha256
+        operation = announce(path, sha256)
+        if isinstance(operation.path_or_fileobj, bytes):
+            self._blobs[git_digest(operation.path_or_fileobj)] = sha256
+            advance(len(operation.path_or_fileobj))
         else:
             operation.path_in_repo = path.name
-            self._upload([operation])
+            self._ensure()
+            send(operation, self.address, lambda: self._preupload([operation]), advance)
         self._put[sha256] = operation
-        advance(size)
         return True
 
     def commit(
@@ -112,40 +113,47 @@ class HuggingFaceRepo:
             return self._unchanged(parent)
         self._ensure()
         guard = parent or self._first_parent()
-        try:
-            return self._send(operations, gone, message, guard)
-        except ClientFailure as error:
-            if error.refused:
-                raise
-            # The answer may have been lost after the commit was made.
+
+        def ours() -> str | None:
+            """The head, if it is what was to be committed: the answer was lost after the commit was made."""
             head = self.refs().branches.get(BRANCH)
-            if head is None or head == guard or _ours(self.tree(head)) != _ours(after):
-                raise
-            return head
+            there = head is not None and head != guard and _ours(self.tree(head)) == _ours(after)
+            return head if there else None
+
+        return patiently(lambda: self._send(operations, gone, message, guard), settled=ours)
 
     def tag(self, name: str, oid: str) -> None:
         if self._tags.get(name) == oid:
             return  # seen by the last look at the refs, and tags do not move
-        failure: ClientFailure | None = None
-        try:
+
+        def create() -> str | None:
             with plain(self.address):
                 self._api().create_tag(
                     self.identity, tag=name, revision=oid, repo_type=self.kind, exist_ok=True
                 )
-        except ClientFailure as error:
-            if error.refused:
-                raise
-            failure = error
-        # The client is silent when the tag is there, on whichever commit.
-        there = self.refs().tags.get(name)
+            # The client is silent when the tag is there, on whichever commit.
+            return self.refs().tags.get(name)
+
+        there = patiently(create, settled=lambda: self.refs().tags.get(name))
         if there is None:
-            raise failure or Damaged(f"the hub accepted tag {name} but does not have it")
+            raise Damaged(f"the hub accepted tag {name} but does not have it")
         if not oid.startswith(there):
             raise HubConflict(
                 f"tag {name} is already on commit {there[:12]}, not on {oid[:12]}",
                 safe="The tag was not moved.",
                 remedy="Raise the version in the recipe",
             )
+
+    def history(self, revision: str, until: str | None) -> list[CommitNote]:
+        with plain(self.address):
+            found = self._api().list_repo_commits(self.identity, revision=revision, repo_type=self.kind)
+        notes = []
+        for commit in found[:50]:
+            if commit.commit_id == until:
+                break
+            date = commit.created_at.strftime("%Y-%m-%dT%H:%M:%SZ") if commit.created_at else ""
+            notes.append(CommitNote(commit.commit_id, tuple(commit.authors), date, commit.title))
+        return notes
 
     def open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
         if path not in self.tree(revision):
@@ -197,7 +205,7 @@ class HuggingFaceRepo:
         if file.blob_id not in self._blobs:
             with self._open(revision, file.path) as stream:
                 raw = stream.read()
-            if _git_digest(raw) != file.blob_id:
+            if git_digest(raw) != file.blob_id:
                 raise Damaged(f"{file.path} as the hub serves it is not what its tree says")
             self._blobs[file.blob_id] = hashlib.sha256(raw).hexdigest()
         return FileRecord(file.path, file.size, self._blobs[file.blob_id])
@@ -214,9 +222,12 @@ class HuggingFaceRepo:
     def _ensure(self) -> None:
         """The repository is there from now on."""
         if not self._exists:
-            with plain(self.address):
-                self._api().create_repo(self.identity, repo_type=self.kind, exist_ok=True)
+            patiently(self._create)
             self._exists = True
+
+    def _create(self) -> None:
+        with plain(self.address):
+            self._api().create_repo(self.identity, repo_type=self.kind, exist_ok=True)
 
     def _first_parent(self) -> str:
         """What a first commit stands on: nothing, or the commit that the Hub itself made."""
@@ -238,32 +249,18 @@ class HuggingFaceRepo:
             raise _conflict(head, parent)
         return head
 
-    def _upload(self, operations: list[CommitOperationAdd]) -> None:
-        self._ensure()
-
-        def upload() -> None:
-            with plain(self.address):
-                self._api().preupload_lfs_files(
-                    self.identity, operations, repo_type=self.kind, revision=BRANCH, free_memory=False
-                )
-
-        if self.address.startswith("http://"):
-            # Only the Hub itself has xet storage.
-            with without_xet():
-                return upload()
-        try:
-            return upload()
-        except ClientFailure as error:
-            if error.refused:
-                raise
-            with without_xet():
-                return upload()
+    def _preupload(self, operations: list[CommitOperationAdd]) -> None:
+        self._api().preupload_lfs_files(
+            self.identity, operations, repo_type=self.kind, revision=BRANCH, free_memory=False
+        )
 
     def _send(
         self, operations: list[CommitOperationAdd], deletes: list[str], message: str, parent: str
     ) -> str:
         if operations:
-            self._upload(operations)
+            # What is small may still have to go by LFS; only the hub knows.
+            with plain(self.address), without_xet():
+                self._preupload(operations)
         for operation in operations:
             # Else the client leaves out what the branch has already, and an old parent goes unseen.
             operation._remote_oid = None
@@ -288,7 +285,3 @@ def _conflict(head: str, expected: str) -> HubConflict:
 
 def _ours(files: dict[str, FileRecord]) -> dict[str, FileRecord]:
     return {path: file for path, file in files.items() if path != ADDED_BY_HUB}
-
-
-def _git_digest(raw: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0%b" % (len(raw), raw), usedforsecurity=False).hexdigest()

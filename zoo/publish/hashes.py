@@ -1,0 +1,119 @@
+"""Digests of release files, each read once: remembered by path, size, time of change and inode."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.errors import Damaged
+from zoo.progress import Advance, unheard
+from zoo.workspace import FileRecord, canonical_json, write_atomic
+
+GIT_BYTES = 16 << 20
+"""Hubs name files up to this size by git's digest; larger ones always by sha256."""
+
+_SAVE_BYTES = 64 << 20
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Digests:
+    """git is git's blob digest, empty for large files."""
+
+    sha256: str
+    git: str
+
+
+class Hashes:
+    """The digests of one release's files, kept in the file ``path``, which may be lost at any time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known: dict[str, list[str | int]] = _read(path)
+        self._unsaved = 0
+
+    def check(self, folder: Path, file: FileRecord, advance: Advance = unheard) -> Digests:
+        """The digests of a file of the release. Raises Damaged if it is a link or not what its record says."""
+        path = folder / file.path
+        key = f"{folder.name}/{file.path}"
+        seen = _identity(path, folder, file)
+        entry = self._known.get(key)
+        if entry is None or entry[:3] != seen:
+            found = _digest(path, file.size_bytes, advance)
+            entry = [*seen, found.sha256, found.git]
+            self._known[key] = entry
+            self._unsaved += max(file.size_bytes, 1)
+            if self._unsaved >= _SAVE_BYTES:
+                self.save()
+        if entry[3] != file.sha256:
+            raise Damaged(
+                f"{file.path} changed since the release was made: it has sha256 {entry[3]}, "
+                f"its manifest says {file.sha256}",
+                remedy="Make it again with: zoo build",
+            )
+        return Digests(str(entry[3]), str(entry[4]))
+
+    def to_read(self, folder: Path, files: Iterable[FileRecord]) -> int:
+        """Bytes that ``check`` would have to read."""
+        known = self._known
+        return sum(
+            file.size_bytes
+            for file in files
+            if known.get(f"{folder.name}/{file.path}", [])[:3] != _identity(folder / file.path, folder, file)
+        )
+
+    def save(self) -> None:
+        """Keep what is known. A disk that takes no more only costs the next run some reading."""
+        if self._unsaved:
+            with contextlib.suppress(OSError):
+                write_atomic(self.path, canonical_json(self._known))
+                self._unsaved = 0
+
+
+def _identity(path: Path, folder: Path, file: FileRecord) -> list[str | int]:
+    """Size, time of change in nanoseconds, inode. Raises Damaged unless it is a plain file of the recorded size."""
+    between = [part for part in path.parents if part.is_relative_to(folder)]
+    try:
+        found = path.lstat()
+        linked = any(part.is_symlink() for part in between)
+    except OSError as error:
+        raise Damaged(
+            f"{file.path} of the release cannot be read: {error.strerror}", remedy="Make it again: zoo build"
+        ) from error
+    if linked or not stat.S_ISREG(found.st_mode):
+        raise Damaged(
+            f"{file.path} changed since the release was made: it is a link or no plain file",
+            remedy="Make it again with: zoo build",
+        )
+    if found.st_size != file.size_bytes:
+        raise Damaged(
+            f"{file.path} changed since the release was made: it has {found.st_size} bytes, "
+            f"its manifest says {file.size_bytes}",
+            remedy="Make it again with: zoo build",
+        )
+    return [found.st_size, found.st_mtime_ns, found.st_ino]
+
+
+def _digest(path: Path, size: int, advance: Advance) -> Digests:
+    sha256 = hashlib.sha256()
+    git = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False) if size <= GIT_BYTES else None
+    with path.open("rb", buffering=0) as stream:
+        while chunk := stream.read(_CHUNK):
+            sha256.update(chunk)
+            if git:
+                git.update(chunk)
+            advance(len(chunk))
+    return Digests(sha256.hexdigest(), git.hexdigest() if git else "")
+
+
+def _read(path: Path) -> dict[str, list[str | int]]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return {str(key): [*entry] for key, entry in data.items() if len(entry) == 5}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return {}

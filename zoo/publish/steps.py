@@ -1,0 +1,183 @@
+"""The steps of a publication that write to the hub, each of which may be run again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.errors import InputError, ZooError
+from zoo.hub import HubConflict, Repo
+from zoo.progress import Reporter
+from zoo.publish.hashes import GIT_BYTES, Hashes
+from zoo.publish.journal import Journal
+from zoo.publish.plan import ADDED_BY_HUB, RepoPlan, plan_repo
+from zoo.publish.stalls import watched
+from zoo.workspace import FileRecord
+
+Files = tuple[FileRecord, ...]
+
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Target:
+    """A repository of this release, the folder that holds its files, and its commit once there is one."""
+
+    kind: str
+    name: str
+    folder: Path
+    repo: Repo
+    plan: RepoPlan
+    commit: str | None = None
+
+    @property
+    def label(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every step needs. title: what the commit says."""
+
+    tag: str
+    title: str
+    hub: str
+    hashes: Hashes
+    journal: Journal
+    report: Reporter
+
+
+def git_digests(hashes: Hashes, folder: Path, files: Sequence[FileRecord]) -> dict[str, str]:
+    """git's digest -> sha256 of the small files, so that the same files on the hub need not be read."""
+    small = [file for file in files if file.size_bytes <= GIT_BYTES]
+    found = {hashes.check(folder, file).git: file.sha256 for file in small}
+    found.pop("", None)
+    return found
+
+
+def earlier_commit(work: Work, target: Target) -> str | None:
+    """The commit that an earlier run made, if it still is exactly this release and the tag is all that lacks."""
+    oid = work.journal.committed(target.kind)
+    if oid is None or target.plan.parent is None:
+        return None
+    try:
+        there = target.repo.tree(oid)
+    except InputError:
+        return None
+    kept = work.journal.kept(target.kind)
+    return None if differences(there, target.plan.files, kept) else oid
+
+
+def differences(
+    there: Mapping[str, FileRecord], files: Sequence[FileRecord], kept: frozenset[str]
+) -> list[str]:
+    """What of a commit is not as it should be; paths with a word each."""
+    found = []
+    for file in files:
+        other = there.get(file.path)
+        if other is None:
+            found.append(f"{file.path} is missing")
+        elif other != file:
+            found.append(
+                f"{file.path} has {other.size_bytes} bytes and sha256 {other.sha256[:12]}, "
+                f"not {file.size_bytes} and {file.sha256[:12]}"
+            )
+    ours = {file.path for file in files} | kept | {ADDED_BY_HUB}
+    return found + [f"{path} is not ours" for path in sorted(set(there) - ours)]
+
+
+def check_files(work: Work, targets: Sequence[Target]) -> None:
+    """Every file that is to be sent is what its manifest says. Raises Damaged before anything is sent."""
+    chosen = [(t, file) for t in targets for file in _to_send(t.plan)]
+    total = sum(work.hashes.to_read(target.folder, [file]) for target, file in chosen)
+    with work.report.task("checking files", total, "B") as advance:
+        for target, file in chosen:
+            work.hashes.check(target.folder, file, advance)
+    work.hashes.save()
+
+
+def _to_send(plan: RepoPlan) -> list[FileRecord]:
+    """Largest first: if it fails, it fails before much else was done."""
+    wanted = {change.path for change in plan.changes if change.action in ("add", "replace")}
+    chosen = [file for file in plan.files if file.path in wanted]
+    return sorted(chosen, key=lambda file: (-file.size_bytes, file.path))
+
+
+def upload(work: Work, target: Target) -> None:
+    """The contents, which nobody sees until a commit names them."""
+    chosen = _to_send(target.plan)
+    total = sum(file.size_bytes for file in chosen)
+    with work.report.task(f"uploading {target.label}", total, "B") as advance:
+        for file in chosen:
+            work.hashes.check(target.folder, file)
+            with watched(work.report, f"sending {file.path} to {work.hub}", advance) as moved:
+                target.repo.put(target.folder / file.path, file.sha256, moved)
+            work.journal.note("uploaded", kind=target.kind, path=file.path, sha256=file.sha256)
+
+
+def commit(work: Work, target: Target) -> Target:
+    """One commit on the head that the plan saw; planned again when others meanwhile changed other files only."""
+    for _ in range(_TRIES):
+        plan = target.plan
+        if not plan.changed and plan.parent:
+            oid = plan.parent
+            break
+        work.journal.note("committing", kind=target.kind, parent=plan.parent, keep=plan.kept)
+        files = {file.path: file for file in plan.files}
+        adds = [files[change.path] for change in plan.changed if change.action != "delete"]
+        deletes = [change.path for change in plan.changed if change.action == "delete"]
+        try:
+            with watched(work.report, f"committing to {target.label} at {work.hub}"):
+                oid = target.repo.commit(plan.parent, adds, deletes, work.title)
+            break
+        except HubConflict as conflict:
+            target = _plan_again(work, target, conflict)
+    else:
+        raise HubConflict(f"others committed to {target.label} {_TRIES} times while this was to be committed")
+    work.journal.note("committed", kind=target.kind, oid=oid)
+    return dataclasses.replace(target, commit=oid)
+
+
+def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
+    """The plan on the new head, if nobody touched our files. Raises HubConflict with who, when and what."""
+    old = target.plan
+    plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, old.kept)
+    head = plan.parent
+    if plan.tagged or head is None or head == old.parent:
+        raise conflict
+    before = target.repo.tree(old.parent) if old.parent else {}
+    after = target.repo.tree(head)
+    touched = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    touched.discard(ADDED_BY_HUB)
+    if not differences(after, old.files, frozenset(old.kept)):
+        return dataclasses.replace(target, plan=plan)  # another publisher did the very same
+    ours = {file.path for file in old.files} | {c.path for c in old.changes if c.action == "delete"}
+    notes = target.repo.history(head, old.parent)
+    told = [f"  {' '.join((n.date, ', '.join(n.authors) or 'unknown', n.title[:80]))}" for n in notes[:5]]
+    if hit := sorted(touched & ours):
+        lines = [f"someone else changed {', '.join(hit[:5])} in {target.label} meanwhile", *told]
+        raise HubConflict(
+            "\n".join(lines), remedy="Look at that commit; the same command plans on top of it"
+        ) from conflict
+    work.report.say(
+        "\n".join([f"someone else committed other files to {target.label}; they stay, planning again", *told])
+    )
+    keep = {*old.kept, *(touched & after.keys())}
+    plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, keep)
+    again = dataclasses.replace(target, plan=plan)
+    # What the old head had and the new one lacks has to be there, too.
+    check_files(work, [again])
+    upload(work, again)
+    return again
+
+
+def tag(work: Work, target: Target) -> None:
+    """The tag on the verified commit. A hub compares it with what it had, and says so if it is elsewhere."""
+    if target.commit is None:
+        raise ZooError(f"{target.label} has no commit to be tagged")
+    with watched(work.report, f"setting tag {work.tag} of {target.label} at {work.hub}"):
+        target.repo.tag(work.tag, target.commit)
+    if not target.plan.is_published:
+        work.journal.note("tagged", kind=target.kind, oid=target.commit)
