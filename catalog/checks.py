@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from catalog import licences, schema, sources, yamltext
+from catalog import hublists, licences, schema, sources, yamltext
+from catalog.cardrules.shape import repo_id_fault
 from catalog.lock import Lock
 from catalog.paths import unsafe_reason
 from catalog.problems import LIMIT, Problem, did_you_mean, show
@@ -100,6 +101,7 @@ class _Meaning:
         if isinstance(date, str) and not _is_date(date):
             yield say(("date",), f"{show(date)} is no day", "Write a day as YYYY-MM-DD")
         yield from self._licences()
+        yield from self._hub_words()
         yield from self._source("student")
         yield from self._source("teacher")
         yield from self._layers()
@@ -134,6 +136,26 @@ class _Meaning:
             elif spelled != value:
                 yield self.document.problem(
                     path, f"{show(value)} is spelled otherwise in SPDX", f"Write {spelled}"
+                )
+
+    def _hub_words(self) -> Iterator[Problem]:
+        """What the cards will say of it, which the Hub must understand."""
+        codes = self._get("languages")
+        for index, code in enumerate(codes if isinstance(codes, list) else ()):
+            if isinstance(code, str) and code.partition("-")[0] not in hublists.languages():
+                what = f"{show(code)} begins with no language code of ISO 639"
+                yield self.document.problem(("languages", index), what, "Write such as en or fr-CA")
+        for path in (
+            ("student", "upstream"),
+            ("teacher", "upstream"),
+            ("publish", "model"),
+            ("publish", "dataset"),
+        ):
+            name = self._get(*path)
+            fault = repo_id_fault(name) if isinstance(name, str) else None
+            if fault:
+                yield self.document.problem(
+                    path, f"{show(name)} is no repository: {fault}", "Write another name"
                 )
 
     def _source(self, role: str) -> Iterator[Problem]:

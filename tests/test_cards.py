@@ -152,7 +152,7 @@ def test_a_licence_that_the_hub_has_no_word_for(plain: Recipe) -> None:
     assert (data["license"], data["license_name"]) == ("other", "MIT OR Apache-2.0")
 
 
-@pytest.mark.parametrize("language", ["no", "on", "yes", "nan"])
+@pytest.mark.parametrize("language", ["no", "yes", "nan"])
 def test_languages_that_yaml_takes_for_something_else(language: str, plain: Recipe) -> None:
     recipe = dataclasses.replace(plain, languages=(language, "fr-CA"))
     text = model_card(recipe, release_of(0), 0)
@@ -169,7 +169,8 @@ def test_languages_that_yaml_takes_for_something_else(language: str, plain: Reci
         (1000, "1K<n<10K"),
         (10_000, "10K<n<100K"),
         (100_000, "100K<n<1M"),
-        (10**6, "n>1M"),
+        (10**6, "1M<n<10M"),
+        (10**12, "n>1T"),
     ],
 )
 def test_size_categories(rows: int, word: str) -> None:
@@ -296,12 +297,12 @@ def test_every_section_is_needed(plain: Recipe, tutored: Recipe) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "what"),
     [
-        ("license: apache-2.0", "license: Apache 2", "is not of the form needed"),
-        ("license: apache-2.0", "licence: apache-2.0", 'unknown key "licence"'),
+        ("license: apache-2.0", "license: Apache 2", '"Apache 2" is no licence identifier'),
+        ("license: apache-2.0", "licence: apache-2.0", 'the Hub knows no key "licence"'),
         (
             "pipeline_tag: text-generation",
             "pipeline_tag: text-generatoin",
-            "is not one of the values allowed",
+            '"text-generatoin" is no task of the Hub',
         ),
         ("library_name: gguf", "library_name: &a gguf", "anchor &a is not allowed"),
         ("library_name: gguf", "library_name: [", "not valid YAML"),
@@ -316,9 +317,9 @@ def test_wrong_front_matter_is_told_on_its_line(old: str, new: str, what: str, p
     assert hits and line <= hits[0].line <= line + 2, problems
 
 
-@pytest.mark.parametrize("text", ["", "# no front matter\n", "---\nlicense: x\n", "---\r\na: 1\r\n---\r\n"])
+@pytest.mark.parametrize("text", ["", "# no front matter\n", "#\n---\nlicense: x\n", "--- \r\na: 1\r\n---\r\n"])
 def test_no_front_matter(text: str) -> None:
-    assert cards.read_card(text, "x", "model")[1][0].what == "the card has no front matter"
+    assert cards.read_card(text, "x", "model")[1][0].what.startswith("the card has no front matter")
 
 
 @pytest.mark.parametrize("front", ["", "null\n", "- a\n", "text\n", "# words\n"])

@@ -11,11 +11,12 @@ from tinygguf import make_tiny_gguf
 
 from zoo.divergence import compare
 from zoo.errors import InputError, ModelFileError
-from zoo.llama.evaluate import Text, evaluate, share_out
+from zoo.llama.evaluate import evaluate
 from zoo.llama.logits import window_logits
 from zoo.llama.model import Model
 from zoo.llama.quantize import quantize
 from zoo.llama.smoke import smoke
+from zoo.llama.windows import Text, share_out
 from zoo.progress import Silent
 
 pytest.importorskip("llama_cpp")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import re
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from sitesamples import HOSTILE, LONG, hostile, sample
+from sitesamples import CONTENT, HOSTILE, LONG, hostile, sample
 
 from catalog import index, schema
 from catalog.index import Catalog
@@ -25,7 +26,7 @@ UPDATE = "ZOO_UPDATE_GOLDEN"
 class Tags(HTMLParser):
     """Every tag with its attributes, every text, and tags that were not closed."""
 
-    VOID = frozenset(("br", "img", "hr", "input"))
+    VOID = frozenset(("br", "img", "hr", "input", "link", "meta"))
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -55,14 +56,28 @@ CATALOGS: dict[str, Callable[[], Catalog]] = {
     "hostile": hostile,
     "empty": lambda: index.EMPTY,
 }
-WANTED = [(kind, path) for kind, make in CATALOGS.items() for path in pages.render(make())]
+SITE = pages.Site(documents=(pages.Link("Tutorial", "tutorial/first-release/"),))
+
+
+@functools.cache
+def documents(kind: str) -> dict[str, str]:
+    """The HTML documents of a catalog by the path that they are reached at."""
+    made = pages.render(CATALOGS[kind](), SITE, evidence)
+    return {path.removesuffix("index.html"): str(made[path]) for path in made if path.endswith(".html")}
+
+
+def evidence(name: str, version: str, path: str) -> bytes | None:
+    del name, version, path
+    return CONTENT
+
+
+WANTED = [(kind, path) for kind in CATALOGS for path in documents(kind)]
 
 
 @pytest.mark.parametrize(("kind", "path"), WANTED)
 def test_page_is_as_it_was(kind: str, path: str) -> None:
-    page = pages.render(CATALOGS[kind]())[path]
-    made = f"<!-- {page.title} | {page.description.replace('--', '- -')} -->\n{page.html}\n"
-    golden = GOLDEN / f"{kind}-{path.strip('/').replace('/', '-')}.html"
+    made = documents(kind)[path]
+    golden = GOLDEN / f"{kind}-{path.strip('/').replace('/', '-') or 'front'}.html"
     if os.environ.get(UPDATE) == "1":
         golden.parent.mkdir(exist_ok=True)
         golden.write_text(made, encoding="utf-8")
@@ -73,12 +88,24 @@ def test_page_is_as_it_was(kind: str, path: str) -> None:
 
 @pytest.mark.parametrize(("kind", "path"), WANTED)
 def test_page_is_well_formed_and_its_contents_lead_somewhere(kind: str, path: str) -> None:
-    page = pages.render(CATALOGS[kind]())[path]
-    tags = Tags(page.html)
+    tags = Tags(documents(kind)[path])
     ids = tags.values("id")
     assert tags.open == []
     assert len(ids) == len(set(ids))
-    assert {entry.id for entry in page.toc} <= set(ids)
+    assert {url[1:] for url in tags.values("href") if url.startswith("#")} <= set(ids)
+    assert [tag for tag, _ in tags.tags].count("h1") == 1
+
+
+@pytest.mark.parametrize(("kind", "path"), WANTED)
+def test_page_runs_no_script_but_the_sites_own_and_has_no_inline_style(kind: str, path: str) -> None:
+    tags = Tags(documents(kind)[path])
+    sources = [attrs.get("src") for tag, attrs in tags.tags if tag == "script"]
+    assert all(source and source.startswith(("assets/", "./", "../")) for source in sources)
+    assert "style" not in {tag for tag, _ in tags.tags}
+    assert not tags.values("style")
+    assert not [name for _, attrs in tags.tags for name in attrs if name.startswith("on")]
+    (policy,) = [a["content"] for _, a in tags.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert "default-src 'none'" in (policy or "") and "unsafe" not in (policy or "")
 
 
 def test_samples_are_catalogs_that_the_schema_accepts() -> None:
@@ -86,39 +113,34 @@ def test_samples_are_catalogs_that_the_schema_accepts() -> None:
         assert index.parse(index.to_text(make()), "sample") == (make(), [])
 
 
-@pytest.mark.parametrize("path", ["index", "models/index/"])
+@pytest.mark.parametrize("path", ["", "models/", "models/index/"])
 def test_hostile_text_stays_text(path: str) -> None:
-    page = pages.render(hostile())[path]
-    tags = Tags(page.html)
-    assert {tag for tag, _ in tags.tags}.isdisjoint({"script", "svg", "img", "iframe", "style", "b"})
-    assert not [name for _, attrs in tags.tags for name in attrs if name.startswith("on")]
-    assert not [
-        url
-        for url in tags.values("href")
-        if "javascript" in url.lower() or ".." in url.removeprefix("../../")
-    ]
+    html = documents("hostile")[path]
+    tags = Tags(html)
+    assert {tag for tag, _ in tags.tags}.isdisjoint({"img", "iframe", "style", "b"})
+    assert not [url for url in tags.values("href") if "javascript" in url.lower()]
+    assert not [url for url in tags.values("href") if ".." in url.removeprefix("../" * path.count("/"))]
     assert "<script>alert(1)</script>" in tags.text
     assert "{{ 7*7 }}" in tags.text
     assert r"\u202egnp.exe\u202c \u200f" in tags.text
     for unseen in "\u202e\u202c\u200f":
-        assert unseen not in page.html + page.title + page.description
+        assert unseen not in html
 
 
 def test_long_recipe_text_is_shown_whole() -> None:
-    assert LONG in Tags(pages.render(hostile())["models/index/"].html).text
+    assert LONG in Tags(documents("hostile")["models/index/"]).text
 
 
 def test_recipe_text_is_shown_as_it_is() -> None:
-    catalog = sample()
-    for model in catalog.models:
-        tags = Tags(pages.render(catalog)[f"models/{model.name}/"].html)
+    for model in sample().models:
+        tags = Tags(documents("sample")[f"models/{model.name}/"])
         assert model.releases[0].recipe.text in tags.text
 
 
 def test_only_upstream_and_the_hub_are_linked_outside() -> None:
-    for catalog in (sample(), hostile()):
-        for page in pages.render(catalog).values():
-            outside = [attrs for tag, attrs in Tags(page.html).tags if ":" in (attrs.get("href") or "")]
+    for kind in ("sample", "hostile"):
+        for html in documents(kind).values():
+            outside = [attrs for tag, attrs in Tags(html).tags if ":" in (attrs.get("href") or "")]
             assert all((attrs["href"] or "").startswith("https://huggingface.co/") for attrs in outside)
             assert all(attrs.get("rel") == "noopener nofollow" for attrs in outside)
 
@@ -131,26 +153,24 @@ def test_evidence_is_linked_only_if_the_release_lists_it() -> None:
 
 
 def test_invalid_speed_is_struck_out_with_its_reason() -> None:
-    made = pages.render(sample())
-    front = made["index"].html
-    assert re.search(r'<s class="zoo-number">9\.31 tokens/s</s>', front)
-    assert ", disturbed" in front
-    model = made["models/smollm2-tutor-57m/"].html + made["models/smollm2-135m-instruct/"].html
-    assert "Not valid: <bdi>other processes used 31% of the machine" in model
+    html = documents("sample")["models/smollm2-135m-instruct/"]
+    assert re.search(r'<s class="zoo-number">9\.31 tokens/s</s>', html)
+    assert "Not valid: <bdi>other processes used 31% of the machine" in html
 
 
-def test_front_page_says_predicted_reference_and_one_standard_error() -> None:
-    html = pages.render(sample())["index"].html
-    assert html.count("reference</td>") == 4
-    assert html.count(">predicted</span>") == 6
-    assert html.count("± is one standard error") == 1
+def test_model_page_says_predicted_reference_and_one_standard_error() -> None:
+    html = documents("sample")["models/smollm2-135m-instruct/"]
+    assert "reference</td>" in html
+    assert "predicted" in html
+    assert "± is one standard error" in html
     assert "0.083 ± 0.004" in html
 
 
 def test_sections_of_a_model_page_in_order() -> None:
-    made = pages.render(sample())
-    plain = [entry.id for entry in made["models/smollm2-135m-instruct/"].toc]
-    tutor = [entry.id for entry in made["models/smollm2-tutor-57m/"].toc]
+    plain, tutor = (
+        [url[1:] for url in Tags(documents("sample")[f"models/{name}/"]).values("href") if url[:1] == "#"][1:]
+        for name in ("smollm2-135m-instruct", "smollm2-tutor-57m")
+    )
     assert plain == ["use", "files", "commands", "evidence", "lineage", "limits", "versions", "provenance"]
     assert set(tutor) - set(plain) == {"training", "dataset"}
 
@@ -243,8 +263,50 @@ def test_schema_list_links_to_every_schema() -> None:
 
 def test_a_model_page_is_the_same_whatever_else_is_in_the_catalog() -> None:
     one = sample().models[0]
-    path = f"models/{one.name}/"
-    assert pages.render(Catalog((one,)))[path] == pages.render(sample())[path]
+    alone = pages.render(Catalog((one,)), SITE, evidence)
+    assert alone[f"models/{one.name}/index.html"] == documents("sample")[f"models/{one.name}/"]
+
+
+def test_catalog_json_is_the_catalog_and_each_model_is_one_too() -> None:
+    made = pages.render(sample(), SITE, evidence)
+    assert index.parse(str(made["catalog.json"]), "catalog.json") == (sample(), [])
+    for model in sample().models:
+        one = index.parse(str(made[f"models/{model.name}/model.json"]), "model.json")
+        assert one == (Catalog((model,)), [])
+
+
+def test_sums_are_what_sha256sum_reads() -> None:
+    made = pages.render(sample(), SITE, evidence)
+    release = sample().models[0].releases[0]
+    lines = str(made["models/smollm2-135m-instruct/1.0.0/SHA256SUMS"]).splitlines()
+    assert lines == [f"{file.sha256}  {file.path}" for file in release.files]
+
+
+def test_a_former_name_leads_to_the_new_one() -> None:
+    renamed = dataclasses.replace(sample().models[0], former_names=("old-name",))
+    html = str(pages.render(Catalog((renamed,)), SITE, evidence)["models/old-name/index.html"])
+    assert 'content="0; url=../../models/smollm2-135m-instruct/"' in html
+
+
+def test_a_former_name_that_is_a_model_is_refused() -> None:
+    first, second = sample().models
+    renamed = dataclasses.replace(first, former_names=(second.name,))
+    with pytest.raises(pages.PathTaken, match=f"models/{second.name}/index.html"):
+        pages.render(Catalog((renamed, second)), SITE, evidence)
+
+
+def test_all_models_are_listed_in_pages_of_a_fixed_length() -> None:
+    one = sample().models[0]
+    many = tuple(dataclasses.replace(one, name=f"m-{number:03}") for number in range(120))
+    made = pages.render(Catalog(many), SITE, evidence)
+    shown = [
+        re.findall(r"/models/(m-\d+)/", str(made[path]))
+        for path in ("models/index.html", "models/P2/index.html")
+    ]
+    assert [len(names) for names in shown] == [100, 20]
+    assert sorted(shown[0] + shown[1]) == [model.name for model in many]
+    assert len(set(re.findall(r"models/(m-\d+)/", str(made["index.html"])))) == 12
+    assert "All 120 models" in str(made["index.html"])
 
 
 def test_hostile_sample_is_hostile() -> None:

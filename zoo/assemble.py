@@ -54,7 +54,7 @@ from zoo.workspace import (
     write_atomic,
 )
 
-VERSION = 1
+VERSION = 2
 """Raise when a release folder made of the same artifacts changes."""
 
 RECORD = "release.json"
@@ -260,7 +260,7 @@ class _Assembler:
             memory=tuple(MemoryNeed(n, _need(record.size_bytes, facts, n)) for n in contexts),
             perplexity=source["perplexity"],
             perplexity_se=source["perplexity_se"],
-            loss=build(Loss, candidate) if candidate else None,
+            loss=_loss(candidate) if candidate else None,
             smoke_passed=evaluation["smoke"][type_]["passed"],
             speeds=(self._speed(type_),),
         )
@@ -323,6 +323,7 @@ class _Assembler:
         found: dict[str, str | bytes] = {}
         for step, name in (
             ("evaluate", "evaluation.json"),
+            ("evaluate", "kld-curve.svg"),
             ("evaluate", "smoke.json"),
             ("label", "label-report.json"),
             ("distill", "distill-report.json"),
@@ -397,6 +398,12 @@ class _Assembler:
 def _need(size_bytes: int, facts: Mapping[str, Any], context_tokens: int) -> int:
     kv_bytes = facts["kv_cache_bytes_per_token"] * context_tokens
     return memory.need_bytes(size_bytes, kv_bytes, facts["vocabulary_size"], context_tokens)
+
+
+def _loss(candidate: Mapping[str, Any]) -> Loss:
+    languages = [{"language": name, **figures} for name, figures in candidate["languages"].items()]
+    loss: Loss = build(Loss, {**candidate, "languages": languages})
+    return loss
 
 
 def _held_out(data: Mapping[str, Any]) -> HeldOut:

@@ -14,11 +14,10 @@ from typing import Any
 import jinja2
 import yaml
 
-from catalog import licences, schema
+from catalog import cardrules, hublists, licences, schema
 from catalog.problems import Problem, show
 from catalog.recipe import Recipe
 from catalog.release import HeldOut, Model, ModelFile, Release
-from catalog.yamltext import parse as parse_yaml
 from zoo.data import site_folder
 
 PIPELINE_TAGS = {
@@ -153,16 +152,21 @@ def dataset_card(
 
 
 def read_card(text: str, shown_as: str, kind: str) -> tuple[dict[str, Any], list[Problem]]:
-    """The front matter of a card and everything wrong with the card. kind is ``model`` or ``dataset``."""
-    match = re.match(r"---\n(.*?\n)---\n", text, re.DOTALL)
-    if not match:
-        what, instead = "the card has no front matter", "Begin it with --- and YAML metadata"
-        return {}, [Problem(shown_as, 1, 1, "", what, instead)]
-    # One line is put in front so that line numbers are those of the card.
-    document = parse_yaml(b"\n" + match[1].encode(), shown_as)
-    if document.problems:
+    """The front matter of a card and everything wrong with the card. kind is ``model`` or ``dataset``.
+
+    The Hub's rules for metadata (catalog.cardrules), the zoo's own schema, and the sections that a card of the zoo has.
+    """
+    header = cardrules.read_header(text, shown_as)
+    document = header.document
+    if document.data is None:
         return {}, document.problems
-    found = schema.problems(document, f"{kind}-card-v1")
+    found = cardrules.check_header(header, kind)
+    told = {(problem.line, problem.path) for problem in found}
+    found += [
+        problem
+        for problem in schema.problems(document, f"{kind}-card-v1")
+        if (problem.line, problem.path) not in told
+    ]
     headings = set(re.findall(r"^## (.+)$", text, re.MULTILINE))
     sections = MODEL_SECTIONS if kind == "model" else DATASET_SECTIONS
     last = text.count("\n") + 1
@@ -182,15 +186,13 @@ def primary_languages(codes: Sequence[str]) -> list[str]:
 
 def size_category(rows: int) -> str:
     """The Hub's word for a number of records."""
-    for bound, word in (
-        (1_000, "n<1K"),
-        (10_000, "1K<n<10K"),
-        (100_000, "10K<n<100K"),
-        (1_000_000, "100K<n<1M"),
-    ):
+    words = hublists.size_categories()
+    bound = 1_000
+    for word in words[:-1]:
         if rows < bound:
             return word
-    return "n>1M"
+        bound *= 10
+    return words[-1]
 
 
 def escape_markdown(text: str) -> str:

@@ -20,8 +20,8 @@ and se(f(m)) = |f'(m)| se(m) (the delta method). With a single window a standard
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +105,12 @@ def _block(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> tu
     return kld, x_lse + x_top[:, 0], y_lse + y_top[:, 0]
 
 
+def join(parts: Sequence[Window]) -> Window:
+    """Parts of one window, in order, as one."""
+    names = [field.name for field in fields(Window)]
+    return Window(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
 @dataclass
 class Divergence:
     """Collects windows, each under a label (a language), and sums them up."""
@@ -130,6 +136,19 @@ class Divergence:
         if not chosen:
             raise ValueError("there is no window to sum up")
         return _summary(chosen)
+
+    def curve(self) -> list[dict[str, float]]:
+        """The distribution of the KLD over positions: in the share ``share_above`` of them it is greater than
+        ``kld_nats``. Shares go down by ten steps per decade as far as the number of positions tells anything.
+        """
+        kld = np.concatenate([window.kld_nats for _, window in self.windows])
+        steps = int(10 * math.log10(len(kld)))
+        shares = [10 ** (-step / 10) for step in range(1, steps + 1)]
+        values = np.quantile(kld, [1 - share for share in shares])
+        return [
+            {"share_above": share, "kld_nats": float(value)}
+            for share, value in zip(shares, values, strict=True)
+        ]
 
 
 def _summary(chosen: list[Window]) -> dict[str, float | int | None]:

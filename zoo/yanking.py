@@ -15,9 +15,10 @@ from pathlib import Path
 from catalog import yanks
 from catalog.index import Catalog
 from catalog.release import Model, Release
-from zoo import banner, hub, records
-from zoo.errors import InputError, ZooError
-from zoo.hub import BRANCH, Hub, HubConflict, Repo
+from zoo import banner, records
+from zoo.errors import ZooError
+from zoo.hub import BRANCH, HubConflict, Repo
+from zoo.hub.located import hub_of
 from zoo.progress import unheard
 from zoo.settings import Settings
 from zoo.workspace import FileRecord, pretty_json, write_atomic
@@ -58,7 +59,7 @@ def yank(
     settings: Settings,
     card: bool = True,
 ) -> Yanked:
-    """Record that a version must not be used, and say so on its card. Raises InputError."""
+    """Record that a version must not be used, and say so on its card."""
 
     def step(catalog: Catalog) -> Catalog:
         return yanks.yank(
@@ -71,7 +72,7 @@ def yank(
 def unyank(
     name: str, version: str, *, reason: str, date: str, settings: Settings, card: bool = True
 ) -> Yanked:
-    """Record that a version may be used again, and take the banner off. Raises InputError."""
+    """Record that a version may be used again, and take the banner off."""
 
     def step(catalog: Catalog) -> Catalog:
         return yanks.unyank(catalog, name, version, date=date, reason=reason)
@@ -113,23 +114,9 @@ def pending_marker(settings: Settings, name: str) -> Path:
     return settings.releases / name / "banner-pending.json"
 
 
-def hub_of(release: Release, settings: Settings) -> Hub:
-    """The hub that holds a release. Raises InputError when the setting names another one."""
-    there, given = release.location.hub, settings.values["hub"]
-    if there.startswith(("http://", "https://")) and not given.origin.startswith("flag"):
-        return hub.connect(there, settings.root)
-    found = hub.connect(given.text, settings.root)
-    if found.name != there and not given.origin.startswith("flag"):
-        raise InputError(
-            f"{release.location.model.name} was published to hub {there}, the setting names {found.name}",
-            remedy="Name the hub with --hub",
-        )
-    return found
-
-
 def _repo(release: Release, settings: Settings) -> Repo:
     namespace, _, name = release.location.model.name.partition("/")
-    return hub_of(release, settings).repo("model", namespace, name)
+    return hub_of(release.location, settings).repo("model", namespace, name)
 
 
 def _commit(model: Model, repo: Repo, place: str) -> Banner:

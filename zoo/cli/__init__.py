@@ -18,6 +18,7 @@ COMMANDS = {
     "publish": "Publish a built release.",
     "yank": "Withdraw a published version, with the reason and what to use instead.",
     "unyank": "Take a withdrawn version back into use.",
+    "watch": "Does the hub still serve what the catalog records?",
     "show": "A release at a glance.",
     "pick": "The one file to take for a board, and why.",
     "pull": "Fetch a released file, verified, and resume after a kill.",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from catalog import index
+from catalog import cardrules, index
 from catalog.checks import check_recipe
 from catalog.lock import Lock
 from catalog.problems import Problem
@@ -16,6 +16,9 @@ from zoo.cli.common import Call, options
 from zoo.errors import ZooError
 from zoo.settings import MARKER, Settings
 from zoo.stages.corpus import parse_prompts
+
+EVAL_RESULTS = ".eval_results"
+"""Folder of a model repository with results that the Hub shows."""
 
 
 @click.command()
@@ -29,7 +32,8 @@ from zoo.stages.corpus import parse_prompts
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
-    """Check PATHS: recipes (.yaml), prompt files (.jsonl), cards (README.md), catalogs (.json), or folders of these.
+    """Check PATHS: recipes (.yaml), prompt files (.jsonl), cards (.md), results for the Hub
+    (.eval_results/*.yaml), catalogs (.json), or folders of these.
 
     Without PATHS: every recipe of the zoo, their prompt files and the catalog. Exit code 0 when all are sound, 2 when
     there are problems, 1 when there was nothing to check.
@@ -69,6 +73,7 @@ def _files(paths: tuple[Path, ...], settings: Settings) -> Iterator[Path]:
         elif path.is_dir():
             for pattern in ("*.yaml", "*.yml", "*.jsonl", "*catalog*.json"):
                 yield from (p for p in sorted(path.glob(pattern)) if not p.name.endswith(".lock.yaml"))
+            yield from sorted((path / EVAL_RESULTS).glob("*.y*ml"))
             # Beside a manifest a README is a card; elsewhere it is anybody's text.
             if (path / "MANIFEST.json").is_file() and (path / "README.md").is_file():
                 yield path / "README.md"
@@ -80,6 +85,9 @@ def _check(path: Path, settings: Settings) -> list[Problem]:
     shown = settings.shown(path)
     if path.name.endswith(".lock.yaml"):
         return Lock.read(path, shown)[1]
+    if path.suffix in (".yaml", ".yml") and path.parent.name == EVAL_RESULTS:
+        text = _text(path, shown)
+        return [text] if isinstance(text, Problem) else cardrules.check_eval_results(text, shown)
     if path.suffix in (".yaml", ".yml"):
         return list(check_recipe(path, settings.root).problems)
     text = _text(path, shown)
@@ -90,13 +98,22 @@ def _check(path: Path, settings: Settings) -> list[Problem]:
     if path.suffix == ".json":
         return index.parse(text, shown)[1]
     if path.suffix == ".md":
-        # cards brings jinja2 along, which the other checks do not need.
-        from zoo.cards import read_card
-
-        kind = "dataset" if "\npretty_name:" in text[:5000] else "model"
-        return read_card(text, shown, kind)[1]
+        return _card(text, shown, path)
     instead = "Check .yaml, .jsonl, .md or .json files"
     return [Problem(shown, 1, 1, "", "this is no recipe, prompt file, card or catalog", instead)]
+
+
+def _card(text: str, shown: str, path: Path) -> list[Problem]:
+    """By the Hub's rules, and a card of a zoo by the zoo's own as well."""
+    header = cardrules.read_header(text, shown)
+    data = header.document.data
+    kind = cardrules.kind_of(data)
+    if data is None or ("zoo" not in data and not (path.parent / "MANIFEST.json").is_file()):
+        return cardrules.check_header(header, kind)
+    # cards brings jinja2 along, which the other checks do not need.
+    from zoo.cards import read_card
+
+    return read_card(text, shown, kind)[1]
 
 
 def _text(path: Path, shown: str) -> str | Problem:

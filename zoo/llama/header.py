@@ -163,17 +163,30 @@ def rewrite_header(source: Path, target: Path, changes: Mapping[str, Scalar | li
     """
     with opened(source) as data:
         raw = read_raw(data)
-        for forbidden in ("general.alignment", "general.architecture"):
-            if forbidden in changes:
-                raise InputError(f"{forbidden} cannot be rewritten: the weights depend on it")
-        values = {key: _stored(data, entry) for key, entry in raw.entries.items()}
-        for key, change in changes.items():
-            if change is None:
-                values.pop(key, None)
-            else:
-                values[key] = _encoded(key, change, raw.entries.get(key))
-        _write(data, raw, values, target)
+        head = header_bytes(data, raw, changes, data.data[raw.tensors_start : raw.tensors_end])
+        _write(data, raw, head, target)
     read_header(target)
+
+
+def header_bytes(
+    data: Bytes, raw: RawFile, changes: Mapping[str, Scalar | list[str] | None], descriptions: bytes
+) -> bytes:
+    """A header with the metadata of ``raw``, changed as in ``rewrite_header``, and the tensors' ``descriptions``.
+
+    Padding to the alignment is not included. Raises InputError for a change that cannot be made.
+    """
+    for forbidden in ("general.alignment", "general.architecture"):
+        if forbidden in changes:
+            raise InputError(f"{forbidden} cannot be rewritten: the weights depend on it")
+    values = {key: _stored(data, entry) for key, entry in raw.entries.items()}
+    for key, change in changes.items():
+        if change is None:
+            values.pop(key, None)
+        else:
+            values[key] = _encoded(key, change, raw.entries.get(key))
+    start = b"GGUF" + struct.pack("<IQQ", raw.version, len(raw.tensors), len(values))
+    keys = sorted(values, key=lambda name: (name != "general.architecture", name))
+    return start + b"".join(_string(key) + values[key] for key in keys) + descriptions
 
 
 def _stored(data: Bytes, entry: Entry) -> bytes:
@@ -210,11 +223,11 @@ def _natural_type(value: int | float | bool) -> int:
     return 4 if 0 <= value < 1 << 32 else 11
 
 
-def _write(data: Bytes, raw: RawFile, values: dict[str, bytes], target: Path) -> None:
+def _write(data: Bytes, raw: RawFile, head: bytes, target: Path) -> None:
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as out:
         part = Path(out.name)
         try:
-            _write_parts(out, data, raw, values)
+            _write_parts(out, data, raw, head)
             out.flush()
             os.fsync(out.fileno())
             part.chmod(0o644)
@@ -225,11 +238,7 @@ def _write(data: Bytes, raw: RawFile, values: dict[str, bytes], target: Path) ->
             part.unlink(missing_ok=True)
 
 
-def _write_parts(out: IO[bytes], data: Bytes, raw: RawFile, values: dict[str, bytes]) -> None:
-    out.write(b"GGUF" + struct.pack("<IQQ", raw.version, len(raw.tensors), len(values)))
-    for key in sorted(values, key=lambda name: (name != "general.architecture", name)):
-        out.write(_string(key) + values[key])
-    out.write(data.data[raw.tensors_start : raw.tensors_end])
-    out.write(b"\0" * (-out.tell() % raw.alignment))
+def _write_parts(out: IO[bytes], data: Bytes, raw: RawFile, head: bytes) -> None:
+    out.write(head + b"\0" * (-len(head) % raw.alignment))
     for start in range(raw.data_start, raw.size_bytes, _COPY_BYTES):
         out.write(data.data[start : min(start + _COPY_BYTES, raw.size_bytes)])

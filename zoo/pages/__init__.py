@@ -1,27 +1,91 @@
 """The pages that are made from data: the catalog's, and the reference of the file formats. Pure.
 
-``render`` turns a catalog into HTML fragments by path; ``recipe_reference``, ``schema_list`` and ``command_reference``
-make those of the reference. Whoever calls them (the mkdocs hook in ``site/hooks.py``) puts a fragment into its frame.
+``KINDS`` are the kinds of catalog pages, a module each; ``make_each`` and ``make_whole`` run them for the builder of
+the site (``zoo.site``), ``render`` for whoever wants every file at once. ``recipe_reference``, ``schema_list`` and
+``command_reference`` make fragments that the mkdocs hook (``site/hooks.py``) puts into the documents.
 Text from a catalog is escaped by the templates, and characters that are not seen are written out by ``text``.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Sequence
+
 from catalog.index import Catalog
-from zoo.pages.front import front_page
-from zoo.pages.model import model_page
+from catalog.release import Model
+from zoo.pages import feeds, front, model
+from zoo.pages.feeds import joined, model_json
+from zoo.pages.kinds import Evidence, Facts, Files, Kind, Link, Made, Site
 from zoo.pages.page import Page, TocEntry
 from zoo.pages.reference import command_reference, recipe_reference, schema_list
 
-__all__ = ["FRONT", "Page", "TocEntry", "command_reference", "recipe_reference", "render", "schema_list"]
+__all__ = [
+    "KINDS",
+    "Evidence",
+    "Facts",
+    "Files",
+    "Link",
+    "Made",
+    "Page",
+    "PathTaken",
+    "Site",
+    "TocEntry",
+    "command_reference",
+    "joined",
+    "make_each",
+    "make_whole",
+    "model_json",
+    "recipe_reference",
+    "render",
+    "schema_list",
+]
 
-FRONT = "index"
-"""The path of the page that lists all models."""
+KINDS: tuple[Kind, ...] = (model.KIND, front.KIND, feeds.KIND)
 
 
-def render(catalog: Catalog) -> dict[str, Page]:
-    """Every catalog page by its path: ``index``, and ``models/NAME/`` for each model."""
-    pages = {FRONT: front_page(catalog)}
-    for model in catalog.models:
-        pages[f"models/{model.name}/"] = model_page(model)
-    return pages
+class PathTaken(ValueError):
+    """Two pages want the same path; the message names it."""
+
+
+def make_each(model: Model, site: Site, evidence: Evidence) -> Made:
+    """The files of one model from every kind, and its facts by kind."""
+    files: dict[str, str | bytes] = {}
+    facts: dict[str, object] = {}
+    for kind in KINDS:
+        if kind.each:
+            made = kind.each(model, site, evidence)
+            add(files, made.files)
+            facts[kind.name] = made.facts
+    return Made(files, facts)
+
+
+def make_whole(facts: Sequence[Facts], site: Site) -> dict[str, str | bytes]:
+    """The files about all models, from the facts of each."""
+    files: dict[str, str | bytes] = {}
+    for kind in KINDS:
+        if kind.whole:
+            add(files, kind.whole(facts, site))
+    return files
+
+
+def render(
+    catalog: Catalog, site: Site, evidence: Callable[[str, str, str], bytes | None]
+) -> dict[str, str | bytes]:
+    """Every file of the catalog's part of the site by its path. ``evidence`` takes (name, version, path)."""
+    files: dict[str, str | bytes] = {}
+    facts = []
+    for one in catalog.models:
+        made = make_each(one, site, functools.partial(evidence, one.name))
+        add(files, made.files)
+        facts.append(made.facts)
+    add(files, make_whole(facts, site))
+    add(files, {"catalog.json": joined(str(files[model_json(one.name)]) for one in catalog.models)})
+    return files
+
+
+def add(files: dict[str, str | bytes], more: Files) -> None:
+    """Put ``more`` into ``files``. Raises PathTaken if a path is there already."""
+    for path, content in more.items():
+        if path in files:
+            raise PathTaken(f"two pages want to be {path}")
+        files[path] = content

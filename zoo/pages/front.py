@@ -1,25 +1,44 @@
-"""The front page's table of all models and files."""
+"""The front page, and the list of all models in pages of a fixed length."""
 
 from __future__ import annotations
 
-from catalog.index import Catalog
-from catalog.memory import CONTEXTS
-from catalog.release import MemoryNeed, ModelFile
+from collections.abc import Iterator, Sequence
+
+from zoo.pages.frame import framed
+from zoo.pages.kinds import Facts, Files, Kind, Site
 from zoo.pages.page import Page, fill
 
-CONTEXT = CONTEXTS[1]
-"""The context length that tables compare memory at."""
-
 DESCRIPTION = "Small language models as GGUF files: measured loss and speed, and predicted memory, of each."
+NEWEST = 12
+"""Models on the front page: those that were released last."""
+
+LISTED = 100
+"""Models on one page of the list."""
 
 
-def front_page(catalog: Catalog) -> Page:
-    """The table, or what to do next when nothing is published."""
-    html = fill("front.html", models=catalog.models, context=CONTEXT, memory=memory_at, root="")
-    return Page("Catalog", DESCRIPTION, html, ())
+def _whole(facts: Sequence[Facts], site: Site) -> Files:
+    models = [fact["model"] for fact in facts]
+    newest = sorted(models, key=lambda model: model["name"])
+    newest = sorted(newest, key=lambda model: model["date"], reverse=True)[:NEWEST]
+    html = fill("front.html", models=newest, count=len(models), site=site, root="./")
+    files = {"index.html": framed(Page("Catalog", DESCRIPTION, html, ()), "", site)}
+    return {**files, **dict(_lists(models, site))}
 
 
-def memory_at(file: ModelFile) -> MemoryNeed | None:
-    """The prediction at CONTEXT, or at the longest context below it that the file has one for."""
-    known = [need for need in file.memory if need.context_tokens <= CONTEXT]
-    return max(known, key=lambda need: need.context_tokens, default=None)
+def _lists(models: Sequence[Facts], site: Site) -> Iterator[tuple[str, str]]:
+    pages = [models[start : start + LISTED] for start in range(0, len(models) or 1, LISTED)]
+    for number, batch in enumerate(pages, 1):
+        path = list_path(number)
+        root = "../" * path.count("/")
+        html = fill("models.html", models=batch, number=number, last=len(pages), root=root, path=list_path)
+        title = "All models" if number == 1 else f"All models, page {number}"
+        page = Page(title, f"The {len(models):,} models of this zoo by name.", html, ())
+        yield f"{path}index.html", framed(page, path, site)
+
+
+def list_path(number: int) -> str:
+    """The address of a page of the list. No model has a name with a capital letter."""
+    return "models/" if number == 1 else f"models/P{number}/"
+
+
+KIND = Kind("front", whole=_whole)

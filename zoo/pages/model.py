@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
-from catalog.release import Model, Release
+from catalog.memory import CONTEXTS
+from catalog.release import MemoryNeed, Model, ModelFile, Release
 from zoo.pages import commands
-from zoo.pages.front import CONTEXT, memory_at
+from zoo.pages.frame import framed, redirect
+from zoo.pages.kinds import Evidence, Kind, Made, Site
 from zoo.pages.page import Page, TocEntry, fill
 from zoo.pages.text import shortened, visible
+
+CONTEXT = CONTEXTS[1]
+"""The context length that tables compare memory at."""
 
 ROOT = "../../"
 """The way from a model page to the site's root."""
@@ -30,6 +36,40 @@ def model_page(model: Model) -> Page:
     html = fill("model.html", model=model, release=release, sections=sections)
     toc = tuple(TocEntry(section.title, section.id) for section in sections)
     return Page(model.name, shortened(visible(model.summary), 300), html, toc)
+
+
+def memory_at(file: ModelFile) -> MemoryNeed | None:
+    """The prediction at CONTEXT, or at the longest context below it that the file has one for."""
+    known = [need for need in file.memory if need.context_tokens <= CONTEXT]
+    return max(known, key=lambda need: need.context_tokens, default=None)
+
+
+def facts(model: Model) -> dict[str, Any]:
+    """What lists of models show of one."""
+    release = model.releases[0]
+    sizes = [file.size_bytes for file in release.files]
+    return {
+        "name": model.name,
+        "summary": shortened(model.summary, 300),
+        "task": shortened(model.task, 100),
+        "languages": [shortened(language, 40) for language in model.languages[:20]],
+        "licence": shortened(release.licence, 100),
+        "version": release.version,
+        "date": release.date,
+        "yanked": model.yank_of(release.version) is not None,
+        "files": len(sizes),
+        "smallest_bytes": min(sizes),
+        "largest_bytes": max(sizes),
+    }
+
+
+def _each(model: Model, site: Site, evidence: Evidence) -> Made:
+    del evidence
+    path = f"models/{model.name}/"
+    files = {f"{path}index.html": framed(model_page(model), path, site)}
+    for name in model.former_names:
+        files[f"models/{name}/index.html"] = redirect(path, f"models/{name}/", site)
+    return Made(files, facts(model))
 
 
 def _outline(release: Release) -> list[tuple[str, str]]:
@@ -60,3 +100,6 @@ def _section(id_: str, title: str, model: Model, release: Release) -> _Section:
         run=commands.run(release),
     )
     return _Section(id_, title, Markup(html))
+
+
+KIND = Kind("model", _each)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from zoo import curve
 from zoo.errors import InputError
-from zoo.llama.evaluate import Text, evaluate
+from zoo.llama.evaluate import evaluate
 from zoo.llama.smoke import smoke
+from zoo.llama.windows import Text
 from zoo.stages import Context, Facts
 from zoo.stages.export import NAME
 from zoo.workspace import Artifact, pretty_json, write_atomic
@@ -19,7 +21,7 @@ SMOKE_PROMPTS = (
 
 
 def run(context: Context) -> Facts:
-    """Writes ``evaluation.json`` and ``smoke.json``; the facts hold both."""
+    """Writes ``evaluation.json``, ``kld-curve.svg`` and ``smoke.json``; the facts hold both."""
     texts = context.inputs["texts"]
     files = {role: artifact.path(NAME) for role, artifact in context.inputs.items() if role != "texts"}
     reference = next(iter(files))
@@ -51,6 +53,7 @@ def run(context: Context) -> Facts:
             advance(1)
     write_atomic(context.out / "evaluation.json", pretty_json(evaluation))
     write_atomic(context.out / "smoke.json", pretty_json(smokes))
+    write_atomic(context.out / "kld-curve.svg", curve.svg(evaluation))
     return {"evaluation": evaluation, "smoke": smokes}
 
 

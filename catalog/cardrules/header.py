@@ -1,0 +1,68 @@
+"""From the text of a card to its YAML header, every value with its line in the card."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.problems import Problem
+from catalog.yamltext import Document, parse
+
+# As the Hub's server and huggingface_hub.repocard.REGEX_YAML_BLOCK have it.
+_BLOCK = re.compile(r"(\s*---(?:\r\n|\r|\n))([\S\s]*?)((?:\r\n|\r|\n)---[ \t]*(\r\n|\n|\Z))")
+_DATASET_KEYS = frozenset(
+    {"pretty_name", "task_categories", "size_categories", "configs", "dataset_info", "annotations_creators"}
+)
+
+
+@dataclass(frozen=True)
+class Header:
+    """yaml begins with as many empty lines as it has lines before it in the card, so that lines keep their numbers."""
+
+    yaml: str
+    document: Document
+
+
+def read_header(text: str, shown_as: str) -> Header:
+    """The header of a card. What is wrong with it is in ``document.problems``, and ``document.data`` is then None."""
+    match = _BLOCK.match(text)
+    if match is None:
+        return Header("", Document(shown_as, problems=[_none(text, shown_as)]))
+    yaml = "\n" * len(_lines(match[1])) + match[2]
+    document = parse(yaml.encode(), shown_as)
+    if document.problems and (tab := re.search(r"^ *\t", yaml, re.MULTILINE)):
+        line = yaml.count("\n", 0, tab.start()) + 1
+        column = tab.end() - tab.start()
+        # What the parser says of a tab helps nobody.
+        document.problems[:] = [
+            Problem(shown_as, line, column, "", "the line begins with a tab", "Indent with spaces")
+        ]
+    elif document.data is not None and not isinstance(document.data, dict):
+        what = "the metadata is no block of `key: value` lines"
+        document.problems.append(document.problem((), what, "Write `license: apache-2.0` and the like"))
+    if document.problems:
+        document.data = None
+    return Header(yaml, document)
+
+
+def kind_of(data: Any) -> str:
+    """``dataset`` if the metadata has a key that only datasets have, else ``model``."""
+    return "dataset" if isinstance(data, dict) and _DATASET_KEYS & data.keys() else "model"
+
+
+def _none(text: str, shown_as: str) -> Problem:
+    what, instead = "the card has no front matter", "Begin it with --- and YAML metadata"
+    if text.startswith("\ufeff"):
+        what, instead = "the card begins with a byte order mark", "Save the file as UTF-8 without one"
+    elif re.match(r"\s*---(?:\r\n|\r|\n)", text):
+        what, instead = "the front matter does not end", "Write --- on a line of its own behind the metadata"
+    elif found := re.search(r"^---[ \t]*$", text, re.MULTILINE):
+        line = text.count("\n", 0, found.start()) + 1
+        what = f"the card has no front matter: the --- on line {line} is not its beginning"
+        instead = "Move the metadata to the top"
+    return Problem(shown_as, 1, 1, "", what, instead)
+
+
+def _lines(text: str) -> list[str]:
+    return re.findall(r"\r\n|\r|\n", text)

@@ -1,0 +1,80 @@
+"""Words that two YAML readers take for different things.
+
+The Hub's server, huggingface_hub (PyYAML, YAML 1.1) and our own reader (YAML 1.2 core) must understand the same. Where
+YAML 1.1 (https://yaml.org/type/) makes a boolean, a date or another number of an unquoted word, it is a trap, and so is
+a version that is read as a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from catalog.problems import Problem, show
+from catalog.yamltext import Document, Path_
+
+_TEXT_KEYS = ("version", "revision", "date")
+_TAG = "tag:yaml.org,2002:"
+_RESOLVER: Any = yaml.resolver.Resolver()  # it has no types
+
+
+def traps(text: str, document: Document) -> list[Problem]:
+    """Every trap in YAML that ``document`` was read from."""
+    values = {place: path for path, place in document.value_places.items()}
+    keys = {place: path for path, place in document.key_places.items()}
+    found = []
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if not isinstance(event, yaml.ScalarEvent) or not event.implicit[0] or event.style:
+            continue
+        mark = event.start_mark
+        place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        if place in keys:
+            found += list(_of_key(event.value, keys[place], document))
+        elif place in values:
+            found += list(_of_value(event.value, values[place], document))
+    return found
+
+
+def _of_key(word: str, path: Path_, document: Document) -> Iterator[Problem]:
+    tag = _tag(word)
+    if tag != "str":
+        what = f"the key {show(word)} is read as {_NAMES.get(tag, tag)} by YAML 1.1"
+        yield document.problem(path, what, f'Put it in quotes: "{word}"', key=True)
+
+
+def _of_value(word: str, path: Path_, document: Document) -> Iterator[Problem]:
+    tag, quoted = _tag(word), f'Put it in quotes: "{word}"'
+    value = _at(document.data, path)
+    if tag in ("bool", "timestamp", "merge", "value") and isinstance(value, str):
+        other = yaml.safe_load(word) if tag == "bool" else None
+        name = str(other).lower() if tag == "bool" else _NAMES[tag]
+        yield document.problem(path, f"{show(word)} is read as {name} by YAML 1.1", quoted)
+    elif tag in ("int", "float"):
+        other = yaml.safe_load(word)
+        if isinstance(value, str) or value != other:
+            yield document.problem(path, f"{show(word)} is read as the number {other} by YAML 1.1", quoted)
+        elif _wants_text(path):
+            yield document.problem(path, f"{word} is read as a number", quoted)
+
+
+def _wants_text(path: Path_) -> bool:
+    last = path[-1] if path else ""
+    return isinstance(last, str) and any(last == key or last.endswith(f"_{key}") for key in _TEXT_KEYS)
+
+
+def _tag(word: str) -> str:
+    return str(_RESOLVER.resolve(yaml.ScalarNode, word, (True, False))).removeprefix(_TAG)
+
+
+def _at(data: Any, path: Path_) -> Any:
+    for part in path:
+        data = data[part]
+    return data
+
+
+_NAMES = {
+    "bool": "a boolean", "timestamp": "a date", "int": "a number", "float": "a number", "null": "nothing",
+    "merge": "a merge of blocks", "value": "a default value",
+}  # fmt: skip

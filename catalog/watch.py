@@ -1,0 +1,130 @@
+"""The report of a watch: what the hub serves against what the catalog records. Pure; the date comes from the caller."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from catalog import schema
+from catalog.problems import Problem
+from catalog.recipe import build, plain
+from catalog.yamltext import Document
+
+SCHEMA = "watch/1"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One difference. revision is a commit, a tag or ``main``; expected and found are digests, commits or words.
+
+    kind: ``digest``, ``size``, ``missing``, ``commit``, ``tag``, ``repository``, ``licence``, ``gating`` or ``source``.
+    """
+
+    kind: str
+    name: str
+    version: str
+    repository: str
+    path: str | None
+    revision: str | None
+    expected: str | None
+    found: str | None
+    what: str
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """What could not be asked, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A release. head: the commit of the branch then, None if it could not be asked.
+
+    files_size_only: files of which the hub tells no sha256, and the zoo has no copy to compare another digest with.
+    """
+
+    name: str
+    version: str
+    repository: str
+    commit: str
+    head: str | None
+    files: int
+    files_equal: int
+    files_size_only: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """An upstream model as its hub describes it now. gated: ``no``, ``auto`` or ``manual``."""
+
+    repository: str
+    licence: str | None
+    gated: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Releases newest first by model, sources by repository. requests: how often a hub was asked."""
+
+    date: str
+    requests: int
+    releases: tuple[Watched, ...]
+    sources: tuple[Source, ...]
+    findings: tuple[Finding, ...]
+    unchecked: tuple[Unchecked, ...]
+
+    @property
+    def files(self) -> int:
+        """Files that were compared."""
+        return sum(one.files for one in self.releases)
+
+
+@dataclass(frozen=True)
+class Badge:
+    """state: ``as recorded``, ``drift`` or ``unchecked``; words: a sentence without the final full stop."""
+
+    state: str
+    words: str
+
+
+def badge(report: Report) -> Badge:
+    """The report in a sentence."""
+    count = f"{report.files} file{'s' * (report.files != 1)} of {len(report.releases)} "
+    count += f"release{'s' * (len(report.releases) != 1)}"
+    missed = f"; {len(report.unchecked)} could not be checked" if report.unchecked else ""
+    if report.findings:
+        many = f"{len(report.findings)} difference{'s' * (len(report.findings) > 1)}"
+        return Badge("drift", f"{many} to the record found on {report.date} in {count}{missed}")
+    if not report.files:
+        return Badge("unchecked", f"nothing could be checked on {report.date}")
+    return Badge("as recorded", f"{count} served as recorded on {report.date}{missed}")
+
+
+def badge_of(report: Report, name: str, version: str) -> Badge | None:
+    """The same for one release; None if it was not watched."""
+    releases = tuple(one for one in report.releases if (one.name, one.version) == (name, version))
+    findings = tuple(one for one in report.findings if (one.name, one.version) == (name, version))
+    if not releases and not findings:
+        return None
+    return badge(Report(report.date, 0, releases, (), findings, ()))
+
+
+def to_text(report: Report) -> str:
+    """The one text of a report."""
+    data = {"schema": SCHEMA, **plain(report)}
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def parse(text: str, shown_as: str) -> tuple[Report | None, list[Problem]]:
+    """The report in JSON text, or its problems."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return None, [
+            Problem(shown_as, 1, 1, "", f"not valid JSON: {error}", "Make it again with: zoo watch")
+        ]
+    found = schema.problems(Document(shown_as, data), "watch-v1")
+    return (None, found) if found else (build(Report, data), [])

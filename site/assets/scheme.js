@@ -1,0 +1,45 @@
+// The visitor's choice of colours, kept where the documents' theme keeps it, so that both agree.
+"use strict";
+{
+  const root = document.documentElement;
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const choices = [
+    { media: "(prefers-color-scheme: light)", scheme: "default", primary: "teal", accent: "deep-orange" },
+    { media: "(prefers-color-scheme: dark)", scheme: "slate", primary: "teal", accent: "deep-orange" },
+  ];
+  // The theme's name for its key: the path of the site's root. The address of this file ends below it.
+  const key = new URL("..", document.currentScript.src).pathname + ".__palette";
+
+  const chosen = () => {
+    try {
+      return JSON.parse(localStorage.getItem(key)).color.scheme;
+    } catch {
+      return null;
+    }
+  };
+  const current = () => chosen() ?? (dark.matches ? "slate" : "default");
+  const show = () => {
+    root.dataset.mdColorScheme = current();
+    const button = document.querySelector(".zoo-scheme");
+    if (button) {
+      button.hidden = false;
+      button.textContent = current() === "slate" ? "Light colours" : "Dark colours";
+    }
+  };
+  const change = () => {
+    const index = current() === "slate" ? 0 : 1;
+    try {
+      localStorage.setItem(key, JSON.stringify({ index, color: choices[index] }));
+    } catch {
+      // Without storage the choice holds for nothing; the system's colours stay.
+    }
+    show();
+  };
+
+  show();
+  dark.addEventListener("change", show);
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelector(".zoo-scheme").addEventListener("click", change);
+    show();
+  });
+}

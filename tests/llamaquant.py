@@ -1,0 +1,56 @@
+"""llama.cpp's own quantizer, called as its command-line tool calls it: what ours is compared with."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+import numpy as np
+
+from zoo.llama import library
+from zoo.llama.header import read_header
+from zoo.llama.imatrix import Imatrix
+from zoo.llama.presets import FILE_TYPES
+from zoo.llama.rawgguf import opened, read_raw
+
+
+def llama_quantize(source: Path, target: Path, type_name: str, imatrix: Imatrix | None = None) -> None:
+    """Run ``llama_model_quantize``; raises AssertionError if it fails."""
+    lib = library.require()
+    params = lib.llama_model_quantize_default_params()
+    params.nthread, params.ftype = 1, FILE_TYPES[type_name][0]
+    kept = []
+    if imatrix:
+        table = (lib.llama_model_imatrix_data * (len(imatrix.sums) + 1))()
+        for slot, name in zip(table, imatrix.sums, strict=False):
+            values = imatrix.importance(name)
+            assert values is not None
+            data = (ctypes.c_float * values.size)(*values.ravel())
+            kept.append(data)
+            slot.name, slot.data, slot.size = name.encode(), data, values.size
+        params.imatrix = ctypes.cast(table, type(params.imatrix))
+    assert lib.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params)) == 0
+
+
+def tensors(path: Path) -> dict[str, tuple[str, bytes]]:
+    """Name -> (type, bytes) of every tensor of a file."""
+    with opened(path) as data:
+        raw = read_raw(data)
+        return {
+            t.name: (
+                t.type_name,
+                data.data[raw.data_start + t.offset : raw.data_start + t.offset + t.size_bytes],
+            )
+            for t in raw.tensors
+        }
+
+
+def random_imatrix(model: Path, seed: int = 0) -> Imatrix:
+    """Importance for the matrices of a tiny model's layers, some columns of no importance at all."""
+    random = np.random.default_rng(seed)
+    found = [t for t in read_header(model).tensors if len(t.shape) == 2 and t.name.startswith("blk.")]
+    sums = {t.name: (random.normal(size=(1, t.shape[0])) ** 2 * 512).astype(np.float32) for t in found}
+    for value in sums.values():
+        value[0, :3] = 0
+    counts = {t.name: np.array([512], dtype=np.float32) for t in found}
+    return Imatrix(sums, counts, ("calibration.en.txt",), 1, 512)

@@ -1,0 +1,55 @@
+"""Our quantized tensors are llama.cpp's own, byte for byte, for every file type, with and without importance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from llamaquant import llama_quantize, random_imatrix, tensors
+from tinygguf import make_tiny_gguf
+
+from zoo.llama.header import read_header
+from zoo.llama.imatrix import Imatrix
+from zoo.llama.quantize import FILE_TYPES, quantize
+
+pytest.importorskip("llama_cpp")
+
+NEED_IMATRIX = {"Q2_K_S", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS"}
+NARROW = ("Q4_K_M", "Q5_K_M", "Q6_K", "Q2_K", "IQ4_XS", "IQ3_M", "Q4_0")
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight layers, because the mixes treat the first eighth of them otherwise."""
+    return make_tiny_gguf(tmp_path_factory.mktemp("gguf") / "wide.gguf", layers=8, vocabulary=300)
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows of 64 and 128: every k-quant falls back."""
+    return make_tiny_gguf(tmp_path_factory.mktemp("gguf") / "narrow.gguf", width=64, layers=8, vocabulary=300)
+
+
+def _same(source: Path, folder: Path, type_name: str, imatrix: Imatrix | None) -> None:
+    theirs, ours = folder / "theirs.gguf", folder / "ours.gguf"
+    llama_quantize(source, theirs, type_name, imatrix)
+    quantize(source, ours, type_name, threads=2, imatrix=imatrix, allow_fallback=True)
+    assert tensors(ours) == tensors(theirs)
+    for key in ("general.file_type", "general.quantization_version"):
+        assert read_header(ours).metadata[key] == read_header(theirs).metadata[key]
+
+
+@pytest.mark.parametrize("type_name", sorted(set(FILE_TYPES) - NEED_IMATRIX))
+def test_without_importance(wide: Path, tmp_path: Path, type_name: str) -> None:
+    _same(wide, tmp_path, type_name, None)
+
+
+@pytest.mark.parametrize("type_name", sorted(set(FILE_TYPES) - {"F16", "F32", "BF16"}))
+def test_with_importance(wide: Path, tmp_path: Path, type_name: str) -> None:
+    _same(wide, tmp_path, type_name, random_imatrix(wide))
+
+
+@pytest.mark.parametrize("type_name", NARROW)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_with_fallbacks(narrow: Path, tmp_path: Path, type_name: str, weighted: bool) -> None:
+    _same(narrow, tmp_path, type_name, random_imatrix(narrow) if weighted else None)

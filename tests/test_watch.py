@@ -1,0 +1,316 @@
+"""The watch: nothing is reported of what stands as recorded, and everything that was tampered with is found."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sitesamples import sample
+from test_publish import make_release, publish
+from test_yanks import served as served
+from test_yanks import settings as settings
+from test_yanks import zoo as zoo
+
+from catalog import schema
+from catalog import watch as reports
+from catalog.release import Ancestor, EvidenceFile, ModelFile, RecipeRecord
+from catalog.watch import Report
+from zoo import records, watch, yanking
+from zoo import settings as settings_room
+from zoo.__main__ import main
+from zoo.errors import InputError, ZooError
+from zoo.hub import FolderHub, FolderRepo, connect
+from zoo.progress import Silent, unheard
+from zoo.settings import Settings
+from zoo.upstream import Described, look_at_sources
+from zoo.workspace import FileRecord
+
+NAME = "smollm2-135m-instruct"
+DAY = "2026-11-24"
+GGUF = "tutor-Q8_0.gguf"
+
+
+def released(zoo: Path, settings: Settings, *versions: str) -> None:
+    """Versions whose catalog entries tell the truth of what was published."""
+    for version in versions:
+        made = make_release(zoo, version, **{GGUF: f"weights of {version}"})
+        files = {file.path: file for file in made.model_files}
+        template: ModelFile = made.release.files[0]
+        gguf, gates = files[GGUF], files["evidence/gates.json"]
+        release = dataclasses.replace(
+            made.release,
+            files=(dataclasses.replace(template, path=GGUF, size_bytes=gguf.size_bytes, sha256=gguf.sha256),),
+            evidence=(EvidenceFile("gates.json", gates.size_bytes, gates.sha256),),
+            recipe=RecipeRecord("tutor.yaml", hashlib.sha256(version.encode()).hexdigest(), version),
+        )
+        done = publish(made, settings, connect(settings.hub, zoo))
+        records.record(dataclasses.replace(made, release=release), done.location, settings)
+
+
+def look(settings: Settings, ask: Any = None, before: Report | None = None) -> Report:
+    catalog = records.read_catalog(settings.catalog, "x")
+    return watch.look(catalog, settings, DAY, before, Silent(), ask)
+
+
+def repo_of(zoo: Path) -> FolderRepo:
+    return FolderHub(zoo / "build" / "hub").repo("model", "local", "tutor-gguf")
+
+
+def commit(zoo: Path, path: str, content: str | None) -> str:
+    """Somebody else's commit on the branch: new content, or the file deleted."""
+    repo, head = repo_of(zoo), repo_of(zoo).refs().branches["main"]
+    if content is None:
+        return repo.commit(head, [], [path], "by hand")
+    source = zoo / "content"
+    source.write_text(content, encoding="utf-8")
+    record = FileRecord(path, len(content), hashlib.sha256(content.encode()).hexdigest())
+    repo.put(source, record.sha256, unheard)
+    return repo.commit(head, [record], [], "by hand")
+
+
+@pytest.fixture(params=["folder", "http", "http-without-sha256"])
+def there(request: pytest.FixtureRequest, zoo: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    if request.param == "folder":
+        return settings
+    address = request.getfixturevalue("served")
+    if request.param == "http-without-sha256":
+        # As the Hugging Face Hub answers for small files.
+        from zoo.hub.server import files
+
+        whole = files.resolve
+
+        def resolve(store: Any, repo: FolderRepo, revision: str, path: str, asked: Any) -> Any:
+            answer = whole(store, repo, revision, path, asked)
+            if answer.status == 200 and not path.endswith(".gguf"):
+                digest = answer.headers["ETag"].strip('"')
+                stored = zoo / "build" / "hub" / "objects" / digest[:2] / digest
+                body = stored.read_bytes()
+                git = hashlib.sha1(b"blob %d\0%b" % (len(body), body)).hexdigest()
+                answer.headers.update({"ETag": f'"{git}"', "X-Linked-ETag": f'"{git}"'})
+            return answer
+
+        monkeypatch.setattr(files, "resolve", resolve)
+    return settings_room.load(zoo, {"hub": address}, {})
+
+
+def test_what_stands_as_recorded_is_no_finding(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0", "1.1.0")
+    found = look(there)
+    assert found.findings == () and found.unchecked == ()
+    assert [(one.version, one.files, one.files_equal, one.files_size_only) for one in found.releases] == [
+        ("1.1.0", 3, 3, 0),
+        ("1.0.0", 3, 3, 0),
+    ]
+    badge = reports.badge(found)
+    assert (badge.state, badge.words) == ("as recorded", "6 files of 2 releases served as recorded on 2026-11-24")
+    assert reports.parse(reports.to_text(found), "x") == (found, [])
+
+
+def test_a_banner_on_the_branch_is_no_drift(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0", "1.1.0")
+    done = yanking.yank(
+        NAME, "1.0.0", reason="bad", severity="low", replacement=None, date=DAY, settings=there
+    )
+    assert done.banner.state == "committed"
+    found = look(there)
+    assert found.findings == ()
+    # The head differs from the newest release's commit now, so its files were asked for too.
+    assert found.requests > 6
+
+
+def test_other_bytes_on_the_branch_are_found(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0", "1.1.0")
+    text = there.catalog.read_bytes()
+    commit(zoo, GGUF, "weights of 9.9.9")
+    (finding,) = look(there).findings
+    assert (finding.kind, finding.path, finding.revision, finding.version) == ("digest", GGUF, "main", "1.1.0")
+    assert finding.found == hashlib.sha256(b"weights of 9.9.9").hexdigest()
+    assert reports.badge(look(there)).state == "drift"
+    commit(zoo, "evidence/gates.json", "{}")
+    assert {one.path for one in look(there).findings} == {GGUF, "evidence/gates.json"}
+    commit(zoo, GGUF, None)
+    assert {one.kind for one in look(there).findings} == {"missing", "digest"}
+    assert there.catalog.read_bytes() == text
+
+
+def test_a_branch_that_holds_an_older_release_whole_is_no_drift(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0", "2.0.0", "1.0.1")
+    assert look(there).findings == ()
+
+
+def test_a_tag_that_moved_or_went_is_found(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0", "1.1.0")
+    tags = repo_of(zoo).folder / "refs" / "tags"
+    (tags / "v1.0.0").write_text((tags / "v1.1.0").read_text(encoding="ascii"), encoding="ascii")
+    (finding,) = look(there).findings
+    assert finding.kind == "tag" and "moved from" in finding.what and finding.version == "1.0.0"
+    (tags / "v1.0.0").unlink()
+    (finding,) = look(there).findings
+    assert "tag v1.0.0 of local/tutor-gguf is gone" in finding.what
+
+
+def test_a_commit_that_went_is_found(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0", "1.1.0")
+    oid = repo_of(zoo).refs().tags["v1.0.0"]
+    (repo_of(zoo).folder / "commits" / f"{oid}.json").unlink()
+    found = look(there).findings
+    assert ("commit", "1.0.0") in {(one.kind, one.version) for one in found}, found
+    assert all(one.version == "1.0.0" for one in found)
+
+
+def test_a_repository_that_went_is_found(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0")
+    repo_of(zoo).folder.rename(zoo / "away")
+    (finding,) = look(there).findings
+    assert finding.kind == "repository" and "is not there any more" in finding.what
+
+
+def test_an_object_that_was_cut_off_is_found(zoo: Path, settings: Settings) -> None:
+    released(zoo, settings, "1.0.0")
+    file = repo_of(zoo).tree(repo_of(zoo).refs().branches["main"])[GGUF]
+    stored = zoo / "build" / "hub" / "objects" / file.sha256[:2] / file.sha256
+    stored.chmod(0o644)
+    os.truncate(stored, 3)
+    (finding,) = look(settings).findings
+    assert finding.kind == "size" and "has 3 bytes, recorded are 16" in finding.what
+    stored.unlink()
+    (finding,) = look(settings).findings
+    assert finding.kind == "missing"
+
+
+def test_without_a_copy_of_the_evidence_only_sizes_are_compared(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0")
+    (there.evidence / NAME / "1.0.0" / "gates.json").write_text("[1]", encoding="utf-8")  # not the recorded one
+    found = look(there)
+    assert found.findings == ()
+    (one,) = found.releases
+    assert one.files_equal + one.files_size_only == 3
+
+
+def test_a_hub_that_cannot_be_asked_is_told_and_no_drift(zoo: Path, settings: Settings) -> None:
+    released(zoo, settings, "1.0.0")
+    (zoo / "build" / "hub").rename(zoo / "away")
+    found = look(settings)
+    assert found.findings == () and found.releases == ()
+    assert "the folder hub is not there" in found.unchecked[0].why
+    assert reports.badge(found).state == "unchecked"
+    (zoo / "zoo.toml").write_text('hub = "http://127.0.0.1:9"\n', encoding="utf-8")
+    assert "was published to hub folder" in look(settings_room.load(zoo, {}, {})).unchecked[0].why
+
+
+# --- Upstream models
+
+
+def with_source(source: str, licence: str = "Apache-2.0", upstream: str | None = None) -> Any:
+    model = sample().models[0]
+    ancestor = Ancestor("student", source, licence, upstream, None)
+    release = dataclasses.replace(model.releases[0], lineage=(ancestor,))
+    return dataclasses.replace(sample(), models=(dataclasses.replace(model, releases=(release,)),))
+
+
+def described(licence: str | None = "apache-2.0", name: str | None = None, gated: str = "no") -> Any:
+    return lambda _repository, _revision: Described(licence, name, gated)
+
+
+PINNED = "hf:org/model@" + "a" * 40
+
+
+def test_upstream_models_are_asked_once_for_now_and_once_for_the_pin() -> None:
+    asked: list[Any] = []
+
+    def ask(repository: str, revision: str | None) -> Described:
+        asked.append((repository, revision))
+        return Described("apache-2.0", None, "no")
+
+    done = look_at_sources(with_source(PINNED), None, ask)
+    assert asked == [("org/model", None), ("org/model", "a" * 40)]
+    assert (done.findings, done.unchecked, len(done.seen), done.requests) == ([], [], 1, 2)
+    assert look_at_sources(with_source("package:x/y.gguf", upstream="org/base"), None, ask).requests == 1
+    assert look_at_sources(with_source("file:x"), None, ask).requests == 0
+
+
+@pytest.mark.parametrize(
+    ("recorded", "licence", "name", "same"),
+    [
+        ("Apache-2.0", "apache-2.0", None, True),
+        ("Apache-2.0", "cc-by-nc-4.0", None, False),
+        ("Apache-2.0", None, None, False),
+        ("LicenseRef-Gemma", "gemma", None, True),
+        ("LicenseRef-Own", "other", "own", True),
+        ("LicenseRef-Own", "other", "another", False),
+        ("LicenseRef-Own", "mit", None, False),
+    ],
+)
+def test_a_changed_licence_is_found(recorded: str, licence: str | None, name: str | None, same: bool) -> None:
+    done = look_at_sources(with_source(PINNED, recorded), None, described(licence, name))
+    assert [one.kind for one in done.findings] == ([] if same else ["licence"])
+
+
+def test_changed_gating_is_found_by_the_last_report() -> None:
+    catalog = with_source(PINNED)
+    first = look_at_sources(catalog, None, described())
+    report = Report(DAY, 0, (), tuple(first.seen), (), ())
+    assert look_at_sources(catalog, report, described()).findings == []
+    (finding,) = look_at_sources(catalog, report, described(gated="manual")).findings
+    assert finding.kind == "gating" and "changed from no to manual" in finding.what
+
+
+def test_upstream_that_went_or_cannot_be_asked() -> None:
+    def gone(repository: str, revision: str | None) -> Described:
+        if revision:
+            raise InputError(f"{repository} has no commit {revision} any more")
+        return Described("apache-2.0", None, "no")
+
+    (finding,) = look_at_sources(with_source(PINNED), None, gone).findings
+    assert finding.kind == "source" and finding.revision == "a" * 40
+
+    def offline(_repository: str, _revision: str | None) -> Described:
+        raise ZooError("the client is in offline mode")
+
+    done = look_at_sources(with_source(PINNED), None, offline)
+    assert done.findings == [] and {one.why for one in done.unchecked} == {"the client is in offline mode."}
+
+
+def test_the_client_asks_a_real_server_for_an_upstream_model(zoo: Path, settings: Settings, served: str) -> None:
+    from zoo.hub.huggingface.served import upstream
+
+    released(zoo, settings, "1.0.0")
+    assert upstream("local/tutor-gguf", None, served) == Described(None, None, "no")
+    with pytest.raises(InputError, match="is not there any more"):
+        upstream("local/none", None, served)
+    with pytest.raises(InputError, match="has no commit"):
+        upstream("local/tutor-gguf", "c" * 40, served)
+
+
+# --- The command
+
+
+def test_the_command_writes_the_report_and_says_drift_with_code_3(
+    zoo: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(zoo)
+    assert main(["watch"]) == 1
+    assert "there is nothing to watch" in capsys.readouterr().err
+    released(zoo, settings, "1.0.0")
+    assert main(["watch", "--no-upstream"]) == 0
+    assert "3 files of 1 release served as recorded on 20" in capsys.readouterr().out.lower()
+    data = json.loads((settings.evidence / "watch.json").read_text(encoding="utf-8"))
+    assert schema.violations(data, "watch-v1") == []
+    commit(zoo, GGUF, "weights of 9.9.9")
+    catalog = settings.catalog.read_bytes()
+    assert main(["watch", "--no-upstream", "--json"]) == 3
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["badge"]["state"] == "drift" and answer["findings"][0]["path"] == GGUF
+    assert main(["watch", "--no-upstream"]) == 3
+    assert "DRIFT smollm2-135m-instruct 1.0.0: on the branch of local/tutor-gguf" in capsys.readouterr().out
+    assert settings.catalog.read_bytes() == catalog
+    (zoo / "build" / "hub").rename(zoo / "away")
+    assert main(["watch", "--no-upstream"]) == 1
+    assert "could not be checked" in capsys.readouterr().err
+
+

@@ -1,0 +1,73 @@
+"""zoo watch"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from catalog import watch as reports
+from catalog.index import Catalog
+from catalog.recipe import plain
+from catalog.watch import Report
+from zoo import records, watch, yanking
+from zoo.cli.common import Call, options
+from zoo.cli.yank import today
+from zoo.errors import ZooError
+from zoo.settings import Settings
+from zoo.upstream import Described
+from zoo.workspace import write_atomic
+
+FILE = "watch.json"
+"""The report's name in the evidence folder."""
+
+
+@click.command()
+@options("catalog", "hub", "evidence", "releases")
+@click.option("--no-upstream", is_flag=True, help="Do not ask for the models that releases come from.")
+def command(call: Call, no_upstream: bool) -> int:
+    """Compare what the hub serves with what the catalog records, without downloading anything.
+
+    Writes watch.json into the evidence folder, which the site shows. No record is ever changed. Exit code 3 when
+    something differs, 1 when nothing could be checked.
+    """
+    settings = call.settings
+    catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    if not catalog.models:
+        raise ZooError("there is nothing to watch", remedy="Release something first: zoo release NAME")
+    path = settings.evidence / FILE
+    found = watch.look(catalog, settings, today(), _before(path), call.output, None if no_upstream else _ask)
+    write_atomic(path, reports.to_text(found))
+    badge = reports.badge(found)
+    lines = [f"DRIFT {one.name} {one.version}: {one.what}" for one in found.findings]
+    lines.append(f"{badge.words[0].upper()}{badge.words[1:]}. The report is {settings.shown(path)}.")
+    call.output.answer(
+        {**plain(found), "badge": vars(badge), "report": settings.shown(path)}, "\n".join(lines)
+    )
+    for one in found.unchecked:
+        call.output.warn(f"could not be checked: {one.what}: {one.why}")
+    _pending(call, catalog, settings)
+    if found.findings:
+        return 3
+    return 0 if found.files else 1
+
+
+def _ask(repository: str, revision: str | None) -> Described:
+    # Imported late: it brings the client along.
+    from zoo.hub.huggingface.served import default_address, upstream
+
+    return upstream(repository, revision, default_address())
+
+
+def _before(path: Path) -> Report | None:
+    """The report of the last time; a broken one counts as none."""
+    try:
+        return reports.parse(path.read_text(encoding="utf-8"), path.name)[0]
+    except (OSError, ValueError):
+        return None
+
+
+def _pending(call: Call, catalog: Catalog, settings: Settings) -> None:
+    for model in catalog.models:
+        if why := yanking.pending(settings, model.name):
+            call.output.warn(f"the card of {model.name} does not say yet what is withdrawn: {why}")

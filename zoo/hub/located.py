@@ -1,0 +1,22 @@
+"""From the place that the catalog records for a release to the hub that holds it."""
+
+from __future__ import annotations
+
+from catalog.release import Location
+from zoo.errors import InputError
+from zoo.hub import Hub, connect
+from zoo.settings import Settings
+
+
+def hub_of(place: Location, settings: Settings) -> Hub:
+    """The recorded hub, or the one that --hub names. Raises InputError when the setting names another one."""
+    there, given = place.hub, settings.values["hub"]
+    if there.startswith(("http://", "https://")) and not given.origin.startswith("flag"):
+        return connect(there, settings.root)
+    found = connect(given.text, settings.root)
+    if found.name != there and not given.origin.startswith("flag"):
+        raise InputError(
+            f"{place.model.name} was published to hub {there}, the setting names {found.name}",
+            remedy="Name the hub with --hub",
+        )
+    return found

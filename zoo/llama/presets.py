@@ -1,0 +1,139 @@
+"""llama.cpp's named file types ("Q4_K_M") and the type that each gives to every tensor of a model.
+
+The choice is llama.cpp's own: its quantizer is asked what it would do (``dry_run``), which reads no weights.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import difflib
+import re
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import InputError, ModelFileError
+from zoo.llama import library
+from zoo.llama.header import read_header
+from zoo.llama.rows import BLOCKS
+
+FILE_TYPES: dict[str, tuple[int, str]] = {
+    "F32": (0, "F32"), "F16": (1, "F16"), "BF16": (32, "BF16"), "Q4_0": (2, "Q4_0"), "Q4_1": (3, "Q4_1"),
+    "Q5_0": (8, "Q5_0"), "Q5_1": (9, "Q5_1"), "Q8_0": (7, "Q8_0"), "Q2_K": (10, "Q2_K"), "Q2_K_S": (21,
+    "Q2_K"), "Q3_K_S": (11, "Q3_K"), "Q3_K_M": (12, "Q3_K"), "Q3_K_L": (13, "Q3_K"), "Q4_K_S": (14, "Q4_K"),
+    "Q4_K_M": (15, "Q4_K"), "Q5_K_S": (16, "Q5_K"), "Q5_K_M": (17, "Q5_K"), "Q6_K": (18, "Q6_K"),
+    "IQ1_S": (24, "IQ1_S"), "IQ1_M": (31, "IQ1_M"), "IQ2_XXS": (19, "IQ2_XXS"), "IQ2_XS": (20, "IQ2_XS"),
+    "IQ2_S": (28, "IQ2_XS"), "IQ2_M": (29, "IQ2_S"), "IQ3_XXS": (23, "IQ3_XXS"), "IQ3_XS": (22, "IQ3_S"),
+    "IQ3_S": (26, "IQ3_S"), "IQ3_M": (27, "IQ3_S"), "IQ4_NL": (25, "IQ4_NL"), "IQ4_XS": (30, "IQ4_XS"),
+    "TQ1_0": (36, "TQ1_0"), "TQ2_0": (37, "TQ2_0"), "MXFP4_MOE": (38, "MXFP4"), "Q1_0": (40, "Q1_0"),
+    "Q2_0": (41, "Q2_0"),
+}  # fmt: skip
+"""Name of a file type -> (llama_ftype number of llama.h, its base tensor type)."""
+
+_LINE = re.compile(r"^\[ *\d+/ *\d+\] (?P<name>\S+) +- \[.*\], type = +(?P<type>\S+), *$")
+_BECOMES = re.compile(r"^size = .* -> .*\((?P<type>\S+)\)$")
+_FALLBACK = re.compile(
+    r"^warning: (?P<name>\S+) +- ncols +(?P<row>\d+) not divisible by .* type +(?P<type>\S+)\) *$"
+)
+_asking = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """A tensor whose rows do not divide into the blocks of ``wanted``; it became ``got``."""
+
+    name: str
+    row_length: int
+    wanted: str
+    got: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """types: tensor name -> type, for every tensor that becomes another type. fallbacks: tensors whose rows the
+    blocks of the file type's base type do not divide, sorted by name.
+
+    important: tensors that llama.cpp refuses to quantize so low without an importance matrix, sorted.
+    """
+
+    types: dict[str, str]
+    fallbacks: tuple[Fallback, ...]
+    important: tuple[str, ...]
+
+
+def file_type(name: str) -> tuple[int, str]:
+    """llama_ftype number and base tensor type. Raises InputError with a suggestion for an unknown name."""
+    if name in FILE_TYPES:
+        return FILE_TYPES[name]
+    close = difflib.get_close_matches(name.upper(), FILE_TYPES, n=1, cutoff=0.5)
+    remedy = f"Did you mean {close[0]}?" if close else f"Known types: {', '.join(FILE_TYPES)}"
+    raise InputError(f"{name!r} is no quantization type of llama.cpp", remedy=remedy)
+
+
+def choose(source: Path, type_name: str, *, with_imatrix: bool) -> Choice:
+    """What llama.cpp would make of every tensor of ``source`` (F32, F16 or BF16) for the file type ``type_name``.
+
+    with_imatrix: some mixes differ when there is an importance matrix.
+    Raises InputError for an unknown type, ModelFileError if llama.cpp refuses the file.
+    """
+    number, base = file_type(type_name)
+    lines = _ask(source, number, with_imatrix)
+    types: dict[str, str] = {}
+    wanted: dict[str, tuple[str, int]] = {}
+    name = ""
+    for line in lines:
+        if found := _LINE.match(line):
+            name = found["name"]
+        elif name and (found := _BECOMES.match(line)):
+            types[name] = found["type"].upper()
+        elif found := _FALLBACK.match(line):
+            wanted[found["name"]] = (found["type"].upper(), int(found["row"]))
+    _add_heads(source, base, types, wanted)
+    # A mix of a type that fits, such as Q4_0, asks Q6_K of a tied embedding and takes Q8_0: better than its name.
+    wanted = {name: asked for name, asked in wanted.items() if asked[1] % BLOCKS[base][0]}
+    fallbacks = tuple(
+        Fallback(name, row, asked, types.get(name, "F16")) for name, (asked, row) in sorted(wanted.items())
+    )
+    return Choice(types, fallbacks, _important(types, type_name))
+
+
+def _add_heads(source: Path, base: str, types: dict[str, str], wanted: dict[str, tuple[str, int]]) -> None:
+    """llama.cpp gives an output head (or a tied embedding) of odd rows Q8_0 and does not call it a fallback."""
+    heads = ("output.weight", "token_embd.weight")
+    for tensor in read_header(source).tensors:
+        odd = tensor.shape[0] % BLOCKS[base][0]
+        if odd and tensor.name in heads and tensor.name in types and tensor.name not in wanted:
+            wanted[tensor.name] = (base, tensor.shape[0])
+
+
+def _important(types: dict[str, str], type_name: str) -> tuple[str, ...]:
+    """The rule of ``tensor_requires_imatrix`` in llama-quant.cpp."""
+    low = {"IQ3_XXS", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ1_M", "IQ1_S"} | (
+        {"Q2_K"} if type_name == "Q2_K_S" else set()
+    )
+    free = {"token_embd.weight", "per_layer_token_embd.weight", "output.weight"}
+    return tuple(sorted(name for name, made in types.items() if made in low and name not in free))
+
+
+def _ask(source: Path, number: int, with_imatrix: bool) -> list[str]:
+    lib = library.require()
+    params = lib.llama_model_quantize_default_params()
+    params.nthread = 1
+    params.ftype = number
+    params.dry_run = True
+    # Only whether there is a matrix enters the choice, not what it says.
+    nothing = (ctypes.c_float * 1)(1.0)
+    known = (lib.llama_model_imatrix_data * 2)()
+    known[0].name, known[0].data, known[0].size = b"-", nothing, 1
+    if with_imatrix:
+        params.imatrix = ctypes.cast(known, type(params.imatrix))
+    lines: list[str] = []
+    with _asking:
+        library.forget_log()
+        with library.listening(lines.append):
+            code: Any = lib.llama_model_quantize(str(source).encode(), b"", ctypes.byref(params))
+            reason = library.last_error() or f"code {code}"
+    if code != 0:
+        raise ModelFileError(f"llama.cpp cannot quantize {source.name}: {reason}", safe="Nothing was written")
+    return lines

@@ -1,0 +1,147 @@
+"""Windows of text that models are compared on: which tokens, and which positions are scored.
+
+The rule is that of llama.cpp's perplexity tool: windows do not overlap; if the vocabulary asks for a begin-of-text
+token, it replaces the first token of each window; position i predicts token i + 1; only positions from
+window_tokens // 2 on are scored, so that each has a context of at least half a window.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.errors import InputError, ModelFileError
+from zoo.llama.header import Header, read_header
+from zoo.llama.model import Model
+
+RULE = (
+    "Windows do not overlap and each is read from an empty cache. If the vocabulary asks for a begin-of-text token, it "
+    "replaces a window's first token. Position i predicts token i + 1; positions from window_tokens // 2 on are "
+    "scored, except the last. Nothing is clamped; sums are in float64; standard errors are by window."
+)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A plain text to evaluate on; ``language`` groups the results."""
+
+    name: str
+    language: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A text's tokens and where the windows taken from it start."""
+
+    text: Text
+    tokens: list[int]
+    starts: list[int]
+
+
+@dataclass(frozen=True)
+class Window:
+    """The token ids of one window, and the language of its text. Positions from ``first`` on are scored."""
+
+    language: str
+    tokens: list[int]
+
+    @property
+    def first(self) -> int:
+        return len(self.tokens) // 2
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """The token that really follows each scored position."""
+        return np.array(self.tokens[self.first + 1 :], dtype=np.int64)
+
+
+def check_vocabularies(reference: Path, candidates: Mapping[str, Path]) -> None:
+    """Raise ModelFileError naming the first file whose vocabulary is not the reference's."""
+    judge = read_header(reference)
+    for name, path in candidates.items():
+        header = read_header(path)
+        if _vocabulary(header) != _vocabulary(judge):
+            raise ModelFileError(
+                f"{name} has another vocabulary ({header.vocabulary_size} tokens) than the reference "
+                f"({judge.vocabulary_size} tokens), so their distributions cannot be compared",
+                where=str(path),
+                remedy="Evaluate a file against the F16 file that it was quantized from",
+            )
+
+
+def _vocabulary(header: Header) -> tuple[int, str | None]:
+    return header.vocabulary_size, header.vocabulary_sha256
+
+
+def cut(judge: Model, texts: Sequence[Text], window_tokens: int, windows: int) -> list[Cut]:
+    """Share ``windows`` windows out evenly among the texts, and evenly over each text's length.
+
+    If the texts hold fewer, all are taken. Raises InputError for senseless numbers or a text shorter than a window.
+    """
+    if window_tokens < 4 or windows < 1 or not texts:
+        raise InputError("an evaluation needs a text, a window and windows of at least 4 tokens")
+    tokens = [judge.tokenize(text.content, add_special=False, parse_special=False) for text in texts]
+    for text, own in zip(texts, tokens, strict=True):
+        if len(own) < window_tokens:
+            raise InputError(
+                f"the text {text.name} has {len(own)} tokens, less than one window of {window_tokens}",
+                remedy="Give a longer text or set evaluate.window_tokens lower",
+            )
+    room = [len(own) // window_tokens for own in tokens]
+    shares = share_out(windows, room)
+    return [
+        Cut(text, own, [window_tokens * (i * available // share) for i in range(share)])
+        for text, own, available, share in zip(texts, tokens, room, shares, strict=True)
+    ]
+
+
+def share_out(windows: int, room: Sequence[int]) -> list[int]:
+    """Share ``windows`` out among texts that have ``room`` for so many each: as evenly as can be, first texts
+    first.
+    """
+    shares = [0] * len(room)
+    left = min(windows, sum(room))
+    while left:
+        for index, available in enumerate(room):
+            if left and shares[index] < available:
+                shares[index] += 1
+                left -= 1
+    return shares
+
+
+def take(judge: Model, cuts: Sequence[Cut], window_tokens: int) -> list[Window]:
+    """Every window, text by text."""
+    taken = []
+    for own in cuts:
+        for start in own.starts:
+            tokens = own.tokens[start : start + window_tokens]
+            if judge.adds_bos:
+                tokens[0] = judge.bos
+            taken.append(Window(own.text.language, tokens))
+    return taken
+
+
+def describe(own: Cut) -> dict[str, Any]:
+    """A text in a report: its name, language, digest, and how much of it was taken."""
+    return {
+        "name": own.text.name,
+        "language": own.text.language,
+        "sha256": hashlib.sha256(own.text.content.encode("utf-8")).hexdigest(),
+        "tokens": len(own.tokens),
+        "windows": len(own.starts),
+    }
+
+
+def tokens_sha256(taken: Sequence[Window]) -> str:
+    """SHA-256 of all windows' token ids, one after another, as little-endian 32-bit integers."""
+    digest = hashlib.sha256()
+    for window in taken:
+        digest.update(np.array(window.tokens, dtype="<i4").tobytes())
+    return digest.hexdigest()

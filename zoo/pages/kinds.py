@@ -1,0 +1,69 @@
+"""What a kind of page is. A kind is one module; the builder of the site knows nothing else of it.
+
+Most pages tell of one model, so a kind has up to two halves. ``each`` gets one model and returns its pages and its
+*facts*: the little that pages about all models need of it. ``whole`` gets the facts of every model, sorted by name, and
+returns the pages about all of them. Both are pure, so the builder may keep what ``each`` returned for as long as the
+model, the program and the ``Site`` are the same: after one change among a thousand models, one is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from catalog.release import Model
+
+Files = Mapping[str, str | bytes]
+"""Path on the site, from its root -> content. A page is ``.../index.html`` and reached as ``.../``."""
+
+Facts = Mapping[str, Any]
+"""Of one model: name of the kind -> what it keeps, plain JSON data."""
+
+Evidence = Callable[[str, str], bytes | None]
+"""(version, path) -> content of an evidence file of the model, checked against the catalog; None if it lists none."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A word and where it leads, from the site's root."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """What pages know of the site around them.
+
+    documents: the entries of the documents' navigation; document_pages: the paths of all of them. address: where the
+    site is served, with a final slash; empty when unknown. assets: path below ``assets/`` -> start of its digest.
+    """
+
+    name: str = "Model zoo"
+    documents: tuple[Link, ...] = ()
+    document_pages: tuple[str, ...] = ()
+    address: str = ""
+    assets: Mapping[str, str] = field(default_factory=dict)
+
+    def asset(self, path: str) -> str:
+        """Address of an asset from the site's root; another one when its content is another."""
+        version = self.assets.get(path)
+        return f"assets/{path}?v={version}" if version else f"assets/{path}"
+
+
+@dataclass(frozen=True)
+class Made:
+    """The files of one model, and what pages about all models need of it."""
+
+    files: Files
+    facts: Any = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of page. ``name`` is its key among a model's facts."""
+
+    name: str
+    each: Callable[[Model, Site, Evidence], Made] | None = None
+    whole: Callable[[Sequence[Facts], Site], Files] | None = None

@@ -1,0 +1,113 @@
+"""A build of the whole site beside the old one, and the swap when it ended well."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo import data, pages
+from zoo.progress import Reporter
+from zoo.settings import Settings
+from zoo.site import content, documents, state, swap
+from zoo.site.state import Part
+from zoo.workspace import locked
+
+OWN = ("index.html", "sitemap.xml", "sitemap.xml.gz", documents.NAVIGATION)
+"""Files that mkdocs writes and that do not stay: the catalog has its own, or needs them only while building."""
+
+
+@dataclass(frozen=True)
+class SiteReport:
+    """The built site: pages counts HTML files, size_bytes all files."""
+
+    folder: Path
+    pages: int
+    size_bytes: int
+    seconds: float
+
+
+def build(settings: Settings, report: Reporter, *, strict: bool = True) -> SiteReport:
+    """Build the site into ``settings.site``. When anything fails, the site that was there stays as it was."""
+    clock = time.monotonic()
+    documents.require_mkdocs()
+    content.read_text(settings)
+    target = settings.site.resolve()
+    swap.refuse_foreign(target, settings)
+    new, record = target.with_name(f".{target.name}.new"), target.with_name(f".{target.name}.json")
+    with locked(
+        target.with_name(f".{target.name}.lock"), lambda: report.say("Waiting for another build of the site")
+    ):
+        swap.restore(target)
+        shutil.rmtree(new, ignore_errors=True)
+        try:
+            parts = _parts(settings, state.read(record), new, report, strict)
+            # While the record is gone, a kill between here and its writing only costs time.
+            record.unlink(missing_ok=True)
+            swap.replace(target, new)
+            state.write(record, parts)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+    return _report(target, parts, time.monotonic() - clock)
+
+
+def _parts(
+    settings: Settings, old: Mapping[str, Part], new: Path, report: Reporter, strict: bool
+) -> dict[str, Part]:
+    """Make or take over every part of the site in ``new``."""
+    made = _documents(settings, old.get("documents"), new, report, strict)
+    facts = made.facts
+    site = pages.Site(
+        name=facts["name"],
+        address=facts["address"],
+        documents=tuple(pages.Link(title, url) for title, url in facts["links"]),
+        document_pages=tuple(facts["pages"]),
+        assets=facts["assets"],
+    )
+    program = hashlib.sha256()
+    for path in documents.program():
+        program.update(hashlib.sha256(path.read_bytes()).digest())
+    return {"documents": made, **content.build(settings, site, program.hexdigest(), old, new, report)}
+
+
+def _documents(settings: Settings, known: Part | None, new: Path, report: Reporter, strict: bool) -> Part:
+    """The documents, with the bundled assets that mkdocs did not bring."""
+    key = documents.key(settings, strict)
+    if known and state.take_over(known, key, settings.site.resolve(), new):
+        return known
+    report.say("Building the documents")
+    documents.build(settings, new, strict)
+    facts = documents.navigation(new)
+    for path in OWN:
+        (new / path).unlink(missing_ok=True)
+    assets = {name: _short_digest(new / "assets" / name) for name in _assets(new)}
+    return Part(key, state.stamps(new, sorted(_paths(new))), facts={**facts, "assets": assets})
+
+
+def _assets(new: Path) -> list[str]:
+    """Put in the bundled assets that the zoo has no file of its own for; returns the names of all."""
+    source = data.site_folder() / "assets"
+    names = sorted(_paths(source))
+    for name in names:
+        target = new / "assets" / name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, target)
+    return names
+
+
+def _paths(folder: Path) -> Iterable[str]:
+    return (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _short_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+
+
+def _report(target: Path, parts: Mapping[str, Part], seconds: float) -> SiteReport:
+    files = {path: size for part in parts.values() for path, (size, _) in part.files.items()}
+    count = sum(path.endswith(".html") for path in files)
+    return SiteReport(target, count, sum(files.values()), seconds)

@@ -1,0 +1,201 @@
+"""The catalog's part of the site: what is new is made, in several processes if there is much of it."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog import entries, index
+from catalog.paths import unsafe_reason
+from catalog.release import EvidenceFile, Model
+from zoo import pages
+from zoo.errors import InputError, ZooError
+from zoo.pages.links import evidence_path
+from zoo.progress import Reporter
+from zoo.settings import Settings
+from zoo.site import state
+from zoo.site.state import Part, Stamp
+
+SAFE = "The site that was there is unchanged"
+_NO_CATALOG = 'Restore it, or begin with an empty one: {"schema": "model-catalog/1", "models": []}'
+_BATCH = 25
+"""Models that one process makes at a time; fewer new ones are made in this process."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What makes the files of models: where evidence lies, where files go, and what the pages know of the site."""
+
+    evidence: Path
+    folder: Path
+    site: pages.Site
+
+
+def check_catalog(settings: Settings) -> index.Catalog:
+    """The catalog. Raises InputError with every problem of it."""
+    text = read_text(settings)
+    catalog, problems = index.parse(text, settings.shown(settings.catalog))
+    if problems:
+        raise InputError("\n".join(["the catalog is not sound:", *map(str, problems)]), safe=SAFE)
+    return catalog
+
+
+def read_text(settings: Settings) -> str:
+    """The text of the catalog. Raises InputError if it cannot be read."""
+    try:
+        return settings.catalog.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        what = f"the catalog cannot be read: {reason}"
+        where = settings.shown(settings.catalog)
+        raise InputError(what, where=where, safe=SAFE, remedy=_NO_CATALOG) from error
+
+
+def pieces(settings: Settings) -> list[str]:
+    """The text of each model. A catalog in another form than ours is checked whole and written out first."""
+    text = read_text(settings)
+    found = entries.split(text)
+    if found is None:
+        found = entries.split(index.to_text(check_catalog(settings)))
+    return found or []
+
+
+def build(
+    settings: Settings,
+    site: pages.Site,
+    program_key: str,
+    old: Mapping[str, Part],
+    new: Path,
+    report: Reporter,
+) -> dict[str, Part]:
+    """Put every catalog file into ``new``; returns the parts by name. Raises InputError for an unsound catalog."""
+    texts = pieces(settings)
+    base = hashlib.sha256(f"{program_key}\n{site!r}\n".encode()).digest()
+    keys = [hashlib.sha256(base + text.encode()).hexdigest() for text in texts]
+    by_key = {part.key: (name, part) for name, part in old.items()}
+    parts: list[tuple[str, Part] | None] = []
+    for key in keys:
+        name, part = by_key.get(key, ("", None))
+        taken = state.take_over(part, key, settings.site.resolve(), new)
+        parts.append((name, part) if taken and part else None)
+    missing = [number for number, part in enumerate(parts) if part is None]
+    job = _Job(settings.evidence.resolve(), new, site)
+    with report.task("Pages of models", len(missing), "models") as advance:
+        for number, made in zip(missing, _made(job, [texts[n] for n in missing]), strict=True):
+            if isinstance(made, str):
+                check_catalog(settings)
+                raise ZooError(made, safe=SAFE, remedy="Restore the file: it is written by zoo only")
+            name, part = made
+            parts[number] = f"model {name}", Part(keys[number], part.files, part.sources, part.facts)
+            advance(1)
+    found = [part for part in parts if part is not None]
+    _check_order([name for name, _ in found], settings)
+    whole = _whole(keys, base, [part for _, part in found], site, old, settings.site.resolve(), new)
+    return {**dict(found), "whole": whole}
+
+
+def _whole(
+    keys: Sequence[str],
+    base: bytes,
+    parts: Sequence[Part],
+    site: pages.Site,
+    old: Mapping[str, Part],
+    old_folder: Path,
+    new: Path,
+) -> Part:
+    key = hashlib.sha256(base + "\n".join(keys).encode()).hexdigest()
+    known = old.get("whole")
+    if known and state.take_over(known, key, old_folder, new):
+        return known
+    files = pages.make_whole([part.facts for part in parts], site)
+    taken = [path for part in parts for path in part.files if path in files]
+    if taken:
+        raise InputError(f"two pages want to be {taken[0]}", safe=SAFE, remedy="Rename one of the models")
+    names = [part.facts["model"]["name"] for part in parts]
+    texts = ((new / pages.model_json(name)).read_text(encoding="utf-8") for name in names)
+    written = {**write_files(new, files), **write_files(new, {"catalog.json": pages.joined(texts)})}
+    return Part(key, written)
+
+
+def _check_order(names: Sequence[str], settings: Settings) -> None:
+    if list(names) != sorted(set(names)):
+        check_catalog(settings)
+        raise InputError("the models of the catalog are not sorted by name, each once", safe=SAFE)
+
+
+def _made(job: _Job, texts: Sequence[str]) -> Iterator[tuple[str, Part] | str]:
+    """(name, part) of each model, in order; a sentence for one that could not be made."""
+    workers = min(len(os.sched_getaffinity(0)), len(texts) // _BATCH)
+    if workers < 2:
+        yield from (_make(job, text) for text in texts)
+        return
+    batches = [texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH)]
+    # Not fork: this process may have threads. The program is imported once more in each, which takes a moment.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        for made in pool.map(_make_batch, [job] * len(batches), batches):
+            yield from made
+
+
+def _make_batch(job: _Job, texts: Sequence[str]) -> list[tuple[str, Part] | str]:
+    return [_make(job, text) for text in texts]
+
+
+def _make(job: _Job, text: str) -> tuple[str, Part] | str:
+    model = entries.model(text)
+    if model is None:
+        return "a model of the catalog is not sound"
+    try:
+        evidence, sources = _evidence(model, job.evidence)
+        made = pages.make_each(model, job.site, lambda version, path: evidence.get((version, path)))
+    except (_BadEvidence, pages.PathTaken) as error:
+        return str(error)
+    copies = {evidence_path(model.name, *place): content for place, content in evidence.items()}
+    return model.name, Part("", write_files(job.folder, {**copies, **made.files}), sources, made.facts)
+
+
+class _BadEvidence(Exception):
+    """An evidence file is not what the catalog lists; the message names it."""
+
+
+def _evidence(model: Model, folder: Path) -> tuple[dict[tuple[str, str], bytes], dict[str, Stamp]]:
+    """Evidence files by (version, path), each as the catalog lists it, and the stamps of their sources."""
+    found, sources = {}, {}
+    for release in model.releases:
+        for file in release.evidence:
+            source = folder / model.name / release.version / file.path
+            found[release.version, file.path] = _checked(file, source, f"{model.name}/{release.version}")
+            sources[str(source)] = state.stamp(source) or (0, 0)
+    return found, sources
+
+
+def _checked(file: EvidenceFile, source: Path, place: str) -> bytes:
+    """Only what the catalog lists, and only if it still is what the catalog says."""
+    if unsafe_reason(file.path) or source.is_symlink() or not source.is_file():
+        raise _BadEvidence(f"evidence {place}/{file.path} is listed in the catalog but is not there")
+    content = source.read_bytes()
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise _BadEvidence(
+            f"evidence {place}/{file.path} is not the file that the catalog lists (another sha256)"
+        )
+    return content
+
+
+def write_files(folder: Path, files: pages.Files) -> dict[str, Stamp]:
+    """Write files below ``folder``; returns their stamps."""
+    made: set[str] = set()
+    for path, content in files.items():
+        place = f"{folder}/{path}"
+        parent = place.rpartition("/")[0]
+        if parent not in made:
+            Path(parent).mkdir(parents=True, exist_ok=True)
+            made.add(parent)
+        # A part that could be linked in part only may have left a link to a file of the old site.
+        Path(place).unlink(missing_ok=True)
+        Path(place).write_bytes(content.encode() if isinstance(content, str) else content)
+    return state.stamps(folder, files)

@@ -1,0 +1,108 @@
+"""The documents: mkdocs in a process of its own, and the digest that says whether it has to run."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from zoo import data
+from zoo.errors import MissingExtra, ZooError
+from zoo.settings import Settings
+
+NAVIGATION = "navigation.json"
+"""Written into the built documents by ``site/hooks.py``: what catalog pages have to know of them."""
+
+CODE = Path(__file__).resolve().parent.parent.parent
+"""The folder that holds the packages ``zoo`` and ``catalog``."""
+
+_QUOTED_LINES = 30
+_VARIABLES = ("ZOO_SITE_URL",)
+
+
+def mkdocs_file(settings: Settings) -> Path:
+    """The zoo's own ``mkdocs.yml``, else the bundled one."""
+    own = settings.root / "mkdocs.yml"
+    return own if own.is_file() else data.mkdocs_file()
+
+
+def require_mkdocs() -> None:
+    """Raises MissingExtra if this Python cannot build the documents."""
+    for module in ("mkdocs", "material"):
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtra(f"Building the site needs {module}, which this Python does not have", "site")
+
+
+def key(settings: Settings, strict: bool) -> str:
+    """Digest of everything that the documents are made from: sources, program, tools, environment."""
+    config = mkdocs_file(settings).resolve()
+    sha = hashlib.sha256(f"documents strict={strict}".encode())
+    for tool in ("mkdocs", "mkdocs-material"):
+        sha.update(f"{tool} {importlib.metadata.version(tool)}\n".encode())
+    for name in _VARIABLES:
+        sha.update(f"{name}={os.environ.get(name, '')}\n".encode())
+    for path in (config, *_files(config.parent / "site", "evidence"), *program()):
+        sha.update(f"{path}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return sha.hexdigest()
+
+
+def program() -> Iterator[Path]:
+    """The files of the program that pages depend on: code, schemas, templates and assets."""
+    yield from _files(CODE / "zoo")
+    yield from _files(CODE / "catalog")
+    yield from _files(data.site_folder() / "templates")
+    yield from _files(data.site_folder() / "assets")
+
+
+def _files(folder: Path, but: str = "__pycache__") -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in (but, "__pycache__"))
+        yield from (Path(place, name) for name in sorted(names))
+
+
+def build(settings: Settings, folder: Path, strict: bool) -> None:
+    """Run mkdocs into ``folder``. Raises ZooError with its words."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--clean", "--strict" if strict else "--no-strict"]
+    command += ["--config-file", str(mkdocs_file(settings).resolve()), "--site-dir", str(folder)]
+    done = subprocess.run(
+        command,
+        cwd=settings.root,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        told = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("INFO")]
+        quoted = "\n".join(f"  {line}" for line in told[-_QUOTED_LINES:])
+        what = f"mkdocs did not build the site (exit code {done.returncode}). It said:\n{quoted}"
+        safe = "The site that was there is unchanged"
+        raise ZooError(what, safe=safe, remedy="Mend what mkdocs names and build again")
+
+
+def navigation(folder: Path) -> dict[str, Any]:
+    """What the hook wrote of the documents: name and address of the site, links of the navigation, pages."""
+    try:
+        found = json.loads((folder / NAVIGATION).read_text(encoding="utf-8"))
+        return {name: found[name] for name in ("name", "address", "links", "pages")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"mkdocs built documents without {NAVIGATION}, which site/hooks.py writes"
+        remedy = "Copy site/hooks.py and mkdocs.yml of this version into your zoo: zoo init makes a zoo that has them"
+        raise ZooError(what, safe="The site that was there is unchanged", remedy=remedy) from error
+
+
+def _environment() -> dict[str, str]:
+    search = [str(CODE), os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(part for part in search if part),
+        "NO_MKDOCS_2_WARNING": "true",
+    }

@@ -1,0 +1,35 @@
+"""The built site over HTTP, for this machine only."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+
+from zoo.errors import ZooError
+from zoo.progress import Reporter
+from zoo.settings import Settings
+from zoo.site.builder import build
+
+
+def serve(settings: Settings, port: int, report: Reporter) -> None:
+    """Build, then serve the site on this machine only, until Ctrl-C."""
+    built = build(settings, report)
+    handler = functools.partial(_QuietHandler, directory=str(built.folder))
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except (OSError, OverflowError) as error:
+        what = f"port {port} cannot be used: {error}"
+        raise ZooError(what, safe="The site is built", remedy="Choose another port") from error
+    with server:
+        report.say(f"Serving http://127.0.0.1:{server.server_port}/ until Ctrl-C")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            report.say("Stopped")
+
+
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves files without a line of log for each."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""

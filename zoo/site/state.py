@@ -1,0 +1,98 @@
+"""What the last build made, part by part, so that the next one need not make it again.
+
+A part is some files that are made together: the documents, the files of one model, the pages about all models. It is
+made anew when its key is another: a digest of everything that goes into it. The record lies beside the site and is
+only a help: without it, or with a site that somebody touched, everything is made anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zoo.workspace import write_atomic
+
+FORMAT = 1
+
+Stamp = tuple[int, int]
+"""Size in bytes and time of the last change in nanoseconds; a hard link has those of its file."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """files: path on the site -> stamp. sources: files outside that were read -> stamp. facts: see zoo.pages.kinds."""
+
+    key: str
+    files: Mapping[str, Stamp]
+    sources: Mapping[str, Stamp] = field(default_factory=dict)
+    facts: Any = None
+
+
+def stamp(path: Path) -> Stamp | None:
+    """The stamp of a plain file; None if it is not there."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def stamps(folder: Path, paths: Iterable[str]) -> dict[str, Stamp]:
+    """The stamps of files that are there, by path below ``folder``."""
+    found = {}
+    for path in paths:
+        value = stamp(folder / path)
+        if value is None:
+            raise FileNotFoundError(path)
+        found[path] = value
+    return found
+
+
+def read(path: Path) -> dict[str, Part]:
+    """The parts of the last build by name; none if there is no record that this program understands."""
+    try:
+        data = json.loads(path.read_bytes())
+        if data["format"] != FORMAT:
+            return {}
+        return {name: _part(entry) for name, entry in data["parts"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def write(path: Path, parts: Mapping[str, Part]) -> None:
+    """Record the parts of the site that now stands."""
+    data = {"format": FORMAT, "parts": {name: vars(part) for name, part in parts.items()}}
+    write_atomic(path, json.dumps(data, ensure_ascii=False, separators=(",", ":")))
+
+
+def take_over(part: Part | None, key: str, old: Path, new: Path) -> bool:
+    """Link the files of a part from the old site into the new one. False if the part has to be made anew."""
+    if part is None or part.key != key:
+        return False
+    if any(stamp(Path(source)) != value for source, value in part.sources.items()):
+        return False
+    if any(stamp(old / path) != value for path, value in part.files.items()):
+        return False
+    folders = {path.rpartition("/")[0] for path in part.files}
+    for folder in folders:
+        (new / folder).mkdir(parents=True, exist_ok=True)
+    try:
+        for path in part.files:
+            os.link(f"{old}/{path}", f"{new}/{path}")
+    except OSError:
+        # What was linked stays until it is written anew; see write_files, which never writes through a link.
+        return False
+    return True
+
+
+def _part(entry: Mapping[str, Any]) -> Part:
+    return Part(
+        str(entry["key"]),
+        {path: (size, time) for path, (size, time) in entry["files"].items()},
+        {path: (size, time) for path, (size, time) in entry["sources"].items()},
+        entry["facts"],
+    )

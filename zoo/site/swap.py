@@ -1,0 +1,48 @@
+"""The swap of a whole site: a folder takes the place of another, and nothing else is ever replaced."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from zoo.errors import InputError
+from zoo.settings import Settings
+
+MARKERS = ("index.html", "catalog.json")
+"""A folder with these is a site that was built here; only such a folder is replaced."""
+
+_OLD_MARKERS = ("index.html", "model_catalog.json", "sitemap.xml")
+"""The same of version 0.1."""
+
+
+def refuse_foreign(target: Path, settings: Settings) -> None:
+    """Raises InputError if something else than a built site would be replaced."""
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not any(all((target / name).is_file() for name in names) for names in (MARKERS, _OLD_MARKERS)):
+        raise InputError(
+            f"{settings.shown(target)} holds something else than a site that was built here",
+            safe="Nothing was changed",
+            remedy="Move it away, or name another folder in the setting `site`",
+        )
+
+
+def _old(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")
+
+
+def restore(target: Path) -> None:
+    """After a kill between the two renames of ``replace``, the old site still lies beside its place."""
+    old = _old(target)
+    if old.is_dir() and not target.exists():
+        old.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def replace(target: Path, new: Path) -> None:
+    """Put the new site in the place of the old one."""
+    old = _old(target)
+    if target.exists():
+        target.rename(old)
+    new.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,110 @@
+"""Upstream models: are they still there, with the licence and the gating that they had? Pure but for ``ask``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from catalog import licences, sources
+from catalog.index import Catalog
+from catalog.release import Ancestor, Model, Release
+from catalog.watch import Finding, Report, Source, Unchecked
+from zoo.errors import InputError, ZooError
+
+
+@dataclass(frozen=True)
+class Described:
+    """How a hub describes a model now. licence is the Hub's identifier; gated is ``no``, ``auto`` or ``manual``."""
+
+    licence: str | None
+    licence_name: str | None
+    gated: str
+
+
+Ask = Callable[[str, str | None], Described]
+"""(repository, revision or None) to its description. Raises InputError if it is gone, ZooError if it cannot tell."""
+
+
+@dataclass
+class Looked:
+    """What was seen, what differs, what could not be asked, and how many requests that took."""
+
+    seen: list[Source] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    unchecked: list[Unchecked] = field(default_factory=list)
+    requests: int = 0
+
+
+def look_at_sources(catalog: Catalog, before: Report | None, ask: Ask) -> Looked:
+    """Every Hub model that a release comes from, each asked once."""
+    done = Looked()
+    gated_before = {one.repository: one.gated for one in before.sources} if before else {}
+    answers: dict[tuple[str, str | None], Described | ZooError] = {}
+    for model in catalog.models:
+        for release in model.releases:
+            for ancestor, repository, revision in _hub_models(release):
+                # The pinned commit must be there; the licence and the gating that hold now are those of the branch.
+                for key in dict.fromkeys([(repository, None), (repository, revision)]):
+                    if key not in answers:
+                        answers[key] = _asked(ask, done, *key)
+                    _judge(done, model, release, ancestor, key, answers[key], gated_before.get(repository))
+    done.seen.sort(key=lambda one: one.repository)
+    return done
+
+
+def _hub_models(release: Release) -> Iterator[tuple[Ancestor, str, str | None]]:
+    for ancestor in release.lineage:
+        source = sources.parse(ancestor.source) if ancestor.source.startswith("hf:") else None
+        if isinstance(source, sources.HubSource):
+            yield ancestor, source.repo, source.revision
+        elif ancestor.upstream:
+            yield ancestor, ancestor.upstream, None
+
+
+def _asked(ask: Ask, done: Looked, repository: str, revision: str | None) -> Described | ZooError:
+    done.requests += 1
+    try:
+        answer = ask(repository, revision)
+    except InputError as gone:
+        return gone
+    except ZooError as error:
+        done.unchecked.append(Unchecked(f"upstream {repository}", str(error)))
+        return error
+    if revision is None:
+        done.seen.append(Source(repository, answer.licence, answer.gated))
+    return answer
+
+
+def _judge(
+    done: Looked, model: Model, release: Release, ancestor: Ancestor, key: tuple[str, str | None],
+    answer: Described | ZooError, gated_before: str | None,
+) -> None:  # fmt: skip
+    repository, revision = key
+
+    def note(kind: str, expected: str | None, found: str | None, what: str) -> None:
+        done.findings.append(
+            Finding(kind, model.name, release.version, repository, None, revision, expected, found, what)
+        )
+
+    if isinstance(answer, InputError):
+        note("source", revision, None, answer.what)
+        return
+    if isinstance(answer, ZooError) or revision is not None:
+        return
+    if not _same_licence(ancestor.licence, answer):
+        now = answer.licence_name or answer.licence or "none"
+        what = f"the licence of upstream {repository} is {now} now, recorded is {ancestor.licence}"
+        note("licence", ancestor.licence, now, what)
+    if gated_before is not None and gated_before != answer.gated:
+        what = f"the gating of upstream {repository} changed from {gated_before} to {answer.gated}"
+        note("gating", gated_before, answer.gated, what)
+
+
+def _same_licence(recorded: str, answer: Described) -> bool:
+    """Whether the Hub's word for the recorded licence is what the model says now."""
+    word = licences.hub_identifier(recorded)
+    if word != "other":
+        return answer.licence == word
+    name = recorded.removeprefix("LicenseRef-").casefold()
+    given = answer.licence_name.casefold() if answer.licence_name else None
+    return answer.licence == "other" and given in (None, name, recorded.casefold())

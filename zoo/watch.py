@@ -1,0 +1,273 @@
+"""Drift: does the hub still serve what the catalog records? Asks, compares, reports; changes no record.
+
+For every file that the catalog has a digest of: what is served at the recorded commit and, where the branch has moved
+on, at its head. A head may hold another release, or the banner of a withdrawn one; it drifts when it holds no recorded
+release whole. Then the tags, and the licence and the gating of upstream models.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from catalog.index import Catalog
+from catalog.release import Model, Release, Repository
+from catalog.watch import Finding, Report, Unchecked, Watched
+from zoo.errors import ZooError
+from zoo.hub import BRANCH, FolderHub, Hub, Repo
+from zoo.hub.fileinfo import Served
+from zoo.hub.located import hub_of
+from zoo.hub.served import git_blob_sha1, served
+from zoo.progress import Reporter
+from zoo.settings import Settings
+from zoo.upstream import Ask, Looked, look_at_sources
+
+WORKERS = 8
+"""Requests at a time."""
+
+_SOUND = ("equal", "size only")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A recorded file. raw: its content where the zoo has it, for hubs that tell no sha256 of small files."""
+
+    path: str
+    sha256: str
+    size_bytes: int | None
+    raw: Callable[[], bytes | None]
+
+
+@dataclass
+class _Notes:
+    findings: list[Finding] = field(default_factory=list)
+    unchecked: list[Unchecked] = field(default_factory=list)
+    requests: int = 0
+
+
+def look(
+    catalog: Catalog, settings: Settings, date: str, before: Report | None, report: Reporter, ask: Ask | None
+) -> Report:
+    """Watch every release. What cannot be asked is in the report.
+
+    before: the report of the last time, to see changes of gating. ask: None leaves upstream models out.
+    """
+    notes, watched = _Notes(), []
+    total = sum(len(_expected(m, r, settings)) for m in catalog.models for r in m.releases)
+    with report.task("asking the hub", total, "files") as advance, ThreadPoolExecutor(WORKERS) as pool:
+        for model in catalog.models:
+            for release in model.releases:
+                done = _release(model, release, settings, notes, pool)
+                watched += [done] if done else []
+                advance(len(_expected(model, release, settings)))
+    sources = look_at_sources(catalog, before, ask) if ask else Looked()
+    return Report(
+        date,
+        notes.requests + sources.requests,
+        tuple(watched),
+        tuple(sources.seen),
+        (*notes.findings, *sources.findings),
+        (*notes.unchecked, *sources.unchecked),
+    )
+
+
+def _release(
+    model: Model, release: Release, settings: Settings, notes: _Notes, pool: ThreadPoolExecutor
+) -> Watched | None:
+    place, who = release.location, f"{model.name} {release.version}"
+    try:
+        hub = hub_of(place, settings)
+        if isinstance(hub, FolderHub) and not hub.folder.is_dir():
+            raise ZooError("the folder hub is not there", remedy="Name it with --hub")
+        if place.dataset:
+            _refs(model, release, _repo(hub, "dataset", place.dataset), place.dataset, notes)
+        repo = _repo(hub, "model", place.model)
+        heads = _refs(model, release, repo, place.model, notes)
+    except (ZooError, OSError) as error:
+        notes.unchecked.append(Unchecked(who, str(error)))
+        return None
+    if heads is None:
+        return None
+    expected = _expected(model, release, settings)
+    pinned, failed = _ask(repo, place.model.commit, expected, notes, pool)
+    if failed:
+        notes.unchecked.append(Unchecked(who, failed))
+        return None
+    equal, size_only = _compare(model, release, expected, pinned, notes)
+    head = heads or None
+    if head and not _same(head, place.model.commit) and release is _newest_there(model, release):
+        _head(model, release, settings, repo, head, notes, pool)
+    return Watched(
+        model.name, release.version, place.model.name, place.model.commit, head,
+        len(expected), equal, size_only,
+    )  # fmt: skip
+
+
+def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: _Notes) -> str | None:
+    """The branch's head ("" without a branch) after a look at the tag; None if the repository is gone."""
+    refs = repo.refs()
+    notes.requests += 1
+    note = functools.partial(_note, notes, model, release, place.name)
+    if not refs.branches and not refs.tags:
+        note(
+            "repository", None, None, place.commit, None, f"{place.name} is not there any more, or not public"
+        )
+        return None
+    there = refs.tags.get(place.tag)
+    if there is None:
+        note("tag", None, place.tag, place.commit, None, f"tag {place.tag} of {place.name} is gone")
+    elif not _same(there, place.commit):
+        what = f"tag {place.tag} of {place.name} moved from {place.commit[:12]} to {there[:12]}"
+        note("tag", None, place.tag, place.commit, there, what)
+    return refs.branches.get(BRANCH, "")
+
+
+def _ask(
+    repo: Repo, revision: str, expected: Sequence[Expected], notes: _Notes, pool: ThreadPoolExecutor
+) -> tuple[list[Served], str | None]:
+    """What is served for each file, or why that could not be asked."""
+
+    def one(file: Expected) -> Served | ZooError | OSError:
+        try:
+            return served(repo, revision, file.path)
+        except (ZooError, OSError) as error:
+            return error
+
+    notes.requests += len(expected)
+    answers = list(pool.map(one, expected))
+    failed = next((answer for answer in answers if not isinstance(answer, Served)), None)
+    return [answer for answer in answers if isinstance(answer, Served)], str(failed) if failed else None
+
+
+def _compare(
+    model: Model, release: Release, expected: Sequence[Expected], answers: Sequence[Served], notes: _Notes
+) -> tuple[int, int]:
+    """Files that are equal, and files of which only the size could be compared; differences become findings."""
+    place, equal, size_only = release.location.model, 0, 0
+    at = place.commit[:12]
+    if answers and all(answer.absent == "commit" for answer in answers):
+        what = f"{place.name} has no commit {at} any more"
+        _note(notes, model, release, place.name, "commit", None, place.commit, place.commit, None, what)
+        return 0, 0
+    for file, answer in zip(expected, answers, strict=True):
+        verdict = _verdict(file, answer)
+        equal += verdict == "equal"
+        size_only += verdict == "size only"
+        if verdict in _SOUND:
+            continue
+        found, words = answer.sha256 or answer.git_sha1, "serves other bytes than recorded"
+        if verdict == "missing":
+            words = "is not served any more"
+        elif verdict == "size":
+            words = f"has {answer.size_bytes} bytes, recorded are {file.size_bytes}"
+            found = str(answer.size_bytes)
+        what = f"{file.path} of {place.name} at {at} {words}"
+        _note(notes, model, release, place.name, verdict, file.path, place.commit, file.sha256, found, what)
+    return equal, size_only
+
+
+def _head(
+    model: Model,
+    release: Release,
+    settings: Settings,
+    repo: Repo,
+    head: str,
+    notes: _Notes,
+    pool: ThreadPoolExecutor,
+) -> None:
+    """The branch must hold some release of this repository whole; else the nearest one tells what differs."""
+    place = release.location.model
+    files = {
+        one.version: _expected(model, one, settings)
+        for one in model.releases
+        if one.location.model.name == place.name
+    }
+    paths = {file.path: file for expected in files.values() for file in expected}
+    answers, failed = _ask(repo, head, list(paths.values()), notes, pool)
+    if failed:
+        notes.unchecked.append(Unchecked(f"the branch of {place.name}", failed))
+        return
+    there = dict(zip(paths, answers, strict=True))
+    wrong = {
+        version: [file for file in expected if _verdict(file, there[file.path]) not in _SOUND]
+        for version, expected in files.items()
+    }
+    # The first of equals is the newest.
+    version = min(wrong, key=lambda one: len(wrong[one]) / len(files[one]))
+    for file in wrong[version]:
+        verdict, answer = _verdict(file, there[file.path]), there[file.path]
+        words = "is not there any more" if verdict == "missing" else f"is not what {version} recorded"
+        what = f"on the branch of {place.name}, {file.path} {words}"
+        found = answer.sha256 or answer.git_sha1
+        _note(notes, model, release, place.name, verdict, file.path, BRANCH, file.sha256, found, what)
+
+
+def _verdict(file: Expected, answer: Served) -> str:
+    """``equal``, ``size only``, ``missing``, ``size`` or ``digest``."""
+    if answer.absent:
+        return "missing"
+    if None not in (answer.size_bytes, file.size_bytes) and answer.size_bytes != file.size_bytes:
+        return "size"
+    if answer.sha256:
+        return "equal" if answer.sha256 == file.sha256 else "digest"
+    raw = file.raw() if answer.git_sha1 else None
+    if raw is None:
+        return "size only"
+    return "equal" if git_blob_sha1(raw) == answer.git_sha1 else "digest"
+
+
+def _expected(model: Model, release: Release, settings: Settings) -> list[Expected]:
+    """Every file of a release's model repository that the catalog has a digest of."""
+    evidence = settings.evidence / model.name / release.version
+    text = release.recipe.text.encode()
+    found = [Expected(file.path, file.sha256, file.size_bytes, _nothing) for file in release.files]
+    found += [
+        Expected(
+            f"evidence/{one.path}", one.sha256, one.size_bytes,
+            functools.partial(_copy, evidence / one.path, one.sha256),
+        )
+        for one in release.evidence
+    ]  # fmt: skip
+    return [*found, Expected("recipe.yaml", release.recipe.sha256, len(text), lambda: text)]
+
+
+def _nothing() -> bytes | None:
+    return None
+
+
+def _copy(path: Path, sha256: str) -> bytes | None:
+    """The zoo's own copy of an evidence file, if it is the recorded one."""
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        return None
+    return raw if hashlib.sha256(raw).hexdigest() == sha256 else None
+
+
+def _newest_there(model: Model, release: Release) -> Release:
+    """The newest release of the repository that ``release`` lies in."""
+    there: Iterable[Release] = model.releases
+    return next(one for one in there if one.location.model.name == release.location.model.name)
+
+
+def _repo(hub: Hub, kind: str, place: Repository) -> Repo:
+    namespace, _, name = place.name.partition("/")
+    return hub.repo(kind, namespace, name)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names of commits mean the same; a served folder hub shortens them."""
+    return one.startswith(other) or other.startswith(one)
+
+
+def _note(
+    notes: _Notes, model: Model, release: Release, repository: str, kind: str, path: str | None,
+    revision: str | None, expected: str | None, found: str | None, what: str,
+) -> None:  # fmt: skip
+    notes.findings.append(
+        Finding(kind, model.name, release.version, repository, path, revision, expected, found, what)
+    )
