@@ -24,9 +24,9 @@ def find(name: str) -> str:
     return found
 
 
-def output(command: Sequence[str]) -> str:
+def output(command: Sequence[str], cwd: Path | None = None) -> str:
     """stdout of a command that ended well. Raises ZooError with its last words otherwise."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT, cwd=cwd)
     if done.returncode:
         shown = " ".join([Path(command[0]).name, *command[1:]])
         words = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]

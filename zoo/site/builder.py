@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -38,19 +39,15 @@ def build(settings: Settings, report: Reporter, *, strict: bool = True) -> SiteR
     target = settings.site.resolve()
     swap.refuse_foreign(target, settings)
     new, record = target.with_name(f".{target.name}.new"), target.with_name(f".{target.name}.json")
-    with locked(
-        target.with_name(f".{target.name}.lock"), lambda: report.say("Waiting for another build of the site")
-    ):
-        swap.restore(target)
-        shutil.rmtree(new, ignore_errors=True)
-        try:
-            parts = _parts(settings, state.read(record), new, report, strict)
-            # While the record is gone, a kill between here and its writing only costs time.
-            record.unlink(missing_ok=True)
-            swap.replace(target, new)
-            state.write(record, parts)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
+    lock = target.with_name(f".{target.name}.lock")
+    with locked(lock, lambda: report.say("Waiting for another build of the site")):
+        swap.restore(target, new)
+        parts = _parts(settings, state.read(record), new, report, strict)
+        state.remove_others(new, parts.values())
+        # While the record is gone, a kill between here and its writing only costs time.
+        record.unlink(missing_ok=True)
+        swap.replace(target, new)
+        state.write(record, parts)
     return _report(target, parts, time.monotonic() - clock)
 
 
@@ -79,12 +76,16 @@ def _documents(settings: Settings, known: Part | None, new: Path, report: Report
     if known and state.take_over(known, key, settings.site.resolve(), new):
         return known
     report.say("Building the documents")
-    documents.build(settings, new, strict)
-    facts = documents.navigation(new)
-    for path in OWN:
-        (new / path).unlink(missing_ok=True)
-    assets = {name: _short_digest(new / "assets" / name) for name in _assets(new)}
-    return Part(key, state.stamps(new, sorted(_paths(new))), facts={**facts, "assets": assets})
+    with tempfile.TemporaryDirectory(prefix=f"{new.name}.", dir=new.parent) as name:
+        made = Path(name, "documents")
+        documents.build(settings, made, strict)
+        facts = documents.navigation(made)
+        assets = {name: _short_digest(made / "assets" / name) for name in _assets(made)}
+        paths = sorted(set(_paths(made)) - set(OWN))
+        for path in paths:
+            state.make_room(new / path)
+            (made / path).rename(new / path)
+    return Part(key, state.stamps(new, paths), facts={**facts, "assets": assets})
 
 
 def _assets(new: Path) -> list[str]:

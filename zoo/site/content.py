@@ -79,9 +79,10 @@ def build(
     keys = [hashlib.sha256(base + text.encode()).hexdigest() for text in texts]
     by_key = {part.key: (name, part) for name, part in old.items()}
     parts: list[tuple[str, Part] | None] = []
+    old_folder = settings.site.resolve()
     for key in keys:
         name, part = by_key.get(key, ("", None))
-        taken = state.take_over(part, key, settings.site.resolve(), new)
+        taken = state.take_over(part, key, old_folder, new)
         parts.append((name, part) if taken and part else None)
     missing = [number for number, part in enumerate(parts) if part is None]
     job = _Job(settings.evidence.resolve(), new, site)
@@ -95,7 +96,7 @@ def build(
             advance(1)
     found = [part for part in parts if part is not None]
     _check_order([name for name, _ in found], settings)
-    whole = _whole(keys, base, [part for _, part in found], site, old, settings.site.resolve(), new)
+    whole = _whole(keys, base, [part for _, part in found], site, old, old_folder, new)
     return {**dict(found), "whole": whole}
 
 
@@ -170,7 +171,7 @@ def _evidence(model: Model, folder: Path) -> tuple[dict[tuple[str, str], bytes],
         for file in release.evidence:
             source = folder / model.name / release.version / file.path
             found[release.version, file.path] = _checked(file, source, f"{model.name}/{release.version}")
-            sources[str(source)] = state.stamp(source) or (0, 0)
+            sources[str(source)] = state.stamp(str(source)) or (0, 0)
     return found, sources
 
 
@@ -188,14 +189,8 @@ def _checked(file: EvidenceFile, source: Path, place: str) -> bytes:
 
 def write_files(folder: Path, files: pages.Files) -> dict[str, Stamp]:
     """Write files below ``folder``; returns their stamps."""
-    made: set[str] = set()
     for path, content in files.items():
-        place = f"{folder}/{path}"
-        parent = place.rpartition("/")[0]
-        if parent not in made:
-            Path(parent).mkdir(parents=True, exist_ok=True)
-            made.add(parent)
-        # A part that could be linked in part only may have left a link to a file of the old site.
-        Path(place).unlink(missing_ok=True)
-        Path(place).write_bytes(content.encode() if isinstance(content, str) else content)
+        place = folder / path
+        state.make_room(place)
+        place.write_bytes(content.encode() if isinstance(content, str) else content)
     return state.stamps(folder, files)

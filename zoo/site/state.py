@@ -32,20 +32,20 @@ class Part:
     facts: Any = None
 
 
-def stamp(path: Path) -> Stamp | None:
-    """The stamp of a plain file; None if it is not there."""
+def stamp(path: str) -> Stamp | None:
+    """The stamp of a file; None if it is not there."""
     try:
-        found = path.lstat()
+        found = os.lstat(path)
     except OSError:
         return None
     return found.st_size, found.st_mtime_ns
 
 
 def stamps(folder: Path, paths: Iterable[str]) -> dict[str, Stamp]:
-    """The stamps of files that are there, by path below ``folder``."""
+    """The stamps of files that are there, by path below ``folder``. Raises FileNotFoundError for one that is not."""
     found = {}
     for path in paths:
-        value = stamp(folder / path)
+        value = stamp(f"{folder}/{path}")
         if value is None:
             raise FileNotFoundError(path)
         found[path] = value
@@ -70,23 +70,47 @@ def write(path: Path, parts: Mapping[str, Part]) -> None:
 
 
 def take_over(part: Part | None, key: str, old: Path, new: Path) -> bool:
-    """Link the files of a part from the old site into the new one. False if the part has to be made anew."""
+    """Have the files of a part in the new site, linked from the old one. False if the part has to be made anew.
+
+    Files that lie in ``new`` already, from a build before the last, stay where they are.
+    """
     if part is None or part.key != key:
         return False
-    if any(stamp(Path(source)) != value for source, value in part.sources.items()):
+    if any(stamp(source) != value for source, value in part.sources.items()):
         return False
-    if any(stamp(old / path) != value for path, value in part.files.items()):
+    missing = [path for path, value in part.files.items() if stamp(f"{new}/{path}") != value]
+    if any(stamp(f"{old}/{path}") != part.files[path] for path in missing):
         return False
-    folders = {path.rpartition("/")[0] for path in part.files}
-    for folder in folders:
-        (new / folder).mkdir(parents=True, exist_ok=True)
     try:
-        for path in part.files:
+        for path in missing:
+            make_room(new / path)
             os.link(f"{old}/{path}", f"{new}/{path}")
     except OSError:
-        # What was linked stays until it is written anew; see write_files, which never writes through a link.
         return False
     return True
+
+
+def make_room(place: Path) -> None:
+    """See that a file can be written at ``place``: what lies there may be a link to a file of the old site."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+
+
+def remove_others(folder: Path, parts: Iterable[Part]) -> None:
+    """Remove every file that belongs to no part, and folders that are empty then."""
+    kept = {path for part in parts for path in part.files}
+    start = len(str(folder)) + 1
+    for place, folders, names in os.walk(folder, topdown=False):
+        below = f"{place}/"[start:]
+        others = [name for name in names if below + name not in kept]
+        for name in others:
+            Path(place, name).unlink()
+        if (
+            place != str(folder)
+            and len(others) == len(names)
+            and not any(Path(place, f).exists() for f in folders)
+        ):
+            Path(place).rmdir()
 
 
 def _part(entry: Mapping[str, Any]) -> Part:

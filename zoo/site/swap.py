@@ -31,18 +31,24 @@ def _old(target: Path) -> Path:
     return target.with_name(f".{target.name}.old")
 
 
-def restore(target: Path) -> None:
-    """After a kill between the two renames of ``replace``, the old site still lies beside its place."""
+def restore(target: Path, new: Path) -> None:
+    """After a kill between the renames of ``replace``, the old site still lies beside its place."""
     old = _old(target)
     if old.is_dir() and not target.exists():
         old.rename(target)
+    elif old.is_dir() and not new.exists():
+        old.rename(new)
     shutil.rmtree(old, ignore_errors=True)
 
 
 def replace(target: Path, new: Path) -> None:
-    """Put the new site in the place of the old one."""
+    """Put the new site in the place of the old one. The old one becomes what the next build begins with.
+
+    Nothing is deleted, so the next build finds nearly every folder and file where it wants them.
+    """
     old = _old(target)
     if target.exists():
         target.rename(old)
     new.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    if old.exists():
+        old.rename(new)
