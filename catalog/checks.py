@@ -107,6 +107,7 @@ class _Meaning:
         yield from self._layers()
         yield from self._corpus()
         yield from self._sections()
+        yield from self._probes()
         yield from self._gates()
 
     def _get(self, *path: str | int) -> Any:
@@ -264,6 +265,22 @@ class _Meaning:
                 ("publish",), "the labelled corpus has no repository", "Add `dataset: NAME`", key=True
             )
 
+    def _probes(self) -> Iterator[Problem]:
+        names = self._probe_names()
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                path = ("probes", index, "probe")
+                yield self.document.problem(path, f"{show(name)} is asked already", "Ask each probe once")
+
+    def _probe_names(self) -> list[str]:
+        probes = self._get("probes")
+        found = (
+            [entry.get("probe") if isinstance(entry, dict) else None for entry in probes or ()]
+            if isinstance(probes, list)
+            else []
+        )
+        return [name if isinstance(name, str) else "" for name in found]
+
     def _gates(self) -> Iterator[Problem]:
         ladder = self._get("quantize", "ladder")
         files = [name for name in ladder if isinstance(name, str)] if isinstance(ladder, list) else []
@@ -292,6 +309,13 @@ class _Meaning:
             ):
                 yield self.document.problem(
                     (*path, "metric"), "nothing is distilled", "Add a `distill:` section or delete the gate"
+                )
+            probe = metric[len("probe_") : -len("_share")] if isinstance(metric, str) else ""
+            if metric == f"probe_{probe}_share" and probe not in self._probe_names():
+                yield self.document.problem(
+                    (*path, "metric"),
+                    f"the probe {probe} is not asked",
+                    "Add it under `probes:` or delete the gate",
                 )
             if metric == "label_valid_share" and not isinstance(self._get("label"), dict):
                 yield self.document.problem(

@@ -49,11 +49,11 @@ class Problem:
 
 
 def dotted(path: Iterable[str | int]) -> str:
-    """``("gates", 0, "metric")`` as ``gates[0].metric``."""
+    """``("gates", 0, "metric")`` as ``gates[0].metric``; characters that would break the line become escapes."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
-    return text
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

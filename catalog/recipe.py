@@ -132,6 +132,15 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
+class ProbeChoice:
+    """A task probe that every file is asked: so many items of it, drawn by the seed."""
+
+    probe: str
+    items: int
+    seed: int
+
+
+@dataclass(frozen=True)
 class Gate:
     """A bound that the release must keep. The unfavourable end of the interval (two standard errors) is judged.
 
@@ -177,6 +186,7 @@ class Recipe:
     quantize: Quantize
     evaluate: Evaluate
     benchmark: Benchmark
+    probes: tuple[ProbeChoice, ...]
     gates: tuple[Gate, ...]
     publish: Publish
 

@@ -24,6 +24,7 @@ FLOORS = {
     "zoo.costs": 1,
     "zoo.divergence": 1,
     "zoo.curve": 1,
+    "zoo.probes": 1,
     "zoo.roofline": 1,
     "zoo.picks": 1,
     "zoo.cards": 1,

@@ -272,7 +272,7 @@ def test_one_more_quant_runs_only_what_is_new(zoo: Path, capsys: pytest.CaptureF
     change_recipe(zoo, "plain", quantize=ladder)
     code, _, err = call(capsys, "build", "plain")
     assert code == 0, err
-    assert made_now(err) == ["quantize/Q5_0", "evaluate", "benchmark/Q5_0"]
+    assert made_now(err) == ["quantize/Q5_0", "evaluate", "probe/Q5_0", "benchmark/Q5_0"]
 
 
 def test_editing_one_prompt_asks_the_teacher_one_question(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:

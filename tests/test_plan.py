@@ -83,7 +83,9 @@ def test_steps_of_a_release_without_training(plain: Recipe) -> None:
     assert {step.id for step in found.steps} == {
         "import/student", "export", "quantize/Q8_0", "quantize/Q5_K_M", "quantize/Q4_0", "corpus/texts", "evaluate",
         "benchmark/F16", "benchmark/Q8_0", "benchmark/Q5_K_M", "benchmark/Q4_0",
+        "probe/F16", "probe/Q8_0", "probe/Q5_K_M", "probe/Q4_0",
     }  # fmt: skip
+    assert not [id_ for id_ in keys(made(dataclasses.replace(plain, probes=()))) if id_.startswith("probe")]
     assert found.step("evaluate").inputs == {
         "F16": "export", "Q8_0": "quantize/Q8_0", "Q5_K_M": "quantize/Q5_K_M", "Q4_0": "quantize/Q4_0",
         "texts": "corpus/texts",
@@ -247,7 +249,7 @@ def test_words_and_gates_change_no_step(change: dict[str, Any], tutored: Recipe)
 def test_another_quant_leaves_the_others_alone(plain: Recipe) -> None:
     before = made(plain)
     found = made(put(plain, quantize={"ladder": ("Q4_0", "Q6_K", "Q8_0", "Q5_K_M")}))
-    assert keys(found).keys() - keys(before).keys() == {"quantize/Q6_K", "benchmark/Q6_K"}
+    assert keys(found).keys() - keys(before).keys() == {"quantize/Q6_K", "probe/Q6_K", "benchmark/Q6_K"}
     assert changed(before, found) == {"evaluate"}
 
 

@@ -93,6 +93,7 @@ def plain_recipe(zoo: Path, name: str = "plain", **changes: Any) -> dict[str, An
         "quantize": {"ladder": ["Q8_0", "Q4_0"], "allow_fallback": True},
         "evaluate": {"window_tokens": 32, "windows": 4, "smoke_max_tokens": 96},
         "benchmark": {"prompt_tokens": 8, "decode_tokens": 4, "samples": 5},
+        "probes": [{"probe": "arithmetic", "items": 3}, {"probe": "pairs_fr", "items": 4}],
         "gates": [{"metric": "kld_mean_nats", "file": "Q8_0", "at_most": 1.0}],
         "publish": {"model": f"{name}-gguf"},
     }

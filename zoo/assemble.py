@@ -30,6 +30,7 @@ from catalog.release import (
     MemoryNeed,
     Model,
     ModelFile,
+    ProbeScore,
     RecipeRecord,
     Release,
     Repository,
@@ -39,6 +40,7 @@ from catalog.release import (
 from zoo import agreement, cards, gates
 from zoo.errors import ZooError
 from zoo.plan import Plan, World, file_makers, file_name, tools_of
+from zoo.probes import report as probe_report
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.workspace import (
@@ -263,6 +265,7 @@ class _Assembler:
             loss=_loss(candidate) if candidate else None,
             smoke_passed=evaluation["smoke"][type_]["passed"],
             speeds=(self._speed(type_),),
+            probes=self._probes(type_),
         )
 
     def _speed(self, type_: str) -> Speed:
@@ -281,6 +284,10 @@ class _Assembler:
             reasons=tuple(report["reasons"]),
             evidence=f"bench-{type_}.json",
         )
+
+    def _probes(self, type_: str) -> tuple[ProbeScore, ...]:
+        artifact = self.artifacts.get(f"probe/{type_}")
+        return tuple(build(ProbeScore, score) for score in artifact.facts["scores"]) if artifact else ()
 
     def _training(self) -> Training | None:
         if "distill" not in self.artifacts or not self.recipe.distill:
@@ -338,6 +345,9 @@ class _Assembler:
                 )
             if report := self.artifacts[maker].facts.get("quantize"):
                 found[f"quantize-{type_}.json"] = pretty_json(report)
+        if self.recipe.probes:
+            asked = {type_: self.artifacts[f"probe/{type_}"].json("probes.json") for type_ in self.makers}
+            found["probes.json"] = pretty_json(probe_report.evidence(asked))
         steps = [{"id": s.id, "key": s.key, "spec": s.spec, "inputs": s.inputs} for s in self.plan.steps]
         found["plan.json"] = pretty_json({"steps": steps, "tools": self.world.tools})
         return found

@@ -19,6 +19,7 @@ from catalog.problems import Problem, show
 from catalog.recipe import Recipe
 from catalog.release import HeldOut, Model, ModelFile, Release
 from zoo.data import site_folder
+from zoo.probes import report as probe_report
 
 PIPELINE_TAGS = {
     "chat": "text-generation",
@@ -114,6 +115,7 @@ def model_card(recipe: Recipe, model: Model, release: Release, namespace: str) -
             machines=sorted(
                 {f"{s.device or s.cpu}, {s.threads} thread{'s' * (s.threads > 1)}" for s in speeds}
             ),
+            probes=probe_report.rows(release.files),
             training=release.training,
             layers=release.architecture.layers,
             notes=[source.note for source in (recipe.student, recipe.teacher) if source and source.note],

@@ -116,6 +116,9 @@ def _work(recipe: Recipe, steps: list[Step], prompt_rows: int) -> list[str]:
     if "evaluate" in stages:
         tokens = recipe.evaluate.windows * recipe.evaluate.window_tokens
         lines.append(f"evaluate {len(recipe.quantize.ladder) + 1} files over {tokens} tokens each")
+    if count := stages.count("probe"):
+        items = sum(choice.items for choice in recipe.probes)
+        lines.append(f"probe {count} file{'s' * (count > 1)} with {items} items each")
     if count := stages.count("benchmark"):
         b = recipe.benchmark
         lines.append(

@@ -15,10 +15,16 @@ SIGMAS = 2.0
 
 @dataclass(frozen=True)
 class Measured:
-    """A value and its standard error (0 for a count)."""
+    """A value and its standard error (0 for a count); ``interval`` where it is known better than by that."""
 
     value: float
     se: float = 0.0
+    interval: tuple[float, float] | None = None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """What a gate judges: the 95 % interval, else SIGMAS standard errors to both sides."""
+        return self.interval or (self.value - SIGMAS * self.se, self.value + SIGMAS * self.se)
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,11 @@ def _of_file(metric: str, file: ModelFile) -> Measured | None:
         return Measured(file.bits_per_weight)
     if metric == "smoke_passed":
         return Measured(float(file.smoke_passed))
+    if metric.startswith("probe_"):
+        found = next((score for score in file.probes if metric == f"probe_{score.probe}_share"), None)
+        return (
+            Measured(found.correct / found.total, 0.0, (found.share_low, found.share_high)) if found else None
+        )
     if metric == "decode_tokens_per_second":
         valid = [speed.decode_tokens_per_second for speed in file.speeds if speed.valid]
         return Measured(max(valid)) if valid else None
@@ -114,13 +125,13 @@ def _verdict(gate: Gate, file: str | None, measured: Measured | None) -> Verdict
             f"{words} was not measured validly; it must be {limit}",
         )
     if gate.at_most is not None:
-        judged = measured.value + SIGMAS * measured.se
+        judged = measured.ends[1]
         over = judged - bound
     else:
-        judged = measured.value - SIGMAS * measured.se
+        judged = measured.ends[0]
         over = bound - judged
     error = f" ± {measured.se:.2g}" if measured.se else ""
-    end = f"; {judged:.6g} at the unfavourable end" if measured.se else ""
+    end = f"; {judged:.6g} at the unfavourable end" if judged != measured.value else ""
     sentence = f"{words} is {measured.value:.6g}{error}{end}; it must be {limit}"
     if over > 0:
         sentence += f" and misses it by {over:.3g}"

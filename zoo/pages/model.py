@@ -14,6 +14,7 @@ from zoo.pages.frame import framed, redirect
 from zoo.pages.kinds import Evidence, Kind, Made, Site
 from zoo.pages.page import Page, TocEntry, fill
 from zoo.pages.text import shortened, visible
+from zoo.probes import report as probe_report
 
 CONTEXT = CONTEXTS[1]
 """The context length that tables compare memory at."""
@@ -78,6 +79,7 @@ def _outline(release: Release) -> list[tuple[str, str]]:
         ("files", "Files", True),
         ("commands", "Get it and run it", True),
         ("evidence", "Evidence", True),
+        ("probes", "Task probes", any(file.probes for file in release.files)),
         ("training", "Training, before and after", release.training is not None),
         ("lineage", "Lineage and licences", True),
         ("dataset", "Dataset", release.dataset is not None),
@@ -96,6 +98,7 @@ def _section(id_: str, title: str, model: Model, release: Release) -> _Section:
         root=ROOT,
         context=CONTEXT,
         memory=memory_at,
+        probes=probe_report.rows(release.files),
         download=commands.download(model.name, release),
         run=commands.run(release),
     )

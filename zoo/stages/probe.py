@@ -1,0 +1,27 @@
+"""probe: small tasks with a right answer, asked of one file."""
+
+from __future__ import annotations
+
+from catalog.recipe import plain
+from zoo import probes
+from zoo.errors import InputError
+from zoo.llama import probing
+from zoo.probes import report
+from zoo.stages import Context, Facts
+from zoo.stages.export import NAME
+from zoo.workspace import pretty_json, write_atomic
+
+
+def run(context: Context) -> Facts:
+    """Writes ``probes.json``, every item with its answer; the facts hold the scores."""
+    chosen = context.spec["probes"]
+    try:
+        made = [probes.make(one["probe"], one["items"], one["seed"]) for one in chosen]
+    except ValueError as error:
+        raise InputError(str(error), remedy="Ask for fewer items under probes") from error
+    with context.report.task("probing", sum(one["items"] for one in chosen), "items") as advance:
+        path = context.inputs["model"].path(NAME)
+        answers = probing.ask(path, made, threads=context.threads, advance=advance)
+    records = [report.record(probe, its) for probe, its in zip(made, answers, strict=True)]
+    write_atomic(context.out / "probes.json", pretty_json(records))
+    return {"scores": [plain(record["score"]) for record in records]}
