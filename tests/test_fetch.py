@@ -23,7 +23,7 @@ from faultserver import Fault, FaultServer, proxy_page, too_many  # noqa: E402 -
 from pullsamples import publish  # noqa: E402 - after the skip
 
 from zoo.errors import Damaged, RemoteError  # noqa: E402 - after the skip
-from zoo.fetch import Fetched, Patience, fetch, files, partial, spans  # noqa: E402 - after the skip
+from zoo.fetch import Fetched, Patience, fetch_files, files, partial, spans  # noqa: E402 - after the skip
 from zoo.fetch.lines import _Trickle  # noqa: E402 - after the skip
 from zoo.hub import FolderHub, Listed, Repo, connect  # noqa: E402 - after the skip
 from zoo.hub.server import Access, HubServer  # noqa: E402 - after the skip
@@ -58,7 +58,7 @@ class Setup:
         return connect(self.proxy.address, self.base).repo("model", "local", "m")
 
     def fetch(self, file: Listed = FILE, patience: Patience = QUICK) -> Fetched:
-        (done,) = fetch(self.repo, self.commit, [file], self.target, "here", Silent(), patience)
+        (done,) = fetch_files(self.repo, self.commit, [file], self.target, "here", Silent(), patience)
         return done
 
     @property
@@ -279,13 +279,13 @@ import sys
 from pathlib import Path
 import huggingface_hub.constants
 huggingface_hub.constants.HF_HUB_OFFLINE = False
-from zoo.fetch import Patience, fetch
+from zoo.fetch import Patience, fetch_files
 from zoo.hub import Listed, connect
 from zoo.progress import Silent
 address, commit, out, size, sha, most = sys.argv[1:]
 repo = connect(address, Path(out)).repo("model", "local", "m")
 patience = Patience(most_connections=int(most), probe=0.2, least_span=1 << 19, gain=0)
-fetch(repo, commit, [Listed("m.gguf", int(size), sha)], Path(out), "here", Silent(), patience)
+fetch_files(repo, commit, [Listed("m.gguf", int(size), sha)], Path(out), "here", Silent(), patience)
 """
 
 

@@ -61,7 +61,7 @@ DOORS = {
     "peft": "zoo.training",
     "bitsandbytes": "zoo.training",
     "llama_cpp": "zoo.llama",
-    "huggingface_hub": ("zoo.hubsource", "zoo.hub.huggingface"),
+    "huggingface_hub": "zoo.hub.huggingface",
     "rich": "zoo.output",
     "click": "zoo.cli",
 }

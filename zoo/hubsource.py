@@ -1,73 +1,170 @@
-"""Model folders fetched from the Hugging Face Hub at a fixed commit, through the official client."""
+"""Model folders fetched from the Hugging Face Hub (or HF_ENDPOINT) at a fixed commit.
+
+Metadata comes through the official client, contents through the download room. What was fetched is remembered beside
+the folder with its digests: a commit never changes, so the next time nothing is asked for, and offline mode is enough.
+"""
 
 from __future__ import annotations
 
+import difflib
+import json
+import os
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from zoo.errors import MissingExtra, SourceError
+from zoo.errors import RemoteError, SourceError
+from zoo.fetch import Patience, fetch_files, retrying
+from zoo.fetch.files import is_here
+from zoo.hub import Listed
+from zoo.hub.huggingface import HuggingFaceHub, HuggingFaceRepo, parse_address
 from zoo.progress import Reporter
-from zoo.workspace import sha256_file
+from zoo.workspace import pretty_json, sha256_file, write_atomic
 
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
-
+HUB = "https://huggingface.co"
 WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.model", "*.jinja", "LICENSE*")
 """What of a model repository is used: safetensors and the tokenizer; never pickles, never code."""
 
+SMALL_BYTES = 16 << 20
+"""A file without a sha256 in the hub's tree is read once to be pinned; such files are small, weights have one."""
 
-def fetch(repo: str, revision: str, files: Mapping[str, str] | None, cache: Path, report: Reporter) -> Path:
-    """The folder with the files of ``repo`` at commit ``revision``; each is checked against its pin in ``files``.
+METADATA_TRIES = 3
 
-    Raises SourceError when the hub cannot be reached or a file is not what its pin says.
+
+def endpoint() -> str:
+    """The address that ``hf:`` sources are fetched from. Read now: the client reads HF_ENDPOINT at import only."""
+    return parse_address(os.environ.get("HF_ENDPOINT", "").strip() or HUB)
+
+
+def fetch(
+    repo: str,
+    revision: str,
+    files: Mapping[str, str] | None,
+    cache: Path,
+    report: Reporter,
+    patience: Patience | None = None,
+) -> Path:
+    """The folder with the files of ``repo`` at commit ``revision``; each is what its pin (sha256 by path) says.
+
+    Raises RemoteError, SourceError when the hub cannot be asked or a file is not what its pin says.
     """
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError:
-        raise MissingExtra("the Hub client is not installed", "hub") from None
     target = cache / "hub" / repo.replace("/", "--") / revision
-    report.say(f"fetching {repo} at {revision[:12]}")
-    try:
-        # The client lets the errors of its HTTP library through, and which library that is changes between versions.
-        snapshot_download(repo, revision=revision, allow_patterns=list(WANTED), local_dir=target)
-    except Exception as error:
+    pins = dict(files or {})
+    if _is_whole(target, pins):
+        report.say(f"{repo} at {revision[:12]} is here already")
+        return target
+    hub = _repo(repo)
+    patience = patience or Patience()
+    tree = _wanted(_listing(hub, revision, patience, report))
+    _refuse_other_pins(repo, revision, tree, pins)
+    wanted = [_pinned(file, pins) for file in tree.values()]
+    if not any(file.path.endswith(".safetensors") for file in wanted):
         raise SourceError(
-            f"hf:{repo}@{revision} cannot be fetched: {_first_line(error)}",
-            safe="What was fetched so far is kept and will be used again.",
-            remedy="Check the network and, for a gated model, HF_TOKEN; then run the same command again",
-        ) from error
-    for path, sha256 in sorted((files or {}).items()):
-        if not (target / path).is_file():
-            raise SourceError(f"hf:{repo}@{revision} has no file {path}, which the lock file pins")
-        if sha256_file(target / path) != sha256:
-            (target / path).unlink()
-            raise SourceError(
-                f"{path} of hf:{repo} is not what the lock file pins; it was removed", remedy="Run again"
-            )
+            f"hf:{repo}@{revision} has no safetensors, and nothing else is used as weights",
+            safe="Nothing was fetched.", remedy="Name a revision that has them",
+        )  # fmt: skip
+    total = sum(file.size_bytes for file in wanted)
+    report.say(f"fetching {repo} at {revision[:12]}: {len(wanted)} files, {total / 1e6:,.1f} MB")
+    where = f"hf:{repo}@{revision}"
+    fetch_files(hub, revision, wanted, target, where, report, patience, cache / "hub" / ".zoo")
+    record = {
+        file.path: sha256_file(target / file.path) if not file.sha256 else file.sha256 for file in wanted
+    }
+    write_atomic(_record(target), pretty_json({"repo": repo, "revision": revision, "sha256": record}))
     return target
 
 
-def resolve_revision(repo: str, revision: str | None) -> tuple[str, list[tuple[str, int, str]]]:
-    """The commit that ``revision`` names now, and (path, bytes, sha256) of its large files. Raises SourceError."""
+def resolve_revision(
+    repo: str, revision: str | None, report: Reporter, patience: Patience | None = None
+) -> tuple[str, list[tuple[str, int, str]]]:
+    """The commit that ``revision`` names now, and (path, bytes, sha256) of every file that would be used of it.
+
+    Files whose sha256 the hub does not tell are small; they are read once. Raises RemoteError.
+    """
+    hub = _repo(repo)
+    patience = patience or Patience()
     try:
-        from huggingface_hub import HfApi
-    except ImportError:
-        raise MissingExtra("the Hub client is not installed", "hub") from None
-    api: HfApi = HfApi()
-    try:
-        info = api.model_info(repo, revision=revision, files_metadata=True, timeout=20)
-    except Exception as error:
-        raise SourceError(
-            f"hf:{repo} cannot be reached: {_first_line(error)}", remedy="Check the network, then run again"
-        ) from error
-    files = [
-        (s.rfilename, s.lfs.size, s.lfs.sha256)
-        for s in info.siblings or []
-        if s.lfs and s.rfilename.endswith(".safetensors")
-    ]
-    return str(info.sha), files
+        commit = retrying(lambda: hub.commit_of(revision), patience, report, METADATA_TRIES)
+    except RemoteError as error:
+        raise _with_nearest(error, hub, revision) from error
+    tree = _wanted(_listing(hub, commit, patience, report))
+    known = {file.path: file.sha256 for file in tree.values() if file.sha256}
+    unknown = [file for file in tree.values() if not file.sha256 and file.size_bytes <= SMALL_BYTES]
+    with tempfile.TemporaryDirectory(prefix="zoo-lock-") as name:
+        fetch_files(hub, commit, unknown, Path(name), f"hf:{repo}@{commit}", report, patience)
+        known |= {file.path: sha256_file(Path(name) / file.path) for file in unknown}
+    return commit, [(path, tree[path].size_bytes, sha256) for path, sha256 in sorted(known.items())]
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+def _repo(repo: str) -> HuggingFaceRepo:
+    namespace, _, name = repo.partition("/")
+    return HuggingFaceHub(endpoint()).repo("model", namespace, name)
+
+
+def _listing(hub: HuggingFaceRepo, revision: str, patience: Patience, report: Reporter) -> dict[str, Listed]:
+    try:
+        return retrying(lambda: hub.listing(revision), patience, report, METADATA_TRIES)
+    except RemoteError as error:
+        raise _with_nearest(error, hub, revision) from error
+
+
+def _wanted(tree: Mapping[str, Listed]) -> dict[str, Listed]:
+    return {p: f for p, f in sorted(tree.items()) if any(fnmatchcase(p, pattern) for pattern in WANTED)}
+
+
+def _pinned(file: Listed, pins: Mapping[str, str]) -> Listed:
+    return Listed(file.path, file.size_bytes, pins.get(file.path, file.sha256), file.git_sha1)
+
+
+def _refuse_other_pins(repo: str, revision: str, tree: Mapping[str, Listed], pins: Mapping[str, str]) -> None:
+    """Raises RemoteError before anything is fetched that could not be right."""
+    for path, sha256 in sorted(pins.items()):
+        there = tree.get(path)
+        if there is None:
+            raise SourceError(
+                f"hf:{repo}@{revision} has no file {path}, which the lock file pins",
+                remedy="Pin the source again with zoo lock, and look at what changed",
+            )
+        if there.sha256 and there.sha256 != sha256:
+            raise RemoteError(
+                f"{path} of hf:{repo}@{revision} is not what the lock file pins: sha256 {there.sha256}, not {sha256}",
+                kind="hash_mismatch",
+                facts={"path": path, "expected": sha256, "got": there.sha256, "removed": False},
+                safe="Nothing was fetched.",
+                remedy="Pin the source again with zoo lock if the new file is wanted",
+            )
+
+
+def _with_nearest(error: RemoteError, hub: HuggingFaceRepo, revision: str | None) -> RemoteError:
+    """A wrong revision, told with the names that are nearest to it."""
+    if error.kind != "revision_not_found" or not revision:
+        return error
+    names: list[str] = []
+    with suppress(Exception):  # the names are a help, no more
+        refs = hub.refs()
+        names = [*refs.branches, *refs.tags]
+    near = difflib.get_close_matches(revision, names, 3, 0.4)
+    if near:
+        remedy = f"Did you mean {' or '.join(near)}?"
+    else:
+        remedy = f"There are: {', '.join(names[:10])}" if names else "Name a commit, a tag or a branch"
+    facts = {**error.facts, "nearest": near or names[:10]}
+    return RemoteError(error.what, kind=error.kind, facts=facts, remedy=remedy)
+
+
+def _record(target: Path) -> Path:
+    return target.with_name(f"{target.name}.json")
+
+
+def _is_whole(target: Path, pins: Mapping[str, str]) -> bool:
+    """Whether everything that was fetched once is still here, and is what the pins say."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        record = json.loads(_record(target).read_text(encoding="utf-8"))["sha256"]
+        expected = {str(path): str(sha256) for path, sha256 in record.items()} | dict(pins)
+        return all(
+            is_here(target / path, Listed(path, (target / path).stat().st_size, sha256))
+            for path, sha256 in expected.items()
+        )
+    return False

@@ -41,7 +41,11 @@ def resolve(spec: Mapping[str, Any], root: Path, cache: Path, report: Reporter) 
     uri = spec["source"]
     source = sources.parse(uri)
     if isinstance(source, sources.HubSource):
-        return hubsource.fetch(source.repo, str(spec["revision"]), spec.get("files"), cache, report)
+        try:
+            return hubsource.fetch(source.repo, str(spec["revision"]), spec.get("files"), cache, report)
+        except SourceError as error:
+            error.where = error.where or uri
+            raise
     path = locate(uri, root)
     if path is None:
         raise SourceError(

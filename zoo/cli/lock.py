@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,7 +11,7 @@ from catalog import sources as source_uris
 from catalog.lock import Lock, Pin, PinnedFile
 from zoo import flow, hubsource, sources
 from zoo.cli.common import Call, options
-from zoo.errors import InputError, ZooError
+from zoo.errors import InputError, RemoteError, ZooError
 from zoo.output import Output
 from zoo.settings import Settings
 from zoo.workspace import records, write_atomic
@@ -27,14 +28,18 @@ def command(call: Call, recipe: str) -> int:
     settings = call.settings
     path = flow.find_recipe(recipe, settings)
     uris = _uris(path)
-    pins, failed = {}, []
+    pins: dict[str, Pin] = {}
+    failures: dict[str, ZooError] = {}
     for uri in uris:
         try:
             pins[uri] = _pin(uri, settings, call.output)
         except ZooError as error:
-            failed.append(f"{uri}: {error}")
-    for line in failed:
-        call.output.warn(line)
+            error.where = error.where or uri
+            failures[uri] = error
+    if not pins and len(failures) == 1:
+        raise next(iter(failures.values()))
+    for failure in failures.values():
+        call.output.warn(str(failure))
     if not pins:
         raise ZooError(
             "no source could be reached, so nothing was pinned", safe="The lock file was not changed."
@@ -47,10 +52,15 @@ def command(call: Call, recipe: str) -> int:
     shown = settings.shown(target)
     pinned = {uri: [vars(file) for file in pin.files] for uri, pin in pins.items()}
     call.output.answer(
-        {"lock": shown, "pinned": pinned, "failed": failed},
+        {"lock": shown, "pinned": pinned, "failed": [_told(uri, error) for uri, error in failures.items()]},
         f"{len(pins)} of {len(uris)} sources pinned in {shown}.",
     )
-    return 1 if failed else 0
+    return 1 if failures else 0
+
+
+def _told(uri: str, error: ZooError) -> dict[str, Any]:
+    told = {"source": uri, "error": error.what, "safe": error.safe, "remedy": error.remedy}
+    return told | ({"kind": error.kind, "facts": error.facts} if isinstance(error, RemoteError) else {})
 
 
 def _uris(path: Path) -> list[str]:
@@ -74,7 +84,7 @@ def _pin(uri: str, settings: Settings, report: Output) -> Pin:
     except source_uris.SourceSyntax as error:
         raise InputError(*error.args[:1], remedy=error.args[1]) from error
     if isinstance(source, source_uris.HubSource):
-        revision, files = hubsource.resolve_revision(source.repo, source.revision)
+        revision, files = hubsource.resolve_revision(source.repo, source.revision, report)
         return Pin(revision, tuple(PinnedFile(*entry) for entry in files))
     path = sources.locate(uri, settings.root)
     if path is None:

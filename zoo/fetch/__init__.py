@@ -2,6 +2,7 @@
 
 spans     which bytes are there and which are still to come; pure
 partial   the growing file and the side-car beside it, which outlive a kill
+patience  how long to wait and how often to try
 lines     connections that fill it: retries, waits, stalls, a further connection where that helps
 files     one file or several: what is here already, room on the disk, digest, rename, the other transport
 
@@ -11,7 +12,7 @@ hashed again, compared with the digest that was noted while it was written, and 
 
 from __future__ import annotations
 
-from zoo.fetch.files import Fetched, fetch
-from zoo.fetch.lines import Patience
+from zoo.fetch.files import Fetched, fetch_files
+from zoo.fetch.patience import Patience, retrying
 
-__all__ = ["Fetched", "Patience", "fetch"]
+__all__ = ["Fetched", "Patience", "fetch_files", "retrying"]

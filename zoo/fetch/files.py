@@ -15,8 +15,9 @@ from catalog.paths import unsafe_reason
 from zoo.errors import Damaged, RemoteError
 from zoo.fetch import partial
 from zoo.fetch import spans as spans_room
-from zoo.fetch.lines import Lines, Patience
+from zoo.fetch.lines import Lines
 from zoo.fetch.partial import Digest, Partial
+from zoo.fetch.patience import Patience
 from zoo.hub import Incoming, Listed, Repo
 from zoo.progress import Advance, Reporter, unheard
 from zoo.workspace import free_bytes, fsync_folder, locked
@@ -42,7 +43,7 @@ class Fetched:
     resumed_bytes: int = 0
 
 
-def fetch(
+def fetch_files(
     repo: Repo,
     revision: str,
     files: Iterable[Listed],

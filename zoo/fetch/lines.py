@@ -10,7 +10,6 @@ Threads: one per connection writes, the caller's hashes behind them and keeps th
 from __future__ import annotations
 
 import os
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -20,29 +19,10 @@ from typing import Protocol
 from zoo.errors import RemoteError
 from zoo.fetch import spans as spans_room
 from zoo.fetch.partial import BLOCK, Partial
+from zoo.fetch.patience import Patience
 from zoo.fetch.spans import Span
 from zoo.hub import Incoming
 from zoo.progress import Advance, Reporter
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait and how often to try; seconds.
-
-    stall: without a byte, and the span over which ``least_bytes_per_second`` must be reached. tries: in a row without
-    a megabyte of progress. longest_wait: a longer one that a hub asks for is told instead of waited for.
-    """
-
-    stall: float = 30.0
-    least_bytes_per_second: float = 1024.0
-    tries: int = 6
-    first_pause: float = 0.5
-    longest_pause: float = 20.0
-    longest_wait: float = 300.0
-    most_connections: int = 4
-    probe: float = 1.5
-    gain: float = 1.2
-    least_span: int = 8 << 20
 
 
 class Source(Protocol):
@@ -198,13 +178,7 @@ class Lines:
             self.failures += 1
             self.last_failure_at = self.received
             count = self.failures
-        wait = min(patience.first_pause * 2 ** (count - 1), patience.longest_pause) * random.uniform(
-            0.75, 1.25
-        )
-        if error.wait_seconds is not None:
-            wait = max(error.wait_seconds, 0.05)
-        if not error.transient or count >= patience.tries or wait > patience.longest_wait:
-            raise error
+        wait = patience.pause(error, count)
         self.report.say(f"  {error.what}; trying again in {wait:.1f} s ({count} of {patience.tries - 1})")
         self.stop.wait(wait)
 

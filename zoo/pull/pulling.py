@@ -16,7 +16,7 @@ from catalog.device import Device
 from catalog.release import ModelFile, Release
 from zoo import picks
 from zoo.errors import InputError, RemoteError, ZooError
-from zoo.fetch import Fetched, Patience, fetch
+from zoo.fetch import Fetched, Patience, fetch_files, retrying
 from zoo.hub import Hub, Listed, Repo
 from zoo.picks import Pick
 from zoo.progress import Reporter, Silent
@@ -73,7 +73,7 @@ def pull(
     refuse_other_release(folder, chosen.model.name, release.version)
     repo = hub.repo("model", *_split(place.name))
     source = f"{place.name} at {place.commit[:12]}"
-    tree = repo.listing(place.commit)
+    tree = retrying(lambda: repo.listing(place.commit), patience, report, 2)
     manifest, found = accounts(repo, place.commit, tree, chosen.model.name, release, source, patience)
     if found:
         lines = [difference.sentence for difference in found]
@@ -84,7 +84,7 @@ def pull(
         )  # fmt: skip
     wanted = [_as_listed(manifest, tree[path]) for path in _companions(tree)]
     wanted.append(Listed(file.path, file.size_bytes, file.sha256))
-    done = fetch(repo, place.commit, wanted, folder, source, report, patience)
+    done = fetch_files(repo, place.commit, wanted, folder, source, report, patience)
     _write_receipt(folder, chosen, hub, done)
     return Pulled(folder, file, tuple(done), tuple(agreement.unlisted(tree, manifest)))
 
@@ -105,7 +105,7 @@ def accounts(
                               facts={"differences": []}, safe="Nothing was fetched.")  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="zoo-accounts-") as scratch:
         both = [tree[MANIFEST], tree[SUMS]]
-        fetch(repo, commit, both, Path(scratch), source, Silent(), patience)
+        fetch_files(repo, commit, both, Path(scratch), source, Silent(), patience)
         manifest = agreement.read_manifest((Path(scratch) / MANIFEST).read_bytes())
         sums = agreement.read_sums((Path(scratch) / SUMS).read_bytes())
     if manifest is None:

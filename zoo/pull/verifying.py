@@ -12,7 +12,7 @@ from pathlib import Path
 from catalog.index import Catalog
 from catalog.release import Model, Release, Repository
 from zoo.errors import InputError, ZooError
-from zoo.fetch import Patience
+from zoo.fetch import Patience, retrying
 from zoo.fetch.files import is_here
 from zoo.hub import Hub, Listed, Repo
 from zoo.progress import Advance, Reporter
@@ -115,7 +115,7 @@ def _repository(
     namespace, _, repository = place.name.partition("/")
     repo = hub.repo(kind, namespace, repository)
     shown = f"{kind} {place.name} at {place.commit[:12]} on {hub.name}"
-    tree = repo.listing(place.commit)
+    tree = retrying(lambda: repo.listing(place.commit), patience, report, 2)
     of_catalog = release if kind == "model" else None
     try:
         manifest, found = pulling.accounts(repo, place.commit, tree, name, of_catalog, shown, patience)

@@ -163,6 +163,10 @@ class HuggingFaceRepo:
     def listing(self, revision: str) -> dict[str, Listed]:
         return incoming.listing(self.address, self.kind, self.identity, revision)
 
+    def commit_of(self, revision: str | None) -> str:
+        """The commit that a branch or a tag is on now; None means the main branch. Raises RemoteError."""
+        return incoming.commit_of(self.address, self.kind, self.identity, revision)
+
     def incoming(self, revision: str, file: Listed, begin: int, end: int, stall_seconds: float) -> Incoming:
         return incoming.open_incoming(
             self.address, self.kind, self.identity, revision, file, begin, end, stall_seconds

@@ -1,0 +1,313 @@
+"""Sources on a hub: a model folder that the official client published, from a real server that is made to fail."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+huggingface_hub = pytest.importorskip("huggingface_hub")
+pytest.importorskip("huggingface_hub.constants")
+pytest.importorskip("safetensors")
+
+from faultserver import Fault, FaultServer, proxy_page, too_many  # noqa: E402 - after the skip
+from tinymodel import make_tiny_llama  # noqa: E402 - after the skip
+
+from catalog.lock import Lock  # noqa: E402 - after the skip
+from zoo import hubsource, sources  # noqa: E402 - after the skip
+from zoo.__main__ import main  # noqa: E402 - after the skip
+from zoo.errors import RemoteError, SourceError  # noqa: E402 - after the skip
+from zoo.fetch import Patience, files  # noqa: E402 - after the skip
+from zoo.hub.huggingface import incoming, repo  # noqa: E402 - after the skip
+from zoo.hub.server import Access, HubServer, read_tokens, views  # noqa: E402 - after the skip
+from zoo.progress import Silent  # noqa: E402 - after the skip
+from zoo.workspace import FileRecord  # noqa: E402 - after the skip
+
+REPO, TOKEN = "tiny/teacher", "reader-token-0123456789"
+QUICK = Patience(stall=1.0, first_pause=0.01, longest_pause=0.05, most_connections=1, longest_wait=2)
+
+
+@pytest.fixture(autouse=True)
+def online(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@dataclasses.dataclass
+class Here:
+    """The model folder, its commit, the proxy before the server, and a place to fetch to."""
+
+    model: Path
+    commit: str
+    proxy: FaultServer
+    cache: Path
+    server: HubServer
+
+    def fetch(self, pins: dict[str, str] | None = None, revision: str = "") -> Path:
+        return hubsource.fetch(REPO, revision or self.commit, pins, self.cache, Silent(), QUICK)
+
+    def error(self, pins: dict[str, str] | None = None, revision: str = "") -> RemoteError:
+        with pytest.raises(RemoteError) as caught:
+            self.fetch(pins, revision)
+        assert caught.value.remedy or caught.value.safe
+        return caught.value
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
+    model = make_tiny_llama(tmp_path / "teacher")
+    (model / "pytorch_model.bin").write_bytes(b"a pickle")
+    (model / "modeling_tiny.py").write_text("import os\n", encoding="utf-8")
+    server = HubServer(tmp_path / "hub", "127.0.0.1", 0, Access({}, anonymous_write=True))
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    api = huggingface_hub.HfApi(endpoint=server.address, token=False)
+    with incoming.without_xet():
+        api.create_repo(REPO)
+        commit = str(api.upload_folder(repo_id=REPO, folder_path=model).oid)
+        api.create_tag(REPO, tag="v1.0")
+    monkeypatch.setattr(views, "entry", as_the_hub_lists(tmp_path / "hub" / "objects"))
+    with FaultServer(server.address) as proxy:
+        monkeypatch.setenv("HF_ENDPOINT", proxy.address)
+        yield Here(model, commit, proxy, tmp_path / "cache", server)
+    server.shutdown()
+    server.server_close()
+    huggingface_hub.close_session()
+
+
+def as_the_hub_lists(objects: Path):  # type: ignore[no-untyped-def]
+    """Small files with git's digest only, as the Hub's tree has them."""
+    whole = views.entry
+
+    def entry(file: FileRecord) -> dict[str, object]:
+        if file.path.endswith(".safetensors"):
+            return whole(file)
+        raw = (objects / file.sha256[:2] / file.sha256).read_bytes()
+        return {"type": "file", "oid": repo._git_digest(raw), "size": len(raw), "path": file.path}
+
+    return entry
+
+
+USED = {"chat_template.jinja", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
+        "tokenizer_config.json"}  # fmt: skip
+
+
+def test_what_is_used_comes_and_nothing_that_runs(here: Here) -> None:
+    folder = here.fetch()
+    assert {p.name for p in folder.iterdir()} == USED
+    assert all((folder / name).read_bytes() == (here.model / name).read_bytes() for name in USED)
+    here.proxy.heal()
+    assert here.fetch() == folder and not here.proxy.exchanges
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    here.fetch()
+    assert (folder / "config.json").read_bytes() == (here.model / "config.json").read_bytes()
+
+
+def test_transformers_loads_what_was_fetched(here: Here) -> None:
+    pytest.importorskip("transformers")
+    from transformers import AutoConfig, AutoTokenizer
+
+    folder = here.fetch()
+    assert AutoConfig.from_pretrained(folder).model_type == "llama"
+    assert AutoTokenizer.from_pretrained(folder)("hi")["input_ids"]
+
+
+def test_lock_pins_every_file_that_is_used(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zoo = tmp_path / "zoo"
+    (zoo / "recipes").mkdir(parents=True)
+    (zoo / "zoo.toml").touch()
+    uri = f"hf:{REPO}@main"
+    (zoo / "recipes" / "it.yaml").write_text(f"student: {{source: '{uri}', licence: MIT}}\n", encoding="utf-8")
+    monkeypatch.chdir(zoo)
+    assert main(["lock", "it"]) == 0
+    pin = Lock.read(zoo / "recipes" / "it.lock.yaml", "it")[0].pins[uri]
+    assert pin.revision == here.commit
+    pins = {file.path: file.sha256 for file in pin.files}
+    assert pins == {name: hashlib.sha256((here.model / name).read_bytes()).hexdigest() for name in USED}
+    spec = {"source": uri, "revision": pin.revision, "files": pins}
+    assert sources.resolve(spec, zoo, here.cache, Silent()).is_dir()
+    changed = {**pins, "config.json": "0" * 64}
+    error = here.error(changed)
+    # This server announces every digest; the Hub itself does so for large files only.
+    assert (error.kind, error.facts["expected"], error.facts["got"]) == ("wrong_etag", "0" * 64, pins["config.json"])
+
+
+def test_a_pin_that_the_hub_contradicts_is_refused_before_a_byte(here: Here) -> None:
+    error = here.error({"model.safetensors": "0" * 64})
+    assert error.kind == "hash_mismatch" and error.facts["expected"] == "0" * 64
+    assert not [e for e in here.proxy.exchanges if "/resolve/" in e.path]
+    with pytest.raises(SourceError, match=r"has no file x\.json, which the lock file pins"):
+        here.fetch({"x.json": "0" * 64})
+
+
+FAULTS = {
+    "corrupt": (Fault("corrupt", after_bytes=50_000), "model.safetensors", "hash_mismatch"),
+    "corrupt small": (Fault("corrupt", after_bytes=3), "config.json", "hash_mismatch"),
+    "truncated": (Fault("truncate", after_bytes=50_000), "model.safetensors", "wrong_length"),
+    "wrong ETag": (Fault("headers", headers={"ETag": f'"{"1" * 64}"', "X-Linked-ETag": f'"{"1" * 64}"'}),
+                   "model.safetensors", "wrong_etag"),
+    "rate limit": (too_many(70), "/resolve/", "rate_limited"),
+    "rate limit of the tree": (too_many(70), "/tree/", "rate_limited"),
+    "500": (Fault("answer", status=500), "model.safetensors", "server_error"),
+    "500 of the tree": (Fault("answer", status=500), "/tree/", "server_error"),
+    "a page of a proxy": (proxy_page(), "/tree/", "proxy"),
+    "a page of a proxy in the place of a file": (proxy_page(), "/resolve/", "proxy"),
+    "reset": (Fault("reset", after_bytes=10), "model.safetensors", "unreachable"),
+    "gated": (Fault("answer", status=401, headers={"X-Error-Code": "GatedRepo"}), "/tree/", "gated"),
+    "private": (Fault("answer", status=401, headers={"X-Error-Code": "RepoNotFound"}), "/tree/", "not_found"),
+    "forbidden": (Fault("answer", status=403), "/resolve/", "forbidden"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_a_fault_has_a_kind_a_way_out_and_leaves_nothing_wrong(case: str, here: Here) -> None:
+    fault, path, kind = FAULTS[case]
+    here.proxy.break_(fault, path=path, times=1000)
+    error = here.error()
+    assert error.kind == kind, error
+    if kind == "rate_limited":
+        assert error.facts["wait_seconds"] == 70 and "in 70 seconds" in error.remedy
+    there = here.cache / "hub" / "tiny--teacher" / here.commit
+    for name in USED:
+        assert not (there / name).exists() or (there / name).read_bytes() == (here.model / name).read_bytes()
+    here.proxy.heal()
+    assert {p.name for p in here.fetch().iterdir()} == USED
+
+
+def test_what_came_before_a_break_is_not_fetched_again(here: Here) -> None:
+    size = (here.model / "model.safetensors").stat().st_size
+    here.proxy.break_(Fault("close", after_bytes=size * 4 // 5), path="model.safetensors")
+    here.proxy.break_(Fault("answer", status=403), path="model.safetensors", number=2)
+    here.error()
+    here.proxy.heal()
+    here.fetch()
+    (again,) = [e for e in here.proxy.exchanges if "model.safetensors" in e.path]
+    assert again.status == 206 and again.sent <= size // 5 + 1
+
+
+@pytest.mark.parametrize(
+    ("revision", "words", "nearest"),
+    [("mian", "Did you mean main?", ["main"]), ("v1.1", "v1.0", ["v1.0"]), ("qqqq", "There are: main, v1.0", None)],
+)
+@pytest.mark.usefixtures("here")
+def test_a_wrong_revision_is_told_with_the_nearest(revision: str, words: str, nearest: list[str] | None) -> None:
+    with pytest.raises(RemoteError) as caught:
+        hubsource.resolve_revision(REPO, revision, Silent(), QUICK)
+    assert caught.value.kind == "revision_not_found" and words in caught.value.remedy
+    assert nearest is None or caught.value.facts["nearest"] == nearest
+
+
+def test_tokens_are_told_by_where_they_come_from_and_never_shown(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "tokens"
+    path.write_text(f"read {TOKEN}\n", encoding="utf-8")
+    path.chmod(0o600)
+    here.server.routes.access = Access(read_tokens(path))
+    error = here.error()
+    assert error.kind == "token_missing" and "none was sent" in error.what
+    monkeypatch.setenv("HF_TOKEN", "wrong-token-9876543210")
+    error = here.error()
+    assert error.kind == "token_refused" and "the environment variable HF_TOKEN" in error.what
+    monkeypatch.delenv("HF_TOKEN")
+    stored = tmp_path / "no-token"
+    stored.write_text("stored-token-9876543210", encoding="utf-8")
+    error = here.error()
+    assert error.kind == "token_refused" and "the client's own store" in error.what
+    assert "9876543210" not in json.dumps([str(error), error.facts])
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    folder = here.fetch()
+    texts = [p.read_bytes() for p in here.cache.rglob("*") if p.is_file()]
+    assert folder.is_dir() and not any(TOKEN.encode() in text for text in texts)
+
+
+def test_the_token_does_not_follow_a_redirect_to_another_port(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with FaultServer(here.server.address) as storage:
+        target = f"{storage.address}/{REPO}/resolve/{here.commit}/model.safetensors"
+        away = Fault("answer", status=302, headers={"Location": target, "X-Repo-Commit": here.commit})
+        here.proxy.break_(away, path="model.safetensors")
+        here.fetch()
+        (asked,) = storage.exchanges
+    first = next(e for e in here.proxy.exchanges if "model.safetensors" in e.path)
+    assert first.headers["authorization" if "authorization" in first.headers else "Authorization"] == f"Bearer {TOKEN}"
+    assert not any(name.lower() == "authorization" for name in asked.headers)
+
+
+def test_redirects_without_end(here: Here) -> None:
+    again = Fault("answer", status=302, headers={"Location": f"/{REPO}/resolve/{here.commit}/model.safetensors"})
+    here.proxy.break_(again, path="model.safetensors", times=1000)
+    assert here.error().kind == "refused"
+
+
+def test_offline_mode_and_what_is_here_already(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    huggingface_hub.close_session()
+    assert here.error().kind == "offline"
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    folder = here.fetch()
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    assert here.fetch() == folder
+
+
+def test_a_full_disk(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "free_bytes", lambda _: 5)
+    error = here.error()
+    assert error.kind == "disk_full" and error.facts["free_bytes"] == 5 and error.facts["needed_bytes"] > 5
+
+
+def test_a_certificate_that_is_none(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    # https spoken to a server that speaks http: the handshake fails.
+    monkeypatch.setenv("HF_ENDPOINT", here.server.address.replace("http:", "https:"))
+    error = here.error()
+    assert error.kind == "tls" and "SSL_CERT_FILE" in error.remedy
+
+
+def test_a_proxy_that_refuses(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=refuse, args=(listener,), daemon=True).start()
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        monkeypatch.setenv("HF_ENDPOINT", "https://hub.example")
+        huggingface_hub.close_session()
+        error = here.error()
+        listener.shutdown(socket.SHUT_RDWR)
+    assert error.kind == "proxy" and "HTTPS_PROXY" in error.remedy
+
+
+def test_a_repository_without_safetensors(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubsource, "WANTED", ("*.json",))
+    with pytest.raises(SourceError, match="has no safetensors"):
+        here.fetch()
+
+
+def test_the_json_of_an_error(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zoo = tmp_path / "zoo"
+    (zoo / "recipes").mkdir(parents=True)
+    (zoo / "zoo.toml").touch()
+    text = f"student: {{source: 'hf:{REPO}@mian', licence: MIT}}\n"
+    (zoo / "recipes" / "it.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(zoo)
+    assert main(["lock", "it", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["kind"] == "revision_not_found" and told["where"] == f"hf:{REPO}@mian"
+    assert told["facts"]["nearest"] == ["main"] and told["facts"]["address"] == here.proxy.address

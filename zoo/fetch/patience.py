@@ -1,0 +1,60 @@
+"""How long to wait, and how often to try."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from zoo.errors import RemoteError
+from zoo.progress import Reporter
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait and how often to try; seconds.
+
+    stall: without a byte, and the span over which ``least_bytes_per_second`` must be reached. tries: in a row without
+    a megabyte of progress. longest_wait: a longer one that a hub asks for is told instead of waited for.
+    """
+
+    stall: float = 30.0
+    least_bytes_per_second: float = 1024.0
+    tries: int = 6
+    first_pause: float = 0.5
+    longest_pause: float = 20.0
+    longest_wait: float = 300.0
+    most_connections: int = 4
+    probe: float = 1.5
+    gain: float = 1.2
+    least_span: int = 8 << 20
+
+    def pause(self, error: RemoteError, count: int, tries: int | None = None) -> float:
+        """Seconds before the next try after ``count`` failures in a row: growing, or what the other side asks for.
+
+        Raises the error when another try is of no use, there were too many, or the wait is too long.
+        """
+        grown = min(self.first_pause * 2 ** (count - 1), self.longest_pause)
+        wait: float = grown * random.uniform(0.75, 1.25)
+        if error.wait_seconds is not None:
+            wait = max(error.wait_seconds, 0.05)
+        if not error.transient or count >= (tries or self.tries) or wait > self.longest_wait:
+            raise error
+        return wait
+
+
+def retrying(work: Callable[[], T], patience: Patience, report: Reporter, tries: int | None = None) -> T:
+    """The result of ``work``, tried again while another try may help. Raises the last RemoteError."""
+    count = 0
+    while True:
+        try:
+            return work()
+        except RemoteError as error:
+            count += 1
+            wait = patience.pause(error, count, tries)
+            report.say(f"  {error.what}; trying again in {wait:.1f} s")
+            time.sleep(wait)
