@@ -30,7 +30,7 @@ WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.model", "*.j
 SMALL_BYTES = 16 << 20
 """A file without a sha256 in the hub's tree is read once to be pinned; such files are small, weights have one."""
 
-METADATA_TRIES = 3
+METADATA_TRIES = 2
 
 
 def endpoint() -> str:
