@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import json
 import re
 from typing import Any
 from xml.etree import ElementTree
@@ -13,10 +14,11 @@ import pytest
 from sitesamples import HOSTILE, sample
 
 from catalog.release import YankEvent
-from zoo.pages import charts
+from zoo.pages import charts, pictures
 from zoo.pages.charts import Point
 from zoo.pages.charts.chart import Chart
 from zoo.pages.charts.loss import frontier
+from zoo.pages.kinds import Site
 
 
 def point(type_: str, size: float, kld: float, **more: Any) -> Point:
@@ -130,3 +132,46 @@ def test_a_chart_has_nothing_that_a_strict_page_refuses_and_the_same_bytes_each_
     assert chart and chart == again
     assert not re.search(r"style=|<style|<script| id=|<!--|\bon\w+=", chart.svg)
     assert 'role="img"' in chart.svg and "Q4_K_M (105.0 MB, 0.069 nats)" in chart.svg
+
+
+# --- On pages
+
+
+def test_a_release_is_drawn_from_its_evidence_and_broken_evidence_is_left_out() -> None:
+    model = sample().models[1]
+    release = model.releases[0]
+    curve = [{"step": i, "loss": 9 - i, "learning_rate": 1e-3} for i in (1, 2, 3)]
+    bench = {"valid": True, "samples": [{"decode_tokens_per_second": 40.0}]}
+    contents: dict[str, Any] = {"distill-report.json": {"loss_curve": curve}}
+    contents |= {speed.evidence: bench for file in release.files for speed in file.speeds}
+
+    def evidence(version: str, path: str) -> bytes | None:
+        assert version == release.version
+        return json.dumps(contents[path]).encode() if path in contents else None
+
+    assert [chart.id for chart in pictures.of_release(model, release, evidence)] == [
+        "training-loss",
+        "decode-samples",
+    ]
+    for broken in ({"loss_curve": 3}, [], {"loss_curve": [{"step": "x"}, {}]}, "x"):
+        contents["distill-report.json"] = broken
+        contents |= dict.fromkeys([s.evidence for f in release.files for s in f.speeds], broken)
+        assert pictures.of_release(model, release, evidence) == []
+
+
+def test_the_page_of_all_models_draws_the_newest_and_gives_the_data_of_all() -> None:
+    facts = [
+        {
+            "pictures": {
+                "date": f"2026-01-{i % 28 + 1:02d}",
+                "points": [vars(point("Q4_0", 90, 0.3, model=f"m{i}"))],
+            }
+        }
+        for i in range(50)
+    ]
+    assert pictures.KIND.whole
+    made = pictures.KIND.whole(facts, Site())
+    page = str(made["pictures/index.html"])
+    assert page.count("<circle") == pictures.DRAWN_MODELS and "10 more are in the data" in page
+    assert str(made["pictures/loss-by-size.csv"]).count("\n") == 51
+    assert "nothing to draw" in str(pictures.KIND.whole([], Site())["pictures/index.html"])

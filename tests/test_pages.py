@@ -171,7 +171,17 @@ def test_sections_of_a_model_page_in_order() -> None:
         [url[1:] for url in Tags(documents("sample")[f"models/{name}/"]).values("href") if url[:1] == "#"][1:]
         for name in ("smollm2-135m-instruct", "smollm2-tutor-57m")
     )
-    assert plain == ["use", "files", "commands", "evidence", "lineage", "limits", "versions", "provenance"]
+    assert plain == [
+        "use",
+        "files",
+        "commands",
+        "evidence",
+        "pictures",
+        "lineage",
+        "limits",
+        "versions",
+        "provenance",
+    ]
     assert set(tutor) - set(plain) == {"training", "dataset"}
 
 

@@ -25,7 +25,7 @@ POLICY: Mapping[str, str] = {
 }
 """Content-Security-Policy of a catalog page: no script or style but the site's own files."""
 
-CATALOG = (Link("Catalog", ""), Link("All models", "models/"))
+CATALOG = (Link("Catalog", ""), Link("All models", "models/"), Link("Pictures", "pictures/"))
 """The catalog's own entries of the navigation, before those of the documents."""
 
 

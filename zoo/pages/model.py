@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ from markupsafe import Markup
 
 from catalog.memory import CONTEXTS
 from catalog.release import MemoryNeed, Model, ModelFile, Release
-from zoo.pages import commands
+from zoo.pages import commands, pictures
+from zoo.pages.charts import Chart
 from zoo.pages.frame import framed, redirect
 from zoo.pages.kinds import Evidence, Kind, Made, Site
 from zoo.pages.page import Page, TocEntry, fill
@@ -30,10 +32,13 @@ class _Section:
     html: Markup
 
 
-def model_page(model: Model) -> Page:
-    """The sections that apply, in a fixed order."""
+def model_page(model: Model, drawn: Sequence[Chart] = ()) -> Page:
+    """The sections that apply, in a fixed order; ``drawn`` are the pictures of the newest release."""
     release = model.releases[0]
     sections = [_section(id_, title, model, release) for id_, title in _outline(release)]
+    if drawn:
+        after = next(i for i, section in enumerate(sections) if section.id == "evidence") + 1
+        sections.insert(after, _Section("pictures", "Pictures", pictures.figures(drawn, "pictures/")))
     html = fill("model.html", model=model, release=release, sections=sections)
     toc = tuple(TocEntry(section.title, section.id) for section in sections)
     return Page(model.name, shortened(visible(model.summary), 300), html, toc)
@@ -65,9 +70,10 @@ def facts(model: Model) -> dict[str, Any]:
 
 
 def _each(model: Model, site: Site, evidence: Evidence) -> Made:
-    del evidence
     path = f"models/{model.name}/"
-    files = {f"{path}index.html": framed(model_page(model), path, site)}
+    drawn = pictures.of_release(model, model.releases[0], evidence)
+    files: dict[str, str | bytes] = {f"{path}index.html": framed(model_page(model, drawn), path, site)}
+    files |= pictures.files(drawn, f"{path}pictures/")
     for name in model.former_names:
         files[f"models/{name}/index.html"] = redirect(path, f"models/{name}/", site)
     return Made(files, facts(model))

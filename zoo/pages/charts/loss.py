@@ -17,7 +17,7 @@ CONTEXT_TOKENS = 2048
 
 _RADIUS = (4.0, 14.0)
 _LABELLED_AT_MOST = 24
-"""Above so many files their names would cover each other: then only those on the line are named."""
+"""Above so many files their names would cover each other: then only those on a line are named, or none."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,8 @@ def _chart(
     )
     on_line = {point.name for front in fronts.values() for _, point in front}
     named = {point.name for _, point in placed} if len(placed) <= _LABELLED_AT_MOST else on_line
+    if len(named) > _LABELLED_AT_MOST:
+        named = set()
     _draw(drawing, placed, fronts, named)
     rows: list[list[Any]] = [
         ["model", "type", column, "kld_mean_nats", "kld_mean_se_nats", "memory_bytes", "on_the_line"]
