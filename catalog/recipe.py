@@ -7,6 +7,7 @@ file against it and fills the defaults in; only then is a mapping turned into th
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -201,16 +202,21 @@ def build(cls: Any, value: Any) -> Any:
     if origin is tuple:
         return tuple(build(typing.get_args(cls)[0], item) for item in value)
     if dataclasses.is_dataclass(cls):
-        hints = typing.get_type_hints(cls)
         maker: Any = cls
-        fields = dataclasses.fields(cls)
-        return maker(**{field.name: build(hints[field.name], value.get(field.name)) for field in fields})
+        return maker(**{name: build(kind, value.get(name)) for name, kind in _kinds(maker)})
     if cls is float:
         return float(value)
     if cls is int and isinstance(value, float):
         # 60.0 is a whole number in JSON Schema; from here on it is written as one.
         return int(value)
     return value
+
+
+@functools.cache
+def _kinds(cls: Any) -> tuple[tuple[str, Any], ...]:
+    """Name and type of every field, looked up once: a large catalog has a hundred thousand values."""
+    hints = typing.get_type_hints(cls)
+    return tuple((field.name, hints[field.name]) for field in dataclasses.fields(cls))
 
 
 def recipe_from_mapping(mapping: Mapping[str, Any]) -> Recipe:

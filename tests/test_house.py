@@ -27,6 +27,7 @@ FLOORS = {
     "zoo.probes": 1,
     "zoo.roofline": 1,
     "zoo.picks": 1,
+    "zoo.choosing": 1,
     "zoo.cards": 1,
     "zoo.banner": 1,
     "zoo.upstream": 1,

@@ -1,0 +1,487 @@
+// Which file to take: the rules of zoo/picks.py, zoo/roofline.py and zoo/choosing.py once more, for the browser. The
+// figures of the rules come with the data, and a test compares every answer and sentence with those of Python.
+// Nothing here touches the page.
+
+// --- Numbers as Python writes them
+
+// value with so many decimals; of two equally near, the even one, as Python's format does.
+export function fixed(value, decimals) {
+  if (Math.abs(value) >= 1e21) return grouped(BigInt(value).toString(), decimals ? "0".repeat(decimals) : undefined);
+  const short = Math.abs(value).toFixed(decimals);
+  const [whole, part] = Math.abs(value).toFixed(Math.min(decimals + 60, 100)).split(".");
+  let text = short;
+  if (part && /^50*$/.test(part.slice(decimals))) {
+    const cut = decimals ? `${whole}.${part.slice(0, decimals)}` : whole;
+    if ("02468".includes(cut.at(-1))) text = cut;
+  }
+  const said = grouped(...text.split("."));
+  return value < 0 ? `-${said}` : said;
+}
+
+const grouped = (left, right) =>
+  left.replace(/\B(?=(\d{3})+$)/g, ",") + (right === undefined ? "" : `.${right}`);
+
+// Python's format "g" with so many digits.
+export function general(value, digits = 6) {
+  if (value === 0) return "0";
+  const [mantissa, power] = value.toExponential(digits - 1).split("e");
+  const exponent = Number(power);
+  if (exponent < -4 || exponent >= digits) {
+    const bare = mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa;
+    return `${bare}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+  }
+  const plain = value.toFixed(Math.max(digits - 1 - exponent, 0));
+  return plain.includes(".") ? plain.replace(/\.?0+$/, "") : plain;
+}
+
+export const count = (number) => fixed(number, 0);
+const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+
+export function rate(speed) {
+  if (speed && !(Math.abs(speed) >= 0.01 && Math.abs(speed) < 1e6)) return general(speed, 2);
+  return fixed(speed, speed < 10 ? 2 : 1);
+}
+
+export const megabytes = (bytes) => (bytes >= 100000 ? `${fixed(bytes / 1e6, 1)} MB` : `${count(bytes)} bytes`);
+
+export function nats(value) {
+  const size = Math.abs(value);
+  return value === 0 || (size >= 0.001 && size < 1e4) ? fixed(value, 4).replaceAll(",", "") : general(value, 2);
+}
+
+export const lossWords = (file) =>
+  file.kld === null ? "mean KLD 0 nats (it is the reference)" : `mean KLD ${nats(file.kld)} ± ${nats(file.se)} nats`;
+
+const order = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+
+// The first difference of two lists of values.
+function compare(some, others) {
+  for (let i = 0; i < some.length; i++) {
+    const found = order(some[i], others[i]);
+    if (found) return found;
+  }
+  return 0;
+}
+
+const least = (list, key) =>
+  list.reduce((best, one) => (best === undefined || compare(key(one), key(best)) < 0 ? one : best), undefined);
+
+// --- The data, unpacked
+
+// The columns of chooser.json as objects. A release that was yanked has the reason in `yanked`.
+export function unpack(data) {
+  const { words, models, releases, files } = data;
+  const catalog = { rules: data.rules, devices: data.devices, orders: data.orders, releases: [], files: [] };
+  catalog.deviceOf = new Map(data.devices.map((device) => [device.id, device]));
+  let next = 0;
+  releases.model.forEach((model, index) => {
+    const release = {
+      index,
+      name: models.name[model],
+      task: words[models.task[model]],
+      languages: models.languages[model].map((one) => words[one]),
+      version: releases.version[index],
+      yanked: releases.yanked[index],
+      licence: words[releases.licence[index]],
+      parameters: releases.parameters[index],
+      context: releases.context[index],
+      vocabulary: releases.vocabulary[index],
+      hub: releases.hub[index],
+      files: [],
+    };
+    for (let end = next + releases.files[index]; next < end; next++) {
+      const loss = files.loss[next];
+      const file = {
+        release,
+        path: files.path[next],
+        type: words[files.type[next]],
+        ggml: files.ggml[next] ? words[files.ggml[next]] : null,
+        size: files.size[next],
+        bits: files.bits[next],
+        perToken: files.perToken[next],
+        listed: files.listed[next],
+        kld: loss ? loss[0] : null,
+        se: loss ? loss[1] : 0,
+        top: loss ? loss[2] : 1,
+        smoke: files.smoke[next] === 1,
+        speeds: (files.speeds[next] || []).map(([place, threads, speed, valid, evidence]) => ({
+          place: words[place],
+          threads,
+          speed,
+          valid: valid === 1,
+          evidence,
+        })),
+      };
+      release.files.push(file);
+      catalog.files.push(file);
+    }
+    catalog.releases.push(release);
+  });
+  return catalog;
+}
+
+// A machine that somebody describes; null where a figure is none.
+export function custom(rules, memoryGb, bandwidthGbs) {
+  const memory = Math.round(memoryGb * 2 ** 30);
+  const speed = bandwidthGbs * 1e9;
+  if (!(Number.isFinite(memory) && memory > 0 && speed > 0 && speed <= rules.most_bandwidth)) return null;
+  const kept = Math.min(Math.max(Math.floor(memory / rules.reserve_share), rules.least_reserve_bytes), memory);
+  return {
+    id: "custom",
+    name: `a machine with ${general(memory / 2 ** 30)} GB of memory, ${general(speed / 1e9)} GB/s`,
+    free: memory - kept,
+    bandwidth: [speed, speed, speed],
+    single: true,
+    cores: null,
+    kernels: {},
+  };
+}
+
+// --- Memory and speed
+
+export function needBytes(file, context, rules) {
+  const listed = file.listed && file.listed[context];
+  if (listed) return listed;
+  if (file.perToken === null) return null;
+  const logits = 4 * file.release.vocabulary * Math.min(rules.ubatch_tokens, context);
+  return file.size + file.perToken * context + logits;
+}
+
+function bandwidths(device, file, rules) {
+  const [low, typical, high] = device.bandwidth;
+  const careful = device.single || device.kernels[file.ggml] === undefined;
+  return [
+    careful ? Math.min(low, typical / rules.caution) : low,
+    typical,
+    device.single ? Math.max(high, typical * rules.caution) : high,
+  ];
+}
+
+export const roof = (file, device, rules) => bandwidths(device, file, rules)[2] / Math.max(file.size, 1);
+
+export function predict(file, device, context, rules) {
+  const weights = Math.max(file.size, 1);
+  const read = weights + ((file.perToken || 0) * context) / 2;
+  const kernel = device.kernels[file.ggml];
+  const cap = kernel !== undefined && device.cores ? kernel * device.cores : Infinity;
+  const [low, typical, high] = bandwidths(device, file, rules).map((one) => Math.min(one / read, cap / weights));
+  return { low, typical, high, roof: roof(file, device, rules) };
+}
+
+export const predictedWords = (one) =>
+  `predicted ${rate(one.typical)} tokens/s (${rate(one.low)} to ${rate(one.high)})`;
+
+const plausible = (speed, bound) => Number.isFinite(speed) && speed >= 0 && speed <= bound;
+
+function implausibleWords(speed, bound) {
+  if (!(Number.isFinite(speed) && speed >= 0)) return `${general(speed)} tokens/s is no speed`;
+  return (
+    `The measured ${rate(speed)} tokens/s is implausible: the memory of this device is taken to deliver the ` +
+    `weights at most ${rate(bound)} times per second`
+  );
+}
+
+// Measured on that very device, else predicted; `words` says which.
+export function speedOf(file, device, context, rules) {
+  const prediction = predict(file, device, context, rules);
+  const here = file.speeds.filter((one) => one.valid && one.place === device.id);
+  here.sort((a, b) => b.speed - a.speed);
+  const kept = here.find((one) => plausible(one.speed, prediction.roof));
+  const refused = () => {
+    const one = here.find((some) => !plausible(some.speed, prediction.roof));
+    const before = one && (!kept || here.indexOf(one) < here.indexOf(kept));
+    return before ? ` (a measurement is refused: ${implausibleWords(one.speed, prediction.roof)})` : "";
+  };
+  if (kept) {
+    const said = () =>
+      `measured ${rate(kept.speed)} tokens/s on ${device.id} with ${counted(kept.threads, "thread")}${refused()}`;
+    const { speed, evidence } = kept;
+    return { measured: true, low: speed, typical: speed, high: speed, evidence, words: said };
+  }
+  const { low, typical, high } = prediction;
+  return { measured: false, low, typical, high, evidence: 0, words: () => predictedWords(prediction) + refused() };
+}
+
+// --- Loss and domination
+
+const loss = (file) => file.kld ?? 0;
+const worse = (file, other) => file.kld !== null && file.kld - loss(other) > file.se + other.se;
+const lossKey = (file) => [loss(file), file.size, file.path];
+
+// "place, threads" -> the best valid speed that memory could deliver.
+function measuredOf(file, catalog) {
+  file.measured ??= (() => {
+    const found = new Map();
+    for (const one of file.speeds) {
+      const known = catalog.deviceOf.get(one.place);
+      if (!one.valid || (known && one.speed > roof(file, known, catalog.rules))) continue;
+      const key = JSON.stringify([one.place, one.threads]);
+      found.set(key, { ...one, speed: Math.max(one.speed, found.get(key)?.speed ?? 0) });
+    }
+    return found;
+  })();
+  return file.measured;
+}
+
+function bothMeasured(file, other, only, catalog) {
+  const [some, others] = [measuredOf(file, catalog), measuredOf(other, catalog)];
+  const both = [...some.keys()].filter((key) => others.has(key) && (!only || some.get(key).place === only.id));
+  const pairs = both.map((key) => [some.get(key), others.get(key)]);
+  return pairs.sort(([a], [b]) => compare([a.place, a.threads], [b.place, b.threads]));
+}
+
+// Says why a worse file is beaten; null if it is smaller and nowhere slower.
+function whyBeaten(file, other, only, catalog) {
+  const said = () => `loses more than ${other.path}: ${lossWords(file)} against ${lossWords(other)}`;
+  if (file.size > other.size) return () => `It is ${megabytes(file.size - other.size)} larger and ${said()}.`;
+  if (file.size === other.size) return () => `It has the same size of ${megabytes(file.size)} and ${said()}.`;
+  const slower = bothMeasured(file, other, only, catalog).find(([one, beside]) => one.speed < beside.speed);
+  if (!slower) return null;
+  const [one, beside] = slower;
+  return () =>
+    `It ${said()}; and it is slower: measured ${rate(one.speed)} against ${rate(beside.speed)} tokens/s ` +
+    `on ${one.place} with ${counted(one.threads, "thread")}.`;
+}
+
+// File -> {by, why} for those that another one beats; with `only`, speeds of that device count.
+export function beaten(files, only, catalog) {
+  const found = new Map();
+  const ordered = [...files].sort((a, b) => compare(lossKey(a), lossKey(b)));
+  for (const file of files) {
+    for (const by of ordered) {
+      const why = worse(file, by) ? whyBeaten(file, by, only, catalog) : null;
+      if (why) {
+        found.set(file, { by, why });
+        break;
+      }
+    }
+  }
+  return found;
+}
+
+// --- One file of a release: zoo.picks.pick
+
+const free = (device) => `the ${megabytes(device.free)} that ${device.name} has left beside the system`;
+
+const tolerable = (file, rules) =>
+  file.kld === null || (file.kld <= rules.tolerance_nats && file.top >= rules.tolerance_top);
+
+function toleranceWords(rules) {
+  const top = rules.tolerance_top > 0 ? ` and at least ${general(100 * rules.tolerance_top)} % same top token` : "";
+  return `mean KLD of at most ${nats(rules.tolerance_nats)} nats${top}`;
+}
+
+// {file, need, speed, reason, rejected, beside}: file is null if there is none. Sentences are functions, made when
+// somebody reads them. rejected and beside are lists of {file, why}.
+export function pick(release, device, context, leastSpeed, catalog) {
+  const { rules } = catalog;
+  const all = release.files.map((file) => ({
+    file,
+    need: needBytes(file, context, rules),
+    speed: speedOf(file, device, context, rules),
+  }));
+  const rejected = [];
+  const fits = (one) => one.need !== null && one.need <= device.free;
+  let usable = [];
+  for (const one of all) {
+    if (!fits(one)) rejected.push({ file: one.file, why: () => tooBig(one, device, context) });
+    else if (leastSpeed !== null && one.speed.typical < leastSpeed)
+      rejected.push({ file: one.file, why: () => tooSlow(one, leastSpeed) });
+    else usable.push(one);
+  }
+  if (!usable.length) {
+    const reason = () => nothing(all, fits, device, context, leastSpeed);
+    return { file: null, need: null, speed: null, reason, rejected, beside: [] };
+  }
+  const sound = usable.filter((one) => one.file.smoke);
+  if (sound.length && sound.length < usable.length) {
+    const why =
+      `It failed the chat smoke test; ${sound.length} of the ${usable.length} files that could be taken passed it.`;
+    for (const one of usable) if (!one.file.smoke) rejected.push({ file: one.file, why: () => why });
+    usable = sound;
+  }
+  const files = usable.map((one) => one.file);
+  const here = beaten(files, device, catalog);
+  const left = usable.filter((one) => !here.has(one.file));
+  for (const file of files) if (here.has(file)) rejected.push({ file, why: here.get(file).why });
+  const best = least(left, (one) => lossKey(one.file));
+  const everywhere = beaten(files, null, catalog);
+  const standing = left.filter((one) => !everywhere.has(one.file));
+  let alike = standing.filter((one) => tolerable(one.file, rules));
+  if (!alike.length) alike = standing.filter((one) => !worse(one.file, best.file));
+  const chosen = least(alike, (one) => [one.file.size, ...lossKey(one.file)]) ?? best;
+  const others = left.filter((one) => one !== chosen).sort((a, b) => compare(lossKey(a.file), lossKey(b.file)));
+  return {
+    file: chosen.file,
+    need: chosen.need,
+    speed: chosen.speed,
+    reason: () => reason(chosen, best, usable.length, device, context, leastSpeed, rules),
+    rejected,
+    beside: others.map((one) => ({ file: one.file, why: () => besideWords(one, chosen.file) })),
+  };
+}
+
+function tooBig(one, device, context) {
+  if (one.need === null)
+    return "Its memory need is not known: the catalog does not record the size of its KV cache.";
+  return (
+    `It does not fit: it needs a predicted ${megabytes(one.need)} at ${count(context)} tokens of context, ` +
+    `${megabytes(one.need - device.free)} more than ${free(device)}.`
+  );
+}
+
+const tooSlow = (one, leastSpeed) =>
+  `It is too slow: ${one.speed.words()}, ${rate(leastSpeed - one.speed.typical)} short of the ` +
+  `${rate(leastSpeed)} asked for.`;
+
+function nothing(all, fits, device, context, leastSpeed) {
+  const known = all.filter((one) => one.need !== null);
+  const fitting = known.filter(fits);
+  if (fitting.length && leastSpeed !== null) {
+    const fastest = fitting.reduce((best, one) => (one.speed.typical > best.speed.typical ? one : best));
+    return (
+      `${counted(fitting.length, "file")} ${fitting.length === 1 ? "fits" : "fit"} on ${device.name}, but none is ` +
+      `fast enough: ${fastest.file.path} comes nearest with ${fastest.speed.words()}, ` +
+      `${rate(leastSpeed - fastest.speed.typical)} short of the ${rate(leastSpeed)} asked for.`
+    );
+  }
+  if (!known.length)
+    return `Whether a file fits on ${device.name} is not known: the catalog records no memory need.`;
+  const nearest = least(known, (one) => [one.need, one.file.path]);
+  return (
+    `No file fits on ${device.name}: the one that needs the least, ${nearest.file.path}, needs a predicted ` +
+    `${megabytes(nearest.need)} at ${count(context)} tokens of context, ` +
+    `${megabytes(nearest.need - device.free)} more than ${free(device)}.`
+  );
+}
+
+function reason(chosen, best, usable, device, context, leastSpeed, rules) {
+  const { file } = chosen;
+  const kind = leastSpeed === null ? "that fit" : `that fit and reach ${rate(leastSpeed)} tokens/s`;
+  let choice = `${file.path} has the least loss of the ${usable} files ${kind}: ${lossWords(file)}`;
+  if (usable === 1)
+    choice =
+      `${file.path} is the only file ${kind.replace("fit", "fits").replace("reach", "reaches")}: ${lossWords(file)}`;
+  else if (chosen !== best && tolerable(file, rules))
+    choice =
+      `${file.path} is the smallest of the unbeaten files ${kind} whose loss makes no practical difference ` +
+      `(${toleranceWords(rules)}): ${lossWords(file)}, ${fixed(100 * file.top, 1)} % same top token`;
+  else if (chosen !== best)
+    choice =
+      `${file.path} is the smallest of the unbeaten files ${kind} whose loss cannot be told from the least: ` +
+      `${lossWords(file)} against ${lossWords(best.file)} of ${best.file.path}`;
+  const parts = [
+    choice,
+    `It needs a predicted ${megabytes(chosen.need)} at ${count(context)} tokens of context, within ${free(device)}`,
+    `Its decode speed: ${chosen.speed.words()}`,
+  ];
+  if (!file.smoke) parts.push("It failed the chat smoke test");
+  return `${parts.join(". ")}.`;
+}
+
+function besideWords(one, taken) {
+  const { file } = one;
+  const difference = file.size - taken.size;
+  const size = difference
+    ? `${megabytes(Math.abs(difference))} ${difference > 0 ? "larger" : "smaller"} than the pick`
+    : "of the same size as the pick";
+  let lost = "has a loss that cannot be told from the pick's";
+  if (worse(file, taken)) lost = "loses more";
+  else if (worse(taken, file)) lost = "loses less";
+  const smoke = file.smoke ? "" : "; it failed the chat smoke test";
+  return `It ${lost}, ${lossWords(file)} against ${lossWords(taken)}, and is ${size}; ${one.speed.words()}${smoke}.`;
+}
+
+// --- One file of the catalog: zoo.choosing.choose
+
+// The releases in the catalog's order, for a language or any: {release, share}. share is [right, all] or null.
+export function rank(catalog, language) {
+  const found = language === null ? catalog.orders.any : (catalog.orders[`in ${language}`] ?? catalog.orders.none);
+  return found.release.map((index, place) => ({
+    release: catalog.releases[index],
+    share: found.total[place] ? [found.correct[place], found.total[place]] : null,
+  }));
+}
+
+// question: {device, context, leastSpeed, task, language}, null for anything.
+export function choose(question, catalog) {
+  const { task, language, context, device, leastSpeed } = question;
+  const asked = rank(catalog, language).filter(
+    ({ release }) => (task === null || release.task === task) && (language === null || release.languages.includes(language)),
+  );
+  const good = [];
+  const lossy = [];
+  let passed = [];
+  for (const one of asked) {
+    const { release } = one;
+    if (context > release.context) {
+      const why = () =>
+        `Its context is at most ${count(release.context)} tokens; ${count(context)} are asked for.`;
+      if (!good.length) passed.push({ ...one, why, pick: null });
+      continue;
+    }
+    const found = pick(release, device, context, leastSpeed, catalog);
+    if (!found.file) {
+      if (!good.length) passed.push({ ...one, why: found.reason, pick: found });
+      continue;
+    }
+    const offer = { ...one, pick: found };
+    const why = poor(found.file, catalog.rules);
+    if (why) {
+      lossy.push(offer);
+      if (!good.length) passed.push({ ...one, why, pick: found });
+    } else {
+      good.push(offer);
+      if (good.length > catalog.rules.runners_up) break;
+    }
+  }
+  const offers = good.length ? good : lossy.slice(0, catalog.rules.runners_up + 1);
+  if (!offers.length)
+    return { answer: null, reason: noModel(question, asked.length), runnersUp: [], passed, asked: asked.length };
+  const [answer, ...runnersUp] = offers;
+  if (!good.length) passed = passed.slice(0, passed.findIndex((one) => one.release === answer.release));
+  const said = chosenWords(answer, question, asked.length, good.length > 0, catalog.rules);
+  return { answer, reason: said, runnersUp, passed, asked: asked.length };
+}
+
+function poor(file, rules) {
+  const start = `The best file of it that could be taken, ${file.path}, `;
+  if (!file.smoke) return () => `${start}failed the chat smoke test.`;
+  if (file.kld === null || file.kld <= rules.loss_limit) return null;
+  const lost = fixed(file.kld, 4).replaceAll(",", "");
+  return () => `${start}loses a mean KLD of ${lost} nats, more than ${general(rules.loss_limit)}.`;
+}
+
+function askedWords({ task, language }, number) {
+  const start = number === 1 ? "the only model" : `the ${count(number)} models`;
+  return start + (task ? ` for ${task}` : "") + (language ? ` in ${language}` : "");
+}
+
+export function standingWords({ release, share }) {
+  const size = `${fixed(release.parameters / 1e6, 1)} million parameters`;
+  if (!share) return size;
+  const [right, all] = share;
+  return `${count(right)} of ${count(all)} probe answers right (${fixed((100 * right) / all, 1)} %), ${size}`;
+}
+
+function chosenWords(answer, question, asked, good, rules) {
+  const { name } = answer.release;
+  const standing = standingWords(answer);
+  const limit = general(rules.loss_limit);
+  const fits = ["fits"];
+  if (question.leastSpeed !== null) fits.push(`reaches ${rate(question.leastSpeed)} tokens/s`);
+  if (good) fits.push(`loses at most ${limit} nats`);
+  let file = `a file that ${[fits.slice(0, -1).join(", "), fits.at(-1)].filter(Boolean).join(" and ")}`;
+  if (!good) file += `, although each of these fails the smoke test or loses more than ${limit} nats`;
+  if (asked === 1) return `${name} is ${askedWords(question, 1)} here (${standing}), and has ${file}.`;
+  return `Of ${askedWords(question, asked)}, ${name} ranks highest of those with ${file}: ${standing}.`;
+}
+
+function noModel(question, asked) {
+  if (!asked) return `The catalog has no model${askedWords(question, 0).slice("the 0 models".length)}.`;
+  const start = askedWords(question, asked);
+  const subject = asked === 1 ? start[0].toUpperCase() + start.slice(1) : `None of ${start}`;
+  let none = asked === 1 ? "has no file that fits" : "has a file that fits";
+  if (question.leastSpeed !== null) none += ` and reaches ${rate(question.leastSpeed)} tokens/s`;
+  return `${subject} ${none} on ${question.device.name} at ${count(question.context)} tokens of context.`;
+}

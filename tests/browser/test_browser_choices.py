@@ -1,0 +1,154 @@
+"""What the browser chooses is what Python chooses: file, order, figures and every sentence, over a grid of questions."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from choosersamples import catalog
+from sitesamples import hostile, sample
+
+from catalog import device as devices
+from catalog.index import Catalog
+from zoo import choosing, data
+from zoo.choosing import Choice, Question
+from zoo.pages import offers
+
+CONTEXTS = (1, 512, 2000, 8192, 20_000)
+SPEEDS = (None, 4.0, 33.3)
+AIMS = ((None, None), ("chat", "fr"), (None, "en"), ("code", None), ("poetry", "xx"))
+OWN = ((0.5, 1.0), (2.0, 3.3), (11.7, 40.0), (4096.5, 800.0))
+"""Machines that somebody describes: GB, GB/s."""
+
+_ASK = """async ([address, questions]) => {
+  const core = await import(address + "core.js");
+  const catalog = core.unpack(await (await fetch(address + "chooser.json")).json());
+  const file = (one) => one && one.path;
+  const told = (found) => found && {
+    file: file(found.file), need: found.need, reason: found.reason(),
+    speed: found.speed && [found.speed.measured, found.speed.low, found.speed.typical, found.speed.high, found.speed.words()],
+    rejected: found.rejected.map((one) => [one.file.path, one.why()]),
+    beside: found.beside.map((one) => [one.file.path, one.why()]),
+  };
+  return questions.map(([place, context, leastSpeed, task, language]) => {
+    const device = typeof place === "string" ? catalog.deviceOf.get(place) : core.custom(catalog.rules, ...place);
+    const choice = core.choose({ device, context, leastSpeed, task, language }, catalog);
+    const offer = (one) => one && [one.release.name, one.release.version, core.standingWords(one), told(one.pick)];
+    return {
+      answer: offer(choice.answer), reason: choice.reason, asked: choice.asked,
+      runners: choice.runnersUp.map(offer),
+      passed: choice.passed.map((one) => [one.release.name, one.why(), told(one.pick)]),
+    };
+  });
+}"""
+
+
+def questions() -> list[tuple[Any, ...]]:
+    """Every board and machine at every context and speed; tasks and languages in turn."""
+    places = [*(device.id for device in devices.DEVICES), *OWN]
+    aims = itertools.cycle(AIMS)
+    return [
+        (place, context, speed, *next(aims))
+        for place, context, speed in itertools.product(places, CONTEXTS, SPEEDS)
+    ]
+
+
+def asked(question: tuple[Any, ...]) -> Question:
+    place, *rest = question
+    device = devices.find(place) if isinstance(place, str) else None
+    if device is None:
+        device = devices.custom(round(place[0] * devices.GIBI), place[1] * devices.GIGA)
+    return Question(device, *rest)
+
+
+def told(choice: Choice) -> dict[str, Any]:
+    """The same shape as _ASK's."""
+
+    def pick(one: Any) -> Any:
+        if one is None:
+            return None
+        speed = one.speed
+        return {
+            "file": one.file.path if one.file else None,
+            "need": one.memory_bytes,
+            "reason": one.reason,
+            "speed": speed and [speed.measured, speed.low, speed.typical, speed.high, speed.words],
+            "rejected": [[judged.file.path, judged.reason] for judged in one.rejected],
+            "beside": [[judged.file.path, judged.reason] for judged in one.runners_up],
+        }
+
+    def offer(one: Any) -> Any:
+        entry = one.ranked.entry
+        return [entry.name, entry.release.version, choosing.standing_words(one.ranked), pick(one.pick)]
+
+    return {
+        "answer": offer(choice.answer) if choice.answer else None,
+        "reason": choice.reason,
+        "asked": choice.asked,
+        "runners": [offer(one) for one in choice.runners_up],
+        "passed": [[one.ranked.entry.name, one.reason, pick(one.pick)] for one in choice.passed],
+    }
+
+
+def served(folder: Path, some: Catalog, hosted: Callable[..., str]) -> tuple[str, list[choosing.Entry]]:
+    """Where core.js and the data of a catalog lie, and its entries after the same journey through JSON."""
+    facts = json.loads(json.dumps([offers.facts(model) for model in some.models]))
+    (folder / "chooser.json").write_text(json.dumps(offers.packed(facts)), encoding="utf-8")
+    (folder / "index.html").write_text("<!doctype html><link rel=icon href=data:,><title>t</title>")
+    shutil.copy(data.site_folder() / "assets" / "core.js", folder)
+    return hosted(folder), offers.entries(facts)
+
+
+CATALOGS: dict[str, Callable[[], Catalog]] = {
+    "small": sample,
+    "random": lambda: catalog(30, seed=7),
+    "other": lambda: catalog(12, seed=11, files=4),
+    "hostile": hostile,
+    "empty": lambda: Catalog(()),
+}
+
+
+@pytest.mark.parametrize("kind", CATALOGS)
+def test_browser_and_python_choose_the_same(kind: str, tmp_path: Path, hosted: Any, open_page: Any) -> None:
+    address, entries = served(tmp_path, CATALOGS[kind](), hosted)
+    page = open_page(address)
+    asking = questions()
+    found = page.evaluate(_ASK, [address, asking])
+    for question, answer in zip(asking, found, strict=True):
+        wanted = asked(question)
+        assert answer == told(choosing.choose(wanted, choosing.rank(entries, wanted.language))), question
+
+
+def test_random_catalogs_reach_every_kind_of_answer() -> None:
+    """The grid above proves nothing about sentences that it never makes."""
+    some = [one for model in CATALOGS["random"]().models if (one := choosing.entry(model))]
+    text = json.dumps([told(choosing.choose(asked(q), choosing.rank(some, q[4]))) for q in questions()])
+    for words in (
+        "measured ",
+        "predicted ",
+        "a measurement is refused",
+        "does not fit",
+        "too slow",
+        "it is the reference",
+        "makes no practical difference",
+        "cannot be told from the least",
+        "has the least loss",
+        "is the only file that",
+        "and it is slower",
+        "larger and loses more",
+        "failed the chat smoke test",
+        "loses a mean KLD of",
+        "Its context is at most",
+        "None of the",
+        "The catalog has no model",
+        "memory need is not known",
+        "probe answers right",
+        "although each of these",
+    ):
+        assert words in text, words
+

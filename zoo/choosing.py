@@ -1,0 +1,288 @@
+"""One file out of the whole catalog for a board. Pure.
+
+Within a model, ``zoo.picks`` decides. Across models a loss says nothing, for each is measured against another
+reference, so the models stand in an order that does not depend on the board:
+
+1. Models that took the catalog's usual task probes, by the share they got right; then those that did not. The usual
+   probes are the set that most models took, in the language that is asked for.
+2. More parameters before fewer.
+3. With as many parameters, the same vocabulary and the same evaluation text, the lower perplexity.
+4. The name.
+
+The answer is the first model in that order with a file that fits, is fast enough, passed the chat smoke test and loses
+at most LOSS_LIMIT; if there is none, the first with any file that fits and is fast enough.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from catalog.device import Device
+from catalog.release import Model, ProbeScore, Release
+from zoo import picks
+from zoo.picks import Pick
+from zoo.roofline import rate
+
+LOSS_LIMIT = 0.1
+"""Mean KLD in nats. What loses more is no longer much like the model that was ranked. A choice of this project."""
+
+RUNNERS_UP = 3
+
+
+@dataclass(frozen=True)
+class Merit:
+    """What the order looks at. probes and perplexity are those of the file that the others are measured against, or
+    of the one with the least loss; evaluation_texts are digests."""
+
+    parameters: int
+    vocabulary_size: int
+    evaluation_texts: tuple[str, ...]
+    perplexity: float
+    probes: tuple[ProbeScore, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model that may be chosen. Its release that is current is loaded when somebody looks at it."""
+
+    name: str
+    task: str
+    languages: tuple[str, ...]
+    merit: Merit
+    load: Callable[[], Release]
+
+    @functools.cached_property
+    def release(self) -> Release:
+        """What ``load`` gives, once."""
+        return self.load()
+
+
+@dataclass(frozen=True)
+class Question:
+    """What somebody asks; None asks for anything."""
+
+    device: Device
+    context_tokens: int
+    least_tokens_per_second: float | None = None
+    task: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class Share:
+    """Answers of the usual probes that were right."""
+
+    correct: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """An entry in the catalog's order. share is None for a model that did not take the usual probes."""
+
+    entry: Entry
+    share: Share | None
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A model and the file of it to take; pick.file is never None."""
+
+    ranked: Ranked
+    pick: Pick
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A model that ranks higher than the answer and was passed over. pick is None if the context is too long for it."""
+
+    ranked: Ranked
+    reason: str
+    pick: Pick | None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The answer, or None with the reason. asked: models for that task and language."""
+
+    question: Question
+    answer: Offer | None
+    reason: str
+    runners_up: tuple[Offer, ...]
+    passed: tuple[Passed, ...]
+    asked: int
+
+
+def entry(model: Model) -> Entry | None:
+    """A model with a release that is not yanked; None without one."""
+    release = picks.current(model)
+    if release is None:
+        return None
+    return Entry(model.name, model.task, model.languages, merit(release), lambda: release)
+
+
+def merit(release: Release) -> Merit:
+    """What gives a release its place."""
+    first = min(
+        release.files, key=lambda f: (f.loss is not None, f.loss.kld_mean_nats if f.loss else 0.0, f.path)
+    )
+    texts = sorted(a.sha256 or a.source for a in release.lineage if a.role == "evaluation")
+    shape = release.architecture
+    return Merit(shape.parameters, shape.vocabulary_size, tuple(texts), first.perplexity, first.probes)
+
+
+def rank(some: Sequence[Entry], language: str | None = None) -> list[Ranked]:
+    """All entries in the catalog's order, for probes in one language or in any."""
+    probed = [_probes(entry, language) for entry in some]
+    usual = _usual(probed)
+    ranked = [Ranked(entry, _share(scores, usual)) for entry, scores in zip(some, probed, strict=True)]
+    return sorted(ranked, key=_order)
+
+
+def choose(question: Question, ranked: Sequence[Ranked]) -> Choice:
+    """The first model in the order that serves, those after it, and why those before it do not."""
+    asked = [one for one in ranked if matches(one.entry, question)]
+    good: list[Offer] = []
+    lossy: list[Offer] = []
+    passed: list[Passed] = []
+    for one in asked:
+        offer = _offer(one, question)
+        if isinstance(offer, Passed):
+            passed += [offer] if not good else []
+        elif why := _poor(offer.pick):
+            lossy.append(offer)
+            passed += [Passed(one, why, offer.pick)] if not good else []
+        else:
+            good.append(offer)
+            if len(good) > RUNNERS_UP:
+                break
+    offers = good or lossy[: RUNNERS_UP + 1]
+    if not offers:
+        return Choice(question, None, _nothing(question, len(asked)), (), tuple(passed), len(asked))
+    answer = offers[0]
+    if not good:
+        passed = passed[: next(i for i, one in enumerate(passed) if one.ranked is answer.ranked)]
+    reason = _reason(answer, question, len(asked), bool(good))
+    return Choice(question, answer, reason, tuple(offers[1:]), tuple(passed), len(asked))
+
+
+def matches(entry: Entry, question: Question) -> bool:
+    """Whether a model is for the task and the language that are asked for."""
+    return question.task in (None, entry.task) and (
+        question.language is None or question.language in entry.languages
+    )
+
+
+# --- The order
+
+
+def _probes(entry: Entry, language: str | None) -> dict[tuple[str, str], ProbeScore]:
+    scores = entry.merit.probes
+    return {(s.probe, s.language or ""): s for s in scores if language is None or s.language == language}
+
+
+def _usual(probed: Sequence[dict[tuple[str, str], ProbeScore]]) -> frozenset[tuple[str, str]]:
+    """The set of probes that most models took; of two, the larger, then the first by name."""
+    counted = Counter(frozenset(scores) for scores in probed if scores)
+    return min(counted, key=lambda s: (-counted[s], -len(s), sorted(s)), default=frozenset())
+
+
+def _share(scores: dict[tuple[str, str], ProbeScore], usual: frozenset[tuple[str, str]]) -> Share | None:
+    if not usual or not usual <= scores.keys():
+        return None
+    total = sum(scores[key].total for key in usual)
+    return Share(sum(scores[key].correct for key in usual), total) if total else None
+
+
+def _order(one: Ranked) -> tuple[float, int, int, tuple[str, ...], float, str]:
+    merit = one.entry.merit
+    known = merit.perplexity > 0 and math.isfinite(merit.perplexity)
+    return (
+        -one.share.correct / one.share.total if one.share else 1.0,
+        -merit.parameters,
+        merit.vocabulary_size,
+        merit.evaluation_texts,
+        merit.perplexity if known else math.inf,
+        one.entry.name,
+    )
+
+
+# --- The choice
+
+
+def _offer(one: Ranked, question: Question) -> Offer | Passed:
+    release, context = one.entry.release, question.context_tokens
+    longest = release.architecture.context_tokens
+    if context > longest:
+        why = f"Its context is at most {longest:,} tokens; {context:,} are asked for."
+        return Passed(one, why, None)
+    pick = picks.pick(release, question.device, context, question.least_tokens_per_second)
+    return Offer(one, pick) if pick.file else Passed(one, pick.reason, pick)
+
+
+def _poor(pick: Pick) -> str | None:
+    """Why a file is taken only if there is no better one in the catalog."""
+    file = pick.file
+    assert file
+    if not file.smoke_passed:
+        return f"The best file of it that could be taken, {file.path}, failed the chat smoke test."
+    if file.loss and file.loss.kld_mean_nats > LOSS_LIMIT:
+        return (
+            f"The best file of it that could be taken, {file.path}, loses a mean KLD of "
+            f"{file.loss.kld_mean_nats:.4f} nats, more than {LOSS_LIMIT:g}."
+        )
+    return None
+
+
+# --- Words
+
+
+def asked_words(question: Question, number: int) -> str:
+    """``the 12 models for chat in en``."""
+    words = "the only model" if number == 1 else f"the {number:,} models"
+    words += f" for {question.task}" if question.task else ""
+    return words + (f" in {question.language}" if question.language else "")
+
+
+def standing_words(one: Ranked) -> str:
+    """What gives a model its place in the order."""
+    size = f"{one.entry.merit.parameters / 1e6:,.1f} million parameters"
+    if one.share is None:
+        return size
+    share = 100 * one.share.correct / one.share.total
+    return f"{one.share.correct:,} of {one.share.total:,} probe answers right ({share:.1f} %), {size}"
+
+
+def _reason(offer: Offer, question: Question, asked: int, good: bool) -> str:
+    name, standing = offer.ranked.entry.name, standing_words(offer.ranked)
+    fits = ["fits"]
+    if question.least_tokens_per_second is not None:
+        fits.append(f"reaches {rate(question.least_tokens_per_second)} tokens/s")
+    if good:
+        fits.append(f"loses at most {LOSS_LIMIT:g} nats")
+    file = f"a file that {_joined(fits)}"
+    if not good:
+        file += f", although each of these fails the smoke test or loses more than {LOSS_LIMIT:g} nats"
+    if asked == 1:
+        return f"{name} is {asked_words(question, 1)} here ({standing}), and has {file}."
+    return f"Of {asked_words(question, asked)}, {name} ranks highest of those with {file}: {standing}."
+
+
+def _joined(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _nothing(question: Question, asked: int) -> str:
+    if not asked:
+        return f"The catalog has no model{asked_words(question, 0).removeprefix('the 0 models')}."
+    none = "has no file that fits" if asked == 1 else "has a file that fits"
+    start = asked_words(question, asked)
+    subject = start[0].upper() + start[1:] if asked == 1 else f"None of {start}"
+    if question.least_tokens_per_second is not None:
+        none += f" and reaches {rate(question.least_tokens_per_second)} tokens/s"
+    return f"{subject} {none} on {question.device.name} at {question.context_tokens:,} tokens of context."
