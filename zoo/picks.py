@@ -197,7 +197,7 @@ def _beaten(files: Sequence[ModelFile], only: Device | None) -> dict[str, Beaten
 
 def _why_beaten(file: ModelFile, other: ModelFile, only: Device | None) -> str | None:
     """The sentence, for a ``file`` that is worse than ``other``; None if it is smaller and nowhere slower."""
-    loss = f"loses more than {other.path}: {_loss_words(file)} against {_loss_words(other)}"
+    loss = f"loses more than {other.path}: {loss_words(file)} against {loss_words(other)}"
     if file.size_bytes > other.size_bytes:
         return f"It is {_megabytes(file.size_bytes - other.size_bytes)} larger and {loss}."
     if file.size_bytes == other.size_bytes:
@@ -369,19 +369,19 @@ def _reason(
     kind = "that fit" if least is None else f"that fit and reach {rate(least)} tokens/s"
     if usable == 1:
         only = kind.replace("fit", "fits").replace("reach", "reaches")
-        choice = f"{file.path} is the only file {only}: {_loss_words(file)}"
+        choice = f"{file.path} is the only file {only}: {loss_words(file)}"
     elif chosen is not best and tolerance.holds(file):
         choice = (
             f"{file.path} is the smallest of the unbeaten files {kind} whose loss makes no practical difference "
-            f"({tolerance.words}): {_loss_words(file)}, {100 * _same_top(file):.1f} % same top token"
+            f"({tolerance.words}): {loss_words(file)}, {100 * _same_top(file):.1f} % same top token"
         )
     elif chosen is not best:
         choice = (
             f"{file.path} is the smallest of the unbeaten files {kind} whose loss cannot be told from the least: "
-            f"{_loss_words(file)} against {_loss_words(best.file)} of {best.file.path}"
+            f"{loss_words(file)} against {loss_words(best.file)} of {best.file.path}"
         )
     else:
-        choice = f"{file.path} has the least loss of the {usable} files {kind}: {_loss_words(file)}"
+        choice = f"{file.path} has the least loss of the {usable} files {kind}: {loss_words(file)}"
     parts = [
         choice,
         f"It needs a predicted {_megabytes(chosen.need_bytes or 0)} at {context_tokens:,} tokens of context, "
@@ -406,7 +406,7 @@ def _beside(candidate: _Candidate, chosen: _Candidate) -> str:
         loss = "loses less"
     else:
         loss = "has a loss that cannot be told from the pick's"
-    words = f"It {loss}, {_loss_words(file)} against {_loss_words(taken)}, and is {size}"
+    words = f"It {loss}, {loss_words(file)} against {loss_words(taken)}, and is {size}"
     smoke = "" if file.smoke_passed else "; it failed the chat smoke test"
     return f"{words}; {candidate.speed.words}{smoke}."
 
@@ -415,7 +415,8 @@ def _same_top(file: ModelFile) -> float:
     return file.loss.same_top_share if file.loss else 1.0
 
 
-def _loss_words(file: ModelFile) -> str:
+def loss_words(file: ModelFile) -> str:
+    """``mean KLD 0.0056 ± 0.00033 nats``."""
     if file.loss is None:
         return "mean KLD 0 nats (it is the reference)"
     return f"mean KLD {_nats(file.loss.kld_mean_nats)} ± {_nats(file.loss.kld_mean_se_nats)} nats"

@@ -1,4 +1,4 @@
-"""What the browser chooses is what Python chooses: file, order, figures and every sentence, over a grid of questions."""
+"""What the browser chooses is what Python chooses: file, order, figures and every sentence, over a grid."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ _ASK = """async ([address, questions]) => {
   const core = await import(address + "core.js");
   const catalog = core.unpack(await (await fetch(address + "chooser.json")).json());
   const file = (one) => one && one.path;
+  const speed = (one) => one && [one.measured, one.low, one.typical, one.high, one.words()];
   const told = (found) => found && {
     file: file(found.file), need: found.need, reason: found.reason(),
-    speed: found.speed && [found.speed.measured, found.speed.low, found.speed.typical, found.speed.high, found.speed.words()],
+    speed: speed(found.speed),
     rejected: found.rejected.map((one) => [one.file.path, one.why()]),
     beside: found.beside.map((one) => [one.file.path, one.why()]),
   };

@@ -12,6 +12,8 @@ KINDS = {
     "model": f"models/{MODEL}/",
     "tutor": "models/smollm2-tutor-57m/",
     "hostile": "models/index/",
+    "boards": "boards/",
+    "board": "boards/pi-zero-2/",
     "recipe": "reference/recipe/",
 }
 """A name for the screenshot, and the path of a page of each kind."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from catalog.index import Catalog
 from catalog.release import Model
-from zoo.pages import feeds, front, model, pictures
+from zoo.pages import boards, feeds, front, model, offers, pictures
 from zoo.pages.feeds import joined, model_json
 from zoo.pages.kinds import Evidence, Facts, Files, Kind, Link, Made, Site
 from zoo.pages.page import Page, TocEntry
@@ -40,7 +40,14 @@ __all__ = [
     "schema_list",
 ]
 
-KINDS: tuple[Kind, ...] = (model.KIND, front.KIND, pictures.KIND, feeds.KIND)
+KINDS: tuple[Kind, ...] = (
+    model.KIND,
+    offers.KIND,
+    front.KIND,
+    boards.KIND,
+    pictures.KIND,
+    feeds.KIND,
+)
 
 
 class PathTaken(ValueError):

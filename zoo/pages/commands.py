@@ -36,3 +36,17 @@ def run(release: Release) -> list[str] | None:
 
 def _plain(name: str, location: Location, file: ModelFile) -> bool:
     return all(_PLAIN.match(word) for word in (name, location.model.commit, file.path))
+
+
+def one_line(name: str, release: Release, file: ModelFile, context_tokens: int) -> str | None:
+    """One command that fetches a file at its exact commit, checks it and chats with it; in a zoo, `zoo pull`."""
+    location = release.location
+    if not _plain(name, location, file):
+        return None
+    if location.hub.rstrip("/") != HUB or not is_repository(location.model.name):
+        return f"zoo pull {name}@{release.version}:{file.type}" if _PLAIN.match(file.type) else None
+    return (
+        f"hf download {location.model.name} {file.path} {SUMS} --revision {location.model.commit} "
+        f"--local-dir {name} && cd {name} && sha256sum -c --ignore-missing {SUMS} && "
+        f"llama-cli -m {file.path} -c {context_tokens} -cnv"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from zoo.pages import chooser
 from zoo.pages.frame import framed
 from zoo.pages.kinds import Facts, Files, Kind, Site
 from zoo.pages.page import Page, fill
@@ -20,8 +21,10 @@ def _whole(facts: Sequence[Facts], site: Site) -> Files:
     models = [fact["model"] for fact in facts]
     newest = sorted(models, key=lambda model: model["name"])
     newest = sorted(newest, key=lambda model: model["date"], reverse=True)[:NEWEST]
-    html = fill("front.html", models=newest, count=len(models), site=site, root="./")
-    files = {"index.html": framed(Page("Catalog", DESCRIPTION, html, ()), "", site)}
+    choosing = chooser.fragment(facts, site, "./")
+    html = fill("front.html", models=newest, count=len(models), chooser=choosing, site=site, root="./")
+    scripts = chooser.SCRIPTS if models else ()
+    files = {"index.html": framed(Page("Catalog", DESCRIPTION, html, ()), "", site, scripts=scripts)}
     return {**files, **dict(_lists(models, site))}
 
 

@@ -7,6 +7,7 @@ them what ``zoo.choosing`` works on; ``packed`` is chooser.json, columns of plai
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,14 +19,17 @@ from catalog.release import Model, ModelFile, RecipeRecord, Release
 from zoo import choosing, picks, roofline
 from zoo.choosing import Entry, Merit
 from zoo.pages import links
+from zoo.pages.kinds import Evidence, Files, Kind, Made, Site
 from zoo.pages.text import visible
 
 _NO_RECIPE = RecipeRecord("", "", "")
+DATA = "chooser.json"
 Facts = Mapping[str, Any]
 
 
 def facts(model: Model) -> dict[str, Any]:
-    """Plain data of one model; ``current`` is the place of the current release among its releases, or None."""
+    """Plain data of one model. ``current`` is the place of the current release among those kept, or None; ``columns``
+    are the rows of chooser.json."""
     current = picks.current(model)
     kept = [r for r in model.releases if r is current or model.yank_of(r.version)]
     yanks = [model.yank_of(r.version) for r in kept]
@@ -34,7 +38,7 @@ def facts(model: Model) -> dict[str, Any]:
         "summary": model.summary,
         "task": model.task,
         "languages": list(model.languages),
-        "releases": [plain(_light(release)) for release in kept],
+        "release": plain(_light(current)) if current else None,
         "yanked": [visible(yank.reason) if yank else "" for yank in yanks],
         "current": next((i for i, r in enumerate(kept) if r is current), None),
         "merit": plain(choosing.merit(current)) if current else None,
@@ -49,8 +53,9 @@ def entries(some: Iterable[Facts]) -> list[Entry]:
 
 def _entry(one: Facts) -> Entry:
     merit = build(Merit, one["merit"])
-    data = one["releases"][one["current"]]
-    return Entry(one["name"], one["task"], tuple(one["languages"]), merit, lambda: build(Release, data))
+    return Entry(
+        one["name"], one["task"], tuple(one["languages"]), merit, lambda: build(Release, one["release"])
+    )
 
 
 def _light(release: Release) -> Release:
@@ -68,7 +73,30 @@ def _light(release: Release) -> Release:
     )
 
 
+def of_all(facts: Sequence[Facts]) -> list[Facts]:
+    """The facts of this kind among those of every kind."""
+    return [one[KIND.name] for one in facts]
+
+
+def _each(model: Model, site: Site, evidence: Evidence) -> Made:
+    del site, evidence
+    return Made({}, facts(model))
+
+
+def _whole(facts: Sequence[Facts], site: Site) -> Files:
+    del site
+    return {DATA: packed_text(of_all(facts))}
+
+
+KIND = Kind("offers", _each, _whole)
+
+
 # --- chooser.json
+
+
+def packed_text(some: Sequence[Facts]) -> str:
+    """chooser.json."""
+    return json.dumps(packed(some), ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
 
 
 class _Words:
@@ -79,6 +107,7 @@ class _Words:
         self._places: dict[str, int] = {}
 
     def __call__(self, text: str) -> int:
+        text = visible(text)
         place = self._places.setdefault(text, len(self.list))
         if place == len(self.list):
             self.list.append(text)
@@ -130,6 +159,7 @@ def _release(name: str, release: Release) -> dict[str, Any]:
     shape = release.architecture
     own = {
         "version": release.version,
+        "date": release.date,
         "licence": release.licence,
         "parameters": shape.parameters,
         "context": shape.context_tokens,
@@ -141,7 +171,7 @@ def _release(name: str, release: Release) -> dict[str, Any]:
 
 def _file(name: str, release: Release, file: ModelFile) -> dict[str, Any]:
     return {
-        "path": file.path,
+        "path": visible(file.path),
         "type": file.type,
         "ggml": roofline.ggml_type(file) or "",
         "size": file.size_bytes,

@@ -1,0 +1,209 @@
+// The form on the front page: asks core.js and shows the answer. The data is fetched when somebody first asks. What is
+// asked for stands in the address, so that an answer can be sent to somebody else.
+const form = document.querySelector(".zoo-ask");
+const place = document.querySelector(".zoo-answer");
+const heading = document.querySelector(".zoo-asked");
+const { root } = form.dataset;
+const SHOWN = 8;
+const DEFAULTS = { board: form.elements.board.value, context: form.elements.context.value };
+let loading = null;
+
+const load = () =>
+  (loading ??= Promise.all([
+    import(new URL(form.dataset.core, document.baseURI)),
+    fetch(new URL(form.dataset.data, document.baseURI)).then((answer) => {
+      if (!answer.ok) throw new Error(`the catalog's data answered ${answer.status}`);
+      return answer.json();
+    }),
+  ])
+    .then(([core, data]) => ({ core, catalog: core.unpack(data) }))
+    .catch((error) => {
+      loading = null;
+      throw error;
+    }));
+
+// An element; strings among the children become text, never markup.
+export function h(tag, attributes, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children.flat().filter((child) => child !== null));
+  return made;
+}
+
+const shortened = (text, length) => (text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`);
+const modelUrl = (name) => `${root}models/${encodeURIComponent(name)}/`;
+const PLAIN = /^[A-Za-z0-9][A-Za-z0-9._/+-]*$/;
+
+// The same command as in zoo/pages/commands.py.
+function command({ release, pick }, context) {
+  const { name, version, hub } = release;
+  const { path, type } = pick.file;
+  if (!PLAIN.test(name) || !PLAIN.test(path)) return null;
+  if (!hub) return PLAIN.test(type) ? `zoo pull ${name}@${version}:${type}` : null;
+  return (
+    `hf download ${hub[0]} ${path} SHA256SUMS --revision ${hub[1]} --local-dir ${name} && cd ${name} && ` +
+    `sha256sum -c --ignore-missing SHA256SUMS && llama-cli -m ${path} -c ${context} -cnv`
+  );
+}
+
+function others(title, rows, more = 0, open = false) {
+  if (!rows.length) return null;
+  const items = rows.map(([name, words, isModel]) =>
+    h("li", {}, isModel ? h("a", { href: modelUrl(name) }, name) : h("code", {}, shortened(name, 200)), `: ${words}`),
+  );
+  if (more) items.push(h("li", {}, `And ${more.toLocaleString("en-GB")} more models.`));
+  const details = h("details", { class: "zoo-others" }, h("summary", {}, `${title} (${rows.length + more})`), h("ul", {}, items));
+  details.open = open;
+  return details;
+}
+
+function figures(core, { pick, release }, context) {
+  const { file, speed, need } = pick;
+  const tick = speed.measured ? [h("span", { class: "zoo-tick", "aria-hidden": "true" }, "✓"), " "] : [];
+  const proof = speed.evidence ? [" (", h("a", { href: root + speed.evidence }, "evidence"), ")"] : [];
+  const rows = [
+    ["Size", core.megabytes(file.size)],
+    ["Memory", `${core.megabytes(need)} predicted at ${core.count(context)} tokens`],
+    ["Speed", ...tick, speed.words(), ...proof],
+    ["Loss", core.lossWords(file)],
+    ["Licence", h("bdi", {}, shortened(release.licence, 100))],
+  ];
+  return h("dl", { class: "zoo-figures" }, rows.map(([name, ...words]) => h("div", {}, h("dt", {}, name), h("dd", {}, words))));
+}
+
+function shown(core, choice, context) {
+  const passed = choice.passed.slice(0, SHOWN).map((one) => [one.release.name, one.why(), true]);
+  const more = choice.passed.length - passed.length;
+  if (!choice.answer)
+    return [
+      h("p", { class: "zoo-take" }, "Nothing to take"),
+      h("p", {}, choice.reason),
+      others("Models that were looked at", passed, more, true),
+    ];
+  const { release, pick } = choice.answer;
+  const line = command(choice.answer, context);
+  const run = line
+    ? h(
+        "div",
+        { class: "zoo-command" },
+        h("pre", { tabindex: "0", "aria-label": "Command" }, h("code", {}, line)),
+        h("button", { type: "button", class: "zoo-copy" }, "Copy"),
+      )
+    : h("p", {}, "How to get it: ", h("a", { href: `${modelUrl(release.name)}#commands` }, "the page of the model"), ".");
+  const runners = choice.runnersUp.map((one) => {
+    const { file, speed } = one.pick;
+    const said = [file.path, core.megabytes(file.size), core.lossWords(file), speed.words()].join(", ");
+    return [one.release.name, `${core.standingWords(one)}; ${said}.`, true];
+  });
+  const judged = (list) => list.map(({ file, why }) => [file.path, why(), false]);
+  return [
+    h(
+      "p",
+      { class: "zoo-take" },
+      "Take ",
+      h("strong", {}, h("bdi", {}, shortened(pick.file.path, 200))),
+      " of ",
+      h("a", { href: modelUrl(release.name) }, release.name),
+      ` ${release.version}`,
+    ),
+    h("p", {}, choice.reason),
+    figures(core, choice.answer, context),
+    run,
+    h("p", { class: "zoo-note" }, pick.reason()),
+    others("Runners-up", runners, 0, true),
+    others("Models that rank higher and were passed over", passed, more),
+    others("Other files of this model", judged(pick.beside)),
+    others("Rejected files of this model", judged(pick.rejected)),
+  ];
+}
+
+// --- The form and the address
+
+const value = (name) => form.elements[name].value.trim();
+const number = (name) => {
+  const field = form.elements[name];
+  return field.value === "" || !field.checkValidity() ? null : Number(field.value);
+};
+
+function question(core, catalog) {
+  const own = value("board") === "custom";
+  const device = own
+    ? core.custom(catalog.rules, number("memory"), number("bandwidth"))
+    : catalog.deviceOf.get(value("board"));
+  const bad = [...form.elements].find((field) => field.willValidate && !field.closest("[hidden]") && !field.checkValidity());
+  const context = number("context");
+  if (bad || !device || context === null) return null;
+  return { device, context, leastSpeed: number("speed"), task: value("task") || null, language: value("language") || null };
+}
+
+function writeAddress() {
+  const told = new URLSearchParams();
+  if (value("board") === "custom") {
+    told.set("memory", value("memory"));
+    told.set("bandwidth", value("bandwidth"));
+  } else if (value("board") !== DEFAULTS.board) told.set("board", value("board"));
+  if (value("context") !== DEFAULTS.context) told.set("context", value("context"));
+  for (const name of ["speed", "task", "language"]) if (value(name)) told.set(name, value(name));
+  const query = told.toString();
+  history.replaceState(null, "", location.pathname + (query ? `?${query}` : "") + location.hash);
+}
+
+// Puts what the address asks for into the form; true if it asks for anything.
+function readAddress() {
+  const told = new URLSearchParams(location.search);
+  let asks = false;
+  for (const name of ["board", "memory", "bandwidth", "context", "speed", "task", "language"]) {
+    const given = told.get(name);
+    const field = form.elements[name];
+    const fits = field.tagName === "SELECT" ? [...field.options].some((one) => one.value === given) : true;
+    if (given === null || !fits) continue;
+    field.value = given;
+    asks = true;
+  }
+  if (told.has("memory") || told.has("bandwidth")) form.elements.board.value = "custom";
+  return asks;
+}
+
+function showOwn() {
+  const own = value("board") === "custom";
+  for (const label of form.querySelectorAll("[data-own]")) label.hidden = !own;
+}
+
+async function ask() {
+  showOwn();
+  writeAddress();
+  try {
+    const { core, catalog } = await load();
+    const asked = question(core, catalog);
+    if (!asked) {
+      place.replaceChildren(h("p", { class: "zoo-take" }, "Something in the form is no number that can be asked for."));
+      form.reportValidity();
+      return;
+    }
+    const start = performance.now();
+    const choice = core.choose(asked, catalog);
+    const made = shown(core, choice, asked.context).filter(Boolean);
+    place.replaceChildren(...made);
+    place.dataset.milliseconds = (performance.now() - start).toFixed(1);
+    heading.replaceChildren("For ", h("strong", {}, asked.device.name), `, ${core.count(asked.context)} tokens of context:`);
+  } catch (error) {
+    place.replaceChildren(
+      h("p", { class: "zoo-take" }, "No answer"),
+      h("p", {}, `The chooser could not load (${error.message}). The pages for each board, below, work without it.`),
+    );
+  }
+}
+
+// Typing asks once it pauses; a choice asks at once.
+let pause = 0;
+form.addEventListener("input", (event) => {
+  clearTimeout(pause);
+  pause = setTimeout(ask, event.target.tagName === "SELECT" ? 0 : 300);
+});
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  ask();
+});
+form.addEventListener("focusin", () => load().catch(() => {}), { once: true });
+form.hidden = false;
+if (readAddress()) ask();

@@ -1,0 +1,165 @@
+"""The chooser as people use it: choose, read, share, copy, by keyboard, and without scripts."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from catalog import device as devices
+
+ANSWER = ".zoo-answer"
+
+
+def take(page: Any) -> str:
+    return str(page.inner_text(".zoo-take"))
+
+
+def ask(page: Any, board: str, take: str) -> None:
+    page.select_option("[name=board]", board)
+    page.wait_for_function("words => document.querySelector('.zoo-asked').innerText.includes(words)", arg=take)
+
+
+def words(page: Any) -> str:
+    """The text of the answer, without the buttons."""
+    text = page.eval_on_selector(ANSWER, "one => one.textContent")
+    return re.sub(r"\s+", " ", text.replace("Copy", "")).strip()
+
+
+def test_answer_is_there_before_anybody_asks(samples: str, open_page: Any) -> None:
+    page = open_page(samples)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    assert take(page).startswith("Take model-Q8_0.gguf of smollm2-135m-instruct")
+    page.wait_for_timeout(300)
+    assert not [url for url in asked if "chooser.json" in url]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (360, 780)])
+def test_answer_is_in_the_first_window(width: int, height: int, samples: str, open_page: Any) -> None:
+    box = open_page(samples, width=width).locator(".zoo-take").bounding_box()
+    assert box["y"] + box["height"] < height
+
+
+def test_choose_a_board_and_read_the_answer(samples: str, open_page: Any, fits: Any) -> None:
+    page = open_page(samples, width=360)
+    ask(page, "pi-5-8gb", "Pi 5, 8 GB")
+    text = words(page)
+    assert "✓ measured 39.8 tokens/s on pi-5-8gb with 4 threads (evidence)" in text
+    assert "mean KLD 0.0056 ± 0.00033 nats" in text and "Apache-2.0" in text and "144.8 MB" in text
+    assert "292.7 MB predicted at 2,048 tokens" in text
+    proof = page.locator(f"{ANSWER} a", has_text="evidence").first.get_attribute("href")
+    assert page.request.get(samples + proof).status == 200
+    ask(page, "pi-zero-2", "Zero 2 W")
+    assert "predicted 3.27 tokens/s (1.63 to 6.53)" in words(page)
+    page.fill("[name=speed]", "4")
+    page.wait_for_function("() => document.querySelector('.zoo-take').innerText.includes('Q4_K_M')")
+    assert "It is too slow: predicted 3.27 tokens/s" in words(page)
+    fits(page)
+
+
+def test_board_pages_say_what_the_browser_says(samples: str, open_page: Any) -> None:
+    page = open_page(f"{samples}?board=pi-5-4gb")
+    for device in devices.DEVICES:
+        ask(page, device.id, device.name)
+        plain = page.evaluate(
+            """async (url) => new DOMParser().parseFromString(await (await fetch(url)).text(), "text/html")
+               .querySelector(".zoo-answer").textContent.replace("Copy", "").replace(/\\s+/g, "")""",
+            f"{samples}boards/{device.id}/",
+        )
+        assert words(page).replace(" ", "") == plain
+
+
+def test_question_stands_in_the_address(samples: str, open_page: Any) -> None:
+    page = open_page(samples)
+    page.select_option("[name=board]", "custom")
+    page.fill("[name=memory]", "0.6")
+    page.fill("[name=bandwidth]", "3")
+    page.select_option("[name=task]", "chat")
+    page.select_option("[name=language]", "en")
+    page.wait_for_function("() => location.search.includes('language')")
+    page.wait_for_function("() => document.querySelector('.zoo-asked').innerText.includes('0.6 GB')")
+    assert page.url.endswith("?memory=0.6&bandwidth=3&task=chat&language=en")
+    again = open_page(page.url)
+    again.wait_for_function("() => document.querySelector('.zoo-answer').dataset.milliseconds")
+    assert words(again) == words(page)
+    assert again.input_value("[name=memory]") == "0.6" and again.input_value("[name=board]") == "custom"
+
+
+@pytest.mark.parametrize(
+    "query", ["?board=mainframe", "?context=-5", "?speed=x&context=1e9", "?memory=0&bandwidth=-1", "?task=<script>"]
+)
+def test_addresses_that_ask_nonsense(query: str, samples: str, open_page: Any) -> None:
+    page = open_page(samples + query)
+    page.wait_for_timeout(400)
+    assert page.locator(".zoo-take").count() == 1
+    assert "NaN" not in page.inner_text("main") and "undefined" not in page.inner_text("main")
+
+
+def test_copy(samples: str, open_page: Any) -> None:
+    page = open_page(samples, permissions=["clipboard-read", "clipboard-write"])
+    page.click(".zoo-copy")
+    page.wait_for_function("() => document.querySelector('.zoo-copy').textContent === 'Copied'")
+    copied = page.evaluate("() => navigator.clipboard.readText()")
+    assert copied == page.inner_text(".zoo-command code")
+    assert copied.startswith("hf download local/smollm2-gguf model-Q8_0.gguf SHA256SUMS --revision aaaa")
+    assert copied.endswith("&& llama-cli -m model-Q8_0.gguf -c 2048 -cnv")
+
+
+def test_copy_without_the_right_to_marks_the_text(samples: str, open_page: Any) -> None:
+    page = open_page(samples)
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
+    page.click(".zoo-copy")
+    page.wait_for_function("() => document.querySelector('.zoo-copy').textContent === 'Marked'")
+    assert page.evaluate("() => getSelection().toString()").startswith("hf download")
+
+
+def test_by_keyboard(samples: str, open_page: Any) -> None:
+    """From the top of the page with Tab to the board, another board by typing, then on to the copy button."""
+    page = open_page(samples)
+    focused = "() => document.activeElement.name || document.activeElement.className"
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate(focused) == "board":
+            break
+    assert page.evaluate(focused) == "board"
+    page.keyboard.type("Raspberry Pi Zero")
+    page.wait_for_function("() => document.querySelector('.zoo-asked').innerText.includes('Zero 2 W')")
+    seen = []
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate(focused))
+        if seen[-1] == "zoo-copy":
+            break
+    assert seen[:4] == ["context", "speed", "task", "language"] and seen[-1] == "zoo-copy"
+    outline = page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none"
+    region = page.locator(ANSWER)
+    assert region.get_attribute("aria-live") == "polite"
+    unnamed = page.eval_on_selector_all(
+        ".zoo-ask select, .zoo-ask input", "all => all.filter((one) => !one.labels.length).map((one) => one.name)"
+    )
+    assert unnamed == []
+
+
+def test_without_scripts_every_board_has_its_page(samples: str, open_page: Any) -> None:
+    page = open_page(samples, javascript=False)
+    assert not page.locator(".zoo-ask").is_visible()
+    assert not page.locator(".zoo-copy").is_visible()
+    page.click(".zoo-boards a[href$='boards/pi-zero-2/']")
+    assert page.url.endswith("boards/pi-zero-2/")
+    assert take(page).startswith("Take model-Q8_0.gguf")
+    assert "at least 20 tokens/s" in page.inner_text("table")
+
+
+def test_when_the_data_cannot_be_had(samples: str, open_page: Any) -> None:
+    page = open_page(samples)
+    page.route("**/chooser.json*", lambda route: route.abort())
+    page.select_option("[name=board]", "pi-zero-2")
+    page.wait_for_function("() => document.querySelector('.zoo-take').innerText === 'No answer'")
+    assert "pages for each board" in page.inner_text(ANSWER)
+    page.unroute("**/chooser.json*")
+    ask(page, "pi-5-8gb", "Pi 5, 8 GB")
+    assert take(page).startswith("Take ")
+    open_page.troubles.clear()

@@ -1,0 +1,100 @@
+"""A page for each board: the answer, the answers to other questions about that board, and how answers are found."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from catalog import device as devices
+from catalog import memory
+from catalog.device import GIGA, Device
+from zoo import choosing, picks
+from zoo.choosing import Choice, Question, Ranked
+from zoo.pages import offers
+from zoo.pages.answer import answer
+from zoo.pages.chooser import families
+from zoo.pages.frame import framed
+from zoo.pages.kinds import Facts, Files, Kind, Site
+from zoo.pages.page import Page, fill
+
+ROOT = "../../"
+SPEEDS = (5.0, 10.0, 20.0)
+"""Least speeds in tokens per second that the page answers for."""
+
+AIMS = 24
+"""Pairs of task and language on one page: those of the most models."""
+
+
+def _whole(facts: Sequence[Facts], site: Site) -> Files:
+    some = offers.of_all(facts)
+    ready = offers.entries(some)
+    ranked = {language: choosing.rank(ready, language) for _, language in [(None, None), *_aims(some)]}
+    page = Page("Boards", "Which file to take for each board, and how that is found.", _index(), ())
+    files = {"boards/index.html": framed(page, "boards/", site)}
+    if not some:
+        return files
+    aims = _aims(some)
+    for device in devices.DEVICES:
+        path = f"boards/{device.id}/"
+        files[f"{path}index.html"] = framed(_board(device, ranked, aims), path, site, scripts=("copy.js",))
+    return files
+
+
+def _index() -> str:
+    return fill(
+        "boards.html",
+        families=families(),
+        root="../",
+        giga=GIGA,
+        context=picks.CONTEXT_TOKENS,
+        limit=choosing.LOSS_LIMIT,
+        tolerance=picks.TOLERANCE,
+        reserve=devices.RESERVE_REASON,
+    )
+
+
+def _aims(some: Sequence[Facts]) -> list[tuple[str | None, str | None]]:
+    """Tasks, and tasks with languages, that models are for; the most frequent first."""
+    counted = Counter((one["task"], language) for one in some for language in set(one["languages"]))
+    return sorted(counted, key=lambda aim: (-counted[aim], aim))[:AIMS]
+
+
+def _board(
+    device: Device,
+    ranked: dict[str | None, list[Ranked]],
+    aims: Sequence[tuple[str | None, str | None]],
+) -> Page:
+    def ask(
+        context: int, least: float | None = None, task: str | None = None, language: str | None = None
+    ) -> Choice:
+        return choosing.choose(Question(device, context, least, task, language), ranked[language])
+
+    first = ask(picks.CONTEXT_TOKENS)
+    html = fill(
+        "board.html",
+        device=device,
+        giga=GIGA,
+        answer=answer(first, ROOT),
+        context=picks.CONTEXT_TOKENS,
+        contexts=memory.CONTEXTS,
+        others=list(_others(ask, aims)),
+        root=ROOT,
+    )
+    description = f"The one file to take on {device.name}, with the reason. {first.reason}"
+    return Page(f"For {device.name}", description, html, ())
+
+
+def _others(
+    ask: Callable[..., Choice], aims: Sequence[tuple[str | None, str | None]]
+) -> Iterator[tuple[str, list[Choice]]]:
+    """(what is asked for, the answer at each context length)."""
+    contexts = memory.CONTEXTS
+    yield "any task and language", [ask(context) for context in contexts]
+    for speed in SPEEDS:
+        yield f"at least {speed:g} tokens/s", [ask(context, speed) for context in contexts]
+    for task, language in itertools.chain(aims):
+        yield f"{task}, {language}", [ask(context, None, task, language) for context in contexts]
+
+
+KIND = Kind("boards", whole=_whole)
