@@ -10,7 +10,7 @@ Kinds of faults:
     answer    ``status``, ``headers`` and ``body`` instead of the server's answer; the server is not asked
     lost      the server does what it was asked, and the connection is reset before its answer
     refuse    the connection is reset before the server hears of the request
-    cut_up    ``after_bytes`` of the request's body reach the server, then both sides are reset
+    cut_up    ``after_bytes`` of the request's body reach the server, then ``call()`` if given; both sides are reset
     reset     ``after_bytes`` of the answer's body, then a reset
     close     ``after_bytes`` of the answer's body, then an orderly end before the announced length
     truncate  ``after_bytes`` of the answer's body, announced as if that were all
@@ -193,6 +193,8 @@ class _Handler(BaseHTTPRequestHandler):
             upstream.endheaders()
             if fault.kind == "cut_up":
                 self._read_body(fault.after_bytes, upstream.send)
+                if fault.call:
+                    fault.call()
                 if upstream.sock:
                     _harden(upstream.sock)
                 return self._reset()

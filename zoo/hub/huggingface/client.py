@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -123,11 +125,18 @@ def _tune() -> None:
         }
         return made
 
+    logging.getLogger("huggingface_hub.utils._http").addFilter(_without_queries)
     # The client hands a file to httpx in a way that one calls outdated; nobody can act on it here.
     warnings.filterwarnings("ignore", "Use 'content=", DeprecationWarning)
     set_client_factory(factory)
     disable_progress_bars()
     _tuned = True
+
+
+def _without_queries(record: logging.LogRecord) -> bool:
+    """The client says which address it asks again; those of uploads are signed and open to whoever has them."""
+    record.msg, record.args = re.sub(r"\?\S+", "?...", record.getMessage()), ()
+    return True
 
 
 @contextmanager

@@ -70,15 +70,18 @@ class HuggingFaceRepo:
         if not _OID.match(revision):
             raise InputError(f"{revision!r} is no commit")
         if revision not in self._trees:
-            with plain(self.address):
-                from huggingface_hub.hf_api import RepoFile
-
-                found = self._api().list_repo_tree(
-                    self.identity, recursive=True, revision=revision, repo_type=self.kind
-                )
-                files = [entry for entry in found if isinstance(entry, RepoFile)]
+            files = patiently(lambda: self._list(revision))
             self._trees[revision] = {file.path: self._record(file, revision) for file in files}
         return dict(self._trees[revision])
+
+    def _list(self, revision: str) -> list[RepoFile]:
+        with plain(self.address):
+            from huggingface_hub.hf_api import RepoFile
+
+            found = self._api().list_repo_tree(
+                self.identity, recursive=True, revision=revision, repo_type=self.kind
+            )
+            return [entry for entry in found if isinstance(entry, RepoFile)]
 
     def recognise(self, digests: Mapping[str, str]) -> None:
         self._blobs.update(digests)
@@ -158,7 +161,7 @@ class HuggingFaceRepo:
     def open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
         if path not in self.tree(revision):
             raise InputError(f"commit {revision[:12]} has no file {path}")
-        return self._open(revision, path, offset)
+        return patiently(lambda: self._open(revision, path, offset))
 
     def listing(self, revision: str) -> dict[str, Listed]:
         return incoming.listing(self.address, self.kind, self.identity, revision)

@@ -1,0 +1,52 @@
+"""How many requests a publication costs, counted before the server; none is asked twice, nothing is sent again."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("huggingface_hub")
+
+from faultserver import FaultServer
+from hubserving import LARGE, Start, moves
+from test_publish import make_release, publish
+
+from zoo import settings as settings_room
+from zoo.assemble import ReleaseFolder
+from zoo.hub import connect
+
+pytest_plugins = ["hubserving"]
+pytestmark = pytest.mark.usefixtures("online")
+SMALL = {f"evidence/{number}.json": f"{number}" for number in range(10)}
+
+
+def release_of(zoo: Path, version: str, **changes: str) -> ReleaseFolder:
+    """One large file and ten small ones, no dataset."""
+    made = make_release(zoo, version, **{"tutor-Q8_0.gguf": "w" * LARGE, **SMALL, **changes})
+    return dataclasses.replace(made, dataset_files=())
+
+
+def test_requests(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "zoo.toml").touch()
+    settings, server = settings_room.load(tmp_path, {}, {}), start()
+    with FaultServer(server.address) as counted:
+
+        def asked(release: ReleaseFolder) -> list[str]:
+            counted.heal()
+            publish(release, settings, connect(counted.address, tmp_path))
+            return [f"{e.method} {e.path.partition('?')[0].rpartition('/')[2][:10]}" for e in counted.exchanges]
+
+        first = release_of(tmp_path, "1.0.0")
+        said = asked(first)
+        assert len(said) <= 12, said
+        total = sum(file.size_bytes for file in first.model_files)
+        assert total < counted.bytes_received() < 1.03 * total + 20_000
+        again = asked(first)
+        assert len(again) <= 2 and counted.bytes_received() == 0, again
+        before = moves(tmp_path)
+        edited = asked(release_of(tmp_path, "1.0.1", **{"README.md": "# edited", "recipe.yaml": "1.0.0"}))
+        assert len(edited) <= 7, edited
+        assert counted.bytes_received() < 0.005 * total  # of a release of one megabyte
+        assert len(moves(tmp_path)) == len(before) + 2  # one commit, one tag
