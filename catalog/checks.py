@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from catalog import hublists, licences, schema, sources, yamltext
+from catalog import calibration, hublists, licences, schema, sources, yamltext
 from catalog.cardrules.shape import repo_id_fault
 from catalog.lock import Lock
 from catalog.paths import unsafe_reason
@@ -55,7 +55,7 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
     if document.data is not None:
         found += check_document(document, lock, path.stem, _existing(root))
     if not found:
-        found += _same_content(document, root)
+        found += [*_same_content(document, root), *calibration.overlaps(document, root)]
     recipe = None
     if not found:
         recipe = recipe_from_mapping(schema.fill_defaults(document.data, schema.load("recipe-v1")))
@@ -109,6 +109,7 @@ class _Meaning:
         yield from self._sections()
         yield from self._probes()
         yield from self._gates()
+        yield from calibration.problems(self.document, self.data)
 
     def _get(self, *path: str | int) -> Any:
         value: Any = self.data

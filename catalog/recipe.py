@@ -107,11 +107,26 @@ class Export:
 
 
 @dataclass(frozen=True)
+class TensorOverride:
+    """Tensors whose name matches the pattern ``tensors`` get ``type``, whatever the ladder's file type says."""
+
+    tensors: str
+    type: str
+
+
+@dataclass(frozen=True)
 class Quantize:
-    """The ladder, and whether a tensor whose rows do not divide may fall back to another type."""
+    """The ladder, and whether a tensor whose rows do not divide may fall back to another type.
+
+    imatrix: weigh errors by an importance matrix; None means: when there is calibration text. The first override
+    that matches a tensor decides.
+    """
 
     ladder: tuple[str, ...]
     allow_fallback: bool
+    imatrix: bool | None
+    imatrix_window_tokens: int
+    overrides: tuple[TensorOverride, ...]
 
 
 @dataclass(frozen=True)

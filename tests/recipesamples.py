@@ -87,6 +87,8 @@ corpus:
     - {{path: recipes/corpora/tutor/prompts.heldout.jsonl, licence: CC0-1.0, source: the project}}
   evaluation:
     - {{path: recipes/corpora/texts/evaluation.en.txt, licence: CC0-1.0, source: the project, language: en}}
+  calibration:
+    - {{path: recipes/corpora/texts/calibration.en.txt, licence: CC0-1.0, source: the project, language: en}}
 
 label:
   max_tokens: 48

@@ -22,8 +22,8 @@ pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")
 
 STEPS = (
-    "import/student", "prune", "corpus/prompts", "export/teacher", "label", "distill", "export", "quantize/Q8_0",
-    "corpus/texts", "evaluate", "benchmark/F16", "benchmark/Q8_0",
+    "import/student", "prune", "corpus/prompts", "export/teacher", "label", "distill", "export",
+    "corpus/calibration", "imatrix", "quantize/Q8_0", "corpus/texts", "evaluate", "benchmark/F16", "benchmark/Q8_0",
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ pytest.importorskip("llama_cpp")
 from catalog import index
 from zoo import __main__, flow, world
 from zoo.llama.header import read_header
+from zoo.llama.imatrix import read_imatrix
 from zoo.settings import load
 
 LADDERS = {"plain": ("F16", "Q8_0", "Q4_0"), "tutored": ("F16", "Q8_0")}
@@ -72,6 +73,10 @@ def catalog_of(zoo: Path) -> index.Catalog:
     return catalog
 
 
+SMALL = {"ladder": ["Q4_0"], "allow_fallback": True, "imatrix_window_tokens": 64}
+"""A ladder whose calibration suits the short texts of the tiny zoo."""
+
+
 def made_now(err: str) -> list[str]:
     """Ids of the steps that this run began."""
     return re.findall(r"^\[\d+/\d+\] (\S+)$", err, re.MULTILINE)
@@ -100,7 +105,7 @@ def test_only_what_belongs_there_is_published(whole: Path) -> None:
     for name, types in LADDERS.items():
         published = set(commit(whole, f"model/tiny/{name}-gguf")["files"])
         files = {f"{name}-{type_}.gguf" for type_ in types}
-        top = files | {"README.md", "MANIFEST.json", "SHA256SUMS", "recipe.yaml"}
+        top = files | {"README.md", "MANIFEST.json", "SHA256SUMS", "recipe.yaml", "imatrix.gguf"}
         assert {path for path in published if "/" not in path} == top
         evidence = {f"evidence/bench-{type_}.{suffix}" for type_ in types for suffix in ("json", "csv")}
         evidence |= {f"evidence/{stem}.json" for stem in ("evaluation", "smoke", "gates", "plan")}
@@ -223,7 +228,7 @@ def test_a_second_run_does_nothing(zoo: Path, capsys: pytest.CaptureFixture[str]
 
 def test_a_broken_gate_stops_the_release(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     gates = [{"metric": "kld_mean_nats", "file": "Q4_0", "at_most": 1e-6}, {"metric": "size_bytes", "at_most": 10}]
-    change_recipe(zoo, "plain", version="1.1.0", gates=gates, quantize={"ladder": ["Q4_0"], "allow_fallback": True})
+    change_recipe(zoo, "plain", version="1.1.0", gates=gates, quantize=SMALL)
     before, catalog = tinyzoo.tree(zoo / "build/hub"), (zoo / "model_catalog.json").read_bytes()
     code, out, err = call(capsys, "release", "plain")
     assert (code, out) == (3, "")
@@ -268,11 +273,29 @@ def test_published_versions_never_change(zoo: Path, capsys: pytest.CaptureFixtur
 
 def test_one_more_quant_runs_only_what_is_new(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # The version stands in every header, so it is kept and the release is built, not published.
-    ladder = {"ladder": ["Q8_0", "Q4_0", "Q5_0"], "allow_fallback": True}
-    change_recipe(zoo, "plain", quantize=ladder)
+    change_recipe(zoo, "plain", quantize={**SMALL, "ladder": ["Q8_0", "Q4_0", "Q5_0"]})
     code, _, err = call(capsys, "build", "plain")
     assert code == 0, err
     assert made_now(err) == ["quantize/Q5_0", "evaluate", "probe/Q5_0", "benchmark/Q5_0"]
+    # The embedding of the tiny model becomes Q8_0 in a Q5_0 file too.
+    assert re.search(r"Q5_0: .* 14 tensors quantized, 1 already there", err)
+
+
+def test_the_importance_matrix_is_published_and_named(zoo: Path) -> None:
+    (folder,) = (zoo / "build/releases/plain").glob("[0-9]*[0-9]")
+    matrix = read_imatrix(folder / "model/imatrix.gguf")
+    assert matrix.datasets == ("texts/other.txt",)
+    record = json.loads((folder / "release.json").read_text(encoding="utf-8"))
+    digest = hashlib.sha256((folder / "model/imatrix.gguf").read_bytes()).hexdigest()
+    files = {file["type"]: file for file in record["release"]["files"]}
+    assert [files[t]["imatrix_sha256"] for t in ("F16", "Q8_0", "Q4_0")] == [None, digest, digest]
+    assert {"type": "Q4_0", "tensors": 14} in files["Q4_0"]["tensor_types"]
+    assert sum(count["tensors"] for count in files["Q4_0"]["tensor_types"]) == files["Q4_0"]["tensors"]
+    metadata = read_header(folder / "model" / files["Q4_0"]["path"]).metadata
+    assert metadata["quantize.imatrix.dataset"] == "texts/other.txt"
+    assert "quantize.imatrix.file" not in metadata
+    assert "bits per weight" in str(metadata["general.description"])
+    assert json.loads((folder / "model/evidence/imatrix.json").read_text(encoding="utf-8"))["windows"] == 4
 
 
 def test_editing_one_prompt_asks_the_teacher_one_question(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from recipesamples import COMMIT, PLAIN, REMOTE, TUTORED, edited
 
 from catalog.checks import CheckedRecipe
 from catalog.lock import Lock, Pin, PinnedFile
-from catalog.recipe import Recipe
+from catalog.recipe import Recipe, TensorOverride
 from zoo import plan, world
 from zoo import settings as settings_room
 from zoo.plan import STAGE_TOOLS, STAGE_VERSIONS, Plan, World
@@ -155,6 +155,12 @@ def test_every_stage_has_a_version_and_tools() -> None:
         ({"distill": {"checkpoint_every_steps": 11}}, ["distill"]),
         ({"export": {"type": "bf16"}}, ["export"]),
         ({"quantize": {"allow_fallback": True}}, ["quantize/Q8_0", "quantize/Q4_0"]),
+        ({"quantize": {"imatrix_window_tokens": 256}}, ["imatrix"]),
+        (
+            {"quantize": {"overrides": (TensorOverride("*", "Q8_0"),)}},
+            ["quantize/Q8_0", "quantize/Q4_0"],
+        ),
+        ({"quantize": {"imatrix": False}}, ["quantize/Q8_0", "quantize/Q4_0"]),
         ({"evaluate": {"window_tokens": 128}}, ["evaluate"]),
         ({"evaluate": {"windows": 9}}, ["evaluate"]),
         ({"evaluate": {"smoke_max_tokens": 65}}, ["evaluate"]),
@@ -181,7 +187,17 @@ def test_every_field_of_a_step_is_in_the_list_above(tutored: Recipe) -> None:
         name: len(dataclasses.fields(getattr(tutored, name)))
         for name in ("label", "distill", "export", "quantize", "evaluate", "benchmark")
     }
-    assert counts == {"label": 7, "distill": 12, "export": 1, "quantize": 2, "evaluate": 3, "benchmark": 3}
+    assert counts == {"label": 7, "distill": 12, "export": 1, "quantize": 5, "evaluate": 3, "benchmark": 3}
+
+
+def test_calibration_text_brings_an_importance_matrix(plain: Recipe, tutored: Recipe) -> None:
+    assert "imatrix" not in keys(made(plain))
+    assert made(plain).step("quantize/Q4_0").inputs == {"model": "export"}
+    found = made(tutored)
+    assert found.step("imatrix").inputs == {"model": "export", "texts": "corpus/calibration"}
+    assert found.step("quantize/Q4_0").inputs == {"model": "export", "imatrix": "imatrix"}
+    without = made(put(tutored, quantize={"imatrix": False}))
+    assert not {"imatrix", "corpus/calibration"} & keys(without).keys()
 
 
 def test_layers_change_the_student_only(tutored: Recipe) -> None:
@@ -192,7 +208,12 @@ def test_layers_change_the_student_only(tutored: Recipe) -> None:
 
 @pytest.mark.parametrize(
     ("part", "starts"),
-    [("train", ["corpus/prompts"]), ("heldout", ["corpus/prompts"]), ("evaluation", ["corpus/texts"])],
+    [
+        ("train", ["corpus/prompts"]),
+        ("heldout", ["corpus/prompts"]),
+        ("evaluation", ["corpus/texts"]),
+        ("calibration", ["corpus/calibration"]),
+    ],
 )
 def test_the_bytes_of_a_corpus_file_change_keys(part: str, starts: list[str], tutored: Recipe) -> None:
     before = made(tutored)

@@ -314,6 +314,39 @@ def test_the_same_text_under_two_names_is_refused(check_text: Check, zoo_folder:
     ]
 
 
+def test_calibration_text_that_is_measured_on_is_refused(check_text: Check, zoo_folder: Path) -> None:
+    texts = zoo_folder / "recipes/corpora/texts"
+    borrowed = next(
+        line for line in (texts / "evaluation.en.txt").read_text("utf-8").splitlines() if len(line) > 200
+    )
+    calibration = texts / "calibration.en.txt"
+    before = calibration.read_text("utf-8")
+    calibration.write_text(before + "\n" + "  ".join(borrowed.upper().split(" ")) + "\n", "utf-8")
+    (problem,) = check_text(TUTORED, "tutored").problems
+    assert (problem.path, problem.line) == (
+        "corpus.calibration[0].path",
+        line_of(TUTORED, "calibration.en.txt"),
+    )
+    line = len(before.splitlines()) + 2
+    assert problem.what.startswith(f"line {line} of the file is also line ")
+    assert "evaluation.en.txt" in problem.what
+
+
+def test_a_type_that_needs_an_importance_matrix(check_text: Check) -> None:
+    text = edited(TUTORED, "ladder: [Q8_0, Q4_0]", "ladder: [Q8_0, Q4_0, IQ2_M]")
+    assert found(check_text, text, "tutored") == []
+    without = edited(text, "IQ2_M]", "IQ2_M]\n  imatrix: false")
+    expected = ("quantize.ladder[2]", '"IQ2_M" cannot be made without an importance matrix')
+    assert found(check_text, without, "tutored") == [expected]
+
+
+def test_an_importance_matrix_needs_text(check_text: Check) -> None:
+    text = edited(PLAIN, "quantize:\n", "quantize:\n  imatrix: true\n")
+    assert found(check_text, text) == [
+        ("quantize.imatrix", "an importance matrix, but no text under corpus.calibration")
+    ]
+
+
 def test_a_recipe_that_links_out_of_the_zoo_is_not_read(zoo_folder: Path) -> None:
     secret = zoo_folder.parent / "secret.yaml"
     secret.write_text("password: hunter2")

@@ -46,6 +46,8 @@ HELDOUT: list[dict[str, Any]] = [
 ]
 TEXT = "The quick brown fox jumps over the lazy dog, and then it sleeps under the old oak tree. "
 
+OTHER_TEXT = "A small boat drifts past the harbour wall while two gulls argue about a crust of bread. "
+
 
 def make_tiny_zoo(folder: Path) -> Path:
     """A zoo with the recipes ``plain`` and ``tutored``, and nothing built. Its bytes do not depend on ``folder``."""
@@ -61,6 +63,7 @@ def fill(folder: Path) -> None:
     write_jsonl(folder / "texts" / "train.jsonl", TRAIN)
     write_jsonl(folder / "texts" / "heldout.jsonl", HELDOUT)
     (folder / "texts" / "words.txt").write_text(TEXT * 8, encoding="utf-8")
+    (folder / "texts" / "other.txt").write_text(OTHER_TEXT * 3, encoding="utf-8")
     (folder / "recipes").mkdir(exist_ok=True)
     write_recipe(folder, plain_recipe(folder))
     write_recipe(folder, tutored_recipe(folder))
@@ -89,8 +92,11 @@ def plain_recipe(zoo: Path, name: str = "plain", **changes: Any) -> dict[str, An
         "owners": ["tests"],
         "bad_at": ["everything"],
         "student": source(zoo),
-        "corpus": {"evaluation": [text_file("texts/words.txt", language="en")]},
-        "quantize": {"ladder": ["Q8_0", "Q4_0"], "allow_fallback": True},
+        "corpus": {
+            "evaluation": [text_file("texts/words.txt", language="en")],
+            "calibration": [text_file("texts/other.txt", language="en")],
+        },
+        "quantize": {"ladder": ["Q8_0", "Q4_0"], "allow_fallback": True, "imatrix_window_tokens": 64},
         "evaluate": {"window_tokens": 32, "windows": 4, "smoke_max_tokens": 96},
         "benchmark": {"prompt_tokens": 8, "decode_tokens": 4, "samples": 5},
         "probes": [{"probe": "arithmetic", "items": 3}, {"probe": "pairs_fr", "items": 4}],
@@ -114,7 +120,7 @@ def tutored_recipe(zoo: Path, name: str = "tutored", **changes: Any) -> dict[str
         "label": {"max_tokens": 24, "batch_rows": 4},
         "distill": {"steps": 6, "batch_rows": 4, "row_tokens": 384, "warmup_steps": 1, "checkpoint_every_steps": 2,
                     "learning_rate": 0.001, "top_k": 16},
-        "quantize": {"ladder": ["Q8_0"], "allow_fallback": True},
+        "quantize": {"ladder": ["Q8_0"], "allow_fallback": True, "imatrix_window_tokens": 64},
         "gates": [{"metric": "label_valid_share", "at_least": 0.5}],
         "publish": {"model": f"{name}-gguf", "dataset": f"{name}-prompts"},
     }  # fmt: skip

@@ -12,7 +12,8 @@ from catalog.recipe import Recipe
 from catalog.release import Release
 from zoo import cards
 from zoo.stages.export import header_facts
-from zoo.workspace import FileRecord, records
+from zoo.stages.imatrix import FILE as IMATRIX
+from zoo.workspace import FileRecord, records, sha256_file
 
 
 def disagreements(recipe: Recipe, release: Release, folder: Path) -> list[str]:
@@ -21,6 +22,7 @@ def disagreements(recipe: Recipe, release: Release, folder: Path) -> list[str]:
     return [
         *_files(release, model),
         *_headers(recipe, release, model),
+        *_imatrix(release, model),
         *_card(recipe, release, model),
         *_manifests(folder),
     ]
@@ -75,6 +77,19 @@ def _headers(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
         for name, value in expected.items():
             if found[name] != value:
                 yield _differ(f"{name} of {file.path}", f"header says {found[name]}", f"release says {value}")
+
+
+def _imatrix(release: Release, folder: Path) -> Iterator[str]:
+    """The importance matrix beside the files is the one that they say they were made with."""
+    path = folder / IMATRIX
+    there = sha256_file(path) if path.exists() else None
+    for file in release.files:
+        if file.imatrix_sha256 not in (None, there):
+            yield _differ(
+                f"importance matrix of {file.path}",
+                f"the release says sha256 {str(file.imatrix_sha256)[:16]}",
+                f"the file has {there[:16]}" if there else "there is none",
+            )
 
 
 def _card(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:

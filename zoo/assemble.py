@@ -36,6 +36,7 @@ from catalog.release import (
     Repository,
     Speed,
     Training,
+    TypeCount,
 )
 from zoo import agreement, cards, gates
 from zoo.errors import ZooError
@@ -43,6 +44,7 @@ from zoo.plan import Plan, World, file_makers, file_name, tools_of
 from zoo.probes import report as probe_report
 from zoo.progress import Reporter
 from zoo.settings import Settings
+from zoo.stages.imatrix import FILE as IMATRIX
 from zoo.workspace import (
     Artifact,
     FileRecord,
@@ -180,6 +182,8 @@ class _Assembler:
             place_file(
                 self.artifacts[maker].path("model.gguf"), model_folder / file_name(self.recipe.name, type_)
             )
+        if "imatrix" in self.artifacts:
+            place_file(self.artifacts["imatrix"].path(IMATRIX), model_folder / IMATRIX)
         for name, content in evidence.items():
             write_atomic(model_folder / "evidence" / name, content)
         write_atomic(model_folder / "recipe.yaml", self.checked.text)
@@ -266,6 +270,10 @@ class _Assembler:
             smoke_passed=evaluation["smoke"][type_]["passed"],
             speeds=(self._speed(type_),),
             probes=self._probes(type_),
+            imatrix_sha256=facts.get("quantize", {}).get("imatrix_sha256"),
+            tensor_types=tuple(
+                TypeCount(name, count) for name, count in sorted(facts["tensor_types"].items())
+            ),
         )
 
     def _speed(self, type_: str) -> Speed:
@@ -348,6 +356,8 @@ class _Assembler:
         if self.recipe.probes:
             asked = {type_: self.artifacts[f"probe/{type_}"].json("probes.json") for type_ in self.makers}
             found["probes.json"] = pretty_json(probe_report.evidence(asked))
+        if "imatrix" in self.artifacts:
+            found["imatrix.json"] = pretty_json(self.artifacts["imatrix"].facts)
         steps = [{"id": s.id, "key": s.key, "spec": s.spec, "inputs": s.inputs} for s in self.plan.steps]
         found["plan.json"] = pretty_json({"steps": steps, "tools": self.world.tools})
         return found

@@ -112,6 +112,7 @@ def model_card(recipe: Recipe, model: Model, release: Release, namespace: str) -
             memory_context=context if context in known else max(known),
             smoke_failed=[file.type for file in release.files if not file.smoke_passed],
             fallbacks=[file for file in release.files if file.fallback_tensors],
+            weighted=any(file.imatrix_sha256 for file in release.files),
             machines=sorted(
                 {f"{s.device or s.cpu}, {s.threads} thread{'s' * (s.threads > 1)}" for s in speeds}
             ),

@@ -11,7 +11,9 @@ from zoo.plan import Plan, Step, is_gguf
 BITS_PER_WEIGHT: Mapping[str, float] = {
     "Q8_0": 8.5, "Q6_K": 6.6, "Q5_K_M": 5.7, "Q5_K_S": 5.5, "Q5_1": 6.0, "Q5_0": 5.5, "Q4_K_M": 4.9, "Q4_K_S": 4.6,
     "Q4_1": 5.0, "Q4_0": 4.6, "IQ4_NL": 4.6, "IQ4_XS": 4.3, "Q3_K_L": 4.3, "Q3_K_M": 3.9, "Q3_K_S": 3.5, "IQ3_M": 3.7,
-    "IQ3_S": 3.5, "Q2_K": 3.0,
+    "IQ3_S": 3.5, "Q2_K": 3.0, "MXFP4_MOE": 4.3, "IQ3_XS": 3.3, "IQ3_XXS": 3.1, "Q2_K_S": 2.8, "IQ2_M": 2.7,
+    "IQ2_S": 2.5, "IQ2_XS": 2.4, "Q2_0": 2.3, "IQ2_XXS": 2.1, "TQ2_0": 2.1, "IQ1_M": 1.8, "TQ1_0": 1.7, "IQ1_S": 1.6,
+    "Q1_0": 1.2,
 }  # fmt: skip
 """Nominal bits per weight of llama.cpp's types, for estimates only; reports hold the real ones."""
 
@@ -45,6 +47,8 @@ def estimate(
     disk = sum(_disk_bytes(recipe, step, found) for step in steps)
     # The hub holds a copy of what is published; a release folder holds links.
     disk += sum(_disk_bytes(recipe, step, found) for step in steps if step.stage in ("export", "quantize"))
+    # Finished tensors stay in the work folder, for the next file of the ladder.
+    disk += sum(_disk_bytes(recipe, step, found) for step in steps if step.stage == "quantize")
     fetch = sum(f.size_bytes or 0 for f in plan.fetches) if any(s.stage == "import" for s in steps) else 0
     memory = max((_memory_bytes(recipe, step, found) for step in steps), default=0)
     return Costs(len(steps), disk + fetch, memory, fetch, tuple(_work(recipe, steps, prompt_rows)))
@@ -111,6 +115,9 @@ def _work(recipe: Recipe, steps: list[Step], prompt_rows: int) -> list[str]:
         lines.append(
             f"train {d.steps} steps of {d.batch_rows} conversations of at most {d.row_tokens} tokens"
         )
+    if "imatrix" in stages:
+        window = recipe.quantize.imatrix_window_tokens
+        lines.append(f"calibrate on the texts under corpus.calibration, in windows of {window} tokens")
     if count := stages.count("quantize"):
         lines.append(f"quantize {count} file{'s' * (count > 1)}")
     if "evaluate" in stages:

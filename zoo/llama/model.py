@@ -48,11 +48,13 @@ class Model:
         parallel: int = 1,
         batch_tokens: int = 128,
         unified: bool = False,
+        observer: Any = None,
     ) -> Iterator[Model]:
         """Load ``path`` (memory-mapped, on the CPU) and make one context; everything is freed at the end.
 
         unified: all sequences share one key-value cache of ``context_tokens`` in all, so that a prefix can be kept
         once for many; a row's last bits then depend on the rows beside it.
+        observer: a C callback that sees the graph while it is computed (``zoo.llama.calibrate``), or None.
         Raises ModelFileError naming the file and llama.cpp's reason, MissingExtra without llama.cpp.
         """
         lib = library.require()
@@ -68,7 +70,9 @@ class Model:
         if not pointer:
             _refuse(path)
         try:
-            context = _context(lib, pointer, path, threads, context_tokens, parallel, batch_tokens, unified)
+            context = _context(
+                lib, pointer, path, threads, context_tokens, parallel, batch_tokens, unified, observer
+            )
             try:
                 vocab = lib.llama_model_get_vocab(pointer)
                 size = max(batch_tokens, parallel)
@@ -254,6 +258,7 @@ def _context(
     parallel: int,
     batch_tokens: int,
     unified: bool,
+    observer: Any,
 ) -> Any:
     if threads < 1 or context_tokens < 1 or parallel < 1 or batch_tokens < 1:
         raise InputError("threads, context_tokens, parallel and batch_tokens must be at least 1")
@@ -271,6 +276,8 @@ def _context(
     params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.kv_unified = unified
     params.no_perf = True
+    if observer is not None:
+        params.cb_eval = observer
     context = lib.llama_init_from_model(pointer, params)
     if not context:
         _refuse(path)

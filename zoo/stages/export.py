@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from pathlib import Path
 
 from zoo.llama import convert, header
@@ -39,6 +40,7 @@ def header_facts(path: Path) -> Facts:
         if f.name not in ("metadata", "tensors")
     }
     facts["tensors"] = len(found.tensors)
+    facts["tensor_types"] = dict(sorted(Counter(tensor.type_name for tensor in found.tensors).items()))
     facts["bits_per_weight"] = round(found.bits_per_weight, 4)
     facts["licence"] = found.metadata.get("general.license")
     facts["name"] = found.metadata.get("general.name")

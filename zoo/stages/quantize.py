@@ -1,12 +1,17 @@
-"""quantize: one file of the ladder through llama.cpp's own quantizer."""
+"""quantize: one file of the ladder. Finished tensors are shared with the other files, also of other recipes."""
 
 from __future__ import annotations
 
 import dataclasses
 
 from zoo.llama import quantize
+from zoo.llama.imatrix import Imatrix, read_imatrix
 from zoo.stages import Context, Facts
 from zoo.stages.export import NAME, header_facts
+from zoo.stages.imatrix import FILE
+
+CACHE = "tensors"
+"""Folder of the work folder that holds quantized tensors; safe to delete."""
 
 
 def run(context: Context) -> Facts:
@@ -19,5 +24,20 @@ def run(context: Context) -> Facts:
         threads=context.threads,
         report=context.report,
         allow_fallback=context.spec["allow_fallback"],
+        imatrix=_imatrix(context),
+        overrides=[quantize.Override(**override) for override in context.spec["overrides"]],
+        cache_folder=context.work / CACHE,
     )
-    return {**header_facts(target), "quantize": dataclasses.asdict(report)}
+    context.report.say(
+        f"{report.type_name}: {report.bits_per_weight:.2f} bits per weight; "
+        f"{report.computed} tensors quantized, {report.reused} already there"
+    )
+    facts = dataclasses.asdict(report)
+    # How much was already there says nothing of the file.
+    del facts["computed"], facts["reused"]
+    return {**header_facts(target), "quantize": facts}
+
+
+def _imatrix(context: Context) -> Imatrix | None:
+    found = context.inputs.get("imatrix")
+    return read_imatrix(found.path(FILE)) if found else None

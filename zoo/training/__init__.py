@@ -14,6 +14,8 @@ The mechanism, in the order in which a release uses it:
    same bytes.
 6. ``heldout`` measures the student before and after on conversations that were not trained on.
 
+Beside these, ``importance`` collects an importance matrix by hooks, to check the one that llama.cpp gives.
+
 Importing this package loads none of the heavy libraries; importing its submodules does. Call ``require``
 first.
 """

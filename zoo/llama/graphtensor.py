@@ -1,0 +1,83 @@
+"""Looking into ggml's graph while llama.cpp computes: the tensors that its evaluation callback hands over."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.errors import ZooError
+from zoo.llama import library
+
+
+class GraphTensor(ctypes.Structure):
+    """``struct ggml_tensor`` of ggml.h: ne in weights, nb in bytes, sources as addresses."""
+
+
+GraphTensor._fields_ = [
+    ("type", ctypes.c_int),
+    ("buffer", ctypes.c_void_p),
+    ("ne", ctypes.c_int64 * 4),
+    ("nb", ctypes.c_size_t * 4),
+    ("op", ctypes.c_int),
+    ("op_params", ctypes.c_int32 * 16),
+    ("flags", ctypes.c_int32),
+    ("src", ctypes.c_void_p * 10),
+    ("view_src", ctypes.c_void_p),
+    ("view_offs", ctypes.c_size_t),
+    ("data", ctypes.c_void_p),
+    ("name", ctypes.c_char * 64),
+    ("extra", ctypes.c_void_p),
+]
+
+_NUMPY: dict[int, type[np.generic]] = {0: np.float32, 26: np.int32}
+
+
+def at(address: int) -> Any:
+    """The tensor at an address; valid while its graph is."""
+    return GraphTensor.from_address(address)
+
+
+def name_of(tensor: Any) -> str:
+    """The weight's name, without the marks that a scheduler adds (``CPU#blk.0.attn_k.weight#0``)."""
+    name: str = tensor.name.decode("utf-8", errors="replace")
+    return name.split("#")[1] if "#" in name else name
+
+
+def values(tensor: Any) -> NDArray[Any]:
+    """A view of an F32 or I32 tensor in host memory, shape (ne3, ne2, ne1, ne0), whatever its strides."""
+    kind = _NUMPY.get(tensor.type)
+    if kind is None or not tensor.data:
+        raise ZooError("llama.cpp computes on something that is not F32 in this machine's memory")
+    span = sum((n - 1) * step for n, step in zip(tensor.ne, tensor.nb, strict=True)) + tensor.nb[0]
+    memory = (ctypes.c_char * span).from_address(tensor.data)
+    return np.ndarray(tuple(tensor.ne)[::-1], dtype=kind, buffer=memory, strides=tuple(tensor.nb)[::-1])
+
+
+@functools.cache
+def operation(name: str) -> int:
+    """ggml's number of an operation such as "MUL_MAT".
+
+    Raises ZooError if the installed ggml does not have it, or lays tensors out otherwise than written here.
+    """
+    library.require()
+    lib = importlib.import_module("llama_cpp._ggml").libggml
+    lib.ggml_op_name.argtypes = [ctypes.c_int]
+    lib.ggml_op_name.restype = ctypes.c_char_p
+    lib.ggml_tensor_overhead.restype = ctypes.c_size_t
+    object_bytes, padding = 32, 8
+    if lib.ggml_tensor_overhead() == object_bytes + ctypes.sizeof(GraphTensor) + padding:
+        for number in range(200):
+            found = lib.ggml_op_name(number)
+            if found == name.encode():
+                return number
+            if not found:
+                break
+    raise ZooError(
+        "the installed llama.cpp lays its graph out otherwise than this program knows",
+        remedy="Install the version of llama-cpp-python that constraints.txt names",
+    )

@@ -1,0 +1,35 @@
+"""imatrix: how strongly real text drives each column of each weight matrix, from the exported file."""
+
+from __future__ import annotations
+
+from zoo.llama import calibrate
+from zoo.llama.windows import Text
+from zoo.stages import Context, Facts
+from zoo.stages.export import NAME
+from zoo.workspace import sha256_file
+
+FILE = "imatrix.gguf"
+
+
+def run(context: Context) -> Facts:
+    """Writes ``imatrix.gguf`` in llama.cpp's format; the texts in it are named by their path in the zoo."""
+    corpus = context.inputs["texts"]
+    texts = [
+        Text(file["path"], file["language"], corpus.path(file["name"]).read_text(encoding="utf-8"))
+        for file in corpus.facts["calibration"]
+    ]
+    imatrix = calibrate.collect(
+        context.inputs["model"].path(NAME),
+        texts,
+        threads=context.threads,
+        window_tokens=context.spec["window_tokens"],
+        report=context.report,
+    )
+    imatrix.write(context.out / FILE)
+    return {
+        "sha256": sha256_file(context.out / FILE),
+        "matrices": len(imatrix.sums),
+        "windows": imatrix.chunk_count,
+        "window_tokens": imatrix.chunk_tokens,
+        "texts": [{"path": file["path"], "sha256": file["sha256"]} for file in corpus.facts["calibration"]],
+    }
