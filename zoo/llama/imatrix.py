@@ -133,7 +133,10 @@ def _matrices(shape: tuple[int, ...]) -> int:
 
 def _paired(path: Path, values: Mapping[str, Floats]) -> tuple[dict[str, Floats], dict[str, Floats]]:
     sums, counts = {}, {}
+    # Newer tools add plain sums (NAME.in_sum), which quantizing does not use.
     for name, value in values.items():
+        if not name.endswith((_SUMS, _COUNTS)):
+            continue
         if not np.isfinite(value).all() or (value < 0).any():
             raise broken(path, f"{name} holds values that are negative, NaN or infinite")
         if name.endswith(_SUMS):
