@@ -31,6 +31,8 @@ FLOORS = {
     "zoo.cards": 1,
     "zoo.banner": 1,
     "zoo.upstream": 1,
+    "zoo.provenance": 1,
+    "zoo.provenance.signing": 2,
     "zoo.pages": 1,
     "zoo.llama": 2,
     "zoo.training": 2,
@@ -48,6 +50,7 @@ FLOORS = {
     "zoo.records": 3,
     "zoo.yanking": 3,
     "zoo.watch": 3,
+    "zoo.signing": 3,
     "zoo.publish": 3,
     "zoo.pull": 3,
     "zoo.site": 3,
@@ -65,6 +68,10 @@ DOORS = {
     "huggingface_hub": "zoo.hub.huggingface",
     "rich": "zoo.output",
     "click": "zoo.cli",
+    "cyclonedx": "zoo.provenance",
+    "packageurl": "zoo.provenance",
+    "model_signing": "zoo.provenance.signing",
+    "cryptography": "zoo.provenance.signing",
 }
 """Outside package -> the only room or rooms that may import it. The exit may catch click's errors."""
 

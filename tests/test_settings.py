@@ -50,7 +50,7 @@ def test_every_setting_is_described_and_has_its_variable(root: Path) -> None:
     assert [name for name, *_ in described] == list(room.load(root, {}, {}).values)
     for name, variable, _, words in described:
         assert variable == f"ZOO_{name.upper()}" and words
-        value = {"threads": "7", "device": "cuda:1"}.get(name, "given")
+        value = {"threads": "7", "device": "cuda:1", "builder": "urn:x"}.get(name, "given")
         assert origins(room.load(root, {}, {variable: value}))[name] == (value, f"environment {variable}")
 
 

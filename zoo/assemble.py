@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -38,11 +39,14 @@ from catalog.release import (
     Training,
     TypeCount,
 )
-from zoo import agreement, cards, gates
+from zoo import agreement, cards, gates, provenance
 from zoo.errors import ZooError
 from zoo.plan import Plan, World, file_makers, file_name, tools_of
 from zoo.probes import report as probe_report
 from zoo.progress import Reporter
+from zoo.provenance.bom import bom
+from zoo.provenance.builder import builder_id
+from zoo.provenance.statement import statement
 from zoo.settings import Settings
 from zoo.stages.imatrix import FILE as IMATRIX
 from zoo.workspace import (
@@ -111,6 +115,24 @@ def load(folder: Path) -> ReleaseFolder | None:
         return ReleaseFolder(folder, data["key"], model, release, verdicts, parts["model"], parts["dataset"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def with_signatures(release: ReleaseFolder) -> ReleaseFolder:
+    """The release after ``model.sig`` was written into its folders: its record lists them, so they are published."""
+    path = release.folder / RECORD
+    with locked(release.folder.with_name(f".{release.release.version}.lock")):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        for part in ("model", "dataset"):
+            signature = release.folder / part / provenance.SIGNATURE
+            if signature.is_file():
+                size, name = signature.stat().st_size, provenance.SIGNATURE
+                others = [entry for entry in data["files"][part] if entry["path"] != name]
+                record = FileRecord(name, size, sha256_file(signature))
+                data["files"][part] = sorted([*others, vars(record)], key=lambda entry: str(entry["path"]))
+        write_atomic(path, pretty_json(data))
+    found = load(release.folder)
+    assert found
+    return found
 
 
 def assemble(
@@ -197,9 +219,10 @@ class _Assembler:
         write_atomic(
             model_folder / "README.md", cards.model_card(self.recipe, model, release, self.settings.namespace)
         )
-        self._seal(model_folder)
         if release.dataset:
             self._dataset(model, release)
+        self._provenance(model, release)
+        self._seal(model_folder)
         dataset_folder = self.out / "dataset"
         record = {
             "key": key_of(self.plan, self.settings),
@@ -402,6 +425,20 @@ class _Assembler:
         card = cards.dataset_card(self.recipe, model, release, self.settings.namespace, splits, files)
         write_atomic(folder / "README.md", card)
         self._seal(folder)
+
+    def _provenance(self, model: Model, release: Release) -> None:
+        """Write where the release comes from, for programs."""
+        folder, publish, namespace = self.out / "model", self.recipe.publish, self.settings.namespace
+        subjects = {f"{namespace}/{publish.model}": records(folder)}
+        if release.dataset and publish.dataset:
+            subjects[f"{namespace}/{publish.dataset}"] = records(self.out / "dataset")
+        steps = [{"id": step.id, "stage": step.stage, "key": step.key} for step in self.plan.steps]
+        key = key_of(self.plan, self.settings)
+        builder = builder_id(self.settings.text("builder"), os.environ)
+        revisions = {uri: pin.revision for uri, pin in self.checked.lock.pins.items() if pin.revision}
+        told = statement(release, model.name, subjects, steps, builder, key, revisions)
+        write_atomic(folder / provenance.STATEMENT, pretty_json(told))
+        write_atomic(folder / provenance.BOM, bom(model, release, namespace, key))
 
     def _seal(self, folder: Path) -> None:
         """Write MANIFEST.json and SHA256SUMS over everything else in the folder."""

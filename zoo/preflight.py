@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from catalog import sources as source_uris
@@ -49,6 +50,10 @@ def check(
     stages = {step.stage for step in steps}
     needed_tools = {tool for step in steps for tool in tools_of(step.stage, step.spec)}
     faults = [*_packages(needed_tools, tools), *_sources(recipe, stages, settings)]
+    if find_spec("cyclonedx") is None:
+        faults.append(
+            "not installed: cyclonedx-python-lib; install with: pip install 'model-zoo-publisher[provenance]'"
+        )
     if not faults and "llama-cpp-python" in needed_tools:
         faults += _llama()
     free, needed = free_bytes(settings.work), costs.disk_bytes + RESERVE_BYTES

@@ -27,6 +27,7 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
     "catalog": ("ZOO_CATALOG", "model_catalog.json", "the catalog file"),
     "evidence": ("ZOO_EVIDENCE", "site/evidence", "folder of evidence files that the site links to"),
     "site": ("ZOO_SITE", "build/site", "folder of the built site"),
+    "builder": ("ZOO_BUILDER", "", "URI that provenance names as the builder; empty: this CI job, or nobody"),
     "threads": ("ZOO_THREADS", "0", "threads for models; 0 means the cores that this process may use"),
     "device": ("ZOO_DEVICE", "cpu", "where training runs: cpu, cuda, cuda:0"),
 }
@@ -161,6 +162,14 @@ def _as_text(name: str, value: Any) -> str:
 
 
 def _check(name: str, value: Value) -> None:
+    if (
+        name == "builder"
+        and value.text
+        and not re.fullmatch(r"(https?://|urn:|pkg:)[!-~]{1,300}", value.text)
+    ):
+        raise InputError(
+            f"builder is {value.text!r}", where=value.origin, remedy="Write https://... or urn:..."
+        )
     if name == "threads" and not (
         value.text.isdecimal() and len(value.text) <= 4 and int(value.text) <= 1024
     ):

@@ -15,6 +15,7 @@ COMMANDS = {
     "plan": "Show what a recipe would run, fetch and cost.",
     "build": "Make the release of a recipe, without publishing it.",
     "release": "Build, judge by the gates, publish and record.",
+    "sign": "Sign a built release before it is published.",
     "publish": "Publish a built release.",
     "yank": "Withdraw a published version, with the reason and what to use instead.",
     "unyank": "Take a withdrawn version back into use.",

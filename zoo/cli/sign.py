@@ -1,0 +1,35 @@
+"""zoo sign"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from zoo import flow, signing
+from zoo.cli.common import SETTING_OPTIONS, Call, options
+from zoo.provenance import SIGNATURE
+
+
+@click.command()
+@options(*SETTING_OPTIONS)
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="PEM file with an elliptic-curve key; without it, the identity of this CI job signs.",
+)
+@click.argument("recipe")
+def command(call: Call, recipe: str, key: Path | None) -> None:
+    """Sign the built release of RECIPE (a name or a file), before it is published.
+
+    The signature model.sig covers every file of the repository; zoo publish takes it along.
+    """
+    settings = call.settings
+    release = flow.existing_release(flow.make_plan(recipe, settings), settings)
+    signed, changed = signing.sign(release, settings, call.output, key=key)
+    name, version = signed.model.name, signed.release.version
+    files = [part for part in ("model", "dataset") if (signed.folder / part / SIGNATURE).is_file()]
+    data = {"name": name, "version": version, "changed": changed, "signed": files, "keyless": key is None}
+    how = "was signed before" if not changed else "is signed"
+    call.output.answer(data, f"{name} {version} {how}: {', '.join(f'{part}/{SIGNATURE}' for part in files)}.")

@@ -1,0 +1,18 @@
+"""Who built it: the URI that provenance names as its builder. Never a path or a name of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+UNNAMED = "https://model-zoo-publisher.github.io/builders/unnamed"
+"""A machine about which nothing is claimed."""
+
+
+def builder_id(setting: str, environment: Mapping[str, str]) -> str:
+    """The setting ``builder``; without it the workflow of a GitHub job, as SLSA names builders; else UNNAMED."""
+    if setting:
+        return setting
+    workflow = environment.get("GITHUB_WORKFLOW_REF", "")
+    if environment.get("GITHUB_ACTIONS") == "true" and workflow:
+        return f"{environment.get('GITHUB_SERVER_URL', 'https://github.com')}/{workflow}"
+    return UNNAMED

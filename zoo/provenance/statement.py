@@ -1,0 +1,92 @@
+"""An in-toto statement with SLSA provenance: which files, from which recipe and inputs, by which builder and tools.
+
+Formats: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md and https://slsa.dev/spec/v1.0/provenance.
+The statement is not signed by itself; the signature of a release covers it as it covers every other file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from catalog import sources
+from catalog.release import Ancestor, Release
+from zoo import __version__
+from zoo.workspace import FileRecord
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
+BUILD_TYPE = "https://model-zoo-publisher.github.io/build-types/zoo-release/v1"
+
+_CORPUS = re.compile(r"(?P<path>\S+) \(.*\)\Z", re.DOTALL)
+
+
+def statement(
+    release: Release,
+    name: str,
+    subjects: Mapping[str, Sequence[FileRecord]],
+    steps: Iterable[Mapping[str, Any]],
+    builder: str,
+    key: str,
+    revisions: Mapping[str, str],
+) -> dict[str, Any]:
+    """The statement of a release.
+
+    subjects: files by repository (NAMESPACE/NAME). steps: id, stage and key of each step of the plan. builder: the
+    builder's URI. key: the digest that identifies this release folder. revisions: commits of ``hf:`` sources by URI.
+    """
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": [
+            {"name": f"{repository}/{file.path}", "digest": {"sha256": file.sha256}}
+            for repository, files in subjects.items()
+            for file in sorted(files)
+        ],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "buildDefinition": {
+                "buildType": BUILD_TYPE,
+                "externalParameters": {
+                    "name": name,
+                    "version": release.version,
+                    "recipe": {"name": release.recipe.file, "digest": {"sha256": release.recipe.sha256}},
+                },
+                "internalParameters": {"steps": [dict(step) for step in steps]},
+                "resolvedDependencies": [
+                    *(_input(ancestor, revisions.get(ancestor.source)) for ancestor in release.lineage),
+                    *_tools(release.tools),
+                ],
+            },
+            "runDetails": {
+                "builder": {"id": builder, "version": {"model-zoo-publisher": __version__}},
+                "metadata": {"invocationId": key},
+            },
+        },
+    }
+
+
+def _input(ancestor: Ancestor, revision: str | None) -> dict[str, Any]:
+    """An input as a resource descriptor. Paths are those of the recipe, from the zoo's folder."""
+    found: dict[str, Any] = {"name": ancestor.role, "uri": ancestor.source}
+    digest = {"sha256": ancestor.sha256} if ancestor.sha256 else {}
+    if ancestor.source.startswith("hf:"):
+        source = sources.parse(ancestor.source)
+        if isinstance(source, sources.HubSource):
+            found["uri"] = f"https://huggingface.co/{source.repo}"
+            if commit := (source.revision if source.pinned else revision):
+                digest["gitCommit"] = commit
+    elif corpus := _CORPUS.match(ancestor.source):
+        found["uri"] = f"file:{corpus['path']}"
+    if digest:
+        found["digest"] = digest
+    annotations = {"licence": ancestor.licence} | (
+        {"upstream": ancestor.upstream} if ancestor.upstream else {}
+    )
+    return found | {"annotations": annotations}
+
+
+def _tools(tools: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for tool in tools:
+        name, _, version = tool.partition(" ")
+        yield {"name": name, "uri": f"pkg:pypi/{name}@{version}"}
