@@ -184,3 +184,31 @@ def test_progress_ends_with_the_work_also_when_it_fails(capsys: Captured) -> Non
     with pytest.raises(KeyError), Output().task("work", 2, "rows"):
         raise KeyError
     assert capsys.readouterr().err == ""
+
+
+def test_the_talk_as_events(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "EVENT_SECONDS", 0.02)
+    out = Output(events=True)
+    out.say("talk")
+    out.warn("careful")
+    out.error("wrong")
+    with out.task("fetching m.gguf", 4e6, "B") as advance:
+        advance(1e6)
+        time.sleep(0.1)
+        advance(3e6)
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    talk = [(e["event"], e["text"]) for e in events if "text" in e]
+    assert talk == [("say", "talk"), ("warning", "careful"), ("error", "wrong")]
+    first, *middle, last = [e for e in events if e["event"] == "progress"]
+    assert (first["done"], first["total"], first["unit"], first["per_second"], first["over"]) == (0, 4e6, "B", None, False)
+    assert middle and middle[-1]["done"] == 1e6 and middle[-1]["per_second"] > 0 and middle[-1]["seconds_left"] > 0
+    assert (last["done"], last["seconds_left"], last["over"]) == (4e6, 0, True)
+
+
+def test_quiet_events_are_warnings_and_errors(capsys: Captured) -> None:
+    out = Output(quiet=True, events=True)
+    out.say("talk")
+    out.warn("careful")
+    with out.task("work", 1, "rows") as advance:
+        advance(1)
+    assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["warning"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -18,8 +19,10 @@ from zoo.output import Output
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code (0 did it, 1 could not, 2 asked wrongly, 3 a gate refused)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # Errors are told even when options could not be read, so these two are looked for by hand.
-    output = Output(json="--json" in arguments, quiet="--quiet" in arguments or "-q" in arguments)
+    # Errors are told even when options could not be read, so these are looked for by hand.
+    pairs = itertools.pairwise([*arguments, ""])
+    events = "--log=json" in arguments or ("--log", "json") in pairs
+    output = Output("--json" in arguments, "--quiet" in arguments or "-q" in arguments, events)
     try:
         code = cli.zoo.main(arguments, prog_name="zoo", standalone_mode=False)
         return code if isinstance(code, int) else 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,16 +21,23 @@ if TYPE_CHECKING:
 QUIET_SECONDS = 2.0
 """Work shorter than this is not worth a progress line."""
 
+EVENT_SECONDS = 1.0
+"""As an event, progress is told this often."""
+
 PLAIN_SECONDS = 10.0
 """Without a terminal a progress line is printed this often."""
 
 
 @dataclass
 class Output:
-    """json: the answer is one JSON document. quiet: no talk but warnings and errors."""
+    """json: the answer is one JSON document. quiet: no talk but warnings and errors.
+
+    events: the talk is one JSON object per line, with the key ``event``: say, warning, error or progress.
+    """
 
     json: bool = False
     quiet: bool = False
+    events: bool = False
 
     @cached_property
     def _out(self) -> Console:
@@ -83,13 +91,19 @@ class Output:
 
     def say(self, text: str) -> None:
         if not self.quiet:
-            self._err.print(visible(text), markup=False)
+            self._talk("say", text, visible(text))
 
     def warn(self, text: str) -> None:
-        self._err.print(f"warning: {visible(text)}", style="yellow", markup=False)
+        self._talk("warning", text, f"warning: {visible(text)}", "yellow")
 
     def error(self, text: str) -> None:
-        self._err.print(f"zoo: {visible(text)}", style="bold red", markup=False)
+        self._talk("error", text, f"zoo: {visible(text)}", "bold red")
+
+    def _talk(self, kind: str, text: str, line: str, style: str = "") -> None:
+        if self.events:
+            self._event(kind, text=text)
+        else:
+            self._err.print(line, style=style or None, markup=False)
 
     @contextmanager
     def task(self, what: str, total: float | None, unit: str) -> Iterator[Advance]:
@@ -98,27 +112,32 @@ class Output:
             yield unheard
             return
         meter = _Meter(what, total, unit)
-        with self._live(meter) if self._err.is_terminal else self._lines(meter):
+        with self._shown(meter):
             yield meter.add
+
+    def _shown(self, meter: _Meter) -> AbstractContextManager[None]:
+        if self.events:
+            return self._progress_events(meter)
+        return self._live(meter) if self._err.is_terminal else self._lines(meter)
+
+    def _event(self, kind: str, **data: Any) -> None:
+        # In one write, so that lines of several threads do not mix.
+        sys.stderr.write(json.dumps({"event": kind, **data}, allow_nan=False, default=str) + "\n")
+        sys.stderr.flush()
+
+    @contextmanager
+    def _progress_events(self, meter: _Meter) -> Iterator[None]:
+        with _every(lambda: EVENT_SECONDS, lambda: self._event("progress", **meter.data(over=False))):
+            self._event("progress", **meter.data(over=False))
+            yield
+        self._event("progress", **meter.data(over=True))
 
     @contextmanager
     def _lines(self, meter: _Meter) -> Iterator[None]:
         """A line now and then, from a thread, so that work without events shows a sign of life too."""
-        over = threading.Event()
-
-        def tell() -> None:
-            pause = QUIET_SECONDS
-            while not over.wait(pause):
-                self.say(f"  {meter.line()}")
-                pause = PLAIN_SECONDS
-
-        thread = threading.Thread(target=tell, daemon=True)
-        thread.start()
-        try:
+        pauses = itertools.chain([QUIET_SECONDS], itertools.repeat(PLAIN_SECONDS))
+        with _every(lambda: next(pauses), lambda: self.say(f"  {meter.line()}")):
             yield
-        finally:
-            over.set()
-            thread.join()
         if meter.seconds() >= QUIET_SECONDS:
             self.say(f"  {meter.line()}")
 
@@ -153,6 +172,22 @@ class _Meter:
     def seconds(self) -> float:
         return time.monotonic() - self.started
 
+    def data(self, *, over: bool) -> dict[str, Any]:
+        """For programs; per_second and seconds_left are None while nothing is known."""
+        seconds, done = self.seconds(), self.done
+        rate = done / seconds if seconds > 0 and done else None
+        left = (self.total - done) / rate if self.total and rate else None
+        return {
+            "what": self.what,
+            "done": done,
+            "total": self.total,
+            "unit": self.unit,
+            "seconds": round(seconds, 3),
+            "per_second": rate and round(rate, 3),
+            "seconds_left": 0.0 if over else left and round(max(left, 0.0), 3),
+            "over": over,
+        }
+
     def line(self) -> str:
         seconds = max(self.seconds(), 1e-6)
         rate = self.done / seconds
@@ -181,6 +216,24 @@ class _Meter:
             if 0 < self.done < self.total:
                 parts.append(f"{duration((self.total - self.done) / rate)} left")
         return f"{self.what}: " + ", ".join(part for part in parts if part)
+
+
+@contextmanager
+def _every(pause: Callable[[], float], tell: Callable[[], None]) -> Iterator[None]:
+    """Calls ``tell`` after each ``pause`` from a thread of its own, until the block is over."""
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(pause()):
+            tell()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def duration(seconds: float) -> str:

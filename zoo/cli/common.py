@@ -36,9 +36,9 @@ def options(*setting_names: str) -> Callable[[Callable[..., Any]], Callable[...,
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def wrapper(*args: Any, json_: bool, quiet: bool, **kwargs: Any) -> Any:
+        def wrapper(*args: Any, json_: bool, quiet: bool, log: str, **kwargs: Any) -> Any:
             flags = {name: kwargs.pop(name) for name in setting_names}
-            return function(Call(Output(json_, quiet), flags), *args, **kwargs)
+            return function(Call(Output(json_, quiet, log == "json"), flags), *args, **kwargs)
 
         decorated: Callable[..., Any] = wrapper
         described = {name: (variable, text) for name, variable, _, text in settings_room.describe()}
@@ -47,6 +47,10 @@ def options(*setting_names: str) -> Callable[[Callable[..., Any]], Callable[...,
             decorated = click.option(
                 f"--{name}", metavar="VALUE", help=f"Setting {name}: {text} ({variable})."
             )(decorated)
+        decorated = click.option(
+            "--log", type=click.Choice(("text", "json")), default="text",
+            help="Talk on stderr as text, or as one JSON object per line, progress included.",
+        )(decorated)  # fmt: skip
         decorated = click.option("--quiet", "-q", is_flag=True, help="Only the answer, warnings and errors.")(
             decorated
         )
