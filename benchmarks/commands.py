@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from zoo.errors import ZooError
@@ -24,9 +24,11 @@ def find(name: str) -> str:
     return found
 
 
-def output(command: Sequence[str], cwd: Path | None = None) -> str:
+def output(
+    command: Sequence[str], cwd: Path | None = None, environment: Mapping[str, str] = ENVIRONMENT
+) -> str:
     """stdout of a command that ended well. Raises ZooError with its last words otherwise."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT, cwd=cwd)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=cwd)
     if done.returncode:
         shown = " ".join([Path(command[0]).name, *command[1:]])
         words = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]

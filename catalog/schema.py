@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-from jsonschema.exceptions import ValidationError
-
+from catalog.lightschema import ValidationError, jsonschema
 from catalog.problems import LIMIT, Problem, did_you_mean, show
 from catalog.yamltext import Document
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from catalog import index, yanks
 from catalog.release import Location, Release
-from zoo.assemble import ReleaseFolder
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.settings import Settings
 from zoo.workspace import locked, sha256_file, sweep, write_atomic
+
+if TYPE_CHECKING:
+    # Reading a catalog needs no llama.cpp, which assembling a release does.
+    from zoo.assemble import ReleaseFolder
 
 MAX_BYTES = 512 * 1024 * 1024
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +67,9 @@ def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
 
 def read_url(address: str, report: Reporter) -> str:
     """The text at an http address. Raises InputError, RemoteError."""
+    import urllib.error
+    import urllib.request
+
     from zoo.hub.huggingface.client import is_private_way
 
     if not address.startswith(("http://", "https://")):
