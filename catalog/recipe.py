@@ -107,6 +107,13 @@ class Export:
 
 
 @dataclass(frozen=True)
+class Parity:
+    """Checks of the exported file against its model folder that may fail: tokenizer, logits, template, end_of_turn."""
+
+    allow: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class TensorOverride:
     """Tensors whose name matches the pattern ``tensors`` get ``type``, whatever the ladder's file type says."""
 
@@ -199,6 +206,7 @@ class Recipe:
     label: Label | None
     distill: Distill | None
     export: Export
+    parity: Parity
     quantize: Quantize
     evaluate: Evaluate
     benchmark: Benchmark

@@ -25,6 +25,7 @@ FLOORS = {
     "zoo.divergence": 1,
     "zoo.curve": 1,
     "zoo.probes": 1,
+    "zoo.parity": 1,
     "zoo.roofline": 1,
     "zoo.picks": 1,
     "zoo.choosing": 1,

@@ -83,7 +83,7 @@ def test_steps_of_a_release_without_training(plain: Recipe) -> None:
     assert {step.id for step in found.steps} == {
         "import/student", "export", "quantize/Q8_0", "quantize/Q5_K_M", "quantize/Q4_0", "corpus/texts", "evaluate",
         "benchmark/F16", "benchmark/Q8_0", "benchmark/Q5_K_M", "benchmark/Q4_0",
-        "probe/F16", "probe/Q8_0", "probe/Q5_K_M", "probe/Q4_0",
+        "probe/F16", "probe/Q8_0", "probe/Q5_K_M", "probe/Q4_0", "parity",
     }  # fmt: skip
     assert not [id_ for id_ in keys(made(dataclasses.replace(plain, probes=()))) if id_.startswith("probe")]
     assert found.step("evaluate").inputs == {
@@ -162,6 +162,7 @@ def test_every_stage_has_a_version_and_tools() -> None:
         ),
         ({"quantize": {"imatrix": False}}, ["quantize/Q8_0", "quantize/Q4_0"]),
         ({"evaluate": {"window_tokens": 128}}, ["evaluate"]),
+        ({"parity": {"allow": ("logits",)}}, ["parity"]),
         ({"evaluate": {"windows": 9}}, ["evaluate"]),
         ({"evaluate": {"smoke_max_tokens": 65}}, ["evaluate"]),
         ({"benchmark": {"prompt_tokens": 129}}, ["benchmark/F16", "benchmark/Q8_0", "benchmark/Q4_0"]),

@@ -360,6 +360,7 @@ class _Assembler:
     def _evidence(self) -> dict[str, str | bytes]:
         found: dict[str, str | bytes] = {}
         for step, name in (
+            ("parity", "parity.json"),
             ("evaluate", "evaluation.json"),
             ("evaluate", "kld-curve.svg"),
             ("evaluate", "smoke.json"),

@@ -93,6 +93,9 @@ def _memory_bytes(recipe: Recipe, step: Step, found: Mapping[str, int]) -> int:
     if step.stage == "distill" and recipe.distill:
         trained = 16 * parameters if recipe.distill.adapter == "none" else 6 * parameters
         return max(trained, 4 * parameters_of(recipe, "teacher", found) + 4 * parameters)
+    if step.stage == "parity":
+        # The folder's weights in float32, and a copy while they are read.
+        return 6 * parameters
     if step.stage == "evaluate":
         return (
             sum(

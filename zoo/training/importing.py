@@ -15,10 +15,14 @@ import torch
 import transformers
 
 from zoo.errors import InputError, ModelFileError
+from zoo.llama.header import read_header
 from zoo.progress import Reporter
 from zoo.training.models import LOCAL, check_folder, clean_json, load_tokenizer, quiet, reading, save_model
 
 GGUF_MAGIC = b"GGUF"
+SINGLE_DIGITS = ("smollm", "refact", "starcoder", "command-r", "codeshell", "exaone", "minerva-7b")
+"""Values of ``tokenizer.ggml.pre`` for which llama.cpp first cuts the text at every \\p{N} and then as GPT-2 does
+(llama-vocab.cpp)."""
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -100,6 +104,7 @@ def _load_gguf(source: Path, report: Reporter) -> tuple[Any, Any]:
         report.task(f"reading the tokenizer of {source.name}", 1, "files") as advance,
     ):
         tokenizer = transformers.AutoTokenizer.from_pretrained(source.parent, **named)
+        _cut_digits(tokenizer, source)
         advance(1)
     with (
         report.task(f"reading {source.name}", tensors, "tensors") as advance,
@@ -112,6 +117,22 @@ def _load_gguf(source: Path, report: Reporter) -> tuple[Any, Any]:
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     return model, tokenizer
+
+
+def _cut_digits(tokenizer: Any, source: Path) -> None:
+    """Let the tokenizer cut every digit off, where the file says so.
+
+    transformers builds the same plain byte-level tokenizer for every GGUF of the kind "gpt2" and does not look at
+    ``tokenizer.ggml.pre``. Those of SINGLE_DIGITS then join a space with what follows it (found by the parity check).
+    """
+    if read_header(source).metadata.get("tokenizer.ggml.pre") not in SINGLE_DIGITS:
+        return
+    from tokenizers import pre_tokenizers
+
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None and isinstance(backend.pre_tokenizer, pre_tokenizers.ByteLevel):
+        digits = pre_tokenizers.Digits(individual_digits=True)
+        backend.pre_tokenizer = pre_tokenizers.Sequence([digits, backend.pre_tokenizer])
 
 
 def _check_gguf(source: Path) -> int:

@@ -1,0 +1,41 @@
+"""What one side saw of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A conversation under the chat template: its text, or why there is none."""
+
+    text: str | None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One side's view; every list runs along ``zoo.parity.material``.
+
+    tokens: ids of every string, without begin and end markers; whole: with them, as the model wants them.
+    decoded: the bytes that the ids of ``tokens`` stand for.
+    texts: ids of every text, with markers; logits: [tokens, vocabulary] after each of the reference side's ids.
+    renderings: every conversation, without and with the prompt for an answer.
+    ends: ids after which generation stops. name_of: the text of an id, for people.
+    """
+
+    side: str
+    tokens: Sequence[Sequence[int]]
+    whole: Sequence[Sequence[int]]
+    decoded: Sequence[bytes]
+    texts: Sequence[Sequence[int]]
+    logits: Sequence[Logits]
+    renderings: Sequence[Rendering]
+    ends: frozenset[int]
+    name_of: Callable[[int], str]

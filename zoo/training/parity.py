@@ -1,0 +1,94 @@
+"""A model folder as transformers sees it, for the parity check of the file that was made from it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import torch
+
+from zoo.parity.material import CONVERSATIONS, STRINGS, TEXTS
+from zoo.parity.seen import Rendering, Seen
+from zoo.progress import Advance, unheard
+from zoo.training.models import load_model, load_tokenizer, quiet
+
+
+def look(folder: Path, *, threads: int, advance: Advance = unheard) -> Seen:
+    """Tokens, logits (float32, on the CPU) and renderings of ``folder``; ``advance`` is told of each text.
+
+    Raises ModelFileError when the folder cannot be read.
+    """
+    tokenizer = load_tokenizer(folder)
+    with quiet():
+        tokens = [_ids(tokenizer, text, markers=False) for text in STRINGS]
+        texts = [_ids(tokenizer, text, markers=True) for text in TEXTS]
+        return Seen(
+            side="transformers",
+            tokens=tokens,
+            whole=[_ids(tokenizer, text, markers=True) for text in STRINGS],
+            decoded=[_decoded(tokenizer, ids) for ids in tokens],
+            texts=texts,
+            logits=_logits(folder, texts, threads, advance),
+            renderings=[
+                _rendering(tokenizer, messages, prompt)
+                for messages in CONVERSATIONS
+                for prompt in (False, True)
+            ],
+            ends=frozenset(_ends(folder, tokenizer)),
+            name_of=lambda token: str(tokenizer.decode([token], clean_up_tokenization_spaces=False)),
+        )
+
+
+def _ids(tokenizer: Any, text: str, *, markers: bool) -> list[int]:
+    return [int(token) for token in tokenizer(text, add_special_tokens=markers)["input_ids"]]
+
+
+def _decoded(tokenizer: Any, ids: Sequence[int]) -> bytes:
+    text = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    return str(text).encode("utf-8", "surrogatepass")
+
+
+def _logits(folder: Path, texts: Sequence[Sequence[int]], threads: int, advance: Advance) -> list[Any]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        model = load_model(folder, torch.float32, "cpu")
+        found = []
+        with torch.no_grad():
+            for ids in texts:
+                rows = model(input_ids=torch.tensor([list(ids)]), use_cache=False).logits[0]
+                found.append(rows.float().numpy())
+                advance(1)
+        return found
+    finally:
+        torch.set_num_threads(before)
+
+
+def _rendering(tokenizer: Any, messages: Sequence[Any], prompt: bool) -> Rendering:
+    """With the clock at 1970-01-01, as the other side has it."""
+    if not tokenizer.chat_template:
+        return Rendering(None, "there is no chat template")
+    try:
+        text = tokenizer.apply_chat_template(
+            [dict(message) for message in messages],
+            tokenize=False,
+            add_generation_prompt=prompt,
+            strftime_now=lambda form: time.strftime(form, time.gmtime(0)),
+        )
+    except (jinja2.TemplateError, ValueError, TypeError, ArithmeticError, LookupError) as error:
+        return Rendering(None, str(error))
+    return Rendering(str(text))
+
+
+def _ends(folder: Path, tokenizer: Any) -> set[int]:
+    """Ids that end a generation: the tokenizer's, and those of the generation configuration."""
+    found = {int(tokenizer.eos_token_id)} if tokenizer.eos_token_id is not None else set()
+    path = folder / "generation_config.json"
+    if path.is_file():
+        listed = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id")
+        found |= set(listed if isinstance(listed, list) else [listed] if listed is not None else [])
+    return found
