@@ -251,6 +251,12 @@ def _check_asked(
         raise ValueError(f"a tolerance of {tolerance.kld_mean_nats:g} nats is none")
 
 
+def need_bytes(file: ModelFile, release: Release, context_tokens: int) -> int | None:
+    """Predicted memory of a file at that context, or at the model's own if that is shorter; None if not known."""
+    shape = release.architecture
+    return _need_bytes(file, shape.vocabulary_size, min(context_tokens, shape.context_tokens))
+
+
 def _candidate(
     file: ModelFile, architecture: Architecture, device: Device, context_tokens: int
 ) -> _Candidate:

@@ -12,6 +12,7 @@ KINDS = {
     "model": f"models/{MODEL}/",
     "tutor": "models/smollm2-tutor-57m/",
     "hostile": "models/index/",
+    "files": "files/",
     "boards": "boards/",
     "board": "boards/pi-zero-2/",
     "recipe": "reference/recipe/",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from catalog.index import Catalog
 from catalog.release import Model
-from zoo.pages import boards, feeds, front, model, offers, pictures
+from zoo.pages import boards, feeds, front, model, offers, pictures, table
 from zoo.pages.feeds import joined, model_json
 from zoo.pages.kinds import Evidence, Facts, Files, Kind, Link, Made, Site
 from zoo.pages.page import Page, TocEntry
@@ -45,6 +45,7 @@ KINDS: tuple[Kind, ...] = (
     offers.KIND,
     front.KIND,
     boards.KIND,
+    table.KIND,
     pictures.KIND,
     feeds.KIND,
 )

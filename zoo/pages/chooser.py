@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -47,7 +46,7 @@ def fragment(facts: Sequence[Facts], site: Site, root: str) -> Markup:
         languages=sorted({visible(language) for one in some for language in one["languages"]}),
         question=question,
         contexts=CONTEXTS,
-        data=f"{offers.DATA}?v={hashlib.sha256(offers.packed_text(some).encode()).hexdigest()[:8]}",
+        data=offers.data_url(some),
         site=site,
         root=root,
         limit=choosing.LOSS_LIMIT,

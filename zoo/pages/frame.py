@@ -25,7 +25,12 @@ POLICY: Mapping[str, str] = {
 }
 """Content-Security-Policy of a catalog page: no script or style but the site's own files."""
 
-CATALOG = (Link("Catalog", ""), Link("All models", "models/"), Link("Pictures", "pictures/"))
+CATALOG = (
+    Link("Catalog", ""),
+    Link("All models", "models/"),
+    Link("All files", "files/"),
+    Link("Pictures", "pictures/"),
+)
 """The catalog's own entries of the navigation, before those of the documents."""
 
 

@@ -7,6 +7,7 @@ them what ``zoo.choosing`` works on; ``packed`` is chooser.json, columns of plai
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -78,9 +79,19 @@ def of_all(facts: Sequence[Facts]) -> list[Facts]:
     return [one[KIND.name] for one in facts]
 
 
+def data_url(some: Sequence[Facts]) -> str:
+    """Address of chooser.json from the site's root; another one when its content is another."""
+    sha = hashlib.sha256(json.dumps([_rules(), [_device(device) for device in devices.DEVICES]]).encode())
+    for one in some:
+        sha.update(one["digest"].encode())
+    return f"{DATA}?v={sha.hexdigest()[:8]}"
+
+
 def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     del site, evidence
-    return Made({}, facts(model))
+    found = facts(model)
+    digest = hashlib.sha256(json.dumps(found).encode()).hexdigest()
+    return Made({}, {**found, "digest": digest})
 
 
 def _whole(facts: Sequence[Facts], site: Site) -> Files:
