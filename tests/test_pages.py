@@ -15,7 +15,7 @@ from sitesamples import CONTENT, HOSTILE, LONG, hostile, sample
 
 from catalog import index, schema
 from catalog.index import Catalog
-from zoo import pages
+from zoo import pages, picks
 from zoo.pages import commands, links, text
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -176,29 +176,37 @@ def test_sections_of_a_model_page_in_order() -> None:
         [url[1:] for url in Tags(documents("sample")[f"models/{name}/"]).values("href") if url[:1] == "#"][1:]
         for name in ("smollm2-135m-instruct", "smollm2-tutor-57m")
     )
-    assert plain == [
-        "use",
-        "files",
-        "commands",
-        "evidence",
-        "pictures",
-        "lineage",
-        "limits",
-        "versions",
-        "provenance",
-    ]
-    assert set(tutor) - set(plain) == {"training", "dataset"}
+    first = ["use", "files", "commands", "evidence", "pictures"]
+    last = ["lineage", "limits", "versions", "provenance"]
+    assert plain == [*first, *last]
+    assert tutor == [*first[:4], "training", *last]
 
 
-def test_commands_name_the_exact_commit_and_the_smallest_file() -> None:
+def test_commands_name_the_exact_commit_and_the_file_that_most_boards_should_take() -> None:
     release = sample().models[0].releases[0]
-    lines = commands.download("m", release)
+    file = commands.recommended(picks.recommendations(release), release)
+    assert file.type == "Q8_0"
+    lines = commands.download("m", release, file)
     assert lines and f"--revision {'a' * 40}" in "\n".join(lines)
-    assert lines[0] == "hf download local/smollm2-gguf model-Q4_0.gguf SHA256SUMS \\"
-    assert commands.run(release) == [
+    assert lines[0] == "hf download local/smollm2-gguf model-Q8_0.gguf SHA256SUMS \\"
+    assert commands.run(file) == [
         "sha256sum -c --ignore-missing SHA256SUMS",
-        "llama-cli -m model-Q4_0.gguf -cnv",
+        "llama-cli -m model-Q8_0.gguf -cnv",
     ]
+    assert commands.pull("m", release, file, SITE) == ["zoo pull m@1.0.0:Q8_0", "cd m-1.0.0"]
+    there = dataclasses.replace(SITE, address="https://zoo.example.org/")
+    (line, _) = commands.pull("m", release, file, there) or ("", "")
+    assert line == "zoo pull m@1.0.0:Q8_0 --catalog https://zoo.example.org/catalog.json"
+    assert commands.ollama("m", file) == [
+        "echo 'FROM ./model-Q8_0.gguf' > Modelfile",
+        "ollama create m -f Modelfile",
+        "ollama run m",
+    ]
+
+
+def test_without_a_recommendation_the_smallest_file_is_named() -> None:
+    release = sample().models[0].releases[0]
+    assert commands.recommended((), release).type == "Q4_0"
 
 
 @pytest.mark.parametrize(
@@ -213,15 +221,18 @@ def test_commands_name_the_exact_commit_and_the_smallest_file() -> None:
 def test_download_needs_a_hub_at_an_https_address(hub: str, first: str | None) -> None:
     release = sample().models[0].releases[0]
     moved = dataclasses.replace(release, location=dataclasses.replace(release.location, hub=hub))
-    lines = commands.download("m", moved)
+    lines = commands.download("m", moved, moved.files[0])
     assert (lines[0] if lines else None) == first
 
 
 def test_no_command_is_made_of_hostile_names() -> None:
     release = hostile().models[0].releases[0]
-    assert commands.download("index", release) is None
     file = dataclasses.replace(release.files[0], path="-rf $(id)")
-    assert commands.run(dataclasses.replace(release, files=(file,))) is None
+    assert commands.download("index", release, release.files[0]) is None
+    assert commands.pull("index", release, release.files[0], SITE) is None
+    assert commands.download("index", sample().models[0].releases[0], file) is None
+    assert commands.run(file) is None
+    assert commands.ollama("index", file) is None
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from catalog.release import ModelFile, ProbeScore
 from zoo import probes
 from zoo.cards import model_card
 from zoo.gates import Verdict, judge
+from zoo.pages.kinds import Site
 from zoo.pages.model import model_page
 from zoo.probes import report, verdict
 from zoo.probes.item import Answer, Question
@@ -237,9 +238,9 @@ def test_the_card_and_the_page_show_probes(check_text: Callable[..., CheckedReci
     release = dataclasses.replace(RELEASE, files=probed())
     card = model_card(recipe, model, release, "local")
     assert "## Task probes" in card and "| Valid JSON without a grammar | 9 of 12 (47-91 %) |" in card
-    page = model_page(dataclasses.replace(model, releases=(release,)))
+    page = model_page(dataclasses.replace(model, releases=(release,)), release, Site(), ())
     assert "9 of 12 (47-91 %)" in page.html and 'id="probes"' in page.html
-    assert 'id="probes"' not in model_page(model).html
+    assert 'id="probes"' not in model_page(model, RELEASE, Site(), ()).html
 
 
 @pytest.mark.parametrize(("bound", "kept"), [(0.4, True), (0.47, False), (0.75, False)])

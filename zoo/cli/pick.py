@@ -144,7 +144,7 @@ def _commands(name: str, release: Release, pick: Pick) -> list[str]:
     """How to fetch the file, where its hub has such a command, and how to run it."""
     if pick.file is None:
         return []
-    fetch = commands.download(name, dataclasses.replace(release, files=(pick.file,)))
+    fetch = commands.download(name, release, pick.file)
     return [*(fetch or []), f"llama-cli -m {pick.file.path} -c {pick.context_tokens} -cnv"]
 
 

@@ -3,35 +3,64 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 
 from catalog.release import Location, ModelFile, Release
+from zoo.pages.kinds import Site
 from zoo.pages.links import HUB, is_address, is_repository
+from zoo.picks import Pick
 
 SUMS = "SHA256SUMS"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*\Z")
 
 
-def smallest(release: Release) -> ModelFile:
-    """The file that the commands name; it is the quickest to fetch."""
-    return min(release.files, key=lambda file: (file.size_bytes, file.path))
+def recommended(picks: Sequence[Pick], release: Release) -> ModelFile:
+    """The file that commands name: what most boards should take, the smaller one where as many; else the smallest."""
+    votes = Counter(pick.file.path for pick in picks if pick.file)
+    return min(release.files, key=lambda file: (-votes[file.path], file.size_bytes, file.path))
 
 
-def download(name: str, release: Release) -> list[str] | None:
-    """Commands that fetch the smallest file and SHA256SUMS at the exact commit; None without such a hub."""
-    location, file = release.location, smallest(release)
+def pull(name: str, release: Release, file: ModelFile, site: Site) -> list[str] | None:
+    """The zoo's own command, which verifies what it fetches; the folder that it makes."""
+    if not all(_PLAIN.match(word) for word in (name, release.version, file.type)):
+        return None
+    catalog = f" --catalog {site.address}catalog.json" if is_address(site.address) else ""
+    return [f"zoo pull {name}@{release.version}:{file.type}{catalog}", f"cd {name}-{release.version}"]
+
+
+def download(name: str, release: Release, file: ModelFile) -> list[str] | None:
+    """Commands that fetch a file and SHA256SUMS at the exact commit; None without such a hub."""
+    location = release.location
     if not (is_address(location.hub) and is_repository(location.model.name) and _plain(name, location, file)):
         return None
     start = [] if location.hub.rstrip("/") == HUB else [f"export HF_ENDPOINT={location.hub.rstrip('/')}"]
     fetch = f"hf download {location.model.name} {file.path} {SUMS} \\"
-    return [*start, fetch, f"  --revision {location.model.commit} \\", f"  --local-dir {name}", f"cd {name}"]
+    return [
+        *start,
+        fetch,
+        f"  --revision {location.model.commit} \\",
+        f"  --local-dir {name}-{release.version}",
+        f"cd {name}-{release.version}",
+    ]
 
 
-def run(release: Release) -> list[str] | None:
+def run(file: ModelFile) -> list[str] | None:
     """Commands inside the folder of the release: check what is there, then chat."""
-    file = smallest(release)
     if not _PLAIN.match(file.path):
         return None
     return [f"sha256sum -c --ignore-missing {SUMS}", f"llama-cli -m {file.path} -cnv"]
+
+
+def ollama(name: str, file: ModelFile) -> list[str] | None:
+    """Commands inside that folder: a Modelfile of one line, a model of it, a chat."""
+    if not (_PLAIN.match(file.path) and _PLAIN.match(name)):
+        return None
+    return [
+        f"echo 'FROM ./{file.path}' > Modelfile",
+        f"ollama create {name} -f Modelfile",
+        f"ollama run {name}",
+    ]
 
 
 def _plain(name: str, location: Location, file: ModelFile) -> bool:

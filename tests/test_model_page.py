@@ -1,0 +1,190 @@
+"""What a model's page, its versions' and its dataset's say beyond the golden files: yanks, changes, proofs, lineage."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+
+import pytest
+from sitesamples import CONTENT, HOSTILE, hostile, sample
+from test_pages import SITE, Tags
+
+from catalog.index import Catalog
+from catalog.release import EvidenceFile, LanguageLoss, Model, Reproduction, YankEvent
+from zoo import pages
+from zoo.pages import changes, diagram
+
+PLAIN = "models/smollm2-135m-instruct/"
+TUTOR = "models/smollm2-tutor-57m/"
+REPORT = {
+    "schema": "dataset-report/1",
+    "splits": [
+        {
+            "name": "train",
+            "rows": 200,
+            "json_rows": 12,
+            "tags": {"fr-CA": 50, "rewriting": 150},
+            "finish": {"stop": 190, "length": 10},
+            "characters": {"user": {"min": 5, "p25": 20, "median": 40, "p75": 60, "p95": 90, "max": 120}},
+        }
+    ],
+    "redaction": None,
+}
+
+
+def plain(**changed: object) -> Model:
+    """The converted model; ``changed`` goes into its only release."""
+    model = sample().models[0]
+    return dataclasses.replace(model, releases=(dataclasses.replace(model.releases[0], **changed),))  # type: ignore[arg-type]
+
+
+def tutor() -> Model:
+    return sample().models[1]
+
+
+def files_of(*models: Model, report: bytes = CONTENT) -> dict[str, str]:
+    def evidence(name: str, version: str, path: str) -> bytes | None:
+        del name, version
+        return report if path == "dataset-report.json" else CONTENT
+
+    return {path: str(value) for path, value in pages.render(Catalog(models), SITE, evidence).items()}
+
+
+def told(html: str) -> str:
+    """The words of a page, with single spaces."""
+    return re.sub(r"\s+", " ", Tags(html).text)
+
+
+def test_a_yanked_newest_version_has_a_banner_and_the_page_describes_the_one_before() -> None:
+    event = YankEvent("1.1.0", "2026-11-23", "yank", "The chat template is wrong.", "high", "other@1.0.0")
+    made = files_of(dataclasses.replace(tutor(), yanks=(event,)))
+    words = told(made[f"{TUTOR}index.html"])
+    assert "Version 1.1.0 was yanked. Withdrawn on 2026-11-23 (severity: high)" in words
+    assert "The chat template is wrong. Use other@1.0.0 instead." in words
+    assert "Version 1.0.0 of 2026-11-22" in words
+    assert "zoo pull smollm2-tutor-57m@1.0.0:" in words and "@1.1.0:" not in words
+    assert "Version 1.1.0 was yanked" in made[f"{TUTOR}1.1.0/index.html"]
+    assert "was yanked" not in made[f"{TUTOR}1.0.0/index.html"]
+
+
+def test_a_model_whose_only_version_is_yanked_says_so_in_lists() -> None:
+    event = YankEvent("1.0.0", "2026-11-23", "yank", HOSTILE, "critical", None)
+    made = files_of(dataclasses.replace(plain(), yanks=(event,)))
+    assert "zoo-yanked" in made["index.html"] and "zoo-yanked" in made["models/index.html"]
+    assert "<script>alert(1)</script>" in Tags(made[f"{PLAIN}index.html"]).text
+
+
+def test_every_version_has_a_page_that_stays() -> None:
+    made = files_of(tutor())
+    assert {f"{TUTOR}1.0.0/index.html", f"{TUTOR}1.1.0/index.html", f"{TUTOR}1.1.0/SHA256SUMS"} <= made.keys()
+    old, new = made[f"{TUTOR}1.0.0/index.html"], made[f"{TUTOR}1.1.0/index.html"]
+    assert 'id="evidence"' in old and 'id="use"' not in old
+    assert "the model's page" in told(new) and 'content="noindex"' in new
+
+
+def test_what_changed_between_versions() -> None:
+    new, old = tutor().releases
+    assert changes.of_versions((new, old)) == {
+        "1.1.0": [
+            "Byte for byte the same: F16, Q8_0.",
+            "It was made from other sources.",
+            "1 line of the recipe changed.",
+        ]
+    }
+    smaller = dataclasses.replace(new.files[1], size_bytes=60_000_000, sha256="0" * 64)
+    other = dataclasses.replace(new, files=(smaller,), licence="MIT", lineage=old.lineage, recipe=old.recipe)
+    assert changes.of_versions((other, old))["1.1.0"] == [
+        "No longer there: F16.",
+        "Q8_0: 60.0 MB, was 61.2 MB.",
+        "The licence is MIT, it was Apache-2.0.",
+    ]
+    alike = dataclasses.replace(old, version="1.0.1", files=())
+    later = dataclasses.replace(alike, version="1.0.2")
+    assert changes.of_versions((later, alike))["1.0.2"] == ["Nothing that the catalog records."]
+
+
+def test_a_dominated_file_names_the_one_that_beats_it() -> None:
+    files = plain().releases[0].files
+    worse = dataclasses.replace(files[3], size_bytes=200_000_000)
+    page = files_of(plain(files=(*files[:3], worse)))[f"{PLAIN}index.html"]
+    (row,) = re.findall(r'<tr class="zoo-beaten">.*?</tr>', page, re.DOTALL)
+    assert "Beaten by model-Q8_0.gguf" in row and "larger and loses more" in row
+
+
+def test_figures_lead_to_their_evidence() -> None:
+    page = files_of(plain())[f"{PLAIN}index.html"]
+    place = "../../evidence/smollm2-135m-instruct/1.0.0"
+    assert f'<a href="{place}/evaluation.json">0.083 ± 0.004</a>' in page
+    assert f'<a href="{place}/bench/Q8_0.json">0.53 s</a>' in page
+
+
+def test_loss_by_language_is_shown_when_it_was_measured() -> None:
+    files = plain().releases[0].files
+    assert files[1].loss
+    languages = (LanguageLoss("en", 512, 0.004, 0.0004, 0.97), LanguageLoss("fr-CA", 512, 0.009, None, 0.9))
+    file = dataclasses.replace(files[1], loss=dataclasses.replace(files[1].loss, languages=languages))
+    page = files_of(plain(files=(files[0], file)))[f"{PLAIN}index.html"]
+    assert "KLD mean by language" in page
+    assert ">0.0040 ± 0.0004<" in page and ">0.009<" in page
+
+
+def test_reproductions_are_counted() -> None:
+    done = Reproduction("1.0.0", "2026-11-23", True, 4, 4, 1088, 1088, ("zoo 0.2",), "nowhere.json")
+    half = dataclasses.replace(done, identical=False, files_identical=2, tensors_identical=1000)
+    made = files_of(dataclasses.replace(plain(), reproductions=(done, half)))
+    words = told(made[f"{PLAIN}index.html"])
+    assert "Done 2 times, 1 of them with every file the same" in words
+    assert "2 of 4 files and 1,000 of 1,088 tensors identical" in words
+    assert "zoo reproduce smollm2-135m-instruct@1.0.0" in words
+
+
+def test_the_drawing_of_the_lineage_says_the_same_in_words() -> None:
+    model = tutor()
+    drawn = diagram.lineage(model, model.releases[0])
+    assert "Teacher: HuggingFaceTB" in drawn
+    assert "Prompts leads to Answers of the teacher" in drawn
+    assert "Student, distilled leads to 2 files" in drawn
+    assert "Exported model" in diagram.lineage(plain(), plain().releases[0])
+    assert diagram.lineage(model, dataclasses.replace(model.releases[0], lineage=())) == ""
+
+
+def test_hostile_text_in_the_drawing_stays_text() -> None:
+    model = hostile().models[0]
+    drawn = Tags(str(diagram.lineage(model, model.releases[0])))
+    assert {tag for tag, _ in drawn.tags} <= {"svg", "title", "desc", "rect", "path", "text"}
+    assert drawn.open == []
+
+
+def with_report(report: object) -> dict[str, str]:
+    """Pages of a model whose newest release lists that dataset report."""
+    content = json.dumps(report).encode()
+    newest, *older = tutor().releases
+    listed = EvidenceFile("dataset-report.json", len(content), "0" * 64)
+    newest = dataclasses.replace(newest, evidence=(*newest.evidence, listed))
+    return files_of(dataclasses.replace(tutor(), releases=(newest, *older)), report=content)
+
+
+def test_a_dataset_page_shows_its_distributions_and_says_that_nothing_was_redacted() -> None:
+    page = with_report(REPORT)[f"{TUTOR}1.1.0/dataset/index.html"]
+    words = told(page)
+    assert "240 prompts, 236 of them with a valid answer" in words
+    assert "25.0 %" in words and "fr-CA" in words
+    assert "There is no redaction report" in words
+    assert "dataset-report.json" in page
+
+
+@pytest.mark.parametrize("report", [7, {}, {"schema": "dataset-report/1", "splits": [{"name": HOSTILE}]}])
+def test_a_report_of_another_form_is_as_good_as_none(report: object) -> None:
+    page = with_report(report)[f"{TUTOR}1.1.0/dataset/index.html"]
+    assert "This release recorded no distributions." in page
+
+
+def test_a_release_without_a_dataset_has_no_page_for_one() -> None:
+    assert not [path for path in files_of(plain()) if "/dataset/" in path]
+
+
+def test_no_file_fits_is_said() -> None:
+    huge = dataclasses.replace(plain().releases[0].files[0], size_bytes=10**15, memory=())
+    page = files_of(plain(files=(huge,)))[f"{PLAIN}index.html"]
+    assert "No file fits on any board that this zoo knows." in page

@@ -1,0 +1,71 @@
+"""A page for the dataset of each release that has one: how many, which languages, what was left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from catalog.release import Model, Release
+from zoo.pages.frame import framed
+from zoo.pages.kinds import Evidence, Kind, Made, Site
+from zoo.pages.page import Page, TocEntry, fill
+
+REPORT = "dataset-report.json"
+"""The evidence file with the distributions; releases before version 0.2 of this program have none."""
+
+_CONTENTS = (
+    TocEntry("What is in it", "contents"),
+    TocEntry("Languages and dialects", "languages"),
+    TocEntry("Distributions", "distributions"),
+    TocEntry("Redaction", "redaction"),
+    TocEntry("Sources and licences", "sources"),
+    TocEntry("Limits", "limits"),
+)
+
+
+def dataset_page(model: Model, release: Release, evidence: Evidence) -> Page:
+    """The page; figures that no evidence holds are said to be missing."""
+    report = _report(evidence(release.version, REPORT))
+    html = fill("dataset.html", model=model, release=release, report=report, root="../../../../")
+    words = f"The prompts and answers that {model.name} {release.version} was trained with."
+    return Page(f"Dataset of {model.name} {release.version}", words, html, _CONTENTS)
+
+
+def _each(model: Model, site: Site, evidence: Evidence) -> Made:
+    files = {}
+    for release in model.releases:
+        if release.dataset:
+            path = f"models/{model.name}/{release.version}/dataset/"
+            files[f"{path}index.html"] = framed(dataset_page(model, release, evidence), path, site)
+    return Made(files)
+
+
+def _report(content: bytes | None) -> Mapping[str, Any] | None:
+    """The report, if the evidence holds one of the form that this program writes."""
+    try:
+        data = json.loads(content or b"null")
+        if data is None or data["schema"] != "dataset-report/1":
+            return None
+        splits = [_split(split) for split in data["splits"]]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return {"splits": splits, "redaction": data.get("redaction")}
+
+
+def _split(split: Mapping[str, Any]) -> dict[str, Any]:
+    """Checked while copied, because a template would fail on another form."""
+    return {
+        "name": str(split["name"]),
+        "rows": int(split["rows"]),
+        "json_rows": int(split["json_rows"]),
+        "tags": {str(tag): int(number) for tag, number in split["tags"].items()},
+        "finish": {str(word): int(number) for word, number in split["finish"].items()},
+        "characters": {
+            str(role): {str(name): int(value) for name, value in lengths.items()}
+            for role, lengths in split["characters"].items()
+        },
+    }
+
+
+KIND = Kind("datasets", _each)
