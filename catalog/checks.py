@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from catalog import calibration, hublists, licences, schema, sources, yamltext
+from catalog import budgets, calibration, hublists, licences, schema, sources, yamltext
 from catalog.cardrules.shape import repo_id_fault
 from catalog.lock import Lock
 from catalog.paths import unsafe_reason
@@ -108,6 +108,7 @@ class _Meaning:
         yield from self._corpus()
         yield from self._sections()
         yield from self._probes()
+        yield from self._budgets()
         yield from self._gates()
         yield from calibration.problems(self.document, self.data)
 
@@ -282,9 +283,36 @@ class _Meaning:
         )
         return [name if isinstance(name, str) else "" for name in found]
 
-    def _gates(self) -> Iterator[Problem]:
+    def _budgets(self) -> Iterator[Problem]:
+        entries = self._get("quantize", "budgets")
+        entries = entries if isinstance(entries, list) else []
+        if entries and not self._get("corpus", "calibration"):
+            yield self.document.problem(
+                ("quantize", "budgets"),
+                "a search needs text apart from the evaluation's",
+                "Add a .txt file under `corpus: calibration:`",
+                key=True,
+            )
         ladder = self._get("quantize", "ladder")
+        seen = {name for name in ladder if isinstance(name, str)} if isinstance(ladder, list) else set()
+        for index, entry in enumerate(entries):
+            if not isinstance(entry, dict):
+                continue
+            path: tuple[str | int, ...] = ("quantize", "budgets", index)
+            found = list(budgets.problems(entry))
+            for key, what, instead in found:
+                yield self.document.problem((*path, *key.split(".")) if key else path, what, instead)
+            name = _budget_label(entry)
+            if not found and name in seen:
+                instead = "Give it a `name:` of its own"
+                yield self.document.problem(path, f"there are two files {show(name)}", instead)
+            seen.add(name)
+
+    def _gates(self) -> Iterator[Problem]:
+        ladder, entries = self._get("quantize", "ladder"), self._get("quantize", "budgets")
         files = [name for name in ladder if isinstance(name, str)] if isinstance(ladder, list) else []
+        if files and isinstance(entries, list):
+            files += [_budget_label(entry) for entry in entries if isinstance(entry, dict)]
         gates = self._get("gates")
         for index, gate in enumerate(gates if isinstance(gates, list) else []):
             if not isinstance(gate, dict):
@@ -330,6 +358,13 @@ def _is_date(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _budget_label(entry: dict[str, Any]) -> str:
+    name, fits = entry.get("name"), entry.get("fits")
+    device_id = fits.get("device") if isinstance(fits, dict) else None
+    texts = [value if isinstance(value, str) else None for value in (name, device_id)]
+    return budgets.label(texts[0], entry.get("bytes"), texts[1])
 
 
 def _shown(path: Path, root: Path) -> str:

@@ -122,8 +122,28 @@ class TensorOverride:
 
 
 @dataclass(frozen=True)
+class Fits:
+    """A device profile, and the context that must fit its memory beside the weights."""
+
+    device: str
+    context_tokens: int
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A file of the least measured loss within a limit. bytes: whole bytes or text such as ``92MB``, or ``fits``.
+
+    name: the file's type label, None for one made from the limit (``catalog.budgets``).
+    """
+
+    name: str | None
+    bytes: str | None
+    fits: Fits | None
+
+
+@dataclass(frozen=True)
 class Quantize:
-    """The ladder, and whether a tensor whose rows do not divide may fall back to another type.
+    """The ladder, and whether a tensor whose rows do not divide may fall back to another type, and byte budgets.
 
     imatrix: weigh errors by an importance matrix; None means: when there is calibration text. The first override
     that matches a tensor decides.
@@ -134,6 +154,7 @@ class Quantize:
     imatrix: bool | None
     imatrix_window_tokens: int
     overrides: tuple[TensorOverride, ...]
+    budgets: tuple[Budget, ...]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class Fake:
 
     def __init__(self, *gates: Gate, ladder: tuple[str, ...] = ("Q8_0", "Q4_0")) -> None:
         self.gates = gates
-        self.quantize = type("Quantize", (), {"ladder": ladder})
+        self.quantize = type("Quantize", (), {"ladder": ladder, "budgets": ()})
 
 
 def gate(

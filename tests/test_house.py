@@ -23,6 +23,7 @@ FLOORS = {
     "zoo.gates": 1,
     "zoo.costs": 1,
     "zoo.divergence": 1,
+    "zoo.knapsack": 1,
     "zoo.curve": 1,
     "zoo.probes": 1,
     "zoo.parity": 1,

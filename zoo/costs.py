@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from catalog.recipe import Recipe
-from zoo.plan import Plan, Step, is_gguf
+from zoo.plan import Plan, Step, file_makers, is_gguf
 
 BITS_PER_WEIGHT: Mapping[str, float] = {
     "Q8_0": 8.5, "Q6_K": 6.6, "Q5_K_M": 5.7, "Q5_K_S": 5.5, "Q5_1": 6.0, "Q5_0": 5.5, "Q4_K_M": 4.9, "Q4_K_S": 4.6,
@@ -20,6 +20,12 @@ BITS_PER_WEIGHT: Mapping[str, float] = {
 CHECKPOINTS_KEPT = 2
 ADAPTER_SHARE = 0.1
 """Trained weights of an adapter as a share of all, generously."""
+
+
+SEARCH_COPIES = 2
+"""Copies of the model that a search works on: one per thread; this is what estimates assume."""
+SEARCH_TRIALS = 80
+"""Whole mixes that a search measures, about."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,9 @@ def _disk_bytes(recipe: Recipe, step: Step, found: Mapping[str, int]) -> int:
         return 2 * parameters * (2 if step.stage == "export" else 1)
     if step.stage == "quantize":
         return int(parameters * BITS_PER_WEIGHT.get(step.spec["type"], 8.5) / 8)
+    if step.stage in ("sensitivity", "budget"):
+        # Copies of the exported file, one per thread, and tensors in several types.
+        return (2 * SEARCH_COPIES + 3) * parameters
     if step.stage == "distill" and recipe.distill:
         # Weights and two AdamW moments in f32.
         share = 1.0 if recipe.distill.adapter == "none" else ADAPTER_SHARE
@@ -96,6 +105,8 @@ def _memory_bytes(recipe: Recipe, step: Step, found: Mapping[str, int]) -> int:
     if step.stage == "parity":
         # The folder's weights in float32, and a copy while they are read.
         return 6 * parameters
+    if step.stage in ("sensitivity", "budget"):
+        return 2 * SEARCH_COPIES * parameters + 6 * parameters // 2
     if step.stage == "evaluate":
         return (
             sum(
@@ -123,9 +134,17 @@ def _work(recipe: Recipe, steps: list[Step], prompt_rows: int) -> list[str]:
         lines.append(f"calibrate on the texts under corpus.calibration, in windows of {window} tokens")
     if count := stages.count("quantize"):
         lines.append(f"quantize {count} file{'s' * (count > 1)}")
+    if "sensitivity" in stages:
+        lines.append(
+            "measure what every tensor costs when it alone is quantized: one trial of 512 tokens each"
+        )
+    if count := stages.count("budget"):
+        lines.append(
+            f"search {count} byte budget{'s' * (count > 1)}: about {SEARCH_TRIALS} trials of whole mixes each"
+        )
     if "evaluate" in stages:
         tokens = recipe.evaluate.windows * recipe.evaluate.window_tokens
-        lines.append(f"evaluate {len(recipe.quantize.ladder) + 1} files over {tokens} tokens each")
+        lines.append(f"evaluate {len(file_makers(recipe))} files over {tokens} tokens each")
     if count := stages.count("probe"):
         items = sum(choice.items for choice in recipe.probes)
         lines.append(f"probe {count} file{'s' * (count > 1)} with {items} items each")

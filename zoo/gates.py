@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from catalog import budgets
 from catalog.checks import RELEASE_METRICS
 from catalog.recipe import Gate, Recipe
 from catalog.release import ModelFile, Training
@@ -54,8 +55,9 @@ def judge(
 
 
 def _files(gate: Gate, recipe: Recipe, files: tuple[ModelFile, ...]) -> Iterator[ModelFile]:
+    quants = {*recipe.quantize.ladder, *map(budgets.label_of, recipe.quantize.budgets)}
     for file in files:
-        if file.type == gate.file or (gate.file is None and file.type in recipe.quantize.ladder):
+        if file.type == gate.file or (gate.file is None and file.type in quants):
             yield file
 
 

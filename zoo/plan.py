@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from catalog import sources
+from catalog import budgets, sources
 from catalog.lock import Lock
 from catalog.recipe import CorpusFile, Recipe, Source, Student, plain
 from zoo.workspace import digest
@@ -25,6 +25,8 @@ STAGE_VERSIONS = {
     "parity": 1,
     "imatrix": 1,
     "quantize": 2,
+    "sensitivity": 1,
+    "budget": 1,
     "evaluate": 2,
     "probe": 1,
     "benchmark": 1,
@@ -41,6 +43,8 @@ STAGE_TOOLS: Mapping[str, tuple[str, ...]] = {
     "parity": ("llama-cpp-python", "jinja2", "torch", "transformers"),
     "imatrix": ("llama-cpp-python",),
     "quantize": ("llama-cpp-python",),
+    "sensitivity": ("llama-cpp-python",),
+    "budget": ("llama-cpp-python",),
     "evaluate": ("llama-cpp-python",),
     "probe": ("llama-cpp-python", "jinja2"),
     "benchmark": ("llama-cpp-python",),
@@ -49,6 +53,11 @@ STAGE_TOOLS: Mapping[str, tuple[str, ...]] = {
 
 QLORA_TOOLS = ("accelerate", "bitsandbytes")
 """What training on a 4-bit base needs besides."""
+
+
+SEARCH_WINDOW_TOKENS = 256
+SEARCH_WINDOWS = 6
+"""What a search of a byte budget measures whole mixes on: at most so many tokens per window, and so many windows."""
 
 
 def tools_of(stage: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
@@ -123,7 +132,9 @@ def with_imatrix(recipe: Recipe) -> bool:
 
 def file_makers(recipe: Recipe) -> dict[str, str]:
     """Type of every file of the release -> id of the step that makes it; the exported file first."""
-    return {recipe.export.type.upper(): "export"} | {t: f"quantize/{t}" for t in recipe.quantize.ladder}
+    ladder = {t: f"quantize/{t}" for t in recipe.quantize.ladder}
+    searched = {label: f"budget/{label}" for label in map(budgets.label_of, recipe.quantize.budgets)}
+    return {recipe.export.type.upper(): "export"} | ladder | searched
 
 
 class _Maker:
@@ -144,6 +155,8 @@ class _Maker:
         parity = {"type": recipe.export.type, "allow": list(recipe.parity.allow)}
         self._add("parity", "parity", parity, {"weights": weights, "model": "export"})
         self._ladder()
+        if recipe.quantize.budgets:
+            self._budgets()
         files = file_makers(recipe)
         self._add("corpus/texts", "corpus", self._files("evaluation"), {})
         self._add("evaluate", "evaluate", plain(recipe.evaluate), {**files, "texts": "corpus/texts"})
@@ -184,6 +197,20 @@ class _Maker:
                 "overrides": plain(wanted.overrides),
             }
             self._add(f"quantize/{type_}", "quantize", spec, inputs)
+
+    def _budgets(self) -> None:
+        """Sensitivities are measured once, for all budgets."""
+        if "corpus/calibration" not in self.steps:
+            self._add("corpus/calibration", "corpus", self._files("calibration"), {})
+        inputs = {"model": "export", "texts": "corpus/calibration"}
+        inputs |= {role: role for role in ("imatrix",) if role in self.steps}
+        window_tokens = min(self.recipe.evaluate.window_tokens, SEARCH_WINDOW_TOKENS)
+        spec = {"window_tokens": window_tokens, "windows": SEARCH_WINDOWS}
+        self._add("sensitivity", "sensitivity", spec, inputs)
+        for budget in self.recipe.quantize.budgets:
+            label = budgets.label_of(budget)
+            own = {**spec, "label": label, "limit": budgets.limit(budget)}
+            self._add(f"budget/{label}", "budget", own, {**inputs, "sensitivity": "sensitivity"})
 
     def _student(self, student: Student) -> str:
         self._add("import/student", "import", self._source(student), {})

@@ -51,10 +51,7 @@ class Window:
 
     language: str
     tokens: list[int]
-
-    @property
-    def first(self) -> int:
-        return len(self.tokens) // 2
+    first: int
 
     @property
     def targets(self) -> NDArray[np.int64]:
@@ -116,15 +113,15 @@ def share_out(windows: int, room: Sequence[int]) -> list[int]:
     return shares
 
 
-def take(judge: Model, cuts: Sequence[Cut], window_tokens: int) -> list[Window]:
-    """Every window, text by text."""
+def take(judge: Model, cuts: Sequence[Cut], window_tokens: int, first: int | None = None) -> list[Window]:
+    """Every window, text by text. first: the first position that is scored, if not the rule's."""
     taken = []
     for own in cuts:
         for start in own.starts:
             tokens = own.tokens[start : start + window_tokens]
             if judge.adds_bos:
                 tokens[0] = judge.bos
-            taken.append(Window(own.text.language, tokens))
+            taken.append(Window(own.text.language, tokens, window_tokens // 2 if first is None else first))
     return taken
 
 

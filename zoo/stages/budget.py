@@ -1,0 +1,146 @@
+"""budget: the file of the least measured loss within a number of bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from catalog import budgets
+from zoo.errors import ModelFileError
+from zoo.knapsack import OverBudget
+from zoo.llama import presets, search, sensitivity
+from zoo.llama.header import Header, read_header
+from zoo.llama.lockstep import compare_window, opened
+from zoo.llama.mix import write_mix
+from zoo.llama.presets import FILE_TYPES
+from zoo.llama.search import Found, Search
+from zoo.llama.trials import Trials
+from zoo.llama.windows import tokens_sha256
+from zoo.stages import Context, Facts
+from zoo.stages import sensitivity as sensitivities
+from zoo.stages.export import NAME, header_facts
+
+HEADER_BYTES = 16_384
+"""Kept free for what a quantized file's header says more than the exported one's."""
+
+PRESETS = (
+    "Q8_0", "Q6_K", "Q5_K_M", "Q5_1", "Q5_0", "Q4_K_M", "Q4_K_S", "Q4_1", "Q4_0", "IQ4_NL", "IQ4_XS", "Q3_K_M", "Q2_K",
+)  # fmt: skip
+"""Presets of llama.cpp that a search is measured against, as far as they fit."""
+
+
+def run(context: Context) -> Facts:
+    """Writes ``model.gguf``; the facts are its header, the types of its tensors, and how they were found."""
+    source = context.inputs["model"].path(NAME)
+    header = read_header(source)
+    limit = budgets.file_bytes(context.spec["limit"], header.kv_cache_bytes(1), header.vocabulary_size)
+    target = context.out / NAME
+    with sensitivities.opened(context) as (trials, journal):
+        known = context.inputs["sensitivity"].json(sensitivities.FILE)
+        room = limit - trials.tensors.other_bytes - HEADER_BYTES
+        hunt = Search(
+            trials, sensitivities.groups_by_name(trials), known["groups"], journal, room, context.report
+        )
+        try:
+            found = hunt.run(_presets(source, trials))
+        except OverBudget as error:
+            raise _too_small(context, limit, error.missing_bytes) from error
+        made = _write(context, trials, header, found, limit, target)
+        measured = _measure(trials, target)
+        account = _account(context, trials, found, limit, measured)
+    facts = header_facts(target)
+    return {
+        **facts,
+        "quantize": {
+            "type_name": context.spec["label"],
+            "size_bytes": target.stat().st_size,
+            "bits_per_weight": made,
+            "tensor_types": dict(sorted(Counter(t.type_name for t in read_header(target).tensors).items())),
+            "fallbacks": [],
+            "imatrix_sha256": trials.tensors.imatrix.sha256() if trials.tensors.imatrix else None,
+            "budget": account,
+        },
+    }
+
+
+def _presets(source: Path, trials: Trials) -> dict[str, dict[str, str]]:
+    weighed = trials.tensors.imatrix is not None
+    return {name: presets.choose(source, name, with_imatrix=weighed).types for name in PRESETS}
+
+
+def _too_small(context: Context, limit_bytes: int, missing_bytes: int) -> ModelFileError:
+    least = limit_bytes + missing_bytes
+    return ModelFileError(
+        f"no choice of types meets the budget {context.spec['label']}: the smallest file that can be made has "
+        f"{least:,} bytes, {missing_bytes:,} more than the {limit_bytes:,} allowed",
+        safe="Nothing was written",
+        remedy=f"Allow at least {-(-least // 10**5) / 10:.1f}MB in quantize.budgets, or take a smaller student",
+    )
+
+
+def _write(
+    context: Context, trials: Trials, header: Header, found: Found, limit_bytes: int, target: Path
+) -> float:
+    """Write the file; returns its bits per weight."""
+    named = header.metadata.get("general.description")
+    words = f"Types chosen per tensor by measured loss within {limit_bytes:,} bytes."
+    made = write_mix(
+        trials.tensors.path,
+        target,
+        found.types,
+        trials.tensors.imatrix,
+        cache_folder=None,
+        threads=context.threads,
+        report=context.report,
+        file_type=_file_type(trials, found),
+        changes={"general.description": f"{named} {words}" if isinstance(named, str) else words},
+    )
+    if made.size_bytes > limit_bytes:
+        raise ModelFileError(
+            f"the file has {made.size_bytes:,} bytes, more than the {limit_bytes:,} allowed",
+            remedy="Report this as a fault of the program",
+        )
+    return made.bits_per_weight
+
+
+def _file_type(trials: Trials, found: Found) -> int:
+    """llama.cpp has one number per file; it is that of the type which holds most weights."""
+    held: Counter[str] = Counter()
+    for name, type_name in found.types.items():
+        held[type_name] += trials.tensors.matrices[name].weights
+    most = max(sorted(held), key=held.__getitem__)
+    return FILE_TYPES.get(most, FILE_TYPES.get(f"{most}_M", (1024, "")))[0]
+
+
+def _measure(trials: Trials, path: Path) -> list[float]:
+    """KLD of the finished file itself, per window of the search."""
+    with opened({"": path}, len(trials.windows[0].tokens)) as models:
+        return [
+            float(compare_window(models[""], window, expected).kld_nats.mean())
+            for window, expected in zip(trials.windows, trials.expected, strict=True)
+        ]
+
+
+def _account(
+    context: Context, trials: Trials, found: Found, limit_bytes: int, measured: list[float]
+) -> dict[str, Any]:
+    return {
+        "limit": context.spec["limit"],
+        "limit_bytes": limit_bytes,
+        "types": dict(sorted(found.types.items())),
+        "predicted_kld_nats": found.predicted_nats,
+        "weights_only_kld_nats": found.measured_nats,
+        "weights_only_kld_se_nats": found.measured_se_nats,
+        "measured_kld_nats": sensitivity.mean(measured),
+        "measured_kld_se_nats": search.standard_error(measured),
+        "measured_on": {
+            "what": "the search's own text; held-out text is in evaluation.json",
+            "window_tokens": len(trials.windows[0].tokens),
+            "windows": len(trials.windows),
+            "scored_tokens_per_window": len(trials.windows[0].targets),
+            "tokens_sha256": tokens_sha256(trials.windows),
+        },
+        "contenders": list(found.contenders),
+        "swaps": list(found.swaps),
+    }

@@ -1,0 +1,75 @@
+"""sensitivity: what quantizing each tensor alone costs, measured once for all byte budgets of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zoo.llama import sensitivity
+from zoo.llama.imatrix import read_imatrix
+from zoo.llama.sensitivity import Group, Journal
+from zoo.llama.tensors import Tensors
+from zoo.llama.trials import Trials
+from zoo.llama.windows import Text, tokens_sha256
+from zoo.stages import Context, Facts
+from zoo.stages.export import NAME
+from zoo.workspace import Artifact, pretty_json, write_atomic
+
+FILE = "sensitivity.json"
+
+
+def run(context: Context) -> Facts:
+    """Writes ``sensitivity.json``: the windows, and errors and measured KLDs of every group."""
+    with opened(context) as (trials, journal):
+        groups = sensitivity.groups_of(trials.tensors)
+        measured = sensitivity.measure(trials, groups, journal, context.report)
+        record = {
+            "texts": [
+                {"path": file["path"], "sha256": file["sha256"]}
+                for file in context.inputs["texts"].facts["calibration"]
+            ],
+            "window_tokens": context.spec["window_tokens"],
+            "windows": sensitivity.WINDOWS,
+            "scored_tokens_per_window": len(trials.windows[0].targets),
+            "tokens_sha256": tokens_sha256(trials.windows[: sensitivity.WINDOWS]),
+            "groups": measured,
+        }
+    write_atomic(context.out / FILE, pretty_json(record))
+    return {"groups": len(measured), "tokens_sha256": record["tokens_sha256"]}
+
+
+@contextmanager
+def opened(context: Context) -> Iterator[tuple[Trials, Journal]]:
+    """The trials and the journal of a step whose inputs are ``model``, ``texts`` and perhaps ``imatrix``."""
+    imatrix = context.inputs.get("imatrix")
+    tensors = Tensors.of(
+        context.inputs["model"].path(NAME), read_imatrix(imatrix.path("imatrix.gguf")) if imatrix else None
+    )
+    with (
+        Journal.open(context.scratch / "journal.jsonl") as journal,
+        Trials.open(
+            tensors,
+            calibration_texts(context.inputs["texts"]),
+            context.scratch,
+            window_tokens=context.spec["window_tokens"],
+            windows=context.spec["windows"],
+            threads=context.threads,
+        ) as trials,
+    ):
+        yield trials, journal
+
+
+def calibration_texts(artifact: Artifact) -> list[Text]:
+    """The calibration texts of a corpus artifact."""
+    return [
+        Text(
+            Path(file["path"]).name, file["language"], artifact.path(file["name"]).read_text(encoding="utf-8")
+        )
+        for file in artifact.facts["calibration"]
+    ]
+
+
+def groups_by_name(trials: Trials) -> dict[str, Group]:
+    """The groups of a model, by name."""
+    return {group.name: group for group in sensitivity.groups_of(trials.tensors)}
