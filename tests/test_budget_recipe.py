@@ -68,7 +68,7 @@ def test_the_search_sees_no_evaluation_text_and_measures_once(tmp_path: Path) ->
     checked(tmp_path, "    - {bytes: 92MB}\n    - {bytes: 95MB}\n")
     found = check_recipe(tmp_path / "plain.yaml", ROOT)
     assert found.recipe
-    files = {path: "0" * 64 for path in plan.own_files(found.recipe)}
+    files = dict.fromkeys(plan.own_files(found.recipe), "0" * 64)
     made = plan.make(found.recipe, "0" * 64, found.lock, plan.World({}, files, 1, "cpu"))
     assert [step.id for step in made.steps if step.stage == "sensitivity"] == ["sensitivity"]
     for label in ("B92MB", "B95MB"):
