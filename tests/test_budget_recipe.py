@@ -32,7 +32,8 @@ def checked(tmp_path: Path, entries: str, calibration: bool = True) -> tuple[Pro
     ("text", "expected"),
     [
         ("92MB", 92_000_000), ("91.7 MB", 91_700_000), ("88MiB", 88 * 2**20), ("1GB", 10**9), (91_700_000, 91_700_000),
-        ("0MB", None), ("92 mb", None), ("92", None), ("-1MB", None), (0, None), (True, None), ("MB", None), (None, None),
+        ("0MB", None), ("92 mb", None), ("92", None), ("-1MB", None), (0, None), (True, None), ("MB", None),
+        (None, None),
     ],
 )  # fmt: skip
 def test_sizes(text: object, expected: int | None) -> None:
