@@ -12,7 +12,7 @@ from recipesamples import COMMIT, PLAIN, REMOTE, TUTORED, edited
 
 from catalog.checks import CheckedRecipe
 from catalog.lock import Lock, Pin, PinnedFile
-from catalog.recipe import Recipe, TensorOverride
+from catalog.recipe import Budget, Recipe, TensorOverride
 from zoo import plan, world
 from zoo import settings as settings_room
 from zoo.plan import STAGE_TOOLS, STAGE_VERSIONS, Plan, World
@@ -161,6 +161,7 @@ def test_every_stage_has_a_version_and_tools() -> None:
             ["quantize/Q8_0", "quantize/Q4_0"],
         ),
         ({"quantize": {"imatrix": False}}, ["quantize/Q8_0", "quantize/Q4_0"]),
+        ({"quantize": {"budgets": (Budget("tight", "92MB", None),)}}, ["evaluate"]),
         ({"evaluate": {"window_tokens": 128}}, ["evaluate"]),
         ({"parity": {"allow": ("logits",)}}, ["parity"]),
         ({"evaluate": {"windows": 9}}, ["evaluate"]),
@@ -188,7 +189,7 @@ def test_every_field_of_a_step_is_in_the_list_above(tutored: Recipe) -> None:
         name: len(dataclasses.fields(getattr(tutored, name)))
         for name in ("label", "distill", "export", "quantize", "evaluate", "benchmark")
     }
-    assert counts == {"label": 7, "distill": 12, "export": 1, "quantize": 5, "evaluate": 3, "benchmark": 3}
+    assert counts == {"label": 7, "distill": 12, "export": 1, "quantize": 6, "evaluate": 3, "benchmark": 3}
 
 
 def test_calibration_text_brings_an_importance_matrix(plain: Recipe, tutored: Recipe) -> None:
