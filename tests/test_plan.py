@@ -235,6 +235,7 @@ def test_the_version_of_a_tool_changes_the_steps_that_use_it(tool: str, tutored:
 def test_the_version_of_a_stage_changes_its_steps(
     stage: str, tutored: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tutored = put(tutored, quantize={"budgets": (Budget("tight", "92MB", None),)})
     before = made(tutored)
     starts = [step.id for step in before.steps if step.stage == stage]
     assert starts
