@@ -51,8 +51,11 @@ class Zoo:
         return "model-Q8_0.gguf"
 
 
-def make_zoo(folder: Path, **changes: bytes) -> Zoo:
-    """``changes`` replaces contents on the hub, not in the accounts, by path with __ for what is no letter."""
+def make_zoo(folder: Path, key: Path | None = None, **changes: bytes) -> Zoo:
+    """``changes`` replaces contents on the hub, not in the accounts, by path with __ for what is no letter.
+
+    key: signs the contents as they were before the changes.
+    """
     folder.mkdir(parents=True)
     (folder / "zoo.toml").touch()
     contents = {"README.md": b"# A model\n", "recipe.yaml": b"zoo: 1\n"}
@@ -68,6 +71,8 @@ def make_zoo(folder: Path, **changes: bytes) -> Zoo:
     manifest = {"name": NAME, "version": "1.0.0", "files": [vars(record) for record in records]}
     contents["MANIFEST.json"] = pretty_json(manifest).encode()
     contents["SHA256SUMS"] = "".join(f"{r.sha256}  {r.path}\n" for r in records).encode()
+    if key:
+        contents["model.sig"] = _signature(contents, folder / "signed", key)
     for path in list(contents):
         contents[path] = changes.get(path.replace(".", "__").replace("-", "__"), contents[path])
     hub = FolderHub(folder / "build" / "hub")
@@ -103,6 +108,16 @@ def publish(repo: FolderRepo, contents: dict[str, bytes], scratch: Path) -> str:
 def manifest_of(contents: dict[str, bytes]) -> dict[str, object]:
     found: dict[str, object] = json.loads(contents["MANIFEST.json"])
     return found
+
+
+def _signature(contents: dict[str, bytes], scratch: Path, key: Path) -> bytes:
+    from zoo.provenance import signing
+
+    for path, raw in contents.items():
+        (scratch / path).parent.mkdir(parents=True, exist_ok=True)
+        (scratch / path).write_bytes(raw)
+    signing.sign(scratch, key=key)
+    return (scratch / "model.sig").read_bytes()
 
 
 def _sha(raw: bytes) -> str:

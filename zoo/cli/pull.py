@@ -12,6 +12,7 @@ from catalog import device as devices
 from catalog.device import Device
 from catalog.release import ModelFile
 from zoo.cli.common import Call, options
+from zoo.cli.signatures import Check, signature_options
 from zoo.errors import InputError
 from zoo.fetch import Patience
 from zoo.output import megabytes
@@ -39,6 +40,7 @@ from zoo.settings import NoZoo
     "--timeout", type=float, default=Patience.stall, show_default=True, metavar="SECONDS",
     help="Open a connection again that brings nothing for so long.",
 )  # fmt: skip
+@signature_options
 @click.argument("name")
 def command(
     call: Call,
@@ -48,6 +50,7 @@ def command(
     target: str | None,
     allow_yanked: bool,
     timeout: float,
+    check: Check | None,
 ) -> None:
     """Fetch one file of NAME[@VERSION][:QUANT], verified, with its manifest and card.
 
@@ -68,7 +71,7 @@ def command(
         call.output.say(f"Taking {file.path}. {pick.reason}")
     folder = Path(target or f"{chosen.model.name}-{chosen.release.version}").expanduser()
     hub = shelf.hub(chosen.release.location)
-    pulled = pulling.pull(hub, chosen, file, folder, call.output, Patience(stall=timeout))
+    pulled = pulling.pull(hub, chosen, file, folder, call.output, Patience(stall=timeout), check)
     call.output.answer(*_answer(chosen, pulled, pick, context_tokens, hub.name))
 
 
@@ -151,6 +154,7 @@ def _answer(
             for one in pulled.fetched
         ],
         "checked_against": ["hub", "MANIFEST.json", "SHA256SUMS", "catalog"],
+        "signer": pulled.signer,
         "unlisted": list(pulled.unlisted),
         "commands": [run, check],
     }  # fmt: skip
@@ -160,6 +164,7 @@ def _answer(
         f"{chosen.model.name} {chosen.release.version} {file.type}: {pulled.path} "
         f"({megabytes(file.size_bytes)}, {how}).",
         f"It is what the hub, MANIFEST.json, SHA256SUMS and the catalog say: sha256 {file.sha256}.",
+        *([f"It is signed by {pulled.signer}."] if pulled.signer else []),
         "", "Run it:", f"  {run}", "Check it again at any time:", f"  {check}",
     ]  # fmt: skip
     return data, "\n".join(human)

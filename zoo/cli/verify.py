@@ -12,6 +12,7 @@ from catalog.index import Catalog
 from catalog.release import Model, Release
 from zoo.cli.common import Call, options
 from zoo.cli.pull import shelf_of
+from zoo.cli.signatures import Check, signature_options
 from zoo.errors import InputError
 from zoo.fetch import Patience
 from zoo.output import megabytes
@@ -27,8 +28,9 @@ from zoo.settings import NoZoo
 @click.option(
     "--full", is_flag=True, help="With --on-hub: read every byte back (always done with a folder hub)."
 )
+@signature_options
 @click.argument("what", required=False)
-def command(call: Call, what: str | None, remote: bool, full: bool) -> int:
+def command(call: Call, what: str | None, remote: bool, full: bool, check: Check | None) -> int:
     """Check that the files of a release are still what was published.
 
     WHAT is a folder, NAME or NAME@VERSION; without it the current folder, else every release that is on this disk. Each
@@ -36,14 +38,16 @@ def command(call: Call, what: str | None, remote: bool, full: bool) -> int:
     code 3 on any difference.
     """
     folder = _folder(what)
+    if remote and check:
+        raise InputError("a signature is checked on disk", remedy="Pull the release, then verify its folder")
     if remote:
         if folder and what:
             raise InputError("a folder is not on a hub", remedy="Name a model: zoo verify NAME --on-hub")
         found = _on_hub(call, what, full)
     elif folder:
-        found = _in_folder(call, folder, _catalog(call))
+        found = _in_folder(call, folder, _catalog(call), check)
     else:
-        found = _on_disk(call, what)
+        found = _on_disk(call, what, check)
     return _tell(call, found)
 
 
@@ -57,25 +61,26 @@ def _folder(what: str | None) -> Path | None:
     return path if (path / MANIFEST).is_file() or (path / "release.json").is_file() else None
 
 
-def _in_folder(call: Call, path: Path, catalog: Catalog | None) -> list[Verified]:
-    if not (path / "release.json").is_file():
-        return [verifying.folder(path, catalog, str(path), call.output)]
-    parts = [part for part in ("model", "dataset") if (path / part).is_dir()]
-    return [
-        verifying.folder(path / part, catalog, str(path / part), call.output, complete=True) for part in parts
-    ]
+def _in_folder(call: Call, path: Path, catalog: Catalog | None, check: Check | None) -> list[Verified]:
+    built = (path / "release.json").is_file()
+    parts = [path / part for part in ("model", "dataset") if (path / part).is_dir()] if built else [path]
+    found = []
+    for part in parts:
+        one = verifying.folder(part, catalog, str(part), call.output, complete=built)
+        found.append(verifying.signed(one, part, check) if check else one)
+    return found
 
 
-def _on_disk(call: Call, what: str | None) -> list[Verified]:
+def _on_disk(call: Call, what: str | None, check: Check | None) -> list[Verified]:
     shelf = shelf_of(call)
     found = []
     for model, release in _releases(shelf.catalog, what):
         pulled = Path(f"{model.name}-{release.version}")
         if (pulled / MANIFEST).is_file():
-            found += _in_folder(call, pulled, shelf.catalog)
+            found += _in_folder(call, pulled, shelf.catalog, check)
         built = _built(call, model.name, release.version)
         if built and (built / "release.json").is_file():
-            found += _in_folder(call, built, shelf.catalog)
+            found += _in_folder(call, built, shelf.catalog, check)
     if not found:
         raise InputError(
             f"nothing of {what or 'the catalog'} is on this disk",

@@ -11,6 +11,7 @@ from typing import Any
 from catalog.paths import unsafe_reason
 from catalog.release import Release
 from zoo.hub import Listed
+from zoo.provenance import SIGNATURE
 from zoo.workspace import FileRecord
 
 MANIFEST, SUMS = "MANIFEST.json", "SHA256SUMS"
@@ -106,13 +107,13 @@ def tree_against_manifest(tree: Mapping[str, Listed], manifest: Manifest) -> Ite
 
 
 def unlisted(paths: Mapping[str, Any], manifest: Manifest) -> list[str]:
-    """Paths that no account mentions; signatures and provenance stand beside the manifest."""
+    """Paths that no account mentions."""
     return sorted(path for path in paths if path not in manifest.files and not beside(path))
 
 
 def beside(path: str) -> bool:
     """Whether a path is one of those that the manifest cannot list."""
-    return path in (MANIFEST, SUMS, ".gitattributes") or path.startswith(f"{MANIFEST}.")
+    return path in (MANIFEST, SUMS, SIGNATURE, ".gitattributes")
 
 
 def _words(file: FileRecord | None) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from zoo.fetch import Fetched, Patience, fetch_files, retrying
 from zoo.hub import Hub, Listed, Repo
 from zoo.picks import Pick
 from zoo.progress import Reporter, Silent
+from zoo.provenance import SIGNATURE
 from zoo.pull import agreement
 from zoo.pull.agreement import MANIFEST, SUMS, Manifest
 from zoo.pull.names import Chosen
@@ -38,6 +39,7 @@ class Pulled:
     file: ModelFile
     fetched: tuple[Fetched, ...]
     unlisted: tuple[str, ...]
+    signer: str | None = None
 
     @property
     def path(self) -> Path:
@@ -63,9 +65,18 @@ def recommended(release: Release, device: Device, context_tokens: int) -> Pick:
 
 
 def pull(
-    hub: Hub, chosen: Chosen, file: ModelFile, folder: Path, report: Reporter, patience: Patience
+    hub: Hub,
+    chosen: Chosen,
+    file: ModelFile,
+    folder: Path,
+    report: Reporter,
+    patience: Patience,
+    check: Callable[[Path, Collection[str]], str] | None = None,
 ) -> Pulled:
     """Fetch ``file`` of a release with its manifest, sums and card into ``folder``.
+
+    check: refuses files of a folder that are not signed as they should be, else says by whom; it sees the small files
+    before the large one is fetched.
 
     Raises RemoteError, also when the hub, the manifest and the catalog do not agree (kind ``disagreement``).
     """
@@ -83,10 +94,18 @@ def pull(
             safe="Nothing was fetched.", remedy="Tell who keeps this catalog; do not use the file",
         )  # fmt: skip
     wanted = [_as_listed(manifest, tree[path]) for path in _companions(tree)]
-    wanted.append(Listed(file.path, file.size_bytes, file.sha256))
-    done = fetch_files(repo, place.commit, wanted, folder, source, report, patience)
+    model = Listed(file.path, file.size_bytes, file.sha256)
+    if check:
+        # One after the other: what vouches for the model is looked at before that is fetched.
+        done = fetch_files(repo, place.commit, wanted, folder, source, report, patience)
+        check(folder, _signed(done))
+        done += fetch_files(repo, place.commit, [model], folder, source, report, patience)
+        signer = _check_or_remove(check, folder, done, folder / file.path)
+    else:
+        done = fetch_files(repo, place.commit, [*wanted, model], folder, source, report, patience)
+        signer = None
     _write_receipt(folder, chosen, hub, done)
-    return Pulled(folder, file, tuple(done), tuple(agreement.unlisted(tree, manifest)))
+    return Pulled(folder, file, tuple(done), tuple(agreement.unlisted(tree, manifest)), signer)
 
 
 def accounts(
@@ -146,6 +165,20 @@ def _companions(tree: Mapping[str, Listed]) -> list[str]:
         and not path.endswith(".gguf")
         and path != ".gitattributes"
     )
+
+
+def _signed(done: Iterable[Fetched]) -> list[str]:
+    return [one.file.path for one in done if one.file.path != SIGNATURE]
+
+
+def _check_or_remove(
+    check: Callable[[Path, Collection[str]], str], folder: Path, done: list[Fetched], path: Path
+) -> str:
+    try:
+        return check(folder, _signed(done))
+    except ZooError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _as_listed(manifest: Manifest, there: Listed) -> Listed:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.index import Catalog
 from catalog.release import Model, Release, Repository
-from zoo.errors import InputError, ZooError
+from zoo.errors import Damaged, InputError, ZooError
 from zoo.fetch import Patience, retrying
 from zoo.fetch.files import is_here
 from zoo.hub import Hub, Listed, Repo
 from zoo.progress import Advance, Reporter
+from zoo.provenance import SIGNATURE
 from zoo.pull import agreement, pulling
 from zoo.pull.agreement import MANIFEST, SUMS, Difference, Manifest
 from zoo.workspace import sha256_file
@@ -85,6 +87,16 @@ def folder(
     size = sum(manifest.files[name].size_bytes for name in here)
     return Verified(shown, manifest.name, manifest.version, len(here), size, time.monotonic() - began,
                     tuple(against), tuple(_once(found)), len(manifest.files) - len(here), extra)  # fmt: skip
+
+
+def signed(found: Verified, path: Path, check: Callable[[Path, None], str]) -> Verified:
+    """With the signature looked at too: ``check`` refuses, or says by whom."""
+    try:
+        signer = check(path, None)
+    except Damaged as error:
+        refused = Difference(SIGNATURE, "signature", error.what, "a sound signature", "none")
+        return dataclasses.replace(found, differences=(*found.differences, refused))
+    return dataclasses.replace(found, against=(*found.against, f"signature by {signer}"))
 
 
 def on_hub(

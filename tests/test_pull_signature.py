@@ -1,0 +1,115 @@
+"""zoo pull --require-signature and zoo verify --public-key, with real keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("model_signing")
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from pullsamples import NAME, make_zoo, manifest_of
+
+from zoo.__main__ import main
+from zoo.workspace import pretty_json
+
+Say = Callable[..., tuple[int, str, str]]
+TARGET = f"{NAME}-1.0.0"
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main(words)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """A private key, its public key, and another public key."""
+    paths = []
+    for number in range(2):
+        key = ec.generate_private_key(ec.SECP256R1())
+        private, public = tmp_path / f"key-{number}", tmp_path / f"key-{number}.pub"
+        private.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        public.write_bytes(
+            key.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
+        paths += [private, public]
+    return paths[0], paths[1], paths[3]
+
+
+def test_a_signed_release_is_taken_and_verified(
+    tmp_path: Path, keys: tuple[Path, Path, Path], say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoo = make_zoo(tmp_path / "zoo", keys[0])
+    monkeypatch.chdir(zoo.folder)
+    code, out, err = say(
+        "pull", f"{NAME}:Q8_0", "--require-signature", "--public-key", str(keys[1]), "--json"
+    )
+    assert code == 0, err
+    assert json.loads(out)["signer"].startswith("key ") and json.loads(out)["unlisted"] == []
+    code, out, _ = say("verify", TARGET, "--public-key", str(keys[1]))
+    assert code == 0 and "signature by key" in out
+    code, out, _ = say("verify", TARGET, "--public-key", str(keys[2]))
+    assert code == 3 and "model.sig: the signature does not hold" in out
+    assert say("verify", NAME, "--on-hub")[0] == 0
+    assert say("verify", NAME, "--on-hub", "--public-key", str(keys[1]))[0] == 2
+
+
+def test_the_model_of_an_unsigned_release_is_not_fetched(
+    tmp_path: Path, keys: tuple[Path, Path, Path], say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoo = make_zoo(tmp_path / "zoo")
+    monkeypatch.chdir(zoo.folder)
+    code, _, err = say("pull", f"{NAME}:Q8_0", "--require-signature", "--public-key", str(keys[1]))
+    assert code == 1 and "it is not signed" in err
+    assert not (zoo.folder / TARGET / zoo.large).exists()
+    assert not (zoo.folder / TARGET / ".zoo" / "pull.json").exists()
+    assert say("pull", f"{NAME}:Q8_0")[0] == 0
+
+
+def test_a_release_that_somebody_else_signed(
+    tmp_path: Path, keys: tuple[Path, Path, Path], say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoo = make_zoo(tmp_path / "zoo", keys[0])
+    monkeypatch.chdir(zoo.folder)
+    code, _, err = say("pull", f"{NAME}:Q8_0", "--public-key", str(keys[2]))
+    assert code == 1 and "does not hold" in err and not (zoo.folder / TARGET / zoo.large).exists()
+
+
+def test_accounts_that_agree_and_are_not_those_that_were_signed(
+    tmp_path: Path, keys: tuple[Path, Path, Path], say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Written otherwise, the manifest says the same, so that only the signature notices.
+    manifest = pretty_json(manifest_of(make_zoo(tmp_path / "first").contents)).encode() + b"\n"
+    zoo = make_zoo(tmp_path / "zoo", keys[0], MANIFEST__json=manifest)
+    monkeypatch.chdir(zoo.folder)
+    code, _, err = say("pull", f"{NAME}:Q8_0", "--public-key", str(keys[1]))
+    assert code == 1 and "MANIFEST.json has other content" in err
+    assert not (zoo.folder / TARGET / zoo.large).exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--require-signature",), ("--identity", "x"), ("--public-key", "nix"), ("--public-key", "x", "--identity", "y")],
+)
+def test_who_must_have_signed_is_said(
+    words: tuple[str, ...], tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(make_zoo(tmp_path / "zoo").folder)
+    code, _, err = say("pull", f"{NAME}:Q8_0", *words)
+    assert code == 2 and ("public-key" in err or "no file nix" in err)

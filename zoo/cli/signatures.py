@@ -1,0 +1,62 @@
+"""Options of commands that check a signature."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zoo.errors import InputError
+
+Check = Callable[[Path, Collection[str] | None], str]
+"""Refuses files (None: all) of a folder that are not those that were signed; else says who signed them."""
+
+
+def signature_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --require-signature and by whom; the function gets ``check``, None if no signature is asked for."""
+
+    @functools.wraps(function)
+    def wrapped(
+        *args: Any,
+        require_signature: bool,
+        public_key: Path | None,
+        identity: str | None,
+        issuer: str | None,
+        **kwargs: Any,
+    ) -> Any:
+        check = _check(public_key, identity, issuer) if require_signature or public_key or identity else None
+        return function(*args, check=check, **kwargs)
+
+    decorated: Callable[..., Any] = wrapped
+    for option in (
+        click.option("--issuer", metavar="URL", help="Who vouches for that identity."),
+        click.option("--identity", metavar="NAME", help="Who must have signed, keyless, such as a CI workflow."),
+        click.option("--public-key", type=click.Path(path_type=Path), metavar="FILE", help="PEM file of the key that "
+                     "must have signed."),
+        click.option("--require-signature", is_flag=True, help="Refuse what is not signed; with --public-key, or "
+                     "--identity and --issuer."),
+    ):  # fmt: skip
+        decorated = option(decorated)
+    return decorated
+
+
+def _check(public_key: Path | None, identity: str | None, issuer: str | None) -> Check:
+    if (public_key is None) == (identity is None) or (identity is None) != (issuer is None):
+        raise InputError(
+            "who must have signed is not said",
+            safe="Nothing was fetched.",
+            remedy="Add --public-key FILE, or --identity NAME and --issuer URL",
+        )
+    if public_key and not public_key.is_file():
+        raise InputError(f"there is no file {public_key}", remedy="Name the public key of who released it")
+
+    def check(folder: Path, files: Collection[str] | None) -> str:
+        from zoo.provenance import signing
+
+        found = signing.verify(folder, public_key=public_key, identity=identity, issuer=issuer, files=files)
+        return found.signer
+
+    return check
