@@ -629,8 +629,13 @@ def test_zoo_hub_serve(tmp_path: Path) -> None:
         )
         assert connection.getresponse().read() == b"x"
         connection.close()
+        said = ""
+        while " 200 1 B" not in said:  # told after the answer
+            line = process.stderr.readline()
+            assert line
+            said += line
         process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
+        said += process.stderr.read()
         assert process.wait(20) == 0
     assert (
         "GET /local/m/resolve/main/a 200 1 B" in said and "Stopped" in said and "HF_HUB_DISABLE_XET=1" in said

@@ -5,6 +5,8 @@ access  tokens with roles, signed upload addresses
 store   repositories, revisions and contents of the folder
 views   what the API says of commits and files, as JSON
 writes  create, preupload, LFS, commit, tag
+multipart  large contents in parts
+manifests  which file llama.cpp means by a tag
 files   resolve: contents with ranges and ETags
 routes  which path is what
 server  sockets: threads, limits, times

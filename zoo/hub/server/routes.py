@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from zoo.hub.folder import FolderRepo
 from zoo.hub.interface import BRANCH
-from zoo.hub.server import files, views, writes
+from zoo.hub.server import files, manifests, multipart, views, writes
 from zoo.hub.server.access import Access, Signer
 from zoo.hub.server.store import Store, commit_of, head_of
 from zoo.hub.server.wire import Answer, ApiError, Request, as_json
@@ -21,11 +21,16 @@ class Routes:
     def __init__(self, store: Store, access: Access) -> None:
         self.store, self.access = store, access
         self.signer = Signer()
+        self.parts_above, self.part_bytes = multipart.MULTIPART_BYTES, multipart.PART_BYTES
 
     def __call__(self, request: Request) -> Answer:
         match request.method, request.segments:
             case "PUT", ["lfs", oid]:
                 return writes.lfs_put(self.store, self.signer, oid, request)
+            case "PUT", ["lfs", oid, number, begin]:
+                return multipart.put_part(self.store, self.signer, oid, number, begin, request)
+            case "POST", ["lfs", oid, "complete"]:
+                return multipart.complete(self.store, self.signer, oid, request)
             case _, ["api", "whoami-v2"]:
                 return self._whoami(request)
         self.access.require(_role(request), request.headers.get("Authorization", ""))
@@ -34,6 +39,9 @@ class Routes:
                 request.body(1 << 20)
                 # zoo check judges cards; the server has nothing to add.
                 return as_json({"errors": [], "warnings": []})
+            case "GET", ["v2", namespace, name, "manifests", tag]:
+                repo = self.store.repo("model", namespace, name)
+                return as_json(manifests.manifest(repo, tag))
             case "POST", ["api", "repos", "create"]:
                 return writes.create(self.store, request)
             case method, ["api", ("models" | "datasets") as kinds, namespace, name, *rest]:
@@ -59,7 +67,9 @@ class Routes:
                     return writes.lfs_verify(self.store, request)
                 prefix = "datasets/" if kind == "dataset" else ""
                 repository = f"{prefix}{quote(namespace)}/{quote(name)}"
-                return writes.lfs_batch(self.store, self.signer, repository, request)
+                return writes.lfs_batch(
+                    self.store, self.signer, repository, request, self.parts_above, self.part_bytes
+                )
         raise _no_such(request)
 
     def _read(self, kind: str, identity: str, repo: FolderRepo, rest: list[str], request: Request) -> Answer:

@@ -145,6 +145,9 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_GET
 
     def _request(self) -> Request:
+        if self.request_version == "HTTP/0.9":
+            self.request_version = "HTTP/1.1"
+            raise ApiError(505, "requests are to be in HTTP/1.1")
         if len(self.headers) > _HEADERS:
             raise ApiError(431, f"more than {_HEADERS} headers")
         if "Transfer-Encoding" in self.headers:
@@ -200,8 +203,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Requests that are no HTTP."""
         del explain
         self.close_connection = True
-        if not hasattr(self, "request_version"):
-            self.request_version = "HTTP/1.1"
+        # Else an answer to what claims to be HTTP/0.9 would have no head.
+        self.request_version = "HTTP/1.1"
         if not hasattr(self, "command") or self.command is None:
             self.command = "GET"
         self._send(refusal(ApiError(code, message or "the request cannot be read")), close=True)

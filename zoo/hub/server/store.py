@@ -86,23 +86,33 @@ class Store:
 
     def receive(self, read: Callable[[int], bytes], size: int, sha256: str) -> None:
         """Take ``size`` bytes in, hashing them on the way; they are in place only if they are what was announced."""
-        target = self.content(sha256)
-        if free_bytes(self.hub.folder) < size + _SPARE_BYTES:
-            raise ApiError(507, "the hub's disk has no room for this file")
+        self.content(sha256)
+        self.refuse_full(size)
         self.incoming.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="put-", dir=self.incoming)
         try:
             self._write(handle, read, size, sha256)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with locked(target.parent):
-                Path(name).replace(target)
-            fsync_folder(target.parent)
+            self.settle(Path(name), sha256)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise ApiError(507, "the hub's disk is full") from error
             raise
         finally:
             Path(name).unlink(missing_ok=True)
+
+    def refuse_full(self, size: int) -> None:
+        """Raises ApiError 507 when the disk has no room for ``size`` bytes."""
+        if free_bytes(self.hub.folder) < size + _SPARE_BYTES:
+            raise ApiError(507, "the hub's disk has no room for this file")
+
+    def settle(self, path: Path, sha256: str) -> None:
+        """Move a whole content, whose digest was checked, to its place."""
+        target = self.content(sha256)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o444)
+        with locked(target.parent):
+            path.replace(target)
+        fsync_folder(target.parent)
 
     def _write(self, handle: int, read: Callable[[int], bytes], size: int, sha256: str) -> None:
         left, sha = size, hashlib.sha256()
@@ -121,12 +131,11 @@ class Store:
             if sha.hexdigest() != sha256:
                 raise ApiError(400, f"the upload has sha256 {sha.hexdigest()}, not {sha256} as announced")
             out.flush()
-            os.fchmod(out.fileno(), 0o444)
             os.fsync(out.fileno())
 
     def _sweep(self) -> None:
         """Remove what killed uploads left, unless another server may still be at it."""
-        for path in self.incoming.glob("put-*"):
+        for path in [*self.incoming.glob("put-*"), *self.incoming.glob("parts-*")]:
             if path.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
                 path.unlink(missing_ok=True)
 

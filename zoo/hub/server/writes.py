@@ -14,6 +14,7 @@ from typing import Any
 from zoo.errors import InputError
 from zoo.hub.folder import FolderRepo
 from zoo.hub.interface import BRANCH, HubConflict
+from zoo.hub.server import multipart
 from zoo.hub.server.access import Signer
 from zoo.hub.server.store import NO_COMMIT, Store, commit_of, head_of, shown
 from zoo.hub.server.wire import Answer, ApiError, Request, as_json
@@ -68,21 +69,26 @@ def _git_digest(path: str) -> str:
     return hashlib.sha1(b"blob %d\0%b" % (len(raw), raw), usedforsecurity=False).hexdigest()
 
 
-def lfs_batch(store: Store, signer: Signer, repository: str, request: Request) -> Answer:
-    """Addresses for the contents that are not there yet."""
+def lfs_batch(
+    store: Store, signer: Signer, repository: str, request: Request, parts_above: int, part: int
+) -> Answer:
+    """Addresses for the contents that are not there yet; in parts of ``part`` bytes above ``parts_above``."""
     data = request.json()
     if data.get("operation") != "upload" or data.get("hash_algo", "sha256") != "sha256":
         raise ApiError(400, "only uploads by sha256 are offered")
-    objects = []
+    objects, can_parts = [], "multipart" in (data.get("transfers") or ())
     for item in _list(data, "objects"):
         oid, size = item.get("oid"), item.get("size")
         if not isinstance(oid, str) or not isinstance(size, int) or size < 0:
             raise ApiError(400, "an object has no oid or no size")
         found: dict[str, Any] = {"oid": oid, "size": size, "authenticated": True}
         if store.size_of(oid) != size:
-            address = f"{request.base}/lfs/{oid}?{signer.query(oid, size)}"
+            upload: dict[str, Any] = {"href": f"{request.base}/lfs/{oid}?{signer.query(oid, size)}"}
+            if can_parts and size > parts_above:
+                length = multipart.part_bytes(size, part)
+                upload = multipart.upload_action(signer, request.base, oid, size, length)
             verify = f"{request.base}/{repository}/info/lfs/objects/verify"
-            found["actions"] = {"upload": {"href": address}, "verify": {"href": verify}}
+            found["actions"] = {"upload": upload, "verify": {"href": verify}}
         objects.append(found)
     return as_json({"transfer": "basic", "objects": objects})
 
