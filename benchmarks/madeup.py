@@ -86,7 +86,7 @@ def _publish(hub: FolderHub, folder: Path, sizes: Mapping[str, int]) -> str:
     scratch.rmdir()
     commit = repo.commit(None, records, [], "1.0.0")
     repo.tag("v1.0.0", commit)
-    text = index.to_text(_catalog(records[0], commit))
+    text = index.to_text(catalog_of(records[0], commit))
     (folder / "model_catalog.json").write_text(text, encoding="utf-8")
     return commit
 
@@ -97,7 +97,8 @@ def _fill(path: Path, size: int, source: random.Random) -> None:
             stream.write(source.randbytes(min(_BLOCK, size - at)))
 
 
-def _catalog(record: FileRecord, commit: str) -> Catalog:
+def catalog_of(record: FileRecord, commit: str) -> Catalog:
+    """A catalog with one release of one file."""
     file = ModelFile(
         record.path, QUANT, record.size_bytes, record.sha256, 8.5, 1, 0, (), 1.0, 0.0, None, True, ()
     )

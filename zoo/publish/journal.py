@@ -5,7 +5,7 @@ the release by a digest over its files and the hub; what stands before another `
 paths of this machine: kinds, commits, names of release files and digests only.
 
 begin       files       digest of what is published, and where
-uploaded    kind path   the hub has the content
+uploaded    kind path   the hub has the content of a large file
 committing  kind parent keep    about to commit; ``keep`` are others' files that stay
 committed   kind oid
 verified    kind oid how        ``tree`` or ``full``

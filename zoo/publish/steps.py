@@ -20,6 +20,9 @@ Files = tuple[FileRecord, ...]
 
 _TRIES = 3
 
+_NOTED_BYTES = 1 << 20
+"""Smaller contents may travel inside the commit, so that before it they are nowhere."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -114,7 +117,8 @@ def upload(work: Work, target: Target) -> None:
             work.hashes.check(target.folder, file)
             with watched(work.report, f"sending {file.path} to {work.hub}", advance) as moved:
                 target.repo.put(target.folder / file.path, file.sha256, moved)
-            work.journal.note("uploaded", kind=target.kind, path=file.path, sha256=file.sha256)
+            if file.size_bytes > _NOTED_BYTES:
+                work.journal.note("uploaded", kind=target.kind, path=file.path, sha256=file.sha256)
 
 
 def commit(work: Work, target: Target) -> Target:

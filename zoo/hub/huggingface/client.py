@@ -111,7 +111,7 @@ def _tune() -> None:
     global _tuned
     if _tuned:
         return
-    from huggingface_hub import set_client_factory
+    from huggingface_hub import constants, set_client_factory
     from huggingface_hub.utils import _http
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
@@ -128,6 +128,8 @@ def _tune() -> None:
     logging.getLogger("huggingface_hub.utils._http").addFilter(_without_queries)
     # The client hands a file to httpx in a way that one calls outdated; nobody can act on it here.
     warnings.filterwarnings("ignore", "Use 'content=", DeprecationWarning)
+    # A request of its own to find out which program calls it, and a list of what is installed in every header.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
     set_client_factory(factory)
     disable_progress_bars()
     _tuned = True
