@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from zoo.errors import InputError, MissingExtra, ZooError
+from zoo.hub.huggingface import trusted
 from zoo.hub.interface import HubConflict
 
 if TYPE_CHECKING:
@@ -44,15 +45,18 @@ class ClientFailure(ZooError):
         self.refused, self.wait_seconds = refused, wait_seconds
 
 
-def client(address: str) -> HfApi:
-    """The official client for ``address``. Raises MissingExtra."""
+def client(address: str, kind: str = "", identity: str = "") -> HfApi:
+    """The official client for ``address``, with the token for a repository if one is named. Raises MissingExtra."""
     try:
         from huggingface_hub import HfApi
     except ImportError:
         raise MissingExtra("the Hub client is not installed", "hub") from None
     _tune()
     # None: HF_TOKEN or the client's own store.
-    api = HfApi(endpoint=address, token=None if is_private_way(address) else False)
+    token: str | bool | None = None if is_private_way(address) else False
+    if identity and token is None:
+        token = trusted.token_for(address, kind, identity)
+    api = HfApi(endpoint=address, token=token)
     # zoo check judges cards; the client would ask a service for it, which may be away and then looks like a bad card.
     api._validate_yaml = lambda *_args, **_more: None  # type: ignore[method-assign]
     return api
@@ -263,4 +267,5 @@ def _line(text: str) -> str:
 
     line = next((part.strip() for part in text.splitlines() if part.strip()), "")[:300]
     token = get_token()
+    line = trusted.without_secrets(line)
     return line.replace(token, "...") if token else line

@@ -204,7 +204,7 @@ class HuggingFaceRepo:
         return cast("IO[bytes]", body)
 
     def _api(self) -> HfApi:
-        return client(self.address)
+        return client(self.address, self.kind, self.identity)
 
     def _record(self, file: RepoFile, revision: str) -> FileRecord:
         if file.lfs:

@@ -1,0 +1,129 @@
+"""Trusted publishing, end to end: a job's identity becomes a token for each repository, and nothing of it is kept."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+huggingface_hub = pytest.importorskip("huggingface_hub")
+pytest.importorskip("huggingface_hub._oidc")
+
+from test_publish import make_release, publish, settings, zoo  # noqa: E402 - after the skip
+
+from zoo import settings as settings_room  # noqa: E402 - after the skip
+from zoo.errors import InputError, ZooError  # noqa: E402 - after the skip
+from zoo.hub import connect  # noqa: E402 - after the skip
+from zoo.hub.huggingface import trusted  # noqa: E402 - after the skip
+from zoo.hub.server import Access, HubServer  # noqa: E402 - after the skip
+from zoo.hub.server.access import _digest  # noqa: E402 - after the skip
+from zoo.hub.server.wire import ApiError, as_json  # noqa: E402 - after the skip
+
+__all__ = ["settings", "zoo"]
+
+TOKENS = {
+    "local/tutor-gguf": "jwt-of-the-model-0123",
+    "datasets/local/tutor-prompts": "jwt-of-the-dataset-0123",
+}
+IDENTITY = "identity-of-this-job"
+
+
+class Exchange:
+    """The hub's token exchange and GitHub's identity service before a real server that wants tokens."""
+
+    def __init__(self, server: HubServer) -> None:
+        self.inner, self.asked, self.used = server.routes, list[str](), set[str]()
+        self.lifetime: float = 3600
+
+    def __call__(self, request: Any) -> Any:
+        match request.method, request.segments:
+            case "GET", ["identity"]:
+                assert request.headers["Authorization"] == "Bearer request-token"
+                return as_json({"value": f"{IDENTITY} for {request.one('audience')}"})
+            case "POST", ["oauth", "token"]:
+                form = json.loads(request.body(1 << 16))
+                self.asked.append(form["resource"])
+                if not form["subject_token"].startswith(IDENTITY) or form["resource"] not in TOKENS:
+                    raise ApiError(400, "invalid_grant")
+                return as_json({"access_token": TOKENS[form["resource"]], "expires_in": self.lifetime})
+        header = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        self.used |= {header}
+        return self.inner(request)
+
+
+@pytest.fixture
+def hub(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Exchange]]:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(zoo / "no-token"))
+    monkeypatch.setattr(huggingface_hub.utils._auth, "_OIDC_TOKEN_CACHE", None)
+    monkeypatch.setattr(trusted, "_tokens", {})
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_ID_TOKEN", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    access = Access({_digest(token): "write" for token in TOKENS.values()})
+    server = HubServer(zoo / "build" / "hub", "127.0.0.1", 0, access)
+    exchange = Exchange(server)
+    server.routes = exchange  # type: ignore[assignment]
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", server.address)
+    monkeypatch.setenv("HF_OIDC_RESOURCE", "local/tutor-gguf")
+    yield server.address, exchange
+    server.shutdown()
+    server.server_close()
+    huggingface_hub.close_session()
+
+
+def in_github(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", f"{address}/identity")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "request-token")
+
+
+def test_a_job_publishes_both_repositories_without_a_token(
+    hub: tuple[str, Exchange], zoo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, exchange = hub
+    in_github(monkeypatch, address)
+    found = settings_room.load(zoo, {"hub": address}, {})
+    done = publish(make_release(zoo), found, connect(address, zoo))
+    assert done.location.dataset
+    assert set(exchange.asked) == set(TOKENS) and exchange.used - {""} == set(TOKENS.values())
+    everything = b"".join(
+        path.read_bytes() for path in (zoo / "build" / "releases").rglob("*") if path.is_file()
+    )
+    assert not any(secret.encode() in everything for secret in (*TOKENS.values(), IDENTITY))
+
+
+def test_an_identity_from_another_ci_is_taken_from_its_variable(
+    hub: tuple[str, Exchange], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, exchange = hub
+    monkeypatch.setenv("HF_OIDC_ID_TOKEN", IDENTITY)
+    for _ in range(3):
+        assert (
+            trusted.token_for(address, "dataset", "local/tutor-prompts")
+            == TOKENS["datasets/local/tutor-prompts"]
+        )
+    assert exchange.asked == ["datasets/local/tutor-prompts"]
+    assert trusted.without_secrets(f"a {TOKENS['datasets/local/tutor-prompts']} b") == "a ... b"
+    exchange.lifetime = 10
+    trusted._tokens.clear()
+    for _ in range(2):
+        trusted.token_for(address, "dataset", "local/tutor-prompts")
+    assert len(exchange.asked) == 3  # a token that ends soon is asked for anew
+
+
+def test_what_is_missing_is_said(hub: tuple[str, Exchange], monkeypatch: pytest.MonkeyPatch) -> None:
+    address, _ = hub
+    with pytest.raises(InputError, match="this job has no identity token") as refused:
+        trusted.token_for(address, "model", "local/tutor-gguf")
+    assert "id-token: write" in refused.value.remedy
+    monkeypatch.setenv("HF_OIDC_ID_TOKEN", "somebody-else")
+    with pytest.raises(ZooError, match="does not take this job's identity for local/tutor-gguf") as unknown:
+        trusted.token_for(address, "model", "local/tutor-gguf")
+    assert "somebody-else" not in str(unknown.value) and "add a trusted publisher" in str(unknown.value)
+    monkeypatch.delenv("HF_OIDC_RESOURCE")
+    assert trusted.token_for(address, "model", "local/tutor-gguf") is None

@@ -1,0 +1,75 @@
+"""Trusted publishers: a CI job's identity in place of a long-lived token.
+
+See https://huggingface.co/docs/hub/trusted-publishers. The variable HF_OIDC_RESOURCE turns it on, as in the official
+client, which then holds a token for that one repository. A release has two, so a token is asked for each repository
+here. Tokens stay in memory and end after an hour.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+from zoo.errors import InputError, ZooError
+
+SWITCH, ID_TOKEN = "HF_OIDC_RESOURCE", "HF_OIDC_ID_TOKEN"
+MARGIN_SECONDS = 300.0
+"""A token that ends sooner than this is asked for anew."""
+
+_lock = threading.Lock()
+_tokens: dict[tuple[str, str], tuple[str, float]] = {}
+
+
+def token_for(address: str, kind: str, identity: str) -> str | None:
+    """A token that may write to one repository; None where trusted publishing is not turned on.
+
+    Raises InputError when this job has no identity, ZooError when the hub does not take it.
+    """
+    if not os.environ.get(SWITCH):
+        return None
+    resource = identity if kind == "model" else f"{kind}s/{identity}"
+    with _lock:
+        token, ends = _tokens.get((address, resource), ("", 0.0))
+        if time.monotonic() >= ends - MARGIN_SECONDS:
+            token, seconds = _exchange(address, resource)
+            _tokens[address, resource] = (token, time.monotonic() + seconds)
+    return token
+
+
+def without_secrets(text: str) -> str:
+    """The text without any token that was given out here."""
+    for token, _ in list(_tokens.values()):
+        text = text.replace(token, "...") if token else text
+    return text
+
+
+def _exchange(address: str, resource: str) -> tuple[str, float]:
+    try:
+        # There is no public name for it; the module is there since 1.19.
+        from huggingface_hub._oidc import oidc_login
+        from huggingface_hub.errors import HfHubHTTPError, OIDCError
+    except ImportError:
+        raise InputError(
+            f"{SWITCH} is set, and this version of the Hub client knows no trusted publishers",
+            remedy="Install a newer one: pip install 'huggingface-hub>=1.19,<3'",
+        ) from None
+    try:
+        answer = oidc_login(
+            resource=resource, subject_token=os.environ.get(ID_TOKEN) or None, endpoint=address
+        )
+        return str(answer["access_token"]), float(answer.get("expires_in", 3600))
+    except OIDCError:
+        raise InputError(
+            f"{SWITCH} is set, and this job has no identity token",
+            remedy=f"Give the job `permissions: id-token: write` (GitHub), or set {ID_TOKEN}, or unset {SWITCH}",
+        ) from None
+    except HfHubHTTPError as error:
+        if error.response is not None and error.response.status_code >= 500:
+            raise
+        # What the hub says of it is kept vague on purpose there, and the request held a secret.
+        raise ZooError(
+            f"{address} does not take this job's identity for {resource}",
+            safe="Nothing was changed.",
+            remedy=f"In the settings of {resource} on the hub, add a trusted publisher with this job's claims",
+        ) from None
