@@ -259,7 +259,7 @@ def test_without_xet_when_xet_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPa
                 raise ConnectionError("Network error: 404 Not Found")
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", False)
-    monkeypatch.setattr(repo_room, "client", lambda _: Api())
+    monkeypatch.setattr(repo_room, "client", lambda *_: Api())
     put(connect("https://hub.example", tmp_path).repo("model", "a", "b"), "x", "x" * LARGE, tmp_path)
     assert tried == [False, True] and huggingface_hub.constants.HF_HUB_DISABLE_XET is False
 
