@@ -94,7 +94,9 @@ def _model(number: int, dice: random.Random) -> Model:
         dataset=None,
         lineage=(
             Ancestor("student", f"hf:org/{name}", "Apache-2.0", f"org/{name}", _digest("student", name)),
-            Ancestor("evaluation", "recipes/corpora/texts/evaluation.en.txt", "CC0-1.0", None, _digest("text")),
+            Ancestor(
+                "evaluation", "recipes/corpora/texts/evaluation.en.txt", "CC0-1.0", None, _digest("text")
+            ),
         ),
         evidence=tuple(
             EvidenceFile(path, len(content), hashlib.sha256(content).hexdigest()) for path in listed
@@ -144,7 +146,10 @@ def _file(name: str, step: int, parameters: int, languages: Sequence[str], dice:
         smoke_passed=True,
         speeds=speeds,
         tensor_types=(TypeCount("f32", 61), TypeCount(type_.lower(), 211)),
-        probes=(ProbeScore("arithmetic", None, 41, 80, 0.4, 0.62), ProbeScore("copy", "en", 77, 80, 0.9, 0.99)),
+        probes=(
+            ProbeScore("arithmetic", None, 41, 80, 0.4, 0.62),
+            ProbeScore("copy", "en", 77, 80, 0.9, 0.99),
+        ),
     )
 
 
@@ -186,7 +191,11 @@ def make_zoo(folder: Path, catalog: index.Catalog) -> None:
 def _build(folder: Path) -> dict[str, Any]:
     clock = time.perf_counter()
     answer = json.loads(commands.output([commands.find("zoo"), "site", "build", "--json"], cwd=folder))
-    return {"wall_seconds": time.perf_counter() - clock, "pages": answer["pages"], "bytes": answer["size_bytes"]}
+    return {
+        "wall_seconds": time.perf_counter() - clock,
+        "pages": answer["pages"],
+        "bytes": answer["size_bytes"],
+    }
 
 
 def measure(count: int, folder: Path, rounds: int) -> dict[str, Any]:
@@ -200,7 +209,9 @@ def measure(count: int, folder: Path, rounds: int) -> dict[str, Any]:
         pairs.tell(f"round {number + 1} of {rounds}")
         models = list(catalog.models)
         models[count // 2] = dataclasses.replace(models[count // 2], summary=f"Changed in round {number}.")
-        (folder / "model_catalog.json").write_text(index.to_text(index.Catalog(tuple(models))), encoding="utf-8")
+        (folder / "model_catalog.json").write_text(
+            index.to_text(index.Catalog(tuple(models))), encoding="utf-8"
+        )
         changed.append(_build(folder))
         unchanged.append(_build(folder))
     site = folder / "build/site"
@@ -213,7 +224,9 @@ def measure(count: int, folder: Path, rounds: int) -> dict[str, Any]:
         "site_bytes": full["bytes"],
         "bytes_by_kind": _by_kind(site),
         "files": sum(path.is_file() for path in site.rglob("*")),
-        "front_gzip_bytes": sum(len(gzip.compress(data, 6)) for data in (front, *(p.read_bytes() for p in linked))),
+        "front_gzip_bytes": sum(
+            len(gzip.compress(data, 6)) for data in (front, *(p.read_bytes() for p in linked))
+        ),
         "catalog_bytes": (folder / "model_catalog.json").stat().st_size,
     }
 
@@ -254,7 +267,9 @@ def report(count: int, measured: Mapping[str, Any], started: str, share: float |
         "valid": not why,
         "reasons": why,
         "figures": figures,
-        "targets": {name: {"at_most": most, "reached": figures[name] <= most} for name, most in TARGETS.items()}
+        "targets": {
+            name: {"at_most": most, "reached": figures[name] <= most} for name, most in TARGETS.items()
+        }
         if judged
         else {},
         "samples": measured,
@@ -269,8 +284,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.catalog_growth", description=str(__doc__))
     parser.add_argument("--models", type=int, default=1000, metavar="N", help="models, %(default)s")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="builds after a change, %(default)s")
-    parser.add_argument("--folder", type=Path, default=Path("build/growth"), help="where it works, %(default)s")
+    parser.add_argument(
+        "--rounds", type=int, default=5, metavar="N", help="builds after a change, %(default)s"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=Path("build/growth"), help="where it works, %(default)s"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the JSON document there")
     arguments = parser.parse_args(argv)
     started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
