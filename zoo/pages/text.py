@@ -32,6 +32,11 @@ def shortened(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 
+def oneline(text: str) -> str:
+    """Words of a catalog inside a line of Markdown for machines: no line break, no sign that would mean something."""
+    return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", " ".join(visible(text).split()))
+
+
 def megabytes(size_bytes: float) -> str:
     """``105.5 MB``: 10^6 bytes, one decimal below 1,000."""
     return _number(size_bytes / 1e6, 1 if size_bytes < 1e9 else 0) + " MB"
@@ -98,6 +103,7 @@ def prose(text: str) -> Markup:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "shortened": shortened,
+    "oneline": oneline,
     "megabytes": megabytes,
     "kilobytes": kilobytes,
     "count": count,

@@ -1,0 +1,122 @@
+"""Files for machines: well formed, the same every time, and hostile text stays text in each format."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from sitesamples import CONTENT, hostile, sample
+
+from catalog.index import Catalog
+from catalog.release import YankEvent
+from zoo import pages
+from zoo.pages import feeds
+from zoo.pages.text import oneline
+
+ADDRESS = "https://zoo.example.org/models-of-mine/"
+HERE = pages.Site(name="My <zoo>", address=ADDRESS, document_pages=("tutorial/first-release/",))
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+def made(catalog: Catalog, site: pages.Site = HERE) -> dict[str, str]:
+    return {path: str(value) for path, value in pages.render(catalog, site, lambda *_: CONTENT).items()}
+
+
+def both() -> Catalog:
+    return Catalog(tuple(sorted((*sample().models, *hostile().models), key=lambda model: model.name)))
+
+
+def entries(text: str) -> list[dict[str, str]]:
+    root = ElementTree.fromstring(text)
+    return [
+        {child.tag.removeprefix(ATOM): child.text or child.get("href") or "" for child in entry}
+        for entry in root.iter(f"{ATOM}entry")
+    ]
+
+
+def test_the_feed_tells_of_releases_and_yanks_newest_first() -> None:
+    event = YankEvent("1.0.0", "2026-11-25", "yank", "It is broken.", "high", "other@2.0.0")
+    back = dataclasses.replace(
+        event, action="unyank", date="2026-11-26", reason="It is not.", replacement=None
+    )
+    model = dataclasses.replace(sample().models[1], yanks=(event, back))
+    found = entries(made(Catalog((model,)))["feed.atom"])
+    assert [entry["title"] for entry in found] == [
+        "smollm2-tutor-57m 1.0.0 was taken back into use",
+        "smollm2-tutor-57m 1.0.0 was yanked",
+        "smollm2-tutor-57m 1.0.0",
+        "smollm2-tutor-57m 1.1.0",
+    ]
+    assert found[1]["summary"] == "It is broken. Use other@2.0.0 instead."
+    assert found[2]["id"] == f"{ADDRESS}#release:smollm2-tutor-57m@1.0.0"
+    assert found[2]["link"] == f"{ADDRESS}models/smollm2-tutor-57m/1.0.0/"
+    assert found[2]["updated"] == "2026-11-22T00:00:00Z"
+    assert len({entry["id"] for entry in found}) == 4
+
+
+def test_the_feed_has_a_last_entry() -> None:
+    one = sample().models[0]
+    many = Catalog(
+        tuple(dataclasses.replace(one, name=f"m-{number:03}") for number in range(feeds.NEWS + 20))
+    )
+    assert len(entries(made(many)["feed.atom"])) == feeds.NEWS
+
+
+@pytest.mark.parametrize("address", [ADDRESS, ""])
+@pytest.mark.parametrize("catalog", [Catalog(()), both()])
+def test_feed_and_sitemap_are_well_formed_whatever_the_text(catalog: Catalog, address: str) -> None:
+    files = made(catalog, dataclasses.replace(HERE, address=address))
+    ElementTree.fromstring(files["feed.atom"])
+    assert ("sitemap.xml" in files) is bool(address)
+    for text in files.values():
+        assert "\u202e" not in text or text.startswith('{"schema"')
+
+
+def test_the_sitemap_holds_models_and_documents() -> None:
+    root = ElementTree.fromstring(made(sample())["sitemap.xml"])
+    found = [element.text for element in root.iter() if element.tag.endswith("}loc")]
+    assert f"{ADDRESS}models/smollm2-tutor-57m/" in found
+    assert f"{ADDRESS}tutorial/first-release/" in found
+    assert f"Sitemap: {ADDRESS}sitemap.xml" in made(sample())["robots.txt"]
+
+
+def test_the_table_has_a_line_for_every_file_and_no_formula() -> None:
+    catalog = both()
+    model = dataclasses.replace(catalog.models[1], task="=HYPERLINK(1)")
+    catalog = Catalog((catalog.models[0], model, *catalog.models[2:]))
+    rows = list(csv.DictReader(io.StringIO(made(catalog)["files.csv"])))
+    assert len(rows) == sum(len(r.files) for m in catalog.models for r in m.releases)
+    by_path = {(row["model"], row["version"], row["path"]): row for row in rows}
+    row = by_path["smollm2-135m-instruct", "1.0.0", "model-Q8_0.gguf"]
+    assert row["task"] == "'=HYPERLINK(1)"
+    assert float(row["kld_mean_nats"]) == 0.00561
+    assert row["memory_at_2048_tokens_bytes"] == str(model.releases[0].files[1].memory[1].bytes)
+    assert by_path["smollm2-135m-instruct", "1.0.0", "model-F16.gguf"]["kld_mean_nats"] == ""
+    assert not [cell for row in rows for cell in row.values() if re.match(r"[=+@]|-(?![\d.])", cell)]
+
+
+def test_llms_txt_keeps_hostile_words_on_their_line_and_without_meaning() -> None:
+    text = made(both())["llms.txt"]
+    (line,) = [line for line in text.splitlines() if line.startswith("- [index]")]
+    assert r"\<script\>alert(1)\</script\>" in line and r"\[a\](javascript:alert(3))" in line
+    assert text.count("\n- [") == 3 + 3
+    assert oneline("a\n# b") == r"a \# b"
+
+
+def test_the_same_catalog_gives_the_same_files() -> None:
+    assert made(both()) == made(both())
+
+
+def test_every_address_of_the_reference_is_there() -> None:
+    from zoo import data
+
+    page = (data.site_folder() / "docs/reference/feeds.md").read_text(encoding="utf-8")
+    files = made(sample())
+    for shown in re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE):
+        if not shown.startswith(("evidence/", "schemas/")):
+            path = shown.replace("NAME", "smollm2-tutor-57m").replace("VERSION", "1.1.0")
+            assert (f"{path}index.html" if path.endswith("/") else path) in files, shown
