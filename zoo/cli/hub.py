@@ -71,8 +71,8 @@ def _folder_of(hub: str, root: Path) -> Path:
 
 
 def _hint(address: str) -> str:
-    # The server has no xet storage, and a client that can speak xet would not find out in time.
-    return f"export HF_ENDPOINT={address} HF_HUB_DISABLE_XET=1"
+    # The server has no xet storage, and hf upload has no second way.
+    return f"export HF_ENDPOINT={address} (for hf upload also HF_HUB_DISABLE_XET=1)"
 
 
 def _log(line: str) -> None:
