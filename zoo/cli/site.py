@@ -15,10 +15,17 @@ def command() -> None:
 
 
 @command.command()
-@options("catalog", "evidence")
-def build(call: Call) -> None:
+@options("catalog", "evidence", "hub")
+@click.option(
+    "--with-files",
+    "files_megabytes",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MB",
+    help="Put files of the folder hub up to this size into the site, so that they can be tried in the browser.",
+)
+def build(call: Call, files_megabytes: float | None) -> None:
     """Build the site from the catalog. A build that fails leaves the old site in place."""
-    report = site.build(call.settings, call.output)
+    report = site.build(call.settings, call.output, files_megabytes=files_megabytes)
     folder = call.settings.shown(report.folder)
     data = {
         "folder": folder,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from catalog.index import Catalog
 from catalog.release import Model
-from zoo.pages import boards, datasets, feeds, front, model, offers, pictures, table
+from zoo.pages import boards, datasets, feeds, front, model, offers, pictures, table, tryit
 from zoo.pages.feeds import joined, model_json
 from zoo.pages.kinds import Evidence, Facts, Files, Kind, Link, Made, Site
 from zoo.pages.page import Page, TocEntry
@@ -47,6 +47,7 @@ KINDS: tuple[Kind, ...] = (
     front.KIND,
     boards.KIND,
     table.KIND,
+    tryit.KIND,
     pictures.KIND,
     feeds.KIND,
 )

@@ -48,6 +48,7 @@ class Told:
     loss: str
     why: str
     command: str | None
+    try_url: str | None
     runners: tuple[Row, ...]
     passed: tuple[Row, ...]
     more: int
@@ -84,6 +85,7 @@ def _told(choice: Choice) -> Told | None:
         loss=picks.loss_words(file),
         why=offer.pick.reason,
         command=commands.one_line(name, release, file, context),
+        try_url=links.try_url(name, file),
         runners=tuple(_runner(one) for one in choice.runners_up),
         passed=passed,
         more=len(choice.passed) - len(passed),

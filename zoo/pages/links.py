@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from catalog.paths import unsafe_reason
-from catalog.release import Location, Release
+from catalog.release import Location, ModelFile, Release
 
 HUB = "https://huggingface.co"
+
+MOST_TRIED_BYTES = 2_000_000_000
+"""Larger files are not tried in the browser: 32-bit WebAssembly has four GB for everything."""
+
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}\Z")
 _ADDRESS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*/?\Z")
@@ -24,6 +28,13 @@ def evidence_url(name: str, release: Release, path: str) -> str | None:
     if path not in {file.path for file in release.evidence} or unsafe_reason(path):
         return None
     return quote(evidence_path(name, release.version, path))
+
+
+def try_url(name: str, file: ModelFile) -> str | None:
+    """The page that tries a file in the browser, from the site's root; None for a file too large for that."""
+    if file.size_bytes > MOST_TRIED_BYTES:
+        return None
+    return f"try/?{urlencode({'model': name, 'file': file.path}, quote_via=quote, safe='')}"
 
 
 def upstream_url(upstream: str | None) -> str | None:

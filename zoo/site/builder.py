@@ -13,7 +13,7 @@ from pathlib import Path
 from zoo import data, pages
 from zoo.progress import Reporter
 from zoo.settings import Settings
-from zoo.site import content, documents, state, swap
+from zoo.site import content, documents, state, swap, tryout
 from zoo.site.state import Part
 from zoo.workspace import locked
 
@@ -31,8 +31,13 @@ class SiteReport:
     seconds: float
 
 
-def build(settings: Settings, report: Reporter, *, strict: bool = True) -> SiteReport:
-    """Build the site into ``settings.site``. When anything fails, the site that was there stays as it was."""
+def build(
+    settings: Settings, report: Reporter, *, strict: bool = True, files_megabytes: float | None = None
+) -> SiteReport:
+    """Build the site into ``settings.site``. When anything fails, the site that was there stays as it was.
+
+    files_megabytes: files of a folder hub up to that size become part of the site, to be tried in the browser.
+    """
     clock = time.monotonic()
     documents.require_mkdocs()
     content.read_text(settings)
@@ -42,7 +47,9 @@ def build(settings: Settings, report: Reporter, *, strict: bool = True) -> SiteR
     lock = target.with_name(f".{target.name}.lock")
     with locked(lock, lambda: report.say("Waiting for another build of the site")):
         swap.restore(target, new)
-        parts = _parts(settings, state.read(record), new, report, strict)
+        old = state.read(record)
+        parts = _parts(settings, old, new, report, strict)
+        parts["tryout"] = tryout.build(settings, parts, old, new, report, files_megabytes)
         state.remove_others(new, parts.values())
         # While the record is gone, a kill between here and its writing only costs time.
         record.unlink(missing_ok=True)

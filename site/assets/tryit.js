@@ -1,0 +1,297 @@
+// Loads a file of the catalog into llama.cpp (wllama) and chats with it. Nothing is fetched but small JSON before the
+// visitor asks, and nothing runs whose sha256 is not the catalog's.
+const form = document.querySelector(".zoo-try");
+const find = (name) => document.querySelector(`.zoo-${name}`);
+const { root } = form.dataset;
+const MOST = Number(form.dataset.most);
+const CONTEXT = 2048;
+const engineUrl = (path) => new URL(`engine/${path}`, document.baseURI).href;
+const fields = form.elements;
+let site = null;
+let release = null;
+let wllama = null;
+let loading = null;
+let answering = null;
+let messages = [];
+
+const state = (text) => (find("state").textContent = text);
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+
+async function json(path) {
+  const answer = await fetch(new URL(path, document.baseURI));
+  if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
+  return answer.json();
+}
+
+// --- What may be tried
+
+const yanked = (model, version) => model.yanks?.filter((one) => one.version === version).at(-1)?.action === "yank";
+
+async function chooseModel(wanted) {
+  const name = fields.model.value;
+  fields.file.replaceChildren();
+  find("load").disabled = true;
+  try {
+    site ??= await json("site.json");
+    const [model] = (await json(`${root}models/${encodeURIComponent(name)}/model.json`)).models;
+    if (name !== fields.model.value) return;
+    release = model.releases.find((one) => !yanked(model, one.version));
+    for (const file of release.files) {
+      const option = new Option(`${file.type}, ${megabytes(file.size_bytes)}`, file.path);
+      fields.file.add(option);
+    }
+    const smallest = release.files.reduce((a, b) => (b.size_bytes < a.size_bytes ? b : a));
+    fields.file.value = release.files.some((file) => file.path === wanted) ? wanted : smallest.path;
+    chooseFile();
+  } catch (error) {
+    state(`The list of files could not be read: ${error.message}`);
+  }
+}
+
+const chosen = () => release.files.find((file) => file.path === fields.file.value);
+
+// Where the file can be had: from this site, or at the exact commit on its hub.
+function address(file) {
+  const name = fields.model.value;
+  const here = `files/${name}/${release.version}/${file.path}`;
+  if (site.files.includes(here)) return new URL(here.split("/").map(encodeURIComponent).join("/"), document.baseURI).href;
+  const { hub, model } = release.location;
+  if (!hub.startsWith("https://")) return null;
+  return `${hub.replace(/\/$/, "")}/${model.name}/resolve/${model.commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
+}
+
+// Why a file cannot be tried, or null.
+function hindrance(file) {
+  if (typeof WebAssembly !== "object") return "This browser has no WebAssembly, so it cannot run a model.";
+  if (!site.engine) return `The engine is not part of this site. Whoever builds it runs: ${site.how} and then zoo site build`;
+  if (file.size_bytes > MOST) return `A file of ${megabytes(file.size_bytes)} is too large for WebAssembly.`;
+  if (!address(file))
+    return "This file lies in a folder hub, which a browser cannot reach. Whoever builds the site can add it: zoo site build --with-files 200";
+  return null;
+}
+
+function needs(file) {
+  const known = file.memory.filter((one) => one.context_tokens <= CONTEXT);
+  return known.length ? Math.max(...known.map((one) => one.bytes)) : file.size_bytes;
+}
+
+function chooseFile() {
+  const file = chosen();
+  const why = hindrance(file);
+  const query = new URLSearchParams({ model: fields.model.value, file: file.path });
+  history.replaceState(null, "", `${location.pathname}?${query}`);
+  find("load").disabled = Boolean(why);
+  find("load").textContent = `Load ${megabytes(file.size_bytes)}`;
+  const tight = navigator.deviceMemory && needs(file) > (navigator.deviceMemory * 2 ** 30) / 2;
+  const memory = `It needs about ${megabytes(needs(file))} of memory${tight ? ", more than half of what this machine has: it may fail" : ""}.`;
+  state(why ?? memory);
+}
+
+// --- Loading
+
+// The bytes of the file as a Blob, hashed on the way. Raises an Error that says what happened.
+async function download(file, signal) {
+  const { sha256 } = await import(engineUrl("noble-hashes/sha2.js"));
+  const answer = await fetch(address(file), { signal });
+  if (!answer.ok) throw new Error(`the hub answered ${answer.status}`);
+  const hash = sha256.create();
+  const parts = [];
+  let received = 0;
+  const start = performance.now();
+  for (const reader = answer.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    received += value.length;
+    if (received > file.size_bytes) {
+      await reader.cancel();
+      throw new Error(`more came than the ${megabytes(file.size_bytes)} that the catalog lists`);
+    }
+    hash.update(value);
+    parts.push(value);
+    find("progress").value = received / file.size_bytes;
+    const rate = received / 1e3 / Math.max(performance.now() - start, 1);
+    state(`${megabytes(received)} of ${megabytes(file.size_bytes)}, ${rate.toFixed(1)} MB/s`);
+  }
+  if (received < file.size_bytes) throw new Error(`only ${megabytes(received)} of ${megabytes(file.size_bytes)} came`);
+  const digest = [...hash.digest()].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return { blob: new Blob(parts), digest };
+}
+
+function showProof(digest, same) {
+  find("proof").hidden = false;
+  find("digest").textContent = digest;
+  find("verdict").textContent = same ? "✓ the same" : "another one: refused, nothing was run";
+}
+
+async function start(blob) {
+  const { Wllama } = await import(engineUrl("wllama/index.js"));
+  // A worker that dies says so to the log and then never answers, so an error in the log ends the loading.
+  let fail;
+  const failed = new Promise((_, reject) => (fail = reject));
+  failed.catch(() => {});
+  const error = (...words) => fail(new Error(`llama.cpp could not load the file (${words.map((one) => one?.message ?? one).join(" ")})`));
+  const quiet = { debug() {}, log() {}, warn() {}, error };
+  wllama = new Wllama({ default: engineUrl("wllama/wllama.wasm") }, { suppressNativeLog: true, logger: quiet });
+  // For browsers without the newest WebAssembly; else it would look for these on another host.
+  wllama.setCompat({ worker: engineUrl("wllama-compat/wllama.js"), wasm: engineUrl("wllama-compat/wllama.wasm") });
+  const threads = crossOriginIsolated ? Math.max(1, Math.floor(navigator.hardwareConcurrency / 2)) : 1;
+  const ready = wllama.loadModel([blob], {
+    n_ctx: Math.min(CONTEXT, release.architecture.context_tokens),
+    n_threads: threads,
+    n_gpu_layers: 0,
+    n_parallel: 1,
+  });
+  await Promise.race([ready, failed]);
+  // The engine does not always say so by itself.
+  if (!(wllama.getLoadedContextInfo().n_vocab > 0)) throw new Error("llama.cpp cannot read this file");
+  return threads;
+}
+
+async function load() {
+  const file = chosen();
+  const abort = new AbortController();
+  loading = abort;
+  await unload();
+  for (const name of ["model", "file"]) fields[name].disabled = true;
+  find("load").disabled = true;
+  find("cancel").hidden = false;
+  find("progress").hidden = false;
+  try {
+    const { blob, digest } = await download(file, abort.signal);
+    find("cancel").hidden = true;
+    const same = digest === file.sha256;
+    showProof(digest, same);
+    if (!same) {
+      state("What came is not the file that the catalog lists, so it was not run. Tell whoever keeps this zoo.");
+      return;
+    }
+    state("Starting llama.cpp …");
+    const threads = await start(blob);
+    state(`${file.path} is ready, with ${threads === 1 ? "1 thread" : `${threads} threads`}.`);
+    find("chat").hidden = false;
+    document.querySelector("#zoo-words").focus();
+  } catch (error) {
+    await unload();
+    state(
+      abort.signal.aborted
+        ? "Cancelled. Nothing was kept."
+        : `It did not work: ${error.message}. Nothing was kept. Another file or browser may do, or take the commands on the page of the model.`,
+    );
+  } finally {
+    loading = null;
+    for (const name of ["model", "file"]) fields[name].disabled = false;
+    find("load").disabled = false;
+    find("cancel").hidden = true;
+    find("progress").hidden = true;
+  }
+}
+
+async function unload() {
+  answering?.abort();
+  const old = wllama;
+  wllama = null;
+  forget();
+  find("chat").hidden = true;
+  find("proof").hidden = true;
+  find("here").textContent = "not measured yet";
+  // What hangs in the engine must not hang the page.
+  await Promise.race([old?.exit().catch(() => {}), new Promise((done) => setTimeout(done, 1000))]);
+}
+
+// --- Chatting
+
+function bubble(who, text) {
+  const made = document.createElement("p");
+  const name = document.createElement("strong");
+  const words = document.createElement("span");
+  name.textContent = `${who}: `;
+  words.textContent = text;
+  words.dir = "auto";
+  made.className = "zoo-message";
+  made.append(name, words);
+  find("log").append(made);
+  made.scrollIntoView({ block: "nearest" });
+  return words;
+}
+
+function forget() {
+  messages = [];
+  find("log").replaceChildren();
+}
+
+async function say(text) {
+  const told = messages;
+  told.push({ role: "user", content: text });
+  bubble("You", text);
+  const words = bubble("Model", "");
+  const abort = new AbortController();
+  answering = abort;
+  find("stop").disabled = false;
+  find("log").setAttribute("aria-busy", "true");
+  let tokens = 0;
+  let first = 0;
+  const begin = performance.now();
+  const tell = () => {
+    if (tokens < 2) return;
+    const speed = (1000 * (tokens - 1)) / (performance.now() - first);
+    find("here").textContent = `${speed.toFixed(1)} tokens/s, first token after ${((first - begin) / 1000).toFixed(1)} s`;
+  };
+  try {
+    const chunks = await wllama.createChatCompletion({
+      messages: told,
+      stream: true,
+      max_tokens: 256,
+      temperature: 0,
+      abortSignal: abort.signal,
+    });
+    for await (const chunk of chunks) {
+      const part = chunk.choices?.[0]?.delta?.content;
+      if (!part) continue;
+      first ||= performance.now();
+      tokens += 1;
+      words.textContent += part;
+      tell();
+    }
+  } catch (error) {
+    if (!abort.signal.aborted) words.textContent += ` [It broke off: ${error.message}]`;
+  } finally {
+    told.push({ role: "assistant", content: words.textContent });
+    if (abort.signal.aborted) words.textContent += " [stopped]";
+    answering = null;
+    find("stop").disabled = true;
+    find("log").setAttribute("aria-busy", "false");
+  }
+}
+
+// --- The page
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (!loading && release && !find("load").disabled) load();
+});
+fields.model.addEventListener("change", () => chooseModel());
+fields.file.addEventListener("change", chooseFile);
+find("cancel").addEventListener("click", () => loading?.abort());
+find("stop").addEventListener("click", () => answering?.abort());
+find("forget").addEventListener("click", () => {
+  answering?.abort();
+  forget();
+});
+find("say").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const field = document.querySelector("#zoo-words");
+  const text = field.value.trim();
+  if (!text || answering || !wllama) return;
+  field.value = "";
+  say(text);
+});
+document.querySelector("#zoo-words").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  find("say").requestSubmit();
+});
+
+const asked = new URLSearchParams(location.search);
+if ([...fields.model.options].some((one) => one.value === asked.get("model"))) fields.model.value = asked.get("model");
+form.hidden = false;
+chooseModel(asked.get("file"));
