@@ -169,9 +169,15 @@ class FolderRepo:
 
     def incoming(self, revision: str, file: Listed, begin: int, end: int, stall_seconds: float) -> Incoming:
         del stall_seconds
-        stream = self.open(revision, file.path, begin)
+        try:
+            stream = self.open(revision, file.path, begin)
+        except FileNotFoundError:
+            raise Damaged(f"the content of {file.path} is gone from the hub's folder") from None
         size = os.fstat(stream.fileno()).st_size
-        return Incoming(begin, size, _chunks(stream, end - begin), stream.close, ranged=False)
+        if size != file.size_bytes:
+            stream.close()
+            raise Damaged(f"the hub's folder has {size} bytes for {file.path}, not {file.size_bytes}")
+        return Incoming(begin, _chunks(stream, end - begin), stream.close, ranged=False)
 
     def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
         target = folder / "content"

@@ -16,14 +16,13 @@ BRANCH = "main"
 
 @dataclass(frozen=True)
 class Incoming:
-    """The content of a file on its way, from ``begin`` on; close it. total_bytes is the whole file's length.
+    """The content of a file on its way, from ``begin`` on; close it.
 
     ``chunks`` raises RemoteError when it breaks. ranged: False from a hub that only sends whole files. A chunk is
     valid until the next one is taken.
     """
 
     begin: int
-    total_bytes: int
     chunks: Iterator[bytes | memoryview]
     close: Callable[[], None]
     ranged: bool = True

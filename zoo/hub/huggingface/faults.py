@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from zoo.errors import RemoteError
 
 _AGAIN = "Run the same command again; it goes on from there"
+_Facts = Mapping[str, Any]
 _RATE = re.compile(r'"\w+"\s*;\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d{1,6})')
 
 
@@ -39,65 +40,79 @@ class Asked:
 def answered(status: int, headers: Mapping[str, str], asked: Asked, now: float) -> RemoteError:
     """The error of an answer with ``status`` (400 and more); header names in lower case; ``now`` in seconds of Unix."""
     code, said = headers.get("x-error-code", ""), _quoted(headers.get("x-error-message", ""))
-    facts: dict[str, Any] = {
-        "address": asked.address,
-        "repository": asked.repository,
-        "status": status,
-    }
-    if asked.path:
-        facts["path"] = asked.path
-    if asked.revision:
-        facts["revision"] = asked.revision
+    facts = {"address": asked.address, "repository": asked.repository, "status": status}
+    facts |= {"path": asked.path} if asked.path else {}
+    facts |= {"revision": asked.revision} if asked.revision else {}
+    if code in _BY_CODE or (status == 404 and not code):
+        return _BY_CODE.get(code, _no_repository)(asked, facts)
+    if status in (401, 403):
+        return _not_allowed(status, asked, said, facts)
+    if status == 429 or status >= 500 or status == 408:
+        return _later(status, retry_after(headers, now), asked, said, facts)
     if status == 407:
         return _error("proxy", f"a proxy on the way to {asked.address} wants a name and a password{said}", facts,
                       "Set HTTPS_PROXY with them, or leave the proxy out with NO_PROXY")  # fmt: skip
-    if code == "GatedRepo":
-        how = f"The token comes from {asked.token_from}" if asked.token_from else "No token was sent"
-        facts["token_from"] = asked.token_from
-        what = f"{asked.repository} is gated: {asked.address} gives it only to who accepted its terms"
-        accept = f"Accept the terms at {asked.address}/{asked.repository} in a browser"
-        return _error("gated", what, facts, f"{how}. {accept}, set HF_TOKEN to a token of that account, then run the "
-                      "same command again")  # fmt: skip
-    if code == "RevisionNotFound":
-        return _error("revision_not_found", f"{asked.repository} has no revision {asked.revision}", facts,
-                      "Name a commit, a tag or a branch that is there")  # fmt: skip
-    if code == "EntryNotFound":
-        return _error("file_not_found", f"{asked.repository} has no file {asked.path} at {asked.revision}", facts,
-                      "Look at what the revision holds, or name another one")  # fmt: skip
-    if code == "RepoNotFound" or (status == 404 and not code):
-        facts["token_from"] = asked.token_from
-        seen = (
-            f"the token from {asked.token_from} may not see it"
-            if asked.token_from
-            else "it is private: no token was sent"
-        )
-        return _error("not_found", f"{asked.address} has no repository {asked.repository}, or {seen}", facts,
-                      "Check the spelling; for a private one set HF_TOKEN to a token that may read it")  # fmt: skip
-    if status == 401:
-        facts["token_from"] = asked.token_from
-        if asked.token_from:
-            return _error("token_refused", f"{asked.address} does not accept the token from {asked.token_from}{said}",
-                          facts, "Make a new token and set HF_TOKEN to it, or unset it for a public model")  # fmt: skip
-        return _error("token_missing", f"{asked.address} wants a token and none was sent{said}", facts,
-                      "Set HF_TOKEN (it is sent over https and to this machine only)")  # fmt: skip
+    what = f"{asked.address} answered {status} for {asked.name}{said}"
+    return _error("refused", what, facts, "Check the address")
+
+
+def _gated(asked: Asked, facts: _Facts) -> RemoteError:
+    how = f"The token comes from {asked.token_from}" if asked.token_from else "No token was sent"
+    what = f"{asked.repository} is gated: {asked.address} gives it only to who accepted its terms"
+    accept = f"Accept the terms at {asked.address}/{asked.repository} in a browser"
+    remedy = f"{how}. {accept}, set HF_TOKEN to a token of that account, then run the same command again"
+    return _error("gated", what, {**facts, "token_from": asked.token_from}, remedy)
+
+
+def _no_revision(asked: Asked, facts: _Facts) -> RemoteError:
+    what = f"{asked.repository} has no revision {asked.revision}"
+    return _error("revision_not_found", what, facts, "Name a commit, a tag or a branch that is there")
+
+
+def _no_file(asked: Asked, facts: _Facts) -> RemoteError:
+    what = f"{asked.repository} has no file {asked.path} at {asked.revision}"
+    return _error("file_not_found", what, facts, "Look at what the revision holds, or name another one")
+
+
+def _no_repository(asked: Asked, facts: _Facts) -> RemoteError:
+    """The Hub answers so for private ones too."""
+    other = "it is private: no token was sent"
+    if asked.token_from:
+        other = f"the token from {asked.token_from} may not see it"
+    what = f"{asked.address} has no repository {asked.repository}, or {other}"
+    return _error("not_found", what, {**facts, "token_from": asked.token_from},
+                  "Check the spelling; for a private one set HF_TOKEN to a token that may read it")  # fmt: skip
+
+
+_BY_CODE: Mapping[str, Callable[[Asked, _Facts], RemoteError]] = {
+    "GatedRepo": _gated,
+    "RevisionNotFound": _no_revision,
+    "EntryNotFound": _no_file,
+    "RepoNotFound": _no_repository,
+}
+
+
+def _not_allowed(status: int, asked: Asked, said: str, facts: _Facts) -> RemoteError:
+    facts = {**facts, "token_from": asked.token_from}
     if status == 403:
-        facts["token_from"] = asked.token_from
         return _error("forbidden", f"{asked.address} does not allow reading {asked.name}{said}", facts,
                       "Use a token that may read this repository: set HF_TOKEN")  # fmt: skip
-    if status == 429:
-        wait = retry_after(headers, now)
-        facts["wait_seconds"] = wait
-        when = f"in {wait:.0f} seconds" if wait is not None else "in some minutes"
-        return RemoteError(f"{asked.address} wants fewer requests{said}", kind="rate_limited", facts=facts,
-                           transient=True, wait_seconds=wait,
-                           remedy=f"Run the same command again {when}; it goes on from there")  # fmt: skip
-    if status >= 500 or status == 408:
-        wait = retry_after(headers, now)
+    if asked.token_from:
+        return _error("token_refused", f"{asked.address} does not accept the token from {asked.token_from}{said}",
+                      facts, "Make a new token and set HF_TOKEN to it, or unset it for a public model")  # fmt: skip
+    return _error("token_missing", f"{asked.address} wants a token and none was sent{said}", facts,
+                  "Set HF_TOKEN (it is sent over https and to this machine only)")  # fmt: skip
+
+
+def _later(status: int, wait: float | None, asked: Asked, said: str, facts: _Facts) -> RemoteError:
+    """Another try may help, after the wait that the other side asks for."""
+    if status != 429:
         return RemoteError(f"{asked.address} failed with {status}{said}", kind="server_error", facts=facts,
                            transient=True, wait_seconds=wait, remedy=_AGAIN)  # fmt: skip
-    return _error(
-        "refused", f"{asked.address} answered {status} for {asked.name}{said}", facts, "Check the address"
-    )
+    when = f"in {wait:.0f} seconds" if wait is not None else "in some minutes"
+    return RemoteError(f"{asked.address} wants fewer requests{said}", kind="rate_limited",
+                       facts={**facts, "wait_seconds": wait}, transient=True, wait_seconds=wait,
+                       remedy=f"Run the same command again {when}; it goes on from there")  # fmt: skip
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -119,7 +134,7 @@ def broken(error: BaseException, asked: Asked) -> RemoteError:
     chain = list(causes(error))
     names = {type(cause).__name__ for cause in chain}
     words = _quoted(str(chain[-1])) or f": {type(chain[-1]).__name__}"
-    facts: dict[str, Any] = {
+    facts: _Facts = {
         "address": asked.address,
         "repository": asked.repository,
     }
@@ -178,7 +193,7 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 def _error(
     kind: str,
     what: str,
-    facts: Mapping[str, Any],
+    facts: _Facts,
     remedy: str,
 ) -> RemoteError:
     return RemoteError(what, kind=kind, facts=facts, remedy=remedy)

@@ -82,7 +82,7 @@ def open_incoming(
         try:
             if file.size_bytes == begin and response.status_code == 416:
                 response.close()
-                return Incoming(begin, file.size_bytes, iter(()), response.close)
+                return Incoming(begin, iter(()), response.close)
             if response.status_code >= 400:
                 _read_little(response)
                 raise faults.answered(response.status_code, _clean(response.headers), asked, time.time())
@@ -95,7 +95,7 @@ def open_incoming(
     ranged = response.status_code == 206 or (
         not asked_for_a_range and "bytes" in response.headers.get("accept-ranges", "")
     )
-    return Incoming(start, file.size_bytes, chunks, response.close, ranged)
+    return Incoming(start, chunks, response.close, ranged)
 
 
 def by_client(address: str, kind: str, repository: str, revision: str, file: Listed, folder: Path) -> Path:
