@@ -262,7 +262,9 @@ def test_a_senseless_number_of_pairs_is_refused(count: str, capsys: pytest.Captu
     assert "--pairs" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["help_time", "noop_release", "labelling", "kd_step", "decode"])
+@pytest.mark.parametrize(
+    "name", ["help_time", "noop_release", "labelling", "kd_step", "decode", "ladder", "calibration"]
+)
 def test_every_benchmark_says_how_it_is_used(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     module = importlib.import_module(f"benchmarks.{name}")
     with pytest.raises(SystemExit) as stopped:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zoo.llama import calibrate
+from zoo.llama.cores import free_cores
 from zoo.llama.windows import Text
 from zoo.stages import Context, Facts
 from zoo.stages.export import NAME
@@ -21,7 +22,7 @@ def run(context: Context) -> Facts:
     imatrix = calibrate.collect(
         context.inputs["model"].path(NAME),
         texts,
-        threads=context.threads,
+        threads=free_cores(context.threads),
         window_tokens=context.spec["window_tokens"],
         report=context.report,
     )

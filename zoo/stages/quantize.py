@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from zoo.llama import quantize
+from zoo.llama.cores import free_cores
 from zoo.llama.imatrix import Imatrix, read_imatrix
 from zoo.stages import Context, Facts
 from zoo.stages.export import NAME, header_facts
@@ -21,7 +22,7 @@ def run(context: Context) -> Facts:
         context.inputs["model"].path(NAME),
         target,
         context.spec["type"],
-        threads=context.threads,
+        threads=free_cores(context.threads),
         report=context.report,
         allow_fallback=context.spec["allow_fallback"],
         imatrix=_imatrix(context),
