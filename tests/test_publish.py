@@ -471,3 +471,16 @@ def read_release(zoo: Path) -> ReleaseFolder:
     return ReleaseFolder(
         folder, "key", model, release, (), records(folder / "model"), records(folder / "dataset")
     )
+
+
+@pytest.mark.parametrize(
+    ("remedy", "expected"),
+    [
+        ("", "Go on with: zoo publish x"), ("Make room", "Make room. Go on with: zoo publish x"),
+        ("Check it. Run the same command again; it goes on from there", "Check it. Go on with: zoo publish x"),
+        ("Run the same command again in 30 seconds", "Go on in 30 seconds with: zoo publish x"),
+        ("Make room there, then run the same command again", "Make room there. Go on with: zoo publish x"),
+    ],
+)  # fmt: skip
+def test_the_same_command_is_named(remedy: str, expected: str) -> None:
+    assert publishing._with_command(remedy, "zoo publish x") == expected

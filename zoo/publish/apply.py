@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,12 @@ from zoo.settings import Settings
 from zoo.workspace import digest, locked
 
 __all__ = ["Published", "Target", "VersionTaken", "apply", "prepare", "tag_of"]
+
+_SAME_COMMAND = re.compile(
+    r"[,.;]?\s*(?:and |then )?run the same command again(?P<when> in \d+ seconds| later)?"
+    r"(?:; it goes on from there)?",
+    re.IGNORECASE,
+)
 
 Names = tuple[str, str | None]
 """The model repository, and the dataset repository if the recipe has one."""
@@ -168,8 +175,7 @@ def _told_how_to_go_on(release: ReleaseFolder, settings: Settings, phase: list[s
     except ZooError as error:
         error.safe = phase[0]
         if "zoo " not in error.remedy:
-            first = error.remedy.rstrip(".") + ". " if error.remedy else ""
-            error.remedy = f"{first}Go on with: {command}"
+            error.remedy = _with_command(error.remedy, command)
         raise
     except OSError as error:
         raise ZooError(
@@ -178,6 +184,14 @@ def _told_how_to_go_on(release: ReleaseFolder, settings: Settings, phase: list[s
             safe=phase[0],
             remedy=f"Mend this, then go on with: {command}",
         ) from error
+
+
+def _with_command(remedy: str, command: str) -> str:
+    """``the same command`` by its name."""
+    found = _SAME_COMMAND.search(remedy)
+    when = (found["when"] or "") if found else ""
+    first = (remedy[: found.start()] + remedy[found.end() :] if found else remedy).rstrip(". ")
+    return f"{first}{'. ' * bool(first)}Go on{when} with: {command}"
 
 
 def _refuse_other_content(plan: RepoPlan, release: ReleaseFolder) -> None:
