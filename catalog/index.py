@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog import schema
-from catalog.problems import Problem
+from catalog.problems import Problem, show
 from catalog.recipe import build, plain
 from catalog.release import Model, Release
 from catalog.yamltext import Document
@@ -128,6 +128,12 @@ def _order_problems(models: tuple[Model, ...], document: Document) -> list[Probl
                     "Restore the file: it is written by zoo only",
                 )
             )
+        versions = {release.version for release in model.releases}
+        for number, event in enumerate(model.yanks):
+            if event.version not in versions:
+                what = f"version {show(event.version)} is yanked and was never released"
+                where = ("models", index, "yanks", number)
+                found.append(document.problem(where, what, "Restore the file: it is written by zoo only"))
     return found
 
 

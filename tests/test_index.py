@@ -203,3 +203,6 @@ def test_the_latest_word_on_a_version_holds_and_a_new_release_keeps_the_history(
     assert later.former_names == ("smollm2-135m",)
     assert index.parse(index.to_text(Catalog((later,))), "x") == (Catalog((later,)), [])
     assert dataclasses.replace(later, yanks=(yank, back)).yank_of("1.0.0") is None
+    stray = dataclasses.replace(later, yanks=(dataclasses.replace(yank, version="9.0.0"),))
+    _, (problem,) = index.parse(index.to_text(Catalog((stray,))), "x")
+    assert "9.0.0" in problem.what and problem.path == "models[0].yanks[0]"

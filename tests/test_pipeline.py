@@ -106,6 +106,7 @@ def test_only_what_belongs_there_is_published(whole: Path) -> None:
         published = set(commit(whole, f"model/tiny/{name}-gguf")["files"])
         files = {f"{name}-{type_}.gguf" for type_ in types}
         top = files | {"README.md", "MANIFEST.json", "SHA256SUMS", "recipe.yaml", "imatrix.gguf"}
+        top |= {"provenance.intoto.json", "bom.cdx.json"}
         assert {path for path in published if "/" not in path} == top
         evidence = {f"evidence/bench-{type_}.{suffix}" for type_ in types for suffix in ("json", "csv")}
         evidence |= {f"evidence/{stem}.json" for stem in ("evaluation", "smoke", "gates", "plan")}

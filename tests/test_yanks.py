@@ -285,6 +285,8 @@ def test_the_command(
     assert main(["yank", f"{NAME}@1.1.0", "--reason", "bad too", "--catalog-only"]) == 0
     said = capsys.readouterr()
     assert "was left alone" in said.out and f"{NAME}@1.0.0 is yanked too and names" in said.err
+    assert main(["show", f"{NAME}@1.0.0"]) == 0
+    assert "WITHDRAWN on" in capsys.readouterr().out
     assert main(["unyank", f"{NAME}@1.1.0", "--reason", "good"]) == 0
     assert main(["yank", NAME, "--reason", "x"]) == 2
     assert main(["yank", f"{NAME}x@1.0.0", "--reason", "x"]) == 2

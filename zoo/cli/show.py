@@ -72,6 +72,9 @@ def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdic
             f"Published on hub {place.hub}: {place.model.name}, tag {place.model.tag}, "
             f"commit {place.model.commit[:12]}."
         )
+    if yank := model.yank_of(release.version):
+        instead = f" Use {yank.replacement} instead." if yank.replacement else ""
+        notes.insert(0, f"WITHDRAWN on {yank.date} (severity: {yank.severity}): {yank.reason}{instead}")
     data = as_data(model, release, verdicts)
     call.output.table(
         data, f"{model.name} {release.version} ({release.licence})", columns, rows, "\n".join(notes)
