@@ -275,10 +275,13 @@ function toleranceWords(rules) {
 // somebody reads them. rejected and beside are lists of {file, why}.
 export function pick(release, device, context, leastSpeed, catalog) {
   const { rules } = catalog;
+  // A speed is worked out when somebody looks at it: of a thousand models, most files do not fit a small board.
   const all = release.files.map((file) => ({
     file,
     need: needBytes(file, context, rules),
-    speed: speedOf(file, device, context, rules),
+    get speed() {
+      return (this.known ??= speedOf(file, device, context, rules));
+    },
   }));
   const rejected = [];
   const fits = (one) => one.need !== null && one.need <= device.free;
