@@ -12,7 +12,7 @@ from typing import Any
 from catalog import schema
 from catalog.problems import Problem, show
 from catalog.recipe import build, plain
-from catalog.release import Model, Release
+from catalog.release import Model, Release, Reproduction
 from catalog.yamltext import Document
 
 SCHEMA = "model-catalog/1"
@@ -93,6 +93,20 @@ def with_release(catalog: Catalog, model: Model, release: Release) -> Catalog:
     )
     others = [m for m in catalog.models if m.name != model.name]
     return Catalog(tuple(sorted((*others, entry), key=lambda m: m.name)))
+
+
+def with_reproduction(catalog: Catalog, name: str, entry: Reproduction) -> Catalog:
+    """The catalog with one reproduction more of a version of ``name``; the same entry again changes nothing.
+
+    Raises KeyError for a model or version that is not there.
+    """
+    model = catalog.model(name)
+    if model is None or catalog.release(name, entry.version) is None:
+        raise KeyError(f"{name}@{entry.version}")
+    if entry in model.reproductions:
+        return catalog
+    changed = dataclasses.replace(model, reproductions=(*model.reproductions, entry))
+    return Catalog(tuple(changed if other.name == name else other for other in catalog.models))
 
 
 def version_key(version: str) -> tuple[Any, ...]:

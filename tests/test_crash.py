@@ -22,8 +22,9 @@ pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")
 
 STEPS = (
-    "import/student", "prune", "corpus/prompts", "export/teacher", "label", "distill", "export",
-    "corpus/calibration", "imatrix", "quantize/Q8_0", "corpus/texts", "evaluate", "benchmark/F16", "benchmark/Q8_0",
+    "import/student", "prune", "corpus/prompts", "export/teacher", "label", "distill", "export", "parity",
+    "corpus/calibration", "imatrix", "quantize/Q8_0", "corpus/texts", "evaluate", "probe/F16", "probe/Q8_0",
+    "benchmark/F16", "benchmark/Q8_0",
 )  # fmt: skip
 
 

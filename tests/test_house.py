@@ -49,6 +49,7 @@ FLOORS = {
     "zoo.engine": 3,
     "zoo.agreement": 3,
     "zoo.assemble": 3,
+    "zoo.reproduce": 3,
     "zoo.records": 3,
     "zoo.yanking": 3,
     "zoo.watch": 3,

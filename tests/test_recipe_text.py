@@ -402,7 +402,7 @@ def test_any_value_of_a_sound_recipe_may_be_replaced_or_deleted(
 def test_schemas_are_what_the_standard_asks() -> None:
     assert schema.names() == [
         "bench-report-v1", "catalog-v1", "corpus-record-v1", "dataset-card-v1", "lock-v1", "model-card-v1", "recipe-v1",
-        "watch-v1",
+        "reproduction-v1", "watch-v1",
     ]  # fmt: skip
     for name in schema.names():
         loaded = schema.load(name)

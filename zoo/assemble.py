@@ -41,12 +41,14 @@ from catalog.release import (
 )
 from zoo import agreement, cards, gates, provenance
 from zoo.errors import ZooError
+from zoo.llama import fingerprint
 from zoo.plan import Plan, World, file_makers, file_name, tools_of
 from zoo.probes import report as probe_report
 from zoo.progress import Reporter
 from zoo.provenance.bom import bom
 from zoo.provenance.builder import builder_id
 from zoo.provenance.statement import statement
+from zoo.reproduce.compare import FORMAT as TENSORS_FORMAT
 from zoo.settings import Settings
 from zoo.stages.imatrix import FILE as IMATRIX
 from zoo.workspace import (
@@ -382,6 +384,11 @@ class _Assembler:
             found["probes.json"] = pretty_json(probe_report.evidence(asked))
         if "imatrix" in self.artifacts:
             found["imatrix.json"] = pretty_json(self.artifacts["imatrix"].facts)
+        digests = {
+            file_name(self.recipe.name, type_): fingerprint.digests(self.artifacts[maker].path("model.gguf"))
+            for type_, maker in self.makers.items()
+        }
+        found["tensors.json"] = pretty_json({"format": TENSORS_FORMAT, "files": digests})
         steps = [{"id": s.id, "key": s.key, "spec": s.spec, "inputs": s.inputs} for s in self.plan.steps]
         found["plan.json"] = pretty_json({"steps": steps, "tools": self.world.tools})
         return found

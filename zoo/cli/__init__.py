@@ -24,6 +24,7 @@ COMMANDS = {
     "pick": "The one file to take for a board, and why.",
     "pull": "Fetch a released file, verified, and resume after a kill.",
     "verify": "Check that files on disk or on the hub are still what was released.",
+    "reproduce": "Build a published version again and compare it byte for byte.",
     "catalog": "List what the catalog holds.",
     "hub": "Serve a folder hub over HTTP.",
     "site": "Build or serve the catalog's web site.",

@@ -75,6 +75,11 @@ def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdic
     if yank := model.yank_of(release.version):
         instead = f" Use {yank.replacement} instead." if yank.replacement else ""
         notes.insert(0, f"WITHDRAWN on {yank.date} (severity: {yank.severity}): {yank.reason}{instead}")
+    again = [one for one in model.reproductions if one.version == release.version]
+    if again:
+        notes.append(
+            f"Built again {len(again)} time{'s' * (len(again) > 1)}, {sum(one.identical for one in again)} identical."
+        )
     data = as_data(model, release, verdicts)
     call.output.table(
         data, f"{model.name} {release.version} ({release.licence})", columns, rows, "\n".join(notes)

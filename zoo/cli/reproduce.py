@@ -1,0 +1,82 @@
+"""zoo reproduce"""
+
+from __future__ import annotations
+
+import datetime
+
+import click
+
+from catalog.problems import did_you_mean
+from catalog.release import Model, Release
+from zoo import records
+from zoo.cli.common import Call, options
+from zoo.errors import InputError
+from zoo.reproduce import compare, walk
+
+DIFFERS = 3
+
+
+@click.command()
+@options("work", "releases", "catalog", "evidence", "threads")
+@click.option(
+    "--quants-only",
+    is_flag=True,
+    help="Take the released reference file from the release folder and rebuild the quants from it.",
+)
+@click.option("--no-record", is_flag=True, help="Compare only; write no record and no entry in the catalog.")
+@click.option("--keep", is_flag=True, help="Keep the rebuilt files in the work folder.")
+@click.argument("name")
+def command(call: Call, name: str, quants_only: bool, no_record: bool, keep: bool) -> int:
+    """Build the files of NAME (or NAME@VERSION) again from what the catalog records, and compare them byte for byte.
+
+    Exit code 0: every file is identical. 3: some differ; the answer names the tensors. 1: it could not be done.
+    """
+    settings = call.settings
+    model, release = _find(call, name)
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    outcome = walk.reproduce(
+        model, release, quants_only=quants_only, date=today, settings=settings, report=call.output
+    )
+    if not no_record:
+        walk.write(outcome, settings)
+    if not keep:
+        walk.clean(outcome, settings)
+    said = [f"{model.name} {release.version}", *compare.lines(outcome.results, outcome.changes)]
+    said.append(_sum(outcome))
+    if not no_record:
+        said.append(
+            f"Recorded in {settings.shown(settings.catalog)} and as evidence {outcome.entry.evidence}."
+        )
+    call.output.answer(outcome.record, "\n".join(said))
+    return 0 if outcome.identical else DIFFERS
+
+
+def _sum(outcome: walk.Outcome) -> str:
+    entry = outcome.entry
+    if entry.identical:
+        return f"Reproduced: {entry.files} of {entry.files} files are identical."
+    why = (
+        ", perhaps because of the tools that changed"
+        if outcome.changes
+        else ", though the tools are those of then"
+    )
+    return f"Not reproduced: {entry.files_identical} of {entry.files} files are identical{why}."
+
+
+def _find(call: Call, name: str) -> tuple[Model, Release]:
+    settings = call.settings
+    model_name, _, version = name.partition("@")
+    catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    model = catalog.model(model_name)
+    if model is None:
+        names = [one.name for one in catalog.models]
+        near = did_you_mean(model_name, names)
+        remedy = f"Did you mean {near}?" if near else f"There are: {', '.join(names) or 'none yet'}"
+        raise InputError(f"the catalog has no model {model_name!r}", remedy=remedy)
+    release = catalog.release(model_name, version) if version else model.releases[0]
+    if release is None:
+        versions = ", ".join(one.version for one in model.releases)
+        raise InputError(
+            f"the catalog has no version {version!r} of {model_name}", remedy=f"There are: {versions}"
+        )
+    return model, release

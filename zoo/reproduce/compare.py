@@ -1,0 +1,135 @@
+"""Rebuilt files against the released ones: by file digest, then by tensor and header key. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.release import ModelFile, Release
+
+FORMAT = "zoo-tensors/1"
+"""Of the evidence file ``tensors.json``: digests of every released file's tensors and header keys, by path."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A tensor or header key that did not come out the same. Types and digests are None on the side that lacks it."""
+
+    name: str
+    recorded_type: str | None
+    recorded_sha256: str | None
+    found_type: str | None
+    found_sha256: str | None
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """One released file. found_sha256 is None if it was not made; tensors_identical is None if the release holds no
+    digests of its tensors to compare with."""
+
+    path: str
+    recorded_sha256: str
+    found_sha256: str | None
+    tensors: int
+    tensors_identical: int | None
+    different_tensors: tuple[Difference, ...] = ()
+    different_keys: tuple[Difference, ...] = ()
+
+    @property
+    def identical(self) -> bool:
+        return self.recorded_sha256 == self.found_sha256
+
+
+@dataclass(frozen=True)
+class ToolChange:
+    """A tool whose version is another than the recorded one; None where there is none."""
+
+    name: str
+    recorded: str | None
+    used: str | None
+
+
+def compare_file(file: ModelFile, found_sha256: str, recorded: Any | None, found: Any | None) -> FileResult:
+    """One file. recorded and found: what ``zoo.llama.fingerprint.digests`` says of both; found may be None where the
+    file digests are equal, for then everything in them is."""
+    if found_sha256 == file.sha256:
+        return FileResult(file.path, file.sha256, found_sha256, file.tensors, file.tensors)
+    if recorded is None or found is None:
+        return FileResult(file.path, file.sha256, found_sha256, file.tensors, None)
+    tensors = _differences(_by_name(recorded["tensors"]), _by_name(found["tensors"]))
+    keys = _differences(_keys(recorded["keys"]), _keys(found["keys"]))
+    lost = sum(one.recorded_sha256 is not None for one in tensors)
+    return FileResult(
+        file.path, file.sha256, found_sha256, file.tensors, len(recorded["tensors"]) - lost, tensors, keys
+    )
+
+
+_Entry = tuple[str | None, str]
+
+
+def _by_name(tensors: Iterable[Mapping[str, str]]) -> dict[str, _Entry]:
+    return {tensor["name"]: (tensor["type"], tensor["sha256"]) for tensor in tensors}
+
+
+def _keys(keys: Mapping[str, str]) -> dict[str, _Entry]:
+    return {name: (None, sha256) for name, sha256 in keys.items()}
+
+
+def _differences(recorded: Mapping[str, _Entry], found: Mapping[str, _Entry]) -> tuple[Difference, ...]:
+    """In the order of the recorded file, then what only the new one has."""
+    names = [*recorded, *(name for name in found if name not in recorded)]
+    return tuple(
+        Difference(name, *recorded.get(name, (None, None)), *found.get(name, (None, None)))
+        for name in names
+        if recorded.get(name) != found.get(name)
+    )
+
+
+def tool_changes(release: Release, now: Mapping[str, str]) -> tuple[ToolChange, ...]:
+    """Recorded tools whose version here is another. now: the version of every tool, "absent" if it is not there."""
+    changes = []
+    for tool in release.tools:
+        name, _, version = tool.rpartition(" ")
+        used = now.get(name, "absent")
+        if used != version:
+            changes.append(ToolChange(name, version, None if used == "absent" else used))
+    return tuple(changes)
+
+
+def lines(results: Iterable[FileResult], changes: Iterable[ToolChange], limit: int = 12) -> list[str]:
+    """The outcome for people; at most ``limit`` tensors of a file are named."""
+    said = []
+    for result in results:
+        said.append(f"{result.path}: {_verdict(result)}")
+        said += [f"  tensor {one.name}: {_change(one)}" for one in result.different_tensors[:limit]]
+        if (more := len(result.different_tensors) - limit) > 0:
+            said.append(f"  and {more} tensors more; the record names them all")
+        said += [f"  header key {one.name}: {_change(one)}" for one in result.different_keys]
+    for change in changes:
+        said.append(f"tool {change.name}: {change.recorded} was used then, {change.used or 'none'} now")
+    return said
+
+
+def _verdict(result: FileResult) -> str:
+    if result.identical:
+        return "identical"
+    if result.found_sha256 is None:
+        return "was not made"
+    begin = f"differs (sha256 {result.found_sha256[:16]}, released {result.recorded_sha256[:16]})"
+    if result.tensors_identical is None:
+        return f"{begin}; the release records no digests of its tensors, so it cannot be said which"
+    said = f"{begin}; {result.tensors_identical} of {result.tensors} tensors are identical"
+    if not result.different_tensors and not result.different_keys:
+        said += ", and so is every header key: only their order or the padding differs"
+    return said
+
+
+def _change(one: Difference) -> str:
+    if one.found_sha256 is None:
+        return "is missing now"
+    if one.recorded_sha256 is None:
+        return "is new"
+    if one.recorded_type != one.found_type:
+        return f"was {one.recorded_type}, is {one.found_type}"
+    return "other bytes"
