@@ -40,18 +40,24 @@ def token_from(address: str) -> str:
 
 def listing(address: str, kind: str, repository: str, revision: str) -> dict[str, Listed]:
     """The files of a revision with the digests that its tree tells. Raises RemoteError."""
-    with told(address, repository, revision):
-        api = client(address)
-        from huggingface_hub.hf_api import RepoFile
+    try:
+        with told(address, repository, revision):
+            api = client(address)
+            from huggingface_hub.hf_api import RepoFile
 
-        found = api.list_repo_tree(repository, recursive=True, revision=revision, repo_type=kind)
-        files = [entry for entry in found if isinstance(entry, RepoFile)]
-        return {
-            file.path: Listed(file.path, file.lfs.size, file.lfs.sha256)
-            if file.lfs
-            else Listed(file.path, file.size, None, file.blob_id)
-            for file in files
-        }
+            found = api.list_repo_tree(repository, recursive=True, revision=revision, repo_type=kind)
+            files = [entry for entry in found if isinstance(entry, RepoFile)]
+    except RemoteError as error:
+        # The client has tried this request several times by itself; only a wait that the hub asks for is worth it.
+        error.transient &= error.kind == "rate_limited"
+        raise
+    return {file.path: _listed(file) for file in files}
+
+
+def _listed(file: Any) -> Listed:
+    if file.lfs:
+        return Listed(file.path, file.lfs.size, file.lfs.sha256)
+    return Listed(file.path, file.size, None, file.blob_id)
 
 
 def commit_of(address: str, kind: str, repository: str, revision: str | None) -> str:
