@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -18,9 +17,7 @@ huggingface_hub = pytest.importorskip("huggingface_hub")
 pytest.importorskip("huggingface_hub.constants")  # the package loads its parts when they are named
 
 from hubserving import LARGE, TOKEN, Start, moves, put, token_file  # noqa: E402 - after the skip
-from test_publish import make_release, publish, refs  # noqa: E402 - after the skip
 
-from zoo import settings as settings_room  # noqa: E402 - after the skip
 from zoo.errors import InputError, ZooError  # noqa: E402 - after the skip
 from zoo.hub import HubConflict, connect  # noqa: E402 - after the skip
 from zoo.hub.huggingface import HuggingFaceHub, client, parse_address  # noqa: E402 - after the skip
@@ -174,53 +171,6 @@ def test_a_commit_that_did_not_happen(status: int, words: str, start: Start, tmp
     server.routes = server.routes.routes  # type: ignore[attr-defined]
     assert not repo.refs().branches
     assert repo.commit(None, [record], [], "first")
-
-
-class KthFault:
-    """The k-th request fails: ``500`` and ``drop`` before it is carried out, ``lost`` after it."""
-
-    def __init__(self, server: HubServer, k: int, kind: str) -> None:
-        self.routes, self.k, self.kind, self.count = server.routes, k, kind, 0
-        self.lock = threading.Lock()
-        server.routes = self  # type: ignore[assignment]
-
-    def __call__(self, request: Any) -> Any:
-        with self.lock:
-            self.count += 1
-            hit = self.count == self.k
-        if hit and self.kind == "500":
-            raise ApiError(500, "told to fail")
-        if hit and self.kind == "lost":
-            self.routes(request)
-        if hit:
-            raise ConnectionResetError
-        return self.routes(request)
-
-
-@pytest.mark.parametrize("kind", ["500", "drop", "lost"])
-def test_a_fault_at_any_request_and_the_command_again(kind: str, start: Start, tmp_path: Path) -> None:
-    (tmp_path / "zoo.toml").touch()
-    settings = settings_room.load(tmp_path, {}, {})
-    release = make_release(tmp_path, **{"tutor-Q8_0.gguf": "w" * LARGE})
-    folder, journal = tmp_path / "build" / "hub", tmp_path / "build" / "releases" / "tutor"
-    server = start()
-    whole = KthFault(server, 0, kind)
-    publish(release, settings, connect(server.address, tmp_path))
-    expected, failed = (refs(settings), moves(folder)), 0
-    for k in range(1, whole.count + 1):
-        shutil.rmtree(folder)
-        for left in journal.glob("*.jsonl"):
-            left.unlink()
-        server.routes = whole.routes
-        KthFault(server, k, kind)
-        try:
-            publish(release, settings, connect(server.address, tmp_path))
-        except ZooError as error:
-            failed += 1
-            assert error.remedy, error
-            publish(release, settings, connect(server.address, tmp_path))
-        assert (refs(settings), moves(folder)) == expected, (k, kind)
-    assert failed < 5 and len(expected[1]) == 4  # most are healed on the way
 
 
 def test_of_commits_at_once_exactly_one_wins(start: Start, tmp_path: Path) -> None:

@@ -278,8 +278,11 @@ def test_full_verification_reads_everything_back(zoo: Path, settings: Settings) 
     stored.chmod(0o644)
     stored.write_bytes(stored.read_bytes()[:-1] + b"X")
     assert publish(release, settings).already  # sizes and the recorded digests are right
-    with pytest.raises(Damaged, match=r"does not read back as it was sent\n  tutor-Q8_0\.gguf reads back"):
+    with pytest.raises(
+        Damaged, match=r"does not read back as it was sent\n  tutor-Q8_0\.gguf reads back"
+    ) as caught:
         publish(release, settings, how="full")
+    assert caught.value.safe == "Tags that are set stay as they are. Finished steps are kept."
 
 
 # --- Faults on the way

@@ -106,13 +106,12 @@ def _out(work: Work, targets: list[Target], how: str, phase: list[str]) -> dict[
     """The verified and tagged commit of every kind."""
     commits = {t.kind: t.plan.tagged or steps.earlier_commit(work, t) for t in targets}
     waiting = [target for target in targets if commits[target.kind] is None]
-    phase[0] = (
-        "Nothing of this release is visible: there is no commit and no tag. Uploaded contents are kept."
-    )
+    phase[0] = _before(targets, commits)
     steps.check_files(work, waiting)
     for target in waiting:
         steps.upload(work, target)
-    phase[0] = "No tag was set, so no version shows a part of this release. Finished steps are kept."
+    if waiting and not any(target.plan.is_published for target in targets):
+        phase[0] = "No tag was set, so no version shows a part of this release. Finished steps are kept."
     done = [
         dataclasses.replace(t, commit=commits[t.kind]) if commits[t.kind] else steps.commit(work, t)
         for t in targets
@@ -123,6 +122,15 @@ def _out(work: Work, targets: list[Target], how: str, phase: list[str]) -> dict[
         steps.tag(work, target)
         phase[0] = "Everything is committed and verified; tags that were set are right and stay."
     return {target.kind: str(target.commit) for target in done}
+
+
+def _before(targets: list[Target], commits: dict[str, str | None]) -> str:
+    """What is safe before this run has sent anything."""
+    if any(target.plan.is_published for target in targets):
+        return "Tags that are set stay as they are. Finished steps are kept."
+    if any(commits.values()):
+        return "No tag is set, so no version shows a part of this release. Finished steps are kept."
+    return "Nothing of this release is visible: there is no commit and no tag. Uploaded contents are kept."
 
 
 def tag_of(release: ReleaseFolder) -> str:
