@@ -50,13 +50,15 @@ def _model(name: str, chance: random.Random, files: int) -> Model:
         ),
         training=None,
     )
+    releases = _releases(release, chance)
+    yank = YankEvent("1.1.0", "2026-11-23", "yank", "A <b>fault</b>.", "high", None)
     return dataclasses.replace(
         base,
         name=name,
         task=chance.choice(TASKS),
         languages=chance.choice(LANGUAGES),
-        releases=_releases(release, chance),
-        yanks=(YankEvent("1.1.0", "2026-11-23", "yank", "A <b>fault</b>.", "high", None),),
+        releases=releases,
+        yanks=(yank,) if len(releases) > 1 else (),
     )
 
 

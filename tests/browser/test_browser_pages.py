@@ -13,6 +13,7 @@ KINDS = {
     "tutor": "models/smollm2-tutor-57m/",
     "hostile": "models/index/",
     "files": "files/",
+    "try": "try/",
     "boards": "boards/",
     "board": "boards/pi-zero-2/",
     "recipe": "reference/recipe/",
