@@ -12,6 +12,7 @@ That KLDs of single groups add up is an approximation; the report says what was 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -155,7 +156,7 @@ class Search:
                 if other != name and size + less <= room:
                     found.append((loss + more, {name: type_name, other: lower}))
         found.sort(key=lambda entry: (entry[0], sorted(entry[1].items())))
-        return [change for _, change in found[: 8 * SWAP_TRIALS]]
+        return _varied([change for _, change in found])
 
     def _steps(self, name: str, now: str) -> Iterator[tuple[str, str, int, float]]:
         """(group, type, bytes more, predicted nats more) of every other type of a group."""
@@ -194,6 +195,17 @@ class Search:
             "measured_kld_nats": mean(kld),
             "measured_kld_se_nats": standard_error(kld),
         }
+
+
+def _varied(changes: Sequence[Choice]) -> list[Choice]:
+    """The first changes in which no group occurs more than twice: trials of near twins tell little."""
+    used: Counter[str] = Counter()
+    found = []
+    for change in changes:
+        if all(used[name] < 2 for name in change):
+            used.update(change.keys())
+            found.append(change)
+    return found
 
 
 def standard_error(values: Sequence[float]) -> float:
