@@ -28,7 +28,7 @@ from zoo.llama.windows import Window
 
 @dataclass
 class Swapping:
-    """The open copy. ``blobs`` maps a tensor to the (type, bytes) that stand in it; others are the original."""
+    """The open copy. ``inside`` maps a tensor to the type that it was quantized to; others are the original."""
 
     tensors: Tensors
     model: Model

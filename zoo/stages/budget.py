@@ -20,6 +20,7 @@ from zoo.llama.windows import tokens_sha256
 from zoo.stages import Context, Facts
 from zoo.stages import sensitivity as sensitivities
 from zoo.stages.export import NAME, header_facts
+from zoo.stages.quantize import CACHE
 
 HEADER_BYTES = 16_384
 """Kept free for what a quantized file's header says more than the exported one's."""
@@ -90,7 +91,7 @@ def _write(
         target,
         found.types,
         trials.tensors.imatrix,
-        cache_folder=None,
+        cache_folder=context.work / CACHE,
         threads=context.threads,
         report=context.report,
         file_type=_file_type(trials, found),
