@@ -158,3 +158,16 @@ def test_a_load_failure_quotes_llama_cpp(path: Path, tmp_path: Path) -> None:
         Model.open(strange, threads=1, context_tokens=64),
     ):
         pass
+
+
+def test_a_string_under_a_grammar_holds_no_raw_line_break(model: Model) -> None:
+    """JSON forbids control characters in strings; llama-cpp-python's grammar would let a model write them."""
+    from zoo.llama import grammar
+
+    schema = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 9}}, "required": ["a"]}
+    rules = grammar.schema_to_gbnf(schema)
+    assert grammar.STRICT_CHARACTER in rules and grammar.LOOSE_CHARACTER not in rules
+    asked = [Job(str(n), f"line {n}\n\n", 60, temperature=1.5, seed=n, json_schema=schema) for n in range(12)]
+    for result in generate(model, asked, batch_rows=4):
+        if result.finish == "stop":
+            assert set(json.loads(result.text)) == {"a"}

@@ -19,7 +19,7 @@ STAGE_VERSIONS = {
     "import": 2,
     "prune": 1,
     "corpus": 1,
-    "label": 1,
+    "label": 2,
     "distill": 1,
     "export": 2,
     "parity": 1,
@@ -27,7 +27,7 @@ STAGE_VERSIONS = {
     "quantize": 2,
     "sensitivity": 1,
     "budget": 1,
-    "evaluate": 2,
+    "evaluate": 3,
     "probe": 1,
     "benchmark": 1,
 }

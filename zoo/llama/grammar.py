@@ -10,20 +10,25 @@ from zoo.errors import InputError, ZooError
 from zoo.llama import library
 from zoo.llama.model import Model
 
+LOOSE_CHARACTER = r'char ::= [^"\\] |'
+STRICT_CHARACTER = r'char ::= [^"\\\x00-\x1F\x7F] |'
+
 
 def schema_to_gbnf(schema: Mapping[str, Any]) -> str:
     """llama.cpp's grammar text (GBNF) for a JSON Schema, through llama-cpp-python's converter.
 
-    Properties keep the schema's order. Raises InputError if the schema uses what the converter does not know.
+    Properties keep the schema's order. A string holds no raw control character: JSON forbids it, and the converter
+    does not. Raises InputError if the schema uses what the converter does not know.
     """
     library.require()
     from llama_cpp.llama_grammar import json_schema_to_gbnf
 
     try:
         order = list(schema.get("properties", {}))
-        return str(json_schema_to_gbnf(json.dumps(schema), prop_order=order))
+        text = str(json_schema_to_gbnf(json.dumps(schema), prop_order=order))
     except (ValueError, TypeError, KeyError, AttributeError, AssertionError, RecursionError) as error:
         raise InputError(f"the JSON Schema cannot be turned into a grammar: {error}") from error
+    return text.replace(LOOSE_CHARACTER, STRICT_CHARACTER)
 
 
 def sampler(model: Model, schema: Mapping[str, Any]) -> Any:
