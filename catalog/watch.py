@@ -12,6 +12,9 @@ from catalog.yamltext import Document
 
 SCHEMA = "watch/1"
 
+FILE = "watch.json"
+"""The report's name in the evidence folder."""
+
 
 @dataclass(frozen=True)
 class Finding:

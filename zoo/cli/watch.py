@@ -18,9 +18,6 @@ from zoo.settings import Settings
 from zoo.upstream import Described
 from zoo.workspace import write_atomic
 
-FILE = "watch.json"
-"""The report's name in the evidence folder."""
-
 
 @click.command()
 @options("catalog", "hub", "evidence", "releases")
@@ -35,7 +32,7 @@ def command(call: Call, no_upstream: bool) -> int:
     catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
     if not catalog.models:
         raise ZooError("there is nothing to watch", remedy="Release something first: zoo release NAME")
-    path = settings.evidence / FILE
+    path = settings.evidence / reports.FILE
     found = watch.look(catalog, settings, today(), _before(path), call.output, None if no_upstream else _ask)
     write_atomic(path, reports.to_text(found))
     badge = reports.badge(found)

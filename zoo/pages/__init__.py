@@ -15,12 +15,13 @@ from catalog.index import Catalog
 from catalog.release import Model
 from zoo.pages import boards, datasets, feeds, front, model, offers, pictures, table, tryit
 from zoo.pages.feeds import joined, model_json
-from zoo.pages.kinds import Evidence, Facts, Files, Kind, Link, Made, Site
+from zoo.pages.kinds import Drift, Evidence, Facts, Files, Kind, Link, Made, Site
 from zoo.pages.page import Page, TocEntry
 from zoo.pages.reference import command_reference, recipe_reference, schema_list
 
 __all__ = [
     "KINDS",
+    "Drift",
     "Evidence",
     "Facts",
     "Files",

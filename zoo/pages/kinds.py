@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.release import Model
+from catalog.watch import Badge
 
 Files = Mapping[str, str | bytes]
 """Path on the site, from its root -> content. A page is ``.../index.html`` and reached as ``.../``."""
@@ -33,11 +34,21 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """What the last ``zoo watch`` found. url: its report, from the site's root; releases: (name, version) -> badge."""
+
+    url: str
+    badge: Badge
+    releases: Mapping[tuple[str, str], Badge]
+
+
+@dataclass(frozen=True)
 class Site:
     """What pages know of the site around them.
 
     documents: the entries of the documents' navigation; document_pages: the paths of all of them. address: where the
     site is served, with a final slash; empty when unknown. assets: path below ``assets/`` -> start of its digest.
+    drift: None when the zoo was never watched.
     """
 
     name: str = "Model zoo"
@@ -45,6 +56,7 @@ class Site:
     document_pages: tuple[str, ...] = ()
     address: str = ""
     assets: Mapping[str, str] = field(default_factory=dict)
+    drift: Drift | None = None
 
     def asset(self, path: str) -> str:
         """Address of an asset from the site's root; another one when its content is another."""

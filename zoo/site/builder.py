@@ -13,7 +13,7 @@ from pathlib import Path
 from zoo import data, pages
 from zoo.progress import Reporter
 from zoo.settings import Settings
-from zoo.site import content, documents, state, swap, tryout
+from zoo.site import content, documents, drift, state, swap, tryout
 from zoo.site.state import Part
 from zoo.workspace import locked
 
@@ -64,17 +64,20 @@ def _parts(
     """Make or take over every part of the site in ``new``."""
     made = _documents(settings, old.get("documents"), new, report, strict)
     facts = made.facts
+    shown, watched = drift.read(settings)
     site = pages.Site(
         name=facts["name"],
         address=facts["address"],
         documents=tuple(pages.Link(title, url) for title, url in facts["links"]),
         document_pages=tuple(facts["pages"]),
         assets=facts["assets"],
+        drift=shown,
     )
     program = hashlib.sha256()
     for path in documents.program():
         program.update(hashlib.sha256(path.read_bytes()).digest())
-    return {"documents": made, **content.build(settings, site, program.hexdigest(), old, new, report)}
+    models = content.build(settings, site, program.hexdigest(), old, new, report)
+    return {"documents": made, "watch": drift.put(settings, watched, old, new), **models}
 
 
 def _documents(settings: Settings, known: Part | None, new: Path, report: Reporter, strict: bool) -> Part:
