@@ -27,7 +27,16 @@ from zoo.site.swap import restore
 pytest.importorskip("mkdocs")
 pytest.importorskip("material")
 
-ALLOWED = ("https://huggingface.co/", "https://github.com/model-zoo-publisher/")
+ALLOWED = (
+    "https://huggingface.co/",
+    "https://github.com/",
+    "https://docs.github.com/",
+    "https://cyclonedx.org/",
+    "https://in-toto.io",
+    "https://slsa.dev/",
+    "https://www.sigstore.dev",
+)
+"""Where links lead that a person may follow; nothing is loaded from there."""
 DOCS = data.site_folder() / "docs"
 
 
