@@ -186,12 +186,12 @@ def test_disturbed_and_implausible_measurements_do_not_count() -> None:
 
 
 def test_where_losses_cannot_be_told_apart_the_smaller_file_is_taken() -> None:
-    files = release(file("R", 2000, None), file("A", 150, 0.010, 0.004), file("B", 120, 0.014, 0.004))
+    files = release(file("R", 2000, None), file("A", 150, 0.030, 0.004), file("B", 120, 0.034, 0.004))
     found = pick(files, custom(2 * GIBI, 10e9), 512)
     assert found.file is not None and found.file.path == "B.gguf"
     assert found.reason.startswith(
         "B.gguf is the smallest of the unbeaten files that fit whose loss cannot be told from the least: mean KLD "
-        "0.0140 ± 0.0040 nats against mean KLD 0.0100 ± 0.0040 nats of A.gguf."
+        "0.0340 ± 0.0040 nats against mean KLD 0.0300 ± 0.0040 nats of A.gguf."
     )
     assert "has a loss that cannot be told from the pick's" in found.runners_up[0].reason
 

@@ -93,5 +93,5 @@ def test_a_zoo_of_its_own_lives_outside_the_clone(python: Path, tmp_path: Path) 
     call([program, "site", "build"], zoo, environment)
     page = (zoo / "build/site/index.html").read_text(encoding="utf-8")
     assert "Mine: a" in page and "plain" in page
-    assert "plain" in (zoo / "build/site/model_catalog.json").read_text(encoding="utf-8")
+    assert "plain" in (zoo / "build/site/catalog.json").read_text(encoding="utf-8")
     assert str(REPOSITORY) not in page
