@@ -226,6 +226,18 @@ def test_a_yanked_version_is_refused_with_its_reason(zoo: Zoo, say: Say) -> None
     assert code == 0 and "warning" in err and "is yanked" in err
 
 
+def test_the_refusal_of_a_yanked_version_follows_yanks_to_what_stands(zoo: Zoo) -> None:
+    old = [dataclasses.replace(zoo.release, version=version) for version in ("1.2.0", "1.1.0", "1.0.0")]
+    events = [
+        YankEvent(version, "2026-11-24", "yank", "it is slow", None, f"{NAME}@{then}")
+        for version, then in (("1.0.0", "1.1.0"), ("1.1.0", "1.2.0"))
+    ]
+    chained = Catalog((dataclasses.replace(zoo.model, releases=tuple(old), yanks=tuple(events)),))
+    with pytest.raises(names.Yanked) as refused:
+        names.choose(chained, names.parse(f"{NAME}@1.0.0"))
+    assert f"zoo pull {NAME}@1.2.0." in str(refused.value.remedy)
+
+
 def test_the_newest_version_that_is_not_yanked_is_taken(zoo: Zoo) -> None:
     newer = dataclasses.replace(zoo.release, version="1.1.0")
     event = YankEvent("1.1.0", "2026-11-24", "yank", "it is slow", "low", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from catalog import yanks
 from catalog.index import Catalog
 from catalog.problems import did_you_mean
 from catalog.release import Model, ModelFile, Release, YankEvent
@@ -69,7 +70,8 @@ def choose(catalog: Catalog, wish: Wish, allow_yanked: bool = False) -> Chosen:
     yank = model.yank_of(wish.version)
     if yank and not allow_yanked:
         severity = f" (severity {yank.severity})" if yank.severity else ""
-        instead = f"Take its replacement: zoo pull {yank.replacement}. " if yank.replacement else ""
+        target = yanks.replacement_now(catalog, yank)
+        instead = f"Take its replacement: zoo pull {target}. " if target else ""
         raise Yanked(
             f"{model.name} {wish.version} was yanked on {yank.date}{severity}: {yank.reason}",
             safe="Nothing was fetched.",
