@@ -22,6 +22,7 @@ FLOORS = {
     "zoo.plan": 1,
     "zoo.gates": 1,
     "zoo.costs": 1,
+    "zoo.distributions": 1,
     "zoo.divergence": 1,
     "zoo.knapsack": 1,
     "zoo.curve": 1,

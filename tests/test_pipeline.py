@@ -221,6 +221,9 @@ def test_labels_are_valid_and_in_the_order_of_the_prompts(whole: Path) -> None:
             assert set(json.loads(row["messages"][-1]["content"])) == {"ok"}
     report = json.loads((release_folder(whole, "tutored") / "model/evidence/label-report.json").read_text())
     assert (report["rows"], report["json_rows"]) == (len(tinyzoo.TRAIN) + len(tinyzoo.HELDOUT), 3)
+    told = json.loads((release_folder(whole, "tutored") / "model/evidence/dataset-report.json").read_text())
+    counted = {split["name"]: split["rows"] for split in told["splits"]}
+    assert counted == {name: rows for name, rows in report["parts"].items() if rows}
 
 
 def test_a_second_run_does_nothing(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,7 @@ from catalog.release import (
     Training,
     TypeCount,
 )
-from zoo import agreement, cards, gates, provenance
+from zoo import agreement, cards, distributions, gates, provenance
 from zoo.errors import ZooError
 from zoo.llama import fingerprint
 from zoo.plan import Plan, World, file_makers, file_name, tools_of
@@ -64,7 +64,7 @@ from zoo.workspace import (
     write_atomic,
 )
 
-VERSION = 2
+VERSION = 3
 """Raise when a release folder made of the same artifacts changes."""
 
 RECORD = "release.json"
@@ -382,6 +382,9 @@ class _Assembler:
         if self.recipe.probes:
             asked = {type_: self.artifacts[f"probe/{type_}"].json("probes.json") for type_ in self.makers}
             found["probes.json"] = pretty_json(probe_report.evidence(asked))
+        if "label" in self.artifacts:
+            splits = {part: self._rows(part) for part in ("train", "heldout")}
+            found[distributions.FILE] = pretty_json(distributions.report(splits, self.recipe.languages))
         if "imatrix" in self.artifacts:
             found["imatrix.json"] = pretty_json(self.artifacts["imatrix"].facts)
         digests = {
@@ -397,17 +400,17 @@ class _Assembler:
         for record in records(model_folder / "evidence"):
             yield EvidenceFile(record.path, record.size_bytes, record.sha256)
 
+    def _rows(self, part: str) -> list[dict[str, Any]]:
+        text = self.artifacts["label"].path(f"{part}.jsonl").read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.split("\n") if line]
+
     def _dataset(self, model: Model, release: Release) -> None:
         folder = self.out / "dataset"
         label, prompts = self.artifacts["label"], self.artifacts["corpus/prompts"]
         splits, files = [], []
         for part in ("train", "heldout"):
             place_file(label.path(f"{part}.jsonl"), folder / "data" / f"{part}.jsonl")
-            rows = [
-                json.loads(line)
-                for line in label.path(f"{part}.jsonl").read_text(encoding="utf-8").split("\n")
-                if line
-            ]
+            rows = self._rows(part)
             facts = prompts.facts[part]
             files += [{"part": part, **file} for file in facts]
             if not rows:

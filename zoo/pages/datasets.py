@@ -12,7 +12,7 @@ from zoo.pages.kinds import Evidence, Kind, Made, Site
 from zoo.pages.page import Page, TocEntry, fill
 
 REPORT = "dataset-report.json"
-"""The evidence file with the distributions; releases before version 0.2 of this program have none."""
+"""The evidence file with the distributions, which ``zoo.distributions`` makes; releases made before it have none."""
 
 _CONTENTS = (
     TocEntry("What is in it", "contents"),
@@ -60,6 +60,7 @@ def _split(split: Mapping[str, Any]) -> dict[str, Any]:
         "rows": int(split["rows"]),
         "json_rows": int(split["json_rows"]),
         "tags": {str(tag): int(number) for tag, number in split["tags"].items()},
+        "languages": {str(name): int(number) for name, number in split.get("languages", {}).items()},
         "finish": {str(word): int(number) for word, number in split["finish"].items()},
         "characters": {
             str(role): {str(name): int(value) for name, value in lengths.items()}
