@@ -18,9 +18,10 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from catalog import memory
 from catalog.device import Device
 from catalog.release import Model, ProbeScore, Release
 from zoo import picks
@@ -46,6 +47,34 @@ class Merit:
 
 
 @dataclass(frozen=True)
+class Hint:
+    """What tells without the release that it has no file to take.
+
+    least_bytes: context length -> the least predicted memory of a file in bytes, None if that is known of no file; for
+    some lengths that the model goes to. smallest_bytes: size of the smallest file. measured: device -> the highest
+    valid speed in tokens per second.
+    """
+
+    least_bytes: Mapping[int, int | None]
+    smallest_bytes: int
+    measured: Mapping[str, float]
+
+    def excludes(self, question: Question) -> bool:
+        """Whether it is certain that no file fits and is fast enough."""
+        context, device, least = question.context_tokens, question.device, question.least_tokens_per_second
+        if context not in self.least_bytes:
+            return False
+        need = self.least_bytes[context]
+        if need is None or need > device.free_bytes:
+            return True
+        if least is None:
+            return False
+        # The prediction of the smallest file with an empty cache: no other file is predicted to be faster.
+        fastest = device.bandwidth_bytes_per_second.typical / max(self.smallest_bytes, 1)
+        return max(fastest, self.measured.get(device.id, 0.0)) < least
+
+
+@dataclass(frozen=True)
 class Entry:
     """A model that may be chosen. Its release that is current is loaded when somebody looks at it."""
 
@@ -54,11 +83,24 @@ class Entry:
     languages: tuple[str, ...]
     merit: Merit
     load: Callable[[], Release]
+    hint: Hint | None = None
 
     @functools.cached_property
     def release(self) -> Release:
         """What ``load`` gives, once."""
         return self.load()
+
+    @functools.cached_property
+    def picks(self) -> dict[tuple[Device, int, float | None], Pick]:
+        """What ``pick`` answered before."""
+        return {}
+
+    def pick(self, question: Question) -> Pick:
+        """The file of it to take. Raises ValueError for a context that is longer than the model's."""
+        key = question.device, question.context_tokens, question.least_tokens_per_second
+        if key not in self.picks:
+            self.picks[key] = picks.pick(self.release, *key)
+        return self.picks[key]
 
 
 @dataclass(frozen=True)
@@ -98,11 +140,24 @@ class Offer:
 
 @dataclass(frozen=True)
 class Passed:
-    """A model that ranks higher than the answer and was passed over. pick is None if the context is too long for it."""
+    """A model that ranks higher than the answer and was passed over. pick is None if the context is too long for it;
+    it and the reason are worked out when somebody reads them, for most of a long list are only counted."""
 
     ranked: Ranked
-    reason: str
-    pick: Pick | None
+    judge: Callable[[], tuple[str, Pick | None]]
+
+    @functools.cached_property
+    def judged(self) -> tuple[str, Pick | None]:
+        """What ``judge`` gives, once."""
+        return self.judge()
+
+    @property
+    def reason(self) -> str:
+        return self.judged[0]
+
+    @property
+    def pick(self) -> Pick | None:
+        return self.judged[1]
 
 
 @dataclass(frozen=True)
@@ -135,6 +190,20 @@ def merit(release: Release) -> Merit:
     return Merit(shape.parameters, shape.vocabulary_size, tuple(texts), first.perplexity, first.probes)
 
 
+def hint(release: Release) -> Hint:
+    """What may be known beforehand; context lengths are those that people ask for most."""
+    longest = release.architecture.context_tokens
+    found: dict[int, int | None] = {}
+    for context in (length for length in memory.CONTEXTS if length <= longest):
+        needs = [picks.need_bytes(file, release, context) for file in release.files]
+        found[context] = min((need for need in needs if need is not None), default=None)
+    measured: dict[str, float] = {}
+    for speed in (speed for file in release.files for speed in file.speeds if speed.valid):
+        best = max(speed.decode_tokens_per_second, measured.get(speed.device, 0.0))
+        measured[speed.device] = best
+    return Hint(found, min(file.size_bytes for file in release.files), measured)
+
+
 def rank(some: Sequence[Entry], language: str | None = None) -> list[Ranked]:
     """All entries in the catalog's order, for probes in one language or in any."""
     probed = [_probes(entry, language) for entry in some]
@@ -143,7 +212,7 @@ def rank(some: Sequence[Entry], language: str | None = None) -> list[Ranked]:
     return sorted(ranked, key=_order)
 
 
-def choose(question: Question, ranked: Sequence[Ranked]) -> Choice:
+def choose(question: Question, ranked: Sequence[Ranked], runners_up: int = RUNNERS_UP) -> Choice:
     """The first model in the order that serves, those after it, and why those before it do not."""
     asked = [one for one in ranked if matches(one.entry, question)]
     good: list[Offer] = []
@@ -155,12 +224,12 @@ def choose(question: Question, ranked: Sequence[Ranked]) -> Choice:
             passed += [offer] if not good else []
         elif why := _poor(offer.pick):
             lossy.append(offer)
-            passed += [Passed(one, why, offer.pick)] if not good else []
+            passed += [_passed(one, why, offer.pick)] if not good else []
         else:
             good.append(offer)
-            if len(good) > RUNNERS_UP:
+            if len(good) > runners_up:
                 break
-    offers = good or lossy[: RUNNERS_UP + 1]
+    offers = good or lossy[: runners_up + 1]
     if not offers:
         return Choice(question, None, _nothing(question, len(asked)), (), tuple(passed), len(asked))
     answer = offers[0]
@@ -215,13 +284,20 @@ def _order(one: Ranked) -> tuple[float, int, int, tuple[str, ...], float, str]:
 
 
 def _offer(one: Ranked, question: Question) -> Offer | Passed:
-    release, context = one.entry.release, question.context_tokens
+    context, hint = question.context_tokens, one.entry.hint
+    if hint and hint.excludes(question):
+        return Passed(one, lambda: ((pick := one.entry.pick(question)).reason, pick))
+    release = one.entry.release
     longest = release.architecture.context_tokens
     if context > longest:
         why = f"Its context is at most {longest:,} tokens; {context:,} are asked for."
-        return Passed(one, why, None)
-    pick = picks.pick(release, question.device, context, question.least_tokens_per_second)
-    return Offer(one, pick) if pick.file else Passed(one, pick.reason, pick)
+        return _passed(one, why, None)
+    pick = one.entry.pick(question)
+    return Offer(one, pick) if pick.file else _passed(one, pick.reason, pick)
+
+
+def _passed(one: Ranked, reason: str, pick: Pick | None) -> Passed:
+    return Passed(one, lambda: (reason, pick))
 
 
 def _poor(pick: Pick) -> str | None:

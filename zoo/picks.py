@@ -10,7 +10,7 @@ nobody loads twice the bytes for a difference that cannot be seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -187,39 +187,40 @@ def _beaten(files: Sequence[ModelFile], only: Device | None) -> dict[str, Beaten
     found = {}
     # The best beater comes first: it is the one to name.
     ordered = sorted(files, key=lambda file: (_loss(file)[0], file.size_bytes, file.path))
+    measured = {file.path: _measured(file) for file in files}
     for file in files:
         for other in ordered:
-            why = _why_beaten(file, other, only) if _worse(file, other) else None
+            why = _why_beaten(file, other, measured, only) if _worse(file, other) else None
             if why:
                 found[file.path] = Beaten(other.path, why)
                 break
     return found
 
 
-def _why_beaten(file: ModelFile, other: ModelFile, only: Device | None) -> str | None:
+def _why_beaten(
+    file: ModelFile,
+    other: ModelFile,
+    measured: Mapping[str, dict[tuple[str, int], float]],
+    only: Device | None,
+) -> str | None:
     """The sentence, for a ``file`` that is worse than ``other``; None if it is smaller and nowhere slower."""
-    loss = f"loses more than {other.path}: {loss_words(file)} against {loss_words(other)}"
     if file.size_bytes > other.size_bytes:
-        return f"It is {_megabytes(file.size_bytes - other.size_bytes)} larger and {loss}."
+        return f"It is {_megabytes(file.size_bytes - other.size_bytes)} larger and {_loses(file, other)}."
     if file.size_bytes == other.size_bytes:
-        return f"It has the same size of {_megabytes(file.size_bytes)} and {loss}."
-    for place, threads, speed, other_speed in _both_measured(file, other, only):
-        if speed < other_speed:
+        return f"It has the same size of {_megabytes(file.size_bytes)} and {_loses(file, other)}."
+    speeds, others = measured[file.path], measured[other.path]
+    for place, threads in sorted(speeds.keys() & others.keys()):
+        speed, other_speed = speeds[place, threads], others[place, threads]
+        if speed < other_speed and (only is None or place == only.id):
             return (
-                f"It {loss}; and it is slower: measured {rate(speed)} against {rate(other_speed)} tokens/s "
-                f"on {place} with {_count(threads, 'thread')}."
+                f"It {_loses(file, other)}; and it is slower: measured {rate(speed)} against "
+                f"{rate(other_speed)} tokens/s on {place} with {_count(threads, 'thread')}."
             )
     return None
 
 
-def _both_measured(
-    file: ModelFile, other: ModelFile, only: Device | None
-) -> Iterator[tuple[str, int, float, float]]:
-    """(device, threads, speed of file, speed of other) wherever both were measured validly."""
-    speeds, others = _measured(file), _measured(other)
-    for place, threads in sorted(speeds.keys() & others.keys()):
-        if only is None or place == only.id:
-            yield place, threads, speeds[place, threads], others[place, threads]
+def _loses(file: ModelFile, other: ModelFile) -> str:
+    return f"loses more than {other.path}: {loss_words(file)} against {loss_words(other)}"
 
 
 def _measured(file: ModelFile) -> dict[tuple[str, int], float]:

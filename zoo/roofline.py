@@ -16,7 +16,8 @@ architectures", Communications of the ACM 52 (2009), with tokens as the work.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from catalog import memory
 from catalog.device import Device
@@ -45,7 +46,7 @@ _GGML_TYPES = {
 class Prediction:
     """Decode speed in tokens per second, never measured. roof: what the memory could deliver at best, cache empty.
 
-    limited_by is BANDWIDTH or KERNEL, at the typical speed.
+    limited_by is BANDWIDTH or KERNEL, at the typical speed. assume: makes the assumptions when somebody reads them.
     """
 
     low: float
@@ -53,7 +54,11 @@ class Prediction:
     high: float
     roof: float
     limited_by: str
-    assumptions: tuple[str, ...]
+    assume: Callable[[], tuple[str, ...]] = field(compare=False, repr=False)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        return self.assume()
 
     @property
     def words(self) -> str:
@@ -85,7 +90,7 @@ def predict(file: ModelFile, architecture: Architecture, device: Device, context
         high=speed(high),
         roof=roof(file, device),
         limited_by=BANDWIDTH if typical / read <= cap / weights else KERNEL,
-        assumptions=_assumptions(file, device, context_tokens, per_token),
+        assume=lambda: _assumptions(file, device, context_tokens, per_token),
     )
 
 

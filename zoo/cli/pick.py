@@ -185,7 +185,7 @@ def _speed(pick: Pick) -> dict[str, Any] | None:
         return None
     if speed.measured:
         return {"words": speed.words, "measured": {"tokens_per_second": speed.typical}}
-    figures = {k: v for k, v in vars(speed.prediction).items() if k != "assumptions"}
+    figures = {k: v for k, v in vars(speed.prediction).items() if k != "assume"}
     assumptions = list(speed.prediction.assumptions)
     return {"words": speed.words, "predicted": {**figures, "assumptions": assumptions}}
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from catalog import device as devices
 from catalog import memory
 from catalog.device import GIGA, Device
 from zoo import choosing, picks
-from zoo.choosing import Choice, Question, Ranked
+from zoo.choosing import Choice, Entry, Question, Ranked
 from zoo.pages import offers
 from zoo.pages.answer import answer
 from zoo.pages.chooser import families
@@ -25,16 +24,19 @@ SPEEDS = (5.0, 10.0, 20.0)
 AIMS = 24
 """Pairs of task and language on one page: those of the most models."""
 
+Aim = tuple[str | None, str | None]
+"""Task and language that are asked for."""
+
 
 def _whole(facts: Sequence[Facts], site: Site) -> Files:
     some = offers.of_all(facts)
     ready = offers.entries(some)
-    ranked = {language: choosing.rank(ready, language) for _, language in [(None, None), *_aims(some)]}
+    aims = _aims(some)
     page = Page("Boards", "Which file to take for each board, and how that is found.", _index(), ())
     files = {"boards/index.html": framed(page, "boards/", site)}
     if not some:
         return files
-    aims = _aims(some)
+    ranked = _ranked(ready, aims)
     for device in devices.DEVICES:
         path = f"boards/{device.id}/"
         files[f"{path}index.html"] = framed(_board(device, ranked, aims), path, site, scripts=("copy.js",))
@@ -54,23 +56,35 @@ def _index() -> str:
     )
 
 
-def _aims(some: Sequence[Facts]) -> list[tuple[str | None, str | None]]:
+def _aims(some: Sequence[Facts]) -> list[Aim]:
     """Tasks, and tasks with languages, that models are for; the most frequent first."""
     counted = Counter((one["task"], language) for one in some for language in set(one["languages"]))
     return sorted(counted, key=lambda aim: (-counted[aim], aim))[:AIMS]
 
 
+def _ranked(ready: Sequence[Entry], aims: Sequence[Aim]) -> dict[Aim, list[Ranked]]:
+    """The catalog's order for every aim, with the models for it only."""
+    by_language = {language: choosing.rank(ready, language) for _, language in [(None, None), *aims]}
+    found: dict[Aim, list[Ranked]] = {(None, None): by_language[None]}
+    for task, language in aims:
+        found[task, language] = [
+            one for one in by_language[language] if one.entry.task == task and language in one.entry.languages
+        ]
+    return found
+
+
 def _board(
     device: Device,
-    ranked: dict[str | None, list[Ranked]],
-    aims: Sequence[tuple[str | None, str | None]],
+    ranked: Mapping[Aim, Sequence[Ranked]],
+    aims: Sequence[Aim],
 ) -> Page:
     def ask(
         context: int, least: float | None = None, task: str | None = None, language: str | None = None
     ) -> Choice:
-        return choosing.choose(Question(device, context, least, task, language), ranked[language])
+        # The table shows answers only, so nobody looks for runners-up.
+        return choosing.choose(Question(device, context, least, task, language), ranked[task, language], 0)
 
-    first = ask(picks.CONTEXT_TOKENS)
+    first = choosing.choose(Question(device, picks.CONTEXT_TOKENS), ranked[None, None])
     html = fill(
         "board.html",
         device=device,
@@ -85,15 +99,13 @@ def _board(
     return Page(f"For {device.name}", description, html, ())
 
 
-def _others(
-    ask: Callable[..., Choice], aims: Sequence[tuple[str | None, str | None]]
-) -> Iterator[tuple[str, list[Choice]]]:
+def _others(ask: Callable[..., Choice], aims: Sequence[Aim]) -> Iterator[tuple[str, list[Choice]]]:
     """(what is asked for, the answer at each context length)."""
     contexts = memory.CONTEXTS
     yield "any task and language", [ask(context) for context in contexts]
     for speed in SPEEDS:
         yield f"at least {speed:g} tokens/s", [ask(context, speed) for context in contexts]
-    for task, language in itertools.chain(aims):
+    for task, language in aims:
         yield f"{task}, {language}", [ask(context, None, task, language) for context in contexts]
 
 

@@ -18,7 +18,7 @@ from catalog.device import Device
 from catalog.recipe import build, plain
 from catalog.release import Model, ModelFile, RecipeRecord, Release
 from zoo import choosing, picks, roofline
-from zoo.choosing import Entry, Merit
+from zoo.choosing import Entry, Hint, Merit
 from zoo.pages import links
 from zoo.pages.kinds import Evidence, Files, Kind, Made, Site
 from zoo.pages.text import visible
@@ -43,6 +43,7 @@ def facts(model: Model) -> dict[str, Any]:
         "yanked": [visible(yank.reason) if yank else "" for yank in yanks],
         "current": next((i for i, r in enumerate(kept) if r is current), None),
         "merit": plain(choosing.merit(current)) if current else None,
+        "hint": _hint(current) if current else None,
         "columns": [_release(model.name, release) for release in kept],
     }
 
@@ -53,10 +54,19 @@ def entries(some: Iterable[Facts]) -> list[Entry]:
 
 
 def _entry(one: Facts) -> Entry:
-    merit = build(Merit, one["merit"])
     return Entry(
-        one["name"], one["task"], tuple(one["languages"]), merit, lambda: build(Release, one["release"])
+        one["name"],
+        one["task"],
+        tuple(one["languages"]),
+        build(Merit, one["merit"]),
+        lambda: build(Release, one["release"]),
+        Hint(dict(one["hint"][0]), *one["hint"][1:]),
     )
+
+
+def _hint(release: Release) -> list[Any]:
+    found = choosing.hint(release)
+    return [list(found.least_bytes.items()), found.smallest_bytes, dict(found.measured)]
 
 
 def _light(release: Release) -> Release:

@@ -83,14 +83,9 @@ def _whole(facts: Sequence[Facts], site: Site) -> Files:
     every = [Point(**point) for one in mine for point in one["points"]]
     last = sorted((one for one in mine if one["points"]), key=lambda one: str(one["date"]), reverse=True)
     shown = [Point(**point) for one in last[:DRAWN_MODELS] for point in one["points"]]
-    made: dict[str, str | bytes] = {}
-    drawn = []
-    for draw in (charts.loss_by_size, charts.loss_by_speed):
-        chart = draw(shown)
-        if chart:
-            whole = chart if len(shown) == len(every) else draw(every)
-            drawn.append(chart)
-            made[f"{_PATH}{chart.id}.csv"] = (whole or chart).csv
+    drawn = [chart for chart in (charts.loss_by_size(shown), charts.loss_by_speed(shown)) if chart]
+    tables = charts.tables(every)
+    made: dict[str, str | bytes] = {f"{_PATH}{chart.id}.csv": tables[chart.id] for chart in drawn}
     left_out = max(0, len(last) - DRAWN_MODELS)
     html = fill("pictures.html", figures=figures(drawn, ""), drawn=bool(drawn), left_out=left_out)
     made[f"{_PATH}index.html"] = framed(Page("Pictures", _DESCRIPTION, html, ()), _PATH, site)

@@ -7,7 +7,16 @@ The SVG goes into a page as it is: it has no styles, scripts or ids of its own, 
 from __future__ import annotations
 
 from zoo.pages.charts.chart import Chart
-from zoo.pages.charts.loss import Point, loss_by_size, loss_by_speed, points
+from zoo.pages.charts.loss import Point, loss_by_size, loss_by_speed, points, tables
 from zoo.pages.charts.runs import decode_samples, training_loss
 
-__all__ = ["Chart", "Point", "decode_samples", "loss_by_size", "loss_by_speed", "points", "training_loss"]
+__all__ = [
+    "Chart",
+    "Point",
+    "decode_samples",
+    "loss_by_size",
+    "loss_by_speed",
+    "points",
+    "tables",
+    "training_loss",
+]

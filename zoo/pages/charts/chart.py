@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,10 @@ WIDTH, HEIGHT = 720, 400
 """The view box; pages scale it to their own width."""
 
 _DROPPED = ("script", "style", "title", "desc", "defs")
+_PLACES = frozenset(("x", "y", "cx", "cy", "r", "d", "width", "transform"))
+_LONG = re.compile(r"-?[0-9]+[.][0-9]+")
+"""Numbers of the view box that are longer than the eye can see."""
+
 _SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -54,7 +59,7 @@ def finish(id_: str, title: str, drawing: Any, rows: Sequence[Sequence[Any]], te
     root.set("role", "img")
     root.set("aria-label", f"{visible(title)}. {visible(text)}")
     svg = ElementTree.tostring(root, encoding="unicode")
-    return Chart(id_, title, Markup(svg), _csv(rows), text)
+    return Chart(id_, title, Markup(svg), as_csv(rows), text)
 
 
 def _strip(part: ElementTree.Element) -> None:
@@ -72,11 +77,18 @@ def _strip(part: ElementTree.Element) -> None:
         part.set("class", "label before")
     for name in ("id", "style"):
         part.attrib.pop(name, None)
+    for name in _PLACES & part.attrib.keys():
+        part.set(name, _LONG.sub(_one_decimal, part.get(name, "")))
     if not part.get("class", "x").strip():
         del part.attrib["class"]
 
 
-def _csv(rows: Iterable[Sequence[Any]]) -> str:
+def _one_decimal(match: re.Match[str]) -> str:
+    return f"{float(match[0]):.1f}".removesuffix(".0")
+
+
+def as_csv(rows: Iterable[Sequence[Any]]) -> str:
+    """The data of a chart; the first of ``rows`` names the columns."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(
         [["" if cell is None else _cell(cell) for cell in row] for row in rows]

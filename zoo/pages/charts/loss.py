@@ -6,10 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from catalog.release import Model
-from zoo.pages.charts.chart import Chart, canvas, finish
+from zoo.pages.charts.chart import Chart, as_csv, canvas, finish
 from zoo.pages.text import visible
 
 CONTEXT_TOKENS = 2048
@@ -35,6 +35,19 @@ class Point:
     @property
     def name(self) -> str:
         return f"{self.model} {self.type}"
+
+
+Placed = tuple[float, Point]
+"""A point and where it lies on the other axis."""
+
+
+class Axis(NamedTuple):
+    """The axis that loss is drawn against; column names it in the CSV."""
+
+    title: str
+    column: str
+    unit: str
+    more_is_better: bool
 
 
 def points(models: Iterable[Model]) -> list[Point]:
@@ -68,12 +81,7 @@ def points(models: Iterable[Model]) -> list[Point]:
 
 def loss_by_size(found: Sequence[Point]) -> Chart | None:
     """Mean KLD (log scale) against size. None with fewer than two files to compare."""
-    return _chart(
-        "loss-by-size",
-        "Loss against size",
-        [(point.size_bytes / 1e6, point) for point in found],
-        ("size in MB", "size_mb", "MB", False),
-    )
+    return _chart("loss-by-size", "Loss against size", *_by_size(found))
 
 
 def loss_by_speed(found: Sequence[Point]) -> Chart | None:
@@ -81,16 +89,28 @@ def loss_by_speed(found: Sequence[Point]) -> Chart | None:
 
     None with fewer than two files that were measured on one device.
     """
+    device, placed, axis = _by_speed(found)
+    return _chart("loss-by-speed", f"Loss against measured speed on {visible(device)}", placed, axis)
+
+
+def tables(found: Sequence[Point]) -> dict[str, str]:
+    """The CSV of both charts by their ids, without drawing them."""
+    placed = {"loss-by-size": _by_size(found), "loss-by-speed": _by_speed(found)[1:]}
+    return {id_: as_csv(_rows(some, _fronts(some, axis), axis)) for id_, (some, axis) in placed.items()}
+
+
+def _by_size(found: Sequence[Point]) -> tuple[list[Placed], Axis]:
+    placed = [(point.size_bytes / 1e6, point) for point in found]
+    return placed, Axis("size in MB", "size_mb", "MB", False)
+
+
+def _by_speed(found: Sequence[Point]) -> tuple[str, list[Placed], Axis]:
+    """With the device that most files were measured on."""
     counts = Counter(device for point in found for device in point.speeds)
-    if not counts:
-        return None
-    device = min(counts, key=lambda name: (-counts[name], name))
-    return _chart(
-        "loss-by-speed",
-        f"Loss against measured speed on {visible(device)}",
-        [(point.speeds[device], point) for point in found if device in point.speeds],
-        ("decode speed in tokens per second", "decode_tokens_per_second", "tokens/s", True),
-    )
+    device = min(counts, key=lambda name: (-counts[name], name), default="")
+    placed = [(point.speeds[device], point) for point in found if device in point.speeds]
+    axis = Axis("decode speed in tokens per second", "decode_tokens_per_second", "tokens/s", True)
+    return device, placed, axis
 
 
 def frontier(placed: Sequence[tuple[float, Point]], more_is_better: bool) -> list[tuple[float, Point]]:
@@ -104,18 +124,21 @@ def frontier(placed: Sequence[tuple[float, Point]], more_is_better: bool) -> lis
     return sorted(kept, key=lambda pair: pair[0])
 
 
-def _chart(
-    id_: str, title: str, placed: list[tuple[float, Point]], axis: tuple[str, str, str, bool]
-) -> Chart | None:
+def _fronts(placed: Sequence[Placed], axis: Axis) -> dict[str, list[Placed]]:
+    """The line of each model. Losses of different models are distances from different references: no common line."""
+    of_model: dict[str, list[Placed]] = {}
+    for one in placed:
+        of_model.setdefault(one[1].model, []).append(one)
+    return {model: frontier(of_model[model], axis.more_is_better) for model in sorted(of_model)}
+
+
+def _chart(id_: str, title: str, placed: list[Placed], axis: Axis) -> Chart | None:
     if len(placed) < 2:
         return None
-    x_title, column, unit, more_is_better = axis
-    # Losses of different models are distances from different references: each model has a line of its own.
-    models = sorted({point.model for _, point in placed})
-    fronts = {m: frontier([p for p in placed if p[1].model == m], more_is_better) for m in models}
+    fronts = _fronts(placed, axis)
     labels = _log_labels([point.kld_mean_nats for _, point in placed])
     drawing = canvas(
-        x_title=x_title,
+        x_title=axis.title,
         y_title="mean KLD in nats, log scale",
         print_labels=True,
         y_labels=[{"value": math.log10(value), "label": f"{value:g}"} for value in labels],
@@ -127,13 +150,18 @@ def _chart(
     if len(named) > _LABELLED_AT_MOST:
         named = set()
     _draw(drawing, placed, fronts, named)
+    return finish(id_, title, drawing, _rows(placed, fronts, axis), _words(placed, fronts, axis.unit))
+
+
+def _rows(placed: Sequence[Placed], fronts: Mapping[str, Sequence[Placed]], axis: Axis) -> list[list[Any]]:
+    on_line = {point.name for front in fronts.values() for _, point in front}
     rows: list[list[Any]] = [
-        ["model", "type", column, "kld_mean_nats", "kld_mean_se_nats", "memory_bytes", "on_the_line"]
+        ["model", "type", axis.column, "kld_mean_nats", "kld_mean_se_nats", "memory_bytes", "on_the_line"]
     ]
     for x, p in sorted(placed, key=lambda pair: (pair[1].model, pair[0])):
         line = "yes" if p.name in on_line else "no"
         rows.append([p.model, p.type, x, p.kld_mean_nats, p.kld_mean_se_nats, p.memory_bytes, line])
-    return finish(id_, title, drawing, rows, _words(placed, fronts, unit))
+    return rows
 
 
 def _draw(
