@@ -141,7 +141,7 @@ class Offer:
 @dataclass(frozen=True)
 class Passed:
     """A model that ranks higher than the answer and was passed over. pick is None if the context is too long for it;
-    it and the reason are worked out when somebody reads them, for most of a long list are only counted."""
+    it and the reason are worked out when somebody reads them: most models of a long list are only counted."""
 
     ranked: Ranked
     judge: Callable[[], tuple[str, Pick | None]]
