@@ -1,4 +1,4 @@
-# make demo   release the starter recipes into a folder hub and build the site (about 10 minutes after the install)
+# make demo   release the starter recipes into a folder hub and build the site (some ten minutes after the install)
 # make test   every test
 # make check  style and types
 # make help   this list
