@@ -78,7 +78,9 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=Text(visible(title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        table = Table(
+            title=Text(visible(title)), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        )
         for name in columns:
             table.add_column(
                 name.removeprefix("#"), justify="right" if name.startswith("#") else "left", overflow="fold"

@@ -56,8 +56,10 @@ def _built_versions(folder: Path) -> list[str]:
 def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdict]) -> None:
     """One table of files, then what else matters."""
     rows = [_row(file) for file in release.files]
-    columns = ("type", "#size", "#bits/weight", "#KLD, nats", "#same top", "#decode, tokens/s", "smoke")
+    columns = ("type", "#size", "#bits per\nweight", "#KLD, nats", "#same top", "#decode,\ntokens/s", "smoke")
     notes = [model.summary]
+    if any("(" in _speed(file) for file in release.files):
+        notes.insert(0, "A speed in brackets was disturbed by other work on the machine.")
     if release.training and release.training.after.kld_mean_nats is not None:
         before, after = release.training.before, release.training.after
         notes.append(
@@ -93,15 +95,19 @@ def as_data(model: Model, release: Release, verdicts: Sequence[Verdict]) -> dict
 
 def _row(file: ModelFile) -> tuple[str, ...]:
     loss = file.loss
-    valid = [speed.decode_tokens_per_second for speed in file.speeds if speed.valid]
-    disturbed = [speed.decode_tokens_per_second for speed in file.speeds if not speed.valid]
-    speed = f"{max(valid):.1f}" if valid else f"({max(disturbed):.1f}, disturbed)" if disturbed else ""
     return (
         file.type,
         megabytes(file.size_bytes),
         f"{file.bits_per_weight:.2f}",
         f"{loss.kld_mean_nats:.4f} ± {loss.kld_mean_se_nats:.4f}" if loss else "reference",
         f"{100 * loss.same_top_share:.1f} %" if loss else "reference",
-        speed,
+        _speed(file),
         "passed" if file.smoke_passed else "FAILED",
     )
+
+
+def _speed(file: ModelFile) -> str:
+    """The best valid measurement; a disturbed one, if there is no other, in brackets."""
+    valid = [speed.decode_tokens_per_second for speed in file.speeds if speed.valid]
+    disturbed = [speed.decode_tokens_per_second for speed in file.speeds if not speed.valid]
+    return f"{max(valid):.1f}" if valid else f"({max(disturbed):.1f})" if disturbed else ""
