@@ -1,0 +1,37 @@
+"""What a release folder is made of: the checked recipe, its plan, and what the steps left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from catalog.checks import CheckedRecipe
+from catalog.recipe import Recipe
+from zoo.plan import Plan, World, file_makers
+from zoo.settings import Settings
+from zoo.workspace import Artifact
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that enters one release folder; artifacts by the id of their step."""
+
+    checked: CheckedRecipe
+    recipe: Recipe
+    plan: Plan
+    artifacts: Mapping[str, Artifact]
+    world: World
+    settings: Settings
+
+    @cached_property
+    def makers(self) -> dict[str, str]:
+        """The step that makes each file, by the file's type or label."""
+        return file_makers(self.recipe)
+
+    def rows(self, part: str) -> list[dict[str, Any]]:
+        """The labelled rows of ``train`` or ``heldout``."""
+        text = self.artifacts["label"].path(f"{part}.jsonl").read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.split("\n") if line]
