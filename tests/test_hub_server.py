@@ -165,7 +165,7 @@ def test_what_is_not_there_is_told_by_its_kind(serve: Serve, tmp_path: Path) -> 
         ("/local/m/resolve/v9/a", "RevisionNotFound"), (f"/local/m/resolve/{'0' * 40}/a", "RevisionNotFound"),
         (f"/local/m/resolve/{oid[:39]}/a", "RevisionNotFound"), ("/local/m/resolve/main/b", "EntryNotFound"),
         ("/api/models/local/m/tree/main/folder", "EntryNotFound"), ("/api/models/local/none", "RepoNotFound"),
-        ("/api/models/local/m/revision/v9", "RevisionNotFound"), ("/api/models/local/m/xet-read-token/main", ""),
+        ("/api/models/local/m/revision/v9", "RevisionNotFound"),
         ("/", ""), ("/local", ""), ("/api/nothing", ""), ("/local/m/raw/main/a", ""),
     ):  # fmt: skip
         got = served.ask("GET", path)

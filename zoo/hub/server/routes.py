@@ -12,6 +12,13 @@ from zoo.hub.server.store import Store, commit_of, head_of
 from zoo.hub.server.wire import Answer, ApiError, Request, as_json
 
 PAGE = 1000
+NO_XET = "this-hub-has-no-xet-storage/for-hf-upload-set/HF_HUB_DISABLE_XET=1"
+"""Where a client is sent that asks for xet storage, which is not there.
+
+The official client takes xet for every upload when hf_xet can be imported, whatever the hub answers before, and has no
+second way; of our answer it shows nobody the words, but the address.
+"""
+
 _KINDS = {"models": "model", "datasets": "dataset"}
 
 
@@ -33,6 +40,8 @@ class Routes:
                 return multipart.complete(self.store, self.signer, oid, request)
             case _, ["api", "whoami-v2"]:
                 return self._whoami(request)
+            case "GET", ["api", _, _, _, segment, _] if segment.startswith("xet-"):
+                return Answer(307, headers={"Location": f"{request.base}/{NO_XET}"})
         self.access.require(_role(request), request.headers.get("Authorization", ""))
         match request.method, request.segments:
             case "POST", ["api", "validate-yaml"]:
@@ -54,7 +63,7 @@ class Routes:
                 return self._files("dataset", namespace, name, rest, request)
             case method, [namespace, name, *rest] if namespace != "api":
                 return self._files("model", namespace, name, rest, request)
-        raise _no_such(request)
+        raise _no_such()
 
     def _files(self, kind: str, namespace: str, name: str, rest: list[str], request: Request) -> Answer:
         match request.method, rest:
@@ -70,7 +79,7 @@ class Routes:
                 return writes.lfs_batch(
                     self.store, self.signer, repository, request, self.parts_above, self.part_bytes
                 )
-        raise _no_such(request)
+        raise _no_such()
 
     def _read(self, kind: str, identity: str, repo: FolderRepo, rest: list[str], request: Request) -> Answer:
         match rest:
@@ -84,7 +93,7 @@ class Routes:
                 return as_json(views.refs(repo))
             case ["commits", revision]:
                 return as_json(views.commits(repo, commit_of(repo, revision)))
-        raise _no_such(request)
+        raise _no_such()
 
     def _change(self, identity: str, repo: FolderRepo, rest: list[str], request: Request) -> Answer:
         match request.method, rest:
@@ -102,7 +111,7 @@ class Routes:
                 return writes.tag(repo, revision, request)
             case "DELETE", ["tag", _]:
                 raise ApiError(403, "tags are never removed here; published versions stay")
-        raise _no_such(request)
+        raise _no_such()
 
     def _whoami(self, request: Request) -> Answer:
         header = request.headers.get("Authorization", "")
@@ -128,9 +137,7 @@ def _role(request: Request) -> str:
     return "read" if reads or request.segments == ["api", "validate-yaml"] else "write"
 
 
-def _no_such(request: Request) -> ApiError:
-    if any(segment.startswith("xet-") for segment in request.segments):
-        return ApiError(404, "this hub has no xet storage; set HF_HUB_DISABLE_XET=1")
+def _no_such() -> ApiError:
     return ApiError(404, "there is nothing here")
 
 
