@@ -25,11 +25,11 @@ from zoo.errors import InputError, ZooError  # noqa: E402
 from zoo.progress import Silent  # noqa: E402
 from zoo.training.adapters import PRESETS, compute_dtype, preset_named  # noqa: E402
 from zoo.training.conversations import Conversation, encode  # noqa: E402
-from zoo.training.files import file_digest  # noqa: E402
 from zoo.training.loop import distill  # noqa: E402
 from zoo.training.models import load_tokenizer  # noqa: E402
 from zoo.training.report import DistillReport  # noqa: E402
 from zoo.training.teacher import INDEX, cache_teacher  # noqa: E402
+from zoo.workspace import sha256_file  # noqa: E402
 
 SPEC = Distill(
     method="logits",
@@ -158,7 +158,7 @@ def test_a_killed_training_ends_with_the_same_bytes(home: Path, whole: DistillRe
     assert resumed.timing["resumed_from_step"] == 3
     assert not half_written.exists()
     for name in ("model.safetensors", "config.json"):
-        assert file_digest(home / "killed-out" / name) == file_digest(home / "whole-out" / name)
+        assert sha256_file(home / "killed-out" / name) == sha256_file(home / "whole-out" / name)
     expected, found = whole.to_json(), resumed.to_json()
     expected.pop("timing")
     found.pop("timing")
@@ -177,7 +177,7 @@ def test_a_damaged_checkpoint_is_left_out_and_other_settings_start_anew(home: Pa
     again = run(tmp_path, "a", SPEC, reporter)
     assert again.timing["resumed_from_step"] == 6
     assert any("damaged" in text for text in reporter.warnings)
-    assert file_digest(tmp_path / "a-out" / "model.safetensors") == file_digest(
+    assert sha256_file(tmp_path / "a-out" / "model.safetensors") == sha256_file(
         home / "whole-out/model.safetensors"
     )
     other = run(tmp_path, "a", dataclasses.replace(SPEC, seed=2), reporter)
@@ -230,7 +230,7 @@ def _kill_early(home: Path) -> None:
 def _assert_same(left: Path, right: Path) -> None:
     names = sorted(path.name for path in right.iterdir())
     assert sorted(path.name for path in left.iterdir()) == names
-    assert [file_digest(left / name) for name in names] == [file_digest(right / name) for name in names]
+    assert [sha256_file(left / name) for name in names] == [sha256_file(right / name) for name in names]
 
 
 @pytest.mark.filterwarnings("error:.*autograd kernel was not registered.*:UserWarning")
@@ -256,7 +256,7 @@ def test_a_killed_training_with_dropout_ends_with_the_same_bytes(home: Path) -> 
     _kill(home / "dropout", "distil", 5, **changes)
     assert run(home / "dropout", "killed", spec, Silent()).timing["resumed_from_step"] == 3
     run(home / "dropout", "whole", spec, Silent())
-    assert file_digest(home / "dropout/killed-out/model.safetensors") == file_digest(
+    assert sha256_file(home / "dropout/killed-out/model.safetensors") == sha256_file(
         home / "dropout/whole-out/model.safetensors"
     )
 

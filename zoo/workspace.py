@@ -97,12 +97,12 @@ def write_atomic(path: Path, data: str | bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    fsync_folder(path.parent)
+    fsync(path.parent)
 
 
-def fsync_folder(folder: Path) -> None:
-    """Make renames inside ``folder`` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+def fsync(path: Path) -> None:
+    """Make the bytes of a file, or the names in a folder, survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -214,6 +214,6 @@ class Workspace:
             # Only a damaged one can stand here: finished() refused it.
             shutil.rmtree(target)
         out.rename(target)
-        fsync_folder(self.folder)
+        fsync(self.folder)
         shutil.rmtree(self.folder / "partial" / key, ignore_errors=True)
         return Artifact(kind, key, target, files, facts)

@@ -20,7 +20,7 @@ from zoo.plan import Plan, World, file_name
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.stages.imatrix import FILE as IMATRIX
-from zoo.workspace import Artifact, fsync_folder, locked, place_file, pretty_json, records, write_atomic
+from zoo.workspace import Artifact, fsync, locked, place_file, pretty_json, records, write_atomic
 
 
 def assemble(
@@ -58,7 +58,7 @@ def assemble(
         if target.exists():
             target.rename(old)
         temporary.rename(target)
-        fsync_folder(target.parent)
+        fsync(target.parent)
         shutil.rmtree(old, ignore_errors=True)
     found = find(plan, settings)
     assert found

@@ -13,7 +13,7 @@ from zoo import data
 from zoo.cli.common import Call, options
 from zoo.errors import InputError
 from zoo.settings import MARKER
-from zoo.workspace import fsync_folder
+from zoo.workspace import fsync
 
 _TOML = """\
 # Settings of this zoo. Environment variables (ZOO_HUB, ...) and flags (--hub, ...) are stronger.
@@ -48,7 +48,7 @@ def command(call: Call, folder: Path, title: str) -> None:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    fsync_folder(folder.parent)
+    fsync(folder.parent)
     made = sorted(path.relative_to(folder).as_posix() for path in folder.iterdir())
     human = f"A zoo is in {folder}: {', '.join(made)}."
     human += f"\nNext: cd {folder} && zoo check && zoo plan smollm2-135m-instruct"

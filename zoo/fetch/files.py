@@ -20,7 +20,7 @@ from zoo.fetch.partial import Digest, Partial
 from zoo.fetch.patience import Patience
 from zoo.hub import Incoming, Listed, Repo
 from zoo.progress import Advance, Reporter, unheard
-from zoo.workspace import free_bytes, fsync_folder, locked
+from zoo.workspace import free_bytes, fsync, locked
 
 SPARE_BYTES = 32 << 20
 """Left free beside what is fetched."""
@@ -214,7 +214,7 @@ class _Work:
         if there.is_dir() and not there.is_symlink():
             raise Damaged(f"{there.name} is a folder here and a file there", where=str(self.folder))
         source.replace(there)
-        fsync_folder(there.parent)
+        fsync(there.parent)
 
 
 def disk_full(needed: int, folder: Path) -> RemoteError:

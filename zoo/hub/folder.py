@@ -27,7 +27,7 @@ from zoo.workspace import (
     FileRecord,
     canonical_json,
     digest,
-    fsync_folder,
+    fsync,
     locked,
     sha256_file,
     sweep,
@@ -101,7 +101,7 @@ class FolderRepo:
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
-        fsync_folder(target.parent)
+        fsync(target.parent)
 
     def commit(
         self, parent: str | None, adds: Iterable[FileRecord], deletes: Iterable[str], message: str

@@ -12,7 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from zoo.progress import Reporter
-from zoo.training.files import flush, read_json, write_json
+from zoo.training.files import read_json, write_json
+from zoo.workspace import fsync
 
 KEPT = 2
 RUN = "run.json"
@@ -61,10 +62,10 @@ def save(scratch: Path, model: Any, optimizer: Any, progress: Progress) -> None:
     save_file(_optimizer_tensors(names, optimizer), part / "optimizer.safetensors")
     write_json(part / "state.json", vars(progress))
     for path in part.iterdir():
-        flush(path)
+        fsync(path)
     shutil.rmtree(final, ignore_errors=True)
     part.replace(final)
-    flush(scratch)
+    fsync(scratch)
     for old in _folders(scratch)[:-KEPT]:
         shutil.rmtree(old)
 

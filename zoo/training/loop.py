@@ -25,7 +25,7 @@ from zoo.training import checkpoints, versions
 from zoo.training.adapters import compute_dtype, load_trainable, merge, preset_named
 from zoo.training.checkpoints import Progress
 from zoo.training.conversations import Conversation, EncodedRow, Encoding, encode
-from zoo.training.files import data_digest, read_json, weights_digest, write_json
+from zoo.training.files import read_json, weights_digest, write_json
 from zoo.training.heldout import Heldout, measure
 from zoo.training.importing import TOKENIZER_FILES
 from zoo.training.losses import label_cross_entropy, topk_kld
@@ -34,7 +34,7 @@ from zoo.training.repeatable import repeatable, seed_for
 from zoo.training.report import DistillReport
 from zoo.training.schedule import batch_rows, learning_rate
 from zoo.training.teacher import TeacherCache, cache_digest, cache_teacher
-from zoo.workspace import locked
+from zoo.workspace import digest, locked
 
 CLIP_NORM = 1.0
 FLOAT16_LOSS_SCALE = 1024.0
@@ -278,7 +278,7 @@ def _identity(
     """Digest of everything that decides the finished bytes, except the number of threads."""
     models = [weights_digest(student), weights_digest(teacher) if teacher else None]
     rows = [[row.input_ids, row.positions] for part in (train, heldout) for row in part.rows]
-    return data_digest([models, rows, len(train.rows), asdict(spec), device, str(dtype), versions()])
+    return digest([models, rows, len(train.rows), asdict(spec), device, str(dtype), versions()])
 
 
 def _report(

@@ -17,7 +17,7 @@ import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
 from zoo.errors import ModelFileError, ZooError
 from zoo.progress import Advance, unheard
-from zoo.training.files import flush
+from zoo.workspace import fsync
 
 LOCAL = {"trust_remote_code": False, "local_files_only": True}
 HEAD_TOLERANCE = 1e-3
@@ -180,7 +180,7 @@ def save_model(model: Any, folder: Path) -> None:
         clean_json(folder / name)
     weights = folder / "model.safetensors"
     weights.chmod(0o644)
-    flush(weights)
+    fsync(weights)
 
 
 def clean_json(path: Path) -> None:

@@ -20,9 +20,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from zoo import workspace
 from zoo.progress import Reporter
 from zoo.training.conversations import EncodedRow
-from zoo.training.files import data_digest, file_digest, read_json, weights_digest, write_json, write_whole
+from zoo.training.files import read_json, weights_digest, write_json, write_whole
 from zoo.training.models import check_head, inference_dtype, load_model, logits_at
 
 FORMAT = 1
@@ -92,7 +93,7 @@ def cache_teacher(
             for number in missing:
                 shard = _compute(model, [rows[row] for row in groups[number]], top_k, temperature)
                 write_whole(folder / _name(number), lambda part, shard=shard: save_file(shard, part))  # type: ignore[misc]
-                sound[number] = file_digest(folder / _name(number))
+                sound[number] = workspace.sha256_file(folder / _name(number))
                 _write_index(folder, digest, top_k, temperature, sound)
                 advance(sum(len(rows[row].input_ids) for row in groups[number]))
     return TeacherCache(folder, digest, _spans(rows, groups))
@@ -103,7 +104,7 @@ def cache_digest(teacher: Path, rows: Sequence[EncodedRow], top_k: int, temperat
     T.
     """
     content = [[row.input_ids, row.positions] for row in rows]
-    return data_digest([FORMAT, SHARD_ROWS, weights_digest(teacher), content, top_k, temperature])
+    return workspace.digest([FORMAT, SHARD_ROWS, weights_digest(teacher), content, top_k, temperature])
 
 
 def _compute(
@@ -148,7 +149,7 @@ def _known_shards(folder: Path, digest: str) -> dict[str, str]:
 
 
 def _is_sound(folder: Path, name: str, known: dict[str, str]) -> bool:
-    return name in known and (folder / name).is_file() and file_digest(folder / name) == known[name]
+    return name in known and (folder / name).is_file() and workspace.sha256_file(folder / name) == known[name]
 
 
 def _write_index(folder: Path, digest: str, top_k: int, temperature: float, sound: dict[int, str]) -> None:

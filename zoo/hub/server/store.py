@@ -15,7 +15,7 @@ from zoo.errors import Damaged, InputError
 from zoo.hub.folder import FolderHub, FolderRepo
 from zoo.hub.interface import BRANCH
 from zoo.hub.server.wire import ApiError, Slice
-from zoo.workspace import FileRecord, free_bytes, fsync_folder, locked
+from zoo.workspace import FileRecord, free_bytes, fsync, locked
 
 SHORT = 40
 NO_COMMIT = "0" * SHORT
@@ -61,7 +61,7 @@ class Store:
             folder.mkdir()
         except FileExistsError:
             return False
-        fsync_folder(folder.parent)
+        fsync(folder.parent)
         return True
 
     def content(self, sha256: str) -> Path:
@@ -112,7 +112,7 @@ class Store:
         path.chmod(0o444)
         with locked(target.parent):
             path.replace(target)
-        fsync_folder(target.parent)
+        fsync(target.parent)
 
     def _write(self, handle: int, read: Callable[[int], bytes], size: int, sha256: str) -> None:
         left, sha = size, hashlib.sha256()
