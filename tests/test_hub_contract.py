@@ -15,7 +15,7 @@ pytest.importorskip("huggingface_hub")
 
 from faultserver import Fault, FaultServer
 from hubserving import LARGE, TOKEN, Start, put
-from test_publish import make_release, publish, refs
+from publishsamples import make_release, publish, refs
 
 from zoo import settings as settings_room
 from zoo.errors import Damaged, InputError, ZooError

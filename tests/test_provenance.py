@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from publishsamples import make_release, publish, settings, zoo
 from sitesamples import hostile, sample
-from test_publish import make_release, publish, settings, zoo
 from tinyzoo import released_zoo, run, tree
 
 from catalog.release import Ancestor, Model, Release

@@ -4,79 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sitesamples import sample
+from publishsamples import (
+    MODEL_FILES,
+    NAMES,
+    Faulty,
+    FaultyRepo,
+    failing,
+    make_release,
+    publish,
+    refs,
+    settings,
+    zoo,
+)
 
-from catalog import index
-from zoo import records as records_room
 from zoo import settings as settings_room
-from zoo.assemble import NOWHERE, ReleaseFolder
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.hub import FolderHub
-from zoo.progress import Silent, unheard
+from zoo.progress import unheard
 from zoo.publish import apply as publishing
 from zoo.publish import hashes
 from zoo.publish.apply import Published, VersionTaken
 from zoo.settings import Settings
-from zoo.workspace import records
 
-NAMES = ("tutor-gguf", "tutor-prompts")
-MODEL_FILES = {
-    "README.md": "# tutor",
-    "tutor-Q8_0.gguf": "weights " * 50,
-    "evidence/gates.json": "[]",
-    "MANIFEST.json": "{}",
-}
-DATASET_FILES = {"README.md": "# prompts", "data/train.jsonl": '{"a": 1}\n'}
-
-
-def make_release(zoo: Path, version: str = "1.0.0", **changes: str) -> ReleaseFolder:
-    """A release folder of text files that stand for models. changes: content by file name of the model repository."""
-    folder = zoo / "build" / "releases" / "tutor" / version
-    shutil.rmtree(folder, ignore_errors=True)
-    for part, files in (
-        ("model", {**MODEL_FILES, "recipe.yaml": version, **changes}),
-        ("dataset", DATASET_FILES),
-    ):
-        for name, content in files.items():
-            path = folder / part / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8")
-    model = sample().models[0]
-    release = dataclasses.replace(model.releases[0], version=version, location=NOWHERE, evidence=())
-    parts = (records(folder / "model"), records(folder / "dataset"))
-    return ReleaseFolder(folder, "key", dataclasses.replace(model, releases=()), release, (), *parts)
-
-
-@pytest.fixture
-def zoo(tmp_path: Path) -> Path:
-    (tmp_path / "zoo.toml").touch()
-    return tmp_path
-
-
-@pytest.fixture
-def settings(zoo: Path) -> Settings:
-    return settings_room.load(zoo, {}, {})
-
-
-def publish(release: ReleaseFolder, settings: Settings, hub: Any = None, **more: Any) -> Published:
-    hub = hub or FolderHub(settings.root / "build" / "hub")
-    return publishing.apply(release, NAMES, settings, hub, Silent(), **more)
-
-
-def refs(settings: Settings) -> dict[str, tuple[dict[str, str], dict[str, str]]]:
-    hub, found = FolderHub(settings.root / "build" / "hub"), {}
-    for kind, name in zip(("model", "dataset"), NAMES, strict=True):
-        there = hub.repo(kind, "local", name).refs()
-        found[kind] = (dict(there.branches), dict(there.tags))
-    return found
+FIXTURES = (settings, zoo)
 
 
 def journal(settings: Settings) -> list[dict[str, str]]:
@@ -288,43 +244,6 @@ def test_full_verification_reads_everything_back(zoo: Path, settings: Settings) 
 # --- Faults on the way
 
 
-class Faulty:
-    """A hub that does something before its n-th call and tells its calls."""
-
-    def __init__(self, hub: FolderHub, act: Callable[[int, str, str], None]) -> None:
-        self.hub, self.act, self.calls = hub, act, list[str]()
-
-    @property
-    def name(self) -> str:
-        return self.hub.name
-
-    def repo(self, kind: str, namespace: str, name: str) -> Any:
-        return FaultyRepo(self, kind, self.hub.repo(kind, namespace, name))
-
-
-class FaultyRepo:
-    def __init__(self, faulty: Faulty, kind: str, inner: Any) -> None:
-        self.faulty, self.kind, self.inner = faulty, kind, inner
-
-    def __getattr__(self, method: str) -> Any:
-        def call(*args: Any) -> Any:
-            self.faulty.calls.append(f"{method} {self.kind}")
-            self.faulty.act(len(self.faulty.calls), method, self.kind)
-            result = getattr(self.inner, method)(*args)
-            self.faulty.act(-len(self.faulty.calls), method, self.kind)
-            return result
-
-        return call
-
-
-def failing(settings: Settings, at: str) -> Faulty:
-    def act(number: int, method: str, kind: str) -> None:
-        if number > 0 and f"{method} {kind}" == at:
-            raise ZooError("the hub is away")
-
-    return Faulty(FolderHub(settings.root / "build" / "hub"), act)
-
-
 def test_everything_is_committed_and_verified_before_any_tag(zoo: Path, settings: Settings) -> None:
     watching = failing(settings, "nothing")
     publish(make_release(zoo), settings, watching)
@@ -380,7 +299,7 @@ def test_a_commit_that_is_not_what_was_uploaded_gets_no_tag(zoo: Path, settings:
     assert not any(tags for _, tags in refs(settings).values())
 
 
-# --- Reading back and recording
+# --- Two at once, and what is there already
 
 
 def test_a_damaged_object_on_the_hub_is_not_trusted(zoo: Path) -> None:
@@ -396,58 +315,11 @@ def test_a_damaged_object_on_the_hub_is_not_trusted(zoo: Path) -> None:
     assert stored.read_bytes() == source.read_bytes()
 
 
-def with_evidence(release: ReleaseFolder) -> ReleaseFolder:
-    from catalog.release import EvidenceFile
-
-    found = [EvidenceFile(**vars(record)) for record in records(release.folder / "model" / "evidence")]
-    return dataclasses.replace(release, release=dataclasses.replace(release.release, evidence=tuple(found)))
-
-
-def test_recording(zoo: Path, settings: Settings) -> None:
-    release = with_evidence(make_release(zoo))
-    location = publish(release, settings).location
-    assert records_room.record(release, location, settings) is True
-    catalog = records_room.read_catalog(settings.catalog, "x")
-    entry = catalog.release(release.model.name, "1.0.0")
-    assert entry and entry.location == location
-    evidence = settings.evidence / release.model.name / "1.0.0" / "gates.json"
-    assert evidence.read_text(encoding="utf-8") == "[]"
-    before = settings.catalog.read_bytes()
-    assert records_room.record(release, location, settings) is False
-    evidence.write_text("damaged", encoding="utf-8")
-    assert records_room.record(release, location, settings) is False
-    assert evidence.read_text(encoding="utf-8") == "[]"
-    assert settings.catalog.read_bytes() == before
-
-
-def test_recording_other_content_or_into_a_broken_catalog_changes_nothing(
-    zoo: Path, settings: Settings
-) -> None:
-    release = with_evidence(make_release(zoo))
-    location = publish(release, settings).location
-    records_room.record(release, location, settings)
-    before = settings.catalog.read_bytes()
-    other = dataclasses.replace(release, release=dataclasses.replace(release.release, date="2030-01-01"))
-    with pytest.raises(ZooError, match="is in the catalog with other content"):
-        records_room.record(other, location, settings)
-    assert settings.catalog.read_bytes() == before
-    settings.catalog.write_bytes(before[:-20])
-    with pytest.raises(InputError, match="the catalog is not sound"):
-        records_room.record(other, location, settings)
-    assert settings.catalog.read_bytes() == before[:-20]
-
-
-def test_an_absent_catalog_is_empty_and_a_folder_is_none(tmp_path: Path) -> None:
-    assert records_room.read_catalog(tmp_path / "none.json", "x") == index.EMPTY
-    with pytest.raises(InputError, match="the catalog cannot be read"):
-        records_room.read_catalog(tmp_path, "x")
-
-
 def test_two_processes_publish_at_once(zoo: Path) -> None:
     make_release(zoo)
     script = (
         "import sys, pathlib; sys.path[:0] = sys.argv[2:];"
-        "import test_publish as t; zoo = pathlib.Path(sys.argv[1]); s = t.settings_room.load(zoo, {}, {});"
+        "import publishsamples as t; zoo = pathlib.Path(sys.argv[1]); s = t.settings_room.load(zoo, {}, {});"
         "r = t.read_release(zoo); sys.stdin.readline(); print(t.publish(r, s).already)"
     )
     here = Path(__file__).parent
@@ -464,16 +336,6 @@ def test_two_processes_publish_at_once(zoo: Path) -> None:
     assert len(list((zoo / "build/hub/repos").rglob("commits/*.json"))) == 2
     found = refs(settings_room.load(zoo, {}, {}))
     assert all(len(tags) == 1 for _, tags in found.values())
-
-
-def read_release(zoo: Path) -> ReleaseFolder:
-    """The release folder that make_release left."""
-    folder = zoo / "build" / "releases" / "tutor" / "1.0.0"
-    model = sample().models[0]
-    release = dataclasses.replace(model.releases[0], location=NOWHERE, evidence=())
-    return ReleaseFolder(
-        folder, "key", model, release, (), records(folder / "model"), records(folder / "dataset")
-    )
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ pytest.importorskip("huggingface_hub")
 import huggingface_hub
 from faultserver import Fault, FaultServer, proxy_page, too_many
 from hubserving import LARGE, TOKEN, Start, moves, token_file
-from test_publish import NAMES, make_release, publish, refs, with_evidence
+from publishsamples import NAMES, make_release, publish, refs, with_evidence
 
 from zoo import records as records_room
 from zoo import settings as settings_room

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_publish import Faulty, make_release, publish, refs
+from publishsamples import Faulty, make_release, publish, refs
 
 from zoo import settings as settings_room
 from zoo.hub import FolderHub

@@ -6,25 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from test_publish import NAMES, Faulty, failing, make_release, publish, refs
+from publishsamples import NAMES, Faulty, failing, make_release, publish, refs, settings, zoo
 
-from zoo import settings as settings_room
 from zoo.errors import ZooError
 from zoo.hub import FolderHub, HubConflict
 from zoo.progress import unheard
 from zoo.settings import Settings
 from zoo.workspace import FileRecord, sha256_file
 
-
-@pytest.fixture
-def zoo(tmp_path: Path) -> Path:
-    (tmp_path / "zoo.toml").touch()
-    return tmp_path
-
-
-@pytest.fixture
-def settings(zoo: Path) -> Settings:
-    return settings_room.load(zoo, {}, {})
+FIXTURES = (settings, zoo)
 
 
 def interfering(

@@ -22,7 +22,7 @@ pytest.importorskip("huggingface_hub")
 
 from faultserver import Fault, FaultServer, proxy_page, too_many
 from hubserving import LARGE
-from test_publish import NAMES, make_release
+from publishsamples import NAMES, make_release
 
 from zoo.hub import FolderHub
 from zoo.hub.server import Access, HubServer

@@ -11,7 +11,7 @@ pytest.importorskip("huggingface_hub")
 
 from faultserver import FaultServer
 from hubserving import LARGE, Start, moves
-from test_publish import make_release, publish
+from publishsamples import make_release, publish
 
 from zoo import settings as settings_room
 from zoo.assemble import ReleaseFolder

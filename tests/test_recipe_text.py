@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 import os
 import resource
 import subprocess
 import sys
 import time
-import types
-import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
-import yaml
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
-from recipesamples import PLAIN, TUTORED, edited, line_of
+from recipesamples import PLAIN, edited, line_of
 
-from catalog import recipe as recipe_room
-from catalog import release as release_room
-from catalog import schema, yamltext
+from catalog import yamltext
 from catalog.checks import CheckedRecipe, check_recipe
 from catalog.problems import LIMIT, Problem, did_you_mean, dotted, show
-from catalog.recipe import Recipe, plain, recipe_from_mapping
 
 REPOSITORY = Path(__file__).parent.parent
 STARTERS = sorted(
@@ -293,245 +281,7 @@ def test_problem_texts() -> None:
     assert did_you_mean("zzzz", ["quantize", "x"]) is None
 
 
-# --- Any text at all
-
-
-@pytest.fixture(scope="module")
-def any_zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("any")
-    (folder / "recipes").symlink_to(REPOSITORY / "recipes")
-    return folder
-
-
-def consistent(raw: bytes, folder: Path) -> CheckedRecipe:
-    """Either problems or a recipe, and every problem printable on one line."""
-    path = folder / "tutored.yaml"
-    path.write_bytes(raw)
-    checked = check_recipe(path, folder)
-    assert (checked.recipe is None) == bool(checked.problems)
-    for problem in checked.problems:
-        assert problem.line >= 1 and problem.column >= 1
-        assert "\n" not in str(problem)
-        str(problem).encode()
-    if checked.recipe is not None:
-        assert recipe_from_mapping(plain(checked.recipe)) == checked.recipe
-    return checked
-
-
-lightly = hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=30)
-)
-values = st.recursive(
-    scalars | st.sampled_from(["hf:a/b@main", "file:../x", "Q8_0", "MIT OR (", "0" * 64, "1.0.0"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-@given(raw=st.binary(max_size=400))
-@lightly
-def test_any_bytes(raw: bytes, any_zoo: Path) -> None:
-    consistent(raw, any_zoo)
-
-
-@given(
-    text=st.text(
-        st.sampled_from("ab:-[]{}&*!|>'\"%@`#?,~ \n\t\\u0") | st.characters(codec="utf-8"), max_size=200
-    )
-)
-@lightly
-def test_any_text(text: str, any_zoo: Path) -> None:
-    consistent(text.encode(), any_zoo)
-
-
-@given(
-    start=st.integers(0, len(TUTORED)),
-    length=st.integers(0, 60),
-    new=st.text(st.characters(codec="utf-8"), max_size=20),
-)
-@lightly
-def test_any_slice_of_a_sound_recipe_may_be_replaced(
-    start: int, length: int, new: str, any_zoo: Path
-) -> None:
-    consistent((TUTORED[:start] + new + TUTORED[start + length :]).encode(), any_zoo)
-
-
-def paths_of(value: Any, base: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """The path of every value but the whole."""
-    for key, inner in (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    ):
-        yield (*base, key)
-        yield from paths_of(inner, (*base, key))
-
-
-TUTORED_DATA = yamltext.parse(TUTORED.encode(), "x").data
-TUTORED_PATHS = list(paths_of(TUTORED_DATA))
-
-
-@given(
-    changes=st.lists(st.tuples(st.sampled_from(TUTORED_PATHS), st.just(...) | values), min_size=1, max_size=3)
-)
-@lightly
-def test_any_value_of_a_sound_recipe_may_be_replaced_or_deleted(
-    changes: list[tuple[Any, Any]], any_zoo: Path
-) -> None:
-    data = copy.deepcopy(TUTORED_DATA)
-    for path, new in changes:
-        container = data
-        try:
-            for part in path[:-1]:
-                container = container[part]
-            if new is ...:
-                del container[path[-1]]
-            else:
-                container[path[-1]] = new
-        except (KeyError, IndexError, TypeError):
-            continue  # an earlier change took this place away
-    consistent(yaml.safe_dump(data, sort_keys=False, allow_unicode=True).encode("utf-8", "replace"), any_zoo)
-
-
-# --- The schemas themselves
-
-
-def test_schemas_are_what_the_standard_asks() -> None:
-    assert schema.names() == [
-        "bench-report-v1", "catalog-v1", "corpus-record-v1", "dataset-card-v1", "lock-v1", "model-card-v1", "recipe-v1",
-        "reproduction-v1", "watch-v1",
-    ]  # fmt: skip
-    for name in schema.names():
-        loaded = schema.load(name)
-        assert loaded["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-        jsonschema.Draft202012Validator.check_schema(loaded)
-        assert not list(_open_objects(loaded)), name
-
-
-def _open_objects(part: Any, base: str = "") -> Iterator[str]:
-    """Objects with properties that let unknown keys pass. Front matter of the Hub's own keys is not ours to close."""
-    if isinstance(part, dict):
-        open_ = (
-            part.get("type") == "object"
-            and "properties" in part
-            and "additionalProperties" not in part
-            and "configs" not in base
-        )
-        if open_:
-            yield base
-        for key, inner in part.items():
-            yield from _open_objects(inner, f"{base}/{key}")
-    elif isinstance(part, list):
-        for index, inner in enumerate(part):
-            yield from _open_objects(inner, f"{base}/{index}")
-
-
-def resolved(part: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    """A part of a schema without its ``$ref`` and ``anyOf`` null."""
-    for arm in part.get("anyOf", []):
-        if arm != {"type": "null"}:
-            return resolved(arm, root)
-    return root["$defs"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else part
-
-
-JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
-
-
-def compare(
-    cls: type, part: dict[str, Any], root: dict[str, Any], *, all_required: bool, seen: set[type]
-) -> None:
-    """A dataclass and its schema name the same keys, of the same kinds."""
-    hints = typing.get_type_hints(cls)
-    names = [field.name for field in dataclasses.fields(cls)]
-    properties = part["properties"]
-    assert sorted(properties) == sorted(names), cls
-    assert part["additionalProperties"] is False
-    if all_required:
-        assert sorted(part["required"]) == sorted(names), cls
-    seen.add(cls)
-    for name in names:
-        kind, inner = hints[name], resolved(properties[name], root)
-        optional = typing.get_origin(kind) is types.UnionType
-        if optional:
-            kind = next(arm for arm in typing.get_args(kind) if arm is not type(None))
-        if not all_required:
-            # A key is needed, or has a default, or may be None: nothing else could fill the field.
-            assert (name in part["required"]) + ("default" in properties[name]) + optional == 1, (cls, name)
-        if typing.get_origin(kind) is tuple:
-            assert inner["type"] == "array", (cls, name)
-            kind, inner = typing.get_args(kind)[0], resolved(inner["items"], root)
-        if dataclasses.is_dataclass(kind):
-            compare(typing.cast(type, kind), inner, root, all_required=all_required, seen=seen)
-        elif "enum" in inner or "const" in inner:
-            assert all(isinstance(word, kind) for word in inner.get("enum", [inner.get("const")]))
-        else:
-            wanted = JSON_TYPES[kind]
-            # A size may be written with a unit or as a whole number.
-            assert inner["type"] in (wanted, [wanted, "null"], ["string", "integer"]), (cls, name)
-
-
-def test_recipe_schema_and_dataclasses_are_the_same() -> None:
-    root, seen = schema.load("recipe-v1"), set[type]()
-    compare(Recipe, root, root, all_required=False, seen=seen)
-    assert seen == {
-        cls for cls in vars(recipe_room).values() if isinstance(cls, type) and dataclasses.is_dataclass(cls)
-    }
-
-
-def test_catalog_schema_and_dataclasses_are_the_same() -> None:
-    root, seen = schema.load("catalog-v1"), set[type]()
-    compare(release_room.Model, root["$defs"]["Model"], root, all_required=True, seen=seen)
-    assert {cls.__name__ for cls in seen} == set(root["$defs"])
-    assert seen == {
-        cls for cls in vars(release_room).values() if isinstance(cls, type) and dataclasses.is_dataclass(cls)
-    }
-
-
-def test_defaults_live_only_in_the_schema() -> None:
-    for cls in vars(recipe_room).values():
-        if isinstance(cls, type) and dataclasses.is_dataclass(cls):
-            for field in dataclasses.fields(cls):
-                assert (
-                    field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-                ), (cls, field.name)
-
-
-def test_every_default_satisfies_its_own_rule() -> None:
-    def walk(part: Any) -> None:
-        if isinstance(part, dict):
-            if "default" in part and not isinstance(part["default"], dict):
-                root = schema.load("recipe-v1")
-                jsonschema.validate(part["default"], {**part, "$defs": root["$defs"]})
-            for inner in part.values():
-                walk(inner)
-
-    walk(schema.load("recipe-v1"))
-
-
-def test_defaults_are_filled_all_the_way_down(check_text: Check) -> None:
-    recipe = check_text(PLAIN).recipe
-    assert recipe
-    assert (recipe.benchmark.prompt_tokens, recipe.benchmark.samples) == (128, 5)
-    assert recipe.export.type == "f16"
-    assert recipe.corpus.train == () and recipe.label is None and recipe.teacher is None
-    properties = schema.load("recipe-v1")["properties"]
-    assert (
-        recipe.evaluate.smoke_max_tokens
-        == properties["evaluate"]["properties"]["smoke_max_tokens"]["default"]
-    )
-
-
-def test_filling_defaults_leaves_data_and_schema_alone() -> None:
-    root = schema.load("recipe-v1")
-    before, data = copy.deepcopy(root), {"zoo": 1}
-    filled = schema.fill_defaults(data, root)
-    filled["gates"].append("x")
-    filled["corpus"]["train"].append("x")
-    assert data == {"zoo": 1}
-    assert root == before
+# --- The command
 
 
 def test_the_command_says_it_without_a_traceback(zoo_folder: Path) -> None:

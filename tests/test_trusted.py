@@ -13,7 +13,7 @@ import pytest
 huggingface_hub = pytest.importorskip("huggingface_hub")
 pytest.importorskip("huggingface_hub._oidc")
 
-from test_publish import make_release, publish, settings, zoo  # noqa: E402 - after the skip
+from publishsamples import make_release, publish, settings, zoo  # noqa: E402 - after the skip
 
 from zoo import settings as settings_room  # noqa: E402 - after the skip
 from zoo.errors import InputError, ZooError  # noqa: E402 - after the skip

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from publishsamples import make_release, publish
 from sitesamples import sample
-from test_publish import make_release, publish
 from test_yanks import served as served
 from test_yanks import settings as settings
 from test_yanks import zoo as zoo

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from publishsamples import make_release, publish, settings, zoo
 from test_index import filled
-from test_publish import make_release, publish
 
 from catalog import index, yanks
 from catalog.index import Catalog
@@ -26,6 +26,8 @@ from zoo.errors import InputError
 from zoo.hub import FolderHub, connect
 from zoo.progress import Silent
 from zoo.settings import Settings
+
+FIXTURES = (settings, zoo)
 
 NAME = "smollm2-135m-instruct"
 DAY = "2026-11-24"
@@ -123,17 +125,6 @@ def test_any_card_comes_back_whole(text: str, front: bool) -> None:
 
 
 # --- The walk, on both hubs
-
-
-@pytest.fixture
-def zoo(tmp_path: Path) -> Path:
-    (tmp_path / "zoo.toml").touch()
-    return tmp_path
-
-
-@pytest.fixture
-def settings(zoo: Path) -> Settings:
-    return settings_room.load(zoo, {}, {})
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import huggingface_hub
 import huggingface_hub.constants
-import test_publish
+import publishsamples
 from huggingface_hub.utils import _http
 
 from zoo import settings as settings_room
@@ -28,8 +28,8 @@ def publish(address: str, zoo: Path) -> str:
     # A killed process loses nothing that it wrote (a power cut would), and waiting for the disk is slow.
     os.fsync = id  # type: ignore[assignment]
     try:
-        release = test_publish.read_release(zoo)
-        done = test_publish.publish(release, settings_room.load(zoo, {}, {}), connect(address, zoo))
+        release = publishsamples.read_release(zoo)
+        done = publishsamples.publish(release, settings_room.load(zoo, {}, {}), connect(address, zoo))
         return "already" if done.already else "done"
     except ZooError as error:
         return f"{str(error).splitlines()[0]} {error.remedy}".replace("\n", " ")

@@ -1,0 +1,127 @@
+"""Small releases, and hubs that fail, for tests of publishing. A test module imports the fixtures that it uses."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sitesamples import sample
+
+from zoo import settings as settings_room
+from zoo.assemble import NOWHERE, ReleaseFolder
+from zoo.errors import ZooError
+from zoo.hub import FolderHub
+from zoo.progress import Silent
+from zoo.publish import apply as publishing
+from zoo.publish.apply import Published
+from zoo.settings import Settings
+from zoo.workspace import records
+
+NAMES = ("tutor-gguf", "tutor-prompts")
+MODEL_FILES = {
+    "README.md": "# tutor",
+    "tutor-Q8_0.gguf": "weights " * 50,
+    "evidence/gates.json": "[]",
+    "MANIFEST.json": "{}",
+}
+DATASET_FILES = {"README.md": "# prompts", "data/train.jsonl": '{"a": 1}\n'}
+
+
+def make_release(zoo: Path, version: str = "1.0.0", **changes: str) -> ReleaseFolder:
+    """A release folder of text files that stand for models. changes: content by file name of the model repository."""
+    folder = zoo / "build" / "releases" / "tutor" / version
+    shutil.rmtree(folder, ignore_errors=True)
+    for part, files in (
+        ("model", {**MODEL_FILES, "recipe.yaml": version, **changes}),
+        ("dataset", DATASET_FILES),
+    ):
+        for name, content in files.items():
+            path = folder / part / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+    model = sample().models[0]
+    release = dataclasses.replace(model.releases[0], version=version, location=NOWHERE, evidence=())
+    parts = (records(folder / "model"), records(folder / "dataset"))
+    return ReleaseFolder(folder, "key", dataclasses.replace(model, releases=()), release, (), *parts)
+
+
+@pytest.fixture
+def zoo(tmp_path: Path) -> Path:
+    (tmp_path / "zoo.toml").touch()
+    return tmp_path
+
+
+@pytest.fixture
+def settings(zoo: Path) -> Settings:
+    return settings_room.load(zoo, {}, {})
+
+
+def publish(release: ReleaseFolder, settings: Settings, hub: Any = None, **more: Any) -> Published:
+    hub = hub or FolderHub(settings.root / "build" / "hub")
+    return publishing.apply(release, NAMES, settings, hub, Silent(), **more)
+
+
+def refs(settings: Settings) -> dict[str, tuple[dict[str, str], dict[str, str]]]:
+    hub, found = FolderHub(settings.root / "build" / "hub"), {}
+    for kind, name in zip(("model", "dataset"), NAMES, strict=True):
+        there = hub.repo(kind, "local", name).refs()
+        found[kind] = (dict(there.branches), dict(there.tags))
+    return found
+
+
+def read_release(zoo: Path) -> ReleaseFolder:
+    """The release folder that make_release left."""
+    folder = zoo / "build" / "releases" / "tutor" / "1.0.0"
+    model = sample().models[0]
+    release = dataclasses.replace(model.releases[0], location=NOWHERE, evidence=())
+    return ReleaseFolder(
+        folder, "key", model, release, (), records(folder / "model"), records(folder / "dataset")
+    )
+
+
+def with_evidence(release: ReleaseFolder) -> ReleaseFolder:
+    from catalog.release import EvidenceFile
+
+    found = [EvidenceFile(**vars(record)) for record in records(release.folder / "model" / "evidence")]
+    return dataclasses.replace(release, release=dataclasses.replace(release.release, evidence=tuple(found)))
+
+
+class Faulty:
+    """A hub that does something before its n-th call and tells its calls."""
+
+    def __init__(self, hub: FolderHub, act: Callable[[int, str, str], None]) -> None:
+        self.hub, self.act, self.calls = hub, act, list[str]()
+
+    @property
+    def name(self) -> str:
+        return self.hub.name
+
+    def repo(self, kind: str, namespace: str, name: str) -> Any:
+        return FaultyRepo(self, kind, self.hub.repo(kind, namespace, name))
+
+
+class FaultyRepo:
+    def __init__(self, faulty: Faulty, kind: str, inner: Any) -> None:
+        self.faulty, self.kind, self.inner = faulty, kind, inner
+
+    def __getattr__(self, method: str) -> Any:
+        def call(*args: Any) -> Any:
+            self.faulty.calls.append(f"{method} {self.kind}")
+            self.faulty.act(len(self.faulty.calls), method, self.kind)
+            result = getattr(self.inner, method)(*args)
+            self.faulty.act(-len(self.faulty.calls), method, self.kind)
+            return result
+
+        return call
+
+
+def failing(settings: Settings, at: str) -> Faulty:
+    def act(number: int, method: str, kind: str) -> None:
+        if number > 0 and f"{method} {kind}" == at:
+            raise ZooError("the hub is away")
+
+    return Faulty(FolderHub(settings.root / "build" / "hub"), act)
