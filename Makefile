@@ -19,7 +19,9 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 LLAMA_FLAGS := -DGGML_NATIVE=ON -DLLAVA_BUILD=OFF -DLLAMA_ALL_WARNINGS=OFF -DLLAMA_OPENSSL=OFF -DCMAKE_UNITY_BUILD=ON \
 	-DCMAKE_PROJECT_INCLUDE=$(CURDIR)/zoo/llama/build.cmake
 
-.PHONY: help environment demo test check wheel clean
+CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
+
+.PHONY: help environment checkers demo test check wheel clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -52,6 +54,14 @@ $(VENV)/.ready: pyproject.toml constraints.txt zoo/llama/build.cmake
 		>/dev/null || echo "Without the packages of npm, the site's page to try models in the browser only says how to get them"
 	touch $@
 
+# axe-core and html-validate judge the pages in the tests, which say that they are missing where npm is.
+checkers: environment $(CHECKERS)
+
+$(CHECKERS): tests/browser/checkers/package.json tests/browser/checkers/package-lock.json
+	@mkdir -p $(VENV)/npm/checkers && cp $^ $(VENV)/npm/checkers/ && cd $(VENV)/npm/checkers \
+		&& npm ci --silent --no-audit --no-fund --omit=peer --ignore-scripts \
+		|| echo "Without npm, no test judges the pages by axe-core and html-validate"
+
 demo: environment
 	@test -f $(DEMO)/zoo.toml || $(BIN)/zoo init --quiet $(DEMO) >/dev/null
 	@cp -R recipes site mkdocs.yml $(DEMO)/
@@ -70,7 +80,7 @@ demo: environment
 	@echo "  zoo site serve"
 	@echo "  zoo new my-model && zoo check && zoo plan my-model"
 
-test: environment
+test: checkers
 	$(BIN)/python -m pytest
 
 check: environment

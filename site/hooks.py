@@ -5,7 +5,6 @@ The catalog's own pages are no part of mkdocs: `zoo site build` puts them beside
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import html
 import json
@@ -27,6 +26,11 @@ from catalog import schema  # noqa: E402 - after the path is set
 from zoo import pages  # noqa: E402 - after the path is set
 from zoo.cli import reference  # noqa: E402 - after the path is set
 
+_SEARCH = 'data-md-component="search" role="dialog"'
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "worker-src 'self'; base-uri 'none'; form-action 'self'"
+)
 _PAGES: dict[str, pages.Page] = {}
 """Source path of a mkdocs page -> what goes into it; filled anew at the start of every build."""
 
@@ -92,13 +96,44 @@ def _headings(toc: Any) -> list[Any]:
     return [child for item in toc for child in (item.children if item.level == 1 else [item])]
 
 
-def on_post_page(output: str, **_: Any) -> str:
-    """Give the theme's page a Content-Security-Policy, which names its own inline scripts, and its search a name."""
-    scripts = re.findall(r"<script>(.*?)</script>", output, re.DOTALL)
-    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    allowed = " ".join(["'self'", *(f"'sha256-{digest}'" for digest in dict.fromkeys(digests))])
-    policy = f"default-src 'self'; script-src {allowed}; img-src 'self' data:; base-uri 'self'; object-src 'none'"
-    meta = f'<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{policy}">'
-    search = 'data-md-component="search" role="dialog"'
-    output = output.replace(search, f'{search} aria-label="Search"')
+def on_post_page(output: str, *, page: Any, config: Any, **_: Any) -> str:
+    """Mend the theme's page."""
+    return _mended(output, "../" * page.url.count("/"), Path(config.site_dir))
+
+
+def on_post_template(output_content: str, *, template_name: str, config: Any, **_: Any) -> str:
+    """Mend the theme's page for addresses that lead nowhere, and let it say where to go from there."""
+    if template_name != "404.html":
+        return output_content
+    root = f"{urlsplit(config.site_url or '').path.rstrip('/')}/"
+    words = (
+        "<h1>There is no such page</h1>\n"
+        "<p>It may have moved, or the address is not quite right. "
+        f'Go to the <a href="{root}">catalog</a>, to <a href="{root}models/">all models</a> '
+        f'or to <a href="{root}files/">all files</a>.</p>'
+    )
+    output = output_content.replace("<h1>404 - Not found</h1>", words)
+    return _mended(output, root, Path(config.site_dir))
+
+
+def _mended(output: str, root: str, folder: Path) -> str:
+    """A page of the theme with what its own markup lacks of the standards, and a Content-Security-Policy.
+
+    The theme's inline scripts become files of the site, so that the policy can refuse all others. Its search has no
+    name for screen readers, and two of its attributes stand where HTML does not allow them. Columns of a table are put
+    right by classes, because the policy refuses styles in the text too.
+    """
+    output = output.replace(_SEARCH, f'{_SEARCH} aria-label="Search"').replace(' tabindex=""', "")
+    output = re.sub(r'(<input [^>]*type="checkbox"[^>]*?) autocomplete="off"', r"\1", output)
+    output = re.sub(r' style="text-align: (left|center|right);"', r' class="zoo-\1"', output)
+
+    def moved(found: re.Match[str]) -> str:
+        script = found[1].encode()
+        path = f"assets/theme/{hashlib.sha256(script).hexdigest()[:16]}.js"
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(script)
+        return f'<script src="{root}{path}"></script>'
+
+    output = re.sub(r"<script>(.*?)</script>", moved, output, flags=re.DOTALL)
+    meta = f'<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     return output.replace('<meta charset="utf-8">', meta, 1)

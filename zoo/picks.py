@@ -436,7 +436,12 @@ def _free(device: Device) -> str:
 
 def _nats(value: float) -> str:
     """Four decimals, fewer digits where those would be none."""
-    return f"{value:.4f}" if value == 0 or 0.001 <= abs(value) < 1e4 else f"{value:.2g}"
+    size = abs(value)
+    if value == 0 or 0.001 <= size < 1e4:
+        return f"{value:.4f}"
+    if 1e-8 <= size < 0.001:
+        return f"{value:.{1 - int(f'{size:.1e}'.split('e')[1])}f}"
+    return f"{value:.2g}"
 
 
 def _megabytes(size_bytes: int) -> str:

@@ -46,7 +46,8 @@ export const megabytes = (bytes) => (bytes >= 100000 ? `${fixed(bytes / 1e6, 1)}
 
 export function nats(value) {
   const size = Math.abs(value);
-  return value === 0 || (size >= 0.001 && size < 1e4) ? fixed(value, 4).replaceAll(",", "") : general(value, 2);
+  if (value === 0 || (size >= 0.001 && size < 1e4)) return fixed(value, 4).replaceAll(",", "");
+  return size >= 1e-8 && size < 0.001 ? fixed(value, 1 - Number(size.toExponential(1).split("e")[1])) : general(value, 2);
 }
 
 export const lossWords = (file) =>

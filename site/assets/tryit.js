@@ -17,6 +17,13 @@ let messages = [];
 const state = (text) => (find("state").textContent = text);
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
+// Characters that are not seen written out, as in zoo/pages/text.py.
+const visible = (text) =>
+  text.replace(/(?![\n\t\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu, (one) => {
+    const code = one.codePointAt(0).toString(16);
+    return code.length > 4 ? `\\U${code.padStart(8, "0")}` : `\\u${code.padStart(4, "0")}`;
+  });
+
 async function json(path) {
   const answer = await fetch(new URL(path, document.baseURI));
   if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
@@ -37,7 +44,7 @@ async function chooseModel(wanted) {
     if (name !== fields.model.value) return;
     release = model.releases.find((one) => !yanked(model, one.version));
     for (const file of release.files) {
-      const option = new Option(`${file.type}, ${megabytes(file.size_bytes)}`, file.path);
+      const option = new Option(`${visible(file.type).slice(0, 40)}, ${megabytes(file.size_bytes)}`, file.path);
       fields.file.add(option);
     }
     const smallest = release.files.reduce((a, b) => (b.size_bytes < a.size_bytes ? b : a));

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import gallery
 import pytest
 from sitesamples import hostile, sample, write_evidence
 
@@ -141,6 +142,25 @@ def samples(build_site: Callable[[Catalog], Path], hosted: Callable[..., str]) -
     return hosted(build_site(Catalog(tuple(sorted(both, key=lambda model: model.name)))))
 
 
+@pytest.fixture(scope="session")
+def galleries(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """``galleries("ordinary")`` or ``"hostile"``: the folder of a built site that has a page of every type."""
+
+    @functools.cache
+    def build(kind: str) -> Path:
+        folder = tmp_path_factory.mktemp(kind)
+        gallery.write(gallery.catalog() if kind == "ordinary" else gallery.hostile(), folder)
+        return site.build(settings_room.load(folder, {}, {}), Silent()).folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def gallery_at(galleries: Callable[[str], Path], hosted: Callable[..., str]) -> Callable[[str], str]:
+    """``gallery_at("hostile")`` is the address of that site."""
+    return functools.cache(lambda kind: hosted(galleries(kind)))
+
+
 class Opened:
     """Opens pages, each in a browser profile of its own, and keeps what went wrong on them."""
 
@@ -156,9 +176,10 @@ class Opened:
         width: int = WIDE,
         scheme: Literal["light", "dark"] = "light",
         javascript: bool = True,
+        scripts: str = "",
         **options: Any,
     ) -> Any:
-        """A Playwright page at ``url``. ``options`` are those of Playwright's new_context."""
+        """A Playwright page at ``url``; ``scripts`` run before its own. ``options`` are those of new_context."""
         context = self._browser.new_context(
             viewport={"width": width, "height": HEIGHTS.get(width, 900)},
             color_scheme=scheme,
@@ -170,6 +191,8 @@ class Opened:
         self._contexts.append(context)
         page = context.new_page()
         origin = "/".join(url.split("/")[:3])
+        if scripts:
+            page.add_init_script(scripts)
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.troubles.append(f"error on the page: {error}"))
         page.on("request", lambda request: self._asked(request.url, origin))

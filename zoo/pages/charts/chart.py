@@ -23,6 +23,9 @@ _PLACES = frozenset(("x", "y", "cx", "cy", "r", "d", "width", "transform"))
 _LONG = re.compile(r"-?[0-9]+[.][0-9]+")
 """Numbers of the view box that are longer than the eye can see."""
 
+_LETTER = 8.5
+"""Width of a letter in a name, in units of the view box, where charts.css has the largest letters: on a phone."""
+
 _SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -71,9 +74,10 @@ def _strip(part: ElementTree.Element) -> None:
             part.remove(child)
         else:
             _strip(child)
-    if part.get("class") == "label" and float(part.get("x", "0")) > WIDTH * 0.55:
-        # The name of a point near the right edge would leave the picture: it goes to the point's left.
-        part.set("x", f"{float(part.get('x', '0')) - 32:.1f}")
+    x = float(part.get("x", "0")) if part.get("class") == "label" else 0.0
+    if x > WIDTH * 0.55 or x + _LETTER * len(part.text or "") > WIDTH:
+        # The name of a point would leave the picture on the right: it goes to the point's left.
+        part.set("x", f"{x - 32:.1f}")
         part.set("class", "label before")
     for name in ("id", "style"):
         part.attrib.pop(name, None)

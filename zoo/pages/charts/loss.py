@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from catalog.release import Model
 from zoo.pages.charts.chart import Chart, as_csv, canvas, finish
-from zoo.pages.text import visible
+from zoo.pages.text import shortened, visible
 
 CONTEXT_TOKENS = 2048
 """The context length that the bubbles' memory is for."""
@@ -90,7 +90,8 @@ def loss_by_speed(found: Sequence[Point]) -> Chart | None:
     None with fewer than two files that were measured on one device.
     """
     device, placed, axis = _by_speed(found)
-    return _chart("loss-by-speed", f"Loss against measured speed on {visible(device)}", placed, axis)
+    title = f"Loss against measured speed on {shortened(visible(device), 80)}"
+    return _chart("loss-by-speed", title, placed, axis)
 
 
 def tables(found: Sequence[Point]) -> dict[str, str]:
