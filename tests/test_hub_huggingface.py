@@ -97,7 +97,7 @@ def test_the_clients_own_calls(start: Start) -> None:
 @pytest.mark.parametrize(
     ("role", "token", "words"),
     [
-        ("write", "", "wants one"), ("write", "wrong-token-0123456789", "does not accept"),
+        ("write", "", "wants a token and none was sent"), ("write", "wrong-token-0123456789", "does not accept"),
         ("read", TOKEN, "does not allow"),
     ],
 )  # fmt: skip
@@ -157,8 +157,8 @@ def test_an_answer_that_is_lost_after_the_commit(status: int, start: Start, tmp_
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(0, "stopped answering"), (503, "failed with 503"), (401, "does not accept"), (403, "does not allow"),
-     (429, "fewer"), (409, "someone else"), (412, "someone else"), (404, "404")],
+    [(0, "connection broke"), (503, "failed with 503"), (401, "wants a token"), (403, "does not allow"),
+     (429, "fewer"), (409, "someone else"), (412, "someone else"), (404, "has no repository local/m")],
 )  # fmt: skip
 def test_a_commit_that_did_not_happen(status: int, words: str, start: Start, tmp_path: Path) -> None:
     server = start()
@@ -241,7 +241,7 @@ def test_a_body_that_is_cut(start: Start, tmp_path: Path) -> None:
         return Answer(200, file=Slice(stored, 0, 2000))
 
     server.routes = lying  # type: ignore[assignment]
-    with pytest.raises(ZooError, match="stopped answering"), repo.open(oid, "a") as stream:
+    with pytest.raises(ZooError, match="connection broke"), repo.open(oid, "a") as stream:
         stream.read()
 
 

@@ -22,7 +22,7 @@ from zoo import records as records_room
 from zoo import settings as settings_room
 from zoo.errors import ZooError
 from zoo.hub import FolderHub, connect
-from zoo.hub.huggingface import client
+from zoo.hub.huggingface import session
 from zoo.progress import Silent
 from zoo.publish import apply as publishing
 from zoo.publish import journal as journal_room
@@ -45,8 +45,9 @@ def settings(tmp_path: Path) -> Settings:
 def faulty(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
     """A hub with tokens behind a proxy that breaks things; nobody waits long."""
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.4)
-    monkeypatch.setattr(client, "_tuned", False)
+    monkeypatch.setattr(session, "TIMEOUT_SECONDS", 0.4)
+    monkeypatch.setattr(session, "READ_SECONDS", 0.4)
+    monkeypatch.setattr(session, "_tuned", False)
     with FaultServer(start(token_file(tmp_path, "write")).address) as proxy:
         yield proxy
     huggingface_hub.close_session()
@@ -70,26 +71,28 @@ CASES: list[tuple[Fault, str, str, int, str]] = [
     # For ever: people are told.
     *((Fault("answer", status=500), path, "", ALWAYS, "failed with 500") for path in
       ("/refs", "/create", "/preupload", "/batch", "/lfs/", "/commit/", "/tree/", "/tag/")),
-    *((Fault("refuse"), path, "", ALWAYS, "cannot be reached or stopped answering") for path in
+    *((Fault("refuse"), path, "", ALWAYS, "cannot be reached, or the connection broke") for path in
       ("/refs", "/lfs/", "/commit/", "/tag/")),
-    *((Fault("stall_up"), path, "", ALWAYS, "cannot be reached or stopped answering") for path in ("/refs", "/tag/")),
-    (Fault("stall", 10), "/refs", "", ALWAYS, "cannot be reached or stopped answering"),
-    (Fault("close", 10), "/refs", "", ALWAYS, "cannot be reached or stopped answering"),
+    *((Fault("stall_up"), path, "", ALWAYS, "stopped answering") for path in ("/refs", "/tree/", "/tag/")),
+    (Fault("stall", 10), "/refs", "", ALWAYS, "stopped answering"),
+    (Fault("close", 10), "/refs", "", ALWAYS, "cannot be reached, or the connection broke"),
     (Fault("truncate", 10), "/refs", "", ALWAYS, "is there a proxy between"),
     *((proxy_page(), path, "", ALWAYS, "is there a proxy between") for path in ("/refs", "/tree/", "/preupload")),
     (proxy_page(502), "/refs", "", ALWAYS, "failed with 502"),
     (proxy_page(), "/commit/", "", ALWAYS, "is there a proxy between"),
     (Fault("answer", status=401), "/refs", "", ALWAYS, "does not accept the token"),
     (Fault("answer", status=401), "/lfs/", "", ALWAYS, "does not accept the token"),
-    (Fault("answer", status=403), "/create", "", ALWAYS, "does not allow this"),
-    (Fault("answer", status=403), "/commit/", "", ALWAYS, "does not allow this"),
-    (Fault("answer", status=404), "/commit/", "", ALWAYS, "answered 404"),
-    (Fault("answer", status=409), "/commit/", "", ALWAYS, "someone else changed the repository"),
-    (Fault("answer", status=412), "/commit/", "", ALWAYS, "someone else changed the repository"),
+    (Fault("answer", status=403), "/create", "", ALWAYS, "does not allow changing local/"),
+    (Fault("answer", status=403), "/refs", "", ALWAYS, "does not allow reading local/"),
+    (Fault("answer", status=403), "/commit/", "", ALWAYS, "does not allow changing local/"),
+    (Fault("answer", status=404), "/commit/", "", ALWAYS, "has no repository local/"),
+    (Fault("answer", status=409), "/commit/", "", ALWAYS, "someone else changed local/"),
+    (Fault("answer", status=412), "/commit/", "", ALWAYS, "someone else changed local/"),
     (Fault("answer", status=413), "/commit/", "", ALWAYS, "answered 413"),
     (Fault("answer", status=507), "/lfs/", "PUT", ALWAYS, "no room"),
     (too_many(3600), "/commit/", "", ALWAYS, "wants fewer requests"),
-    (too_many(3600), "/refs", "", ALWAYS, "wants fewer requests"),
+    *((too_many(3600), path, "", ALWAYS, "wants fewer requests") for path in
+      ("/refs", "/tree/", "/preupload", "/lfs/")),
 ]  # fmt: skip
 
 

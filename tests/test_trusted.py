@@ -108,7 +108,7 @@ def test_an_identity_from_another_ci_is_taken_from_its_variable(
             == TOKENS["datasets/local/tutor-prompts"]
         )
     assert exchange.asked == ["datasets/local/tutor-prompts"]
-    assert trusted.without_secrets(f"a {TOKENS['datasets/local/tutor-prompts']} b") == "a ... b"
+    assert TOKENS["datasets/local/tutor-prompts"] in trusted.given_out()
     exchange.lifetime = 10
     trusted._tokens.clear()
     for _ in range(2):

@@ -17,7 +17,7 @@ from huggingface_hub.utils import _http
 from zoo import settings as settings_room
 from zoo.errors import ZooError
 from zoo.hub import connect
-from zoo.hub.huggingface import client
+from zoo.hub.huggingface import client, session
 
 # Named once, so that every child has them.
 _ = (huggingface_hub.HfApi, huggingface_hub.CommitOperationAdd, huggingface_hub.CommitOperationDelete)
@@ -38,7 +38,7 @@ def publish(address: str, zoo: Path) -> str:
 def main() -> None:
     _http.time.sleep = lambda _: None  # type: ignore[assignment]
     client.PAUSES_SECONDS = (0.0, 0.0)
-    client.TIMEOUT_SECONDS = 0.5
+    session.TIMEOUT_SECONDS = session.READ_SECONDS = 0.5
     huggingface_hub.constants.HF_HUB_OFFLINE = False
     for line in sys.stdin:
         address, _, zoo = line.rstrip("\n").partition(" ")

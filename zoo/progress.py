@@ -28,6 +28,26 @@ class Reporter(Protocol):
         """A measured piece of work; ``total`` in ``unit`` ("tokens", "steps", "B"), None if unknown."""
 
 
+_listeners: list[Reporter] = []
+
+
+@contextmanager
+def heard_by(report: Reporter) -> Iterator[None]:
+    """Meanwhile ``report`` is told of waits in rooms that were given no reporter."""
+    _listeners.append(report)
+    try:
+        yield
+    finally:
+        _listeners.remove(report)
+
+
+def murmur(text: str) -> bool:
+    """Tell whoever listens that something takes longer; False if nobody does."""
+    for report in _listeners[-1:]:
+        report.warn(text)
+    return bool(_listeners)
+
+
 class Silent:
     """A reporter that says nothing."""
 

@@ -13,6 +13,7 @@ import click
 
 from zoo import settings as settings_room
 from zoo.output import Output
+from zoo.progress import heard_by
 from zoo.settings import Settings
 
 SETTING_OPTIONS = ("namespace", "hub", "work", "releases", "catalog", "evidence", "threads", "device")
@@ -38,7 +39,9 @@ def options(*setting_names: str) -> Callable[[Callable[..., Any]], Callable[...,
         @functools.wraps(function)
         def wrapper(*args: Any, json_: bool, quiet: bool, log: str, **kwargs: Any) -> Any:
             flags = {name: kwargs.pop(name) for name in setting_names}
-            return function(Call(Output(json_, quiet, log == "json"), flags), *args, **kwargs)
+            call = Call(Output(json_, quiet, log == "json"), flags)
+            with heard_by(call.output):
+                return function(call, *args, **kwargs)
 
         decorated: Callable[..., Any] = wrapper
         described = {name: (variable, text) for name, variable, _, text in settings_room.describe()}

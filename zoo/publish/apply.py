@@ -27,7 +27,7 @@ from zoo.workspace import digest, locked
 __all__ = ["Published", "Target", "VersionTaken", "apply", "prepare", "tag_of"]
 
 _SAME_COMMAND = re.compile(
-    r"[,.;]?\s*(?:and |then )?run the same command again(?P<when> in \d+ seconds| later)?"
+    r"[,.;]?\s*(?:and |then )?run the same command again(?P<when> in \d+ seconds| in some minutes)?"
     r"(?:; it goes on from there)?",
     re.IGNORECASE,
 )

@@ -1,6 +1,6 @@
-"""What a refused or broken reading means: a kind for programs, a sentence and a way out for people. Pure.
+"""What a refused or broken request means: a kind for programs, a sentence and a way out for people. Pure.
 
-The words of the hub's own answer are quoted short and without the token.
+Reading and publishing say it in the same words. Those of the hub's own answer are quoted short and without secrets.
 """
 
 from __future__ import annotations
@@ -8,38 +8,78 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from zoo.errors import RemoteError
+from zoo.errors import InputError, RemoteError, ZooError
 
 _AGAIN = "Run the same command again; it goes on from there"
+MAYBE_DONE = frozenset(("server_error", "unreachable", "stalled", "proxy"))
+"""After errors of these kinds nobody knows whether the hub did what it was asked."""
+
+_NEW_TOKEN = "Make a new token, set HF_TOKEN to it and run the same command again"
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 _Facts = Mapping[str, Any]
+_SIGNED = re.compile(r"\?[\w.-]+=\S+")
+"""The query of an address; those of uploads are signed and open to whoever has them."""
+
 _RATE = re.compile(r'"\w+"\s*;\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d{1,6})')
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for. token_from says where the token came from, in words; empty if none was sent."""
+    """What was asked for. token_from says where the token came from, in words; empty if none was sent.
+
+    writing: to change the repository. secrets: texts that must not be shown, should the other side repeat them.
+    """
 
     address: str
     repository: str
     revision: str = ""
     path: str = ""
     token_from: str = ""
+    writing: bool = False
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def name(self) -> str:
         """The thing asked for, for a sentence."""
+        if not self.repository:
+            return "what was asked for"
         at = f"@{self.revision[:40]}" if self.revision else ""
         return f"{self.path} of {self.repository}{at}" if self.path else f"{self.repository}{at}"
 
 
+def of(error: BaseException, asked: Asked, now: float) -> ZooError | None:
+    """The error of the client, or of the HTTP library under it, which differs between versions, as one of ours.
+
+    None for what has nothing to do with the hub: a local file that cannot be read. now: seconds of Unix.
+    """
+    chain = list(causes(error))
+    for cause in chain:
+        response = getattr(cause, "response", None)
+        if response is not None and isinstance(getattr(response, "status_code", None), int):
+            headers = {str(name).lower(): str(value) for name, value in response.headers.items()}
+            headers.setdefault("x-error-message", str(getattr(cause, "server_message", None) or ""))
+            return answered(response.status_code, headers, asked, now)
+    names = {type(cause).__name__ for cause in chain}
+    if "UnicodeEncodeError" in names or any("header value" in str(cause) for cause in chain):
+        # The error's own words may hold the token.
+        return InputError("the token has characters that cannot be sent", remedy="Set HF_TOKEN again")
+    if "HFValidationError" in names:
+        return InputError(f"{asked.name} is no name on a hub{_quoted(str(error), asked)}")
+    if any(isinstance(cause, OSError) and cause.filename for cause in chain):
+        return None
+    if "JSONDecodeError" in names or isinstance(chain[-1], _MALFORMED):
+        return not_a_hub(asked)
+    return broken(error, asked)
+
+
 def answered(status: int, headers: Mapping[str, str], asked: Asked, now: float) -> RemoteError:
     """The error of an answer with ``status`` (400 and more); header names in lower case; ``now`` in seconds of Unix."""
-    code, said = headers.get("x-error-code", ""), _quoted(headers.get("x-error-message", ""))
+    code, said = headers.get("x-error-code", ""), _quoted(headers.get("x-error-message", ""), asked)
     facts = {"address": asked.address, "repository": asked.repository, "status": status}
     facts |= {"path": asked.path} if asked.path else {}
     facts |= {"revision": asked.revision} if asked.revision else {}
@@ -47,11 +87,19 @@ def answered(status: int, headers: Mapping[str, str], asked: Asked, now: float) 
         return _BY_CODE.get(code, _no_repository)(asked, facts)
     if status in (401, 403):
         return _not_allowed(status, asked, said, facts)
+    if status == 507:
+        return _error("no_room", f"{asked.address} has no room{said}", facts,
+                      "Make room there, then run the same command again")  # fmt: skip
     if status == 429 or status >= 500 or status == 408:
         return _later(status, retry_after(headers, now), asked, said, facts)
     if status == 407:
         return _error("proxy", f"a proxy on the way to {asked.address} wants a name and a password{said}", facts,
                       "Set HTTPS_PROXY with them, or leave the proxy out with NO_PROXY")  # fmt: skip
+    if status in (409, 412):
+        return _error("conflict", f"someone else changed {asked.repository or 'the repository'}{said}", facts,
+                      "Run the same command again")  # fmt: skip
+    if status == 400:
+        return _error("invalid", f"{asked.address} refuses this{said}", facts, "")
     what = f"{asked.address} answered {status} for {asked.name}{said}"
     return _error("refused", what, facts, "Check the address")
 
@@ -65,21 +113,23 @@ def _gated(asked: Asked, facts: _Facts) -> RemoteError:
 
 
 def _no_revision(asked: Asked, facts: _Facts) -> RemoteError:
-    what = f"{asked.repository} has no revision {asked.revision}"
+    named = f"revision {asked.revision}" if asked.revision else "commit of this name"
+    what = f"{asked.repository or asked.address} has no {named}"
     return _error("revision_not_found", what, facts, "Name a commit, a tag or a branch that is there")
 
 
 def _no_file(asked: Asked, facts: _Facts) -> RemoteError:
-    what = f"{asked.repository} has no file {asked.path} at {asked.revision}"
+    at = f" at {asked.revision}" if asked.revision else ""
+    what = f"{asked.repository or asked.address} has no file {asked.path or 'of this name'}{at}"
     return _error("file_not_found", what, facts, "Look at what the revision holds, or name another one")
 
 
 def _no_repository(asked: Asked, facts: _Facts) -> RemoteError:
     """The Hub answers so for private ones too."""
-    other = "it is private: no token was sent"
+    other = "it is private, and no token was sent"
     if asked.token_from:
         other = f"the token from {asked.token_from} may not see it"
-    what = f"{asked.address} has no repository {asked.repository}, or {other}"
+    what = f"{asked.address} has no repository {asked.repository or 'of this name'}, or {other}"
     return _error("not_found", what, {**facts, "token_from": asked.token_from},
                   "Check the spelling; for a private one set HF_TOKEN to a token that may read it")  # fmt: skip
 
@@ -94,14 +144,18 @@ _BY_CODE: Mapping[str, Callable[[Asked, _Facts], RemoteError]] = {
 
 def _not_allowed(status: int, asked: Asked, said: str, facts: _Facts) -> RemoteError:
     facts = {**facts, "token_from": asked.token_from}
+    if status == 403 and asked.writing:
+        return _error("forbidden", f"{asked.address} does not allow changing {asked.name}{said}", facts,
+                      "Set HF_TOKEN to a token with the role write, then run the same command again")  # fmt: skip
     if status == 403:
         return _error("forbidden", f"{asked.address} does not allow reading {asked.name}{said}", facts,
-                      "Use a token that may read this repository: set HF_TOKEN")  # fmt: skip
+                      "Set HF_TOKEN to a token that may read it, then run the same command again")  # fmt: skip
     if asked.token_from:
         return _error("token_refused", f"{asked.address} does not accept the token from {asked.token_from}{said}",
-                      facts, "Make a new token and set HF_TOKEN to it, or unset it for a public model")  # fmt: skip
+                      facts, _NEW_TOKEN if asked.writing else f"{_NEW_TOKEN}; a public model needs none")  # fmt: skip
     return _error("token_missing", f"{asked.address} wants a token and none was sent{said}", facts,
-                  "Set HF_TOKEN (it is sent over https and to this machine only)")  # fmt: skip
+                  "Set HF_TOKEN (it is sent over https and to this machine only), then run the same command "
+                  "again")  # fmt: skip
 
 
 def _later(status: int, wait: float | None, asked: Asked, said: str, facts: _Facts) -> RemoteError:
@@ -133,7 +187,7 @@ def broken(error: BaseException, asked: Asked) -> RemoteError:
     """The error of a connection that did not come about or broke."""
     chain = list(causes(error))
     names = {type(cause).__name__ for cause in chain}
-    words = _quoted(str(chain[-1])) or f": {type(chain[-1]).__name__}"
+    words = _quoted(str(chain[-1]), asked) or f": {type(chain[-1]).__name__}"
     facts: _Facts = {
         "address": asked.address,
         "repository": asked.repository,
@@ -199,6 +253,9 @@ def _error(
     return RemoteError(what, kind=kind, facts=facts, remedy=remedy)
 
 
-def _quoted(text: str) -> str:
-    line = next((part.strip() for part in text.splitlines() if part.strip()), "")[:200]
+def _quoted(text: str, asked: Asked) -> str:
+    line = next((part.strip() for part in text.splitlines() if part.strip()), "")
+    for secret in asked.secrets:
+        line = line.replace(secret, "...")
+    line = _SIGNED.sub("?...", line)[:200]
     return f": {line}" if line else ""

@@ -6,7 +6,6 @@ and to nobody else, and because the hub announces size and digest before it send
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -15,10 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-from zoo.errors import InputError, RemoteError, ZooError
+from zoo.errors import RemoteError, ZooError
 from zoo.hub.huggingface import faults
-from zoo.hub.huggingface.client import client, is_private_way, without_xet
+from zoo.hub.huggingface.client import asking, client, without_xet
 from zoo.hub.huggingface.faults import Asked
+from zoo.hub.huggingface.session import bounded
 from zoo.hub.interface import Incoming, Listed
 
 HOPS = 6
@@ -26,30 +26,18 @@ _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})\Z")
 _DIGEST = re.compile(r'(?:W/)?"?([0-9a-f]{40}|[0-9a-f]{64})"?\Z')
 
 
-def token_from(address: str) -> str:
-    """Where the token that is sent to ``address`` comes from, in words; empty if none is sent."""
-    from huggingface_hub import get_token
-
-    if not is_private_way(address) or not get_token():
-        return ""
-    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
-        if os.environ.get(name, "").strip():
-            return f"the environment variable {name}"
-    return "the client's own store (hf auth login)"
-
-
 def listing(address: str, kind: str, repository: str, revision: str) -> dict[str, Listed]:
     """The files of a revision with the digests that its tree tells. Raises RemoteError."""
     try:
-        with told(address, repository, revision):
+        with told(address, repository, revision), bounded():
             api = client(address)
             from huggingface_hub.hf_api import RepoFile
 
             found = api.list_repo_tree(repository, recursive=True, revision=revision, repo_type=kind)
             files = [entry for entry in found if isinstance(entry, RepoFile)]
     except RemoteError as error:
-        # The client has tried this request several times by itself; only a wait that the hub asks for is worth it.
-        error.transient &= error.kind == "rate_limited"
+        # The client has tried this several times by itself, but for a wait that the hub asks for and for a stall.
+        error.transient &= error.kind in ("rate_limited", "stalled")
         raise
     return {file.path: _listed(file) for file in files}
 
@@ -62,7 +50,7 @@ def _listed(file: Any) -> Listed:
 
 def commit_of(address: str, kind: str, repository: str, revision: str | None) -> str:
     """The commit that a branch or tag (None: the main branch) is on now. Raises RemoteError."""
-    with told(address, repository, revision or ""):
+    with told(address, repository, revision or ""), bounded():
         return str(client(address).repo_info(repository, revision=revision, repo_type=kind).sha)
 
 
@@ -77,7 +65,7 @@ def open_incoming(
     stall_seconds: float,
 ) -> Incoming:
     """Bytes ``begin`` to ``end`` of a file. Raises RemoteError, also when another file is announced."""
-    asked = _asked(address, repository, revision, file.path)
+    asked = asking(address, repository, revision, file.path)
     with told(address, repository, revision, file.path):
         client(address)
         from huggingface_hub import hf_hub_url
@@ -91,7 +79,7 @@ def open_incoming(
                 return Incoming(begin, iter(()), response.close)
             if response.status_code >= 400:
                 _read_little(response)
-                raise faults.answered(response.status_code, _clean(response.headers), asked, time.time())
+                raise faults.answered(response.status_code, _plain(response.headers), asked, time.time())
             start = _check(response, announced, file, asked, begin)
         except BaseException:
             response.close()
@@ -131,31 +119,10 @@ def told(address: str, repository: str, revision: str = "", path: str = "") -> I
     except ZooError:
         raise
     except Exception as error:
-        asked = _asked(address, repository, revision, path)
-        chain = list(faults.causes(error))
-        for cause in chain:
-            response = getattr(cause, "response", None)
-            if isinstance(getattr(response, "status_code", None), int):
-                assert response is not None
-                raise faults.answered(
-                    response.status_code, _clean(response.headers), asked, time.time()
-                ) from error
-        names = {type(cause).__name__ for cause in chain}
-        if "HFValidationError" in names:
-            raise InputError(f"{repository} at {revision or 'its head'} is no name on a hub") from error
-        if "JSONDecodeError" in names:
-            raise faults.not_a_hub(asked) from error
-        if isinstance(error, OSError) and error.filename:
+        found = faults.of(error, asking(address, repository, revision, path), time.time())
+        if found is None:
             raise
-        raise faults.broken(error, asked) from error
-
-
-def _asked(address: str, repository: str, revision: str, path: str = "") -> Asked:
-    try:
-        source = token_from(address)
-    except ImportError:
-        source = ""
-    return Asked(address, repository, revision, path, source)
+        raise found from error
 
 
 def _follow(
@@ -238,13 +205,8 @@ def _read_little(response: Any) -> None:
         response.read()
 
 
-def _clean(headers: Any) -> dict[str, str]:
-    """Headers in lower case; the token, should one be echoed, taken out."""
-    from huggingface_hub import get_token
-
-    token = get_token()
-    found = {str(name).lower(): str(value) for name, value in headers.items()}
-    return {name: value.replace(token, "...") if token else value for name, value in found.items()}
+def _plain(headers: Any) -> dict[str, str]:
+    return {str(name).lower(): str(value) for name, value in headers.items()}
 
 
 def _number(text: str | None) -> int | None:

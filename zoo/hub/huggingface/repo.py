@@ -56,7 +56,7 @@ class HuggingFaceRepo:
         return found
 
     def _look(self) -> Refs | None:
-        with plain(self.address):
+        with plain(self.address, self.identity):
             from huggingface_hub.errors import RepositoryNotFoundError
 
             try:
@@ -75,7 +75,7 @@ class HuggingFaceRepo:
         return dict(self._trees[revision])
 
     def _list(self, revision: str) -> list[RepoFile]:
-        with plain(self.address):
+        with plain(self.address, self.identity):
             from huggingface_hub.hf_api import RepoFile
 
             found = self._api().list_repo_tree(
@@ -98,7 +98,7 @@ class HuggingFaceRepo:
         else:
             operation.path_in_repo = path.name
             self._ensure()
-            send(operation, self.address, lambda: self._preupload([operation]), advance)
+            send(operation, self.address, self.identity, lambda: self._preupload([operation]), advance)
         self._put[sha256] = operation
         return True
 
@@ -130,7 +130,7 @@ class HuggingFaceRepo:
             return  # seen by the last look at the refs, and tags do not move
 
         def create() -> str | None:
-            with plain(self.address):
+            with plain(self.address, self.identity, writing=True):
                 self._api().create_tag(
                     self.identity, tag=name, revision=oid, repo_type=self.kind, exist_ok=True
                 )
@@ -148,7 +148,7 @@ class HuggingFaceRepo:
             )
 
     def history(self, revision: str, until: str | None) -> list[CommitNote]:
-        with plain(self.address):
+        with plain(self.address, self.identity):
             found = self._api().list_repo_commits(self.identity, revision=revision, repo_type=self.kind)
         notes = []
         for commit in found[:50]:
@@ -180,7 +180,7 @@ class HuggingFaceRepo:
 
     def _open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
         stack = ExitStack()
-        with plain(self.address):
+        with plain(self.address, self.identity):
             api = self._api()
             from huggingface_hub import hf_hub_url
             from huggingface_hub.utils._headers import build_hf_headers
@@ -233,7 +233,7 @@ class HuggingFaceRepo:
             self._exists = True
 
     def _create(self) -> None:
-        with plain(self.address):
+        with plain(self.address, self.identity, writing=True):
             self._api().create_repo(self.identity, repo_type=self.kind, exist_ok=True)
 
     def _first_parent(self) -> str:
@@ -266,12 +266,12 @@ class HuggingFaceRepo:
     ) -> str:
         if operations:
             # What is small may still have to go by LFS; only the hub knows.
-            with plain(self.address), without_xet():
+            with plain(self.address, self.identity, writing=True), without_xet():
                 self._preupload(operations)
         for operation in operations:
             # Else the client leaves out what the branch has already, and an old parent goes unseen.
             operation._remote_oid = None
-        with plain(self.address):
+        with plain(self.address, self.identity, writing=True):
             from huggingface_hub import CommitOperationDelete
 
             gone = [CommitOperationDelete(path, is_folder=False) for path in deletes]

@@ -7,8 +7,9 @@ from typing import Any
 
 from zoo.errors import InputError
 from zoo.hub.fileinfo import ABSENT_COMMIT, ABSENT_FILE, Served
-from zoo.hub.huggingface.client import TIMEOUT_SECONDS, client, plain
+from zoo.hub.huggingface.client import client, plain
 from zoo.hub.huggingface.repo import HuggingFaceRepo
+from zoo.hub.huggingface.session import READ_SECONDS
 from zoo.upstream import Described
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
@@ -17,13 +18,13 @@ _SHA1 = re.compile(r"[0-9a-f]{40}\Z")
 
 def head(repo: HuggingFaceRepo, revision: str, path: str) -> Served:
     """What is served as ``path`` at ``revision``. Raises ZooError when the hub cannot be asked."""
-    with plain(repo.address):
+    with plain(repo.address, repo.identity):
         from huggingface_hub import hf_hub_url
         from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
 
         url = hf_hub_url(repo.identity, path, repo_type=repo.kind, revision=revision, endpoint=repo.address)
         try:
-            found = client(repo.address).get_hf_file_metadata(url=url, timeout=TIMEOUT_SECONDS)
+            found = client(repo.address).get_hf_file_metadata(url=url, timeout=READ_SECONDS)
         except EntryNotFoundError:
             return Served(ABSENT_FILE)
         except (RevisionNotFoundError, RepositoryNotFoundError):
@@ -42,11 +43,11 @@ def upstream(repository: str, revision: str | None, address: str) -> Described:
 
     Raises ZooError when it cannot be asked.
     """
-    with plain(address):
+    with plain(address, repository):
         from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
         try:
-            info = client(address).model_info(repository, revision=revision, timeout=20)
+            info = client(address).model_info(repository, revision=revision, timeout=READ_SECONDS)
         except RevisionNotFoundError:
             raise InputError(f"{repository} has no commit {revision} any more") from None
         except RepositoryNotFoundError:

@@ -37,11 +37,9 @@ def token_for(address: str, kind: str, identity: str) -> str | None:
     return token
 
 
-def without_secrets(text: str) -> str:
-    """The text without any token that was given out here."""
-    for token, _ in list(_tokens.values()):
-        text = text.replace(token, "...") if token else text
-    return text
+def given_out() -> tuple[str, ...]:
+    """Every token that was given out here."""
+    return tuple(token for token, _ in list(_tokens.values()))
 
 
 def _exchange(address: str, resource: str) -> tuple[str, float]:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import Damaged
-from zoo.hub.huggingface.client import ClientFailure, plain, without_xet
+from zoo.errors import Damaged, RemoteError
+from zoo.hub.huggingface.client import plain, without_xet
+from zoo.hub.huggingface.faults import MAYBE_DONE
 from zoo.progress import Advance
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def announce(path: Path, sha256: str) -> CommitOperationAdd:
     return CommitOperationAdd("content", raw)
 
 
-def send(operation: CommitOperationAdd, address: str, upload: Callable[[], None], advance: Advance) -> None:
+def send(
+    operation: CommitOperationAdd, address: str, repository: str, upload: Callable[[], None], advance: Advance
+) -> None:
     """Call ``upload``, which sends the large file of ``operation``, and tell its bytes as they leave.
 
     Only https hubs have xet storage. Where that fails the file goes by LFS, as it always does to the others.
@@ -53,14 +56,14 @@ def send(operation: CommitOperationAdd, address: str, upload: Callable[[], None]
     path = Path(str(operation.path_or_fileobj))
     if address.startswith("https://") and _xet_is_there():
         try:
-            with plain(address):
+            with plain(address, repository, writing=True):
                 upload()
             advance(path.stat().st_size)
             return
-        except ClientFailure as error:
-            if error.refused:
+        except RemoteError as error:
+            if error.kind not in MAYBE_DONE:
                 raise
-    with plain(address), without_xet(), Told(path, advance) as stream:
+    with plain(address, repository, writing=True), without_xet(), Told(path, advance) as stream:
         try:
             # The client reads a stream as it is and takes no xet for it.
             operation.path_or_fileobj = stream
