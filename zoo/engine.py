@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,8 +59,11 @@ def _make(
                 return found
             partial = workspace.partial(step.key)
             out, scratch = partial / "out", partial / "scratch"
-            for folder in (out, scratch):
-                folder.mkdir(exist_ok=True)
+            # What a killed run left in ``out`` may be half-written; what it may continue from is in ``scratch``.
+            if out.exists():
+                shutil.rmtree(out)
+            out.mkdir()
+            scratch.mkdir(exist_ok=True)
             context = stages.Context(
                 spec=step.spec,
                 inputs={role: artifacts[maker] for role, maker in step.inputs.items()},
