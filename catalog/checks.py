@@ -22,6 +22,8 @@ from catalog.recipe import Recipe, recipe_from_mapping
 from catalog.yamltext import Document
 
 RELEASE_METRICS = frozenset({"label_valid_share", "distill_kld_ratio", "distill_ppl_ratio"})
+LOSS_METRICS = frozenset({"kld_mean_nats", "ln_ppl_ratio", "same_top_share"})
+"""What is measured against the exported file."""
 """Metrics of a release as a whole; every other metric belongs to a file."""
 
 
@@ -313,6 +315,8 @@ class _Meaning:
         files = [name for name in ladder if isinstance(name, str)] if isinstance(ladder, list) else []
         if files and isinstance(entries, list):
             files += [_budget_label(entry) for entry in entries if isinstance(entry, dict)]
+        type_ = self._get("export", "type")
+        exported = type_.upper() if isinstance(type_, str) else "F16"
         gates = self._get("gates")
         for index, gate in enumerate(gates if isinstance(gates, list) else []):
             if not isinstance(gate, dict):
@@ -323,10 +327,16 @@ class _Meaning:
                 yield self.document.problem(
                     path, "a gate needs one bound", "Write either `at_most:` or `at_least:`"
                 )
-            if isinstance(file, str) and files and file not in files:
-                near = did_you_mean(file, files)
+            if isinstance(file, str) and files and file not in (exported, *files):
+                near = did_you_mean(file, [exported, *files])
                 instead = f"Did you mean `{near}`?" if near else f"The ladder has: {', '.join(files)}"
                 yield self.document.problem((*path, "file"), f"{show(file)} is not in the ladder", instead)
+            if file == exported and isinstance(metric, str) and metric in LOSS_METRICS:
+                yield self.document.problem(
+                    (*path, "file"),
+                    f"{metric} of {exported} is measured against {exported} itself",
+                    "Name a quant, or leave `file:` out for every quant",
+                )
             if isinstance(metric, str) and metric in RELEASE_METRICS and file is not None:
                 yield self.document.problem(
                     (*path, "file"), f"{metric} belongs to the release, not to a file", "Delete `file:`"

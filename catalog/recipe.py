@@ -188,7 +188,8 @@ class ProbeChoice:
 class Gate:
     """A bound that the release must keep. The unfavourable end of the interval (two standard errors) is judged.
 
-    file: the quant it applies to; None means every quant of the ladder, or the release as a whole.
+    file: the quant, or the exported file (``F16``), that it applies to; None means every quant of the ladder, or the
+    release as a whole.
     """
 
     metric: str

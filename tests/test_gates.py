@@ -10,7 +10,7 @@ import pytest
 from sitesamples import sample
 
 from catalog.recipe import Gate
-from catalog.release import HeldOut, Loss, ModelFile, Training
+from catalog.release import HeldOut, Loss, ModelFile, ProbeScore, Training
 from zoo.gates import SIGMAS, Verdict, judge
 
 
@@ -178,3 +178,9 @@ def test_sentences_say_by_how_much() -> None:
         "bits_per_weight of Q8_0 is 8.5; it must be at most 9",
         "label_valid_share is 0.9; it must be at least 0.95 and misses it by 0.05",
     ]
+
+
+def test_a_gate_may_be_about_the_exported_file() -> None:
+    probed = dataclasses.replace(EXPORTED, probes=(ProbeScore("stop", None, 9, 10, 0.6, 0.98),))
+    found = verdicts(gate("probe_stop_share", "F16", at_least=0.55), files=(probed, QUANT))
+    assert [(verdict.file, verdict.kept) for verdict in found] == [("F16", True)]

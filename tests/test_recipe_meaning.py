@@ -271,7 +271,12 @@ def test_labels_need_a_repository(check_text: Check) -> None:
         ("{metric: kld_mean_nats}", "gates[1]", "a gate needs one bound"),
         ("{metric: kld_mean_nats, at_most: 1, at_least: 0}", "gates[1]", "a gate needs one bound"),
         ("{metric: kld_mean_nats, file: Q8_1, at_most: 1}", "gates[1].file", '"Q8_1" is not in the ladder'),
-        ("{metric: kld_mean_nats, file: F16, at_most: 1}", "gates[1].file", '"F16" is not in the ladder'),
+        (
+            "{metric: kld_mean_nats, file: F16, at_most: 1}",
+            "gates[1].file",
+            "kld_mean_nats of F16 is measured against F16 itself",
+        ),
+        ("{metric: size_bytes, file: BF16, at_most: 1}", "gates[1].file", '"BF16" is not in the ladder'),
         ("{metric: label_valid_share, at_least: 1}", "gates[1].metric", "nothing is labelled"),
         ("{metric: distill_kld_ratio, at_most: 1}", "gates[1].metric", "nothing is distilled"),
         ("{metric: kld, at_most: 1}", "gates[1].metric", '"kld" is not one of the values allowed'),
@@ -280,6 +285,11 @@ def test_labels_need_a_repository(check_text: Check) -> None:
 def test_gate(gate: str, path: str, what: str, check_text: Check) -> None:
     text = edited(PLAIN, "{metric: kld_mean_nats, at_most: 0.8}", gate)
     assert found(check_text, text) == [(path, what)]
+
+
+def test_a_gate_may_be_about_the_exported_file(check_text: Check) -> None:
+    text = edited(PLAIN, "{metric: kld_mean_nats, at_most: 0.8}", "{metric: smoke_passed, file: F16, at_least: 1}")
+    assert not found(check_text, text)
 
 
 @pytest.mark.parametrize(
