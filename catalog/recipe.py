@@ -108,7 +108,9 @@ class Export:
 
 @dataclass(frozen=True)
 class Parity:
-    """Checks of the exported file against its model folder that may fail: tokenizer, logits, template, end_of_turn."""
+    """Checks of the exported file against its model folder that may fail: tokenizer, parameters,
+    logits, template, end_of_turn.
+    """
 
     allow: tuple[str, ...]
 

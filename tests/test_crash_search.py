@@ -186,7 +186,7 @@ def test_a_quantization_that_was_killed_leaves_no_file_and_a_sound_cache(tmp_pat
             assert not target.exists()
         target.unlink(missing_ok=True)
     there = len(blobs())
-    assert 0 < there
+    assert there > 0
     for blob in blobs():
         with (tmp_path / "copied").open("wb") as stream:
             assert TensorCache(cache).copy(blob.name, blob.stat().st_size - 32, stream), "a torn blob has a name"

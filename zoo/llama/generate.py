@@ -16,6 +16,7 @@ The price is that a nearly empty batch costs as much as a full one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,7 @@ class Job:
     prompt_text: a rendered chat template (markers in it become tokens, nothing is added).
     temperature 0 takes the most probable token each time; then top_p and seed (0 to 2^32 - 1) do not matter.
     json_schema: the answer must be JSON of this schema.
+    forced: ids that the answer must begin with, whatever the model would write; they end it as any other token does.
     """
 
     key: str
@@ -42,6 +44,7 @@ class Job:
     top_p: float = 1.0
     seed: int = 0
     json_schema: Mapping[str, Any] | None = None
+    forced: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,8 @@ def _step(model: Model, slots: list[_Row | None], advance: Advance) -> None:
 
 def _take(model: Model, row: _Row, output: int) -> None:
     """Sample a token from output ``output`` of the last decode (-1: the last one)."""
+    if len(row.tokens) < len(row.job.forced):
+        _force(model, row.job.forced[len(row.tokens)], output)
     token = int(model.lib.llama_sampler_sample(row.sampler, model.context, output))
     if not 0 <= token < model.vocabulary_size:
         raise ZooError(f"{model.path.name} gave no token for job {row.job.key!r}: its logits are not finite")
@@ -174,6 +179,13 @@ def _take(model: Model, row: _Row, output: int) -> None:
     row.position += 1
     if len(row.tokens) == row.job.max_tokens:
         row.finish = "length"
+
+
+def _force(model: Model, token: int, output: int) -> None:
+    """Make ``token`` the only one that can be sampled from output ``output``."""
+    pointer = model.lib.llama_get_logits_ith(model.context, output)
+    for other in range(model.vocabulary_size):
+        pointer[other] = 0.0 if other == token else -math.inf
 
 
 def _finished(model: Model, slots: list[_Row | None]) -> Iterator[Result]:

@@ -10,25 +10,33 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.llama.generate import Job, generate
+from zoo.llama.header import Header
 from zoo.llama.logits import window_logits
 from zoo.llama.model import Model
 from zoo.parity.material import CONVERSATIONS, STRINGS, TEXTS
-from zoo.parity.seen import Rendering, Seen
+from zoo.parity.seen import Generated, Parameter, Rendering, Seen
 from zoo.progress import Advance, unheard
+
+CONVERSATION_TOKENS = 1024
+"""Room for a conversation, also of a tokenizer that cuts at every byte."""
+FREQUENCY_FACTORS = {"rope_freqs.weight", "rope_factors_long.weight"}
+"""Tensors with a factor for each frequency of the rope (llama3, longrope)."""
 
 
 @dataclass(frozen=True)
 class FileSeen:
     """The file's side. own: the renderings of this project's own code, which made the probes and the labels.
 
-    turn_ends: ids of what the template writes after the last answer; None without a template. built_in: whether the
+    generated: what became of a generation that had to write what the template writes after the last answer; None
+    without a template. built_in: whether the
     renderer inside llama.cpp, which runs no template but knows some by sight, writes the same: "same", "other" or
     "unknown".
     """
 
     seen: Seen
     own: tuple[Rendering, ...]
-    turn_ends: tuple[int, ...] | None
+    generated: Generated | None
     built_in: str
 
 
@@ -37,8 +45,8 @@ def look(path: Path, texts: Sequence[Sequence[int]], *, threads: int, advance: A
 
     Raises ModelFileError for a file that does not load.
     """
-    longest = max(map(len, texts), default=1)
-    with Model.open(path, threads=threads, context_tokens=longest) as model:
+    room = max([CONVERSATION_TOKENS, *map(len, texts)])
+    with Model.open(path, threads=threads, context_tokens=room) as model:
         tokens = [model.tokenize(text, add_special=False, parse_special=True) for text in STRINGS]
         ends = model.end_tokens
         shown = [(messages, prompt) for messages in CONVERSATIONS for prompt in (False, True)]
@@ -56,12 +64,46 @@ def look(path: Path, texts: Sequence[Sequence[int]], *, threads: int, advance: A
             texts=[model.tokenize(text, add_special=True, parse_special=True) for text in TEXTS],
             logits=logits,
             renderings=used,
+            parameters=_parameters(model.header),
             ends=ends,
             name_of=lambda token: names.get(token, ""),
         )
-        names = {token: _name(model, token) for token in _mentioned(seen)}
         own = tuple(_own(model, messages, prompt) for messages, prompt in shown)
-        return FileSeen(seen, own, _turn_ends(model, own), _built_in(model, shown, used))
+        generated = _generated(model, own)
+        forced = generated.forced if generated else ()
+        names = {token: _name(model, token) for token in {*_mentioned(seen), *forced}}
+        return FileSeen(seen, own, generated, _built_in(model, shown, used))
+
+
+def _parameters(header: Header) -> dict[str, Parameter]:
+    """Shape and constants as llama.cpp takes them from the header, its defaults filled in."""
+    own = f"{header.architecture}."
+    found = {key.removeprefix(own): value for key, value in header.metadata.items() if key.startswith(own)}
+    tensors = {tensor.name for tensor in header.tensors}
+    found |= {
+        "vocab_size": header.vocabulary_size,
+        "attention.head_count_kv": header.head_count_kv,
+        "attention.key_length": header.key_length,
+        "rope.freq_base": found.get("rope.freq_base", 10_000.0),
+        "rope.dimension_count": found.get("rope.dimension_count", header.key_length),
+        "rope.scaling.type": found.get("rope.scaling.type", "none"),
+        "output.weight": "its own" if "output.weight" in tensors else "the embedding",
+    }
+    if tensors & FREQUENCY_FACTORS:
+        found["rope.scaling.type"] = "frequency factors"
+    if any(key.startswith("attention.kv_lora") for key in found):
+        # Latent attention: the header describes the compressed cache, not the heads of the configuration.
+        found = {
+            k: v
+            for k, v in found.items()
+            if not k.startswith(("attention.head", "attention.key", "rope.dim"))
+        }
+    names = {"output.weight": "the head"}
+    return {
+        key: Parameter(names.get(key, own + key), value)
+        for key, value in found.items()
+        if not isinstance(value, bool)
+    }
 
 
 def _mentioned(seen: Seen) -> set[int]:
@@ -103,14 +145,19 @@ def _as_used(model: Model, messages: Sequence[Mapping[str, str]], prompt: bool) 
         return Rendering(None, str(error))
 
 
-def _turn_ends(model: Model, own: Sequence[Rendering]) -> tuple[int, ...] | None:
-    """Ids of what stands after the answer that ends the last conversation."""
+def _generated(model: Model, own: Sequence[Rendering]) -> Generated | None:
+    """Let the generation that answers prompts write what stands after the answer that ends the last conversation."""
     text = own[-2].text
     if text is None:
         return None
     answer = CONVERSATIONS[-1][-1]["content"]
-    tail = text.rpartition(answer)[2]
-    return tuple(model.tokenize(tail, add_special=False, parse_special=True))
+    before, _, tail = text.rpartition(answer)
+    forced = tuple(model.tokenize(tail, add_special=False, parse_special=True))
+    if not forced:
+        return Generated((), 0, stopped=False)
+    job = Job("end of turn", before + answer, len(forced), forced=forced)
+    result = next(iter(generate(model, [job], batch_rows=1)))
+    return Generated(forced, len(result.tokens), stopped=result.finish == "stop")
 
 
 def _built_in(

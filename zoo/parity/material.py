@@ -39,8 +39,31 @@ TEXTS = (
     "When the sun goes down behind the hills, the farmer calls the animals back to the yard and closes the gate.",
     "Le jardin est derrière la maison. Chaque matin, les voisins viennent y cueillir des pommes et des poires.",
     "def area(width: float, height: float) -> float:\n    return width * height\n\n\nprint(area(3.5, 12))\n",
+    "The lighthouse keeper wrote down everything. On Monday the wind came from the west and the barometer stood "
+    "at 1013; on Tuesday it fell to 998, and by nightfall the boats had been pulled up beyond the wall. He "
+    "counted them twice: eleven were there, and the twelfth, the green one that belonged to the baker's cousin, "
+    "was not. So he lit the lamp an hour early, took the longer rope from its hook, and went down the two "
+    "hundred and six steps to the landing stage.\n\n"
+    "Nobody who has not stood there in such weather can say how loud it is. The water struck the stones, drew "
+    "back with a rattle of pebbles, and struck again; between two waves one could hear the bell on the outer "
+    "buoy, and nothing else. He waited. At half past nine a light showed, went out, showed once more a little "
+    "further south, and then a voice called a name that he did not know. He threw the rope. It fell short. He "
+    "pulled it in, coiled it over his arm as his mother had taught him, and threw it again, lower this time and "
+    "against the wind, and felt it grow tight.\n\n"
+    "Three people came up the steps that night: the cousin, a girl of about twelve with a cage under her coat, "
+    "and an old man who said that he had been a keeper himself, on another coast, before the lamps were made to "
+    "turn by themselves. They drank tea until the cups were empty and the clock had struck four. In the cage "
+    'sat a starling that could say "good morning" in two languages, though it was still dark. When the storm '
+    "had gone, they found the green boat on the sand with a hole in its side as large as a plate; by the end of "
+    "the month it was mended, and painted blue. The keeper wrote that down as well: the date, the height of the "
+    "tide (4.2 m), the price of the paint, and who had paid.\n",
 )
-"""Long enough for a wrong rope base to show; the first words show a missing begin-of-text token."""
+"""The first words show a missing begin-of-text token; the last text is long, because a rope that is a little wrong is
+more wrong the farther two tokens are apart."""
+
+MOST_TOKENS = 448
+"""A text is cut after so many tokens, or at the model's own limit. By then a rope base that is a tenth too large moves
+the logits of SmolLM2-135M by ten times the rounding of f16."""
 
 Conversation = tuple[Mapping[str, str], ...]
 

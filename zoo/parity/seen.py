@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,13 +20,36 @@ class Rendering:
 
 
 @dataclass(frozen=True)
+class Parameter:
+    """A number or word that describes the model; ``name`` is the key under which this side has it."""
+
+    name: str
+    value: float | str
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A generation that was made to write what the template writes after an answer.
+
+    forced: ids that it had to write, one after another. written: those that it wrote before it stopped.
+    stopped: whether it ended by itself.
+    """
+
+    forced: tuple[int, ...]
+    written: int
+    stopped: bool
+
+
+@dataclass(frozen=True)
 class Seen:
     """One side's view; every list runs along ``zoo.parity.material``.
 
     tokens: ids of every string, without begin and end markers; whole: with them, as the model wants them.
     decoded: the bytes that the ids of ``tokens`` stand for.
-    texts: ids of every text, with markers; logits: [tokens, vocabulary] after each of the reference side's ids.
+    texts: ids of every text, with markers, at most ``zoo.parity.material.MOST_TOKENS``.
+    logits: [tokens, vocabulary] after each of the reference side's ids.
     renderings: every conversation, without and with the prompt for an answer.
+    parameters: shape and constants, by the name that GGUF has for them.
     ends: ids after which generation stops. name_of: the text of an id, for people.
     """
 
@@ -37,5 +60,6 @@ class Seen:
     texts: Sequence[Sequence[int]]
     logits: Sequence[Logits]
     renderings: Sequence[Rendering]
+    parameters: Mapping[str, Parameter]
     ends: frozenset[int]
     name_of: Callable[[int], str]

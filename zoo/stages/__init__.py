@@ -1,7 +1,8 @@
 """The stages of a recipe, one file each: (spec, input artifacts, context) to files in ``context.out`` and facts.
 
 A stage writes only below ``out`` (empty when it begins, moved into place when it returns) and ``scratch`` (kept after
-a kill, so that the stage can continue). The facts that it returns are stored with the artifact and must not depend on clock or paths.
+a kill, so that the stage can continue). The facts that it returns are stored with the artifact and must not depend on
+clock or paths.
 """
 
 from __future__ import annotations

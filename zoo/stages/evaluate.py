@@ -6,6 +6,7 @@ from pathlib import Path
 
 from zoo import curve
 from zoo.errors import InputError
+from zoo.llama.cores import free_cores
 from zoo.llama.evaluate import evaluate
 from zoo.llama.smoke import smoke
 from zoo.llama.windows import Text
@@ -46,7 +47,7 @@ def run(context: Context) -> Facts:
         for name, path in files.items():
             smokes[name] = smoke(
                 path,
-                threads=context.threads,
+                threads=free_cores(context.threads),
                 max_tokens=context.spec["smoke_max_tokens"],
                 prompts=SMOKE_PROMPTS,
             )

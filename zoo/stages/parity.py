@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from zoo.errors import GateRefused
+from zoo.errors import GateRefused, ModelFileError
 from zoo.llama import parity as file_side
 from zoo.parity.compare import Check, compare, template
 from zoo.parity.material import TEXTS
@@ -25,8 +25,11 @@ def run(context: Context) -> Facts:
             model_folder(context.inputs["weights"]), threads=context.threads, advance=advance
         )
         path = context.inputs["model"].path(NAME)
-        file = file_side.look(path, folder.texts, threads=context.threads, advance=advance)
-    checks = compare(folder, file.seen, context.spec["type"], file.turn_ends)
+        try:
+            file = file_side.look(path, folder.texts, threads=context.threads, advance=advance)
+        except ModelFileError as error:
+            raise _refusal([f"  tokens and logits: {error}"]) from error
+    checks = compare(folder, file.seen, context.spec["type"], file.generated)
     own = template(folder.renderings, file.own)
     if not own.passed:
         checks = [own if check.name == "template" and check.passed else check for check in checks]
@@ -37,14 +40,7 @@ def run(context: Context) -> Facts:
         )
     refused = [check for check in checks if not check.passed and check.name not in context.spec["allow"]]
     if refused:
-        raise GateRefused(
-            "\n".join(
-                ["the exported file is not the model it was made from", *(_line(check) for check in refused)]
-            ),
-            safe="Nothing was quantized or published.",
-            remedy="Mend the source or its tokenizer; a difference that is known and harmless can be allowed under "
-            "`parity: {allow: [...]}` in the recipe, and is then told with the release",
-        )
+        raise _refusal([_line(check) for check in refused])
     report = {
         "format": "zoo-parity/1",
         "checks": [
@@ -58,3 +54,12 @@ def run(context: Context) -> Facts:
 
 def _line(check: Check) -> str:
     return f"  {check.name}: {check.detail}"
+
+
+def _refusal(lines: list[str]) -> GateRefused:
+    return GateRefused(
+        "\n".join(["the exported file is not the model it was made from", *lines]),
+        safe="Nothing was quantized or published.",
+        remedy="Mend the source or its tokenizer; a difference that is known and harmless can be allowed under "
+        "`parity: {allow: [...]}` in the recipe, and is then told with the release",
+    )

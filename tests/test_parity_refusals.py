@@ -1,0 +1,195 @@
+"""Conversions that went wrong in the ways that happen: the stage refuses each, exit code 3, and says where."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tinymodel
+import tinyzoo
+from safetensors.numpy import load_file, save_file
+from tinygguf import make_tiny_gguf
+
+from zoo import __main__
+from zoo.errors import GateRefused
+from zoo.llama.convert import convert
+from zoo.llama.header import rewrite_header
+from zoo.progress import Silent
+from zoo.stages import Context
+from zoo.stages import parity as stage
+from zoo.workspace import Artifact, records
+
+pytest.importorskip("llama_cpp")
+pytest.importorskip("torch")
+
+Edit = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture(scope="module")
+def talker(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder as a person has it, and the file that llama.cpp's converter makes of it."""
+    base = tmp_path_factory.mktemp("talker")
+    folder = tinyzoo.make_talker(base / "model")
+    convert(folder, base / "model.gguf")
+    return folder, base / "model.gguf"
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The same with a byte-level BPE tokenizer, which has a pre-tokenizer."""
+    from zoo.training.importing import import_model
+
+    base = tmp_path_factory.mktemp("words")
+    file = make_tiny_gguf(base / "model.gguf")
+    import_model(file, base / "model", Silent())
+    return base / "model", file
+
+
+def judge(folder: Path, file: Path, place: Path) -> None:
+    """Run the stage on copies. Raises GateRefused."""
+    place.mkdir()
+    (place / "file").mkdir()
+    (place / "out").mkdir()
+    shutil.copyfile(file, place / "file" / "model.gguf")
+    inputs = {
+        role: Artifact(role, "k", path, records(path), {})
+        for role, path in (("weights", folder), ("model", place / "file"))
+    }
+    spec = {"type": "f16", "allow": []}
+    stage.run(Context(spec, inputs, place / "out", place, place, place, 1, "cpu", Silent()))
+
+
+def refusal(folder: Path, file: Path, place: Path) -> str:
+    with pytest.raises(GateRefused) as refused:
+        judge(folder, file, place)
+    assert refused.value.exit_code == 3
+    assert not list((place / "out").iterdir())
+    return str(refused.value)
+
+
+def edited(folder: Path, target: Path, name: str, edit: Edit) -> Path:
+    """A copy of the folder whose JSON file ``name`` went through ``edit``."""
+    shutil.copytree(folder, target)
+    data = json.loads((target / name).read_text())
+    edit(data)
+    (target / name).write_text(json.dumps(data))
+    return target
+
+
+def test_good_pairs_pass(talker: tuple[Path, Path], words: tuple[Path, Path], tmp_path: Path) -> None:
+    judge(*talker, tmp_path / "talker")
+    judge(*words, tmp_path / "words")
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1])
+def test_a_rope_base_a_tenth_off(factor: float, talker: tuple[Path, Path], tmp_path: Path) -> None:
+    rewrite_header(talker[1], tmp_path / "b.gguf", {"llama.rope.freq_base": 10_000.0 * factor})
+    said = refusal(talker[0], tmp_path / "b.gguf", tmp_path / "run")
+    assert f"rope_theta is 10000 in the folder, llama.rope.freq_base is {10_000 * factor:g} in the file" in said
+    # The logits alone tell it too: a header can be right and be read wrongly.
+    assert re.search(r"logits: Text \d, token \d+ \(", said)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words_"),
+    [
+        ("llama.attention.layer_norm_rms_epsilon", 1e-3, "rms_norm_eps is 1e-05 in the folder"),
+        ("llama.context_length", 512, "max_position_embeddings is 1024 in the folder, llama.context_length is 512"),
+        ("llama.rope.scaling.type", "linear", "rope_type is none in the folder, llama.rope.scaling.type is linear"),
+    ],
+)
+def test_a_constant_of_the_header(
+    key: str, value: str | float, words_: str, talker: tuple[Path, Path], tmp_path: Path
+) -> None:
+    rewrite_header(talker[1], tmp_path / "b.gguf", {key: value})
+    assert words_ in refusal(talker[0], tmp_path / "b.gguf", tmp_path / "run")
+
+
+@pytest.mark.parametrize("kind", ["linear", "llama3"])
+def test_a_rope_scaling_that_is_converted_and_one_that_is_lost(
+    kind: str, talker: tuple[Path, Path], tmp_path: Path
+) -> None:
+    factors = {"original_max_position_embeddings": 256, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
+
+    def scale(config: dict[str, Any]) -> None:
+        config["rope_scaling"] = {"rope_type": kind, "factor": 2.0, **(factors if kind == "llama3" else {})}
+
+    folder = edited(talker[0], tmp_path / "model", "config.json", scale)
+    convert(folder, tmp_path / "scaled.gguf")
+    judge(folder, tmp_path / "scaled.gguf", tmp_path / "good")
+    said = refusal(folder, talker[1], tmp_path / "bad")
+    assert "parameters: rope_type is " in said and "llama.rope.scaling.type is none in the file" in said
+    assert re.search(r"logits: Text \d, token \d+ \(", said)
+
+
+def untied(folder: Path, target: Path, seed: int) -> Path:
+    edited(folder, target, "config.json", lambda config: config.update(tie_word_embeddings=False))
+    tensors = load_file(target / "model.safetensors")
+    other = load_file(tinymodel.make_tiny_llama(target.parent / f"seed-{seed}", seed=seed) / "model.safetensors")
+    tensors["lm_head.weight"] = other["model.embed_tokens.weight"]
+    save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
+    return target
+
+
+def test_a_head_that_is_lost_and_one_that_is_not_the_folders(talker: tuple[Path, Path], tmp_path: Path) -> None:
+    own = untied(talker[0], tmp_path / "own", 5)
+    convert(own, tmp_path / "own.gguf")
+    judge(own, tmp_path / "own.gguf", tmp_path / "good")
+    lost = refusal(own, talker[1], tmp_path / "lost")
+    assert "the head is its own in the folder, the head is the embedding in the file" in lost
+    assert re.search(r"logits: Text 1, token 0 \(", lost)
+    assert re.search(r"logits: Text 1, token 0 \(", refusal(talker[0], tmp_path / "own.gguf", tmp_path / "untied"))
+
+
+def test_a_begin_of_text_token_that_is_missing_and_one_too_many(
+    words: tuple[Path, Path], tmp_path: Path
+) -> None:
+    def begin(tokenizer: dict[str, Any]) -> None:
+        tokenizer["post_processor"] = {
+            "type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "<|im_start|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+            "pair": [],
+            "special_tokens": {"<|im_start|>": {"id": "<|im_start|>", "ids": [1], "tokens": ["<|im_start|>"]}},
+        }
+
+    begins = edited(words[0], tmp_path / "begins", "tokenizer.json", begin)
+    rewrite_header(words[1], tmp_path / "bos.gguf", {"tokenizer.ggml.add_bos_token": True})
+    judge(begins, tmp_path / "bos.gguf", tmp_path / "good")
+    place = r"tokenizer: String 1 \('Hello, world!'\) with its markers, token 0: "
+    assert re.search(place + r"1 '<\|im_start\|>' in transformers", refusal(begins, words[1], tmp_path / "missing"))
+    too_many = refusal(words[0], tmp_path / "bos.gguf", tmp_path / "more")
+    assert re.search(place + r".* in transformers, 1 '<\|im_start\|>' in the GGUF file", too_many)
+
+
+@pytest.mark.parametrize("pre", ["default", "deepseek-llm"])
+def test_a_pre_tokenizer_that_cuts_otherwise(pre: str, words: tuple[Path, Path], tmp_path: Path) -> None:
+    rewrite_header(words[1], tmp_path / "b.gguf", {"tokenizer.ggml.pre": pre})
+    said = refusal(words[0], tmp_path / "b.gguf", tmp_path / "run")
+    assert re.search(r"tokenizer: String \d+ \(.*\), token \d+: \d+ .* in transformers, \d+ .* in the GGUF", said)
+
+
+def test_a_pre_tokenizer_that_llama_cpp_does_not_know(words: tuple[Path, Path], tmp_path: Path) -> None:
+    rewrite_header(words[1], tmp_path / "b.gguf", {"tokenizer.ggml.pre": "nonsense"})
+    said = refusal(words[0], tmp_path / "b.gguf", tmp_path / "run")
+    assert "unknown pre-tokenizer type: 'nonsense'" in said and "Nothing was quantized or published" in said
+
+
+def test_the_converter_refuses_a_pre_tokenizer_that_it_does_not_know(
+    words: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All the way: a release of a folder whose tokenizer llama.cpp does not know."""
+    zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
+    shutil.rmtree(zoo / "models/teacher")
+    shutil.copytree(words[0], zoo / "models/teacher")
+    tinyzoo.write_recipe(zoo, tinyzoo.plain_recipe(zoo))
+    monkeypatch.chdir(zoo)
+    monkeypatch.setenv("ZOO_THREADS", "1")
+    assert __main__.main(("build", "plain")) == 3
+    err = capsys.readouterr().err
+    assert "knows no pre-tokenizer that cuts text as this model's tokenizer does" in err
+    assert "Traceback" not in err
