@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -241,29 +241,39 @@ class Recipe:
 
 def build(cls: Any, value: Any) -> Any:
     """Turn checked plain data into the frozen type ``cls`` (a dataclass, tuple, optional or scalar)."""
-    origin = typing.get_origin(cls)
-    if origin in (types.UnionType, typing.Union):
-        if value is None:
-            return None
-        return build(next(arm for arm in typing.get_args(cls) if arm is not type(None)), value)
-    if origin is tuple:
-        return tuple(build(typing.get_args(cls)[0], item) for item in value)
-    if dataclasses.is_dataclass(cls):
-        maker: Any = cls
-        return maker(**{name: build(kind, value.get(name)) for name, kind in _kinds(maker)})
-    if cls is float:
-        return float(value)
-    if cls is int and isinstance(value, float):
-        # 60.0 is a whole number in JSON Schema; from here on it is written as one.
-        return int(value)
-    return value
+    return _maker(cls)(value)
 
 
 @functools.cache
-def _kinds(cls: Any) -> tuple[tuple[str, Any], ...]:
-    """Name and type of every field, looked up once: a large catalog has a hundred thousand values."""
+def _maker(cls: Any) -> Callable[[Any], Any]:
+    """What ``build`` does for a type, worked out once: a large catalog has a million values."""
+    origin = typing.get_origin(cls)
+    if origin in (types.UnionType, typing.Union):
+        some = _maker(next(arm for arm in typing.get_args(cls) if arm is not type(None)))
+        return lambda value: None if value is None else some(value)
+    if origin is tuple:
+        each = _maker(typing.get_args(cls)[0])
+        return tuple if each is _as_it_is else lambda value: tuple(map(each, value))
+    if dataclasses.is_dataclass(cls):
+        return _dataclass_maker(cls)
+    if cls is float:
+        return float
+    return _whole if cls is int else _as_it_is
+
+
+def _dataclass_maker(cls: Any) -> Callable[[Any], Any]:
     hints = typing.get_type_hints(cls)
-    return tuple((field.name, hints[field.name]) for field in dataclasses.fields(cls))
+    makers = [(field.name, _maker(hints[field.name])) for field in dataclasses.fields(cls)]
+    return lambda value: cls(**{name: make(value.get(name)) for name, make in makers})
+
+
+def _whole(value: Any) -> Any:
+    """60.0 is a whole number in JSON Schema; from here on it is written as one."""
+    return int(value) if isinstance(value, float) else value
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def recipe_from_mapping(mapping: Mapping[str, Any]) -> Recipe:
@@ -273,8 +283,16 @@ def recipe_from_mapping(mapping: Mapping[str, Any]) -> Recipe:
 
 def plain(value: Any) -> Any:
     """The reverse of ``build``: JSON-ready data of a frozen type, keys in field order."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    kind: Any = type(value)
+    names = _names(kind)
+    if names:
+        return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     return value
+
+
+@functools.cache
+def _names(kind: Any) -> tuple[str, ...]:
+    """The fields of a dataclass; none of another type."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()

@@ -13,12 +13,16 @@ from xml.etree import ElementTree
 import pytest
 from sitesamples import HOSTILE, sample
 
-from catalog.release import YankEvent
+from catalog.release import Model, YankEvent
 from zoo.pages import charts, pictures
 from zoo.pages.charts import Point
 from zoo.pages.charts.chart import Chart
 from zoo.pages.charts.loss import frontier
 from zoo.pages.kinds import Site
+
+
+def nobody(name: str) -> Model:
+    raise KeyError(name)
 
 
 def point(type_: str, size: float, kld: float, **more: Any) -> Point:
@@ -170,8 +174,8 @@ def test_the_page_of_all_models_draws_the_newest_and_gives_the_data_of_all() -> 
         for i in range(50)
     ]
     assert pictures.KIND.whole
-    made = pictures.KIND.whole(facts, Site())
+    made = pictures.KIND.whole(facts, Site(), nobody)
     page = str(made["pictures/index.html"])
     assert page.count("<circle") == pictures.DRAWN_MODELS and "10 more are in the data" in page
     assert str(made["pictures/loss-by-size.csv"]).count("\n") == 51
-    assert "nothing to draw" in str(pictures.KIND.whole([], Site())["pictures/index.html"])
+    assert "nothing to draw" in str(pictures.KIND.whole([], Site(), nobody)["pictures/index.html"])

@@ -29,6 +29,7 @@ FLOORS = {
     "zoo.probes": 1,
     "zoo.parity": 1,
     "zoo.roofline": 1,
+    "zoo.domination": 1,
     "zoo.picks": 1,
     "zoo.choosing": 1,
     "zoo.cards": 1,

@@ -16,22 +16,39 @@ at most LOSS_LIMIT; if there is none, the first with any file that fits and is f
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from catalog import device as devices
 from catalog import memory
 from catalog.device import Device
-from catalog.release import Model, ProbeScore, Release
+from catalog.release import Model, ModelFile, ProbeScore, Release
 from zoo import picks
-from zoo.picks import Pick
+from zoo.picks import Pick, Shelf
 from zoo.roofline import rate
 
 LOSS_LIMIT = 0.1
 """Mean KLD in nats. What loses more is no longer much like the model that was ranked. A choice of this project."""
 
 RUNNERS_UP = 3
+
+SPEEDS = (5.0, 10.0, 20.0)
+"""Least speeds in tokens per second that are asked for most."""
+
+NOTHING, POOR, GOOD = OUTCOMES = "012"
+"""A release has no file to take; one that fails the smoke test or loses more than LOSS_LIMIT; a good one."""
+
+
+@functools.cache
+def questions() -> tuple[tuple[Device, int, float | None], ...]:
+    """The questions that are asked most: device, context length and least speed."""
+    return tuple(itertools.product(devices.DEVICES, memory.CONTEXTS, (None, *SPEEDS)))
+
+
+_PLACES = {(device.id, *rest): place for place, (device, *rest) in enumerate(questions())}
 
 
 @dataclass(frozen=True)
@@ -47,31 +64,16 @@ class Merit:
 
 
 @dataclass(frozen=True)
-class Hint:
-    """What tells without the release that it has no file to take.
+class Known:
+    """What a release has for each of ``questions()``, worked out beforehand: one sign of OUTCOMES for each."""
 
-    least_bytes: context length -> the least predicted memory of a file in bytes, None if that is known of no file; for
-    some lengths that the model goes to. smallest_bytes: size of the smallest file. measured: device -> the highest
-    valid speed in tokens per second.
-    """
+    signs: str
 
-    least_bytes: Mapping[int, int | None]
-    smallest_bytes: int
-    measured: Mapping[str, float]
-
-    def excludes(self, question: Question) -> bool:
-        """Whether it is certain that no file fits and is fast enough."""
-        context, device, least = question.context_tokens, question.device, question.least_tokens_per_second
-        if context not in self.least_bytes:
-            return False
-        need = self.least_bytes[context]
-        if need is None or need > device.free_bytes:
-            return True
-        if least is None:
-            return False
-        # The prediction of the smallest file with an empty cache: no other file is predicted to be faster.
-        fastest = device.bandwidth_bytes_per_second.typical / max(self.smallest_bytes, 1)
-        return max(fastest, self.measured.get(device.id, 0.0)) < least
+    def outcome(self, question: Question) -> str | None:
+        """The sign; None for a question that nobody thought of."""
+        place = _PLACES.get((question.device.id, question.context_tokens, question.least_tokens_per_second))
+        known = place is not None and devices.find(question.device.id) is question.device
+        return self.signs[place] if known and place is not None else None
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Entry:
     languages: tuple[str, ...]
     merit: Merit
     load: Callable[[], Release]
-    hint: Hint | None = None
+    known: Known | None = None
 
     @functools.cached_property
     def release(self) -> Release:
@@ -91,15 +93,23 @@ class Entry:
         return self.load()
 
     @functools.cached_property
-    def picks(self) -> dict[tuple[Device, int, float | None], Pick]:
-        """What ``pick`` answered before."""
+    def shelf(self) -> Shelf:
+        """The release, ready to be asked often."""
+        return Shelf(self.release)
+
+    @functools.cached_property
+    def picks(self) -> dict[tuple[str, int, float | None], Pick]:
+        """What ``pick`` answered before, for devices that have a profile."""
         return {}
 
     def pick(self, question: Question) -> Pick:
         """The file of it to take. Raises ValueError for a context that is longer than the model's."""
-        key = question.device, question.context_tokens, question.least_tokens_per_second
+        device, context, least = question.device, question.context_tokens, question.least_tokens_per_second
+        if devices.find(device.id) is not device:
+            return self.shelf.pick(device, context, least)
+        key = device.id, context, least
         if key not in self.picks:
-            self.picks[key] = picks.pick(self.release, *key)
+            self.picks[key] = self.shelf.pick(device, context, least)
         return self.picks[key]
 
 
@@ -190,18 +200,20 @@ def merit(release: Release) -> Merit:
     return Merit(shape.parameters, shape.vocabulary_size, tuple(texts), first.perplexity, first.probes)
 
 
-def hint(release: Release) -> Hint:
-    """What may be known beforehand; context lengths are those that people ask for most."""
-    longest = release.architecture.context_tokens
-    found: dict[int, int | None] = {}
-    for context in (length for length in memory.CONTEXTS if length <= longest):
-        needs = [picks.need_bytes(file, release, context) for file in release.files]
-        found[context] = min((need for need in needs if need is not None), default=None)
-    measured: dict[str, float] = {}
-    for speed in (speed for file in release.files for speed in file.speeds if speed.valid):
-        best = max(speed.decode_tokens_per_second, measured.get(speed.device, 0.0))
-        measured[speed.device] = best
-    return Hint(found, min(file.size_bytes for file in release.files), measured)
+def known(release: Release) -> Known:
+    """What the release has for each of ``questions()``."""
+    shelf, longest = Shelf(release), release.architecture.context_tokens
+    signs = [
+        _sign(shelf.take(device, context, least)) if context <= longest else NOTHING
+        for device, context, least in questions()
+    ]
+    return Known("".join(signs))
+
+
+def _sign(file: ModelFile | None) -> str:
+    if file is None:
+        return NOTHING
+    return POOR if _poor(file) else GOOD
 
 
 def rank(some: Sequence[Entry], language: str | None = None) -> list[Ranked]:
@@ -214,29 +226,31 @@ def rank(some: Sequence[Entry], language: str | None = None) -> list[Ranked]:
 
 def choose(question: Question, ranked: Sequence[Ranked], runners_up: int = RUNNERS_UP) -> Choice:
     """The first model in the order that serves, those after it, and why those before it do not."""
-    asked = [one for one in ranked if matches(one.entry, question)]
-    good: list[Offer] = []
-    lossy: list[Offer] = []
+    asked = ranked
+    if question.task is not None or question.language is not None:
+        asked = [one for one in ranked if matches(one.entry, question)]
+    good: list[Ranked] = []
+    lossy: list[Ranked] = []
     passed: list[Passed] = []
     for one in asked:
-        offer = _offer(one, question)
-        if isinstance(offer, Passed):
-            passed += [offer] if not good else []
-        elif why := _poor(offer.pick):
-            lossy.append(offer)
-            passed += [_passed(one, why, offer.pick)] if not good else []
-        else:
-            good.append(offer)
+        outcome = _outcome(one.entry, question)
+        if outcome == GOOD:
+            good.append(one)
             if len(good) > runners_up:
                 break
-    offers = good or lossy[: runners_up + 1]
-    if not offers:
+            continue
+        if outcome == POOR:
+            lossy.append(one)
+        if not good:
+            passed.append(Passed(one, functools.partial(_judge, one.entry, question)))
+    taken = good or lossy[: runners_up + 1]
+    if not taken:
         return Choice(question, None, _nothing(question, len(asked)), (), tuple(passed), len(asked))
-    answer = offers[0]
     if not good:
-        passed = passed[: next(i for i, one in enumerate(passed) if one.ranked is answer.ranked)]
-    reason = _reason(answer, question, len(asked), bool(good))
-    return Choice(question, answer, reason, tuple(offers[1:]), tuple(passed), len(asked))
+        passed = passed[: next(i for i, one in enumerate(passed) if one.ranked is taken[0])]
+    offers = [Offer(one, one.entry.pick(question)) for one in taken]
+    reason = _reason(offers[0], question, len(asked), bool(good))
+    return Choice(question, offers[0], reason, tuple(offers[1:]), tuple(passed), len(asked))
 
 
 def matches(entry: Entry, question: Question) -> bool:
@@ -283,27 +297,26 @@ def _order(one: Ranked) -> tuple[float, int, int, tuple[str, ...], float, str]:
 # --- The choice
 
 
-def _offer(one: Ranked, question: Question) -> Offer | Passed:
-    context, hint = question.context_tokens, one.entry.hint
-    if hint and hint.excludes(question):
-        return Passed(one, lambda: ((pick := one.entry.pick(question)).reason, pick))
-    release = one.entry.release
-    longest = release.architecture.context_tokens
+def _outcome(entry: Entry, question: Question) -> str:
+    found = entry.known.outcome(question) if entry.known else None
+    if found is not None:
+        return found
+    if question.context_tokens > entry.release.architecture.context_tokens:
+        return NOTHING
+    return _sign(entry.pick(question).file)
+
+
+def _judge(entry: Entry, question: Question) -> tuple[str, Pick | None]:
+    """Why a model was passed over, and the pick of it; no pick if the context is too long for it."""
+    context, longest = question.context_tokens, entry.release.architecture.context_tokens
     if context > longest:
-        why = f"Its context is at most {longest:,} tokens; {context:,} are asked for."
-        return _passed(one, why, None)
-    pick = one.entry.pick(question)
-    return Offer(one, pick) if pick.file else _passed(one, pick.reason, pick)
+        return f"Its context is at most {longest:,} tokens; {context:,} are asked for.", None
+    pick = entry.pick(question)
+    return (_poor(pick.file) if pick.file else None) or pick.reason, pick
 
 
-def _passed(one: Ranked, reason: str, pick: Pick | None) -> Passed:
-    return Passed(one, lambda: (reason, pick))
-
-
-def _poor(pick: Pick) -> str | None:
+def _poor(file: ModelFile) -> str | None:
     """Why a file is taken only if there is no better one in the catalog."""
-    file = pick.file
-    assert file
     if not file.smoke_passed:
         return f"The best file of it that could be taken, {file.path}, failed the chat smoke test."
     if file.loss and file.loss.kld_mean_nats > LOSS_LIMIT:

@@ -9,8 +9,9 @@ nobody loads twice the bytes for a difference that cannot be seen.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from catalog import memory
 from catalog.device import Device
 from catalog.release import Architecture, Model, ModelFile, Release
 from zoo import roofline
+from zoo.domination import Beaten, Domination, by_loss, counted, loss_words, megabytes, nats, worse
 from zoo.roofline import Prediction, rate
 
 
@@ -40,7 +42,7 @@ class Tolerance:
     @property
     def words(self) -> str:
         top = f" and at least {100 * self.same_top_share:g} % same top token" * (self.same_top_share > 0)
-        return f"mean KLD of at most {_nats(self.kld_mean_nats)} nats{top}"
+        return f"mean KLD of at most {nats(self.kld_mean_nats)} nats{top}"
 
 
 TOLERANCE = Tolerance(0.02, 0.9)
@@ -50,13 +52,6 @@ choice of this project: the Q8_0 of a model with 135 million weights, half the s
 
 CONTEXT_TOKENS = 2048
 """Context length of a recommendation, as far as the model goes: a few pages of conversation."""
-
-
-class Beaten(NamedTuple):
-    """The path of the better file, and the sentence that says why it is better."""
-
-    by: str
-    sentence: str
 
 
 class Judged(NamedTuple):
@@ -94,15 +89,98 @@ class Pick:
 
 @dataclass(frozen=True)
 class _Candidate:
+    """A file that is asked about. Its speed is worked out when somebody looks: most files of most models do not fit."""
+
     file: ModelFile
     need_bytes: int | None
-    speed: DecodeSpeed
+    look: Callable[[], DecodeSpeed]
+
+    @functools.cached_property
+    def speed(self) -> DecodeSpeed:
+        return self.look()
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """Among files that can be taken: the sound ones, of these the beaten, those that are left, and the chosen one."""
+
+    sound: tuple[ModelFile, ...]
+    beaten: Mapping[str, Beaten]
+    left: tuple[ModelFile, ...]
+    best: ModelFile
+    chosen: ModelFile
+
+
+class Shelf:
+    """A release that is asked often: what its questions have in common is worked out once."""
+
+    def __init__(self, release: Release, tolerance: Tolerance = TOLERANCE) -> None:
+        self._release, self._tolerance = release, tolerance
+        self._domination = Domination(release.files)
+        self._decided: dict[tuple[tuple[str, ...], str], _Decision] = {}
+
+    def dominated(self) -> dict[str, Beaten]:
+        """See ``dominated``."""
+        return self._domination.among(self._release.files, None)
+
+    def take(self, device: Device, context_tokens: int, least: float | None = None) -> ModelFile | None:
+        """The file of ``pick``, without words."""
+        usable = [c for c in self._ask(device, context_tokens, least) if _usable(c, device, least)]
+        return self._decide(usable, device).chosen if usable else None
+
+    def pick(self, device: Device, context_tokens: int, least: float | None = None) -> Pick:
+        """See ``pick``."""
+        candidates = self._ask(device, context_tokens, least)
+        usable, rejected = [], []
+        for candidate in candidates:
+            if _usable(candidate, device, least):
+                usable.append(candidate)
+            else:
+                why = _too_big(candidate, device, context_tokens) or _too_slow(candidate, least or 0.0)
+                rejected.append(Judged(candidate.file, why))
+        if not usable:
+            reason = _nothing(candidates, device, context_tokens, least)
+            return Pick(device, context_tokens, None, reason, None, None, tuple(rejected), ())
+        made = self._decide(usable, device)
+        rejected += _broken([candidate.file for candidate in usable], made.sound)
+        rejected += [Judged(f, made.beaten[f.path].sentence) for f in made.sound if f.path in made.beaten]
+        left = [candidate for candidate in usable if candidate.file in made.left]
+        chosen = next(candidate for candidate in left if candidate.file is made.chosen)
+        others = sorted((c for c in left if c is not chosen), key=lambda c: by_loss(c.file))
+        number = len(made.sound)
+        reason = _reason(chosen, made.best, number, device, context_tokens, least, self._tolerance)
+        beside = tuple(Judged(c.file, _beside(c, chosen)) for c in others)
+        need = chosen.need_bytes
+        return Pick(device, context_tokens, chosen.file, reason, need, chosen.speed, tuple(rejected), beside)
+
+    def _ask(self, device: Device, context_tokens: int, least: float | None) -> list[_Candidate]:
+        shape = self._release.architecture
+        _check_asked(shape, context_tokens, least, self._tolerance)
+        return [_candidate(file, shape, device, context_tokens) for file in self._release.files]
+
+    def _decide(self, usable: Sequence[_Candidate], device: Device) -> _Decision:
+        files = [candidate.file for candidate in usable]
+        key = tuple(file.path for file in files), self._domination.place(device)
+        if key not in self._decided:
+            self._decided[key] = self._decision(files, device)
+        return self._decided[key]
+
+    def _decision(self, files: Sequence[ModelFile], device: Device) -> _Decision:
+        # Files that fail as chat models are taken only if none passes.
+        sound = [file for file in files if file.smoke_passed] or files
+        # Slower elsewhere is no reason to be rejected here, so only speeds of this device count.
+        beaten = self._domination.among(sound, device)
+        left = [file for file in sound if file.path not in beaten]
+        best = min(left, key=by_loss)
+        anywhere = self._domination.among(sound, None)
+        chosen = _smallest_alike(best, left, anywhere, self._tolerance)
+        return _Decision(tuple(sound), beaten, tuple(left), best, chosen)
 
 
 def dominated(release: Release) -> dict[str, Beaten]:
     """Files that another beats, by path: it is no larger, or was measured faster on the same device with as many
     threads, and its loss is lower beyond both errors. The reference is never among them: nothing loses less."""
-    return _beaten(release.files, None)
+    return Shelf(release).dominated()
 
 
 def pick(
@@ -117,36 +195,7 @@ def pick(
 
     Raises ValueError for a context that is no length or longer than the model's, a speed or a tolerance that is none.
     """
-    _check_asked(release.architecture, context_tokens, least_tokens_per_second, tolerance)
-    candidates = [_candidate(file, release.architecture, device, context_tokens) for file in release.files]
-    usable, rejected = [], []
-    for candidate in candidates:
-        why = _too_big(candidate, device, context_tokens) or _too_slow(candidate, least_tokens_per_second)
-        if why:
-            rejected.append(Judged(candidate.file, why))
-        else:
-            usable.append(candidate)
-    if not usable:
-        reason = _nothing(candidates, device, context_tokens, least_tokens_per_second)
-        return Pick(device, context_tokens, None, reason, None, None, tuple(rejected), ())
-    usable, broken = _sound(usable)
-    rejected += broken
-    # Slower elsewhere is no reason to be rejected here, so only speeds of this device count.
-    beaten = _beaten([candidate.file for candidate in usable], device)
-    left = [candidate for candidate in usable if candidate.file.path not in beaten]
-    rejected += [Judged(c.file, beaten[c.file.path].sentence) for c in usable if c.file.path in beaten]
-    best = min(left, key=_by_loss)
-    chosen = _smallest_alike(best, left, _beaten([candidate.file for candidate in usable], None), tolerance)
-    return Pick(
-        device,
-        context_tokens,
-        chosen.file,
-        _reason(chosen, best, len(usable), device, context_tokens, least_tokens_per_second, tolerance),
-        chosen.need_bytes,
-        chosen.speed,
-        tuple(rejected),
-        tuple(Judged(c.file, _beside(c, chosen)) for c in sorted(left, key=_by_loss) if c is not chosen),
-    )
+    return Shelf(release, tolerance).pick(device, context_tokens, least_tokens_per_second)
 
 
 def recommendations(release: Release) -> tuple[Pick, ...]:
@@ -155,83 +204,13 @@ def recommendations(release: Release) -> tuple[Pick, ...]:
     context_tokens = min(CONTEXT_TOKENS, release.architecture.context_tokens)
     if context_tokens < 1:
         return ()
-    return tuple(pick(release, device, context_tokens) for device in devices.DEVICES)
+    shelf = Shelf(release)
+    return tuple(shelf.pick(device, context_tokens) for device in devices.DEVICES)
 
 
 def current(model: Model) -> Release | None:
     """The newest release that is not yanked: the only one to recommend. None if all are yanked."""
     return next((release for release in model.releases if model.yank_of(release.version) is None), None)
-
-
-# --- Loss and domination
-
-
-def _loss(file: ModelFile) -> tuple[float, float]:
-    """Mean KLD and its standard error, in nats."""
-    return (file.loss.kld_mean_nats, file.loss.kld_mean_se_nats) if file.loss else (0.0, 0.0)
-
-
-def _worse(file: ModelFile, other: ModelFile) -> bool:
-    """Whether ``file`` loses more than ``other``, beyond both errors."""
-    (mean, error), (other_mean, other_error) = _loss(file), _loss(other)
-    return file.loss is not None and mean - other_mean > error + other_error
-
-
-def _by_loss(candidate: _Candidate) -> tuple[float, int, str]:
-    file = candidate.file
-    return _loss(file)[0], file.size_bytes, file.path
-
-
-def _beaten(files: Sequence[ModelFile], only: Device | None) -> dict[str, Beaten]:
-    """``dominated`` among some files; with ``only``, speeds count that were measured on that device."""
-    found = {}
-    # The best beater comes first: it is the one to name.
-    ordered = sorted(files, key=lambda file: (_loss(file)[0], file.size_bytes, file.path))
-    measured = {file.path: _measured(file) for file in files}
-    for file in files:
-        for other in ordered:
-            why = _why_beaten(file, other, measured, only) if _worse(file, other) else None
-            if why:
-                found[file.path] = Beaten(other.path, why)
-                break
-    return found
-
-
-def _why_beaten(
-    file: ModelFile,
-    other: ModelFile,
-    measured: Mapping[str, dict[tuple[str, int], float]],
-    only: Device | None,
-) -> str | None:
-    """The sentence, for a ``file`` that is worse than ``other``; None if it is smaller and nowhere slower."""
-    if file.size_bytes > other.size_bytes:
-        return f"It is {_megabytes(file.size_bytes - other.size_bytes)} larger and {_loses(file, other)}."
-    if file.size_bytes == other.size_bytes:
-        return f"It has the same size of {_megabytes(file.size_bytes)} and {_loses(file, other)}."
-    speeds, others = measured[file.path], measured[other.path]
-    for place, threads in sorted(speeds.keys() & others.keys()):
-        speed, other_speed = speeds[place, threads], others[place, threads]
-        if speed < other_speed and (only is None or place == only.id):
-            return (
-                f"It {_loses(file, other)}; and it is slower: measured {rate(speed)} against "
-                f"{rate(other_speed)} tokens/s on {place} with {_count(threads, 'thread')}."
-            )
-    return None
-
-
-def _loses(file: ModelFile, other: ModelFile) -> str:
-    return f"loses more than {other.path}: {loss_words(file)} against {loss_words(other)}"
-
-
-def _measured(file: ModelFile) -> dict[tuple[str, int], float]:
-    """(device, threads) -> the best valid decode speed, without those above the roof of a device that we know."""
-    found: dict[tuple[str, int], float] = {}
-    for speed in file.speeds:
-        known = devices.find(speed.device)
-        value, key = speed.decode_tokens_per_second, (speed.device, speed.threads)
-        if speed.valid and not (known and value > roofline.roof(file, known)):
-            found[key] = max(value, found.get(key, 0.0))
-    return found
 
 
 # --- What fits, and how fast it is
@@ -263,7 +242,7 @@ def _candidate(
     file: ModelFile, architecture: Architecture, device: Device, context_tokens: int
 ) -> _Candidate:
     need = _need_bytes(file, architecture.vocabulary_size, context_tokens)
-    return _Candidate(file, need, _speed(file, architecture, device, context_tokens))
+    return _Candidate(file, need, lambda: _speed(file, architecture, device, context_tokens))
 
 
 def _need_bytes(file: ModelFile, vocabulary_size: int, context_tokens: int) -> int | None:
@@ -286,12 +265,19 @@ def _speed(file: ModelFile, architecture: Architecture, device: Device, context_
         value = speed.decode_tokens_per_second
         verdict = roofline.plausible(value, prediction)
         if verdict.kept:
-            words = f"measured {rate(value)} tokens/s on {device.id} with {_count(speed.threads, 'thread')}"
+            words = f"measured {rate(value)} tokens/s on {device.id} with {counted(speed.threads, 'thread')}"
             return DecodeSpeed(True, value, value, value, words + refused, prediction)
         refused = refused or f" (a measurement is refused: {verdict.sentence.rstrip('.')})"
     return DecodeSpeed(
         False, prediction.low, prediction.typical, prediction.high, prediction.words + refused, prediction
     )
+
+
+def _usable(candidate: _Candidate, device: Device, least: float | None) -> bool:
+    need = candidate.need_bytes
+    if need is None or need > device.free_bytes:
+        return False
+    return least is None or candidate.speed.typical >= least
 
 
 def _too_big(candidate: _Candidate, device: Device, context_tokens: int) -> str | None:
@@ -301,27 +287,22 @@ def _too_big(candidate: _Candidate, device: Device, context_tokens: int) -> str 
     if need <= device.free_bytes:
         return None
     return (
-        f"It does not fit: it needs a predicted {_megabytes(need)} at {context_tokens:,} tokens of context, "
-        f"{_megabytes(need - device.free_bytes)} more than {_free(device)}."
+        f"It does not fit: it needs a predicted {megabytes(need)} at {context_tokens:,} tokens of context, "
+        f"{megabytes(need - device.free_bytes)} more than {_free(device)}."
     )
 
 
-def _too_slow(candidate: _Candidate, least: float | None) -> str | None:
+def _too_slow(candidate: _Candidate, least: float) -> str:
     speed = candidate.speed
-    if least is None or speed.typical >= least:
-        return None
     return (
         f"It is too slow: {speed.words}, {rate(least - speed.typical)} short of the {rate(least)} asked for."
     )
 
 
-def _sound(usable: Sequence[_Candidate]) -> tuple[list[_Candidate], list[Judged]]:
-    """Without the files that fail as chat models, if any passes."""
-    sound = [c for c in usable if c.file.smoke_passed]
-    if not sound:
-        return list(usable), []
+def _broken(usable: Sequence[ModelFile], sound: Sequence[ModelFile]) -> list[Judged]:
+    """The files that were left out because others pass the smoke test."""
     why = f"It failed the chat smoke test; {len(sound)} of the {len(usable)} files that could be taken passed it."
-    return sound, [Judged(c.file, why) for c in usable if not c.file.smoke_passed]
+    return [Judged(file, why) for file in usable if file not in sound]
 
 
 def _nothing(
@@ -335,7 +316,7 @@ def _nothing(
         short = f"{rate(least - fastest.speed.typical)} short of the {rate(least)} asked for"
         verb = "fits" if len(fitting) == 1 else "fit"
         return (
-            f"{_count(len(fitting), 'file')} {verb} on {device.name}, but none is fast enough: {fastest.file.path} "
+            f"{counted(len(fitting), 'file')} {verb} on {device.name}, but none is fast enough: {fastest.file.path} "
             f"comes nearest with {fastest.speed.words}, {short}."
         )
     if not known:
@@ -344,7 +325,7 @@ def _nothing(
     need = least_need.need_bytes or 0
     return (
         f"No file fits on {device.name}: the one that needs the least, {least_need.file.path}, needs a predicted "
-        f"{_megabytes(need)} at {context_tokens:,} tokens of context, {_megabytes(need - device.free_bytes)} more than "
+        f"{megabytes(need)} at {context_tokens:,} tokens of context, {megabytes(need - device.free_bytes)} more than "
         f"{_free(device)}."
     )
 
@@ -353,20 +334,18 @@ def _nothing(
 
 
 def _smallest_alike(
-    best: _Candidate, left: Sequence[_Candidate], beaten: dict[str, Beaten], tolerance: Tolerance
-) -> _Candidate:
+    best: ModelFile, left: Sequence[ModelFile], beaten: Mapping[str, Beaten], tolerance: Tolerance
+) -> ModelFile:
     """The smallest file within the tolerance, else the smallest whose loss cannot be told from the least; none that a
     usable file beats by any evidence."""
-    sound = [c for c in left if c.file.path not in beaten]
-    alike = [c for c in sound if tolerance.holds(c.file)] or [
-        c for c in sound if not _worse(c.file, best.file)
-    ]
-    return min(alike, key=lambda c: (c.file.size_bytes, *_by_loss(c)), default=best)
+    sound = [file for file in left if file.path not in beaten]
+    alike = [f for f in sound if tolerance.holds(f)] or [f for f in sound if not worse(f, best)]
+    return min(alike, key=lambda f: (f.size_bytes, *by_loss(f)), default=best)
 
 
 def _reason(
     chosen: _Candidate,
-    best: _Candidate,
+    best: ModelFile,
     usable: int,
     device: Device,
     context_tokens: int,
@@ -378,21 +357,21 @@ def _reason(
     if usable == 1:
         only = kind.replace("fit", "fits").replace("reach", "reaches")
         choice = f"{file.path} is the only file {only}: {loss_words(file)}"
-    elif chosen is not best and tolerance.holds(file):
+    elif file is not best and tolerance.holds(file):
         choice = (
             f"{file.path} is the smallest of the unbeaten files {kind} whose loss makes no practical difference "
             f"({tolerance.words}): {loss_words(file)}, {100 * _same_top(file):.1f} % same top token"
         )
-    elif chosen is not best:
+    elif file is not best:
         choice = (
             f"{file.path} is the smallest of the unbeaten files {kind} whose loss cannot be told from the least: "
-            f"{loss_words(file)} against {loss_words(best.file)} of {best.file.path}"
+            f"{loss_words(file)} against {loss_words(best)} of {best.path}"
         )
     else:
         choice = f"{file.path} has the least loss of the {usable} files {kind}: {loss_words(file)}"
     parts = [
         choice,
-        f"It needs a predicted {_megabytes(chosen.need_bytes or 0)} at {context_tokens:,} tokens of context, "
+        f"It needs a predicted {megabytes(chosen.need_bytes or 0)} at {context_tokens:,} tokens of context, "
         f"within {_free(device)}",
         f"Its decode speed: {chosen.speed.words}",
     ]
@@ -405,12 +384,12 @@ def _beside(candidate: _Candidate, chosen: _Candidate) -> str:
     """How a runner-up compares with the file that was taken."""
     file, taken = candidate.file, chosen.file
     difference = file.size_bytes - taken.size_bytes
-    size = f"{_megabytes(abs(difference))} {'larger' if difference > 0 else 'smaller'} than the pick"
+    size = f"{megabytes(abs(difference))} {'larger' if difference > 0 else 'smaller'} than the pick"
     if not difference:
         size = "of the same size as the pick"
-    if _worse(file, taken):
+    if worse(file, taken):
         loss = "loses more"
-    elif _worse(taken, file):
+    elif worse(taken, file):
         loss = "loses less"
     else:
         loss = "has a loss that cannot be told from the pick's"
@@ -423,31 +402,5 @@ def _same_top(file: ModelFile) -> float:
     return file.loss.same_top_share if file.loss else 1.0
 
 
-def loss_words(file: ModelFile) -> str:
-    """``mean KLD 0.0056 ± 0.00033 nats``."""
-    if file.loss is None:
-        return "mean KLD 0 nats (it is the reference)"
-    return f"mean KLD {_nats(file.loss.kld_mean_nats)} ± {_nats(file.loss.kld_mean_se_nats)} nats"
-
-
 def _free(device: Device) -> str:
-    return f"the {_megabytes(device.free_bytes)} that {device.name} has left beside the system"
-
-
-def _nats(value: float) -> str:
-    """Four decimals, fewer digits where those would be none."""
-    size = abs(value)
-    if value == 0 or 0.001 <= size < 1e4:
-        return f"{value:.4f}"
-    if 1e-8 <= size < 0.001:
-        return f"{value:.{1 - int(f'{size:.1e}'.split('e')[1])}f}"
-    return f"{value:.2g}"
-
-
-def _megabytes(size_bytes: int) -> str:
-    """MB of 10^6 bytes; bytes where that would be 0.0."""
-    return f"{size_bytes / 1e6:,.1f} MB" if size_bytes >= 100_000 else f"{size_bytes:,} bytes"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return f"the {megabytes(device.free_bytes)} that {device.name} has left beside the system"

@@ -69,50 +69,64 @@ const least = (list, key) =>
 
 // --- The data, unpacked
 
+// Signs that zoo/pages/packing.py puts into texts, and what they stand for.
+const expanded = (text, parts) =>
+  parts.reduce((made, part, place) => made.replaceAll(String.fromCharCode(place + 1), () => part), text);
+
 // The columns of chooser.json as objects. A release that was yanked has the reason in `yanked`.
 export function unpack(data) {
-  const { words, models, releases, files } = data;
-  const catalog = { rules: data.rules, devices: data.devices, orders: data.orders, releases: [], files: [] };
-  catalog.deviceOf = new Map(data.devices.map((device) => [device.id, device]));
+  const { words, models, releases, files, speeds } = data;
+  const { rules, devices, order, shares } = data;
+  const catalog = { rules, devices, order, shares, ranked: new Map(), releases: [], files: [] };
+  catalog.deviceOf = new Map(devices.map((device) => [device.id, device]));
   let next = 0;
+  let measured = 0;
   releases.model.forEach((model, index) => {
+    const name = models.name[model];
+    const version = words[releases.version[index]];
+    const repository = words[releases.repository[index]];
     const release = {
       index,
-      name: models.name[model],
+      name,
       task: words[models.task[model]],
       languages: models.languages[model].map((one) => words[one]),
-      version: releases.version[index],
-      yanked: releases.yanked[index],
+      version,
+      yanked: words[releases.yanked[index]],
       licence: words[releases.licence[index]],
       parameters: releases.parameters[index],
       context: releases.context[index],
       vocabulary: releases.vocabulary[index],
-      hub: releases.hub[index],
+      hub: repository ? [expanded(repository, [name, version]), releases.commit[index]] : null,
       files: [],
     };
     for (let end = next + releases.files[index]; next < end; next++) {
-      const loss = files.loss[next];
+      const type = words[files.type[next]];
       const file = {
         release,
-        path: files.path[next],
-        type: words[files.type[next]],
-        ggml: files.ggml[next] ? words[files.ggml[next]] : null,
+        path: expanded(words[files.path[next]], [name, version, type]),
+        type,
+        ggml: words[files.ggml[next]] || null,
         size: files.size[next],
         bits: files.bits[next],
         perToken: files.perToken[next],
         listed: files.listed[next],
-        kld: loss ? loss[0] : null,
-        se: loss ? loss[1] : 0,
-        top: loss ? loss[2] : 1,
+        kld: files.kld[next],
+        se: files.se[next],
+        top: files.top[next],
         smoke: files.smoke[next] === 1,
-        speeds: (files.speeds[next] || []).map(([place, threads, speed, valid, evidence]) => ({
-          place: words[place],
-          threads,
-          speed,
-          valid: valid === 1,
-          evidence,
-        })),
+        speeds: [],
       };
+      for (let last = measured + files.speeds[next]; measured < last; measured++) {
+        const place = words[speeds.place[measured]];
+        const evidence = words[speeds.evidence[measured]];
+        file.speeds.push({
+          place,
+          threads: speeds.threads[measured],
+          speed: speeds.speed[measured],
+          valid: speeds.valid[measured] === 1,
+          evidence: evidence && expanded(evidence, [name, version, type, place]),
+        });
+      }
       release.files.push(file);
       catalog.files.push(file);
     }
@@ -398,13 +412,19 @@ function besideWords(one, taken) {
 
 // --- One file of the catalog: zoo.choosing.choose
 
-// The releases in the catalog's order, for a language or any: {release, share}. share is [right, all] or null.
+// The releases in the catalog's order, for a language or any: {release, share}. share is [right, all] or null. Only the
+// shares differ between languages; what is alike in them stands in the order that is the same for all.
 export function rank(catalog, language) {
-  const found = language === null ? catalog.orders.any : (catalog.orders[`in ${language}`] ?? catalog.orders.none);
-  return found.release.map((index, place) => ({
-    release: catalog.releases[index],
-    share: found.total[place] ? [found.correct[place], found.total[place]] : null,
-  }));
+  if (!catalog.ranked.has(language)) {
+    const found = catalog.shares[language === null ? "any" : `in ${language}`];
+    const list = catalog.order.map((index, place) => ({
+      release: catalog.releases[index],
+      share: found?.total[place] ? [found.correct[place], found.total[place]] : null,
+    }));
+    const worth = ({ share }) => (share ? -share[0] / share[1] : 1);
+    catalog.ranked.set(language, list.sort((a, b) => worth(a) - worth(b)));
+  }
+  return catalog.ranked.get(language);
 }
 
 // question: {device, context, leastSpeed, task, language}, null for anything.

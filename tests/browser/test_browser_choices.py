@@ -15,6 +15,7 @@ from sitesamples import hostile, sample
 
 from catalog import device as devices
 from catalog.index import Catalog
+from catalog.release import Model
 from zoo import choosing, data
 from zoo.choosing import Choice, Question
 from zoo.pages import offers
@@ -99,10 +100,16 @@ def told(choice: Choice) -> dict[str, Any]:
 def served(folder: Path, some: Catalog, hosted: Callable[..., str]) -> tuple[str, list[choosing.Entry]]:
     """Where core.js and the data of a catalog lie, and its entries after the same journey through JSON."""
     facts = json.loads(json.dumps([offers.facts(model) for model in some.models]))
-    (folder / "chooser.json").write_text(json.dumps(offers.packed(facts)), encoding="utf-8")
+    (folder / "chooser.json").write_text(offers.packed_text(facts), encoding="utf-8")
     (folder / "index.html").write_text("<!doctype html><link rel=icon href=data:,><title>t</title>")
     shutil.copy(data.site_folder() / "assets" / "core.js", folder)
-    return hosted(folder), offers.entries(facts)
+    return hosted(folder), offers.entries(facts, lambda name: found(some, name))
+
+
+def found(some: Catalog, name: str) -> Model:
+    model = some.model(name)
+    assert model
+    return model
 
 
 CATALOGS: dict[str, Callable[[], Catalog]] = {

@@ -15,7 +15,7 @@ from catalog.index import Catalog
 from catalog.release import Model
 from zoo.pages import boards, datasets, feeds, front, model, offers, pictures, table, tryit
 from zoo.pages.feeds import joined, model_json
-from zoo.pages.kinds import Drift, Evidence, Facts, Files, Kind, Link, Made, Site
+from zoo.pages.kinds import Drift, Evidence, Facts, Files, Kind, Link, Made, Models, Site
 from zoo.pages.page import Page, TocEntry
 from zoo.pages.reference import command_reference, recipe_reference, schema_list
 
@@ -27,6 +27,7 @@ __all__ = [
     "Files",
     "Link",
     "Made",
+    "Models",
     "Page",
     "PathTaken",
     "Site",
@@ -70,12 +71,12 @@ def make_each(model: Model, site: Site, evidence: Evidence) -> Made:
     return Made(files, facts)
 
 
-def make_whole(facts: Sequence[Facts], site: Site) -> dict[str, str | bytes]:
-    """The files about all models, from the facts of each."""
+def make_whole(facts: Sequence[Facts], site: Site, models: Models) -> dict[str, str | bytes]:
+    """The files about all models, from the facts of each; ``models`` gives the few that are looked at more closely."""
     files: dict[str, str | bytes] = {}
     for kind in KINDS:
         if kind.whole:
-            add(files, kind.whole(facts, site))
+            add(files, kind.whole(facts, site, models))
     return files
 
 
@@ -89,7 +90,8 @@ def render(
         made = make_each(one, site, functools.partial(evidence, one.name))
         add(files, made.files)
         facts.append(made.facts)
-    add(files, make_whole(facts, site))
+    by_name = {one.name: one for one in catalog.models}
+    add(files, make_whole(facts, site, by_name.__getitem__))
     add(files, {"catalog.json": joined(str(files[model_json(one.name)]) for one in catalog.models)})
     return files
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from zoo import choosing, picks
+from zoo import choosing
 from zoo.choosing import Choice, Offer
+from zoo.domination import loss_words
 from zoo.pages import commands, links
 from zoo.pages.page import fill
 from zoo.pages.text import count, megabytes
@@ -82,7 +83,7 @@ def _told(choice: Choice) -> Told | None:
         speed=speed.words,
         measured=speed.measured,
         evidence=_evidence(offer),
-        loss=picks.loss_words(file),
+        loss=loss_words(file),
         why=offer.pick.reason,
         command=commands.one_line(name, release, file, context),
         try_url=links.try_url(name, file),
@@ -103,7 +104,7 @@ def pick_words(pick: Pick) -> str:
     """``model-Q8_0.gguf, 144.8 MB, mean KLD ..., predicted ...``."""
     assert pick.file and pick.speed
     file = pick.file
-    return f"{file.path}, {megabytes(file.size_bytes)}, {picks.loss_words(file)}, {pick.speed.words}"
+    return f"{file.path}, {megabytes(file.size_bytes)}, {loss_words(file)}, {pick.speed.words}"
 
 
 def _runner(one: Offer) -> Row:

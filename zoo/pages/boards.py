@@ -14,13 +14,10 @@ from zoo.pages import offers
 from zoo.pages.answer import answer
 from zoo.pages.chooser import families
 from zoo.pages.frame import framed
-from zoo.pages.kinds import Facts, Files, Kind, Site
+from zoo.pages.kinds import Facts, Files, Kind, Models, Site
 from zoo.pages.page import Page, fill
 
 ROOT = "../../"
-SPEEDS = (5.0, 10.0, 20.0)
-"""Least speeds in tokens per second that the page answers for."""
-
 AIMS = 24
 """Pairs of task and language on one page: those of the most models."""
 
@@ -28,9 +25,9 @@ Aim = tuple[str | None, str | None]
 """Task and language that are asked for."""
 
 
-def _whole(facts: Sequence[Facts], site: Site) -> Files:
+def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
     some = offers.of_all(facts)
-    ready = offers.entries(some)
+    ready = offers.entries(some, models)
     aims = _aims(some)
     page = Page("Boards", "Which file to take for each board, and how that is found.", _index(), ())
     files = {"boards/index.html": framed(page, "boards/", site)}
@@ -103,7 +100,7 @@ def _others(ask: Callable[..., Choice], aims: Sequence[Aim]) -> Iterator[tuple[s
     """(what is asked for, the answer at each context length)."""
     contexts = memory.CONTEXTS
     yield "any task and language", [ask(context) for context in contexts]
-    for speed in SPEEDS:
+    for speed in choosing.SPEEDS:
         yield f"at least {speed:g} tokens/s", [ask(context, speed) for context in contexts]
     for task, language in aims:
         yield f"{task}, {language}", [ask(context, None, task, language) for context in contexts]

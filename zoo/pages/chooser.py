@@ -13,7 +13,7 @@ from zoo import choosing, picks
 from zoo.choosing import Question
 from zoo.pages import offers
 from zoo.pages.answer import answer
-from zoo.pages.kinds import Facts, Site
+from zoo.pages.kinds import Facts, Models, Site
 from zoo.pages.page import fill
 from zoo.pages.text import visible
 
@@ -29,14 +29,14 @@ def families() -> list[tuple[str, list[Device]]]:
     return [(name, list(some)) for name, some in groupby(devices.DEVICES, lambda device: device.family)]
 
 
-def fragment(facts: Sequence[Facts], site: Site, root: str) -> Markup:
+def fragment(facts: Sequence[Facts], site: Site, models: Models, root: str) -> Markup:
     """The form with the first answer; nothing for an empty catalog."""
     some = offers.of_all(facts)
     board = devices.find(BOARD)
     if not some or board is None:
         return Markup("")
     question = Question(board, picks.CONTEXT_TOKENS)
-    found = choosing.choose(question, choosing.rank(offers.entries(some)))
+    found = choosing.choose(question, choosing.rank(offers.entries(some, models)))
     html = fill(
         "chooser.html",
         answer=answer(found, root),

@@ -14,7 +14,7 @@ from typing import Any
 from catalog import index
 from catalog.recipe import plain
 from catalog.release import Model, ModelFile, Release
-from zoo.pages.kinds import Evidence, Facts, Files, Kind, Made, Site
+from zoo.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
 from zoo.pages.page import fill
 from zoo.pages.sections import CONTEXT, memory_at
 from zoo.pages.text import shortened, visible
@@ -77,7 +77,8 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     return Made(files, {"rows": _table(_rows(model)), "news": list(_news(model))})
 
 
-def _whole(facts: Sequence[Facts], site: Site) -> Files:
+def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
+    del models
     names = [fact["model"]["name"] for fact in facts]
     rows = "".join(fact["feeds"]["rows"] for fact in facts)
     files = {

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from zoo.pages import chooser
 from zoo.pages.frame import framed
-from zoo.pages.kinds import Facts, Files, Kind, Site
-from zoo.pages.page import Page, fill
+from zoo.pages.kinds import Facts, Files, Kind, Models, Site
+from zoo.pages.page import Page, fill, rooted
 
 DESCRIPTION = "Small language models as GGUF files: measured loss and speed, and predicted memory, of each."
 NEWEST = 12
@@ -17,15 +17,24 @@ LISTED = 100
 """Models on one page of the list."""
 
 
-def _whole(facts: Sequence[Facts], site: Site) -> Files:
-    models = [fact["model"] for fact in facts]
-    newest = sorted(models, key=lambda model: model["name"])
+def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
+    listed = [fact["model"] for fact in facts]
+    newest = sorted(listed, key=lambda model: model["name"])
     newest = sorted(newest, key=lambda model: model["date"], reverse=True)[:NEWEST]
-    choosing = chooser.fragment(facts, site, "./")
-    html = fill("front.html", models=newest, count=len(models), chooser=choosing, site=site, root="./")
-    scripts = chooser.SCRIPTS if models else ()
+    choosing = chooser.fragment(facts, site, models, "./")
+    rows = rooted((model["row"] for model in newest), "./")
+    html = fill(
+        "front.html",
+        models=rows,
+        shown=len(newest),
+        count=len(listed),
+        chooser=choosing,
+        site=site,
+        root="./",
+    )
+    scripts = chooser.SCRIPTS if listed else ()
     files = {"index.html": framed(Page("Catalog", DESCRIPTION, html, ()), "", site, scripts=scripts)}
-    return {**files, **dict(_lists(models, site))}
+    return {**files, **dict(_lists(listed, site))}
 
 
 def _lists(models: Sequence[Facts], site: Site) -> Iterator[tuple[str, str]]:
@@ -33,7 +42,8 @@ def _lists(models: Sequence[Facts], site: Site) -> Iterator[tuple[str, str]]:
     for number, batch in enumerate(pages, 1):
         path = list_path(number)
         root = "../" * path.count("/")
-        html = fill("models.html", models=batch, number=number, last=len(pages), root=root, path=list_path)
+        rows = rooted((model["row"] for model in batch), root)
+        html = fill("models.html", models=rows, number=number, last=len(pages), root=root, path=list_path)
         title = "All models" if number == 1 else f"All models, page {number}"
         page = Page(title, f"The {len(models):,} models of this zoo by name.", html, ())
         yield f"{path}index.html", framed(page, path, site)

@@ -2,8 +2,10 @@
 
 Most pages tell of one model, so a kind has up to two halves. ``each`` gets one model and returns its pages and its
 *facts*: the little that pages about all models need of it. ``whole`` gets the facts of every model, sorted by name, and
-returns the pages about all of them. Both are pure, so the builder may keep what ``each`` returned for as long as the
-model, the program and the ``Site`` are the same: after one change among a thousand models, one is made anew.
+a way to look at one model, and returns the pages about all of them. Both are pure, so the builder may keep what
+``each`` returned for as long as the model, the program and the ``Site`` are the same: after one change among a thousand
+models, one is made anew. Facts hold rows of tables as HTML that is ready (``page.part``), so that pages about all
+models are put together and not made.
 """
 
 from __future__ import annotations
@@ -23,6 +25,10 @@ Facts = Mapping[str, Any]
 
 Evidence = Callable[[str, str], bytes | None]
 """(version, path) -> content of an evidence file of the model, checked against the catalog; None if it lists none."""
+
+
+Models = Callable[[str], Model]
+"""Name -> the model, for pages about all models that look at a few of them more closely."""
 
 
 @dataclass(frozen=True)
@@ -78,4 +84,4 @@ class Kind:
 
     name: str
     each: Callable[[Model, Site, Evidence], Made] | None = None
-    whole: Callable[[Sequence[Facts], Site], Files] | None = None
+    whole: Callable[[Sequence[Facts], Site, Models], Files] | None = None

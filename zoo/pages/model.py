@@ -11,7 +11,7 @@ from zoo.pages import pictures, sections
 from zoo.pages.charts import Chart
 from zoo.pages.frame import framed, redirect
 from zoo.pages.kinds import Evidence, Kind, Made, Site
-from zoo.pages.page import Page, TocEntry, fill
+from zoo.pages.page import Page, TocEntry, fill, part
 from zoo.pages.text import shortened, visible
 
 
@@ -28,7 +28,12 @@ def version_page(model: Model, release: Release, site: Site) -> Page:
 
 
 def facts(model: Model) -> dict[str, Any]:
-    """What lists of models show of one."""
+    """What lists of models show of one, and its row in them."""
+    found = _facts(model)
+    return {**found, "row": part("models-row.html", model=found)}
+
+
+def _facts(model: Model) -> dict[str, Any]:
     release = sections.shown_release(model)
     sizes = [file.size_bytes for file in release.files]
     return {

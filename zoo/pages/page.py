@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from zoo import data
 from zoo.pages import links, text
@@ -48,6 +50,20 @@ def environment() -> jinja2.Environment:
         "repository_url": links.repository_url,
     }
     return made
+
+
+ROOT = Markup("\0")
+"""Stands for the way to the site's root in a part of a page. No visible text has such a sign."""
+
+
+def part(template: str, **values: Any) -> str:
+    """The HTML of a piece that pages at several depths show; ``rooted`` makes it ready for one of them."""
+    return fill(template, root=ROOT, **values)
+
+
+def rooted(parts: Iterable[str], root: str) -> Markup:
+    """Parts, one after the other, for a page whose way to the site's root is ``root``."""
+    return Markup("".join(parts).replace(ROOT, root))
 
 
 def fill(template: str, **values: Any) -> str:

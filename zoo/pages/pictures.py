@@ -13,7 +13,7 @@ from catalog.release import Model, Release
 from zoo.pages import charts
 from zoo.pages.charts import Chart, Point
 from zoo.pages.frame import framed
-from zoo.pages.kinds import Evidence, Facts, Files, Kind, Made, Site
+from zoo.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
 from zoo.pages.page import Page, fill
 
 DRAWN_MODELS = 40
@@ -78,7 +78,8 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     return Made({}, {"date": date, "points": [dataclasses.asdict(p) for p in charts.points([model])]})
 
 
-def _whole(facts: Sequence[Facts], site: Site) -> Files:
+def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
+    del models
     mine = [fact["pictures"] for fact in facts]
     every = [Point(**point) for one in mine for point in one["points"]]
     last = sorted((one for one in mine if one["points"]), key=lambda one: str(one["date"]), reverse=True)

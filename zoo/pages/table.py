@@ -6,17 +6,17 @@ The rows that scripts make are those of the template; a test compares the two.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from catalog.release import Model, ModelFile, Release, Speed
 from zoo import picks
+from zoo.domination import loss_words
 from zoo.pages import offers
 from zoo.pages.chooser import families
 from zoo.pages.frame import framed
-from zoo.pages.kinds import Evidence, Facts, Files, Kind, Made, Site
+from zoo.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
 from zoo.pages.links import evidence_url
-from zoo.pages.page import Page, fill
+from zoo.pages.page import Page, fill, part, rooted
 from zoo.pages.text import visible
 from zoo.roofline import rate
 
@@ -46,9 +46,11 @@ class Row:
 
 def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     del site, evidence
-    release = picks.current(model)
-    if release is None:
+    current = picks.current(model)
+    if current is None:
         return Made({}, None)
+    # The figures of chooser.json, as rows that the browser makes are to say the same.
+    release = offers.rounded(current)
     beaten = picks.dominated(release)
     rows = [
         _row(model.name, release, f, beaten[f.path].sentence if f.path in beaten else "")
@@ -60,7 +62,11 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
         "task": model.task,
         "languages": list(model.languages),
         "licence": release.licence,
-        "rows": [asdict(row) for row in rows],
+        "types": [row.type for row in rows],
+        "rows": [
+            part("table-row.html", model=model, version=release.version, licence=release.licence, row=row)
+            for row in rows
+        ],
     }
     return Made({}, facts)
 
@@ -73,7 +79,7 @@ def _row(name: str, release: Release, file: ModelFile, beaten: str) -> Row:
         type=file.type,
         size_bytes=file.size_bytes,
         bits_per_weight=file.bits_per_weight,
-        kld=picks.loss_words(file).removeprefix("mean KLD ").removesuffix(" nats") if loss else "reference",
+        kld=loss_words(file).removeprefix("mean KLD ").removesuffix(" nats") if loss else "reference",
         same_top=loss.same_top_share if loss else None,
         memory_bytes=picks.need_bytes(file, release, picks.CONTEXT_TOKENS),
         speed=speed_words(valid[0]) if valid else "",
@@ -89,27 +95,30 @@ def speed_words(speed: Speed) -> str:
     return f"{rate(speed.decode_tokens_per_second)} tokens/s on {speed.device}, {threads}"
 
 
-def _whole(facts: Sequence[Facts], site: Site) -> Files:
+def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
+    del models
     some = [one[KIND.name] for one in facts if one[KIND.name]]
     choices = {
         "tasks": sorted({visible(one["task"]) for one in some}),
         "languages": sorted({visible(language) for one in some for language in one["languages"]}),
         "licences": sorted({visible(one["licence"]) for one in some}),
-        "types": sorted({visible(row["type"]) for one in some for row in one["rows"]}),
+        "types": sorted({visible(type_) for one in some for type_ in one["types"]}),
     }
-    rows = [(one, row) for one in some for row in one["rows"]]
+    rows = [row for one in some for row in one["rows"]]
     return dict(_pages(rows, choices, offers.data_url(offers.of_all(facts)), site))
 
 
 def _pages(
-    rows: Sequence[tuple[Any, Any]], choices: dict[str, list[str]], data: str, site: Site
+    rows: Sequence[str], choices: dict[str, list[str]], data: str, site: Site
 ) -> Iterator[tuple[str, str]]:
     batches = [rows[start : start + LISTED] for start in range(0, len(rows) or 1, LISTED)]
     for number, batch in enumerate(batches, 1):
         path = page_path(number)
+        root = "../" * path.count("/")
         html = fill(
             "table.html",
-            rows=batch,
+            rows=rooted(batch, root),
+            shown=len(batch),
             number=number,
             last=len(batches),
             count=len(rows),
@@ -118,7 +127,7 @@ def _pages(
             families=families(),
             data=data,
             site=site,
-            root="../" * path.count("/"),
+            root=root,
             path=page_path,
             **choices,
         )

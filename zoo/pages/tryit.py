@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from zoo.pages import offers
 from zoo.pages.frame import framed
-from zoo.pages.kinds import Facts, Files, Kind, Site
+from zoo.pages.kinds import Facts, Files, Kind, Models, Site
 from zoo.pages.links import HUB, MOST_TRIED_BYTES, is_address
 from zoo.pages.page import Page, fill
 
@@ -32,9 +32,10 @@ def policy(hubs: Iterable[str]) -> dict[str, str]:
     }
 
 
-def _whole(facts: Sequence[Facts], site: Site) -> Files:
+def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
+    del models
     some = [one for one in offers.of_all(facts) if one["current"] is not None]
-    hubs = {one["release"]["location"]["hub"] for one in some}
+    hubs = {one["hub"] for one in some}
     html = fill(
         "tryit.html", names=[one["name"] for one in some], root="../", site=site, most=MOST_TRIED_BYTES
     )

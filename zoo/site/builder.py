@@ -95,7 +95,7 @@ def _documents(settings: Settings, known: Part | None, new: Path, report: Report
         for path in paths:
             state.make_room(new / path)
             (made / path).rename(new / path)
-    return Part(key, state.stamps(new, paths), facts={**facts, "assets": assets})
+    return Part(key, state.stamps(new, paths), facts_json=state.facts_json({**facts, "assets": assets}))
 
 
 def _assets(new: Path) -> list[str]:

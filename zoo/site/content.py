@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
+import json
 import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +15,7 @@ from pathlib import Path
 
 from catalog import entries, index
 from catalog.paths import unsafe_reason
+from catalog.recipe import build as build_type
 from catalog.release import EvidenceFile, Model
 from zoo import pages
 from zoo.errors import InputError, ZooError
@@ -92,7 +96,7 @@ def build(
                 check_catalog(settings)
                 raise ZooError(made, safe=SAFE, remedy="Restore the file: it is written by zoo only")
             name, part = made
-            parts[number] = f"model {name}", Part(keys[number], part.files, part.sources, part.facts)
+            parts[number] = f"model {name}", dataclasses.replace(part, key=keys[number])
             advance(1)
     found = [part for part in parts if part is not None]
     _check_order([name for name, _ in found], settings)
@@ -113,14 +117,22 @@ def _whole(
     known = old.get("whole")
     if known and state.take_over(known, key, old_folder, new):
         return known
-    files = pages.make_whole([part.facts for part in parts], site)
+    facts = [part.facts for part in parts]
+    files = pages.make_whole(facts, site, functools.partial(model_of, new))
     taken = [path for part in parts for path in part.files if path in files]
     if taken:
         raise InputError(f"two pages want to be {taken[0]}", safe=SAFE, remedy="Rename one of the models")
-    names = [part.facts["model"]["name"] for part in parts]
+    names = [one["model"]["name"] for one in facts]
     texts = ((new / pages.model_json(name)).read_text(encoding="utf-8") for name in names)
     written = {**write_files(new, files), **write_files(new, {"catalog.json": pages.joined(texts)})}
     return Part(key, written)
+
+
+def model_of(folder: Path, name: str) -> Model:
+    """A model whose files lie below ``folder``, out of its JSON there, which was checked before it was written."""
+    text = (folder / pages.model_json(name)).read_text(encoding="utf-8")
+    model: Model = build_type(Model, json.loads(text)["models"][0])
+    return model
 
 
 def _check_order(names: Sequence[str], settings: Settings) -> None:
@@ -157,7 +169,9 @@ def _make(job: _Job, text: str) -> tuple[str, Part] | str:
     except (_BadEvidence, pages.PathTaken) as error:
         return str(error)
     copies = {evidence_path(model.name, *place): content for place, content in evidence.items()}
-    return model.name, Part("", write_files(job.folder, {**copies, **made.files}), sources, made.facts)
+    return model.name, Part(
+        "", write_files(job.folder, {**copies, **made.files}), sources, state.facts_json(made.facts)
+    )
 
 
 class _BadEvidence(Exception):

@@ -7,16 +7,17 @@ only a help: without it, or with a site that somebody touched, everything is mad
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from zoo.workspace import write_atomic
 
-FORMAT = 1
+FORMAT = 2
 
 Stamp = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds; a hard link has those of its file."""
@@ -24,12 +25,17 @@ Stamp = tuple[int, int]
 
 @dataclass(frozen=True)
 class Part:
-    """files: path on the site -> stamp. sources: files outside that were read -> stamp. facts: see zoo.pages.kinds."""
+    """files: path on the site -> stamp. sources: files outside that were read -> stamp. facts_json: see ``facts``."""
 
     key: str
     files: Mapping[str, Stamp]
     sources: Mapping[str, Stamp] = field(default_factory=dict)
-    facts: Any = None
+    facts_json: str = "null"
+
+    @functools.cached_property
+    def facts(self) -> Any:
+        """See zoo.pages.kinds. They are read only when somebody asks: most of a record is facts."""
+        return json.loads(self.facts_json)
 
 
 def stamp(path: str) -> Stamp | None:
@@ -55,18 +61,27 @@ def stamps(folder: Path, paths: Iterable[str]) -> dict[str, Stamp]:
 def read(path: Path) -> dict[str, Part]:
     """The parts of the last build by name; none if there is no record that this program understands."""
     try:
-        data = json.loads(path.read_bytes())
+        head, *facts = path.read_text(encoding="utf-8").split("\n")
+        data = json.loads(head)
         if data["format"] != FORMAT:
             return {}
-        return {name: _part(entry) for name, entry in data["parts"].items()}
+        named = zip(data["parts"].items(), facts, strict=True)
+        return {name: _part(entry, text) for (name, entry), text in named}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
 def write(path: Path, parts: Mapping[str, Part]) -> None:
-    """Record the parts of the site that now stands."""
-    data = {"format": FORMAT, "parts": {name: vars(part) for name, part in parts.items()}}
-    write_atomic(path, json.dumps(data, ensure_ascii=False, separators=(",", ":")))
+    """Record the parts of the site that now stands: a line with what tells whether they still hold, then a line with
+    the facts of each."""
+    told = {name: [part.key, part.files, part.sources] for name, part in parts.items()}
+    head = json.dumps({"format": FORMAT, "parts": told}, separators=(",", ":"))
+    write_atomic(path, "\n".join([head, *(part.facts_json for part in parts.values())]))
+
+
+def facts_json(facts: Any) -> str:
+    """Facts as a record keeps them, in one line."""
+    return json.dumps(facts, separators=(",", ":"))
 
 
 def take_over(part: Part | None, key: str, old: Path, new: Path) -> bool:
@@ -99,24 +114,32 @@ def make_room(place: Path) -> None:
 def remove_others(folder: Path, parts: Iterable[Part]) -> None:
     """Remove every file that belongs to no part, and folders that are empty then."""
     kept = {path for part in parts for path in part.files}
-    start = len(str(folder)) + 1
-    for place, folders, names in os.walk(folder, topdown=False):
-        below = f"{place}/"[start:]
-        others = [name for name in names if below + name not in kept]
-        for name in others:
-            Path(place, name).unlink()
-        if (
-            place != str(folder)
-            and len(others) == len(names)
-            and not any(Path(place, f).exists() for f in folders)
-        ):
-            Path(place).rmdir()
+    _clear(str(folder), "", kept)
 
 
-def _part(entry: Mapping[str, Any]) -> Part:
-    return Part(
-        str(entry["key"]),
-        {path: (size, time) for path, (size, time) in entry["files"].items()},
-        {path: (size, time) for path, (size, time) in entry["sources"].items()},
-        entry["facts"],
-    )
+def _clear(folder: str, below: str, kept: Set[str]) -> bool:
+    """Remove others than ``kept`` from a folder; ``below`` is its path on the site, as in ``a/b/``. Says whether it is
+    empty then."""
+    left = False
+    with os.scandir(folder) as found:
+        for entry in list(found):
+            path = below + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if _clear(entry.path, f"{path}/", kept):
+                    Path(entry).rmdir()
+                else:
+                    left = True
+            elif path in kept:
+                left = True
+            else:
+                Path(entry).unlink()
+    return not left
+
+
+def _part(entry: Sequence[Any], facts_json: str) -> Part:
+    key, files, sources = entry
+    return Part(str(key), _stamps(files), _stamps(sources), facts_json)
+
+
+def _stamps(entry: Mapping[str, Any]) -> dict[str, Stamp]:
+    return {path: (size, time) for path, (size, time) in entry.items()}

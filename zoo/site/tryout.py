@@ -17,14 +17,15 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from catalog.paths import unsafe_reason
+from catalog.release import Release
+from zoo import picks
 from zoo.errors import Damaged
 from zoo.hub import FolderHub, connect
 from zoo.progress import Reporter
 from zoo.settings import Settings
-from zoo.site import state
+from zoo.site import content, state
 from zoo.site.state import Part
 
 PATH = "try/"
@@ -93,7 +94,7 @@ def build(
     most_megabytes: how large files of the folder hub may be that are put into the site; None for none of them.
     """
     packages = _found(settings)
-    wanted = list(_wanted(settings, parts, most_megabytes)) if most_megabytes else []
+    wanted = list(_wanted(settings, parts, new, most_megabytes)) if most_megabytes else []
     key = hashlib.sha256(repr((packages, wanted)).encode()).hexdigest()
     known = old.get("tryout")
     if known and state.take_over(known, key, settings.site.resolve(), new):
@@ -152,26 +153,25 @@ def _engine(files: list[Path], new: Path) -> Iterator[str]:
 
 
 def _wanted(
-    settings: Settings, parts: Mapping[str, Part], most_megabytes: float
+    settings: Settings, parts: Mapping[str, Part], new: Path, most_megabytes: float
 ) -> Iterator[tuple[str, Path]]:
     """(path on the site, file in the hub) of files that are small enough."""
     hub = connect(settings.hub, settings.root)
     if not isinstance(hub, FolderHub):
         return
-    for facts in (part.facts for part in parts.values() if isinstance(part.facts, dict)):
-        one = facts.get("offers")
-        if one and one["current"] is not None and one["release"]["location"]["hub"] == "folder":
-            yield from _of_release(hub, one["name"], one["release"], most_megabytes * MEGA)
+    for name in parts:
+        kind, _, model = name.partition(" ")
+        release = picks.current(content.model_of(new, model)) if kind == "model" else None
+        if release and release.location.hub == "folder":
+            yield from _of_release(hub, model, release, most_megabytes * MEGA)
 
 
-def _of_release(
-    hub: FolderHub, name: str, release: Mapping[str, Any], most_bytes: float
-) -> Iterator[tuple[str, Path]]:
-    for file in release["files"]:
-        source = hub.folder / "objects" / file["sha256"][:2] / file["sha256"]
-        safe = not unsafe_reason(file["path"])
-        if safe and file["size_bytes"] <= most_bytes and source.is_file():
-            yield f"{PATH}files/{name}/{release['version']}/{file['path']}", source
+def _of_release(hub: FolderHub, name: str, release: Release, most_bytes: float) -> Iterator[tuple[str, Path]]:
+    for file in release.files:
+        source = hub.folder / "objects" / file.sha256[:2] / file.sha256
+        safe = not unsafe_reason(file.path)
+        if safe and file.size_bytes <= most_bytes and source.is_file():
+            yield f"{PATH}files/{name}/{release.version}/{file.path}", source
 
 
 def _files(wanted: list[tuple[str, Path]], new: Path) -> Iterator[str]:
