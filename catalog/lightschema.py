@@ -14,6 +14,7 @@ _FORMATS = (
 )  # fmt: skip
 _hidden = [name for name in _FORMATS if name not in sys.modules]
 for _name in _hidden:
+    # None makes an import of it fail, which the type of sys.modules does not foresee.
     sys.modules[_name] = None  # type: ignore[assignment]
 
 import jsonschema  # noqa: E402 - while they are hidden
