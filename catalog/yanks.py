@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from catalog.index import Catalog
-from catalog.problems import did_you_mean, show
+from catalog.problems import instead_of, show
 from catalog.release import Model, YankEvent
 
 SEVERITIES = ("low", "moderate", "high", "critical")
@@ -94,9 +94,7 @@ def find(catalog: Catalog, name: str, version: str) -> Model:
     """The model that has this version. Raises YankRefused with the nearest name, or the versions that there are."""
     model = catalog.model(name)
     if model is None:
-        names = [one.name for one in catalog.models]
-        near = did_you_mean(name, names)
-        instead = f"Did you mean {near}?" if near else f"There are: {', '.join(names) or 'none yet'}"
+        instead = instead_of(name, (one.name for one in catalog.models))
         raise YankRefused(f"the catalog has no model {show(name)}", instead)
     if not any(release.version == version for release in model.releases):
         versions = ", ".join(release.version for release in model.releases)

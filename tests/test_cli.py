@@ -300,7 +300,7 @@ def test_one_broken_recipe_stops_all_before_the_first_is_built(zoo_folder: Path,
 
 def test_show_of_what_is_not_there(zoo_folder: Path, capsys: Captured) -> None:
     code, out, err = called(capsys, "show", "nosuch")
-    assert (code, out) == (2, "") and err == "zoo: there is no release 'nosuch'. There are: none yet.\n"
+    assert (code, out) == (2, "") and err == "zoo: there is no release 'nosuch'. There are: none yet; make one with zoo release NAME.\n"
     (zoo_folder / "model_catalog.json").write_text(index.to_text(sample()), encoding="utf-8")
     assert "Did you mean smollm2-tutor-57m?" in called(capsys, "show", "smollm2-tutor-57")[2]
     assert called(capsys, "show", "smollm2-tutor-57m@9.9.9")[0] == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from catalog import yanks
 from catalog.checks import CheckedRecipe, check_recipe
-from catalog.problems import did_you_mean
+from catalog.problems import instead_of
 from catalog.recipe import Recipe
 from catalog.release import Location
 from zoo import assemble, costs, engine, hub, plan, preflight, records, sources, world, yanking
@@ -50,12 +50,7 @@ def find_recipe(name: str, settings: Settings) -> Path:
         names = sorted(
             p.stem for p in (settings.root / "recipes").glob("*.yaml") if not p.name.endswith(".lock.yaml")
         )
-        near = did_you_mean(name, names)
-        remedy = (
-            f"Did you mean {near}?"
-            if near
-            else f"There are: {', '.join(names) or 'none; make one with zoo new'}"
-        )
+        remedy = instead_of(name, names, "none yet; make one with zoo new NAME")
         raise InputError(f"there is no recipe {name!r}", remedy=remedy)
     return found
 

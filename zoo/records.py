@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog import index, yanks
-from catalog.release import Location, Release
+from catalog.problems import instead_of
+from catalog.release import Location, Model, Release
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.settings import Settings
 from zoo.workspace import locked, sha256_file, sweep, write_atomic
@@ -27,7 +28,9 @@ def read_catalog(path: Path, shown_as: str) -> index.Catalog:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the catalog cannot be read: {error}", where=shown_as) from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        remedy = "Name the catalog's file with --catalog, or restore it from version control"
+        raise InputError(f"the catalog cannot be read: {reason}", where=shown_as, remedy=remedy) from error
     catalog, problems = index.parse(text, shown_as)
     if problems:
         lines = [str(problem) for problem in problems[:20]]
@@ -37,6 +40,22 @@ def read_catalog(path: Path, shown_as: str) -> index.Catalog:
             remedy="Restore it from version control",
         )
     return catalog
+
+
+NOTHING_YET = "none yet; make one with zoo release NAME"
+
+
+def find(catalog: index.Catalog, name: str, version: str = "") -> tuple[Model, Release]:
+    """A model and one of its releases, the newest without ``version``. Raises InputError with what there is instead."""
+    model = catalog.model(name)
+    if model is None:
+        remedy = instead_of(name, (one.name for one in catalog.models), NOTHING_YET)
+        raise InputError(f"the catalog has no model {name!r}", remedy=remedy)
+    release = catalog.release(name, version) if version else model.releases[0]
+    if release is None:
+        versions = ", ".join(one.version for one in model.releases)
+        raise InputError(f"the catalog has no version {version!r} of {name}", remedy=f"There are: {versions}")
+    return model, release
 
 
 def record(release: ReleaseFolder, location: Location, settings: Settings) -> bool:

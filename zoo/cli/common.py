@@ -11,7 +11,11 @@ from typing import Any
 
 import click
 
+from catalog import device as devices
+from catalog.device import Device
+from catalog.problems import instead_of
 from zoo import settings as settings_room
+from zoo.errors import InputError
 from zoo.output import Output
 from zoo.progress import heard_by
 from zoo.settings import Settings
@@ -30,6 +34,15 @@ class Call:
     def settings(self) -> Settings:
         """Settings of the zoo around the current folder. Raises InputError if there is none."""
         return settings_room.load(Path.cwd(), self.flags, os.environ)
+
+
+def device_named(device_id: str) -> Device:
+    """The board with this profile. Raises InputError with the nearest id, or all of them."""
+    found = devices.find(device_id)
+    if found is None:
+        remedy = instead_of(device_id, (device.id for device in devices.DEVICES))
+        raise InputError(f"there is no device {device_id!r}", remedy=remedy)
+    return found
 
 
 def options(*setting_names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -11,10 +11,9 @@ import click
 from catalog import device as devices
 from catalog.device import Device
 from catalog.index import Catalog
-from catalog.problems import did_you_mean
 from catalog.release import Model, ModelFile, Release, YankEvent
 from zoo import picks, records
-from zoo.cli.common import Call, options
+from zoo.cli.common import Call, device_named, options
 from zoo.errors import InputError, ZooError
 from zoo.output import megabytes
 from zoo.pages import commands
@@ -79,7 +78,7 @@ def _device(device_id: str | None, memory_gb: float | None, bandwidth_gbs: float
     if device_id is not None and described:
         raise InputError("a board and a machine of your own are both given", remedy="Leave one of them out")
     if device_id is not None:
-        return _profile(device_id)
+        return device_named(device_id)
     if not described:
         raise InputError(
             "no device is given",
@@ -93,15 +92,6 @@ def _device(device_id: str | None, memory_gb: float | None, bandwidth_gbs: float
         raise InputError(str(error), remedy="Write positive numbers, such as --memory-gb 16") from error
 
 
-def _profile(device_id: str) -> Device:
-    found = devices.find(device_id)
-    if found is None:
-        near = devices.nearest(device_id)
-        remedy = f"Did you mean {near}?" if near else f"There are: {_ids()}"
-        raise InputError(f"there is no device {device_id!r}", remedy=remedy)
-    return found
-
-
 def _bytes(memory_gb: float) -> int:
     if not math.isfinite(memory_gb * devices.GIBI):
         raise ValueError(f"memory of {memory_gb} GB is no amount")
@@ -113,25 +103,16 @@ def _ids() -> str:
 
 
 def _release(catalog: Catalog, name: str, version: str) -> Release:
-    model = catalog.model(name)
-    if model is None:
-        names = [m.name for m in catalog.models]
-        near = did_you_mean(name, names)
-        remedy = f"Did you mean {near}?" if near else f"There are: {', '.join(names) or 'none yet'}"
-        raise InputError(f"the catalog has no model {name!r}", remedy=remedy)
-    release = catalog.release(name, version) if version else picks.current(model)
-    if version and release is None:
-        versions = ", ".join(r.version for r in model.releases)
-        raise InputError(f"the catalog has no version {version!r} of {name}", remedy=f"There are: {versions}")
-    yanked = model.yank_of(release.version if release else model.releases[0].version)
-    if release is None or yanked:
+    model, release = records.find(catalog, name, version)
+    if not version:
+        release = picks.current(model) or release
+    if yanked := model.yank_of(release.version):
         raise _not_recommended(model, yanked)
     return release
 
 
-def _not_recommended(model: Model, yanked: YankEvent | None) -> ZooError:
+def _not_recommended(model: Model, yanked: YankEvent) -> ZooError:
     """What to say of a version that was yanked, or of a model all of whose versions were."""
-    assert yanked
     other = picks.current(model)
     known = yanked.replacement or (f"{model.name}@{other.version}" if other else "")
     return ZooError(

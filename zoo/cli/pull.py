@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 
-from catalog import device as devices
 from catalog.device import Device
 from catalog.release import ModelFile
-from zoo.cli.common import Call, options
+from zoo.cli.common import Call, device_named, options
 from zoo.cli.signatures import Check, signature_options
 from zoo.errors import InputError
 from zoo.fetch import Patience
@@ -99,15 +98,7 @@ def _tell(call: Call, chosen: Chosen) -> None:
 def _device(device_id: str | None) -> Device | None:
     if device_id is None:
         return None
-    found = devices.find(device_id)
-    if found is None:
-        near = devices.nearest(device_id)
-        ids = ", ".join(device.id for device in devices.DEVICES)
-        raise InputError(
-            f"there is no device {device_id!r}",
-            remedy=f"Did you mean {near}?" if near else f"There are: {ids}",
-        )
-    return found
+    return device_named(device_id)
 
 
 def _file(

@@ -6,11 +6,9 @@ import datetime
 
 import click
 
-from catalog.problems import did_you_mean
 from catalog.release import Model, Release
 from zoo import records
 from zoo.cli.common import Call, options
-from zoo.errors import InputError
 from zoo.reproduce import compare, walk
 
 DIFFERS = 3
@@ -67,16 +65,4 @@ def _find(call: Call, name: str) -> tuple[Model, Release]:
     settings = call.settings
     model_name, _, version = name.partition("@")
     catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
-    model = catalog.model(model_name)
-    if model is None:
-        names = [one.name for one in catalog.models]
-        near = did_you_mean(model_name, names)
-        remedy = f"Did you mean {near}?" if near else f"There are: {', '.join(names) or 'none yet'}"
-        raise InputError(f"the catalog has no model {model_name!r}", remedy=remedy)
-    release = catalog.release(model_name, version) if version else model.releases[0]
-    if release is None:
-        versions = ", ".join(one.version for one in model.releases)
-        raise InputError(
-            f"the catalog has no version {version!r} of {model_name}", remedy=f"There are: {versions}"
-        )
-    return model, release
+    return records.find(catalog, model_name, version)

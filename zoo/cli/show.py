@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from catalog.index import version_key
-from catalog.problems import did_you_mean
+from catalog.problems import instead_of
 from catalog.recipe import plain
 from catalog.release import Model, ModelFile, Release
 from zoo import assemble, records
@@ -41,8 +41,7 @@ def command(call: Call, name: str) -> None:
     built = assemble.load(folder / (version or versions[-1])) if versions else None
     if built is None:
         names = {m.name for m in catalog.models} | {p.name for p in settings.releases.glob("[a-z0-9]*")}
-        near = did_you_mean(model_name, names)
-        remedy = f"Did you mean {near}?" if near else f"There are: {', '.join(sorted(names)) or 'none yet'}"
+        remedy = instead_of(model_name, sorted(names), records.NOTHING_YET)
         raise InputError(f"there is no release {name!r}", remedy=remedy)
     glance(call, built.model, built.release, built.verdicts)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from catalog import yanks
 from catalog.index import Catalog
-from catalog.problems import did_you_mean
+from catalog.problems import instead_of
 from catalog.release import Model, ModelFile, Release, YankEvent
 from zoo.errors import GateRefused, InputError
 
@@ -86,11 +86,7 @@ def file_of(release: Release, quant: str) -> ModelFile:
         if quant.casefold() in (file.type.casefold(), file.path.casefold()):
             return file
     types = [file.type for file in release.files]
-    near = did_you_mean(quant, types)
-    raise InputError(
-        f"version {release.version} has no file {quant!r}",
-        remedy=f"Did you mean {near}?" if near else f"There are: {', '.join(types)}",
-    )
+    raise InputError(f"version {release.version} has no file {quant!r}", remedy=instead_of(quant, types))
 
 
 def _model(catalog: Catalog, name: str) -> tuple[Model, list[str]]:
@@ -99,7 +95,5 @@ def _model(catalog: Catalog, name: str) -> tuple[Model, list[str]]:
     for model in catalog.models:
         if name in model.former_names and model.releases:
             return model, [f"{name} is called {model.name} now"]
-    names = [model.name for model in catalog.models]
-    near = did_you_mean(name, names)
-    remedy = f"Did you mean {near}?" if near else f"There are: {', '.join(names) or 'none yet'}"
+    remedy = instead_of(name, (model.name for model in catalog.models))
     raise InputError(f"the catalog has no model {name!r}", remedy=remedy)
