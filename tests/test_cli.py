@@ -58,9 +58,12 @@ def as_json(capsys: Captured, *arguments: str) -> tuple[int, Any]:
     return code, json.loads(out)
 
 
-def process(*arguments: str, cwd: Path = REPOSITORY, code: str = "") -> subprocess.CompletedProcess[str]:
+def process(
+    *arguments: str, cwd: Path = REPOSITORY, code: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
     start = ["-c", code] if code else ["-m", "zoo"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(REPOSITORY), os.environ["PYTHONPATH"]))}
+    environment |= variables
     return subprocess.run(
         [sys.executable, *start, *arguments],
         cwd=cwd,
@@ -104,9 +107,17 @@ def test_every_command_has_its_own_help(name: str, capsys: Captured) -> None:
     assert code == 0 and out.startswith(f"Usage: zoo {name}") and not err
 
 
-def test_no_command_is_help(capsys: Captured) -> None:
-    code, out, err = called(capsys)
-    assert "Commands:" in out + err and code in (0, 2)
+@pytest.mark.parametrize("group", [(), ("hub",), ("site",)])
+def test_no_command_is_help(group: tuple[str, ...], capsys: Captured) -> None:
+    code, out, err = called(capsys, *group)
+    assert (code, out) == (2, "") and err.startswith("Usage: zoo") and "Commands:" in err
+
+
+def test_every_command_has_one_line_and_an_example(capsys: Captured) -> None:
+    for name, words in COMMANDS.items():
+        # Beside the longest name, in a terminal of 80 columns.
+        assert len(words) <= 80 - 4 - max(map(len, COMMANDS)), name
+        assert f"  zoo {name}" in called(capsys, name, "--help")[1].partition("Examples:")[2], name
 
 
 # --- Asked wrongly
@@ -300,7 +311,8 @@ def test_one_broken_recipe_stops_all_before_the_first_is_built(zoo_folder: Path,
 
 def test_show_of_what_is_not_there(zoo_folder: Path, capsys: Captured) -> None:
     code, out, err = called(capsys, "show", "nosuch")
-    assert (code, out) == (2, "") and err == "zoo: there is no release 'nosuch'. There are: none yet; make one with zoo release NAME.\n"
+    assert (code, out) == (2, "")
+    assert err == "zoo: there is no release 'nosuch'. There are: none yet; make one with zoo release NAME.\n"
     (zoo_folder / "model_catalog.json").write_text(index.to_text(sample()), encoding="utf-8")
     assert "Did you mean smollm2-tutor-57m?" in called(capsys, "show", "smollm2-tutor-57")[2]
     assert called(capsys, "show", "smollm2-tutor-57m@9.9.9")[0] == 2
@@ -404,3 +416,35 @@ def test_a_reader_that_left_and_a_full_disk_get_no_traceback(zoo_folder: Path) -
             shell, cwd=zoo_folder, env=environment, capture_output=True, text=True, timeout=60
         )
         assert "Traceback" not in done.stderr, done.stderr
+
+
+IN_ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+
+
+def test_a_stream_that_is_not_utf_8_gets_what_it_can_show(zoo_folder: Path) -> None:
+    (zoo_folder / "x.yaml").write_text("zoo: 1\ncl\u00e9: 2\n", encoding="utf-8")
+    human = process("check", "x.yaml", cwd=zoo_folder, **IN_ASCII)
+    assert human.returncode == 2 and "cl?" in human.stdout, human
+    data = process("check", "x.yaml", "--json", cwd=zoo_folder, **IN_ASCII)
+    assert "cl\u00e9" in str(json.loads(data.stdout)["problems"]), data
+
+
+def test_closed_streams_are_no_fault(zoo_folder: Path) -> None:
+    for redirect, code in ((">&-", 0), ("2>&-", 0), (">&- 2>&-", 0)):
+        environment = {"PYTHONPATH": os.pathsep.join((str(REPOSITORY), os.environ["PYTHONPATH"]))}
+        shell = ["bash", "-c", f"{sys.executable} -m zoo catalog {redirect}"]
+        done = subprocess.run(
+            shell, cwd=zoo_folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == code and not done.stderr, (redirect, done)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_listed_is_not_an_empty_one(zoo_folder: Path, capsys: Captured) -> None:
+    recipes = zoo_folder / "recipes"
+    recipes.chmod(0)
+    try:
+        code, _, err = called(capsys, "check")
+    finally:
+        recipes.chmod(0o755)
+    assert code == 1 and "Permission denied" in err

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import itertools
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,6 +21,7 @@ from zoo.output import Output
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code (0 did it, 1 could not, 2 asked wrongly, 3 a gate refused)."""
+    _open_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     # Errors are told even when options could not be read, so these are looked for by hand.
     pairs = itertools.pairwise([*arguments, ""])
@@ -26,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = cli.zoo.main(arguments, prog_name="zoo", standalone_mode=False)
         return code if isinstance(code, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         output.error("stopped. What is finished is kept; the same command goes on from there.")
         return 130
@@ -51,6 +58,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             with contextlib.suppress(OSError):
                 output.answer(data, "")
         return known.exit_code
+
+
+def _open_streams() -> None:
+    """A stream that the caller closed swallows what is written; one that is not UTF-8 shows ? for what it cannot."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for all that follows
+        elif isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+            stream.reconfigure(errors="replace")
 
 
 def _known(error: Exception) -> ZooError:

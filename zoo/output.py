@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import json
 import sys
@@ -55,7 +56,9 @@ class Output:
     def answer(self, data: Mapping[str, Any], human: str) -> None:
         """The answer: ``data`` with --json, else ``human`` as plain text."""
         if self.json:
-            text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+            # A terminal or pipe that is not UTF-8 gets the same data in ASCII.
+            ascii_ = codecs.lookup(sys.stdout.encoding or "ascii").name != "utf-8"
+            text = json.dumps(data, indent=2, ensure_ascii=ascii_, allow_nan=False, default=str)
             # A file name need not be UTF-8; what of it cannot be written becomes \udcff, as JSON spells it.
             sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
         elif human:

@@ -11,27 +11,52 @@ from zoo import __version__
 COMMANDS = {
     "init": "Make a zoo of your own in a new folder.",
     "new": "Begin a recipe from a template.",
-    "check": "Check recipes, cards and the catalog; name every problem with its line.",
+    "check": "Check recipes, cards and the catalog, and name every problem.",
     "plan": "Show what a recipe would run, fetch and cost.",
     "build": "Make the release of a recipe, without publishing it.",
     "release": "Build, judge by the gates, publish and record.",
     "sign": "Sign a built release before it is published.",
     "publish": "Publish a built release.",
-    "yank": "Withdraw a published version, with the reason and what to use instead.",
+    "yank": "Withdraw a published version, and say why.",
     "unyank": "Take a withdrawn version back into use.",
-    "watch": "Does the hub still serve what the catalog records?",
-    "show": "A release at a glance.",
-    "pick": "The one file to take for a board, and why.",
+    "watch": "Compare what the hub serves with what the catalog records.",
+    "show": "Show a release at a glance.",
+    "pick": "Name the one file to take for a board, and why.",
     "pull": "Fetch a released file, verified, and resume after a kill.",
-    "verify": "Check that files on disk or on the hub are still what was released.",
+    "verify": "Check that files are still what was released.",
     "reproduce": "Build a published version again and compare it byte for byte.",
     "catalog": "List what the catalog holds.",
     "hub": "Serve a folder hub over HTTP.",
     "site": "Build or serve the catalog's web site.",
     "lock": "Pin the sources of a recipe in NAME.lock.yaml.",
-    "doctor": "What is installed, what is missing, and where settings come from.",
+    "doctor": "Show what is installed, what is missing, and the settings.",
 }
-"""Name and short help of every command, in the order of use."""
+"""Name and short help of every command, in the order of use. A help that fits on one line of a terminal."""
+
+EXAMPLES = {
+    "init": ("zoo init my-zoo", "zoo init my-zoo --title 'Small models of the north'"),
+    "new": ("zoo new my-model", "zoo new my-model --source hf:HuggingFaceTB/SmolLM2-135M-Instruct"),
+    "check": ("zoo check", "zoo check recipes/my-model.yaml"),
+    "plan": ("zoo plan my-model",),
+    "build": ("zoo build my-model",),
+    "release": ("zoo release my-model", "zoo release my-model other-model --hub build/hub"),
+    "sign": ("zoo sign my-model --key key.pem",),
+    "publish": ("zoo publish my-model --dry-run", "zoo publish my-model"),
+    "yank": ("zoo yank my-model@1.0.0 --reason 'It never stops.' --replacement my-model@1.0.1",),
+    "unyank": ("zoo unyank my-model@1.0.0 --reason 'It was the prompt.'",),
+    "watch": ("zoo watch", "zoo watch --no-upstream --json"),
+    "show": ("zoo show my-model", "zoo show my-model@1.0.0"),
+    "pick": ("zoo pick my-model --device pi-5-4gb", "zoo pick my-model --memory-gb 16 --bandwidth-gbs 50"),
+    "pull": ("zoo pull my-model --device pi-5-4gb", "zoo pull my-model@1.0.0:Q4_K_M --to models"),
+    "verify": ("zoo verify my-model-1.0.0", "zoo verify my-model --on-hub"),
+    "reproduce": ("zoo reproduce my-model", "zoo reproduce my-model@1.0.0 --quants-only"),
+    "catalog": ("zoo catalog", "zoo catalog --json"),
+    "hub": ("zoo hub serve build/hub --port 8000",),
+    "site": ("zoo site build", "zoo site serve"),
+    "lock": ("zoo lock my-model",),
+    "doctor": ("zoo doctor", "zoo doctor my-model"),
+}
+"""Lines that a reader of a command's help may write."""
 
 
 class _Lazy(click.Group):
@@ -47,6 +72,8 @@ class _Lazy(click.Group):
             return None
         command: click.Command = import_module(f"zoo.cli.{cmd_name}").command
         command.short_help = COMMANDS[cmd_name]
+        # \b keeps the lines of the paragraph as they are.
+        command.epilog = "\n".join(("\b", "Examples:", *(f"  {line}" for line in EXAMPLES[cmd_name])))
         return command
 
     def resolve_command(
@@ -73,5 +100,6 @@ def zoo() -> None:
     """Publish small language models with measured evidence.
 
     A recipe goes through label, distill, export, quantize, evaluate and benchmark; the release is published to a hub
-    and recorded in the catalog. Begin with: zoo check, then zoo plan NAME, then zoo release NAME.
+    and recorded in the catalog. Begin with: zoo init FOLDER, then in it zoo check, zoo plan NAME and
+    zoo release NAME. To take a model that others released: zoo pick NAME, zoo pull NAME.
     """

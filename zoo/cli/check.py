@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
 
 def _own(settings: Settings) -> list[Path]:
     recipes = settings.root / "recipes"
+    _refuse_unreadable(recipes)
     found = [path for path in sorted(recipes.glob("*.y*ml")) if not path.name.endswith(".lock.yaml")]
     found += sorted(recipes.rglob("*.jsonl"))
     return [*found, settings.catalog] if settings.catalog.exists() else found
@@ -71,6 +73,7 @@ def _files(paths: tuple[Path, ...], settings: Settings) -> Iterator[Path]:
         if (path / MARKER).is_file():
             yield from _own(settings)
         elif path.is_dir():
+            _refuse_unreadable(path)
             for pattern in ("*.yaml", "*.yml", "*.jsonl", "*catalog*.json"):
                 yield from (p for p in sorted(path.glob(pattern)) if not p.name.endswith(".lock.yaml"))
             yield from sorted((path / EVAL_RESULTS).glob("*.y*ml"))
@@ -79,6 +82,12 @@ def _files(paths: tuple[Path, ...], settings: Settings) -> Iterator[Path]:
                 yield path / "README.md"
         else:
             yield path
+
+
+def _refuse_unreadable(folder: Path) -> None:
+    """Raises PermissionError for a folder that may not be listed: glob would find nothing in it, and say nothing."""
+    if folder.is_dir():
+        os.listdir(folder)  # noqa: PTH208 - it is the listing itself that is tried
 
 
 def _check(path: Path, settings: Settings) -> list[Problem]:

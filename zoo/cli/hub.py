@@ -17,7 +17,7 @@ def command() -> None:
     """Serve a folder hub over HTTP."""
 
 
-@command.command()
+@command.command(short_help="Serve a folder to the official client, until Ctrl-C.")
 @options("hub")
 @click.argument("folder", required=False)
 @click.option(
@@ -49,11 +49,13 @@ def serve(
     access = Access(read_tokens(Path(token_file)) if token_file else {}, allow_anonymous_write)
     place = Path(folder) if folder else _folder_of(call.settings.hub, call.settings.root)
     if place.exists() and not place.is_dir():
-        raise InputError(f"{place.name} is no folder")
+        raise InputError(f"{place} is no folder", remedy="Name a folder, such as: zoo hub serve build/hub")
     try:
         server = HubServer(place, host, port, access, _log if verbose else None)
     except (OSError, OverflowError) as error:
-        raise ZooError(f"{host} port {port} cannot be used: {error}", remedy="Choose another port") from error
+        raise ZooError(
+            f"{host} port {port} cannot be used: {error}", remedy="Choose another --port or --host"
+        ) from error
     with server:
         human = f"Serving {server.address} until Ctrl-C"
         call.output.answer({"address": server.address}, human)

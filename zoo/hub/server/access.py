@@ -52,7 +52,11 @@ def read_tokens(path: Path) -> dict[str, str]:
         mode = path.stat().st_mode
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the token file cannot be read: {type(error).__name__}", where=path.name) from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        remedy = "Make a private file with lines: read TOKEN, or: write TOKEN"
+        raise InputError(
+            f"the token file cannot be read: {reason}", where=path.name, remedy=remedy
+        ) from error
     if mode & 0o077:
         raise InputError("others may read the token file", where=path.name, remedy=f"chmod 600 {path.name}")
     roles = {}
