@@ -69,7 +69,7 @@ function address(file) {
 
 // Why a file cannot be tried, or null.
 function hindrance(file) {
-  if (typeof WebAssembly !== "object") return "This browser has no WebAssembly, so it cannot run a model.";
+  if (typeof WebAssembly !== "object") return "This browser has no WebAssembly, so it cannot run a model. The page of the model has the commands to run it without one.";
   if (!site.engine) return `The engine is not part of this site. Whoever builds it runs: ${site.how} and then zoo site build`;
   if (file.size_bytes > MOST) return `A file of ${megabytes(file.size_bytes)} is too large for WebAssembly.`;
   if (!address(file))
@@ -124,10 +124,13 @@ async function download(file, signal) {
   return { blob: new Blob(parts), digest };
 }
 
-function showProof(digest, same) {
+function showProof(digest, wanted) {
+  const same = digest === wanted;
   find("proof").hidden = false;
   find("digest").textContent = digest;
-  find("verdict").textContent = same ? "✓ the same" : "another one: refused, nothing was run";
+  find("verdict").textContent = same ? "✓ the same" : `another one than ${wanted}: refused`;
+  if (!same) find("here").textContent = "nothing was run";
+  return same;
 }
 
 async function start(blob) {
@@ -166,9 +169,7 @@ async function load() {
   try {
     const { blob, digest } = await download(file, abort.signal);
     find("cancel").hidden = true;
-    const same = digest === file.sha256;
-    showProof(digest, same);
-    if (!same) {
+    if (!showProof(digest, file.sha256)) {
       state("What came is not the file that the catalog lists, so it was not run. Tell whoever keeps this zoo.");
       return;
     }
@@ -238,6 +239,7 @@ async function say(text) {
   let tokens = 0;
   let first = 0;
   const begin = performance.now();
+  find("here").textContent = "reading the messages …";
   const tell = () => {
     if (tokens < 2) return;
     const speed = (1000 * (tokens - 1)) / (performance.now() - first);
@@ -262,6 +264,7 @@ async function say(text) {
   } catch (error) {
     if (!abort.signal.aborted) words.textContent += ` [It broke off: ${error.message}]`;
   } finally {
+    if (tokens < 2) find("here").textContent = "not measured";
     told.push({ role: "assistant", content: words.textContent });
     if (abort.signal.aborted) words.textContent += " [stopped]";
     answering = null;

@@ -25,6 +25,8 @@ _LONG = re.compile(r"-?[0-9]+[.][0-9]+")
 
 _LETTER = 8.5
 """Width of a letter in a name, in units of the view box, where charts.css has the largest letters: on a phone."""
+_PLOT = 85
+"""Where the plot begins, right of its axis, in the same units."""
 
 _SVG = "{http://www.w3.org/2000/svg}"
 
@@ -75,7 +77,7 @@ def _strip(part: ElementTree.Element) -> None:
         else:
             _strip(child)
     x = float(part.get("x", "0")) if part.get("class") == "label" else 0.0
-    if x > WIDTH * 0.55 or x + _LETTER * len(part.text or "") > WIDTH:
+    if x > WIDTH * 0.55 or _PLOT + x + _LETTER * len(part.text or "") > WIDTH:
         # The name of a point would leave the picture on the right: it goes to the point's left.
         part.set("x", f"{x - 32:.1f}")
         part.set("class", "label before")

@@ -143,7 +143,7 @@ def _chart(id_: str, title: str, placed: list[Placed], axis: Axis) -> Chart | No
         y_title="mean KLD in nats, log scale",
         print_labels=True,
         y_labels=[{"value": math.log10(value), "label": f"{value:g}"} for value in labels],
-        range=(math.log10(labels[0]), math.log10(labels[-1])),
+        range=_with_room_below(math.log10(labels[0]), math.log10(labels[-1])),
         xrange=_room([x for x, _ in placed]),
     )
     on_line = {point.name for front in fronts.values() for _, point in front}
@@ -210,6 +210,11 @@ def _room(values: Sequence[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
     margin = (high - low) * 0.08 or high * 0.1
     return max(0.0, low - margin), high + 2 * margin
+
+
+def _with_room_below(low: float, high: float) -> tuple[float, float]:
+    """The range of an axis whose lowest point has its name under it."""
+    return low - 0.06 * (high - low), high
 
 
 def _log_labels(values: Sequence[float]) -> list[float]:

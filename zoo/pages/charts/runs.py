@@ -41,16 +41,16 @@ def decode_samples(reports: Mapping[str, Mapping[str, Any]]) -> Chart | None:
     if not strips:
         return None
     labels = list(strips)
+    valid = {label: bool(reports[label]["valid"]) for label in labels}
     heights = {label: len(labels) - i for i, label in enumerate(labels)}
     drawing = canvas(
         90 + 44 * len(labels),
         x_title="decode speed in tokens per second",
-        y_labels=[{"value": heights[label], "label": visible(label)[:24]} for label in labels],
+        y_labels=[{"value": heights[label], "label": _name(label, valid[label])} for label in labels],
         range=(0.5, len(labels) + 0.5),
         xrange=(0, max(max(speeds) for speeds in strips.values()) * 1.05),
         dots_size=5,
     )
-    valid = {label: bool(reports[label]["valid"]) for label in labels}
     drawing.add("valid", [(v, heights[label]) for label in labels if valid[label] for v in strips[label]])
     drawing.add(
         "disturbed", [(v, heights[label]) for label in labels if not valid[label] for v in strips[label]]
@@ -61,6 +61,11 @@ def decode_samples(reports: Mapping[str, Mapping[str, Any]]) -> Chart | None:
     return finish(
         "decode-samples", "Every measured sample of decode speed", drawing, rows, _words(strips, valid)
     )
+
+
+def _name(label: str, valid: bool) -> str:
+    """Beside a strip; the colour alone would not tell everybody that its run was disturbed."""
+    return visible(label)[:24] if valid else f"{visible(label)[:13]}, disturbed"
 
 
 def _words(strips: Mapping[str, Sequence[float]], valid: Mapping[str, bool]) -> str:
