@@ -21,10 +21,11 @@ pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")
 
 from catalog import index
-from zoo import __main__, flow, world
+from zoo import __main__, datasetfiles, flow, world
 from zoo.llama.header import read_header
 from zoo.llama.imatrix import read_imatrix
 from zoo.settings import load
+from zoo.workspace import records
 
 LADDERS = {"plain": ("F16", "Q8_0", "Q4_0"), "tutored": ("F16", "Q8_0")}
 REPOSITORIES = ("model/tiny/plain-gguf", "model/tiny/tutored-gguf", "dataset/tiny/tutored-prompts")
@@ -224,6 +225,10 @@ def test_labels_are_valid_and_in_the_order_of_the_prompts(whole: Path) -> None:
     told = json.loads((release_folder(whole, "tutored") / "model/evidence/dataset-report.json").read_text())
     counted = {split["name"]: split["rows"] for split in told["splits"]}
     assert counted == {name: rows for name, rows in report["parts"].items() if rows}
+    pinned = (release_folder(whole, "tutored") / "model/evidence" / datasetfiles.FILE).read_bytes()
+    assert {f.path: (f.size_bytes, f.sha256) for f in datasetfiles.parse(pinned)} == {
+        f"data/{f.path}": (f.size_bytes, f.sha256) for f in records(data)
+    }
 
 
 def test_a_second_run_does_nothing(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,36 +20,56 @@ from catalog import schema
 from catalog import watch as reports
 from catalog.release import Ancestor, EvidenceFile, ModelFile, RecipeRecord
 from catalog.watch import Report
-from zoo import records, watch, yanking
+from zoo import datasetfiles, records, watch, yanking
 from zoo import settings as settings_room
 from zoo.__main__ import main
+from zoo.assemble import ReleaseFolder
 from zoo.errors import InputError, ZooError
 from zoo.hub import FolderHub, FolderRepo, connect
 from zoo.progress import Silent, unheard
 from zoo.settings import Settings
 from zoo.upstream import Described, look_at_sources
 from zoo.workspace import FileRecord
+from zoo.workspace import records as file_records
 
 NAME = "smollm2-135m-instruct"
 DAY = "2026-11-24"
 GGUF = "tutor-Q8_0.gguf"
+DATA = "data/train.jsonl"
 
 
-def released(zoo: Path, settings: Settings, *versions: str) -> None:
-    """Versions whose catalog entries tell the truth of what was published."""
+def released(zoo: Path, settings: Settings, *versions: str, data_recorded: bool = True) -> None:
+    """Versions whose catalog entries tell the truth of what was published.
+
+    data_recorded: with the digests of the data as evidence, which older releases have not.
+    """
     for version in versions:
-        made = make_release(zoo, version, **{GGUF: f"weights of {version}"})
+        made = with_data(make_release(zoo, version, **{GGUF: f"weights of {version}"}), data_recorded)
         files = {file.path: file for file in made.model_files}
         template: ModelFile = made.release.files[0]
-        gguf, gates = files[GGUF], files["evidence/gates.json"]
+        gguf, evidence = files[GGUF], [one for one in made.model_files if one.path.startswith("evidence/")]
         release = dataclasses.replace(
             made.release,
             files=(dataclasses.replace(template, path=GGUF, size_bytes=gguf.size_bytes, sha256=gguf.sha256),),
-            evidence=(EvidenceFile("gates.json", gates.size_bytes, gates.sha256),),
+            evidence=tuple(EvidenceFile(f.path.partition("/")[2], f.size_bytes, f.sha256) for f in evidence),
             recipe=RecipeRecord("tutor.yaml", hashlib.sha256(version.encode()).hexdigest(), version),
         )
         done = publish(made, settings, connect(settings.hub, zoo))
         records.record(dataclasses.replace(made, release=release), done.location, settings)
+
+
+def with_data(made: ReleaseFolder, recorded: bool) -> ReleaseFolder:
+    """The release with data of its own, a manifest over it and, if ``recorded``, its digests as evidence."""
+    folder = made.folder / "dataset"
+    (folder / DATA).write_text(f"rows of {made.release.version}", encoding="utf-8")
+    listed = [vars(file) for file in file_records(folder)]
+    (folder / "MANIFEST.json").write_text(json.dumps({"files": listed}), encoding="utf-8")
+    if recorded:
+        text = json.dumps(datasetfiles.listing({DATA: folder / DATA}))
+        (made.folder / "model" / "evidence" / datasetfiles.FILE).write_text(text, encoding="utf-8")
+    return dataclasses.replace(
+        made, model_files=file_records(made.folder / "model"), dataset_files=file_records(folder)
+    )
 
 
 def look(settings: Settings, ask: Any = None, before: Report | None = None) -> Report:
@@ -57,13 +77,14 @@ def look(settings: Settings, ask: Any = None, before: Report | None = None) -> R
     return watch.look(catalog, settings, DAY, before, Silent(), ask)
 
 
-def repo_of(zoo: Path) -> FolderRepo:
-    return FolderHub(zoo / "build" / "hub").repo("model", "local", "tutor-gguf")
+def repo_of(zoo: Path, kind: str = "model") -> FolderRepo:
+    name = "tutor-gguf" if kind == "model" else "tutor-prompts"
+    return FolderHub(zoo / "build" / "hub").repo(kind, "local", name)
 
 
-def commit(zoo: Path, path: str, content: str | None) -> str:
+def commit(zoo: Path, path: str, content: str | None, kind: str = "model") -> str:
     """Somebody else's commit on the branch: new content, or the file deleted."""
-    repo, head = repo_of(zoo), repo_of(zoo).refs().branches["main"]
+    repo, head = repo_of(zoo, kind), repo_of(zoo, kind).refs().branches["main"]
     if content is None:
         return repo.commit(head, [], [path], "by hand")
     source = zoo / "content"
@@ -102,12 +123,15 @@ def test_what_stands_as_recorded_is_no_finding(there: Settings, zoo: Path) -> No
     released(zoo, there, "1.0.0", "1.1.0")
     found = look(there)
     assert found.findings == () and found.unchecked == ()
-    assert [(one.version, one.files, one.files_equal, one.files_size_only) for one in found.releases] == [
-        ("1.1.0", 3, 3, 0),
-        ("1.0.0", 3, 3, 0),
+    # Weights, recipe and two files of evidence; the data, and the dataset's card, of which a hub may tell git's
+    # digest only.
+    assert [(one.version, one.files, one.files_equal + one.files_size_only) for one in found.releases] == [
+        ("1.1.0", 6, 6),
+        ("1.0.0", 6, 6),
     ]
+    assert all(one.files_size_only <= 1 for one in found.releases)
     badge = reports.badge(found)
-    assert (badge.state, badge.words) == ("as recorded", "6 files of 2 releases served as recorded on 2026-11-24")
+    assert (badge.state, badge.words) == ("as recorded", "12 files of 2 releases served as recorded on 2026-11-24")
     assert reports.parse(reports.to_text(found), "x") == (found, [])
 
 
@@ -120,7 +144,7 @@ def test_a_banner_on_the_branch_is_no_drift(there: Settings, zoo: Path) -> None:
     found = look(there)
     assert found.findings == ()
     # The head differs from the newest release's commit now, so its files were asked for too.
-    assert found.requests > 6
+    assert found.requests > 12
 
 
 def test_other_bytes_on_the_branch_are_found(there: Settings, zoo: Path) -> None:
@@ -189,7 +213,60 @@ def test_without_a_copy_of_the_evidence_only_sizes_are_compared(there: Settings,
     found = look(there)
     assert found.findings == ()
     (one,) = found.releases
-    assert one.files_equal + one.files_size_only == 3
+    assert one.files_equal + one.files_size_only == 6
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_other_data_is_found(recorded: bool, there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0", "1.1.0", data_recorded=recorded)
+    assert look(there).findings == ()
+    # What was not recorded is compared by its size where a hub tells git's digest only.
+    commit(zoo, DATA, "rows of 9.9.9" if recorded else "rows of nobody", "dataset")
+    (finding,) = look(there).findings
+    assert (finding.repository, finding.path, finding.revision) == ("local/tutor-prompts", DATA, "main")
+    commit(zoo, DATA, "rows of 1.1.0", "dataset")
+    assert look(there).findings == ()
+
+
+def test_data_that_went_is_found(zoo: Path, settings: Settings) -> None:
+    released(zoo, settings, "1.0.0", "1.1.0")
+    repo = repo_of(zoo, "dataset")
+    file = repo.tree(repo.refs().tags["v1.0.0"])[DATA]
+    stored = zoo / "build" / "hub" / "objects" / file.sha256[:2] / file.sha256
+    stored.unlink()
+    (finding,) = look(settings).findings
+    assert (finding.kind, finding.path, finding.version) == ("missing", DATA, "1.0.0")
+
+
+def test_a_manifest_that_was_changed_is_found(there: Settings, zoo: Path) -> None:
+    """The data and the manifest of the pinned commit, both of another's making; the recorded digests stand."""
+    released(zoo, there, "1.0.0")
+    before = repo_of(zoo, "dataset").tree(repo_of(zoo, "dataset").refs().tags["v1.0.0"])
+    other = "rows of 6.6.6"
+    listed = [{"path": DATA, "size_bytes": len(other), "sha256": hashlib.sha256(other.encode()).hexdigest()}]
+    commit(zoo, "MANIFEST.json", json.dumps({"files": listed}), "dataset")
+    pinned = commit(zoo, DATA, other, "dataset")
+    catalog = json.loads(there.catalog.read_text(encoding="utf-8"))
+    place = catalog["models"][0]["releases"][0]["location"]["dataset"]
+    shown = place["commit"]
+    place["commit"] = pinned[: len(shown)]
+    there.catalog.write_text(json.dumps(catalog), encoding="utf-8")
+    found = [one for one in look(there).findings if one.kind == "digest"]
+    assert before and len(found) == 1 and f"lists another {DATA} than is recorded" in found[0].what
+    # A zoo without a copy of the evidence takes the hub's, if it is the recorded one.
+    (there.evidence / NAME / "1.0.0" / datasetfiles.FILE).unlink()
+    assert [one.what for one in look(there).findings if one.kind == "digest"] == [found[0].what]
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"files": [{"path": 1}]}'])
+def test_a_manifest_that_is_none(content: str | None, zoo: Path, settings: Settings) -> None:
+    released(zoo, settings, "1.0.0")
+    repo = repo_of(zoo, "dataset")
+    pinned = commit(zoo, "MANIFEST.json", content, "dataset")
+    text = settings.catalog.read_text(encoding="utf-8")
+    settings.catalog.write_text(text.replace(repo.refs().tags["v1.0.0"], pinned), encoding="utf-8")
+    found = [one for one in look(settings).findings if one.kind == "digest"]
+    assert len(found) == 1 and "MANIFEST.json" in found[0].what and found[0].repository == "local/tutor-prompts"
 
 
 def test_a_hub_that_cannot_be_asked_is_told_and_no_drift(zoo: Path, settings: Settings) -> None:
@@ -298,7 +375,7 @@ def test_the_command_writes_the_report_and_says_drift_with_code_3(
     assert "there is nothing to watch" in capsys.readouterr().err
     released(zoo, settings, "1.0.0")
     assert main(["watch", "--no-upstream"]) == 0
-    assert "3 files of 1 release served as recorded on 20" in capsys.readouterr().out.lower()
+    assert "6 files of 1 release served as recorded on 20" in capsys.readouterr().out.lower()
     data = json.loads((settings.evidence / "watch.json").read_text(encoding="utf-8"))
     assert schema.violations(data, "watch-v1") == []
     commit(zoo, GGUF, "weights of 9.9.9")

@@ -1,14 +1,14 @@
 """Drift: does the hub still serve what the catalog records? Asks, compares, reports; changes no record.
 
-For every file that the catalog has a digest of: what is served at the recorded commit and, where the branch has moved
-on, at its head. A head may hold another release, or the banner of a withdrawn one; it drifts when it holds no recorded
-release whole. Then the tags, and the licence and the gating of upstream models.
+For every file of the model and the dataset repository that has a recorded digest: what is served at the recorded commit
+and, where the branch has moved on, at its head. A head may hold another release, or the banner of a withdrawn one; it
+drifts when it holds no recorded release whole. Then the tags, and the licence and the gating of upstream models.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,12 +17,13 @@ from pathlib import Path
 from catalog.index import Catalog
 from catalog.release import Model, Release, Repository
 from catalog.watch import Finding, Report, Unchecked, Watched
-from zoo.errors import ZooError
+from zoo.errors import Damaged, ZooError
 from zoo.hub import BRANCH, FolderHub, Hub, Repo
 from zoo.hub.fileinfo import Served
 from zoo.hub.located import hub_of
 from zoo.hub.served import git_blob_sha1, served
 from zoo.progress import Reporter
+from zoo.recorded import Expected, of_dataset, of_model
 from zoo.settings import Settings
 from zoo.upstream import Ask, Looked, look_at_sources
 
@@ -32,21 +33,24 @@ WORKERS = 8
 _SOUND = ("equal", "size only")
 
 
-@dataclass(frozen=True)
-class Expected:
-    """A recorded file. raw: its content where the zoo has it, for hubs that tell no sha256 of small files."""
-
-    path: str
-    sha256: str
-    size_bytes: int | None
-    raw: Callable[[], bytes | None]
-
-
 @dataclass
 class _Notes:
+    """What was found; ``datasets`` remembers what releases recorded of theirs, by version."""
+
     findings: list[Finding] = field(default_factory=list)
     unchecked: list[Unchecked] = field(default_factory=list)
     requests: int = 0
+    datasets: dict[tuple[str, str], list[Expected]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One of a release's two repositories. of: its place in a release; expected: what a release recorded of it."""
+
+    repo: Repo
+    place: Repository
+    of: Callable[[Release], Repository | None]
+    expected: Callable[[Release], list[Expected]]
 
 
 def look(
@@ -57,13 +61,13 @@ def look(
     before: the report of the last time, to see changes of gating. ask: None leaves upstream models out.
     """
     notes, watched = _Notes(), []
-    total = sum(len(_expected(m, r, settings)) for m in catalog.models for r in m.releases)
+    total = sum(len(of_model(r, _evidence(settings, m, r))) for m in catalog.models for r in m.releases)
     with report.task("asking the hub", total, "files") as advance, ThreadPoolExecutor(WORKERS) as pool:
         for model in catalog.models:
             for release in model.releases:
                 done = _release(model, release, settings, notes, pool)
                 watched += [done] if done else []
-                advance(len(_expected(model, release, settings)))
+                advance(len(of_model(release, _evidence(settings, model, release))))
     sources = look_at_sources(catalog, before, ask) if ask else Looked()
     return Report(
         date,
@@ -83,28 +87,68 @@ def _release(
         hub = hub_of(place, settings)
         if isinstance(hub, FolderHub) and not hub.folder.is_dir():
             raise ZooError("the folder hub is not there", remedy="Name it with --hub")
-        if place.dataset:
-            _refs(model, release, _repo(hub, "dataset", place.dataset), place.dataset, notes)
         repo = _repo(hub, "model", place.model)
-        heads = _refs(model, release, repo, place.model, notes)
+        parts = [
+            _Part(
+                repo,
+                place.model,
+                lambda one: one.location.model,
+                lambda one: of_model(one, _evidence(settings, model, one)),
+            )
+        ]
+        if place.dataset:
+            data = _repo(hub, "dataset", place.dataset)
+            expected = functools.partial(_of_dataset, model, settings, repo, data, notes)
+            parts.append(_Part(data, place.dataset, lambda one: one.location.dataset, expected))
+        heads = [_refs(model, release, part.repo, part.place, notes) for part in parts]
     except (ZooError, OSError) as error:
         notes.unchecked.append(Unchecked(who, str(error)))
         return None
-    if heads is None:
+    seen = [
+        counts
+        for part, head in zip(parts, heads, strict=True)
+        if head is not None and (counts := _part(model, release, part, head, notes, pool))
+    ]
+    if heads[0] is None or not seen:
         return None
-    expected = _expected(model, release, settings)
-    pinned, failed = _ask(repo, place.model.commit, expected, notes, pool)
-    if failed:
-        notes.unchecked.append(Unchecked(who, failed))
-        return None
-    equal, size_only = _compare(model, release, expected, pinned, notes)
-    head = heads or None
-    if head and not _same(head, place.model.commit) and release is _newest_there(model, release):
-        _head(model, release, settings, repo, head, notes, pool)
+    files, equal, size_only = (sum(counts) for counts in zip(*seen, strict=True))
     return Watched(
-        model.name, release.version, place.model.name, place.model.commit, head,
-        len(expected), equal, size_only,
+        model.name, release.version, place.model.name, place.model.commit, heads[0] or None,
+        files, equal, size_only,
     )  # fmt: skip
+
+
+def _part(
+    model: Model, release: Release, part: _Part, head: str, notes: _Notes, pool: ThreadPoolExecutor
+) -> tuple[int, int, int] | None:
+    """Files, those that are equal, and those of which only the size was compared; None where it cannot be asked."""
+    commit, name = part.place.commit, part.place.name
+    try:
+        expected = part.expected(release)
+    except Damaged as error:
+        _note(notes, model, release, name, "digest", None, commit, None, None, error.what)
+        return None
+    except (ZooError, OSError) as error:
+        notes.unchecked.append(Unchecked(f"{model.name} {release.version}", str(error)))
+        return None
+    pinned, failed = _ask(part.repo, commit, expected, notes, pool)
+    if failed:
+        notes.unchecked.append(Unchecked(f"{model.name} {release.version}", failed))
+        return None
+    equal, size_only = _compare(model, release, part.place, expected, pinned, notes)
+    if head and not _same(head, commit) and release is _newest_there(model, part, name):
+        _head(model, release, part, head, notes, pool)
+    return len(expected), equal, size_only
+
+
+def _of_dataset(
+    model: Model, settings: Settings, repo: Repo, data: Repo, notes: _Notes, release: Release
+) -> list[Expected]:
+    key = (model.name, release.version)
+    if key not in notes.datasets:
+        notes.requests += 2  # a tree, and the manifest in it
+        notes.datasets[key] = of_dataset(release, _evidence(settings, model, release), repo, data)
+    return notes.datasets[key]
 
 
 def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: _Notes) -> str | None:
@@ -144,10 +188,15 @@ def _ask(
 
 
 def _compare(
-    model: Model, release: Release, expected: Sequence[Expected], answers: Sequence[Served], notes: _Notes
+    model: Model,
+    release: Release,
+    place: Repository,
+    expected: Sequence[Expected],
+    answers: Sequence[Served],
+    notes: _Notes,
 ) -> tuple[int, int]:
     """Files that are equal, and files of which only the size could be compared; differences become findings."""
-    place, equal, size_only = release.location.model, 0, 0
+    equal, size_only = 0, 0
     at = place.commit[:12]
     if answers and all(answer.absent == "commit" for answer in answers):
         what = f"{place.name} has no commit {at} any more"
@@ -171,35 +220,31 @@ def _compare(
 
 
 def _head(
-    model: Model,
-    release: Release,
-    settings: Settings,
-    repo: Repo,
-    head: str,
-    notes: _Notes,
-    pool: ThreadPoolExecutor,
+    model: Model, release: Release, part: _Part, head: str, notes: _Notes, pool: ThreadPoolExecutor
 ) -> None:
     """The branch must hold some release of this repository whole; else the nearest one tells what differs."""
-    place = release.location.model
-    files = {
-        one.version: _expected(model, one, settings)
-        for one in model.releases
-        if one.location.model.name == place.name
-    }
+    repo, place = part.repo, part.place
+    files = {}
+    for one in model.releases:
+        there = part.of(one)
+        if there and there.name == place.name:
+            # What another release recorded may not be had any more; that was noted with that release.
+            with contextlib.suppress(ZooError, OSError):
+                files[one.version] = part.expected(one)
     paths = {file.path: file for expected in files.values() for file in expected}
     answers, failed = _ask(repo, head, list(paths.values()), notes, pool)
     if failed:
         notes.unchecked.append(Unchecked(f"the branch of {place.name}", failed))
         return
-    there = dict(zip(paths, answers, strict=True))
+    served_now = dict(zip(paths, answers, strict=True))
     wrong = {
-        version: [file for file in expected if _verdict(file, there[file.path]) not in _SOUND]
+        version: [file for file in expected if _verdict(file, served_now[file.path]) not in _SOUND]
         for version, expected in files.items()
     }
     # The first of equals is the newest.
     version = min(wrong, key=lambda one: len(wrong[one]) / len(files[one]))
     for file in wrong[version]:
-        verdict, answer = _verdict(file, there[file.path]), there[file.path]
+        verdict, answer = _verdict(file, served_now[file.path]), served_now[file.path]
         words = "is not there any more" if verdict == "missing" else f"is not what {version} recorded"
         what = f"on the branch of {place.name}, {file.path} {words}"
         found = answer.sha256 or answer.git_sha1
@@ -214,44 +259,24 @@ def _verdict(file: Expected, answer: Served) -> str:
         return "size"
     if answer.sha256:
         return "equal" if answer.sha256 == file.sha256 else "digest"
-    raw = file.raw() if answer.git_sha1 else None
-    if raw is None:
+    if not answer.git_sha1:
         return "size only"
-    return "equal" if git_blob_sha1(raw) == answer.git_sha1 else "digest"
+    raw = None if file.git_sha1 else file.raw()
+    known = file.git_sha1 or (git_blob_sha1(raw) if raw is not None else None)
+    if known is None:
+        return "size only"
+    return "equal" if known == answer.git_sha1 else "digest"
 
 
-def _expected(model: Model, release: Release, settings: Settings) -> list[Expected]:
-    """Every file of a release's model repository that the catalog has a digest of."""
-    evidence = settings.evidence / model.name / release.version
-    text = release.recipe.text.encode()
-    found = [Expected(file.path, file.sha256, file.size_bytes, _nothing) for file in release.files]
-    found += [
-        Expected(
-            f"evidence/{one.path}", one.sha256, one.size_bytes,
-            functools.partial(_copy, evidence / one.path, one.sha256),
-        )
-        for one in release.evidence
-    ]  # fmt: skip
-    return [*found, Expected("recipe.yaml", release.recipe.sha256, len(text), lambda: text)]
+def _evidence(settings: Settings, model: Model, release: Release) -> Path:
+    """Where the zoo keeps its copies of a release's evidence."""
+    return settings.evidence / model.name / release.version
 
 
-def _nothing() -> bytes | None:
-    return None
-
-
-def _copy(path: Path, sha256: str) -> bytes | None:
-    """The zoo's own copy of an evidence file, if it is the recorded one."""
-    try:
-        raw = path.read_bytes()
-    except OSError:
-        return None
-    return raw if hashlib.sha256(raw).hexdigest() == sha256 else None
-
-
-def _newest_there(model: Model, release: Release) -> Release:
-    """The newest release of the repository that ``release`` lies in."""
+def _newest_there(model: Model, part: _Part, name: str) -> Release:
+    """The newest release of the repository ``name``."""
     there: Iterable[Release] = model.releases
-    return next(one for one in there if one.location.model.name == release.location.model.name)
+    return next(one for one in there if (place := part.of(one)) and place.name == name)
 
 
 def _repo(hub: Hub, kind: str, place: Repository) -> Repo:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.release import EvidenceFile
-from zoo import distributions
+from zoo import datasetfiles, distributions
 from zoo.assemble.material import Material
 from zoo.llama import fingerprint
 from zoo.plan import file_name
@@ -40,6 +40,8 @@ def contents(material: Material) -> dict[str, str | bytes]:
     if "label" in artifacts:
         splits = {part: material.rows(part) for part in ("train", "heldout")}
         found[distributions.FILE] = pretty_json(distributions.report(splits, recipe.languages))
+        data = {f"data/{part}.jsonl": artifacts["label"].path(f"{part}.jsonl") for part in splits}
+        found[datasetfiles.FILE] = pretty_json(datasetfiles.listing(data))
     if "imatrix" in artifacts:
         found["imatrix.json"] = pretty_json(artifacts["imatrix"].facts)
     found["tensors.json"] = pretty_json({"format": TENSORS_FORMAT, "files": _tensor_digests(material)})

@@ -1,0 +1,52 @@
+"""The files of a release's dataset with their digests, as evidence of the release: so the catalog pins the data too."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import Damaged
+
+SCHEMA = "dataset-files/1"
+FILE = "dataset-files.json"
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file of the dataset repository. git_sha1: git's digest of a blob, which some hubs tell and no other."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+    git_sha1: str
+
+
+def listing(files: Mapping[str, Path]) -> dict[str, Any]:
+    """The evidence for files on this machine, by their path in the repository."""
+    return {"schema": SCHEMA, "files": [asdict(_look(path, files[path])) for path in sorted(files)]}
+
+
+def parse(raw: bytes) -> tuple[DataFile, ...]:
+    """The files of a listing. Raises Damaged when it is none."""
+    try:
+        data: Any = json.loads(raw)
+        return tuple(
+            DataFile(str(e["path"]), int(e["size_bytes"]), str(e["sha256"]), str(e["git_sha1"]))
+            for e in data["files"]
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Damaged(f"{FILE} is no list of files") from None
+
+
+def _look(path: str, there: Path) -> DataFile:
+    size = there.stat().st_size
+    sha256, git = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    with there.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            sha256.update(chunk)
+            git.update(chunk)
+    return DataFile(path, size, sha256.hexdigest(), git.hexdigest())
