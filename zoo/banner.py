@@ -37,11 +37,10 @@ def of(model: Model) -> str:
 
 def put(card: str, model: Model) -> str:
     """The card with the banner of ``model``, and none from before."""
-    front = _FRONT.match(card)
+    bare = take_off(card)
+    front = _FRONT.match(bare)
     start = front.end() if front else 0
-    rest = card[start:]
-    old = _BANNER.match(rest)
-    return card[:start] + of(model) + (rest[old.end() :] if old else rest)
+    return bare[:start] + of(model) + bare[start:]
 
 
 def take_off(card: str) -> str:

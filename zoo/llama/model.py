@@ -33,7 +33,6 @@ class Model:
     parallel: int
     batch_tokens: int
     lib: Any
-    pointer: Any
     vocab: Any
     context: Any
 
@@ -77,7 +76,7 @@ class Model:
                 vocab = lib.llama_model_get_vocab(pointer)
                 size = max(batch_tokens, parallel)
                 room = lib.llama_n_ctx_seq(context)
-                yield cls(path, header, room, parallel, size, lib, pointer, vocab, context)
+                yield cls(path, header, room, parallel, size, lib, vocab, context)
             finally:
                 lib.llama_free(context)
         finally:

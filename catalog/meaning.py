@@ -1,0 +1,318 @@
+"""What a schema cannot say of a recipe: names and dates, licences, sources, sections that need each other, gates."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from catalog import budgets, calibration, hublists, licences, sources
+from catalog.cardrules.shape import repo_id_fault
+from catalog.lock import Lock
+from catalog.paths import unsafe_reason
+from catalog.problems import Problem, did_you_mean, show
+from catalog.yamltext import Document
+
+RELEASE_METRICS = frozenset({"label_valid_share", "distill_kld_ratio", "distill_ppl_ratio"})
+LOSS_METRICS = frozenset({"kld_mean_nats", "ln_ppl_ratio", "same_top_share"})
+"""What is measured against the exported file."""
+"""Metrics of a release as a whole; every other metric belongs to a file."""
+
+
+class Meaning:
+    """What a schema cannot say. Tolerates any shape, because it also runs on data that the schema refused."""
+
+    def __init__(
+        self, document: Document, data: dict[str, Any], lock: Lock, missing: Callable[[str], str | None]
+    ) -> None:
+        self.document = document
+        self.data = data
+        self.lock = lock
+        self.missing = missing
+
+    def problems(self, stem: str) -> Iterator[Problem]:
+        say = self.document.problem
+        name, date = self.data.get("name"), self.data.get("date")
+        # A release carries its recipe as recipe.yaml.
+        if isinstance(name, str) and name != stem and stem != "recipe":
+            yield say(
+                ("name",),
+                f"the name {show(name)} is not the file's name",
+                f"Write `name: {stem}`, or rename the file",
+            )
+        if isinstance(date, str) and not _is_date(date):
+            yield say(("date",), f"{show(date)} is no day", "Write a day as YYYY-MM-DD")
+        yield from self._licences()
+        yield from self._hub_words()
+        yield from self._source("student")
+        yield from self._source("teacher")
+        yield from self._layers()
+        yield from self._corpus()
+        yield from self._sections()
+        yield from self._probes()
+        yield from self._budgets()
+        yield from self._gates()
+        yield from calibration.problems(self.document, self.data)
+
+    def _get(self, *path: str | int) -> Any:
+        value: Any = self.data
+        for part in path:
+            if isinstance(part, str) and isinstance(value, dict):
+                value = value.get(part)
+            elif isinstance(part, int) and isinstance(value, list) and part < len(value):
+                value = value[part]
+            else:
+                return None
+        return value
+
+    def _licences(self) -> Iterator[Problem]:
+        paths: list[tuple[str | int, ...]] = [("licence",), ("student", "licence"), ("teacher", "licence")]
+        paths += [("corpus", part, i, "licence") for part, i, _ in self._corpus_files()]
+        for path in paths:
+            value = self._get(*path)
+            if not isinstance(value, str):
+                continue
+            spelled = licences.canonical(value)
+            if spelled is None:
+                instead = (
+                    "Write an SPDX identifier such as Apache-2.0, or LicenseRef-NAME for another licence"
+                )
+                yield self.document.problem(path, f"{show(value)} is no SPDX licence expression", instead)
+            elif spelled != value:
+                yield self.document.problem(
+                    path, f"{show(value)} is spelled otherwise in SPDX", f"Write {spelled}"
+                )
+
+    def _hub_words(self) -> Iterator[Problem]:
+        """What the cards will say of it, which the Hub must understand."""
+        codes = self._get("languages")
+        for index, code in enumerate(codes if isinstance(codes, list) else ()):
+            if isinstance(code, str) and code.partition("-")[0] not in hublists.languages():
+                what = f"{show(code)} begins with no language code of ISO 639"
+                yield self.document.problem(("languages", index), what, "Write such as en or fr-CA")
+        for path in (
+            ("student", "upstream"),
+            ("teacher", "upstream"),
+            ("publish", "model"),
+            ("publish", "dataset"),
+        ):
+            name = self._get(*path)
+            fault = repo_id_fault(name) if isinstance(name, str) else None
+            if fault:
+                yield self.document.problem(
+                    path, f"{show(name)} is no repository: {fault}", "Write another name"
+                )
+
+    def _source(self, role: str) -> Iterator[Problem]:
+        uri = self._get(role, "source")
+        if not isinstance(uri, str):
+            return
+        path = (role, "source")
+        try:
+            source = sources.parse(uri)
+        except sources.SourceSyntax as error:
+            yield self.document.problem(path, *error.args)
+            return
+        if isinstance(source, sources.HubSource):
+            if not source.pinned and self.lock.revision(uri) is None:
+                what = (
+                    f"revision {show(source.revision)} can move"
+                    if source.revision
+                    else "no revision is given"
+                )
+                yield self.document.problem(
+                    path, what, f"Write the commit after @, or pin it with: zoo lock {self.document.file}"
+                )
+        elif not self._get(role, "sha256"):
+            instead = f"Add `sha256:`, or let `zoo lock {self.document.file}` tell you the digest"
+            if self.lock.sha256(uri) is None:
+                yield self.document.problem(path, "the source is not pinned by a sha256", instead)
+        if isinstance(source, sources.FileSource) and (wrong := self.missing(source.path)):
+            yield self.document.problem(
+                path, f"{show(source.path)} {wrong}", "Name an existing file or model folder of the zoo"
+            )
+
+    def _layers(self) -> Iterator[Problem]:
+        layers = self._get("student", "layers")
+        if (
+            isinstance(layers, list)
+            and all(isinstance(n, int | float) for n in layers)
+            and layers != sorted(layers)
+        ):
+            instead = f"Write {sorted(layers)}"
+            yield self.document.problem(
+                ("student", "layers"), "the layers are not in ascending order", instead
+            )
+
+    def _corpus_files(self) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        for part in ("train", "heldout", "evaluation", "calibration"):
+            files = self._get("corpus", part)
+            for index, entry in enumerate(files if isinstance(files, list) else []):
+                if isinstance(entry, dict):
+                    yield part, index, entry
+
+    def _corpus(self) -> Iterator[Problem]:
+        first_use: dict[str, str] = {}
+        for part, index, entry in self._corpus_files():
+            name, path = entry.get("path"), ("corpus", part, index, "path")
+            if not isinstance(name, str):
+                continue
+            suffix, kind = (".jsonl", "prompt") if part in ("train", "heldout") else (".txt", "text")
+            if reason := unsafe_reason(name):
+                yield self.document.problem(
+                    path, f"the path {reason}", "Write a path inside the zoo, from its folder"
+                )
+            elif wrong := self.missing(name):
+                yield self.document.problem(path, f"{show(name)} {wrong}", "Name an existing file of the zoo")
+            elif PurePosixPath(name).suffix != suffix:
+                yield self.document.problem(path, f"a {kind} file ends in {suffix}", f"Write it as {suffix}")
+            if name in first_use:
+                what = f"{show(name)} already serves as {first_use[name]}"
+                yield self.document.problem(path, what, "Use each file once; the parts must not share text")
+            first_use.setdefault(name, part)
+            if kind == "text" and not entry.get("language"):
+                yield self.document.problem(
+                    path, "a text file needs its language", "Add `language: en` beside it"
+                )
+
+    def _sections(self) -> Iterator[Problem]:
+        has = {key for key in ("teacher", "label", "distill") if isinstance(self._get(key), dict)}
+        needs = {
+            "label": (("teacher",), "labelling needs a teacher"),
+            "distill": (("teacher", "label"), "distillation needs a teacher and its labels"),
+            "teacher": (("label",), "a teacher that labels nothing has no use"),
+        }
+        for section, (others, why) in needs.items():
+            for other in others:
+                if section in has and other not in has:
+                    yield self.document.problem((section,), why, f"Add a `{other}:` section", key=True)
+        for section, part in (("label", "train"), ("distill", "heldout")):
+            if section in has and not self._get("corpus", part):
+                yield self.document.problem(
+                    (section,),
+                    f"no prompts under corpus.{part}",
+                    f"Add a file under `corpus: {part}:`",
+                    key=True,
+                )
+        if not self._get("corpus", "evaluation"):
+            instead = "Add a .txt file under `corpus: evaluation:`"
+            yield self.document.problem(
+                ("corpus",), "no text to evaluate on under corpus.evaluation", instead, key=True
+            )
+        if "label" not in has and self._get("publish", "dataset"):
+            what = "a dataset repository, but nothing is labelled"
+            yield self.document.problem(
+                ("publish", "dataset"), what, "Delete it, or add a `label:` section", key=True
+            )
+        if "label" in has and isinstance(self._get("publish"), dict) and not self._get("publish", "dataset"):
+            yield self.document.problem(
+                ("publish",), "the labelled corpus has no repository", "Add `dataset: NAME`", key=True
+            )
+
+    def _probes(self) -> Iterator[Problem]:
+        names = self._probe_names()
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                path = ("probes", index, "probe")
+                yield self.document.problem(path, f"{show(name)} is asked already", "Ask each probe once")
+
+    def _probe_names(self) -> list[str]:
+        probes = self._get("probes")
+        found = (
+            [entry.get("probe") if isinstance(entry, dict) else None for entry in probes or ()]
+            if isinstance(probes, list)
+            else []
+        )
+        return [name if isinstance(name, str) else "" for name in found]
+
+    def _budgets(self) -> Iterator[Problem]:
+        entries = self._get("quantize", "budgets")
+        entries = entries if isinstance(entries, list) else []
+        if entries and not self._get("corpus", "calibration"):
+            yield self.document.problem(
+                ("quantize", "budgets"),
+                "a search needs text apart from the evaluation's",
+                "Add a .txt file under `corpus: calibration:`",
+                key=True,
+            )
+        ladder = self._get("quantize", "ladder")
+        seen = {name for name in ladder if isinstance(name, str)} if isinstance(ladder, list) else set()
+        for index, entry in enumerate(entries):
+            if not isinstance(entry, dict):
+                continue
+            path: tuple[str | int, ...] = ("quantize", "budgets", index)
+            found = list(budgets.problems(entry))
+            for key, what, instead in found:
+                yield self.document.problem((*path, *key.split(".")) if key else path, what, instead)
+            name = _budget_label(entry)
+            if not found and name in seen:
+                instead = "Give it a `name:` of its own"
+                yield self.document.problem(path, f"there are two files {show(name)}", instead)
+            seen.add(name)
+
+    def _gates(self) -> Iterator[Problem]:
+        ladder, entries = self._get("quantize", "ladder"), self._get("quantize", "budgets")
+        files = [name for name in ladder if isinstance(name, str)] if isinstance(ladder, list) else []
+        if files and isinstance(entries, list):
+            files += [_budget_label(entry) for entry in entries if isinstance(entry, dict)]
+        type_ = self._get("export", "type")
+        exported = type_.upper() if isinstance(type_, str) else "F16"
+        gates = self._get("gates")
+        for index, gate in enumerate(gates if isinstance(gates, list) else []):
+            if not isinstance(gate, dict):
+                continue
+            path = ("gates", index)
+            metric, file = gate.get("metric"), gate.get("file")
+            if (gate.get("at_most") is None) == (gate.get("at_least") is None):
+                yield self.document.problem(
+                    path, "a gate needs one bound", "Write either `at_most:` or `at_least:`"
+                )
+            if isinstance(file, str) and files and file not in (exported, *files):
+                near = did_you_mean(file, [exported, *files])
+                instead = f"Did you mean `{near}`?" if near else f"The ladder has: {', '.join(files)}"
+                yield self.document.problem((*path, "file"), f"{show(file)} is not in the ladder", instead)
+            if file == exported and isinstance(metric, str) and metric in LOSS_METRICS:
+                yield self.document.problem(
+                    (*path, "file"),
+                    f"{metric} of {exported} is measured against {exported} itself",
+                    "Name a quant, or leave `file:` out for every quant",
+                )
+            if isinstance(metric, str) and metric in RELEASE_METRICS and file is not None:
+                yield self.document.problem(
+                    (*path, "file"), f"{metric} belongs to the release, not to a file", "Delete `file:`"
+                )
+            if (
+                isinstance(metric, str)
+                and metric.startswith("distill_")
+                and not isinstance(self._get("distill"), dict)
+            ):
+                yield self.document.problem(
+                    (*path, "metric"), "nothing is distilled", "Add a `distill:` section or delete the gate"
+                )
+            probe = metric[len("probe_") : -len("_share")] if isinstance(metric, str) else ""
+            if metric == f"probe_{probe}_share" and probe not in self._probe_names():
+                yield self.document.problem(
+                    (*path, "metric"),
+                    f"the probe {probe} is not asked",
+                    "Add it under `probes:` or delete the gate",
+                )
+            if metric == "label_valid_share" and not isinstance(self._get("label"), dict):
+                yield self.document.problem(
+                    (*path, "metric"), "nothing is labelled", "Add a `label:` section or delete the gate"
+                )
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _budget_label(entry: dict[str, Any]) -> str:
+    name, fits = entry.get("name"), entry.get("fits")
+    device_id = fits.get("device") if isinstance(fits, dict) else None
+    texts = [value if isinstance(value, str) else None for value in (name, device_id)]
+    return budgets.label(texts[0], entry.get("bytes"), texts[1])
