@@ -50,6 +50,10 @@ def run(context: Context) -> Facts:
         made = _write(context, trials, header, found, limit, target)
         measured = _measure(trials, target)
         account = _account(context, trials, found, limit, measured)
+    context.report.say(
+        f"{context.spec['label']}: {target.stat().st_size:,} of {limit:,} bytes; KLD on the search's text "
+        f"{account['predicted_kld_nats']:.4f} nats predicted, {account['measured_kld_nats']:.4f} measured"
+    )
     facts = header_facts(target)
     return {
         **facts,
