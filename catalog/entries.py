@@ -7,11 +7,14 @@ as everything deeper is indented more and no string holds a line break. A piece 
 
 from __future__ import annotations
 
+import re
+
 from catalog import index
 from catalog.release import Model
 
 _HEAD = f'{{\n  "schema": "{index.SCHEMA}",\n  "models": [\n    {{\n'
 _BETWEEN = "\n    },\n    {\n"
+_NAME = re.compile(r'\s*"name": "([^"\\]*)"')
 _TAIL = "\n    }\n  ]\n}\n"
 
 
@@ -20,6 +23,12 @@ def split(text: str) -> list[str] | None:
     if not (text.startswith(_HEAD) and text.endswith(_TAIL)):
         return None
     return text[len(_HEAD) : -len(_TAIL)].split(_BETWEEN)
+
+
+def name(piece: str) -> str:
+    """The name of the model of one piece; empty if it does not begin with one."""
+    found = _NAME.match(piece)
+    return found[1] if found else ""
 
 
 def model(piece: str) -> Model | None:

@@ -106,13 +106,17 @@ def badge(report: Report) -> Badge:
     return Badge("as recorded", f"{count} served as recorded on {report.date}{missed}")
 
 
-def badge_of(report: Report, name: str, version: str) -> Badge | None:
-    """The same for one release; None if it was not watched."""
-    releases = tuple(one for one in report.releases if (one.name, one.version) == (name, version))
-    findings = tuple(one for one in report.findings if (one.name, one.version) == (name, version))
-    if not releases and not findings:
-        return None
-    return badge(Report(report.date, 0, releases, (), findings, ()))
+def badges(report: Report) -> dict[tuple[str, str], Badge]:
+    """The same for each release that was watched, by (name, version)."""
+    some: dict[tuple[str, str], tuple[list[Watched], list[Finding]]] = {}
+    for watched in report.releases:
+        some.setdefault((watched.name, watched.version), ([], []))[0].append(watched)
+    for finding in report.findings:
+        some.setdefault((finding.name, finding.version), ([], []))[1].append(finding)
+    return {
+        key: badge(Report(report.date, 0, tuple(releases), (), tuple(findings), ()))
+        for key, (releases, findings) in sorted(some.items())
+    }
 
 
 def to_text(report: Report) -> str:

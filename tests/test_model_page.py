@@ -134,7 +134,7 @@ def test_reproductions_are_counted() -> None:
     half = dataclasses.replace(done, identical=False, files_identical=2, tensors_identical=1000)
     made = files_of(dataclasses.replace(plain(), reproductions=(done, half)))
     words = told(made[f"{PLAIN}index.html"])
-    assert "Done 2 times, 1 of them with every file the same" in words
+    assert words.count("Built again 2 times, 1 of 2 with every file the same.") == 2
     assert "2 of 4 files and 1,000 of 1,088 tensors identical" in words
     assert "zoo reproduce smollm2-135m-instruct@1.0.0" in words
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sitesamples import sample
-from test_site import make_zoo
+from test_site import files_of, make_zoo
 
 from catalog import watch
 from catalog.watch import Finding, Report, Watched
@@ -36,8 +36,8 @@ def words_of(report: Report | None, path: str) -> str:
     """A catalog page of the sample, rendered with what this report says."""
     shown = None
     if report:
-        badge = watch.badge_of(report, NAME, VERSION)
-        shown = pages.Drift(drift.PATH, watch.badge(report), {(NAME, VERSION): badge} if badge else {})
+        badges = {key: drift._lasting(badge) for key, badge in watch.badges(report).items()}
+        shown = pages.Drift(drift.PATH, watch.badge(report), badges)
     return str(pages.render(sample(), pages.Site(drift=shown), lambda *_: b"")[path])
 
 
@@ -45,16 +45,25 @@ def test_pages_say_what_the_last_watch_found_and_lead_to_its_report() -> None:
     front, model = words_of(GOOD, "index.html"), words_of(GOOD, PAGE)
     assert "7 files of 1 release served as recorded on 2026-11-24." in front
     assert 'href="./evidence/watch.json"' in front
-    assert (
-        model.count("served as recorded on 2026-11-24.") == 2 and 'href="../../evidence/watch.json"' in model
-    )
-    other = words_of(GOOD, f"models/{MODELS[1].name}/index.html")
-    assert other.count("served as recorded on 2026-11-24.") == 1
+    assert "The last watch found every file of this version served as recorded." in model
+    assert 'href="../../evidence/watch.json"' in model
+    assert "watch.json" not in words_of(GOOD, f"models/{MODELS[1].name}/index.html")
+
+
+def test_a_watch_that_finds_the_same_changes_few_files(tmp_path: Path) -> None:
+    zoo = make_zoo(tmp_path, sample())
+    write(zoo, watch.to_text(GOOD))
+    built = site.build(zoo, Silent()).folder
+    before = {path: (built / path).read_bytes() for path in files_of(built)}
+    write(zoo, watch.to_text(dataclasses.replace(GOOD, date="2026-11-25")))
+    site.build(zoo, Silent())
+    changed = {path for path in files_of(built) if (built / path).read_bytes() != before[path]}
+    assert changed == {"index.html", drift.PATH}
 
 
 def test_drift_is_said_on_the_page_of_its_model() -> None:
     bad = dataclasses.replace(GOOD, findings=(LOST,))
-    assert words_of(bad, PAGE).count("1 difference to the record found on 2026-11-24") == 2
+    assert words_of(bad, PAGE).count("1 difference to the record found on 2026-11-24") == 1
     assert 'data-state="drift"' in words_of(bad, "index.html")
 
 
@@ -67,12 +76,12 @@ def test_a_new_report_reaches_a_site_that_stands_and_a_removed_one_leaves_it(tmp
     write(zoo, watch.to_text(GOOD))
     built = site.build(zoo, Silent()).folder
     assert (built / drift.PATH).read_text(encoding="utf-8") == watch.to_text(GOOD)
-    assert "on 2026-11-24." in (built / PAGE).read_text(encoding="utf-8")
-    write(zoo, watch.to_text(dataclasses.replace(GOOD, date="2026-11-25")))
+    assert "last watch found" in (built / PAGE).read_text(encoding="utf-8")
+    write(zoo, watch.to_text(dataclasses.replace(GOOD, date="2026-11-25", findings=(LOST,))))
     site.build(zoo, Silent())
     assert "2026-11-25" in (built / drift.PATH).read_text(encoding="utf-8")
     for path in ("index.html", PAGE):
-        assert "on 2026-11-25." in (built / path).read_text(encoding="utf-8"), path
+        assert "on 2026-11-25" in (built / path).read_text(encoding="utf-8"), path
     (zoo.evidence / watch.FILE).unlink()
     site.build(zoo, Silent())
     assert not (built / drift.PATH).exists()

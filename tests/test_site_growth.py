@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from test_site import files_of, make_zoo
 from catalog import index
 from catalog.index import Catalog
 from catalog.release import Model, YankEvent
-from zoo import settings, site
+from zoo import errors, settings, site
 from zoo.progress import Silent
 from zoo.site import documents
 
@@ -73,6 +74,20 @@ def test_a_site_that_grew_is_the_one_that_is_built_from_nothing(tmp_path: Path) 
     grown = contents(zoo.site)
     afresh = make_zoo(tmp_path / "afresh", index.parse(zoo.catalog.read_text(encoding="utf-8"), "")[0])
     assert contents(site.build(afresh, Silent()).folder) == grown
+
+
+def test_evidence_with_another_time_and_the_same_content_makes_nothing_anew(tmp_path: Path) -> None:
+    zoo = make_zoo(tmp_path, sample())
+    site.build(zoo, Silent())
+    before = {path: (zoo.site / path).stat().st_ino for path in files_of(zoo.site)}
+    sources = [path for path in zoo.evidence.rglob("*") if path.is_file()]
+    for path in sources:
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    site.build(zoo, Silent())
+    assert {path: (zoo.site / path).stat().st_ino for path in files_of(zoo.site)} == before
+    sources[0].write_bytes(b"x" * sources[0].stat().st_size)
+    with pytest.raises(errors.ZooError, match="is not the file"):
+        site.build(zoo, Silent())
 
 
 def test_another_program_makes_every_page_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ function speedWords({ file, here }, core) {
 function row(one, core) {
   const { file } = one;
   const { release } = file;
-  const right = (words) => h("td", { class: "zoo-right zoo-number" }, words);
+  const right = (words) => h("td", { class: "n" }, words);
   const name = h("a", { class: "zoo-tap", href: `${root}models/${encodeURIComponent(release.name)}/#files` }, release.name);
   const head = h("th", { scope: "row", class: "zoo-wide" }, name, ` ${release.version}`, h("br", {}), h("bdi", {}, shortened(file.type, 40)));
   if (release.yanked) head.append(h("br", {}), h("strong", { class: "zoo-yanked" }, "yanked"), " ", h("span", { class: "zoo-note" }, shortened(release.yanked, 300)));

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from zoo.pages.kinds import Link, Site
+from zoo.pages.kinds import Drift, Link, Site
 from zoo.pages.page import Page, fill
 from zoo.pages.text import shortened, visible
 
@@ -42,11 +42,13 @@ def framed(
     scripts: Sequence[str] = (),
     policy: Mapping[str, str] | None = None,
     indexed: bool = True,
+    drift: Drift | None = None,
 ) -> str:
     """The whole HTML document of a page that is reached at ``path`` (``""``, or words that end with a slash).
 
     scripts: assets that are loaded as modules. policy: directives that differ from POLICY. indexed: whether search
-    engines should list it.
+    engines should list it. drift: what the footer says of the last watch; its date is another every day, so only
+    the front page has it.
     """
     title = site.name if not path else f"{shortened(visible(page.title), 200)} - {site.name}"
     directives = {**POLICY, **(policy or {})}
@@ -63,6 +65,7 @@ def framed(
         scripts=scripts,
         canonical=site.address + path if site.address else "",
         indexed=indexed,
+        drift=drift,
     )
 
 

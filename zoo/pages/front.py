@@ -33,7 +33,11 @@ def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
         root="./",
     )
     scripts = chooser.SCRIPTS if listed else ()
-    files = {"index.html": framed(Page("Catalog", DESCRIPTION, html, ()), "", site, scripts=scripts)}
+    files = {
+        "index.html": framed(
+            Page("Catalog", DESCRIPTION, html, ()), "", site, scripts=scripts, drift=site.drift
+        )
+    }
     return {**files, **dict(_lists(listed, site))}
 
 

@@ -39,13 +39,24 @@ class Link:
     url: str
 
 
+AS_RECORDED = Badge("as recorded", "the last watch found every file of this version served as recorded")
+
+
 @dataclass(frozen=True)
 class Drift:
-    """What the last ``zoo watch`` found. url: its report, from the site's root; releases: (name, version) -> badge."""
+    """What the last ``zoo watch`` found. url: its report, from the site's root; releases: (name, version) -> badge,
+    without a date where all is as recorded, for pages of models would change every day."""
 
     url: str
     badge: Badge
     releases: Mapping[tuple[str, str], Badge]
+
+    def by_model(self) -> dict[str, Drift]:
+        """What the pages of each model that was watched say of it."""
+        found: dict[str, dict[tuple[str, str], Badge]] = {}
+        for key, badge in self.releases.items():
+            found.setdefault(key[0], {})[key] = badge
+        return {name: Drift(self.url, AS_RECORDED, mine) for name, mine in found.items()}
 
 
 @dataclass(frozen=True)

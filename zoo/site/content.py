@@ -32,8 +32,16 @@ _BATCH = 25
 
 
 @dataclass(frozen=True)
+class _Piece:
+    """A model as the catalog has it, and what a watch found of it."""
+
+    text: str
+    drift: pages.Drift | None
+
+
+@dataclass(frozen=True)
 class _Job:
-    """What makes the files of models: where evidence lies, where files go, and what the pages know of the site."""
+    """What makes the files of models: where evidence lies, where files go, and what their pages know of the site."""
 
     evidence: Path
     folder: Path
@@ -79,8 +87,12 @@ def build(
 ) -> dict[str, Part]:
     """Put every catalog file into ``new``; returns the parts by name. Raises InputError for an unsound catalog."""
     texts = pieces(settings)
-    base = hashlib.sha256(f"{program_key}\n{site!r}\n".encode()).digest()
-    keys = [hashlib.sha256(base + text.encode()).hexdigest() for text in texts]
+    # What a watch found changes every day, so of that each model depends on its own part only.
+    lasting = dataclasses.replace(site, drift=None)
+    drifts = site.drift.by_model() if site.drift else {}
+    pieces_of = [_Piece(text, drifts.get(entries.name(text))) for text in texts]
+    base = hashlib.sha256(f"{program_key}\n{lasting!r}\n".encode()).digest()
+    keys = [hashlib.sha256(base + f"{one.drift!r}\n{one.text}".encode()).hexdigest() for one in pieces_of]
     by_key = {part.key: (name, part) for name, part in old.items()}
     parts: list[tuple[str, Part] | None] = []
     old_folder = settings.site.resolve()
@@ -89,9 +101,9 @@ def build(
         taken = state.take_over(part, key, old_folder, new)
         parts.append((name, part) if taken and part else None)
     missing = [number for number, part in enumerate(parts) if part is None]
-    job = _Job(settings.evidence.resolve(), new, site)
+    job = _Job(settings.evidence.resolve(), new, lasting)
     with report.task("Pages of models", len(missing), "models") as advance:
-        for number, made in zip(missing, _made(job, [texts[n] for n in missing]), strict=True):
+        for number, made in zip(missing, _made(job, [pieces_of[n] for n in missing]), strict=True):
             if isinstance(made, str):
                 check_catalog(settings)
                 raise ZooError(made, safe=SAFE, remedy="Restore the file: it is written by zoo only")
@@ -113,7 +125,7 @@ def _whole(
     old_folder: Path,
     new: Path,
 ) -> Part:
-    key = hashlib.sha256(base + "\n".join(keys).encode()).hexdigest()
+    key = hashlib.sha256(base + f"{site.drift!r}\n".encode() + "\n".join(keys).encode()).hexdigest()
     known = old.get("whole")
     if known and state.take_over(known, key, old_folder, new):
         return known
@@ -141,13 +153,13 @@ def _check_order(names: Sequence[str], settings: Settings) -> None:
         raise InputError("the models of the catalog are not sorted by name, each once", safe=SAFE)
 
 
-def _made(job: _Job, texts: Sequence[str]) -> Iterator[tuple[str, Part] | str]:
+def _made(job: _Job, some: Sequence[_Piece]) -> Iterator[tuple[str, Part] | str]:
     """(name, part) of each model, in order; a sentence for one that could not be made."""
-    workers = min(len(os.sched_getaffinity(0)), len(texts) // _BATCH)
+    workers = min(len(os.sched_getaffinity(0)), len(some) // _BATCH)
     if workers < 2:
-        yield from (_make(job, text) for text in texts)
+        yield from (_make(job, one) for one in some)
         return
-    batches = [texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH)]
+    batches = [some[start : start + _BATCH] for start in range(0, len(some), _BATCH)]
     # Not fork: this process may have threads. The program is imported once more in each, which takes a moment.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
@@ -155,17 +167,18 @@ def _made(job: _Job, texts: Sequence[str]) -> Iterator[tuple[str, Part] | str]:
             yield from made
 
 
-def _make_batch(job: _Job, texts: Sequence[str]) -> list[tuple[str, Part] | str]:
-    return [_make(job, text) for text in texts]
+def _make_batch(job: _Job, some: Sequence[_Piece]) -> list[tuple[str, Part] | str]:
+    return [_make(job, one) for one in some]
 
 
-def _make(job: _Job, text: str) -> tuple[str, Part] | str:
-    model = entries.model(text)
+def _make(job: _Job, piece: _Piece) -> tuple[str, Part] | str:
+    model = entries.model(piece.text)
     if model is None:
         return "a model of the catalog is not sound"
     try:
         evidence, sources = _evidence(model, job.evidence)
-        made = pages.make_each(model, job.site, lambda version, path: evidence.get((version, path)))
+        site = dataclasses.replace(job.site, drift=piece.drift)
+        made = pages.make_each(model, site, lambda version, path: evidence.get((version, path)))
     except (_BadEvidence, pages.PathTaken) as error:
         return str(error)
     copies = {evidence_path(model.name, *place): content for place, content in evidence.items()}
@@ -178,14 +191,16 @@ class _BadEvidence(Exception):
     """An evidence file is not what the catalog lists; the message names it."""
 
 
-def _evidence(model: Model, folder: Path) -> tuple[dict[tuple[str, str], bytes], dict[str, Stamp]]:
-    """Evidence files by (version, path), each as the catalog lists it, and the stamps of their sources."""
+def _evidence(
+    model: Model, folder: Path
+) -> tuple[dict[tuple[str, str], bytes], dict[str, tuple[Stamp, str]]]:
+    """Evidence files by (version, path), each as the catalog lists it, and what their sources are known by."""
     found, sources = {}, {}
     for release in model.releases:
         for file in release.evidence:
             source = folder / model.name / release.version / file.path
             found[release.version, file.path] = _checked(file, source, f"{model.name}/{release.version}")
-            sources[str(source)] = state.stamp(str(source)) or (0, 0)
+            sources[str(source)] = state.stamp(str(source)) or (0, 0), file.sha256
     return found, sources
 
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from catalog import watch
+from catalog.watch import Badge
 from zoo.errors import InputError
 from zoo.pages import Drift
+from zoo.pages.kinds import AS_RECORDED
 from zoo.settings import Settings
 from zoo.site import content, state
 from zoo.site.state import Part
@@ -33,10 +35,13 @@ def read(settings: Settings) -> tuple[Drift | None, bytes]:
     if report is None:
         told = "\n".join(["the report of the watch is not sound:", *map(str, problems)])
         raise InputError(told, safe=content.SAFE, remedy=_AGAIN)
-    watched = {(one.name, one.version) for one in report.releases}
-    watched |= {(one.name, one.version) for one in report.findings}
-    badges = {one: badge for one in sorted(watched) if (badge := watch.badge_of(report, *one))}
+    badges = {key: _lasting(badge) for key, badge in watch.badges(report).items()}
     return Drift(PATH, watch.badge(report), badges), found
+
+
+def _lasting(badge: Badge) -> Badge:
+    """A badge that says the same tomorrow if nothing else is found, so that the page of its model stays as it is."""
+    return AS_RECORDED if badge.state == AS_RECORDED.state else badge
 
 
 def put(settings: Settings, report: bytes, old: Mapping[str, Part], new: Path) -> Part:

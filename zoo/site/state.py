@@ -8,6 +8,7 @@ only a help: without it, or with a site that somebody touched, everything is mad
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -17,7 +18,7 @@ from typing import Any
 
 from zoo.workspace import write_atomic
 
-FORMAT = 2
+FORMAT = 3
 
 Stamp = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds; a hard link has those of its file."""
@@ -25,11 +26,12 @@ Stamp = tuple[int, int]
 
 @dataclass(frozen=True)
 class Part:
-    """files: path on the site -> stamp. sources: files outside that were read -> stamp. facts_json: see ``facts``."""
+    """files: path on the site -> stamp. sources: files outside that were read -> stamp and sha256. facts_json: see
+    ``facts``."""
 
     key: str
     files: Mapping[str, Stamp]
-    sources: Mapping[str, Stamp] = field(default_factory=dict)
+    sources: Mapping[str, tuple[Stamp, str]] = field(default_factory=dict)
     facts_json: str = "null"
 
     @functools.cached_property
@@ -91,7 +93,7 @@ def take_over(part: Part | None, key: str, old: Path, new: Path) -> bool:
     """
     if part is None or part.key != key:
         return False
-    if any(stamp(source) != value for source, value in part.sources.items()):
+    if not all(_is_still(source, *value) for source, value in part.sources.items()):
         return False
     missing = [path for path, value in part.files.items() if stamp(f"{new}/{path}") != value]
     if any(stamp(f"{old}/{path}") != part.files[path] for path in missing):
@@ -103,6 +105,14 @@ def take_over(part: Part | None, key: str, old: Path, new: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _is_still(source: str, known: Stamp, sha256: str) -> bool:
+    """Whether a source is what it was. Where its time is another, as after every checkout, its content decides."""
+    found = stamp(source)
+    if found == known or found is None or found[0] != known[0]:
+        return found == known
+    return not Path(source).is_symlink() and hashlib.sha256(Path(source).read_bytes()).hexdigest() == sha256
 
 
 def make_room(place: Path) -> None:
@@ -138,7 +148,8 @@ def _clear(folder: str, below: str, kept: Set[str]) -> bool:
 
 def _part(entry: Sequence[Any], facts_json: str) -> Part:
     key, files, sources = entry
-    return Part(str(key), _stamps(files), _stamps(sources), facts_json)
+    read = {path: ((size, time), str(sha256)) for path, ((size, time), sha256) in sources.items()}
+    return Part(str(key), _stamps(files), read, facts_json)
 
 
 def _stamps(entry: Mapping[str, Any]) -> dict[str, Stamp]:

@@ -23,6 +23,9 @@ _PLACES = frozenset(("x", "y", "cx", "cy", "r", "d", "width", "transform"))
 _LONG = re.compile(r"-?[0-9]+[.][0-9]+")
 """Numbers of the view box that are longer than the eye can see."""
 
+_CLASSES = re.compile(r"pygal-chart|background|guide|line|axis|x|y|titles|label|before|dot|color-[0-9]+")
+"""Those that charts.css knows; a picture of six files has a kilobyte of others."""
+
 _LETTER = 8.5
 """Width of a letter in a name, in units of the view box, where charts.css has the largest letters: on a phone."""
 _PLOT = 85
@@ -68,14 +71,16 @@ def finish(id_: str, title: str, drawing: Any, rows: Sequence[Sequence[Any]], te
 
 
 def _strip(part: ElementTree.Element) -> None:
-    """Take out what a page does not want: scripts, styles, comments, ids, tooltips that only a script would show."""
+    """Take out what a page does not want: scripts, styles, comments, ids, tooltips that only a script would show,
+    classes without a style and groups without content."""
     # The library's comment holds today's date, which would make every build another one.
     for child in list(part):
         tag = child.tag.removeprefix(_SVG) if isinstance(child.tag, str) else "comment"
-        if tag in (*_DROPPED, "comment") or "tooltip-overlay" in child.get("class", ""):
-            part.remove(child)
-        else:
+        if tag not in (*_DROPPED, "comment") and "tooltip-overlay" not in child.get("class", ""):
             _strip(child)
+            if tag != "g" or len(child):
+                continue
+        part.remove(child)
     x = float(part.get("x", "0")) if part.get("class") == "label" else 0.0
     if x > WIDTH * 0.55 or _PLOT + x + _LETTER * len(part.text or "") > WIDTH:
         # The name of a point would leave the picture on the right: it goes to the point's left.
@@ -85,8 +90,10 @@ def _strip(part: ElementTree.Element) -> None:
         part.attrib.pop(name, None)
     for name in _PLACES & part.attrib.keys():
         part.set(name, _LONG.sub(_one_decimal, part.get(name, "")))
-    if not part.get("class", "x").strip():
-        del part.attrib["class"]
+    known = [name for name in part.get("class", "").split() if _CLASSES.fullmatch(name)]
+    part.attrib.pop("class", None)
+    if known:
+        part.set("class", " ".join(known))
 
 
 def _one_decimal(match: re.Match[str]) -> str:
