@@ -13,7 +13,7 @@ from recipesamples import COMMIT, PLAIN, REMOTE, TUTORED, edited
 from catalog.checks import CheckedRecipe
 from catalog.lock import Lock, Pin, PinnedFile
 from catalog.recipe import Budget, Recipe, TensorOverride
-from zoo import plan, world
+from zoo import costs, flow, plan, world
 from zoo import settings as settings_room
 from zoo.plan import STAGE_TOOLS, STAGE_VERSIONS, Plan, World
 
@@ -348,3 +348,23 @@ def test_names_of_files(plain: Recipe) -> None:
     assert plan.file_name("a", "Q8_0") == "a-Q8_0.gguf"
     assert list(plan.file_makers(plain)) == ["F16", "Q8_0", "Q5_K_M", "Q4_0"]
     assert plan.is_gguf("file:a.gguf") and not plan.is_gguf("hf:a/b")
+
+
+def test_costs_of_a_source_that_is_not_here(check_text: Check) -> None:
+    uri = "hf:Qwen/Qwen2.5-0.5B-Instruct@main"
+    recipe = check_text(REMOTE, "remote").recipe
+    assert recipe
+    student = dataclasses.replace(recipe.student, source=uri, parameters=None, size_bytes=None)
+    recipe = dataclasses.replace(recipe, student=student, teacher=None)
+    pin = Pin("c" * 40, (PinnedFile("model.safetensors", 2_000_000_000, "1" * 64),))
+
+    def estimated(lock: Lock) -> costs.Costs:
+        plan_ = made(recipe, lock=lock)
+        return costs.estimate(recipe, plan_, [step.id for step in plan_.steps], 0, {})
+
+    known, unknown = estimated(Lock({uri: pin})), estimated(Lock.empty())
+    assert known.memory_bytes and 3e9 < known.memory_bytes < 2e10
+    assert known.disk_bytes and known.disk_bytes > 4e9
+    assert (unknown.disk_bytes, unknown.memory_bytes) == (None, None)
+    assert flow.needs(unknown) == "disk and memory unknown (zoo lock records how large the sources are)"
+    assert flow.needs(known).startswith("about 19,061.0 MB of disk and 6,000.0 MB")

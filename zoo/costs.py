@@ -30,11 +30,14 @@ SEARCH_TRIALS = 80
 
 @dataclass(frozen=True)
 class Costs:
-    """disk_bytes is needed at most at one time; memory_bytes by the hungriest step; work is a line per kind of step."""
+    """disk_bytes is needed at most at one time; memory_bytes by the hungriest step; work is a line per kind of step.
+
+    Both are None where a step works on a model of which nobody knows the size yet.
+    """
 
     steps: int
-    disk_bytes: int
-    memory_bytes: int
+    disk_bytes: int | None
+    memory_bytes: int | None
     fetch_bytes: int
     work: tuple[str, ...]
 
@@ -46,8 +49,12 @@ def estimate(
 
     prompt_rows: prompts of the corpus, train and held-out together.
 
-    found: number of weights by source, of those sources that are on this machine.
+    found: number of weights by source, of those sources that are on this machine. Of others the size that the lock
+    file has stands for 16 bits per weight.
     """
+    counted = {s.source for s in (recipe.student, recipe.teacher) if s and s.parameters}
+    sizes = {f.source: f.size_bytes // 2 for f in plan.fetches if f.size_bytes and f.source not in counted}
+    found = sizes | dict(found)
     wanted = set(to_run)
     steps = [step for step in plan.steps if step.id in wanted]
     disk = sum(_disk_bytes(recipe, step, found) for step in steps)
@@ -57,11 +64,14 @@ def estimate(
     disk += sum(_disk_bytes(recipe, step, found) for step in steps if step.stage == "quantize")
     fetch = sum(f.size_bytes or 0 for f in plan.fetches) if any(s.stage == "import" for s in steps) else 0
     memory = max((_memory_bytes(recipe, step, found) for step in steps), default=0)
-    return Costs(len(steps), disk + fetch, memory, fetch, tuple(_work(recipe, steps, prompt_rows)))
+    work = tuple(_work(recipe, steps, prompt_rows))
+    if any(not parameters_of(recipe, _role(step), found) for step in steps):
+        return Costs(len(steps), None, None, fetch, work)
+    return Costs(len(steps), disk + fetch, memory, fetch, work)
 
 
 def parameters_of(recipe: Recipe, role: str, found: Mapping[str, int]) -> int:
-    """Weights of the student or teacher: as found in the file, else as the recipe says, by count or by size.
+    """Weights of the student or teacher: as found in the file, else as the recipe says, by count or by size; else 0.
 
     A size stands for 4.5 bits per weight in a GGUF file and 16 in a model folder.
     """

@@ -101,12 +101,19 @@ def announce(planned: Planned, report: Reporter) -> None:
     total = len(planned.plan.steps)
     report.say(
         f"{planned.plan.name} {planned.plan.version}: {planned.costs.steps} of {total} steps to run, "
-        f"about {megabytes(planned.costs.disk_bytes)} of disk and {megabytes(planned.costs.memory_bytes)} of memory"
+        f"{needs(planned.costs)}"
     )
     if planned.costs.fetch_bytes:
         report.say(f"  fetch {megabytes(planned.costs.fetch_bytes)}")
     for line in planned.costs.work:
         report.say(f"  {line}")
+
+
+def needs(found: costs.Costs) -> str:
+    """What a plan needs of the machine, for a sentence."""
+    if found.disk_bytes is None or found.memory_bytes is None:
+        return "disk and memory unknown (zoo lock records how large the sources are)"
+    return f"about {megabytes(found.disk_bytes)} of disk and {megabytes(found.memory_bytes)} of memory"
 
 
 def refuse_failed_gates(release: ReleaseFolder) -> None:

@@ -56,19 +56,19 @@ def check(
         )
     if not faults and "llama-cpp-python" in needed_tools:
         faults += _llama()
-    free, needed = free_bytes(settings.work), costs.disk_bytes + RESERVE_BYTES
+    free, needed = free_bytes(settings.work), (costs.disk_bytes or 0) + RESERVE_BYTES
     if costs.steps and free < needed:
         faults.append(
             f"disk: {needed / 1e9:.1f} GB are needed at {settings.shown(settings.work)}, {free / 1e9:.1f} GB are free; "
             "free some, or set another folder with --work"
         )
     total, available = memory_bytes()
-    if total and costs.memory_bytes > total:
+    if costs.memory_bytes and total and costs.memory_bytes > total:
         faults.append(
             f"memory: about {costs.memory_bytes / 1e9:.1f} GB are needed, this machine has {total / 1e9:.1f} GB; "
             "build on a larger machine"
         )
-    elif available and costs.memory_bytes > available:
+    elif costs.memory_bytes and available and costs.memory_bytes > available:
         report.warn(
             f"about {costs.memory_bytes / 1e9:.1f} GB of memory are needed, {available / 1e9:.1f} GB are free now"
         )

@@ -139,10 +139,11 @@ def _recipe(name: str, call: Call) -> tuple[list[Finding], int]:
     """What the recipe needs against what is here."""
     planned = flow.make_plan(name, call.settings)
     costs = planned.costs
-    needs = f"needs about {megabytes(costs.disk_bytes)} of disk and {megabytes(costs.memory_bytes)} of memory"
     found = [
         Finding(
-            planned.plan.name, "note", f"{costs.steps} of {len(planned.plan.steps)} steps to run; {needs}"
+            planned.plan.name,
+            "note",
+            f"{costs.steps} of {len(planned.plan.steps)} steps to run; needs: {flow.needs(costs)}",
         )
     ]
     try:

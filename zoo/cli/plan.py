@@ -36,9 +36,7 @@ def command(call: Call, recipe: str) -> None:
     rows = [(step.id, step.key[:12], planned.status[step.id]) for step in plan.steps]
     notes = [f"{costs.steps} of {len(rows)} steps to run."]
     if costs.steps:
-        notes.append(
-            f"Estimated: {megabytes(costs.disk_bytes)} of disk, {megabytes(costs.memory_bytes)} of memory."
-        )
+        notes.append(f"Estimated: {flow.needs(costs)}.")
     for fetch in plan.fetches:
         size = f", about {megabytes(fetch.size_bytes)}" if fetch.size_bytes else ""
         notes.append(f"Would fetch for the {fetch.role}: {fetch.source}{size}.")
