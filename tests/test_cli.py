@@ -133,8 +133,11 @@ def test_every_command_has_one_line_and_an_example(capsys: Captured) -> None:
         (("plan", "--thread", "2", "x"), "No such option"),
         (("check", "--format", "xml"), "'xml' is not one of 'human', 'json', 'github'"),
         (("--nonsense",), "No such option"),
+        (("show", ""), "'' names no model. Write NAME or NAME@VERSION; zoo catalog lists them"),
+        (("pick", "plain@", "--device", "pi-5-4gb"), "'plain@' names no model"),
     ],
 )
+@in_a_zoo
 def test_usage_errors_are_2(arguments: tuple[str, ...], words: str, capsys: Captured) -> None:
     code, out, err = called(capsys, *arguments)
     assert code == 2 and not out

@@ -137,6 +137,8 @@ def test_a_folder_holds_one_release(zoo: Zoo, say: Say) -> None:
     manifest.write_text(manifest.read_text(encoding="utf-8").replace("1.0.0", "0.9.0"), encoding="utf-8")
     code, _, err = say("pull", f"{NAME}:Q4_0", "--to", "files")
     assert code == 2 and f"holds {NAME} 0.9.0" in err and "--to" in err
+    code, _, err = say("pull", NAME, "--device", "pi-5-4gb", "--to", "zoo.toml")
+    assert code == 2 and "zoo.toml is a file" in err and "--to" in err
 
 
 # --- Accounts that differ

@@ -36,6 +36,16 @@ class Call:
         return settings_room.load(Path.cwd(), self.flags, os.environ)
 
 
+def name_and_version(text: str) -> tuple[str, str]:
+    """The parts of NAME or NAME@VERSION; "" without a version. Raises InputError if one of them is empty."""
+    name, at, version = text.partition("@")
+    if not name or (at and not version):
+        raise InputError(
+            f"{text!r} names no model", remedy="Write NAME or NAME@VERSION; zoo catalog lists them"
+        )
+    return name, version
+
+
 def device_named(device_id: str) -> Device:
     """The board with this profile. Raises InputError with the nearest id, or all of them."""
     found = devices.find(device_id)

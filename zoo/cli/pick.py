@@ -13,7 +13,7 @@ from catalog.device import Device
 from catalog.index import Catalog
 from catalog.release import Model, ModelFile, Release, YankEvent
 from zoo import picks, records
-from zoo.cli.common import Call, device_named, options
+from zoo.cli.common import Call, device_named, name_and_version, options
 from zoo.errors import InputError, ZooError
 from zoo.output import megabytes
 from zoo.pages import commands
@@ -57,7 +57,7 @@ def command(
     """
     device = _device(device_id, memory_gb, bandwidth_gbs)
     settings = call.settings
-    model_name, _, version = name.partition("@")
+    model_name, version = name_and_version(name)
     catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
     release = _release(catalog, model_name, version)
     try:

@@ -8,7 +8,7 @@ import click
 
 from catalog.release import Model, Release
 from zoo import records
-from zoo.cli.common import Call, options
+from zoo.cli.common import Call, name_and_version, options
 from zoo.reproduce import compare, walk
 
 DIFFERS = 3
@@ -63,6 +63,6 @@ def _sum(outcome: walk.Outcome) -> str:
 
 def _find(call: Call, name: str) -> tuple[Model, Release]:
     settings = call.settings
-    model_name, _, version = name.partition("@")
+    model_name, version = name_and_version(name)
     catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
     return records.find(catalog, model_name, version)

@@ -14,7 +14,7 @@ from catalog.problems import instead_of
 from catalog.recipe import plain
 from catalog.release import Model, ModelFile, Release
 from zoo import assemble, records
-from zoo.cli.common import Call, options
+from zoo.cli.common import Call, name_and_version, options
 from zoo.errors import InputError
 from zoo.gates import Verdict
 from zoo.output import megabytes
@@ -26,7 +26,7 @@ from zoo.output import megabytes
 def command(call: Call, name: str) -> None:
     """A release at a glance. NAME is a model's name, or NAME@VERSION; a published one, else one that was built."""
     settings = call.settings
-    model_name, _, version = name.partition("@")
+    model_name, version = name_and_version(name)
     catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
     model = catalog.model(model_name)
     release = catalog.release(model_name, version) if version else (model.releases[0] if model else None)

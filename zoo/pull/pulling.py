@@ -139,6 +139,8 @@ def accounts(
 
 def refuse_other_release(folder: Path, name: str, version: str) -> None:
     """Files of two versions have the same names, so a folder holds one. Raises InputError."""
+    if folder.is_file():
+        raise InputError(f"{folder} is a file", safe="Nothing was fetched.", remedy="Name a folder with --to")
     with suppress(OSError):
         there = agreement.read_manifest((folder / MANIFEST).read_bytes())
         if there is None or (there.name, there.version) != (name, version):
