@@ -57,6 +57,7 @@ FLOORS = {
     "zoo.yanking": 3,
     "zoo.watch": 3,
     "zoo.recorded": 3,
+    "zoo.cleaning": 3,
     "zoo.signing": 3,
     "zoo.publish": 3,
     "zoo.pull": 3,

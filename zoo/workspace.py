@@ -151,6 +151,25 @@ def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[N
         os.close(handle)
 
 
+@contextmanager
+def locked_now(path: Path | None) -> Iterator[bool]:
+    """Hold the lock of ``locked`` if nobody has it: yields whether it is held. None is a lock that nobody has."""
+    if path is None:
+        yield True
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(handle)
+
+
 def sweep(folder: Path, name: str = "*") -> None:
     """Remove what killed calls of ``write_atomic`` left of files ``name``. The caller holds their lock."""
     for left in folder.glob(f".{name}.*.tmp"):
@@ -191,8 +210,12 @@ class Workspace:
     @contextmanager
     def growing(self, key: str, on_wait: Callable[[], None]) -> Iterator[None]:
         """Hold the right to grow step ``key``."""
-        with locked(self.folder / "locks" / key, on_wait):
+        with locked(self.lock(key), on_wait):
             yield
+
+    def lock(self, key: str) -> Path:
+        """The file whose lock ``growing`` holds."""
+        return self.folder / "locks" / key
 
     def finish(
         self, key: str, kind: str, out: Path, facts: Mapping[str, Any], spec: Mapping[str, Any]

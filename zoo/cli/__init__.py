@@ -28,6 +28,7 @@ COMMANDS = {
     "catalog": "List what the catalog holds.",
     "hub": "Serve a folder hub over HTTP.",
     "site": "Build or serve the catalog's web site.",
+    "clean": "Delete caches of the work folder, after saying how large they are.",
     "lock": "Pin the sources of a recipe in NAME.lock.yaml.",
     "doctor": "Show what is installed, what is missing, and the settings.",
 }

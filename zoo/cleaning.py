@@ -1,0 +1,101 @@
+"""What of the work folder can be given back, how large it is, and giving it back. Nothing here is lost work's result.
+
+Finished steps, labels and releases are never touched: what is deleted is made again when it is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.progress import Reporter
+from zoo.workspace import Workspace, locked_now
+
+KINDS = {
+    "tensors": "quantized tensors that files of a ladder and other recipes share",
+    "interrupted": "beginnings of steps that were interrupted; they start anew",
+    "teachers": "what teachers said of training rows, shared by students",
+}
+"""What can be cleaned, and what it is."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One kind on the disk. busy: entries that a running process holds, which stay."""
+
+    kind: str
+    files: int
+    size_bytes: int
+    busy: int
+
+
+def look(work: Path) -> list[Found]:
+    """Every kind; a file that goes away meanwhile does not count."""
+    return [_each(work, kind, delete=False) for kind in KINDS]
+
+
+def clean(work: Path, kind: str, report: Reporter) -> Found:
+    """Delete a kind; what a running process holds stays. Returns what was deleted."""
+    with report.task(f"Deleting {kind}", None, "bytes") as advance:
+        return _each(work, kind, delete=True, advance=advance)
+
+
+def _each(work: Path, kind: str, *, delete: bool, advance: Callable[[float], None] = lambda _: None) -> Found:
+    files = size = busy = 0
+    for folder, lock in _ENTRIES[kind](work):
+        # To look leaves no trace, not even a lock file.
+        with locked_now(lock if delete or (lock and lock.exists()) else None) as ours:
+            if not ours:
+                busy += 1
+                continue
+            for path in sorted(folder.rglob("*"), reverse=True) if folder.is_dir() else [folder]:
+                gone = _size(path)
+                if delete:
+                    _remove(path)
+                if gone is not None:
+                    files, size = files + 1, size + gone
+                    advance(gone)
+            if delete and kind != "tensors":
+                _remove(folder)
+    return Found(kind, files, size, busy)
+
+
+def _tensors(work: Path) -> Iterator[tuple[Path, None]]:
+    """Whole blobs. Another process may be reading one (it then makes it anew) or growing one (whose name differs)."""
+    for blob in sorted((work / "tensors").glob("??/*")):
+        yield blob, None
+
+
+def _interrupted(work: Path) -> Iterator[tuple[Path, Path]]:
+    workspace = Workspace(work)
+    for partial in sorted((work / "partial").glob("*")):
+        yield partial, workspace.lock(partial.name)
+
+
+def _teachers(work: Path) -> Iterator[tuple[Path, Path]]:
+    for folder in sorted((work / "teachers").glob("*")):
+        if folder.is_dir():
+            yield folder, folder.with_suffix(".lock")
+
+
+_ENTRIES: dict[str, Callable[[Path], Iterator[tuple[Path, Path | None]]]] = {
+    "tensors": _tensors,
+    "interrupted": _interrupted,
+    "teachers": _teachers,
+}
+
+
+def _size(path: Path) -> int | None:
+    """Bytes of a plain file, None for all else and for what is gone."""
+    try:
+        return path.lstat().st_size if path.is_symlink() or path.is_file() else None
+    except FileNotFoundError:
+        return None
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)

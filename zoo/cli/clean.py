@@ -1,0 +1,40 @@
+"""zoo clean"""
+
+from __future__ import annotations
+
+import click
+
+from zoo import cleaning
+from zoo.cli.common import Call, options
+from zoo.output import megabytes
+
+
+@click.command()
+@options("work")
+@click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
+@click.argument("kinds", nargs=-1, metavar="[KIND]...", type=click.Choice(tuple(cleaning.KINDS)))
+def command(call: Call, dry_run: bool, kinds: tuple[str, ...]) -> None:
+    """Delete caches of the work folder: KIND is tensors, interrupted or teachers. Without KIND, say how large they are.
+
+    Finished steps, labels and releases stay. What is deleted is made again, in the same bytes, when it is wanted.
+    """
+    found = {one.kind: one for one in cleaning.look(call.settings.work)}
+    chosen = list(dict.fromkeys(kinds)) or list(cleaning.KINDS)
+    delete = bool(kinds) and not dry_run
+    if delete:
+        for kind in chosen:
+            call.output.say(f"{kind}: {found[kind].files} files, {megabytes(found[kind].size_bytes)}")
+        found = {kind: cleaning.clean(call.settings.work, kind, call.output) for kind in chosen}
+    rows = [
+        (kind, str(found[kind].files), megabytes(found[kind].size_bytes), cleaning.KINDS[kind])
+        for kind in chosen
+    ]
+    busy = sum(found[kind].busy for kind in chosen)
+    data = {"deleted": delete, "kinds": [vars(found[kind]) for kind in chosen]}
+    title = "deleted" if delete else "can be deleted"
+    notes = ["Nothing was deleted."] if not delete else []
+    if not kinds:
+        notes.append("Delete with, for example: zoo clean tensors")
+    if busy:
+        notes.append(f"{busy} left out, because a running zoo works on them.")
+    call.output.table(data, title, ("kind", "#files", "#size", "what it is"), rows, "\n".join(notes))
