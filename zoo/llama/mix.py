@@ -163,6 +163,8 @@ def _jobs(data: Bytes, raw: RawFile, types: Mapping[str, str], imatrix: Imatrix 
     known = {tensor.name: tensor for tensor in raw.tensors}
     if unknown := sorted(set(types) - set(known)):
         raise InputError(f"{data.path.name} has no tensor {unknown[0]}")
+    # Asked once: it reads the package's metadata, which for each of hundreds of tensors takes half a second.
+    tool = library.versions()["llama-cpp-python"]
     jobs = {}
     for name, type_name in types.items():
         tensor = known[name]
@@ -184,15 +186,14 @@ def _jobs(data: Bytes, raw: RawFile, types: Mapping[str, str], imatrix: Imatrix 
                 remedy="Give calibration text in the recipe (corpus.calibration), or take another type",
             )
         size = weights(tensor) // tensor.shape[0] * row
-        jobs[name] = _Job(tensor, type_name, importance, _key(data, raw, tensor, type_name, importance), size)
+        key = _key(data, raw, tensor, f"{type_name} {tool}", importance)
+        jobs[name] = _Job(tensor, type_name, importance, key, size)
     return jobs
 
 
-def _key(data: Bytes, raw: RawFile, tensor: RawTensor, type_name: str, importance: Floats | None) -> str:
-    """Digest of all that decides a quantized tensor's bytes."""
-    digest = hashlib.sha256(
-        f"1 {tensor.type_name} {tensor.shape} {type_name} {library.versions()['llama-cpp-python']} ".encode()
-    )
+def _key(data: Bytes, raw: RawFile, tensor: RawTensor, made: str, importance: Floats | None) -> str:
+    """Digest of all that decides a quantized tensor's bytes. made: the type, and the version of what makes it."""
+    digest = hashlib.sha256(f"1 {tensor.type_name} {tensor.shape} {made} ".encode())
     for piece in _pieces(data, raw, tensor):
         digest.update(piece)
     if importance is not None:
