@@ -54,6 +54,7 @@ EXAMPLES = {
     "catalog": ("zoo catalog", "zoo catalog --json"),
     "hub": ("zoo hub serve build/hub --port 8000",),
     "site": ("zoo site build", "zoo site serve"),
+    "clean": ("zoo clean", "zoo clean --dry-run tensors", "zoo clean tensors interrupted"),
     "lock": ("zoo lock my-model",),
     "doctor": ("zoo doctor", "zoo doctor my-model"),
 }
