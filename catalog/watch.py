@@ -99,11 +99,13 @@ def badge(report: Report) -> Badge:
     count += f"release{'s' * (len(report.releases) != 1)}"
     missed = f"; {len(report.unchecked)} could not be checked" if report.unchecked else ""
     if report.findings:
-        many = f"{len(report.findings)} difference{'s' * (len(report.findings) > 1)}"
-        return Badge("drift", f"{many} to the record found on {report.date} in {count}{missed}")
+        many = "1 difference" if len(report.findings) == 1 else f"{len(report.findings)} differences"
+        found = f"{many} to the record {'was' if len(report.findings) == 1 else 'were'} found in {count}"
+        return Badge("drift", f"on {report.date}, {found}{missed}")
     if not report.files:
-        return Badge("unchecked", f"nothing could be checked on {report.date}")
-    return Badge("as recorded", f"{count} served as recorded on {report.date}{missed}")
+        return Badge("unchecked", f"on {report.date}, nothing could be checked")
+    served = f"{count} {'was' if report.files == 1 else 'were'} served as recorded"
+    return Badge("as recorded", f"on {report.date}, {served}{missed}")
 
 
 def badges(report: Report) -> dict[tuple[str, str], Badge]:

@@ -43,7 +43,7 @@ def words_of(report: Report | None, path: str) -> str:
 
 def test_pages_say_what_the_last_watch_found_and_lead_to_its_report() -> None:
     front, model = words_of(GOOD, "index.html"), words_of(GOOD, PAGE)
-    assert "7 files of 1 release served as recorded on 2026-11-24." in front
+    assert "On 2026-11-24, 7 files of 1 release were served as recorded." in front
     assert 'href="./evidence/watch.json"' in front
     assert "The last watch found every file of this version served as recorded." in model
     assert 'href="../../evidence/watch.json"' in model
@@ -63,8 +63,22 @@ def test_a_watch_that_finds_the_same_changes_few_files(tmp_path: Path) -> None:
 
 def test_drift_is_said_on_the_page_of_its_model() -> None:
     bad = dataclasses.replace(GOOD, findings=(LOST,))
-    assert words_of(bad, PAGE).count("1 difference to the record found on 2026-11-24") == 1
+    said = "On 2026-11-24, 1 difference to the record was found in 7 files of 1 release."
+    assert words_of(bad, PAGE).count(said) == 1
     assert 'data-state="drift"' in words_of(bad, "index.html")
+
+
+def test_a_watch_that_could_check_nothing_does_not_say_that_all_is_well() -> None:
+    blind = Report("2026-11-24", 8, (), (), (), ())
+    front = words_of(blind, "index.html")
+    assert "On 2026-11-24, nothing could be checked." in front and "as recorded" not in front
+    assert "zoo-drift" not in words_of(blind, PAGE)
+
+
+def test_a_version_that_came_after_the_last_watch_is_not_vouched_for() -> None:
+    old = Report("2026-01-02", 8, (dataclasses.replace(WATCHED, version="0.9.0"),), (), (), ())
+    assert "On 2026-01-02, 7 files of 1 release were served as recorded." in words_of(old, "index.html")
+    assert "as recorded" not in words_of(old, PAGE) and "last watch" not in words_of(old, PAGE)
 
 
 def test_a_zoo_that_was_never_watched_says_nothing() -> None:
@@ -81,7 +95,7 @@ def test_a_new_report_reaches_a_site_that_stands_and_a_removed_one_leaves_it(tmp
     site.build(zoo, Silent())
     assert "2026-11-25" in (built / drift.PATH).read_text(encoding="utf-8")
     for path in ("index.html", PAGE):
-        assert "on 2026-11-25" in (built / path).read_text(encoding="utf-8"), path
+        assert "On 2026-11-25, 1 difference" in (built / path).read_text(encoding="utf-8"), path
     (zoo.evidence / watch.FILE).unlink()
     site.build(zoo, Silent())
     assert not (built / drift.PATH).exists()
