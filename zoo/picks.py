@@ -118,6 +118,7 @@ class Shelf:
         self._release, self._tolerance = release, tolerance
         self._domination = Domination(release.files)
         self._decided: dict[tuple[tuple[str, ...], str], _Decision] = {}
+        self._asked: dict[tuple[int, int], tuple[Device, list[_Candidate]]] = {}
 
     def dominated(self) -> dict[str, Beaten]:
         """See ``dominated``."""
@@ -156,7 +157,12 @@ class Shelf:
     def _ask(self, device: Device, context_tokens: int, least: float | None) -> list[_Candidate]:
         shape = self._release.architecture
         _check_asked(shape, context_tokens, least, self._tolerance)
-        return [_candidate(file, shape, device, context_tokens) for file in self._release.files]
+        # By identity, for a device is large to hash; it is kept with the answer, so that its id stays its own.
+        key = id(device), context_tokens
+        if key not in self._asked:
+            candidates = [_candidate(file, shape, device, context_tokens) for file in self._release.files]
+            self._asked[key] = device, candidates
+        return self._asked[key][1]
 
     def _decide(self, usable: Sequence[_Candidate], device: Device) -> _Decision:
         files = [candidate.file for candidate in usable]
