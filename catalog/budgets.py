@@ -39,6 +39,7 @@ def label(name: str | None, size: Any, device_id: str | None) -> str:
 
 
 def label_of(budget: Budget) -> str:
+    """``label`` of a budget of a sound recipe."""
     return label(budget.name, budget.bytes, budget.fits.device if budget.fits else None)
 
 

@@ -112,6 +112,7 @@ def custom(memory_bytes: int, bandwidth_bytes_per_second: float) -> Device:
 
 
 def find(device_id: str) -> Device | None:
+    """The device with exactly this id."""
     return next((device for device in DEVICES if device.id == device_id), None)
 
 

@@ -32,6 +32,7 @@ class Meaning:
         self.missing = missing
 
     def problems(self, stem: str) -> Iterator[Problem]:
+        """Every problem, part by part; ``stem`` is the name of the recipe's file without its ending."""
         say = self.document.problem
         name, date = self.data.get("name"), self.data.get("date")
         # A release carries its recipe as recipe.yaml.

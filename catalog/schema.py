@@ -149,10 +149,12 @@ def _of_error(error: ValidationError, document: Document) -> Iterator[Problem]:
             )
         case "minLength" | "maxLength":
             words = "at least" if error.validator == "minLength" else "at most"
-            yield document.problem(path, f"the text has {len(value)} characters", f"Write {words} {rule}")
+            length = f"{len(value)} character{'s' * (len(value) != 1)}"
+            yield document.problem(path, f"the text has {length}", f"Write {words} {rule}")
         case "minItems" | "maxItems":
             words = "at least" if error.validator == "minItems" else "at most"
-            yield document.problem(path, f"the list has {len(value)} entries", f"Write {words} {rule}")
+            length = "1 entry" if len(value) == 1 else f"{len(value)} entries"
+            yield document.problem(path, f"the list has {length}", f"Write {words} {rule}")
         case "uniqueItems":
             yield document.problem(path, "the list has the same entry twice", "Delete one of the two")
         case _:

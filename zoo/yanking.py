@@ -111,6 +111,7 @@ def pending(settings: Settings, name: str) -> str | None:
 
 
 def pending_marker(settings: Settings, name: str) -> Path:
+    """The file that is there while the card of ``name`` does not say yet what is withdrawn."""
     return settings.releases / name / "banner-pending.json"
 
 

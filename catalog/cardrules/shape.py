@@ -79,11 +79,13 @@ def url(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
 
 
 def boolean(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+    """true or false."""
     if not isinstance(value, bool):
         yield document.problem(path, f"{show(value)} is neither true nor false", "Write true or false")
 
 
 def block(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+    """A block of keys and values."""
     if not isinstance(value, dict):
         yield document.problem(
             path, f"{_named(value)} stands where a block is needed", "Write `key: value` lines"

@@ -229,6 +229,7 @@ def _chunks(stream: IO[bytes], left: int) -> Iterator[memoryview]:
 
 
 def refuse_clashes(files: Mapping[str, object]) -> None:
+    """Raises InputError for paths that not every file system can hold at once."""
     seen: dict[str, str] = {}
     folders = {"/".join(path.split("/")[:depth]) for path in files for depth in range(1, path.count("/") + 1)}
     for path in files:

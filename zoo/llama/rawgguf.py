@@ -99,6 +99,7 @@ class Bytes:
             )
 
     def number(self, code: str, what: str) -> int:
+        """The next number, little-endian, of this code of ``struct``. Raises as ``broken`` where the bytes end."""
         size = struct.calcsize("<" + code)
         self.need(size, what)
         value: int = struct.unpack_from("<" + code, self.data, self.at)[0]
@@ -106,6 +107,7 @@ class Bytes:
         return value
 
     def text(self, what: str) -> str:
+        """The next string: its length in bytes as a 64-bit number, then UTF-8."""
         length = self.number("Q", what)
         self.need(length, what)
         raw = self.data[self.at : self.at + length]
@@ -116,6 +118,7 @@ class Bytes:
             raise broken(self.path, f"{what} is not UTF-8") from error
 
     def skip_strings(self, count: int, what: str) -> None:
+        """Pass over ``count`` strings without decoding them."""
         self.need(8 * count, what)
         at, size, data, length_of = self.at, self.size, self.data, struct.Struct("<Q").unpack_from
         for _ in range(count):

@@ -90,6 +90,7 @@ class Journal:
     @classmethod
     @contextmanager
     def open(cls, path: Path) -> Iterator[Journal]:
+        """The figures of ``path``, which may be absent; a last line that a kill cut off is dropped."""
         journal = cls(path)
         whole = b""
         if path.exists():
@@ -117,6 +118,7 @@ class Journal:
 
 
 def kld_key(group: str, type_name: str) -> str:
+    """The journal's key of the KLD that was measured with ``group`` in this type and all else in the reference."""
     return f"kld {group} {type_name}"
 
 
