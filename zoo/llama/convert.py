@@ -30,6 +30,8 @@ INSTALL = (
 )
 """The converter imports sentencepiece even for tokenizers that do not use it."""
 UNKNOWN_PRE_TOKENIZER = "BPE pre-tokenizer was not recognized"
+DISK_FULL = (r"No space left on device", r"Disk quota exceeded", r"\d+ requested and \d+ written")
+"""What the converter says of it; the last are numpy's words."""
 _PERCENT = re.compile(r"(\d+)%\|")
 _SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
@@ -124,6 +126,12 @@ def _run(command: list[str], folder: Path, scratch: str, report: Reporter) -> No
         code = process.wait()
     if code != 0:
         said = next((line.strip() for line in reversed(tail) if line.strip()), f"exit code {code}")
+        if any(re.search(words, line) for words in DISK_FULL for line in tail):
+            raise ZooError(
+                f"llama.cpp's converter could not write its file, the disk is full (it said: {said})",
+                safe="Nothing was written",
+                remedy="Make room on the disk and run the same command again",
+            )
         if UNKNOWN_PRE_TOKENIZER in said:
             raise GateRefused(
                 "llama.cpp knows no pre-tokenizer that cuts text as this model's tokenizer does, so the file would be "

@@ -136,7 +136,7 @@ def _cut_digits(tokenizer: Any, source: Path) -> None:
 
 
 def _check_gguf(source: Path) -> int:
-    """The number of tensors that the header announces (GGUF: magic, u32 version, u64 tensor count)."""
+    """The number of tensors. Raises ModelFileError for a file that is no sound GGUF."""
     remedy = "Give a GGUF file or a Hugging Face model folder"
     if not source.is_file():
         raise ModelFileError("There is no such file", where=source.name, remedy=remedy)
@@ -146,7 +146,12 @@ def _check_gguf(source: Path) -> int:
         raise ModelFileError(
             "This is no GGUF file (its first four bytes say so)", where=source.name, remedy=remedy
         )
-    return int.from_bytes(head[8:16], "little")
+    # transformers' reader says of a damaged file what went wrong inside of it, this one what is wrong with the file.
+    try:
+        return len(read_header(source).tensors)
+    except ModelFileError as error:
+        # Where a user's folders lie is no part of what a build says.
+        raise ModelFileError(error.what, where=source.name, remedy=error.remedy or remedy) from error
 
 
 def _decoder_layers(model: Any) -> Any:

@@ -168,11 +168,15 @@ def save_model(model: Any, folder: Path) -> None:
     """
     half = model.to(torch.float16)
     for name, tensor in half.state_dict().items():
-        if not torch.isfinite(tensor).all():
-            raise ModelFileError(
-                f"The weight {name} has values that float16 cannot hold",
-                remedy="Use another model, or train with a lower learning rate",
-            )
+        if torch.isfinite(tensor).all():
+            continue
+        what = (
+            "holds NaN" if torch.isnan(tensor).any() else "has values that float16 cannot hold, or infinity"
+        )
+        raise ModelFileError(
+            f"The weight {name} {what}",
+            remedy="Use another model, or train with a lower learning rate",
+        )
     half.config.dtype = torch.float16
     with quiet():
         half.save_pretrained(folder, max_shard_size="1000GB")
