@@ -26,8 +26,8 @@ STAGE_VERSIONS = {
     "imatrix": 1,
     "quantize": 2,
     "sensitivity": 1,
-    "budget": 2,
-    "evaluate": 4,
+    "budget": 1,
+    "evaluate": 3,
     "probe": 1,
     "benchmark": 1,
 }

@@ -1,6 +1,6 @@
 """How far quantized files are from their reference, over the same windows of text, in lock step.
 
-All files are open at once (small contexts) and no base file is written; ``windows`` says which tokens
+All files are open at once (memory-mapped, small contexts) and no base file is written; ``windows`` says which tokens
 are read and scored, ``lockstep`` how.
 """
 

@@ -24,9 +24,8 @@ from numpy.typing import NDArray
 from zoo import divergence
 from zoo.divergence import Floats, compare, nll_nats
 from zoo.errors import ModelFileError
-from zoo.llama.header import read_header
 from zoo.llama.logits import logits_in_batches, window_logits
-from zoo.llama.model import REPACKED, Model
+from zoo.llama.model import Model
 from zoo.llama.windows import Window
 from zoo.progress import Reporter
 
@@ -38,29 +37,14 @@ Compared = list[divergence.Window]
 
 @contextmanager
 def opened(paths: Mapping[str, Path], window_tokens: int) -> Iterator[dict[str, Model]]:
-    """Open every file with a context of one window and one thread: memory-mapped, or repacked if that is faster.
-
-    Windows are cut into batches of the same widths each time, so figures of a repacked file come out the same too.
-    """
+    """Open every file, memory-mapped, with a context of one window and one thread."""
     with ExitStack() as stack:
         yield {
             name: stack.enter_context(
-                Model.open(
-                    path,
-                    threads=1,
-                    context_tokens=window_tokens,
-                    batch_tokens=BATCH_TOKENS,
-                    repacked=_faster_repacked(path),
-                )
+                Model.open(path, threads=1, context_tokens=window_tokens, batch_tokens=BATCH_TOKENS)
             )
             for name, path in paths.items()
         }
-
-
-def _faster_repacked(path: Path) -> bool:
-    """Whether most bytes of the file are of a type that is faster repacked; it depends on nothing but the file."""
-    sizes = [(t.type_name in REPACKED, t.size_bytes) for t in read_header(path).tensors]
-    return sum(size for repacked, size in sizes if repacked) > sum(size for _, size in sizes) / 2
 
 
 def compare_models(

@@ -15,9 +15,6 @@ from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.llama import library
 from zoo.llama.header import Header, read_header
 
-REPACKED = frozenset(("Q4_0", "IQ4_NL"))
-"""Types that are faster repacked: on a core with AVX2 360 tokens/s for 280, and 356 for 275. Q4_K can be too, and is
-not faster."""
 FLOOR_TOKENS = 256
 """llama.cpp rounds a sequence's context up to a multiple of this."""
 
@@ -51,15 +48,11 @@ class Model:
         batch_tokens: int = 128,
         unified: bool = False,
         observer: Any = None,
-        repacked: bool = False,
     ) -> Iterator[Model]:
-        """Load ``path`` (memory-mapped unless repacked, on the CPU) and make one context; all is freed at the end.
+        """Load ``path`` (memory-mapped, on the CPU) and make one context; everything is freed at the end.
 
         unified: all sequences share one key-value cache of ``context_tokens`` in all, so that a prefix can be kept
         once for many; a row's last bits then depend on the rows beside it.
-        repacked: read the weights into llama.cpp's own layout for this CPU, where it has one, instead of mapping the
-        file. As large in memory, faster for some types (REPACKED), and a row's last bits then depend on the batch's
-        width.
         observer: a C callback that sees the graph while it is computed (``zoo.llama.calibrate``), or None.
         Raises ModelFileError naming the file and llama.cpp's reason, MissingExtra without llama.cpp.
         """
@@ -68,8 +61,10 @@ class Model:
         library.forget_log()
         params = lib.llama_model_default_params()
         params.n_gpu_layers = 0
-        params.load_mode = lib.LLAMA_LOAD_MODE_NONE if repacked else lib.LLAMA_LOAD_MODE_MMAP
-        params.use_extra_bufts = repacked
+        params.load_mode = lib.LLAMA_LOAD_MODE_MMAP
+        # Repacked weights would be a second copy in memory, and their kernels' sums depend on the batch's
+        # width.
+        params.use_extra_bufts = False
         pointer = lib.llama_model_load_from_file(str(path).encode(), params)
         if not pointer:
             _refuse(path)
