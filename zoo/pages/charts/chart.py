@@ -26,7 +26,7 @@ _LONG = re.compile(r"-?[0-9]+[.][0-9]+")
 _CLASSES = re.compile(r"pygal-chart|background|guide|line|axis|x|y|titles|label|before|dot|color-[0-9]+")
 """Those that charts.css knows; a picture of six files has a kilobyte of others."""
 
-_LETTER = 8.5
+_LETTER = 9.5
 """Width of a letter in a name, in units of the view box, where charts.css has the largest letters: on a phone."""
 _PLOT = 85
 """Where the plot begins, right of its axis, in the same units."""
