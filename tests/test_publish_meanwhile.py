@@ -11,6 +11,7 @@ from publishsamples import NAMES, Faulty, failing, make_release, publish, refs, 
 from zoo.errors import ZooError
 from zoo.hub import FolderHub, HubConflict
 from zoo.progress import unheard
+from zoo.publish.apply import Published
 from zoo.settings import Settings
 from zoo.workspace import FileRecord, sha256_file
 
@@ -88,3 +89,18 @@ def test_another_publisher_did_the_same(zoo: Path, settings: Settings) -> None:
 
     assert publish(release, settings, Faulty(hub, same)).location.model.commit == heads[0]
     assert refs(settings)["model"] == ({"main": heads[0]}, {"v1.0.0": heads[0]})
+
+
+@pytest.mark.parametrize("at", ["commit dataset", "commit model", "tag dataset", "tag model"])
+def test_another_publisher_is_wholly_done_meanwhile(at: str, zoo: Path, settings: Settings) -> None:
+    """At another machine, with the same release: commits, tags and all, just before a step of ours."""
+    release, other, done = make_release(zoo), make_release(zoo / "other"), list[Published]()
+
+    def overtake(number: int, method: str, kind: str) -> None:
+        if number > 0 and f"{method} {kind}" == at and not done:
+            done.append(publish(other, settings, FolderHub(zoo / "build" / "hub")))
+
+    ours = publish(release, settings, Faulty(FolderHub(zoo / "build" / "hub"), overtake))
+    assert done and ours.location == done[0].location
+    assert len(list((zoo / "build" / "hub" / "repos").rglob("commits/*.json"))) == 2
+    assert all(len(tags) == 1 for _, tags in refs(settings).values())

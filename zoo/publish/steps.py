@@ -125,8 +125,8 @@ def commit(work: Work, target: Target) -> Target:
     """One commit on the head that the plan saw; planned again when others meanwhile changed other files only."""
     for _ in range(_TRIES):
         plan = target.plan
-        if not plan.changed and plan.parent:
-            oid = plan.parent
+        if not plan.changed and (there := plan.tagged or plan.parent):
+            oid = there
             break
         work.journal.note("committing", kind=target.kind, parent=plan.parent, keep=plan.kept)
         files = {file.path: file for file in plan.files}
@@ -149,6 +149,8 @@ def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
     old = target.plan
     plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, old.kept)
     head = plan.parent
+    if plan.tagged and not plan.changed:
+        return dataclasses.replace(target, plan=plan)  # another publisher did the very same, and was done first
     if plan.tagged or head is None or head == old.parent:
         raise conflict
     before = target.repo.tree(old.parent) if old.parent else {}

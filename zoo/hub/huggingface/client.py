@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ PAUSES_SECONDS = (1.0, 3.0)
 """Between tries of what the client itself tries only once: references, commits, tags, new repositories."""
 
 _Result = TypeVar("_Result")
+_switching, _without, _before = threading.Lock(), 0, False
 
 
 def client(address: str, kind: str = "", identity: str = "") -> HfApi:
@@ -99,15 +101,20 @@ def is_private_way(address: str) -> bool:
 
 @contextmanager
 def without_xet() -> Iterator[None]:
-    """Large files go by LFS meanwhile."""
+    """Large files go by LFS meanwhile; the switch is one for all threads, so the last one turns it back."""
     from huggingface_hub import constants
 
-    before = constants.HF_HUB_DISABLE_XET
-    constants.HF_HUB_DISABLE_XET = True
+    global _without, _before
+    with _switching:
+        _before = constants.HF_HUB_DISABLE_XET if _without == 0 else _before
+        _without += 1
+        constants.HF_HUB_DISABLE_XET = True
     try:
         yield
     finally:
-        constants.HF_HUB_DISABLE_XET = before
+        with _switching:
+            _without -= 1
+            constants.HF_HUB_DISABLE_XET = _before if _without == 0 else True
 
 
 @contextmanager
