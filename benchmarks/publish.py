@@ -3,7 +3,8 @@
 A publishes, verifies and tags; the client's own ``upload_folder`` only uploads and commits. Both run in this process,
 every time into a repository of its own. The settings also tell, for A and for ``hf upload``, the requests and bytes of
 a first publication, of the same again and of one edited card, counted at the server; with ``--sparse-bytes N`` also
-the memory that publishing one sparse file of N bytes takes.
+the memory that publishing one sparse file of N bytes takes, and with ``--processes N`` the wall time of N whole
+processes, imports included, in turn with as many of ``hf upload``. The process of A begins where the recipe is read.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import itertools
 import os
 import random
 import resource
+import statistics
 import sys
 import tempfile
 import threading
@@ -165,6 +167,19 @@ def memory(made: Bench, size: int) -> dict[str, int]:
     return {"sparse_bytes": size, "peak_memory_bytes": found, "limit_bytes": MEMORY_LIMIT_BYTES}
 
 
+def whole_processes(made: Bench, count: int) -> dict[str, Any]:
+    """Wall seconds of a first publication as a process of its own, imports included, in turn; every sample."""
+    samples: dict[str, list[float]] = {"zoo": [], "hf upload": []}
+    for number in range(count):
+        for label, side in (("zoo", zoo_side), ("hf upload", hf_side)):
+            forget(made)
+            began = time.perf_counter()
+            side(made, f"process-{number}-{label.partition(' ')[0]}")
+            samples[label].append(time.perf_counter() - began)
+    middle = {label: statistics.median(found) for label, found in samples.items()}
+    return {"wall_seconds": samples, "median_seconds": middle, "ratio": middle["zoo"] / middle["hf upload"]}
+
+
 def forget(made: Bench) -> None:
     """Take away the contents on the hub and what the last publication noted."""
     for path in (made.zoo / "hub" / "objects").glob("*/*"):
@@ -224,6 +239,9 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
         if arguments.sparse_bytes:
             say("publishing a sparse file")
             sizes["memory"] = memory(made, arguments.sparse_bytes)
+        if arguments.processes:
+            say("publishing in processes of their own")
+            sizes["whole_processes"] = whole_processes(made, arguments.processes)
         numbers = itertools.count()
         yield Comparison(
             name="publish",
@@ -264,6 +282,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = pairs.parser("publish", str(__doc__).splitlines()[0], PAIRS)
     parser.add_argument(
         "--sparse-bytes", type=int, default=0, metavar="N", help="also publish a sparse file of N bytes"
+    )
+    parser.add_argument(
+        "--processes", type=int, default=0, metavar="N", help="also compare N whole processes with hf upload"
     )
     parser.add_argument("--worker", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)

@@ -150,7 +150,9 @@ def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
     plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, old.kept)
     head = plan.parent
     if plan.tagged and not plan.changed:
-        return dataclasses.replace(target, plan=plan)  # another publisher did the very same, and was done first
+        return dataclasses.replace(
+            target, plan=plan
+        )  # another publisher did the very same, and was done first
     if plan.tagged or head is None or head == old.parent:
         raise conflict
     before = target.repo.tree(old.parent) if old.parent else {}
