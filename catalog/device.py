@@ -5,6 +5,7 @@ Units: bytes, bytes per second. Memory is counted as it is sold, 1 GB = 2^30 byt
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from catalog.problems import did_you_mean
@@ -113,7 +114,12 @@ def custom(memory_bytes: int, bandwidth_bytes_per_second: float) -> Device:
 
 def find(device_id: str) -> Device | None:
     """The device with exactly this id."""
-    return next((device for device in DEVICES if device.id == device_id), None)
+    return _by_id().get(device_id)
+
+
+@functools.cache
+def _by_id() -> dict[str, Device]:
+    return {device.id: device for device in DEVICES}
 
 
 def nearest(device_id: str) -> str | None:

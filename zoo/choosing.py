@@ -71,9 +71,7 @@ class Known:
 
     def outcome(self, question: Question) -> str | None:
         """The sign; None for a question that nobody thought of."""
-        place = _PLACES.get((question.device.id, question.context_tokens, question.least_tokens_per_second))
-        known = place is not None and devices.find(question.device.id) is question.device
-        return self.signs[place] if known and place is not None else None
+        return None if question.place is None else self.signs[question.place]
 
 
 @dataclass(frozen=True)
@@ -122,6 +120,13 @@ class Question:
     least_tokens_per_second: float | None = None
     task: str | None = None
     language: str | None = None
+
+    @functools.cached_property
+    def place(self) -> int | None:
+        """Where it stands among ``questions()``, whatever the task and the language; None if it does not."""
+        if devices.find(self.device.id) is not self.device:
+            return None
+        return _PLACES.get((self.device.id, self.context_tokens, self.least_tokens_per_second))
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ def _aims(some: Sequence[Facts]) -> list[Aim]:
 
 def _ranked(ready: Sequence[Entry], aims: Sequence[Aim]) -> dict[Aim, list[Ranked]]:
     """The catalog's order for every aim, with the models for it only."""
-    by_language = {language: choosing.rank(ready, language) for _, language in [(None, None), *aims]}
+    languages = {None, *(language for _, language in aims)}
+    by_language = {language: choosing.rank(ready, language) for language in languages}
     found: dict[Aim, list[Ranked]] = {(None, None): by_language[None]}
     for task, language in aims:
         found[task, language] = [

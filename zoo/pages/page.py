@@ -42,6 +42,7 @@ def environment() -> jinja2.Environment:
         finalize=text.visible_value,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     made.filters |= text.FILTERS
     made.globals |= {
