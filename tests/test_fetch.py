@@ -33,7 +33,7 @@ SIZE = 6 << 20
 RAW = random.Random(7).randbytes(SIZE)
 SHA = hashlib.sha256(RAW).hexdigest()
 FILE = Listed("m.gguf", SIZE, SHA)
-QUICK = Patience(stall=1.0, first_pause=0.01, longest_pause=0.05, most_connections=1)
+QUICK = Patience(stall_seconds=1.0, first_pause_seconds=0.01, longest_pause_seconds=0.05, most_connections=1)
 
 
 @pytest.fixture(autouse=True)
@@ -128,7 +128,7 @@ def test_a_trickle_is_left(here: Setup) -> None:
 
 def test_a_trickle_is_less_than_the_least_over_the_whole_time() -> None:
     now = [0.0]
-    trickle = _Trickle(Patience(stall=30, least_bytes_per_second=1000), lambda: now[0])
+    trickle = _Trickle(Patience(stall_seconds=30, least_bytes_per_second=1000), lambda: now[0])
     for _ in range(200):
         now[0] += 1
         trickle.add(1000)
@@ -284,7 +284,7 @@ from zoo.hub import Listed, connect
 from zoo.progress import Silent
 address, commit, out, size, sha, most = sys.argv[1:]
 repo = connect(address, Path(out)).repo("model", "local", "m")
-patience = Patience(most_connections=int(most), probe=0.2, least_span=1 << 19, gain=0)
+patience = Patience(most_connections=int(most), probe_seconds=0.2, least_span_bytes=1 << 19, gain=0)
 fetch_files(repo, commit, [Listed("m.gguf", int(size), sha)], Path(out), "here", Silent(), patience)
 """
 
@@ -365,7 +365,7 @@ def test_connections_are_added_where_that_is_faster(here: Setup) -> None:
     # Each connection alone is slow, as with a hub that limits every one of them.
     slow = Fault("trickle", piece_bytes=1 << 15, pause_seconds=0.01)
     here.proxy.break_(slow, path="/resolve/", times=1000)
-    patience = Patience(stall=5, probe=0.3, most_connections=4, least_span=1 << 18)
+    patience = Patience(stall_seconds=5, probe_seconds=0.3, most_connections=4, least_span_bytes=1 << 18)
     done = here.fetch(patience=patience)
     ranges = [e.headers.get("Range") for e in here.proxy.exchanges]
     assert here.whole() and done.received_bytes == SIZE
@@ -375,7 +375,7 @@ def test_connections_are_added_where_that_is_faster(here: Setup) -> None:
 def test_a_server_without_ranges_gets_one_connection(here: Setup) -> None:
     slow = Fault("answer", 0, 200, {"ETag": f'"{SHA}"'}, RAW)
     here.proxy.break_(slow, path="/resolve/", times=1000)
-    here.fetch(patience=Patience(stall=5, probe=0, most_connections=4, least_span=1 << 18))
+    here.fetch(patience=Patience(stall_seconds=5, probe_seconds=0, most_connections=4, least_span_bytes=1 << 18))
     assert here.whole() and len(here.proxy.exchanges) == 1
 
 

@@ -31,7 +31,13 @@ from zoo.progress import Silent  # noqa: E402 - after the skip
 from zoo.workspace import FileRecord  # noqa: E402 - after the skip
 
 REPO, TOKEN = "tiny/teacher", "reader-token-0123456789"
-QUICK = Patience(stall=1.0, first_pause=0.01, longest_pause=0.05, most_connections=1, longest_wait=2)
+QUICK = Patience(
+    stall_seconds=1.0,
+    first_pause_seconds=0.01,
+    longest_pause_seconds=0.05,
+    most_connections=1,
+    longest_wait_seconds=2,
+)
 
 
 @pytest.fixture(autouse=True)

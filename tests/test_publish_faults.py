@@ -88,7 +88,7 @@ CASES: list[tuple[Fault, str, str, int, str]] = [
     (Fault("answer", status=404), "/commit/", "", ALWAYS, "has no repository local/"),
     (Fault("answer", status=409), "/commit/", "", ALWAYS, "someone else changed local/"),
     (Fault("answer", status=412), "/commit/", "", ALWAYS, "someone else changed local/"),
-    (Fault("answer", status=413), "/commit/", "", ALWAYS, "answered 413"),
+    (Fault("answer", status=413), "/commit/", "", ALWAYS, "takes nothing so large"),
     (Fault("answer", status=507), "/lfs/", "PUT", ALWAYS, "no room"),
     (too_many(3600), "/commit/", "", ALWAYS, "wants fewer requests"),
     *((too_many(3600), path, "", ALWAYS, "wants fewer requests") for path in

@@ -36,7 +36,7 @@ from zoo.settings import NoZoo
 @click.option("--to", "target", metavar="FOLDER", help="Where to put the files. [default: NAME-VERSION]")
 @click.option("--allow-yanked", is_flag=True, help="Take a version that was yanked.")
 @click.option(
-    "--timeout", type=float, default=Patience.stall, show_default=True, metavar="SECONDS",
+    "--timeout", type=float, default=Patience.stall_seconds, show_default=True, metavar="SECONDS",
     help="Open a connection again that brings nothing for so long.",
 )  # fmt: skip
 @signature_options
@@ -70,7 +70,7 @@ def command(
         call.output.say(f"Taking {file.path}. {pick.reason}")
     folder = Path(target or f"{chosen.model.name}-{chosen.release.version}").expanduser()
     hub = shelf.hub(chosen.release.location)
-    pulled = pulling.pull(hub, chosen, file, folder, call.output, Patience(stall=timeout), check)
+    pulled = pulling.pull(hub, chosen, file, folder, call.output, Patience(stall_seconds=timeout), check)
     call.output.answer(*_answer(chosen, pulled, pick, context_tokens, hub.name))
 
 

@@ -168,7 +168,7 @@ class _Work:
 
     def _fill(self, part: Partial, advance: Advance) -> int:
         def open_(begin: int, end: int) -> Incoming:
-            return self.repo.incoming(self.revision, part.file, begin, end, self.patience.stall)
+            return self.repo.incoming(self.revision, part.file, begin, end, self.patience.stall_seconds)
 
         lines = Lines(open_, part, self.patience, self.report)
         try:

@@ -87,7 +87,7 @@ class Lines:
         with self.lock:
             span = spans_room.free(self.part.spans)
             if span is None and self.ranged and self.running:
-                span = spans_room.split(self.part.spans, self.patience.least_span)
+                span = spans_room.split(self.part.spans, self.patience.least_span_bytes)
                 self.part.sparse |= span is not None
             if span is None:
                 return False
@@ -122,7 +122,7 @@ class Lines:
     def _next(self) -> Span | None:
         found = spans_room.free(self.part.spans)
         if found is None and self.ranged and self.most > 1:
-            found = spans_room.split(self.part.spans, self.patience.least_span)
+            found = spans_room.split(self.part.spans, self.patience.least_span_bytes)
         return found
 
     def _fill(self, span: Span, handle: int) -> None:
@@ -193,7 +193,7 @@ class _Trickle:
     def add(self, count: int) -> None:
         self.bytes += count
         seconds = self.clock() - self.began
-        if seconds < self.patience.stall:
+        if seconds < self.patience.stall_seconds:
             return
         if self.bytes < self.patience.least_bytes_per_second * seconds:
             raise RemoteError(
@@ -214,7 +214,7 @@ class _Probe:
 
     def look(self) -> None:
         seconds, lines = time.monotonic() - self.began, self.lines
-        if self.over or seconds < lines.patience.probe:
+        if self.over or seconds < lines.patience.probe_seconds:
             return
         rate = (lines.received - self.bytes) / seconds
         helped = rate >= self.before * lines.patience.gain

@@ -16,33 +16,34 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait and how often to try; seconds.
+    """How long to wait and how often to try.
 
-    stall: without a byte, and the span over which ``least_bytes_per_second`` must be reached. tries: in a row without
-    a megabyte of progress. longest_wait: a longer one that a hub asks for is told instead of waited for.
+    stall_seconds: without a byte, and the span over which ``least_bytes_per_second`` must be reached.
+    tries: in a row without a megabyte of progress.
+    longest_wait_seconds: a longer one that a hub asks for is told instead of waited for.
     """
 
-    stall: float = 30.0
+    stall_seconds: float = 30.0
     least_bytes_per_second: float = 1024.0
     tries: int = 6
-    first_pause: float = 0.5
-    longest_pause: float = 20.0
-    longest_wait: float = 300.0
+    first_pause_seconds: float = 0.5
+    longest_pause_seconds: float = 20.0
+    longest_wait_seconds: float = 300.0
     most_connections: int = 4
-    probe: float = 1.5
+    probe_seconds: float = 1.5
     gain: float = 1.2
-    least_span: int = 8 << 20
+    least_span_bytes: int = 8 << 20
 
     def pause(self, error: RemoteError, count: int, tries: int | None = None) -> float:
         """Seconds before the next try after ``count`` failures in a row: growing, or what the other side asks for.
 
         Raises the error when another try is of no use, there were too many, or the wait is too long.
         """
-        grown = min(self.first_pause * 2 ** (count - 1), self.longest_pause)
+        grown = min(self.first_pause_seconds * 2 ** (count - 1), self.longest_pause_seconds)
         wait: float = grown * random.uniform(0.75, 1.25)
         if error.wait_seconds is not None:
             wait = max(error.wait_seconds, 0.05)
-        if not error.transient or count >= (tries or self.tries) or wait > self.longest_wait:
+        if not error.transient or count >= (tries or self.tries) or wait > self.longest_wait_seconds:
             raise error
         return wait
 

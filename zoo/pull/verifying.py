@@ -159,7 +159,7 @@ def _read_back(
         with report.task(f"reading {path} back", file.size_bytes, "B") as advance:
             try:
                 listed = Listed(path, file.size_bytes, file.sha256)
-                incoming = repo.incoming(commit, listed, 0, file.size_bytes, patience.stall)
+                incoming = repo.incoming(commit, listed, 0, file.size_bytes, patience.stall_seconds)
                 try:
                     for chunk in incoming.chunks:
                         sha.update(chunk)

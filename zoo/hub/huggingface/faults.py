@@ -98,6 +98,9 @@ def answered(status: int, headers: Mapping[str, str], asked: Asked, now: float) 
     if status in (409, 412):
         return _error("conflict", f"someone else changed {asked.repository or 'the repository'}{said}", facts,
                       "Run the same command again")  # fmt: skip
+    if status == 413:
+        return _error("too_large", f"{asked.address} takes nothing so large{said}", facts,
+                      "Ask whoever runs it for a higher limit, or make the release smaller")  # fmt: skip
     if status == 400:
         return _error("invalid", f"{asked.address} refuses this{said}", facts, "")
     what = f"{asked.address} answered {status} for {asked.name}{said}"
