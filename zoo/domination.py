@@ -2,8 +2,8 @@
 
 Loss is the mean KLD from the release's reference in nats; that of the reference itself is zero by definition. Two
 losses can be told apart if they differ by more than both standard errors together, which is stricter than the error of
-their difference. A file is beaten by one that loses less and is no larger, or that was measured faster on the same
-device with as many threads.
+their difference. A file is beaten by one that loses less and is no larger, or that was measured clearly faster on the
+same device with as many threads: by more than the spread that a valid measurement may have.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ from typing import NamedTuple
 from catalog import device as devices
 from catalog.device import Device
 from catalog.release import ModelFile
+from pi_runtime.verdict import THRESHOLDS
 from zoo import roofline
 from zoo.roofline import rate
+
+SLOWER_SHARE = 1 - THRESHOLDS["spread_maximum"]
+"""Slower is less than this share of the other file's speed; nearer ones, two valid measurements cannot tell apart."""
 
 
 class Beaten(NamedTuple):
@@ -80,7 +84,7 @@ def _why_beaten(
     measured: Mapping[str, dict[tuple[str, int], float]],
     only: str | None,
 ) -> str | None:
-    """The sentence, for a ``file`` that is worse than ``other``; None if it is smaller and nowhere slower."""
+    """The sentence, for a ``file`` that is worse than ``other``; None if it is smaller and nowhere clearly slower."""
     if file.size_bytes > other.size_bytes:
         return f"It is {megabytes(file.size_bytes - other.size_bytes)} larger and {_loses(file, other)}."
     if file.size_bytes == other.size_bytes:
@@ -88,7 +92,7 @@ def _why_beaten(
     speeds, others = measured[file.path], measured[other.path]
     for place, threads in sorted(speeds.keys() & others.keys()):
         speed, other_speed = speeds[place, threads], others[place, threads]
-        if speed < other_speed and only in (None, place):
+        if speed < SLOWER_SHARE * other_speed and only in (None, place):
             return (
                 f"It {_loses(file, other)}; and it is slower: measured {rate(speed)} against "
                 f"{rate(other_speed)} tokens/s on {place} with {counted(threads, 'thread')}."

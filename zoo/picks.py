@@ -184,8 +184,8 @@ class Shelf:
 
 
 def dominated(release: Release) -> dict[str, Beaten]:
-    """Files that another beats, by path: it is no larger, or was measured faster on the same device with as many
-    threads, and its loss is lower beyond both errors. The reference is never among them: nothing loses less."""
+    """Files that another beats, by path: it is no larger, or was measured clearly faster on the same device with as
+    many threads, and its loss is lower beyond both errors. The reference is never among them: nothing loses less."""
     return Shelf(release).dominated()
 
 

@@ -245,12 +245,12 @@ function bothMeasured(file, other, only, catalog) {
   return pairs.sort(([a], [b]) => compare([a.place, a.threads], [b.place, b.threads]));
 }
 
-// Says why a worse file is beaten; null if it is smaller and nowhere slower.
+// Says why a worse file is beaten; null if it is smaller and nowhere clearly slower.
 function whyBeaten(file, other, only, catalog) {
   const said = () => `loses more than ${other.path}: ${lossWords(file)} against ${lossWords(other)}`;
   if (file.size > other.size) return () => `It is ${megabytes(file.size - other.size)} larger and ${said()}.`;
   if (file.size === other.size) return () => `It has the same size of ${megabytes(file.size)} and ${said()}.`;
-  const slower = bothMeasured(file, other, only, catalog).find(([one, beside]) => one.speed < beside.speed);
+  const slower = bothMeasured(file, other, only, catalog).find(([one, beside]) => one.speed < catalog.rules.slower_share * beside.speed);
   if (!slower) return null;
   const [one, beside] = slower;
   return () =>

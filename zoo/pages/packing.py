@@ -17,6 +17,7 @@ from catalog.device import Device
 from catalog.release import ModelFile, Release, Speed
 from zoo import choosing, picks, roofline
 from zoo.choosing import Entry
+from zoo.domination import SLOWER_SHARE
 from zoo.pages import links
 from zoo.pages.text import visible
 
@@ -157,6 +158,7 @@ def _rules() -> dict[str, Any]:
     return {
         "context_tokens": picks.CONTEXT_TOKENS,
         "tolerance_nats": picks.TOLERANCE.kld_mean_nats,
+        "slower_share": SLOWER_SHARE,
         "tolerance_top": picks.TOLERANCE.same_top_share,
         "loss_limit": choosing.LOSS_LIMIT,
         "runners_up": choosing.RUNNERS_UP,
