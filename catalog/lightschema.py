@@ -7,15 +7,17 @@ seconds, at the start of every command.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 _FORMATS = (
     "fqdn", "isoduration", "jsonpointer", "rfc3339_validator", "rfc3986_validator", "rfc3987", "rfc3987_syntax",
     "uri_template", "webcolors",
 )  # fmt: skip
 _hidden = [name for name in _FORMATS if name not in sys.modules]
+# None makes an import fail, which the declared type of sys.modules does not foresee.
+_modules: dict[str, Any] = sys.modules
 for _name in _hidden:
-    # None makes an import of it fail, which the type of sys.modules does not foresee.
-    sys.modules[_name] = None  # type: ignore[assignment]
+    _modules[_name] = None
 
 import jsonschema  # noqa: E402 - while they are hidden
 from jsonschema.exceptions import ValidationError  # noqa: E402 - while they are hidden

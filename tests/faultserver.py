@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import socket
 import struct
 import threading
@@ -247,8 +248,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _read_body(self, limit: int | None, take: Callable[[bytes], object]) -> None:
         left = int(self.headers.get("Content-Length") or 0)
         left = left if limit is None else min(left, limit)
-        # The stream of a request is buffered, so it has read1; its declared type has not.
-        while left and (data := self.rfile.read1(min(left, PIECE))):  # type: ignore[attr-defined]
+        assert isinstance(self.rfile, io.BufferedReader)
+        while left and (data := self.rfile.read1(min(left, PIECE))):
             self.exchange.received += len(data)
             left -= len(data)
             take(data)

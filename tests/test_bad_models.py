@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import tinyzoo
+from badgguf import cut, future, no_tensors
 from tinygguf import make_tiny_gguf
 
 from zoo import __main__, preflight
@@ -52,20 +53,8 @@ def gguf_source(zoo: Path, raw: bytes) -> dict[str, Any]:
     return {"source": "file:models/bad.gguf", "sha256": sha256, "licence": "Apache-2.0", "upstream": "tests/bad"}
 
 
-def cut(raw: bytearray) -> None:
-    del raw[len(raw) * 2 // 3 :]
-
-
 def other_format(raw: bytearray) -> None:
     raw[:4] = b"PK\x03\x04"
-
-
-def future(raw: bytearray) -> None:
-    raw[4:8] = struct.pack("<I", 9)
-
-
-def no_tensors(raw: bytearray) -> None:
-    raw[8:16] = struct.pack("<Q", 0)
 
 
 def flipped(raw: bytearray) -> None:

@@ -261,7 +261,7 @@ def test_a_fault_of_the_server_is_told_as_one(serve: Serve, monkeypatch: pytest.
     def broken(_: Any) -> Any:
         raise RuntimeError(WRITE)
 
-    monkeypatch.setattr(served.server, "routes", broken)
+    monkeypatch.setattr(served.server, "answer", broken)
     got = served.ask("GET", "/")
     assert got.status == 500 and "RuntimeError" in got.json["error"] and WRITE.encode() not in got.body
     assert server_room.STALL_SECONDS == 60

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from badgguf import cut, future, no_tensors
 from llamaquant import random_imatrix
 from tinygguf import make_tiny_gguf
 
@@ -42,24 +43,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_gguf(tmp_path_factory.mktemp("gguf") / "model.gguf", vocabulary=300)
 
 
-def cut(raw: bytearray) -> None:
-    del raw[len(raw) * 2 // 3 :]
-
-
 def cut_header(raw: bytearray) -> None:
     del raw[500:]
 
 
 def other_format(raw: bytearray) -> None:
     raw[:4] = b"GGML"
-
-
-def future(raw: bytearray) -> None:
-    raw[4:8] = struct.pack("<I", 9)
-
-
-def no_tensors(raw: bytearray) -> None:
-    raw[8:16] = struct.pack("<Q", 0)
 
 
 def more_tensors(raw: bytearray) -> None:

@@ -36,7 +36,7 @@ class Exchange:
     """The hub's token exchange and GitHub's identity service before a real server that wants tokens."""
 
     def __init__(self, server: HubServer) -> None:
-        self.inner, self.asked, self.used = server.routes, list[str](), set[str]()
+        self.inner, self.asked, self.used = server.answer, list[str](), set[str]()
         self.lifetime: float = 3600
 
     def __call__(self, request: Any) -> Any:
@@ -66,7 +66,7 @@ def hub(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Excha
     access = Access({_digest(token): "write" for token in TOKENS.values()})
     server = HubServer(zoo / "build" / "hub", "127.0.0.1", 0, access)
     exchange = Exchange(server)
-    server.routes = exchange  # type: ignore[assignment]
+    server.answer = exchange
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", server.address)
     monkeypatch.setenv("HF_OIDC_RESOURCE", "local/tutor-gguf")

