@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import struct
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,7 @@ from typing import Any
 import pytest
 import tinyzoo
 from badgguf import cut, future, no_tensors
+from smalldisk import mounted
 from tinygguf import make_tiny_gguf
 
 from zoo import __main__, preflight
@@ -113,15 +111,8 @@ def test_a_text_shorter_than_a_window(zoo: Path, capsys: pytest.CaptureFixture[s
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
-        pytest.skip("needs to mount a file system")
-    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=400k", "tmpfs", folder], check=False).returncode != 0:
-        pytest.skip("no file system may be mounted here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with mounted(tmp_path / "disk", "400k") as folder:
+        yield folder
 
 
 def test_a_disk_that_fills_up_half_way(

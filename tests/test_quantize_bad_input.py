@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import resource
-import shutil
 import struct
 import subprocess
 import sys
@@ -16,6 +14,7 @@ from pathlib import Path
 import pytest
 from badgguf import cut, future, no_tensors
 from llamaquant import random_imatrix
+from smalldisk import mounted
 from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError, ZooError
@@ -152,16 +151,8 @@ def test_a_file_that_may_not_grow(model: Path, tmp_path: Path, limit_bytes: int,
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB; only an administrator may make one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
-        pytest.skip("needs to mount a file system")
-    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False).returncode != 0:
-        pytest.skip("no file system may be mounted here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with mounted(tmp_path / "disk", "1m") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("cache", ["", "cache"])
