@@ -1,6 +1,7 @@
 # make demo   release the starter recipes into a folder hub and build the site (some ten minutes after the install)
 # make test   every test
 # make check  style and types
+# make matrix the starter recipes under other instruction sets, threads, seeds and another Debian (hours; resumes)
 # make help   this list
 #
 # The first of them makes .venv. Most of that time goes into compiling llama.cpp once; pip keeps the wheel for the next time.
@@ -21,7 +22,7 @@ LLAMA_FLAGS := -DGGML_NATIVE=ON -DLLAVA_BUILD=OFF -DLLAMA_ALL_WARNINGS=OFF -DLLA
 
 CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
 
-.PHONY: help environment checkers demo test check wheel clean
+.PHONY: help environment checkers demo test matrix check wheel clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -82,6 +83,9 @@ demo: environment
 
 test: checkers
 	$(BIN)/python -m pytest
+
+matrix: environment
+	$(BIN)/python -m benchmarks.matrix --out benchmarks/results/matrix.json
 
 check: environment
 	$(BIN)/ruff check .

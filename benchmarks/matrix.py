@@ -1,0 +1,238 @@
+"""The portability matrix: are the starter recipes released on other machines too, and with how much margin?
+
+Each cell is ``zoo release`` of one starter recipe in a zoo of its own, with torch and llama.cpp held to some
+instructions, some number of threads and a seed of the training. No cell may be refused; the document keeps every gate's
+figure beside its bound, and the sentence of a refusal. A finished cell is kept in ``build/matrix`` and found again as
+long as the program is the same, so the matrix resumes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks import commands, machines
+from benchmarks.machines import FOLDER, ROOT, Debian, Llama, Torch
+from benchmarks.pairs import Say, tell, versions
+from pi_runtime import system
+from zoo.errors import ZooError
+from zoo.workspace import pretty_json, write_atomic
+
+SCHEMA = "benchmark-matrix/1"
+PLAIN, TRAINED = "smollm2-135m-instruct", "smollm2-tutor-57m"
+SEEDS = (0, 1, 2, 3, 4)
+"""Added to the recipe's own seed of the training; 0 is the recipe as it is."""
+THREADS = (2, 1)
+DEBIAN = Debian("trixie", "python3.13")
+# Speed is no matter here, and no gate reads it: the fewest samples that a report may have, of short texts.
+BENCHMARK = {"prompt_tokens": 16, "decode_tokens": 8, "samples": 5}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One release. seed: added to the recipe's seed of the training; None where nothing is trained."""
+
+    recipe: str
+    torch: str
+    llama: str
+    threads: int
+    seed: int | None
+
+    @property
+    def id(self) -> str:
+        seed = "" if self.seed is None else f"-seed{self.seed}"
+        return f"{self.recipe}-torch-{self.torch}-llama-{self.llama}-{self.threads}t{seed}"
+
+
+def cells(torch: Sequence[str], llama: Sequence[str]) -> list[Cell]:
+    """Every training (level of torch x seed), and every build of llama.cpp x threads of the recipe without one.
+
+    The trained ones go through the builds and the threads in turn, so that every pair of two settings occurs. What
+    differs most from the recipe's own machine comes first.
+    """
+    trained = [
+        Cell(TRAINED, level, llama[(row + seed) % len(llama)], THREADS[(row + seed // 2) % 2], seed)
+        for seed in SEEDS
+        for row, level in enumerate(torch)
+    ]
+    plain = [
+        Cell(PLAIN, torch[(row + count) % len(torch)], build, threads, None)
+        for count, threads in enumerate(THREADS)
+        for row, build in enumerate(llama)
+    ]
+    return [*plain, *trained]
+
+
+def program_sha256() -> str:
+    """Digest of everything that a release is made by: the program, the recipes and the pinned versions."""
+    found = hashlib.sha256()
+    names = [ROOT / "constraints.txt"]
+    for folder in ("zoo", "catalog", "pi_runtime", "recipes"):
+        names += sorted(p for p in (ROOT / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    for path in names:
+        found.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()
+
+
+def run_cell(cell: Cell, torch: Torch, python_path: Path | None) -> dict[str, Any]:
+    """Release it and say what came of it; the zoo is removed unless it was refused."""
+    home = FOLDER / "cells" / cell.id
+    shutil.rmtree(home, ignore_errors=True)
+    zoo = commands.find("zoo")
+    paths = [str(p) for p in (python_path, os.environ.get("PYTHONPATH")) if p]
+    environment = {**commands.ENVIRONMENT, **torch.environment, "PYTHONPATH": os.pathsep.join(paths)}
+    commands.output([zoo, "init", str(home)], environment=environment)
+    _edit(home / "recipes" / f"{cell.recipe}.yaml", cell.seed)
+    began = time.monotonic()
+    done = subprocess.run(
+        [zoo, "release", "--threads", str(cell.threads), cell.recipe],
+        cwd=home, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    found = {
+        **asdict(cell),
+        "exit_code": done.returncode,
+        "seconds": round(time.monotonic() - began, 1),
+        **_evidence(home / "build" / "releases" / cell.recipe),
+    }
+    if done.returncode:
+        found["said"] = [line for line in done.stderr.splitlines() if line.strip()][-8:]
+    else:
+        shutil.rmtree(home)
+    return found
+
+
+def _edit(path: Path, seed: int | None) -> None:
+    recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    recipe["benchmark"] = BENCHMARK
+    if seed:
+        recipe["distill"]["seed"] = recipe["distill"].get("seed", 0) + seed
+    path.write_text(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def _evidence(releases: Path) -> dict[str, Any]:
+    """Gates, parity and digests of a built release; nothing where it was refused before it was put together."""
+    folder = next(iter(sorted(releases.glob("*/model"))), None)
+    if folder is None:
+        return {}
+    found: dict[str, Any] = {}
+    for name in ("gates", "parity"):
+        path = folder / "evidence" / f"{name}.json"
+        found[name] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    found["sha256"] = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.gguf"))
+    }
+    return found
+
+
+def run_debian(debian: Debian, say: Say) -> dict[str, Any]:
+    """``make demo`` in another Debian, with its Python, from the tracked files only."""
+    found: dict[str, Any] = {"suite": debian.suite, "python": debian.python}
+    try:
+        debian.make(say)
+    except ZooError as error:
+        return found | {"exit_code": None, "said": [str(error)]}
+    say(f"make demo in Debian {debian.suite} with {debian.python}")
+    began = time.monotonic()
+    done = subprocess.run(
+        debian.command("make", "-C", "/zoo", f"PYTHON={debian.python}", "demo"),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    tail = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()][-8:]
+    releases = debian.folder / "zoo" / "build" / "demo" / "build" / "releases"
+    return found | {
+        "exit_code": done.returncode,
+        "seconds": round(time.monotonic() - began, 1),
+        "releases": {name: _evidence(releases / name) for name in (PLAIN, TRAINED)},
+        **({"said": tail} if done.returncode else {}),
+    }
+
+
+def measure(wanted: Iterable[Cell], say: Say) -> Iterator[dict[str, Any]]:
+    """Every cell's outcome, kept cells without running them again."""
+    levels = {level.name: level for level in machines.torch_levels()}
+    builds: Mapping[str, Llama] = {build.name: build for build in machines.llama_builds()}
+    program = program_sha256()
+    for number, cell in enumerate(listed := list(wanted), 1):
+        kept = FOLDER / "outcomes" / f"{cell.id}.json"
+        if kept.is_file() and (found := json.loads(kept.read_text(encoding="utf-8")))["program"] == program:
+            say(f"[{number}/{len(listed)}] {cell.id}: kept")
+        else:
+            say(f"[{number}/{len(listed)}] {cell.id}")
+            place = machines.compiled(builds[cell.llama], say)
+            found = {**run_cell(cell, levels[cell.torch], place), "program": program}
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(kept, pretty_json(found))
+            say(f"    exit {found['exit_code']} after {found['seconds']:.0f} s")
+        yield {key: value for key, value in found.items() if key != "program"}
+
+
+def document(
+    outcomes: Sequence[Mapping[str, Any]], debian: Mapping[str, Any] | None, count: int
+) -> dict[str, Any]:
+    """The JSON document; count: how many cells the whole matrix has here."""
+    refused = [one["recipe"] for one in outcomes if one["exit_code"]]
+    return {
+        "schema": SCHEMA,
+        "question": "Is any starter release refused under other instructions, threads, seeds or another Python?",
+        "measured_at_utc": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "cells_run": len(outcomes),
+        "cells_in_all": count,
+        "refused": len(refused),
+        "cells": list(outcomes),
+        "debian": debian,
+        "versions": versions(("torch", "transformers", "llama-cpp-python")),
+        "machine": system.device(None),
+        "flags": sorted(machines.processor_flags()),
+        "method": "torch by ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA and MKL_CBWR; llama.cpp compiled for each; "
+        "one machine stands in for several, so processors of another maker or kind are not in it",
+    }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 0 when no cell that ran was refused, 3 otherwise."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.matrix", description=(__doc__ or "").split("\n\n")[0]
+    )
+    parser.add_argument(
+        "--cells", metavar="TEXT", action="append", help="only cells with this text in their name"
+    )
+    parser.add_argument("--list", action="store_true", help="name the cells and stop")
+    parser.add_argument("--no-debian", action="store_true", help="leave out the other Debian")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the JSON document there")
+    options = parser.parse_args(arguments)
+    every = cells([t.name for t in machines.torch_levels()], [b.name for b in machines.llama_builds()])
+    wanted = [c for c in every if not options.cells or any(text in c.id for text in options.cells)]
+    if options.list:
+        print("\n".join(cell.id for cell in wanted))
+        return 0
+    try:
+        outcomes = list(measure(wanted, tell))
+        debian = None if options.no_debian else run_debian(DEBIAN, tell)
+    except ZooError as error:
+        tell(str(error))
+        return error.exit_code
+    found = document(outcomes, debian, len(every))
+    text = pretty_json(found)
+    print(text, end="")
+    if options.out is not None:
+        write_atomic(options.out, text)
+    bad = found["refused"] + bool(debian and debian["exit_code"])
+    tell(f"{len(outcomes)} of {len(every)} cells ran, {found['refused']} were refused")
+    return 3 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
