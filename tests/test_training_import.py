@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 from tinymodel import make_tiny_llama  # noqa: E402
 
 from zoo.errors import InputError, ModelFileError  # noqa: E402
-from zoo.llama.convert import converter_folder  # noqa: E402
+from zoo.llama import source as llama_source  # noqa: E402
 from zoo.progress import Silent  # noqa: E402
 from zoo.training.importing import import_model  # noqa: E402
 from zoo.training.models import load_model, load_tokenizer  # noqa: E402
@@ -121,7 +121,7 @@ def test_the_real_gguf_keeps_its_words_and_template(tmp_path: Path) -> None:
 @pytest.mark.real
 def test_the_tiny_model_is_accepted_by_the_converter(tmp_path: Path) -> None:
     """Other tests build their GGUF files from this model."""
-    converter = str(converter_folder())
+    converter = str(llama_source.found())
     folder = make_tiny_llama(tmp_path / "tiny")
     script = str(Path(converter) / "convert_hf_to_gguf.py")
     command = [

@@ -16,7 +16,7 @@ import tinyzoo
 for module in ("build", "hatchling", "torch", "llama_cpp", "mkdocs", "material"):
     pytest.importorskip(module)
 
-from zoo import world  # noqa: E402
+from zoo.llama import source  # noqa: E402
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -72,7 +72,7 @@ def test_the_wheel_carries_schemas_templates_site_and_recipes(wheel: Path) -> No
 
 
 def test_a_zoo_of_its_own_lives_outside_the_clone(python: Path, tmp_path: Path) -> None:
-    environment = tinyzoo.environment(ZOO_CONVERTER=str(world.converter_folder()), **tinyzoo.STRANGER)
+    environment = tinyzoo.environment(ZOO_CONVERTER=str(source.found()), **tinyzoo.STRANGER)
     environment.pop("PYTHONPATH", None)
     program = python.with_name("zoo")
 

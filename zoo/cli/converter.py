@@ -1,0 +1,56 @@
+"""zoo converter"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from zoo.cli.common import Call, options
+from zoo.errors import InputError, ZooError
+from zoo.llama import source
+
+
+@click.command()
+@options()
+@click.option(
+    "--sdist",
+    type=click.Path(path_type=Path),
+    help="A downloaded llama_cpp_python-VERSION.tar.gz; without it pip downloads the file.",
+)
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    help="Another folder than the one in Python's environment. Set ZOO_CONVERTER to it afterwards.",
+)
+@click.option(
+    "--vocabularies", is_flag=True, help="Unpack the vocabularies that the tests need as well (70 MB)."
+)
+def command(call: Call, sdist: Path | None, to: Path | None, vocabularies: bool) -> None:
+    """Install llama.cpp's converter from the source of the llama-cpp-python that is installed.
+
+    The source carries the converter of the same llama.cpp, so that both agree on every file.
+    """
+    installed = source.installed()
+    if installed is None:
+        raise ZooError(
+            "llama-cpp-python is not installed, so it is not known which converter fits it",
+            remedy="Install it with: pip install 'model-zoo-publisher[gguf]'",
+        )
+    if sdist is not None and not sdist.is_file():
+        raise InputError(f"There is no file {sdist}", remedy="Name a file, or leave --sdist out")
+    target = to or source.FOLDER
+    if not source.may_replace(target):
+        raise InputError(
+            f"{target} holds something else",
+            safe="Nothing was changed.",
+            remedy="Name a new or empty folder",
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        fetched = sdist or source.download(installed, Path(scratch), call.output)
+        stamp = source.unpack(fetched, target, vocabularies=vocabularies, wanted=installed)
+    human = f"The converter of llama-cpp-python {stamp.llama_cpp_python} is in {target}."
+    if to is not None:
+        human += f"\nFor the zoo to use it: export ZOO_CONVERTER={target.absolute()}"
+    call.output.answer({"folder": str(target), **vars(stamp)}, human)
