@@ -33,6 +33,7 @@ FLOORS = {
     "zoo.picks": 1,
     "zoo.choosing": 1,
     "zoo.cards": 1,
+    "zoo.templates": 1,
     "zoo.banner": 1,
     "zoo.upstream": 1,
     "zoo.provenance": 1,

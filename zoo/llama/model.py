@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, NoReturn
 from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.llama import library
 from zoo.llama.header import Header, read_header
+from zoo.templates.rendering import render_template
 
 FLOOR_TOKENS = 256
 """llama.cpp rounds a sequence's context up to a multiple of this."""
@@ -149,10 +149,17 @@ class Model:
         return render_template(
             self.chat_template,
             messages,
-            bos=self.text_of(self.bos),
-            eos=self.text_of(int(self.lib.llama_vocab_eos(self.vocab))),
+            special=self.special_texts,
             add_generation_prompt=add_generation_prompt,
         )
+
+    @property
+    def special_texts(self) -> dict[str, str]:
+        """The texts of special tokens that a template is handed, by the name that it knows."""
+        return {
+            "bos_token": self.text_of(self.bos),
+            "eos_token": self.text_of(int(self.lib.llama_vocab_eos(self.vocab))),
+        }
 
     def text_of(self, token: int) -> str:
         """How the vocabulary writes a token; "" for no token."""
@@ -184,69 +191,6 @@ class Model:
         if code != 0:
             reason = library.last_error() or f"code {code}"
             raise ZooError(f"llama.cpp could not decode with {self.path.name}: {reason}")
-
-
-def render_template(
-    template: str, messages: Sequence[Mapping[str, str]], *, bos: str, eos: str, add_generation_prompt: bool
-) -> str:
-    """Render a chat template in jinja2's immutable sandbox, set up as transformers and llama-cpp-python do.
-
-    The clock is fixed (1970-01-01), so that the same conversation always gives the same prompt.
-    Raises ModelFileError with the template's own complaint or jinja2's.
-    """
-    import jinja2
-    import jinja2.ext
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[_generation_tag(), jinja2.ext.loopcontrols]
-    )
-    environment.filters["tojson"] = _tojson
-    try:
-        return environment.from_string(template).render(
-            messages=[dict(message) for message in messages],
-            bos_token=bos,
-            eos_token=eos,
-            add_generation_prompt=add_generation_prompt,
-            raise_exception=_raise,
-            strftime_now=_fixed_clock,
-            tools=None,
-            functions=None,
-            function_call=None,
-            tool_choice=None,
-        )
-    except (jinja2.TemplateError, ValueError, TypeError, ArithmeticError, LookupError) as error:
-        raise ModelFileError(f"the chat template cannot be rendered: {error}") from error
-
-
-def _generation_tag() -> Any:
-    """Transformers' ``{% generation %}`` block marks the assistant's text for training; here it is its
-    content.
-    """
-    from jinja2.ext import Extension
-
-    class GenerationTag(Extension):
-        tags = {"generation"}  # noqa: RUF012  # jinja2's own declaration is an instance attribute
-
-        def parse(self, parser: Any) -> Any:
-            parser.stream.skip(1)
-            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-    return GenerationTag
-
-
-def _tojson(value: Any, ensure_ascii: bool = False, **options: Any) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, **options)
-
-
-def _raise(message: str) -> NoReturn:
-    raise ValueError(message)
-
-
-def _fixed_clock(form: str) -> str:
-    import time
-
-    return time.strftime(form, time.gmtime(0))
 
 
 def _context(

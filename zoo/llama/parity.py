@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from zoo.llama.model import Model
 from zoo.parity.material import CONVERSATIONS, STRINGS, TEXTS
 from zoo.parity.seen import Generated, Parameter, Rendering, Seen
 from zoo.progress import Advance, unheard
+from zoo.templates.oracle import with_fixed_clock
 
 CONVERSATION_TOKENS = 1024
 """Room for a conversation, also of a tokenizer that cuts at every byte."""
@@ -126,7 +126,7 @@ def _own(model: Model, messages: Sequence[Mapping[str, str]], prompt: bool) -> R
 
 
 def _as_used(model: Model, messages: Sequence[Mapping[str, str]], prompt: bool) -> Rendering:
-    """As llama-cpp-python renders the file's template when people chat with it, the clock at 1970-01-01."""
+    """As llama-cpp-python renders the file's template when people chat with it, the clock set."""
     import jinja2
     from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
@@ -134,12 +134,8 @@ def _as_used(model: Model, messages: Sequence[Mapping[str, str]], prompt: bool) 
         return Rendering(None, "there is no chat template")
     try:
         formatter: Any = Jinja2ChatFormatter(
-            model.chat_template,
-            eos_token=model.text_of(int(model.lib.llama_vocab_eos(model.vocab))),
-            bos_token=model.text_of(model.bos),
-            add_generation_prompt=prompt,
+            with_fixed_clock(model.chat_template), add_generation_prompt=prompt, **model.special_texts
         )
-        formatter.strftime_now = lambda form: time.strftime(form, time.gmtime(0))
         return Rendering(str(formatter(messages=[dict(message) for message in messages]).prompt))
     except (jinja2.TemplateError, ValueError, TypeError, ArithmeticError, LookupError) as error:
         return Rendering(None, str(error))

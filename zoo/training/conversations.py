@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jinja2
-
-from zoo.errors import ZooError
+from zoo.errors import ModelFileError, ZooError
+from zoo.templates.rendering import render_template
 
 
 @dataclass(frozen=True)
@@ -111,8 +110,14 @@ def _render(tokenizer: Any, conversation: Conversation, count: int, *, prompt: b
     """Token ids of the first ``count`` messages, with the generation prompt if ``prompt``."""
     messages = [{"role": role, "content": content} for role, content in conversation.messages[:count]]
     try:
-        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt)
-    except (jinja2.TemplateError, IndexError, TypeError, ValueError) as error:
+        # Named templates: the default one, as transformers takes it.
+        text = render_template(
+            tokenizer.get_chat_template(),
+            messages,
+            special=tokenizer.special_tokens_map,
+            add_generation_prompt=prompt,
+        )
+    except (ModelFileError, ValueError) as error:
         raise ZooError(
             f"The chat template refuses this conversation ({error})",
             where=conversation.key,

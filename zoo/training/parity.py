@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import transformers
 from zoo.parity.material import CONVERSATIONS, MOST_TOKENS, STRINGS, TEXTS
 from zoo.parity.seen import Parameter, Rendering, Seen
 from zoo.progress import Advance, unheard
+from zoo.templates.oracle import with_fixed_clock
 from zoo.training.models import LOCAL, load_model, load_tokenizer, quiet, reading
 
 
@@ -117,7 +117,7 @@ def _parameters(config: Any) -> dict[str, Parameter]:
 
 
 def _rendering(tokenizer: Any, messages: Sequence[Any], prompt: bool) -> Rendering:
-    """With the clock at 1970-01-01, as the other side has it."""
+    """As transformers renders it, with the clock that the other side has."""
     if not tokenizer.chat_template:
         return Rendering(None, "there is no chat template")
     try:
@@ -125,7 +125,7 @@ def _rendering(tokenizer: Any, messages: Sequence[Any], prompt: bool) -> Renderi
             [dict(message) for message in messages],
             tokenize=False,
             add_generation_prompt=prompt,
-            strftime_now=lambda form: time.strftime(form, time.gmtime(0)),
+            chat_template=with_fixed_clock(tokenizer.get_chat_template()),
         )
     except (jinja2.TemplateError, ValueError, TypeError, ArithmeticError, LookupError) as error:
         return Rendering(None, str(error))
