@@ -5,6 +5,7 @@ tags and task categories (packages/tasks/src/pipelines.ts of huggingface.js), re
 (https://huggingface.co/docs/hub/model-cards), size categories of datasets (datasetcard.md of hub-docs), well-known
 libraries (packages/tasks/src/model-libraries.ts of huggingface.js; any other is allowed), and the two words that stand
 for a language without being one (docstring of huggingface_hub.ModelCardData).
+card-keys.json: the keys of cards and the word of their rule (catalog.cardrules.fields), with date and sources inside.
 iso639.txt: codes of ISO 639-1, 639-2 (also the bibliographic ones) and 639-3, from their registration authorities'
 tables.
 """
@@ -60,3 +61,10 @@ def languages() -> frozenset[str]:
     lines = (_DATA / "iso639.txt").read_text(encoding="ascii").splitlines()
     codes = {code for line in lines if not line.startswith("#") for code in line.split()}
     return frozenset(codes | set(_words("language_words")))
+
+
+@functools.cache
+def card_keys(kind: str) -> dict[str, str]:
+    """Keys of a ``model`` or ``dataset`` card that the Hub or a widespread tool reads, each with its rule."""
+    data = json.loads((_DATA / "card-keys.json").read_text(encoding="utf-8"))
+    return {**data["shared"], **data[kind], **data["tools"]}

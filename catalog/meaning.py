@@ -43,7 +43,7 @@ class Meaning:
                 f"Write `name: {stem}`, or rename the file",
             )
         if isinstance(date, str) and not _is_date(date):
-            yield say(("date",), f"{show(date)} is no day", "Write a day as YYYY-MM-DD")
+            yield say(("date",), f"{show(date)} is not a day", "Write a day as YYYY-MM-DD")
         yield from self._licences()
         yield from self._hub_words()
         yield from self._source("student")
@@ -79,10 +79,10 @@ class Meaning:
                 instead = (
                     "Write an SPDX identifier such as Apache-2.0, or LicenseRef-NAME for another licence"
                 )
-                yield self.document.problem(path, f"{show(value)} is no SPDX licence expression", instead)
+                yield self.document.problem(path, f"{show(value)} is not an SPDX licence expression", instead)
             elif spelled != value:
                 yield self.document.problem(
-                    path, f"{show(value)} is spelled otherwise in SPDX", f"Write {spelled}"
+                    path, f"{show(value)} has another spelling in SPDX", f"Write {spelled}"
                 )
 
     def _hub_words(self) -> Iterator[Problem]:
@@ -90,7 +90,7 @@ class Meaning:
         codes = self._get("languages")
         for index, code in enumerate(codes if isinstance(codes, list) else ()):
             if isinstance(code, str) and code.partition("-")[0] not in hublists.languages():
-                what = f"{show(code)} begins with no language code of ISO 639"
+                what = f"{show(code)} does not begin with a language code of ISO 639"
                 yield self.document.problem(("languages", index), what, "Write such as en or fr-CA")
         for path in (
             ("student", "upstream"),
@@ -102,7 +102,7 @@ class Meaning:
             fault = repo_id_fault(name) if isinstance(name, str) else None
             if fault:
                 yield self.document.problem(
-                    path, f"{show(name)} is no repository: {fault}", "Write another name"
+                    path, f"{show(name)} is not a repository name: {fault}", "Write another name"
                 )
 
     def _source(self, role: str) -> Iterator[Problem]:

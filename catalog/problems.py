@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from catalog.unseen import JOINERS
+
 LIMIT = 60
 """Problems reported per file; more than that says more about the file than about its lines."""
 
@@ -74,7 +76,7 @@ def instead_of(word: str, known: Iterable[str], nothing: str = "none yet") -> st
 def show(value: object) -> str:
     """A value as a person would recognise it, on one line, short, control characters escaped."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    text = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+    text = "".join(char if char.isprintable() or char in JOINERS else f"\\u{ord(char):04x}" for char in text)
     return text if len(text) <= 60 else f"{text[:56]} ..."
 
 

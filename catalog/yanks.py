@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from catalog import unseen
 from catalog.index import Catalog
 from catalog.problems import instead_of, show
 from catalog.release import Model, YankEvent
@@ -103,12 +104,12 @@ def find(catalog: Catalog, name: str, version: str) -> Model:
 
 
 def _check_reason(reason: str) -> None:
-    if not reason.strip():
+    if unseen.blank(reason):
         raise YankRefused("the reason is empty", "Say in a sentence what is wrong with the version")
     if len(reason) > REASON_CHARACTERS:
         instead = f"Write at most {REASON_CHARACTERS} characters"
         raise YankRefused(f"the reason has {len(reason)} characters", instead)
-    if not reason.isprintable():
+    if unseen.visible(reason) != reason:
         raise YankRefused(
             f"the reason {show(reason)} has characters that cannot be seen",
             "Write it on one line, as plain text",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -84,41 +85,41 @@ def test_our_own_cards_pass(path: Path) -> None:
 
 
 MODEL_FAULTS = [
-    ("license: apache-2.0", "license: Apache-2.0", "is no licence identifier", "Write apache-2.0"),
-    ("license: apache-2.0", "license: GPL-3.0-only", "is no licence identifier", "Write gpl-3.0"),
-    ("license: apache-2.0", "license: Apache 2.0", "is no licence identifier", "Write apache-2.0"),
-    ("license: apache-2.0", "license: my-own-terms", "is no licence identifier", "with the licence's own name"),
+    ("license: apache-2.0", "license: Apache-2.0", "is not a licence identifier", "Write apache-2.0"),
+    ("license: apache-2.0", "license: GPL-3.0-only", "is not a licence identifier", "Write gpl-3.0"),
+    ("license: apache-2.0", "license: Apache 2.0", "is not a licence identifier", "Write apache-2.0"),
+    ("license: apache-2.0", "license: my-own-terms", "is not a licence identifier", "with the licence's own name"),
     ("license: apache-2.0", "license: other", "its name is missing", "Add `license_name:`"),
     ("license: apache-2.0", "license: apache-2.0\nlicense_name: x", "needs no name", "Delete license_name"),
-    ("license: apache-2.0", "license: 2.0", "stands where text is needed", 'Put it in quotes: "2.0"'),
-    ("license: apache-2.0", "license:", "nothing stands behind the colon", "Write a value"),
+    ("license: apache-2.0", "license: 2.0", "is where text is needed", 'Put it in quotes: "2.0"'),
+    ("license: apache-2.0", "license:", "nothing follows the colon", "Write a value"),
     ("license: apache-2.0", "licence: apache-2.0", 'the Hub knows no key "licence"', "Write license"),
-    ("license: apache-2.0", "license: mit\nlicense_link: terms.txt", "is no address", "Write LICENSE, LICENSE.md"),
+    ("license: apache-2.0", "license: mit\nlicense_link: terms.txt", "is not an address", "Write LICENSE, LICENSE.md"),
     ("library_name: gguf", "library-name: gguf", "the Hub knows no key", "Write library_name"),
-    ("library_name: gguf", "library_name: Transformers", "is no library", "Write transformers"),
-    ("library_name: gguf", "library_name: trasnformers", "is no library", "Write transformers"),
-    ("language: [en, fr, gsw]", "language: [en, xq]", "is no language code", "two or three letters"),
+    ("library_name: gguf", "library_name: Transformers", "is not a library", "Write transformers"),
+    ("library_name: gguf", "library_name: trasnformers", "is not a library", "Write transformers"),
+    ("language: [en, fr, gsw]", "language: [en, xq]", "is not a language code", "two or three letters"),
     ("language: [en, fr, gsw]", "language: EN", "is not in lower case", "Write en"),
-    ("language: [en, fr, gsw]", "language: [fr-CA]", "with a region", "Write fr here, and fr-CA under language_bcp47"),
-    ("language: [en, fr, gsw]", "language: [english]", "is no language code", "such as en"),
+    ("language: [en, fr, gsw]", "language: [fr-CA]", "has a region", "Write fr here, and fr-CA under language_bcp47"),
+    ("language: [en, fr, gsw]", "language: [english]", "is not a language code", "such as en"),
     ("language: [en, fr, gsw]", "language: [no]", "is read as false by YAML 1.1", 'Put it in quotes: "no"'),
     ("language: [en, fr, gsw]", "language: [en, en]", "is listed twice", "Delete one"),
-    ("language: [en, fr, gsw]", "language: en\nlanguage_bcp47: [xq-CA]", "is no language tag", "such as fr-CA"),
-    ("pipeline_tag: text-generation", "pipeline_tag: text-gen", "is no task of the Hub", "Write text-generation"),
-    ("pipeline_tag: text-generation", "pipeline_tag: [a]", "a list stands where text is needed", "Write one word"),
+    ("language: [en, fr, gsw]", "language: en\nlanguage_bcp47: [xq-CA]", "is not a language tag", "such as fr-CA"),
+    ("pipeline_tag: text-generation", "pipeline_tag: text-gen", "is not a task of the Hub", "Write text-generation"),
+    ("pipeline_tag: text-generation", "pipeline_tag: [a]", "a list is where text is needed", "Write one word"),
     ("tags: [gguf, chat]", "tags: chat", "a list is needed", "Write `- entry` lines"),
-    ("tags: [gguf, chat]", "tags: [gguf, 4]", "stands where text is needed", 'Put it in quotes: "4"'),
+    ("tags: [gguf, chat]", "tags: [gguf, 4]", "is where text is needed", 'Put it in quotes: "4"'),
     ("tags: [gguf, chat]", f"tags: [{'x' * 101}]", "101 characters", "at most 100"),
     ("base_model: Hugg", "base_model: https://huggingface.co/Hugg", "it is an address", "Write HuggingFaceTB/Smol"),
     ("base_model: Hugg", "base_model: a/b/Hugg", "more than one /", "Write OWNER/NAME"),
-    ("base_model: Hugg", "base_model: -Hugg", "is no repository", "Write OWNER/NAME"),
-    ("relation: quantized", "relation: quantised", "is no relation to a base model", "Write quantized"),
+    ("base_model: Hugg", "base_model: -Hugg", "is not a repository name", "Write OWNER/NAME"),
+    ("relation: quantized", "relation: quantised", "is not a relation to a base model", "Write quantized"),
     ("base_model: HuggingFaceTB/SmolLM2-135M-Instruct\n", "", "no base model", "Add `base_model: OWNER/NAME`"),
     ("datasets: [local/prompts, squad]", "datasets: []", "the list is empty", "delete the key"),
     ("datasets: [local/prompts, squad]", "datasets: [a..b]", "it has -- or .. in it", "OWNER/NAME"),
     ("- name: tutor", "- title: tutor", 'key "name" is missing', "Add `name:`"),
     ("task: {type: text-generation}", "task: {name: x}", 'key "type" is missing', "Add `type:`"),
-    ("value: 0.02", "value: [1]", "is no value of a metric", "Write a number"),
+    ("value: 0.02", "value: [1]", "is not a value of a metric", "Write a number"),
     ("value: 0.02", "value:", 'key "value" is missing', "Add `value:`"),
     ("name: Prompts, revision", "revision", 'key "name" is missing', "Add `name:`"),
     ('url: "https://example.org"', "link: x", 'key "url" is missing', "Add `url:`"),
@@ -128,7 +129,24 @@ MODEL_FAULTS = [
     ("metrics: [accuracy]", "time: 1:30", "is read as the number 90", "in quotes"),
     ("metrics: [accuracy]", "mask: 0x1F", "is read as the number 31", "in quotes"),
     ("metrics: [accuracy]", "on: x", 'the key "on" is read as a boolean', "in quotes"),
-    ("metrics: [accuracy]", "co2_eq_emissions: much", "is no amount in grams", "Write a number"),
+    ("metrics: [accuracy]", "co2_eq_emissions: much", "is not an amount in grams", "Write a number"),
+    ("value: 0.02", "value: .nan", "is read as the number nan", "Write a number"),
+    ("value: 0.02", "value: -.inf", "is read as the number -inf", "Write a number"),
+    ("value: 0.02", "value: yes", "is read as true", "Write a number"),
+    ("value: 0.02", "value: 1:30", "is read as the number 90", "Write a number"),
+    ("value: 0.02", 'value: ".nan"', "is not a value of a metric", "Write a number"),
+    ("value: 0.02", "value: nan", "is not a value of a metric", "Write a number"),
+    ("metrics: [accuracy]", "co2_eq_emissions: .inf", "is read as the number inf", "Write a number"),
+    ("metrics: [accuracy]", "co2_eq_emissions: {emissions: 1_000}", "is read as the number 1000", "Write a number"),
+    ("metrics: [accuracy]", "inference: off", "is read as false", "Write true or false"),
+    ("metrics: [accuracy]", "mark: .NaN", "is read as the number nan", "if it is a word, put it in quotes"),
+    ("metrics: [accuracy]", "version: .inf", "is read as the number inf", 'Put it in quotes: ".inf"'),
+    ("metrics: [accuracy]", "extra_gated_feilds: {A: text}", "the Hub knows no key", "Write extra_gated_fields"),
+    ("metrics: [accuracy]", "extra_gated_fields: {A: textbox}", "is not a type of question", "Write text"),
+    ("metrics: [accuracy]", "extra_gated_fields: {A: select}", "a select needs its options", "options: [one, two]"),
+    ("metrics: [accuracy]", "extra_gated_fields: {A: {kind: text}}", "null is not a type", "Write one of: text"),
+    ("metrics: [accuracy]", "extra_gated_fields: yes", "is read as true", "in quotes"),
+    ("metrics: [accuracy]", "extra_gated_eu_disallowed: no", "is read as false", "Write true or false"),
     ("metrics: [accuracy]", "license: mit", 'key "license" is written twice (first on line 3)', "Delete one"),
     ("metrics: [accuracy]", "x:\n\t- a", "begins with a tab", "Indent with spaces"),
     ("metrics: [accuracy]", "x: &a 1", "anchor &a is not allowed", "Write the value out"),
@@ -136,7 +154,9 @@ MODEL_FAULTS = [
 
 
 @pytest.mark.parametrize(("old", "new", "what", "instead"), MODEL_FAULTS)
-def test_model_faults_are_told_with_their_line_and_the_way_out(old: str, new: str, what: str, instead: str) -> None:
+def test_model_faults_are_told_with_their_line_and_the_way_out(
+    old: str, new: str, what: str, instead: str
+) -> None:
     assert MODEL.count(old) == 1
     changed = MODEL.replace(old, new)
     found = problems(changed, "model")
@@ -150,15 +170,15 @@ def test_model_faults_are_told_with_their_line_and_the_way_out(old: str, new: st
 @pytest.mark.parametrize(
     ("old", "new", "what", "instead"),
     [
-        ("n<1K", "small", "is no size category", "Write one of: n<1K, 1K<n<10K"),
-        ("n<1K", "n>1M", "is no size category", "Write n>1T"),
-        ("[text-generation]", "[text-generator]", "is no task", "Write text-generation"),
-        ("language: [en]", "language: [fr-CA]", "with a region", "under language_details"),
-        ("pretty_name: Prompts", "pretty_name: 7", "stands where text is needed", "in quotes"),
+        ("n<1K", "small", "is not a size category", "Write one of: n<1K, 1K<n<10K"),
+        ("n<1K", "n>1M", "is not a size category", "Write n>1T"),
+        ("[text-generation]", "[text-generator]", "is not a task", "Write text-generation"),
+        ("language: [en]", "language: [fr-CA]", "has a region", "under language_details"),
+        ("pretty_name: Prompts", "pretty_name: 7", "is where text is needed", "in quotes"),
         ("config_name: default", "name: default", 'key "config_name" is missing', "Add `config_name:`"),
         ("split: train, ", "", 'key "split" is missing', "Add `split:`"),
         ("squad", "a/b/c", "more than one /", "OWNER/NAME"),
-        ("license: cc0-1.0", "license: CC0", "is no licence identifier", "Write cc0-1.0"),
+        ("license: cc0-1.0", "license: CC0", "is not a licence identifier", "Write cc0-1.0"),
     ],
 )
 def test_dataset_faults(old: str, new: str, what: str, instead: str) -> None:
@@ -174,10 +194,14 @@ def test_dataset_faults(old: str, new: str, what: str, instead: str) -> None:
         ("task_id: default", "config: default", "config was the name of this key"),
         ("value: 20.90", "score: 20.90", 'key "value" is missing'),
         ('date: "2026-01-15T10:30:00Z"', "date: 2026-01-15", "is read as a date"),
-        ('date: "2026-01-15T10:30:00Z"', 'date: "15 January"', "is no date"),
+        ('date: "2026-01-15T10:30:00Z"', 'date: "15 January"', "is not a date"),
         ('url: "https://example.org/x", ', "", 'key "url" is missing'),
-        ('revision: "5503434ddd753f426f4b38109466949a1217c2bb"', "revision: main", "is no commit"),
-        ("- dataset: {id: cais/hle, task_id: default}\n  value: 20.90\n", "- x\n", "stands where a block is needed"),
+        ('revision: "5503434ddd753f426f4b38109466949a1217c2bb"', "revision: main", "is not a commit"),
+        (
+            "- dataset: {id: cais/hle, task_id: default}\n  value: 20.90\n",
+            "- x\n",
+            "is where a block is needed",
+        ),
     ],
 )
 def test_faults_of_eval_results(old: str, new: str, what: str) -> None:
@@ -193,13 +217,114 @@ def test_faults_of_eval_results(old: str, new: str, what: str) -> None:
         ("# Title\n\n---\nlicense: mit\n---\n", "the --- on line 3 is not its beginning"),
         ("---\nlicense: mit\n", "the front matter does not end"),
         ("\ufeff---\nlicense: mit\n---\n", "begins with a byte order mark"),
-        ("---\n- a\n---\n", "is no block of `key: value` lines"),
+        ("---\n- a\n---\n", "is not a block of `key: value` lines"),
         ("---\nlicense: [mit\n---\n", "not valid YAML"),
+        ("---  \nlicense: mit\n---\n", "spaces follow the ---"),
+        ("\n---\t\nlicense: mit\n---\n", "U+0009 (tab) follows the ---"),
+        ("---\u00a0\nlicense: mit\n---\n", "U+00A0 (no-break space) follows the ---"),
+        ("\u200b---\nlicense: mit\n---\n", "U+200B (zero width space) is beside the ---"),
+        ("--- # metadata\nlicense: mit\n---\n", '"# metadata" follows the ---'),
+        ("---yaml\nlicense: mit\n---\n", '"yaml" follows the ---'),
+        ("\u2014-\nlicense: mit\n\u2014-\n", "begins with "),
+        ("----\nlicense: mit\n----\n", 'begins with "----"'),
+        ("+++\nlicense = 'mit'\n+++\n", "+++ (TOML)"),
+        ("---\nlicense: mit\n----\n# X\n", 'meant to end it is "----"'),
+        ("---\nlicense: mit\n ---\n# X\n", "meant to end it is indented"),
+        ("---\nlicense: mit\n...\n# X\n", 'meant to end it is "..."'),
     ],
 )
 def test_headers_that_are_none(text: str, what: str) -> None:
     (found,) = cardrules.check_card(text, "x")
     assert what in found.what and found.instead
+
+
+GATED = """\
+license: apache-2.0
+extra_gated_heading: Read this first
+extra_gated_description: Where your answers go.
+extra_gated_prompt: You agree to be kind.
+extra_gated_button_content: I agree
+extra_gated_eu_disallowed: true
+extra_gated_fields:
+  Company: text
+  Country: country
+  Date of birth: date_picker
+  geo: ip_location
+  I want to use it for: {type: select, options: [Research, {label: Other, value: other}]}
+  Name: {type: text}
+  I agree: checkbox
+"""
+
+
+def test_keys_of_the_hub_and_of_tools_are_not_taken_for_slips() -> None:
+    assert problems(GATED, "model") == problems(GATED, "dataset") == []
+    assert problems("extra_gated_fields:\n- Name: text\n- I agree: checkbox\n") == []
+    tools = "model_type: llama\nmodel_link: x\nquantized_by: me\narxiv: 1\nlm_studio: {param_count: 8b}\nthumbnail:\n"
+    assert problems(tools + "inference: false\nwidget: [{text: Hi}]\ninstance_prompt:\n", "model") == []
+    data = "multilinguality: [monolingual]\ndataset_info: {features: []}\nconfig_names: [a]\nviewer: false\n"
+    assert (
+        problems(
+            data + "train-eval-index: [{config: a}]\npaperswithcode_id:\nlicense_details: x\n", "dataset"
+        )
+        == []
+    )
+
+
+def test_a_key_that_nobody_reads_is_a_hint_and_no_problem() -> None:
+    header = cardrules.read_header(card("license: mit\nmy_own_key: 3\npretty_name: x\nlicence: mit\n"), "x")
+    told = [(hint.line, hint.what) for hint in cardrules.hints(header.document, "model")]
+    assert told == [
+        (3, 'the Hub shows no use of key "my_own_key"'),
+        (4, '"pretty_name" is a key of dataset cards'),
+        (5, 'the Hub shows no use of key "licence"'),
+    ]
+
+
+def test_the_list_of_keys_has_a_rule_for_each_and_every_key_of_the_client() -> None:
+    repocard_data = pytest.importorskip("huggingface_hub.repocard_data")
+    ours = {"ignore_metadata_errors", "eval_results", "kwargs", "self"}
+    for kind, cls in (("model", repocard_data.ModelCardData), ("dataset", repocard_data.DatasetCardData)):
+        keys = set(inspect.signature(cls.__init__).parameters) - ours
+        known = {key.replace("-", "_") for key in hublists.card_keys(kind)}
+        assert keys <= known
+        assert cardrules.check_card(card("license: mit\n"), "x", kind) == []  # every word has its rule
+
+
+BLOCK = "---\nlicense: mit\n---\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        (
+            BLOCK + "---\nlicense: apache-2.0\nlanguage: en\n---\n# X\n",
+            4,
+            "lines 4 to 7; the first one ends on line 3",
+        ),
+        (BLOCK + "\n\n---\nlicense: mit\n---\n", 6, "lines 6 to 8"),
+        (BLOCK + "---  \nown: 1\n---\n", 4, "lines 4 to 6"),
+        (BLOCK.replace("\n", "\r\n") * 2 + "# X\n", 4, "lines 4 to 6"),
+        (BLOCK + "license: apache-2.0\n---\n# X\n", 4, '(license is "mit" and "apache-2.0")'),
+        (BLOCK + "---\nlicense: [mit\n---\n", 4, "lines 4 to 6"),
+    ],
+)
+def test_a_second_block_of_metadata_is_named_with_the_first(text: str, line: int, what: str) -> None:
+    (found,) = cardrules.check_card(text, "x")
+    assert found.line == line and what in found.what and "delete the second" in found.instead
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "\n---\nJust text.\n---\n",
+        "\n---\nNote: be kind\n---\n",
+        "# X\n---\nlicense: mit\n---\n",
+        "---\n",
+        "\nKey: a\n\nText\n",
+    ],
+)
+def test_rules_across_the_page_are_no_second_block(body: str) -> None:
+    assert cardrules.check_card(BLOCK + body, "x") == []
 
 
 def test_lists_hold_what_they_should() -> None:
@@ -261,11 +386,17 @@ def test_any_text_gives_problems_and_no_exception(text: str) -> None:
 
 
 anything: Any = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=8,
 )
-known = st.sampled_from(["license", "language", "tags", "model-index", "configs", "datasets", "base_model", "x"])
+known = st.sampled_from(
+    ["license", "language", "tags", "model-index", "configs", "datasets", "base_model", "x"]
+)
 
 
 @given(st.dictionaries(known, anything, max_size=4))

@@ -240,11 +240,11 @@ def test_check_of_other_files(zoo_folder: Path, capsys: Captured) -> None:
     assert whats["c.json"] == (1, "not valid JSON: Expecting value")
     assert whats["README.md"][1] == "the card has no front matter"
     assert whats["l.json"] == (2, "not UTF-8 text")
-    assert whats["pipe.json"][1] == "the file is no plain file"
+    assert whats["pipe.json"][1] == "the file is not a plain file"
     assert whats["huge.jsonl"][1] == "the file is larger than 512 MiB"
     assert whats["none.json"][1] == "the file does not exist"
     code, out, _ = called(capsys, "check", "zoo.toml", "recipes")
-    assert code == 2 and "this is no recipe, prompt file, card or catalog" in out
+    assert code == 2 and "this is not a recipe, prompt file, card or catalog" in out
 
 
 @in_a_zoo

@@ -111,7 +111,7 @@ def test_name_is_the_name_of_the_file(check_text: Check) -> None:
 
 @pytest.mark.parametrize("day", ["2026-02-30", "2026-13-01", "0000-01-01"])
 def test_date_is_a_day(day: str, check_text: Check) -> None:
-    assert found(check_text, edited(PLAIN, "2026-11-22", day)) == [("date", f'"{day}" is no day')]
+    assert found(check_text, edited(PLAIN, "2026-11-22", day)) == [("date", f'"{day}" is not a day')]
 
 
 @pytest.mark.parametrize(

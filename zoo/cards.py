@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 import yaml
 
-from catalog import cardrules, hublists, licences, schema
+from catalog import cardrules, hublists, licences, schema, unseen
 from catalog.problems import Problem, show
 from catalog.recipe import Recipe
 from catalog.release import HeldOut, Model, ModelFile, Release
@@ -200,7 +200,8 @@ def size_category(rows: int) -> str:
 
 def escape_markdown(text: str) -> str:
     """Text that Markdown, HTML and template engines show as it is. One line; control characters become escapes."""
-    shown = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in " ".join(text.split()))
+    # Of white space only line breaks and tabs are folded: French typography has spaces that must not break.
+    shown = unseen.visible(re.sub(r"[ \t-\r\x1c-\x1f\x85\u2028\u2029]+", " ", text).strip(" "))
     shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     shown = re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", shown)
     # At the start of a line these would make a list or a heading.

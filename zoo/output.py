@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from catalog import unseen
 from zoo.progress import Advance, unheard
 
 if TYPE_CHECKING:
@@ -260,4 +261,4 @@ def megabytes(size_bytes: float) -> str:
 
 def visible(text: str) -> str:
     """Text without characters that a terminal acts upon; they are shown as escapes."""
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in text)
+    return unseen.visible(text, kept="\n\t")

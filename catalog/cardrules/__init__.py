@@ -9,12 +9,12 @@ and is never called. Where the rules come from is said in the module that holds 
 from __future__ import annotations
 
 from catalog.cardrules.evaluation import check_eval_results
-from catalog.cardrules.fields import check_fields
+from catalog.cardrules.fields import check_fields, hints
 from catalog.cardrules.header import Header, kind_of, read_header
 from catalog.cardrules.traps import traps
 from catalog.problems import LIMIT, Problem
 
-__all__ = ["Header", "check_card", "check_eval_results", "check_header", "kind_of", "read_header"]
+__all__ = ["Header", "check_card", "check_eval_results", "check_header", "hints", "kind_of", "read_header"]
 
 
 def check_card(text: str, shown_as: str, kind: str | None = None) -> list[Problem]:

@@ -37,21 +37,25 @@ def model_index(document: Document, path: Path_, value: Any) -> Iterator[Problem
 
 
 def _value(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
-    if isinstance(value, bool) or not isinstance(value, int | float | str) or value == "":
-        yield document.problem(path, f"{show(value)} is no value of a metric", "Write a number, such as 20.9")
+    """A number, or text around one such as "20.0 ± 1.2". A word, ``.nan`` among them, says nothing of a measurement."""
+    a_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not a_number and not (isinstance(value, str) and re.search(r"\d", value)):
+        yield document.problem(
+            path, f"{show(value)} is not a value of a metric", "Write a number, such as 20.9"
+        )
 
 
 def _date(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
     if not isinstance(value, str) or not _DATE.match(value):
         yield document.problem(
-            path, f"{show(value)} is no date", 'Write "2026-11-24" or "2026-11-24T10:30:00Z"'
+            path, f"{show(value)} is not a date", 'Write "2026-11-24" or "2026-11-24T10:30:00Z"'
         )
 
 
 def _commit(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
     if not isinstance(value, str) or not _COMMIT.match(value):
         yield document.problem(
-            path, f"{show(value)} is no commit", "Write its 40 hexadecimal digits, in quotes"
+            path, f"{show(value)} is not a commit", "Write its 40 hexadecimal digits, in quotes"
         )
 
 

@@ -2,19 +2,20 @@
 
 Sources: modelcard.md and datasetcard.md of hub-docs (https://github.com/huggingface/hub-docs), the docstrings of
 huggingface_hub.ModelCardData and DatasetCardData, https://huggingface.co/docs/hub/model-cards and
-https://huggingface.co/docs/hub/datasets-cards. Keys that the Hub does not know are left alone, unless they are a near
-miss of one that it knows.
+https://huggingface.co/docs/hub/datasets-cards. catalog/data/card-keys.json lists the keys, with its date and its
+sources. Other keys are left alone (``hints`` names them), unless they are a near miss of a known one.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from catalog import hublists, licences
 from catalog.cardrules.evaluation import model_index
-from catalog.cardrules.shape import Rule, anything, boolean, keys, one_of, repo_id, several, text, url
+from catalog.cardrules.shape import Rule, anything, block, boolean, keys, one_of, repo_id, several, text, url
 from catalog.problems import Problem, did_you_mean, show
 from catalog.yamltext import Document, Path_
 
@@ -34,7 +35,9 @@ def check_fields(document: Document, kind: str) -> list[Problem]:
     found: list[Problem] = []
     for name, value in data.items():
         if name in rules:
-            found += _nothing(document, name) if value is None else rules[name](document, (name,), value)
+            found += (
+                _nothing(document, name, kind) if value is None else rules[name](document, (name,), value)
+            )
         elif near := _near(name, data, rules):
             what = f"the Hub knows no key {show(name)}"
             found.append(document.problem((name,), what, f"Write {near}", key=True))
@@ -47,18 +50,35 @@ def check_fields(document: Document, kind: str) -> list[Problem]:
     return found
 
 
-def _nothing(document: Document, name: str) -> list[Problem]:
-    return [document.problem((name,), "nothing stands behind the colon", "Write a value, or delete the key")]
+def hints(document: Document, kind: str) -> list[Problem]:
+    """Keys that neither the Hub nor a widespread tool is known to read: allowed, and worth a look."""
+    rules = _rules(kind)
+    other = _rules("dataset" if kind == "model" else "model")
+    found = []
+    for name in document.data:
+        if name in rules or _near(name, document.data, rules):
+            continue
+        what = f"the Hub shows no use of key {show(name)}"
+        if name in other:
+            what = f"{show(name)} is a key of {'dataset' if kind == 'model' else 'model'} cards"
+        found.append(document.problem((name,), what, "Keep it if something of yours reads it", key=True))
+    return found
+
+
+def _nothing(document: Document, name: str, kind: str) -> list[Problem]:
+    if hublists.card_keys(kind)[name] in ("text or nothing", "anything"):
+        return []
+    return [document.problem((name,), "nothing follows the colon", "Write a value, or delete the key")]
 
 
 def _near(name: str, data: dict[str, Any], rules: dict[str, Rule]) -> str | None:
+    """The known key that ``name`` is a slip of: other case or dashes, a usual other word, or one letter."""
     folded = name.casefold().replace("-", "_").replace(" ", "_")
     near = _SPELLED.get(folded)
     if near is None:
         near = next((key for key in rules if key.replace("-", "_") == folded), None)
     if near is None and len(name) > 5:
-        guess = did_you_mean(name, rules)
-        near = guess if guess and abs(len(guess) - len(name)) <= 1 else None
+        near = next((key for key in rules if one_letter(folded, key.replace("-", "_"))), None)
     return near if near in rules and near not in data else None
 
 
@@ -76,7 +96,7 @@ def _licence(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
         instead = f"Write {near}"
         if near == "other":
             instead = "Write `license: other`, with the licence's own name in license_name"
-        yield document.problem(path, f"{show(value)} is no licence identifier of the Hub", instead)
+        yield document.problem(path, f"{show(value)} is not a licence identifier of the Hub", instead)
 
 
 def _licence_words(document: Document, data: dict[str, Any]) -> Iterator[Problem]:
@@ -118,12 +138,12 @@ def language(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
             if path[0] == "language" and "pretty_name" in document.data
             else "language_bcp47"
         )
-        what = f"{show(value)} is no language alone, but one with a region or script"
+        what = f"{show(value)} is not a language alone: it has a region or script"
         yield document.problem(
             path, what, f"Write {primary} here, and {value.replace('_', '-')} under {other}"
         )
     else:
-        what = f"{show(value)} is no language code of ISO 639"
+        what = f"{show(value)} is not a language code of ISO 639"
         yield document.problem(path, what, "Write two or three letters, such as en or gsw")
 
 
@@ -135,7 +155,7 @@ def _bcp47(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
     primary, *rest = value.split("-")
     sound = all(re.fullmatch(r"[A-Za-z0-9]{1,8}", part) for part in rest)
     if primary.lower() not in hublists.languages() or not sound:
-        yield document.problem(path, f"{show(value)} is no language tag (BCP 47)", "Write such as fr-CA")
+        yield document.problem(path, f"{show(value)} is not a language tag (BCP 47)", "Write such as fr-CA")
 
 
 def _library(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
@@ -145,11 +165,11 @@ def _library(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
         return
     known = hublists.libraries()
     near = did_you_mean(value, known)
-    if value not in known and near and (near == value.lower() or _one_letter(value.lower(), near)):
-        yield document.problem(path, f"{show(value)} is no library that the Hub knows", f"Write {near}")
+    if value not in known and near and (near == value.lower() or one_letter(value.lower(), near)):
+        yield document.problem(path, f"{show(value)} is not a library that the Hub knows", f"Write {near}")
 
 
-def _one_letter(one: str, other: str) -> bool:
+def one_letter(one: str, other: str) -> bool:
     """Whether the two differ by two letters exchanged, or by one that is missing, too many or another."""
     if len(one) == len(other):
         different = [index for index in range(len(one)) if one[index] != other[index]]
@@ -176,54 +196,92 @@ def _emissions(document: Document, path: Path_, value: Any) -> Iterator[Problem]
     """Grams of CO2, alone or as ``emissions`` of a block (https://huggingface.co/docs/hub/model-cards-co2)."""
     given, at = (value.get("emissions"), (*path, "emissions")) if isinstance(value, dict) else (value, path)
     if isinstance(given, bool) or not isinstance(given, int | float) or given < 0:
-        yield document.problem(at, f"{show(given)} is no amount in grams", "Write a number, such as 149200")
-
-
-def _rules(kind: str) -> dict[str, Rule]:
-    task = one_of(hublists.tasks(), "task")
-    shared: dict[str, Rule] = {
-        "license": several(_licence),
-        "license_name": lambda d, p, v: text(d, p, v, longest=200),
-        "license_link": _licence_link,
-        "language": several(language),
-        "language_bcp47": several(_bcp47),
-        "tags": several(_tag, alone=False, none=True),
-        "thumbnail": text,
-        "extra_gated_prompt": lambda d, p, v: text(d, p, v, longest=20_000),
-        "extra_gated_heading": text,
-        "extra_gated_button_content": text,
-    }
-    if kind == "dataset":
-        return shared | {
-            "pretty_name": lambda d, p, v: text(d, p, v, longest=200),
-            "task_categories": several(task),
-            "task_ids": several(text),
-            "size_categories": several(one_of(hublists.size_categories(), "size category")),
-            "source_datasets": several(_source_dataset),
-            "language_details": several(_bcp47),
-            "annotations_creators": several(text),
-            "language_creators": several(text),
-            "paperswithcode_id": text,
-            "configs": several(
-                keys({"config_name": text}, {"data_files": _data_files, "data_dir": text}), alone=False
-            ),
-            "viewer": boolean,
-        }
-    return shared | {
-        "pipeline_tag": task,
-        "library_name": _library,
-        "base_model": several(repo_id),
-        "base_model_relation": one_of(hublists.base_model_relations(), "relation to a base model"),
-        "new_version": repo_id,
-        "datasets": several(repo_id),
-        "metrics": several(text),
-        "model_name": text,
-        "model-index": model_index,
-        "co2_eq_emissions": _emissions,
-        "quantized_by": text,
-    }
+        yield document.problem(
+            at, f"{show(given)} is not an amount in grams", "Write a number, such as 149200"
+        )
 
 
 def _source_dataset(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
     if value not in ("original", "extended") and not str(value).startswith("extended|"):
         yield from repo_id(document, path, value)
+
+
+_FIELD_TYPES = ("text", "checkbox", "date_picker", "country", "ip_location", "select")
+
+
+def _form(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+    """Questions of a gated repository: a block of ``question: type``, or a list of such blocks
+    (https://huggingface.co/docs/hub/models-gated, "Customize requested information").
+    """
+    blocks = (
+        [((*path, i), entry) for i, entry in enumerate(value)] if isinstance(value, list) else [(path, value)]
+    )
+    for at, questions in blocks:
+        if not isinstance(questions, dict):
+            yield from block(document, at, questions)
+            continue
+        for question, answer in questions.items():
+            yield from _question(document, (*at, question), answer)
+
+
+def _question(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+    given, at = (value.get("type"), (*path, "type")) if isinstance(value, dict) else (value, path)
+    if given not in _FIELD_TYPES:
+        near = did_you_mean(given, _FIELD_TYPES) if isinstance(given, str) else None
+        instead = f"Write {near}" if near else f"Write one of: {', '.join(_FIELD_TYPES)}"
+        yield document.problem(at, f"{show(given)} is not a type of question that the Hub knows", instead)
+    elif given == "select" and not (isinstance(value, dict) and isinstance(value.get("options"), list)):
+        yield document.problem(
+            at, "a select needs its options", "Write `type: select` and `options: [one, two]`"
+        )
+
+
+def _inference(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+    """true, false or a block (``ApiModelMetadata.inference``); older cards have a word."""
+    if isinstance(value, list) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        yield from boolean(document, path, value)
+
+
+def _long(longest: int) -> Rule:
+    return lambda document, path, value: text(document, path, value, longest=longest)
+
+
+def _rule_table() -> dict[str, Rule]:
+    """What the words of catalog/data/card-keys.json mean."""
+    task = one_of(hublists.tasks(), "task")
+    return {
+        "anything": anything,
+        "boolean": boolean,
+        "configs": several(
+            keys({"config_name": text}, {"data_files": _data_files, "data_dir": text}), alone=False
+        ),
+        "emissions": _emissions,
+        "form": _form,
+        "inference": _inference,
+        "languages": several(language),
+        "library": _library,
+        "licence_link": _licence_link,
+        "licences": several(_licence),
+        "long text": _long(20_000),
+        "model_index": model_index,
+        "name": _long(200),
+        "relation": one_of(hublists.base_model_relations(), "relation to a base model"),
+        "repositories": several(repo_id),
+        "repository": repo_id,
+        "size_categories": several(one_of(hublists.size_categories(), "size category")),
+        "source_datasets": several(_source_dataset),
+        "tags": several(_tag, alone=False, none=True),
+        "tags_bcp47": several(_bcp47),
+        "task": task,
+        "tasks": several(task),
+        "text": text,
+        "text or nothing": text,
+        "texts": several(text),
+    }
+
+
+@functools.cache
+def _rules(kind: str) -> dict[str, Rule]:
+    """The rule of every key that a card of this kind may have."""
+    table = _rule_table()
+    return {name: table[word] for name, word in hublists.card_keys(kind).items()}

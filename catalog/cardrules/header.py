@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from catalog import hublists
+from catalog.cardrules.dashes import none_found, second_block
 from catalog.problems import Problem
 from catalog.yamltext import Document, parse
 
@@ -28,7 +30,7 @@ def read_header(text: str, shown_as: str) -> Header:
     """The header of a card. What is wrong with it is in ``document.problems``, and ``document.data`` is then None."""
     match = _BLOCK.match(text)
     if match is None:
-        return Header("", Document(shown_as, problems=[_none(text, shown_as)]))
+        return Header("", Document(shown_as, problems=[none_found(text, shown_as)]))
     yaml = "\n" * len(_lines(match[1])) + match[2]
     document = parse(yaml.encode(), shown_as)
     if document.problems and (tab := re.search(r"^ *\t", yaml, re.MULTILINE)):
@@ -39,8 +41,12 @@ def read_header(text: str, shown_as: str) -> Header:
             Problem(shown_as, line, column, "", "the line begins with a tab", "Indent with spaces")
         ]
     elif document.data is not None and not isinstance(document.data, dict):
-        what = "the metadata is no block of `key: value` lines"
+        what = "the metadata is not a block of `key: value` lines"
         document.problems.append(document.problem((), what, "Write `license: apache-2.0` and the like"))
+    elif document.data is not None:
+        known = {**hublists.card_keys("model"), **hublists.card_keys("dataset")}
+        if second := second_block(text, match.end(), shown_as, document.data, known):
+            document.problems.append(second)
     if document.problems:
         document.data = None
     return Header(yaml, document)
@@ -49,19 +55,6 @@ def read_header(text: str, shown_as: str) -> Header:
 def kind_of(data: Any) -> str:
     """``dataset`` if the metadata has a key that only datasets have, else ``model``."""
     return "dataset" if isinstance(data, dict) and _DATASET_KEYS & data.keys() else "model"
-
-
-def _none(text: str, shown_as: str) -> Problem:
-    what, instead = "the card has no front matter", "Begin it with --- and YAML metadata"
-    if text.startswith("\ufeff"):
-        what, instead = "the card begins with a byte order mark", "Save the file as UTF-8 without one"
-    elif re.match(r"\s*---(?:\r\n|\r|\n)", text):
-        what, instead = "the front matter does not end", "Write --- on a line of its own behind the metadata"
-    elif found := re.search(r"^---[ \t]*$", text, re.MULTILINE):
-        line = text.count("\n", 0, found.start()) + 1
-        what = f"the card has no front matter: the --- on line {line} is not its beginning"
-        instead = "Move the metadata to the top"
-    return Problem(shown_as, 1, 1, "", what, instead)
 
 
 def _lines(text: str) -> list[str]:

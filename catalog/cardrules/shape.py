@@ -22,7 +22,7 @@ def text(document: Document, path: Path_, value: Any, longest: int = 1000) -> It
         quoted = (
             f'Put it in quotes: "{_as_written(value)}"' if _is_scalar(value) else "Write one word or sentence"
         )
-        yield document.problem(path, f"{_named(value)} stands where text is needed", quoted)
+        yield document.problem(path, f"{_named(value)} is where text is needed", quoted)
     elif not value.strip():
         yield document.problem(path, "the text is empty", "Write it, or delete the key")
     elif len(value) > longest:
@@ -39,7 +39,7 @@ def one_of(known: Sequence[str], what: str) -> Rule:
         elif value not in known:
             near = did_you_mean(value, known)
             instead = f"Write {near}" if near else f"Write one of: {', '.join(known)}"
-            yield document.problem(path, f"{show(value)} is no {what} of the Hub", instead)
+            yield document.problem(path, f"{show(value)} is not a {what} of the Hub", instead)
 
     return rule
 
@@ -54,7 +54,7 @@ def repo_id(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
         instead = "Write OWNER/NAME"
         if found := re.match(r"https://(?:huggingface\.co|hf\.co)/(?:datasets/)?([\w.-]+/[\w.-]+)", value):
             instead = f"Write {found[1]}"
-        yield document.problem(path, f"{show(value)} is no repository: {what}", instead)
+        yield document.problem(path, f"{show(value)} is not a repository name: {what}", instead)
 
 
 def repo_id_fault(value: str) -> str | None:
@@ -75,7 +75,7 @@ def repo_id_fault(value: str) -> str | None:
 def url(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
     """An http address."""
     if not isinstance(value, str) or not _URL.match(value):
-        yield document.problem(path, f"{show(value)} is no address", "Write https://...")
+        yield document.problem(path, f"{show(value)} is not an address", "Write https://...")
 
 
 def boolean(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
@@ -88,7 +88,7 @@ def block(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
     """A block of keys and values."""
     if not isinstance(value, dict):
         yield document.problem(
-            path, f"{_named(value)} stands where a block is needed", "Write `key: value` lines"
+            path, f"{_named(value)} is where a block is needed", "Write `key: value` lines"
         )
 
 
@@ -101,7 +101,7 @@ def several(rule: Rule, *, alone: bool = True, none: bool = False, longest: int 
                 yield from rule(document, path, value)
             else:
                 yield document.problem(
-                    path, f"{_named(value)} stands where a list is needed", "Write `- entry` lines"
+                    path, f"{_named(value)} is where a list is needed", "Write `- entry` lines"
                 )
             return
         if not value and not none:

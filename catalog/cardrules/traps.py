@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from catalog import hublists
 from catalog.problems import Problem, show
 from catalog.yamltext import Document, Path_
 
@@ -45,23 +46,49 @@ def _of_key(word: str, path: Path_, document: Document) -> Iterator[Problem]:
 
 
 def _of_value(word: str, path: Path_, document: Document) -> Iterator[Problem]:
-    tag, quoted = _tag(word), f'Put it in quotes: "{word}"'
+    tag = _tag(word)
     value = _at(document.data, path)
+    instead = _instead(word, path, tag)
     if tag in ("bool", "timestamp", "merge", "value") and isinstance(value, str):
         other = yaml.safe_load(word) if tag == "bool" else None
         name = str(other).lower() if tag == "bool" else _NAMES[tag]
-        yield document.problem(path, f"{show(word)} is read as {name} by YAML 1.1", quoted)
+        yield document.problem(path, f"{show(word)} is read as {name} by YAML 1.1", instead)
     elif tag in ("int", "float"):
         other = yaml.safe_load(word)
         if isinstance(value, str) or value != other:
-            yield document.problem(path, f"{show(word)} is read as the number {other} by YAML 1.1", quoted)
+            yield document.problem(path, f"{show(word)} is read as the number {other} by YAML 1.1", instead)
         elif _wants_text(path):
-            yield document.problem(path, f"{word} is read as a number", quoted)
+            yield document.problem(path, f"{word} is read as a number", instead)
+
+
+def _instead(word: str, path: Path_, tag: str) -> str:
+    """The remedy follows what the place wants: quotes around a word only help where text is wanted."""
+    if _wants_number(path):
+        return "Write a number, such as 20.9"
+    if _wants_boolean(path):
+        return "Write true or false"
+    quoted = f'Put it in quotes: "{word}"'
+    if tag == "float" and not word[-1].isdigit() and not _wants_text(path):  # .nan, .inf
+        return f'Write a number; or, if it is a word, put it in quotes: "{word}"'
+    return quoted
 
 
 def _wants_text(path: Path_) -> bool:
     last = path[-1] if path else ""
     return isinstance(last, str) and any(last == key or last.endswith(f"_{key}") for key in _TEXT_KEYS)
+
+
+def _wants_number(path: Path_) -> bool:
+    """The value of a metric (``model-index``, ``.eval_results``) and amounts of CO2."""
+    metric = path[-1:] == ("value",) and (path[:1] == ("model-index",) or isinstance(path[0], int))
+    return metric or path in (("co2_eq_emissions",), ("co2_eq_emissions", "emissions"))
+
+
+def _wants_boolean(path: Path_) -> bool:
+    if path[-1:] == ("verified",):
+        return True
+    known = {**hublists.card_keys("model"), **hublists.card_keys("dataset")}
+    return len(path) == 1 and known.get(str(path[0])) in ("boolean", "inference")
 
 
 def _tag(word: str) -> str:

@@ -13,7 +13,7 @@ from zoo.plan import Plan
 from zoo.settings import Settings
 from zoo.workspace import FileRecord, digest, locked, pretty_json, sha256_file, write_atomic
 
-VERSION = 3
+VERSION = 4
 """Raise when a release folder made of the same artifacts changes."""
 
 RECORD = "release.json"

@@ -45,7 +45,8 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
         raise ZooError(
             "there is nothing to check here", remedy="Name a file, or make a recipe with: zoo new NAME"
         )
-    problems = [problem for path in files for problem in _check(path, settings)]
+    hints: list[Problem] = []
+    problems = [problem for path in files for problem in _check(path, settings, hints)]
     checked = [settings.shown(path) for path in files]
     as_json = call.output.json or format_ == "json"
     if as_json:
@@ -54,7 +55,16 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
     count = f"{len(files)} file{'s' * (len(files) != 1)} checked"
     if not problems and format_ == "human":
         words = [f"{count}, no problems."]
-    call.output.answer({"checked": checked, "problems": [p.as_dict() for p in problems]}, "\n".join(words))
+    call.output.answer(
+        {
+            "checked": checked,
+            "problems": [p.as_dict() for p in problems],
+            "hints": [p.as_dict() for p in hints],
+        },
+        "\n".join(words),
+    )
+    for hint in hints:
+        call.output.say(f"hint: {hint}")
     if problems:
         call.output.say(f"{count}, {len(problems)} problem{'s' * (len(problems) != 1)}.")
     return 2 if problems else 0
@@ -90,7 +100,8 @@ def _refuse_unreadable(folder: Path) -> None:
         os.listdir(folder)  # noqa: PTH208 - it is the listing itself that is tried
 
 
-def _check(path: Path, settings: Settings) -> list[Problem]:
+def _check(path: Path, settings: Settings, hints: list[Problem]) -> list[Problem]:
+    """Every problem of a file; what is worth a look and allowed goes into ``hints``."""
     shown = settings.shown(path)
     if path.name.endswith(".lock.yaml"):
         return Lock.read(path, shown)[1]
@@ -107,16 +118,18 @@ def _check(path: Path, settings: Settings) -> list[Problem]:
     if path.suffix == ".json":
         return index.parse(text, shown)[1]
     if path.suffix == ".md":
-        return _card(text, shown, path)
+        return _card(text, shown, path, hints)
     instead = "Check .yaml, .jsonl, .md or .json files"
-    return [Problem(shown, 1, 1, "", "this is no recipe, prompt file, card or catalog", instead)]
+    return [Problem(shown, 1, 1, "", "this is not a recipe, prompt file, card or catalog", instead)]
 
 
-def _card(text: str, shown: str, path: Path) -> list[Problem]:
+def _card(text: str, shown: str, path: Path, hints: list[Problem]) -> list[Problem]:
     """By the Hub's rules, and a card of a zoo by the zoo's own as well."""
     header = cardrules.read_header(text, shown)
     data = header.document.data
     kind = cardrules.kind_of(data)
+    if data is not None:
+        hints += cardrules.hints(header.document, kind)
     if data is None or ("zoo" not in data and not (path.parent / "MANIFEST.json").is_file()):
         return cardrules.check_header(header, kind)
     # cards brings jinja2 along, which the other checks do not need.
@@ -130,7 +143,11 @@ def _text(path: Path, shown: str) -> str | Problem:
         # Before it is opened: reading a pipe would wait for ever.
         if not path.is_file():
             found = (
-                "is a folder" if path.is_dir() else "is no plain file" if path.exists() else "does not exist"
+                "is a folder"
+                if path.is_dir()
+                else "is not a plain file"
+                if path.exists()
+                else "does not exist"
             )
             return Problem(shown, 1, 1, "", f"the file {found}", "Name an existing file")
         if path.stat().st_size > records.MAX_BYTES:

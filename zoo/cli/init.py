@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from catalog import index
+from catalog import index, unseen
 from zoo import data
 from zoo.cli.common import Call, options
 from zoo.errors import InputError
@@ -37,7 +37,7 @@ def command(call: Call, folder: Path, title: str) -> None:
             safe="Nothing was changed.",
             remedy="Name a new folder",
         )
-    if not title.isprintable() or not title.strip():
+    if unseen.visible(title) != title or unseen.blank(title):
         raise InputError("the title has characters that cannot be shown")
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new-", dir=folder.parent))

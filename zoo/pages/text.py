@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
 
-# Joiners are unseen as well, but Persian, Hindi and family emoji need them.
-_KEPT = frozenset("\n\t\u200c\u200d")
-_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
+from catalog import unseen
 
 
 def visible(text: str) -> str:
-    r"""``text`` with control and direction characters written out, as in ``\u202e``."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_shown(char) for char in text)
+    r"""``text`` with control and direction characters written out, as in ``\u202e``; line breaks and tabs stay."""
+    return unseen.visible(text, kept="\n\t")
 
 
 def visible_value(value: Any) -> Any:
@@ -116,13 +111,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "listed": listed,
     "prose": prose,
 }
-
-
-def _shown(char: str) -> str:
-    if char in _KEPT or unicodedata.category(char) not in _UNSEEN:
-        return char
-    code = ord(char)
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _number(value: float, decimals: int) -> str:
