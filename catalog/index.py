@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from catalog import schema
+from catalog import jsontext, schema
 from catalog.problems import Problem, show
 from catalog.recipe import build, plain
 from catalog.release import Model, Release, Reproduction
@@ -42,18 +42,10 @@ class CatalogConflict(ValueError):
 def parse(text: str, shown_as: str) -> tuple[Catalog, list[Problem]]:
     """The catalog in JSON text, or its problems. A catalog with problems comes back empty."""
     try:
-        data = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-        # "\ud800" in JSON makes text that no file can hold; found here, or later with a traceback.
-        json.dumps(data, ensure_ascii=False).encode()
-    except json.JSONDecodeError as error:
-        what = f"not valid JSON: {error.msg}"
-        return EMPTY, [
-            Problem(
-                shown_as, error.lineno, error.colno, "", what, "Restore the file: it is written by zoo only"
-            )
-        ]
-    except (ValueError, RecursionError) as error:
-        return EMPTY, [Problem(shown_as, 1, 1, "", f"not a sound catalog: {error}", "Restore the file")]
+        data = jsontext.parse(text, unique=True)
+    except jsontext.NotJson as error:
+        what, instead = f"not valid JSON: {error.what}", "Restore the file: it is written by zoo only"
+        return EMPTY, [Problem(shown_as, error.line, error.column, "", what, instead)]
     document = Document(shown_as, data)
     found = schema.problems(document, "catalog-v1")
     if found:
@@ -149,15 +141,3 @@ def _order_problems(models: tuple[Model, ...], document: Document) -> list[Probl
                 where = ("models", index, "yanks", number)
                 found.append(document.problem(where, what, "Restore the file: it is written by zoo only"))
     return found
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"key {next(n for n in names if names.count(n) > 1)!r} is written twice")
-    return result
-
-
-def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no number that JSON knows")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from catalog import schema
+from catalog import jsontext, schema
 from catalog.problems import Problem
 from catalog.recipe import build, plain
 from catalog.yamltext import Document
@@ -130,10 +130,9 @@ def to_text(report: Report) -> str:
 def parse(text: str, shown_as: str) -> tuple[Report | None, list[Problem]]:
     """The report in JSON text, or its problems."""
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return None, [
-            Problem(shown_as, 1, 1, "", f"not valid JSON: {error}", "Make it again with: zoo watch")
-        ]
+        data = jsontext.parse(text)
+    except jsontext.NotJson as error:
+        what, instead = f"not valid JSON: {error.what}", "Make it again with: zoo watch"
+        return None, [Problem(shown_as, error.line, error.column, "", what, instead)]
     found = schema.problems(Document(shown_as, data), "watch-v1")
     return (None, found) if found else (build(Report, data), [])

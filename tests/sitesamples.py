@@ -45,20 +45,20 @@ def hostile() -> Catalog:
         HOSTILE, Repository("x; rm -rf ~ <b>", "b" * 40, HOSTILE), Repository("o/n", "c" * 40, "t")
     )
     speed = Speed(
-        HOSTILE, HOSTILE, 1, 1e9, 1e300, 0.0, 0.0, None, False, (HOSTILE, LONG[:1900]), "../../index.html"
+        HOSTILE, HOSTILE, 1, 1e9, 2.0**53, 0.0, 0.0, None, False, (HOSTILE, LONG[:1900]), "../../index.html"
     )
     file = ModelFile(
         "a/b.gguf",
         HOSTILE,
-        10**30,
+        2**53,
         "1" * 64,
-        1e300,
+        2.0**53,
         2,
         1,
         (),
         0.0,
         0.0,
-        Loss(0, -1e300, 0.0, 1e300, 1.0, 9e9, 0, 0),
+        Loss(0, -(2.0**53), 0.0, 2.0**53, 1.0, 9e9, 0, 0),
         False,
         (speed,),
     )

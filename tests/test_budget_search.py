@@ -91,13 +91,13 @@ def test_a_journal_goes_on_after_a_torn_line(tmp_path: Path) -> None:
     place = tmp_path / "journal"
     with Journal.open(place) as journal:
         journal.add("a", [1.5])
-        journal.add("b", 2)
+        journal.add("error b", 2)
     place.write_bytes(place.read_bytes() + b'["c", [3')
     with Journal.open(place) as journal:
-        assert journal.values == {"a": [1.5], "b": 2}
-        journal.add("c", 4)
+        assert journal.values == {"a": [1.5], "error b": 2}
+        journal.add("error c", 4)
     with Journal.open(place) as journal:
-        assert journal.values == {"a": [1.5], "b": 2, "c": 4}
+        assert journal.values == {"a": [1.5], "error b": 2, "error c": 4}
 
 
 def test_what_the_journal_knows_is_not_measured_again(

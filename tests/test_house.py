@@ -19,6 +19,8 @@ FLOORS = {
     "zoo.data": 0,
     "zoo.workspace": 0,
     "zoo.settings": 0,
+    "zoo.journal": 0,
+    "zoo.filelist": 0,
     "zoo.plan": 1,
     "zoo.gates": 1,
     "zoo.costs": 1,

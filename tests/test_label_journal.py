@@ -11,17 +11,16 @@ import pytest
 
 pytest.importorskip("llama_cpp")
 
+from zoo import journal as journals
 from zoo.errors import ZooError
 from zoo.progress import Silent
 from zoo.stages import Context, distill, label
 from zoo.stages.label import (
     Answer,
     Row,
-    append,
     invalid,
     labelled,
     messages_of,
-    open_journal,
     read_journal,
     summary,
 )
@@ -44,9 +43,9 @@ def row(key: str, part: str = "train", number: int = 0, schema: Any = None) -> R
 
 
 def write(path: Path, *answers: Answer) -> None:
-    with open_journal(path) as stream:
+    with journals.open_to_append(path, "label journal") as stream:
         for one in answers:
-            append(stream, one)
+            journals.append(stream, vars(one), "label journal")
 
 
 def test_answers_are_found_again(tmp_path: Path) -> None:
@@ -85,6 +84,13 @@ def test_lines_of_another_format_are_passed_over(tmp_path: Path) -> None:
         b"\xff",
         b'{"key": "x"}',
         canonical_json({**vars(answer("y")), "more": 1}).encode(),
+        canonical_json({**vars(answer("y")), "key": {}}).encode(),
+        canonical_json({**vars(answer("y")), "tokens": "3"}).encode(),
+        canonical_json({**vars(answer("y")), "tokens": True}).encode(),
+        canonical_json({**vars(answer("y")), "invalid": None}).encode(),
+        canonical_json({**vars(answer("y")), "finish": "eaten"}).encode(),
+        b"[" * 100_000,
+        b'{"key": ' + b"9" * 5000 + b"}",
     ]
     path.write_bytes(b"\n".join(lines) + b"\n")
     write(path, answer("a"))
@@ -104,7 +110,7 @@ def test_a_full_disk_is_told() -> None:
 
     full: Any = Full()
     with pytest.raises(ZooError, match=r"the label journal cannot be written \(No space left on device\)"):
-        append(full, answer("a"))
+        journals.append(full, vars(answer("a")), "label journal")
 
 
 # --- Keys and messages

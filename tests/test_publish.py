@@ -155,7 +155,7 @@ def test_a_journal_that_was_cut_or_is_of_something_else(zoo: Path, settings: Set
     )
     assert not publish(release, settings).already
     lines = path.read_bytes().split(b"\n")
-    assert lines[2] == b'{"step":"com' and json.loads(lines[3])["step"] == "begin"
+    assert json.loads(lines[2])["step"] == "begin"
     before = path.read_bytes()
     assert publish(release, settings).already and path.read_bytes() == before
 

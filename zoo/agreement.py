@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from catalog import licences
+from catalog import jsontext, licences
 from catalog.recipe import Recipe
 from catalog.release import Release
 from zoo import cards
@@ -122,7 +121,7 @@ def _manifests(folder: Path) -> Iterator[str]:
     for part in ("model", "dataset"):
         if not (folder / part).is_dir():
             continue
-        manifest: Any = json.loads((folder / part / "MANIFEST.json").read_text(encoding="utf-8"))
+        manifest: Any = jsontext.parse((folder / part / "MANIFEST.json").read_bytes())
         there = {
             r.path: vars(r) for r in records(folder / part) if r.path not in ("MANIFEST.json", "SHA256SUMS")
         }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog import jsontext
+from zoo import filelist
 from zoo.errors import Damaged
 
 SCHEMA = "dataset-files/1"
@@ -33,13 +34,12 @@ def listing(files: Mapping[str, Path]) -> dict[str, Any]:
 def parse(raw: bytes) -> tuple[DataFile, ...]:
     """The files of a listing. Raises Damaged when it is none."""
     try:
-        data: Any = json.loads(raw)
-        return tuple(
-            DataFile(str(e["path"]), int(e["size_bytes"]), str(e["sha256"]), str(e["git_sha1"]))
-            for e in data["files"]
-        )
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise Damaged(f"{FILE} is no list of files") from None
+        entries = jsontext.parse(raw)["files"]
+        files = filelist.records(entries)
+        blobs = [filelist.digest_of(entry, "git_sha1", 40) for entry in entries]
+    except (ValueError, KeyError, TypeError):
+        raise Damaged(f"{FILE} is not a valid list of files") from None
+    return tuple(DataFile(f.path, f.size_bytes, f.sha256, git) for f, git in zip(files, blobs, strict=True))
 
 
 def _look(path: str, there: Path) -> DataFile:

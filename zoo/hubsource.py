@@ -7,7 +7,6 @@ the folder with its digests: a commit never changes, so the next time nothing is
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from catalog import jsontext
 from zoo.errors import RemoteError, SourceError
 from zoo.fetch import Patience, fetch_files, retrying
 from zoo.fetch.files import is_here
@@ -161,7 +161,7 @@ def _record(target: Path) -> Path:
 def _is_whole(target: Path, pins: Mapping[str, str]) -> bool:
     """Whether everything that was fetched once is still here, and is what the pins say."""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        record = json.loads(_record(target).read_text(encoding="utf-8"))["sha256"]
+        record = jsontext.parse(_record(target).read_bytes())["sha256"]
         expected = {str(path): str(sha256) for path, sha256 in record.items()} | dict(pins)
         return all(
             is_here(target / path, Listed(path, (target / path).stat().st_size, sha256))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from catalog import jsontext
 from catalog.release import Release
-from zoo import datasetfiles
+from zoo import datasetfiles, filelist
 from zoo.errors import Damaged
 from zoo.hub import Listed, Repo
 from zoo.hub.served import git_blob_sha1
@@ -93,10 +92,10 @@ def _manifest(dataset: Repo, commit: str) -> dict[str, Expected]:
     tree = dataset.listing(commit)
     raw = _read(dataset, commit, MANIFEST, tree)
     try:
-        data: Any = json.loads(raw)
-        files = [Expected(str(e["path"]), str(e["sha256"]), int(e["size_bytes"])) for e in data["files"]]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise Damaged(f"{MANIFEST} at {commit[:12]} is no manifest") from None
+        listed = filelist.records(jsontext.parse(raw)["files"])
+    except (ValueError, KeyError, TypeError):
+        raise Damaged(f"{MANIFEST} at {commit[:12]} is not a valid manifest") from None
+    files = [Expected(file.path, file.sha256, file.size_bytes) for file in listed]
     # A branch that moved on can be compared by git's digest with the commit that was recorded.
     seen = {path: file.git_sha1 for path, file in tree.items()}
     return {file.path: replace(file, git_sha1=seen.get(file.path)) for file in files}

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog import jsontext
 from zoo.errors import Damaged, ZooError
 from zoo.progress import Advance, unheard
 
@@ -54,7 +55,7 @@ class Artifact:
 
     def json(self, name: str) -> Any:
         """The content of one JSON file."""
-        return json.loads(self.path(name).read_text(encoding="utf-8"))
+        return jsontext.parse(self.path(name).read_bytes(), bounded=False)
 
 
 def canonical_json(value: Any) -> str:
@@ -193,7 +194,7 @@ class Workspace:
         """The finished step ``key``, if it is there and every file still has its recorded size."""
         folder = self.folder / key
         try:
-            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            record = jsontext.parse((folder / RECORD).read_bytes(), bounded=False)
             files = tuple(FileRecord(**entry) for entry in record["files"])
             if any((folder / file.path).stat().st_size != file.size_bytes for file in files):
                 return None

@@ -7,12 +7,11 @@ they are, so that who pinned a version gets the very bytes that were published.
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import yanks
+from catalog import jsontext, yanks
 from catalog.index import Catalog
 from catalog.release import Model, Release
 from zoo import banner, records
@@ -105,7 +104,7 @@ def refresh(model: Model, release: Release, settings: Settings) -> Banner:
 def pending(settings: Settings, name: str) -> str | None:
     """Why the card of a model could not be brought up to the catalog yet, if so."""
     try:
-        return str(json.loads(pending_marker(settings, name).read_text(encoding="utf-8"))["why"])
+        return str(jsontext.parse(pending_marker(settings, name).read_bytes())["why"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from catalog import jsontext
 from catalog.checks import CheckedRecipe
 from catalog.recipe import Recipe
 from zoo.plan import Plan, World, file_makers
@@ -34,4 +34,4 @@ class Material:
     def rows(self, part: str) -> list[dict[str, Any]]:
         """The labelled rows of ``train`` or ``heldout``."""
         text = self.artifacts["label"].path(f"{part}.jsonl").read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.split("\n") if line]
+        return [jsontext.parse(line) for line in text.split("\n") if line]

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from catalog import jsontext
 from zoo.fetch import spans as spans_room
 from zoo.fetch.spans import Span
 from zoo.hub import Listed
@@ -136,8 +137,8 @@ def part_path(folder: Path, file: Listed) -> Path:
 
 def _read(path: Path, file: Listed) -> dict[str, Any]:
     """The side-car if it is of this very content, else nothing."""
-    with suppress(OSError, ValueError, RecursionError):
-        data = json.loads(path.read_text(encoding="utf-8"))
+    with suppress(OSError, ValueError):
+        data = jsontext.parse(path.read_bytes())
         wanted = {
             "format": FORMAT,
             "size_bytes": file.size_bytes,

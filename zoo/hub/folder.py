@@ -9,7 +9,6 @@ HUB/repos/model/NAMESPACE/NAME/refs.log           every move of a ref, appended
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from catalog import jsontext
 from catalog.paths import unsafe_reason
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.hub.interface import BRANCH, CommitNote, HubConflict, Incoming, Listed, Refs
@@ -194,11 +194,10 @@ class FolderRepo:
         if not _OID.match(revision):
             raise InputError(f"{revision!r} is no commit")
         try:
-            text = (self.folder / "commits" / f"{revision}.json").read_text(encoding="utf-8")
-            body = json.loads(text)
+            body = jsontext.parse((self.folder / "commits" / f"{revision}.json").read_bytes())
         except FileNotFoundError:
             raise InputError(f"the repository has no commit {revision[:12]}") from None
-        except (ValueError, RecursionError):
+        except jsontext.NotJson:
             body = None
         if digest(body) != revision:
             raise Damaged(f"commit {revision[:12]} is damaged on disk", where=self.folder.name)

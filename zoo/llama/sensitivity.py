@@ -10,8 +10,6 @@ A journal keeps what was measured, so that a killed run goes on where it was.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from zoo import journal as journals
 from zoo.errors import ModelFileError
 from zoo.llama.tensors import Tensors
 from zoo.llama.trials import Mix, Trials
@@ -32,6 +31,7 @@ PROBE_TYPES = ("Q4_0", "Q4_K", "Q8_0")
 """A group is measured alone as the first of these that it can have."""
 MEASURED_SHARE = 0.05
 MOST_GROUPS = 256
+_WHAT = "journal of measurements"
 WINDOWS = 2
 """Windows that a group alone is measured on."""
 
@@ -82,7 +82,7 @@ def _merged(names: Sequence[str], per: int) -> dict[str, list[str]]:
 
 @dataclass
 class Journal:
-    """Measured figures, one JSON line each, in a file that only grows. A torn last line is left out."""
+    """Measured figures by key, one JSON line each, in a file that only grows."""
 
     path: Path
     values: dict[str, Any] = field(default_factory=dict)
@@ -90,31 +90,28 @@ class Journal:
     @classmethod
     @contextmanager
     def open(cls, path: Path) -> Iterator[Journal]:
-        """The figures of ``path``, which may be absent; a last line that a kill cut off is dropped."""
-        journal = cls(path)
-        whole = b""
-        if path.exists():
-            whole, _, _ = path.read_bytes().rpartition(b"\n")
-            for line in whole.splitlines():
-                try:
-                    key, value = json.loads(line)
-                    journal.values[key] = value
-                except (ValueError, TypeError):
-                    continue
-        with path.open("r+b" if path.exists() else "w+b") as stream:
-            stream.truncate(len(whole) + 1 if whole else 0)
-            stream.seek(0, os.SEEK_END)
+        """The figures of ``path``, which may be absent."""
+        journal = cls(path, dict(journals.read(path, _figure)))
+        with journals.open_to_append(path, _WHAT) as stream:
             journal._stream = stream
             yield journal
 
     def add(self, key: str, value: Any) -> None:
         """Keep a figure; it is on the disk when this returns."""
         self.values[key] = value
-        self._stream.write(json.dumps([key, value]).encode() + b"\n")
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        journals.append(self._stream, [key, value], _WHAT)
 
     _stream: Any = None
+
+
+def _figure(data: Any) -> tuple[str, Any]:
+    """An error is a number, everything else numbers by window."""
+    key, value = data
+    if journals.text(key).startswith("error "):
+        return key, journals.number(value)
+    if not isinstance(value, list) or not value:
+        raise TypeError("not figures by window")
+    return key, [journals.number(one) for one in value]
 
 
 def kld_key(group: str, type_name: str) -> str:

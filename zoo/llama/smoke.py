@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from catalog import jsontext
 from zoo.errors import ZooError
 from zoo.llama.generate import Job, Result, generate
 from zoo.llama.model import Model
@@ -81,8 +81,8 @@ def _json(model: Model, rendered: Sequence[str]) -> dict[str, Any]:
     job = Job("json", rendered[0], _JSON_TOKENS, json_schema=SCHEMA)
     answer = next(iter(generate(model, [job], batch_rows=1)))
     try:
-        jsonschema.validate(json.loads(answer.text), SCHEMA)
-    except json.JSONDecodeError:
+        jsonschema.validate(jsontext.parse(answer.text, bounded=False), SCHEMA)
+    except jsontext.NotJson:
         return _check(False, f"Not JSON: {answer.text!r}.")
     except jsonschema.ValidationError as error:
         return _check(False, f"JSON that breaks the schema: {error.message}.")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from catalog import jsontext
 from catalog.release import Model, Release
 from zoo.pages.frame import framed
 from zoo.pages.kinds import Evidence, Kind, Made, Site
@@ -44,7 +44,7 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
 def _report(content: bytes | None) -> Mapping[str, Any] | None:
     """The report, if the evidence holds one of the form that this program writes."""
     try:
-        data = json.loads(content or b"null")
+        data = jsontext.parse(content or b"null")
         if data is None or data["schema"] != "dataset-report/1":
             return None
         splits = [_split(split) for split in data["splits"]]

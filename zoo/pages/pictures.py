@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
+from catalog import jsontext
 from catalog.release import Model, Release
 from zoo.pages import charts
 from zoo.pages.charts import Chart, Point
@@ -28,7 +28,7 @@ def of_release(model: Model, release: Release, evidence: Evidence) -> list[Chart
     found = charts.points([dataclasses.replace(model, releases=(release,), yanks=())])
 
     def read(path: str, draw: Callable[[Any], Chart | None]) -> Chart | None:
-        return _drawn(lambda: draw(json.loads(evidence(release.version, path) or b"null")))
+        return _drawn(lambda: draw(jsontext.parse(evidence(release.version, path) or b"null")))
 
     reports = {}
     for file in release.files:
@@ -67,7 +67,7 @@ def _drawn(draw: Callable[[], Chart | None]) -> Chart | None:
 
 def _parsed(content: bytes | None) -> Any:
     try:
-        return json.loads(content or b"null")
+        return jsontext.parse(content or b"null")
     except ValueError:
         return None
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog import jsontext
 from zoo.errors import Damaged
 from zoo.progress import Advance, unheard
 from zoo.workspace import FileRecord, canonical_json, write_atomic
@@ -113,7 +113,7 @@ def _digest(path: Path, size: int, advance: Advance) -> Digests:
 
 def _read(path: Path) -> dict[str, list[str | int]]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = jsontext.parse(path.read_bytes(), bounded=False)
         return {str(key): [*entry] for key, entry in data.items() if len(entry) == 5}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError):
         return {}

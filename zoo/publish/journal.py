@@ -16,16 +16,14 @@ done
 
 from __future__ import annotations
 
-import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ZooError
-from zoo.workspace import canonical_json
+from zoo import journal as journals
 
 Entry = dict[str, Any]
+_WHAT = "journal of this publication"
 
 
 class Journal:
@@ -55,41 +53,41 @@ class Journal:
 
     def _append(self, entry: Entry) -> None:
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        try:
-            with self.path.open("a+b") as stream:
-                # A line that a kill has cut must not swallow this one.
-                cut = stream.tell() > 0 and not _ends_line(stream)
-                stream.write(b"\n" * cut + canonical_json({"at": at, **entry}).encode() + b"\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-        except OSError as error:
-            raise ZooError(
-                f"the journal cannot be written: {error.strerror}",
-                where=self.path.name,
-                remedy="Make the disk writable or make room on it",
-            ) from error
+        with journals.open_to_append(self.path, _WHAT) as stream:
+            journals.append(stream, {"at": at, **entry}, _WHAT)
         self.entries.append(entry)
 
     def _read(self) -> list[Entry]:
-        try:
-            raw = self.path.read_bytes()
-        except FileNotFoundError:
-            return []
         found: list[Entry] = []
-        for line in raw.split(b"\n"):
-            try:
-                entry = json.loads(line)
-                step = entry["step"]
-                entry.pop("at", None)
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-                continue
-            if step == "begin":
-                found = [entry] if entry.get("files") == self.identity else []
+        for entry in journals.read(self.path, _entry):
+            if entry["step"] == "begin":
+                found = [entry] if entry["files"] == self.identity else []
             elif found:
                 found.append(entry)
         return found
 
 
-def _ends_line(stream: Any) -> bool:
-    stream.seek(-1, os.SEEK_END)
-    return bool(stream.read(1) == b"\n")
+_TEXTS = {
+    "begin": ("files",),
+    "uploaded": ("kind", "path"),
+    "committing": ("kind",),
+    "committed": ("kind", "oid"),
+    "verified": ("kind", "oid", "how"),
+    "tagged": ("kind", "oid"),
+    "recorded": (),
+    "done": (),
+}
+"""What of each step has to be text."""
+
+
+def _entry(data: Any) -> Entry:
+    """A line without its time. Raises KeyError or TypeError for one that this program would not write."""
+    entry = {key: value for key, value in data.items() if key != "at"}
+    for key in _TEXTS[entry["step"]]:
+        journals.text(entry[key])
+    if entry["step"] == "committing":
+        if not isinstance(entry["keep"], list):
+            raise TypeError("keep is not a list")
+        for path in entry["keep"]:
+            journals.text(path)
+    return entry

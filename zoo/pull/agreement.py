@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.paths import unsafe_reason
+from catalog import jsontext
 from catalog.release import Release
+from zoo import filelist
 from zoo.hub import Listed
 from zoo.provenance import SIGNATURE
 from zoo.workspace import FileRecord
@@ -45,15 +45,14 @@ class Manifest:
 def read_manifest(raw: bytes) -> Manifest | None:
     """None if it is no manifest, or names a file twice or by an unsafe path."""
     try:
-        data: Any = json.loads(raw)
-        files = [FileRecord(str(e["path"]), int(e["size_bytes"]), str(e["sha256"])) for e in data["files"]]
-        name, version = str(data["name"]), str(data["version"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        data: Any = jsontext.parse(raw)
+        files = filelist.records(data["files"])
+        name, version = data["name"], data["version"]
+    except (ValueError, KeyError, TypeError):
         return None
-    by_path = {file.path: file for file in files}
-    if len(by_path) != len(files) or any(unsafe_reason(path) for path in by_path):
+    if not (isinstance(name, str) and isinstance(version, str)):
         return None
-    return Manifest(name, version, by_path)
+    return Manifest(name, version, {file.path: file for file in files})
 
 
 def read_sums(raw: bytes) -> dict[str, str] | None:

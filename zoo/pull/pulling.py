@@ -5,16 +5,16 @@ Nothing large is fetched before hub, manifest and catalog agree on what it has t
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog import jsontext
 from catalog.device import Device
 from catalog.release import ModelFile, Release
-from zoo import picks
+from zoo import filelist, picks
 from zoo.errors import InputError, RemoteError, ZooError
 from zoo.fetch import Fetched, Patience, fetch_files, retrying
 from zoo.hub import Hub, Listed, Repo
@@ -152,9 +152,9 @@ def refuse_other_release(folder: Path, name: str, version: str) -> None:
 
 def read_receipt(folder: Path) -> dict[str, str]:
     """Digest by path of what was pulled into ``folder``; empty without a receipt."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        data = json.loads((folder / RECEIPT).read_text(encoding="utf-8"))
-        return {str(path): str(digest) for path, digest in data["files"].items()}
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        data = jsontext.parse((folder / RECEIPT).read_bytes())
+        return {path: filelist.digest_of(data["files"], path) for path in data["files"]}
     return {}
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog import jsontext
 from catalog.checks import CheckedRecipe, check_recipe
 from catalog.lock import Lock
 from catalog.recipe import Recipe
@@ -126,7 +126,7 @@ def recorded_json(name: str, release: Release, path: str, settings: Settings) ->
     )
     for place in places:
         if place.is_file() and sha256_file(place) == entry.sha256:
-            return json.loads(place.read_text(encoding="utf-8"))
+            return jsontext.parse(place.read_bytes())
     return None
 
 

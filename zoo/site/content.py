@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import json
 import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import entries, index
+from catalog import entries, index, jsontext
 from catalog.paths import unsafe_reason
 from catalog.recipe import build as build_type
 from catalog.release import EvidenceFile, Model
@@ -143,7 +142,7 @@ def _whole(
 def model_of(folder: Path, name: str) -> Model:
     """A model whose files lie below ``folder``, out of its JSON there, which was checked before it was written."""
     text = (folder / pages.model_json(name)).read_text(encoding="utf-8")
-    model: Model = build_type(Model, json.loads(text)["models"][0])
+    model: Model = build_type(Model, jsontext.parse(text)["models"][0])
     return model
 
 

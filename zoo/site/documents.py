@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from catalog import jsontext
 from zoo import data
 from zoo.errors import MissingExtra, ZooError
 from zoo.settings import Settings
@@ -91,7 +91,7 @@ def build(settings: Settings, folder: Path, strict: bool) -> None:
 def navigation(folder: Path) -> dict[str, Any]:
     """What the hook wrote of the documents: name and address of the site, links of the navigation, pages."""
     try:
-        found = json.loads((folder / NAVIGATION).read_text(encoding="utf-8"))
+        found = jsontext.parse((folder / NAVIGATION).read_bytes())
         return {name: found[name] for name in ("name", "address", "links", "pages")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"mkdocs built documents without {NAVIGATION}, which site/hooks.py writes"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from catalog import jsontext
 from zoo.workspace import write_atomic
 
 FORMAT = 3
@@ -37,7 +38,7 @@ class Part:
     @functools.cached_property
     def facts(self) -> Any:
         """See zoo.pages.kinds. They are read only when somebody asks: most of a record is facts."""
-        return json.loads(self.facts_json)
+        return jsontext.parse(self.facts_json, bounded=False)
 
 
 def stamp(path: str) -> Stamp | None:
@@ -64,7 +65,7 @@ def read(path: Path) -> dict[str, Part]:
     """The parts of the last build by name; none if there is no record that this program understands."""
     try:
         head, *facts = path.read_text(encoding="utf-8").split("\n")
-        data = json.loads(head)
+        data = jsontext.parse(head, bounded=False)
         if data["format"] != FORMAT:
             return {}
         named = zip(data["parts"].items(), facts, strict=True)

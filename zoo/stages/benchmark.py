@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
 from collections import deque
 from pathlib import Path
 
+from catalog import jsontext
 from zoo.errors import ZooError
 from zoo.stages import Context, Facts
 from zoo.stages.export import NAME
@@ -34,7 +34,7 @@ def run(context: Context) -> Facts:
         (path,) = made.glob(f"*{suffix}")
         path.rename(context.out / name)
     named.unlink()
-    report = json.loads((context.out / REPORTS[0]).read_text(encoding="utf-8"))
+    report = jsontext.parse((context.out / REPORTS[0]).read_bytes())
     if not report["valid"]:
         context.report.warn(
             f"{spec['file_name']}: disturbed, so the figures do not count ({'; '.join(report['reasons'])})"

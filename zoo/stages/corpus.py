@@ -10,11 +10,12 @@ from typing import Any
 
 import jsonschema
 
+from catalog import jsontext
 from catalog.problems import Problem, show
 from catalog.schema import violations
 from zoo.errors import InputError
 from zoo.stages import Context, Facts
-from zoo.workspace import canonical_json, write_atomic
+from zoo.workspace import write_atomic
 
 MAX_LINE_BYTES = 64 * 1024
 
@@ -70,10 +71,8 @@ def _line_faults(
         yield f"longer than {MAX_LINE_BYTES} bytes", "Shorten the prompt"
         return
     try:
-        row = json.loads(line.decode("utf-8"))
-        # JSON as Python reads it knows NaN and half of a surrogate pair; what comes after does not.
-        canonical_json(row).encode()
-    except (ValueError, RecursionError) as error:
+        row = jsontext.parse(line)
+    except jsontext.NotJson as error:
         yield f"not a JSON object in UTF-8 ({str(error)[:80]})", "Write one JSON object per line"
         return
     faults = violations(row, "corpus-record-v1")

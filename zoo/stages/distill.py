@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from catalog import jsontext
 from catalog.recipe import Distill, build
 from zoo.errors import InputError
 from zoo.stages import Context, Facts
@@ -69,7 +69,7 @@ def read_conversations(path: Path) -> list[Conversation]:
     found = []
     # Not splitlines(): an answer may hold U+2028, which that takes for the end of a line.
     for line in path.read_text(encoding="utf-8").rstrip("\n").split("\n"):
-        row = json.loads(line)
+        row = jsontext.parse(line)
         messages = tuple((message["role"], message["content"]) for message in row["messages"])
         found.append(Conversation(row["key"], messages, tuple(row["tags"]), complete=row["finish"] == "stop"))
     return found

@@ -7,19 +7,20 @@ missing, and editing one prompt asks the teacher one question.
 
 from __future__ import annotations
 
-import json
-import os
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import jsonschema
 
+from catalog import jsontext
 from catalog.problems import show
+from zoo import journal as journals
 from zoo import sources
-from zoo.errors import InputError, ZooError
+from zoo.errors import InputError
 from zoo.llama.generate import Job, generate
 from zoo.llama.grammar import schema_to_gbnf
 from zoo.llama.model import Model
@@ -139,7 +140,7 @@ def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Conte
         Model.open(
             teacher, threads=context.threads, context_tokens=room, parallel=spec["batch_rows"]
         ) as model,
-        open_journal(journal) as stream,
+        journals.open_to_append(journal, "label journal") as stream,
         context.report.task("labelling", len(missing), "rows") as advance,
     ):
         for attempt in range(1 + spec["retries"]):
@@ -148,7 +149,7 @@ def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Conte
                 answers[answer.key] = answer
                 final = not answer.invalid or answer.attempts > spec["retries"]
                 if final:
-                    append(stream, answer)
+                    journals.append(stream, vars(answer), "label journal")
                     advance(1)
                 else:
                     retry.append(wanted[answer.key])
@@ -208,9 +209,11 @@ def invalid(text: str, finish: str, schema: Mapping[str, Any] | None) -> str:
     if schema is None:
         return ""
     try:
-        jsonschema.Draft202012Validator(schema).validate(json.loads(text))
-    except json.JSONDecodeError as error:
-        return f"the answer is not JSON: {error.msg}" + (" (cut at max_tokens)" if finish == "length" else "")
+        jsonschema.Draft202012Validator(schema).validate(jsontext.parse(text, bounded=False))
+    except jsontext.NotJson as error:
+        return f"the answer is not JSON: {error.what}" + (
+            " (cut at max_tokens)" if finish == "length" else ""
+        )
     except jsonschema.ValidationError as error:
         return f"the answer does not fit the schema: {error.message[:120]}"
     return ""
@@ -253,36 +256,16 @@ def summary(rows: Sequence[Row], answers: Mapping[str, Answer]) -> Facts:
 
 
 def read_journal(path: Path) -> dict[str, Answer]:
-    """Answers by key. A line that a kill cut short is passed over; ``open_journal`` then removes it."""
-    answers: dict[str, Answer] = {}
-    for line in path.read_bytes().split(b"\n") if path.exists() else []:
-        try:
-            answer = Answer(**json.loads(line))
-        except (ValueError, TypeError):
-            continue
-        answers[answer.key] = answer
-    return answers
+    """Answers by key; the last one of a key counts."""
+    return {answer.key: answer for answer in journals.read(path, _answer)}
 
 
-def open_journal(path: Path) -> IO[bytes]:
-    """The journal open for appending, cut after its last whole line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    stream = path.open("a+b")
-    stream.seek(0)
-    whole = stream.read()
-    stream.truncate(whole.rfind(b"\n") + 1)
-    return stream
-
-
-def append(stream: IO[bytes], answer: Answer) -> None:
-    """One line, on disk when this returns."""
-    try:
-        stream.write(canonical_json(vars(answer)).encode() + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    except OSError as error:
-        raise ZooError(
-            f"the label journal cannot be written ({error.strerror})",
-            safe="The rows before this one are kept.",
-            remedy="Make room, then run the same command again",
-        ) from error
+def _answer(data: Any) -> Answer:
+    if data.keys() != {field.name for field in dataclasses.fields(Answer)}:
+        raise KeyError("not the keys of an answer")
+    key, text, finish, invalid_ = (journals.text(data[name]) for name in ("key", "text", "finish", "invalid"))
+    if finish not in ("stop", "length"):
+        raise ValueError("not how an answer ends")
+    return Answer(
+        key, text, finish, journals.count(data["tokens"]), journals.count(data["attempts"]), invalid_
+    )

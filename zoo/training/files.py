@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from catalog import jsontext
 from zoo.workspace import digest, fsync, pretty_json, sha256_file, write_atomic
 
 
@@ -36,6 +36,6 @@ def read_json(path: Path) -> Any:
     again).
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return jsontext.parse(path.read_bytes(), bounded=False)
     except (OSError, ValueError):
         return None

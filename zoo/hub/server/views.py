@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from catalog import jsontext
 from zoo.hub.folder import FolderRepo
 from zoo.hub.interface import BRANCH
 from zoo.hub.server.store import SHORT, shown
@@ -110,7 +111,7 @@ def history(repo: FolderRepo, oid: str) -> list[tuple[str, JsonObject]]:
     current: str | None = oid
     while current:
         repo.tree(current)  # refuses a damaged commit
-        body = json.loads((repo.folder / "commits" / f"{current}.json").read_text(encoding="utf-8"))
+        body = jsontext.parse((repo.folder / "commits" / f"{current}.json").read_bytes())
         found.append((current, body))
         current = body["parent"]
     return found

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote
 
+from catalog import jsontext
+
 JSON_BYTES = 4 << 20
 LINE_BYTES = 16 << 20
 COMMIT_BYTES = 256 << 20
@@ -135,9 +137,9 @@ class Request:
 def parse_object(raw: bytes) -> dict[str, Any]:
     """A JSON object. Raises ApiError 400."""
     try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise ApiError(400, "the request is no JSON") from error
+        value = jsontext.parse(raw)
+    except jsontext.NotJson as error:
+        raise ApiError(400, f"the request is not JSON: {error.what}") from error
     if not isinstance(value, dict):
         raise ApiError(400, "the request is no JSON object")
     return cast("dict[str, Any]", value)

@@ -1,0 +1,94 @@
+"""JSON that others wrote, read in one place: what this returns can be compared, counted, written and hashed.
+
+Python's own reader takes more than JSON has (``NaN``, ``Infinity``), turns ``1e999`` into infinity, keeps whole numbers
+of any length, which no float can hold, keeps half of a surrogate pair, which no file can hold, and fails in four
+different ways. Every reader of a catalog, manifest, report, journal or record goes through ``parse`` instead and has
+one error to catch.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from typing import Any, NoReturn
+
+LARGEST = 2**53
+"""Whole numbers beyond this are not exact in every reader of JSON (RFC 8259, section 6), and no count, size or
+number of seconds of ours comes near it: in bytes it is 9 petabytes."""
+
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+_SHOWN = 40
+
+
+class NotJson(ValueError):
+    """The text is not JSON that can be used. ``what`` says why; line and column count from 1."""
+
+    def __init__(self, what: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(what)
+        self.what, self.line, self.column = what, line, column
+
+
+def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True) -> Any:
+    """The data in JSON text. Raises NotJson, and nothing else.
+
+    unique: a key that is written twice is refused. bounded: so is a whole number beyond LARGEST; model folders hold
+    larger ones (``model_max_length``), so their readers turn this off.
+    """
+    try:
+        decoded = text if isinstance(text, str) else text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        assert isinstance(text, bytes)
+        line = text.count(b"\n", 0, error.start) + 1
+        raise NotJson("it is not UTF-8", line, error.start - text.rfind(b"\n", 0, error.start)) from None
+
+    def refuse(what: str, word: str) -> NoReturn:
+        found = decoded.find(word)
+        line, column = decoded.count("\n", 0, found) + 1, found - decoded.rfind("\n", 0, found)
+        raise NotJson(what, line, column)
+
+    def whole(word: str) -> int:
+        # Python refuses to read more digits than this; no bound is asked to hold more.
+        limit = 17 if bounded else sys.get_int_max_str_digits() or 4300
+        if len(word) > limit or (bounded and abs(int(word)) > LARGEST):
+            refuse(f"the number {_short(word)} is too large", word)
+        return int(word)
+
+    def broken(word: str) -> float:
+        number = float(word)
+        if not math.isfinite(number):
+            refuse(f"the number {_short(word)} is too large", word)
+        return number
+
+    def constant(word: str) -> NoReturn:
+        refuse(f"{word} is not a number in JSON", word)
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(found)
+        if len(made) != len(found):
+            names = [name for name, _ in found]
+            twice = next(name for name in names if names.count(name) > 1)
+            refuse(f"key {_short(repr(twice))} is written twice", json.dumps(twice))
+        return made
+
+    try:
+        data = json.loads(
+            decoded, parse_int=whole, parse_float=broken, parse_constant=constant,
+            object_pairs_hook=pairs if unique else None,
+        )  # fmt: skip
+        if _HALF.search(decoded):
+            json.dumps(data, ensure_ascii=False).encode()
+    except NotJson:
+        raise
+    except json.JSONDecodeError as error:
+        raise NotJson(error.msg, error.lineno, error.colno) from None
+    except RecursionError:
+        raise NotJson("it is nested too deeply") from None
+    except ValueError:
+        raise NotJson("it holds half of a surrogate pair, which is not a character") from None
+    return data
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]} ..."

@@ -1,0 +1,98 @@
+"""Append-only journals: one JSON value per line, on the disk when a line is written, read back line by line.
+
+A journal is memory, never the truth: a line that a kill cut, that another program wrote or that has another shape is
+passed over with a warning, and what it said is found out again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from catalog import jsontext
+from zoo.errors import ZooError
+from zoo.progress import murmur
+from zoo.workspace import canonical_json
+
+Value = TypeVar("Value")
+
+
+def read(path: Path, shape: Callable[[Any], Value]) -> list[Value]:
+    """The values of every line that has the shape; none if there is no file.
+
+    shape: makes a value from a line's data; raises ValueError, TypeError, KeyError or AttributeError for another one.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    found, dropped = [], 0
+    *lines, rest = raw.split(b"\n")
+    for line in lines:
+        try:
+            # Figures of a journal may be larger than what is exact elsewhere.
+            found.append(shape(jsontext.parse(line, bounded=False)))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            dropped += bool(line.strip())
+    if dropped:
+        count = "1 line" if dropped == 1 else f"{dropped} lines"
+        murmur(f"{count} of {path.name} cannot be used and {'is' if dropped == 1 else 'are'} passed over")
+    if rest:
+        murmur(f"the last line of {path.name} is cut off; what it said is done again")
+    return found
+
+
+def open_to_append(path: Path, what: str) -> IO[bytes]:
+    """The journal open for ``append``, cut after its last complete line. The caller holds its lock. Raises ZooError.
+
+    what: names the journal for a person.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("a+b")
+        stream.seek(0)
+        stream.truncate(stream.read().rfind(b"\n") + 1)
+    except OSError as error:
+        raise _unwritable(what, error) from error
+    return stream
+
+
+def append(stream: IO[bytes], value: Any, what: str) -> None:
+    """One line, on the disk when this returns. Raises ZooError."""
+    try:
+        stream.write(canonical_json(value).encode() + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    except OSError as error:
+        raise _unwritable(what, error) from error
+
+
+def _unwritable(what: str, error: OSError) -> ZooError:
+    return ZooError(
+        f"the {what} cannot be written ({error.strerror})",
+        safe="The lines before this one are kept.",
+        remedy="Make room or make the disk writable, then run the same command again",
+    )
+
+
+def text(value: Any) -> str:
+    """``value`` if it is text, for a shape. Raises TypeError."""
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value
+
+
+def count(value: Any) -> int:
+    """``value`` if it is a whole number from 0, for a shape. Raises TypeError."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise TypeError("not a count")
+    return value
+
+
+def number(value: Any) -> float:
+    """``value`` if it is a number, for a shape. Raises TypeError."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("not a number")
+    return value
