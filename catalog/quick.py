@@ -7,7 +7,7 @@ the package is missing. A test compares the two on broken data.
 from __future__ import annotations
 
 import functools
-import importlib.util
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,9 +23,9 @@ def sound(data: Any, name: str, load: Callable[[str], Mapping[str, Any]]) -> boo
 
 @functools.cache
 def _check(name: str, load: Callable[[str], Mapping[str, Any]]) -> Callable[[Any], bool] | None:
-    if importlib.util.find_spec("jsonschema_rs") is None:
+    try:
+        jsonschema_rs = importlib.import_module("jsonschema_rs")
+    except Exception:  # noqa: BLE001 - absent, or built for another system: the other validator decides
         return None
-    import jsonschema_rs
-
     made: Callable[[Any], bool] = jsonschema_rs.validator_for(dict(load(name))).is_valid
     return made

@@ -16,7 +16,8 @@ from sitesamples import CONTENT, HOSTILE, LONG, hostile, sample
 from catalog import index, schema
 from catalog.index import Catalog
 from zoo import pages, picks
-from zoo.pages import commands, links, text
+from zoo.choose import commands
+from zoo.pages import links, text
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = "ZOO_UPDATE_GOLDEN"
@@ -194,9 +195,9 @@ def test_commands_name_the_exact_commit_and_the_file_that_most_boards_should_tak
         "sha256sum -c --ignore-missing SHA256SUMS",
         "llama-cli -m model-Q8_0.gguf -cnv",
     ]
-    assert commands.pull("m", release, file, SITE) == ["zoo pull m@1.0.0:Q8_0", "cd m-1.0.0"]
+    assert commands.pull("m", release, file, SITE.address) == ["zoo pull m@1.0.0:Q8_0", "cd m-1.0.0"]
     there = dataclasses.replace(SITE, address="https://zoo.example.org/")
-    (line, _) = commands.pull("m", release, file, there) or ("", "")
+    (line, _) = commands.pull("m", release, file, there.address) or ("", "")
     assert line == "zoo pull m@1.0.0:Q8_0 --catalog https://zoo.example.org/catalog.json"
     assert commands.ollama("m", file) == [
         "echo 'FROM ./model-Q8_0.gguf' > Modelfile",
@@ -230,7 +231,7 @@ def test_no_command_is_made_of_hostile_names() -> None:
     release = hostile().models[0].releases[0]
     file = dataclasses.replace(release.files[0], path="-rf $(id)")
     assert commands.download("index", release, release.files[0]) is None
-    assert commands.pull("index", release, release.files[0], SITE) is None
+    assert commands.pull("index", release, release.files[0], SITE.address) is None
     assert commands.download("index", sample().models[0].releases[0], file) is None
     assert commands.run(file) is None
     assert commands.ollama("index", file) is None

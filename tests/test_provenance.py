@@ -18,7 +18,7 @@ from sitesamples import hostile, sample
 from tinyzoo import released_zoo, run, tree
 
 from catalog.release import Ancestor, Model, Release
-from zoo import assemble, provenance, records
+from zoo import assemble, extras, provenance, records
 from zoo import signing as walk
 from zoo.errors import InputError, MissingExtra, ZooError
 from zoo.hub import FolderHub
@@ -153,6 +153,7 @@ def test_the_bill_of_materials_says_what_the_catalog_says() -> None:
 
 def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cyclonedx.model.bom", None)
+    monkeypatch.setattr(extras, "version", lambda _: extras.ABSENT)
     with pytest.raises(MissingExtra, match=r"\[provenance\]"):
         bom.bom(sample().models[0], sample().models[0].releases[0], "local", KEY)
 

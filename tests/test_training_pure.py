@@ -15,6 +15,7 @@ pytest.importorskip("transformers")
 
 from tinymodel import make_tiny_llama  # noqa: E402
 
+from zoo import extras  # noqa: E402
 from zoo.errors import MissingExtra, ZooError  # noqa: E402
 from zoo.training import NEEDED, require, versions  # noqa: E402
 from zoo.training.conversations import Conversation, encode  # noqa: E402
@@ -45,8 +46,8 @@ def test_importing_the_package_loads_no_heavy_library() -> None:
 
 def test_versions_and_require(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(NEEDED) <= set(versions())
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "torch" else object())
-    with pytest.raises(MissingExtra, match="torch"):
+    monkeypatch.setattr(extras, "version", lambda name: extras.ABSENT if name == "torch" else "9.9")
+    with pytest.raises(MissingExtra, match=r"needs torch, which is not installed.*\[train\]"):
         require()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from zoo import cli
+from zoo import cli, extras
 from zoo.errors import InputError, RemoteError, ZooError
 from zoo.output import Output
 
@@ -78,6 +78,8 @@ def _known(error: Exception) -> ZooError:
         command = error.ctx.command_path if error.ctx else "zoo"
         return InputError(error.format_message(), remedy=f"See: {command} --help")
     again = "then run the same command again"
+    if isinstance(error, ImportError) and (explained := extras.explain(error)):
+        return explained
     if isinstance(error, OSError):
         what = str(error.strerror or error)
         return ZooError(

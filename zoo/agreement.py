@@ -10,8 +10,8 @@ from catalog import jsontext, licences
 from catalog.recipe import Recipe
 from catalog.release import Release
 from zoo import cards
+from zoo.stages.artifact import IMATRIX_FILE
 from zoo.stages.export import header_facts
-from zoo.stages.imatrix import FILE as IMATRIX
 from zoo.workspace import FileRecord, records, sha256_file
 
 
@@ -80,7 +80,7 @@ def _headers(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
 
 def _imatrix(release: Release, folder: Path) -> Iterator[str]:
     """The importance matrix beside the files is the one that they say they were made with."""
-    path = folder / IMATRIX
+    path = folder / IMATRIX_FILE
     there = sha256_file(path) if path.exists() else None
     for file in release.files:
         if file.imatrix_sha256 not in (None, there):

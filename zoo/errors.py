@@ -49,10 +49,15 @@ class GateRefused(ZooError):
 
 
 class MissingExtra(ZooError):
-    """An optional part is not installed. ``extra`` names it as in ``pip install 'model-zoo-publisher[extra]'``."""
+    """An optional part is not installed, or does not load.
 
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(what, remedy=f"Install it with: pip install 'model-zoo-publisher[{extra}]'")
+    ``extra`` names it as in ``pip install 'model-zoo-publisher[extra]'``, the remedy unless another one is given.
+    """
+
+    def __init__(self, what: str, extra: str, remedy: str = "") -> None:
+        super().__init__(
+            what, remedy=remedy or f"Install it with: pip install 'model-zoo-publisher[{extra}]'"
+        )
         self.extra = extra
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 from catalog import sources as source_uris
 from catalog.recipe import Recipe
-from zoo import sources
+from zoo import extras, sources
 from zoo.costs import Costs
 from zoo.errors import ZooError
 from zoo.llama import source as llama_source
@@ -19,18 +18,8 @@ from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.workspace import free_bytes
 
-EXTRAS: Mapping[str, str] = {
-    "torch": "train",
-    "transformers": "train",
-    "peft": "train",
-    "bitsandbytes": "train",
-    "accelerate": "train",
-    "safetensors": "train",
-    "gguf": "gguf",
-    "jinja2": "gguf",
-    "llama-cpp-python": "gguf",
-}
-"""Which extra of this package brings a tool."""
+RELEASE_TOOLS = ("cyclonedx-python-lib",)
+"""What every release needs besides the tools of its steps."""
 
 RESERVE_BYTES = 500_000_000
 """Kept free beside what the plan needs."""
@@ -50,10 +39,6 @@ def check(
     stages = {step.stage for step in steps}
     needed_tools = {tool for step in steps for tool in tools_of(step.stage, step.spec)}
     faults = [*_packages(needed_tools, tools), *_sources(recipe, stages, settings)]
-    if find_spec("cyclonedx") is None:
-        faults.append(
-            "not installed: cyclonedx-python-lib; install with: pip install 'model-zoo-publisher[provenance]'"
-        )
     if not faults and "llama-cpp-python" in needed_tools:
         faults += _llama()
     free, needed = free_bytes(settings.work), (costs.disk_bytes or 0) + RESERVE_BYTES
@@ -105,18 +90,23 @@ def memory_bytes() -> tuple[int, int]:
 
 
 def _packages(needed: set[str], tools: Mapping[str, str]) -> list[str]:
-    absent = sorted(tool for tool in needed if tools.get(tool, "absent") == "absent")
+    """What is not installed, or of a version that this program is not made for."""
+    versions = {**{name: extras.version(name) for name in RELEASE_TOOLS}, **tools}
+    wanted = sorted({*needed, *RELEASE_TOOLS})
+    absent = [tool for tool in wanted if versions.get(tool, extras.ABSENT) == extras.ABSENT]
     faults = (
         ["llama.cpp's converter is not installed: " + llama_source.INSTALL] if CONVERTER in absent else []
     )
     if CONVERTER in needed and (other := llama_source.fault()):
         faults.append(f"{other}; install the right one with: {llama_source.INSTALL}")
-    extras = sorted({EXTRAS[tool] for tool in absent if tool in EXTRAS})
-    if extras:
-        names = ", ".join(tool for tool in absent if tool in EXTRAS)
-        faults.append(
-            f"not installed: {names}; install with: pip install 'model-zoo-publisher[{','.join(extras)}]'"
-        )
+    ours = [tool for tool in absent if extras.extra_of(tool)]
+    if ours:
+        command = extras.command(extras.covering(ours))
+        faults.append(f"not installed: {', '.join(ours)}; install with: {command}")
+    unfit = {tool: words for tool in wanted if (words := extras.unfit(tool))}
+    faults += [
+        f"{words}; install with: {extras.command(extras.covering([tool]))}" for tool, words in unfit.items()
+    ]
     return faults
 
 

@@ -19,7 +19,7 @@ from zoo.errors import ZooError
 from zoo.plan import Plan, World, file_name
 from zoo.progress import Reporter
 from zoo.settings import Settings
-from zoo.stages.imatrix import FILE as IMATRIX
+from zoo.stages.artifact import IMATRIX_FILE
 from zoo.workspace import Artifact, fsync, locked, place_file, pretty_json, records, write_atomic
 
 
@@ -100,4 +100,4 @@ def _place_models(material: Material, folder: Path) -> None:
         target = folder / file_name(material.recipe.name, type_)
         place_file(material.artifacts[maker].path("model.gguf"), target)
     if "imatrix" in material.artifacts:
-        place_file(material.artifacts["imatrix"].path(IMATRIX), folder / IMATRIX)
+        place_file(material.artifacts["imatrix"].path(IMATRIX_FILE), folder / IMATRIX_FILE)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
 
-from zoo import __version__
+from zoo import __version__, extras
 
 COMMANDS = {
     "init": "Make a zoo of your own in a new folder.",
@@ -74,7 +72,7 @@ class _Lazy(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"zoo.cli.{cmd_name}").command
+        command: click.Command = extras.load(f"zoo.cli.{cmd_name}").command
         command.short_help = COMMANDS[cmd_name]
         # \b keeps the lines of the paragraph as they are.
         command.epilog = "\n".join(("\b", "Examples:", *(f"  {line}" for line in EXAMPLES[cmd_name])))

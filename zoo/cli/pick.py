@@ -13,10 +13,10 @@ from catalog.device import Device
 from catalog.index import Catalog
 from catalog.release import Model, ModelFile, Release, YankEvent
 from zoo import picks, records
+from zoo.choose import commands
 from zoo.cli.common import Call, device_named, name_and_version, options
 from zoo.errors import InputError, ZooError
 from zoo.output import megabytes
-from zoo.pages import commands
 from zoo.picks import Judged, Pick
 
 

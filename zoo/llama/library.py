@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import importlib
-import importlib.metadata
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from zoo.errors import MissingExtra
+from zoo import extras
 
 _ERROR = 4
 _CONTINUED = 5
@@ -57,12 +55,7 @@ def require() -> Any:
     Raises MissingExtra if llama-cpp-python is not installed or its library does not load.
     """
     if "module" not in _loaded:
-        try:
-            module = importlib.import_module("llama_cpp.llama_cpp")
-        except ImportError as error:
-            raise MissingExtra("llama.cpp is not installed", "gguf") from error
-        except (RuntimeError, OSError) as error:
-            raise MissingExtra(f"llama.cpp is installed but does not load ({error})", "gguf") from error
+        module = extras.load("llama_cpp.llama_cpp")
         # ctypes keeps no reference of its own: without ours the callback would be freed while in use.
         _loaded["callback"] = module.llama_log_callback(_on_log)
         module.llama_log_set(_loaded["callback"], ctypes.c_void_p(0))
@@ -107,13 +100,8 @@ def listening(listener: Callable[[str], None]) -> Iterator[None]:
 
 def versions() -> dict[str, str | None]:
     """Installed versions of the packages behind this room; None if absent. Imports none of them."""
-    found: dict[str, str | None] = {}
-    for package in ("llama-cpp-python", "gguf", "numpy"):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = None
-    return found
+    found = {name: extras.version(name) for name in ("llama-cpp-python", "gguf", "numpy")}
+    return {name: None if version == extras.ABSENT else version for name, version in found.items()}
 
 
 def system_info() -> str:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from zoo import choosing
+from zoo.choose import commands
 from zoo.choosing import Choice, Offer
 from zoo.domination import loss_words
-from zoo.pages import commands, links
+from zoo.pages import links
 from zoo.pages.page import fill
 from zoo.pages.text import count, megabytes
 from zoo.picks import Judged, Pick

@@ -7,15 +7,12 @@ from urllib.parse import quote, urlencode
 
 from catalog.paths import unsafe_reason
 from catalog.release import Location, ModelFile, Release
-
-HUB = "https://huggingface.co"
+from zoo.choose.commands import HUB, is_repository
 
 MOST_TRIED_BYTES = 2_000_000_000
 """Larger files are not tried in the browser: 32-bit WebAssembly has four GB for everything."""
 
-_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}\Z")
-_ADDRESS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*/?\Z")
 
 
 def evidence_path(name: str, version: str, path: str) -> str:
@@ -50,13 +47,3 @@ def repository_url(location: Location, dataset: bool = False) -> str | None:
     if not _COMMIT.match(repository.commit):
         return None
     return f"{HUB}/{'datasets/' if dataset else ''}{repository.name}/tree/{repository.commit}"
-
-
-def is_repository(text: str) -> bool:
-    """True for ``ORG/NAME`` in plain letters."""
-    return bool(_REPOSITORY.match(text)) and ".." not in text
-
-
-def is_address(text: str) -> bool:
-    """True for the https address of a hub."""
-    return bool(_ADDRESS.match(text))

@@ -13,7 +13,8 @@ from catalog import yanks
 from catalog.memory import CONTEXTS
 from catalog.release import MemoryNeed, Model, ModelFile, Release
 from zoo import picks
-from zoo.pages import changes, commands, diagram, pictures
+from zoo.choose import commands
+from zoo.pages import changes, diagram, pictures
 from zoo.pages.charts import Chart
 from zoo.pages.kinds import Site
 from zoo.pages.page import fill
@@ -71,7 +72,7 @@ def of_release(
         "taken": taken,
         "probes": probe_report.rows(release.files),
         "languages": _languages(release),
-        "pull": commands.pull(model.name, release, taken, site),
+        "pull": commands.pull(model.name, release, taken, site.address),
         "download": commands.download(model.name, release, taken),
         "run": commands.run(taken),
         "ollama": commands.ollama(model.name, taken),

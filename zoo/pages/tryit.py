@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
+from zoo.choose.commands import HUB, is_address
 from zoo.pages import offers
 from zoo.pages.frame import framed
 from zoo.pages.kinds import Facts, Files, Kind, Models, Site
-from zoo.pages.links import HUB, MOST_TRIED_BYTES, is_address
+from zoo.pages.links import MOST_TRIED_BYTES
 from zoo.pages.page import Page, fill
 
 PATH = "try/"

@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from catalog.release import Ancestor, Model, ModelFile, Release
-from zoo import __version__
+from zoo import __version__, extras
 from zoo.cards import PIPELINE_TAGS
-from zoo.errors import MissingExtra
 from zoo.workspace import pretty_json
 
 if TYPE_CHECKING:
@@ -30,13 +29,12 @@ _STANDARD_ERRORS = 1.96
 
 def bom(model: Model, release: Release, namespace: str, key: str) -> str:
     """The bill of materials as JSON text. key gives the serial number. Raises MissingExtra."""
-    try:
-        from cyclonedx.model.bom import Bom, BomMetaData
-        from cyclonedx.model.component import Component, ComponentType
-        from cyclonedx.model.tool import ToolRepository
-        from cyclonedx.output.json import JsonV1Dot6
-    except ImportError:
-        raise MissingExtra("cyclonedx-python-lib is not installed", "provenance") from None
+    extras.load("cyclonedx.model.bom")
+    from cyclonedx.model.bom import Bom, BomMetaData
+    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.model.tool import ToolRepository
+    from cyclonedx.output.json import JsonV1Dot6
+
     root = Component(
         type=ComponentType.MACHINE_LEARNING_MODEL,
         bom_ref=ROOT,

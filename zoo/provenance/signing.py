@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import Damaged, InputError, MissingExtra, ZooError
+from zoo import extras
+from zoo.errors import Damaged, InputError, ZooError
 from zoo.provenance import SIGNATURE
 from zoo.workspace import sha256_file, write_atomic
 
@@ -261,10 +262,4 @@ def _words(error: Exception) -> str:
 
 @functools.cache
 def _library(name: str) -> Any:
-    try:
-        import model_signing
-        from model_signing import hashing, signing, verifying
-    except ImportError:
-        raise MissingExtra("model-signing is not installed", "sign") from None
-    del model_signing
-    return {"hashing": hashing, "signing": signing, "verifying": verifying}[name]
+    return extras.load(f"model_signing.{name}")

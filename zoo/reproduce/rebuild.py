@@ -19,7 +19,8 @@ from zoo.errors import Damaged, InputError, ZooError
 from zoo.plan import Plan, World, file_makers, file_name
 from zoo.progress import Reporter
 from zoo.settings import Settings, Value
-from zoo.stages.export import NAME, header_facts
+from zoo.stages.artifact import MODEL_FILE
+from zoo.stages.export import header_facts
 from zoo.workspace import Workspace, digest, place_file, sha256_file
 
 
@@ -86,7 +87,7 @@ def run(prepared: Prepared, report: Reporter) -> dict[str, Path]:
     report.say(f"{len(to_run)} steps to run: {', '.join(to_run) or 'none'}")
     built = engine.run(prepared.plan, prepared.settings, report)
     return {
-        file_name(prepared.recipe.name, type_): built.artifacts[maker].path(NAME)
+        file_name(prepared.recipe.name, type_): built.artifacts[maker].path(MODEL_FILE)
         for type_, maker in file_makers(prepared.recipe).items()
     }
 
@@ -110,8 +111,8 @@ def begin_with(prepared: Prepared, release: Release, settings: Settings) -> Prep
     workspace = Workspace(prepared.folder)
     if workspace.finished(step.key) is None:
         out = workspace.partial(step.key) / "out"
-        place_file(there, out / NAME)
-        workspace.finish(step.key, step.stage, out, header_facts(out / NAME), step.spec)
+        place_file(there, out / MODEL_FILE)
+        workspace.finish(step.key, step.stage, out, header_facts(out / MODEL_FILE), step.spec)
     return dataclasses.replace(prepared, plan=_only_files(prepared.plan, prepared.recipe, given="export"))
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
-import importlib.util
 import os
 import subprocess
 import sys
@@ -13,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from catalog import jsontext
-from zoo import data
-from zoo.errors import MissingExtra, ZooError
+from zoo import data, extras
+from zoo.errors import ZooError
 from zoo.settings import Settings
 
 NAVIGATION = "navigation.json"
@@ -23,6 +21,7 @@ NAVIGATION = "navigation.json"
 CODE = Path(__file__).resolve().parent.parent.parent
 """The folder that holds the packages ``zoo`` and ``catalog``."""
 
+TOOLS = ("mkdocs", "mkdocs-material")
 _QUOTED_LINES = 30
 _VARIABLES = ("ZOO_SITE_URL",)
 
@@ -34,18 +33,16 @@ def mkdocs_file(settings: Settings) -> Path:
 
 
 def require_mkdocs() -> None:
-    """Raises MissingExtra if this Python cannot build the documents."""
-    for module in ("mkdocs", "material"):
-        if importlib.util.find_spec(module) is None:
-            raise MissingExtra(f"Building the site needs {module}, which this Python does not have", "site")
+    """Raises MissingExtra if this Python cannot build the documents, or cannot draw the charts beside them."""
+    extras.require("Building the site", *TOOLS, "pygal")
 
 
 def key(settings: Settings, strict: bool) -> str:
     """Digest of everything that the documents are made from: sources, program, tools, environment."""
     config = mkdocs_file(settings).resolve()
     sha = hashlib.sha256(f"documents strict={strict}".encode())
-    for tool in ("mkdocs", "mkdocs-material"):
-        sha.update(f"{tool} {importlib.metadata.version(tool)}\n".encode())
+    for tool in TOOLS:
+        sha.update(f"{tool} {extras.version(tool)}\n".encode())
     for name in _VARIABLES:
         sha.update(f"{name}={os.environ.get(name, '')}\n".encode())
     for path in (config, *_files(config.parent / "site", "evidence"), *program()):

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from zoo import extras
 from zoo.progress import Reporter
 from zoo.workspace import Artifact
 
@@ -40,6 +40,6 @@ MODULES = {"import": "importing"}
 
 
 def stage(name: str) -> Stage:
-    """The function of a stage; its heavy imports happen here, not before."""
-    run: Stage = import_module(f"zoo.stages.{MODULES.get(name, name)}").run
+    """The function of a stage; its heavy imports happen here, not before. Raises MissingExtra."""
+    run: Stage = extras.load(f"zoo.stages.{MODULES.get(name, name)}").run
     return run

@@ -11,7 +11,7 @@ from pathlib import Path
 from catalog import jsontext
 from zoo.errors import ZooError
 from zoo.stages import Context, Facts
-from zoo.stages.export import NAME
+from zoo.stages.artifact import MODEL_FILE
 from zoo.workspace import place_file
 
 REPORTS = ("bench.json", "bench.csv")
@@ -23,7 +23,7 @@ def run(context: Context) -> Facts:
     # The report names the file as people will meet it.
     named = context.scratch / spec["file_name"]
     named.unlink(missing_ok=True)
-    place_file(context.inputs["model"].path(NAME), named)
+    place_file(context.inputs["model"].path(MODEL_FILE), named)
     # A folder of its own each time: a measuring process that outlived a kill may still write into the last one.
     made = Path(tempfile.mkdtemp(prefix="report-", dir=context.scratch))
     command = [sys.executable, "-m", "pi_runtime", "bench", str(named), "--out", str(made)]

@@ -19,7 +19,8 @@ from zoo.llama.trials import Trials
 from zoo.llama.windows import tokens_sha256
 from zoo.stages import Context, Facts
 from zoo.stages import sensitivity as sensitivities
-from zoo.stages.export import NAME, header_facts
+from zoo.stages.artifact import MODEL_FILE
+from zoo.stages.export import header_facts
 from zoo.stages.quantize import CACHE
 
 HEADER_BYTES = 16_384
@@ -33,10 +34,10 @@ PRESETS = (
 
 def run(context: Context) -> Facts:
     """Writes ``model.gguf``; the facts are its header, the types of its tensors, and how they were found."""
-    source = context.inputs["model"].path(NAME)
+    source = context.inputs["model"].path(MODEL_FILE)
     header = read_header(source)
     limit = budgets.file_bytes(context.spec["limit"], header.kv_cache_bytes(1), header.vocabulary_size)
-    target = context.out / NAME
+    target = context.out / MODEL_FILE
     with sensitivities.opened(context) as (trials, journal):
         known = context.inputs["sensitivity"].json(sensitivities.FILE)
         room = limit - trials.tensors.other_bytes - HEADER_BYTES

@@ -11,7 +11,7 @@ from zoo.llama.evaluate import evaluate
 from zoo.llama.smoke import smoke
 from zoo.llama.windows import Text
 from zoo.stages import Context, Facts
-from zoo.stages.export import NAME
+from zoo.stages.artifact import MODEL_FILE
 from zoo.workspace import Artifact, pretty_json, write_atomic
 
 SMOKE_PROMPTS = (
@@ -24,7 +24,7 @@ SMOKE_PROMPTS = (
 def run(context: Context) -> Facts:
     """Writes ``evaluation.json``, ``kld-curve.svg`` and ``smoke.json``; the facts hold both."""
     texts = context.inputs["texts"]
-    files = {role: artifact.path(NAME) for role, artifact in context.inputs.items() if role != "texts"}
+    files = {role: artifact.path(MODEL_FILE) for role, artifact in context.inputs.items() if role != "texts"}
     reference = next(iter(files))
     report = evaluate(
         files[reference],

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from zoo.llama import convert, header
 from zoo.stages import Context, Facts
+from zoo.stages.artifact import MODEL_FILE
 from zoo.workspace import Artifact
-
-NAME = "model.gguf"
 
 
 def run(context: Context) -> Facts:
@@ -19,7 +18,7 @@ def run(context: Context) -> Facts:
     convert.convert(
         model_folder(context.inputs["model"]), raw, type_=context.spec["type"], report=context.report
     )
-    target = context.out / NAME
+    target = context.out / MODEL_FILE
     header.rewrite_header(raw, target, context.spec["header"])
     raw.unlink()
     return header_facts(target)

@@ -6,10 +6,8 @@ from zoo.llama import calibrate
 from zoo.llama.cores import free_cores
 from zoo.llama.windows import Text
 from zoo.stages import Context, Facts
-from zoo.stages.export import NAME
+from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE
 from zoo.workspace import sha256_file
-
-FILE = "imatrix.gguf"
 
 
 def run(context: Context) -> Facts:
@@ -20,15 +18,15 @@ def run(context: Context) -> Facts:
         for file in corpus.facts["calibration"]
     ]
     imatrix = calibrate.collect(
-        context.inputs["model"].path(NAME),
+        context.inputs["model"].path(MODEL_FILE),
         texts,
         threads=free_cores(context.threads),
         window_tokens=context.spec["window_tokens"],
         report=context.report,
     )
-    imatrix.write(context.out / FILE)
+    imatrix.write(context.out / IMATRIX_FILE)
     return {
-        "sha256": sha256_file(context.out / FILE),
+        "sha256": sha256_file(context.out / IMATRIX_FILE),
         "matrices": len(imatrix.sums),
         "windows": imatrix.chunk_count,
         "window_tokens": imatrix.chunk_tokens,

@@ -9,7 +9,8 @@ from zoo.llama import parity as file_side
 from zoo.parity.compare import Check, compare, template
 from zoo.parity.material import TEXTS
 from zoo.stages import Context, Facts
-from zoo.stages.export import NAME, model_folder
+from zoo.stages.artifact import MODEL_FILE
+from zoo.stages.export import model_folder
 from zoo.training import require
 from zoo.workspace import pretty_json, write_atomic
 
@@ -24,7 +25,7 @@ def run(context: Context) -> Facts:
         folder = folder_side.look(
             model_folder(context.inputs["weights"]), threads=context.threads, advance=advance
         )
-        path = context.inputs["model"].path(NAME)
+        path = context.inputs["model"].path(MODEL_FILE)
         try:
             file = file_side.look(path, folder.texts, threads=context.threads, advance=advance)
         except ModelFileError as error:

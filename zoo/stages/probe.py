@@ -8,7 +8,7 @@ from zoo.errors import InputError
 from zoo.llama import probing
 from zoo.probes import report
 from zoo.stages import Context, Facts
-from zoo.stages.export import NAME
+from zoo.stages.artifact import MODEL_FILE
 from zoo.workspace import pretty_json, write_atomic
 
 
@@ -20,7 +20,7 @@ def run(context: Context) -> Facts:
     except ValueError as error:
         raise InputError(str(error), remedy="Ask for fewer items under probes") from error
     with context.report.task("probing", sum(one["items"] for one in chosen), "items") as advance:
-        path = context.inputs["model"].path(NAME)
+        path = context.inputs["model"].path(MODEL_FILE)
         answers = probing.ask(path, made, threads=context.threads, advance=advance)
     records = [report.record(probe, its) for probe, its in zip(made, answers, strict=True)]
     write_atomic(context.out / "probes.json", pretty_json(records))

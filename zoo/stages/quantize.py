@@ -8,8 +8,8 @@ from zoo.llama import quantize
 from zoo.llama.cores import free_cores
 from zoo.llama.imatrix import Imatrix, read_imatrix
 from zoo.stages import Context, Facts
-from zoo.stages.export import NAME, header_facts
-from zoo.stages.imatrix import FILE
+from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE
+from zoo.stages.export import header_facts
 
 CACHE = "tensors"
 """Folder of the work folder that holds quantized tensors; safe to delete."""
@@ -17,9 +17,9 @@ CACHE = "tensors"
 
 def run(context: Context) -> Facts:
     """Writes ``model.gguf``; the facts are its header and what became of the tensors."""
-    target = context.out / NAME
+    target = context.out / MODEL_FILE
     report = quantize.quantize(
-        context.inputs["model"].path(NAME),
+        context.inputs["model"].path(MODEL_FILE),
         target,
         context.spec["type"],
         threads=free_cores(context.threads),
@@ -41,4 +41,4 @@ def run(context: Context) -> Facts:
 
 def _imatrix(context: Context) -> Imatrix | None:
     found = context.inputs.get("imatrix")
-    return read_imatrix(found.path(FILE)) if found else None
+    return read_imatrix(found.path(IMATRIX_FILE)) if found else None

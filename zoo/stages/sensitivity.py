@@ -13,8 +13,7 @@ from zoo.llama.tensors import Tensors
 from zoo.llama.trials import Trials
 from zoo.llama.windows import Text, tokens_sha256
 from zoo.stages import Context, Facts
-from zoo.stages.export import NAME
-from zoo.stages.imatrix import FILE as IMATRIX
+from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE
 from zoo.workspace import Artifact, pretty_json, write_atomic
 
 FILE = "sensitivity.json"
@@ -45,7 +44,8 @@ def opened(context: Context) -> Iterator[tuple[Trials, Journal]]:
     """The trials and the journal of a step whose inputs are ``model``, ``texts`` and perhaps ``imatrix``."""
     imatrix = context.inputs.get("imatrix")
     tensors = Tensors.of(
-        context.inputs["model"].path(NAME), read_imatrix(imatrix.path(IMATRIX)) if imatrix else None
+        context.inputs["model"].path(MODEL_FILE),
+        read_imatrix(imatrix.path(IMATRIX_FILE)) if imatrix else None,
     )
     with (
         Journal.open(context.scratch / "journal.jsonl") as journal,

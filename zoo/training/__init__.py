@@ -22,10 +22,7 @@ first.
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
-
-from zoo.errors import MissingExtra
+from zoo import extras
 
 LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "safetensors")
 NEEDED = ("torch", "transformers", "peft", "safetensors")
@@ -33,19 +30,10 @@ NEEDED = ("torch", "transformers", "peft", "safetensors")
 
 def versions() -> dict[str, str]:
     """Installed versions of the libraries that decide the bytes of a training; absent ones are left out."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    found = {name: extras.version(name) for name in LIBRARIES}
+    return {name: version for name, version in found.items() if version != extras.ABSENT}
 
 
 def require() -> None:
-    """Raise MissingExtra when a library that every training needs is not installed."""
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise MissingExtra(
-            f"Training needs {' and '.join(missing)}, which this Python does not have", "train"
-        )
+    """Raises MissingExtra when a library that every training needs is not installed, or of another version."""
+    extras.require("Training", *NEEDED)

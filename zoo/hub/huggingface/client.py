@@ -11,7 +11,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from zoo.errors import InputError, MissingExtra, RemoteError, ZooError
+from zoo import extras
+from zoo.errors import InputError, RemoteError, ZooError
 from zoo.hub.huggingface import faults, trusted
 from zoo.hub.huggingface.faults import Asked
 from zoo.hub.huggingface.session import LONGEST_WAIT_SECONDS, bounded, tune
@@ -30,16 +31,14 @@ _switching, _without, _before = threading.Lock(), 0, False
 
 def client(address: str, kind: str = "", identity: str = "") -> HfApi:
     """The official client for ``address``, with the token for a repository if one is named. Raises MissingExtra."""
-    try:
-        from huggingface_hub import HfApi
-    except ImportError:
-        raise MissingExtra("the Hub client is not installed", "hub") from None
+    extras.require("A hub over HTTP", "huggingface-hub")
+    library = extras.load("huggingface_hub")
     tune()
     # None: HF_TOKEN or the client's own store.
     token: str | bool | None = None if is_private_way(address) else False
     if identity and token is None:
         token = trusted.token_for(address, kind, identity)
-    api = HfApi(endpoint=address, token=token)
+    api: HfApi = library.HfApi(endpoint=address, token=token)
     # zoo check judges cards; the client would ask a service for it, which may be away and then looks like a bad card.
     api._validate_yaml = lambda *_args, **_more: None  # type: ignore[method-assign]
     return api
@@ -129,8 +128,8 @@ def plain(address: str, repository: str = "", *, writing: bool = False) -> Itera
             yield
     except ZooError:
         raise
-    except ImportError:
-        raise MissingExtra("the Hub client is not installed", "hub") from None
+    except ImportError as error:
+        raise extras.explain(error) or error from None
     except Exception as error:
         told = faults.of(error, asking(address, repository, writing=writing), time.time())
         if told is None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
-import pygal
 from markupsafe import Markup
 
+from zoo import extras
 from zoo.pages.text import visible
 
 WIDTH, HEIGHT = 720, 400
@@ -47,6 +47,7 @@ class Chart:
 
 def canvas(height: int = HEIGHT, **options: Any) -> Any:
     """An empty XY chart of the library, without any style, script or legend of its own."""
+    pygal = extras.load("pygal")
     return pygal.XY(
         pygal.Config(css=[], js=[]),
         width=WIDTH,

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 from catalog.release import Location, ModelFile, Release
-from zoo.pages.kinds import Site
-from zoo.pages.links import HUB, is_address, is_repository
 from zoo.picks import Pick
 
+HUB = "https://huggingface.co"
 SUMS = "SHA256SUMS"
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_ADDRESS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*/?\Z")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*\Z")
 
 
@@ -21,11 +22,24 @@ def recommended(picks: Sequence[Pick], release: Release) -> ModelFile:
     return min(release.files, key=lambda file: (-votes[file.path], file.size_bytes, file.path))
 
 
-def pull(name: str, release: Release, file: ModelFile, site: Site) -> list[str] | None:
-    """The zoo's own command, which verifies what it fetches; the folder that it makes."""
+def is_repository(text: str) -> bool:
+    """True for ``ORG/NAME`` in plain letters."""
+    return bool(_REPOSITORY.match(text)) and ".." not in text
+
+
+def is_address(text: str) -> bool:
+    """True for the https address of a hub."""
+    return bool(_ADDRESS.match(text))
+
+
+def pull(name: str, release: Release, file: ModelFile, site_address: str) -> list[str] | None:
+    """The zoo's own command, which verifies what it fetches; the folder that it makes.
+
+    site_address: where the site with the catalog is, ending in a slash; empty if it has no address.
+    """
     if not all(_PLAIN.match(word) for word in (name, release.version, file.type)):
         return None
-    catalog = f" --catalog {site.address}catalog.json" if is_address(site.address) else ""
+    catalog = f" --catalog {site_address}catalog.json" if is_address(site_address) else ""
     return [f"zoo pull {name}@{release.version}:{file.type}{catalog}", f"cd {name}-{release.version}"]
 
 
