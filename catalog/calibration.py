@@ -5,11 +5,11 @@ A matrix made from the text that is measured on would make the quants look bette
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from catalog.corpora import paragraphs
 from catalog.problems import Problem, show
 from catalog.yamltext import Document
 
@@ -17,8 +17,6 @@ NEED_IMATRIX = frozenset(
     ("Q2_K_S", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS")
 )
 """File types that llama.cpp refuses to make without an importance matrix."""
-SHORTEST_CHARACTERS = 40
-"""Shorter paragraphs (headings, greetings) may be in two texts by chance."""
 
 
 def problems(document: Document, data: dict[str, Any]) -> Iterator[Problem]:
@@ -47,10 +45,10 @@ def overlaps(document: Document, root: Path) -> Iterator[Problem]:
     corpus = document.data.get("corpus", {})
     measured: dict[str, str] = {}
     for entry in corpus.get("evaluation", []):
-        for line, digest in _paragraphs(root / entry["path"]):
+        for line, digest in paragraphs(root / entry["path"]):
             measured.setdefault(digest, f"line {line} of {entry['path']}")
     for number, entry in enumerate(corpus.get("calibration", [])):
-        shared = [(line, measured[key]) for line, key in _paragraphs(root / entry["path"]) if key in measured]
+        shared = [(line, measured[key]) for line, key in paragraphs(root / entry["path"]) if key in measured]
         if shared:
             line, where = shared[0]
             more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
@@ -59,11 +57,3 @@ def overlaps(document: Document, root: Path) -> Iterator[Problem]:
                 f"line {line} of the file{more} is also {where}, which the quants are measured on",
                 "Calibrate on other text than you evaluate on",
             )
-
-
-def _paragraphs(path: Path) -> Iterator[tuple[int, str]]:
-    """(line number, digest) of every longer paragraph; white space and case make no difference."""
-    for number, line in enumerate(path.read_bytes().decode("utf-8", errors="replace").splitlines(), 1):
-        text = " ".join(line.split()).casefold()
-        if len(text) >= SHORTEST_CHARACTERS:
-            yield number, hashlib.sha256(text.encode()).hexdigest()

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import calibration, schema, yamltext
+from catalog import calibration, corpora, schema, yamltext
+from catalog.filenames import absence
 from catalog.lock import Lock
 from catalog.meaning import Meaning
 from catalog.problems import LIMIT, Problem
@@ -49,7 +50,9 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
     if document.data is not None:
         found += check_document(document, lock, path.stem, _existing(root))
     if not found:
-        found += [*_same_content(document, root), *calibration.overlaps(document, root)]
+        found += _same_content(document, root)
+    if not found:
+        found += [*calibration.overlaps(document, root), *corpora.overlaps(document, root)]
     recipe = None
     if not found:
         recipe = recipe_from_mapping(schema.fill_defaults(document.data, schema.load("recipe-v1")))
@@ -109,7 +112,7 @@ def _existing(root: Path) -> Callable[[str], str | None]:
             if not target.is_relative_to(base):
                 return "leaves the zoo through a link"
             if not target.exists():
-                return "does not exist"
+                return absence(base / relative)
             # A pipe would be waited for.
             return None if target.is_file() or target.is_dir() else "is neither a file nor a folder"
         except (OSError, RuntimeError, ValueError):

@@ -15,7 +15,9 @@ from typing import Any
 
 import yaml
 
+from catalog.filenames import absence
 from catalog.problems import Problem, dotted, show
+from catalog.unseen import named
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 24
@@ -34,6 +36,17 @@ _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
 )
+
+
+# Where YAML needs a space (indentation, after a colon or a dash) or a colon, and another character looks like one.
+_ODD = "[\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000]"
+_LOOKALIKE = re.compile(
+    rf"^(?:[ ]*(?:- +)*(?:[\w.\"'-]+:)?|[ ]*(?:- +)*-)(?=.)[ ]*({_ODD})"
+    r"|^[ ]*(?:- +)*[\w-]+[ ]?([\uff1a\ufe55\ua789\u2236])",
+    re.MULTILINE,
+)
+_ODD_SPACE = re.compile(_ODD)
+_ODD_EDGE = re.compile(rf"\A{_ODD}|(?<=\w:){_ODD}|{_ODD}+\Z|{_ODD}+(?=#)")
 
 
 @dataclass
@@ -68,11 +81,7 @@ def read(path: Path, shown_as: str) -> Document:
     try:
         if not path.is_file():
             found = (
-                "is a folder"
-                if path.is_dir()
-                else "is not a plain file"
-                if path.exists()
-                else "does not exist"
+                "is a folder" if path.is_dir() else "is not a plain file" if path.exists() else absence(path)
             )
             return _failed(shown_as, f"the file {found}", "Name an existing YAML file")
         with path.open("rb") as stream:
@@ -94,17 +103,22 @@ def parse(raw: bytes, shown_as: str) -> Document:
         column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
         what = f"byte 0x{raw[error.start]:02x} is not UTF-8"
         return _failed(shown_as, what, "Save the file as UTF-8", line, column)
+    text = text.removeprefix("\ufeff")  # YAML 1.2, section 5.2: a byte order mark may begin a file
     if unseen := _UNSEEN.search(text):
-        line = text.count("\n", 0, unseen.start()) + 1
-        column = unseen.start() - text.rfind("\n", 0, unseen.start())
-        what = f"character U+{ord(unseen.group()):04X} cannot be seen and is not allowed"
-        return _failed(shown_as, what, "Delete it", line, column)
+        what = f"character {named(unseen.group())} cannot be seen and is not allowed"
+        return _failed(shown_as, what, "Delete it", *_place(text, unseen.start()))
     document = Document(shown_as)
     try:
         document.data = _Builder(document).build(text)
     except _Refused as refused:
         document.problems.append(refused.problem)
     except yaml.MarkedYAMLError as error:
+        if odd := _LOOKALIKE.search(text):
+            char = odd.group(1) or odd.group(2)
+            instead = "Write a plain space" if odd.group(1) else "Write a plain colon, and a space after it"
+            what = f"not valid YAML: {named(char)} is where a plain {'space' if odd.group(1) else 'colon'} is needed"
+            place = _place(text, odd.start(1) if odd.group(1) else odd.start(2))
+            return _failed(shown_as, what, instead, *place)
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = "not valid YAML: " + " ".join(part for part in (error.context, error.problem) if part)
@@ -116,6 +130,10 @@ def parse(raw: bytes, shown_as: str) -> Document:
     if document.problems:
         document.data = None
     return document
+
+
+def _place(text: str, offset: int) -> Place:
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
 def _failed(file: str, what: str, instead: str, line: int = 1, column: int = 1) -> Document:
@@ -200,6 +218,7 @@ class _Builder:
             self._refuse(place, base, "a key must be a word", "Write `key: value`")
         key = str(event.value)
         self._refuse_unseen(key, place, base)
+        self._refuse_odd_space(key, event, place, base, _ODD_SPACE)
         if key in container:
             first = self.document.key_places[(*base, key)][0]
             # Every duplicate is worth a word, so this one does not stop the reading.
@@ -215,6 +234,7 @@ class _Builder:
     def _scalar(self, event: Any, place: Place, path: Path_) -> Any:
         text: str = event.value
         self._refuse_unseen(text, place, path)
+        self._refuse_odd_space(text, event, place, path, _ODD_EDGE)
         if not event.implicit[0]:
             return text
         if text in _WORDS:
@@ -231,8 +251,19 @@ class _Builder:
     def _refuse_unseen(self, text: str, place: Place, path: Path_) -> None:
         # The text of the file has none by now, but "\u202e" in double quotes makes one.
         if unseen := _UNSEEN.search(text):
-            what = f"the escape for character U+{ord(unseen.group()):04X} is not allowed"
+            what = f"the escape for character {named(unseen.group())} is not allowed"
             self._refuse(place, path, what, "Delete it")
+
+    def _refuse_odd_space(
+        self, text: str, event: Any, place: Place, path: Path_, where: re.Pattern[str]
+    ) -> None:
+        """YAML takes a no-break space for a letter: in a key, around a bare value or before a # nobody means it."""
+        if not event.style and (found := where.search(text)):
+            offset = found.start()
+            what = f"{named(text[offset])} is where a plain space is meant"
+            self._refuse(
+                (place[0], place[1] + offset), path, what, "Write a plain space, or put the text in quotes"
+            )
 
     def _refuse(self, place: Place, path: Path_, what: str, instead: str) -> Any:
         raise _Refused(Problem(self.document.file, *place, dotted(path), what, instead))

@@ -56,6 +56,12 @@ def test_the_prompts_of_the_project_are_sound(part: str) -> None:
         (b"{}", '(file): key "user" is missing'),
         (line(user=""), "user: the text has 0 characters"),
         (line(user=5), "user: 5 is not text"),
+        (line(user="   "), "user: the prompt is empty"),
+        (line(user="\u00a0\u3000\n"), "user: the prompt is empty"),
+        (line(user="\u200b\u200d\ufeff"), "user: the prompt is empty"),
+        (line(user="\u2800"), "user: the prompt is empty"),
+        (line(user="a", system_hint=" "), "system_hint: the prompt is empty"),
+        (line(user="a\0b"), "user: U+0000 (NUL)"),
         (line(user="a", colour="red"), 'colour: unknown key "colour"'),
         (line(user="a", requires_json=True), "(file): "),
         (line(user="a", tool_schema=SCHEMA), "(file): "),
@@ -81,6 +87,34 @@ def test_the_same_prompt_twice() -> None:
     rows, problems = parse_prompts(raw, "x")
     assert len(rows) == 2
     assert [(p.line, p.what) for p in problems] == [(3, 'the same prompt as line 1: "a"')]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("\u00e9t\u00e9", "e\u0301te\u0301"),
+        ("What  is it?", "What is it? "),
+        ("a\u00a0b", "a b"),
+        ("ab", "a\u200bb"),
+        ("\u30c9\u30a2", "\u30c8\u3099\u30a2"),
+    ],
+)
+def test_prompts_that_read_the_same(one: str, other: str) -> None:
+    _, problems = parse_prompts(line(user=one) + b"\n" + line(user=other), "x")
+    assert [(p.line, p.what.startswith("the same prompt as line 1")) for p in problems] == [(2, True)]
+
+
+def test_prompts_that_read_otherwise() -> None:
+    texts = ["a", "A", "a.", "\u0645\u06cc\u200c\u062e", "\u0645\u06cc\u062e", "\u304b", "\u304c", "\u2764\ufe0f"]
+    rows, problems = parse_prompts(b"\n".join(line(user=text) for text in texts), "x")
+    assert [row["user"] for row in rows] == texts and not problems
+
+
+def test_a_byte_order_mark_is_left_out_of_prompts() -> None:
+    rows, problems = parse_prompts(b"\xef\xbb\xbf" + line(user="a") + b"\r\n" + line(user="b\u2028c"), "x")
+    assert [row["user"] for row in rows] == ["a", "b\u2028c"] and not problems
+    _, (problem,) = parse_prompts(line(user="a") + b"\n\xef\xbb\xbf" + line(user="b"), "x")
+    assert problem.line == 2
 
 
 @pytest.mark.parametrize("raw", [b"", b"\n\n", b"  \n"])
@@ -118,14 +152,14 @@ def test_counts() -> None:
     }  # fmt: skip
 
 
-def test_the_stage_copies_byte_for_byte(tmp_path: Path) -> None:
+def test_the_stage_copies_text_without_the_marks_of_editors(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     prompts = (
-        line(user="a", tags=["lang:en"]) + b"\r\n\n" + line(user="b")
+        b"\xef\xbb\xbf" + line(user="a", tags=["lang:en"]) + b"\r\n\n" + line(user="b")
     )  # no final newline, and it stays so
     (tmp_path / "d" / "p.jsonl").write_bytes(prompts)
     (tmp_path / "p.jsonl").write_bytes(prompts)
-    (tmp_path / "t.txt").write_bytes("é\r\n".encode())
+    (tmp_path / "t.txt").write_bytes("\ufeffé\r\nb\rc\n".encode())
     about = {"licence": "CC0-1.0", "source": "tests", "language": None, "sha256": "f"}
     spec = {
         "train": [{"path": "d/p.jsonl", **about}, {"path": "p.jsonl", **about}],
@@ -138,10 +172,10 @@ def test_the_stage_copies_byte_for_byte(tmp_path: Path) -> None:
         path.relative_to(there.out).as_posix() for path in sorted(there.out.rglob("*")) if path.is_file()
     ]
     assert names == ["evaluation/00-t.txt", "train/00-p.jsonl", "train/01-p.jsonl"]
-    assert (there.out / "train" / "01-p.jsonl").read_bytes() == prompts
-    assert (there.out / "evaluation" / "00-t.txt").read_bytes() == "é\r\n".encode()
+    assert (there.out / "train" / "01-p.jsonl").read_bytes() == prompts[3:].replace(b"\r\n", b"\n")
+    assert (there.out / "evaluation" / "00-t.txt").read_bytes() == "é\nb\nc\n".encode()
     assert facts["train"][0]["rows"] == 2 and facts["train"][0]["name"] == "train/00-p.jsonl"
-    assert facts["evaluation"][0]["characters"] == 3 and facts["evaluation"][0]["size_bytes"] == 4
+    assert facts["evaluation"][0]["characters"] == 6 and facts["evaluation"][0]["size_bytes"] == 11
     assert facts["calibration"] == []
     assert str(tmp_path) not in canonical_json(facts)
 
@@ -151,3 +185,24 @@ def test_a_text_that_is_not_utf_8_names_its_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not UTF-8 text") as caught:
         run(context(tmp_path, {"evaluation": [{"path": "t.txt"}]}))
     assert caught.value.where == "t.txt:3"
+
+
+@pytest.mark.parametrize(
+    ("raw", "what", "where"),
+    [
+        ("one\ntwo".encode("utf-16-le"), "U+0000 (NUL) is in the text", "t.txt:1"),
+        ("\ufeff \r\n\u3000\r\n".encode(), "the file has no text", "t.txt:1"),
+        (b"", "the file has no text", "t.txt:1"),
+    ],
+)
+def test_a_text_that_is_none(tmp_path: Path, raw: bytes, what: str, where: str) -> None:
+    (tmp_path / "t.txt").write_bytes(raw)
+    with pytest.raises(InputError) as caught:
+        run(context(tmp_path, {"evaluation": [{"path": "t.txt"}]}))
+    assert caught.value.what.startswith(what) and caught.value.where == where and caught.value.remedy
+
+
+def test_long_lines_and_languages_without_spaces_are_text(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("\u8a9e" * 300_000, encoding="utf-8")
+    facts = run(context(tmp_path, {"evaluation": [{"path": "t.txt"}]}))
+    assert facts["evaluation"][0]["characters"] == 300_000

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -365,3 +367,51 @@ def test_a_recipe_that_links_out_of_the_zoo_is_not_read(zoo_folder: Path) -> Non
     (problem,) = check_recipe(link, zoo_folder).problems
     assert problem.what == "the file is a link that leaves the zoo"
     assert "hunter2" not in str(problem)
+
+
+# --- The same text in two parts of the corpus, whatever Unicode form or white space it has
+
+
+def test_a_heldout_prompt_that_reads_like_a_training_prompt(check_text: Check, zoo_folder: Path) -> None:
+    corpora = zoo_folder / "recipes/corpora/tutor"
+    for part, user in (("train", "D\u00e9cris  l'\u00e9t\u00e9"), ("heldout", "De\u0301cris l'e\u0301te\u0301 ")):
+        lines = (corpora / f"prompts.{part}.jsonl").read_text(encoding="utf-8")
+        line = json.dumps({"user": user}, ensure_ascii=False)
+        (corpora / f"prompts.{part}.jsonl").write_text(f"\ufeff{line}\n{lines}", encoding="utf-8")
+    ((path, what),) = found(check_text, TUTORED, "tutored")
+    assert path == "corpus.heldout[0].path"
+    assert what.startswith("line 1 of the file is the same prompt as line 1 of recipes/corpora/tutor/prompts.train")
+
+
+def test_a_training_prompt_that_is_measured_on(check_text: Check, zoo_folder: Path) -> None:
+    text = "L'\u00e9t\u00e9 dernier, nous avons march\u00e9 jusqu'au lac."
+    evaluation = zoo_folder / "recipes/corpora/texts/evaluation.en.txt"
+    evaluation.write_text(f"\ufeffa\r\n{unicodedata.normalize('NFD', text)}\r\n", encoding="utf-8", newline="")
+    train = zoo_folder / "recipes/corpora/tutor/prompts.train.jsonl"
+    with train.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps({"user": text.upper()}) + "\n")
+    ((path, what),) = found(check_text, TUTORED, "tutored")
+    assert path == "corpus.train[0].path" and "is also line 2 of recipes/corpora/texts/evaluation.en.txt" in what
+
+
+def test_calibration_text_in_another_form(check_text: Check, zoo_folder: Path) -> None:
+    text = "L'\u00e9t\u00e9 dernier, nous avons march\u00e9 jusqu'au lac.\n"
+    (zoo_folder / "recipes/corpora/texts/evaluation.fr-CA.txt").write_text(text, encoding="utf-8")
+    other = zoo_folder / "recipes/corpora/texts/calibration.txt"
+    other.write_text(unicodedata.normalize("NFD", text).replace(" ", "\u00a0"), encoding="utf-8")
+    entry = "{path: recipes/corpora/texts/calibration.txt, licence: CC0-1.0, source: the project, language: fr-CA}"
+    recipe = edited(PLAIN, "corpus:\n", f"corpus:\n  calibration:\n    - {entry}\n")
+    ((path, what),) = found(check_text, recipe)
+    assert path == "corpus.calibration[0].path" and "which the quants are measured on" in what
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_file_whose_name_has_another_unicode_form(check_text: Check, zoo_folder: Path, form: str) -> None:
+    name = "textes/\u00e9t\u00e9 \ud55c.txt"
+    there = zoo_folder / "recipes" / unicodedata.normalize("NFD" if form == "NFC" else "NFC", name)
+    there.parent.mkdir()
+    there.write_text("words", encoding="utf-8")
+    wanted = unicodedata.normalize(form, f"recipes/{name}")
+    recipe = edited(PLAIN, "recipes/corpora/texts/evaluation.en.txt", f'"{wanted}"')
+    ((path, what),) = found(check_text, recipe)
+    assert path == "corpus.evaluation[0].path" and "its accents are in another Unicode form" in what

@@ -98,7 +98,7 @@ def test_places_of_a_list_at_the_top() -> None:
         (b"a: 1\nb: c\x00d\n", 2, 5, "character U+0000"),
         (b"a: 1\nb: \x1b[31mred\n", 2, 4, "character U+001B"),
         ("a: \u202egnp.exe\n".encode(), 1, 4, "character U+202E"),
-        ("\ufeffa: 1\n".encode(), 1, 1, "character U+FEFF"),
+        ("a: x\ufeff\n".encode(), 1, 5, "character U+FEFF (byte order mark)"),
         ("a: x\u061cy\n".encode(), 1, 5, "character U+061C"),
         ("a: x\uffffy\n".encode(), 1, 5, "character U+FFFF"),
         (b"a: 1\nb: caf\xe9\n", 2, 7, "byte 0xe9 is not UTF-8"),
@@ -311,3 +311,33 @@ def test_the_command_says_it_without_a_traceback(zoo_folder: Path) -> None:
     lines = done.stdout.splitlines()
     assert [line.partition(":")[0] for line in lines] == [f"{name}.yaml" for name in names]
     assert done.stderr.strip() == f"{len(names)} files checked, {len(names)} problems."
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "name", "instead"),
+    [
+        ("a: 1\nb:\u00a0chat\n", 2, 3, "U+00A0 (no-break space)", "Write a plain space"),
+        ("a: 1\nb: \u202fchat\n", 2, 4, "U+202F (narrow no-break space)", "Write a plain space"),
+        ("b: chat\u00a0\n", 1, 8, "U+00A0 (no-break space)", "Write a plain space"),
+        ("b: chat\u00a0# task\n", 1, 8, "U+00A0 (no-break space)", "Write a plain space"),
+        ("b\u00a0: chat\n", 1, 2, "U+00A0 (no-break space)", "Write a plain space"),
+        ("b:\n\u00a0\u00a0c: 1\n", 2, 1, "U+00A0 (no-break space)", "Write a plain space"),
+        ("b:\n-\u3000c\n", 2, 2, "U+3000 (ideographic space)", "Write a plain space"),
+        ("b: [en,\u00a0fr]\n", 1, 8, "U+00A0 (no-break space)", "Write a plain space"),
+        ("b: {c:\u200b1}\n", 1, 7, "U+200B (zero width space)", "Write a plain space"),
+        ("- b:\u00a0c\n- d\n", 1, 5, "U+00A0 (no-break space)", "Write a plain space"),
+        ("a: 1\nb\uff1achat\n", 2, 2, "U+FF1A (fullwidth colon)", "Write a plain colon"),
+    ],
+)
+def test_a_character_that_looks_like_a_space_or_colon_is_named(
+    text: str, line: int, column: int, name: str, instead: str
+) -> None:
+    (problem,) = yamltext.parse(text.encode(), "x.yaml").problems
+    assert (problem.line, problem.column) == (line, column), problem
+    assert name in problem.what and problem.instead.startswith(instead)
+
+
+def test_spaces_of_typography_inside_a_value_stay() -> None:
+    text = '\ufeffa: 10\u00a0Mo \u00e0 lire\nb: "\u00a0x\u00a0"\nc: |\n  x\u00a0\nd: \u0645\u06cc\u200c\u062e\n'
+    wanted = {"a": "10\u00a0Mo \u00e0 lire", "b": "\u00a0x\u00a0", "c": "x\u00a0\n", "d": "\u0645\u06cc\u200c\u062e"}
+    assert yamltext.parse(text.encode(), "x.yaml").data == wanted

@@ -18,7 +18,7 @@ from zoo.workspace import digest
 STAGE_VERSIONS = {
     "import": 2,
     "prune": 1,
-    "corpus": 1,
+    "corpus": 2,
     "label": 3,
     "distill": 2,
     "export": 2,

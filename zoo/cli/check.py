@@ -10,6 +10,7 @@ import click
 
 from catalog import cardrules, index
 from catalog.checks import check_recipe
+from catalog.filenames import absence
 from catalog.lock import Lock
 from catalog.problems import Problem
 from zoo import records
@@ -143,11 +144,7 @@ def _text(path: Path, shown: str) -> str | Problem:
         # Before it is opened: reading a pipe would wait for ever.
         if not path.is_file():
             found = (
-                "is a folder"
-                if path.is_dir()
-                else "is not a plain file"
-                if path.exists()
-                else "does not exist"
+                "is a folder" if path.is_dir() else "is not a plain file" if path.exists() else absence(path)
             )
             return Problem(shown, 1, 1, "", f"the file {found}", "Name an existing file")
         if path.stat().st_size > records.MAX_BYTES:

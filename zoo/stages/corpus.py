@@ -1,4 +1,4 @@
-"""corpus: the zoo's own prompt and text files, checked and copied byte for byte, with counts for the cards."""
+"""corpus: the zoo's own prompt and text files, checked and copied as clean text, with counts for the cards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 
-from catalog import jsontext
+from catalog import corpora, jsontext, unseen
 from catalog.problems import Problem, show
 from catalog.schema import violations
 from zoo.errors import InputError
@@ -21,7 +21,10 @@ MAX_LINE_BYTES = 64 * 1024
 
 
 def run(context: Context) -> Facts:
-    """Writes ``PART/NUMBER-NAME`` for every file; facts hold paths, rows and distributions per part."""
+    """Writes ``PART/NUMBER-NAME`` for every file, in UTF-8 with line feeds and without a byte order mark.
+
+    facts hold paths, rows and distributions per part.
+    """
     facts: Facts = {}
     for part, files in context.spec.items():
         facts[part] = []
@@ -30,11 +33,14 @@ def run(context: Context) -> Facts:
             name = f"{part}/{number:02d}-{source.name}"
             raw = source.read_bytes()
             entry = {**file, "name": name, "size_bytes": len(raw)}
+            text, left_out = corpora.clean(_text(raw, file["path"]))
+            if left_out:
+                context.report.say(f"{file['path']}: read without {' and '.join(left_out)}")
             if source.suffix == ".jsonl":
                 entry |= distribution(read_prompts(source, file["path"]))
             else:
-                entry["characters"] = len(_text(raw, file["path"]))
-            write_atomic(context.out / name, raw)
+                entry["characters"] = len(_measurable(text, file["path"]))
+            write_atomic(context.out / name, text)
             facts[part].append(entry)
     return facts
 
@@ -52,7 +58,7 @@ def parse_prompts(raw: bytes, shown_as: str) -> tuple[list[dict[str, Any]], list
     rows: list[dict[str, Any]] = []
     problems: list[Problem] = []
     seen: dict[str, int] = {}
-    for number, line in enumerate(raw.splitlines(), 1):
+    for number, line in enumerate(raw.removeprefix(corpora.BOM.encode()).splitlines(), 1):
         if not line.strip():
             continue
         for what, instead in _line_faults(line, rows, seen, number):
@@ -87,14 +93,28 @@ def _line_faults(
     for fault in faults:
         what, _, instead = fault.partition(". ")
         yield what, instead.rstrip(".")
+    if not faults:
+        texts = [(name, _blank(row.get(name))) for name in ("user", "system_hint")]
+        faults = [f"{name}: {why}" for name, why in texts if why]
+        for fault in faults:
+            yield fault, "Write the text, or delete the line"
     if faults:
         return
-    key = json.dumps([row["user"], row.get("system_hint")], ensure_ascii=False)
+    key = corpora.prompt_key(row["user"], row.get("system_hint"))
     if key in seen:
         yield f"the same prompt as line {seen[key]}: {show(row['user'])}", "Delete one of the two"
         return
     seen[key] = number
     rows.append(row)
+
+
+def _blank(text: str | None) -> str | None:
+    """What is wrong with a text of a prompt that the schema found sound."""
+    if text is None:
+        return None
+    if unseen.blank(text):
+        return "the prompt is empty: nothing in it can be seen"
+    return "U+0000 (NUL) is in the text" if "\x00" in text else None
 
 
 def distribution(rows: list[dict[str, Any]]) -> Facts:
@@ -110,6 +130,14 @@ def distribution(rows: list[dict[str, Any]]) -> Facts:
             "max": lengths[-1],
         },
     }
+
+
+def _measurable(text: str, shown_as: str) -> str:
+    if fault := corpora.text_fault(text):
+        what, instead, offset = fault
+        line = text.count("\n", 0, offset) + 1
+        raise InputError(what, where=f"{shown_as}:{line}", remedy=instead)
+    return text
 
 
 def _text(raw: bytes, shown_as: str) -> str:
