@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from catalog import jsontext
 from catalog.problems import Problem, show
 from catalog.unseen import blank, same_text
 from catalog.yamltext import Document
@@ -107,8 +108,8 @@ def _prompts(path: Path) -> Iterator[tuple[int, str, str | None]]:
     """(line number, user, system_hint) of every line that is a record; the corpus step judges the others."""
     for number, line in enumerate(path.read_bytes().removeprefix(BOM.encode()).splitlines(), 1):
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
+            row = jsontext.parse(line)
+        except jsontext.NotJson:
             continue
         if isinstance(row, dict) and isinstance(row.get("user"), str):
             system = row.get("system_hint")
