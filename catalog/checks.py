@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import calibration, corpora, schema, yamltext
+from catalog import calibration, corpora, schema, secrets, yamltext
 from catalog.filenames import absence
 from catalog.lock import Lock
 from catalog.meaning import Meaning
@@ -71,6 +71,7 @@ def check_document(
     checker = Meaning(document, data, lock, missing)
     seen = {(problem.line, problem.path) for problem in found}
     found += [p for p in checker.problems(stem) if (p.line, p.path) not in seen]
+    found += secrets.problems(document)
     return found
 
 

@@ -18,9 +18,10 @@ pytest.importorskip("huggingface_hub.constants")  # the package loads its parts 
 
 from hubserving import LARGE, TOKEN, Start, moves, put, token_file  # noqa: E402 - after the skip
 
+from zoo.addresses import parse  # noqa: E402 - after the skip
 from zoo.errors import InputError, ZooError  # noqa: E402 - after the skip
 from zoo.hub import HubConflict, connect  # noqa: E402 - after the skip
-from zoo.hub.huggingface import HuggingFaceHub, client, parse_address  # noqa: E402 - after the skip
+from zoo.hub.huggingface import HuggingFaceHub, client  # noqa: E402 - after the skip
 from zoo.hub.huggingface import repo as repo_room  # noqa: E402 - after the skip
 from zoo.hub.server import HubServer  # noqa: E402 - after the skip
 from zoo.hub.server.wire import Answer, ApiError, Slice  # noqa: E402 - after the skip
@@ -278,8 +279,8 @@ def test_addresses(tmp_path: Path) -> None:
         "https://x#y",
         "http://x:99999",
     ):
-        with pytest.raises(InputError, match="is no address") as caught:
-            parse_address(address)
+        with pytest.raises(InputError, match=r"is not a valid|must not hold") as caught:
+            parse(address, "here")
         assert "secret" not in str(caught.value)
     with pytest.raises(InputError, match="is not part of this version"):
         connect("ftp://x", tmp_path)

@@ -15,15 +15,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from catalog import jsontext
+from zoo import addresses
 from zoo.errors import RemoteError, SourceError
 from zoo.fetch import Patience, fetch_files, retrying
 from zoo.fetch.files import is_here
-from zoo.hub import Listed
-from zoo.hub.huggingface import HuggingFaceHub, HuggingFaceRepo, parse_address
+from zoo.hub import LOGIN, Listed
+from zoo.hub.huggingface import HuggingFaceHub, HuggingFaceRepo
 from zoo.progress import Reporter
 from zoo.workspace import pretty_json, sha256_file, write_atomic
 
-HUB = "https://huggingface.co"
 WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.model", "*.jinja", "LICENSE*")
 """What of a model repository is used: safetensors and the tokenizer; never pickles, never code."""
 
@@ -35,7 +35,7 @@ METADATA_TRIES = 2
 
 def endpoint() -> str:
     """The address that ``hf:`` sources are fetched from. Read now: the client reads HF_ENDPOINT at import only."""
-    return parse_address(os.environ.get("HF_ENDPOINT", "").strip() or HUB)
+    return addresses.parse(os.environ.get("HF_ENDPOINT", "").strip() or LOGIN, "environment HF_ENDPOINT")
 
 
 def fetch(

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from catalog import unseen
+from catalog.secrets import hidden
 from zoo.progress import Advance, unheard
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Output:
         if self.json:
             # A terminal or pipe that is not UTF-8 gets the same data in ASCII.
             ascii_ = codecs.lookup(sys.stdout.encoding or "ascii").name != "utf-8"
-            text = json.dumps(data, indent=2, ensure_ascii=ascii_, allow_nan=False, default=str)
+            text = hidden(json.dumps(data, indent=2, ensure_ascii=ascii_, allow_nan=False, default=str))
             # A file name need not be UTF-8; what of it cannot be written becomes \udcff, as JSON spells it.
             sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
         elif human:
@@ -128,7 +129,7 @@ class Output:
 
     def _event(self, kind: str, **data: Any) -> None:
         # In one write, so that lines of several threads do not mix.
-        sys.stderr.write(json.dumps({"event": kind, **data}, allow_nan=False, default=str) + "\n")
+        sys.stderr.write(hidden(json.dumps({"event": kind, **data}, allow_nan=False, default=str)) + "\n")
         sys.stderr.flush()
 
     @contextmanager
@@ -260,5 +261,5 @@ def megabytes(size_bytes: float) -> str:
 
 
 def visible(text: str) -> str:
-    """Text without characters that a terminal acts upon; they are shown as escapes."""
-    return unseen.visible(text, kept="\n\t")
+    """Text without characters that a terminal acts upon, which are shown as escapes, and without passwords."""
+    return hidden(unseen.visible(text, kept="\n\t"))

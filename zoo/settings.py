@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from catalog.problems import did_you_mean
+from catalog.jsontext import LARGEST
+from catalog.problems import did_you_mean, show
+from zoo import addresses
 from zoo.errors import InputError
 
 MARKER = "zoo.toml"
@@ -31,6 +33,8 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
     "threads": ("ZOO_THREADS", "0", "threads for models; 0 means the cores that this process may use"),
     "device": ("ZOO_DEVICE", "cpu", "where training runs: cpu, cuda, cuda:0"),
 }
+MAX_BYTES = 64 * 1024
+"""A file of settings is a few lines."""
 _FOLDERS = ("work", "releases", "catalog", "evidence", "site")
 
 
@@ -142,18 +146,40 @@ def describe() -> list[tuple[str, str, str, str]]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+        if len(raw) > MAX_BYTES:
+            raise InputError(
+                f"the file is larger than {MAX_BYTES // 1024} KiB", where=str(path), remedy="Shorten it"
+            )
+        data = tomllib.loads(raw.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"not valid TOML: {error}", where=str(path), remedy="Mend the line named") from error
+        why = str(error) if len(str(error)) <= 200 else f"{str(error)[:196]} ..."
+        raise InputError(f"not valid TOML: {why}", where=str(path), remedy="Fix the line named") from error
+    except (ValueError, RecursionError) as error:
+        # Python reads no whole number of more than some thousand digits, and no endless nesting.
+        what = (
+            "it is nested too deeply"
+            if isinstance(error, RecursionError)
+            else "it has a number that is too long"
+        )
+        raise InputError(
+            f"not valid TOML: {what}", where=str(path), remedy="Write settings as in: zoo init"
+        ) from error
     for name in data:
         if name not in _SETTINGS:
             near = did_you_mean(name, _SETTINGS)
             remedy = f"Did you mean {near}?" if near else f"Known settings: {', '.join(_SETTINGS)}"
-            raise InputError(f"unknown setting {name!r}", where=str(path), remedy=remedy)
+            raise InputError(f"unknown setting {show(name)}", where=str(path), remedy=remedy)
     return data
 
 
 def _as_text(name: str, value: Any) -> str:
+    if isinstance(value, int) and abs(value) > LARGEST:
+        # 0xfff... may be longer than what Python writes out.
+        raise InputError(
+            f"the number of setting {name} is too large", where=MARKER, remedy="Write a smaller one"
+        )
     if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         return str(value)
     raise InputError(
@@ -162,19 +188,22 @@ def _as_text(name: str, value: Any) -> str:
 
 
 def _check(name: str, value: Value) -> None:
+    addresses.refuse_secret(value.text, f"setting {name}, {value.origin}")
     if (
         name == "builder"
         and value.text
         and not re.fullmatch(r"(https?://|urn:|pkg:)[!-~]{1,300}", value.text)
     ):
         raise InputError(
-            f"builder is {value.text!r}", where=value.origin, remedy="Write https://... or urn:..."
+            f"builder is {show(value.text)}", where=value.origin, remedy="Write https://... or urn:..."
         )
     if name == "threads" and not (
         value.text.isdecimal() and len(value.text) <= 4 and int(value.text) <= 1024
     ):
         raise InputError(
-            f"threads is {value.text!r}", where=value.origin, remedy="Write a whole number, 0 for all cores"
+            f"threads is {show(value.text)}",
+            where=value.origin,
+            remedy="Write a whole number, 0 for all cores",
         )
     if name in (*_FOLDERS, "hub") and (not value.text.strip() or "\0" in value.text):
         raise InputError(f"setting {name} is empty", where=value.origin, remedy="Write a path")
@@ -186,14 +215,18 @@ def _check(name: str, value: Value) -> None:
                 f"setting {name}: {error}", where=value.origin, remedy="Write the path out"
             ) from error
     if name == "device" and not re.fullmatch(r"cpu|cuda(:\d{1,3})?", value.text):
-        raise InputError(f"device is {value.text!r}", where=value.origin, remedy="Write cpu, cuda or cuda:0")
+        raise InputError(
+            f"device is {show(value.text)}", where=value.origin, remedy="Write cpu, cuda or cuda:0"
+        )
     if name == "namespace" and not value.text.isascii():
         raise InputError(
-            f"namespace {value.text!r} is no name on a hub", where=value.origin, remedy="Use letters of ASCII"
+            f"namespace {show(value.text)} is not a valid name on a hub",
+            where=value.origin,
+            remedy="Use letters of ASCII",
         )
     if name == "namespace" and not value.text.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise InputError(
-            f"namespace {value.text!r} is no name on a hub",
+            f"namespace {show(value.text)} is not a valid name on a hub",
             where=value.origin,
             remedy="Use letters, digits, - _ .",
         )

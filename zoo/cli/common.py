@@ -14,6 +14,7 @@ import click
 from catalog import device as devices
 from catalog.device import Device
 from catalog.problems import instead_of
+from zoo import addresses
 from zoo import settings as settings_room
 from zoo.errors import InputError
 from zoo.output import Output
@@ -62,6 +63,8 @@ def options(*setting_names: str) -> Callable[[Callable[..., Any]], Callable[...,
         @functools.wraps(function)
         def wrapper(*args: Any, json_: bool, quiet: bool, log: str, **kwargs: Any) -> Any:
             flags = {name: kwargs.pop(name) for name in setting_names}
+            for name, text in flags.items():
+                addresses.refuse_secret(text or "", f"flag --{name}")
             call = Call(Output(json_, quiet, log == "json"), flags)
             with heard_by(call.output):
                 return function(call, *args, **kwargs)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from zoo import addresses
 from zoo.errors import InputError
 from zoo.hub.folder import FolderHub, FolderRepo, refuse_clashes
 from zoo.hub.interface import BRANCH, CommitNote, Hub, HubConflict, Incoming, Listed, Refs, Repo
@@ -20,16 +22,20 @@ __all__ = [
     "Refs",
     "Repo",
     "connect",
+    "connect_recorded",
     "refuse_clashes",
 ]
 
+LOGIN = "https://huggingface.co"
+"""The hub that an official login is for, unless HF_ENDPOINT names another one."""
+
 
 def connect(address: str, root: Path) -> Hub:
-    """The hub of a setting: a folder (relative to the zoo), or an address. Raises InputError for other schemes."""
+    """The hub that the user names: a folder (relative to the zoo) or an http address. Raises InputError."""
     if address.startswith(("http://", "https://")):
-        from zoo.hub.huggingface import HuggingFaceHub, parse_address
+        from zoo.hub.huggingface import HuggingFaceHub
 
-        return HuggingFaceHub(parse_address(address))
+        return HuggingFaceHub(addresses.parse(address, "setting hub"))
     if "://" in address:
         raise InputError(
             "publishing to a hub that is neither a folder nor at an http address is not part of this version",
@@ -37,3 +43,21 @@ def connect(address: str, root: Path) -> Hub:
             remedy="Set hub to a folder, for example: zoo publish NAME --hub build/hub",
         )
     return FolderHub(root / Path(address).expanduser())
+
+
+def connect_recorded(address: str, root: Path, named: str) -> Hub:
+    """The hub that data names, such as a catalog. The user's token goes there only if the user named it too: in the
+    setting hub (``named``), in HF_ENDPOINT, or as the hub that an official login is for.
+    """
+    if not address.startswith(("http://", "https://")):
+        return connect(address, root)
+    from zoo.hub.huggingface import HuggingFaceHub
+
+    found = addresses.parse(address, "hub of the catalog")
+    login = os.environ.get("HF_ENDPOINT", "").strip() or LOGIN
+    known = [
+        addresses.parse(one, "named hub") for one in (named, login) if one.startswith(("http://", "https://"))
+    ]
+    if addresses.origin(found) not in {addresses.origin(one) for one in known}:
+        found = addresses.Stranger(found)
+    return HuggingFaceHub(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.release import Location
 from zoo.errors import InputError
-from zoo.hub import Hub, connect
+from zoo.hub import Hub, connect, connect_recorded
 from zoo.settings import Settings
 
 
@@ -12,7 +12,7 @@ def hub_of(place: Location, settings: Settings) -> Hub:
     """The recorded hub, or the one that --hub names. Raises InputError when the setting names another one."""
     there, given = place.hub, settings.values["hub"]
     if there.startswith(("http://", "https://")) and not given.origin.startswith("flag"):
-        return connect(there, settings.root)
+        return connect_recorded(there, settings.root, given.text)
     found = connect(given.text, settings.root)
     if found.name != there and not given.origin.startswith("flag"):
         raise InputError(

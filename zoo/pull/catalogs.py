@@ -8,7 +8,7 @@ from pathlib import Path
 from catalog import index
 from catalog.index import Catalog
 from catalog.release import Location
-from zoo import hub, records
+from zoo import addresses, hub, records
 from zoo.errors import InputError, RemoteError
 from zoo.hub import Hub
 from zoo.progress import Reporter
@@ -40,7 +40,9 @@ class Shelf:
                 remedy="Add --hub and the folder, or the address that serves it",
             )
         # What is named on the command line is meant from the current folder, like --to.
-        return hub.connect(self.hub_text or recorded, Path.cwd() if self.hub_text else self.root)
+        if self.hub_text:
+            return hub.connect(self.hub_text, Path.cwd())
+        return hub.connect_recorded(recorded, self.root, self.folder_hub)
 
 
 def own_shelf(settings: Settings, hub_text: str | None) -> Shelf:
@@ -72,8 +74,7 @@ def read_url(address: str, report: Reporter) -> str:
 
     from zoo.hub.huggingface.client import is_private_way
 
-    if not address.startswith(("http://", "https://")):
-        raise InputError("a catalog is read from a path or an http address", where=address)
+    address = addresses.parse(address, "flag --catalog", query=True)
     if not is_private_way(address):
         report.warn(f"{address} is read over plain http: anybody on the way can change it, digests included")
     facts = {"address": address}

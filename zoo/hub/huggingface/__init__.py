@@ -4,19 +4,19 @@ Commits here have 40 digits. The Hub's tree tells the sha256 of LFS files only; 
 digest. The sha256 of those is known when a file at hand has that digest; else they are read once, checked against
 git's digest and hashed. Small files travel inside the commit, larger ones are uploaded by ``put`` before it.
 
-The token is HF_TOKEN or the client's own. It is not sent over plain http to another machine, and never shown.
+The token is HF_TOKEN or the client's own. It goes only to a hub that the user named (``zoo.hub.connect_recorded``), not
+over plain http to another machine, and is never shown.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from zoo.errors import InputError
 from zoo.hub.huggingface.repo import HuggingFaceRepo
 
-__all__ = ["HuggingFaceHub", "HuggingFaceRepo", "parse_address"]
+__all__ = ["HuggingFaceHub", "HuggingFaceRepo"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
 
@@ -36,19 +36,3 @@ class HuggingFaceHub:
             if not _NAME.match(part):
                 raise InputError(f"{part!r} is no name for a repository", remedy="Use letters, digits, - _ .")
         return HuggingFaceRepo(self.address, kind, f"{namespace}/{name}")
-
-
-def parse_address(address: str) -> str:
-    """An address without anything but scheme, host, port and path. Raises InputError."""
-    try:
-        parts = urlsplit(address)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        sound = False
-    if not sound or parts.username is not None or parts.query or parts.fragment:
-        raise InputError(
-            "this is no address of a hub",
-            where="setting hub",
-            remedy="Write http://HOST:PORT or https://HOST, without name and password; a token goes into HF_TOKEN",
-        )
-    return address.rstrip("/")

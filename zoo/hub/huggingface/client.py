@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from zoo import extras
+from zoo.addresses import Stranger
 from zoo.errors import InputError, RemoteError, ZooError
 from zoo.hub.huggingface import faults, trusted
 from zoo.hub.huggingface.faults import Asked
-from zoo.hub.huggingface.session import LONGEST_WAIT_SECONDS, bounded, tune
+from zoo.hub.huggingface.session import LONGEST_WAIT_SECONDS, allow_token, bounded, tune
 from zoo.hub.interface import HubConflict
 from zoo.progress import murmur
 
@@ -26,6 +27,7 @@ PAUSES_SECONDS = (1.0, 3.0)
 """Between tries of what the client itself tries only once: references, commits, tags, new repositories."""
 
 _Result = TypeVar("_Result")
+_withheld: set[str] = set()
 _switching, _without, _before = threading.Lock(), 0, False
 
 
@@ -35,9 +37,10 @@ def client(address: str, kind: str = "", identity: str = "") -> HfApi:
     library = extras.load("huggingface_hub")
     tune()
     # None: HF_TOKEN or the client's own store.
-    token: str | bool | None = None if is_private_way(address) else False
+    token: str | bool | None = None if may_have_token(address) else False
     if identity and token is None:
         token = trusted.token_for(address, kind, identity)
+    allow_token(address, allowed=token is not False)
     api: HfApi = library.HfApi(endpoint=address, token=token)
     # zoo check judges cards; the client would ask a service for it, which may be away and then looks like a bad card.
     api._validate_yaml = lambda *_args, **_more: None  # type: ignore[method-assign]
@@ -79,7 +82,7 @@ def asking(
 
 def _token_from(address: str, token: str | None) -> str:
     """Where the token that is sent to ``address`` comes from, in words; empty if none is sent."""
-    if not is_private_way(address):
+    if not may_have_token(address):
         return ""
     if os.environ.get(trusted.SWITCH):
         return "this job's identity"
@@ -87,6 +90,26 @@ def _token_from(address: str, token: str | None) -> str:
         if token and os.environ.get(name, "").strip():
             return f"the environment variable {name}"
     return "the client's own store (hf auth login)" if token else ""
+
+
+def may_have_token(address: str) -> bool:
+    """Whether the user's token may be sent to ``address``: the user named it, and nobody on the way can read it."""
+    if isinstance(address, Stranger):
+        _say_withheld(address)
+        return False
+    return is_private_way(address)
+
+
+def _say_withheld(address: str) -> None:
+    """Once per address, that the token stays here, to whoever has one."""
+    from huggingface_hub import get_token
+
+    if address not in _withheld and (get_token() or os.environ.get(trusted.SWITCH)):
+        _withheld.add(address)
+        murmur(
+            f"your token is not sent to {address}, because the catalog names this address and you did not. "
+            f"If you trust it, add --hub {address}"
+        )
 
 
 def is_private_way(address: str) -> bool:

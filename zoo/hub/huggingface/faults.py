@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from zoo.errors import InputError, RemoteError, ZooError
 
@@ -230,12 +229,6 @@ def wrong(kind: str, what: str, asked: Asked, expected: str | int, got: str | in
     return _error(
         kind, what, facts, "Run the same command again; if it stays so, tell who keeps the repository"
     )
-
-
-def origin(address: str) -> tuple[str, str, int]:
-    """Scheme, host and port, which decide who gets the token."""
-    parts = urlsplit(address)
-    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
+from zoo.addresses import origin
 from zoo.errors import RemoteError, ZooError
 from zoo.hub.huggingface import faults
 from zoo.hub.huggingface.client import asking, client, without_xet
@@ -131,14 +132,14 @@ def _follow(
     """The last answer, its body unread, and what the hub announced on the way to it."""
     from huggingface_hub.utils._headers import build_hf_headers
 
-    home, announced = faults.origin(asked.address), dict[str, str]()
+    home, announced = origin(asked.address), dict[str, str]()
     with_token = build_hf_headers(token=client(asked.address).token)
     without = {name: value for name, value in with_token.items() if name.lower() != "authorization"}
     wanted = {"Accept-Encoding": "identity"}
     if begin > 0 or end < size:
         wanted["Range"] = f"bytes={begin}-{end - 1}"
     for _ in range(HOPS):
-        at_home = faults.origin(url) == home
+        at_home = origin(url) == home
         if not at_home and asked.address.startswith("https://") and not url.startswith("https://"):
             break
         request = session.build_request(

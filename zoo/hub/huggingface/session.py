@@ -11,6 +11,7 @@ but for the contents of large files, whose progress is watched elsewhere.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 import warnings
@@ -20,6 +21,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from zoo.addresses import origin
 from zoo.hub.huggingface import faults
 from zoo.progress import murmur
 
@@ -125,13 +127,27 @@ def _raise(response: Any) -> None:
 def _note_redirect(response: Any) -> None:
     """Where the first request of a chain of redirects went."""
     if 300 <= response.status_code < 400:
-        response.request.extensions.setdefault("zoo_origin", faults.origin(str(response.request.url)))
+        response.request.extensions.setdefault("zoo_origin", origin(str(response.request.url)))
+
+
+_allowed: set[tuple[str, str, int]] = set()
+"""Who may have the token: hubs that the user named and that were asked for something."""
+
+
+def allow_token(address: str, *, allowed: bool) -> None:
+    """From now on the user's token may, or may not, be sent to this scheme, host and port."""
+    (_allowed.add if allowed else _allowed.discard)(origin(address))
 
 
 def _keep_token(request: Any) -> None:
-    """No token for whom a redirect names; 1.x would send it to another port of the same machine."""
+    """No token for whom nobody named: a redirect, an address in an answer of the hub (where an upload is confirmed),
+    another port of the same machine. A job's own identity service has a token of its own.
+    """
+    to = origin(str(request.url))
     first = request.extensions.get("zoo_origin")
-    if first is not None and first != faults.origin(str(request.url)):
+    identity = os.environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
+    at_home = to in _allowed and first in (None, to)
+    if not at_home and not (identity and to == origin(identity)):
         request.headers.pop("Authorization", None)
 
 

@@ -1,0 +1,120 @@
+"""Addresses with a name or password: refused before anything is asked, and shown by nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from catalog.checks import CheckedRecipe
+from catalog.secrets import has_secret, hidden
+from zoo import addresses
+from zoo.__main__ import main
+from zoo.errors import InputError
+from zoo.output import Output
+
+SECRET = "p4ssw0rd"
+BAD = (
+    f"https://user:{SECRET}@127.0.0.1:9/c.json", f"http://{SECRET}@hub.example", f"https://user:a@{SECRET}@x/y@z",
+    f"ftp://user:{SECRET}@x", f"HTTPS://u:{SECRET}@h", f"https://u:{SECRET}%40@h:1/?q#f",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("address", BAD)
+@pytest.mark.parametrize("form", [[], ["--json"], ["--log", "json"], ["--json", "--log=json", "--quiet"]])
+@pytest.mark.parametrize(
+    "words",
+    [["pull", "x", "--catalog"], ["verify", "x", "--on-hub", "--catalog"], ["pull", "x", "--hub"],
+     ["publish", "x", "--hub"], ["doctor", "--hub"], ["watch", "--hub"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_no_command_takes_or_shows_one(
+    words: list[str], form: list[str], address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (tmp_path / "zoo.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, address, *form]) == 2
+    said = capsys.readouterr()
+    assert SECRET not in said.out + said.err
+    assert "must not hold a name or a password" in said.err
+
+
+@pytest.mark.parametrize(
+    "command", [["doctor"], ["doctor", "--json"], ["check"], ["catalog", "--log", "json"]]
+)
+@pytest.mark.parametrize("way", ["file", "environment", "builder"])
+def test_no_setting_takes_or_shows_one(
+    way: str,
+    command: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = {"file": f'hub = "{BAD[0]}"\n', "builder": f'builder = "{BAD[0]}"\n'}.get(way, "")
+    (tmp_path / "zoo.toml").write_text(text, encoding="utf-8")
+    if way == "environment":
+        monkeypatch.setenv("ZOO_HUB", BAD[0])
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 2
+    said = capsys.readouterr()
+    assert SECRET not in said.out + said.err and "setting" in said.err
+
+
+def test_the_clients_own_setting_is_read_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    hubsource = pytest.importorskip("zoo.hubsource")
+    for address in BAD:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        with pytest.raises(InputError, match="must not hold") as caught:
+            hubsource.endpoint()
+        assert SECRET not in str(caught.value) and caught.value.where == "environment HF_ENDPOINT"
+
+
+def test_a_recipe_would_publish_it(check_text: Callable[..., CheckedRecipe], zoo_folder: Path) -> None:
+    text = next((zoo_folder / "recipes").glob("smollm2-135m-instruct.yaml")).read_text(encoding="utf-8")
+    changed = text.replace("\nsummary: ", f"\nsummary: See https://me:{SECRET}@example.org/x. #", 1)
+    assert changed != text
+    (problem,) = check_text(changed, "smollm2-135m-instruct").problems
+    assert problem.path == "summary" and "password" in problem.what and SECRET not in str(problem)
+
+
+def test_what_slips_through_elsewhere_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    text = f"cannot reach https://user:{SECRET}@proxy.example:3128/path@2 or {BAD[2]}"
+    for output in (Output(), Output(json=True, events=True)):
+        output.say(text)
+        output.error(text)
+        output.answer({"why": text, "list": [text]}, text)
+        output.table({"why": text}, text, ("a", "b"), [(text, text)], text)
+    said = capsys.readouterr()
+    assert SECRET not in said.out + said.err
+    assert "***@proxy.example:3128/path@2" in said.out
+    for line in said.err.splitlines():
+        if line.startswith("{"):
+            assert "***@proxy.example" in json.loads(line)["text"]
+
+
+def test_addresses_without_one_are_left_alone() -> None:
+    for text in (
+        "https://example.org/@user",
+        "mailto:a@b.c",
+        "hf:a/b@main",
+        "https://x/?m=a@b",
+        "a://b/c@d",
+        "x@y",
+    ):
+        assert not has_secret(text) and hidden(text) == text
+    assert addresses.parse("https://hub.example/", "here") == "https://hub.example"
+    assert addresses.parse("https://x/c.json?raw=1", "here", query=True) == "https://x/c.json?raw=1"
+    for bad in (
+        "https://",
+        "http://a b",
+        "https://x:99999",
+        "https://[::1",
+        "https://x\n",
+        "hub",
+        "https://x?q",
+    ):
+        with pytest.raises(InputError, match="not a valid http address"):
+            addresses.parse(bad, "here")

@@ -1,0 +1,59 @@
+"""Addresses as people, settings and other people's data write them: checked before use, and never shown with a
+password. Pure.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from catalog.problems import show
+from catalog.secrets import has_secret
+from zoo.errors import InputError
+
+
+class Stranger(str):
+    """An address that only somebody's data names, such as a catalog: no token goes there."""
+
+    __slots__ = ()
+
+
+def refuse_secret(text: str, where: str) -> None:
+    """Raises InputError, which does not repeat it, for an address with a name or password."""
+    if has_secret(text):
+        raise InputError(
+            "an address must not hold a name or a password",
+            where=where,
+            safe="The address was not used.",
+            remedy="Write it without them; the token of a hub goes into HF_TOKEN",
+        )
+
+
+def parse(address: str, where: str, *, query: bool = False) -> str:
+    """An http address without a final slash. Raises InputError, naming the place, for anything else.
+
+    query: it may have one, as the address of a file may.
+    """
+    refuse_secret(address, where)
+    try:
+        parts = urlsplit(address)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        valid = False
+    if (
+        not valid
+        or not address.isprintable()
+        or " " in address
+        or (not query and (parts.query or parts.fragment))
+    ):
+        raise InputError(
+            f"{show(address)} is not a valid http address",
+            where=where,
+            remedy="Write http://HOST:PORT or https://HOST",
+        )
+    return address if query else address.rstrip("/")
+
+
+def origin(address: str) -> tuple[str, str, int]:
+    """Scheme, host and port of an address, which decide who may have a token. Raises ValueError for a broken port."""
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
