@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from zoo import cli, extras
+from zoo import cli, extras, stopping
 from zoo.errors import InputError, RemoteError, ZooError
 from zoo.output import Output
 
@@ -28,14 +28,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     events = "--log=json" in arguments or ("--log", "json") in pairs
     output = Output("--json" in arguments, "--quiet" in arguments or "-q" in arguments, events)
     try:
-        code = cli.zoo.main(arguments, prog_name="zoo", standalone_mode=False)
+        with stopping.heard():
+            code = cli.zoo.main(arguments, prog_name="zoo", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        output.error("stopped. What is finished is kept; the same command goes on from there.")
-        return 130
+    except (click.Abort, KeyboardInterrupt) as error:
+        # After SIGHUP there may be no terminal any more to write to.
+        with contextlib.suppress(OSError, ValueError):
+            output.show_cursor()
+            output.error("stopped. What is finished is kept. Run the same command to continue.")
+        return stopping.exit_code(error)
     except BrokenPipeError:
         # Whoever read our stdout has left; there is nobody to tell.
         sys.stderr.close()

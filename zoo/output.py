@@ -106,6 +106,12 @@ class Output:
     def error(self, text: str) -> None:
         self._talk("error", text, f"zoo: {visible(text)}", "bold red")
 
+    def show_cursor(self) -> None:
+        """Show the terminal's cursor again, whatever was being drawn when a signal came."""
+        if sys.stderr.isatty():
+            sys.stderr.write("\x1b[?25h")
+            sys.stderr.flush()
+
     def _talk(self, kind: str, text: str, line: str, style: str = "") -> None:
         if self.events:
             self._event(kind, text=text)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from zoo import stopping
 from zoo.errors import GateRefused, InputError, ModelFileError, ZooError
 from zoo.llama import source
 from zoo.llama.header import read_header
@@ -85,7 +86,7 @@ def _run(command: list[str], folder: Path, scratch: str, report: Reporter) -> No
     tail: deque[str] = deque(maxlen=50)
     with (
         report.task("Converting to GGUF", 100.0, "%") as advance,
-        subprocess.Popen(
+        stopping.start(
             command,
             cwd=scratch,
             env=_environment(folder),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog import jsontext
-from zoo import data, extras
+from zoo import data, extras, stopping
 from zoo.errors import ZooError
 from zoo.settings import Settings
 
@@ -69,7 +69,7 @@ def build(settings: Settings, folder: Path, strict: bool) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--clean", "--strict" if strict else "--no-strict"]
     command += ["--config-file", str(mkdocs_file(settings).resolve()), "--site-dir", str(folder)]
     done = subprocess.run(
-        command,
+        stopping.bound(command),
         cwd=settings.root,
         env=_environment(),
         capture_output=True,

@@ -9,6 +9,7 @@ from collections import deque
 from pathlib import Path
 
 from catalog import jsontext
+from zoo import stopping
 from zoo.errors import ZooError
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
@@ -47,7 +48,7 @@ def _measure(command: list[str], context: Context) -> None:
     last: deque[str] = deque(maxlen=3)
     package_parent = str(Path(__file__).resolve().parents[2])
     with context.report.task("measuring", context.spec["samples"] + 1, "runs") as advance:
-        process = subprocess.Popen(
+        process = stopping.start(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=package_parent
         )
         try:

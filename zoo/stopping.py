@@ -1,0 +1,86 @@
+"""Being asked to end: SIGTERM and SIGHUP end a command as Ctrl-C does, and its children end with it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+_PR_SET_PDEATHSIG = 1
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked this process to end. Everything that tidies up after Ctrl-C tidies up after it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def exit_code(error: BaseException | None) -> int:
+    """128 and the number of the signal behind ``error``, as a shell counts; 130 for Ctrl-C."""
+    while error is not None:
+        if isinstance(error, Stopped):
+            return 128 + error.number
+        error = error.__cause__ or error.__context__
+    return 130
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """Meanwhile the signals raise Stopped, once: another one must not disturb the tidying-up.
+
+    A signal that this process was started to ignore, as by nohup, stays ignored. Only the main thread can hear.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    heard_now = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        for one in heard_now:
+            signal.signal(one, signal.SIG_IGN)
+        raise Stopped(number)
+
+    for number in heard_now:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in heard_now:
+            signal.signal(number, before[number])
+
+
+def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+    """A child process that the system ends when this one is gone, however it went. Options as of Popen."""
+    return subprocess.Popen(bound(command), **options)
+
+
+def bound(command: Sequence[str]) -> list[str]:
+    """The command so that its process ends with this one, which waits for it in the thread that starts it."""
+    return [sys.executable, "-IS", str(Path(__file__).resolve()), str(os.getpid()), *command]
+
+
+def _become(parent: int, command: Sequence[str]) -> None:
+    """Replace this process by the command, which the system kills when its parent is gone (Linux only)."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != parent:
+            sys.exit(1)  # it was gone before it could be watched
+    os.execvp(command[0], list(command))
+
+
+if __name__ == "__main__":
+    _become(int(sys.argv[1]), sys.argv[2:])
