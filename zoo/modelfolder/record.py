@@ -1,0 +1,68 @@
+"""source.json: what the source itself says, for the checks of everything that is made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.modelfolder.inspection import Inspected, end_tokens
+from zoo.workspace import pretty_json, sha256_file, write_atomic
+
+FILE = "source.json"
+FORMAT = "zoo-source/1"
+CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
+
+
+def of_folder(found: Inspected) -> dict[str, Any]:
+    """The record of a model folder."""
+    config = found.text_config
+    context = next((config[key] for key in CONTEXT_KEYS if isinstance(config.get(key), int)), None)
+    return {
+        "format": FORMAT,
+        "kind": "folder",
+        "files": {name: sha256_file(path) for name, path in found.files.items() if name not in found.shards},
+        "quantized": found.quantized,
+        "end_tokens": end_tokens(found.small, found.vocabulary),
+        "tokenizer": {
+            "vocabulary_size": found.vocabulary.size,
+            "normalizers": list(found.vocabulary.normalizers),
+            "model_type": found.vocabulary.model_type,
+        },
+        "embedding_rows": found.rows,
+        "context_tokens": context,
+        "architecture": (found.config.get("architectures") or [None])[0],
+        "renamed": [dict(rule) for rule in found.rules],
+        "notes": list(found.notes),
+    }
+
+
+def of_gguf(
+    metadata: Mapping[str, Any], *, vocabulary_size: int, context_tokens: int, rows: int | None,
+    quantized: str | None, notes: Sequence[str],
+) -> dict[str, Any]:  # fmt: skip
+    """The record of a GGUF file, from the single values of its metadata. quantized: its most used small type."""
+    keys = ("eos", "eot", "eom")
+    ends = {f"tokenizer.ggml.{key}_token_id": metadata.get(f"tokenizer.ggml.{key}_token_id") for key in keys}
+    return {
+        "format": FORMAT,
+        "kind": "gguf",
+        "files": {},
+        "quantized": quantized,
+        "end_tokens": [{"id": number, "file": key} for key, number in ends.items() if isinstance(number, int)],
+        "tokenizer": {
+            "vocabulary_size": vocabulary_size,
+            "normalizers": [],
+            "model_type": metadata.get("tokenizer.ggml.model"),
+        },
+        "embedding_rows": rows,
+        "context_tokens": context_tokens,
+        "architecture": metadata.get("general.architecture"),
+        "renamed": [],
+        "notes": list(notes),
+    }
+
+
+def write(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write ``source.json`` into ``folder``, whole or not at all."""
+    write_atomic(folder / FILE, pretty_json(record))

@@ -1,0 +1,182 @@
+"""The JSON and text files of a model folder: read strictly, with the types of the keys that are used."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ModelFileError
+
+BOM = b"\xef\xbb\xbf"
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+MOST_BYTES = 1 << 28
+"""No JSON file of a model is larger; the largest known vocabularies take about 35 MB."""
+
+Test = Callable[[Any], bool]
+_MISSING = object()
+
+
+def is_count(value: Any) -> bool:
+    """A whole number above zero; true and false do not count as numbers."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def is_token(value: Any) -> bool:
+    """A token id. Some files write -1 for "none"."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= -1
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+
+
+def _or_list(test: Test) -> Test:
+    return lambda value: all(map(test, value)) if isinstance(value, list) else test(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_truth(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_marker(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, dict) and isinstance(value.get("content"), str))
+
+
+def _is_templates(value: Any) -> bool:
+    def named(one: Any) -> bool:
+        return isinstance(one, dict) and all(isinstance(one.get(key), str) for key in ("name", "template"))
+
+    return isinstance(value, str) or (isinstance(value, list) and all(map(named, value)))
+
+
+def _is_counts_of_tokens(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(one, int) and one >= 0 for one in value.values())
+
+
+COUNT, TOKEN, TOKENS = (
+    (is_count, "a whole number above zero"),
+    (is_token, "the number of a token"),
+    (_or_list(is_token), "the number of a token, or a list of such numbers"),
+)
+COUNTS = (_or_list(lambda value: is_count(value) or value == 0), "a whole number, or a list of them")
+NUMBER, TRUTH, TEXT = (_is_number, "a number"), (_is_truth, "true or false"), (_is_text, "a text")
+TABLE, MARKER = (_is_table, "an object"), (_is_marker, 'a text, or an object with "content"')
+TEXTS = (lambda value: isinstance(value, list) and all(map(_is_text, value)), "a list of texts")
+
+TYPES: Mapping[str, Mapping[str, tuple[Test, str]]] = {
+    "config.json": {
+        "model_type": TEXT, "architectures": TEXTS,
+        **dict.fromkeys(
+            ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings",
+             "head_dim", "n_embd", "n_layer", "n_head", "n_positions", "num_local_experts", "num_experts"), COUNT),
+        **dict.fromkeys(("num_key_value_heads", "intermediate_size", "n_inner", "sliding_window"), COUNTS),
+        **dict.fromkeys(("rope_theta", "rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon",
+                         "final_logit_softcapping", "attn_logit_softcapping"), NUMBER),
+        "tie_word_embeddings": TRUTH, "bos_token_id": TOKENS, "eos_token_id": TOKENS, "pad_token_id": TOKENS,
+        "rope_scaling": TABLE, "rope_parameters": TABLE, "quantization_config": TABLE, "text_config": TABLE,
+        "torch_dtype": TEXT, "dtype": TEXT,
+    },
+    "generation_config.json": {
+        "bos_token_id": TOKENS, "eos_token_id": TOKENS, "pad_token_id": TOKENS, "do_sample": TRUTH,
+        "temperature": NUMBER, "top_p": NUMBER, "top_k": NUMBER, "repetition_penalty": NUMBER,
+    },
+    "tokenizer_config.json": {
+        **dict.fromkeys(("bos_token", "eos_token", "unk_token", "pad_token"), MARKER),
+        "add_bos_token": TRUTH, "add_eos_token": TRUTH, "tokenizer_class": TEXT, "added_tokens_decoder": TABLE,
+        "model_max_length": NUMBER, "chat_template": (_is_templates, "a text, or a list of named templates"),
+    },
+    "special_tokens_map.json": dict.fromkeys(("bos_token", "eos_token", "unk_token", "pad_token"), MARKER),
+    "tokenizer.json": {"model": TABLE, "normalizer": TABLE, "added_tokens": (
+        lambda value: isinstance(value, list) and all(
+            isinstance(one, dict) and is_token(one.get("id")) and isinstance(one.get("content"), str) for one in value),
+        'a list of objects with "id" and "content"')},
+    "chat_template.json": {"chat_template": TEXT},
+    "model.safetensors.index.json": {"weight_map": (
+        lambda value: isinstance(value, dict) and all(map(_is_text, value.values())), "an object of file names")},
+}  # fmt: skip
+"""File -> key -> what its value must be, for the keys that the import, the converter or a check uses. null is allowed
+where a key may be absent."""
+REQUIRED = {"config.json": ("model_type",), "tokenizer.json": ("model",), "model.safetensors.index.json": ("weight_map",)}
+WHOLE = {"added_tokens.json": _is_counts_of_tokens, "vocab.json": _is_counts_of_tokens}
+"""Files that are one object from tokens to numbers."""
+
+
+def read_text(path: Path, name: str) -> str:
+    """The text of a small file. Raises ModelFileError for a pointer, a byte order mark, and bytes that are not UTF-8."""
+    refuse_pointer(path, name)
+    if path.stat().st_size > MOST_BYTES:
+        raise _refusal(name, f"it is larger than {MOST_BYTES >> 20} MiB", "Fetch the file again")
+    raw = path.read_bytes()
+    if raw.startswith(BOM):
+        raise _refusal(
+            name, "it begins with a byte order mark",
+            f"Save it as UTF-8 without a byte order mark: sed -i '1s/^\\xEF\\xBB\\xBF//' {name}",
+        )  # fmt: skip
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _refusal(name, f"it is not UTF-8 text (byte {error.start})", "Save it as UTF-8, or fetch it again") from error
+
+
+def read_json(path: Path, name: str) -> dict[str, Any]:
+    """The object of a small JSON file, with the types of TYPES. Raises ModelFileError that names the file."""
+    text = read_text(path, name)
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise _refusal(
+            name, f"it is not valid JSON (line {error.lineno}, column {error.colno}: {error.msg})",
+            "Correct the line, or fetch the file again",
+        ) from error  # fmt: skip
+    except (RecursionError, ValueError) as error:
+        raise _refusal(name, "it is not valid JSON (nested too deeply, or a number too long)", "Fetch the file again") from error
+    if not isinstance(data, dict):
+        raise _refusal(name, "it is not a JSON object", "Fetch the file again")
+    for problem in problems(name, data):
+        raise _refusal(name, problem, f"Correct {name}, or fetch it again")
+    return data
+
+
+def problems(name: str, data: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the values of a file's keys, one sentence each."""
+    if name in WHOLE and not WHOLE[name](data):
+        yield "it must map texts to the numbers of tokens"
+    for key in REQUIRED.get(name, ()):
+        if data.get(key) is None:
+            yield f"the key {key} is missing"
+    for key, (test, words) in TYPES.get(name, {}).items():
+        value = data.get(key, _MISSING)
+        if value is not _MISSING and value is not None and not test(value):
+            yield f"{key} is {_shown(value)}; it must be {words}"
+    inner = data.get("text_config")
+    if name == "config.json" and isinstance(inner, dict):
+        yield from (f"text_config: {problem}" for problem in problems(name, {"model_type": "inner", **inner}))
+
+
+def refuse_pointer(path: Path, name: str) -> None:
+    """Raises ModelFileError when the file is what git keeps in the place of a large file."""
+    with path.open("rb") as stream:
+        if stream.read(len(LFS_POINTER)) == LFS_POINTER:
+            raise _refusal(
+                name, "it is a Git LFS pointer, not the file itself", "Fetch the real files: git lfs install && git lfs pull"
+            )
+
+
+def _refusal(name: str, why: str, remedy: str) -> ModelFileError:
+    return ModelFileError(f"The file cannot be used: {why}", where=name, remedy=remedy)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,89 @@
+"""The tokens of a tokenizer.json: how many, how text is normalized, and whether every token has a row. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.errors import ModelFileError
+from zoo.modelfolder.weights import named
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """size: the largest number of any token plus one, None where no JSON file says it.
+
+    normalizers: their kinds, in order. model_type: "BPE", "Unigram", ... words: text to number of the model's own
+    tokens. added: the same of added tokens. markers: added tokens that never come out of plain words.
+    """
+
+    size: int | None
+    normalizers: tuple[str, ...]
+    model_type: str | None
+    words: Mapping[str, int]
+    added: Mapping[str, int]
+    markers: frozenset[str]
+
+    def number(self, text: str) -> int | None:
+        """The number of a token, by its text."""
+        return self.added.get(text, self.words.get(text))
+
+
+def read(tokenizer: Mapping[str, Any] | None, added: Mapping[str, Any] | None) -> Vocabulary:
+    """From the content of tokenizer.json and added_tokens.json, either of which may be absent."""
+    if tokenizer is None:
+        return Vocabulary(None, (), None, {}, dict(added or {}), frozenset())
+    model = tokenizer["model"]
+    words = _words(model.get("vocab"))
+    listed = tokenizer.get("added_tokens") or []
+    ids = {str(one["content"]): int(one["id"]) for one in listed}
+    return Vocabulary(
+        size=max([*words.values(), *ids.values()], default=-1) + 1,
+        normalizers=tuple(_kinds(tokenizer.get("normalizer"))),
+        model_type=model.get("type"),
+        words=words,
+        added=ids,
+        markers=frozenset(str(one["content"]) for one in listed if one.get("special")),
+    )
+
+
+def beyond(vocabulary: Vocabulary, rows: int, needed: Iterable[int]) -> str | None:
+    """What to report of tokens without a row in the embedding; None if every token has one.
+
+    Markers that nothing else names are harmless, because only a text that spells them out meets them. needed: numbers
+    that the other files name (begin, end). Raises ModelFileError for any other token without a row.
+    """
+    if vocabulary.size is None or vocabulary.size <= rows:
+        return None
+    names = {text: number for text, number in {**vocabulary.words, **vocabulary.added}.items() if number >= rows}
+    shown = named(f"{text} ({number})" for text, number in sorted(names.items(), key=lambda one: one[1]))
+    if set(names) <= vocabulary.markers and not set(names.values()) & set(needed):
+        return f"these tokens have no row in the embedding, so a text must not contain them: {shown}"
+    raise ModelFileError(
+        f"The tokenizer has {vocabulary.size:,} tokens, but the embedding has {rows:,} rows; without a row are {shown}",
+        where="tokenizer.json",
+        remedy="Use the tokenizer that belongs to these weights; if tokens were added, "
+        "save the model again after model.resize_token_embeddings(len(tokenizer))",
+    )
+
+
+def _words(vocabulary: Any) -> dict[str, int]:
+    if isinstance(vocabulary, dict) and all(isinstance(one, int) for one in vocabulary.values()):
+        return vocabulary
+    # Unigram: a list of [text, score], numbered from 0.
+    if isinstance(vocabulary, list) and all(isinstance(one, list) and one for one in vocabulary):
+        return {str(one[0]): number for number, one in enumerate(vocabulary)}
+    raise ModelFileError(
+        "model.vocab is not a list of tokens", where="tokenizer.json", remedy="Fetch the file again"
+    )
+
+
+def _kinds(normalizer: Any) -> Iterator[str]:
+    if not isinstance(normalizer, dict):
+        return
+    if normalizer.get("type") == "Sequence":
+        for one in normalizer.get("normalizers") or []:
+            yield from _kinds(one)
+    elif isinstance(normalizer.get("type"), str):
+        yield normalizer["type"]

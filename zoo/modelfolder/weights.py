@@ -1,0 +1,183 @@
+"""The weights of a model folder: which files hold them, and the name, type and shape of every tensor in them."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ModelFileError
+from zoo.modelfolder.files import INDEX, SINGLE
+from zoo.modelfolder.smallfiles import read_json, refuse_pointer
+
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+MOST_HEADER_BYTES = 100_000_000
+"""The safetensors format allows no larger header."""
+SHOWN_NAMES = 6
+"""So many tensors are named in a refusal; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A tensor as a safetensors header describes it: ``dtype`` as the format writes it ("BF16"), where it is."""
+
+    name: str
+    file: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def weight_files(folder: Path, files: Mapping[str, Path]) -> tuple[str, ...]:
+    """Names of the files that hold the weights: one model.safetensors, or what the index names.
+
+    Raises ModelFileError for two sets, a shard that is missing, pickles, and no weights at all.
+    """
+    index = _index(files)
+    if index is None:
+        if SINGLE in files:
+            return (SINGLE,)
+        raise _no_weights(folder, files)
+    shards = tuple(sorted(set(index.values())))
+    if SINGLE in files and SINGLE not in shards:
+        raise ModelFileError(
+            f"The folder holds two sets of weights: {SINGLE}, and {_named(shards)} of {INDEX}",
+            where=folder.name,
+            remedy=f"Delete the set that is not wanted: either {SINGLE}, or {INDEX} with its files",
+        )
+    absent = [shard for shard in shards if shard not in files]
+    if absent:
+        there = [name for name in files if name.endswith(".safetensors")]
+        found = f"; the folder has {_named(there)}" if there else ""
+        raise ModelFileError(
+            f"{INDEX} names {_named(absent)}, which the folder lacks{found}", where=folder.name,
+            remedy="Fetch the missing files, or the index that belongs to these files",
+        )  # fmt: skip
+    return shards
+
+
+def shards_of(folder: Path) -> set[str]:
+    """Files that the index of a folder names; empty without an index, or with one that cannot be read."""
+    try:
+        data = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        return {name for name in data["weight_map"].values() if "/" not in name}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return set()
+
+
+def tensors(files: Mapping[str, Path], names: Iterable[str]) -> dict[str, Stored]:
+    """Every tensor of the files ``names``, by name.
+
+    Raises ModelFileError for a damaged file, a tensor that is there twice, and an index that says otherwise.
+    """
+    found: dict[str, Stored] = {}
+    for file in names:
+        for name, entry in read_header(files[file], file).items():
+            if name in found:
+                raise ModelFileError(
+                    f"The tensor {name} is in {found[name].file} and in {file}", where=INDEX,
+                    remedy="Fetch the weights again; each tensor belongs in one file",
+                )  # fmt: skip
+            found[name] = Stored(name, file, str(entry["dtype"]), tuple(entry["shape"]))
+    _check_index(files, found)
+    return found
+
+
+def read_header(path: Path, name: str) -> dict[str, dict[str, Any]]:
+    """Tensor name to its entry (dtype, shape, data_offsets) of a safetensors file; the weights are not read.
+
+    Format: 8 bytes with the length of the header, the header as JSON, the data without gaps. Raises ModelFileError.
+    """
+    refuse_pointer(path, name)
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        head = stream.read(8)
+        length = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
+        if not 2 <= length <= min(MOST_HEADER_BYTES, size - 8):
+            raise _damaged(name, "its header is cut short, or it is another format")
+        raw = stream.read(length)
+    try:
+        header = json.loads(raw.decode("utf-8"))
+        entries = {key: entry for key, entry in header.items() if key != "__metadata__"}
+        end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
+        sound = all(
+            isinstance(entry["dtype"], str) and all(isinstance(n, int) and n >= 0 for n in entry["shape"])
+            for entry in entries.values()
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise _damaged(name, "its header cannot be read") from error
+    if not sound:
+        raise _damaged(name, "its header cannot be read")
+    if end != size - 8 - length:
+        raise _damaged(name, f"it should have {8 + length + end:,} bytes and has {size:,}")
+    return entries
+
+
+def named(names: Iterable[str]) -> str:
+    """Some names for a sentence: the first few, and how many more there are."""
+    return _named(list(names))
+
+
+def _named(names: Iterable[str]) -> str:
+    every = list(names)
+    more = len(every) - SHOWN_NAMES
+    return ", ".join(every[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _index(files: Mapping[str, Path]) -> dict[str, str] | None:
+    if INDEX not in files:
+        return None
+    index: dict[str, str] = read_json(files[INDEX], INDEX)["weight_map"]
+    outside = sorted({name for name in index.values() if "/" in name or not name.endswith(".safetensors")})
+    if outside:
+        raise ModelFileError(
+            f"weight_map names {_named(outside)}; weights must be .safetensors files beside the index", where=INDEX,
+            remedy="Fetch a revision with plain .safetensors files",
+        )  # fmt: skip
+    return index
+
+
+def _check_index(files: Mapping[str, Path], found: Mapping[str, Stored]) -> None:
+    index = _index(files)
+    if index is None:
+        return
+    absent = [f"{name} ({file})" for name, file in sorted(index.items()) if name not in found]
+    elsewhere = [name for name, file in sorted(index.items()) if name in found and found[name].file != file]
+    beyond = sorted(set(found) - set(index))
+    for names, what in (
+        (absent, "names tensors that its files lack"),
+        (elsewhere, "names another file for tensors than the one that holds them"),
+        (beyond, "does not name tensors that its files hold"),
+    ):
+        if names:
+            raise ModelFileError(
+                f"The index {what}: {_named(names)}", where=INDEX,
+                remedy="Fetch the index and the weights of one revision again",
+            )  # fmt: skip
+
+
+def _no_weights(folder: Path, files: Mapping[str, Path]) -> ModelFileError:
+    pickled = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
+    other = sorted(path.name for path in folder.glob("*.safetensors") if path.name != "adapter_model.safetensors")
+    if other:
+        return ModelFileError(
+            f"The folder has no {SINGLE} and no {INDEX}, only {_named(other)}", where=folder.name,
+            remedy=f"Rename a single file to {SINGLE}; for several, fetch their {INDEX} as well",
+        )  # fmt: skip
+    if pickled:
+        return ModelFileError(
+            f"The weights are pickled ({', '.join(pickled)}); a pickle can run any code, so it is not opened",
+            where=folder.name, remedy="Take a revision with .safetensors files, or convert it in a sandbox first",
+        )  # fmt: skip
+    return ModelFileError(
+        "This folder has no .safetensors file", where=folder.name, remedy="Fetch the model's weights as well"
+    )
+
+
+def _damaged(name: str, why: str) -> ModelFileError:
+    return ModelFileError(
+        f"The file is damaged: {why}", where=name,
+        remedy="Fetch the file again and compare its sha256 with the publisher's",
+    )  # fmt: skip

@@ -1,0 +1,142 @@
+"""Loading through transformers without its leniency: what is missing, left over or of another shape is refused.
+
+transformers fills missing weights with random numbers, drops unknown ones and says so in a log only. Its own account of
+a load (``LoadStateDictInfo``) is caught here before it becomes a log line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import transformers.modeling_utils as modeling
+
+from zoo.errors import ModelFileError
+from zoo.modelfolder.weights import named
+
+LAYER = re.compile(r"\.(?:layers|h|blocks)\.(\d+)\.")
+
+
+@dataclass
+class Account:
+    """What transformers says of one load; info is None until it was said.
+
+    patterns: names of tensors that the architecture ignores by its own rule. tied: weight -> the weight it shares.
+    """
+
+    info: Any = None
+    patterns: list[str] = field(default_factory=list)
+    tied: dict[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def account() -> Iterator[Account]:
+    """Meanwhile the account of every load is kept instead of logged, and transformers raises nothing because of it."""
+    kept = Account()
+    before = modeling.log_state_dict_report
+
+    def keep(*_: Any, model: Any = None, loading_info: Any = None, **__: Any) -> None:
+        kept.info = loading_info
+        kept.patterns = sorted(getattr(model, "_keys_to_ignore_on_load_unexpected", None) or ())
+        kept.tied = dict(getattr(model, "all_tied_weights_keys", None) or {})
+
+    modeling.log_state_dict_report = keep
+    try:
+        yield kept
+    finally:
+        modeling.log_state_dict_report = before
+
+
+def refuse_differences(kept: Account, config: Mapping[str, Any], where: str, wrapper: str = "") -> None:
+    """Raises ModelFileError unless every weight of the architecture came from the source, and none was left over.
+
+    config: the configuration that the architecture was built from. wrapper: a hint on names, for the remedy.
+    """
+    info = kept.info
+    if info is None:
+        raise ModelFileError(
+            "transformers did not say which weights it used", where=where,
+            remedy="Install a version of transformers that this program was tested with: pip install 'model-zoo-publisher[train]'",
+        )  # fmt: skip
+    if info.mismatched_keys:
+        raise _shapes(info.mismatched_keys, config, where)
+    missing, unexpected = sorted(info.missing_keys), sorted(info.unexpected_keys)
+    if missing or unexpected:
+        raise _names(missing, unexpected, config, where, wrapper)
+    if info.conversion_errors or info.error_msgs:
+        which = named(sorted(info.conversion_errors)) if info.conversion_errors else " ".join(info.error_msgs)[:300]
+        raise ModelFileError(
+            f"The weights cannot be put into the architecture's layout: {which}", where=where,
+            remedy="Fetch the weights and config.json of one revision again",
+        )  # fmt: skip
+
+
+def _names(
+    missing: list[str], unexpected: list[str], config: Mapping[str, Any], where: str, wrapper: str
+) -> ModelFileError:
+    parts = []
+    if missing:
+        parts.append(f"{len(missing)} weights that the architecture needs are missing: {named(missing)}")
+    if unexpected:
+        parts.append(f"{len(unexpected)} tensors of the source have no place in the architecture: {named(unexpected)}")
+    return ModelFileError("; ".join(parts), where=where, remedy=_remedy(missing, unexpected, config, wrapper))
+
+
+def _remedy(missing: list[str], unexpected: list[str], config: Mapping[str, Any], wrapper: str) -> str:
+    if wrapper:
+        return wrapper
+    stated = config.get("num_hidden_layers")
+    layers = sorted({int(found[1]) for name in (unexpected or missing) if (found := LAYER.search(name))})
+    if isinstance(stated, int) and layers and unexpected and not missing and layers[0] >= stated:
+        return f"config.json says num_hidden_layers: {stated}, the weights have {layers[-1] + 1} layers; use the config.json that belongs to them"
+    if missing == ["lm_head.weight"] and not unexpected:
+        return 'If the output head is the embedding, write "tie_word_embeddings": true into config.json; else fetch the weights again'
+    if unexpected and not missing and all(name.endswith(".bias") for name in unexpected):
+        return (
+            "The weights have biases that config.json does not ask for (model_type, attention_bias, mlp_bias): "
+            "use the config.json that belongs to these weights"
+        )
+    if missing and not unexpected:
+        return "Fetch all weight files of the repository again; a file or a tensor was lost"
+    return "Use the config.json that belongs to these weights, or save the model again with save_pretrained"
+
+
+def _shapes(mismatched: Any, config: Mapping[str, Any], where: str) -> ModelFileError:
+    lines = []
+    for name, ours, theirs in sorted(mismatched, key=lambda one: str(one[0])):
+        key = _disagreeing(str(name), tuple(ours), tuple(theirs), config)
+        lines.append(f"{name} is {_shape(ours)} in the weights and {_shape(theirs)} by config.json{key}")
+    return ModelFileError(
+        f"The weights do not fit config.json: {named(lines)}", where=where,
+        remedy="Use the config.json that belongs to these weights, or correct the key that is named",
+    )  # fmt: skip
+
+
+ROWS = (
+    (("embed_tokens", "lm_head", "wte", "embed_in", "embed_out", "word_embeddings"), ("vocab_size",)),
+    (("q_proj", "o_proj"), ("num_attention_heads", "head_dim")),
+    (("k_proj", "v_proj"), ("num_key_value_heads", "head_dim")),
+    (("gate_proj", "up_proj", "down_proj"), ("intermediate_size",)),
+)
+"""Parts of a tensor's name, and the keys of config.json that its number of rows or columns comes from."""
+
+
+def _disagreeing(name: str, ours: tuple[int, ...], theirs: tuple[int, ...], config: Mapping[str, Any]) -> str:
+    """The keys of config.json that gave the shape that does not fit, in parentheses; empty if none is known."""
+    width = config.get("hidden_size")
+    other = [number for mine, number in zip(ours, theirs, strict=False) if mine != number and number != width]
+    if not other and len(ours) == len(theirs):
+        return f" (hidden_size: {width})"
+    for parts, keys in ROWS:
+        if any(part in name for part in parts):
+            shown = ", ".join(f"{key}: {config[key]}" for key in keys if isinstance(config.get(key), int))
+            return f" ({shown})" if shown else ""
+    found = [f"{key}: {value}" for key, value in config.items() if isinstance(value, int) and value in other]
+    return f" ({', '.join(found)})" if found else ""
+
+
+def _shape(shape: Any) -> str:
+    return " x ".join(map(str, shape)) or "a single number"

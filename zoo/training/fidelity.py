@@ -1,0 +1,148 @@
+"""The written weights against the source's own, tensor by tensor and value by value.
+
+The imported folder stores the weights under the names of the source again (transformers turns its own layout back when
+it saves), so every tensor can be held against the one it came from, rounded to float16 as the import does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+
+from zoo.errors import ModelFileError
+from zoo.modelfolder.inspection import Inspected
+from zoo.modelfolder.weights import named
+from zoo.training.exactly import Account
+
+COMPUTED = re.compile(r"(^|\.)(rotary_emb\.(inv_freq|cos_cached|sin_cached)|masked_bias|attn\.bias|attention\.bias|position_ids)$")
+"""Tables that old versions of transformers stored with the weights: angles of the rotary embedding and causal masks.
+They are computed from the configuration, so they are no weights."""
+FP8_ROUNDING = 2.0**-7
+"""Relative difference allowed between two ways to multiply an FP8 value by its scale: the product may be rounded to
+bfloat16 (2^-9), the scale itself too, and the result to float16 (2^-11)."""
+SMALLEST = 2.0**-24
+"""The smallest step of float16."""
+
+
+def check(
+    found: Inspected, weights: Path, kept: Account, *, layers: str = "", order: Sequence[int] | None = None
+) -> list[str]:
+    """Raises ModelFileError unless ``weights`` (model.safetensors of the import) holds what the source holds.
+
+    layers: name of the list of decoder layers, order: the source's number of each layer that was kept (None: all).
+    Returns notes: tensors of the source that are not used, for a known reason.
+    """
+    with ExitStack() as stack:
+        written = stack.enter_context(safe_open(weights, framework="pt"))
+        shards = {name: stack.enter_context(safe_open(found.files[name], framework="pt")) for name in found.shards}
+        comparison = _Comparison(found, written, shards, kept)
+        names = {name: _source_name(name, layers, order) for name in written.keys()}  # noqa: SIM118 - no mapping
+        wrong = [name for name, source in names.items() if not comparison.same(name, source)]
+        if wrong:
+            raise ModelFileError(
+                f"The imported weights differ from the source's: {named(wrong)}", where=found.folder.name,
+                safe="Nothing was made of them.",
+                remedy="Report this with the address of the model; transformers reads this source wrongly",
+            )  # fmt: skip
+        return comparison.left_over(complete=order is None)
+
+
+def _source_name(name: str, layers: str, order: Sequence[int] | None) -> str:
+    if order is None or not layers:
+        return name
+    match = re.match(rf"((?:\w+\.)*?{re.escape(layers.rpartition('.')[2])}\.)(\d+)(\..*)", name)
+    return f"{match[1]}{order[int(match[2])]}{match[3]}" if match else name
+
+
+class _Comparison:
+    """Written tensors against stored ones; remembers which stored ones were met."""
+
+    def __init__(self, found: Inspected, written: Any, shards: Mapping[str, Any], kept: Account) -> None:
+        self.found, self.written, self.shards, self.kept = found, written, shards, kept
+        self.stored = {own: found.tensors[stored] for stored, own in found.own.items()}
+        self.met: set[str] = set()
+        self.converted: list[str] = []
+
+    def same(self, name: str, source: str) -> bool:
+        stored = next((one for one in self._candidates(source) if one in self.stored), None)
+        if stored is None:
+            # transformers kept another layout than the source's and accounted for every tensor of it.
+            self.converted.append(name)
+            return True
+        self.met.add(stored)
+        here = self.written.get_tensor(name)
+        if self.stored[stored].dtype.startswith("F8"):
+            return self._same_as_fp8(here, stored)
+        original = self._tensor(stored)
+        if not original.is_floating_point():
+            return self.found.quantized is not None or torch.equal(here, original)
+        return here.shape == original.shape and torch.equal(here, original.to(here.dtype))
+
+    def left_over(self, *, complete: bool) -> list[str]:
+        """Notes on stored tensors that were not written. Raises ModelFileError for one that has no reason."""
+        scales = {name for name in self.stored if name.endswith(("_scale_inv", "_scales", "_blocks", ".activation_scale"))}
+        rest = sorted(set(self.stored) - self.met - (scales if self.found.quantized else set()))
+        notes, lost = [], []
+        computed = [name for name in rest if COMPUTED.search(name)]
+        ignored = [name for name in rest if any(re.search(pattern, name) for pattern in self.kept.patterns)]
+        for name in rest:
+            if name not in computed and name not in ignored and not self._is_twin(name):
+                lost.append(name)
+        if computed:
+            notes.append(f"tables that are computed anyway were left out: {named(computed)}")
+        if set(ignored) - set(computed):
+            notes.append(f"parts that this architecture does not use for writing text were left out: {named(ignored)}")
+        if lost and complete and not self.converted:
+            raise ModelFileError(
+                f"Tensors of the source did not reach the model: {named(lost)}", where=self.found.folder.name,
+                remedy="Use the config.json that belongs to these weights",
+            )  # fmt: skip
+        if self.converted:
+            notes.append(f"{len(self.converted)} tensors are stored in another layout than the source's")
+        return notes
+
+    def _candidates(self, name: str) -> Iterator[str]:
+        """Names under which a source may store a written tensor: the same, or without or with the model's prefix."""
+        yield name
+        yield name.partition(".")[2]
+        for prefix in ("model.", "transformer.", "gpt_neox."):
+            yield prefix + name
+
+    def _tensor(self, name: str) -> torch.Tensor:
+        one = self.stored[name]
+        tensor: torch.Tensor = self.shards[one.file].get_tensor(one.name)
+        return tensor
+
+    def _same_as_fp8(self, here: torch.Tensor, name: str) -> bool:
+        """Whether a matrix is what its FP8 values and their scales give; only its shape where scales are unusual."""
+        stored, scale = self._tensor(name), self.stored.get(f"{name}_scale_inv")
+        if here.shape != stored.shape:
+            return False
+        if scale is None or stored.dim() != 2:
+            return True
+        block = (self.found.config.get("quantization_config") or {}).get("weight_block_size") or (128, 128)
+        original = dequantized(stored, self._tensor(f"{name}_scale_inv"), tuple(block))
+        return torch.allclose(here.float(), original, rtol=FP8_ROUNDING, atol=SMALLEST)
+
+    def _is_twin(self, name: str) -> bool:
+        """Whether a stored tensor that was not written is tied to one that was, and equal to it."""
+        partners = {*(other for one, other in self.kept.tied.items() if one == name)}
+        partners |= {one for one, other in self.kept.tied.items() if other == name}
+        for partner in partners & self.met:
+            one, two = self._tensor(name), self._tensor(partner)
+            if one.shape == two.shape and torch.equal(one.to(torch.float16), two.to(torch.float16)):
+                return True
+        return False
+
+
+def dequantized(tensor: torch.Tensor, scale: torch.Tensor, block: tuple[int, int]) -> torch.Tensor:
+    """Plain numbers (float32) of an FP8 matrix: each block of rows x columns times its scale."""
+    rows, columns = tensor.shape
+    spread = scale.float().repeat_interleave(block[0], 0).repeat_interleave(block[1], 1)[:rows, :columns]
+    return tensor.float() * spread

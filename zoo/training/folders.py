@@ -1,0 +1,70 @@
+"""Loading an inspected model folder: transformers sees a view with the files that count, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from zoo.modelfolder.files import SINGLE, view
+from zoo.modelfolder.formats import ADAPTER
+from zoo.modelfolder.inspection import Inspected
+from zoo.training.exactly import Account, account, refuse_differences
+from zoo.training.models import LOCAL, load_tokenizer, quiet, reading
+
+_COPY_BYTES = 1 << 22
+
+
+def load_folder(found: Inspected, scratch: Path) -> tuple[Any, Any, Account]:
+    """Model (float16, on the CPU), tokenizer, and transformers' account of the load.
+
+    scratch: a folder for the view, and for weights whose names had to be changed. Raises ModelFileError.
+    """
+    shown = view(found.files, scratch / "view", leave_out=(ADAPTER,))
+    for shard in found.shards if found.rules else ():
+        (shown / shard).unlink()
+        _rename(found.files[shard], shown / shard, found.own)
+    if found.rules and found.shards != (SINGLE,):
+        _write_index(shown, found)
+    with quiet(), account() as kept, reading(found.folder, shown):
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            shown, dtype=torch.float16, use_safetensors=True, ignore_mismatched_sizes=True, **LOCAL
+        )
+    refuse_differences(kept, found.text_config, found.folder.name, _wrapper(found))
+    model.name_or_path = model.config.name_or_path = ""
+    with reading(found.folder, shown):
+        return model, load_tokenizer(shown), kept
+
+
+def _wrapper(found: Inspected) -> str:
+    if not found.rules:
+        return ""
+    by = " and ".join(dict.fromkeys(str(rule["by"]) for rule in found.rules))
+    return (
+        f"The names look like those of a wrapped model ({by}), and they do not fit without the wrapper either. "
+        "Unwrap the model and save it again with save_pretrained (for peft: merge_and_unload() first)"
+    )
+
+
+def _rename(source: Path, target: Path, own: Mapping[str, str]) -> None:
+    """Copy a safetensors file with other names for its tensors; the values stay as they are."""
+    with source.open("rb") as stream, target.open("wb") as out:
+        length = struct.unpack("<Q", stream.read(8))[0]
+        header = json.loads(stream.read(length))
+        raw = json.dumps({own.get(name, name): entry for name, entry in header.items()}).encode()
+        raw += b" " * (-len(raw) % 8)
+        out.write(struct.pack("<Q", len(raw)) + raw)
+        while piece := stream.read(_COPY_BYTES):
+            out.write(piece)
+
+
+def _write_index(shown: Path, found: Inspected) -> None:
+    index = shown / "model.safetensors.index.json"
+    index.unlink()
+    weight_map = {found.own[name]: one.file for name, one in found.tensors.items()}
+    index.write_text(json.dumps({"metadata": {}, "weight_map": weight_map}), encoding="utf-8")

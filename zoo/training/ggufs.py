@@ -1,0 +1,141 @@
+"""Loading a GGUF file through transformers: every tensor of it must reach the model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+import transformers.modeling_gguf_pytorch_utils as gguf_reader
+
+from zoo.errors import ModelFileError
+from zoo.llama.header import Header, read_header
+from zoo.modelfolder import record
+from zoo.modelfolder.smallfiles import refuse_pointer
+from zoo.modelfolder.weights import named
+from zoo.progress import Reporter
+from zoo.training.exactly import account, refuse_differences
+from zoo.training.models import LOCAL, quiet, reading
+
+GGUF_MAGIC = b"GGUF"
+PLAIN_TYPES = ("F64", "F32", "F16", "BF16")
+SINGLE_DIGITS = ("smollm", "refact", "starcoder", "command-r", "codeshell", "exaone", "minerva-7b")
+"""Values of ``tokenizer.ggml.pre`` for which llama.cpp first cuts the text at every \\p{N} and then as GPT-2 does
+(llama-vocab.cpp)."""
+EXPERTS = "_exps."
+"""Part of the names of fused experts, which transformers takes apart; a missing one shows as a missing weight."""
+
+
+def load_gguf(source: Path, report: Reporter) -> tuple[Any, Any, dict[str, Any]]:
+    """Model (float16, on the CPU), tokenizer, and the content of source.json. Raises ModelFileError."""
+    header = _check(source)
+    named_ = {"gguf_file": source.name, **LOCAL}
+    with (
+        quiet(),
+        reading(source),
+        report.task(f"reading the tokenizer of {source.name}", 1, "files") as advance,
+    ):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source.parent, **named_)
+        _cut_digits(tokenizer, header)
+        advance(1)
+    with (
+        report.task(f"reading {source.name}", len(header.tensors), "tensors") as advance,
+        quiet(advance),
+        _used_names() as used,
+        account() as kept,
+        reading(source),
+    ):
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            source.parent, dtype=torch.float16, ignore_mismatched_sizes=True, **named_
+        )
+    refuse_differences(kept, model.config.to_dict(), source.name)
+    if used.names is not None:
+        _refuse_unused(source, header, used.names)
+    # transformers remembers that the weights were quantized and would refuse to write them as plain floats.
+    model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    return model, tokenizer, _record(header)
+
+
+def _record(header: Header) -> dict[str, Any]:
+    types = Counter(tensor.type_name for tensor in header.tensors if len(tensor.shape) > 1)
+    quantized = [name for name, _ in types.most_common() if name not in PLAIN_TYPES]
+    rows = next((tensor.shape[-1] for tensor in header.tensors if tensor.name == "token_embd.weight"), None)
+    return record.of_gguf(
+        header.metadata, vocabulary_size=header.vocabulary_size, context_tokens=header.context_tokens, rows=rows,
+        quantized=quantized[0] if quantized else None, notes=[],
+    )  # fmt: skip
+
+
+class _Used:
+    """GGUF names that transformers' reader maps to weights; None while it has not said."""
+
+    names: set[str] | None = None
+
+
+@contextmanager
+def _used_names() -> Iterator[_Used]:
+    """Meanwhile the reader's map of names is overheard; architectures of its newer reader do not use one."""
+    found = _Used()
+    before = gguf_reader.get_gguf_hf_weights_map
+
+    def heard(*arguments: Any, **more: Any) -> Any:
+        mapping = before(*arguments, **more)
+        found.names = (found.names or set()) | set(mapping)
+        return mapping
+
+    gguf_reader.get_gguf_hf_weights_map = heard
+    try:
+        yield found
+    finally:
+        gguf_reader.get_gguf_hf_weights_map = before
+
+
+def _refuse_unused(source: Path, header: Header, used: set[str]) -> None:
+    unused = [tensor.name for tensor in header.tensors if tensor.name not in used and EXPERTS not in tensor.name]
+    if unused:
+        raise ModelFileError(
+            f"{len(unused)} tensors of the file have no place in the architecture that transformers builds: {named(unused)}",
+            where=source.name, remedy="Use the model folder (safetensors) that this file was made from",
+        )  # fmt: skip
+
+
+def _cut_digits(tokenizer: Any, header: Header) -> None:
+    """Let the tokenizer cut every digit off, where the file says so.
+
+    transformers builds the same plain byte-level tokenizer for every GGUF of the kind "gpt2" and does not look at
+    ``tokenizer.ggml.pre``. Those of SINGLE_DIGITS then join a space with what follows it (found by the parity check).
+    """
+    if header.metadata.get("tokenizer.ggml.pre") not in SINGLE_DIGITS:
+        return
+    from tokenizers import pre_tokenizers
+
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None and isinstance(backend.pre_tokenizer, pre_tokenizers.ByteLevel):
+        digits = pre_tokenizers.Digits(individual_digits=True)
+        backend.pre_tokenizer = pre_tokenizers.Sequence([digits, backend.pre_tokenizer])
+
+
+def _check(source: Path) -> Header:
+    """The file's header. Raises ModelFileError for a file that is not a sound GGUF."""
+    remedy = "Give a GGUF file or a Hugging Face model folder"
+    if not source.is_file():
+        raise ModelFileError("There is no such file", where=source.name, remedy=remedy)
+    refuse_pointer(source, source.name)
+    with source.open("rb") as file:
+        head = file.read(16)
+    if head[:4] != GGUF_MAGIC or len(head) < 16:
+        raise ModelFileError(
+            "This is no GGUF file (its first four bytes say so)", where=source.name, remedy=remedy
+        )
+    # transformers' reader says of a damaged file what went wrong inside of it, this one what is wrong with the file.
+    try:
+        return read_header(source)
+    except ModelFileError as error:
+        # Where a user's folders lie is no part of what a build says.
+        raise ModelFileError(error.what, where=source.name, remedy=error.remedy or remedy) from error
