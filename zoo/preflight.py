@@ -130,6 +130,9 @@ def _sources(recipe: Recipe, stages: Iterable[str], settings: Settings) -> list[
     faults = []
     for uri in sorted({source.source for source in (recipe.student, recipe.teacher) if source}):
         is_remote = isinstance(source_uris.parse(uri), source_uris.HubSource)
-        if not is_remote and sources.locate(uri, settings.root) is None:
+        path = None if is_remote else sources.locate(uri, settings.root)
+        if path is not None:
+            sources.inspect_folder(path, settings.root)
+        elif not is_remote:
             faults.append(f"{uri} is not on this machine: {sources.missing_remedy(uri)}")
     return faults

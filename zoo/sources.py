@@ -10,6 +10,7 @@ from catalog import sources
 from zoo import hubsource, packagesource
 from zoo.errors import SourceError
 from zoo.modelfolder.files import CONFIG, listed
+from zoo.modelfolder.inspection import inspect
 from zoo.modelfolder.weights import shards_of
 from zoo.progress import Reporter
 from zoo.workspace import FileRecord, digest, records, sha256_file
@@ -56,6 +57,12 @@ def folder_records(path: Path, root: Path | None = None) -> tuple[FileRecord, ..
         return records(path)
     files = listed(path, root, shards_of(path))
     return tuple(sorted(FileRecord(n, real.stat().st_size, sha256_file(real)) for n, real in files.items()))
+
+
+def inspect_folder(path: Path, root: Path) -> None:
+    """Raise ModelFileError for a model folder that the import would refuse by its small files or tensor lists."""
+    if path.is_dir():
+        inspect(path, root)
 
 
 def content_sha256(path: Path, root: Path | None = None) -> str:

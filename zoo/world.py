@@ -18,7 +18,7 @@ def look(recipe: Recipe, settings: Settings) -> World:
     for name in own_files(recipe):
         path = settings.root / name
         if path.exists():
-            files[name] = content_sha256(path)
+            files[name] = content_sha256(path, settings.root)
     return World(tool_versions(), files, settings.threads, settings.device)
 
 

@@ -14,7 +14,7 @@ from zoo.cli.common import Call, options
 from zoo.errors import InputError, RemoteError, ZooError
 from zoo.output import Output
 from zoo.settings import Settings
-from zoo.workspace import records, write_atomic
+from zoo.workspace import write_atomic
 
 
 @click.command()
@@ -89,6 +89,8 @@ def _pin(uri: str, settings: Settings, report: Output) -> Pin:
     path = sources.locate(uri, settings.root)
     if path is None:
         raise ZooError("it is not on this machine", remedy=sources.missing_remedy(uri))
-    size = path.stat().st_size if path.is_file() else sum(record.size_bytes for record in records(path))
     report.say(f"reading {path.name}")
-    return Pin(None, (PinnedFile(path.name, size, sources.content_sha256(path)),))
+    sources.inspect_folder(path, settings.root)
+    found = sources.folder_records(path, settings.root) if path.is_dir() else ()
+    size = sum(record.size_bytes for record in found) if path.is_dir() else path.stat().st_size
+    return Pin(None, (PinnedFile(path.name, size, sources.content_sha256(path, settings.root)),))

@@ -104,7 +104,7 @@ def _pin(uri: str, settings: Settings) -> str:
     except source_uris.SourceSyntax as error:
         raise InputError(f"{uri!r}: {error.args[0]}", remedy=error.args[1]) from error
     path = sources.locate(uri, settings.root)
-    return f"  sha256: {sources.content_sha256(path)}\n" if path else ""
+    return f"  sha256: {sources.content_sha256(path, settings.root)}\n" if path else ""
 
 
 def _evaluation_text(settings: Settings) -> str:

@@ -25,7 +25,15 @@ TOKENIZER = (
 )
 """Files of a tokenizer that the import reads or copies."""
 LICENCES = ("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*")
-USED = (CONFIG, "generation_config.json", *TOKENIZER, "model*.safetensors", INDEX, "adapter_config.json", *LICENCES)
+USED = (
+    CONFIG,
+    "generation_config.json",
+    *TOKENIZER,
+    "model*.safetensors",
+    INDEX,
+    "adapter_config.json",
+    *LICENCES,
+)
 """Patterns of the files of the root that the import reads, or that a release has to carry. Nothing below it is read."""
 
 LINKS_REMEDY = "Copy the files that the links point to: cp -rL FOLDER NEW_FOLDER"
@@ -62,7 +70,9 @@ def _real(folder: Path, name: str, root: Path | None) -> Path:
             )
         path = target
     if not path.is_file():
-        raise ModelFileError(f"{name} is not a file", where=folder.name, remedy="Remove it, or put the file there")
+        raise ModelFileError(
+            f"{name} is not a file", where=folder.name, remedy="Remove it, or put the file there"
+        )
     return path
 
 

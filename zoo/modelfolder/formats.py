@@ -33,7 +33,8 @@ REFUSED: Mapping[str, str] = {
     "nvfp4": "NVFP4",
     "bitnet": "BitNet",
 }
-"""quant_method -> name for people. They need a GPU, packages of their own, or lose what the 16-bit weights still have."""
+"""quant_method -> name for people. They need a GPU or packages of their own,
+and the 16-bit weights hold more."""
 
 
 def quantized(config: Mapping[str, Any]) -> str | None:
@@ -48,7 +49,11 @@ def quantized(config: Mapping[str, Any]) -> str | None:
     if method in DEQUANTIZED:
         return DEQUANTIZED[method]
     name = REFUSED.get(method, method or "an unnamed format")
-    bits = given.get("bits") or given.get("w_bit") or (4 if given.get("load_in_4bit") else 8 if given.get("load_in_8bit") else None)
+    bits = (
+        given.get("bits")
+        or given.get("w_bit")
+        or (4 if given.get("load_in_4bit") else 8 if given.get("load_in_8bit") else None)
+    )
     detail = f"{name}, {bits} bits" if bits else name
     raise ModelFileError(
         f"The weights are quantized already ({detail}; quantization_config of config.json)",
@@ -60,7 +65,16 @@ def quantized(config: Mapping[str, Any]) -> str | None:
 
 def refuse_packed(names: Iterable[str], method: str | None) -> None:
     """Raises ModelFileError for tensors that only a quantized format has, where the configuration names no format."""
-    ends = (".qweight", ".qzeros", ".absmax", ".quant_map", ".weight_packed", ".SCB", ".weight_scale_inv", "_blocks")
+    ends = (
+        ".qweight",
+        ".qzeros",
+        ".absmax",
+        ".quant_map",
+        ".weight_packed",
+        ".SCB",
+        ".weight_scale_inv",
+        "_blocks",
+    )
     packed = sorted(name for name in names if name.endswith(ends) or ".quant_state." in name)
     if packed and method is None:
         raise ModelFileError(
@@ -70,19 +84,20 @@ def refuse_packed(names: Iterable[str], method: str | None) -> None:
         )
 
 
-def refuse_adapter(folder: Path, files: Mapping[str, Path]) -> None:
+def refuse_adapter(files: Mapping[str, Path]) -> None:
     """Raises ModelFileError for an adapter, alone or beside weights."""
     if ADAPTER not in files:
         return
     if any(name.startswith("model") and name.endswith(".safetensors") for name in files):
         raise ModelFileError(
-            "The folder holds an adapter (LoRA) beside the weights, and it is not clear whether they are merged already",
-            where=f"{folder.name}/{ADAPTER}",
-            remedy=f"If they are merged, delete {ADAPTER} and adapter_model.safetensors; if not, merge them first: {MERGE}",
+            "The folder holds an adapter (LoRA) beside the weights. It is not clear whether they are merged",
+            where=ADAPTER,
+            remedy=f"If they are merged, delete the adapter: rm {ADAPTER}; "
+            f"if not, merge them first: {MERGE}",
         )
     raise ModelFileError(
         "This folder is an adapter (LoRA), not a model: it only changes another model's weights",
-        where=f"{folder.name}/{ADAPTER}",
+        where=ADAPTER,
         remedy=f"Merge it into its base model first: {MERGE}; then give the new folder",
     )
 

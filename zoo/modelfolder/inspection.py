@@ -15,7 +15,13 @@ from zoo.modelfolder.vocabulary import Vocabulary
 from zoo.modelfolder.weights import Stored, shards_of, tensors, weight_files
 
 GENERATION = "generation_config.json"
-EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight", "tok_embeddings.weight")
+EMBEDDINGS = (
+    "embed_tokens.weight",
+    "wte.weight",
+    "embed_in.weight",
+    "word_embeddings.weight",
+    "tok_embeddings.weight",
+)
 """Ends of the names that architectures give to the matrix with one row for each token."""
 
 
@@ -60,13 +66,30 @@ def inspect(folder: Path, root: Path | None = None) -> Inspected:
 
     root: the zoo's folder, in which links may end. Raises ModelFileError with the file and the remedy.
     """
+    try:
+        return _inspect(folder, root)
+    except ModelFileError as error:
+        raise _placed(error, folder, root) from error
+
+
+def _placed(error: ModelFileError, folder: Path, root: Path | None) -> ModelFileError:
+    """The same error with the file's place from the zoo's folder; a folder elsewhere is named by its last part."""
+    inside = root is not None and folder.is_relative_to(root)
+    shown = folder.relative_to(root).as_posix() if root and inside else folder.name
+    if error.where in ("", folder.name):
+        return ModelFileError(error.what, where=shown, safe=error.safe, remedy=error.remedy)
+    remedy = error.remedy.replace(f" {error.where}", f" {shown}/{error.where}")
+    return ModelFileError(error.what, where=f"{shown}/{error.where}", safe=error.safe, remedy=remedy)
+
+
+def _inspect(folder: Path, root: Path | None) -> Inspected:
     files = listed(folder, root, shards_of(folder))
     if CONFIG not in files and formats.ADAPTER not in files:
         raise ModelFileError(
             "This folder has no config.json", where=folder.name,
             remedy="Give a GGUF file or a Hugging Face model folder",
         )  # fmt: skip
-    formats.refuse_adapter(folder, files)
+    formats.refuse_adapter(files)
     small = read_small(files)
     quantized = formats.quantized(small[CONFIG])
     shards = weight_files(folder, files)
@@ -128,7 +151,9 @@ def _notes(found: Inspected) -> list[str]:
         return notes
     ends = {int(one["id"]) for one in end_tokens(found.small, found.vocabulary)}
     starts = {found.text_config.get("bos_token_id")} - {None}
-    if told := vocabulary.beyond(found.vocabulary, rows, ends | {one for one in starts if isinstance(one, int)}):
+    if told := vocabulary.beyond(
+        found.vocabulary, rows, ends | {one for one in starts if isinstance(one, int)}
+    ):
         notes.append(told)
     size = found.vocabulary.size
     if size is not None and size < rows:

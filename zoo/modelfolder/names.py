@@ -10,7 +10,11 @@ from zoo.errors import ModelFileError
 WRAPPERS: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("_orig_mod.", re.compile(r"(^|\.)_orig_mod(?=\.)"), "torch.compile"),
     ("_fsdp_wrapped_module.", re.compile(r"(^|\.)_fsdp_wrapped_module(?=\.)"), "FSDP"),
-    ("_checkpoint_wrapped_module.", re.compile(r"(^|\.)_checkpoint_wrapped_module(?=\.)"), "activation checkpoints"),
+    (
+        "_checkpoint_wrapped_module.",
+        re.compile(r"(^|\.)_checkpoint_wrapped_module(?=\.)"),
+        "activation checkpoints",
+    ),
     ("module.", re.compile(r"^module(?=\.)"), "DataParallel or DeepSpeed"),
     ("base_model.model.", re.compile(r"^base_model\.model(?=\.)"), "peft"),
     (".base_layer", re.compile(r"\.base_layer(?=\.)"), "peft"),

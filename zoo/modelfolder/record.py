@@ -49,7 +49,9 @@ def of_gguf(
         "kind": "gguf",
         "files": {},
         "quantized": quantized,
-        "end_tokens": [{"id": number, "file": key} for key, number in ends.items() if isinstance(number, int)],
+        "end_tokens": [
+            {"id": number, "file": key} for key, number in ends.items() if isinstance(number, int)
+        ],
         "tokenizer": {
             "vocabulary_size": vocabulary_size,
             "normalizers": [],

@@ -107,13 +107,17 @@ TYPES: Mapping[str, Mapping[str, tuple[Test, str]]] = {
 }  # fmt: skip
 """File -> key -> what its value must be, for the keys that the import, the converter or a check uses. null is allowed
 where a key may be absent."""
-REQUIRED = {"config.json": ("model_type",), "tokenizer.json": ("model",), "model.safetensors.index.json": ("weight_map",)}
+REQUIRED = {
+    "config.json": ("model_type",),
+    "tokenizer.json": ("model",),
+    "model.safetensors.index.json": ("weight_map",),
+}
 WHOLE = {"added_tokens.json": _is_counts_of_tokens, "vocab.json": _is_counts_of_tokens}
 """Files that are one object from tokens to numbers."""
 
 
 def read_text(path: Path, name: str) -> str:
-    """The text of a small file. Raises ModelFileError for a pointer, a byte order mark, and bytes that are not UTF-8."""
+    """The text of a small file. Raises ModelFileError for a pointer, a byte order mark, and other bytes than UTF-8."""
     refuse_pointer(path, name)
     if path.stat().st_size > MOST_BYTES:
         raise _refusal(name, f"it is larger than {MOST_BYTES >> 20} MiB", "Fetch the file again")
@@ -126,7 +130,9 @@ def read_text(path: Path, name: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _refusal(name, f"it is not UTF-8 text (byte {error.start})", "Save it as UTF-8, or fetch it again") from error
+        raise _refusal(
+            name, f"it is not UTF-8 text (byte {error.start})", "Save it as UTF-8, or fetch it again"
+        ) from error
 
 
 def read_json(path: Path, name: str) -> dict[str, Any]:
@@ -140,7 +146,9 @@ def read_json(path: Path, name: str) -> dict[str, Any]:
             "Correct the line, or fetch the file again",
         ) from error  # fmt: skip
     except (RecursionError, ValueError) as error:
-        raise _refusal(name, "it is not valid JSON (nested too deeply, or a number too long)", "Fetch the file again") from error
+        raise _refusal(
+            name, "it is not valid JSON (nested too deeply, or a number too long)", "Fetch the file again"
+        ) from error
     if not isinstance(data, dict):
         raise _refusal(name, "it is not a JSON object", "Fetch the file again")
     for problem in problems(name, data):
@@ -169,7 +177,9 @@ def refuse_pointer(path: Path, name: str) -> None:
     with path.open("rb") as stream:
         if stream.read(len(LFS_POINTER)) == LFS_POINTER:
             raise _refusal(
-                name, "it is a Git LFS pointer, not the file itself", "Fetch the real files: git lfs install && git lfs pull"
+                name,
+                "it is a Git LFS pointer, not the file itself",
+                "Fetch the real files: git lfs install && git lfs pull",
             )
 
 

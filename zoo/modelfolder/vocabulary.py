@@ -56,7 +56,9 @@ def beyond(vocabulary: Vocabulary, rows: int, needed: Iterable[int]) -> str | No
     """
     if vocabulary.size is None or vocabulary.size <= rows:
         return None
-    names = {text: number for text, number in {**vocabulary.words, **vocabulary.added}.items() if number >= rows}
+    names = {
+        text: number for text, number in {**vocabulary.words, **vocabulary.added}.items() if number >= rows
+    }
     shown = named(f"{text} ({number})" for text, number in sorted(names.items(), key=lambda one: one[1]))
     if set(names) <= vocabulary.markers and not set(names.values()) & set(needed):
         return f"these tokens have no row in the embedding, so a text must not contain them: {shown}"

@@ -39,7 +39,7 @@ def weight_files(folder: Path, files: Mapping[str, Path]) -> tuple[str, ...]:
     if index is None:
         if SINGLE in files:
             return (SINGLE,)
-        raise _no_weights(folder, files)
+        raise _no_weights(folder)
     shards = tuple(sorted(set(index.values())))
     if SINGLE in files and SINGLE not in shards:
         raise ModelFileError(
@@ -158,9 +158,11 @@ def _check_index(files: Mapping[str, Path], found: Mapping[str, Stored]) -> None
             )  # fmt: skip
 
 
-def _no_weights(folder: Path, files: Mapping[str, Path]) -> ModelFileError:
+def _no_weights(folder: Path) -> ModelFileError:
     pickled = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
-    other = sorted(path.name for path in folder.glob("*.safetensors") if path.name != "adapter_model.safetensors")
+    other = sorted(
+        path.name for path in folder.glob("*.safetensors") if path.name != "adapter_model.safetensors"
+    )
     if other:
         return ModelFileError(
             f"The folder has no {SINGLE} and no {INDEX}, only {_named(other)}", where=folder.name,

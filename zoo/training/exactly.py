@@ -6,6 +6,7 @@ a load (``LoadStateDictInfo``) is caught here before it becomes a log line.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -59,7 +60,7 @@ def refuse_differences(kept: Account, config: Mapping[str, Any], where: str, wra
     if info is None:
         raise ModelFileError(
             "transformers did not say which weights it used", where=where,
-            remedy="Install a version of transformers that this program was tested with: pip install 'model-zoo-publisher[train]'",
+            remedy="Install the tested version of transformers: pip install 'model-zoo-publisher[train]'",
         )  # fmt: skip
     if info.mismatched_keys:
         raise _shapes(info.mismatched_keys, config, where)
@@ -67,7 +68,11 @@ def refuse_differences(kept: Account, config: Mapping[str, Any], where: str, wra
     if missing or unexpected:
         raise _names(missing, unexpected, config, where, wrapper)
     if info.conversion_errors or info.error_msgs:
-        which = named(sorted(info.conversion_errors)) if info.conversion_errors else " ".join(info.error_msgs)[:300]
+        which = (
+            named(sorted(info.conversion_errors))
+            if info.conversion_errors
+            else " ".join(info.error_msgs)[:300]
+        )
         raise ModelFileError(
             f"The weights cannot be put into the architecture's layout: {which}", where=where,
             remedy="Fetch the weights and config.json of one revision again",
@@ -81,7 +86,9 @@ def _names(
     if missing:
         parts.append(f"{len(missing)} weights that the architecture needs are missing: {named(missing)}")
     if unexpected:
-        parts.append(f"{len(unexpected)} tensors of the source have no place in the architecture: {named(unexpected)}")
+        parts.append(
+            f"{len(unexpected)} tensors of the source have no place in the architecture: {named(unexpected)}"
+        )
     return ModelFileError("; ".join(parts), where=where, remedy=_remedy(missing, unexpected, config, wrapper))
 
 
@@ -91,9 +98,15 @@ def _remedy(missing: list[str], unexpected: list[str], config: Mapping[str, Any]
     stated = config.get("num_hidden_layers")
     layers = sorted({int(found[1]) for name in (unexpected or missing) if (found := LAYER.search(name))})
     if isinstance(stated, int) and layers and unexpected and not missing and layers[0] >= stated:
-        return f"config.json says num_hidden_layers: {stated}, the weights have {layers[-1] + 1} layers; use the config.json that belongs to them"
+        return (
+            f"config.json says num_hidden_layers: {stated}, the weights have {layers[-1] + 1} layers. "
+            "Use the config.json that belongs to them"
+        )
     if missing == ["lm_head.weight"] and not unexpected:
-        return 'If the output head is the embedding, write "tie_word_embeddings": true into config.json; else fetch the weights again'
+        return (
+            'If the output head is the embedding, write "tie_word_embeddings": true into config.json. '
+            "Otherwise fetch the weights again"
+        )
     if unexpected and not missing and all(name.endswith(".bias") for name in unexpected):
         return (
             "The weights have biases that config.json does not ask for (model_type, attention_bias, mlp_bias): "
@@ -126,16 +139,20 @@ ROWS = (
 
 def _disagreeing(name: str, ours: tuple[int, ...], theirs: tuple[int, ...], config: Mapping[str, Any]) -> str:
     """The keys of config.json that gave the shape that does not fit, in parentheses; empty if none is known."""
-    width = config.get("hidden_size")
-    other = [number for mine, number in zip(ours, theirs, strict=False) if mine != number and number != width]
-    if not other and len(ours) == len(theirs):
-        return f" (hidden_size: {width})"
-    for parts, keys in ROWS:
-        if any(part in name for part in parts):
-            shown = ", ".join(f"{key}: {config[key]}" for key in keys if isinstance(config.get(key), int))
-            return f" ({shown})" if shown else ""
-    found = [f"{key}: {value}" for key, value in config.items() if isinstance(value, int) and value in other]
-    return f" ({', '.join(found)})" if found else ""
+    if len(ours) != len(theirs):
+        return ""
+    other = {number for mine, number in zip(ours, theirs, strict=True) if mine != number}
+    sizes = dict(config)
+    width, heads = config.get("hidden_size"), config.get("num_attention_heads")
+    if isinstance(width, int) and isinstance(heads, int):
+        sizes["head_dim"] = config.get("head_dim") or width // heads
+    for parts, keys in (*ROWS, (("",), ("hidden_size",))):
+        numbers = [sizes.get(key) for key in keys]
+        known = any(part in name for part in parts) and all(isinstance(one, int) for one in numbers)
+        if known and math.prod(sizes[key] for key in keys) in other:
+            return f" ({', '.join(f'{key}: {sizes[key]}' for key in keys)})"
+    equal = [f"{key}: {value}" for key, value in config.items() if type(value) is int and value in other]
+    return f" ({', '.join(equal)})" if equal else ""
 
 
 def _shape(shape: Any) -> str:

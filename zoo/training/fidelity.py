@@ -20,7 +20,9 @@ from zoo.modelfolder.inspection import Inspected
 from zoo.modelfolder.weights import named
 from zoo.training.exactly import Account
 
-COMPUTED = re.compile(r"(^|\.)(rotary_emb\.(inv_freq|cos_cached|sin_cached)|masked_bias|attn\.bias|attention\.bias|position_ids)$")
+COMPUTED = re.compile(
+    r"(^|\.)(rotary_emb\.(inv_freq|cos_cached|sin_cached)|masked_bias|attn\.bias|attention\.bias|position_ids)$"
+)
 """Tables that old versions of transformers stored with the weights: angles of the rotary embedding and causal masks.
 They are computed from the configuration, so they are no weights."""
 FP8_ROUNDING = 2.0**-7
@@ -40,7 +42,9 @@ def check(
     """
     with ExitStack() as stack:
         written = stack.enter_context(safe_open(weights, framework="pt"))
-        shards = {name: stack.enter_context(safe_open(found.files[name], framework="pt")) for name in found.shards}
+        shards = {
+            name: stack.enter_context(safe_open(found.files[name], framework="pt")) for name in found.shards
+        }
         comparison = _Comparison(found, written, shards, kept)
         names = {name: _source_name(name, layers, order) for name in written.keys()}  # noqa: SIM118 - no mapping
         wrong = [name for name, source in names.items() if not comparison.same(name, source)]
@@ -81,23 +85,27 @@ class _Comparison:
             return self._same_as_fp8(here, stored)
         original = self._tensor(stored)
         if not original.is_floating_point():
-            return self.found.quantized is not None or torch.equal(here, original)
-        return here.shape == original.shape and torch.equal(here, original.to(here.dtype))
+            return self.found.quantized is not None or bool(torch.equal(here, original))
+        return here.shape == original.shape and bool(torch.equal(here, original.to(here.dtype)))
 
     def left_over(self, *, complete: bool) -> list[str]:
         """Notes on stored tensors that were not written. Raises ModelFileError for one that has no reason."""
-        scales = {name for name in self.stored if name.endswith(("_scale_inv", "_scales", "_blocks", ".activation_scale"))}
+        scales = {
+            name
+            for name in self.stored
+            if name.endswith(("_scale_inv", "_scales", "_blocks", ".activation_scale"))
+        }
         rest = sorted(set(self.stored) - self.met - (scales if self.found.quantized else set()))
-        notes, lost = [], []
+        notes = []
         computed = [name for name in rest if COMPUTED.search(name)]
         ignored = [name for name in rest if any(re.search(pattern, name) for pattern in self.kept.patterns)]
-        for name in rest:
-            if name not in computed and name not in ignored and not self._is_twin(name):
-                lost.append(name)
+        lost = [name for name in rest if name not in {*computed, *ignored} and not self._is_twin(name)]
         if computed:
             notes.append(f"tables that are computed anyway were left out: {named(computed)}")
         if set(ignored) - set(computed):
-            notes.append(f"parts that this architecture does not use for writing text were left out: {named(ignored)}")
+            notes.append(
+                f"parts that this architecture does not use for writing text were left out: {named(ignored)}"
+            )
         if lost and complete and not self.converted:
             raise ModelFileError(
                 f"Tensors of the source did not reach the model: {named(lost)}", where=self.found.folder.name,
@@ -128,7 +136,7 @@ class _Comparison:
             return True
         block = (self.found.config.get("quantization_config") or {}).get("weight_block_size") or (128, 128)
         original = dequantized(stored, self._tensor(f"{name}_scale_inv"), tuple(block))
-        return torch.allclose(here.float(), original, rtol=FP8_ROUNDING, atol=SMALLEST)
+        return bool(torch.allclose(here.float(), original, rtol=FP8_ROUNDING, atol=SMALLEST))
 
     def _is_twin(self, name: str) -> bool:
         """Whether a stored tensor that was not written is tied to one that was, and equal to it."""

@@ -97,10 +97,13 @@ def _used_names() -> Iterator[_Used]:
 
 
 def _refuse_unused(source: Path, header: Header, used: set[str]) -> None:
-    unused = [tensor.name for tensor in header.tensors if tensor.name not in used and EXPERTS not in tensor.name]
+    unused = [
+        tensor.name for tensor in header.tensors if tensor.name not in used and EXPERTS not in tensor.name
+    ]
     if unused:
         raise ModelFileError(
-            f"{len(unused)} tensors of the file have no place in the architecture that transformers builds: {named(unused)}",
+            f"{len(unused)} tensors of the file have no place in the model that transformers builds: "
+            f"{named(unused)}",
             where=source.name, remedy="Use the model folder (safetensors) that this file was made from",
         )  # fmt: skip
 

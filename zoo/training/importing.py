@@ -42,7 +42,12 @@ class ImportReport:
 
 
 def import_model(
-    source: Path, out: Path, report: Reporter, *, layers: tuple[int, ...] | None = None, root: Path | None = None
+    source: Path,
+    out: Path,
+    report: Reporter,
+    *,
+    layers: tuple[int, ...] | None = None,
+    root: Path | None = None,
 ) -> ImportReport:
     """Write the model of ``source`` into the folder ``out``, keeping ``layers`` in that order (None: all).
 

@@ -31,8 +31,8 @@ def decoder_layers(model: Any) -> tuple[str, Any]:
     outermost = [(name, module) for name, module in found if name.count(".") == depth]
     if len(outermost) != 1:
         raise ModelFileError(
-            f"The architecture {type(model).__name__} has no single list of decoder layers, so no layers can be left out",
-            remedy="Remove student.layers from the recipe, or prune another architecture such as Llama, Qwen or Mistral",
+            f"The architecture {type(model).__name__} has no single list of decoder layers to choose from",
+            remedy="Remove student.layers from the recipe, or prune an architecture such as Llama, Qwen or Mistral",
         )
     return outermost[0]
 

@@ -20,6 +20,7 @@ import torch
 
 from catalog.recipe import Distill
 from zoo.errors import InputError, ZooError
+from zoo.modelfolder.files import TOKENIZER
 from zoo.progress import Reporter
 from zoo.training import checkpoints, versions
 from zoo.training.adapters import compute_dtype, load_trainable, merge, preset_named
@@ -27,7 +28,6 @@ from zoo.training.checkpoints import Progress
 from zoo.training.conversations import Conversation, EncodedRow, Encoding, encode
 from zoo.training.files import read_json, weights_digest, write_json
 from zoo.training.heldout import Heldout, measure
-from zoo.training.importing import TOKENIZER_FILES
 from zoo.training.losses import label_cross_entropy, topk_kld
 from zoo.training.models import check_head, inference_dtype, load_model, load_tokenizer, logits_at, save_model
 from zoo.training.repeatable import repeatable, seed_for
@@ -189,7 +189,7 @@ def _finish(model: Any, student: Path, out: Path, job: Job) -> None:
     merged = merge(model, base, job.spec.adapter, preset_named(job.spec.preset))
     out.mkdir(parents=True, exist_ok=True)
     save_model(merged, out)
-    for name in (*TOKENIZER_FILES, "generation_config.json"):
+    for name in (*TOKENIZER, "generation_config.json"):
         if (student / name).is_file():
             shutil.copyfile(student / name, out / name)
 

@@ -57,10 +57,17 @@ def load_model(folder: Path, dtype: torch.dtype, device: str, **more: Any) -> An
     check_folder(folder)
     with quiet(), reading(folder):
         model = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, attn_implementation="sdpa", **LOCAL, **more
+            folder, dtype=dtype, use_safetensors=True, attn_implementation=_attention(folder), **LOCAL, **more
         )
     # A 4-bit model is already where its quantizer put it, and refuses to be moved.
     return (model if more else model.to(device)).eval()
+
+
+def _attention(folder: Path) -> str:
+    """torch's own fused attention, or plain matrices for the architectures (MPT) that know no other."""
+    config = transformers.AutoConfig.from_pretrained(folder, **LOCAL)
+    kind = transformers.MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
+    return "sdpa" if getattr(kind, "_supports_sdpa", True) else "eager"
 
 
 def inference_dtype(device: str) -> torch.dtype:

@@ -1,0 +1,399 @@
+"""What a model folder says of itself: every fault is named with its file before anything is loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from foldersamples import INDEX, change, edit_json, put, rename, shard, sound, tensors
+
+from zoo.errors import ModelFileError, SourceError
+from zoo.modelfolder import record
+from zoo.modelfolder.inspection import inspect
+from zoo.modelfolder.smallfiles import TYPES
+from zoo.progress import Silent
+from zoo.sources import content_sha256, verify
+from zoo.workspace import digest, records
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return sound(tmp_path / "models" / "m")
+
+
+def refusal(folder: Path, root: Path | None = None) -> ModelFileError:
+    with pytest.raises(ModelFileError) as caught:
+        inspect(folder, root)
+    assert caught.value.remedy and str(folder.parent) not in str(caught.value)
+    return caught.value
+
+
+SMALL = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
+
+
+@pytest.mark.parametrize("name", [*SMALL, "chat_template.jinja", "special_tokens_map.json", INDEX])
+def test_a_byte_order_mark_is_named_with_its_file(name: str, folder: Path) -> None:
+    if name == INDEX:
+        shard(folder)
+    path = folder / name
+    path.write_bytes(b"\xef\xbb\xbf" + (path.read_bytes() if path.exists() else b"{}"))
+    error = refusal(folder, folder.parent.parent)
+    assert error.where == f"models/m/{name}" and "byte order mark" in error.what
+    assert error.remedy.endswith(f"sed -i '1s/^\\xEF\\xBB\\xBF//' models/m/{name}")
+
+
+def test_the_command_that_removes_a_byte_order_mark_works(folder: Path, tmp_path: Path) -> None:
+    import subprocess
+
+    before = (folder / "config.json").read_bytes()
+    (folder / "config.json").write_bytes(b"\xef\xbb\xbf" + before)
+    command = refusal(folder, tmp_path).remedy.partition(": ")[2]
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+    assert (folder / "config.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b'{"a": "\xe9t\xe9"}', "not UTF-8"),
+        (b'{"a": 1,\n "b" 2}', "line 2, column 6"),
+        (b"", "line 1, column 1"),
+        (b"[1, 2]", "not a JSON object"),
+        (b"\xff\xfe{\x00}\x00", "not UTF-8"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n", "Git LFS pointer"),
+    ],
+)
+def test_a_small_file_that_cannot_be_read_is_named(name: str, raw: bytes, words: str, folder: Path) -> None:
+    (folder / name).write_bytes(raw)
+    error = refusal(folder)
+    assert error.where == f"m/{name}" and words in error.what
+
+
+WRONG: dict[str, Any] = {"config.json": {"a": []}, "tokenizer.json": "x"}
+EVERY_KEY = [
+    (name, key) for name in (*SMALL, "special_tokens_map.json", "chat_template.json") for key in TYPES[name]
+]
+
+
+@pytest.mark.parametrize(("name", "key"), EVERY_KEY)
+def test_a_value_of_a_wrong_type_is_named_with_key_and_file(name: str, key: str, folder: Path) -> None:
+    # No used key may be a list of lists.
+    edit_json(folder, name, **{key: [[None]]})
+    error = refusal(folder)
+    assert error.where == f"m/{name}" and error.what.startswith(
+        f"The file cannot be used: {key} is [[null]]; it must be"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("config.json", "eos_token_id", "2"), ("config.json", "eos_token_id", True),
+        ("config.json", "eos_token_id", 2.0),
+        ("config.json", "vocab_size", "355"), ("config.json", "vocab_size", 0), ("config.json", "hidden_size", 64.5),
+        ("config.json", "num_hidden_layers", -1), ("config.json", "tie_word_embeddings", "true"),
+        ("config.json", "model_type", 3), ("config.json", "architectures", "LlamaForCausalLM"),
+        ("config.json", "text_config", {"vocab_size": "x"}), ("config.json", "rope_theta", "10000"),
+        ("generation_config.json", "eos_token_id", [2, "</s>"]), ("generation_config.json", "temperature", "0.7"),
+        ("generation_config.json", "do_sample", 1), ("tokenizer_config.json", "chat_template", {"a": "b"}),
+        ("tokenizer_config.json", "eos_token", 2), ("tokenizer_config.json", "chat_template", [{"name": "x"}]),
+        ("tokenizer.json", "added_tokens", [{"id": "1", "content": "a"}]), ("tokenizer.json", "model", None),
+        ("config.json", "model_type", None),
+    ],
+)  # fmt: skip
+def test_values_that_look_almost_right_are_refused(name: str, key: str, value: Any, folder: Path) -> None:
+    edit_json(folder, name, **{key: value})
+    error = refusal(folder)
+    assert error.where == f"m/{name}" and key in error.what
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("config.json", "eos_token_id", [2, 0]), ("config.json", "eos_token_id", None),
+        ("config.json", "pad_token_id", -1),
+        ("config.json", "rope_scaling", None), ("config.json", "time_step_limit", [0.0, float("inf")]),
+        ("config.json", "architectures", None), ("generation_config.json", "top_k", None),
+        ("tokenizer_config.json", "eos_token", {"content": "<|im_end|>", "__type": "AddedToken"}),
+        ("tokenizer_config.json", "model_max_length", 1e30), ("tokenizer_config.json", "extra_special_tokens", ["<a>"]),
+        ("tokenizer_config.json", "chat_template", [{"name": "default", "template": "x"}]),
+    ],
+)  # fmt: skip
+def test_values_that_real_models_have_are_taken(name: str, key: str, value: Any, folder: Path) -> None:
+    edit_json(folder, name, **{key: value})
+    inspect(folder)
+
+
+def test_missing_files_are_named(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+    assert "no tokenizer: neither tokenizer.json nor tokenizer.model" in refusal(folder).what
+    (folder / "model.safetensors").unlink()
+    assert "no .safetensors file" in refusal(folder).what
+    (folder / "config.json").unlink()
+    assert "no config.json" in refusal(folder).what
+
+
+def test_two_sets_of_weights_are_both_named(folder: Path) -> None:
+    shard(folder, keep_single=True)
+    error = refusal(folder)
+    assert "two sets of weights: model.safetensors, and model-00001-of-00002.safetensors" in error.what
+    (folder / INDEX).unlink()
+    assert inspect(folder).shards == ("model.safetensors",)
+
+
+def test_an_index_must_agree_with_its_files(folder: Path) -> None:
+    shard(folder)
+    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    one, two = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+
+    def refused(weight_map: dict[str, str]) -> str:
+        (folder / INDEX).write_text(json.dumps({"weight_map": weight_map}), encoding="utf-8")
+        return refusal(folder).what
+
+    names = index["weight_map"]
+    assert "names tensors that its files lack: model.lost.weight" in refused(
+        names | {"model.lost.weight": one}
+    )
+    assert "does not name tensors that its files hold: model.norm" in refused(
+        {name: file for name, file in names.items() if name != "model.norm.weight"}
+    )
+    other = {
+        name: {one: two, two: one}[file] if name == "model.norm.weight" else file
+        for name, file in names.items()
+    }
+    assert "names another file for tensors" in refused(other)
+    assert "names lost.safetensors, which the folder lacks; the folder has" in refused(
+        names | {"a": "lost.safetensors"}
+    )
+    assert "weights must be .safetensors files" in refused(names | {"a": "../m/model.safetensors"})
+    assert "weights must be .safetensors files" in refused(names | {"a": "pytorch_model.bin"})
+    put(folder, tensors(folder, one), two)
+    assert "is in model-00001-of-00002.safetensors and in model-00002" in refused(names)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda raw: raw[:-10], "it should have"),
+        (lambda raw: raw + b"x", "it should have"),
+        (lambda raw: raw[:4], "cut short"),
+        (lambda raw: struct.pack("<Q", 1 << 60) + raw[8:], "cut short"),
+        (lambda raw: raw.replace(b'"dtype"', b'"dtypo"', 1), "header cannot be read"),
+        (lambda raw: b"\0" * 8 + raw[8:], "cut short"),
+        (lambda _: b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 7\n", "git lfs pull"),
+    ],
+)
+def test_damaged_weights_are_named(spoil: Callable[[bytes], bytes], words: str, folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(spoil(path.read_bytes()))
+    error = refusal(folder)
+    assert error.where == "m/model.safetensors" and words in f"{error.what} {error.remedy}"
+
+
+def test_weights_under_other_names_are_named(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "weights.safetensors")
+    assert "only weights.safetensors" in refusal(folder).what
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "bitsandbytes, 4 bits"),
+        ({"load_in_8bit": True}, "bitsandbytes, 8 bits"),
+        ({"quant_method": "gptq", "bits": 4}, "GPTQ, 4 bits"),
+        ({"quant_method": "awq", "w_bit": 4}, "AWQ, 4 bits"),
+        ({"quant_method": "compressed-tensors"}, "compressed-tensors"),
+        ({"quant_method": "some_new_one"}, "some_new_one"),
+        ({"bits": 3}, "an unnamed format, 3 bits"),
+    ],
+)
+def test_quantized_sources_are_refused_by_format(given: dict[str, Any], words: str, folder: Path) -> None:
+    edit_json(folder, "config.json", quantization_config=given)
+    error = refusal(folder)
+    assert words in error.what and "16-bit weights" in error.remedy
+
+
+def test_packed_tensors_without_a_word_in_the_configuration(folder: Path) -> None:
+    change(folder, lambda t: t.update({"model.layers.0.mlp.up_proj.qweight": np.zeros(4, np.int32)}))
+    assert "model.layers.0.mlp.up_proj.qweight" in refusal(folder).what
+
+
+def test_adapters_alone_beside_and_inside(folder: Path) -> None:
+    change(
+        folder,
+        lambda t: t.update({"model.layers.0.self_attn.q_proj.lora_A.weight": np.zeros((4, 64), np.float16)}),
+    )
+    error = refusal(folder)
+    assert "lora_A.weight" in error.what and "merge_and_unload" in error.remedy
+    (folder / "adapter_config.json").write_text('{"peft_type": "LORA"}', encoding="utf-8")
+    error = refusal(folder)
+    assert "beside the weights" in error.what and "rm m/adapter_config.json" in error.remedy
+    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
+    (folder / "config.json").unlink()
+    assert "is an adapter (LoRA), not a model" in refusal(folder).what
+
+
+LINEAR = "self_attn.q_proj"
+
+
+@pytest.mark.parametrize(
+    ("rule", "removed"),
+    [
+        (lambda n: f"base_model.model.{n}".replace(f"{LINEAR}.weight", f"{LINEAR}.base_layer.weight"),
+         ["base_model.model.", ".base_layer"]),
+        (lambda n: f"module.{n}", ["module."]),
+        (lambda n: f"_orig_mod.{n}", ["_orig_mod."]),
+        (lambda n: n.replace("layers.1.", "layers.1._orig_mod."), ["_orig_mod."]),
+        (lambda n: f"module._orig_mod.{n}", ["_orig_mod.", "module."]),
+        (lambda n: n.replace("layers.0.", "layers.0._checkpoint_wrapped_module."), ["_checkpoint_wrapped_module."]),
+        (lambda n: f"model.{n}", ["model."]),
+        (lambda n: f"base_model.model.{n}" if "layers.0" in n else n, ["base_model.model."]),
+    ],
+)  # fmt: skip
+def test_names_of_wrapped_models_are_mapped_and_reported(
+    rule: Callable[[str], str], removed: list[str], folder: Path
+) -> None:
+    names = set(tensors(folder))
+    found = inspect(rename(folder, rule))
+    assert set(found.own.values()) == names
+    assert [one["removed"] for one in found.rules] == removed
+    assert len(found.notes) == len(removed) and record.of_folder(found)["renamed"] == list(found.rules)
+
+
+def test_names_that_would_become_the_same_are_refused(folder: Path) -> None:
+    change(folder, lambda t: t.update({"base_model.model.model.norm.weight": t["model.norm.weight"]}))
+    error = refusal(folder)
+    assert (
+        "base_model.model.model.norm.weight and model.norm.weight would both be model.norm.weight"
+        in error.what
+    )
+
+
+def test_rows_without_tokens_are_reported_and_tokens_without_rows_refused(folder: Path) -> None:
+    def rows(count: int) -> None:
+        change(folder, lambda t: t.update({"model.embed_tokens.weight": np.zeros((count, 64), np.float16)}))
+
+    rows(384)
+    assert inspect(folder).notes == (
+        "the embedding has 384 rows for 355 tokens; the others become unused tokens",
+    )
+    rows(350)
+    error = refusal(folder)
+    assert (
+        "355 tokens, but the embedding has 350 rows; without a row are" in error.what
+        and "(350)" in error.what
+    )
+
+
+def test_a_marker_without_a_row_that_nothing_names_is_reported(folder: Path) -> None:
+    data = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    added = [*data["added_tokens"], {**data["added_tokens"][0], "id": 355, "content": "<image_soft_token>"}]
+    edit_json(folder, "tokenizer.json", added_tokens=added)
+    assert "must not contain them: <image_soft_token> (355)" in inspect(folder).notes[0]
+    edit_json(folder, "generation_config.json", eos_token_id=[2, 355])
+    assert "<image_soft_token> (355)" in refusal(folder).what
+
+
+# Links, and what enters the pin.
+
+
+def as_links(folder: Path, blobs: Path) -> Path:
+    blobs.mkdir(parents=True)
+    for number, path in enumerate(sorted(folder.iterdir())):
+        path.rename(blobs / str(number))
+        path.symlink_to(os.path.relpath(blobs / str(number), folder))
+    return folder
+
+
+def test_links_inside_the_zoo_count_as_the_files(folder: Path, tmp_path: Path) -> None:
+    pin = content_sha256(folder)
+    as_links(folder, tmp_path / "models" / "blobs")
+    assert content_sha256(folder, tmp_path) == pin
+    assert inspect(folder, tmp_path).rows == 355
+
+
+def test_a_snapshot_of_the_hub_clients_cache_is_read(tmp_path: Path) -> None:
+    pin = content_sha256(sound(tmp_path / "plain"))
+    cache = tmp_path / "elsewhere" / "models--tiny--model"
+    snapshot = as_links(sound(cache / "snapshots" / ("0" * 40)), cache / "blobs")
+    assert content_sha256(snapshot, tmp_path / "zoo") == pin
+    # The recipe names a link in the zoo that leads to the snapshot.
+    (tmp_path / "zoo").mkdir()
+    (tmp_path / "zoo" / "m").symlink_to(snapshot)
+    assert content_sha256(tmp_path / "zoo" / "m", tmp_path / "zoo") == pin
+
+
+@pytest.mark.parametrize("place", ["outside", "other-cache"])
+def test_links_that_leave_are_refused_with_the_command(place: str, tmp_path: Path) -> None:
+    if place == "outside":
+        folder = as_links(sound(tmp_path / "zoo" / "m"), tmp_path / "blobs")
+    else:
+        folder = as_links(sound(tmp_path / "models--a" / "snapshots" / "1"), tmp_path / "models--b" / "blobs")
+    error = refusal(folder, tmp_path / "zoo")
+    assert "leaves the zoo's folder" in error.what and "cp -rL" in error.remedy
+
+
+def test_a_link_to_nothing_is_named(folder: Path, tmp_path: Path) -> None:
+    (folder / "config.json").unlink()
+    (folder / "config.json").symlink_to("gone.json")
+    assert "config.json is a link to a file that is not there" in refusal(folder, tmp_path).what
+
+
+def test_what_other_programs_leave_does_not_enter_the_pin(folder: Path) -> None:
+    pin = content_sha256(folder)
+    # As it was when every file counted: folders that hold nothing else keep their pin.
+    assert pin == digest([vars(one) for one in records(folder)])
+    (folder / ".DS_Store").write_bytes(b"x")
+    (folder / ".cache/huggingface").mkdir(parents=True)
+    (folder / ".cache/huggingface/.gitignore").write_text("*", encoding="utf-8")
+    (folder / "README.md").write_text("card", encoding="utf-8")
+    (folder / "original").mkdir()
+    (folder / "original/model.safetensors").write_bytes(b"second copy")
+    assert content_sha256(folder) == pin
+    (folder / "LICENSE").write_text("terms", encoding="utf-8")
+    assert content_sha256(folder) != pin
+
+
+def test_a_pin_of_every_file_stays_valid(folder: Path) -> None:
+    (folder / "README.md").write_text("card", encoding="utf-8")
+    old = digest([vars(one) for one in records(folder)])
+    assert old != content_sha256(folder)
+    verify(folder, old, "file:m", Silent())
+    (folder / "README.md").write_text("changed", encoding="utf-8")
+    with pytest.raises(SourceError, match="the recipe pins"):
+        verify(folder, old, "file:m", Silent())
+
+
+def test_what_the_source_says_is_recorded(folder: Path, tmp_path: Path) -> None:
+    edit_json(folder, "generation_config.json", eos_token_id=[2, 0])
+    edit_json(
+        folder,
+        "tokenizer.json",
+        normalizer={"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Replace"}]},
+    )
+    record.write(tmp_path, record.of_folder(inspect(folder)))
+    said = json.loads((tmp_path / "source.json").read_text(encoding="utf-8"))
+    assert said["format"] == "zoo-source/1" and said["kind"] == "folder" and said["quantized"] is None
+    assert said["end_tokens"] == [
+        {"id": 0, "file": "generation_config.json"}, {"id": 2, "file": "config.json"},
+        {"id": 2, "file": "generation_config.json"}, {"id": 2, "file": "tokenizer_config.json"},
+    ]  # fmt: skip
+    assert said["tokenizer"] == {
+        "vocabulary_size": 355,
+        "normalizers": ["NFC", "Replace"],
+        "model_type": "BPE",
+    }
+    assert (said["context_tokens"], said["embedding_rows"], said["architecture"]) == (
+        1024,
+        355,
+        "LlamaForCausalLM",
+    )
+    assert set(said["files"]) == {*SMALL, "chat_template.jinja"}
