@@ -142,8 +142,8 @@ def test_a_head_that_is_lost_and_one_that_is_not_the_folders(talker: tuple[Path,
     judge(own, tmp_path / "own.gguf", tmp_path / "good")
     lost = refusal(own, talker[1], tmp_path / "lost")
     assert "the head is its own in the folder, the head is the embedding in the file" in lost
-    assert re.search(r"logits: Text 1, token 0 \(", lost)
-    assert re.search(r"logits: Text 1, token 0 \(", refusal(talker[0], tmp_path / "own.gguf", tmp_path / "untied"))
+    assert re.search(r"logits: Text \d, token \d+ \(", lost)
+    assert re.search(r"logits: Text \d, token \d+ \(", refusal(talker[0], tmp_path / "own.gguf", tmp_path / "untied"))
 
 
 def test_a_begin_of_text_token_that_is_missing_and_one_too_many(

@@ -367,4 +367,4 @@ def test_costs_of_a_source_that_is_not_here(check_text: Check) -> None:
     assert known.disk_bytes and known.disk_bytes > 4e9
     assert (unknown.disk_bytes, unknown.memory_bytes) == (None, None)
     assert flow.needs(unknown) == "disk and memory unknown (zoo lock records how large the sources are)"
-    assert flow.needs(known).startswith("about 19,061.0 MB of disk and 6,000.0 MB")
+    assert flow.needs(known).startswith("about 23,060.0 MB of disk and 6,000.0 MB")

@@ -95,6 +95,9 @@ def _disk_bytes(recipe: Recipe, step: Step, found: Mapping[str, int]) -> int:
         return 2 * parameters * (2 if step.stage == "export" else 1)
     if step.stage == "quantize":
         return int(parameters * BITS_PER_WEIGHT.get(step.spec["type"], 8.5) / 8)
+    if step.stage == "parity":
+        # The exported file with every weight in float32, while it runs.
+        return 4 * parameters
     if step.stage in ("sensitivity", "budget"):
         # Copies of the exported file, one per thread, and tensors in several types.
         return (2 * SEARCH_COPIES + 3) * parameters

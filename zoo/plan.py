@@ -22,7 +22,7 @@ STAGE_VERSIONS = {
     "label": 3,
     "distill": 2,
     "export": 2,
-    "parity": 3,
+    "parity": 4,
     "imatrix": 1,
     "quantize": 2,
     "sensitivity": 1,

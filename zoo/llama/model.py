@@ -17,6 +17,8 @@ from zoo.templates.rendering import render_template
 
 FLOOR_TOKENS = 256
 """llama.cpp rounds a sequence's context up to a multiple of this."""
+GGML_TYPE_F32 = 0
+"""ggml's number for the type (ggml.h)."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,14 @@ class Model:
         batch_tokens: int = 128,
         unified: bool = False,
         observer: Any = None,
+        cache_f32: bool = False,
     ) -> Iterator[Model]:
         """Load ``path`` (memory-mapped, on the CPU) and make one context; everything is freed at the end.
 
         unified: all sequences share one key-value cache of ``context_tokens`` in all, so that a prefix can be kept
         once for many; a row's last bits then depend on the rows beside it.
         observer: a C callback that sees the graph while it is computed (``zoo.llama.calibrate``), or None.
+        cache_f32: keep keys and values in float32 instead of float16, at twice the memory.
         Raises ModelFileError naming the file and llama.cpp's reason, MissingExtra without llama.cpp.
         """
         lib = library.require()
@@ -70,7 +74,7 @@ class Model:
             _refuse(path)
         try:
             context = _context(
-                lib, pointer, path, threads, context_tokens, parallel, batch_tokens, unified, observer
+                lib, pointer, path, threads, context_tokens, parallel, batch_tokens, unified, observer, cache_f32
             )
             try:
                 vocab = lib.llama_model_get_vocab(pointer)
@@ -203,6 +207,7 @@ def _context(
     batch_tokens: int,
     unified: bool,
     observer: Any,
+    cache_f32: bool,
 ) -> Any:
     if threads < 1 or context_tokens < 1 or parallel < 1 or batch_tokens < 1:
         raise InputError("threads, context_tokens, parallel and batch_tokens must be at least 1")
@@ -219,6 +224,8 @@ def _context(
     # bytes.
     params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.kv_unified = unified
+    if cache_f32:
+        params.type_k = params.type_v = GGML_TYPE_F32
     params.no_perf = True
     if observer is not None:
         params.cb_eval = observer

@@ -14,7 +14,7 @@ from zoo.llama.header import Header
 from zoo.llama.logits import window_logits
 from zoo.llama.model import Model
 from zoo.parity.material import CONVERSATIONS, STRINGS, TEXTS
-from zoo.parity.seen import Generated, Parameter, Rendering, Seen
+from zoo.parity.seen import Cut, Generated, Parameter, Rendering, Seen
 from zoo.progress import Advance, unheard
 from zoo.templates.oracle import with_fixed_clock
 
@@ -40,14 +40,21 @@ class FileSeen:
     built_in: str
 
 
-def look(path: Path, texts: Sequence[Sequence[int]], *, threads: int, advance: Advance = unheard) -> FileSeen:
+def look(
+    path: Path,
+    texts: Sequence[Sequence[int]],
+    normalized: Sequence[str] | None = None,
+    *,
+    threads: int,
+    advance: Advance = unheard,
+) -> FileSeen:
     """Tokens, renderings, and the logits of ``texts`` (ids of the other side); ``advance`` is told of each text.
 
+    normalized: the strings as the folder's normalizer writes them, to be cut as well.
     Raises ModelFileError for a file that does not load.
     """
     room = max([CONVERSATION_TOKENS, *map(len, texts)])
     with Model.open(path, threads=threads, context_tokens=room) as model:
-        tokens = [model.tokenize(text, add_special=False, parse_special=True) for text in STRINGS]
         ends = model.end_tokens
         shown = [(messages, prompt) for messages in CONVERSATIONS for prompt in (False, True)]
         used = [_as_used(model, messages, prompt) for messages, prompt in shown]
@@ -58,21 +65,26 @@ def look(path: Path, texts: Sequence[Sequence[int]], *, threads: int, advance: A
             advance(1)
         seen = Seen(
             side="the GGUF file",
-            tokens=tokens,
-            whole=[model.tokenize(text, add_special=True, parse_special=True) for text in STRINGS],
-            decoded=[model.detokenize(ids, special=True) for ids in tokens],
+            cut=_cut(model, STRINGS),
             texts=[model.tokenize(text, add_special=True, parse_special=True) for text in TEXTS],
             logits=logits,
             renderings=used,
             parameters=_parameters(model.header),
             ends=ends,
             name_of=lambda token: names.get(token, ""),
+            of_normalized=None if normalized is None else _cut(model, normalized),
         )
         own = tuple(_own(model, messages, prompt) for messages, prompt in shown)
         generated = _generated(model, own)
         forced = generated.forced if generated else ()
         names = {token: _name(model, token) for token in {*_mentioned(seen), *forced}}
         return FileSeen(seen, own, generated, _built_in(model, shown, used))
+
+
+def _cut(model: Model, texts: Sequence[str]) -> Cut:
+    tokens = [model.tokenize(text, add_special=False, parse_special=True) for text in texts]
+    whole = [model.tokenize(text, add_special=True, parse_special=True) for text in texts]
+    return Cut(tokens, whole, [model.detokenize(ids, special=True) for ids in tokens])
 
 
 def _parameters(header: Header) -> dict[str, Parameter]:
@@ -108,7 +120,9 @@ def _parameters(header: Header) -> dict[str, Parameter]:
 
 def _mentioned(seen: Seen) -> set[int]:
     """Every id that a sentence may name; the model is closed by then."""
-    found = {token for ids in (*seen.tokens, *seen.whole, *seen.texts) for token in ids} | set(seen.ends)
+    found = {token for ids in (*seen.cut.tokens, *seen.cut.whole, *seen.texts) for token in ids} | set(
+        seen.ends
+    )
     for rows in seen.logits:
         found |= {int(token) for token in rows.argmax(axis=1)}
     return found

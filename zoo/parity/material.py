@@ -29,6 +29,7 @@ STRINGS = (
     "!!!???...,,,;;;:::---___===+++***///\\\\\\|||&&&%%%$$$###@@@~~~```'''\"\"\"",
     "MiXeD CaSe camelCase snake_case SCREAMING_CASE kebab-case dot.case",
     "Zalgo: h\u0335\u0321e\u0334\u0322l\u0336\u0327l\u0337\u0328o\u0338",
+    "\u212b \u2126 \u0958 \u1112\u1161\u11ab \uf900 \u0344 n\u0303o\u0302",
     "x",
     " ",
     "\n",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 Logits = NDArray[np.float32]
+Distances = NDArray[np.float64]
+"""[positions]; see ``zoo.parity.distance.relative_errors``."""
 
 
 @dataclass(frozen=True)
@@ -41,25 +43,55 @@ class Generated:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """Strings cut into tokens. tokens: ids of every string, without begin and end markers; whole: with them, as the
+    model wants them. decoded: the bytes that the ids of ``tokens`` stand for.
+    """
+
+    tokens: Sequence[Sequence[int]]
+    whole: Sequence[Sequence[int]]
+    decoded: Sequence[bytes]
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """The steps of a tokenizer's normalizer that change letters, such as NFC; llama.cpp has none of them.
+
+    kinds: their types, in order. texts: the strings after these steps alone. without: the strings cut by the same
+    tokenizer without these steps.
+    """
+
+    kinds: tuple[str, ...]
+    texts: tuple[str, ...]
+    without: Cut
+
+
+@dataclass(frozen=True)
 class Seen:
     """One side's view; every list runs along ``zoo.parity.material``.
 
-    tokens: ids of every string, without begin and end markers; whole: with them, as the model wants them.
-    decoded: the bytes that the ids of ``tokens`` stand for.
+    cut: the strings as this side cuts them.
     texts: ids of every text, with markers, at most ``zoo.parity.material.MOST_TOKENS``.
     logits: [tokens, vocabulary] after each of the reference side's ids.
     renderings: every conversation, without and with the prompt for an answer.
     parameters: shape and constants, by the name that GGUF has for them.
     ends: ids after which generation stops. name_of: the text of an id, for people.
+    noise: [tokens] how far the folder's own logits move under rounding (``zoo.parity.distance``); empty for the file.
+    normalizer: of the folder, None if it changes no letters. of_normalized: the file's cut of ``normalizer.texts``.
     """
 
     side: str
-    tokens: Sequence[Sequence[int]]
-    whole: Sequence[Sequence[int]]
-    decoded: Sequence[bytes]
+    cut: Cut
     texts: Sequence[Sequence[int]]
     logits: Sequence[Logits]
     renderings: Sequence[Rendering]
     parameters: Mapping[str, Parameter]
     ends: frozenset[int]
     name_of: Callable[[int], str]
+    noise: Sequence[Distances] = field(default=())
+    normalizer: Normalizer | None = None
+    of_normalized: Cut | None = None
+
+    def named(self, token: int) -> str:
+        """An id and its text, for a sentence."""
+        return f"{token} {self.name_of(token)!a}"

@@ -2,65 +2,104 @@
 
 from __future__ import annotations
 
-import dataclasses
+from typing import Any
 
 from zoo.errors import GateRefused, ModelFileError
 from zoo.llama import parity as file_side
-from zoo.parity.compare import Check, compare, template
+from zoo.llama import widened
+from zoo.parity.check import Check
+from zoo.parity.compare import compare, template
+from zoo.parity.distance import relative_errors
 from zoo.parity.material import TEXTS
+from zoo.parity.seen import Distances, Seen
+from zoo.progress import Advance
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
 from zoo.stages.export import model_folder
 from zoo.training import require
 from zoo.workspace import pretty_json, write_atomic
 
+FORMAT = "zoo-parity/2"
+
 
 def run(context: Context) -> Facts:
     """Writes ``parity.json``. Raises GateRefused with the first difference of every check that the recipe does not
     allow to fail."""
     require()
-    from zoo.training import parity as folder_side
-
-    with context.report.task("comparing with transformers", 2 * len(TEXTS), "texts") as advance:
-        folder = folder_side.look(
-            model_folder(context.inputs["weights"]), threads=context.threads, advance=advance
-        )
-        path = context.inputs["model"].path(MODEL_FILE)
-        try:
-            file = file_side.look(path, folder.texts, threads=context.threads, advance=advance)
-        except ModelFileError as error:
-            raise _refusal([f"  tokens and logits: {error}"]) from error
-    checks = compare(folder, file.seen, context.spec["type"], file.generated)
-    own = template(folder.renderings, file.own)
-    if not own.passed:
-        checks = [own if check.name == "template" and check.passed else check for check in checks]
-    if file.built_in == "other":
+    with context.report.task("comparing with transformers", 3 * len(TEXTS), "texts") as advance:
+        checks, built_in = _compared(context, advance)
+    if built_in == "other":
         context.report.warn(
             "llama.cpp's built-in chat formats write this template otherwise; programs that do not run the file's own "
             "template show the model another prompt"
         )
-    refused = [check for check in checks if not check.passed and check.name not in context.spec["allow"]]
+    allowed = context.spec["allow"]
+    refused = [check for check in checks if check.outcome(check.name in allowed) == "refused"]
     if refused:
-        raise _refusal([_line(check) for check in refused])
+        raise _refusal([f"  {check.name}: {check.detail}" for check in refused])
+    for check in checks:
+        if check.passed and check.note:
+            context.report.warn(check.note)
     report = {
-        "format": "zoo-parity/1",
-        "checks": [
-            {**dataclasses.asdict(check), "allowed": check.name in context.spec["allow"]} for check in checks
-        ],
-        "built_in_template": file.built_in,
+        "format": FORMAT,
+        "checks": [_entry(check, check.name in allowed) for check in checks],
+        "built_in_template": built_in,
     }
     write_atomic(context.out / "parity.json", pretty_json(report))
     return report
 
 
-def _line(check: Check) -> str:
-    return f"  {check.name}: {check.detail}"
+def _compared(context: Context, advance: Advance) -> tuple[list[Check], str]:
+    """All checks, and what the renderer inside llama.cpp makes of the template."""
+    from zoo.training import parity as folder_side
+
+    folder = folder_side.look(
+        model_folder(context.inputs["weights"]),
+        context.spec["type"],
+        threads=context.threads,
+        advance=advance,
+    )
+    path = context.inputs["model"].path(MODEL_FILE)
+    normalized = folder.normalizer.texts if folder.normalizer else None
+    try:
+        file = file_side.look(path, folder.texts, normalized, threads=context.threads, advance=advance)
+        exact = _exact(context, folder, file.seen, advance)
+    except ModelFileError as error:
+        raise _refusal([f"  tokens and logits: {error}"]) from error
+    checks = compare(
+        folder, file.seen, exact=exact, longest_row=widened.longest_row(path), generated=file.generated
+    )
+    own = template(folder.renderings, file.own)
+    if not own.passed:
+        checks = [own if check.name == "template" and check.passed else check for check in checks]
+    return checks, file.built_in
+
+
+def _exact(context: Context, folder: Seen, file: Seen, advance: Advance) -> list[Distances]:
+    """How far the file computed in float32 is from the folder, text by text; none for another vocabulary."""
+    if any(ours.shape != theirs.shape for ours, theirs in zip(folder.logits, file.logits, strict=True)):
+        return []
+    path, found = context.inputs["model"].path(MODEL_FILE), []
+    rows_of = widened.exact_logits(path, folder.texts, context.scratch, threads=context.threads)
+    for ours, theirs in zip(folder.logits, rows_of, strict=True):
+        found.append(relative_errors(ours, theirs))
+        advance(1)
+    return found
+
+
+def _entry(check: Check, allowed: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": check.name, "outcome": check.outcome(allowed), "detail": check.detail}
+    if check.note:
+        entry["note"] = check.note
+    if check.figures:
+        entry["figures"] = check.figures
+    return entry
 
 
 def _refusal(lines: list[str]) -> GateRefused:
     return GateRefused(
-        "\n".join(["the exported file is not the model it was made from", *lines]),
+        "\n".join(["The exported file is not the model that it was made from:", *lines]),
         safe="Nothing was quantized or published.",
-        remedy="Mend the source or its tokenizer; a difference that is known and harmless can be allowed under "
-        "`parity: {allow: [...]}` in the recipe, and is then told with the release",
+        remedy="Fix the source model or its tokenizer. If a difference is known and harmless, allow the check under "
+        "`parity: {allow: [...]}` in the recipe; the release then shows it",
     )

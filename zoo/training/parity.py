@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import torch
 import transformers
 
 from zoo.parity.material import CONVERSATIONS, MOST_TOKENS, STRINGS, TEXTS
 from zoo.parity.seen import Parameter, Rendering, Seen
 from zoo.progress import Advance, unheard
 from zoo.templates.oracle import with_fixed_clock
-from zoo.training.models import LOCAL, load_model, load_tokenizer, quiet, reading
+from zoo.training.models import LOCAL, load_tokenizer, quiet, reading
+from zoo.training.noise import logits_and_noise
+from zoo.training.normalizing import cut, ids_of, normalizer_of
 
 
-def look(folder: Path, *, threads: int, advance: Advance = unheard) -> Seen:
+def look(folder: Path, export_type: str, *, threads: int, advance: Advance = unheard) -> Seen:
     """Tokens, logits (float32, on the CPU) and renderings of ``folder``; ``advance`` is told of each text.
+
+    export_type: number format of the file that it will be compared with, for the own noise of each position.
 
     Raises ModelFileError when the folder cannot be read.
     """
@@ -28,15 +31,15 @@ def look(folder: Path, *, threads: int, advance: Advance = unheard) -> Seen:
         config = transformers.AutoConfig.from_pretrained(folder, **LOCAL).get_text_config()
     limit = min(MOST_TOKENS, getattr(config, "max_position_embeddings", None) or MOST_TOKENS)
     with quiet():
-        tokens = [_ids(tokenizer, text, markers=False) for text in STRINGS]
-        texts = [_ids(tokenizer, text, markers=True)[:limit] for text in TEXTS]
+        texts = [ids_of(tokenizer, text, markers=True)[:limit] for text in TEXTS]
+        logits, noise = logits_and_noise(folder, texts, export_type, threads, advance)
         return Seen(
             side="transformers",
-            tokens=tokens,
-            whole=[_ids(tokenizer, text, markers=True) for text in STRINGS],
-            decoded=[_decoded(tokenizer, ids) for ids in tokens],
+            cut=cut(tokenizer, STRINGS),
             texts=texts,
-            logits=_logits(folder, texts, threads, advance),
+            logits=logits,
+            noise=noise,
+            normalizer=normalizer_of(tokenizer, STRINGS),
             renderings=[
                 _rendering(tokenizer, messages, prompt)
                 for messages in CONVERSATIONS
@@ -46,31 +49,6 @@ def look(folder: Path, *, threads: int, advance: Advance = unheard) -> Seen:
             ends=frozenset(_ends(folder, tokenizer)),
             name_of=lambda token: str(tokenizer.decode([token], clean_up_tokenization_spaces=False)),
         )
-
-
-def _ids(tokenizer: Any, text: str, *, markers: bool) -> list[int]:
-    return [int(token) for token in tokenizer(text, add_special_tokens=markers)["input_ids"]]
-
-
-def _decoded(tokenizer: Any, ids: Sequence[int]) -> bytes:
-    text = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-    return str(text).encode("utf-8", "surrogatepass")
-
-
-def _logits(folder: Path, texts: Sequence[Sequence[int]], threads: int, advance: Advance) -> list[Any]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        model = load_model(folder, torch.float32, "cpu")
-        found = []
-        with torch.no_grad():
-            for ids in texts:
-                rows = model(input_ids=torch.tensor([list(ids)]), use_cache=False).logits[0]
-                found.append(rows.float().numpy())
-                advance(1)
-        return found
-    finally:
-        torch.set_num_threads(before)
 
 
 PLAIN = {

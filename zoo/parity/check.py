@@ -1,0 +1,36 @@
+"""One check's outcome, and where two sequences part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Check:
+    """passed, and a sentence: what was compared, or the first difference and where it is.
+
+    note: of a check that passed, a difference that comes from llama.cpp and does no harm to ordinary text, in words for
+    the model's card; "" if there is none. figures: what was measured, for the evidence.
+    """
+
+    name: str
+    passed: bool
+    detail: str
+    note: str = ""
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    def outcome(self, allowed: bool) -> str:
+        """ "passed", "reported" (passed with a note), "allowed" (by the recipe) or "refused"."""
+        if self.passed:
+            return "reported" if self.note else "passed"
+        return "allowed" if allowed else "refused"
+
+
+def first_difference(one: Sequence[int], other: Sequence[int]) -> int | None:
+    """The place where two sequences part, None if they are equal."""
+    for place, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return place
+    return None if len(one) == len(other) else min(len(one), len(other))
