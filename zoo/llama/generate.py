@@ -23,6 +23,7 @@ from typing import Any
 
 from zoo.errors import InputError, ZooError
 from zoo.llama import grammar
+from zoo.llama import prompt as prompts
 from zoo.llama.model import Model
 from zoo.progress import Advance, Reporter, Silent
 
@@ -31,7 +32,7 @@ from zoo.progress import Advance, Reporter, Silent
 class Job:
     """One answer to make.
 
-    prompt_text: a rendered chat template (markers in it become tokens, nothing is added).
+    prompt_text: a conversation as ``zoo.llama.prompt`` renders it (the template's markers become tokens).
     temperature 0 takes the most probable token each time; then top_p and seed (0 to 2^32 - 1) do not matter.
     json_schema: the answer must be JSON of this schema.
     forced: ids that the answer must begin with, whatever the model would write; they end it as any other token does.
@@ -117,7 +118,7 @@ def _fill(
 
 def _start(model: Model, slot: int, job: Job) -> _Row:
     """Read the prompt by itself and take the first token."""
-    prompt = model.tokenize(job.prompt_text, add_special=False, parse_special=True)
+    prompt = prompts.tokens(model, job.prompt_text)
     _check(model, job, len(prompt))
     row = _Row(job, _sampler(model, job), len(prompt), len(prompt) - 1)
     try:

@@ -98,6 +98,14 @@ class Model:
         return frozenset(token for token in range(self.vocabulary_size) if is_end(self.vocab, token))
 
     @cached_property
+    def control_tokens(self) -> dict[str, int]:
+        """The ids of the markers that ``parse_special`` makes tokens of, by their text."""
+        wanted = self.lib.LLAMA_TOKEN_ATTR_CONTROL | self.lib.LLAMA_TOKEN_ATTR_UNKNOWN
+        attribute = self.lib.llama_vocab_get_attr
+        ids = [token for token in range(self.vocabulary_size) if attribute(self.vocab, token) & wanted]
+        return {text: token for token in reversed(ids) if (text := self.text_of(token))}
+
+    @cached_property
     def bos(self) -> int:
         """The begin-of-text token's id; -1 if there is none."""
         return int(self.lib.llama_vocab_bos(self.vocab))

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import ModelFileError
+from zoo.llama import prompt as prompts
 from zoo.llama.model import Model
 from zoo.probes import verdict
 from zoo.probes.item import Answer, Pair, Probe
@@ -77,10 +78,9 @@ def ask(
 
 
 def _tokens(model: Model, probe: Probe) -> _Tokens:
-    bare = model.chat_template is None
     questions = (_render(model, probe.shots, question.prompt) for question in probe.questions)
     return _Tokens(
-        tuple(model.tokenize(text, add_special=bare, parse_special=not bare) for text in questions),
+        tuple(_question_tokens(model, text) for text in questions),
         tuple(
             [model.tokenize(text, add_special=True, parse_special=False) for text in (pair.good, pair.bad)]
             for pair in probe.pairs
@@ -114,7 +114,13 @@ def _render(model: Model, shots: Sequence[tuple[str, str]], prompt: str) -> str:
         for shot in shots
         for role, text in zip(("user", "assistant"), shot, strict=True)
     ]
-    return model.render([*messages, {"role": "user", "content": prompt}])
+    return prompts.render(model, [*messages, {"role": "user", "content": prompt}])
+
+
+def _question_tokens(model: Model, text: str) -> list[int]:
+    if model.chat_template is None:
+        return model.tokenize(text, add_special=True, parse_special=False)
+    return prompts.tokens(model, text)
 
 
 def _markers(model: Model) -> list[str]:

@@ -10,6 +10,8 @@ from catalog import jsontext
 from zoo.errors import ZooError
 from zoo.llama.generate import Job, Result, generate
 from zoo.llama.model import Model
+from zoo.llama.prompt import render
+from zoo.templates.markers import plain
 
 PROMPTS = ("What is the capital of France?", "Say hello in one word.", "Is water wet? Answer yes or no.")
 SCHEMA: dict[str, Any] = {
@@ -57,10 +59,10 @@ def _check(passed: bool, detail: str) -> dict[str, Any]:
 def _render(model: Model, prompts: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
     """Rendered prompts; the bare ones if the template fails, so that the other checks still say something."""
     try:
-        rendered = [model.render([{"role": "user", "content": prompt}]) for prompt in prompts]
+        rendered = [render(model, [{"role": "user", "content": prompt}]) for prompt in prompts]
     except ZooError as error:
         return list(prompts), _check(False, str(error))
-    missing = [prompt for prompt, text in zip(prompts, rendered, strict=True) if prompt not in text]
+    missing = [asked for asked, text in zip(prompts, rendered, strict=True) if asked not in plain(text)]
     if missing:
         return rendered, _check(False, f"The template leaves out what the user says: {missing[0]!r}.")
     return rendered, _check(True, f"{len(rendered)} conversations rendered.")

@@ -8,6 +8,7 @@ missing, and editing one prompt asks the teacher one question.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +22,11 @@ from catalog.problems import show
 from zoo import journal as journals
 from zoo import sources
 from zoo.errors import InputError
+from zoo.llama import prompt
 from zoo.llama.generate import Job, generate
 from zoo.llama.grammar import schema_to_gbnf
 from zoo.llama.model import Model
+from zoo.llama.prompt import MarkedText
 from zoo.stages import Context, Facts
 from zoo.stages.corpus import read_prompts
 from zoo.workspace import canonical_json, digest, locked, pretty_json, sha256_file, write_atomic
@@ -33,6 +36,9 @@ PROMPT_TOKENS = 512
 
 RETRY_TEMPERATURE = 0.7
 """A greedy answer would only be repeated; a retry samples at this temperature at least."""
+
+
+_MARKER_LIKE = re.compile(r"<[^<>\s]{1,64}>|\[/?[A-Z_]{2,32}\]|[<\[]\uff5c")
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,11 @@ class Row:
     messages: tuple[tuple[str, str], ...]
     schema: Mapping[str, Any] | None
     tags: tuple[str, ...]
+
+    @property
+    def conversation(self) -> list[dict[str, str]]:
+        """The messages as a chat template takes them."""
+        return [{"role": role, "content": content} for role, content in self.messages]
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,7 @@ def read_rows(context: Context, identity: Mapping[str, Any]) -> list[Row]:
             for record in read_prompts(artifact.path(file["name"]), file["path"]):
                 messages = messages_of(record, context.spec["system"])
                 schema = record.get("tool_schema") if record.get("requires_json") else None
-                key = digest({"messages": messages, "schema": schema, **identity})
+                key = digest({"messages": messages, "schema": schema, **_reading(messages), **identity})
                 if part == "heldout" and key in {row.key for row in found if row.part == "train"}:
                     raise InputError(
                         f"held-out record {number + 1} is also a training prompt: {show(record['user'])}",
@@ -109,6 +120,14 @@ def read_rows(context: Context, identity: Mapping[str, Any]) -> list[Row]:
                 found.append(Row(key, part, number, messages, schema, tuple(record.get("tags", []))))
                 number += 1
     return found
+
+
+def _reading(messages: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Part of the key of a row with what looks like a marker: journals have answers to such rows from a time when a
+    marker in a prompt was not text.
+    """
+    marked = any(_MARKER_LIKE.search(content) for _, content in messages)
+    return {"markers": "text"} if marked else {}
 
 
 def messages_of(record: Mapping[str, Any], default_system: str | None) -> tuple[tuple[str, str], ...]:
@@ -170,7 +189,7 @@ def _ask(model: Model, rows: Sequence[Row], attempt: int, context: Context) -> I
     jobs = [
         Job(
             key=row.key,
-            prompt_text=model.render([{"role": role, "content": content} for role, content in row.messages]),
+            prompt_text=prompt.render(model, row.conversation),
             # JSON that was cut cannot be mended, so a retry gets more room.
             max_tokens=spec["max_tokens"] * (2 if attempt or row.schema else 1),
             temperature=spec["temperature"] if not attempt else max(spec["temperature"], RETRY_TEMPERATURE),
@@ -188,8 +207,10 @@ def _ask(model: Model, rows: Sequence[Row], attempt: int, context: Context) -> I
 
 def unanswerable(row: Row, model: Model) -> str:
     """Why a prompt cannot be put to the teacher at all, "" if it can."""
-    text = model.render([{"role": role, "content": content} for role, content in row.messages])
-    tokens = len(model.tokenize(text, add_special=False, parse_special=True))
+    try:
+        tokens = len(prompt.tokens(model, prompt.render(model, row.conversation)))
+    except MarkedText as error:
+        return error.what
     if tokens > PROMPT_TOKENS:
         return f"the prompt has {tokens} tokens, there is room for {PROMPT_TOKENS}"
     try:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.errors import ModelFileError, ZooError
+from zoo.templates import markers
 from zoo.templates.rendering import render_template
+from zoo.training import markertext
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,7 @@ def _encode_one(tokenizer: Any, conversation: Conversation, row_tokens: int) -> 
 
 def _message_tokens(tokenizer: Any, tokens: list[int]) -> int:
     """How many tokens a message has up to its end-of-turn token; all when the template has none."""
-    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
-    special.update(tokenizer.all_special_ids)
+    special = markertext.ids(tokenizer)
     ends = [number for number, token in enumerate(tokens) if token in special]
     return ends[-1] + 1 if ends else len(tokens)
 
@@ -113,7 +114,7 @@ def _render(tokenizer: Any, conversation: Conversation, count: int, *, prompt: b
         # Named templates: the default one, as transformers takes it.
         text = render_template(
             tokenizer.get_chat_template(),
-            messages,
+            markers.protected(messages, markertext.texts(tokenizer)),
             special=tokenizer.special_tokens_map,
             add_generation_prompt=prompt,
         )
@@ -124,4 +125,4 @@ def _render(tokenizer: Any, conversation: Conversation, count: int, *, prompt: b
             remedy="Correct the order of its roles, or use another student",
         ) from error
     # The template writes the beginning-of-text token itself where the model wants one.
-    return [int(token) for token in tokenizer(text, add_special_tokens=False)["input_ids"]]
+    return markertext.tokens(tokenizer, text)

@@ -1,0 +1,67 @@
+"""A conversation as the tokens of its prompt: the template's markers are tokens, what people wrote is text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from zoo.errors import ModelFileError
+from zoo.llama.model import Model
+from zoo.templates import markers
+
+_BLANK = " \t\n\v\f\r"
+"""What C's ``isspace`` takes for white space."""
+
+
+class MarkedText(ModelFileError):
+    """A vocabulary takes a text for an end of turn, even where a person wrote it."""
+
+
+def render(model: Model, messages: Sequence[Mapping[str, str]]) -> str:
+    """The text of ``messages`` and the beginning of an answer, for ``tokens`` of the same model.
+
+    Markers in a content carry a sign (``zoo.templates.markers``). Raises ModelFileError as ``Model.render`` does.
+    """
+    return model.render(markers.protected(messages, model.control_tokens))
+
+
+def tokens(model: Model, rendered: str) -> list[int]:
+    """Token ids of a rendered text.
+
+    With protected markers in it, the text is divided at the template's as ``llama_tokenize`` does at every one
+    (``tokenizer_st_partition`` in llama.cpp's src/llama-vocab.cpp), and the rest is tokenized as plain text.
+    Raises MarkedText if the vocabulary makes an end of turn even of plain text.
+    """
+    if not markers.is_protected(rendered):
+        return model.tokenize(rendered, add_special=False, parse_special=True)
+    parts = markers.divided(rendered, model.control_tokens)
+    found: list[int] = []
+    for number, (text, is_marker) in enumerate(parts):
+        if is_marker:
+            found.append(model.control_tokens[text])
+            continue
+        if number and _strips(model, parts[number - 1], model.lib.LLAMA_TOKEN_ATTR_RSTRIP):
+            text = text.lstrip(_BLANK)
+        if number + 1 < len(parts) and _strips(model, parts[number + 1], model.lib.LLAMA_TOKEN_ATTR_LSTRIP):
+            text = text.rstrip(_BLANK)
+        found += _text_tokens(model, text)
+    return found
+
+
+def _strips(model: Model, part: tuple[str, bool], attribute: int) -> bool:
+    text, is_marker = part
+    return is_marker and bool(
+        model.lib.llama_vocab_get_attr(model.vocab, model.control_tokens[text]) & attribute
+    )
+
+
+def _text_tokens(model: Model, text: str) -> list[int]:
+    if not text:
+        return []
+    found = model.tokenize(text, add_special=False, parse_special=False)
+    if ends := model.end_tokens.intersection(found):
+        written = model.text_of(min(ends))
+        raise MarkedText(
+            f"{model.path.name} ends a turn at the text {written!r}, even where a person wrote it",
+            remedy="Take that text out of the prompts: its vocabulary has it as a token of its own, not as a marker",
+        )
+    return found

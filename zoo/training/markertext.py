@@ -1,0 +1,70 @@
+"""Rendered conversations as tokens of transformers' tokenizers: markers that people wrote stay text.
+
+A tokenizer of the ``tokenizers`` library knows its markers by their text. For a conversation in which people wrote one,
+a copy of it knows them by names that no text has, and the template's markers are written with these: the same tokens,
+the same splitting and the same treatment of spaces around them.
+"""
+
+from __future__ import annotations
+
+import json
+import weakref
+from typing import Any
+
+from catalog import jsontext
+from zoo.errors import ZooError
+from zoo.templates import markers
+
+_COPIES: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+
+def ids(tokenizer: Any) -> set[int]:
+    """The ids of the control tokens."""
+    special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return special | set(tokenizer.all_special_ids)
+
+
+def texts(tokenizer: Any) -> dict[str, int]:
+    """The texts of the control tokens, with their ids."""
+    found = {str(token): number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return found | dict(zip(map(str, tokenizer.all_special_tokens), tokenizer.all_special_ids, strict=True))
+
+
+def tokens(tokenizer: Any, rendered: str) -> list[int]:
+    """Token ids of a rendered text; nothing is added. Raises ZooError when markers in it cannot be kept as text."""
+    if not markers.is_protected(rendered):
+        return [int(token) for token in tokenizer(rendered, add_special_tokens=False)["input_ids"]]
+    names = {text: _name(number) for text, number in texts(tokenizer).items()}
+    parts = markers.divided(rendered, names)
+    text = "".join(names[part] if is_marker else part for part, is_marker in parts)
+    if tokenizer not in _COPIES:
+        _COPIES[tokenizer] = _renamed(tokenizer, names)
+    return [int(token) for token in _COPIES[tokenizer].encode(text, add_special_tokens=False).ids]
+
+
+def _name(number: int) -> str:
+    """What the copy calls a token: between noncharacters, so that no text has it."""
+    return f"\ufdd1{number}\ufdd2"
+
+
+def _renamed(tokenizer: Any, names: dict[str, str]) -> Any:
+    """A ``tokenizers.Tokenizer`` like the tokenizer's own, with every text of ``names`` replaced by its name."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise ZooError(
+            "A message has a chat marker in it, and this tokenizer cannot keep it as text",
+            remedy="Take the marker out of the prompt, or use a student with a tokenizer.json",
+        )
+    data = jsontext.parse(backend.to_str(), bounded=False)
+    for token in data["added_tokens"]:
+        if token["content"] in names:
+            token |= {"content": names[token["content"]], "normalized": False}
+    model = data["model"]
+    if isinstance(model["vocab"], dict):
+        model["vocab"] = {names.get(text, text): number for text, number in model["vocab"].items()}
+    else:
+        model["vocab"] = [[names.get(text, text), score] for text, score in model["vocab"]]
+    if model.get("unk_token") in names:
+        model["unk_token"] = names[model["unk_token"]]
+    data["post_processor"] = data["truncation"] = data["padding"] = None
+    return type(backend).from_str(json.dumps(data))
