@@ -17,6 +17,7 @@ FLOORS = {
     "zoo.errors": 0,
     "zoo.extras": 0,
     "zoo.progress": 0,
+    "zoo.processor": 0,
     "zoo.data": 0,
     "zoo.workspace": 0,
     "zoo.settings": 0,

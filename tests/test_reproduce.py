@@ -17,10 +17,13 @@ from tinygguf import make_tiny_gguf
 from catalog import index, schema
 from catalog.index import Catalog, with_reproduction
 from catalog.release import Model, Release, Reproduction
+from zoo import processor
 from zoo.__main__ import main
 from zoo.llama import fingerprint
 from zoo.llama.header import read_header, rewrite_header
-from zoo.reproduce.compare import FileResult, compare_file, lines, tool_changes
+from zoo.plan import Plan, Step
+from zoo.processor import Processor
+from zoo.reproduce.compare import FileResult, Latitude, compare_file, latitude, lines, tool_changes
 
 MODEL = sample().models[0]
 RELEASE = MODEL.releases[0]
@@ -70,6 +73,101 @@ def test_without_recorded_tensors_it_cannot_be_said_which() -> None:
     assert "only their order or the padding differs" in lines([same], ())[0]
     missing = FileResult("a.gguf", "1" * 64, None, 3, 0)
     assert not missing.identical and lines([missing], ()) == ["a.gguf: was not made"]
+
+
+THEN = Processor("x86_64", "GenuineIntel", ("avx2", "avx512f"), ("AVX2", "AVX512"))
+NOW = Processor("x86_64", "AuthenticAMD", ("avx2",), ("AVX2",))
+ARM = Processor("aarch64", "0x41 0xd0b", ("asimd",), ("NEON",))
+
+
+def step(id_: str, *inputs: str) -> Step:
+    return Step(id_, id_.partition("/")[0], {}, {f"in{n}": one for n, one in enumerate(inputs)}, "k")
+
+
+PLAN = Plan(
+    "m",
+    "1.0.0",
+    (
+        step("import/student"),
+        step("export", "import/student"),
+        step("imatrix", "export"),
+        step("quantize/Q8_0", "export"),
+        step("quantize/Q4_0", "export", "imatrix"),
+        step("budget/B9MB", "export", "imatrix"),
+    ),
+    (),
+    "k",
+)
+
+
+@pytest.mark.parametrize(
+    ("maker", "now", "why", "types"),
+    [
+        ("export", ARM, "", False),
+        ("quantize/Q8_0", NOW, "", False),
+        ("quantize/Q8_0", ARM, "the rounding ran on x86_64 GenuineIntel", False),
+        ("quantize/Q4_0", THEN, "", False),
+        ("quantize/Q4_0", NOW, "the importance matrix ran on x86_64 GenuineIntel up to avx512f", False),
+        ("budget/B9MB", NOW, "the search and the importance matrix ran on", True),
+    ],
+)
+def test_what_may_differ_on_another_processor(maker: str, now: Processor, why: str, types: bool) -> None:
+    found = latitude(PLAN, maker, THEN, now)
+    assert found.why.startswith(why) and bool(found.why) == bool(why) and found.types == types
+
+
+def test_another_build_of_llama_cpp_is_another_processor() -> None:
+    assert latitude(PLAN, "quantize/Q4_0", THEN, dataclasses.replace(THEN, kernels=("SSE3",))).why
+    assert "does not name" in latitude(PLAN, "quantize/Q4_0", None, NOW).why
+
+
+def test_a_file_that_was_given_was_not_trained_here() -> None:
+    """With --quants-only the exported file is the released one, whatever made it."""
+    trained = Plan(
+        "m", "1", (step("distill"), step("export", "distill"), step("quantize/Q8_0", "export")), (), "k"
+    )
+    given = dataclasses.replace(trained, steps=trained.steps[2:])
+    assert latitude(trained, "quantize/Q8_0", THEN, NOW).why
+    assert not latitude(given, "quantize/Q8_0", THEN, NOW).why
+
+
+def test_other_bytes_are_no_proof_where_they_may_differ_and_another_type_is() -> None:
+    free, retyped = Latitude("the training ran elsewhere"), recorded()
+    retyped["tensors"][0]["type"] = "Q4_0"
+    bytes_only = compare_file(FILE, "0" * 64, recorded(), recorded(b="9" * 64), free)
+    assert not bytes_only.refuted and not bytes_only.identical
+    assert lines([bytes_only], ()) == [
+        f"{FILE.path}: differs (sha256 0000000000000000, released {FILE.sha256[:16]}), which may be: the training ran "
+        "elsewhere; its tensor names, types and header are the same, and 2 of 272 tensors have the same bytes"
+    ]
+    assert compare_file(FILE, "0" * 64, recorded(), recorded(b="9" * 64)).refuted
+    assert compare_file(FILE, "0" * 64, recorded(), retyped, free).refuted
+    assert not compare_file(FILE, "0" * 64, recorded(), retyped, Latitude("a search", types=True)).refuted
+    fewer = {**recorded(), "tensors": recorded()["tensors"][1:]}
+    assert compare_file(FILE, "0" * 64, recorded(), fewer, Latitude("a search", types=True)).refuted
+    other_key = {**recorded(), "keys": {"general.name": "5" * 64}}
+    assert compare_file(FILE, "0" * 64, recorded(), other_key, free).refuted
+
+
+def test_the_processor_is_read_as_the_system_lists_it(tmp_path: Path) -> None:
+    x86, arm = tmp_path / "x86", tmp_path / "arm"
+    x86.write_text(
+        "processor: 0\nvendor_id\t: GenuineIntel\nflags\t\t: fpu avx2 avx fma\n\nprocessor: 1\nflags: sve\n"
+    )
+    arm.write_text(
+        "processor\t: 0\nFeatures\t: fp asimd asimddp\nCPU implementer\t: 0x41\nCPU part\t: 0xd0b\n"
+    )
+    found = processor.here(x86)
+    assert (found.maker, found.instruction_sets) == ("GenuineIntel", ("avx", "fma", "avx2"))
+    assert processor.here(arm).maker == "0x41 0xd0b" and processor.here(arm).instruction_sets == (
+        "asimd",
+        "asimddp",
+    )
+    assert processor.here(tmp_path / "none").instruction_sets == ()
+    for one in (found, THEN):
+        assert processor.from_record(json.loads(json.dumps(dataclasses.asdict(one)))) == one
+    for bad in (None, [], {"machine": 3}, {}):
+        assert processor.from_record(bad) is None
 
 
 def test_tools_of_another_version_are_told() -> None:
@@ -147,11 +245,17 @@ def plain_of(zoo: Path) -> Model:
     return model
 
 
-def write_release(zoo: Path, release: Release) -> None:
+def tutored_of(zoo: Path) -> Model:
+    model = catalog_of(zoo).model("tutored")
+    assert model
+    return model
+
+
+def write_release(zoo: Path, release: Release, name: str = "plain") -> None:
     """Another record of the version, as if that had been released."""
     catalog = catalog_of(zoo)
     models = tuple(
-        dataclasses.replace(model, releases=(release,)) if model.name == "plain" else model
+        dataclasses.replace(model, releases=(release,)) if model.name == name else model
         for model in catalog.models
     )
     (zoo / "model_catalog.json").write_text(index.to_text(Catalog(models)), encoding="utf-8")
@@ -206,6 +310,32 @@ def test_what_differs_is_named_and_counted(zoo: Path) -> None:
     assert "import/student" not in done.stderr
     (entry,) = plain_of(zoo).reproductions
     assert not entry.identical and entry.tensors - entry.tensors_identical == 1
+
+
+def test_a_file_of_another_processor_is_neither_confirmed_nor_refuted(zoo: Path) -> None:
+    """The record says that another processor made it, and its weighted quant has other bytes."""
+    release = tutored_of(zoo).releases[0]
+    place = zoo / "site/evidence/tutored/1.0.0/plan.json"
+    recorded_plan = json.loads(place.read_text(encoding="utf-8"))
+    assert processor.from_record(recorded_plan["processor"]).instruction_sets
+    recorded_plan["processor"]["maker"] = "Another"
+    raw = json.dumps(recorded_plan).encode()
+    place.write_bytes(raw)
+    digest = hashlib.sha256(raw).hexdigest()
+    evidence = tuple(
+        dataclasses.replace(file, size_bytes=len(raw), sha256=digest) if file.path == "plan.json" else file
+        for file in release.evidence
+    )
+    files = tuple(dataclasses.replace(file, sha256="1" * 64) for file in release.files)
+    write_release(zoo, dataclasses.replace(release, evidence=evidence, files=files), "tutored")
+    done = tinyzoo.run(zoo, "reproduce", "tutored", "--json")
+    assert done.returncode == 1, done.stderr
+    record = json.loads(done.stdout)
+    assert not schema.violations(record, "reproduction-v1") and record["identical"] is False
+    assert all("the training" in file["may_differ"] for file in record["files"])
+    assert "Another" in record["machine"]["recorded_processor"]
+    done = tinyzoo.run(zoo, "reproduce", "tutored", "--no-record")
+    assert "Neither confirmed nor refuted: 0 of" in done.stdout and "which may be: " in done.stdout
 
 
 def test_inputs_of_another_day_are_refused(zoo: Path) -> None:

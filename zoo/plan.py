@@ -54,6 +54,13 @@ STAGE_TOOLS: Mapping[str, tuple[str, ...]] = {
 }
 """Packages whose version enters a stage's key."""
 
+KERNEL_STAGES = frozenset({"label", "distill", "imatrix", "sensitivity", "budget"})
+"""Stages whose bytes hang on sums that a processor's kernels add up, each kind of processor in an order of its own."""
+
+COMPILED_STAGES = frozenset({"quantize"})
+"""Stages whose bytes are the same on every processor of one architecture: ggml rounds weights with plain C code, which
+a compiler for another architecture may contract into other roundings."""
+
 QLORA_TOOLS = ("accelerate", "bitsandbytes")
 """What training on a 4-bit base needs besides."""
 

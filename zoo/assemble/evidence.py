@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 from catalog.release import EvidenceFile
-from zoo import datasetfiles, distributions
+from zoo import datasetfiles, distributions, processor
 from zoo.assemble.material import Material
-from zoo.llama import fingerprint
+from zoo.llama import fingerprint, library
 from zoo.plan import file_name
 from zoo.probes import report as probe_report
 from zoo.reproduce.compare import FORMAT as TENSORS_FORMAT
@@ -46,7 +47,10 @@ def contents(material: Material) -> dict[str, str | bytes]:
         found["imatrix.json"] = pretty_json(artifacts["imatrix"].facts)
     found["tensors.json"] = pretty_json({"format": TENSORS_FORMAT, "files": _tensor_digests(material)})
     steps = [{"id": s.id, "key": s.key, "spec": s.spec, "inputs": s.inputs} for s in material.plan.steps]
-    found["plan.json"] = pretty_json({"steps": steps, "tools": material.world.tools})
+    made_on = dataclasses.replace(processor.here(), kernels=library.kernels())
+    found["plan.json"] = pretty_json(
+        {"steps": steps, "tools": material.world.tools, "processor": dataclasses.asdict(made_on)}
+    )
     return found
 
 

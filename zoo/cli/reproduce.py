@@ -12,6 +12,7 @@ from zoo.cli.common import Call, name_and_version, options
 from zoo.reproduce import compare, walk
 
 DIFFERS = 3
+UNDECIDED = 1
 
 
 @click.command()
@@ -27,7 +28,8 @@ DIFFERS = 3
 def command(call: Call, name: str, quants_only: bool, no_record: bool, keep: bool) -> int:
     """Build the files of NAME (or NAME@VERSION) again from what the catalog records, and compare them byte for byte.
 
-    Exit code 0: every file is identical. 3: some differ; the answer names the tensors. 1: it could not be done.
+    Exit code 0: every file is identical. 3: something differs that must be the same on every machine; the answer names
+    it. 1: it could not be done, or files differ only as another processor makes them.
     """
     settings = call.settings
     model, release = _find(call, name)
@@ -46,13 +48,21 @@ def command(call: Call, name: str, quants_only: bool, no_record: bool, keep: boo
             f"Recorded in {settings.shown(settings.catalog)} and as evidence {outcome.entry.evidence}."
         )
     call.output.answer(outcome.record, "\n".join(said))
-    return 0 if outcome.identical else DIFFERS
+    if outcome.refuted:
+        return DIFFERS
+    return 0 if outcome.identical else UNDECIDED
 
 
 def _sum(outcome: walk.Outcome) -> str:
     entry = outcome.entry
     if entry.identical:
         return f"Reproduced: {entry.files} of {entry.files} files are identical."
+    if not outcome.refuted:
+        return (
+            f"Neither confirmed nor refuted: {entry.files_identical} of {entry.files} files are identical, and the "
+            "others differ only as they may on another processor. To compare the bytes, run this on the kind of "
+            "processor that made the release."
+        )
     why = (
         ", perhaps because of the tools that changed"
         if outcome.changes

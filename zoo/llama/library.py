@@ -64,6 +64,17 @@ def require() -> Any:
     return _loaded["module"]
 
 
+def kernels() -> tuple[str, ...]:
+    """The instruction sets that this llama.cpp was compiled to use, oldest first, by its own names.
+
+    Raises MissingExtra as ``require`` does.
+    """
+    said = require().llama_print_system_info().decode("utf-8", errors="replace")
+    pairs = (part.partition("=") for part in said.rpartition("CPU :")[2].split("|"))
+    found = (name.strip() for name, _, value in pairs if value.strip() == "1")
+    return tuple(name for name in found if name not in ("LLAMAFILE", "OPENMP", "REPACK", "ACCELERATE"))
+
+
 def _on_log(level: int, text: bytes | None, user_data: object) -> None:
     del user_data
     _log.receive(level, (text or b"").decode("utf-8", errors="replace"))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.release import ModelFile, Release
+from zoo.plan import COMPILED_STAGES, KERNEL_STAGES, Plan
+from zoo.processor import Processor
 
 FORMAT = "zoo-tensors/1"
 """Of the evidence file ``tensors.json``: digests of every released file's tensors and header keys, by path."""
@@ -24,9 +26,20 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Latitude:
+    """What of a file may come out otherwise although nothing is wrong. why: empty where its bytes must be the same.
+
+    types: also the tensors' types, for a search of a byte budget chooses them by what it measures.
+    """
+
+    why: str = ""
+    types: bool = False
+
+
+@dataclass(frozen=True)
 class FileResult:
     """One released file. found_sha256 is None if it was not made; tensors_identical is None if the release holds no
-    digests of its tensors to compare with."""
+    digests of its tensors to compare with. latitude: what may differ here, and why."""
 
     path: str
     recorded_sha256: str
@@ -35,10 +48,23 @@ class FileResult:
     tensors_identical: int | None
     different_tensors: tuple[Difference, ...] = ()
     different_keys: tuple[Difference, ...] = ()
+    latitude: Latitude = field(default_factory=lambda: Latitude())
 
     @property
     def identical(self) -> bool:
         return self.recorded_sha256 == self.found_sha256
+
+    @property
+    def refuted(self) -> bool:
+        """Something differs that is the same on every processor."""
+        if self.identical:
+            return False
+        if not self.latitude.why or self.found_sha256 is None:
+            return True
+        structure = [*self.different_tensors, *self.different_keys]
+        lost = any(None in (one.recorded_sha256, one.found_sha256) for one in structure)
+        retyped = any(one.recorded_type != one.found_type for one in self.different_tensors)
+        return lost or ((retyped or bool(self.different_keys)) and not self.latitude.types)
 
 
 @dataclass(frozen=True)
@@ -50,19 +76,59 @@ class ToolChange:
     used: str | None
 
 
-def compare_file(file: ModelFile, found_sha256: str, recorded: Any | None, found: Any | None) -> FileResult:
+def latitude(plan: Plan, step: str, then: Processor | None, now: Processor) -> Latitude:
+    """What the file that ``step`` makes may have of its own on this processor. then: the recorded one, if any is."""
+    if then == now:
+        return Latitude()
+    stages = _stages_before(plan, step)
+    kernels = sorted(stages & KERNEL_STAGES)
+    other_machine = then is None or then.machine != now.machine
+    if not kernels and not (other_machine and stages & COMPILED_STAGES):
+        return Latitude()
+    was = f"on {then.words}" if then else "on a processor that the release does not name"
+    what = " and ".join(_WORK[stage] for stage in (kernels or ["quantize"]))
+    return Latitude(f"{what} ran {was} then, on {now.words} now", types="budget" in stages)
+
+
+_WORK = {
+    "label": "the teacher's answers",
+    "distill": "the training",
+    "imatrix": "the importance matrix",
+    "sensitivity": "the search's measurements",
+    "budget": "the search",
+    "quantize": "the rounding",
+}
+
+
+def _stages_before(plan: Plan, step: str) -> set[str]:
+    """The stages of a step and of all that it is made from; a step that is not in the plan was given, not made."""
+    steps = {one.id: one for one in plan.steps}
+    found, open_ = set(), [step]
+    while open_:
+        if one := steps.get(open_.pop()):
+            found.add(one.stage)
+            open_ += one.inputs.values()
+    return found
+
+
+def compare_file(
+    file: ModelFile,
+    found_sha256: str,
+    recorded: Any | None,
+    found: Any | None,
+    latitude: Latitude = Latitude(),
+) -> FileResult:
     """One file. recorded and found: what ``zoo.llama.fingerprint.digests`` says of both; found may be None where the
     file digests are equal, for then everything in them is."""
     if found_sha256 == file.sha256:
         return FileResult(file.path, file.sha256, found_sha256, file.tensors, file.tensors)
     if recorded is None or found is None:
-        return FileResult(file.path, file.sha256, found_sha256, file.tensors, None)
+        return FileResult(file.path, file.sha256, found_sha256, file.tensors, None, latitude=latitude)
     tensors = _differences(_by_name(recorded["tensors"]), _by_name(found["tensors"]))
     keys = _differences(_keys(recorded["keys"]), _keys(found["keys"]))
     lost = sum(one.recorded_sha256 is not None for one in tensors)
-    return FileResult(
-        file.path, file.sha256, found_sha256, file.tensors, len(recorded["tensors"]) - lost, tensors, keys
-    )
+    same = len(recorded["tensors"]) - lost
+    return FileResult(file.path, file.sha256, found_sha256, file.tensors, same, tensors, keys, latitude)
 
 
 _Entry = tuple[str | None, str]
@@ -102,6 +168,8 @@ def lines(results: Iterable[FileResult], changes: Iterable[ToolChange], limit: i
     said = []
     for result in results:
         said.append(f"{result.path}: {_verdict(result)}")
+        if result.latitude.why and not result.refuted:
+            continue
         said += [f"  tensor {one.name}: {_change(one)}" for one in result.different_tensors[:limit]]
         if (more := len(result.different_tensors) - limit) > 0:
             said.append(f"  and {more} tensors more; the record names them all")
@@ -117,12 +185,22 @@ def _verdict(result: FileResult) -> str:
     if result.found_sha256 is None:
         return "was not made"
     begin = f"differs (sha256 {result.found_sha256[:16]}, released {result.recorded_sha256[:16]})"
+    if result.latitude.why and not result.refuted:
+        return f"{begin}, which may be: {result.latitude.why}{_structure(result)}"
     if result.tensors_identical is None:
         return f"{begin}; the release records no digests of its tensors, so it cannot be said which"
     said = f"{begin}; {result.tensors_identical} of {result.tensors} tensors are identical"
     if not result.different_tensors and not result.different_keys:
         said += ", and so is every header key: only their order or the padding differs"
     return said
+
+
+def _structure(result: FileResult) -> str:
+    """What was compared all the same."""
+    if result.tensors_identical is None:
+        return "; the release records nothing else to compare"
+    same = "tensor names" if result.latitude.types else "tensor names, types and header"
+    return f"; its {same} are the same, and {result.tensors_identical} of {result.tensors} tensors have the same bytes"
 
 
 def _change(one: Difference) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import platform
 import shutil
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from typing import Any
 from catalog import index, schema
 from catalog.recipe import plain
 from catalog.release import Model, Release, Reproduction
-from zoo import records
-from zoo.llama import fingerprint
+from zoo import processor, records
+from zoo.llama import fingerprint, library
+from zoo.plan import file_makers, file_name
 from zoo.progress import Reporter
 from zoo.reproduce import compare, rebuild
 from zoo.reproduce.compare import FileResult, ToolChange
@@ -37,6 +39,11 @@ class Outcome:
     def identical(self) -> bool:
         return all(result.identical for result in self.results)
 
+    @property
+    def refuted(self) -> bool:
+        """Something differs that must not, on any processor."""
+        return any(result.refuted for result in self.results)
+
 
 def reproduce(
     model: Model, release: Release, *, quants_only: bool, date: str, settings: Settings, report: Reporter
@@ -51,7 +58,11 @@ def reproduce(
         report.warn(line)
     if quants_only:
         prepared = rebuild.begin_with(prepared, release, settings)
+    plan_then = rebuild.recorded_json(model.name, release, "plan.json", settings)
+    then = processor.from_record(plan_then.get("processor") if isinstance(plan_then, dict) else None)
+    makers = {file_name(model.name, type_): step for type_, step in file_makers(prepared.recipe).items()}
     made = rebuild.run(prepared, report)
+    now = dataclasses.replace(processor.here(), kernels=library.kernels())
     recorded = rebuild.recorded_json(model.name, release, "tensors.json", settings)
     known = recorded["files"] if recorded and recorded.get("format") == compare.FORMAT else {}
     results = []
@@ -63,10 +74,12 @@ def reproduce(
             else:
                 sha256 = sha256_file(path)
                 found = None if sha256 == file.sha256 else fingerprint.digests(path)
-                results.append(compare.compare_file(file, sha256, known.get(file.path), found))
+                free = compare.latitude(prepared.plan, makers[file.path], then, now)
+                results.append(compare.compare_file(file, sha256, known.get(file.path), found, free))
             advance(1)
     used = {name: prepared.world.tools.get(name, "absent") for name, _ in map(_tool, release.tools)}
     record = _record(model.name, release, results, changes, used, quants_only, date)
+    record["machine"] |= {"processor": now.words, "recorded_processor": then.words if then else None}
     assert not schema.violations(record, "reproduction-v1")
     return Outcome(model, release, tuple(results), changes, record, _entry(release, record))
 
@@ -110,8 +123,14 @@ def _record(
         "tools": [f"{tool} {version}" for tool, version in sorted(used.items())],
         "changed_tools": [plain(change) for change in changes],
         "inputs": [plain(ancestor) for ancestor in release.lineage],
-        "files": [{**plain(result), "identical": result.identical} for result in results],
+        "files": [_file(result) for result in results],
     }
+
+
+def _file(result: FileResult) -> dict[str, Any]:
+    found: dict[str, Any] = {**plain(result), "identical": result.identical}
+    found["may_differ"] = found.pop("latitude")["why"]
+    return found
 
 
 def _entry(release: Release, record: dict[str, Any]) -> Reproduction:
