@@ -28,6 +28,7 @@ from catalog import index, memory
 from catalog.release import (
     Ancestor,
     Architecture,
+    Cache,
     EvidenceFile,
     LanguageLoss,
     Location,
@@ -130,7 +131,7 @@ def _file(name: str, step: int, parameters: int, languages: Sequence[str], dice:
     size = round(parameters * bits / 8)
     loss = _loss(kld * dice.uniform(0.7, 1.4), languages) if kld else None
     needs = tuple(
-        MemoryNeed(context, memory.need_bytes(size, 23_040 * context, 49_152, context))
+        MemoryNeed(context, memory.need_bytes(size, Cache(23_040, 0, 0, 0, True), 49_152, context))
         for context in memory.CONTEXTS
     )
     speeds = tuple(

@@ -10,6 +10,7 @@ from typing import Any
 from catalog import device, memory
 from catalog.problems import show
 from catalog.recipe import Budget
+from catalog.release import Cache
 
 UNITS = {
     "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30,
@@ -59,12 +60,12 @@ def limit(budget: Budget) -> dict[str, int | str]:
     }
 
 
-def file_bytes(limit: dict[str, Any], kv_bytes_per_token: int, vocabulary_size: int) -> int:
+def file_bytes(limit: dict[str, Any], cache: Cache, vocabulary_size: int) -> int:
     """The most bytes that the file may have: the budget, or what the device's memory leaves beside cache and buffer."""
     if "bytes" in limit:
         return int(limit["bytes"])
     tokens = limit["context_tokens"]
-    beside = memory.need_bytes(0, kv_bytes_per_token * tokens, vocabulary_size, tokens)
+    beside = memory.need_bytes(0, cache, vocabulary_size, tokens)
     return int(limit["free_bytes"]) - beside
 
 

@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
+from catalog.release import Cache
+
 CONTEXTS = (512, 2048, 8192)
 """Context lengths that the catalog lists, as far as the model goes."""
 
 UBATCH_TOKENS = 512
 """llama.cpp's default micro-batch; its compute buffer is sized for the logits of that many tokens."""
 
+CELL_TOKENS = 256
+"""llama.cpp allocates keys and values for a multiple of this many tokens (``GGML_PAD`` in ``llama-context.cpp`` and
+``llama-kv-cache-iswa.cpp``)."""
 
-def need_bytes(size_bytes: int, kv_bytes: int, vocabulary_size: int, context_tokens: int) -> int:
-    """Weights + KV cache + logits of one micro-batch in f32, which dominate the compute buffer of small models."""
-    return size_bytes + kv_bytes + 4 * vocabulary_size * min(UBATCH_TOKENS, context_tokens)
+
+def cells(tokens: int) -> int:
+    """``tokens``, rounded up to what llama.cpp allocates."""
+    return -(-tokens // CELL_TOKENS) * CELL_TOKENS
+
+
+def cache_bytes(cache: Cache, context_tokens: int) -> int:
+    """Bytes that llama.cpp allocates beside the weights for one sequence of that length.
+
+    A layer with a window keeps the window and one micro-batch, or the whole context if that is less, as
+    ``llama-server`` allocates it without ``--swa-full``.
+    """
+    full = cells(context_tokens)
+    window = cells(min(full, cache.window_tokens + UBATCH_TOKENS))
+    return cache.state_bytes + cache.full_bytes_per_token * full + cache.window_bytes_per_token * window
+
+
+def cache_read_bytes(cache: Cache, tokens: float) -> float:
+    """Bytes of keys, values and states that are read to write the next token after ``tokens`` others."""
+    seen = min(tokens, cache.window_tokens)
+    return cache.state_bytes + cache.full_bytes_per_token * tokens + cache.window_bytes_per_token * seen
+
+
+def need_bytes(size_bytes: int, cache: Cache, vocabulary_size: int, context_tokens: int) -> int:
+    """Weights + cache + logits of one micro-batch in f32, which dominate the compute buffer of small models."""
+    return size_bytes + cache_bytes(cache, context_tokens) + logits_bytes(vocabulary_size, context_tokens)
+
+
+def logits_bytes(vocabulary_size: int, context_tokens: int) -> int:
+    """The logits of one micro-batch in f32."""
+    return 4 * vocabulary_size * min(UBATCH_TOKENS, context_tokens)

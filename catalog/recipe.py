@@ -282,11 +282,15 @@ def recipe_from_mapping(mapping: Mapping[str, Any]) -> Recipe:
 
 
 def plain(value: Any) -> Any:
-    """The reverse of ``build``: JSON-ready data of a frozen type, keys in field order."""
+    """The reverse of ``build``: JSON-ready data of a frozen type, keys in field order.
+
+    A field whose metadata has ``later`` is left out while it is None, so that older records stay as they were.
+    """
     kind: Any = type(value)
     names = _names(kind)
     if names:
-        return {name: plain(getattr(value, name)) for name in names}
+        late, found = _later(kind), {name: getattr(value, name) for name in names}
+        return {name: plain(one) for name, one in found.items() if one is not None or name not in late}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     return value
@@ -296,3 +300,9 @@ def plain(value: Any) -> Any:
 def _names(kind: Any) -> tuple[str, ...]:
     """The fields of a dataclass; none of another type."""
     return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
+
+
+@functools.cache
+def _later(kind: Any) -> frozenset[str]:
+    """The fields of a dataclass that older records lack."""
+    return frozenset(field.name for field in dataclasses.fields(kind) if "later" in field.metadata)

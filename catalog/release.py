@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+LATER = {"later": True}
+"""Metadata of a field that older records lack. It is None then, and is not written."""
+
+
+@dataclass(frozen=True)
+class Cache:
+    """What llama.cpp keeps beside the weights for one sequence; keys and values in 16 bits, states in 32.
+
+    full_bytes_per_token: of the layers that see the whole context; window_bytes_per_token: of those that see the last
+    window_tokens only; state_bytes: of recurrent layers, whatever the context. known: whether the program knows how
+    this architecture's layers work; otherwise every layer is taken to see the whole context, which is an upper bound.
+    """
+
+    full_bytes_per_token: int
+    window_bytes_per_token: int
+    window_tokens: int
+    state_bytes: int
+    known: bool
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the GGUF header says. template_sha256 is the digest of the chat template, None without one."""
+    """What the GGUF header says. template_sha256 is the digest of the chat template, None without one.
+
+    experts and experts_used: of each layer, 0 for a dense model. cache and both are None in older records.
+    """
 
     name: str
     parameters: int
@@ -15,6 +37,9 @@ class Architecture:
     layers: int
     vocabulary_size: int
     template_sha256: str | None
+    cache: Cache | None = field(default=None, metadata=LATER)
+    experts: int | None = field(default=None, metadata=LATER)
+    experts_used: int | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)
@@ -102,7 +127,8 @@ class ProbeScore:
 class ModelFile:
     """One GGUF file. loss is None for the exported file itself, which the others are measured against.
 
-    imatrix_sha256: digest of the importance matrix that it was quantized with, None without one.
+    imatrix_sha256: digest of the importance matrix that it was quantized with, None without one. read_bytes: bytes of
+    weights that are read for a token; None in older records.
     """
 
     path: str
@@ -121,6 +147,7 @@ class ModelFile:
     imatrix_sha256: str | None = None
     tensor_types: tuple[TypeCount, ...] = ()
     probes: tuple[ProbeScore, ...] = ()
+    read_bytes: int | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)

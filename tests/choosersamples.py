@@ -11,6 +11,7 @@ from catalog.index import Catalog
 from catalog.memory import CONTEXTS, need_bytes
 from catalog.release import (
     Architecture,
+    Cache,
     Loss,
     MemoryNeed,
     Model,
@@ -44,9 +45,10 @@ def _model(name: str, chance: random.Random, files: int) -> Model:
     release = dataclasses.replace(
         base.releases[0],
         licence=chance.choice(("Apache-2.0", "MIT", "Gemma")),
-        architecture=Architecture("llama", parameters, context, 30, vocabulary, None),
+        architecture=_architecture(parameters, context, vocabulary, chance),
         files=tuple(
-            _file(f"{name}-{TYPES[i]}.gguf", i, parameters, vocabulary, context, cache, chance) for i in range(files)
+            _file(f"{name}-{TYPES[i]}.gguf", i, parameters, vocabulary, context, cache, chance)
+            for i in range(files)
         ),
         training=None,
     )
@@ -60,6 +62,21 @@ def _model(name: str, chance: random.Random, files: int) -> Model:
         releases=releases,
         yanks=(yank,) if len(releases) > 1 else (),
     )
+
+
+def _architecture(parameters: int, context: int, vocabulary: int, chance: random.Random) -> Architecture:
+    """Old records say little of what is kept and read; newer ones have windows, states and experts."""
+    name = chance.choice(("llama", "llama", "gemma3", "qwen3moe", "newborn"))
+    plain = Architecture(name, parameters, context, 30, vocabulary, None)
+    if chance.random() < 0.5:
+        return plain
+    full, windowed, state = chance.randrange(1, 50_000), chance.randrange(30_000), chance.randrange(10**6)
+    cache = Cache(
+        full,
+        *chance.choice(((0, 0, 0), (windowed, 512, 0), (0, 0, state), (windowed, 4096, state))),
+        known=True,
+    )
+    return dataclasses.replace(plain, cache=cache, experts=8, experts_used=2)
 
 
 def _releases(release: Release, chance: random.Random) -> tuple[Release, ...]:
@@ -79,9 +96,14 @@ def _file(
 ) -> ModelFile:
     size = int(parameters * BITS[place] / 8 * chance.uniform(0.95, 1.2))
     kld = 0.0015 * 3.6**place * chance.uniform(0.4, 2)
-    loss = Loss(1536, kld, kld * chance.choice((0.05, 0.05, 0.3, 2.5)), kld * 9, max(0.0, 1 - kld), 0.01, 0.01, 0.01)
+    loss = Loss(
+        1536, kld, kld * chance.choice((0.05, 0.05, 0.3, 2.5)), kld * 9, max(0.0, 1 - kld), 0.01, 0.01, 0.01
+    )
     listed = [c for c in CONTEXTS if c <= context]
-    needs = tuple(MemoryNeed(c, need_bytes(size, cache * c, vocabulary, c) + chance.choice((0, 0, 7))) for c in listed)
+    needs = tuple(
+        MemoryNeed(c, need_bytes(size, Cache(cache, 0, 0, 0, True), vocabulary, c) + chance.choice((0, 0, 7)))
+        for c in listed
+    )
     speeds = tuple(_speed(size, chance) for _ in range(chance.choice((0, 1, 3, 5))))
     probes = (
         ProbeScore("arithmetic", "en", chance.randrange(40, 100), 100, 0.4, 0.9),
@@ -102,6 +124,7 @@ def _file(
         chance.random() < 0.9,
         speeds,
         probes=probes[: chance.choice((0, 1, 2, 2))],
+        read_bytes=chance.choice((None, None, size, size // 3, 0)),
     )
 
 

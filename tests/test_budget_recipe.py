@@ -10,6 +10,7 @@ from recipesamples import PLAIN
 from catalog import budgets, device
 from catalog.checks import check_recipe
 from catalog.problems import Problem
+from catalog.release import Cache
 from zoo import plan
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,8 +52,12 @@ def test_labels() -> None:
 def test_what_fits_a_device_leaves_room_for_cache_and_buffer() -> None:
     board = device.DEVICES[0]
     limit = {"free_bytes": board.free_bytes, "context_tokens": 2048}
-    assert budgets.file_bytes(limit, 1000, 50_000) == board.free_bytes - 2048 * 1000 - 4 * 50_000 * 512
-    assert budgets.file_bytes({"bytes": 7}, 1000, 50_000) == 7
+    cache = Cache(1000, 0, 0, 0, known=True)
+    assert budgets.file_bytes(limit, cache, 50_000) == board.free_bytes - 2048 * 1000 - 4 * 50_000 * 512
+    windowed = Cache(100, 900, 512, 77, known=True)
+    beside = 100 * 2048 + 900 * 1024 + 77 + 4 * 50_000 * 512
+    assert budgets.file_bytes(limit, windowed, 50_000) == board.free_bytes - beside
+    assert budgets.file_bytes({"bytes": 7}, cache, 50_000) == 7
 
 
 def test_a_sound_budget_becomes_a_file_of_the_release(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ import gguf
 import pytest
 from tinygguf import make_tiny_gguf, smollm2, string_value
 
+from catalog import memory
 from zoo.errors import InputError, ModelFileError
+from zoo.llama.caches import cache_of
 from zoo.llama.header import read_header, rewrite_header
 from zoo.llama.privacy import drop_local_paths, local_path_keys
 from zoo.llama.rawgguf import TYPES, opened, read_raw
@@ -39,7 +41,7 @@ def test_the_real_file_is_read_without_its_weights_and_quickly() -> None:
     assert header.context_tokens == 8192
     assert header.file_type == 3
     assert header.bits_per_weight == pytest.approx(5.7437, abs=1e-4)
-    assert header.kv_cache_bytes(2048) == 2 * 30 * 2048 * 3 * 64 * 2
+    assert memory.cache_bytes(cache_of(header), 2048) == 2 * 30 * 2048 * 3 * 64 * 2
     template = str(header.metadata["tokenizer.chat_template"])
     assert header.template_sha256 == hashlib.sha256(template.encode()).hexdigest()
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sitesamples import sample
 
 from catalog.device import DEVICES, GIBI, GIGA, Device, Kernel, custom, find
-from catalog.release import ModelFile
+from catalog.release import Cache, ModelFile
 from zoo import roofline
-from zoo.roofline import BANDWIDTH, KERNEL, kv_bytes_per_token, plausible, predict, rate, roof
+from zoo.roofline import BANDWIDTH, KERNEL, cache_of, plausible, predict, rate, roof
 
 RELEASE = sample().models[0].releases[0]
 ARCHITECTURE = RELEASE.architecture
@@ -44,14 +44,59 @@ def with_bandwidth(board: Device, factor: float) -> Device:
     return dataclasses.replace(board, bandwidth_bytes_per_second=scaled)
 
 
-def test_the_kv_cache_is_worked_out_of_the_memory_need() -> None:
+def test_the_cache_of_an_older_record_is_worked_out_of_the_memory_need() -> None:
     for file in RELEASE.files:
-        assert kv_bytes_per_token(file, ARCHITECTURE.vocabulary_size) == KV_BYTES
+        known = Cache(KV_BYTES, 0, 0, 0, known=False)
+        assert cache_of(file, ARCHITECTURE) == known
         last = dataclasses.replace(file, memory=file.memory[-1:])
-        assert kv_bytes_per_token(last, ARCHITECTURE.vocabulary_size) == KV_BYTES
-        assert kv_bytes_per_token(dataclasses.replace(file, memory=()), 49_152) is None
+        assert cache_of(last, ARCHITECTURE) == known
+        assert cache_of(dataclasses.replace(file, memory=()), ARCHITECTURE) is None
         too_little = dataclasses.replace(file.memory[0], bytes=file.size_bytes)
-        assert kv_bytes_per_token(dataclasses.replace(file, memory=(too_little,)), 49_152) is None
+        assert cache_of(dataclasses.replace(file, memory=(too_little,)), ARCHITECTURE) is None
+        recorded = Cache(1, 2, 3, 4, known=True)
+        assert cache_of(file, dataclasses.replace(ARCHITECTURE, cache=recorded)) == recorded
+
+
+def test_windows_states_and_experts_lower_what_is_read() -> None:
+    board, cache = device("pi-4-4gb"), Cache(1000, 9000, 512, 700, known=True)
+    shape = dataclasses.replace(ARCHITECTURE, name="gemma3", cache=cache, experts=8, experts_used=2)
+    file = dataclasses.replace(file_of("Q8_0"), read_bytes=100_000_000)
+    found = predict(file, shape, board, 8192)
+    assert found.typical == pytest.approx(3.3 * GIGA / (100_000_000 + 1000 * 4096 + 9000 * 512 + 700))
+    assert found.roof == pytest.approx(3.5 * GIGA / 100_000_000)
+    said = found.assumptions
+    assert said[0].startswith("100.0 MB of the file's 144.8 MB are read for every token: 2 of 8 experts")
+    assert "Layers with a sliding window read at most the last 512 of them." in said[1]
+    assert "Recurrent layers read a state of 0.0 MB" in said[1]
+    dense = dataclasses.replace(shape, experts=0, experts_used=0)
+    assert (
+        "one row only of an embedding table that is not the output head"
+        in predict(file, dense, board, 512).assumptions[0]
+    )
+
+
+@pytest.mark.parametrize("name", ["granitemoe", "qwen3moe", "newborn"])
+def test_no_measurement_is_refused_where_the_bytes_read_are_not_known(name: str) -> None:
+    shape = dataclasses.replace(ARCHITECTURE, name=name)
+    prediction = predict(file_of("Q8_0"), shape, device("pi-5-8gb"), 2048)
+    assert prediction.roof is None and roof(file_of("Q8_0"), shape, device("pi-5-8gb")) is None
+    verdict = plausible(1e6, prediction)
+    assert verdict.kept and "is not judged" in verdict.sentence
+    assert f"the architecture {name} may have experts" in prediction.assumptions[0]
+    assert not plausible(math.nan, prediction).kept
+
+
+@pytest.mark.parametrize("name", ["gemma3", "lfm2", "gemma3n", "granitehybrid"])
+def test_an_older_record_says_that_some_layers_keep_less(name: str) -> None:
+    shape = dataclasses.replace(ARCHITECTURE, name=name)
+    said = predict(file_of("Q8_0"), shape, device("pi-5-8gb"), 2048).assumptions
+    assert f"In the architecture {name} some layers keep less" in said[1]
+    assert "keep less" not in predict(file_of("Q8_0"), ARCHITECTURE, device("pi-5-8gb"), 2048).assumptions[1]
+
+
+def test_an_unknown_architecture_is_said_to_be_an_upper_bound() -> None:
+    shape = dataclasses.replace(ARCHITECTURE, name="newborn", cache=Cache(KV_BYTES, 0, 0, 0, known=False))
+    assert "an upper bound" in predict(file_of("Q8_0"), shape, device("pi-5-8gb"), 2048).assumptions[1]
 
 
 def test_the_formula_with_a_known_kernel() -> None:
@@ -119,7 +164,7 @@ def test_words_say_predicted_and_the_range() -> None:
 
 def test_a_measured_value_above_the_roof_is_refused() -> None:
     prediction = predict(file_of("Q8_0"), ARCHITECTURE, device("pi-5-8gb"), 2048)
-    assert plausible(prediction.roof, prediction).kept
+    assert prediction.roof is not None and plausible(prediction.roof, prediction).kept
     refused = plausible(prediction.roof * 1.001, prediction)
     assert not refused.kept and "implausible" in refused.sentence and "80.1 tokens/s" not in refused.sentence
     assert f"at most {rate(prediction.roof)} times per second" in refused.sentence
@@ -130,7 +175,7 @@ def test_a_measured_value_above_the_roof_is_refused() -> None:
 def test_what_is_no_speed_is_refused(value: float) -> None:
     prediction = predict(file_of("Q8_0"), ARCHITECTURE, device("pi-5-8gb"), 2048)
     verdict = plausible(value, prediction)
-    assert not verdict.kept and verdict.sentence.endswith("is no speed.")
+    assert not verdict.kept and verdict.sentence.endswith("is not a valid speed.")
 
 
 @given(one_of_the_files, one_of_the_devices, contexts, st.floats(1, 100))
@@ -148,7 +193,9 @@ def test_the_range_is_in_order_and_larger_files_are_no_faster(
     file: ModelFile, board: Device, context: int, more: int
 ) -> None:
     found = predict(file, ARCHITECTURE, board, context)
-    assert 0 < found.low <= found.typical <= found.high <= found.roof == roof(file, board)
+    assert (
+        0 < found.low <= found.typical <= found.high <= (found.roof or 0) == roof(file, ARCHITECTURE, board)
+    )
     needs = tuple(dataclasses.replace(need, bytes=need.bytes + more) for need in file.memory)
     larger = dataclasses.replace(file, size_bytes=file.size_bytes + more, memory=needs)
     assert predict(larger, ARCHITECTURE, board, context).typical <= found.typical

@@ -59,6 +59,10 @@ def resolved(part: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     return root["$defs"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else part
 
 
+def _may_be_null(part: dict[str, Any]) -> bool:
+    return {"type": "null"} in part.get("anyOf", []) or "null" in part.get("type", [])
+
+
 JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
@@ -72,11 +76,15 @@ def compare(
     assert sorted(properties) == sorted(names), cls
     assert part["additionalProperties"] is False
     if all_required:
-        assert sorted(part["required"]) == sorted(names), cls
+        # Older records lack some fields, which are None then.
+        later = {field.name for field in dataclasses.fields(cls) if "later" in field.metadata}
+        assert {*part["required"]} == {*names} - later, cls
+        assert all(field.default is None for field in dataclasses.fields(cls) if field.name in later), cls
     seen.add(cls)
     for name in names:
         kind, inner = hints[name], resolved(properties[name], root)
         optional = typing.get_origin(kind) is types.UnionType
+        assert not all_required or optional == _may_be_null(properties[name]), (cls, name)
         if optional:
             kind = next(arm for arm in typing.get_args(kind) if arm is not type(None))
         if not all_required:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from catalog import device as devices
 from catalog.device import Device
-from catalog.release import ModelFile
+from catalog.release import Architecture, ModelFile
 from pi_runtime.verdict import THRESHOLDS
 from zoo import roofline
 from zoo.roofline import rate
@@ -32,8 +32,8 @@ class Beaten(NamedTuple):
 class Domination:
     """The files of one release, compared in pairs; each pair once, however often somebody asks."""
 
-    def __init__(self, files: Sequence[ModelFile]) -> None:
-        self._measured = {file.path: _measured(file) for file in files}
+    def __init__(self, files: Sequence[ModelFile], architecture: Architecture) -> None:
+        self._measured = {file.path: _measured(file, architecture) for file in files}
         self._places = {place for found in self._measured.values() for place, _ in found}
         self._found: dict[tuple[str, str, str | None], str | None] = {}
 
@@ -104,13 +104,14 @@ def _loses(file: ModelFile, other: ModelFile) -> str:
     return f"loses more than {other.path}: {loss_words(file)} against {loss_words(other)}"
 
 
-def _measured(file: ModelFile) -> dict[tuple[str, int], float]:
+def _measured(file: ModelFile, architecture: Architecture) -> dict[tuple[str, int], float]:
     """(device, threads) -> the best valid decode speed, without those above the roof of a device that we know."""
     found: dict[tuple[str, int], float] = {}
     for speed in file.speeds:
         known = devices.find(speed.device)
         value, key = speed.decode_tokens_per_second, (speed.device, speed.threads)
-        if speed.valid and not (known and value > roofline.roof(file, known)):
+        bound = roofline.roof(file, architecture, known) if known else None
+        if speed.valid and not (bound is not None and value > bound):
             found[key] = max(value, found.get(key, 0.0))
     return found
 

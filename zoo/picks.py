@@ -116,7 +116,7 @@ class Shelf:
 
     def __init__(self, release: Release, tolerance: Tolerance = TOLERANCE) -> None:
         self._release, self._tolerance = release, tolerance
-        self._domination = Domination(release.files)
+        self._domination = Domination(release.files, release.architecture)
         self._decided: dict[tuple[tuple[str, ...], str], _Decision] = {}
         self._asked: dict[tuple[int, int], tuple[Device, list[_Candidate]]] = {}
 
@@ -241,25 +241,25 @@ def _check_asked(
 def need_bytes(file: ModelFile, release: Release, context_tokens: int) -> int | None:
     """Predicted memory of a file at that context, or at the model's own if that is shorter; None if not known."""
     shape = release.architecture
-    return _need_bytes(file, shape.vocabulary_size, min(context_tokens, shape.context_tokens))
+    return _need_bytes(file, shape, min(context_tokens, shape.context_tokens))
 
 
 def _candidate(
     file: ModelFile, architecture: Architecture, device: Device, context_tokens: int
 ) -> _Candidate:
-    need = _need_bytes(file, architecture.vocabulary_size, context_tokens)
+    need = _need_bytes(file, architecture, context_tokens)
     return _Candidate(file, need, lambda: _speed(file, architecture, device, context_tokens))
 
 
-def _need_bytes(file: ModelFile, vocabulary_size: int, context_tokens: int) -> int | None:
+def _need_bytes(file: ModelFile, architecture: Architecture, context_tokens: int) -> int | None:
     """Predicted memory at that context: as the catalog lists it, else by the same formula."""
     for need in file.memory:
         if need.context_tokens == context_tokens:
             return need.bytes
-    per_token = roofline.kv_bytes_per_token(file, vocabulary_size)
-    if per_token is None:
+    cache = roofline.cache_of(file, architecture)
+    if cache is None:
         return None
-    return memory.need_bytes(file.size_bytes, per_token * context_tokens, vocabulary_size, context_tokens)
+    return memory.need_bytes(file.size_bytes, cache, architecture.vocabulary_size, context_tokens)
 
 
 def _speed(file: ModelFile, architecture: Architecture, device: Device, context_tokens: int) -> DecodeSpeed:

@@ -1,13 +1,15 @@
 """Predicted decode speed of a file on a device: the roofline model. Pure.
 
-To write one token, a dense model reads each weight once, and the keys and values of every token before it. The memory
-delivers so many bytes per second, and the processor works through so many; the slower of the two decides:
+To write one token, a model reads the weights that it uses once, and the keys, values and states that its layers keep.
+The memory delivers so many bytes per second, and the processor works through so many; the slower of the two decides:
 
-    tokens/s = min( B / (W + K n),  C k / W )
+    tokens/s = min( B / (W + K(n)),  C k / W )
 
-W: bytes of weights, taken as the size of the file; K: bytes of KV cache per token; n: tokens in the cache, taken as
-half of the context; B: memory bandwidth in bytes/s; C: cores; k: bytes of weights that one core works through per
-second, known for some types on some processors. B and k come from ``catalog.device`` with their sources.
+W: bytes of weights that are read: all of a dense model but an embedding table that is not its output head, and the
+used share of experts; K(n): bytes of keys, values and states that are read with n tokens in the cache, taken as half
+of the context; B: memory bandwidth in bytes/s; C: cores; k: bytes of weights that one core works through per second,
+known for some types on some processors. W and K come from the file's header through the catalog; B and k from
+``catalog.device`` with their sources.
 
 The model is that of Williams, Waterman and Patterson, "Roofline: an insightful visual performance model for multicore
 architectures", Communications of the ACM 52 (2009), with tokens as the work.
@@ -19,9 +21,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from catalog import memory
+from catalog import architectures, memory
 from catalog.device import Device
-from catalog.release import Architecture, ModelFile
+from catalog.release import Architecture, Cache, ModelFile
 
 CAUTION = 2.0
 """Where a figure rests on one report, the range goes from typical / CAUTION to typical x CAUTION; where the speed of
@@ -44,7 +46,8 @@ _GGML_TYPES = {
 
 @dataclass(frozen=True)
 class Prediction:
-    """Decode speed in tokens per second, never measured. roof: what the memory could deliver at best, cache empty.
+    """Decode speed in tokens per second, never measured. roof: what the memory could deliver at best, cache empty; None
+    where the bytes that are read are not known.
 
     limited_by is BANDWIDTH or KERNEL, at the typical speed. assume: makes the assumptions when somebody reads them.
     """
@@ -52,7 +55,7 @@ class Prediction:
     low: float
     typical: float
     high: float
-    roof: float
+    roof: float | None
     limited_by: str
     assume: Callable[[], tuple[str, ...]] = field(compare=False, repr=False)
 
@@ -75,9 +78,9 @@ class Plausibility:
 
 def predict(file: ModelFile, architecture: Architecture, device: Device, context_tokens: int) -> Prediction:
     """Decode speed of ``file`` on ``device`` with half of ``context_tokens`` in the cache."""
-    weights = max(file.size_bytes, 1)
-    per_token = kv_bytes_per_token(file, architecture.vocabulary_size)
-    read = weights + (per_token or 0) * context_tokens / 2
+    weights = weight_bytes(file)
+    cache = cache_of(file, architecture)
+    read = weights + (memory.cache_read_bytes(cache, context_tokens / 2) if cache else 0)
     low, typical, high = _bandwidths(device, file)
     cap = _kernel_bytes_per_second(device, file)
 
@@ -88,23 +91,42 @@ def predict(file: ModelFile, architecture: Architecture, device: Device, context
         low=speed(low),
         typical=speed(typical),
         high=speed(high),
-        roof=roof(file, device),
+        roof=roof(file, architecture, device),
         limited_by=BANDWIDTH if typical / read <= cap / weights else KERNEL,
-        assume=lambda: _assumptions(file, device, context_tokens, per_token),
+        assume=lambda: _assumptions(file, architecture, device, context_tokens),
     )
 
 
-def roof(file: ModelFile, device: Device) -> float:
-    """Tokens per second that the highest bandwidth allows with an empty cache. Kernel speed is left out of it, for
-    kernels get faster with new versions of llama.cpp, and memory does not."""
-    return _bandwidths(device, file)[2] / max(file.size_bytes, 1)
+def weight_bytes(file: ModelFile) -> int:
+    """Bytes of weights that are taken as read for a token: as the catalog records them, else all of the file."""
+    return max(file.size_bytes if file.read_bytes is None else file.read_bytes, 1)
+
+
+def judged(file: ModelFile, architecture: Architecture) -> bool:
+    """Whether it is known how few bytes are read for a token: recorded, or those of a dense architecture."""
+    return file.read_bytes is not None or architectures.dense(architecture.name)
+
+
+def roof(file: ModelFile, architecture: Architecture, device: Device) -> float | None:
+    """Tokens per second that the highest bandwidth allows with an empty cache; None if too little is known to say.
+
+    Kernel speed is left out of it, for kernels get faster with new versions of llama.cpp, and memory does not.
+    """
+    if not judged(file, architecture):
+        return None
+    return _bandwidths(device, file)[2] / weight_bytes(file)
 
 
 def plausible(measured_tokens_per_second: float, prediction: Prediction) -> Plausibility:
     """A measured speed above the roof is refused: so many bytes cannot have been read in that time."""
     if not (math.isfinite(measured_tokens_per_second) and measured_tokens_per_second >= 0):
-        return Plausibility(False, f"{measured_tokens_per_second:g} tokens/s is no speed.")
-    said, bound = rate(measured_tokens_per_second), rate(prediction.roof)
+        return Plausibility(False, f"{measured_tokens_per_second:g} tokens/s is not a valid speed.")
+    said = rate(measured_tokens_per_second)
+    if prediction.roof is None:
+        return Plausibility(
+            True, f"The measured {said} tokens/s is not judged: its bytes per token are not known."
+        )
+    bound = rate(prediction.roof)
     if measured_tokens_per_second <= prediction.roof:
         return Plausibility(True, f"The measured {said} tokens/s is not above the roof of {bound} tokens/s.")
     return Plausibility(
@@ -114,12 +136,15 @@ def plausible(measured_tokens_per_second: float, prediction: Prediction) -> Plau
     )
 
 
-def kv_bytes_per_token(file: ModelFile, vocabulary_size: int) -> int | None:
-    """KV cache in bytes per token, worked out of a memory need that the catalog lists; None if that cannot be done."""
+def cache_of(file: ModelFile, architecture: Architecture) -> Cache | None:
+    """What is kept beside the weights: as the catalog records it, else worked out of a memory need that it lists, as
+    if every layer kept the whole context. None if that cannot be done."""
+    if architecture.cache is not None:
+        return architecture.cache
     for need in file.memory:
-        rest = need.bytes - memory.need_bytes(file.size_bytes, 0, vocabulary_size, need.context_tokens)
-        if need.context_tokens > 0 and rest >= 0:
-            return rest // need.context_tokens
+        bare = file.size_bytes + memory.logits_bytes(architecture.vocabulary_size, need.context_tokens)
+        if need.context_tokens > 0 and need.bytes >= bare:
+            return Cache((need.bytes - bare) // need.context_tokens, 0, 0, 0, known=False)
     return None
 
 
@@ -150,15 +175,57 @@ def _kernel_bytes_per_second(device: Device, file: ModelFile) -> float:
 
 
 def _assumptions(
-    file: ModelFile, device: Device, context_tokens: int, per_token: int | None
+    file: ModelFile, architecture: Architecture, device: Device, context_tokens: int
 ) -> tuple[str, ...]:
-    found = [
-        "All bytes of the file are read for every token: the model is dense, and its embedding table is read as the "
-        "output head. A model with separate tables, or with experts, reads less and may be faster.",
-        f"The KV cache holds half of the {context_tokens:,} tokens of context, in 16 bits."
-        if per_token is not None
-        else "The KV cache is left out, for its size is not recorded.",
-    ]
+    return (
+        _read_words(file, architecture),
+        _cache_words(file, architecture, context_tokens),
+        *_device_words(file, device),
+    )
+
+
+def _read_words(file: ModelFile, architecture: Architecture) -> str:
+    if file.read_bytes is not None:
+        part = f"{_mb(file.read_bytes)} of the file's {_mb(file.size_bytes)} are read for every token: "
+        if architecture.experts:
+            return f"{part}{architecture.experts_used} of {architecture.experts} experts in each layer, and the rest."
+        return f"{part}all weights, but one row only of an embedding table that is not the output head."
+    if architectures.dense(architecture.name):
+        return (
+            "All bytes of the file are read for every token. The catalog does not record how many are: a model whose "
+            "embedding table is not its output head reads less and may be faster."
+        )
+    return (
+        "All bytes of the file are taken as read for every token. The catalog does not record how many are, and models "
+        f"of the architecture {architecture.name} may have experts, of which few are read: the model may be much "
+        "faster, and no measurement is refused."
+    )
+
+
+def _cache_words(file: ModelFile, architecture: Architecture, context_tokens: int) -> str:
+    cache = cache_of(file, architecture)
+    if cache is None:
+        return "The KV cache is left out, for its size is not recorded."
+    words = [f"The KV cache holds half of the {context_tokens:,} tokens of context, in 16 bits."]
+    if cache.window_bytes_per_token:
+        words.append(f"Layers with a sliding window read at most the last {cache.window_tokens:,} of them.")
+    if cache.state_bytes and cache.known:
+        words.append(f"Recurrent layers read a state of {_mb(cache.state_bytes)}, whatever the context.")
+    if architecture.cache is None and not architectures.keeps_all(architecture.name):
+        words.append(
+            "Every layer is taken to keep all of them, for the catalog does not record more. In the architecture "
+            f"{architecture.name} some layers keep less: the model needs less memory than shown and may be faster."
+        )
+    elif architecture.cache is not None and not cache.known:
+        words.append(
+            f"The architecture {architecture.name} is not known here: every layer is taken to keep all of them, which "
+            "is an upper bound."
+        )
+    return " ".join(words)
+
+
+def _device_words(file: ModelFile, device: Device) -> tuple[str, ...]:
+    found = []
     if device.bandwidth_bytes_per_second.reports == 1:
         found.append(
             f"The bandwidth is one figure only ({device.bandwidth_bytes_per_second.source.rstrip('.')}); "
@@ -173,3 +240,7 @@ def _assumptions(
             "end is taken at half of the typical bandwidth."
         )
     return tuple(found)
+
+
+def _mb(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:,.1f} MB"

@@ -73,6 +73,13 @@ const least = (list, key) =>
 const expanded = (text, parts) =>
   parts.reduce((made, part, place) => made.replaceAll(String.fromCharCode(place + 1), () => part), text);
 
+// What is kept beside the weights; null if that is not known.
+function unpackedCache(value) {
+  if (value === null) return null;
+  const [full, windowed, windowTokens, state] = Array.isArray(value) ? value : [value, 0, 0, 0];
+  return { full, windowed, windowTokens, state };
+}
+
 // The columns of chooser.json as objects. A release that was yanked has the reason in `yanked`.
 export function unpack(data) {
   const { words, models, releases, files, speeds } = data;
@@ -108,7 +115,9 @@ export function unpack(data) {
         ggml: words[files.ggml[next]] || null,
         size: files.size[next],
         bits: files.bits[next],
-        perToken: files.perToken[next],
+        read: files.read[next] ?? files.size[next],
+        judged: files.judged[next] === 1,
+        cache: unpackedCache(files.cache[next]),
         listed: files.listed[next],
         kld: files.kld[next],
         se: files.se[next],
@@ -157,10 +166,21 @@ export function custom(rules, memoryGb, bandwidthGbs) {
 export function needBytes(file, context, rules) {
   const listed = file.listed && file.listed[context];
   if (listed) return listed;
-  if (file.perToken === null) return null;
+  if (file.cache === null) return null;
   const logits = 4 * file.release.vocabulary * Math.min(rules.ubatch_tokens, context);
-  return file.size + file.perToken * context + logits;
+  return file.size + cacheBytes(file.cache, context, rules) + logits;
 }
+
+// What llama.cpp allocates: catalog.memory.cache_bytes.
+function cacheBytes(cache, context, rules) {
+  const cells = (tokens) => Math.ceil(tokens / rules.cell_tokens) * rules.cell_tokens;
+  const full = cells(context);
+  const windowed = cells(Math.min(full, cache.windowTokens + rules.ubatch_tokens));
+  return cache.state + cache.full * full + cache.windowed * windowed;
+}
+
+const cacheRead = (cache, tokens) =>
+  cache.state + cache.full * tokens + cache.windowed * Math.min(tokens, cache.windowTokens);
 
 function bandwidths(device, file, rules) {
   const [low, typical, high] = device.bandwidth;
@@ -172,11 +192,13 @@ function bandwidths(device, file, rules) {
   ];
 }
 
-export const roof = (file, device, rules) => bandwidths(device, file, rules)[2] / Math.max(file.size, 1);
+// Infinite where the bytes that are read for a token are not known.
+export const roof = (file, device, rules) =>
+  file.judged ? bandwidths(device, file, rules)[2] / Math.max(file.read, 1) : Infinity;
 
 export function predict(file, device, context, rules) {
-  const weights = Math.max(file.size, 1);
-  const read = weights + ((file.perToken || 0) * context) / 2;
+  const weights = Math.max(file.read, 1);
+  const read = weights + (file.cache ? cacheRead(file.cache, context / 2) : 0);
   const kernel = device.kernels[file.ggml];
   const cap = kernel !== undefined && device.cores ? kernel * device.cores : Infinity;
   const [low, typical, high] = bandwidths(device, file, rules).map((one) => Math.min(one / read, cap / weights));
@@ -189,7 +211,7 @@ export const predictedWords = (one) =>
 const plausible = (speed, bound) => Number.isFinite(speed) && speed >= 0 && speed <= bound;
 
 function implausibleWords(speed, bound) {
-  if (!(Number.isFinite(speed) && speed >= 0)) return `${general(speed)} tokens/s is no speed`;
+  if (!(Number.isFinite(speed) && speed >= 0)) return `${general(speed)} tokens/s is not a valid speed`;
   return (
     `The measured ${rate(speed)} tokens/s is implausible: the memory of this device is taken to deliver the ` +
     `weights at most ${rate(bound)} times per second`

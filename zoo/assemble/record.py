@@ -12,6 +12,7 @@ from catalog.recipe import Recipe, build
 from catalog.release import (
     Ancestor,
     Architecture,
+    Cache,
     Dataset,
     HeldOut,
     Loss,
@@ -56,6 +57,9 @@ def release(material: Material) -> Release:
         layers=exported["block_count"],
         vocabulary_size=exported["vocabulary_size"],
         template_sha256=exported["template_sha256"],
+        cache=build(Cache, exported["cache"]),
+        experts=exported["experts"],
+        experts_used=exported["experts_used"],
     )
     return Release(
         version=recipe.version,
@@ -104,6 +108,7 @@ def _file(material: Material, type_: str) -> ModelFile:
         probes=_probes(material, type_),
         imatrix_sha256=facts.get("quantize", {}).get("imatrix_sha256"),
         tensor_types=tuple(TypeCount(name, count) for name, count in sorted(facts["tensor_types"].items())),
+        read_bytes=facts["read_bytes"],
     )
 
 
@@ -165,8 +170,9 @@ def _lineage(material: Material) -> Iterator[Ancestor]:
 
 
 def _need(size_bytes: int, facts: Mapping[str, Any], context_tokens: int) -> int:
-    kv_bytes = facts["kv_cache_bytes_per_token"] * context_tokens
-    return memory.need_bytes(size_bytes, kv_bytes, facts["vocabulary_size"], context_tokens)
+    return memory.need_bytes(
+        size_bytes, build(Cache, facts["cache"]), facts["vocabulary_size"], context_tokens
+    )
 
 
 def _loss(candidate: Mapping[str, Any]) -> Loss:

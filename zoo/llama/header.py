@@ -16,6 +16,8 @@ from zoo.llama.rawgguf import ARRAY, SCALARS, STRING, Bytes, Entry, RawFile, bro
 
 Scalar = str | int | float | bool
 _COPY_BYTES = 1 << 22
+_MOST_LAYERS = 1 << 12
+"""A list with more values than this is not one of a model's layers."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,9 @@ class Header:
     template_sha256: of the chat template's UTF-8 text, None if there is none.
     vocabulary_sha256: of the token list as it is stored; equal lists of tokens give equal digests.
     file_type: llama.cpp's ftype number (``general.file_type``).
+    head_count: 0 for a model without attention. key_length, value_length: of one head.
     metadata: every key whose value is a single string, number or truth value.
+    lists: every key of the architecture whose value is a list of whole numbers or truth values, as for its layers.
     """
 
     architecture: str
@@ -53,21 +57,13 @@ class Header:
     template_sha256: str | None
     file_type: int | None
     metadata: dict[str, Scalar]
+    lists: dict[str, tuple[int, ...]]
     tensors: tuple[TensorInfo, ...]
 
     @property
     def bits_per_weight(self) -> float:
         """8 x bytes of all tensors / number of weights."""
         return 8 * sum(tensor.size_bytes for tensor in self.tensors) / self.parameters
-
-    def kv_cache_bytes(self, context_tokens: int, bytes_per_value: float = 2) -> int:
-        """Bytes of the key-value cache of one sequence: layers x tokens x KV heads x (key + value length) x
-        bytes.
-
-        The default is llama.cpp's f16 cache. Layers with a sliding window need less than this states.
-        """
-        row = self.head_count_kv * (self.key_length + self.value_length)
-        return round(self.block_count * context_tokens * row * bytes_per_value)
 
 
 def read_header(path: Path) -> Header:
@@ -87,12 +83,12 @@ def _header(source: Bytes, raw: RawFile) -> Header:
     if not isinstance(architecture, str) or not architecture:
         raise broken(source.path, "it does not name its architecture (general.architecture)")
 
-    def number(name: str, default: int | None = None) -> int:
-        return _number(source, raw, f"{architecture}.{name}", default)
+    def number(name: str, default: int | None = None, least: int = 1) -> int:
+        return _number(source, raw, f"{architecture}.{name}", default, least)
 
-    heads = number("attention.head_count")
+    heads = number("attention.head_count", least=0)
     width = number("embedding_length")
-    head_length = width // heads
+    head_length = width // heads if heads else 0
     tokens = raw.entries.get("tokenizer.ggml.tokens")
     template = metadata.get("tokenizer.chat_template")
     file_type = metadata.get("general.file_type")
@@ -104,14 +100,15 @@ def _header(source: Bytes, raw: RawFile) -> Header:
         block_count=number("block_count"),
         embedding_length=width,
         head_count=heads,
-        head_count_kv=number("attention.head_count_kv", heads),
-        key_length=number("attention.key_length", head_length),
-        value_length=number("attention.value_length", head_length),
+        head_count_kv=number("attention.head_count_kv", heads, 0),
+        key_length=number("attention.key_length", head_length, 0),
+        value_length=number("attention.value_length", head_length, 0),
         vocabulary_size=tokens.count if tokens else number("vocab_size"),
         vocabulary_sha256=_digest(source, tokens),
         template_sha256=hashlib.sha256(template.encode()).hexdigest() if isinstance(template, str) else None,
         file_type=file_type if isinstance(file_type, int) else None,
         metadata=metadata,
+        lists=_lists(source, raw, f"{architecture}."),
         tensors=tensors,
     )
 
@@ -127,8 +124,24 @@ def _digest(source: Bytes, entry: Entry | None) -> str | None:
     return hashlib.sha256(source.data[entry.start : entry.end]).hexdigest() if entry else None
 
 
-def _number(source: Bytes, raw: RawFile, key: str, default: int | None) -> int:
-    """A positive whole number; of an array (one value per layer) the largest."""
+def _lists(source: Bytes, raw: RawFile, start: str) -> dict[str, tuple[int, ...]]:
+    """The arrays of whole numbers or truth values whose key begins with ``start``."""
+    return {
+        key: tuple(
+            map(
+                int, struct.unpack_from(f"<{entry.count}{SCALARS[entry.item_type]}", source.data, entry.start)
+            )
+        )
+        for key, entry in raw.entries.items()
+        if key.startswith(start)
+        and entry.value_type == ARRAY
+        and entry.count <= _MOST_LAYERS
+        and SCALARS.get(entry.item_type, "f") not in "fd"
+    }
+
+
+def _number(source: Bytes, raw: RawFile, key: str, default: int | None, least: int) -> int:
+    """A whole number of at least ``least``; of an array (one value per layer) the largest."""
     entry = raw.entries.get(key)
     if entry is None:
         if default is None:
@@ -138,8 +151,8 @@ def _number(source: Bytes, raw: RawFile, key: str, default: int | None) -> int:
     if SCALARS.get(item_type, "f") in "f?d" or not 1 <= entry.count <= 1 << 16:
         raise broken(source.path, f"{key!r} is not a whole number")
     value = int(max(struct.unpack_from(f"<{entry.count}{SCALARS[item_type]}", source.data, entry.start)))
-    if value <= 0:
-        raise broken(source.path, f"{key!r} is {value}; it must be positive")
+    if value < least:
+        raise broken(source.path, f"{key!r} is {value}; it must be at least {least}")
     return value
 
 

@@ -44,7 +44,7 @@ class _Words:
 
 _RELEASE = ("version", "licence", "parameters", "context", "vocabulary", "repository", "commit", "files")
 _FILE = (
-    "path", "type", "ggml", "size", "bits", "perToken", "listed", "kld", "se", "top", "smoke", "speeds",
+    "path", "type", "ggml", "size", "bits", "read", "judged", "cache", "listed", "kld", "se", "top", "smoke", "speeds",
 )  # fmt: skip
 _SPEED = ("place", "threads", "speed", "valid", "evidence")
 _WORDS = frozenset(("version", "licence", "repository", "path", "type", "ggml", "place", "evidence"))
@@ -69,7 +69,7 @@ def release_row(name: str, release: Release) -> list[Any]:
 
 
 def _file_row(name: str, release: Release, file: ModelFile) -> list[Any]:
-    vocabulary, loss, type_ = release.architecture.vocabulary_size, file.loss, visible(file.type)
+    loss, type_ = file.loss, visible(file.type)
     signs = {name: _NAME, visible(release.version): _VERSION, type_: _TYPE}
     return [
         _sign(file.path, signs),
@@ -77,7 +77,9 @@ def _file_row(name: str, release: Release, file: ModelFile) -> list[Any]:
         roofline.ggml_type(file) or "",
         file.size_bytes,
         round(file.bits_per_weight, 2),
-        roofline.kv_bytes_per_token(file, vocabulary),
+        file.read_bytes,
+        int(roofline.judged(file, release.architecture)),
+        _cache(file, release),
         _listed(file, release),
         loss.kld_mean_nats if loss else None,
         loss.kld_mean_se_nats if loss else 0,
@@ -163,6 +165,7 @@ def _rules() -> dict[str, Any]:
         "loss_limit": choosing.LOSS_LIMIT,
         "runners_up": choosing.RUNNERS_UP,
         "ubatch_tokens": memory.UBATCH_TOKENS,
+        "cell_tokens": memory.CELL_TOKENS,
         "caution": roofline.CAUTION,
         "reserve_share": devices.RESERVE_SHARE,
         "least_reserve_bytes": devices.LEAST_RESERVE_BYTES,
@@ -183,15 +186,24 @@ def _device(device: Device) -> dict[str, Any]:
     }
 
 
+def _cache(file: ModelFile, release: Release) -> list[int] | int | None:
+    """Bytes per token of the context; where not all layers keep all of it, also those of windows, and states."""
+    cache = roofline.cache_of(file, release.architecture)
+    if cache is None:
+        return None
+    more = [cache.window_bytes_per_token, cache.window_tokens, cache.state_bytes]
+    return [cache.full_bytes_per_token, *more] if any(more) else cache.full_bytes_per_token
+
+
 def _listed(file: ModelFile, release: Release) -> dict[str, int] | int:
     """Memory needs that the formula does not give, by context length; else 0."""
-    vocabulary = release.architecture.vocabulary_size
-    per_token = roofline.kv_bytes_per_token(file, vocabulary)
+    shape = release.architecture
+    cache = roofline.cache_of(file, shape)
     found = {}
     for need in file.memory:
         context = need.context_tokens
-        if per_token is None or need.bytes != memory.need_bytes(
-            file.size_bytes, per_token * context, vocabulary, context
+        if cache is None or need.bytes != memory.need_bytes(
+            file.size_bytes, cache, shape.vocabulary_size, context
         ):
             found[str(context)] = need.bytes
     return found or 0

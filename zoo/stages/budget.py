@@ -9,7 +9,7 @@ from typing import Any
 from catalog import budgets
 from zoo.errors import ModelFileError
 from zoo.knapsack import OverBudget
-from zoo.llama import presets, search, sensitivity
+from zoo.llama import caches, presets, search, sensitivity
 from zoo.llama.header import Header, read_header
 from zoo.llama.lockstep import compare_window, opened
 from zoo.llama.mix import write_mix
@@ -36,7 +36,7 @@ def run(context: Context) -> Facts:
     """Writes ``model.gguf``; the facts are its header, the types of its tensors, and how they were found."""
     source = context.inputs["model"].path(MODEL_FILE)
     header = read_header(source)
-    limit = budgets.file_bytes(context.spec["limit"], header.kv_cache_bytes(1), header.vocabulary_size)
+    limit = budgets.file_bytes(context.spec["limit"], caches.cache_of(header), header.vocabulary_size)
     target = context.out / MODEL_FILE
     with sensitivities.opened(context) as (trials, journal):
         known = context.inputs["sensitivity"].json(sensitivities.FILE)

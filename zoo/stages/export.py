@@ -6,7 +6,8 @@ import dataclasses
 from collections import Counter
 from pathlib import Path
 
-from zoo.llama import convert, header
+from catalog.recipe import plain
+from zoo.llama import caches, convert, header
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
 from zoo.workspace import Artifact
@@ -36,7 +37,7 @@ def header_facts(path: Path) -> Facts:
     facts = {
         f.name: getattr(found, f.name)
         for f in dataclasses.fields(found)
-        if f.name not in ("metadata", "tensors")
+        if f.name not in ("metadata", "lists", "tensors")
     }
     facts["tensors"] = len(found.tensors)
     facts["tensor_types"] = dict(sorted(Counter(tensor.type_name for tensor in found.tensors).items()))
@@ -45,5 +46,7 @@ def header_facts(path: Path) -> Facts:
     facts["name"] = found.metadata.get("general.name")
     facts["version"] = found.metadata.get("general.version")
     facts["base_model"] = found.metadata.get("general.base_model.0.repo_url")
-    facts["kv_cache_bytes_per_token"] = found.kv_cache_bytes(1)
+    facts["cache"] = plain(caches.cache_of(found))
+    facts["read_bytes"] = caches.read_bytes(found)
+    facts["experts"], facts["experts_used"] = caches.experts(found)
     return facts
