@@ -22,6 +22,7 @@ FLOORS = {
     "zoo.workspace": 0,
     "zoo.settings": 0,
     "zoo.journal": 0,
+    "zoo.checked": 0,
     "zoo.stopping": 0,
     "zoo.addresses": 0,
     "zoo.filelist": 0,

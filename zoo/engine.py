@@ -5,15 +5,18 @@ from __future__ import annotations
 import errno
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from zoo import stages
-from zoo.errors import ZooError
+from zoo.errors import DamagedStep, ZooError
 from zoo.plan import Plan, Step
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.workspace import Artifact, Workspace
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -31,17 +34,58 @@ def status(plan: Plan, workspace: Workspace) -> dict[str, str]:
 
 def run(plan: Plan, settings: Settings, report: Reporter) -> Built:
     """Make or find every step of the plan. Raises the ZooError of the stage that could not."""
+    return run_and(plan, settings, report, lambda built: built)
+
+
+def run_and(plan: Plan, settings: Settings, report: Reporter, use: Callable[[Built], _Result]) -> _Result:
+    """Make or find every step of the plan, and ``use`` them.
+
+    A finished step that is found damaged when somebody reads it is made again, and so is what was made of it if it
+    does not come out as it was. Raises the ZooError of the stage that could not, DamagedStep for a step that was
+    damaged twice.
+    """
     workspace = Workspace(settings.work)
+    before: dict[str, Artifact | None] = {}
+    while True:
+        try:
+            return use(_run(plan, workspace, before, settings, report))
+        except DamagedStep as damage:
+            if damage.key in before:
+                damage.remedy = (
+                    "It is damaged again after it was made again: the disk may be failing. Check it"
+                )
+                raise
+            id_ = next((step.id for step in plan.steps if step.key == damage.key), damage.kind)
+            report.warn(f"step {id_} is damaged on disk: {damage.why}. It is made again")
+            before[damage.key] = workspace.finished(damage.key)
+            workspace.discard(damage.key)
+
+
+def _run(
+    plan: Plan,
+    workspace: Workspace,
+    before: Mapping[str, Artifact | None],
+    settings: Settings,
+    report: Reporter,
+) -> Built:
     artifacts: dict[str, Artifact] = {}
     made: list[str] = []
+    other: set[str] = set()
     for number, step in enumerate(plan.steps, 1):
         found = workspace.finished(step.key)
+        if found is not None and other & set(step.inputs.values()):
+            report.warn(f"{step.id} is made again as well, because what it was made of has other bytes now")
+            workspace.discard(step.key)
+            found, other = None, other | {step.id}
         if found is None:
             report.say(f"[{number}/{len(plan.steps)}] {step.id}")
             started = time.monotonic()
             found = _make(step, workspace, artifacts, settings, report)
             made.append(step.id)
             report.say(f"[{number}/{len(plan.steps)}] {step.id} done in {time.monotonic() - started:.1f} s")
+            old = before.get(step.key)
+            if old is not None and old.files != found.files:
+                other.add(step.id)
         artifacts[step.id] = found
     return Built(artifacts, tuple(made))
 

@@ -97,5 +97,18 @@ class Damaged(ZooError):
     """Something on disk no longer is what its record says."""
 
 
+class DamagedStep(Damaged):
+    """A file of a finished step is not what its record says any more. Whoever runs plans makes step ``key`` again."""
+
+    def __init__(self, kind: str, key: str, name: str) -> None:
+        why = f"{name} no longer has its recorded content"
+        super().__init__(
+            f"step {kind} is damaged on disk: {why}",
+            safe="Nothing of it was published.",
+            remedy="Run the same command again; the step is then made again",
+        )
+        self.kind, self.key, self.why = kind, key, why
+
+
 def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "`")) or "\n" in text else f"{text}."

@@ -10,7 +10,7 @@ from catalog import yanks
 from catalog.checks import CheckedRecipe, check_recipe
 from catalog.problems import instead_of
 from catalog.recipe import Recipe
-from catalog.release import Location
+from catalog.release import Location, Repository
 from zoo import assemble, costs, engine, hub, plan, preflight, records, sources, world, yanking
 from zoo.assemble import ReleaseFolder
 from zoo.errors import GateRefused, InputError, ZooError
@@ -90,8 +90,13 @@ def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFold
         planned.recipe, planned.plan, planned.to_run, planned.costs, planned.world.tools, settings, report
     )
     announce(planned, report)
-    built = engine.run(planned.plan, settings, report)
-    return assemble.assemble(planned.checked, planned.plan, built.artifacts, planned.world, settings, report)
+
+    def use(built: engine.Built) -> ReleaseFolder:
+        return assemble.assemble(
+            planned.checked, planned.plan, built.artifacts, planned.world, settings, report
+        )
+
+    return engine.run_and(planned.plan, settings, report, use)
 
 
 def announce(planned: Planned, report: Reporter) -> None:
@@ -160,7 +165,10 @@ def publish(
 ) -> Published:
     """Publish and record. verify: ``tree`` or ``full``, which reads every file back."""
     refuse_failed_gates(release)
+    records.refuse_unwritable(settings)
     place = hub.connect(settings.hub, settings.root)
+    expected = Repository(f"{settings.namespace}/{planned.recipe.publish.model}", "0" * 40, "v0")
+    records.refuse_invalid(release, Location(place.name, expected, None), settings)
     names = (planned.recipe.publish.model, planned.recipe.publish.dataset)
 
     def record(location: Location) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from catalog.problems import instead_of
 from catalog.release import Location, Model, Release
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.settings import Settings
-from zoo.workspace import locked, sha256_file, sweep, write_atomic
+from zoo.workspace import locked_folder, sha256_file, sweep, write_atomic
 
 if TYPE_CHECKING:
     # Reading a catalog needs no llama.cpp, which assembling a release does.
@@ -58,12 +59,70 @@ def find(catalog: index.Catalog, name: str, version: str = "") -> tuple[Model, R
     return model, release
 
 
+def refuse_unwritable(settings: Settings) -> None:
+    """Before anything is published: raises InputError or ZooError unless catalog and evidence can be written."""
+    if settings.catalog.is_dir():
+        raise InputError(
+            "the catalog is a folder here and must be a file",
+            where=settings.shown(settings.catalog),
+            safe="Nothing was published.",
+            remedy="Name the file with --catalog or in zoo.toml, such as model_catalog.json",
+        )
+    for what, folder in (("catalog", settings.catalog.parent), ("evidence", settings.evidence)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = (
+                "a file is in its place"
+                if isinstance(error, FileExistsError | NotADirectoryError)
+                else str(error.strerror)
+            )
+            raise ZooError(
+                f"the folder of the {what} cannot be made: {reason}",
+                where=settings.shown(folder),
+                safe="Nothing was published.",
+                remedy=f"Move what is in its place, or name another folder with --{what}",
+            ) from error
+    for what, place in (
+        ("catalog", settings.catalog.parent),
+        ("catalog", settings.catalog),
+        ("evidence", settings.evidence),
+    ):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise ZooError(
+                f"the {what} cannot be written",
+                where=settings.shown(place),
+                safe="Nothing was published.",
+                remedy=f"Make it writable, or name another place with --{what}",
+            )
+
+
+def refuse_invalid(release: ReleaseFolder, location: Location, settings: Settings) -> None:
+    """Before anything is published: raises ZooError if the catalog with this release would not be a valid one.
+
+    location: where it will be, as far as that is known.
+    """
+    catalog = read_catalog(settings.catalog, settings.shown(settings.catalog))
+    if catalog.release(release.model.name, release.release.version):
+        return
+    entry = dataclasses.replace(release.release, location=location)
+    merged = index.with_release(catalog, release.model, entry)
+    _, problems = index.parse(index.to_text(merged), settings.shown(settings.catalog))
+    if problems:
+        lines = [f"  {problem.text}" for problem in problems[:20]]
+        raise ZooError(
+            "\n".join(["the catalog would not be valid with this release", *lines]),
+            safe="Nothing was published.",
+            remedy="Change what the lines name in the recipe; if it is not there, report this",
+        )
+
+
 def record(release: ReleaseFolder, location: Location, settings: Settings) -> bool:
     """Write the release into the catalog and its evidence beside the site. False if both were there already."""
     entry: Release = dataclasses.replace(release.release, location=location)
     target = settings.evidence / release.model.name / entry.version
     path = settings.catalog
-    with locked(path.parent):
+    with locked_folder(path.parent):
         catalog = read_catalog(path, settings.shown(path))
         try:
             merged = index.with_release(catalog, release.model, entry)
@@ -94,7 +153,7 @@ def change(settings: Settings, step: Step) -> tuple[index.Catalog, bool]:
     Raises InputError when ``step`` raises YankRefused; the catalog is then as it was.
     """
     path = settings.catalog
-    with locked(path.parent):
+    with locked_folder(path.parent):
         before = read_catalog(path, settings.shown(path))
         try:
             after = step(before)

@@ -14,12 +14,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from catalog import jsontext
-from zoo.errors import Damaged, ZooError
+from zoo import checked
+from zoo.errors import Damaged, DamagedStep, ZooError
 from zoo.progress import Advance, unheard
 
 RECORD = "artifact.json"
@@ -44,14 +45,28 @@ class Artifact:
     folder: Path
     files: tuple[FileRecord, ...]
     facts: Mapping[str, Any]
+    memory: Path | None = field(default=None, compare=False, repr=False)
 
     def path(self, name: str) -> Path:
-        """The place of one file. Raises Damaged if the artifact has no such file."""
-        if name not in {record.path for record in self.files}:
-            raise Damaged(
-                f"step {self.kind} has no file {name}", remedy=f"Delete {self.folder} and run again"
-            )
-        return self.folder / name
+        """The place of one file, which is what it was when the step finished.
+
+        Raises DamagedStep if it is not, Damaged if the artifact has no such file.
+        """
+        for record in self.files:
+            if record.path == name:
+                self._check(record)
+                return self.folder / name
+        raise Damaged(f"step {self.kind} has no file {name}", remedy=f"Delete {self.folder} and run again")
+
+    def whole(self) -> Path:
+        """The folder, every file of which is what it was when the step finished. Raises DamagedStep."""
+        for record in self.files:
+            self._check(record)
+        return self.folder
+
+    def _check(self, record: FileRecord) -> None:
+        if not checked.is_sound(self.folder / record.path, record.path, record.sha256, self.memory):
+            raise DamagedStep(self.kind, self.key, record.path)
 
     def json(self, name: str) -> Any:
         """The content of one JSON file."""
@@ -110,6 +125,13 @@ def fsync(path: Path) -> None:
         os.close(handle)
 
 
+def sync(folder: Path) -> None:
+    """Make every file and name below ``folder`` survive a power cut, before the folder is renamed into place."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        fsync(path)
+    fsync(folder)
+
+
 def records(folder: Path) -> tuple[FileRecord, ...]:
     """Every plain file below ``folder``, hashed, sorted. Raises Damaged on a link or a device."""
     found = []
@@ -137,7 +159,8 @@ def place_file(source: Path, target: Path) -> None:
 def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold an exclusive lock between processes; ``on_wait`` is called once if another holds it.
 
-    The lock is on the file ``path``, made if it is missing, or on the folder that is there.
+    The lock is on the file ``path``, made if it is missing, or on the folder that is there. For a folder that may be
+    missing, see ``locked_folder``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o644)
@@ -150,6 +173,14 @@ def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[N
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder, which is made if it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        yield
 
 
 @contextmanager
@@ -195,10 +226,12 @@ class Workspace:
         folder = self.folder / key
         try:
             record = jsontext.parse((folder / RECORD).read_bytes(), bounded=False)
+            if record.pop("sha256", None) not in (None, digest(record)):
+                return None
             files = tuple(FileRecord(**entry) for entry in record["files"])
             if any((folder / file.path).stat().st_size != file.size_bytes for file in files):
                 return None
-            return Artifact(record["kind"], key, folder, files, record["facts"])
+            return Artifact(record["kind"], key, folder, files, record["facts"], self._memory(key))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -232,7 +265,9 @@ class Workspace:
             "facts": facts,
             "spec": spec,
         }
-        write_atomic(out / RECORD, pretty_json(record))
+        # The facts are results as well; without this, nothing would vouch for them.
+        write_atomic(out / RECORD, pretty_json({**record, "sha256": digest(record)}))
+        sync(out)
         target = self.folder / key
         if target.exists():
             # Only a damaged one can stand here: finished() refused it.
@@ -240,4 +275,14 @@ class Workspace:
         out.rename(target)
         fsync(self.folder)
         shutil.rmtree(self.folder / "partial" / key, ignore_errors=True)
-        return Artifact(kind, key, target, files, facts)
+        checked.remember(target, {file.path: file.sha256 for file in files}, self._memory(key))
+        return Artifact(kind, key, target, files, facts, self._memory(key))
+
+    def discard(self, key: str) -> None:
+        """Remove a finished step that is damaged or stale. The caller does not hold its lock."""
+        with locked(self.lock(key)):
+            shutil.rmtree(self.folder / key, ignore_errors=True)
+            self._memory(key).unlink(missing_ok=True)
+
+    def _memory(self, key: str) -> Path:
+        return self.folder / "checked" / f"{key}.json"

@@ -20,7 +20,7 @@ from zoo.plan import Plan, World, file_name
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.stages.artifact import IMATRIX_FILE
-from zoo.workspace import Artifact, fsync, locked, place_file, pretty_json, records, write_atomic
+from zoo.workspace import Artifact, fsync, locked, place_file, pretty_json, records, sync, write_atomic
 
 
 def assemble(
@@ -50,9 +50,10 @@ def assemble(
             raise ZooError(
                 "\n".join(["the release does not agree with itself", *disagreements]),
                 safe="Nothing was published; the finished steps are kept.",
-                remedy="If a key of the recipe is wrong, mend it; else report this as a fault of the program",
+                remedy="If a key of the recipe is wrong, fix it. Otherwise report this as a fault of the program",
             )
         temporary.chmod(0o755)
+        sync(temporary)
         old = target.with_name(f".{plan.version}.old")
         shutil.rmtree(old, ignore_errors=True)
         if target.exists():

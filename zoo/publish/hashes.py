@@ -1,4 +1,4 @@
-"""Digests of release files, each read once: remembered by path, size, time of change and inode."""
+"""Digests of release files, remembered by path, size, times of change and inode; read again before they are sent."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ GIT_BYTES = 16 << 20
 
 _SAVE_BYTES = 64 << 20
 _CHUNK = 1 << 20
+_COLUMNS = 6
+"""Size, two times, inode, sha256, git's digest."""
+_read_here: set[tuple[str | int, ...]] = set()
 
 
 @dataclass(frozen=True)
@@ -43,20 +46,21 @@ class Hashes:
         key = f"{folder.name}/{file.path}"
         seen = _identity(path, folder, file)
         entry = self._known.get(key)
-        if entry is None or entry[:3] != seen:
+        if entry is None or entry[:4] != seen:
             found = _digest(path, file.size_bytes, advance)
             entry = [*seen, found.sha256, found.git]
+            _read_here.add((str(path), *seen))
             self._known[key] = entry
             self._unsaved += max(file.size_bytes, 1)
             if self._unsaved >= _SAVE_BYTES:
                 self.save()
-        if entry[3] != file.sha256:
+        if entry[4] != file.sha256:
             raise Damaged(
-                f"{file.path} changed since the release was made: it has sha256 {entry[3]}, "
+                f"{file.path} changed since the release was made: it has sha256 {entry[4]}, "
                 f"its manifest says {file.sha256}",
                 remedy="Make it again with: zoo build",
             )
-        return Digests(str(entry[3]), str(entry[4]))
+        return Digests(str(entry[4]), str(entry[5]))
 
     def to_read(self, folder: Path, files: Iterable[FileRecord]) -> int:
         """Bytes that ``check`` would have to read."""
@@ -64,8 +68,15 @@ class Hashes:
         return sum(
             file.size_bytes
             for file in files
-            if known.get(f"{folder.name}/{file.path}", [])[:3] != _identity(folder / file.path, folder, file)
+            if known.get(f"{folder.name}/{file.path}", [])[:4] != _identity(folder / file.path, folder, file)
         )
+
+    def forget(self, folder: Path, files: Iterable[FileRecord]) -> None:
+        """Have the next ``check`` read those of these files that this process did not read yet."""
+        for file in files:
+            key = f"{folder.name}/{file.path}"
+            if (str(folder / file.path), *self._known.get(key, [])[:4]) not in _read_here:
+                self._known.pop(key, None)
 
     def save(self) -> None:
         """Keep what is known. A disk that takes no more only costs the next run some reading."""
@@ -96,7 +107,7 @@ def _identity(path: Path, folder: Path, file: FileRecord) -> list[str | int]:
             f"its manifest says {file.size_bytes}",
             remedy="Make it again with: zoo build",
         )
-    return [found.st_size, found.st_mtime_ns, found.st_ino]
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
 def _digest(path: Path, size: int, advance: Advance) -> Digests:
@@ -114,6 +125,6 @@ def _digest(path: Path, size: int, advance: Advance) -> Digests:
 def _read(path: Path) -> dict[str, list[str | int]]:
     try:
         data = jsontext.parse(path.read_bytes(), bounded=False)
-        return {str(key): [*entry] for key, entry in data.items() if len(entry) == 5}
+        return {str(key): [*entry] for key, entry in data.items() if len(entry) == _COLUMNS}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

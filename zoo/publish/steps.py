@@ -94,6 +94,9 @@ def differences(
 def check_files(work: Work, targets: Sequence[Target]) -> None:
     """Every file that is to be sent is what its manifest says. Raises Damaged before anything is sent."""
     chosen = [(t, file) for t in targets for file in _to_send(t.plan)]
+    for target in targets:
+        # What is published is never taken from memory: a disk may have changed bytes and no time.
+        work.hashes.forget(target.folder, _to_send(target.plan))
     total = sum(work.hashes.to_read(target.folder, [file]) for target, file in chosen)
     with work.report.task("checking files", total, "B") as advance:
         for target, file in chosen:

@@ -85,11 +85,14 @@ def run(prepared: Prepared, report: Reporter) -> dict[str, Path]:
         prepared.recipe, prepared.plan, to_run, estimate, prepared.world.tools, prepared.settings, report
     )
     report.say(f"{len(to_run)} steps to run: {', '.join(to_run) or 'none'}")
-    built = engine.run(prepared.plan, prepared.settings, report)
-    return {
-        file_name(prepared.recipe.name, type_): built.artifacts[maker].path(MODEL_FILE)
-        for type_, maker in file_makers(prepared.recipe).items()
-    }
+
+    def use(built: engine.Built) -> dict[str, Path]:
+        return {
+            file_name(prepared.recipe.name, type_): built.artifacts[maker].path(MODEL_FILE)
+            for type_, maker in file_makers(prepared.recipe).items()
+        }
+
+    return engine.run_and(prepared.plan, prepared.settings, report, use)
 
 
 def begin_with(prepared: Prepared, release: Release, settings: Settings) -> Prepared:

@@ -24,12 +24,13 @@ def run(context: Context) -> Facts:
     spec = build(Distill, {name: value for name, value in context.spec.items() if name != "threads"})
     labels = context.inputs["labels"]
     heldout = read_conversations(labels.path("heldout.jsonl"))
-    _refuse_too_few(context.inputs["student"].folder, heldout, spec)
+    student, teacher = context.inputs["student"].whole(), context.inputs["teacher"].whole()
+    _refuse_too_few(student, heldout, spec)
     model = context.out / "model"
     model.mkdir(exist_ok=True)
     report = distill(
-        context.inputs["student"].folder,
-        context.inputs["teacher"].folder,
+        student,
+        teacher,
         read_conversations(labels.path("train.jsonl")),
         heldout,
         spec,

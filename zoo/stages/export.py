@@ -27,8 +27,8 @@ def run(context: Context) -> Facts:
 
 def model_folder(artifact: Artifact) -> Path:
     """Where the model folder of an import or distill artifact is."""
-    inner = artifact.folder / "model"
-    return inner if inner.is_dir() else artifact.folder
+    folder = artifact.whole()
+    return folder / "model" if (folder / "model").is_dir() else folder
 
 
 def header_facts(path: Path) -> Facts:

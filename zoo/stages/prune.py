@@ -14,5 +14,5 @@ def run(context: Context) -> Facts:
     from zoo.training.importing import import_model
 
     layers = tuple(context.spec["layers"])
-    source = context.inputs["model"].folder
+    source = context.inputs["model"].whole()
     return dataclasses.asdict(import_model(source, context.out, context.report, layers=layers))

@@ -1,0 +1,90 @@
+"""Files that were compared with their recorded digest once, and need not be read again while nothing touched them.
+
+What the system says of a file (size, times of change, inode) is remembered beside the finished steps. It is memory
+only: whoever publishes reads everything again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from catalog import jsontext
+
+_Identity = tuple[int, int, int, int]
+_known: dict[Path, dict[str, tuple[str, _Identity]]] = {}
+
+
+def identity(path: Path) -> _Identity | None:
+    """Size, modification and change time in nanoseconds, inode; None unless it is a plain file."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def is_sound(path: Path, name: str, sha256: str, memory: Path | None) -> bool:
+    """Whether the file ``path`` has this digest. It is read unless ``memory`` knows its ``name`` as it is now."""
+    now = identity(path)
+    if now is None:
+        return False
+    known = _read(memory)
+    if known.get(name) == (sha256, now):
+        return True
+    try:
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return False
+    # A file that changed while it was read has another identity the next time.
+    if found != sha256 or identity(path) != now:
+        return False
+    known[name] = (sha256, now)
+    _write(memory, known)
+    return True
+
+
+def remember(folder: Path, digests: Mapping[str, str], memory: Path) -> None:
+    """Files of ``folder`` that were hashed just now, by name."""
+    known = _read(memory)
+    known.clear()
+    for name, sha256 in digests.items():
+        if (now := identity(folder / name)) is not None:
+            known[name] = (sha256, now)
+    _write(memory, known)
+
+
+def _read(memory: Path | None) -> dict[str, tuple[str, _Identity]]:
+    if memory is None:
+        return {}
+    if memory not in _known:
+        _known[memory] = {}
+        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+            entries = jsontext.parse(memory.read_bytes(), bounded=False).items()
+            _known[memory] = {name: (sha256, (a, b, c, d)) for name, (sha256, (a, b, c, d)) in entries}
+    return _known[memory]
+
+
+def _write(memory: Path | None, known: Mapping[str, tuple[str, _Identity]]) -> None:
+    """A disk that takes no more only costs the next process some reading."""
+    if memory is None:
+        return
+    with contextlib.suppress(OSError):
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{memory.name}.", suffix=".tmp", dir=memory.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                json.dump(known, stream)
+            Path(name).replace(memory)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
