@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from pullsamples import LARGE, NAME, Zoo, make_zoo, manifest_of, write_catalog
+from smalldisk import mounted
 
 from catalog.index import Catalog
 from catalog.release import YankEvent
@@ -396,3 +398,18 @@ def test_secrets_and_paths_stay_out_of_the_receipt(zoo: Zoo, say: Say) -> None:
     text = (zoo.folder / f"{NAME}-1.0.0" / ".zoo" / "pull.json").read_text(encoding="utf-8")
     assert str(zoo.folder) not in text and os.environ["HOME"] not in text
     assert json.loads(text)["commit"] == zoo.commit
+
+
+@pytest.mark.parametrize("trouble", ["full", "absent", "read-only"])
+@pytest.mark.usefixtures("zoo")
+def test_a_full_disk_of_this_machine_is_no_difference(
+    trouble: str, say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verify keeps two small files for a moment; where it cannot, nothing is said about the hub."""
+    with mounted(tmp_path / "small", "16k") as scratch:
+        (scratch / "others").write_bytes(b"x" * 12_000)
+        if trouble == "read-only":
+            subprocess.run(["mount", "-o", "remount,ro", scratch], check=True)
+        monkeypatch.setattr(tempfile, "tempdir", str(scratch if trouble != "absent" else scratch / "none"))
+        code, out, err = say("verify", NAME, "--on-hub")
+    assert code == 1 and "could not be checked" in out and "difference" not in out, (out, err)

@@ -95,7 +95,10 @@ def test_over_http(
 WRONG = {
     "corrupt": (Fault("corrupt", after_bytes=100), "hash_mismatch"),
     "truncated": (Fault("truncate", after_bytes=5), "wrong_length"),
-    "wrong ETag": (Fault("headers", headers={"ETag": f'"{"0" * 64}"', "X-Linked-ETag": f'"{"0" * 64}"'}), "wrong_etag"),
+    "wrong ETag": (
+        Fault("headers", headers={"ETag": f'"{"0" * 64}"', "X-Linked-ETag": f'"{"0" * 64}"'}),
+        "wrong_etag",
+    ),
     "wrong length": (Fault("headers", headers={"X-Linked-Size": "7"}), "wrong_length"),
     "a page of a proxy": (proxy_page(), "proxy"),
     "too many": (too_many(900), "rate_limited"),
@@ -139,5 +142,48 @@ def test_a_pull_that_was_killed_goes_on(zoo: Zoo, proxy: FaultServer, pull: Pull
     proxy.heal()
     assert not (zoo.folder / TARGET / zoo.large).exists()
     assert pull()[0] == 0 and whole(zoo)
-    (again,) = [e for e in proxy.exchanges if e.path.endswith(f"{REPOSITORY}/resolve/{zoo.commit}/{zoo.large}")]
+    (again,) = [
+        e for e in proxy.exchanges if e.path.endswith(f"{REPOSITORY}/resolve/{zoo.commit}/{zoo.large}")
+    ]
     assert 0 < again.sent <= 0.2 * LARGE + (1 << 20)
+
+
+# --- Looking at the hub: a difference is only what was compared
+
+
+UNCHECKED = {
+    "reset": Fault("reset", after_bytes=2), "500": Fault("answer", status=500), "too many": too_many(900),
+    "not allowed": Fault("answer", status=403), "a page of a proxy": proxy_page(),
+}  # fmt: skip
+
+
+def verify(proxy: FaultServer, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, object], str]:
+    words = ["verify", NAME, "--on-hub", "--full", "--hub", proxy.address]
+    code = main([*words, "--json", "--quiet"])
+    answer = json.loads(capsys.readouterr().out)
+    main([*words, "--quiet"])
+    return code, answer, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", ["tree", "model-Q8_0.gguf", "MANIFEST.json"])
+@pytest.mark.parametrize("case", UNCHECKED)
+def test_a_hub_that_cannot_be_asked_serves_nothing_else(
+    case: str, path: str, zoo: Zoo, proxy: FaultServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del zoo
+    proxy.break_(UNCHECKED[case], path=path, times=1000)
+    code, answer, said = verify(proxy, capsys)
+    assert (code, answer["differences"], answer["unchecked"]) == (1, 0, 1), answer
+    assert "could not be checked: " in said and "difference" not in said
+    proxy.heal()
+    assert verify(proxy, capsys)[0] == 0
+
+
+def test_a_difference_counts_more_than_what_could_not_be_asked(
+    zoo: Zoo, proxy: FaultServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    proxy.break_(Fault("corrupt", after_bytes=100), path=f"/{zoo.large}", times=1000)
+    proxy.break_(Fault("answer", status=500), path="/README.md", times=1000)
+    code, answer, said = verify(proxy, capsys)
+    assert (code, answer["differences"], answer["unchecked"]) == (3, 1, 1), answer
+    assert "the hub serves other bytes" in said and "README.md could not be checked" in said

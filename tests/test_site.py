@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import shutil
 import threading
@@ -325,3 +326,11 @@ def test_architecture_page_names_only_rooms_that_exist() -> None:
     page = (DOCS / "explanation/architecture.md").read_text(encoding="utf-8")
     for room in re.findall(r"`((?:zoo|catalog|pi_runtime|recipes|site)/[\w/.]*)`", page):
         assert (repository / room).exists(), room
+
+
+def test_a_folder_whose_name_is_not_utf8_is_refused_by_name(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff\xfename"))
+    folder.mkdir()
+    zoo = make_zoo(folder, sample())
+    with pytest.raises(errors.InputError, match=r"bad\\udcff\\udcfename is not UTF-8"):
+        site.build(zoo, Silent())

@@ -35,7 +35,7 @@ def command(call: Call, what: str | None, remote: bool, full: bool, check: Check
 
     WHAT is a folder, NAME or NAME@VERSION; without it the current folder, else every release that is on this disk. Each
     file is compared with MANIFEST.json, SHA256SUMS, the receipt of the pull and, where there is one, the catalog. Exit
-    code 3 on any difference.
+    code 3 on any difference, 1 when there is none but something could not be checked.
     """
     folder = _folder(what)
     if remote and check:
@@ -132,23 +132,37 @@ def _catalog(call: Call) -> Catalog | None:
 
 def _tell(call: Call, found: list[Verified]) -> int:
     differences = sum(len(one.differences) for one in found)
+    missed = sum(len(one.unchecked) for one in found)
     data: dict[str, Any] = {
         "differences": differences,
-        "places": [{**vars(one), "differences": [vars(d) for d in one.differences]} for one in found],
+        "unchecked": missed,
+        "places": [
+            {
+                **vars(one),
+                "differences": [vars(d) for d in one.differences],
+                "unchecked": [vars(u) for u in one.unchecked],
+            }
+            for one in found
+        ],
     }
     lines = []
     for one in found:
         verdict = f"{len(one.differences)} differences" if one.differences else "as released"
         verdict = "1 difference" if len(one.differences) == 1 else verdict
+        if one.unchecked and not one.differences:
+            verdict = "could not be checked"
         rate = f", {one.bytes / one.seconds / 1e6:,.0f} MB/s" if one.seconds > 1 else ""
         lines.append(
             f"{one.place}: {one.name} {one.version}, {one.files} files, {megabytes(one.bytes)}{rate}: {verdict}"
             f" (by {', '.join(one.against)})"
         )
         lines += [f"  {difference.sentence}" for difference in one.differences]
+        lines += [f"  {unchecked.sentence}" for unchecked in one.unchecked]
         if one.absent and not one.differences:
             lines.append(f"  {one.absent} other files of the release are not here")
         if one.unlisted and not one.differences:
             lines.append(f"  not of the release: {', '.join(one.unlisted[:10])}")
     call.output.answer(data, "\n".join(lines))
-    return 3 if differences else 0
+    if differences:
+        return 3
+    return 1 if missed else 0

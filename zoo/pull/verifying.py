@@ -12,7 +12,7 @@ from pathlib import Path
 
 from catalog.index import Catalog
 from catalog.release import Model, Release, Repository
-from zoo.errors import Damaged, InputError, ZooError
+from zoo.errors import Damaged, InputError, RemoteError, ZooError
 from zoo.fetch import Patience, retrying
 from zoo.fetch.files import is_here
 from zoo.hub import Hub, Listed, Repo
@@ -24,6 +24,28 @@ from zoo.workspace import sha256_file
 
 THREADS = 2
 """Two files at a time keep a disk busy while one is hashed; more would only make a card seek."""
+
+
+SERVED_OTHERWISE = frozenset(
+    {
+        "disagreement", "hash_mismatch", "wrong_length", "wrong_etag", "wrong_revision", "not_found",
+        "file_not_found", "revision_not_found",
+    }
+)  # fmt: skip
+"""Kinds of errors that say what the hub serves; all others say only that it could not be asked, or this machine could
+not keep the answer."""
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """What could not be compared, and why: neither as released nor different."""
+
+    path: str
+    why: str
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.path} could not be checked: {self.why}"
 
 
 @dataclass(frozen=True)
@@ -40,6 +62,7 @@ class Verified:
     differences: tuple[Difference, ...]
     absent: int = 0
     unlisted: tuple[str, ...] = ()
+    unchecked: tuple[Unchecked, ...] = ()
 
 
 def folder(
@@ -78,7 +101,9 @@ def folder(
         Difference(name, MANIFEST, "it is missing", manifest.files[name].sha256, "no such file")
         for name in sorted(needed & manifest.files.keys() - set(here))
     ]
-    found += _contents(path, manifest, here, report)
+    looked = _contents(path, manifest, here, report)
+    found += [one for one in looked if isinstance(one, Difference)]
+    missed = tuple(one for one in looked if isinstance(one, Unchecked))
     extra = tuple(agreement.unlisted(dict.fromkeys(_walk(path)), manifest))
     if complete:
         found += [
@@ -86,7 +111,7 @@ def folder(
         ]
     size = sum(manifest.files[name].size_bytes for name in here)
     return Verified(shown, manifest.name, manifest.version, len(here), size, time.monotonic() - began,
-                    tuple(against), tuple(_once(found)), len(manifest.files) - len(here), extra)  # fmt: skip
+                    tuple(against), tuple(_once(found)), len(manifest.files) - len(here), extra, missed)  # fmt: skip
 
 
 def signed(found: Verified, path: Path, check: Callable[[Path, None], str]) -> Verified:
@@ -124,33 +149,54 @@ def _repository(
     full: bool,
 ) -> Verified:
     began = time.monotonic()
+    missed: list[Unchecked] = []
     namespace, _, repository = place.name.partition("/")
     repo = hub.repo(kind, namespace, repository)
     shown = f"{kind} {place.name} at {place.commit[:12]} on {hub.name}"
-    tree = retrying(lambda: repo.listing(place.commit), patience, report, 2)
     of_catalog = release if kind == "model" else None
     try:
+        tree = retrying(lambda: repo.listing(place.commit), patience, report, 2)
         manifest, found = pulling.accounts(repo, place.commit, tree, name, of_catalog, shown, patience)
-    except ZooError as error:
-        broken = Difference(MANIFEST, "hub", error.what, "a sound manifest", "none")
-        return Verified(shown, name, release.version, 1, 0, time.monotonic() - began, ("hub",), (broken,))
+    except (ZooError, OSError) as error:
+        one = _not_as_recorded(MANIFEST, error, "a sound manifest", "none")
+        broken, missed = ((one,), []) if isinstance(one, Difference) else ((), [one])
+        seconds = time.monotonic() - began
+        return Verified(
+            shown, name, release.version, 1, 0, seconds, ("hub",), broken, unchecked=tuple(missed)
+        )
     extra = agreement.unlisted(tree, manifest)
     found += [
         Difference(path, MANIFEST, "it is not of the release", "no such file", "a file") for path in extra
     ]
     if full:
-        found += _read_back(
-            repo, place.commit, manifest, tree.keys() & manifest.files.keys(), report, patience
-        )
+        both = tree.keys() & manifest.files.keys()
+        read = list(_read_back(repo, place.commit, manifest, both, report, patience))
+        found += [one for one in read if isinstance(one, Difference)]
+        missed += [one for one in read if isinstance(one, Unchecked)]
     against = ("hub", MANIFEST, SUMS, *(("catalog",) if of_catalog else ()), *(("content",) if full else ()))
     size = sum(file.size_bytes for file in manifest.files.values())
     return Verified(shown, name, release.version, len(manifest.files), size, time.monotonic() - began,
-                    against, tuple(_once(found)))  # fmt: skip
+                    against, tuple(_once(found)), unchecked=tuple(missed))  # fmt: skip
+
+
+def _not_as_recorded(path: str, error: ZooError | OSError, expected: str, got: str) -> Difference | Unchecked:
+    """An error as what it says: of what the hub serves, or only that nothing could be compared."""
+    if isinstance(error, RemoteError):
+        if error.kind in SERVED_OTHERWISE:
+            return Difference(path, "hub", error.what, expected, got)
+    elif isinstance(error, Damaged | InputError):
+        return Difference(path, "hub", error.what, expected, got)
+    why = (
+        error.what
+        if isinstance(error, ZooError)
+        else f"{error.strerror or error} ({error.filename or 'no file'})"
+    )
+    return Unchecked(path, why)
 
 
 def _read_back(
     repo: Repo, commit: str, manifest: Manifest, paths: Iterable[str], report: Reporter, patience: Patience
-) -> Iterator[Difference]:
+) -> Iterator[Difference | Unchecked]:
     """Every byte that the hub serves, hashed and thrown away."""
     import hashlib
 
@@ -167,18 +213,27 @@ def _read_back(
                         advance(len(chunk))
                 finally:
                     incoming.close()
-            except ZooError as error:
-                yield Difference(path, "hub", f"it cannot be read: {error.what}", file.sha256, "nothing")
+            except (ZooError, OSError) as error:
+                yield _not_as_recorded(path, error, file.sha256, "nothing")
                 continue
         if sha.hexdigest() != file.sha256:
             yield Difference(path, "hub", "the hub serves other bytes", file.sha256, sha.hexdigest())
 
 
-def _contents(path: Path, manifest: Manifest, names: list[str], report: Reporter) -> list[Difference]:
+def _contents(
+    path: Path, manifest: Manifest, names: list[str], report: Reporter
+) -> list[Difference | Unchecked]:
     total = sum(manifest.files[name].size_bytes for name in names)
+
+    def look(name: str) -> Difference | Unchecked | None:
+        try:
+            return _content(path, manifest, name, advance)
+        except OSError as error:
+            return Unchecked(name, str(error.strerror or error))
+
     with report.task("checking", total, "B") as advance, ThreadPoolExecutor(THREADS) as pool:
         ordered = sorted(names, key=lambda name: (-manifest.files[name].size_bytes, name))
-        jobs = [pool.submit(_content, path, manifest, name, advance) for name in ordered]
+        jobs = [pool.submit(look, name) for name in ordered]
         return [found for job in jobs if (found := job.result())]
 
 

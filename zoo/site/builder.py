@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo import data, pages
+from zoo.errors import InputError
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.site import content, documents, drift, state, swap, tryout
@@ -43,6 +44,7 @@ def build(
     clock = time.monotonic()
     documents.require_mkdocs()
     content.read_text(settings)
+    _refuse_odd_names(settings)
     target = settings.site.resolve()
     swap.refuse_foreign(target, settings)
     new, record = target.with_name(f".{target.name}.new"), target.with_name(f".{target.name}.json")
@@ -58,6 +60,20 @@ def build(
         swap.replace(target, new)
         state.write(record, parts)
     return _report(target, parts, time.monotonic() - clock)
+
+
+def _refuse_odd_names(settings: Settings) -> None:
+    """mkdocs takes folder names as text. Raises InputError for one that is not UTF-8."""
+    for folder in (settings.root.resolve(), settings.site.resolve(), settings.evidence.resolve()):
+        try:
+            str(folder).encode()
+        except UnicodeEncodeError:
+            shown = str(folder).encode("utf-8", "backslashreplace").decode()
+            raise InputError(
+                f"the name of the folder {shown} is not UTF-8, and the site cannot be built there",
+                safe=content.SAFE,
+                remedy="Rename the folder, then run the same command again",
+            ) from None
 
 
 @contextmanager
