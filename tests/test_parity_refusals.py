@@ -98,7 +98,7 @@ def test_a_rope_base_a_tenth_off(factor: float, talker: tuple[Path, Path], tmp_p
 @pytest.mark.parametrize(
     ("key", "value", "words_"),
     [
-        ("llama.attention.layer_norm_rms_epsilon", 1e-3, "rms_norm_eps is 1e-05 in the folder"),
+        ("llama.attention.layer_norm_rms_epsilon", 1e-3, "the norms' constant is 1e-05 in the folder"),
         ("llama.context_length", 512, "max_position_embeddings is 1024 in the folder, llama.context_length is 512"),
         ("llama.rope.scaling.type", "linear", "rope_type is none in the folder, llama.rope.scaling.type is linear"),
     ],

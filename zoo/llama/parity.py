@@ -110,6 +110,12 @@ def _parameters(header: Header) -> dict[str, Parameter]:
             for k, v in found.items()
             if not k.startswith(("attention.head", "attention.key", "rope.dim"))
         }
+    if found.get("expert_count"):
+        # A width that no matrix of a model of experts need have.
+        found.pop("feed_forward_length", None)
+    if isinstance(found.get("block_count"), int):
+        # Layers that predict several tokens ahead are counted in the header; transformers leaves them out.
+        found["block_count"] = header.block_count - int(found.get("nextn_predict_layers", 0))
     names = {"output.weight": "the head"}
     return {
         key: Parameter(names.get(key, own + key), value)

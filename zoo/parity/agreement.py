@@ -57,7 +57,9 @@ def _refusal(folder: Seen, file: Seen, how: str, found: Figures) -> str:
     said += (
         f"rounding moves them by {worst.own_noise:.2g} in the folder; {_tops(folder, file, ours, theirs)}. "
     )
-    said += f"Over {found.positions} positions of the file {how}, the distance is {_times(found):.2g} times what "
+    said += (
+        f"Over {found.positions} positions of the file {how}, the distance is {_times(found):.2g} times what "
+    )
     said += f"rounding does ({max(found.text_ratios) * found.allowance:.2g} in the worst text; at most "
     said += f"{MOST_MEAN * found.allowance:.2g} is allowed), and {found.share_beyond:.0%} of the positions are beyond "
     return said + f"{CAP * found.allowance:.2g} times (at most {MOST_BEYOND:.0%})."

@@ -1,11 +1,11 @@
-"""What both sides say of the model's shape and constants: the folder's configuration against the file's header."""
+"""What both sides say of the model's shape and constants: the folder's model against the file's header."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
-from zoo.parity.seen import Parameter
+from zoo.parity.seen import Parameter, Value
 
 SAME_RELATIVE = 1e-5
 """Numbers that are nearer than this are the same: the header holds 32-bit floats."""
@@ -27,11 +27,15 @@ def compared(ours: Mapping[str, Parameter], theirs: Mapping[str, Parameter]) -> 
     return len(set(ours) & set(theirs))
 
 
-def _same(one: float | str, other: float | str) -> bool:
-    if isinstance(one, str) or isinstance(other, str):
+def _same(one: Value, other: Value) -> bool:
+    if isinstance(one, frozenset):
+        return any(_same(value, other) for value in one)
+    if isinstance(one, str) or isinstance(other, str | frozenset):
         return one == other
     return math.isclose(one, other, rel_tol=SAME_RELATIVE)
 
 
-def _shown(value: float | str) -> str:
+def _shown(value: Value) -> str:
+    if isinstance(value, frozenset):
+        return " or ".join(_shown(one) for one in sorted(value))
     return value if isinstance(value, str) else f"{value:.6g}"

@@ -21,12 +21,16 @@ class Rendering:
     error: str = ""
 
 
+Value = float | str | frozenset[float]
+"""A number, a word, or numbers any one of which is right."""
+
+
 @dataclass(frozen=True)
 class Parameter:
-    """A number or word that describes the model; ``name`` is the key under which this side has it."""
+    """A value that describes the model; ``name`` is what this side calls it."""
 
     name: str
-    value: float | str
+    value: Value
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,7 +11,6 @@ import torch
 from zoo.parity.distance import F16_ROUNDING, own_noise, relative_errors
 from zoo.parity.seen import Distances, Logits
 from zoo.progress import Advance
-from zoo.training.models import load_model
 from zoo.training.rounding import Change, Rounding, rounded, shaken
 
 SEEDS = (1, 2)
@@ -28,14 +26,13 @@ is f16 for every type."""
 
 
 def logits_and_noise(
-    folder: Path, texts: Sequence[Sequence[int]], export_type: str, threads: int, advance: Advance
+    model: Any, texts: Sequence[Sequence[int]], export_type: str, threads: int, advance: Advance
 ) -> tuple[list[Logits], list[Distances]]:
     """Logits [tokens, vocabulary] of every text, and the own noise [tokens] of every position (``parity.distance``).
 
-    Raises ModelFileError when the folder cannot be read. ``advance`` is told of each text.
+    model: in float32, on the CPU. ``advance`` hears of each text.
     """
     with _threads(threads):
-        model = load_model(folder, torch.float32, "cpu")
         logits, noise = [], []
         for ids in texts:
             found = run(model, ids)
