@@ -30,11 +30,12 @@ class NotJson(ValueError):
         self.what, self.line, self.column = what, line, column
 
 
-def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True) -> Any:
+def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True, finite: bool = True) -> Any:
     """The data in JSON text. Raises NotJson, and nothing else.
 
     unique: a key that is written twice is refused. bounded: so is a whole number beyond LARGEST; model folders hold
-    larger ones (``model_max_length``), so their readers turn this off.
+    larger ones (``model_max_length``), so their readers turn this off. finite: so are NaN and infinity, which the
+    config.json of some models holds (``time_step_limit``).
     """
     try:
         decoded = text if isinstance(text, str) else text.decode("utf-8-sig")
@@ -57,11 +58,13 @@ def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True) -> A
 
     def broken(word: str) -> float:
         number = float(word)
-        if not math.isfinite(number):
+        if finite and not math.isfinite(number):
             refuse(f"the number {_short(word)} is too large", word)
         return number
 
-    def constant(word: str) -> NoReturn:
+    def constant(word: str) -> float:
+        if not finite:
+            return float(word)
         refuse(f"{word} is not a number in JSON", word)
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:

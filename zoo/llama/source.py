@@ -24,6 +24,7 @@ from fnmatch import fnmatchcase
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
+from catalog import jsontext
 from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.progress import Reporter
 
@@ -107,7 +108,7 @@ def fault() -> str | None:
 def read_stamp(place: Path) -> Stamp | None:
     """The stamp of a folder; None without one, or if it cannot be read."""
     try:
-        data = json.loads((place / STAMP).read_text(encoding="utf-8"))
+        data = jsontext.parse((place / STAMP).read_bytes())
         stamp = Stamp(**data)
     except (OSError, ValueError, TypeError):
         return None

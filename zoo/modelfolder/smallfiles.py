@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from catalog import jsontext
 from zoo.errors import ModelFileError
 
 BOM = b"\xef\xbb\xbf"
@@ -139,16 +140,12 @@ def read_json(path: Path, name: str) -> dict[str, Any]:
     """The object of a small JSON file, with the types of TYPES. Raises ModelFileError that names the file."""
     text = read_text(path, name)
     try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
+        data = jsontext.parse(text, bounded=False, finite=False)
+    except jsontext.NotJson as error:
         raise _refusal(
-            name, f"it is not valid JSON (line {error.lineno}, column {error.colno}: {error.msg})",
+            name, f"it is not valid JSON (line {error.line}, column {error.column}: {error.what})",
             "Correct the line, or fetch the file again",
         ) from error  # fmt: skip
-    except (RecursionError, ValueError) as error:
-        raise _refusal(
-            name, "it is not valid JSON (nested too deeply, or a number too long)", "Fetch the file again"
-        ) from error
     if not isinstance(data, dict):
         raise _refusal(name, "it is not a JSON object", "Fetch the file again")
     for problem in problems(name, data):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog import jsontext
 from zoo.errors import ModelFileError
 from zoo.modelfolder.files import INDEX, SINGLE
 from zoo.modelfolder.smallfiles import read_json, refuse_pointer
@@ -61,7 +61,7 @@ def weight_files(folder: Path, files: Mapping[str, Path]) -> tuple[str, ...]:
 def shards_of(folder: Path) -> set[str]:
     """Files that the index of a folder names; empty without an index, or with one that cannot be read."""
     try:
-        data = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        data = jsontext.parse((folder / INDEX).read_bytes(), bounded=False)
         return {name for name in data["weight_map"].values() if "/" not in name}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return set()
@@ -99,7 +99,7 @@ def read_header(path: Path, name: str) -> dict[str, dict[str, Any]]:
             raise _damaged(name, "its header is cut short, or it is another format")
         raw = stream.read(length)
     try:
-        header = json.loads(raw.decode("utf-8"))
+        header = jsontext.parse(raw)
         entries = {key: entry for key, entry in header.items() if key != "__metadata__"}
         end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
         sound = all(

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import transformers
 
+from catalog import jsontext
 from zoo.modelfolder.files import SINGLE, view
 from zoo.modelfolder.formats import ADAPTER
 from zoo.modelfolder.inspection import Inspected
@@ -55,7 +56,7 @@ def _rename(source: Path, target: Path, own: Mapping[str, str]) -> None:
     """Copy a safetensors file with other names for its tensors; the values stay as they are."""
     with source.open("rb") as stream, target.open("wb") as out:
         length = struct.unpack("<Q", stream.read(8))[0]
-        header = json.loads(stream.read(length))
+        header = jsontext.parse(stream.read(length))
         raw = json.dumps({own.get(name, name): entry for name, entry in header.items()}).encode()
         raw += b" " * (-len(raw) % 8)
         out.write(struct.pack("<Q", len(raw)) + raw)
