@@ -165,12 +165,13 @@ def _value(source: Bytes, entry: Entry) -> Scalar:
     return cast(Scalar, struct.unpack_from("<" + SCALARS[entry.value_type], source.data, entry.start)[0])
 
 
-def rewrite_header(source: Path, target: Path, changes: Mapping[str, Scalar | list[str] | None]) -> None:
+def rewrite_header(source: Path, target: Path, changes: Mapping[str, Scalar | list[str] | bytes | None]) -> None:
     """Copy ``source`` to ``target`` with metadata keys set, added or (None) removed; the weights stay as they
     are.
 
     The same input gives the same bytes: general.architecture first, every other key in sorted order. A number
     keeps the type its key had; a new whole number becomes u32 (i64 if it does not fit), a new fraction f32.
+    Bytes are taken as they are: a value with its type, as the file stores it.
     The target is written whole or not at all, and may be the source itself.
     Raises ModelFileError for an unsound source, InputError for a change that cannot be made.
     """
@@ -182,7 +183,7 @@ def rewrite_header(source: Path, target: Path, changes: Mapping[str, Scalar | li
 
 
 def header_bytes(
-    data: Bytes, raw: RawFile, changes: Mapping[str, Scalar | list[str] | None], descriptions: bytes
+    data: Bytes, raw: RawFile, changes: Mapping[str, Scalar | list[str] | bytes | None], descriptions: bytes
 ) -> bytes:
     """A header with the metadata of ``raw``, changed as in ``rewrite_header``, and the tensors' ``descriptions``.
 
@@ -215,7 +216,9 @@ def _string(text: str) -> bytes:
     return struct.pack("<Q", len(raw)) + raw
 
 
-def _encoded(key: str, value: Scalar | list[str], before: Entry | None) -> bytes:
+def _encoded(key: str, value: Scalar | list[str] | bytes, before: Entry | None) -> bytes:
+    if isinstance(value, bytes):
+        return value
     if isinstance(value, list):
         return struct.pack("<IIQ", ARRAY, STRING, len(value)) + b"".join(_string(item) for item in value)
     if isinstance(value, str):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from catalog.recipe import plain
 from zoo.llama import caches, convert, header
+from zoo.llama.padding import padding
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
 from zoo.workspace import Artifact
@@ -20,7 +21,7 @@ def run(context: Context) -> Facts:
         model_folder(context.inputs["model"]), raw, type_=context.spec["type"], report=context.report
     )
     target = context.out / MODEL_FILE
-    header.rewrite_header(raw, target, context.spec["header"])
+    header.rewrite_header(raw, target, {**context.spec["header"], **padding(raw)})
     raw.unlink()
     return header_facts(target)
 
