@@ -15,7 +15,7 @@ from tinygguf import make_tiny_gguf
 from zoo.errors import InputError, ModelFileError
 from zoo.llama.generate import Job, Result, generate
 from zoo.llama.model import Model
-from zoo.templates.rendering import render_template
+from zoo.templates.renderer import Renderer
 
 pytest.importorskip("llama_cpp")
 
@@ -148,7 +148,7 @@ def test_the_chat_template_is_rendered(model: Model) -> None:
 )
 def test_a_bad_template_is_a_model_file_error(template: str) -> None:
     with pytest.raises(ModelFileError, match="chat template"):
-        render_template(template, [], special={}, add_generation_prompt=True)
+        Renderer(template, special={}, source="a test").render([])
 
 
 def test_a_load_failure_quotes_llama_cpp(path: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tinymodel import CHAT_TEMPLATE, make_tiny_llama
 
 from zoo.templates import markers
 from zoo.templates.markers import SIGN, divided, is_protected, plain, protected
-from zoo.templates.rendering import render_template
+from zoo.templates.renderer import Renderer
 
 CHATML = ("<|im_start|>", "<|im_end|>", "</s>", "<unk>")
 HOSTILE = (
@@ -214,7 +214,8 @@ def test_real_templates_keep_what_people_wrote(name: str) -> None:
     special = {"bos_token": "<bos>", "eos_token": "<eos>"}
 
     def render(messages: list[dict[str, str]]) -> str:
-        return render_template(template(name), messages, special=special, add_generation_prompt=True)
+        with Renderer(template(name), special=special, source=name) as renderer:
+            return renderer.render(messages)
 
     rendered = render(protected(user(said), known))
     assert plain(rendered) == render(user(said))
@@ -223,7 +224,8 @@ def test_real_templates_keep_what_people_wrote(name: str) -> None:
 
 
 def test_the_tiny_template_is_rendered_as_before() -> None:
-    rendered = render_template(CHAT_TEMPLATE, protected(user("a"), CHATML), special={}, add_generation_prompt=True)
+    with Renderer(CHAT_TEMPLATE, special={}, source="tiny") as renderer:
+        rendered = renderer.render(protected(user("a"), CHATML))
     assert rendered == "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n" and markers.SIGN not in rendered
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from catalog.templateclock import TEMPLATE_CLOCK, strftime_now
 from zoo.templates.oracle import with_fixed_clock
-from zoo.templates.rendering import render_template
+from zoo.templates.renderer import Renderer
 
 MESSAGES = ({"role": "user", "content": "Which day is it?"},)
 DATED = "{{ 'Today Date: ' + strftime_now('%d %b %Y') + '\n' }}"
@@ -37,7 +37,8 @@ class Shifted(real.datetime):
 
 
 def rendered(template: str) -> str:
-    return render_template(template, MESSAGES, special={}, add_generation_prompt=True)
+    with Renderer(template, special={}, source="a test") as renderer:
+        return renderer.render(MESSAGES)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -84,9 +85,9 @@ def test_teacher_and_student_read_the_same_prompt_on_any_day(
     import transformers.utils.chat_template_utils as theirs
     from tinymodel import CHAT_TEMPLATE, make_tiny_llama
 
-    from zoo.training import parity
     from zoo.training.conversations import Conversation, encode
     from zoo.training.models import load_tokenizer
+    from zoo.training.renderings import renderings
 
     folder = make_tiny_llama(tmp_path)
     (folder / "chat_template.jinja").write_text(DATED + CHAT_TEMPLATE, encoding="utf-8")
@@ -99,10 +100,10 @@ def test_teacher_and_student_read_the_same_prompt_on_any_day(
         (row,) = encode(tokenizer, [conversation], 512).rows
         prompt = tokenizer.decode(row.input_ids[: row.mask.index(True)])
         seen.add(prompt)
-        oracle = parity._rendering(tokenizer, MESSAGES, True)
+        (oracle,) = renderings(tokenizer, [(MESSAGES, True)])
         assert oracle.text == prompt, oracle.error
     # The label stage renders through the same function, with the template of the exported file.
-    asked = render_template(DATED + CHAT_TEMPLATE, MESSAGES, special={}, add_generation_prompt=True)
+    asked = rendered(DATED + CHAT_TEMPLATE)
     assert seen == {asked}
     assert asked.startswith(f"Today Date: {TEMPLATE_CLOCK:%d %b %Y}\n")
 

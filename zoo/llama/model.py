@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.llama import library
 from zoo.llama.header import Header, read_header
-from zoo.templates.rendering import render_template
+from zoo.templates.renderer import Renderer
 
 FLOOR_TOKENS = 256
 """llama.cpp rounds a sequence's context up to a multiple of this."""
@@ -80,7 +80,12 @@ class Model:
                 vocab = lib.llama_model_get_vocab(pointer)
                 size = max(batch_tokens, parallel)
                 room = lib.llama_n_ctx_seq(context)
-                yield cls(path, header, room, parallel, size, lib, vocab, context)
+                model = cls(path, header, room, parallel, size, lib, vocab, context)
+                try:
+                    yield model
+                finally:
+                    if "_renderer" in vars(model):
+                        model._renderer.close()
             finally:
                 lib.llama_free(context)
         finally:
@@ -149,21 +154,25 @@ class Model:
         template = self.header.metadata.get("tokenizer.chat_template")
         return template if isinstance(template, str) else None
 
-    def render(self, messages: Sequence[Mapping[str, str]], *, add_generation_prompt: bool = True) -> str:
-        """The prompt text of a conversation. Raises ModelFileError without a template or if it cannot be
-        rendered.
-        """
+    @cached_property
+    def _renderer(self) -> Renderer:
         if self.chat_template is None:
             raise ModelFileError(
                 f"{self.path.name} has no chat template",
                 remedy="Convert the model again from a folder whose tokenizer has a chat template",
             )
-        return render_template(
-            self.chat_template,
-            messages,
-            special=self.special_texts,
-            add_generation_prompt=add_generation_prompt,
-        )
+        return Renderer(self.chat_template, special=self.special_texts, source=self.path.name)
+
+    def render(self, messages: Sequence[Mapping[str, str]], *, add_generation_prompt: bool = True) -> str:
+        """The prompt text of a conversation. Raises ModelFileError without a template or if it cannot be
+        rendered.
+        """
+        return self._renderer.render(messages, add_generation_prompt=add_generation_prompt)
+
+    @property
+    def read_clock(self) -> bool:
+        """Whether a conversation that was rendered holds the date."""
+        return self._renderer.read_clock
 
     @property
     def special_texts(self) -> dict[str, str]:

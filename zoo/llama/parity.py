@@ -17,6 +17,7 @@ from zoo.parity.material import CONVERSATIONS, STRINGS, TEXTS
 from zoo.parity.seen import Cut, Generated, Parameter, Rendering, Seen
 from zoo.progress import Advance, unheard
 from zoo.templates.oracle import with_fixed_clock
+from zoo.templates.renderer import OverLimit
 
 CONVERSATION_TOKENS = 1024
 """Room for a conversation, also of a tokenizer that cuts at every byte."""
@@ -57,6 +58,8 @@ def look(
     with Model.open(path, threads=threads, context_tokens=room) as model:
         ends = model.end_tokens
         shown = [(messages, prompt) for messages in CONVERSATIONS for prompt in (False, True)]
+        # First this one, which has limits: what passes them is never given to a library that has none.
+        own = tuple(_own(model, messages, prompt) for messages, prompt in shown)
         used = [_as_used(model, messages, prompt) for messages, prompt in shown]
         logits = []
         for ids in texts:
@@ -74,7 +77,6 @@ def look(
             name_of=lambda token: names.get(token, ""),
             of_normalized=None if normalized is None else _cut(model, normalized),
         )
-        own = tuple(_own(model, messages, prompt) for messages, prompt in shown)
         generated = _generated(model, own)
         forced = generated.forced if generated else ()
         names = {token: _name(model, token) for token in {*_mentioned(seen), *forced}}
@@ -141,13 +143,14 @@ def _name(model: Model, token: int) -> str:
 def _own(model: Model, messages: Sequence[Mapping[str, str]], prompt: bool) -> Rendering:
     try:
         return Rendering(model.render(messages, add_generation_prompt=prompt))
+    except OverLimit:
+        raise
     except ZooError as error:
         return Rendering(None, error.what)
 
 
 def _as_used(model: Model, messages: Sequence[Mapping[str, str]], prompt: bool) -> Rendering:
     """As llama-cpp-python renders the file's template when people chat with it, the clock set."""
-    import jinja2
     from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
     if model.chat_template is None:
@@ -157,8 +160,8 @@ def _as_used(model: Model, messages: Sequence[Mapping[str, str]], prompt: bool) 
             with_fixed_clock(model.chat_template), add_generation_prompt=prompt, **model.special_texts
         )
         return Rendering(str(formatter(messages=[dict(message) for message in messages]).prompt))
-    except (jinja2.TemplateError, ValueError, TypeError, ArithmeticError, LookupError) as error:
-        return Rendering(None, str(error))
+    except Exception as error:  # noqa: BLE001  # whatever a template does that is not valid
+        return Rendering(None, str(error) or type(error).__name__)
 
 
 def _generated(model: Model, own: Sequence[Rendering]) -> Generated | None:

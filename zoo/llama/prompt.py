@@ -19,9 +19,10 @@ class MarkedText(ModelFileError):
 def render(model: Model, messages: Sequence[Mapping[str, str]]) -> str:
     """The text of ``messages`` and the beginning of an answer, for ``tokens`` of the same model.
 
-    Markers in a content carry a sign (``zoo.templates.markers``). Raises ModelFileError as ``Model.render`` does.
+    Markers in a content carry a sign (``zoo.templates.markers``). Raises ModelFileError as ``Model.render`` does, and
+    MarkerLost when the template changes such a marker.
     """
-    return model.render(markers.protected(messages, model.control_tokens))
+    return markers.rendered(model.render, messages, model.control_tokens)
 
 
 def tokens(model: Model, rendered: str) -> list[int]:

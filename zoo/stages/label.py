@@ -19,16 +19,20 @@ import jsonschema
 
 from catalog import jsontext
 from catalog.problems import show
+from catalog.templateclock import TEMPLATE_CLOCK
 from zoo import journal as journals
 from zoo import sources
-from zoo.errors import InputError
+from zoo.errors import InputError, ModelFileError
 from zoo.llama import prompt
 from zoo.llama.generate import Job, generate
 from zoo.llama.grammar import schema_to_gbnf
+from zoo.llama.header import read_header
 from zoo.llama.model import Model
 from zoo.llama.prompt import MarkedText
 from zoo.stages import Context, Facts
 from zoo.stages.corpus import read_prompts
+from zoo.templates.markers import MarkerLost
+from zoo.templates.oracle import NAME as CLOCK_NAME
 from zoo.workspace import canonical_json, digest, locked, pretty_json, sha256_file, write_atomic
 
 PROMPT_TOKENS = 512
@@ -74,7 +78,7 @@ def run(context: Context) -> Facts:
     """Writes ``train.jsonl``, ``heldout.jsonl`` (valid rows in the order of the prompts) and ``label-report.json``."""
     spec = context.spec
     teacher = _teacher(context)
-    identity = {k: v for k, v in spec.items() if k != "teacher"} | {"model": sha256_file(teacher)}
+    identity = {k: v for k, v in spec.items() if k != "teacher"} | {"model": sha256_file(teacher)} | _clock(teacher)
     rows = read_rows(context, identity)
     journal = context.work / "labels" / f"{digest(identity)}.jsonl"
     with locked(
@@ -92,6 +96,12 @@ def run(context: Context) -> Facts:
         write_atomic(context.out / f"{part}.jsonl", "".join(canonical_json(line) + "\n" for line in lines))
     write_atomic(context.out / "label-report.json", pretty_json(facts))
     return facts
+
+
+def _clock(teacher: Path) -> dict[str, str]:
+    """Part of a journal's name when the teacher's template reads the date: answers of another date are not mixed in."""
+    template = read_header(teacher).metadata.get("tokenizer.chat_template")
+    return {"clock": TEMPLATE_CLOCK.isoformat()} if CLOCK_NAME in str(template) else {}
 
 
 def _teacher(context: Context) -> Path:
@@ -209,8 +219,11 @@ def unanswerable(row: Row, model: Model) -> str:
     """Why a prompt cannot be put to the teacher at all, "" if it can."""
     try:
         tokens = len(prompt.tokens(model, prompt.render(model, row.conversation)))
-    except MarkedText as error:
+    except (MarkedText, MarkerLost) as error:
         return error.what
+    except ModelFileError as error:
+        safe = "The answers made so far are kept."
+        raise ModelFileError(error.what, where="teacher", safe=safe, remedy=error.remedy) from error
     if tokens > PROMPT_TOKENS:
         return f"the prompt has {tokens} tokens, there is room for {PROMPT_TOKENS}"
     try:

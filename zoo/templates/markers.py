@@ -10,11 +10,45 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from zoo.errors import InputError
 
 SIGN = "\ufdd0"
 """A noncharacter (Unicode Standard, section 23.7): never exchanged as text. One that is there all the same is
 doubled."""
+
+
+class MarkerLost(InputError):
+    """A template changes the text around a marker that a person wrote, so that it cannot be told from its own."""
+
+
+def rendered(
+    render: Callable[[Sequence[Mapping[str, str]]], str],
+    messages: Sequence[Mapping[str, str]],
+    markers: Collection[str],
+) -> str:
+    """What ``render`` makes of ``messages``, with SIGN in the markers that people wrote.
+
+    A template sees the contents with the signs, and may look into them. So a conversation with signs is also rendered
+    without: the text must be the same, or must have the template's own markers only. Raises MarkerLost otherwise.
+    """
+    signed = protected(messages, markers)
+    text = render(signed)
+    if all(one["content"] == other["content"] for one, other in zip(signed, messages, strict=True)):
+        return text
+    wanted = render(messages)
+    if plain(text) == wanted:
+        return text
+    own = [part for part, is_marker in divided(text, markers) if is_marker]
+    # The template left those markers out, or wrote them so that they are none any more.
+    if own == [part for part, is_marker in divided(_signed(wanted, None), markers) if is_marker]:
+        return _signed(wanted, None)
+    raise MarkerLost(
+        "a message has a chat marker in it, and the chat template changes the text around it, so that it cannot be "
+        "kept as text",
+        remedy="Take the chat marker out of this message",
+    )
 
 
 def protected(messages: Sequence[Mapping[str, str]], markers: Collection[str]) -> list[dict[str, str]]:

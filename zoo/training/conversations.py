@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.errors import ModelFileError, ZooError
-from zoo.templates import markers
-from zoo.templates.rendering import render_template
+from zoo.templates.markers import MarkerLost
 from zoo.training import markertext
+from zoo.training.prompts import Prompts
 
 
 @dataclass(frozen=True)
@@ -69,23 +69,26 @@ def encode(tokenizer: Any, conversations: Sequence[Conversation], row_tokens: in
     if not getattr(tokenizer, "chat_template", None):
         raise ZooError("The model has no chat template", remedy="Use an instruction-tuned student")
     rows, dropped = [], []
-    for conversation in conversations:
-        row = _encode_one(tokenizer, conversation, row_tokens)
-        if row.positions:
-            rows.append(row)
-        else:
-            dropped.append(conversation.key)
+    with Prompts(tokenizer) as prompts:
+        for conversation in conversations:
+            row = _encode_one(tokenizer, prompts, conversation, row_tokens)
+            if row.positions:
+                rows.append(row)
+            else:
+                dropped.append(conversation.key)
     return Encoding(tuple(rows), tuple(dropped))
 
 
-def _encode_one(tokenizer: Any, conversation: Conversation, row_tokens: int) -> EncodedRow:
-    tokens = _render(tokenizer, conversation, len(conversation.messages), prompt=False)
+def _encode_one(
+    tokenizer: Any, prompts: Prompts, conversation: Conversation, row_tokens: int
+) -> EncodedRow:
+    tokens = _tokens(prompts, conversation, len(conversation.messages), prompt=False)
     mask = [False] * len(tokens)
     for number, (role, _) in enumerate(conversation.messages):
         if role != "assistant":
             continue
-        before = _render(tokenizer, conversation, number, prompt=True)
-        after = _render(tokenizer, conversation, number + 1, prompt=False)
+        before = _tokens(prompts, conversation, number, prompt=True)
+        after = _tokens(prompts, conversation, number + 1, prompt=False)
         if after[: len(before)] != before or tokens[: len(after)] != after:
             raise ZooError(
                 f"The chat template rewrites earlier turns at message {number + 1}, "
@@ -107,22 +110,10 @@ def _message_tokens(tokenizer: Any, tokens: list[int]) -> int:
     return ends[-1] + 1 if ends else len(tokens)
 
 
-def _render(tokenizer: Any, conversation: Conversation, count: int, *, prompt: bool) -> list[int]:
+def _tokens(prompts: Prompts, conversation: Conversation, count: int, *, prompt: bool) -> list[int]:
     """Token ids of the first ``count`` messages, with the generation prompt if ``prompt``."""
     messages = [{"role": role, "content": content} for role, content in conversation.messages[:count]]
     try:
-        # Named templates: the default one, as transformers takes it.
-        text = render_template(
-            tokenizer.get_chat_template(),
-            markers.protected(messages, markertext.texts(tokenizer)),
-            special=tokenizer.special_tokens_map,
-            add_generation_prompt=prompt,
-        )
-    except (ModelFileError, ValueError) as error:
-        raise ZooError(
-            f"The chat template refuses this conversation ({error})",
-            where=conversation.key,
-            remedy="Correct the order of its roles, or use another student",
-        ) from error
-    # The template writes the beginning-of-text token itself where the model wants one.
-    return markertext.tokens(tokenizer, text)
+        return prompts.token_ids(messages, prompt=prompt)
+    except (ModelFileError, MarkerLost) as error:
+        raise ZooError(error.what, where=conversation.key, remedy=error.remedy) from error

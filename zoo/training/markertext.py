@@ -8,12 +8,17 @@ the same splitting and the same treatment of spaces around them.
 from __future__ import annotations
 
 import json
+import re
 import weakref
 from typing import Any
 
 from catalog import jsontext
 from zoo.errors import ZooError
 from zoo.templates import markers
+
+_LOOKS_SPECIAL = re.compile(r"<\|.*\|>|<｜.*｜>|<unused.*>|<pad>|<mask>|<2mass>|\[@BOS@\]", re.DOTALL)
+"""Added tokens that llama.cpp's converter takes for control tokens, whatever the folder says of them
+(``does_token_look_special`` in its ``conversion/base.py``): teacher and student must read the same."""
 
 _COPIES: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
@@ -26,7 +31,8 @@ def ids(tokenizer: Any) -> set[int]:
 
 def texts(tokenizer: Any) -> dict[str, int]:
     """The texts of the control tokens, with their ids."""
-    found = {str(token): number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    added = {str(token): (number, token.special) for number, token in tokenizer.added_tokens_decoder.items()}
+    found = {text: number for text, (number, special) in added.items() if special or _LOOKS_SPECIAL.fullmatch(text)}
     return found | dict(zip(map(str, tokenizer.all_special_tokens), tokenizer.all_special_ids, strict=True))
 
 

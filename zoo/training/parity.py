@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import torch
 
 from zoo.parity.material import CONVERSATIONS, MOST_TOKENS, STRINGS, TEXTS
-from zoo.parity.seen import Rendering, Seen
+from zoo.parity.seen import Seen
 from zoo.progress import Advance, unheard
-from zoo.templates.oracle import with_fixed_clock
 from zoo.training.models import load_model, load_tokenizer, quiet
 from zoo.training.noise import logits_and_noise
 from zoo.training.normalizing import cut, ids_of, normalizer_of
+from zoo.training.renderings import renderings
 from zoo.training.shapes import parameters
 
 
@@ -27,6 +25,7 @@ def look(folder: Path, export_type: str, *, threads: int, advance: Advance = unh
     Raises ModelFileError when the folder cannot be read.
     """
     tokenizer = load_tokenizer(folder)
+    rendered = renderings(tokenizer, [(m, prompt) for m in CONVERSATIONS for prompt in (False, True)])
     model = load_model(folder, torch.float32, "cpu")
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or MOST_TOKENS
     limit = min(MOST_TOKENS, limit)
@@ -40,31 +39,11 @@ def look(folder: Path, export_type: str, *, threads: int, advance: Advance = unh
             logits=logits,
             noise=noise,
             normalizer=normalizer_of(tokenizer, STRINGS),
-            renderings=[
-                _rendering(tokenizer, messages, prompt)
-                for messages in CONVERSATIONS
-                for prompt in (False, True)
-            ],
+            renderings=rendered,
             parameters=parameters(model),
             ends=frozenset(_ends(folder, tokenizer)),
             name_of=lambda token: str(tokenizer.decode([token], clean_up_tokenization_spaces=False)),
         )
-
-
-def _rendering(tokenizer: Any, messages: Sequence[Any], prompt: bool) -> Rendering:
-    """As transformers renders it, with the clock that the other side has."""
-    if not tokenizer.chat_template:
-        return Rendering(None, "there is no chat template")
-    try:
-        text = tokenizer.apply_chat_template(
-            [dict(message) for message in messages],
-            tokenize=False,
-            add_generation_prompt=prompt,
-            chat_template=with_fixed_clock(tokenizer.get_chat_template()),
-        )
-    except (jinja2.TemplateError, ValueError, TypeError, ArithmeticError, LookupError) as error:
-        return Rendering(None, str(error))
-    return Rendering(str(text))
 
 
 def _ends(folder: Path, tokenizer: Any) -> set[int]:

@@ -1,0 +1,81 @@
+"""The process in which one chat template runs. ``zoo.templates.renderer`` starts it and talks to it.
+
+One JSON object a line, both ways. First ``{"template": TEXT, "limits": {...}}``, answered by ``{}``; then one
+conversation a line, ``{"values": {...}}``, answered by ``{"text": ..., "clock": ...}``. What cannot be done is answered
+by ``{"refused": WHY, "kind": KIND}``. Processor time beyond the limit ends the process by SIGPROF, also inside one
+long operation. The end of the input ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from zoo.templates.limits import Limits
+from zoo.templates.rendering import Refusal, Template
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    first = json.loads(sys.stdin.buffer.readline() or "null")
+    if first is None:
+        return
+    limits = Limits(**first["limits"])
+    _bound_memory(limits.memory_bytes)
+    # Whoever started this process may have ignored or blocked it.
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
+    template: list[Template] = []
+
+    def compiled() -> dict[str, Any]:
+        template.append(Template(first["template"]))
+        return {}
+
+    if not _answer(limits, compiled):
+        return
+    for line in sys.stdin.buffer:
+
+        def rendered(line: bytes = line) -> dict[str, Any]:
+            text = template[0].render(json.loads(line)["values"], limits.characters)
+            return {"text": text, "clock": template[0].read_clock}
+
+        if not _answer(limits, rendered):
+            return
+
+
+def _answer(limits: Limits, work: Callable[[], dict[str, Any]]) -> bool:
+    """Do ``work`` under the limit of time and write what comes of it; whether more can be asked."""
+    signal.setitimer(signal.ITIMER_PROF, limits.cpu_seconds)
+    sound = True
+    try:
+        said = json.dumps(work())
+    except Refusal as error:
+        said = json.dumps({"refused": str(error), "kind": error.kind})
+    except MemoryError:
+        # Nobody knows what is left of the memory.
+        why = f"it needs more than {limits.memory_bytes >> 20} MB of memory"
+        said, sound = json.dumps({"refused": why, "kind": "limit"}), False
+    sys.stdout.buffer.write(said.encode() + b"\n")
+    sys.stdout.buffer.flush()
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    return sound
+
+
+def _bound_memory(most_bytes: int) -> None:
+    """Where the system has such limits. Data is what is written to; address space also counts mapped files."""
+    import resource
+
+    for name, most in (("RLIMIT_DATA", most_bytes), ("RLIMIT_AS", 2 * most_bytes)):
+        try:
+            kind = getattr(resource, name)
+            hard = resource.getrlimit(kind)[1]
+            resource.setrlimit(kind, (most if hard < 0 else min(most, hard), hard))
+        except (AttributeError, OSError, ValueError):
+            continue

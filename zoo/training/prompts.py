@@ -1,0 +1,58 @@
+"""Conversations under the chat template of a model folder, as ids of its tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+from zoo.errors import ZooError
+from zoo.templates import markers
+from zoo.templates.renderer import Message, OverLimit, Renderer
+from zoo.training import markertext
+
+
+class Prompts:
+    """A tokenizer's chat template, ready to render; use it in a ``with`` statement.
+
+    tokenizer: one of transformers' with a chat template; of several named ones the default, as transformers takes it.
+    source: whose template it is, for messages.
+    """
+
+    def __init__(self, tokenizer: Any, source: str = "the student") -> None:
+        self._tokenizer = tokenizer
+        special = {
+            name: [str(one) for one in text] if isinstance(text, list | tuple) else str(text)
+            for name, text in tokenizer.special_tokens_map.items()
+        }
+        self._renderer = Renderer(tokenizer.get_chat_template(), special=special, source=source)
+
+    def __enter__(self) -> Prompts:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._renderer.close()
+
+    def token_ids(self, messages: Sequence[Message], *, prompt: bool) -> list[int]:
+        """Ids of ``messages``, with the beginning of an answer if ``prompt``; markers that people wrote stay text.
+
+        Raises ModelFileError when the template cannot be rendered or refuses, MarkerLost when it changes such a marker.
+        """
+        rendered = markers.rendered(
+            lambda shown: self._renderer.render(shown, add_generation_prompt=prompt),
+            messages,
+            markertext.texts(self._tokenizer),
+        )
+        # The template writes the beginning-of-text token itself where the model wants one.
+        return markertext.tokens(self._tokenizer, rendered)
+
+    def refuse_over_limit(self, messages: Sequence[Message], *, prompt: bool) -> None:
+        """Raise OverLimit for a template that uses too much; anything else that is wrong with it is left to others."""
+        try:
+            self._renderer.render(messages, add_generation_prompt=prompt)
+        except OverLimit:
+            raise
+        except ZooError:
+            return

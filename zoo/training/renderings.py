@@ -1,0 +1,37 @@
+"""Conversations as transformers itself renders them, to compare this project's renderer and the exported file with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from zoo.parity.seen import Rendering
+from zoo.templates.oracle import with_fixed_clock
+from zoo.training.prompts import Prompts
+
+
+def renderings(tokenizer: Any, shown: Sequence[tuple[Sequence[Any], bool]]) -> list[Rendering]:
+    """One for each (messages, whether with the beginning of an answer), under the fixed clock.
+
+    transformers renders without limits, so our own renderer goes first: raises OverLimit for a template that uses more
+    than ``zoo.templates.limits`` allow.
+    """
+    if not tokenizer.chat_template:
+        return [Rendering(None, "there is no chat template")] * len(shown)
+    with Prompts(tokenizer, "the source") as prompts:
+        for messages, prompt in shown:
+            prompts.refuse_over_limit(messages, prompt=prompt)
+    return [_rendering(tokenizer, messages, prompt) for messages, prompt in shown]
+
+
+def _rendering(tokenizer: Any, messages: Sequence[Any], prompt: bool) -> Rendering:
+    try:
+        text = tokenizer.apply_chat_template(
+            [dict(message) for message in messages],
+            tokenize=False,
+            add_generation_prompt=prompt,
+            chat_template=with_fixed_clock(tokenizer.get_chat_template()),
+        )
+    except Exception as error:  # noqa: BLE001  # whatever a template does that is not valid
+        return Rendering(None, str(error) or type(error).__name__)
+    return Rendering(str(text))
