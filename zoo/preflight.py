@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from catalog.recipe import Recipe
 from zoo import extras, sources
 from zoo.costs import Costs
 from zoo.errors import ZooError
+from zoo.llama import processor
 from zoo.llama import source as llama_source
 from zoo.plan import CONVERTER, Plan, tools_of
 from zoo.progress import Reporter
@@ -40,7 +39,10 @@ def check(
     needed_tools = {tool for step in steps for tool in tools_of(step.stage, step.spec)}
     faults = [*_packages(needed_tools, tools), *_sources(recipe, stages, settings)]
     if not faults and "llama-cpp-python" in needed_tools:
-        faults += _llama()
+        other = processor.fault()
+        faults += (
+            [f"llama.cpp cannot run here: {other}. Compile it again: {processor.REBUILD}"] if other else []
+        )
     free, needed = free_bytes(settings.work), (costs.disk_bytes or 0) + RESERVE_BYTES
     if costs.steps and free < needed:
         faults.append(
@@ -108,20 +110,6 @@ def _packages(needed: set[str], tools: Mapping[str, str]) -> list[str]:
         f"{words}; install with: {extras.command(extras.covering([tool]))}" for tool, words in unfit.items()
     ]
     return faults
-
-
-def _llama() -> list[str]:
-    """Load llama.cpp in a process of its own: built for another processor, it would take this one down."""
-    code = "from zoo.llama import library; library.require()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        return []
-    if done.returncode < 0:
-        why = f"it ended by signal {-done.returncode}; perhaps it was compiled for another processor"
-    else:
-        why = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
-    rebuild = "pip install --force-reinstall --no-cache-dir --no-deps llama-cpp-python"
-    return [f"llama.cpp does not load: {why}. Compile it again: {rebuild}"]
 
 
 def _sources(recipe: Recipe, stages: Iterable[str], settings: Settings) -> list[str]:

@@ -15,7 +15,7 @@ from zoo import settings as settings_room
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.cli.new import STARTER
 from zoo.errors import InputError, ZooError
-from zoo.llama import library, source
+from zoo.llama import library, processor, source
 from zoo.output import megabytes
 from zoo.settings import Settings
 from zoo.workspace import free_bytes
@@ -132,14 +132,17 @@ def _tools() -> list[Finding]:
         )
     )
     if world.version("llama-cpp-python") != "absent":
-        try:
-            library.require()
-            found.append(Finding("llama.cpp build", "ok", " ".join(library.system_info().split())))
-        except (ZooError, OSError) as error:
-            found.append(Finding("llama.cpp build", "missing", f"it does not load: {error}"))
+        found.append(_build())
     gpu = shutil.which("nvidia-smi")
     found.append(Finding("NVIDIA GPU", "note", gpu or "none found; recipes that train large models need one"))
     return found
+
+
+def _build() -> Finding:
+    fault = processor.fault()
+    if fault:
+        return Finding("llama.cpp build", "missing", f"{fault}. Compile it again: {processor.REBUILD}")
+    return Finding("llama.cpp build", "ok", " ".join(library.system_info().split()))
 
 
 def _machine(work: Path) -> list[Finding]:

@@ -1,0 +1,146 @@
+"""What a bare install, or one with a single extra, must do: the calls, and how their answers are judged."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pullsamples
+from pullsamples import NAME
+
+from zoo.hub.server import Access, HubServer
+
+SCRIPT = Path(__file__).with_name("everycommand.py")
+STARTER = "smollm2-135m-instruct"
+EXTRAS = ("gguf", "train", "hub", "site", "starter", "provenance", "sign")
+_UNFORESEEN = re.compile(r"Traceback|fault of the program|No module named|ModuleNotFoundError|ImportError")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command and what it must answer. needs: without this extra it exits with 1 and names it; ``says`` is part of
+    what it prints where it works, with exit code ``code``."""
+
+    folder: Path
+    words: tuple[str, ...]
+    code: int = 0
+    says: str = ""
+    needs: str = ""
+
+
+def promised(extra: str) -> tuple[str, ...]:
+    """What an extra does: transformers brings the Hub client."""
+    return ("train", "hub") if extra == "train" else (extra,)
+
+
+HELP = Call(Path(), (), says="Usage: zoo")
+
+
+@dataclass(frozen=True)
+class Released:
+    """A zoo with a release in a folder hub, which is also served at ``address``; no model is built for it."""
+
+    folder: Path
+    address: str
+
+
+@contextmanager
+def released(folder: Path, key: Path | None = None) -> Iterator[Released]:
+    """Makes one and serves it. key: signs the release."""
+    made = pullsamples.make_zoo(folder, key)
+    server = HubServer(made.hub.folder, "127.0.0.1", 0, Access({}, anonymous_write=True))
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield Released(folder, f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def environment() -> dict[str, str]:
+    """Of a process that is not of this test run, but whose network is as shut."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ZOO_", "HF_"))}
+    return {**kept, "COLUMNS": "200"}
+
+
+def calls(fresh: Path, released: Released, extra: str) -> Iterator[Call]:
+    """The main path on a zoo that ``zoo init`` makes in ``fresh``, and on one with a release, with ``extra`` alone."""
+    there, hub = released.folder, ("--hub", released.address)
+    yield Call(fresh.parent, ("init", "--quiet", str(fresh)))
+    yield Call(fresh, ("check",), says="no problems")
+    yield Call(fresh, ("plan", STARTER), says="21 of 21 steps")
+    yield Call(fresh, ("catalog",), says="Nothing is released yet")
+    yield Call(fresh, ("doctor",), says="Python")
+    yield Call(fresh, ("doctor", STARTER), code=1, says="model-zoo-publisher[")
+    yield Call(fresh, ("release", STARTER), code=1, says="cannot be built here yet")
+    yield Call(fresh, ("build", STARTER), code=1, says="cannot be built here yet")
+    yield Call(fresh, ("publish", STARTER), code=1, says="not built")
+    yield Call(fresh, ("sign", STARTER, "--key", "key.pem"), code=1, says="not built")
+    if "hub" not in promised(extra):
+        yield Call(fresh, ("lock", "qwen2.5-0.5b-tutor"), code=1, says="model-zoo-publisher[hub]")
+    pinned = extra == "starter"
+    yield Call(fresh, ("new", "my-model"), says="edit it" if pinned else "not pinned")
+    yield Call(fresh, ("check",), code=0 if pinned else 2, says="no problems" if pinned else "not pinned")
+    yield Call(fresh, ("clean",), says="can be deleted")
+    yield Call(fresh, ("site", "build"), says="pages", needs="site")
+    yield Call(there, ("catalog",), says=NAME)
+    yield Call(there, ("check", "model_catalog.json"), says="no problems")
+    yield Call(there, ("show", NAME), says=NAME)
+    yield Call(there, ("pick", NAME, "--device", "pi-5-4gb"), says=".gguf")
+    yield Call(there, ("pull", f"{NAME}@1.0.0:Q8_0", "--to", str(fresh.parent / "pulled")))
+    yield Call(there, ("verify", str(fresh.parent / "pulled")))
+    yield Call(there, ("verify", NAME, "--on-hub"))
+    yield Call(there, ("watch", "--no-upstream"), code=3, says="1 difference to the record")
+    yield Call(there, ("reproduce", NAME), code=2, says="cannot be built here")
+    yield Call(there, ("verify", NAME, "--on-hub", *hub), needs="hub")
+    yield Call(there, ("pull", NAME, *hub, "--to", str(fresh.parent / "byhttp")), needs="hub")
+
+
+def run(
+    python: str | Path,
+    folder: Path,
+    asked: Collection[Call],
+    environment: dict[str, str],
+    refused: dict[str, list[str]] | None = None,
+) -> dict[str, Any]:
+    """Answers of the commands, asked of another Python."""
+    words = {
+        "folder": str(folder),
+        "refused": refused,
+        "calls": [[str(call.folder), call.words] for call in asked],
+    }
+    command = [str(python), str(SCRIPT), json.dumps(words)]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def judge(answers: list[dict[str, Any]], asked: Collection[Call], extra: str) -> None:
+    """Every answer is what the calls ask for where ``extra`` alone is installed (empty: none)."""
+    helps = len(answers) - len(asked)
+    assert helps > 20
+    for call, answer in zip([*[HELP] * helps, *asked], answers, strict=True):
+        words = " ".join(answer["words"])
+        said = answer["out"] + answer["err"]
+        assert not _UNFORESEEN.search(said), f"zoo {words}: {said}"
+        assert call is HELP or call.words == tuple(answer["words"])
+        if call.needs in ("", *promised(extra)):
+            assert answer["code"] == call.code and call.says in said, f"zoo {words}: {said}"
+        else:
+            assert answer["code"] == 1, f"zoo {words}: {said}"
+            *_, last = answer["err"].strip().splitlines()
+            assert last.startswith("zoo: ") and last.endswith(
+                f"pip install 'model-zoo-publisher[{call.needs}]'."
+            ), f"zoo {words}: {said}"
+

@@ -1,0 +1,84 @@
+"""Calls commands in one process and prints what each answered, as JSON.
+
+It needs the standard library and the program only, so any Python that has the program can run it:
+``python everycommand.py JSON``, an object with ``calls`` (lists of a folder and words; ``--help`` of every command is
+called before them) and ``refused`` (null, or modules and packages to hide, as if they were not installed).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.abc
+import io
+import json
+import os
+import sys
+from importlib import metadata
+from typing import Any
+
+
+class Refuse(importlib.abc.MetaPathFinder):
+    """Modules that are not to be found."""
+
+    def __init__(self, modules: list[str]) -> None:
+        self.modules = frozenset(modules)
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        del path, target
+        if name.partition(".")[0] in self.modules:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def hide(modules: list[str], packages: list[str]) -> None:
+    """Make this process one in which these were never installed."""
+    sys.meta_path.insert(0, Refuse(modules))
+    hidden = frozenset(packages)
+    finder = metadata.MetadataPathFinder
+    before = finder.find_distributions
+
+    def found(*arguments: Any, **named: Any) -> Any:
+        every = before(*arguments, **named)
+        return (one for one in every if one.metadata["Name"].lower().replace("_", "-") not in hidden)
+
+    finder.find_distributions = staticmethod(found)  # type: ignore[method-assign, assignment]
+
+
+def called(folder: str, words: list[str]) -> dict[str, Any]:
+    """What one command answered: words, code, out, err."""
+    from zoo.__main__ import main
+
+    os.chdir(folder)
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(words)
+    return {"words": words, "code": code, "out": out.getvalue(), "err": err.getvalue()}
+
+
+def helps() -> list[list[str]]:
+    """``--help`` of the program, of every command, and of every command inside of one."""
+    import click
+
+    from zoo import cli
+
+    found = [["--help"]]
+    for name in cli.COMMANDS:
+        found.append([name, "--help"])
+        with contextlib.suppress(Exception):
+            command = cli.zoo.get_command(click.Context(cli.zoo), name)
+            if isinstance(command, click.Group):
+                found += [[name, inner, "--help"] for inner in command.commands]
+    return found
+
+
+def main() -> None:
+    asked = json.loads(sys.argv[1])
+    if asked["refused"]:
+        hide(**asked["refused"])
+    here = str(asked["folder"])
+    calls = [*((here, words) for words in helps()), *asked["calls"]]
+    answers = [called(folder, words) for folder, words in calls]
+    json.dump({"answers": answers, "imported": sorted(sys.modules)}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Was the installed llama.cpp compiled for this processor? A wheel in a shared cache or home may come from another one.
+
+``python -m zoo.llama.processor`` exits with 1 and says what is wrong, or with 0.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+REBUILD = "pip install --force-reinstall --no-cache-dir --no-deps llama-cpp-python"
+
+FLAGS: Mapping[str, str] = {
+    "SSE3": "pni",
+    "SSSE3": "ssse3",
+    "AVX": "avx",
+    "AVX2": "avx2",
+    "F16C": "f16c",
+    "FMA": "fma",
+    "BMI2": "bmi2",
+    "AVX512": "avx512f",
+    "AVX512_VBMI": "avx512vbmi",
+    "AVX512_VNNI": "avx512_vnni",
+    "NEON": "asimd",
+    "FP16_VA": "asimdhp",
+    "DOTPROD": "asimddp",
+    "SVE": "sve",
+}
+"""What llama.cpp calls a set of instructions that it was compiled with -> what Linux calls it in /proc/cpuinfo."""
+
+NEW_FLAGS: Mapping[str, str] = {
+    "AVX_VNNI": "avx_vnni",
+    "AVX512_BF16": "avx512_bf16",
+    "AMX_INT8": "amx_int8",
+    "MATMUL_INT8": "i8mm",
+    "SME": "sme",
+}
+"""The same of sets whose names older kernels do not know: there, nothing follows from their absence."""
+
+NAMES_KNOWN_SINCE = (6, 1)
+"""The Linux version that has the names of all of these."""
+
+_CODE = "from zoo.llama import library; print(library.system_info())"
+
+
+def fault() -> str | None:
+    """What is wrong with the installed llama.cpp, as a sentence without full stop; None if it can run here.
+
+    It is loaded in a process of its own: compiled for another processor, it would take this one down.
+    """
+    done = subprocess.run([sys.executable, "-c", _CODE], capture_output=True, text=True, check=False)
+    if done.returncode < 0:
+        return (
+            f"loading it ended with signal {-done.returncode}; perhaps it was compiled for another processor"
+        )
+    if done.returncode != 0:
+        return "it does not load: " + (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+    try:
+        cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    names = lacking(done.stdout, cpuinfo, os.uname().release)
+    return f"it was compiled for another processor: this one has no {', '.join(names)}" if names else None
+
+
+def lacking(system_info: str, cpuinfo: str, kernel: str) -> list[str]:
+    """Sets of instructions that llama.cpp was compiled with and this processor does not have.
+
+    system_info: llama.cpp's own line, such as ``CPU : AVX2 = 1 | FMA = 1``; cpuinfo: the text of /proc/cpuinfo;
+    kernel: the version of Linux. Empty where the system does not say what the processor has.
+    """
+    compiled = re.findall(r"(\w+) = 1\b", system_info)
+    there = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo, re.MULTILINE)
+    version = tuple(map(int, re.findall(r"\d+", kernel)[:2]))
+    known = {**FLAGS, **(NEW_FLAGS if version >= NAMES_KNOWN_SINCE else {})}
+    has = set(there[1].split()) if there else set(known.values())
+    return [name for name in compiled if name in known and known[name] not in has]
+
+
+def main() -> int:
+    """Print what is wrong; the exit code."""
+    found = fault()
+    if found:
+        print(f"llama.cpp cannot run here: {found}")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
