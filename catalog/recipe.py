@@ -109,7 +109,7 @@ class Export:
 @dataclass(frozen=True)
 class Parity:
     """Checks of the exported file against its model folder that may fail: tokenizer, parameters,
-    logits, template, end_of_turn.
+    logits, template, end_of_turn, source.
     """
 
     allow: tuple[str, ...]

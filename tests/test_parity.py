@@ -14,6 +14,7 @@ from zoo.errors import GateRefused, ModelFileError
 from zoo.llama import parity as file_side
 from zoo.llama.header import read_header, rewrite_header
 from zoo.llama.parity import FileSeen
+from zoo.llama.vocabfacts import vocabulary_facts
 from zoo.llama.widened import exact_logits, longest_row
 from zoo.parity.agreement import logits
 from zoo.parity.check import Check
@@ -58,7 +59,10 @@ def checks(path: Path, folder: Seen) -> dict[str, Check]:
     found = look(path, folder)
     exact = exact_logits(path, folder.texts, path.parent, threads=1)
     apart = [relative_errors(ours, theirs) for ours, theirs in zip(folder.logits, exact, strict=True)]
-    made = compare(folder, found.seen, exact=apart, longest_row=longest_row(path), generated=found.generated)
+    row, facts = longest_row(path), vocabulary_facts(path)
+    made = compare(
+        folder, found.seen, exact=apart, longest_row=row, generated=found.generated, record=None, facts=facts
+    )
     return {check.name: check for check in made}
 
 
@@ -304,7 +308,7 @@ def context(pair: tuple[Path, Path], file: Path, out: Path, allow: tuple[str, ..
     placed.write_bytes(file.read_bytes())
     inputs = {
         role: Artifact(role, "k", folder, records(folder), {})
-        for role, folder in (("weights", pair[0]), ("model", placed.parent))
+        for role, folder in (("weights", pair[0]), ("model", placed.parent), ("source", pair[0]))
     }
     spec = {"type": "f16", "allow": list(allow)}
     return Context(spec, inputs, out, out, out, out, 1, "cpu", Silent())

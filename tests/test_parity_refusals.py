@@ -58,7 +58,7 @@ def judge(folder: Path, file: Path, place: Path) -> None:
     shutil.copyfile(file, place / "file" / "model.gguf")
     inputs = {
         role: Artifact(role, "k", path, records(path), {})
-        for role, path in (("weights", folder), ("model", place / "file"))
+        for role, path in (("weights", folder), ("model", place / "file"), ("source", folder))
     }
     spec = {"type": "f16", "allow": []}
     stage.run(Context(spec, inputs, place / "out", place, place, place, 1, "cpu", Silent()))

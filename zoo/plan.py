@@ -16,7 +16,7 @@ from catalog.recipe import CorpusFile, Recipe, Source, Student, plain
 from zoo.workspace import digest
 
 STAGE_VERSIONS = {
-    "import": 3,
+    "import": 4,
     "prune": 1,
     "corpus": 2,
     "label": 3,
@@ -163,7 +163,8 @@ class _Maker:
                 weights = self._distill(weights, recipe.teacher)
         self._add("export", "export", self._header(), {"model": weights})
         parity = {"type": recipe.export.type, "allow": list(recipe.parity.allow)}
-        self._add("parity", "parity", parity, {"weights": weights, "model": "export"})
+        compared = {"weights": weights, "model": "export", "source": "import/student"}
+        self._add("parity", "parity", parity, compared)
         self._ladder()
         if recipe.quantize.budgets:
             self._budgets()

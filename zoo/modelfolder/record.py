@@ -39,9 +39,12 @@ def of_folder(found: Inspected) -> dict[str, Any]:
 
 def of_gguf(
     metadata: Mapping[str, Any], *, vocabulary_size: int, context_tokens: int, rows: int | None,
-    quantized: str | None, notes: Sequence[str],
+    quantized: str | None, notes: Sequence[str], facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """The record of a GGUF file, from the single values of its metadata. quantized: its most used small type."""
+    """The record of a GGUF file, from the single values of its metadata. quantized: its most used small type.
+
+    facts: more of its vocabulary (``zoo.llama.vocabfacts``).
+    """
     keys = ("eos", "eot", "eom")
     ends = {f"tokenizer.ggml.{key}_token_id": metadata.get(f"tokenizer.ggml.{key}_token_id") for key in keys}
     return {
@@ -56,6 +59,7 @@ def of_gguf(
             "vocabulary_size": vocabulary_size,
             "normalizers": [],
             "model_type": metadata.get("tokenizer.ggml.model"),
+            **(facts or {}),
         },
         "embedding_rows": rows,
         "context_tokens": context_tokens,

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from zoo.parity import parameters
 from zoo.parity.agreement import logits
 from zoo.parity.check import Check, first_difference
 from zoo.parity.material import CONVERSATIONS
 from zoo.parity.seen import Distances, Generated, Rendering, Seen
+from zoo.parity.source import source
 from zoo.parity.tokens import tokenizer
 
-CHECKS = ("tokenizer", "parameters", "logits", "template", "end_of_turn")
+CHECKS = ("tokenizer", "parameters", "logits", "template", "end_of_turn", "source")
 
 
 def compare(
-    folder: Seen, file: Seen, *, exact: Sequence[Distances], longest_row: int, generated: Generated | None
+    folder: Seen,
+    file: Seen,
+    *,
+    exact: Sequence[Distances],
+    longest_row: int,
+    generated: Generated | None,
+    record: Mapping[str, Any] | None,
+    facts: Mapping[str, Any],
 ) -> list[Check]:
     """The checks, in the order of CHECKS.
 
     exact: distances of the file's logits computed in float32, text by text. longest_row: numbers in the file's longest
     row. generated: how the file behaves when it writes what the template writes after an answer; None without a
-    template.
+    template. record: what the import wrote of the source, facts: what the file says of its vocabulary (``source``).
     """
     return [
         tokenizer(folder, file),
@@ -29,6 +38,7 @@ def compare(
         logits(folder, file, exact, longest_row),
         template(folder.renderings, file.renderings),
         end_of_turn(folder, file, generated),
+        source(record, file, facts),
     ]
 
 

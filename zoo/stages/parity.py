@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from zoo.errors import GateRefused, ModelFileError
 from zoo.llama import parity as file_side
 from zoo.llama import widened
+from zoo.llama.vocabfacts import vocabulary_facts
+from zoo.modelfolder import record
 from zoo.parity.check import Check
 from zoo.parity.compare import compare, template
 from zoo.parity.distance import relative_errors
@@ -67,12 +70,27 @@ def _compared(context: Context, advance: Advance) -> tuple[list[Check], str]:
     except ModelFileError as error:
         raise _refusal([f"  tokens and logits: {error}"]) from error
     checks = compare(
-        folder, file.seen, exact=exact, longest_row=widened.longest_row(path), generated=file.generated
+        folder,
+        file.seen,
+        exact=exact,
+        longest_row=widened.longest_row(path),
+        generated=file.generated,
+        record=_record(context),
+        facts=vocabulary_facts(path),
     )
     own = template(folder.renderings, file.own)
     if not own.passed:
         checks = [own if check.name == "template" and check.passed else check for check in checks]
     return checks, file.built_in
+
+
+def _record(context: Context) -> Mapping[str, Any] | None:
+    """What the import step found the source to say; None if it said nothing."""
+    source = context.inputs["source"]
+    if all(file.path != record.FILE for file in source.files):
+        return None
+    found: Mapping[str, Any] = source.json(record.FILE)
+    return found
 
 
 def _exact(context: Context, folder: Seen, file: Seen, advance: Advance) -> list[Distances]:

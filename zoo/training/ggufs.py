@@ -14,6 +14,7 @@ import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
 from zoo.errors import ModelFileError
 from zoo.llama.header import Header, read_header
+from zoo.llama.vocabfacts import vocabulary_facts
 from zoo.modelfolder import record
 from zoo.modelfolder.smallfiles import refuse_pointer
 from zoo.modelfolder.weights import named
@@ -59,16 +60,17 @@ def load_gguf(source: Path, report: Reporter) -> tuple[Any, Any, dict[str, Any]]
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
-    return model, tokenizer, _record(header)
+    return model, tokenizer, _record(header, vocabulary_facts(source))
 
 
-def _record(header: Header) -> dict[str, Any]:
+def _record(header: Header, facts: dict[str, Any]) -> dict[str, Any]:
     types = Counter(tensor.type_name for tensor in header.tensors if len(tensor.shape) > 1)
     quantized = [name for name, _ in types.most_common() if name not in PLAIN_TYPES]
     rows = next((tensor.shape[-1] for tensor in header.tensors if tensor.name == "token_embd.weight"), None)
     return record.of_gguf(
         header.metadata, vocabulary_size=header.vocabulary_size, context_tokens=header.context_tokens, rows=rows,
         quantized=quantized[0] if quantized else None, notes=[],
+        facts=facts,
     )  # fmt: skip
 
 
