@@ -1,5 +1,6 @@
 # make demo     release the starter recipes into a folder hub and build the site; goes on where it stopped
 # make test     every test
+# make fuzz     50,000 damaged files against every reader
 # make check    style and types
 # make installs the wheel with each extra alone in a new environment, the large ones too
 # make matrix   the starter recipes under other instruction sets, threads, seeds and another Debian (hours; resumes)
@@ -33,7 +34,7 @@ HEAVY_EXTRAS := gguf,train,starter
 
 CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
 
-.PHONY: help environment checkers demo test installs matrix check wheel clean
+.PHONY: help environment checkers demo test fuzz installs matrix check wheel clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -104,6 +105,10 @@ demo: environment
 
 test: checkers
 	$(BIN)/python -m pytest
+
+# Every reader of outside files against 50,000 damaged ones; some minutes. The tests try 2,000 of them.
+fuzz: environment
+	FUZZ_MUTATIONS=50000 $(BIN)/python -m pytest -q tests/test_fuzz.py
 
 # Wheels of the large extras too, from pip's cache where it has them. torch as in the environment: no CUDA.
 installs: environment

@@ -50,8 +50,8 @@ def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True, fini
         raise NotJson(what, line, column)
 
     def whole(word: str) -> int:
-        # Python refuses to read more digits than this; no bound is asked to hold more.
-        limit = 17 if bounded else sys.get_int_max_str_digits() or 4300
+        # More digits than a float holds are of no use to anybody.
+        limit = 17 if bounded else sys.float_info.max_10_exp
         if len(word) > limit or (bounded and abs(int(word)) > LARGEST):
             refuse(f"the number {_short(word)} is too large", word)
         return int(word)

@@ -11,6 +11,8 @@ from catalog.unseen import JOINERS
 
 LIMIT = 60
 """Problems reported per file; more than that says more about the file than about its lines."""
+LONGEST_KEY = 60
+"""Characters of a key that are shown in a path."""
 
 
 @dataclass(frozen=True, order=True)
@@ -54,7 +56,14 @@ def dotted(path: Iterable[str | int]) -> str:
     """``("gates", 0, "metric")`` as ``gates[0].metric``; characters that would break the line become escapes."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
+        word = (
+            part
+            if isinstance(part, int)
+            else part
+            if len(part) <= LONGEST_KEY
+            else f"{part[: LONGEST_KEY - 4]} ..."
+        )
+        text += f"[{word}]" if isinstance(part, int) else (f".{word}" if text else str(word))
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 
 

@@ -213,3 +213,12 @@ def test_quiet_events_are_warnings_and_errors(capsys: Captured) -> None:
     with out.task("work", 1, "rows") as advance:
         advance(1)
     assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["warning"]
+
+
+def test_what_is_said_is_bounded(capsys: pytest.CaptureFixture[str]) -> None:
+    for output in (Output(), Output(events=True)):
+        output.error("x" * 10_000 + "\n" + "line\n" * 10_000)
+        output.warn("short\nlines\nstay")
+    said = capsys.readouterr().err
+    assert len(said) < 20_000 and "short\nlines\nstay" in said
+    assert all(len(line) <= 2100 for line in said.splitlines() if not line.startswith("{"))

@@ -27,6 +27,9 @@ QUIET_SECONDS = 2.0
 EVENT_SECONDS = 1.0
 """As an event, progress is told this often."""
 
+LONGEST_LINE, MOST_LINES = 2000, 400
+"""Of a message. No sentence of ours is longer; what is, repeats its input."""
+
 PLAIN_SECONDS = 10.0
 """Without a terminal a progress line is printed this often."""
 
@@ -113,6 +116,7 @@ class Output:
             sys.stderr.flush()
 
     def _talk(self, kind: str, text: str, line: str, style: str = "") -> None:
+        text, line = bounded(text), bounded(line)
         if self.events:
             self._event(kind, text=text)
         else:
@@ -264,6 +268,15 @@ def megabytes(size_bytes: float) -> str:
     if size_bytes < 100_000:
         return f"{size_bytes / 1e3:,.1f} kB"
     return f"{size_bytes / 1e6:,.1f} MB"
+
+
+def bounded(text: str) -> str:
+    """Text without endless lines, which may come from the input that a message is about."""
+    lines = text.split("\n")
+    kept = [
+        one if len(one) <= LONGEST_LINE else f"{one[: LONGEST_LINE - 4]} ..." for one in lines[:MOST_LINES]
+    ]
+    return "\n".join([*kept, "..."] if len(lines) > MOST_LINES else kept)
 
 
 def visible(text: str) -> str:

@@ -1,0 +1,67 @@
+"""Damaged files of every kind: each gets an answer for a person, within two seconds, and never a fault of the program.
+
+``make fuzz`` tries 50,000; FUZZ_MUTATIONS sets another number. A failure names the seed that makes it again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import fuzzing
+import pytest
+from fuzzing import Case
+from fuzzreaders import cases, text_of
+
+from catalog import index
+from zoo.stages.corpus import parse_prompts
+
+MUTATIONS = int(os.environ.get("FUZZ_MUTATIONS", "2000"))
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
+    return cases(tmp_path_factory.mktemp("sound"))
+
+
+def test_no_damaged_file_is_a_fault_of_the_program(every: dict[str, Case], tmp_path: Path) -> None:
+    (tmp_path / "zoo.toml").touch()
+    share = max(MUTATIONS // len(every), 1)
+    found = []
+    for name, case in every.items():
+        folder = tmp_path / name.replace(" ", "-")
+        folder.mkdir()
+        (folder / "zoo.toml").touch()
+        for number in range(share):
+            seed = f"{name}/{number}"
+            if fault := fuzzing.faults(case, fuzzing.damaged(case, random.Random(seed)), folder):
+                found.append(f"{seed}: {fault}")
+                break
+    assert not found, "\n" + "\n".join(found)
+
+
+def test_the_sound_files_are_read(every: dict[str, Case], tmp_path: Path) -> None:
+    """Else the damage would only ever meet the first check."""
+    for name, case in every.items():
+        folder = tmp_path / name.replace(" ", "-")
+        folder.mkdir()
+        (folder / "zoo.toml").touch()
+        assert not fuzzing.faults(case, case.sound, folder), name
+    assert not index.parse(text_of(every["catalog"].sound), "x")[1]
+    assert not parse_prompts(every["prompts"].sound, "x")[1]
+
+
+def test_a_fault_would_be_seen(tmp_path: Path) -> None:
+    def endless(*_: object) -> None:
+        while True:
+            pass
+
+    def broken(*_: object) -> None:
+        raise OverflowError("int too large")
+
+    for read, word in ((broken, "OverflowError"), (lambda *_: "x" * 9999, "characters")):
+        assert word in fuzzing.faults(Case("x", "text", b"x", read), b"x", tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fuzzing, "SECONDS", 0.02)
+        assert fuzzing.faults(Case("x", "text", b"x", endless), b"x", tmp_path) == "no answer at all"
