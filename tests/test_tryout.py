@@ -80,7 +80,7 @@ def test_without_the_packages_the_page_says_how_to_get_them(zoo: Settings) -> No
     for file in (zoo.root / "build" / "npm").iterdir():
         file.unlink()
     built = site.build(zoo, Silent()).folder
-    assert told(built)["engine"] is None and str(told(built)["how"]).startswith("npm pack @wllama/wllama@")
+    assert told(built)["engine"] is None and "&& npm pack @wllama/wllama@" in str(told(built)["how"])
     assert not (built / "try/engine").exists()
 
 

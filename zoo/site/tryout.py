@@ -77,7 +77,8 @@ PACKAGES = (
 """wllama is llama.cpp as WebAssembly (MIT), its compat build is for browsers without 64-bit memory; noble-hashes (MIT)
 computes a sha256 piece by piece, which browsers cannot."""
 
-HOW = f"npm pack {' '.join(f'{p.name}@{p.version}' for p in PACKAGES)} --pack-destination build/npm"
+_NAMES = " ".join(f"{p.name}@{p.version}" for p in PACKAGES)
+HOW = f"mkdir -p build/npm && npm pack {_NAMES} --pack-destination build/npm"
 """The command that gets the engine, in the zoo's folder."""
 
 
