@@ -7,9 +7,12 @@ repository.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from zoo.llama import source
+from zoo.llama import library, source
+from zoo.llama.model import Model
 
 MODELS = source.FOLDER / "models"
 SEPARATOR = "\n__ggml_vocab_test__\n"
@@ -42,6 +45,21 @@ def vectors(name: str) -> Iterator[tuple[str, list[int]]]:
     assert len(texts) == len(lines) or len(texts) == len(lines) + 1, name
     for text, line in zip(texts, lines, strict=False):
         yield text, [int(number) for number in line.split()]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Model]:
+    """A GGUF file as a Model that can only tokenize: nothing but its vocabulary is loaded."""
+    lib = library.require()
+    params = lib.llama_model_default_params()
+    params.vocab_only = True
+    pointer = lib.llama_model_load_from_file(str(path).encode(), params)
+    assert pointer, library.last_error()
+    try:
+        header: Any = None
+        yield Model(path, header, 0, 1, 0, lib, lib.llama_model_get_vocab(pointer), None)
+    finally:
+        lib.llama_model_free(pointer)
 
 
 def template(name: str) -> str:

@@ -21,7 +21,7 @@ STAGE_VERSIONS = {
     "corpus": 2,
     "label": 3,
     "distill": 2,
-    "export": 3,
+    "export": 4,
     "parity": 4,
     "imatrix": 1,
     "quantize": 3,

@@ -149,7 +149,7 @@ FAMILIES: tuple[Family, ...] = (
            shape={"block_ff_dim": 128, "full_attn_idxs": [2], "conv_L_cache": 3}, real_vocabulary=False,
            note="The test uses Llama 3's vocabulary."),
     Family("GPT-2", "openai-community/gpt2", "GPT2Config", Vocabulary("gpt-2", "GPT2Tokenizer", "gpt2"), None,
-           "<|endoftext|>", "<|endoftext|>", shape={"n_embd": 64, "n_layer": 3, "n_head": 4, "n_positions": 1024},
+           "<|endoftext|>", "<|endoftext|>", shape={"max_position_embeddings": 1024},
            old={"n_ctx": 1024}),
     Family("GPT-NeoX (Pythia)", "EleutherAI/pythia-70m", "GPTNeoXConfig", NEOX, None, "<|endoftext|>", "<|endoftext|>",
            old={"rope_parameters": None, "rotary_pct": 0.25, "rotary_emb_base": 10000}),
@@ -166,12 +166,12 @@ def family(name: str) -> Family:
     return next(one for one in FAMILIES if one.name == name)
 
 
-def make(name: str, folder: Path, *, seed: int = 0, **shape: Any) -> Path:
+def make(which: str | Family, folder: Path, *, seed: int = 0, **shape: Any) -> Path:
     """Write a family's model folder, float16 weights included; ``shape`` overrides arguments of its configuration."""
     import torch
     import transformers
 
-    row = family(name)
+    row = family(which) if isinstance(which, str) else which
     folder.mkdir(parents=True, exist_ok=True)
     texts = {"bos_token": row.begin, "eos_token": row.end, "pad_token": row.pad, "unk_token": row.unknown}
     own: dict[str, Any] = {key: text for key, text in texts.items() if text}

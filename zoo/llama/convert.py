@@ -7,6 +7,7 @@ model folder is shown to it under a neutral name, because it writes the folder's
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -19,7 +20,7 @@ from typing import IO
 
 from zoo import stopping
 from zoo.errors import GateRefused, InputError, ModelFileError, ZooError
-from zoo.llama import source
+from zoo.llama import oldkeys, sentencepieces, source
 from zoo.llama.header import read_header
 from zoo.llama.privacy import drop_local_paths
 from zoo.progress import Reporter, Silent
@@ -56,10 +57,11 @@ def convert(
         raise ModelFileError(f"{model_folder} is no model folder: it has no config.json")
     folder = source.found()
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
-        Path(scratch, "model").symlink_to(model_folder.resolve(), target_is_directory=True)
+        _stage(model_folder, Path(scratch, "model"))
         made = Path(scratch, "out.gguf")
         script = str((folder / source.SCRIPT).resolve())
-        command = [sys.executable, script, "model", "--outtype", type_, "--outfile", made.name]
+        driver = str(Path(__file__).with_name("converting.py"))
+        command = [sys.executable, "-P", driver, script, "model", "--outtype", type_, "--outfile", made.name]
         _run([*command, "--model-name", name], folder, scratch, report or Silent())
         if not made.is_file():
             raise ZooError("llama.cpp's converter ended well but wrote no file")
@@ -68,6 +70,23 @@ def convert(
         with made.open("rb") as handle:
             os.fsync(handle.fileno())
         made.replace(target)
+
+
+def _stage(model_folder: Path, place: Path) -> None:
+    """Links to the folder's files under a neutral name, config.json as the converter reads it (some of its classes read
+    the file itself), and a tokenizer.model where it looks for one.
+    """
+    place.mkdir()
+    for path in model_folder.resolve().iterdir():
+        if path.name != "config.json":
+            (place / path.name).symlink_to(path)
+    config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
+    (place / "config.json").write_text(json.dumps(oldkeys.restored(config)), encoding="utf-8")
+    tokenizer = model_folder / "tokenizer.json"
+    if tokenizer.is_file() and not (model_folder / "tokenizer.model").exists():
+        pieces = sentencepieces.of_tokenizer(json.loads(tokenizer.read_text(encoding="utf-8")))
+        if pieces is not None:
+            (place / "tokenizer.model").write_bytes(pieces.model())
 
 
 def _check_clean(made: Path, model_folder: Path) -> None:

@@ -1,0 +1,48 @@
+"""A family's model through the whole of ``zoo release``, in a zoo of its own."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import tinyzoo
+
+import families
+
+MODEL = "models/teacher"
+"""Where the recipes of ``tinyzoo`` look for the model."""
+
+
+def release(name: str, folder: Path, *, tutored: bool = False, **shape: Any) -> subprocess.CompletedProcess[str]:
+    """Make the family's model in the new zoo ``folder`` and release it; ``tutored``: a pruned student is distilled."""
+    row = families.family(name)
+    folder.mkdir(parents=True)
+    (folder / "zoo.toml").write_text('namespace = "tiny"\n', encoding="utf-8")
+    (folder / "texts").mkdir()
+    (folder / "recipes").mkdir()
+    (folder / "texts" / "words.txt").write_text(tinyzoo.TEXT * 8, encoding="utf-8")
+    (folder / "texts" / "other.txt").write_text(tinyzoo.OTHER_TEXT * 6, encoding="utf-8")
+    families.make(name, folder / MODEL, **shape)
+    return release_model(folder, slug(name), layers=row.layers, tutored=tutored)
+
+
+def release_model(
+    folder: Path, recipe: str, *, layers: tuple[int, ...] = (), tutored: bool = False, **changes: Any
+) -> subprocess.CompletedProcess[str]:
+    """Write a recipe for the model in MODEL and release it."""
+    source = tinyzoo.source(folder)
+    made = tinyzoo.tutored_recipe if tutored else tinyzoo.plain_recipe
+    if tutored:
+        tinyzoo.write_jsonl(folder / "texts" / "train.jsonl", tinyzoo.TRAIN)
+        tinyzoo.write_jsonl(folder / "texts" / "heldout.jsonl", tinyzoo.HELDOUT)
+    student = {**source, "layers": list(layers)} if layers else source
+    # Random models say nothing valid; that a student is made and measured is what counts.
+    more: dict[str, Any] = {"student": student, "gates": [], **changes}
+    tinyzoo.write_recipe(folder, made(folder, recipe, **more))
+    return tinyzoo.run(folder, "release", recipe, **tinyzoo.STRANGER)
+
+
+def slug(name: str) -> str:
+    """The recipe's name of a family."""
+    return "".join(c if c.isalnum() else "-" for c in name.lower()).strip("-").replace("--", "-")

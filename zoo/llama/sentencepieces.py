@@ -1,0 +1,155 @@
+"""A sentencepiece model (tokenizer.model) for model folders that have none.
+
+For some families llama.cpp's converter reads sentencepiece-style vocabularies from tokenizer.model alone. Without it
+the file would get another kind of tokenizer, or one score for all merges. transformers 5 saves tokenizer.json only, and
+a GGUF file holds the vocabulary in its header. Both say the same as tokenizer.model: pieces, scores and types.
+
+Format: protocol buffers, sentencepiece_model.proto of https://github.com/google/sentencepiece (field numbers below).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.llama.rawgguf import Bytes, Entry, opened, read_raw
+
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, BYTE = 1, 2, 3, 4, 6
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
+_BPE = 2
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A vocabulary by id. ``types`` are sentencepiece's, which are also those of ``tokenizer.ggml.token_type``."""
+
+    texts: Sequence[str]
+    scores: Sequence[float]
+    types: Sequence[int]
+    dummy_prefix: bool
+
+    def model(self) -> bytes:
+        """The bytes of a tokenizer.model."""
+        unknown = self.types.index(UNKNOWN)
+        trainer = _number(3, _BPE) + _number(4, len(self.texts)) + _number(35, int(BYTE in self.types))
+        # Ids of begin and end come from the folder's own JSON files, so none is claimed here.
+        trainer += _number(40, unknown) + b"".join(_number(field, -1) for field in (41, 42, 43))
+        trainer += _bytes(45, self.texts[unknown].encode())
+        normalizer = (
+            _bytes(1, b"identity") + _number(3, int(self.dummy_prefix)) + _number(4, 0) + _number(5, 1)
+        )
+        pieces = (
+            _bytes(1, _bytes(1, text.encode("utf-8")) + _float(2, score) + _number(3, kind))
+            for text, score, kind in zip(self.texts, self.scores, self.types, strict=True)
+        )
+        return b"".join(pieces) + _bytes(2, trainer) + _bytes(3, normalizer)
+
+
+def of_tokenizer(tokenizer: Mapping[str, Any]) -> Pieces | None:
+    """The pieces of a tokenizer.json; None if it is not BPE with byte fallback, or its ids have gaps.
+
+    A piece's score is minus the rank of the first merge that makes it: joining the best piece first is then what the
+    merges say.
+    """
+    model = tokenizer.get("model") or {}
+    unknown = model.get("unk_token")
+    if (
+        model.get("type") != "BPE"
+        or not model.get("byte_fallback")
+        or not model.get("merges")
+        or unknown is None
+    ):
+        return None
+    added = {int(token["id"]): token for token in tokenizer.get("added_tokens") or ()}
+    texts = {number: text for text, number in model["vocab"].items()}
+    texts |= {number: token["content"] for number, token in added.items()}
+    if sorted(texts) != list(range(len(texts))) or len(set(texts.values())) != len(texts):
+        return None
+    ranks: dict[str, int] = {}
+    for merge in model["merges"]:
+        ranks.setdefault("".join(merge) if isinstance(merge, list) else merge.replace(" ", "", 1), len(ranks))
+    ordered = [texts[number] for number in range(len(texts))]
+    types = [_type(text, added.get(number), unknown) for number, text in enumerate(ordered)]
+    scores = [
+        -float(ranks.get(text, 0)) if kind == NORMAL else 0.0
+        for text, kind in zip(ordered, types, strict=True)
+    ]
+    if types.count(UNKNOWN) != 1:
+        return None
+    return Pieces(ordered, scores, types, "Prepend" in _kinds(tokenizer.get("normalizer")))
+
+
+def of_gguf(path: Path) -> Pieces | None:
+    """The pieces that a GGUF file's header holds; None for another kind of vocabulary."""
+    with opened(path) as source:
+        entries = read_raw(source).entries
+        names = ("model", "tokens", "scores", "token_type")
+        found = {name: entries.get(f"tokenizer.ggml.{name}") for name in names}
+        if None in found.values() or _text(source, found["model"]) != "llama":
+            return None
+        texts, scores, types = (_array(source, found[name]) for name in names[1:])
+        prefix = entries.get("tokenizer.ggml.add_space_prefix")
+        dummy = prefix is None or bool(source.data[prefix.start])
+    if types.count(UNKNOWN) != 1 or len(set(texts)) != len(texts) or "" in texts:
+        return None
+    return Pieces(texts, scores, types, dummy)
+
+
+def _type(text: str, added: Mapping[str, Any] | None, unknown: str) -> int:
+    if text == unknown:
+        return UNKNOWN
+    if added is not None:
+        return CONTROL if added.get("special") else USER_DEFINED
+    return BYTE if _BYTE.fullmatch(text) else NORMAL
+
+
+def _kinds(normalizer: Mapping[str, Any] | None) -> set[str]:
+    """Types of a normalizer and of the parts of a sequence."""
+    if normalizer is None:
+        return set()
+    parts = normalizer.get("normalizers") or ()
+    return {str(normalizer.get("type"))}.union(*map(_kinds, parts))
+
+
+def _text(source: Bytes, entry: Entry | None) -> str:
+    return source.data[entry.start + 8 : entry.end].decode("utf-8", errors="replace") if entry else ""
+
+
+def _array(source: Bytes, entry: Entry | None) -> list[Any]:
+    """Strings, 32-bit floats or 32-bit numbers of an array that ``read_raw`` has checked."""
+    assert entry is not None
+    block = bytes(source.data[entry.start : entry.end])
+    if entry.item_type != 8:
+        return list(struct.unpack(f"<{entry.count}{'f' if entry.item_type == 6 else 'i'}", block))
+    texts, place = [], 0
+    for _ in range(entry.count):
+        (length,) = struct.unpack_from("<Q", block, place)
+        texts.append(block[place + 8 : place + 8 + length].decode("utf-8", errors="replace"))
+        place += 8 + length
+    return texts
+
+
+def _varint(value: int) -> bytes:
+    value &= (1 << 64) - 1
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def _number(field: int, value: int) -> bytes:
+    return _varint(field << 3) + _varint(value)
+
+
+def _float(field: int, value: float) -> bytes:
+    return _varint(field << 3 | 5) + struct.pack("<f", value)
+
+
+def _bytes(field: int, value: bytes | Iterable[int]) -> bytes:
+    raw = bytes(value)
+    return _varint(field << 3 | 2) + _varint(len(raw)) + raw
