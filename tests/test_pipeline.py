@@ -270,14 +270,15 @@ def test_a_broken_gate_stops_the_release(zoo: Path, capsys: pytest.CaptureFixtur
     assert tinyzoo.tree(zoo / "build/hub") == before
 
 
-def test_a_promise_that_the_file_does_not_keep_stops_the_release(
+def test_a_promise_that_the_source_does_not_keep_is_told_before_the_first_step(
     zoo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     change_recipe(zoo, "plain", version="1.1.0", context_tokens=4096)
     before = tinyzoo.tree(zoo / "build/hub")
     code, out, err = call(capsys, "release", "plain")
-    assert (code, out) == (1, "")
-    assert "context length: recipe promises 4096, file has 1024\nNothing was published" in err
+    assert (code, out) == (2, "")
+    assert "context_tokens: the recipe promises 4,096 tokens of context, the model has 1,024" in err
+    assert not made_now(err)
     assert tinyzoo.tree(zoo / "build/hub") == before
     assert sorted(path.name for path in (zoo / "build/releases/plain").glob("[!.]*[0-9]")) == ["1.0.0"]
     assert not list((zoo / "build/releases/plain").glob(".*.new-*"))

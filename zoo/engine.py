@@ -18,6 +18,9 @@ from zoo.workspace import Artifact, Workspace
 
 _Result = TypeVar("_Result")
 
+Judge = Callable[[Mapping[str, Artifact]], None]
+"""Sees the artifacts so far by step id, and may raise."""
+
 
 @dataclass(frozen=True)
 class Built:
@@ -37,8 +40,15 @@ def run(plan: Plan, settings: Settings, report: Reporter) -> Built:
     return run_and(plan, settings, report, lambda built: built)
 
 
-def run_and(plan: Plan, settings: Settings, report: Reporter, use: Callable[[Built], _Result]) -> _Result:
-    """Make or find every step of the plan, and ``use`` them.
+def run_and(
+    plan: Plan,
+    settings: Settings,
+    report: Reporter,
+    use: Callable[[Built], _Result],
+    judge: Judge | None = None,
+) -> _Result:
+    """Make or find every step of the plan, and ``use`` them. ``judge`` sees all artifacts after each step, the newest
+    last, and may refuse to go on.
 
     A finished step that is found damaged when somebody reads it is made again, and so is what was made of it if it
     does not come out as it was. Raises the ZooError of the stage that could not, DamagedStep for a step that was
@@ -48,7 +58,7 @@ def run_and(plan: Plan, settings: Settings, report: Reporter, use: Callable[[Bui
     before: dict[str, Artifact | None] = {}
     while True:
         try:
-            return use(_run(plan, workspace, before, settings, report))
+            return use(_run(plan, workspace, before, settings, report, judge))
         except DamagedStep as damage:
             if damage.key in before:
                 damage.remedy = (
@@ -67,6 +77,7 @@ def _run(
     before: Mapping[str, Artifact | None],
     settings: Settings,
     report: Reporter,
+    judge: Judge | None,
 ) -> Built:
     artifacts: dict[str, Artifact] = {}
     made: list[str] = []
@@ -87,6 +98,8 @@ def _run(
             if old is not None and old.files != found.files:
                 other.add(step.id)
         artifacts[step.id] = found
+        if judge:
+            judge(artifacts)
     return Built(artifacts, tuple(made))
 
 

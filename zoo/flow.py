@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from catalog.checks import CheckedRecipe, check_recipe
 from catalog.problems import instead_of
 from catalog.recipe import Recipe
 from catalog.release import Location, Repository
-from zoo import assemble, costs, engine, hub, plan, preflight, records, sources, world, yanking
+from zoo import assemble, costs, engine, foresight, hub, plan, preflight, records, sources, world, yanking
 from zoo.assemble import ReleaseFolder
 from zoo.errors import GateRefused, InputError, ZooError
 from zoo.llama.header import read_header
@@ -21,7 +22,7 @@ from zoo.progress import Reporter
 from zoo.publish import apply as publishing
 from zoo.publish.apply import Published, Target, VersionTaken
 from zoo.settings import Settings
-from zoo.workspace import Workspace, digest
+from zoo.workspace import Artifact, Workspace, digest
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,9 @@ def find_recipe(name: str, settings: Settings) -> Path:
 def make_plan(name: str, settings: Settings) -> Planned:
     """Check and plan a recipe. Raises InputError with every problem."""
     checked = check_recipe(find_recipe(name, settings), settings.root)
-    if checked.recipe is None:
-        lines = [str(problem) for problem in checked.problems]
-        count = f"{len(lines)} problem{'s' * (len(lines) > 1)}"
-        raise InputError(
-            "\n".join([f"{checked.file} has {count}", *lines]),
-            safe="Nothing was made.",
-            remedy="Mend the lines above",
-        )
+    found = [*checked.problems, *foresight.problems(checked, settings.root)]
+    foresight.refuse(checked.file, found, safe="Nothing was made.")
+    assert checked.recipe
     seen = world.look(checked.recipe, settings)
     made = plan.make(checked.recipe, digest(checked.text.decode()), checked.lock, seen)
     status = engine.status(made, Workspace(settings.work))
@@ -96,7 +92,14 @@ def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFold
             planned.checked, planned.plan, built.artifacts, planned.world, settings, report
         )
 
-    return engine.run_and(planned.plan, settings, report, use)
+    return engine.run_and(planned.plan, settings, report, use, lambda made: _judge(planned, made))
+
+
+def _judge(planned: Planned, made: Mapping[str, Artifact]) -> None:
+    """Once both sources are imported, before anything is made of them. Raises InputError."""
+    wanted = [step.id for step in planned.plan.steps if step.id in foresight.IMPORTS]
+    if made and list(made)[-1] in wanted:
+        foresight.refuse_imported(planned.checked, made)
 
 
 def announce(planned: Planned, report: Reporter) -> None:

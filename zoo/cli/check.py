@@ -110,7 +110,11 @@ def _check(path: Path, settings: Settings, hints: list[Problem]) -> list[Problem
         text = _text(path, shown)
         return [text] if isinstance(text, Problem) else cardrules.check_eval_results(text, shown)
     if path.suffix in (".yaml", ".yml"):
-        return list(check_recipe(path, settings.root).problems)
+        # foresight reads models, which the other checks do not need.
+        from zoo import foresight
+
+        checked = check_recipe(path, settings.root)
+        return [*checked.problems, *foresight.problems(checked, settings.root)]
     text = _text(path, shown)
     if isinstance(text, Problem):
         return [text]

@@ -14,7 +14,8 @@ from zoo.llama.imatrix import Imatrix
 from zoo.llama.mix import MixReport, write_mix
 from zoo.llama.presets import FILE_TYPES, Choice, Fallback, choose, file_type
 from zoo.llama.privacy import local_path_keys
-from zoo.llama.rows import BLOCKS, PLAIN, QUANTIZED, row_bytes
+from zoo.llama.rawgguf import BLOCKS
+from zoo.llama.rows import PLAIN, QUANTIZED, row_bytes
 from zoo.progress import Reporter, Silent
 
 __all__ = ["FILE_TYPES", "Fallback", "Override", "QuantizeReport", "file_type", "quantize"]

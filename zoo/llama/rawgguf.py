@@ -33,6 +33,8 @@ TYPES: dict[int, tuple[str, int, int]] = {
     39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18), 42: ("Q2_0", 64, 18),
 }  # fmt: skip
 """ggml type number -> (name, weights per block, bytes per block), as in ggml.h."""
+BLOCKS = {name: (weights, size) for name, weights, size in TYPES.values()}
+"""ggml type name -> (weights per block, bytes per block)."""
 
 _MAX_DIMENSIONS = 4
 _DEEPEST_ARRAY = 4

@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 
 from zoo.errors import InputError, ZooError
 from zoo.llama import library
-from zoo.llama.rawgguf import TYPES
+from zoo.llama.rawgguf import BLOCKS, TYPES
 
 NUMBERS = {name: number for number, (name, _, _) in TYPES.items()}
 """ggml type name -> ggml type number."""
-BLOCKS = {name: (weights, size) for name, weights, size in TYPES.values()}
-"""ggml type name -> (weights per block, bytes per block)."""
 PLAIN = ("F32", "F16", "BF16")
 """Types that hold one number per weight."""
 QUANTIZED = (

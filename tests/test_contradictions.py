@@ -1,0 +1,239 @@
+"""What a recipe wants and its source cannot give is told before anything expensive, with its line."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tinygguf import make_tiny_gguf
+from tinymodel import make_tiny_llama
+from tinyzoo import make_tiny_zoo
+
+from catalog import yamltext
+from catalog.checks import CheckedRecipe, check_recipe
+from zoo import foresight, sourcefacts
+from zoo.__main__ import main
+from zoo.contradictions import Case, problems
+from zoo.errors import InputError
+from zoo.sourcefacts import SourceFacts
+
+STUDENT = SourceFacts("folder", 1024, 4, 300, "words", True, None, (512, 1024))
+
+
+@pytest.fixture
+def zoo(tmp_path: Path) -> Path:
+    return make_tiny_zoo(tmp_path / "zoo")
+
+
+def changed(zoo: Path, name: str, changes: dict[str, Any]) -> CheckedRecipe:
+    """A recipe of the tiny zoo with some values changed; keys are dotted."""
+    path = zoo / "recipes" / f"{name}.yaml"
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for key, value in changes.items():
+        part = data
+        *outer, last = key.split(".")
+        for step in outer:
+            part = part.setdefault(step, {})
+        part[last] = value
+    path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    return check_recipe(path, zoo)
+
+
+def told(
+    checked: CheckedRecipe, student: SourceFacts | None, teacher: SourceFacts | None = None
+) -> list[tuple[str, str]]:
+    assert checked.recipe, checked.problems
+    document = yamltext.parse(checked.text, checked.file)
+    found = problems(document, Case(checked.recipe, student, teacher))
+    lines = checked.text.decode().splitlines()
+    for problem in found:
+        # The place is that of the key, or of what is nearest around it where the recipe leaves it to the default.
+        assert 1 <= problem.line <= len(lines) and problem.instead
+    return [(problem.path, problem.what) for problem in found]
+
+
+def test_a_recipe_that_its_sources_can_serve_has_none(zoo: Path) -> None:
+    for name in ("plain", "tutored"):
+        checked = check_recipe(zoo / "recipes" / f"{name}.yaml", zoo)
+        assert foresight.problems(checked, zoo) == []
+        assert told(checked, None) == []
+
+
+BEYOND = [
+    ({"context_tokens": 1025}, "context_tokens", "the recipe promises 1,025 tokens of context, the model has 1,024"),
+    ({"evaluate.window_tokens": 2048}, "evaluate.window_tokens", "evaluation windows have 2,048 tokens"),
+    ({"evaluate.smoke_max_tokens": 1025}, "evaluate.smoke_max_tokens", "answers of the smoke test have 1,025 tokens"),
+    ({"benchmark.prompt_tokens": 1021, "benchmark.decode_tokens": 4}, "benchmark", "together have 1,025 tokens"),
+    ({"distill.row_tokens": 1025}, "distill.row_tokens", "rows of the training have 1,025 tokens"),
+]
+
+
+@pytest.mark.parametrize(("changes", "path", "what"), BEYOND, ids=[path for _, path, _ in BEYOND])
+def test_more_tokens_than_the_context_are_told(zoo: Path, changes: dict[str, Any], path: str, what: str) -> None:
+    name = "tutored" if path.startswith("distill") else "plain"
+    ((where, found),) = told(changed(zoo, name, changes), STUDENT)
+    assert where == path and what in found
+    enough = dataclasses.replace(STUDENT, context_tokens=4096)
+    assert told(check_recipe(zoo / "recipes" / f"{name}.yaml", zoo), enough) == []
+    unknown = dataclasses.replace(STUDENT, context_tokens=None)
+    assert told(check_recipe(zoo / "recipes" / f"{name}.yaml", zoo), unknown) == []
+
+
+def test_windows_of_the_importance_matrix_and_of_a_device_are_compared_too(zoo: Path) -> None:
+    calibration = [{"path": "texts/other.txt", "licence": "CC0-1.0", "source": "ours", "language": "en"}]
+    fits = [{"fits": {"device": "pi-5-4gb", "context_tokens": 2048}}]
+    changes = {
+        "quantize.imatrix": True, "quantize.imatrix_window_tokens": 2048, "quantize.budgets": fits,
+        "corpus.evaluation": [{**calibration[0], "path": "texts/words.txt"}], "corpus.calibration": calibration,
+    }  # fmt: skip
+    found = told(changed(zoo, "plain", changes), STUDENT)
+    assert [path for path, _ in found] == [
+        "quantize.imatrix_window_tokens", "quantize.budgets[0].fits.context_tokens",
+    ]  # fmt: skip
+
+
+def test_the_teacher_answers_within_its_own_context(zoo: Path) -> None:
+    checked = changed(zoo, "tutored", {"label.max_tokens": 600})
+    short = dataclasses.replace(STUDENT, context_tokens=512)
+    assert told(checked, STUDENT, STUDENT) == []
+    ((path, what),) = told(checked, STUDENT, short)
+    assert path == "label.max_tokens" and "the teacher's model has a context of 512" in what
+
+
+def test_layers_that_are_not_there(zoo: Path) -> None:
+    checked = changed(zoo, "tutored", {"student.layers": [0, 2, 4, 5]})
+    ((path, what),) = told(checked, STUDENT)
+    assert path == "student.layers" and "the model has 4 layers, 0 to 3; it has no layer 4, 5" in what
+    assert told(checked, dataclasses.replace(STUDENT, layers=6)) == []
+    assert told(checked, dataclasses.replace(STUDENT, layers=None)) == []
+
+
+def test_vocabularies_that_differ(zoo: Path) -> None:
+    checked = changed(zoo, "tutored", {"distill.method": "logits"})
+    for other in (
+        dataclasses.replace(STUDENT, vocabulary_size=301),
+        dataclasses.replace(STUDENT, words="others"),
+    ):
+        ((path, what),) = told(checked, STUDENT, other)
+        assert path == "distill.method" and "logits are compared" in what
+        # A GGUF file and a folder count their tokens otherwise: both are imported before they are compared.
+        assert told(checked, STUDENT, dataclasses.replace(other, kind="gguf")) == []
+    labels = changed(zoo, "tutored", {"distill.method": "labels"})
+    assert told(labels, STUDENT, dataclasses.replace(STUDENT, vocabulary_size=301)) == []
+
+
+def test_no_chat_template(zoo: Path) -> None:
+    bare = dataclasses.replace(STUDENT, has_template=False)
+    assert [path for path, _ in told(changed(zoo, "plain", {"task": "chat"}), bare)] == ["task"]
+    assert told(changed(zoo, "plain", {"task": "completion"}), bare) == []
+    checked = check_recipe(zoo / "recipes" / "tutored.yaml", zoo)
+    assert [path for path, _ in told(checked, STUDENT, bare)] == ["teacher.source"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "same"),
+    [
+        ("Apache-2.0", "apache-2.0", True), ("Apache-2.0", "Apache-2.0", True), ("LicenseRef-Gemma", "gemma", True),
+        ("Apache-2.0", "mit", False), ("MIT", "gemma", False), ("Apache-2.0", "other", True),
+        ("LicenseRef-Own", "llama3.2", True), ("GPL-3.0-only", "gpl-3.0", True), ("Apache-2.0", "cc-by-nc-4.0", False),
+    ],
+)  # fmt: skip
+def test_the_licence_of_the_source_itself(zoo: Path, ours: str, theirs: str, same: bool) -> None:
+    checked = changed(zoo, "plain", {"student.licence": ours})
+    found = told(checked, dataclasses.replace(STUDENT, licence=theirs))
+    assert [path for path, _ in found] == ([] if same else ["student.licence"])
+
+
+def test_types_whose_blocks_do_not_divide_the_rows(zoo: Path) -> None:
+    odd = dataclasses.replace(STUDENT, row_lengths=(576, 1536))
+    changes = {"quantize.ladder": ["Q8_0", "Q4_K_M", "IQ4_XS"], "quantize.allow_fallback": False}
+    checked = changed(zoo, "plain", changes)
+    found = told(checked, odd)
+    assert [path for path, _ in found] == ["quantize.ladder[1]", "quantize.ladder[2]"]
+    assert "Q4_K_M needs rows of a multiple of 256 weights; the model has rows of 576" in found[0][1]
+    assert told(checked, STUDENT) == []
+    assert told(changed(zoo, "plain", {"quantize.allow_fallback": True}), odd) == []
+
+
+# --- Reading
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    data = json.loads(path.read_text(encoding="utf-8"))
+    change(data)
+    path.write_text(json.dumps(data), encoding="utf-8")
+
+
+def test_facts_of_a_folder(tmp_path: Path) -> None:
+    folder = make_tiny_llama(tmp_path / "m", layers=3)
+    found = sourcefacts.read(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert (found.kind, found.layers, found.context_tokens, found.has_template) == ("folder", 3, 1024, True)
+    assert found.vocabulary_size == config["vocab_size"]
+    assert found.row_lengths == (config["hidden_size"], config["intermediate_size"])
+    assert found.licence is None
+    (folder / "README.md").write_text("---\nlicense: gemma\n---\nA model.\n", encoding="utf-8")
+    edit(folder / "config.json", lambda data: data.update(rope_scaling={"rope_type": "yarn", "factor": 4.0}))
+    again = sourcefacts.read(folder)
+    # As llama.cpp and transformers take it: max_position_embeddings, whatever the scaling.
+    assert (again.licence, again.context_tokens) == ("gemma", 1024)
+    edit(folder / "tokenizer_config.json", lambda data: data.pop("chat_template", None))
+    for name in ("chat_template.jinja", "chat_template.json"):
+        (folder / name).unlink(missing_ok=True)
+    assert not sourcefacts.read(folder).has_template
+
+
+@pytest.mark.parametrize("text", ["", "---\nlicense: [a, b]\n---\n", "---\nlicense\n", "\udcff"])
+def test_a_readme_that_says_nothing(tmp_path: Path, text: str) -> None:
+    folder = make_tiny_llama(tmp_path / "m", layers=1)
+    (folder / "README.md").write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert sourcefacts.read(folder).licence is None
+
+
+def test_facts_of_a_gguf_file(tmp_path: Path) -> None:
+    found = sourcefacts.read(make_tiny_gguf(tmp_path / "m.gguf", layers=3))
+    assert (found.kind, found.layers, found.context_tokens, found.has_template) == ("gguf", 3, 512, True)
+    assert (found.vocabulary_size, found.row_lengths) == (1024, (256, 512))
+
+
+# --- When it is told
+
+
+def test_check_plan_and_build_tell_it_with_the_line(zoo: Path, capsys: Any, monkeypatch: Any) -> None:
+    checked = changed(zoo, "plain", {"evaluate.window_tokens": 2048})
+    line = next(n for n, text in enumerate(checked.text.decode().splitlines(), 1) if "2048" in text)
+    (problem,) = foresight.problems(checked, zoo)
+    assert (problem.file, problem.line) == ("recipes/plain.yaml", line)
+    monkeypatch.chdir(zoo)
+    for command in (["check"], ["plan", "plain"], ["build", "plain"]):
+        assert main(command) == 2
+        out = capsys.readouterr()
+        assert f"recipes/plain.yaml:{line}:" in out.out + out.err and not (zoo / "work").exists()
+
+
+def test_a_source_that_cannot_be_used_is_told_with_its_reason(zoo: Path) -> None:
+    checked = check_recipe(zoo / "recipes" / "plain.yaml", zoo)
+    config = zoo / "models" / "teacher" / "config.json"
+    config.write_text("{", encoding="utf-8")
+    (problem,) = foresight.problems(checked, zoo)
+    assert problem.path == "student.source" and "config.json" in problem.what
+
+
+def imported(zoo: Path, change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """What the step import/student makes, as far as it is looked at."""
+    folder = make_tiny_llama(zoo / "imported", layers=2)
+    edit(folder / "config.json", change)
+    return {"import/student": type("Made", (), {"folder": folder})()}
+
+
+def test_what_is_known_only_after_the_import_stops_the_build(zoo: Path) -> None:
+    checked = check_recipe(zoo / "recipes" / "plain.yaml", zoo)
+    foresight.refuse_imported(checked, imported(zoo, dict.copy))
+    made = imported(zoo, lambda data: data.update(max_position_embeddings=20))
+    with pytest.raises(InputError, match=r"recipes/plain.yaml:\d+:\d+: evaluate.window_tokens"):
+        foresight.refuse_imported(checked, made)

@@ -1,0 +1,109 @@
+"""What a source's small files say that a recipe may contradict: a model folder's JSON, a GGUF file's header.
+
+Nothing here loads weights, torch or transformers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog import cardrules
+from zoo.llama.header import Header, read_header
+from zoo.modelfolder.inspection import Inspected, inspect
+from zoo.modelfolder.record import CONTEXT_KEYS
+
+_LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+_WIDTH_KEYS = ("hidden_size", "n_embd", "d_model")
+_CARD_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """None where the source does not say. context_tokens: as llama.cpp and transformers take it, scaled or not.
+
+    words: digest of the tokens and their numbers, comparable between sources of the same ``kind`` (folder or gguf).
+    row_lengths: of most matrices; empty where they are not known. licence: an SPDX or a Hub identifier.
+    """
+
+    kind: str
+    context_tokens: int | None
+    layers: int | None
+    vocabulary_size: int | None
+    words: str | None
+    has_template: bool
+    licence: str | None
+    row_lengths: tuple[int, ...]
+
+
+def read(path: Path, root: Path | None = None) -> SourceFacts:
+    """Of a model folder or a GGUF file. root: the zoo's folder, in which links may end.
+
+    Raises ModelFileError for a source that the import would refuse by its small files.
+    """
+    return _of_folder(inspect(path, root)) if path.is_dir() else _of_header(read_header(path))
+
+
+def _of_folder(found: Inspected) -> SourceFacts:
+    config, words = found.text_config, found.vocabulary
+    numbers = {**words.words, **words.added}
+    experts = _first(config, ("num_local_experts", "num_experts", "n_routed_experts"))
+    width, inner = _first(config, _WIDTH_KEYS), _first(config, ("intermediate_size",))
+    return SourceFacts(
+        kind="folder",
+        context_tokens=_first(config, CONTEXT_KEYS),
+        layers=_first(config, _LAYER_KEYS),
+        vocabulary_size=words.size,
+        words=_digest(sorted(numbers.items(), key=lambda one: (one[1], one[0]))) if numbers else None,
+        has_template=_has_template(found),
+        licence=_card_licence(found.folder),
+        row_lengths=tuple(n for n in (width, None if experts else inner) if n),
+    )
+
+
+def _of_header(header: Header) -> SourceFacts:
+    inner = header.metadata.get(f"{header.architecture}.feed_forward_length")
+    experts = header.metadata.get(f"{header.architecture}.expert_count")
+    licence = header.metadata.get("general.license")
+    lengths = (header.embedding_length, None if experts or not isinstance(inner, int) else inner)
+    return SourceFacts(
+        kind="gguf",
+        context_tokens=header.context_tokens,
+        layers=header.block_count,
+        vocabulary_size=header.vocabulary_size,
+        words=header.vocabulary_sha256,
+        has_template=header.template_sha256 is not None,
+        licence=licence if isinstance(licence, str) and licence else None,
+        row_lengths=tuple(n for n in lengths if n),
+    )
+
+
+def _first(config: Mapping[str, Any], keys: Iterable[str]) -> int | None:
+    values = (config.get(key) for key in keys)
+    return next((n for n in values if isinstance(n, int) and not isinstance(n, bool)), None)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _has_template(found: Inspected) -> bool:
+    given = found.small.get("tokenizer_config.json", {}).get("chat_template")
+    return bool(given) or bool({"chat_template.jinja", "chat_template.json"} & set(found.files))
+
+
+def _card_licence(folder: Path) -> str | None:
+    """``license:`` of the folder's README.md, as the Hub reads it."""
+    path = folder / "README.md"
+    try:
+        if not path.is_file() or path.is_symlink() or path.stat().st_size > _CARD_BYTES:
+            return None
+        data = cardrules.read_header(path.read_text(encoding="utf-8"), path.name).document.data
+    except (OSError, ValueError):
+        return None
+    value = data.get("license") if isinstance(data, dict) else None
+    return value if isinstance(value, str) else None
