@@ -237,3 +237,26 @@ def test_a_broken_installation_is_not_blamed_on_the_template(monkeypatch: pytest
 
 def worker_of(renderer: Any) -> int:
     return int(renderer._worker._process.pid)
+
+
+@pytest.mark.parametrize("command", [("check", "recipes"), ("plan", "tutored"), ("doctor",)])
+def test_looking_at_a_zoo_runs_no_template(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    from tinyzoo import make_tiny_zoo, tutored_recipe, write_recipe
+
+    from zoo.__main__ import main
+
+    zoo = make_tiny_zoo(tmp_path / "zoo")
+    (zoo / "models" / "teacher" / "chat_template.jinja").write_text(ECHO + LOOP, encoding="utf-8")
+    write_recipe(zoo, tutored_recipe(zoo))
+    monkeypatch.chdir(zoo)
+
+    def never(*_: Any) -> None:
+        raise AssertionError("a template was compiled")
+
+    monkeypatch.setattr("zoo.templates.renderer._Worker.__init__", never)
+    # The cards' own templates are files; a model's is text.
+    monkeypatch.setattr("jinja2.environment.Environment.from_string", never)
+    assert main([*command]) in (0, 1), capsys.readouterr().err
+    assert "compiled" not in capsys.readouterr().err

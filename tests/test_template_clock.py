@@ -112,3 +112,12 @@ def test_llama_cpp_python_reads_the_same_date() -> None:
     formats = pytest.importorskip("llama_cpp.llama_chat_format")
     formatter = formats.Jinja2ChatFormatter(with_fixed_clock(DATED), bos_token="", eos_token="")
     assert formatter(messages=list(MESSAGES)).prompt == rendered(DATED)
+
+
+def test_the_card_of_a_model_with_a_clock_says_which_date_it_read() -> None:
+    from zoo import cards
+
+    checks = [{"name": "template", "passed": True}, {"name": "tokenizer", "passed": True, "note": "NFC."}]
+    without, dated = ({"checks": checks, "template_clock": day} for day in (None, "2024-07-26"))
+    assert cards.remarks(without) == ["NFC."]
+    assert "always read 2024-07-26" in cards.remarks(dated)[-1]

@@ -95,8 +95,21 @@ def dataset_metadata(recipe: Recipe, release: Release, splits: Sequence[Mapping[
     }
 
 
-def model_card(recipe: Recipe, model: Model, release: Release, namespace: str) -> str:
-    """The README.md of the model repository."""
+def remarks(parity: Mapping[str, Any]) -> list[str]:
+    """What a reader of the card must know of the comparison with the source, a sentence each; from its report."""
+    found = [check["note"] for check in parity["checks"] if check.get("note")]
+    if day := parity.get("template_clock"):
+        found.append(
+            f"The chat template reads the date. Here it always read {day}, in training, measurements and checks; a "
+            "program that runs the template shows the model the real date."
+        )
+    return found
+
+
+def model_card(
+    recipe: Recipe, model: Model, release: Release, namespace: str, remarks: Sequence[str] = ()
+) -> str:
+    """The README.md of the model repository. remarks: sentences about the files, see ``remarks``."""
     context = min(MEMORY_CONTEXT, release.architecture.context_tokens)
     known = {need.context_tokens for file in release.files for need in file.memory}
     speeds = [speed for file in release.files for speed in file.speeds if speed.valid]
@@ -120,6 +133,7 @@ def model_card(recipe: Recipe, model: Model, release: Release, namespace: str) -
             training=release.training,
             layers=release.architecture.layers,
             notes=[source.note for source in (recipe.student, recipe.teacher) if source and source.note],
+            remarks=remarks,
         )
     )
     return _front_matter(model_metadata(recipe, release, namespace)) + body

@@ -77,7 +77,8 @@ def _write(material: Material, out: Path) -> None:
     verdicts = gates.judge(recipe, release.files, release.training, record.valid_share(material))
     write_atomic(evidence_folder / "gates.json", pretty_json([vars(v) for v in verdicts]))
     release = dataclasses.replace(release, evidence=evidence.listed(evidence_folder))
-    card = cards.model_card(recipe, model, release, material.settings.namespace)
+    remarks = cards.remarks(material.artifacts["parity"].facts)
+    card = cards.model_card(recipe, model, release, material.settings.namespace, remarks)
     write_atomic(model_folder / "README.md", card)
     if release.dataset:
         dataset.write(material, dataset_folder, model, release)

@@ -172,7 +172,7 @@ class Model:
     @property
     def read_clock(self) -> bool:
         """Whether a conversation that was rendered holds the date."""
-        return self._renderer.read_clock
+        return "_renderer" in vars(self) and self._renderer.read_clock
 
     @property
     def special_texts(self) -> dict[str, str]:

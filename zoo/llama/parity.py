@@ -32,13 +32,14 @@ class FileSeen:
     generated: what became of a generation that had to write what the template writes after the last answer; None
     without a template. built_in: whether the
     renderer inside llama.cpp, which runs no template but knows some by sight, writes the same: "same", "other" or
-    "unknown".
+    "unknown". read_clock: whether a rendering holds the date.
     """
 
     seen: Seen
     own: tuple[Rendering, ...]
     generated: Generated | None
     built_in: str
+    read_clock: bool
 
 
 def look(
@@ -80,7 +81,7 @@ def look(
         generated = _generated(model, own)
         forced = generated.forced if generated else ()
         names = {token: _name(model, token) for token in {*_mentioned(seen), *forced}}
-        return FileSeen(seen, own, generated, _built_in(model, shown, used))
+        return FileSeen(seen, own, generated, _built_in(model, shown, used), model.read_clock)
 
 
 def _cut(model: Model, texts: Sequence[str]) -> Cut:

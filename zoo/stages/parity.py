@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from catalog.templateclock import TEMPLATE_CLOCK
 from zoo.errors import GateRefused, ModelFileError
 from zoo.llama import parity as file_side
 from zoo.llama import widened
+from zoo.llama.parity import FileSeen
 from zoo.llama.vocabfacts import vocabulary_facts
 from zoo.modelfolder import record
 from zoo.parity.check import Check
@@ -30,8 +32,8 @@ def run(context: Context) -> Facts:
     allow to fail."""
     require()
     with context.report.task("comparing with transformers", 3 * len(TEXTS), "texts") as advance:
-        checks, built_in = _compared(context, advance)
-    if built_in == "other":
+        checks, file = _compared(context, advance)
+    if file.built_in == "other":
         context.report.warn(
             "llama.cpp's built-in chat formats write this template otherwise; programs that do not run the file's own "
             "template show the model another prompt"
@@ -46,14 +48,15 @@ def run(context: Context) -> Facts:
     report = {
         "format": FORMAT,
         "checks": [_entry(check, check.name in allowed) for check in checks],
-        "built_in_template": built_in,
+        "built_in_template": file.built_in,
+        "template_clock": TEMPLATE_CLOCK.date().isoformat() if file.read_clock else None,
     }
     write_atomic(context.out / "parity.json", pretty_json(report))
     return report
 
 
-def _compared(context: Context, advance: Advance) -> tuple[list[Check], str]:
-    """All checks, and what the renderer inside llama.cpp makes of the template."""
+def _compared(context: Context, advance: Advance) -> tuple[list[Check], FileSeen]:
+    """All checks, and the file's side."""
     from zoo.training import parity as folder_side
 
     folder = folder_side.look(
@@ -81,7 +84,7 @@ def _compared(context: Context, advance: Advance) -> tuple[list[Check], str]:
     own = template(folder.renderings, file.own)
     if not own.passed:
         checks = [own if check.name == "template" and check.passed else check for check in checks]
-    return checks, file.built_in
+    return checks, file
 
 
 def _record(context: Context) -> Mapping[str, Any] | None:
