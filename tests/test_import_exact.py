@@ -52,7 +52,7 @@ DOWN = "model.layers.1.mlp.down_proj.weight"
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda t: t.pop(DOWN), f"1 weights that the architecture needs are missing: {DOWN}"),
+        (lambda t: t.pop(DOWN), f"1 weight that the architecture needs is missing: {DOWN}"),
         (lambda t: t.pop("model.embed_tokens.weight"), "model.embed_tokens.weight"),
         (lambda t: [t.pop(n) for n in list(t) if "layers.1." in n], "9 weights that the architecture needs are"),
         (lambda t: t.update({"model.layers.0.self_attn.q_proj.bias": np.ones(64, np.float16)}), "attention_bias"),
@@ -86,6 +86,31 @@ def test_a_configuration_of_another_model_is_refused_with_its_key(
 ) -> None:
     more = {"architectures": ["Qwen2ForCausalLM"]} if value == "qwen2" else {}
     assert words in str(refusal(edit_json(folder, "config.json", **{key: value}, **more)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model_type": "brandnew"}, "does not know the architecture brandnew"),
+        ({"model_type": "brandnew", "auto_map": {"AutoModelForCausalLM": "x.Y"}}, "code of its own (auto_map)"),
+        ({"model_type": "t5"}, "The architecture t5 does not write text from left to right"),
+        ({"rms_norm_eps": 0}, "'rms_norm_eps' expected float"),
+    ],
+)
+def test_architectures_and_values_that_transformers_does_not_take(
+    changes: dict[str, Any], words: str, folder: Path
+) -> None:
+    error = refusal(edit_json(folder, "config.json", **changes))
+    assert words in error.what and "sha256" not in error.remedy
+
+
+def test_an_index_without_metadata_is_enough(folder: Path) -> None:
+    before = tensors(shard(folder), "model-00001-of-00002.safetensors")
+    index = folder / "model.safetensors.index.json"
+    data = json.loads(index.read_text(encoding="utf-8"))
+    index.write_text(json.dumps({"weight_map": data["weight_map"]}), encoding="utf-8")
+    _, after = imported(folder)
+    assert set(before) < set(after)
 
 
 WRAPPED = (
@@ -275,18 +300,38 @@ def test_every_tensor_of_a_gguf_reaches_the_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "words"),
+    ("changes", "words"),
     [
-        (b"blk.1.ffn_up.weight", b"blk.1.ffn_xp.weight", "blk.1.ffn_xp.weight"),
-        (b"blk.0.attn_q.weight", b"rope_freqs.weight.a", "rope_freqs.weight.a"),
+        ({"more": {"rope_freqs.weight": (32,)}}, "1 tensor of the source has no place in the architecture: rope_freqs"),
+        ({"more": {"blk.1.attn_q.bias": (256,)}}, "no place in the architecture: blk.1.attn_q.bias"),
+        ({"more": {"blk.2.ffn_norm.weight": (256,)}}, "blk.2.ffn_norm.weight"),
+        ({"without": "blk.1.ffn_up.weight"}, "needs is missing: model.layers.1.mlp.up_proj.weight"),
+        ({"without": "token_embd.weight"}, "model.embed_tokens.weight"),
     ],
 )
-def test_a_gguf_with_a_tensor_that_has_no_place_is_refused(old: bytes, new: bytes, words: str, tmp_path: Path) -> None:
-    source = make_tiny_gguf(tmp_path / "m.gguf", vocabulary=300)
-    source.write_bytes(source.read_bytes().replace(old, new))
+def test_a_gguf_whose_tensors_are_not_the_architectures_is_refused(
+    changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    source = make_tiny_gguf(tmp_path / "m.gguf", vocabulary=300, **changes)
     with pytest.raises(ModelFileError) as caught:
         import_model(source, tmp_path / "out", Silent())
-    assert words in str(caught.value) or "are missing: model.layers" in str(caught.value)
+    assert words in str(caught.value) and "model folder (safetensors)" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["model.layers.1.mlp.down_proj.weight", "model.norm.weight", "lm_head.weight"])
+def test_a_value_of_a_gguf_that_changes_on_the_way_is_found(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_tiny_gguf(tmp_path / "m.gguf", vocabulary=300)
+    written = models.save_model
+
+    def spoilt(model: Any, out: Path) -> None:
+        written(model, out)
+        change(out, lambda t: t.setdefault(name, np.ones((4, 4), np.float16)).reshape(-1).__setitem__(7, 0.3))
+
+    monkeypatch.setattr(importing, "save_model", spoilt)
+    with pytest.raises(ModelFileError, match=f"differ from the file's.*{name}"):
+        import_model(source, tmp_path / "out", Silent())
 
 
 def test_a_full_disk_is_an_error_of_the_disk(folder: Path) -> None:

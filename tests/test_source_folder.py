@@ -397,3 +397,25 @@ def test_what_the_source_says_is_recorded(folder: Path, tmp_path: Path) -> None:
         "LlamaForCausalLM",
     )
     assert set(said["files"]) == {*SMALL, "chat_template.jinja"}
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32])
+def test_whole_numbers_are_no_weights(dtype: type, folder: Path) -> None:
+    name = "model.layers.0.mlp.up_proj.weight"
+    change(folder, lambda t: t.update({name: (t[name] * 10).astype(dtype)}))
+    assert f"The weights are quantized ({name} of type" in refusal(folder).what
+
+
+def test_an_end_token_beyond_the_embedding_is_named(folder: Path) -> None:
+    edit_json(folder, "generation_config.json", eos_token_id=[2, 400])
+    error = refusal(folder)
+    assert error.where == "m/generation_config.json" and "eos_token_id is 400" in error.what
+
+
+def test_an_index_that_names_nothing_and_a_key_that_names_another_file(folder: Path) -> None:
+    edit_json(folder, "config.json", transformers_weights="other.safetensors")
+    assert "transformers_weights: other.safetensors" in refusal(folder).what
+    edit_json(folder, "config.json", transformers_weights=None)
+    (folder / "model.safetensors").unlink()
+    (folder / INDEX).write_text('{"weight_map": {}}', encoding="utf-8")
+    assert refusal(folder).what == "weight_map names no file"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 import gguf
@@ -31,13 +32,26 @@ def _strings(path: Path, key: str, count: int) -> list[str]:
 
 
 def make_tiny_gguf(
-    path: Path, *, seed: int = 0, width: int = 256, layers: int = 2, vocabulary: int = 1024, spoil: str = ""
+    path: Path,
+    *,
+    seed: int = 0,
+    width: int = 256,
+    layers: int = 2,
+    vocabulary: int = 1024,
+    spoil: str = "",
+    more: Mapping[str, tuple[int, ...]] | None = None,
+    without: str = "",
 ) -> Path:
-    """Write the model: F16 matrices, F32 norms, tied embedding. ``spoil`` names a tensor to get one NaN."""
+    """Write the model: F16 matrices, F32 norms, tied embedding. ``spoil`` names a tensor to get one NaN.
+
+    more: further tensors by name and shape. without: a tensor that is left out.
+    """
     writer = gguf.GGUFWriter(str(path), "llama")
     _describe(writer, width, layers, vocabulary)
     random = np.random.default_rng(seed)
-    for name, shape in _shapes(width, layers, vocabulary).items():
+    for name, shape in {**_shapes(width, layers, vocabulary), **(more or {})}.items():
+        if name == without:
+            continue
         if len(shape) == 1:
             writer.add_tensor(name, np.ones(shape, dtype=np.float32))
             continue

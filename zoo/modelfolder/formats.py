@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ModelFileError
-from zoo.modelfolder.weights import named
+from zoo.modelfolder.weights import Stored, named
 
 ADAPTER = "adapter_config.json"
 MERGE = (
@@ -42,6 +42,12 @@ def quantized(config: Mapping[str, Any]) -> str | None:
 
     Raises ModelFileError for a format that cannot be turned into plain numbers here.
     """
+    if config.get("transformers_weights"):
+        raise ModelFileError(
+            f"config.json names another file for the weights (transformers_weights: {config['transformers_weights']})",
+            where="config.json",
+            remedy="Remove the key, and name the file model.safetensors",
+        )
     given = config.get("quantization_config")
     if not given:
         return None
@@ -63,7 +69,11 @@ def quantized(config: Mapping[str, Any]) -> str | None:
     )
 
 
-def refuse_packed(names: Iterable[str], method: str | None) -> None:
+PLAIN = ("F64", "F32", "F16", "BF16")
+"""Types of a safetensors file whose values are weights as they are."""
+
+
+def refuse_packed(stored: Mapping[str, Stored], method: str | None) -> None:
     """Raises ModelFileError for tensors that only a quantized format has, where the configuration names no format."""
     ends = (
         ".qweight",
@@ -75,7 +85,11 @@ def refuse_packed(names: Iterable[str], method: str | None) -> None:
         ".weight_scale_inv",
         "_blocks",
     )
-    packed = sorted(name for name in names if name.endswith(ends) or ".quant_state." in name)
+    packed = sorted(
+        f"{name} of type {one.dtype}"
+        for name, one in stored.items()
+        if name.endswith(ends) or ".quant_state." in name or (name.endswith(".weight") and one.dtype not in PLAIN)
+    )
     if packed and method is None:
         raise ModelFileError(
             f"The weights are quantized ({named(packed)}), but config.json has no quantization_config",

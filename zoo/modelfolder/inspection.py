@@ -149,6 +149,12 @@ def _notes(found: Inspected) -> list[str]:
     rows = found.rows
     if rows is None:
         return notes
+    for one in end_tokens(found.small, found.vocabulary):
+        if int(one["id"]) >= max(rows, found.vocabulary.size or 0):
+            raise ModelFileError(
+                f"eos_token_id is {one['id']}, but the embedding has only {rows:,} rows (numbers from 0)",
+                where=one["file"], remedy=f"Correct eos_token_id in {one['file']}",
+            )  # fmt: skip
     ends = {int(one["id"]) for one in end_tokens(found.small, found.vocabulary)}
     starts = {found.text_config.get("bos_token_id")} - {None}
     if told := vocabulary.beyond(

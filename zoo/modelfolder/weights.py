@@ -41,6 +41,10 @@ def weight_files(folder: Path, files: Mapping[str, Path]) -> tuple[str, ...]:
             return (SINGLE,)
         raise _no_weights(folder)
     shards = tuple(sorted(set(index.values())))
+    if not shards:
+        raise ModelFileError(
+            "weight_map names no file", where=INDEX, remedy="Fetch the index of the weights again"
+        )
     if SINGLE in files and SINGLE not in shards:
         raise ModelFileError(
             f"The folder holds two sets of weights: {SINGLE}, and {_named(shards)} of {INDEX}",

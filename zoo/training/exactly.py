@@ -84,11 +84,12 @@ def _names(
 ) -> ModelFileError:
     parts = []
     if missing:
-        parts.append(f"{len(missing)} weights that the architecture needs are missing: {named(missing)}")
+        one = len(missing) == 1
+        needed = f"{'weight' if one else 'weights'} that the architecture needs {'is' if one else 'are'}"
+        parts.append(f"{len(missing)} {needed} missing: {named(missing)}")
     if unexpected:
-        parts.append(
-            f"{len(unexpected)} tensors of the source have no place in the architecture: {named(unexpected)}"
-        )
+        left = "tensor of the source has" if len(unexpected) == 1 else "tensors of the source have"
+        parts.append(f"{len(unexpected)} {left} no place in the architecture: {named(unexpected)}")
     return ModelFileError("; ".join(parts), where=where, remedy=_remedy(missing, unexpected, config, wrapper))
 
 

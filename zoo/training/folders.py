@@ -15,8 +15,9 @@ from catalog import jsontext
 from zoo.modelfolder.files import SINGLE, view
 from zoo.modelfolder.formats import ADAPTER
 from zoo.modelfolder.inspection import Inspected
+from zoo.training import architecture
 from zoo.training.exactly import Account, account, refuse_differences
-from zoo.training.models import LOCAL, load_tokenizer, quiet, reading
+from zoo.training.models import LOCAL, quiet, reading
 
 _COPY_BYTES = 1 << 22
 
@@ -30,16 +31,19 @@ def load_folder(found: Inspected, scratch: Path) -> tuple[Any, Any, Account]:
     for shard in found.shards if found.rules else ():
         (shown / shard).unlink()
         _rename(found.files[shard], shown / shard, found.own)
-    if found.rules and found.shards != (SINGLE,):
+    if found.shards != (SINGLE,):
         _write_index(shown, found)
+    with quiet():
+        architecture.check(shown, found.config, found.folder.name)
     with quiet(), account() as kept, reading(found.folder, shown):
         model = transformers.AutoModelForCausalLM.from_pretrained(
             shown, dtype=torch.float16, use_safetensors=True, ignore_mismatched_sizes=True, **LOCAL
         )
     refuse_differences(kept, found.text_config, found.folder.name, _wrapper(found))
     model.name_or_path = model.config.name_or_path = ""
-    with reading(found.folder, shown):
-        return model, load_tokenizer(shown), kept
+    with quiet(), reading(found.folder, shown):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(shown, **LOCAL)
+    return model, tokenizer, kept
 
 
 def _wrapper(found: Inspected) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from zoo.llama.header import Header, read_header
 from zoo.llama.vocabfacts import vocabulary_facts
 from zoo.modelfolder import record
 from zoo.modelfolder.smallfiles import refuse_pointer
-from zoo.modelfolder.weights import named
 from zoo.progress import Reporter
 from zoo.training.exactly import account, refuse_differences
+from zoo.training.ggufvalues import EXPERTS
 from zoo.training.models import LOCAL, quiet, reading
 
 GGUF_MAGIC = b"GGUF"
@@ -27,12 +28,26 @@ PLAIN_TYPES = ("F64", "F32", "F16", "BF16")
 SINGLE_DIGITS = ("smollm", "refact", "starcoder", "command-r", "codeshell", "exaone", "minerva-7b")
 """Values of ``tokenizer.ggml.pre`` for which llama.cpp first cuts the text at every \\p{N} and then as GPT-2 does
 (llama-vocab.cpp)."""
-EXPERTS = "_exps."
-"""Part of the names of fused experts, which transformers takes apart; a missing one shows as a missing weight."""
 
 
-def load_gguf(source: Path, report: Reporter) -> tuple[Any, Any, dict[str, Any]]:
-    """Model (float16, on the CPU), tokenizer, and the content of source.json. Raises ModelFileError."""
+FOLDER_INSTEAD = "Use the model folder (safetensors) that this file was made from"
+
+
+@dataclass(frozen=True)
+class LoadedGguf:
+    """model (float16, on the CPU), tokenizer, and the content of source.json.
+
+    by_name: it went through the reader that only renames, reorders and shifts, so its values can be compared.
+    """
+
+    model: Any
+    tokenizer: Any
+    said: dict[str, Any]
+    by_name: bool
+
+
+def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
+    """Raises ModelFileError for a file that is not sound, or whose tensors are not exactly the architecture's."""
     header = _check(source)
     named_ = {"gguf_file": source.name, **LOCAL}
     with (
@@ -53,14 +68,15 @@ def load_gguf(source: Path, report: Reporter) -> tuple[Any, Any, dict[str, Any]]
         model = transformers.AutoModelForCausalLM.from_pretrained(
             source.parent, dtype=torch.float16, ignore_mismatched_sizes=True, **named_
         )
-    refuse_differences(kept, model.config.to_dict(), source.name)
-    if used.names is not None:
-        _refuse_unused(source, header, used.names)
+    if used.names is not None and kept.info is not None:
+        kept.info.unexpected_keys |= _unused(header, used.names)
+    refuse_differences(kept, model.config.to_dict(), source.name, FOLDER_INSTEAD)
     # transformers remembers that the weights were quantized and would refuse to write them as plain floats.
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
-    return model, tokenizer, _record(header, vocabulary_facts(source))
+    said = _record(header, vocabulary_facts(source))
+    return LoadedGguf(model, tokenizer, said, by_name=used.names is not None)
 
 
 def _record(header: Header, facts: dict[str, Any]) -> dict[str, Any]:
@@ -98,16 +114,8 @@ def _used_names() -> Iterator[_Used]:
         gguf_reader.get_gguf_hf_weights_map = before
 
 
-def _refuse_unused(source: Path, header: Header, used: set[str]) -> None:
-    unused = [
-        tensor.name for tensor in header.tensors if tensor.name not in used and EXPERTS not in tensor.name
-    ]
-    if unused:
-        raise ModelFileError(
-            f"{len(unused)} tensors of the file have no place in the model that transformers builds: "
-            f"{named(unused)}",
-            where=source.name, remedy="Use the model folder (safetensors) that this file was made from",
-        )  # fmt: skip
+def _unused(header: Header, used: set[str]) -> set[str]:
+    return {tensor.name for tensor in header.tensors if tensor.name not in used and EXPERTS not in tensor.name}
 
 
 def _cut_digits(tokenizer: Any, header: Header) -> None:

@@ -17,7 +17,7 @@ from zoo.modelfolder import record
 from zoo.modelfolder.files import SINGLE, TOKENIZER
 from zoo.modelfolder.inspection import inspect
 from zoo.progress import Reporter
-from zoo.training import fidelity
+from zoo.training import fidelity, ggufvalues
 from zoo.training.folders import load_folder
 from zoo.training.ggufs import load_gguf
 from zoo.training.layers import layer_count, prune
@@ -97,11 +97,14 @@ def _import_folder(
 
 
 def _import_gguf(source: Path, out: Path, report: Reporter, layers: tuple[int, ...] | None) -> _Imported:
-    model, tokenizer, said = load_gguf(source, report)
-    total, kept, _ = _kept(model, layers)
-    save_model(model, out)
-    _save_tokenizer({}, tokenizer, out)
-    return model, total, kept, said
+    loaded = load_gguf(source, report)
+    total, kept, _ = _kept(loaded.model, layers)
+    save_model(loaded.model, out)
+    if loaded.by_name and layers is None:
+        with report.task(f"comparing with {source.name}", None, "tensors") as advance:
+            ggufvalues.check(source, out / SINGLE, advance)
+    _save_tokenizer({}, loaded.tokenizer, out)
+    return loaded.model, total, kept, loaded.said
 
 
 def _kept(model: Any, layers: tuple[int, ...] | None) -> tuple[int, tuple[int, ...], str]:

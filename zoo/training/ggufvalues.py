@@ -1,0 +1,78 @@
+"""The written weights against a GGUF file's own values.
+
+transformers gives tensors other names and orders their rows anew, so names and places cannot be compared. What no order
+changes is how often each value occurs. Every tensor of the file must occur with exactly its values, rounded to float16,
+in one written tensor, and every written tensor must come from one of the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gguf import GGUFReader, dequantize
+from numpy.typing import NDArray
+from safetensors import safe_open
+
+from zoo.errors import ModelFileError
+from zoo.modelfolder.weights import named
+from zoo.progress import Advance
+
+Values = NDArray[np.float32]
+EXPERTS = "_exps."
+"""Part of the name of a tensor that holds all experts of a layer."""
+
+
+def check(source: Path, weights: Path, advance: Advance) -> None:
+    """Raises ModelFileError unless ``weights`` (safetensors, float16) holds the values of the GGUF file ``source``."""
+    with safe_open(weights, framework="np") as written:
+        names = {name: fingerprint(written.get_tensor(name)) for name in written.keys()}  # noqa: SIM118 - no mapping
+    left = Counter(names.values())
+    lost = []
+    for tensor in GGUFReader(source).tensors:
+        if not _taken(tensor, left):
+            lost.append(str(tensor.name))
+        advance(1)
+    # A head that is tied to the embedding is in the file once more, or not at all.
+    more = sorted(name for name, mark in names.items() if left[mark] > 0)
+    if lost or more:
+        parts = [f"{named(lost)} of the file are in no imported weight"] if lost else []
+        parts += [f"the imported {named(more)} are not in the file"] if more else []
+        raise ModelFileError(
+            f"The imported weights differ from the file's: {'; '.join(parts)}", where=source.name,
+            safe="Nothing was made of them.",
+            remedy="Use the model folder (safetensors) that this file was made from",
+        )  # fmt: skip
+
+
+def fingerprint(values: NDArray[Any]) -> bytes:
+    """A digest of how often each float16 value occurs, whatever the order and the shape."""
+    bits = np.ascontiguousarray(values, dtype=np.float16).view(np.uint16).ravel()
+    return hashlib.sha256(np.bincount(bits, minlength=1 << 16).tobytes()).digest()
+
+
+def _taken(tensor: Any, left: Counter[bytes]) -> bool:
+    """Whether the tensor's values are among those that are left; they are then taken away."""
+    values: Values = dequantize(tensor.data, tensor.tensor_type)
+    for form in _forms(str(tensor.name), values):
+        wanted = Counter(fingerprint(part) for part in form)
+        if all(left[mark] >= count for mark, count in wanted.items()):
+            left.subtract(wanted)
+            return True
+    return False
+
+
+def _forms(name: str, values: Values) -> Iterator[list[Values]]:
+    """How transformers may hold a tensor: as it is, experts one by one, norms less one (Gemma, Nemotron), and the
+    logarithm of a negative decay (Mamba)."""
+    yield [values]
+    if EXPERTS in name:
+        yield list(values)
+    if "norm" in name and values.ndim == 1:
+        yield [values - 1]
+    if name.endswith("ssm_a"):
+        yield [np.log(-values)]
