@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import calibration, corpora, schema, secrets, yamltext
+from catalog import calibration, corpora, licencefiles, schema, secrets, yamltext
 from catalog.filenames import absence
 from catalog.lock import Lock
 from catalog.meaning import Meaning
@@ -53,6 +53,7 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
         found += _same_content(document, root)
     if not found:
         found += [*calibration.overlaps(document, root), *corpora.overlaps(document, root)]
+        found += licencefiles.demands(document, root)
     recipe = None
     if not found:
         recipe = recipe_from_mapping(schema.fill_defaults(document.data, schema.load("recipe-v1")))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from catalog import budgets, calibration, hublists, licences, sources
+from catalog import budgets, calibration, hublists, licencefiles, licences, sources
 from catalog.cardrules.shape import repo_id_fault
 from catalog.lock import Lock
 from catalog.paths import unsafe_reason
@@ -45,6 +45,7 @@ class Meaning:
         if isinstance(date, str) and not _is_date(date):
             yield say(("date",), f"{show(date)} is not a day", "Write a day as YYYY-MM-DD")
         yield from self._licences()
+        yield from licencefiles.problems(self.document, self.data, self.missing)
         yield from self._hub_words()
         yield from self._source("student")
         yield from self._source("teacher")

@@ -220,6 +220,9 @@ class Recipe:
     task: str
     languages: tuple[str, ...]
     licence: str
+    licence_files: tuple[str, ...]
+    licence_name: str | None
+    licence_link: str | None
     owners: tuple[str, ...]
     good_at: tuple[str, ...]
     bad_at: tuple[str, ...]

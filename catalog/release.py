@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 LATER = {"later": True}
@@ -232,8 +233,26 @@ class RecipeRecord:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What licences want passed on with the files.
+
+    name and link: the licence's own, as the recipe gives them. display: words that must be shown. use_policies:
+    addresses. files: names of texts in the model repository.
+    """
+
+    name: str | None
+    link: str | None
+    display: str | None
+    use_policies: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Release:
-    """One published version. A published release never changes."""
+    """One published version. A published release never changes.
+
+    quantized_source: the type of the student's weights as their source had them (``Q4_K``), None for plain ones.
+    """
 
     version: str
     date: str
@@ -247,6 +266,8 @@ class Release:
     tools: tuple[str, ...]
     recipe: RecipeRecord
     location: Location
+    terms: Terms | None = field(default=None, metadata=LATER)
+    quantized_source: str | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)
@@ -305,3 +326,9 @@ class Model:
         """The yank that holds for a version now; None if there is none, or it was taken back."""
         last = next((event for event in reversed(self.yanks) if event.version == version), None)
         return last if last and last.action == "yank" else None
+
+
+def bits_of(type_: str) -> str:
+    """``4 bits (Q4_K)`` of a type that has its bits in its name; else the name alone."""
+    digits = re.search(r"\d+", type_)
+    return f"{digits.group()} bits ({type_})" if digits else type_

@@ -19,7 +19,7 @@ import yaml
 pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")
 
-from catalog import index
+from catalog import index, terms
 from zoo import __main__, datasetfiles, flow, world
 from zoo.llama.header import read_header
 from zoo.llama.imatrix import read_imatrix
@@ -426,3 +426,35 @@ def test_the_site_builds_from_the_result(zoo: Path, capsys: pytest.CaptureFixtur
         assert any(name in page.relative_to(zoo).as_posix() for page in pages)
     shown = "".join(page.read_text(encoding="utf-8") for page in pages)
     assert "plain-Q4_0.gguf" in shown and "zoetester" not in shown and str(zoo) not in shown
+
+
+def test_terms_go_with_the_release(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kind = terms.KINDS["LicenseRef-Gemma"]
+    (zoo / "licences").mkdir()
+    (zoo / "licences" / "LICENSE").write_text(f"{kind.title}: you {terms.AGREED}.\n", encoding="utf-8")
+    (zoo / "licences" / "NOTICE").write_text(kind.notice + "\n", encoding="utf-8")
+    student = {**tinyzoo.source(zoo), "licence": kind.licence}
+    files = ["licences/LICENSE", "licences/NOTICE"]
+    own = {"licence": kind.licence, "licence_files": files, "student": student, "gates": []}
+    own |= {"quantize": SMALL}
+    tinyzoo.write_recipe(zoo, tinyzoo.plain_recipe(zoo, "termed", **own))
+    code, _, err = call(capsys, "release", "termed")
+    assert code == 0, err
+    folder = release_folder(zoo, "termed") / "model"
+    sums = (folder / "SHA256SUMS").read_text(encoding="utf-8")
+    for path in files:
+        name = Path(path).name
+        assert (folder / name).read_bytes() == (zoo / path).read_bytes() and f"  {name}\n" in sums
+        assert name in commit(zoo, "model/tiny/termed-gguf")["files"]
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "license: gemma\nlicense_link: LICENSE\n" in card
+    release = catalog_of(zoo).release("termed", "1.0.0")
+    assert release and release.quantized_source is None and release.terms
+    assert release.terms.files == ("LICENSE", "NOTICE") and release.terms.use_policies == (kind.use_policy,)
+    # The text is part of what the release is: another one makes another plan.
+    before = json.loads((folder.parent / "release.json").read_text(encoding="utf-8"))["key"]
+    (zoo / "licences" / "NOTICE").write_text(f"{kind.notice}\nChanged.\n", encoding="utf-8")
+    code, out, _ = call(capsys, "plan", "termed", "--json")
+    assert code == 0 and before not in out

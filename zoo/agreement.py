@@ -31,6 +31,9 @@ def _files(release: Release, folder: Path) -> Iterator[str]:
     """What the release records against what lies there, byte for byte."""
     there = {record.path: record for record in records(folder)}
     listed = [FileRecord(file.path, file.size_bytes, file.sha256) for file in release.files]
+    for name in release.terms.files if release.terms else ():
+        if name not in there:
+            yield _differ(name, "the release carries it as a licence text", "it is not there")
     listed += [FileRecord(f"evidence/{e.path}", e.size_bytes, e.sha256) for e in release.evidence]
     for file in listed:
         found = there.get(file.path)
@@ -113,7 +116,8 @@ def _card(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
             "base model on the card", str(card.get("base_model")), f"recipe says {recipe.student.upstream}"
         )
     licence = card.get("license_name", card["license"])
-    if licence not in (release.licence, licences.hub_identifier(release.licence)):
+    own = release.terms.name if release.terms else None
+    if licence not in (own or release.licence, licences.hub_identifier(release.licence)):
         yield _differ("licence on the card", str(licence), f"release says {release.licence}")
 
 

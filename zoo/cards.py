@@ -17,7 +17,7 @@ import yaml
 from catalog import cardrules, hublists, licences, schema, unseen
 from catalog.problems import Problem, show
 from catalog.recipe import Recipe
-from catalog.release import HeldOut, Model, ModelFile, Release
+from catalog.release import HeldOut, Model, ModelFile, Release, Terms, bits_of
 from zoo.data import site_folder
 from zoo.probes import report as probe_report
 
@@ -41,7 +41,7 @@ def model_metadata(recipe: Recipe, release: Release, namespace: str) -> dict[str
     """Front matter of the model card."""
     architecture = release.architecture
     data: dict[str, Any] = {
-        **_licence(release.licence),
+        **_licence(release.licence, release.terms),
         "language": primary_languages(recipe.languages),
         "pipeline_tag": PIPELINE_TAGS[recipe.task],
         "library_name": "gguf",
@@ -224,11 +224,15 @@ def escape_markdown(text: str) -> str:
     )
 
 
-def _licence(expression: str) -> dict[str, Any]:
-    identifier = licences.hub_identifier(expression)
-    return (
-        {"license": identifier} if identifier != "other" else {"license": "other", "license_name": expression}
-    )
+def _licence(expression: str, terms: Terms | None = None) -> dict[str, Any]:
+    """The keys of the Hub. The link is the recipe's, or a file that the Hub links by name."""
+    found: dict[str, Any] = {"license": licences.hub_identifier(expression)}
+    if found["license"] == "other":
+        found["license_name"] = (terms.name if terms else None) or expression
+    if terms:
+        here = [name for name in terms.files if name in ("LICENSE", "LICENSE.md")]
+        found |= {"license_link": terms.link or here[0]} if terms.link or here else {}
+    return found
 
 
 def _front_matter(data: Mapping[str, Any]) -> str:
@@ -271,6 +275,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "md": escape_markdown,
+        "bits_of": bits_of,
         "megabytes": _megabytes,
         "memory": _memory,
         "speed": _speed,

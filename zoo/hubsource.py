@@ -108,7 +108,12 @@ def _listing(hub: HuggingFaceRepo, revision: str, patience: Patience, report: Re
 
 
 def _wanted(
-    hub: HuggingFaceRepo, repo: str, commit: str, tree: Mapping[str, Listed], patience: Patience, report: Reporter
+    hub: HuggingFaceRepo,
+    repo: str,
+    commit: str,
+    tree: Mapping[str, Listed],
+    patience: Patience,
+    report: Reporter,
 ) -> dict[str, Listed]:
     """The files of the root that the import reads: one set of weights, configuration, tokenizer, licence texts.
 
@@ -144,7 +149,12 @@ def _wanted(
 
 
 def _shards(
-    hub: HuggingFaceRepo, commit: str, tree: Mapping[str, Listed], where: str, patience: Patience, report: Reporter
+    hub: HuggingFaceRepo,
+    commit: str,
+    tree: Mapping[str, Listed],
+    where: str,
+    patience: Patience,
+    report: Reporter,
 ) -> set[str]:
     """The weight files that the index names; empty without an index. Raises SourceError for one that is not sound."""
     if INDEX not in tree or tree[INDEX].size_bytes > SMALL_BYTES:
@@ -154,7 +164,9 @@ def _shards(
         try:
             return set(read_json(Path(name) / INDEX, INDEX)["weight_map"].values())
         except ModelFileError as error:
-            raise SourceError(error.what, where=f"{where}: {INDEX}", remedy="Name another revision") from error
+            raise SourceError(
+                error.what, where=f"{where}: {INDEX}", remedy="Name another revision"
+            ) from error
 
 
 def _pinned(file: Listed, pins: Mapping[str, str]) -> Listed:

@@ -178,7 +178,10 @@ class _Maker:
             spec = {**plain(recipe.benchmark), "file_name": file_name(recipe.name, type_)}
             self._add(f"benchmark/{type_}", "benchmark", spec, {"model": maker})
         steps = tuple(self.steps.values())
-        key = digest({"recipe": recipe_sha256, "steps": {step.id: step.key for step in steps}})
+        parts = {"recipe": recipe_sha256, "steps": {step.id: step.key for step in steps}}
+        if recipe.licence_files:
+            parts["licence_files"] = {path: self.world.files.get(path) for path in recipe.licence_files}
+        key = digest(parts)
         return Plan(recipe.name, recipe.version, steps, self._fetches(), key)
 
     def _add(self, id_: str, stage: str, spec: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
@@ -317,4 +320,4 @@ def own_files(recipe: Recipe) -> list[str]:
         parsed = sources.parse(source.source) if source else None
         if isinstance(parsed, sources.FileSource):
             paths.add(parsed.path)
-    return sorted(paths)
+    return sorted(paths | set(recipe.licence_files))

@@ -9,6 +9,7 @@ from typing import Any
 
 from catalog.release import Model, Release
 from zoo import cards
+from zoo.assemble import licencetexts
 from zoo.assemble.material import Material
 from zoo.assemble.sealing import seal
 from zoo.workspace import place_file, sha256_file, write_atomic
@@ -27,6 +28,8 @@ def write(material: Material, folder: Path, model: Model, release: Release) -> N
             splits.append({**facts, **_described(rows)})
     card = cards.dataset_card(material.recipe, model, release, material.settings.namespace, splits, files)
     write_atomic(folder / "README.md", card)
+    if licencetexts.dataset_has_them(material):
+        licencetexts.place(material, folder)
     seal(material.recipe, folder)
 
 

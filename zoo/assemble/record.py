@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from catalog import memory
-from catalog.recipe import Recipe, build
+from catalog import licencefiles, memory, terms
+from catalog.recipe import Recipe, build, plain
 from catalog.release import (
     Ancestor,
     Architecture,
@@ -23,12 +23,14 @@ from catalog.release import (
     RecipeRecord,
     Release,
     Speed,
+    Terms,
     Training,
     TypeCount,
 )
 from zoo.assemble.folder import NOWHERE
 from zoo.assemble.material import Material
 from zoo.errors import ZooError
+from zoo.modelfolder.record import FILE as SOURCE_FILE
 from zoo.plan import file_name, tools_of
 
 
@@ -76,7 +78,30 @@ def release(material: Material) -> Release:
             Path(material.checked.file).name, hashlib.sha256(text).hexdigest(), text.decode("utf-8")
         ),
         location=NOWHERE,
+        terms=_terms(recipe),
+        quantized_source=_quantized(material),
     )
+
+
+def _terms(recipe: Recipe) -> Terms | None:
+    kinds = list(dict.fromkeys(kind for _, kind in terms.kinds_of(plain(recipe))))
+    found = Terms(
+        name=recipe.licence_name,
+        link=recipe.licence_link,
+        display=terms.display(kinds),
+        use_policies=tuple(kind.use_policy for kind in kinds),
+        files=tuple(map(licencefiles.published_name, recipe.licence_files)),
+    )
+    return found if any(vars(found).values()) else None
+
+
+def _quantized(material: Material) -> str | None:
+    """What the import step found of the student's weights."""
+    source = material.artifacts["import/student"]
+    if not any(file.path == SOURCE_FILE for file in source.files):
+        return None
+    found = source.json(SOURCE_FILE)["quantized"]
+    return None if found is None else str(found)
 
 
 def _tools_used(material: Material) -> set[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from catalog.checks import CheckedRecipe
 from catalog.recipe import plain
 from zoo import agreement, cards, gates
-from zoo.assemble import dataset, evidence, record
+from zoo.assemble import dataset, evidence, licencetexts, record
 from zoo.assemble.folder import RECORD, ReleaseFolder, find, key_of, load
 from zoo.assemble.material import Material
 from zoo.assemble.sealing import seal, write_provenance
@@ -73,6 +73,7 @@ def _write(material: Material, out: Path) -> None:
     for name, content in evidence.contents(material).items():
         write_atomic(evidence_folder / name, content)
     write_atomic(model_folder / "recipe.yaml", material.checked.text)
+    licencetexts.place(material, model_folder)
     model, release = record.model(recipe), record.release(material)
     verdicts = gates.judge(recipe, release.files, release.training, record.valid_share(material))
     write_atomic(evidence_folder / "gates.json", pretty_json([vars(v) for v in verdicts]))

@@ -74,7 +74,16 @@ class Model:
             _refuse(path)
         try:
             context = _context(
-                lib, pointer, path, threads, context_tokens, parallel, batch_tokens, unified, observer, cache_f32
+                lib,
+                pointer,
+                path,
+                threads,
+                context_tokens,
+                parallel,
+                batch_tokens,
+                unified,
+                observer,
+                cache_f32,
             )
             try:
                 vocab = lib.llama_model_get_vocab(pointer)

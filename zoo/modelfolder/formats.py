@@ -106,8 +106,7 @@ def refuse_adapter(files: Mapping[str, Path]) -> None:
         raise ModelFileError(
             "The folder holds an adapter (LoRA) beside the weights. It is not clear whether they are merged",
             where=ADAPTER,
-            remedy=f"If they are merged, delete the adapter: rm {ADAPTER}; "
-            f"if not, merge them first: {MERGE}",
+            remedy=f"If they are merged, delete the adapter: rm {ADAPTER}; if not, merge them first: {MERGE}",
         )
     raise ModelFileError(
         "This folder is an adapter (LoRA), not a model: it only changes another model's weights",

@@ -12,6 +12,7 @@ from zoo.choose.commands import HUB, is_repository
 MOST_TRIED_BYTES = 2_000_000_000
 """Larger files are not tried in the browser: 32-bit WebAssembly has four GB for everything."""
 
+_WEB = re.compile(r"https?://[^\s<>\"'`\\\x00-\x20]+\Z")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}\Z")
 
 
@@ -37,6 +38,11 @@ def try_url(name: str, file: ModelFile) -> str | None:
 def upstream_url(upstream: str | None) -> str | None:
     """The Hub's page of ``ORG/NAME``."""
     return f"{HUB}/{upstream}" if upstream and is_repository(upstream) else None
+
+
+def licence_url(address: str | None) -> str | None:
+    """The address of a licence text or policy, if it is one of the web."""
+    return address if address and _WEB.match(address) else None
 
 
 def repository_url(location: Location, dataset: bool = False) -> str | None:

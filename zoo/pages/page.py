@@ -48,6 +48,7 @@ def environment() -> jinja2.Environment:
     made.globals |= {
         "evidence_url": links.evidence_url,
         "upstream_url": links.upstream_url,
+        "licence_url": links.licence_url,
         "repository_url": links.repository_url,
     }
     return made

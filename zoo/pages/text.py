@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from catalog import unseen
+from catalog.release import bits_of
 
 
 def visible(text: str) -> str:
@@ -109,6 +110,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "plus_minus": plus_minus,
     "percent": percent,
     "listed": listed,
+    "bits_of": bits_of,
     "prose": prose,
 }
 

@@ -1,0 +1,173 @@
+"""Licences that want more than their name: a copy of the terms, a notice file, words on the card, a name.
+
+Each row is read from the licence itself (``source``, and the section). This is a check list and no legal advice.
+
+- Gemma Terms of Use, sections 3.1 and 3.2 (as of 1 April 2026; Gemma 4 is under Apache-2.0): who passes on Gemma or
+  what is made of it, also by learning from its answers (1.1 e), gives a copy of the terms, a "Notice" text file with
+  one sentence, a statement that files were changed, and the restrictions of its use policy.
+- Llama 2 Community License, sections 1.b.i, iii, iv, v. Llama 3: the same, and "Built with Meta Llama 3" and a name
+  that begins with "Llama 3". Llama 3.1, 3.2, 3.3 and 4: "Built with Llama" and "Llama". The answers of Llama 2 and 3
+  may improve no other language model (1.b.v).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.problems import Problem, show
+from catalog.yamltext import Document
+
+AGREED = "agree to be bound by this agreement"
+"""Words of the agreements themselves, which a notice or a summary does not have."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A licence with demands.
+
+    title: words of the copy, folded. notice: the sentence that the notice file holds. display: words that the card
+    shows. name_begins: what the name of a model made with it begins with, letters and digits only.
+    answers_stay: whether what it writes may only train models of the same kind.
+    """
+
+    licence: str
+    title: str
+    notice: str
+    display: str | None
+    name_begins: str | None
+    answers_stay: bool
+    source: str
+    use_policy: str
+
+
+def _llama(version: str, title: str, words: str, copyright_: str, **own: Any) -> Kind:
+    folder = {"2": "https://ai.meta.com/llama", "3": "https://www.llama.com/llama3"}.get(
+        version, f"https://www.llama.com/llama{version.replace('.', '_')}"
+    )
+    notice = f"{words} Community License, Copyright {copyright_} Meta Platforms, Inc. All Rights Reserved."
+    defaults: dict[str, Any] = {"display": "Built with Llama", "name_begins": "Llama", "answers_stay": False}
+    return Kind(
+        f"LicenseRef-Llama-{version}", title, notice, **(defaults | own),
+        source=f"{folder}/license/", use_policy=f"{folder}/use-policy/",
+    )  # fmt: skip
+
+
+def _later(version: str) -> Kind:
+    words = f"Llama {version} is licensed under the Llama {version}"
+    return _llama(version, f"llama {version} community license agreement", words, "\u00a9")
+
+
+KINDS: Mapping[str, Kind] = {
+    kind.licence: kind
+    for kind in (
+        Kind(
+            licence="LicenseRef-Gemma",
+            title="gemma terms of use",
+            notice="Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms",
+            display=None,
+            name_begins=None,
+            answers_stay=False,
+            source="https://ai.google.dev/gemma/terms",
+            use_policy="https://ai.google.dev/gemma/prohibited_use_policy",
+        ),
+        _llama(
+            "2", "llama 2 community license agreement", "Llama 2 is licensed under the LLAMA 2", "(c)",
+            display=None, name_begins=None, answers_stay=True,
+        ),
+        _llama(
+            "3", "meta llama 3 community license agreement",
+            "Meta Llama 3 is licensed under the Meta Llama 3", "\u00a9",
+            display="Built with Meta Llama 3", name_begins="Llama 3", answers_stay=True,
+        ),
+        *map(_later, ("3.1", "3.2", "3.3", "4")),
+    )
+}  # fmt: skip
+
+
+def named_in(expression: str) -> list[Kind]:
+    """The known kinds in a licence expression, in its order."""
+    return [KINDS[word] for word in re.split(r"[\s()]+", expression) if word in KINDS]
+
+
+def kinds_of(data: Mapping[str, Any]) -> list[tuple[str, Kind]]:
+    """(role, kind) of every licence in a recipe's data that has demands; role is student, teacher or release."""
+    found = []
+    for role in ("student", "teacher"):
+        source = data.get(role)
+        licence = source.get("licence") if isinstance(source, dict) else None
+        found += [(role, kind) for kind in named_in(licence)] if isinstance(licence, str) else []
+    licence = data.get("licence")
+    known = {kind for _, kind in found}
+    if isinstance(licence, str):
+        found += [("release", kind) for kind in named_in(licence) if kind not in known]
+    return found
+
+
+def problems(document: Document, texts: Mapping[str, str]) -> Iterator[Problem]:
+    """What the licences of a sound recipe ask for and it does not have. texts: name -> text of its licence files."""
+    data = document.data
+    done: set[str] = set()
+    for role, kind in kinds_of(data):
+        if kind.licence not in done:
+            yield from _passed_on(document, role, kind)
+            yield from _files(document, kind, texts)
+            yield from _name(document, kind)
+        if role == "teacher" and kind.answers_stay and kind not in named_in(data["student"]["licence"]):
+            what = f"the answers of a model under {kind.licence} may not improve another language model"
+            instead = "Take another teacher (section 1.b.v of its licence)"
+            yield document.problem(("teacher", "licence"), what, instead)
+        done.add(kind.licence)
+
+
+def _passed_on(document: Document, role: str, kind: Kind) -> Iterator[Problem]:
+    licence = document.data["licence"]
+    if kind not in named_in(licence):
+        what = f"the {role}'s licence {kind.licence} goes over to the release, which says {show(licence)}"
+        yield document.problem(("licence",), what, f"Write {kind.licence}, alone or with AND")
+
+
+def _files(document: Document, kind: Kind, texts: Mapping[str, str]) -> Iterator[Problem]:
+    place = ("licence_files",) if "licence_files" in document.data else ("licence",)
+    folded = {name: _folded(text) for name, text in texts.items()}
+    if not any(kind.title in text and AGREED in text for text in folded.values()):
+        what = f"{kind.licence} asks for a copy of its terms beside the files"
+        instead = f"Save {kind.source} as a text file of the zoo and name it under `licence_files:`"
+        yield document.problem(place, what, instead)
+    notices = [text for name, text in folded.items() if name.lower().startswith("notice")]
+    if not any(_folded(kind.notice).rstrip(".") in text for text in notices):
+        what = f"{kind.licence} asks for a notice file with its sentence"
+        instead = f"Write it into a file NOTICE of the zoo, named under `licence_files:` -- {kind.notice}"
+        yield document.problem(place, what, instead.rstrip("."))
+
+
+def _name(document: Document, kind: Kind) -> Iterator[Problem]:
+    if kind.name_begins is None:
+        return
+    for path in (("name",), ("publish", "model")):
+        name = document.data[path[0]] if len(path) == 1 else document.data["publish"]["model"]
+        if not _letters(name).startswith(_letters(kind.name_begins)):
+            what = f"{kind.licence} asks that the name begins with {show(kind.name_begins)}"
+            yield document.problem(path, what, f"Write such as {_slug(kind.name_begins)}-{name}")
+
+
+def display(kinds: Collection[Kind]) -> str | None:
+    """The words that the card and the page show, or None."""
+    found = list(dict.fromkeys(kind.display for kind in kinds if kind.display))
+    return ". ".join(found) or None
+
+
+def _folded(text: str) -> str:
+    """Case, white space, and the signs that editors change, made equal."""
+    plain = text.replace("\u00a9", "(c)").translate({0x201C: '"', 0x201D: '"', 0x2019: "'", 0xFEFF: None})
+    return " ".join(plain.split()).casefold()
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.casefold())
+
+
+def _slug(text: str) -> str:
+    return text.lower().replace(" ", "-")
