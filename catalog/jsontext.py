@@ -38,7 +38,7 @@ def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True, fini
     config.json of some models holds (``time_step_limit``).
     """
     try:
-        decoded = text if isinstance(text, str) else text.decode("utf-8-sig")
+        decoded = text.removeprefix("\ufeff") if isinstance(text, str) else text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         assert isinstance(text, bytes)
         line = text.count(b"\n", 0, error.start) + 1

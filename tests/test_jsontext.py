@@ -136,3 +136,7 @@ def _bounded(path: str, node: dict[str, Any]) -> bool:
     # A perplexity is the exponential of a loss, so that of a broken model is as large as a float can be.
     most = 1e300 if node["type"] == "number" and path.endswith(("perplexity", "perplexity_se")) else LARGEST
     return bool(below and above) and all(abs(node[key]) <= most for key in below | above)
+
+
+def test_a_byte_order_mark_is_left_out() -> None:
+    assert jsontext.parse("\ufeff[1]") == jsontext.parse(b"\xef\xbb\xbf[1]") == [1]

@@ -131,3 +131,10 @@ def test_refused_threads_name_their_origin(threads: str, tmp_path: Path) -> None
 
 def test_home_of_nobody_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, work="~nobody-of-this-name/x").where == "flag --work"
+
+
+def test_what_an_editor_adds_to_the_settings_file(root: Path) -> None:
+    (root / MARKER).write_bytes('\ufeffnamespace = "lab"\r\n'.encode())
+    assert origins(room.load(root, {}, {}))["namespace"] == ("lab", "zoo.toml")
+    found = refusal(root, '# a\u00a0comment\nnamespace =\u00a0"l\u00a0b"\n')
+    assert "U+00A0 (no-break space) is where a plain space is meant (at line 2, column 12)" in found.what

@@ -15,6 +15,7 @@ from typing import Any
 
 from catalog.jsontext import LARGEST
 from catalog.problems import did_you_mean, show
+from catalog.unseen import is_odd_space, named
 from zoo import addresses
 from zoo.errors import InputError
 
@@ -152,9 +153,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
             raise InputError(
                 f"the file is larger than {MAX_BYTES // 1024} KiB", where=str(path), remedy="Shorten it"
             )
-        data = tomllib.loads(raw.decode("utf-8"))
+        text = raw.decode("utf-8-sig")
+        data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        why = str(error) if len(str(error)) <= 200 else f"{str(error)[:196]} ..."
+        why = (isinstance(error, tomllib.TOMLDecodeError) and _odd_space(text)) or str(error)
+        why = why if len(why) <= 200 else f"{why[:196]} ..."
         raise InputError(f"not valid TOML: {why}", where=str(path), remedy="Fix the line named") from error
     except (ValueError, RecursionError) as error:
         # Python reads no whole number of more than some thousand digits, and no endless nesting.
@@ -172,6 +175,16 @@ def _read_toml(path: Path) -> dict[str, Any]:
             remedy = f"Did you mean {near}?" if near else f"Known settings: {', '.join(_SETTINGS)}"
             raise InputError(f"unknown setting {show(name)}", where=str(path), remedy=remedy)
     return data
+
+
+def _odd_space(text: str) -> str | None:
+    """Where a no-break space or the like is outside of quotes and comments, in words; None if there is none."""
+    for number, line in enumerate(text.split("\n"), 1):
+        bare = re.sub(r"\"[^\"]*\"|'[^']*'", lambda quoted: " " * len(quoted.group()), line).partition("#")[0]
+        found = next((place for place, char in enumerate(bare, 1) if is_odd_space(char)), None)
+        if found:
+            return f"{named(bare[found - 1])} is where a plain space is meant (at line {number}, column {found})"
+    return None
 
 
 def _as_text(name: str, value: Any) -> str:
