@@ -14,6 +14,7 @@ from typing import Any
 
 from catalog import cardrules
 from zoo.llama.header import Header, read_header
+from zoo.modelfolder import templates
 from zoo.modelfolder.inspection import Inspected, inspect
 from zoo.modelfolder.record import CONTEXT_KEYS
 
@@ -92,8 +93,7 @@ def _digest(value: object) -> str:
 
 
 def _has_template(found: Inspected) -> bool:
-    given = found.small.get("tokenizer_config.json", {}).get("chat_template")
-    return bool(given) or bool({"chat_template.jinja", "chat_template.json"} & set(found.files))
+    return bool(templates.choose(found.files).text)
 
 
 def _card_licence(folder: Path) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ModelFileError
-from zoo.modelfolder import formats, names, vocabulary
+from zoo.modelfolder import formats, names, templates, vocabulary
 from zoo.modelfolder.files import CONFIG, TOKENIZER, listed
 from zoo.modelfolder.smallfiles import read_json, read_text
 from zoo.modelfolder.vocabulary import Vocabulary
@@ -144,6 +144,7 @@ def _notes(found: Inspected) -> list[str]:
         f"{rule['tensors']} tensors were renamed: {rule['removed']} (left by {rule['by']}) was taken out"
         for rule in found.rules
     ]
+    notes += templates.choose(found.files).notes
     if found.quantized:
         notes.append(f"the weights are {found.quantized}; they are turned into plain numbers")
     rows = found.rows

@@ -66,8 +66,6 @@ def encode(tokenizer: Any, conversations: Sequence[Conversation], row_tokens: in
     A row whose assistant part is empty after the cut is dropped and its key kept in ``dropped``.
     Raises ZooError when the template refuses a conversation or does not grow by appending.
     """
-    if not getattr(tokenizer, "chat_template", None):
-        raise ZooError("The model has no chat template", remedy="Use an instruction-tuned student")
     rows, dropped = [], []
     with Prompts(tokenizer) as prompts:
         for conversation in conversations:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.modelfolder import record
+from zoo.modelfolder import record, templates
 from zoo.modelfolder.files import SINGLE, TOKENIZER
 from zoo.modelfolder.inspection import inspect
 from zoo.progress import Reporter
@@ -125,3 +125,4 @@ def _save_tokenizer(files: Mapping[str, Path], tokenizer: Any, out: Path) -> Non
         with quiet(), writing():
             tokenizer.save_pretrained(out)
     clean_json(out / "tokenizer_config.json")
+    templates.settle(out)

@@ -15,8 +15,8 @@ from zoo.training import markertext
 class Prompts:
     """A tokenizer's chat template, ready to render; use it in a ``with`` statement.
 
-    tokenizer: one of transformers' with a chat template; of several named ones the default, as transformers takes it.
-    source: whose template it is, for messages.
+    tokenizer: one of transformers'; of several named templates the default, as transformers takes it.
+    source: whose template it is, for messages. Raises ZooError without a template for plain conversations.
     """
 
     def __init__(self, tokenizer: Any, source: str = "the student") -> None:
@@ -25,7 +25,11 @@ class Prompts:
             name: [str(one) for one in text] if isinstance(text, list | tuple) else str(text)
             for name, text in tokenizer.special_tokens_map.items()
         }
-        self._renderer = Renderer(tokenizer.get_chat_template(), special=special, source=source)
+        try:
+            template = tokenizer.get_chat_template()
+        except ValueError as error:
+            raise ZooError("The model has no chat template", remedy="Use an instruction-tuned student") from error
+        self._renderer = Renderer(template, special=special, source=source)
 
     def __enter__(self) -> Prompts:
         return self

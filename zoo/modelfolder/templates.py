@@ -1,0 +1,74 @@
+"""Which chat template of a model folder counts, where there are several.
+
+transformers takes ``chat_template.jinja`` before ``tokenizer_config.json``. llama.cpp's converter takes them the other
+way round, and reads ``chat_template.json`` too. So one is chosen, reported, and kept as the only one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.modelfolder.smallfiles import read_json, read_text
+from zoo.workspace import write_atomic
+
+JINJA, CONFIG, PROCESSOR = "chat_template.jinja", "tokenizer_config.json", "chat_template.json"
+KEY = "chat_template"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """text: the template for plain conversations, None without one. file: where it is. notes: what is reported."""
+
+    text: str | None
+    file: str
+    notes: tuple[str, ...] = ()
+
+
+def choose(files: Mapping[str, Path]) -> Choice:
+    """The template that counts among ``files`` (name to path). Raises ModelFileError for a file that is not valid."""
+    given: dict[str, str] = {}
+    notes = []
+    if JINJA in files:
+        given[JINJA] = read_text(files[JINJA], JINJA)
+    if CONFIG in files:
+        text, said = _configured(read_json(files[CONFIG], CONFIG).get(KEY))
+        given |= {CONFIG: text} if text else {}
+        notes += said if JINJA not in files else []
+    if PROCESSOR in files:
+        text = read_json(files[PROCESSOR], PROCESSOR).get(KEY)
+        given |= {PROCESSOR: text} if isinstance(text, str) and text else {}
+    if not given:
+        return Choice(None, "", tuple(notes))
+    counts = next(iter(given))
+    others = [name for name, text in given.items() if text != given[counts]]
+    if others:
+        notes.append(f"the chat template of {counts} counts; another one, in {' and '.join(others)}, does not")
+    return Choice(given[counts], counts, tuple(notes))
+
+
+def settle(folder: Path) -> None:
+    """Leave only the template that counts in ``folder``, an imported copy, so that every program takes the same."""
+    names = [name for name in (JINJA, CONFIG, PROCESSOR) if (folder / name).is_file()]
+    choice = choose({name: folder / name for name in names})
+    if choice.file == PROCESSOR:
+        write_atomic(folder / JINJA, choice.text or "")
+    if CONFIG in names and choice.file != CONFIG:
+        data = read_json(folder / CONFIG, CONFIG)
+        if data.pop(KEY, None) is not None:
+            write_atomic(folder / CONFIG, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    (folder / PROCESSOR).unlink(missing_ok=True)
+
+
+def _configured(value: Any) -> tuple[str | None, list[str]]:
+    """The template of tokenizer_config.json, and what is to say of a list of named ones."""
+    if isinstance(value, list):
+        named = {one["name"]: one["template"] for one in value}
+        names = ", ".join(sorted(named))
+        if "default" in named:
+            return named["default"], [f"of the named chat templates ({names}) the one named default counts"]
+        return None, [f"none of the named chat templates ({names}) is named default, so none counts"]
+    return (value if isinstance(value, str) and value else None), []
