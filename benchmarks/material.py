@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.pairs import Say
 from catalog.checks import check_recipe
 from catalog.recipe import Distill, Label, Recipe, Source
-from pi_runtime.settings import usable_cores
+from pi_runtime.cores import cores
 from zoo import sources
 from zoo.errors import ZooError
 from zoo.llama.model import Model
@@ -98,4 +98,4 @@ def _import(source: Path, target: Path, layers: tuple[int, ...] | None) -> None:
 
 def threads_or_cores(threads: int | None) -> int:
     """Threads asked for, or one for each core that this process may use."""
-    return threads or usable_cores()
+    return threads or cores().threads

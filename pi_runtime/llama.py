@@ -89,7 +89,10 @@ def software() -> dict[str, Any]:
 
 
 class Session:
-    """One loaded file with one context, on the CPU only; everything not set here is llama.cpp's default."""
+    """One loaded file with one context, on the CPU only; everything not set here is llama.cpp's default.
+
+    Layers with a sliding window keep the window, as in llama-server and llama-cli; the library alone would keep all.
+    """
 
     def __init__(self, path: Path, settings: Settings) -> None:
         self._lib = library()
@@ -122,6 +125,7 @@ class Session:
     def _make_context(self, settings: Settings) -> None:
         params = self._lib.llama_context_default_params()
         params.n_ctx = settings.context_wanted
+        params.swa_full = False
         params.n_batch = settings.prompt_tokens
         params.n_ubatch = self.ubatch_tokens
         params.n_threads = params.n_threads_batch = settings.threads_used

@@ -48,6 +48,7 @@ def to_summary(report: dict[str, Any]) -> str:
     peak = summary["peak_memory_bytes"]
     lines = [
         f"{report['file']['name']} on {board}, {settings['threads']} threads",
+        *_cores(device),
         f"  load                 {summary['load_seconds']:.2f} s (file cached, not counted below)",
         _line(f"prompt, {settings['prompt_tokens']}", summary["prompt_tokens_per_second"], "tokens/s"),
         _line(f"decode, {settings['decode_tokens']}", summary["decode_tokens_per_second"], "tokens/s"),
@@ -59,6 +60,17 @@ def to_summary(report: dict[str, Any]) -> str:
     else:
         lines += ["  NOT VALID:", *(f"    - {reason}" for reason in report["reasons"])]
     return "\n".join(lines) + "\n"
+
+
+def _cores(device: dict[str, Any]) -> list[str]:
+    """What the threads had to run on; older reports say less."""
+    if device.get("cores_physical") is None:
+        return []
+    words = (
+        f"{device['cores_fast']} fast of {device['cores_physical']}, {device['cores_usable']} logical CPUs"
+    )
+    quota = device.get("cpu_quota")
+    return [f"  cores                {words}{'' if quota is None else f', quota of {quota:g} CPUs'}"]
 
 
 def _line(name: str, values: dict[str, float | None], unit: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
+
+from pi_runtime.cores import cores
 
 WARMUPS = 1
 """Runs before the first counted one: they bring the mapped weights into memory and wake the clock up."""
@@ -19,13 +20,6 @@ class AskedWrongly(CouldNot):
     """The request makes no sense (exit code 2)."""
 
     exit_code = 2
-
-
-def usable_cores() -> int:
-    """Logical CPUs this process may run on, which is what a thread count should be compared with."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -60,17 +54,18 @@ class Settings:
             return
         if self.threads < 1:
             raise AskedWrongly("--threads must be 1 or more.")
-        if self.threads > usable_cores():
+        usable = cores().logical
+        if self.threads > usable:
             # ggml's threads spin while they wait, so surplus threads take time from the working ones.
             raise AskedWrongly(
-                f"--threads {self.threads} is more than the {usable_cores()} cores this process may use; "
+                f"--threads {self.threads} is more than the {usable} cores this process may use; "
                 "the result would measure waiting threads."
             )
 
     @property
     def threads_used(self) -> int:
-        """Threads for prompt and decode: one for each usable core unless asked otherwise."""
-        return self.threads if self.threads is not None else usable_cores()
+        """Threads for prompt and decode: one for each fast core within the quota unless asked otherwise."""
+        return self.threads if self.threads is not None else cores().threads
 
     @property
     def context_wanted(self) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pi_runtime import parsers
-from pi_runtime.settings import usable_cores
+from pi_runtime.cores import cores, memory_limit_bytes
 
 ROOT = Path("/")
 CPU_FOLDER = "sys/devices/system/cpu"
@@ -42,18 +42,23 @@ def device(label: str | None, root: Path = ROOT) -> dict[str, Any]:
     """What stays the same during a run. Host name, serial number and addresses are left out on purpose."""
     cpuinfo = read_text(root / "proc/cpuinfo")
     cpufreq = root / CPU_FOLDER / "cpu0/cpufreq"
+    usable = cores(root)
     return {
         "label": label,
         "board_model": parsers.board_model(read_text(root / "proc/device-tree/model"), cpuinfo),
         "cpu_model": parsers.cpu_model(cpuinfo) if cpuinfo else None,
         "cores": os.cpu_count(),
-        "cores_usable": usable_cores(),
+        "cores_usable": usable.logical,
+        "cores_physical": usable.physical,
+        "cores_fast": usable.fast,
+        "cpu_quota": usable.quota,
         "machine": platform.machine() or None,
         "kernel": platform.release() or None,
         "operating_system": operating_system(),
         "governor": parse_file(cpufreq / "scaling_governor", lambda text: text.strip() or None),
         "frequency_maximum_hertz": parse_file(cpufreq / "cpuinfo_max_freq", parsers.kilohertz),
         "memory_total_bytes": meminfo("MemTotal", root),
+        "memory_limit_bytes": memory_limit_bytes(root),
     }
 
 

@@ -56,6 +56,7 @@ def reasons(report: dict[str, Any]) -> list[str]:
     """Why this run may not be believed; empty means it may. Looks only at what the report itself says."""
     return [
         *_too_few(report["samples"]),
+        *_held_back(report["device"].get("cpu_quota"), report["settings"]["threads"]),
         *busy(report["conditions"]["others_cpu_share"]),
         *_throttled(report),
         *_slowed(report["samples"]),
@@ -66,6 +67,14 @@ def reasons(report: dict[str, Any]) -> list[str]:
 def _too_few(samples: Sequence[dict[str, Any]]) -> list[str]:
     wanted = int(THRESHOLDS["samples_minimum"])
     return [f"{len(samples)} of the {wanted} samples that are needed"] if len(samples) < wanted else []
+
+
+def _held_back(quota: float | None, threads: int) -> list[str]:
+    """A quota below the threads stops them for part of the time: the figure would be the quota's, not the machine's."""
+    if quota is None or quota >= threads:
+        return []
+    one = "1 thread" if threads == 1 else f"{threads} threads"
+    return [f"{one} had the time of {quota:g} CPUs only, by the quota of the control group"]
 
 
 def busy(share: float | None) -> list[str]:

@@ -23,6 +23,7 @@ FLOORS = {
     "zoo.settings": 0,
     "zoo.journal": 0,
     "zoo.checked": 0,
+    "zoo.machine": 0,
     "zoo.stopping": 0,
     "zoo.addresses": 0,
     "zoo.filelist": 0,

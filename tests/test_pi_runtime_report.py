@@ -15,7 +15,8 @@ import pytest
 import pi_runtime
 from pi_runtime import report
 from pi_runtime.bench import check_file, prompt_ids
-from pi_runtime.settings import AskedWrongly, CouldNot, Settings, usable_cores
+from pi_runtime.cores import cores
+from pi_runtime.settings import AskedWrongly, CouldNot, Settings
 
 PACKAGE = Path(pi_runtime.__file__).parent
 
@@ -125,7 +126,7 @@ def test_only_the_standard_library_and_the_ctypes_module_are_imported() -> None:
         Settings(decode_tokens=0),
         Settings(samples=0),
         Settings(threads=0),
-        Settings(threads=usable_cores() + 1),
+        Settings(threads=cores().logical + 1),
         Settings(prompt_tokens=100, decode_tokens=10, context_tokens=109),
         Settings(device_label=""),
         Settings(device_label="two\nlines"),

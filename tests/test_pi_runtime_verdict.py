@@ -30,12 +30,15 @@ def report(
     board: str | None = "Raspberry Pi 5 Model B Rev 1.0",
     before: int | None = 0,
     after: int | None = 0,
+    quota: float | None = None,
+    threads: int = 4,
 ) -> dict[str, Any]:
     samples = samples or [sample(number) for number in range(1, 6)]
     return {
         "samples": samples,
         "summary": verdict.summarise(samples),
-        "device": {"board_model": board},
+        "device": {"board_model": board, "cpu_quota": quota},
+        "settings": {"threads": threads},
         "conditions": {
             "others_cpu_share": share,
             "before": {"throttled_flags": before},
@@ -118,3 +121,19 @@ def test_an_event_after_the_kernel_cleared_the_flags_is_seen() -> None:
 
 def test_two_disturbances_are_both_told() -> None:
     assert len(verdict.reasons(report([sample(1)], share=0.5))) == 2
+
+
+@pytest.mark.parametrize(
+    ("quota", "threads", "held"), [(None, 4, False), (4.0, 4, False), (0.5, 1, True), (2, 4, True)]
+)
+def test_a_quota_below_the_threads_is_no_measurement_of_the_machine(
+    quota: float | None, threads: int, held: bool
+) -> None:
+    found = verdict.reasons(report(quota=quota, threads=threads))
+    assert [f"the time of {quota:g} CPUs only" in reason for reason in found] == [True] * held
+
+
+def test_a_report_of_an_older_version_says_nothing_of_a_quota() -> None:
+    older = report()
+    del older["device"]["cpu_quota"]
+    assert verdict.reasons(older) == []

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from catalog import sources as source_uris
 from catalog.recipe import Recipe
-from zoo import extras, sources
+from zoo import extras, machine, sources
 from zoo.costs import Costs
 from zoo.errors import ZooError
 from zoo.llama import processor
@@ -49,10 +48,10 @@ def check(
             f"disk: {needed / 1e9:.1f} GB are needed at {settings.shown(settings.work)}, {free / 1e9:.1f} GB are free; "
             "free some, or set another folder with --work"
         )
-    total, available = memory_bytes()
+    total, available = machine.memory_bytes()
     if costs.memory_bytes and total and costs.memory_bytes > total:
         faults.append(
-            f"memory: about {costs.memory_bytes / 1e9:.1f} GB are needed, this machine has {total / 1e9:.1f} GB; "
+            f"memory: about {costs.memory_bytes / 1e9:.1f} GB are needed, {total / 1e9:.1f} GB may be used here; "
             "build on a larger machine"
         )
     elif costs.memory_bytes and available and costs.memory_bytes > available:
@@ -75,20 +74,6 @@ def check(
             safe="Nothing was changed.",
             remedy="Mend these, then run the same command again; zoo doctor shows the whole picture",
         )
-
-
-def memory_bytes() -> tuple[int, int]:
-    """(total, available) memory in bytes; zeros where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0, 0
-    values = {
-        name: int(rest.split()[0]) * 1024
-        for name, _, rest in (line.partition(":") for line in lines)
-        if rest.split()
-    }
-    return values.get("MemTotal", 0), values.get("MemAvailable", 0)
 
 
 def _packages(needed: set[str], tools: Mapping[str, str]) -> list[str]:

@@ -5,7 +5,6 @@ Defaults live in ``_SETTINGS``. Every value remembers where it came from, so tha
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from typing import Any
 from catalog.jsontext import LARGEST
 from catalog.problems import did_you_mean, show
 from catalog.unseen import is_odd_space, named
-from zoo import addresses
+from zoo import addresses, machine
 from zoo.errors import InputError
 
 MARKER = "zoo.toml"
@@ -31,7 +30,11 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
     "evidence": ("ZOO_EVIDENCE", "site/evidence", "folder of evidence files that the site links to"),
     "site": ("ZOO_SITE", "build/site", "folder of the built site"),
     "builder": ("ZOO_BUILDER", "", "URI that provenance names as the builder; empty: this CI job, or nobody"),
-    "threads": ("ZOO_THREADS", "0", "threads for models; 0 means the cores that this process may use"),
+    "threads": (
+        "ZOO_THREADS",
+        "0",
+        "threads for models; 0 means one for each fast core, within the quota",
+    ),
     "device": ("ZOO_DEVICE", "cpu", "where training runs: cpu, cuda, cuda:0"),
 }
 MAX_BYTES = 64 * 1024
@@ -96,7 +99,7 @@ class Settings:
     @property
     def threads(self) -> int:
         """Threads for models: at least 1."""
-        return int(self.text("threads")) or len(os.sched_getaffinity(0))
+        return int(self.text("threads")) or machine.processors().threads
 
     def shown(self, path: Path) -> str:
         """A path as a person would type it from the zoo's folder."""

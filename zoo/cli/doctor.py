@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from zoo import extras, flow, preflight, sources, world
+from zoo import extras, flow, machine, preflight, sources, world
 from zoo import settings as settings_room
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.cli.new import STARTER
@@ -146,9 +145,9 @@ def _build() -> Finding:
 
 
 def _machine(work: Path) -> list[Finding]:
-    total, available = preflight.memory_bytes()
+    total, available = machine.memory_bytes()
     return [
-        Finding("cores", "note", str(len(os.sched_getaffinity(0)))),
+        Finding("cores", "note", machine.processors().words),
         Finding("memory", "note", f"{megabytes(available)} free of {megabytes(total)}"),
         Finding("disk at work", "note", f"{megabytes(free_bytes(work))} free"),
     ]

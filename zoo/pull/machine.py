@@ -9,6 +9,7 @@ from pathlib import Path
 
 from catalog import device as devices
 from catalog.device import Device
+from zoo import machine
 
 _BOARD = Path("/proc/device-tree/model")
 _COPIED_BYTES = 64 * devices.MEBI
@@ -16,9 +17,7 @@ _COPIED_BYTES = 64 * devices.MEBI
 
 def this_machine() -> Device:
     """Raises ValueError where the system does not tell its memory."""
-    from zoo.preflight import memory_bytes
-
-    total, _ = memory_bytes()
+    total, _ = machine.memory_bytes()
     try:
         board = _BOARD.read_text(encoding="ascii", errors="replace").strip("\0\n ")
     except OSError:

@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import hashlib
 import multiprocessing
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from catalog import entries, index, jsontext
 from catalog.paths import unsafe_reason
 from catalog.recipe import build as build_type
 from catalog.release import EvidenceFile, Model
-from zoo import pages
+from zoo import machine, pages
 from zoo.errors import InputError, ZooError
 from zoo.pages.links import evidence_path
 from zoo.progress import Reporter
@@ -154,7 +153,7 @@ def _check_order(names: Sequence[str], settings: Settings) -> None:
 
 def _made(job: _Job, some: Sequence[_Piece]) -> Iterator[tuple[str, Part] | str]:
     """(name, part) of each model, in order; a sentence for one that could not be made."""
-    workers = min(len(os.sched_getaffinity(0)), len(some) // _BATCH)
+    workers = min(machine.processors().threads, len(some) // _BATCH)
     if workers < 2:
         yield from (_make(job, one) for one in some)
         return
