@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from catalog.problems import Problem
-from catalog.yamltext import Document
+if TYPE_CHECKING:
+    # Every message of the program passes through ``hidden``, so this module does not import the YAML parser.
+    from catalog.problems import Problem
+    from catalog.yamltext import Document
 
 # Up to the last @ before the path, as programs read it: a password may hold an @ of its own.
 _SECRET = re.compile(r"(?<=://)[^\s/?#\"'<>\\]*@")

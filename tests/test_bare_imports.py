@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
@@ -66,3 +67,14 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     optional = {extras.MODULES.get(name, name.replace("-", "_")) for name in names}
     assert "numpy" in optional and "huggingface_hub" in optional
     assert not optional & set(found["imported"])
+
+
+def test_the_list_of_commands_needs_little(tmp_path: Path) -> None:
+    """What people wait for most often: ``zoo --help`` starts without these, which cost more than all that it needs."""
+    code = "import sys; from zoo.__main__ import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stderr.split())
+    dear = {"yaml", "jsonschema", "rich", "importlib.metadata", "email.message", "subprocess", "ctypes", "packaging"}
+    assert "zoo.cli" in loaded and not dear & loaded

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def test_the_table_is_that_of_pyproject() -> None:
     assert {extra: {one.name for one in found} for extra, found in extras.table().items()} == wanted
     for name in {name for names in wanted.values() for name in names}:
         module = extras.MODULES.get(name, name.replace("-", "_"))
-        brought = extras.metadata.packages_distributions().get(module)
+        brought = metadata.packages_distributions().get(module)
         assert brought and name in {one.lower().replace("_", "-") for one in brought}, name
 
 

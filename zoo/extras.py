@@ -1,16 +1,15 @@
 """The optional parts of this program (extras), and the one way to load what is in them.
 
 The table of extras is the package's own metadata, so there is no second list to keep. A part that is not installed, of
-a version that was not tested, or installed and broken is one sentence with the command that fixes it.
+a version that was not tested, or installed and broken is one sentence with the command that fixes it. The program
+imports this module at every start, so it imports little itself.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
-import traceback
 from collections.abc import Iterable, Mapping
-from importlib import metadata
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -68,6 +67,8 @@ def require(purpose: str, *names: str) -> None:
 def table() -> Mapping[str, tuple[Requirement, ...]]:
     """Every extra with the packages that it brings, in the order of the metadata; empty where this program is only a
     folder on the path."""
+    from importlib import metadata
+
     from packaging.requirements import Requirement
 
     try:
@@ -101,6 +102,8 @@ def covering(names: Iterable[str]) -> list[str]:
 
 def version(name: str) -> str:
     """Installed version of a package, "absent" if it is not installed."""
+    from importlib import metadata
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -145,6 +148,8 @@ def again(name: str) -> str:
 
 def _to_blame(error: BaseException) -> str | None:
     """The package of an extra whose import failed: the one that is missing, else the first in the traceback."""
+    import traceback
+
     names = [error.name or ""] if isinstance(error, ImportError) else []
     names += [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
     return next((found for name in names if (found := _package(name))), None)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import subprocess
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
@@ -64,6 +65,8 @@ def heard() -> Iterator[None]:
 
 def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
     """A child process that the system ends when this one is gone, however it went. Options as of Popen."""
+    import subprocess
+
     return subprocess.Popen(bound(command), **options)
 
 
@@ -74,6 +77,8 @@ def bound(command: Sequence[str]) -> list[str]:
 
 def _become(parent: int, command: Sequence[str]) -> None:
     """Replace this process by the command, which the system kills when its parent is gone (Linux only)."""
+    import ctypes
+
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
