@@ -120,6 +120,7 @@ def test_values_that_look_almost_right_are_refused(name: str, key: str, value: A
     [
         ("config.json", "eos_token_id", [2, 0]), ("config.json", "eos_token_id", None),
         ("config.json", "pad_token_id", -1),
+        ("config.json", "num_local_experts", 0), ("config.json", "intermediate_size", [128, 96]),
         ("config.json", "rope_scaling", None), ("config.json", "time_step_limit", [0.0, float("inf")]),
         ("config.json", "architectures", None), ("generation_config.json", "top_k", None),
         ("tokenizer_config.json", "eos_token", {"content": "<|im_end|>", "__type": "AddedToken"}),

@@ -80,8 +80,9 @@ TYPES: Mapping[str, Mapping[str, tuple[Test, str]]] = {
         "model_type": TEXT, "architectures": TEXTS,
         **dict.fromkeys(
             ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings",
-             "head_dim", "n_embd", "n_layer", "n_head", "n_positions", "num_local_experts", "num_experts"), COUNT),
-        **dict.fromkeys(("num_key_value_heads", "intermediate_size", "n_inner", "sliding_window"), COUNTS),
+             "head_dim", "n_embd", "n_layer", "n_head", "n_positions"), COUNT),
+        **dict.fromkeys(("num_key_value_heads", "intermediate_size", "n_inner", "sliding_window", "num_local_experts",
+                         "num_experts"), COUNTS),
         **dict.fromkeys(("rope_theta", "rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon",
                          "final_logit_softcapping", "attn_logit_softcapping"), NUMBER),
         "tie_word_embeddings": TRUTH, "bos_token_id": TOKENS, "eos_token_id": TOKENS, "pad_token_id": TOKENS,
