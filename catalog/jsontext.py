@@ -12,7 +12,10 @@ import json
 import math
 import re
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
+
+from catalog import plainfiles
 
 LARGEST = 2**53
 """Whole numbers beyond this are not exact in every reader of JSON (RFC 8259, section 6), and no count, size or
@@ -91,6 +94,11 @@ def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True, fini
     except ValueError:
         raise NotJson("it holds half of a surrogate pair, which is not a character") from None
     return data
+
+
+def read(path: Path, *, bounded: bool = True, finite: bool = True) -> Any:
+    """The data in a plain JSON file. Raises OSError, NotJson."""
+    return parse(plainfiles.read_bytes(path), bounded=bounded, finite=finite)
 
 
 def _short(text: str) -> str:

@@ -125,7 +125,7 @@ def _manifests(folder: Path) -> Iterator[str]:
     for part in ("model", "dataset"):
         if not (folder / part).is_dir():
             continue
-        manifest: Any = jsontext.parse((folder / part / "MANIFEST.json").read_bytes())
+        manifest: Any = jsontext.read(folder / part / "MANIFEST.json")
         there = {
             r.path: vars(r) for r in records(folder / part) if r.path not in ("MANIFEST.json", "SHA256SUMS")
         }

@@ -69,7 +69,7 @@ def _read(memory: Path | None) -> dict[str, tuple[str, _Identity]]:
     if memory not in _known:
         _known[memory] = {}
         with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-            entries = jsontext.parse(memory.read_bytes(), bounded=False).items()
+            entries = jsontext.read(memory, bounded=False).items()
             _known[memory] = {name: (sha256, (a, b, c, d)) for name, (sha256, (a, b, c, d)) in entries}
     return _known[memory]
 

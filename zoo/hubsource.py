@@ -216,7 +216,7 @@ def _record(target: Path) -> Path:
 def _is_whole(target: Path, pins: Mapping[str, str]) -> bool:
     """Whether everything that was fetched once is still here, and is what the pins say."""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        record = jsontext.parse(_record(target).read_bytes())["sha256"]
+        record = jsontext.read(_record(target))["sha256"]
         expected = {str(path): str(sha256) for path, sha256 in record.items()} | dict(pins)
         return all(
             is_here(target / path, Listed(path, (target / path).stat().st_size, sha256))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from catalog import jsontext
+from catalog import jsontext, plainfiles
 from zoo.errors import ZooError
 from zoo.progress import murmur
 from zoo.workspace import canonical_json
@@ -25,7 +25,7 @@ def read(path: Path, shape: Callable[[Any], Value]) -> list[Value]:
     shape: makes a value from a line's data; raises ValueError, TypeError, KeyError or AttributeError for another one.
     """
     try:
-        raw = path.read_bytes()
+        raw = plainfiles.read_bytes(path)
     except FileNotFoundError:
         return []
     found, dropped = [], 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from catalog import jsontext
+from catalog import jsontext, plainfiles
 from catalog.release import Release
 from zoo import datasetfiles, filelist
 from zoo.errors import Damaged
@@ -68,7 +68,7 @@ def of_dataset(release: Release, evidence: Path, model: Repo, dataset: Repo) -> 
 def copy(path: Path, sha256: str) -> bytes | None:
     """The zoo's own copy of an evidence file, if it is the recorded one."""
     try:
-        raw = path.read_bytes()
+        raw = plainfiles.read_bytes(path)
     except OSError:
         return None
     return raw if hashlib.sha256(raw).hexdigest() == sha256 else None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog import index, yanks
+from catalog import index, plainfiles, yanks
 from catalog.problems import instead_of
 from catalog.release import Location, Model, Release
 from zoo.errors import Damaged, InputError, ZooError
@@ -24,10 +24,10 @@ MAX_BYTES = 512 * 1024 * 1024
 
 def read_catalog(path: Path, shown_as: str) -> index.Catalog:
     """The catalog, empty if there is no file. Raises InputError with every problem of a broken one."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return index.EMPTY
     try:
-        text = path.read_text(encoding="utf-8")
+        text = plainfiles.read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         remedy = "Name the catalog's file with --catalog, or restore it from version control"

@@ -105,7 +105,8 @@ class Settings:
         """A path as a person would type it from the zoo's folder."""
         try:
             return path.resolve().relative_to(self.root.resolve()).as_posix()
-        except ValueError:
+        except (ValueError, OSError, RuntimeError):
+            # Elsewhere, or a loop of links.
             return str(path)
 
 
@@ -186,7 +187,9 @@ def _odd_space(text: str) -> str | None:
         bare = re.sub(r"\"[^\"]*\"|'[^']*'", lambda quoted: " " * len(quoted.group()), line).partition("#")[0]
         found = next((place for place, char in enumerate(bare, 1) if is_odd_space(char)), None)
         if found:
-            return f"{named(bare[found - 1])} is where a plain space is meant (at line {number}, column {found})"
+            return (
+                f"{named(bare[found - 1])} is where a plain space is meant (at line {number}, column {found})"
+            )
     return None
 
 

@@ -70,7 +70,7 @@ class Artifact:
 
     def json(self, name: str) -> Any:
         """The content of one JSON file."""
-        return jsontext.parse(self.path(name).read_bytes(), bounded=False)
+        return jsontext.read(self.path(name), bounded=False)
 
 
 def canonical_json(value: Any) -> str:
@@ -225,7 +225,7 @@ class Workspace:
         """The finished step ``key``, if it is there and every file still has its recorded size."""
         folder = self.folder / key
         try:
-            record = jsontext.parse((folder / RECORD).read_bytes(), bounded=False)
+            record = jsontext.read((folder / RECORD), bounded=False)
             if record.pop("sha256", None) not in (None, digest(record)):
                 return None
             files = tuple(FileRecord(**entry) for entry in record["files"])

@@ -104,7 +104,7 @@ def refresh(model: Model, release: Release, settings: Settings) -> Banner:
 def pending(settings: Settings, name: str) -> str | None:
     """Why the card of a model could not be brought up to the catalog yet, if so."""
     try:
-        return str(jsontext.parse(pending_marker(settings, name).read_bytes())["why"])
+        return str(jsontext.read(pending_marker(settings, name))["why"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -55,7 +55,7 @@ def find(plan: Plan, settings: Settings) -> ReleaseFolder | None:
 def load(folder: Path) -> ReleaseFolder | None:
     """The release in ``folder``, or None if there is none or a file is missing or of another size."""
     try:
-        data = jsontext.parse((folder / RECORD).read_bytes(), bounded=False)
+        data = jsontext.read((folder / RECORD), bounded=False)
         release = build(Release, {**data["release"], "location": plain(NOWHERE)})
         model = build(Model, {**data["model"], "releases": []})
         verdicts = tuple(gates.Verdict(**entry) for entry in data["verdicts"])
@@ -72,7 +72,7 @@ def with_signatures(release: ReleaseFolder) -> ReleaseFolder:
     """The release after ``model.sig`` was written into its folders: its record lists them, so they are published."""
     path = release.folder / RECORD
     with locked(release.folder.with_name(f".{release.release.version}.lock")):
-        data = jsontext.parse(path.read_bytes(), bounded=False)
+        data = jsontext.read(path, bounded=False)
         for part in ("model", "dataset"):
             signature = release.folder / part / provenance.SIGNATURE
             if signature.is_file():

@@ -76,7 +76,7 @@ def _own(settings: Settings) -> list[Path]:
     _refuse_unreadable(recipes)
     found = [path for path in sorted(recipes.glob("*.y*ml")) if not path.name.endswith(".lock.yaml")]
     found += sorted(recipes.rglob("*.jsonl"))
-    return [*found, settings.catalog] if settings.catalog.exists() else found
+    return [*found, settings.catalog] if os.path.lexists(settings.catalog) else found
 
 
 def _files(paths: tuple[Path, ...], settings: Settings) -> Iterator[Path]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from catalog import plainfiles
 from catalog import watch as reports
 from catalog.index import Catalog
 from catalog.recipe import plain
@@ -59,7 +60,7 @@ def _ask(repository: str, revision: str | None) -> Described:
 def _before(path: Path) -> Report | None:
     """The report of the last time; a broken one counts as none."""
     try:
-        return reports.parse(path.read_text(encoding="utf-8"), path.name)[0]
+        return reports.parse(plainfiles.read_text(path), path.name)[0]
     except (OSError, ValueError):
         return None
 

@@ -138,7 +138,7 @@ def part_path(folder: Path, file: Listed) -> Path:
 def _read(path: Path, file: Listed) -> dict[str, Any]:
     """The side-car if it is of this very content, else nothing."""
     with suppress(OSError, ValueError):
-        data = jsontext.parse(path.read_bytes())
+        data = jsontext.read(path)
         wanted = {
             "format": FORMAT,
             "size_bytes": file.size_bytes,

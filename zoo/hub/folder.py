@@ -194,7 +194,7 @@ class FolderRepo:
         if not _OID.match(revision):
             raise InputError(f"{revision!r} is no commit")
         try:
-            body = jsontext.parse((self.folder / "commits" / f"{revision}.json").read_bytes())
+            body = jsontext.read(self.folder / "commits" / f"{revision}.json")
         except FileNotFoundError:
             raise InputError(f"the repository has no commit {revision[:12]}") from None
         except jsontext.NotJson:

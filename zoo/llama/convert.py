@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from catalog import jsontext
 from zoo import stopping
 from zoo.errors import GateRefused, InputError, ModelFileError, ZooError
 from zoo.llama import oldkeys, sentencepieces, source
@@ -80,11 +81,11 @@ def _stage(model_folder: Path, place: Path) -> None:
     for path in model_folder.resolve().iterdir():
         if path.name != "config.json":
             (place / path.name).symlink_to(path)
-    config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
+    config = jsontext.read(model_folder / "config.json", bounded=False, finite=False)
     (place / "config.json").write_text(json.dumps(oldkeys.restored(config)), encoding="utf-8")
     tokenizer = model_folder / "tokenizer.json"
     if tokenizer.is_file() and not (model_folder / "tokenizer.model").exists():
-        pieces = sentencepieces.of_tokenizer(json.loads(tokenizer.read_text(encoding="utf-8")))
+        pieces = sentencepieces.of_tokenizer(jsontext.read(tokenizer, bounded=False))
         if pieces is not None:
             (place / "tokenizer.model").write_bytes(pieces.model())
 

@@ -108,7 +108,7 @@ def fault() -> str | None:
 def read_stamp(place: Path) -> Stamp | None:
     """The stamp of a folder; None without one, or if it cannot be read."""
     try:
-        data = jsontext.parse((place / STAMP).read_bytes())
+        data = jsontext.read(place / STAMP)
         stamp = Stamp(**data)
     except (OSError, ValueError, TypeError):
         return None

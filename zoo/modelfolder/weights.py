@@ -65,7 +65,7 @@ def weight_files(folder: Path, files: Mapping[str, Path]) -> tuple[str, ...]:
 def shards_of(folder: Path) -> set[str]:
     """Files that the index of a folder names; empty without an index, or with one that cannot be read."""
     try:
-        data = jsontext.parse((folder / INDEX).read_bytes(), bounded=False)
+        data = jsontext.read((folder / INDEX), bounded=False)
         return {name for name in data["weight_map"].values() if "/" not in name}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return set()

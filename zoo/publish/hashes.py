@@ -124,7 +124,7 @@ def _digest(path: Path, size: int, advance: Advance) -> Digests:
 
 def _read(path: Path) -> dict[str, list[str | int]]:
     try:
-        data = jsontext.parse(path.read_bytes(), bounded=False)
+        data = jsontext.read(path, bounded=False)
         return {str(key): [*entry] for key, entry in data.items() if len(entry) == _COLUMNS}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

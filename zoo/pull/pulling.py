@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import jsontext
+from catalog import jsontext, plainfiles
 from catalog.device import Device
 from catalog.release import ModelFile, Release
 from zoo import filelist, picks
@@ -142,7 +142,7 @@ def refuse_other_release(folder: Path, name: str, version: str) -> None:
     if folder.is_file():
         raise InputError(f"{folder} is a file", safe="Nothing was fetched.", remedy="Name a folder with --to")
     with suppress(OSError):
-        there = agreement.read_manifest((folder / MANIFEST).read_bytes())
+        there = agreement.read_manifest(plainfiles.read_bytes(folder / MANIFEST))
         if there is None or (there.name, there.version) != (name, version):
             what = f"{there.name} {there.version}" if there else f"a {MANIFEST} that is none of ours"
             raise InputError(
@@ -153,7 +153,7 @@ def refuse_other_release(folder: Path, name: str, version: str) -> None:
 def read_receipt(folder: Path) -> dict[str, str]:
     """Digest by path of what was pulled into ``folder``; empty without a receipt."""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        data = jsontext.parse((folder / RECEIPT).read_bytes())
+        data = jsontext.read(folder / RECEIPT)
         return {path: filelist.digest_of(data["files"], path) for path in data["files"]}
     return {}
 

@@ -130,7 +130,7 @@ def recorded_json(name: str, release: Release, path: str, settings: Settings) ->
     )
     for place in places:
         if place.is_file() and sha256_file(place) == entry.sha256:
-            return jsontext.parse(place.read_bytes())
+            return jsontext.read(place)
     return None
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import entries, index, jsontext
+from catalog import entries, index, jsontext, plainfiles
 from catalog.paths import unsafe_reason
 from catalog.recipe import build as build_type
 from catalog.release import EvidenceFile, Model
@@ -58,7 +58,7 @@ def check_catalog(settings: Settings) -> index.Catalog:
 def read_text(settings: Settings) -> str:
     """The text of the catalog. Raises InputError if it cannot be read."""
     try:
-        return settings.catalog.read_text(encoding="utf-8")
+        return plainfiles.read_text(settings.catalog)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         what = f"the catalog cannot be read: {reason}"
@@ -206,7 +206,7 @@ def _checked(file: EvidenceFile, source: Path, place: str) -> bytes:
     """Only what the catalog lists, and only if it still is what the catalog says."""
     if unsafe_reason(file.path) or source.is_symlink() or not source.is_file():
         raise _BadEvidence(f"evidence {place}/{file.path} is listed in the catalog but is not there")
-    content = source.read_bytes()
+    content = plainfiles.read_bytes(source)
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise _BadEvidence(
             f"evidence {place}/{file.path} is not the file that the catalog lists (another sha256)"

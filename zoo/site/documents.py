@@ -88,7 +88,7 @@ def build(settings: Settings, folder: Path, strict: bool) -> None:
 def navigation(folder: Path) -> dict[str, Any]:
     """What the hook wrote of the documents: name and address of the site, links of the navigation, pages."""
     try:
-        found = jsontext.parse((folder / NAVIGATION).read_bytes())
+        found = jsontext.read(folder / NAVIGATION)
         return {name: found[name] for name in ("name", "address", "links", "pages")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"mkdocs built documents without {NAVIGATION}, which site/hooks.py writes"

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from catalog import watch
+from catalog import plainfiles, watch
 from catalog.watch import Badge
 from zoo.errors import InputError
 from zoo.pages import Drift
@@ -26,7 +26,7 @@ def read(settings: Settings) -> tuple[Drift | None, bytes]:
     if not place.exists() and not place.is_symlink():
         return None, b""
     try:
-        found = place.read_bytes()
+        found = plainfiles.read_bytes(place)
         report, problems = watch.parse(found.decode("utf-8"), shown)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"

@@ -35,7 +35,7 @@ def run(context: Context) -> Facts:
         (path,) = made.glob(f"*{suffix}")
         path.rename(context.out / name)
     named.unlink()
-    report = jsontext.parse((context.out / REPORTS[0]).read_bytes())
+    report = jsontext.read(context.out / REPORTS[0])
     if not report["valid"]:
         context.report.warn(
             f"{spec['file_name']}: disturbed, so the figures do not count ({'; '.join(report['reasons'])})"

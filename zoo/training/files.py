@@ -36,6 +36,6 @@ def read_json(path: Path) -> Any:
     again).
     """
     try:
-        return jsontext.parse(path.read_bytes(), bounded=False)
+        return jsontext.read(path, bounded=False)
     except (OSError, ValueError):
         return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
+from catalog import plainfiles
 from zoo.errors import InputError
 from zoo.hub.server.wire import ApiError
 
@@ -50,7 +51,7 @@ def read_tokens(path: Path) -> dict[str, str]:
     """Roles by token digest, of a private file with lines ``ROLE TOKEN``. Raises InputError; never shows a token."""
     try:
         mode = path.stat().st_mode
-        text = path.read_text(encoding="utf-8")
+        text = plainfiles.read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         remedy = "Make a private file with lines: read TOKEN, or: write TOKEN"

@@ -111,7 +111,7 @@ def history(repo: FolderRepo, oid: str) -> list[tuple[str, JsonObject]]:
     current: str | None = oid
     while current:
         repo.tree(current)  # refuses a damaged commit
-        body = jsontext.parse((repo.folder / "commits" / f"{current}.json").read_bytes())
+        body = jsontext.read(repo.folder / "commits" / f"{current}.json")
         found.append((current, body))
         current = body["parent"]
     return found

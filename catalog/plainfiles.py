@@ -1,0 +1,29 @@
+"""Reading files that may be anything: a pipe that nobody writes to, a device without end, a folder, a loop of links."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+
+def read_bytes(path: Path, most_bytes: int | None = None) -> bytes:
+    """The content of a plain file, at most so much of it. Raises OSError, also for what is not a plain file.
+
+    It is opened without waiting: a pipe would be waited for, and it may have taken the file's place just now.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise OSError(errno.EINVAL, "it is not a plain file", str(path))
+    with os.fdopen(handle, "rb") as stream:
+        return stream.read(most_bytes if most_bytes is not None else -1)
+
+
+def read_text(path: Path) -> str:
+    """The same as text. Raises OSError, UnicodeDecodeError."""
+    return read_bytes(path).decode("utf-8")
