@@ -21,6 +21,7 @@ from catalog.release import (
     Release,
     Repository,
     Speed,
+    Terms,
     Training,
 )
 
@@ -80,6 +81,8 @@ def hostile() -> Catalog:
         (HOSTILE, LONG[:1900]),
         RecipeRecord(HOSTILE, "2" * 64, f"# {HOSTILE}\n</code></pre><script>\n{LONG}\n"),
         location,
+        terms=Terms(HOSTILE, "javascript:alert(5)", HOSTILE, ("javascript:alert(6)", 'https://a"b'), (HOSTILE,)),
+        quantized_source=HOSTILE,
     )
     words = (HOSTILE, LONG[:1900])
     return Catalog((Model("index", HOSTILE + LONG[:1500], HOSTILE, words, words, words, words, (release,)),))

@@ -31,6 +31,9 @@ pytest.importorskip("material")
 ALLOWED = (
     "https://huggingface.co/",
     "https://github.com/",
+    "https://ai.google.dev/gemma/",
+    "https://ai.meta.com/llama/",
+    "https://www.llama.com/",
     "https://docs.github.com/",
     "https://cyclonedx.org/",
     "https://in-toto.io",

@@ -231,8 +231,8 @@ def test_the_card_says_that_the_source_was_quantized(check_text: Check) -> None:
     assert r"weights of 4 bits (Q4\_K\_M)" in text
     _, text = card_of(check_text)
     assert "quantized before" not in text and "## Licence" not in text
-    assert [bits_of(name) for name in ("Q4_1", "IQ3_XXS", "fp8", "mystery")] == [
-        "4 bits (Q4_1)", "3 bits (IQ3_XXS)", "8 bits (fp8)", "mystery",
+    assert [bits_of(name) for name in ("Q4_1", "IQ1_S", "fp8", "mystery")] == [
+        "4 bits (Q4_1)", "1 bit (IQ1_S)", "8 bits (fp8)", "mystery",
     ]  # fmt: skip
 
 
