@@ -252,6 +252,7 @@ class Release:
     """One published version. A published release never changes.
 
     quantized_source: the type of the student's weights as their source had them (``Q4_K``), None for plain ones.
+    differences: what works otherwise in llama.cpp than in the original, in plain sentences; None if nothing does.
     """
 
     version: str
@@ -268,6 +269,7 @@ class Release:
     location: Location
     terms: Terms | None = field(default=None, metadata=LATER)
     quantized_source: str | None = field(default=None, metadata=LATER)
+    differences: tuple[str, ...] | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)

@@ -210,6 +210,14 @@ def test_numbers_on_the_card(plain: Recipe, tutored: Recipe) -> None:
     )
 
 
+def test_what_works_otherwise_in_llama_cpp_is_on_the_card(plain: Recipe) -> None:
+    release = release_of(0)
+    assert "## Known differences" not in model_card(plain, release, 0)
+    sentence = "Write composed letters, <b>not</b> others."
+    shown = body(model_card(plain, dataclasses.replace(release, differences=(sentence,)), 0))
+    assert "## Known differences" in shown and "- Write composed letters, " in shown and "<b>" not in shown
+
+
 def test_training_without_kld(tutored: Recipe) -> None:
     release = release_of(1)
     assert release.training

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tinymodel
 import tinyzoo
@@ -19,6 +20,7 @@ from zoo import __main__
 from zoo.errors import GateRefused
 from zoo.llama.convert import convert
 from zoo.llama.header import rewrite_header
+from zoo.llama.quantize import quantize
 from zoo.progress import Silent
 from zoo.stages import Context
 from zoo.stages import parity as stage
@@ -50,8 +52,8 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return base / "model", file
 
 
-def judge(folder: Path, file: Path, place: Path) -> None:
-    """Run the stage on copies. Raises GateRefused."""
+def judge(folder: Path, file: Path, place: Path, type_: str = "f16") -> dict[str, Any]:
+    """Run the stage on copies; returns its report. Raises GateRefused."""
     place.mkdir()
     (place / "file").mkdir()
     (place / "out").mkdir()
@@ -60,8 +62,8 @@ def judge(folder: Path, file: Path, place: Path) -> None:
         role: Artifact(role, "k", path, records(path), {})
         for role, path in (("weights", folder), ("model", place / "file"), ("source", folder))
     }
-    spec = {"type": "f16", "allow": []}
-    stage.run(Context(spec, inputs, place / "out", place, place, place, 1, "cpu", Silent()))
+    spec = {"type": type_, "allow": []}
+    return stage.run(Context(spec, inputs, place / "out", place, place, place, 1, "cpu", Silent()))
 
 
 def refusal(folder: Path, file: Path, place: Path) -> str:
@@ -84,6 +86,84 @@ def edited(folder: Path, target: Path, name: str, edit: Edit) -> Path:
 def test_good_pairs_pass(talker: tuple[Path, Path], words: tuple[Path, Path], tmp_path: Path) -> None:
     judge(*talker, tmp_path / "talker")
     judge(*words, tmp_path / "words")
+
+
+@pytest.mark.parametrize("type_", ["bf16", "f32"])
+def test_a_file_in_another_format_is_compared_with_the_weights_that_it_can_hold(
+    type_: str, talker: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Rounding the weights to bf16 is what the recipe asks for; it is no difference of the file."""
+    quantize(talker[1], tmp_path / "b.gguf", type_.upper(), threads=1)
+    report = judge(talker[0], tmp_path / "b.gguf", tmp_path / "run", type_)
+    figures = next(check["figures"] for check in report["checks"] if check["name"] == "logits")
+    assert figures["float32"]["mean_ratio"] < 0.01 and figures["stored"]["mean_ratio"] < 0.5
+
+
+def test_a_sharply_attending_model_is_not_refused_for_one_position(tmp_path: Path) -> None:
+    """Its positions are ill-conditioned: some move by more than 0.02 under rounding, which a fixed bound refused."""
+    folder = tinyzoo.make_talker(tmp_path / "model")
+    tensors = load_file(folder / "model.safetensors")
+    for name in tensors:
+        if "q_proj" in name or "k_proj" in name:
+            tensors[name] = tensors[name] * np.float16(6)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    convert(folder, tmp_path / "b.gguf")
+    report = judge(folder, tmp_path / "b.gguf", tmp_path / "run")
+    figures = next(check["figures"] for check in report["checks"] if check["name"] == "logits")
+    assert figures["stored"]["worst"]["own_noise"] > 0.001 and figures["float32"]["mean_ratio"] < 0.05
+
+
+def normalizing(talker: tuple[Path, Path], target: Path, *steps: str) -> Path:
+    """The folder with more steps in front of its tokenizer's normalizer."""
+
+    def edit(tokenizer: dict[str, Any]) -> None:
+        both = {"strip_left": True, "strip_right": True}
+        first = [{"type": step, **(both if step == "Strip" else {})} for step in steps]
+        tokenizer["normalizer"] = {"type": "Sequence", "normalizers": [*first, tokenizer["normalizer"]]}
+
+    return edited(talker[0], target, "tokenizer.json", edit)
+
+
+def test_a_normalizer_that_leaves_ordinary_text_alone_is_reported(
+    talker: tuple[Path, Path], tmp_path: Path
+) -> None:
+    report = judge(normalizing(talker, tmp_path / "model", "NFC"), talker[1], tmp_path / "run")
+    found = next(check for check in report["checks"] if check["name"] == "tokenizer")
+    assert found["outcome"] == "reported" and "Write composed letters" in found["note"]
+    assert "has the normalizer NFC, which llama.cpp does not apply. Nothing else differs" in found["detail"]
+
+
+CHANGES_TEXT = "which llama.cpp does not apply. Nothing else differs"
+
+
+@pytest.mark.parametrize(
+    ("step", "words_"),
+    [
+        ("NFD", CHANGES_TEXT),
+        ("NFKC", CHANGES_TEXT),
+        ("Lowercase", CHANGES_TEXT),
+        ("StripAccents", CHANGES_TEXT),
+        # It works between markers, so that it cannot be shown to be all.
+        ("Strip", "String 11 ("),
+    ],
+)
+def test_a_normalizer_that_changes_ordinary_text_is_refused(
+    step: str, words_: str, talker: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folder = normalizing(talker, tmp_path / "model", *(("NFD",) if step == "StripAccents" else ()), step)
+    said = refusal(folder, talker[1], tmp_path / "run")
+    assert words_ in said and ("It changes letters of ordinary text" in said) == (words_ == CHANGES_TEXT)
+
+
+def test_a_normalizer_does_not_hide_another_difference(words: tuple[Path, Path], tmp_path: Path) -> None:
+    def compose(tokenizer: dict[str, Any]) -> None:
+        tokenizer["normalizer"] = {"type": "NFC"}
+
+    folder = edited(words[0], tmp_path / "model", "tokenizer.json", compose)
+    report = judge(folder, words[1], tmp_path / "good")
+    assert {check["name"] for check in report["checks"] if check["outcome"] == "reported"} == {"tokenizer"}
+    rewrite_header(words[1], tmp_path / "b.gguf", {"tokenizer.ggml.pre": "default"})
+    assert "llama.cpp does not apply" not in refusal(folder, tmp_path / "b.gguf", tmp_path / "bad")
 
 
 @pytest.mark.parametrize("factor", [0.9, 1.1])

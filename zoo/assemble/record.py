@@ -80,6 +80,7 @@ def release(material: Material) -> Release:
         location=NOWHERE,
         terms=_terms(recipe),
         quantized_source=_quantized(material),
+        differences=_differences(material),
     )
 
 
@@ -102,6 +103,12 @@ def _quantized(material: Material) -> str | None:
         return None
     found = source.json(SOURCE_FILE)["quantized"]
     return None if found is None else str(found)
+
+
+def _differences(material: Material) -> tuple[str, ...] | None:
+    """What the parity check reports: the exported file is right, and llama.cpp does something otherwise."""
+    checks = material.artifacts["parity"].facts["checks"]
+    return tuple(check["note"] for check in checks if check.get("note")) or None
 
 
 def _tools_used(material: Material) -> set[str]:

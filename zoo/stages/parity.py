@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from catalog.templateclock import TEMPLATE_CLOCK
@@ -16,8 +17,8 @@ from zoo.parity.check import Check
 from zoo.parity.compare import compare, template
 from zoo.parity.distance import relative_errors
 from zoo.parity.material import TEXTS
-from zoo.parity.seen import Distances, Seen
-from zoo.progress import Advance
+from zoo.parity.seen import Seen
+from zoo.progress import Advance, unheard
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
 from zoo.stages.export import model_folder
@@ -66,19 +67,49 @@ def _compared(context: Context, advance: Advance) -> tuple[list[Check], FileSeen
         advance=advance,
     )
     path = context.inputs["model"].path(MODEL_FILE)
-    normalized = folder.normalizer.texts if folder.normalizer else None
     try:
-        file = file_side.look(path, folder.texts, normalized, threads=context.threads, advance=advance)
-        exact = _exact(context, folder, file.seen, advance)
+        return examine(
+            folder,
+            path,
+            _record(context),
+            scratch=context.scratch,
+            threads=context.threads,
+            advance=advance,
+        )
     except ModelFileError as error:
         raise _refusal([f"  tokens and logits: {error}"]) from error
+
+
+def examine(
+    folder: Seen,
+    path: Path,
+    said: Mapping[str, Any] | None,
+    *,
+    scratch: Path,
+    threads: int,
+    advance: Advance = unheard,
+) -> tuple[list[Check], str]:
+    """Every check of the file ``path`` against what was seen of the folder, and what the renderer inside llama.cpp
+    makes of the template ("same", "other" or "unknown").
+
+    said: the content of source.json, None if there is none. scratch: room for 4 bytes for each weight.
+    Raises ModelFileError for a file that does not load.
+    """
+    normalized = folder.normalizer.texts if folder.normalizer else None
+    file = file_side.look(path, folder.texts, normalized, threads=threads, advance=advance)
+    exact = []
+    if all(ours.shape == theirs.shape for ours, theirs in zip(folder.logits, file.seen.logits, strict=True)):
+        rows_of = widened.exact_logits(path, folder.texts, scratch, threads=threads)
+        for ours, theirs in zip(folder.logits, rows_of, strict=True):
+            exact.append(relative_errors(ours, theirs))
+            advance(1)
     checks = compare(
         folder,
         file.seen,
         exact=exact,
         longest_row=widened.longest_row(path),
         generated=file.generated,
-        record=_record(context),
+        record=said,
         facts=vocabulary_facts(path),
     )
     own = template(folder.renderings, file.own)
@@ -93,18 +124,6 @@ def _record(context: Context) -> Mapping[str, Any] | None:
     if all(file.path != record.FILE for file in source.files):
         return None
     found: Mapping[str, Any] = source.json(record.FILE)
-    return found
-
-
-def _exact(context: Context, folder: Seen, file: Seen, advance: Advance) -> list[Distances]:
-    """How far the file computed in float32 is from the folder, text by text; none for another vocabulary."""
-    if any(ours.shape != theirs.shape for ours, theirs in zip(folder.logits, file.logits, strict=True)):
-        return []
-    path, found = context.inputs["model"].path(MODEL_FILE), []
-    rows_of = widened.exact_logits(path, folder.texts, context.scratch, threads=context.threads)
-    for ours, theirs in zip(folder.logits, rows_of, strict=True):
-        found.append(relative_errors(ours, theirs))
-        advance(1)
     return found
 
 

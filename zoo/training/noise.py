@@ -43,6 +43,19 @@ def logits_and_noise(
         return logits, noise
 
 
+def as_exported(model: Any, export_type: str) -> None:
+    """Round the matrices of ``model`` to bf16 where the recipe asks for a bf16 file: that is the model to compare with.
+
+    An imported folder holds f16, so the other types lose nothing. llama.cpp's converter rounds matrices, not vectors.
+    """
+    if export_type != "bf16":
+        return
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.dim() > 1:
+                weight.copy_(weight.to(torch.bfloat16).to(weight.dtype))
+
+
 def roundings(export_type: str) -> Iterator[Rounding]:
     """The runs that own noise is made of: rounding, and random errors as large."""
     inputs = INPUTS[export_type]

@@ -12,7 +12,7 @@ from zoo.parity.material import CONVERSATIONS, MOST_TOKENS, STRINGS, TEXTS
 from zoo.parity.seen import Seen
 from zoo.progress import Advance, unheard
 from zoo.training.models import load_model, load_tokenizer, quiet
-from zoo.training.noise import logits_and_noise
+from zoo.training.noise import as_exported, logits_and_noise
 from zoo.training.normalizing import cut, ids_of, normalizer_of
 from zoo.training.renderings import renderings
 from zoo.training.shapes import parameters
@@ -27,6 +27,7 @@ def look(folder: Path, export_type: str, *, threads: int, advance: Advance = unh
     tokenizer = load_tokenizer(folder)
     rendered = renderings(tokenizer, [(m, prompt) for m in CONVERSATIONS for prompt in (False, True)])
     model = load_model(folder, torch.float32, "cpu")
+    as_exported(model, export_type)
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or MOST_TOKENS
     limit = min(MOST_TOKENS, limit)
     with quiet():
