@@ -88,9 +88,8 @@ def examine(
     scratch: Path,
     threads: int,
     advance: Advance = unheard,
-) -> tuple[list[Check], str]:
-    """Every check of the file ``path`` against what was seen of the folder, and what the renderer inside llama.cpp
-    makes of the template ("same", "other" or "unknown").
+) -> tuple[list[Check], FileSeen]:
+    """Every check of the file ``path`` against what was seen of the folder, and what was seen of the file.
 
     said: the content of source.json, None if there is none. scratch: room for 4 bytes for each weight.
     Raises ModelFileError for a file that does not load.
