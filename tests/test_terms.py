@@ -13,6 +13,7 @@ import pytest
 import yaml
 from recipesamples import PLAIN, TUTORED
 from sitesamples import sample
+from test_cards import SPLITS
 
 from catalog import hublists, licences, terms
 from catalog.checks import CheckedRecipe
@@ -234,6 +235,19 @@ def test_the_card_says_that_the_source_was_quantized(check_text: Check) -> None:
     assert [bits_of(name) for name in ("Q4_1", "IQ1_S", "fp8", "mystery")] == [
         "4 bits (Q4_1)", "1 bit (IQ1_S)", "8 bits (fp8)", "mystery",
     ]  # fmt: skip
+
+
+def test_the_dataset_card_names_the_teachers_texts(check_text: Check, zoo_folder: Path) -> None:
+    kind = terms.KINDS["LicenseRef-Llama-3.3"]
+    wanted = complete(zoo_folder, kind, TUTORED)
+    wanted["teacher"]["licence"] = kind.licence
+    recipe = check_text(yaml.safe_dump(wanted), wanted["name"]).recipe
+    assert recipe
+    own = Terms(None, None, kind.display, (kind.use_policy,), ("LICENSE", "NOTICE.txt"))
+    release = dataclasses.replace(sample().models[1].releases[0], terms=own)
+    text = cards.dataset_card(recipe, sample().models[1], release, "local", SPLITS, [])
+    assert cards.read_card(text, "README.md", "dataset")[1] == []
+    assert "Its texts go with this data:\n[LICENSE](LICENSE), [NOTICE.txt](NOTICE.txt)." in text
 
 
 def test_addresses_of_licences_are_linked_only_if_they_are_of_the_web() -> None:

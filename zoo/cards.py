@@ -15,6 +15,7 @@ import jinja2
 import yaml
 
 from catalog import cardrules, hublists, licences, schema, unseen
+from catalog import terms as licence_terms
 from catalog.problems import Problem, show
 from catalog.recipe import Recipe
 from catalog.release import HeldOut, Model, ModelFile, Release, Terms, bits_of
@@ -163,6 +164,7 @@ def dataset_card(
             tags=sorted(tags.items()),
             files=files,
             teacher=recipe.teacher,
+            terms=release.terms.files if release.terms and licence_terms.named_in(recipe.teacher.licence) else (),
         )
     )
     return _front_matter(dataset_metadata(recipe, release, splits)) + body
