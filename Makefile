@@ -113,7 +113,7 @@ fuzz: environment
 # Wheels of the large extras too, from pip's cache where it has them. torch as in the environment: no CUDA.
 installs: environment
 	@$(BIN)/pip wheel -q --no-build-isolation $(TORCH_OPTION) -w $(VENV)/wheels -c constraints.txt '.[$(LIGHT_EXTRAS),$(HEAVY_EXTRAS)]'
-	INSTALLS=1 $(BIN)/python -m pytest tests/test_installs.py
+	INSTALLS=1 $(BIN)/python -m pytest -m installs tests/test_installs.py
 
 matrix: environment
 	$(BIN)/python -m benchmarks.matrix --out benchmarks/results/matrix.json

@@ -138,7 +138,7 @@ def judge(answers: list[dict[str, Any]], asked: Collection[Call], extra: str) ->
         if call.needs in ("", *promised(extra)):
             assert answer["code"] == call.code and call.says in said, f"zoo {words}: {said}"
         else:
-            assert answer["code"] == 1, f"zoo {words}: {said}"
+            assert answer["code"] == 1 and answer["err"], f"zoo {words}: {said}"
             *_, last = answer["err"].strip().splitlines()
             assert last.startswith("zoo: ") and last.endswith(
                 f"pip install 'model-zoo-publisher[{call.needs}]'."

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from catalog.index import Catalog
 from catalog.release import Model, Release, Repository
-from zoo.errors import Damaged, InputError, RemoteError, ZooError
+from zoo.errors import Damaged, InputError, MissingExtra, RemoteError, ZooError
 from zoo.fetch import Patience, retrying
 from zoo.fetch.files import is_here
 from zoo.hub import Hub, Listed, Repo
@@ -180,7 +180,12 @@ def _repository(
 
 
 def _not_as_recorded(path: str, error: ZooError | OSError, expected: str, got: str) -> Difference | Unchecked:
-    """An error as what it says: of what the hub serves, or only that nothing could be compared."""
+    """An error as what it says: of what the hub serves, or only that nothing could be compared.
+
+    Raises MissingExtra again: it names the command that makes all of it possible.
+    """
+    if isinstance(error, MissingExtra):
+        raise error
     if isinstance(error, RemoteError):
         if error.kind in SERVED_OTHERWISE:
             return Difference(path, "hub", error.what, expected, got)
