@@ -15,9 +15,9 @@ from sitesamples import hostile, sample
 
 from catalog import index
 from catalog.device import DEVICES, GIBI, Device, custom, find
-from catalog.release import Loss, MemoryNeed, ModelFile, Release, Speed
+from catalog.release import Cache, Loss, MemoryNeed, ModelFile, Release, Speed
 from zoo.__main__ import main
-from zoo.picks import Tolerance, dominated, pick
+from zoo.picks import Tolerance, dominated, need_bytes, pick
 
 MODEL = sample().models[0]
 RELEASE = MODEL.releases[0]
@@ -433,3 +433,36 @@ def test_without_a_catalog(zoo_folder: Path, monkeypatch: pytest.MonkeyPatch, ca
     monkeypatch.chdir(zoo_folder)
     code, _, err = called(capsys, "x", "--device", "pi-400")
     assert code == 2 and "There are: none yet" in err
+
+
+# --- Architectures that keep or read less
+
+
+def architected(name: str, **changes: Any) -> Release:
+    shape = dataclasses.replace(RELEASE.architecture, name=name, context_tokens=32_768, **changes)
+    return dataclasses.replace(RELEASE, architecture=shape)
+
+
+def test_a_window_lets_a_long_context_fit() -> None:
+    one = dataclasses.replace(RELEASE.files[1], memory=(), speeds=())
+    full = Cache(604_000_000 // 32_768, 0, 0, 0, known=True)
+    windowed = Cache(full.full_bytes_per_token // 6, 5 * full.full_bytes_per_token // 6, 512, 0, known=True)
+    needs = [
+        need_bytes(one, architected("gemma3", cache=cache), 32_768) or 0 for cache in (full, windowed)
+    ]
+    assert needs[0] - needs[1] == 5 * full.full_bytes_per_token // 6 * (32_768 - 1024) + (
+        full.full_bytes_per_token - windowed.full_bytes_per_token - windowed.window_bytes_per_token
+    ) * 32_768
+
+
+@pytest.mark.parametrize("read", [None, 400_000_000])
+def test_a_measurement_of_experts_is_taken(read: int | None) -> None:
+    speed = dataclasses.replace(RELEASE.files[1].speeds[0], device="pi-5-8gb", decode_tokens_per_second=20.0)
+    one = dataclasses.replace(RELEASE.files[1], size_bytes=1_420_000_000, memory=(), speeds=(speed,), read_bytes=read)
+    cache = Cache(50_000, 0, 0, 0, known=True)
+    release = dataclasses.replace(architected("granitemoe", cache=cache, experts=32, experts_used=8), files=(one,))
+    found = pick(release, device("pi-5-8gb"), 512, 15.0)
+    assert found.file is one and found.speed and found.speed.measured and "refused" not in found.reason
+    # A dense model of that size cannot be that fast.
+    dense = dataclasses.replace(architected("llama", cache=cache), files=(dataclasses.replace(one, read_bytes=None),))
+    assert "implausible" in pick(dense, device("pi-5-8gb"), 512, 15.0).reason
