@@ -69,10 +69,8 @@ def models(say: Say) -> list[Model]:
     FOLDER.mkdir(parents=True, exist_ok=True)
     found = [_tiny(*shape) for shape in TINY]
     say(f"{len(found)} tiny models")
-    recipe = material.tutor()
-    source, digest = material.teacher_file(recipe), recipe.teacher.sha256
     for name, layers in (*STUDENTS.items(), ("SmolLM2-135M", None)):
-        found.append(_real(name, material.imported(source, digest, layers, say)))
+        found.append(_real(name, layers, say))
         say(name)
     return found
 
@@ -94,9 +92,11 @@ def _tiny(seed: int, layers: int, sharp: int) -> Model:
     return model
 
 
-def _real(name: str, imported: Path) -> Model:
+def _real(name: str, layers: tuple[int, ...] | None, say: Say) -> Model:
     model = Model(name, FOLDER / name)
     if not model.folder.is_dir():
+        recipe = material.tutor()
+        imported = material.imported(material.teacher_file(recipe), recipe.teacher.sha256, layers, say)
         shutil.copytree(imported, model.folder, copy_function=os.link)
     if not model.file.is_file():
         convert(model.folder, model.file)
