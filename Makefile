@@ -82,7 +82,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt zoo/llama/build.cmake
 define BROWSER
 if test -x /usr/bin/chromium && command -v npm >/dev/null; then :; \
 elif test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
-	{ apt-get -qq update && apt-get -qqy install --no-install-recommends chromium fonts-dejavu-core npm; } >/dev/null 2>&1 \
+	{ apt-get -qq update && apt-get -qqy install --no-install-recommends chromium fonts-dejavu-core \
+		$$(command -v npm >/dev/null || echo npm); } >/dev/null 2>&1 \
 		|| echo "  Chromium and npm could not be installed. The demo does not need them; the tests in a browser do."; \
 else \
 	echo "  Chromium or npm is not installed. The demo does not need them. For the tests in a browser, and to try models in"; \

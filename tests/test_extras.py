@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from zoo import extras
+from zoo.__main__ import main
 from zoo.errors import MissingExtra
 
 REPOSITORY = Path(__file__).parent.parent
@@ -30,6 +32,11 @@ def test_the_table_is_that_of_pyproject() -> None:
         module = extras.MODULES.get(name, name.replace("-", "_"))
         brought = metadata.packages_distributions().get(module)
         assert brought and name in {one.lower().replace("_", "-") for one in brought}, name
+
+
+def test_the_readme_names_every_extra() -> None:
+    table = (REPOSITORY / "README.md").read_text(encoding="utf-8").partition("| Extra |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == extras.table().keys()
 
 
 @pytest.mark.parametrize(
@@ -90,16 +97,33 @@ def test_what_is_broken_under_a_module_of_ours_is_found(tmp_path: Path) -> None:
     assert said.startswith("torch ") and "libc10.so: invalid ELF header" in said
 
 
-def test_another_version_is_named_with_the_one_that_is_needed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def older(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """transformers 4.1.0 is what is installed."""
     held = tmp_path / "transformers-4.1.0.dist-info"
     held.mkdir()
     (held / "METADATA").write_text("Metadata-Version: 2.1\nName: transformers\nVersion: 4.1.0\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     assert extras.version("transformers") == "4.1.0"
+
+
+@pytest.mark.usefixtures("older")
+def test_another_version_is_named_with_the_one_that_is_needed() -> None:
     with pytest.raises(MissingExtra, match=r"transformers 4\.1\.0 is installed.*is needed.*\[train\]"):
         extras.require("Training", "torch", "transformers")
+
+
+@pytest.mark.usefixtures("older")
+def test_another_version_stops_a_build_before_it_begins(
+    zoo_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(zoo_folder)
+    assert main(["release", "smollm2-135m-instruct"]) == 1
+    said = capsys.readouterr().err
+    assert "cannot be built here yet" in said and "transformers 4.1.0 is installed, and transformers" in said
+    assert "pip install 'model-zoo-publisher[train]'" in said
+    assert main(["doctor"]) == 0
+    assert "transformers: transformers 4.1.0 is installed" in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_a_fault_of_ours_stays_one(tmp_path: Path) -> None:
