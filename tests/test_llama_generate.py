@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,6 +135,15 @@ def test_tokens_and_text_go_both_ways(model: Model) -> None:
     assert model.detokenize(marked, special=True) == text.encode()
     assert 2 in model.end_tokens
     assert model.vocabulary_size == 1024
+
+
+def test_a_closed_model_leaves_no_process(path: Path) -> None:
+    with Model.open(path, threads=1, context_tokens=64) as opened:
+        opened.render([{"role": "user", "content": "U"}])
+        worker = opened._renderer._worker
+        assert worker is not None and worker.ready()
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker._process.pid, 0)
 
 
 def test_the_chat_template_is_rendered(model: Model) -> None:
