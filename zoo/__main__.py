@@ -87,7 +87,7 @@ def _known(error: Exception) -> ZooError:
     if isinstance(error, OSError):
         what = str(error.strerror or error)
         return ZooError(
-            what, where=str(error.filename or ""), safe="Finished work is kept.", remedy=f"Mend this, {again}"
+            what, where=str(error.filename or ""), safe="Finished work is kept.", remedy=f"Fix this, {again}"
         )
     return ZooError(
         f"this is a fault of the program: {type(error).__name__}: {error}",

@@ -91,7 +91,7 @@ def refuse_unwritable(settings: Settings) -> None:
         if place.exists() and not os.access(place, os.W_OK):
             raise ZooError(
                 f"the {what} cannot be written",
-                where=settings.shown(place),
+                where=settings.shown(settings.catalog if what == "catalog" else place),
                 safe="Nothing was published.",
                 remedy=f"Make it writable, or name another place with --{what}",
             )

@@ -102,6 +102,16 @@ def write_atomic(path: Path, data: str | bytes) -> None:
     """Write a whole file or nothing: temporary file beside it, fsync, rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     raw = data.encode() if isinstance(data, str) else data
+    try:
+        _write_beside(path, raw)
+    except OSError as error:
+        # The file that was wanted, not the temporary one.
+        error.filename, error.filename2 = str(path), None
+        raise
+    fsync(path.parent)
+
+
+def _write_beside(path: Path, raw: bytes) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -113,7 +123,6 @@ def write_atomic(path: Path, data: str | bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    fsync(path.parent)
 
 
 def fsync(path: Path) -> None:

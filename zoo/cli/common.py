@@ -34,7 +34,13 @@ class Call:
     @functools.cached_property
     def settings(self) -> Settings:
         """Settings of the zoo around the current folder. Raises InputError if there is none."""
-        return settings_room.load(Path.cwd(), self.flags, os.environ)
+        try:
+            here = Path.cwd()
+        except FileNotFoundError:
+            raise InputError(
+                "the current folder was deleted", remedy="Change into your zoo: cd FOLDER"
+            ) from None
+        return settings_room.load(here, self.flags, os.environ)
 
 
 def name_and_version(text: str) -> tuple[str, str]:

@@ -151,9 +151,11 @@ def _tell(call: Call, found: list[Verified]) -> int:
         verdict = "1 difference" if len(one.differences) == 1 else verdict
         if one.unchecked and not one.differences:
             verdict = "could not be checked"
+        # A manifest that cannot be read names nothing.
+        of = f" {one.name} {one.version}" if one.name else " an unknown release"
         rate = f", {one.bytes / one.seconds / 1e6:,.0f} MB/s" if one.seconds > 1 else ""
         lines.append(
-            f"{one.place}: {one.name} {one.version}, {one.files} files, {megabytes(one.bytes)}{rate}: {verdict}"
+            f"{one.place}:{of}, {one.files} files, {megabytes(one.bytes)}{rate}: {verdict}"
             f" (by {', '.join(one.against)})"
         )
         lines += [f"  {difference.sentence}" for difference in one.differences]

@@ -190,7 +190,7 @@ def _told_how_to_go_on(release: ReleaseFolder, settings: Settings, phase: list[s
             str(error.strerror or error),
             where=str(error.filename or ""),
             safe=phase[0],
-            remedy=f"Mend this, then go on with: {command}",
+            remedy=f"Fix this, then continue with: {command}",
         ) from error
 
 

@@ -43,7 +43,7 @@ class Manifest:
 
 
 def read_manifest(raw: bytes) -> Manifest | None:
-    """None if it is no manifest, or names a file twice or by an unsafe path."""
+    """None if it is not a valid manifest, or names a file twice or by an unsafe path."""
     try:
         data: Any = jsontext.parse(raw)
         files = filelist.records(data["files"])

@@ -128,8 +128,8 @@ def accounts(
         manifest = agreement.read_manifest((Path(scratch) / MANIFEST).read_bytes())
         sums = agreement.read_sums((Path(scratch) / SUMS).read_bytes())
     if manifest is None:
-        raise RemoteError(f"{MANIFEST} of {source} is no manifest", kind="disagreement", facts={"differences": []},
-                          safe="Nothing was fetched.")  # fmt: skip
+        raise RemoteError(f"{MANIFEST} of {source} is not a valid manifest", kind="disagreement",
+                          facts={"differences": []}, safe="Nothing was fetched.")  # fmt: skip
     found = [*agreement.sums_against_manifest(sums, manifest)]
     if release:
         found += agreement.manifest_against_catalog(manifest, name, release)

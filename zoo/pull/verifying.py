@@ -79,8 +79,8 @@ def folder(
         )
     manifest = agreement.read_manifest((path / MANIFEST).read_bytes())
     if manifest is None:
-        broken = Difference(MANIFEST, MANIFEST, "it is no manifest", "a list of files", "something else")
-        return Verified(shown, "", "", 1, 0, time.monotonic() - began, (), (broken,))
+        broken = Difference(MANIFEST, MANIFEST, "it is not a valid manifest", "a list of files", "something else")
+        return Verified(shown, "", "", 1, 0, time.monotonic() - began, (MANIFEST,), (broken,))
     release = catalog.release(manifest.name, manifest.version) if catalog else None
     against, found = [MANIFEST], list[Difference]()
     if (path / SUMS).is_file():
