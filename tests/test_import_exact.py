@@ -223,6 +223,33 @@ def test_fp8_weights_become_plain_ones_and_are_checked(folder: Path, monkeypatch
     assert "differ from the source's" in refusal(folder).what
 
 
+def test_mxfp4_experts_become_plain_ones_and_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = transformers.GptOssConfig(
+        **SIZES, **SMALL, num_key_value_heads=2, head_dim=16, intermediate_size=64, num_local_experts=4,
+        num_experts_per_tok=2, layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+    )  # fmt: skip
+    source = random_model(tmp_path / "m", config)
+    values = load_file(source / "model.safetensors")
+    plain = set(values)
+    for name in [name for name in values if name.endswith(("experts.gate_up_proj", "experts.down_proj"))]:
+        experts, columns, rows = values.pop(name).shape
+        values[f"{name}_blocks"] = torch.randint(0, 256, (experts, rows, columns // 32, 16), dtype=torch.uint8)
+        values[f"{name}_scales"] = torch.full((experts, rows, columns // 32), 122, dtype=torch.uint8)
+    save_file(values, source / "model.safetensors", metadata={"format": "pt"})
+    kept = ["model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"]
+    edit_json(source, "config.json", quantization_config={"quant_method": "mxfp4", "modules_to_not_convert": kept})
+    done, after = imported(source)
+    assert set(after) == plain and "MXFP4" in done.notes[0]
+    down = values["model.layers.0.mlp.experts.down_proj_blocks"]
+    # The lower half of the first byte is the first value; 2 ** (122 - 127) is its scale.
+    table = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
+    nibble = int(down[1, 5, 0, 0]) & 15
+    wanted = table[nibble & 7] * (-1 if nibble & 8 else 1) / 32
+    assert float(after["model.layers.0.mlp.experts.down_proj"][1, 0, 5]) == wanted
+    monkeypatch.setattr(fidelity, "FP4", (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0))
+    assert "differ from the source's" in refusal(source).what
+
+
 def random_model(folder: Path, config: Any) -> Path:
     """A random model of another architecture with the tokenizer of the tiny Llama."""
     sound(folder)

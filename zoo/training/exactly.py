@@ -51,10 +51,13 @@ def account() -> Iterator[Account]:
         modeling.log_state_dict_report = before
 
 
-def refuse_differences(kept: Account, config: Mapping[str, Any], where: str, wrapper: str = "") -> None:
+def refuse_differences(
+    kept: Account, config: Mapping[str, Any], where: str, wrapper: str = "", by: str = "config.json"
+) -> None:
     """Raises ModelFileError unless every weight of the architecture came from the source, and none was left over.
 
-    config: the configuration that the architecture was built from. wrapper: a hint on names, for the remedy.
+    config: the configuration that the architecture was built from. wrapper: a remedy that replaces the usual ones.
+    by: what the configuration was read from, for people.
     """
     info = kept.info
     if info is None:
@@ -63,7 +66,7 @@ def refuse_differences(kept: Account, config: Mapping[str, Any], where: str, wra
             remedy="Install the tested version of transformers: pip install 'model-zoo-publisher[train]'",
         )  # fmt: skip
     if info.mismatched_keys:
-        raise _shapes(info.mismatched_keys, config, where)
+        raise _shapes(info.mismatched_keys, config, where, wrapper, by)
     missing, unexpected = sorted(info.missing_keys), sorted(info.unexpected_keys)
     if missing or unexpected:
         raise _names(missing, unexpected, config, where, wrapper)
@@ -118,14 +121,14 @@ def _remedy(missing: list[str], unexpected: list[str], config: Mapping[str, Any]
     return "Use the config.json that belongs to these weights, or save the model again with save_pretrained"
 
 
-def _shapes(mismatched: Any, config: Mapping[str, Any], where: str) -> ModelFileError:
+def _shapes(mismatched: Any, config: Mapping[str, Any], where: str, wrapper: str, by: str) -> ModelFileError:
     lines = []
     for name, ours, theirs in sorted(mismatched, key=lambda one: str(one[0])):
         key = _disagreeing(str(name), tuple(ours), tuple(theirs), config)
-        lines.append(f"{name} is {_shape(ours)} in the weights and {_shape(theirs)} by config.json{key}")
+        lines.append(f"{name} is {_shape(ours)} in the weights and {_shape(theirs)} by {by}{key}")
     return ModelFileError(
-        f"The weights do not fit config.json: {named(lines)}", where=where,
-        remedy="Use the config.json that belongs to these weights, or correct the key that is named",
+        f"The weights do not fit {by}: {named(lines)}", where=where,
+        remedy=wrapper or "Use the config.json that belongs to these weights, or correct the key that is named",
     )  # fmt: skip
 
 

@@ -48,6 +48,7 @@ def check(
         comparison = _Comparison(found, written, shards, kept)
         names = {name: _source_name(name, layers, order) for name in written.keys()}  # noqa: SIM118 - no mapping
         wrong = [name for name, source in names.items() if not comparison.same(name, source)]
+        wrong = [name for name in wrong if not comparison.renamed(name)]
         if wrong:
             raise ModelFileError(
                 f"The imported weights differ from the source's: {named(wrong)}", where=found.folder.name,
@@ -71,30 +72,37 @@ class _Comparison:
         self.found, self.written, self.shards, self.kept = found, written, shards, kept
         self.stored = {own: found.tensors[stored] for stored, own in found.own.items()}
         self.met: set[str] = set()
-        self.converted: list[str] = []
 
     def same(self, name: str, source: str) -> bool:
+        if f"{source}_blocks" in self.stored:
+            return self._same_as_mxfp4(self.written.get_tensor(name), source)
         stored = next((one for one in self._candidates(source) if one in self.stored), None)
         if stored is None:
-            # transformers kept another layout than the source's and accounted for every tensor of it.
-            self.converted.append(name)
-            return True
+            return False
         self.met.add(stored)
         here = self.written.get_tensor(name)
         if self.stored[stored].dtype.startswith("F8"):
             return self._same_as_fp8(here, stored)
         original = self._tensor(stored)
         if not original.is_floating_point():
-            return self.found.quantized is not None or bool(torch.equal(here, original))
+            return here.shape == original.shape and bool(torch.equal(here, original))
         return here.shape == original.shape and bool(torch.equal(here, original.to(here.dtype)))
+
+    def renamed(self, name: str) -> bool:
+        """Whether a written tensor has the shape and values of a stored one that was not met: transformers gives some
+        old names new ones (``gamma``, ``beta``), and reorders nothing then."""
+        here = self.written.get_tensor(name)
+        for stored in sorted(set(self.stored) - self.met):
+            if self.stored[stored].shape == tuple(here.shape) and torch.equal(
+                here, self._tensor(stored).to(here.dtype)
+            ):
+                self.met.add(stored)
+                return True
+        return False
 
     def left_over(self, *, complete: bool) -> list[str]:
         """Notes on stored tensors that were not written. Raises ModelFileError for one that has no reason."""
-        scales = {
-            name
-            for name in self.stored
-            if name.endswith(("_scale_inv", "_scales", "_blocks", ".activation_scale"))
-        }
+        scales = {name for name in self.stored if name.endswith(("_scale_inv", ".activation_scale"))}
         rest = sorted(set(self.stored) - self.met - (scales if self.found.quantized else set()))
         notes = []
         computed = [name for name in rest if COMPUTED.search(name)]
@@ -106,13 +114,11 @@ class _Comparison:
             notes.append(
                 f"parts that this architecture does not use for writing text were left out: {named(ignored)}"
             )
-        if lost and complete and not self.converted:
+        if lost and complete:
             raise ModelFileError(
                 f"Tensors of the source did not reach the model: {named(lost)}", where=self.found.folder.name,
                 remedy="Use the config.json that belongs to these weights",
             )  # fmt: skip
-        if self.converted:
-            notes.append(f"{len(self.converted)} tensors are stored in another layout than the source's")
         return notes
 
     def _candidates(self, name: str) -> Iterator[str]:
@@ -138,6 +144,15 @@ class _Comparison:
         original = dequantized(stored, self._tensor(f"{name}_scale_inv"), tuple(block))
         return bool(torch.allclose(here.float(), original, rtol=FP8_ROUNDING, atol=SMALLEST))
 
+    def _same_as_mxfp4(self, here: torch.Tensor, name: str) -> bool:
+        """Whether the experts' matrices, which transformers keeps turned round, are what blocks and scales give."""
+        pair = [f"{name}_blocks", f"{name}_scales"]
+        if pair[1] not in self.stored:
+            return False
+        self.met.update(pair)
+        original = from_mxfp4(*map(self._tensor, pair)).transpose(1, 2)
+        return here.shape == original.shape and bool(torch.equal(here, original.to(here.dtype)))
+
     def _is_twin(self, name: str) -> bool:
         """Whether a stored tensor that was not written is tied to one that was, and equal to it."""
         partners = {*(other for one, other in self.kept.tied.items() if one == name)}
@@ -147,6 +162,18 @@ class _Comparison:
             if one.shape == two.shape and torch.equal(one.to(torch.float16), two.to(torch.float16)):
                 return True
         return False
+
+
+FP4 = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+"""Values of E2M1; the highest of the four bits is the sign (OCP Microscaling Formats, section 5.3.3)."""
+
+
+def from_mxfp4(blocks: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
+    """Plain numbers (float32) [experts, rows, columns] of blocks [experts, rows, columns / 32, 16 bytes] of two values
+    each, lower half first, and one exponent (E8M0, bias 127) for each block."""
+    table = torch.tensor([*FP4, *(-value for value in FP4)])
+    values = torch.stack([table[(blocks & 15).long()], table[(blocks >> 4).long()]], dim=-1).flatten(-2)
+    return torch.ldexp(values, (scales.int() - 127).unsqueeze(-1)).flatten(-2)
 
 
 def dequantized(tensor: torch.Tensor, scale: torch.Tensor, block: tuple[int, int]) -> torch.Tensor:

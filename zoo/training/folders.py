@@ -41,9 +41,17 @@ def load_folder(found: Inspected, scratch: Path) -> tuple[Any, Any, Account]:
         )
     refuse_differences(kept, found.text_config, found.folder.name, _wrapper(found))
     model.name_or_path = model.config.name_or_path = ""
+    if found.quantized:
+        _forget_packing(model)
     with quiet(), reading(found.folder, shown):
         tokenizer = transformers.AutoTokenizer.from_pretrained(shown, **LOCAL)
     return model, tokenizer, kept
+
+
+def _forget_packing(model: Any) -> None:
+    """Let the model be written under plain names; transformers would give them those of the packed tensors again."""
+    used = getattr(model, "_weight_conversions", None) or []
+    model._weight_conversions = [one for one in used if not any("_blocks" in name for name in one.source_patterns)]
 
 
 def _wrapper(found: Inspected) -> str:

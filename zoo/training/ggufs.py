@@ -49,6 +49,7 @@ class LoadedGguf:
 def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
     """Raises ModelFileError for a file that is not sound, or whose tensors are not exactly the architecture's."""
     header = _check(source)
+    _refuse_unknown(header, source.name)
     named_ = {"gguf_file": source.name, **LOCAL}
     with (
         quiet(),
@@ -70,7 +71,8 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
         )
     if used.names is not None and kept.info is not None:
         kept.info.unexpected_keys |= _unused(header, used.names)
-    refuse_differences(kept, model.config.to_dict(), source.name, FOLDER_INSTEAD)
+    by = "what transformers reads of the file's header"
+    refuse_differences(kept, model.config.to_dict(), source.name, FOLDER_INSTEAD, by)
     # transformers remembers that the weights were quantized and would refuse to write them as plain floats.
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):
@@ -112,6 +114,17 @@ def _used_names() -> Iterator[_Used]:
         yield found
     finally:
         gguf_reader.get_gguf_hf_weights_map = before
+
+
+def _refuse_unknown(header: Header, where: str) -> None:
+    """Raises ModelFileError for an architecture whose GGUF files transformers cannot read."""
+    plain = header.architecture.replace("-", "_").replace("moe", "_moe")
+    known = {*gguf_reader.GGUF_SUPPORTED_ARCHITECTURES, "qwen35", "qwen35moe", "lfm2"}
+    if not {header.architecture, plain, plain.replace("__", "_")} & known:
+        raise ModelFileError(
+            f"transformers {transformers.__version__} cannot read GGUF files of the architecture {header.architecture}",
+            where=where, remedy=FOLDER_INSTEAD,
+        )  # fmt: skip
 
 
 def _unused(header: Header, used: set[str]) -> set[str]:
