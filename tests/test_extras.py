@@ -54,11 +54,12 @@ def test_the_fewest_extras_are_named(names: list[str], covering: list[str]) -> N
     assert extras.covering(names) == covering
 
 
-def loaded(folder: Path, module: str, package: str, code: str) -> str:
-    """What ``extras.load(module)`` says where ``package`` holds ``code``, in a process of its own."""
+def loaded(folder: Path, module: str, package: str, code: str, then: str = "") -> str:
+    """What ``extras.load(module)``, or what comes then, says in a process where ``package`` holds ``code``."""
     (folder / package).mkdir()
     (folder / package / "__init__.py").write_text(code, encoding="utf-8")
-    script = f"from zoo import extras\nfrom zoo.errors import MissingExtra\ntry: extras.load({module!r})\n"
+    script = "import zoo.training\nfrom zoo import extras\nfrom zoo.errors import MissingExtra\n"
+    script += f"try: extras.load({module!r}); {then}\n"
     script += "except MissingExtra as error: print(error)"
     search = os.pathsep.join((str(folder), str(REPOSITORY)))
     done = subprocess.run(
@@ -95,6 +96,12 @@ def test_a_broken_package_is_a_sentence(code: str, says: str, tmp_path: Path) ->
 def test_what_is_broken_under_a_module_of_ours_is_found(tmp_path: Path) -> None:
     said = loaded(tmp_path, "zoo.training.losses", "torch", "raise OSError('libc10.so: invalid ELF header')")
     assert said.startswith("torch ") and "libc10.so: invalid ELF header" in said
+
+
+def test_a_broken_torch_stops_an_import_with_a_sentence(tmp_path: Path) -> None:
+    broken = "raise OSError('libtorch.so: cannot open shared object file')"
+    said = loaded(tmp_path, "zoo.stages.importing", "torch", broken, "zoo.training.require()")
+    assert said.startswith("torch ") and "does not load: libtorch.so" in said and "pip install" in said
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from __future__ import annotations
 from zoo import extras
 
 LIBRARIES = ("torch", "transformers", "peft", "bitsandbytes", "safetensors")
+LOADED = ("torch", "safetensors", "transformers")
 NEEDED = ("torch", "transformers", "peft", "safetensors")
 
 
@@ -35,5 +36,7 @@ def versions() -> dict[str, str]:
 
 
 def require() -> None:
-    """Raises MissingExtra when a library that every training needs is not installed, or of another version."""
+    """Raises MissingExtra when a library that every training needs is not installed, of another version, or broken."""
     extras.require("Training", *NEEDED)
+    for name in LOADED:
+        extras.load(name)
