@@ -34,7 +34,7 @@ HEAVY_EXTRAS := gguf,train,starter
 
 CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
 
-.PHONY: help environment checkers demo test fuzz installs matrix check wheel clean
+.PHONY: help environment checkers demo test fuzz families installs matrix check wheel clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -115,6 +115,10 @@ fuzz: environment
 installs: environment
 	@$(BIN)/pip wheel -q --no-build-isolation $(TORCH_OPTION) -w $(VENV)/wheels -c constraints.txt '.[$(LIGHT_EXTRAS),$(HEAVY_EXTRAS)]'
 	INSTALLS=1 $(BIN)/python -m pytest -m installs tests/test_installs.py
+
+# A tiny model of every family that people use, with its real vocabulary and template, through a whole release.
+families: environment
+	FAMILIES=1 $(BIN)/python -m pytest -q tests/test_families.py tests/test_vocabularies.py
 
 matrix: environment
 	$(BIN)/python -m benchmarks.matrix --out benchmarks/results/matrix.json

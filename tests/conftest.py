@@ -31,6 +31,14 @@ os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (str(SHUT), os.environ.get
 runpy.run_path(str(SHUT / "sitecustomize.py"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The whole table of families takes half an hour: only ``make families`` runs it."""
+    if "FAMILIES" not in os.environ:
+        for item in items:
+            if item.get_closest_marker("families"):
+                item.add_marker(pytest.mark.skip(reason="make families runs it"))
+
+
 @pytest.fixture
 def in_time() -> Iterator[None]:
     """Fails a test that hangs, such as on a pipe that nobody writes to."""

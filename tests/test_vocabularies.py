@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import families
 import llamasource
@@ -15,10 +16,13 @@ from families import vocabulary as builder
 pytest.importorskip("llama_cpp")
 pytest.importorskip("transformers")
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models
 
+from zoo.errors import ModelFileError
 from zoo.llama import sentencepieces
 from zoo.llama.convert import convert
+from zoo.training import pretokenizers
+from zoo.training.models import LOCAL, load_tokenizer, quiet
 
 WITH_VECTORS = [name for name in llamasource.vocabularies() if list(llamasource.vectors(name))]
 BUILT = {
@@ -109,3 +113,57 @@ def test_other_tokenizers_have_no_pieces(tmp_path: Path) -> None:
         "vocab": {"a": 0, "b": 2},
     }
     assert sentencepieces.of_tokenizer({"model": gaps}) is None
+
+
+GGUF_KINDS = {"gpt-2": 0, "llama-spm": 0, "phi-3": 0, "falcon": 1, "llama-bpe": 1, "qwen2": 1, "aquila": 1}
+"""Vocabularies that transformers reads from a GGUF file; 1: large ones, which it reads for a minute."""
+REFUSED = {"deepseek-coder": "deepseek-coder"}
+
+
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[pytest.mark.families] if slow else []) for name, slow in GGUF_KINDS.items()
+])  # fmt: skip
+def test_the_import_of_a_gguf_file_gives_the_stated_ids(name: str) -> None:
+    tokenizer = gguf_tokenizer(name)
+    for text, ids in llamasource.vectors(name):
+        assert tokenizer(text, add_special_tokens=False)["input_ids"] == ids, text
+
+
+@pytest.mark.families
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_rule_that_is_not_known_is_refused_by_name(name: str) -> None:
+    with pytest.raises(ModelFileError, match=f"by the rule '{REFUSED[name]}'"):
+        gguf_tokenizer(name)
+
+
+def gguf_tokenizer(name: str) -> Any:
+    """As the import reads it, from a file without weights."""
+    import transformers
+
+    path = llamasource.vocabulary(name)
+    with quiet():
+        tokenizer = transformers.AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, **LOCAL)
+    keys = {f"tokenizer.ggml.{key}": value for key, value in builder.read(name).keys.items()}
+    pretokenizers.fit(tokenizer, keys, name)
+    return tokenizer
+
+
+def test_a_rule_nobody_knows_is_refused_and_other_kinds_are_left_alone() -> None:
+    class Plain:
+        backend_tokenizer = Tokenizer(models.BPE())
+
+    with pytest.raises(ModelFileError, match="'new-rule'"):
+        pretokenizers.fit(Plain(), {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "new-rule"}, "m.gguf")
+    pretokenizers.fit(Plain(), {"tokenizer.ggml.model": "gpt2"}, "m.gguf")
+    pretokenizers.fit(Plain(), {"tokenizer.ggml.model": "bert", "tokenizer.ggml.pre": "new-rule"}, "m.gguf")
+
+
+def test_a_tokenizer_cuts_as_its_file_says(tmp_path: Path) -> None:
+    """The class that transformers 5 takes for Llama puts no space before a text that begins with one."""
+    folder = families.make("TinyLlama", tmp_path / "model")
+    tokenizer = load_tokenizer(folder)
+    for text, ids in llamasource.vectors("llama-spm"):
+        assert tokenizer(text, add_special_tokens=False)["input_ids"] == ids, text
+    assert tokenizer("a")["input_ids"][0] == 1
+    (folder / "tokenizer.json").unlink()
+    assert load_tokenizer(folder)("   three", add_special_tokens=False)["input_ids"] == [259, 2211]

@@ -67,7 +67,7 @@ GEMMA = Vocabulary(
 NEOX = Vocabulary("gpt-neox", "GPTNeoXTokenizer", "gpt2", normalizer="NFC")
 SMOLLM = Vocabulary("starcoder", "GPT2Tokenizer", "digits", rename={1: "<|im_start|>", 2: "<|im_end|>"})
 GRANITE_ROLES = ("<|start_of_role|>", "<|end_of_role|>", "<|tool_call|>")
-GRANITE = Vocabulary("refact", "GPT2Tokenizer", "digits", more=GRANITE_ROLES)
+GRANITE = Vocabulary("refact", "GPT2Tokenizer", "digits", rename={0: "<|end_of_text|>"}, more=GRANITE_ROLES)
 
 _LLAMA3_ROPE = {
     "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
@@ -124,12 +124,12 @@ FAMILIES: tuple[Family, ...] = (
     Family("Mistral", "mistralai/Mistral-7B-Instruct-v0.3", "MistralConfig", LLAMA2, None, "<s>", "</s>",
            unknown="<unk>", add_begin=True, shape={"sliding_window": None, "head_dim": 16}),
     Family("Granite 3", "ibm-granite/granite-3.3-2b-instruct", "GraniteConfig", GRANITE,
-           "ibm-granite-granite-3.3-2B-Instruct", "<|endoftext|>", "<|endoftext|>", pad="<|endoftext|>",
-           unknown="<|endoftext|>",
+           "ibm-granite-granite-3.3-2B-Instruct", "<|end_of_text|>", "<|end_of_text|>", pad="<|end_of_text|>",
+           unknown="<|end_of_text|>",
            shape={"embedding_multiplier": 12.0, "logits_scaling": 8.0, "residual_multiplier": 0.22,
                   "attention_multiplier": 0.0625, "tie_word_embeddings": True}),
     Family("Granite 4", "ibm-granite/granite-4.0-h-350m", "GraniteMoeHybridConfig", GRANITE, "ibm-granite-granite-4.0",
-           "<|endoftext|>", "<|endoftext|>", pad="<|endoftext|>", unknown="<|endoftext|>",
+           "<|end_of_text|>", "<|end_of_text|>", pad="<|end_of_text|>", unknown="<|end_of_text|>",
            shape={"layer_types": ["mamba", "attention", "mamba"], "mamba_n_heads": 8, "mamba_d_head": 16,
                   "mamba_n_groups": 1, "mamba_d_state": 16, "mamba_expand": 2, "mamba_d_conv": 4,
                   "mamba_chunk_size": 16, "num_local_experts": 0, "num_experts_per_tok": 0,

@@ -10,6 +10,8 @@ import tinyzoo
 
 import families
 
+PATIENCE_SECONDS = 1800
+"""A release takes a minute on two free cores; a vocabulary of 262,144 tokens on busy ones takes many."""
 MODEL = "models/teacher"
 """Where the recipes of ``tinyzoo`` look for the model."""
 
@@ -38,9 +40,16 @@ def release_model(
         tinyzoo.write_jsonl(folder / "texts" / "heldout.jsonl", tinyzoo.HELDOUT)
     student = {**source, "layers": list(layers)} if layers else source
     # Random models say nothing valid; that a student is made and measured is what counts.
-    more: dict[str, Any] = {"student": student, "gates": [], **changes}
+    folder_has_template = (folder / MODEL / "chat_template.jinja").is_file()
+    task = "chat" if folder_has_template else "completion"
+    more: dict[str, Any] = {"student": student, "gates": [], "task": task, **changes}
     tinyzoo.write_recipe(folder, made(folder, recipe, **more))
-    return tinyzoo.run(folder, "release", recipe, **tinyzoo.STRANGER)
+    process = tinyzoo.start(folder, "release", recipe, **tinyzoo.STRANGER)
+    try:
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def slug(name: str) -> str:

@@ -6,8 +6,9 @@ import dataclasses
 from collections import Counter
 from pathlib import Path
 
+from catalog import jsontext
 from catalog.recipe import plain
-from zoo.llama import caches, convert, header
+from zoo.llama import caches, convert, endtokens, header
 from zoo.llama.padding import padding
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
@@ -23,7 +24,17 @@ def run(context: Context) -> Facts:
     target = context.out / MODEL_FILE
     header.rewrite_header(raw, target, {**context.spec["header"], **padding(raw)})
     raw.unlink()
+    ends = _named_ends(model_folder(context.inputs["model"]))
+    if missing := endtokens.placed(target, ends, header.read_header(target).metadata):
+        header.rewrite_header(target, target, missing)
     return header_facts(target)
+
+
+def _named_ends(folder: Path) -> list[int]:
+    """End tokens of generation_config.json, in its order. The file was written or checked by the import."""
+    path = folder / "generation_config.json"
+    named = jsontext.read(path, bounded=False).get("eos_token_id") if path.is_file() else None
+    return [n for n in (named if isinstance(named, list) else [named]) if isinstance(n, int)]
 
 
 def model_folder(artifact: Artifact) -> Path:

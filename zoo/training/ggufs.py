@@ -19,15 +19,13 @@ from zoo.llama.vocabfacts import vocabulary_facts
 from zoo.modelfolder import record
 from zoo.modelfolder.smallfiles import refuse_pointer
 from zoo.progress import Reporter
+from zoo.training import pretokenizers
 from zoo.training.exactly import account, refuse_differences
 from zoo.training.ggufvalues import EXPERTS
 from zoo.training.models import LOCAL, quiet, reading
 
 GGUF_MAGIC = b"GGUF"
 PLAIN_TYPES = ("F64", "F32", "F16", "BF16")
-SINGLE_DIGITS = ("smollm", "refact", "starcoder", "command-r", "codeshell", "exaone", "minerva-7b")
-"""Values of ``tokenizer.ggml.pre`` for which llama.cpp first cuts the text at every \\p{N} and then as GPT-2 does
-(llama-vocab.cpp)."""
 
 
 FOLDER_INSTEAD = "Use the model folder (safetensors) that this file was made from"
@@ -57,7 +55,7 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
         report.task(f"reading the tokenizer of {source.name}", 1, "files") as advance,
     ):
         tokenizer = transformers.AutoTokenizer.from_pretrained(source.parent, **named_)
-        _cut_digits(tokenizer, header)
+        pretokenizers.fit(tokenizer, header.metadata, source.name)
         advance(1)
     with (
         report.task(f"reading {source.name}", len(header.tensors), "tensors") as advance,
@@ -129,22 +127,6 @@ def _refuse_unknown(header: Header, where: str) -> None:
 
 def _unused(header: Header, used: set[str]) -> set[str]:
     return {tensor.name for tensor in header.tensors if tensor.name not in used and EXPERTS not in tensor.name}
-
-
-def _cut_digits(tokenizer: Any, header: Header) -> None:
-    """Let the tokenizer cut every digit off, where the file says so.
-
-    transformers builds the same plain byte-level tokenizer for every GGUF of the kind "gpt2" and does not look at
-    ``tokenizer.ggml.pre``. Those of SINGLE_DIGITS then join a space with what follows it (found by the parity check).
-    """
-    if header.metadata.get("tokenizer.ggml.pre") not in SINGLE_DIGITS:
-        return
-    from tokenizers import pre_tokenizers
-
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is not None and isinstance(backend.pre_tokenizer, pre_tokenizers.ByteLevel):
-        digits = pre_tokenizers.Digits(individual_digits=True)
-        backend.pre_tokenizer = pre_tokenizers.Sequence([digits, backend.pre_tokenizer])
 
 
 def _check(source: Path) -> Header:

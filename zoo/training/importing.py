@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.llama import sentencepieces
 from zoo.modelfolder import record, templates
 from zoo.modelfolder.files import SINGLE, TOKENIZER
 from zoo.modelfolder.inspection import inspect
@@ -104,6 +105,9 @@ def _import_gguf(source: Path, out: Path, report: Reporter, layers: tuple[int, .
         with report.task(f"comparing with {source.name}", None, "tensors") as advance:
             ggufvalues.check(source, out / SINGLE, advance)
     _save_tokenizer({}, loaded.tokenizer, out)
+    pieces = sentencepieces.of_gguf(source)
+    if pieces is not None:
+        (out / "tokenizer.model").write_bytes(pieces.model())
     return loaded.model, total, kept, loaded.said
 
 

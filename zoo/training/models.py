@@ -17,6 +17,7 @@ import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
 from zoo.errors import ModelFileError, ZooError
 from zoo.progress import Advance, unheard
+from zoo.training import tokenizerfile
 from zoo.training.writing import writing
 from zoo.workspace import fsync
 
@@ -80,7 +81,9 @@ def inference_dtype(device: str) -> torch.dtype:
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer of ``folder``; ModelFileError when it cannot be read."""
     with quiet(), reading(folder):
-        return transformers.AutoTokenizer.from_pretrained(folder, **LOCAL)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **LOCAL)
+        tokenizerfile.follow(tokenizer, folder / "tokenizer.json")
+    return tokenizer
 
 
 @contextmanager

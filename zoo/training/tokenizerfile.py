@@ -1,0 +1,39 @@
+"""A tokenizer that cuts text as its tokenizer.json says.
+
+Some tokenizer classes of transformers 5 build their own pipeline around the vocabulary. That of Llama, for one, puts no
+space before a text that begins with one, although the file and sentencepiece do. Other readers of the folder,
+llama.cpp's converter among them, go by the files.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from catalog import jsontext
+
+PARTS = ("normalizer", "pre_tokenizer", "decoder")
+
+
+def follow(tokenizer: Any, path: Path) -> None:
+    """Give ``tokenizer`` the normalizer, pre-tokenizer and decoder of the tokenizer.json at ``path``, if there is one.
+
+    Post-processing stays the class's, which follows tokenizer_config.json (add_bos_token and the like).
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None or not path.is_file():
+        return
+    told = jsontext.read(path, bounded=False)
+    if not isinstance(told, dict) or (told.get("model") or {}).get("type") != "BPE":
+        return
+    now = jsontext.parse(backend.to_str(), bounded=False)
+    parts = {name: told.get(name) for name in PARTS}
+    if parts == {name: now.get(name) for name in PARTS}:
+        return
+    from tokenizers import Tokenizer
+
+    empty = {"type": "BPE", "vocab": {}, "merges": []}
+    made = Tokenizer.from_str(json.dumps({"version": "1.0", "added_tokens": [], "model": empty, **parts}))
+    for name in PARTS:
+        setattr(backend, name, getattr(made, name))
