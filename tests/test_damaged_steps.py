@@ -172,3 +172,16 @@ def test_a_step_that_stays_damaged_is_reported(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(DamagedStep) as caught:
         engine.run_and(Plan("n", "1.0.0", (), (), "key"), settings, Silent(), use)  # type: ignore[arg-type]
     assert "the disk may be failing" in caught.value.remedy
+
+
+def test_a_foreign_line_of_the_label_journal_stops_no_later_run(zoo: Path) -> None:
+    (journal,) = (zoo / "build/work/labels").glob("*.jsonl")
+    with journal.open("a") as stream:
+        stream.write('{"attempts":1,"finish":"stop","invalid":"","key":{},"text":"x","tokens":1}\n')
+    label = zoo / "build/work" / tinyzoo.steps_of(zoo, "tutored")["label"]
+    shutil.rmtree(label)
+    shutil.rmtree(zoo / "build/releases/tutored/1.0.0")
+    for _ in range(2):
+        done = tinyzoo.run(zoo, "build", "tutored")
+        assert done.returncode == 0 and "fault of the program" not in done.stderr, done.stderr
+    assert label.is_dir()

@@ -11,12 +11,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from catalog import jsontext
 from zoo.progress import Reporter
 from zoo.training.files import read_json, write_json
-from zoo.workspace import fsync
+from zoo.workspace import digest, fsync, sha256_file
 
 KEPT = 2
-RUN = "run.json"
+RUN, STATE = "run.json", "state.json"
 
 
 @dataclass
@@ -60,7 +61,9 @@ def save(scratch: Path, model: Any, optimizer: Any, progress: Progress) -> None:
         part / "weights.safetensors",
     )
     save_file(_optimizer_tensors(names, optimizer), part / "optimizer.safetensors")
-    write_json(part / "state.json", vars(progress))
+    digests = {name: sha256_file(part / f"{name}.safetensors") for name in ("weights", "optimizer")}
+    state = {**vars(progress), "sha256": digests}
+    write_json(part / STATE, {**state, "state_sha256": digest(state)})
     for path in part.iterdir():
         fsync(path)
     shutil.rmtree(final, ignore_errors=True)
@@ -75,19 +78,40 @@ def restore(scratch: Path, model: Any, optimizer: Any, report: Reporter) -> Prog
     for part in scratch.glob("checkpoint-*.part"):
         shutil.rmtree(part)
     for folder in reversed(_folders(scratch)):
-        state = read_json(folder / "state.json")
         try:
+            progress = _sound(folder)
             weights = load_file(folder / "weights.safetensors")
             moments = load_file(folder / "optimizer.safetensors")
-        except (OSError, SafetensorError):
-            state = None
-        if state is None:
+            _refuse_others(model, weights, moments)
+        except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError):
             report.warn(f"{folder.name} is damaged and is left out")
             shutil.rmtree(folder)
             continue
         _fill(model, optimizer, weights, moments)
-        return Progress(**state)
+        return progress
     return None
+
+
+def _sound(folder: Path) -> Progress:
+    """The progress of a checkpoint whose files are what was written. Raises ValueError, KeyError or another of those
+    that a record of another shape causes.
+    """
+    state = jsontext.read(folder / STATE, bounded=False)
+    if state.pop("state_sha256") != digest(state):
+        raise ValueError("the record is not what was written")
+    for name, sha256 in state.pop("sha256").items():
+        if sha256_file(folder / f"{name}.safetensors") != sha256:
+            raise ValueError(f"{name} is not what was written")
+    return Progress(**state)
+
+
+def _refuse_others(model: Any, weights: dict[str, torch.Tensor], moments: dict[str, torch.Tensor]) -> None:
+    """Before anything is put into the model: raises ValueError unless all of it is there and has the right shape."""
+    names = trainable(model)
+    if weights.keys() != names.keys() or any(weights[n].shape != names[n].shape for n in names):
+        raise ValueError("the weights are those of another model")
+    if any(key.rpartition("|")[0] not in names for key in moments):
+        raise ValueError("the optimizer's state is that of another model")
 
 
 def trainable(model: Any) -> dict[str, Any]:

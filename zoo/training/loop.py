@@ -216,11 +216,11 @@ def _before(
 ) -> Heldout | None:
     """The untrained student's figures; kept in ``scratch`` so that a resume does not measure again."""
     known = read_json(scratch / "heldout-before.json")
-    if isinstance(known, dict):
+    if isinstance(known, dict) and known.pop("sha256", "") == digest(known):
         return Heldout(**known)
     found = _measure(student, teacher, rows, report, "held-out before", device)
     if found is not None:
-        write_json(scratch / "heldout-before.json", asdict(found))
+        write_json(scratch / "heldout-before.json", {**asdict(found), "sha256": digest(asdict(found))})
     return found
 
 

@@ -144,9 +144,12 @@ def _name(number: int) -> str:
 def _known_shards(folder: Path, digest: str) -> dict[str, str]:
     """File name to SHA-256 as the index has it; nothing when the index is another cache's."""
     index = read_json(folder / INDEX)
-    if not isinstance(index, dict) or index.get("digest") != digest:
+    try:
+        if index["digest"] != digest:
+            return {}
+        return {str(shard["file"]): str(shard["sha256"]) for shard in index["shards"]}
+    except (TypeError, KeyError):
         return {}
-    return {str(shard["file"]): str(shard["sha256"]) for shard in index["shards"]}
 
 
 def _is_sound(folder: Path, name: str, known: dict[str, str]) -> bool:

@@ -1,0 +1,100 @@
+"""A training goes on from the newest checkpoint that is what was written, whatever happened to the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from zoo.progress import Silent  # noqa: E402 - after the skip
+from zoo.training.checkpoints import Progress, restore, save  # noqa: E402 - after the skip
+
+
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def trained(scratch: Path) -> list[list[float]]:
+    """Checkpoints of steps 1 and 2; the weights at each."""
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    weights = []
+    for step in (1, 2):
+        optimizer.zero_grad()
+        model(torch.ones(1, 3)).sum().backward()
+        optimizer.step()
+        save(scratch, model, optimizer, Progress(step, [{"step": step, "loss": 0.1}], 3, 4, 1.5, 1))
+        weights.append(model.weight.detach().flatten().tolist())
+    return weights
+
+
+def flip(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[-3] ^= 1
+    path.write_bytes(raw)
+
+
+def state(change: Callable[[dict[str, object]], object]) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        data = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        change(data)
+        (folder / "state.json").write_text(json.dumps(data), encoding="utf-8")
+
+    return damage
+
+
+def other_model(folder: Path) -> None:
+    """Files that are whole, and of another training."""
+    model = torch.nn.Linear(5, 5)
+    (folder.parent / "other").mkdir(exist_ok=True)
+    save(folder.parent / "other", model, torch.optim.AdamW(model.parameters()), Progress(2, [], 0, 0, 0.0, 1))
+    for path in (folder.parent / "other" / "checkpoint-00000002").iterdir():
+        path.replace(folder / path.name)
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "a flipped bit of the weights": lambda folder: flip(folder / "weights.safetensors"),
+    "a flipped bit of the optimizer": lambda folder: flip(folder / "optimizer.safetensors"),
+    "cut weights": lambda folder: (folder / "weights.safetensors").write_bytes(b"x" * 100) and None,
+    "no optimizer": lambda folder: (folder / "optimizer.safetensors").unlink(),
+    "no record": lambda folder: (folder / "state.json").unlink(),
+    "a record of something else": lambda folder: (folder / "state.json").write_text("[1]") and None,
+    "a record without end": lambda folder: (folder / "state.json").write_text("[" * 99_999) and None,
+    "another step": state(lambda data: data.update(step=7)),
+    "a key more": state(lambda data: data.update(more=1)),
+    "a key less": state(lambda data: data.pop("losses")),
+    "another model": other_model,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_checkpoint_is_left_out_and_touches_nothing(damage: str, tmp_path: Path) -> None:
+    tmp_path /= "scratch"
+    tmp_path.mkdir()
+    weights = trained(tmp_path)
+    DAMAGE[damage](tmp_path / "checkpoint-00000002")
+    model, heard = torch.nn.Linear(3, 2), Heard()
+    found = restore(tmp_path, model, torch.optim.AdamW(model.parameters()), heard)
+    assert found and found.step == 1 and model.weight.detach().flatten().tolist() == weights[0]
+    assert heard.warnings == ["checkpoint-00000002 is damaged and is left out"]
+    DAMAGE[damage](tmp_path / "checkpoint-00000001")
+    before = model.weight.detach().clone()
+    assert restore(tmp_path, model, torch.optim.AdamW(model.parameters()), heard) is None
+    assert torch.equal(model.weight.detach(), before)
+
+
+def test_a_sound_one_is_taken(tmp_path: Path) -> None:
+    weights = trained(tmp_path)
+    model = torch.nn.Linear(3, 2)
+    found = restore(tmp_path, model, torch.optim.AdamW(model.parameters()), Silent())
+    assert found == Progress(2, [{"step": 2, "loss": 0.1}], 3, 4, 1.5, 1)
+    assert model.weight.detach().flatten().tolist() == weights[1]
