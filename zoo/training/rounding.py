@@ -49,6 +49,9 @@ class Rounding(TorchFunctionMode):  # type: ignore[misc]  # torch is untyped her
         if func is torch.bmm:
             # Experts in one product: the weights are on the left or on the right.
             return func(*(self.inputs(part) for part in args), **named)
+        if func is torch.matmul and all(part.dim() == 4 for part in args):
+            # Attention written out, in architectures that change its scores (Gemma 2).
+            return func(*(self.cache(part) for part in args), **named)
         place = FIRST.get(func)
         if place is None:
             return func(*args, **named)
