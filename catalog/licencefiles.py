@@ -15,10 +15,10 @@ from catalog.yamltext import Document
 
 MAX_BYTES = 512 * 1024
 _NAME = re.compile(
-    r"[\w.-]*(licen[cs]e|notice|policy|terms|copying|attribution|copyright)[\w.-]*(\.txt|\.md)?\Z",
+    r"[\w.-]*(licen[cs]e|notice|policy|terms|copying|attribution|copyright)[\w.-]*(\.txt|\.md|\.html)?\Z",
     re.IGNORECASE | re.ASCII,
 )
-_SUFFIXES = ("", ".txt", ".md")
+_SUFFIXES = ("", ".txt", ".md", ".html")
 
 
 def published_name(path: str) -> str:
@@ -42,7 +42,7 @@ def problems(
         elif wrong := missing(name):
             yield document.problem(path, f"{show(name)} {wrong}", "Name an existing file of the zoo")
         elif not _NAME.match(own) or not own.endswith(_SUFFIXES) or _suffix(own) not in _SUFFIXES:
-            instead = "Call it LICENSE, NOTICE, USE_POLICY or the like, as plain text, .txt or .md"
+            instead = "Call it LICENSE, NOTICE, USE_POLICY or the like, as plain text, .txt, .md or .html"
             yield document.problem(path, f"{show(own)} is not the name of a licence text", instead)
         elif own.casefold() in seen:
             what = f"two files would be called {show(own)} in the release"

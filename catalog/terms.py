@@ -12,6 +12,7 @@ Each row is read from the licence itself (``source``, and the section). This is 
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -131,10 +132,10 @@ def _passed_on(document: Document, role: str, kind: Kind) -> Iterator[Problem]:
 
 def _files(document: Document, kind: Kind, texts: Mapping[str, str]) -> Iterator[Problem]:
     place = ("licence_files",) if "licence_files" in document.data else ("licence",)
-    folded = {name: _folded(text) for name, text in texts.items()}
+    folded = {name: _folded(_words_of(name, text)) for name, text in texts.items()}
     if not any(kind.title in text and AGREED in text for text in folded.values()):
         what = f"{kind.licence} asks for a copy of its terms beside the files"
-        instead = f"Save {kind.source} as a text file of the zoo and name it under `licence_files:`"
+        instead = f"Save {kind.source} in the zoo, as text or HTML, and name it under `licence_files:`"
         yield document.problem(place, what, instead)
     notices = [text for name, text in folded.items() if name.lower().startswith("notice")]
     if not any(_folded(kind.notice).rstrip(".") in text for text in notices):
@@ -157,6 +158,11 @@ def display(kinds: Collection[Kind]) -> str | None:
     """The words that the card and the page show, or None."""
     found = list(dict.fromkeys(kind.display for kind in kinds if kind.display))
     return ". ".join(found) or None
+
+
+def _words_of(name: str, text: str) -> str:
+    """The text of a file; of a saved page what it shows."""
+    return html.unescape(re.sub(r"<[^>]*>", " ", text)) if name.lower().endswith(".html") else text
 
 
 def _folded(text: str) -> str:

@@ -117,6 +117,14 @@ def test_a_text_that_says_less_is_not_enough(
     assert what in said and path.startswith("licence_files")
 
 
+def test_a_saved_page_is_a_copy_of_the_terms(check_text: Check, zoo_folder: Path) -> None:
+    kind = terms.KINDS["LicenseRef-Gemma"]
+    recipe = complete(zoo_folder, kind)
+    page = "<html><h1>Gemma <b>Terms</b> of&nbsp;Use</h1><p>you agree to be <i>bound</i> by this Agreement.</p></html>"
+    recipe["licence_files"][0] = write(zoo_folder, "GEMMA_TERMS.html", page)
+    assert told(check_text, recipe) == []
+
+
 def test_a_notice_in_another_file_is_none(check_text: Check, zoo_folder: Path) -> None:
     recipe = complete(zoo_folder, terms.KINDS["LicenseRef-Gemma"])
     recipe["licence_files"].remove("licences/NOTICE.txt")
@@ -177,7 +185,7 @@ def test_names_and_bytes_of_the_files(check_text: Check, zoo_folder: Path, files
     assert any(what in said for _, said, _ in told(check_text, recipe))
 
 
-@pytest.mark.parametrize("name", ["LICENSE", "LICENCE.txt", "NOTICE", "USE_POLICY.md", "LICENSE-Llama-3.2", "TERMS.md"])
+@pytest.mark.parametrize("name", ["LICENCE.txt", "NOTICE", "USE_POLICY.md", "LICENSE-3.2", "TERMS.html"])
 def test_usual_names_pass(check_text: Check, zoo_folder: Path, name: str) -> None:
     recipe = yaml.safe_load(PLAIN) | {"date": "2026-11-22", "licence_files": [write(zoo_folder, name, "words\n")]}
     assert told(check_text, recipe) == []
