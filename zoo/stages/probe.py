@@ -6,6 +6,7 @@ from catalog.recipe import plain
 from zoo import probes
 from zoo.errors import InputError
 from zoo.llama import probing
+from zoo.llama.cores import free_cores
 from zoo.probes import report
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
@@ -21,7 +22,8 @@ def run(context: Context) -> Facts:
         raise InputError(str(error), remedy="Ask for fewer items under probes") from error
     with context.report.task("probing", sum(one["items"] for one in chosen), "items") as advance:
         path = context.inputs["model"].path(MODEL_FILE)
-        answers = probing.ask(path, made, threads=context.threads, advance=advance)
+        # One row at a time leaves threads waiting for each other: on a busy machine, two took a hundred times as long.
+        answers = probing.ask(path, made, threads=free_cores(context.threads), advance=advance)
     records = [report.record(probe, its) for probe, its in zip(made, answers, strict=True)]
     write_atomic(context.out / "probes.json", pretty_json(records))
     return {"scores": [plain(record["score"]) for record in records]}
