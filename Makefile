@@ -3,6 +3,7 @@
 # make fuzz     50,000 damaged files against every reader
 # make check    style and types
 # make installs the wheel with each extra alone in a new environment, the large ones too
+# make families a tiny model of every family through a whole release (half an hour or more)
 # make matrix   the starter recipes under other instruction sets, threads, seeds and another Debian (hours; resumes)
 # make help     this list
 #

@@ -14,7 +14,9 @@ import pytest
 from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError
+from zoo.llama import prompt
 from zoo.llama.generate import Job, Result, generate
+from zoo.llama.header import rewrite_header
 from zoo.llama.model import Model
 from zoo.templates.renderer import Renderer
 
@@ -182,3 +184,14 @@ def test_a_string_under_a_grammar_holds_no_raw_line_break(model: Model) -> None:
     for result in generate(model, asked, batch_rows=4):
         if result.finish == "stop":
             assert set(json.loads(result.text)) == {"a"}
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_file_without_a_template_is_asked_in_text_that_begins_as_its_vocabulary_wants(
+    path: Path, tmp_path: Path, wanted: bool
+) -> None:
+    bare = tmp_path / "bare.gguf"
+    rewrite_header(path, bare, {"tokenizer.chat_template": None, "tokenizer.ggml.add_bos_token": wanted})
+    with Model.open(bare, threads=1, context_tokens=256) as opened:
+        plain = opened.tokenize("Say hello.", add_special=False, parse_special=False)
+        assert prompt.tokens(opened, "Say hello.") == ([opened.bos] if wanted else []) + plain

@@ -27,7 +27,7 @@ STAGE_VERSIONS = {
     "quantize": 3,
     "sensitivity": 1,
     "budget": 2,
-    "evaluate": 4,
+    "evaluate": 5,
     "probe": 2,
     "benchmark": 2,
 }

@@ -36,6 +36,7 @@ class Family:
     layers: what student.layers keeps in the test; () for the whole model.
     old: what the publisher's config.json has where transformers writes another key; None takes a key away.
     refused: words of the refusal where the family cannot be released.
+    tutored: whether the test also prunes it to ``layers`` and distils it.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Family:
     real_vocabulary: bool = True
     refused: str | None = None
     note: str = ""
+    tutored: bool = False
 
 
 LLAMA2 = Vocabulary("llama-spm", "LlamaTokenizer", files=("tokenizer.json", "tokenizer.model"))
@@ -98,10 +100,12 @@ FAMILIES: tuple[Family, ...] = (
                   "norm_topk_prob": True, "decoder_sparse_step": 1}),
     Family("Gemma 2", "google/gemma-2-2b-it", "Gemma2Config", GEMMA, "google-gemma-2-2b-it", "<bos>", "<eos>",
            ("<end_of_turn>",), pad="<pad>", unknown="<unk>", add_begin=True,
-           shape={"head_dim": 32, "sliding_window": 64, "num_hidden_layers": 4, "query_pre_attn_scalar": 32}),
+           shape={"head_dim": 32, "sliding_window": 64, "num_hidden_layers": 4, "query_pre_attn_scalar": 32},
+           real_vocabulary=False, note="The test uses Gemma 4's vocabulary."),
     Family("Gemma 3", "google/gemma-3-270m-it", "Gemma3TextConfig", GEMMA, "google-gemma-2-2b-it", "<bos>", "<eos>",
            ("<end_of_turn>",), pad="<pad>", unknown="<unk>", add_begin=True,
-           shape={"head_dim": 32, "sliding_window": 64, "num_hidden_layers": 6, "query_pre_attn_scalar": 32}),
+           shape={"head_dim": 32, "sliding_window": 64, "num_hidden_layers": 6, "query_pre_attn_scalar": 32},
+           real_vocabulary=False, note="The test uses Gemma 4's vocabulary."),
     Family("Phi-3", "microsoft/Phi-3-mini-4k-instruct", "Phi3Config",
            Vocabulary("phi-3", "LlamaTokenizer", files=("tokenizer.json", "tokenizer.model")),
            "microsoft-Phi-3.5-mini-instruct", "<s>", "<|endoftext|>", ("<|end|>", "<|assistant|>"),
@@ -122,12 +126,14 @@ FAMILIES: tuple[Family, ...] = (
            "HuggingFaceTB-SmolLM3-3B", None, "<|im_end|>", pad="<|im_end|>",
            shape={"num_hidden_layers": 4, "no_rope_layer_interval": 4, "tie_word_embeddings": True}),
     Family("Mistral", "mistralai/Mistral-7B-Instruct-v0.3", "MistralConfig", LLAMA2, None, "<s>", "</s>",
-           unknown="<unk>", add_begin=True, shape={"sliding_window": None, "head_dim": 16}),
+           unknown="<unk>", add_begin=True, shape={"sliding_window": None, "head_dim": 16}, real_vocabulary=False,
+           note="The test uses Llama 2's vocabulary. A sliding window shorter than the context is refused."),
     Family("Granite 3", "ibm-granite/granite-3.3-2b-instruct", "GraniteConfig", GRANITE,
            "ibm-granite-granite-3.3-2B-Instruct", "<|end_of_text|>", "<|end_of_text|>", pad="<|end_of_text|>",
            unknown="<|end_of_text|>",
            shape={"embedding_multiplier": 12.0, "logits_scaling": 8.0, "residual_multiplier": 0.22,
-                  "attention_multiplier": 0.0625, "tie_word_embeddings": True}),
+                  "attention_multiplier": 0.0625, "tie_word_embeddings": True}, real_vocabulary=False,
+           note="The test uses Refact's vocabulary, which cuts text alike."),
     Family("Granite 4", "ibm-granite/granite-4.0-h-350m", "GraniteMoeHybridConfig", GRANITE, "ibm-granite-granite-4.0",
            "<|end_of_text|>", "<|end_of_text|>", pad="<|end_of_text|>", unknown="<|end_of_text|>",
            shape={"layer_types": ["mamba", "attention", "mamba"], "mamba_n_heads": 8, "mamba_d_head": 16,
@@ -141,7 +147,8 @@ FAMILIES: tuple[Family, ...] = (
            pad="<|padding|>", real_vocabulary=False, note="The test uses the vocabulary of the first OLMo."),
     Family("StableLM", "stabilityai/stablelm-3b-4e1t", "StableLmConfig", NEOX, None, "<|endoftext|>", "<|endoftext|>",
            shape={"num_key_value_heads": 4, "use_qkv_bias": False,
-                  "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25}}),
+                  "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25}},
+           note="With qk_layernorm it is refused: the converter has no norm per head."),
     Family("LFM2", "LiquidAI/LFM2-350M", "Lfm2Config",
            Vocabulary("llama-bpe", "PreTrainedTokenizerFast", "llama3", ignore_merges=True,
                       rename={128000: "<|startoftext|>", 128011: "<|im_start|>", 128012: "<|im_end|>"}),
@@ -183,16 +190,9 @@ def make(which: str | Family, folder: Path, *, seed: int = 0, **shape: Any) -> P
     config_class = getattr(transformers, row.config)
     with _silent(transformers):
         transformers.set_seed(seed)
-        config = config_class(
-            **{
-                **SHAPE,
-                "initializer_range": SPREAD,
-                "vocab_size": -(-size // 64) * 64,
-                **ids,
-                **row.shape,
-                **shape,
-            }
-        )
+        known = {key: n for key, n in SHAPE.items() if hasattr(config_class, key) or key in config_class.attribute_map}
+        rows = {"initializer_range": SPREAD, "vocab_size": -(-size // 64) * 64}
+        config = config_class(**{**known, **rows, **ids, **row.shape, **shape})
         model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float16)
         model.generation_config = transformers.GenerationConfig(
             **{**ids, "eos_token_id": [number[text] for text in (row.end, *row.ends)]}

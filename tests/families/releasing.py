@@ -16,7 +16,9 @@ MODEL = "models/teacher"
 """Where the recipes of ``tinyzoo`` look for the model."""
 
 
-def release(name: str, folder: Path, *, tutored: bool = False, **shape: Any) -> subprocess.CompletedProcess[str]:
+def release(
+    name: str, folder: Path, *, tutored: bool = False, **shape: Any
+) -> subprocess.CompletedProcess[str]:
     """Make the family's model in the new zoo ``folder`` and release it; ``tutored``: a pruned student is distilled."""
     row = families.family(name)
     folder.mkdir(parents=True)

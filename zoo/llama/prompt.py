@@ -30,8 +30,12 @@ def tokens(model: Model, rendered: str) -> list[int]:
 
     With protected markers in it, the text is divided at the template's as ``llama_tokenize`` does at every one
     (``tokenizer_st_partition`` in llama.cpp's src/llama-vocab.cpp), and the rest is tokenized as plain text.
+    A file without a chat template is asked in bare text, which begins as its vocabulary wants every text to begin.
     Raises MarkedText if the vocabulary makes an end of turn even of plain text.
     """
+    if model.chat_template is None:
+        begin = [model.bos] if model.adds_bos and model.bos >= 0 else []
+        return begin + model.tokenize(rendered, add_special=False, parse_special=False)
     if not markers.is_protected(rendered):
         return model.tokenize(rendered, add_special=False, parse_special=True)
     parts = markers.divided(rendered, model.control_tokens)

@@ -1,0 +1,46 @@
+"""What llama.cpp cannot do is refused by the small files, before anything is made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tinymodel import make_tiny_llama
+
+from zoo import sourcefacts
+from zoo.errors import ModelFileError
+from zoo.modelfolder.unsupported import refuse
+
+MISTRAL = {"model_type": "mistral", "max_position_embeddings": 1024}
+STABLE = {"model_type": "stablelm"}
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({**STABLE, "qk_layernorm": True}, "a norm for each head"),
+        ({**MISTRAL, "sliding_window": 16}, "sliding_window is 16"),
+        ({**MISTRAL, "sliding_window": 1023}, "sliding_window is 1023"),
+    ],
+)
+def test_a_model_that_the_file_could_not_be_is_refused(
+    config: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelFileError, match=said):
+        refuse(config)
+    folder = make_tiny_llama(tmp_path / "model")
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **config}), encoding="utf-8")
+    with pytest.raises(ModelFileError, match=said):
+        sourcefacts.read(folder)
+
+
+@pytest.mark.parametrize("config", [
+    {}, STABLE, {**STABLE, "qk_layernorm": False}, MISTRAL, {**MISTRAL, "sliding_window": None},
+    {**MISTRAL, "sliding_window": 1024}, {**MISTRAL, "sliding_window": 4096},
+    {"model_type": "gemma3_text", "sliding_window": 16, "max_position_embeddings": 1024},
+])  # fmt: skip
+def test_others_are_not(config: dict[str, Any]) -> None:
+    refuse(config)

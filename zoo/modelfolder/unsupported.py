@@ -1,0 +1,32 @@
+"""What a configuration asks for and llama.cpp, or its converter, cannot do: reported before anything is made.
+
+Checked against llama-cpp-python 0.3.36.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zoo.errors import ModelFileError
+from zoo.modelfolder.files import CONFIG
+
+
+def refuse(config: Mapping[str, Any]) -> None:
+    """Raise ModelFileError with the reason and what to do, if the exported file could not be this model."""
+    kind = config.get("model_type")
+    if kind == "stablelm" and config.get("qk_layernorm"):
+        raise ModelFileError(
+            "qk_layernorm is true: this StableLM has a norm for each head, which llama.cpp's converter cannot write",
+            where=CONFIG,
+            remedy="Use a StableLM model without qk_layernorm, such as StableLM 2 1.6B",
+        )
+    window, context = config.get("sliding_window"), config.get("max_position_embeddings")
+    if kind == "mistral" and isinstance(window, int) and isinstance(context, int) and 0 < window < context:
+        raise ModelFileError(
+            f"sliding_window is {window}: llama.cpp lets every token of a Mistral model see the whole context, so "
+            f"beyond {window} tokens the exported file would be another model",
+            where=CONFIG,
+            remedy="Use a version without a window (Mistral 7B 0.2 and later have none), or set "
+            f"max_position_embeddings to {window} in a copy of the folder",
+        )
