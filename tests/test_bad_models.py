@@ -40,8 +40,9 @@ def build(zoo: Path, capsys: pytest.CaptureFixture[str], **changes: Any) -> tupl
     assert not (zoo / "build/releases/plain").exists() or not list((zoo / "build/releases/plain").glob("[0-9]*"))
     for made in (zoo / "build/work").glob("*/*.gguf"):
         read_header(made)
-    sentence = next(line for line in said.err.splitlines() if line.startswith("zoo: "))
-    return code, sentence
+    lines = said.err.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("zoo: "))
+    return code, "\n".join(lines[first:])
 
 
 def gguf_source(zoo: Path, raw: bytes) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def flipped_type(raw: bytearray) -> None:
     ("harm", "words"),
     [
         (cut, "not a sound GGUF file"),
-        (other_format, "no GGUF file"),
+        (other_format, "it does not begin with the letters GGUF"),
         (future, "version 9"),
         (no_tensors, "it holds no tensors"),
         (flipped, "the key 'llama.embedding_length' is missing"),
@@ -82,7 +83,7 @@ def test_a_model_file_that_is_damaged(
     harm(raw)
     code, said = build(zoo, capsys, student=gguf_source(zoo, bytes(raw)))
     assert code == 1
-    assert said.startswith("zoo: bad.gguf: ") and words in said
+    assert said.startswith("zoo: models/bad.gguf: ") and words in said
     assert str(tmp_path) not in said
 
 
@@ -96,8 +97,8 @@ def test_a_model_that_holds_nan(zoo: Path, tmp_path: Path, capsys: pytest.Captur
 def test_rows_that_a_type_does_not_divide(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     quantize = {"ladder": ["Q4_K_M"], "imatrix": False}
     code, said = build(zoo, capsys, quantize=quantize)
-    assert code == 1
-    assert "cannot be Q4_K" in said and "no multiple of 256" in said and "allow_fallback: true" in said
+    assert code == 2, said
+    assert "256" in said and "Q4_K" in said and "allow_fallback: true" in said
 
 
 def test_a_text_shorter_than_a_window(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,3 +130,27 @@ def test_a_disk_that_fills_up_half_way(
     assert not list((small_disk / "work").glob("*/model.gguf"))
     left = [path.name for path in (small_disk / "work").rglob("*") if path.is_file() and ".tmp" in path.name]
     assert not left
+
+
+def test_a_disk_that_fills_up_at_import(
+    zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(preflight, "free_bytes", lambda _: 10**12)
+    with mounted(tmp_path / "tiny-disk", "120k") as disk:
+        monkeypatch.setenv("ZOO_WORK", str(disk / "work"))
+        code, said = build(zoo, capsys)
+    assert code == 1
+    assert "step import/student could not write: No space left on device" in said
+
+
+def test_a_model_folder_that_is_refused_is_named_before_any_step(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = zoo / "models/teacher"
+    path = folder / "generation_config.json"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    code, said = build(zoo, capsys)
+    assert code == 1 and "models/teacher/generation_config.json: The file cannot be used: it begins with a byte" in said
+    assert not list((zoo / "build").rglob("artifact.json"))
+    assert __main__.main(("lock", "plain")) == 1
+    assert "sed -i" in capsys.readouterr().err

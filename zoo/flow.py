@@ -57,9 +57,9 @@ def find_recipe(name: str, settings: Settings) -> Path:
 
 
 def make_plan(name: str, settings: Settings) -> Planned:
-    """Check and plan a recipe. Raises InputError with every problem."""
+    """Check and plan a recipe. Raises InputError with every problem, ModelFileError for a source that is unusable."""
     checked = check_recipe(find_recipe(name, settings), settings.root)
-    found = [*checked.problems, *foresight.problems(checked, settings.root)]
+    found = [*checked.problems, *foresight.problems(checked, settings.root, raising=not checked.problems)]
     foresight.refuse(checked.file, found, safe="Nothing was made.")
     assert checked.recipe
     seen = world.look(checked.recipe, settings)

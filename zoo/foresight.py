@@ -19,8 +19,11 @@ IMPORTS = {"import/student": "student", "import/teacher": "teacher"}
 """Id of a step -> the source that it makes a model folder of."""
 
 
-def problems(checked: CheckedRecipe, root: Path) -> list[Problem]:
-    """What the sources on this machine contradict, and why one of them cannot be used; with places in the recipe."""
+def problems(checked: CheckedRecipe, root: Path, *, raising: bool = False) -> list[Problem]:
+    """What the sources on this machine contradict, and why one of them cannot be used; with places in the recipe.
+
+    raising: a source that cannot be used is no fault of the recipe, and raises its ModelFileError.
+    """
     recipe = checked.recipe
     if recipe is None:
         return []
@@ -32,6 +35,11 @@ def problems(checked: CheckedRecipe, root: Path) -> list[Problem]:
         try:
             facts[role] = sourcefacts.read(path, root) if path else None
         except ModelFileError as error:
+            if path and error.where == str(path):
+                # Where a user's folders are is not part of what is said.
+                error.where = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+            if raising:
+                raise
             what = f"{error.where}: {error.what}" if error.where else error.what
             found.append(document.problem((role, "source"), what, error.remedy))
     return [*found, *contradictions.problems(document, Case(recipe, facts["student"], facts["teacher"]))]

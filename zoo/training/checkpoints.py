@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from catalog import jsontext
 from zoo.progress import Reporter
 from zoo.training.files import read_json, write_json
+from zoo.training.writing import writing
 from zoo.workspace import digest, fsync, sha256_file
 
 KEPT = 2
@@ -56,11 +57,10 @@ def save(scratch: Path, model: Any, optimizer: Any, progress: Progress) -> None:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     names = trainable(model)
-    save_file(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in names.items()},
-        part / "weights.safetensors",
-    )
-    save_file(_optimizer_tensors(names, optimizer), part / "optimizer.safetensors")
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in names.items()}
+    with writing():
+        save_file(weights, part / "weights.safetensors")
+        save_file(_optimizer_tensors(names, optimizer), part / "optimizer.safetensors")
     digests = {name: sha256_file(part / f"{name}.safetensors") for name in ("weights", "optimizer")}
     state = {**vars(progress), "sha256": digests}
     write_json(part / STATE, {**state, "state_sha256": digest(state)})

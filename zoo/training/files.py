@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog import jsontext
+from zoo.training.writing import writing
 from zoo.workspace import digest, fsync, pretty_json, sha256_file, write_atomic
 
 
@@ -19,7 +20,8 @@ def weights_digest(folder: Path) -> str:
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, flush it to the disk and rename it."""
     temporary = path.with_name(f".{path.name}.part")
-    write(temporary)
+    with writing():
+        write(temporary)
     fsync(temporary)
     temporary.chmod(0o644)
     temporary.replace(path)
