@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from pathlib import Path
@@ -65,3 +66,21 @@ def test_a_fault_would_be_seen(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fuzzing, "SECONDS", 0.02)
         assert fuzzing.faults(Case("x", "text", b"x", endless), b"x", tmp_path) == "no answer at all"
+
+
+def test_what_was_found_so(every: dict[str, Case], tmp_path: Path) -> None:
+    """One of each fault that fifty thousand damaged files showed."""
+    report = json.loads(every["evidence"].sound)
+    report["loss_curve"][1]["loss"] = 1e308
+    data = json.loads(every["evidence"].sound)
+    data["splits"][0]["tags"]["a"] = 1e308
+    for name, raw in {
+        "evidence": json.dumps(report),
+        "evidence ": json.dumps(data),
+        "manifest": '{"name": "a", "version": "1", "files": [7, 0]}',
+        "artifact": every["artifact"].sound.decode().replace('"k"', f'"{"x" * 100_000}"', 1),
+        "prompts": '{"user": "a", "' + "t" * 5000 + '": 1}\n',
+        "model tokenizer_config.json": '{"model_max_length": 1' + "0" * 400 + "}",
+    }.items():
+        if name.strip() in every:
+            assert not fuzzing.faults(every[name.strip()], raw.encode(), tmp_path), name

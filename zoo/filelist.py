@@ -27,6 +27,8 @@ def records(entries: Any) -> tuple[FileRecord, ...]:
 
 def digest_of(entry: Mapping[str, Any], key: str, digits: int = 64) -> str:
     """The digest under ``key``, in hexadecimal. Raises ValueError, TypeError or KeyError."""
+    if not isinstance(entry, Mapping):
+        raise TypeError("not an entry of a list of files")
     value = entry[key]
     if not (isinstance(value, str) and len(value) == digits and _HEX.match(value)):
         raise ValueError(f"{key} is not a digest of {digits} digits")

@@ -37,6 +37,8 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
     ),
     "device": ("ZOO_DEVICE", "cpu", "where training runs: cpu, cuda, cuda:0"),
 }
+LONGEST = 1000
+"""Characters of a setting; no path or address that anything can use is longer than a few hundred."""
 MAX_BYTES = 64 * 1024
 """A file of settings is a few lines."""
 _FOLDERS = ("work", "releases", "catalog", "evidence", "site")
@@ -208,6 +210,9 @@ def _as_text(name: str, value: Any) -> str:
 
 def _check(name: str, value: Value) -> None:
     addresses.refuse_secret(value.text, f"setting {name}, {value.origin}")
+    if len(value.text) > LONGEST:
+        what = f"setting {name} has {len(value.text)} characters"
+        raise InputError(what, where=value.origin, remedy=f"Write at most {LONGEST}")
     if (
         name == "builder"
         and value.text

@@ -24,6 +24,7 @@ from zoo.errors import Damaged, DamagedStep, ZooError
 from zoo.progress import Advance, unheard
 
 RECORD = "artifact.json"
+_LONGEST_KIND = 100
 _CHUNK = 1 << 20
 
 
@@ -236,6 +237,8 @@ class Workspace:
         try:
             record = jsontext.read((folder / RECORD), bounded=False)
             if record.pop("sha256", None) not in (None, digest(record)):
+                return None
+            if not isinstance(record["kind"], str) or len(record["kind"]) > _LONGEST_KIND:
                 return None
             files = tuple(FileRecord(**entry) for entry in record["files"])
             if any((folder / file.path).stat().st_size != file.size_bytes for file in files):

@@ -151,6 +151,8 @@ def _paired(path: Path, values: Mapping[str, Floats]) -> tuple[dict[str, Floats]
         if len(counts[name]) != len(value) and len(counts[name]) != 1:
             raise broken(path, f"{name} has {len(value)} rows of sums and {len(counts[name])} counts")
         counts[name] = np.broadcast_to(counts[name], (len(value),)).copy()
+        if ((counts[name] > 0) & (counts[name] < 1)).any():
+            raise broken(path, f"{name} has a count between 0 and 1, but counts are whole numbers")
     return sums, counts
 
 

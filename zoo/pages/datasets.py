@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from catalog import jsontext
+from catalog.jsontext import LARGEST
 from catalog.release import Model, Release
 from zoo.pages.frame import framed
 from zoo.pages.kinds import Evidence, Kind, Made, Site
@@ -48,7 +49,7 @@ def _report(content: bytes | None) -> Mapping[str, Any] | None:
         if data is None or data["schema"] != "dataset-report/1":
             return None
         splits = [_split(split) for split in data["splits"]]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         return None
     return {"splits": splits, "redaction": data.get("redaction")}
 
@@ -57,16 +58,25 @@ def _split(split: Mapping[str, Any]) -> dict[str, Any]:
     """Checked while copied, because a template would fail on another form."""
     return {
         "name": str(split["name"]),
-        "rows": int(split["rows"]),
-        "json_rows": int(split["json_rows"]),
-        "tags": {str(tag): int(number) for tag, number in split["tags"].items()},
-        "languages": {str(name): int(number) for name, number in split.get("languages", {}).items()},
-        "finish": {str(word): int(number) for word, number in split["finish"].items()},
+        "rows": _count(split["rows"]),
+        "json_rows": _count(split["json_rows"]),
+        "tags": {str(tag): _count(number) for tag, number in split["tags"].items()},
+        "languages": {str(name): _count(number) for name, number in split.get("languages", {}).items()},
+        "finish": {str(word): _count(number) for word, number in split["finish"].items()},
         "characters": {
-            str(role): {str(name): int(value) for name, value in lengths.items()}
+            str(role): {str(name): _count(value) for name, value in lengths.items()}
             for role, lengths in split["characters"].items()
         },
     }
+
+
+def _count(value: Any) -> int:
+    """A number of rows or characters, which a page can divide and show. Raises ValueError, TypeError."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError("not a count")
+    if not 0 <= value <= LARGEST:
+        raise ValueError("not a count")
+    return value
 
 
 KIND = Kind("datasets", _each)

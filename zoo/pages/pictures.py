@@ -61,7 +61,7 @@ def _drawn(draw: Callable[[], Chart | None]) -> Chart | None:
     """None for evidence that is missing or of another form than this program writes: its figures stay, undrawn."""
     try:
         return draw()
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
         return None
 
 
