@@ -7,6 +7,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import families
 import pytest
 from tinyarch import allocated, make_tiny_arch
 from tinygguf import make_tiny_gguf
@@ -14,6 +15,7 @@ from tinygguf import make_tiny_gguf
 from catalog import architectures, memory
 from catalog.release import Cache
 from zoo.llama.caches import cache_of, experts, read_bytes
+from zoo.llama.convert import convert
 from zoo.llama.header import Header, TensorInfo, read_header
 
 MOE = {"expert_count": 4, "expert_used_count": 2, "expert_feed_forward_length": 128}
@@ -113,6 +115,21 @@ def test_the_figure_is_what_llama_cpp_allocates(name: str, tmp_path: Path) -> No
         theirs, buffers = allocated(path, tokens)
         ours = memory.cache_bytes(cache, tokens)
         assert abs(ours - theirs) <= buffers * (0.005 * 2**20 + 4096), (tokens, ours, theirs, cache)
+
+
+@pytest.mark.parametrize("name", ["Gemma 3", "Granite 4", "LFM2"])
+def test_the_header_that_the_converter_writes_says_enough(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "model.gguf"
+    convert(families.make(name, tmp_path / "model"), path)
+    header = read_header(path)
+    cache = cache_of(header)
+    assert cache.known and (cache.window_bytes_per_token > 0) == (name == "Gemma 3")
+    assert (cache.state_bytes > 0) == (name != "Gemma 3")
+    assert read_bytes(header) == sum(one.size_bytes for one in header.tensors)
+    for tokens in CONTEXTS:
+        theirs, buffers = allocated(path, tokens)
+        assert abs(memory.cache_bytes(cache, tokens) - theirs) <= buffers * (0.005 * 2**20 + 4096)
 
 
 def test_every_name_of_the_table_is_one_that_llama_cpp_knows() -> None:
