@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -72,7 +73,8 @@ def opened(path: Path) -> Iterator[Any]:
     pointer = lib.llama_model_load_from_file(str(path).encode(), params)
     assert pointer
     try:
-        header: Any = None  # tokens need none
+        # Of the header, tokens need only whether there is a template.
+        header: Any = SimpleNamespace(metadata={"tokenizer.chat_template": CHAT_TEMPLATE})
         yield Model(path, header, 1, 1, 1, lib, lib.llama_model_get_vocab(pointer), None)
     finally:
         lib.llama_model_free(pointer)
