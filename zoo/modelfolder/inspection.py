@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ class Inspected:
     """files: name to real path of what counts. small: content of the JSON files. shards: the files with the weights.
 
     tensors: by stored name; own: stored name to the model's name; rules: what a wrapper's names were changed by.
-    quantized: the format of the weights, None for plain ones. notes: what is reported and not refused.
+    quantized: the format of the weights, None for plain ones. notes: what is reported and not refused. shown: the
+    folder's place in the zoo, or its name elsewhere, for messages.
     """
 
     folder: Path
@@ -43,6 +44,7 @@ class Inspected:
     vocabulary: Vocabulary
     quantized: str | None
     notes: tuple[str, ...]
+    shown: str = ""
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -67,19 +69,23 @@ def inspect(folder: Path, root: Path | None = None) -> Inspected:
     root: the zoo's folder, in which links may end. Raises ModelFileError with the file and the remedy.
     """
     try:
-        return _inspect(folder, root)
+        found = _inspect(folder, root)
+        return replace(found, shown=_shown(folder, root), notes=tuple(_notes(found)))
     except ModelFileError as error:
         raise _placed(error, folder, root) from error
 
 
 def _placed(error: ModelFileError, folder: Path, root: Path | None) -> ModelFileError:
     """The same error with the file's place from the zoo's folder; a folder elsewhere is named by its last part."""
-    inside = root is not None and folder.is_relative_to(root)
-    shown = folder.relative_to(root).as_posix() if root and inside else folder.name
+    shown = _shown(folder, root)
     if error.where in ("", folder.name):
         return ModelFileError(error.what, where=shown, safe=error.safe, remedy=error.remedy)
     remedy = error.remedy.replace(f" {error.where}", f" {shown}/{error.where}")
     return ModelFileError(error.what, where=f"{shown}/{error.where}", safe=error.safe, remedy=remedy)
+
+
+def _shown(folder: Path, root: Path | None) -> str:
+    return folder.relative_to(root).as_posix() if root and folder.is_relative_to(root) else folder.name
 
 
 def _inspect(folder: Path, root: Path | None) -> Inspected:
@@ -100,8 +106,7 @@ def _inspect(folder: Path, root: Path | None) -> Inspected:
     formats.refuse_packed(stored, quantized)
     own, rules = names.unwrapped(stored)
     words = vocabulary.read(small.get("tokenizer.json"), small.get("added_tokens.json"))
-    found = Inspected(folder, files, small, shards, stored, own, tuple(rules), words, quantized, ())
-    return Inspected(**{**vars(found), "notes": tuple(_notes(found))})
+    return Inspected(folder, files, small, shards, stored, own, tuple(rules), words, quantized, ())
 
 
 def read_small(files: Mapping[str, Path]) -> dict[str, Mapping[str, Any]]:

@@ -51,7 +51,7 @@ def check(
         wrong = [name for name in wrong if not comparison.renamed(name)]
         if wrong:
             raise ModelFileError(
-                f"The imported weights differ from the source's: {named(wrong)}", where=found.folder.name,
+                f"The imported weights differ from the source's: {named(wrong)}", where=found.shown,
                 safe="Nothing was made of them.",
                 remedy="Report this with the address of the model; transformers reads this source wrongly",
             )  # fmt: skip
@@ -116,7 +116,7 @@ class _Comparison:
             )
         if lost and complete:
             raise ModelFileError(
-                f"Tensors of the source did not reach the model: {named(lost)}", where=self.found.folder.name,
+                f"Tensors of the source did not reach the model: {named(lost)}", where=self.found.shown,
                 remedy="Use the config.json that belongs to these weights",
             )  # fmt: skip
         return notes

@@ -34,12 +34,12 @@ def load_folder(found: Inspected, scratch: Path) -> tuple[Any, Any, Account]:
     if found.shards != (SINGLE,):
         _write_index(shown, found)
     with quiet():
-        architecture.check(shown, found.config, found.folder.name)
+        architecture.check(shown, found.config, found.shown)
     with quiet(), account() as kept, reading(found.folder, shown):
         model = transformers.AutoModelForCausalLM.from_pretrained(
             shown, dtype=torch.float16, use_safetensors=True, ignore_mismatched_sizes=True, **LOCAL
         )
-    refuse_differences(kept, found.text_config, found.folder.name, _wrapper(found))
+    refuse_differences(kept, found.text_config, found.shown, _wrapper(found))
     model.name_or_path = model.config.name_or_path = ""
     if found.quantized:
         _forget_packing(model)
