@@ -153,7 +153,7 @@ def test_outside_of_a_zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
 
 def test_bad_settings(zoo_folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (
-        "flag --threads: threads is 'two'"
+        'flag --threads: threads is "two"'
         in called(capsys, "plan", "smollm2-135m-instruct", "--threads", "two")[2]
     )
     monkeypatch.setenv("ZOO_THREADS", "-3")
@@ -162,7 +162,7 @@ def test_bad_settings(zoo_folder: Path, capsys: Captured, monkeypatch: pytest.Mo
     monkeypatch.delenv("ZOO_THREADS")
     (zoo_folder / "zoo.toml").write_text('namespce = "x"\n', encoding="utf-8")
     code, _, err = called(capsys, "check")
-    assert code == 2 and "unknown setting 'namespce'. Did you mean namespace?" in err
+    assert code == 2 and 'unknown setting "namespce". Did you mean namespace?' in err
 
 
 # --- check
@@ -369,7 +369,9 @@ def test_publish_of_what_is_not_built(zoo_folder: Path, capsys: Captured) -> Non
 
 
 def test_lock_pins_a_file_of_the_zoo(zoo_folder: Path, capsys: Captured) -> None:
-    (zoo_folder / "m.gguf").write_bytes(b"weights")
+    from tinygguf import make_tiny_gguf
+
+    make_tiny_gguf(zoo_folder / "m.gguf", vocabulary=300)
     text = REMOTE.replace(
         "hf:Qwen/Qwen2.5-0.5B-Instruct@7ae557604adf67be50417f59c2c2f167def9a775", "file:m.gguf"
     )
