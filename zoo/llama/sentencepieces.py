@@ -94,6 +94,11 @@ def of_gguf(path: Path) -> Pieces | None:
         texts, scores, types = (_array(source, found[name]) for name in names[1:])
         prefix = entries.get("tokenizer.ggml.add_space_prefix")
         dummy = prefix is None or bool(source.data[prefix.start])
+        unknown = entries.get("tokenizer.ggml.unknown_token_id")
+        number = struct.unpack_from("<I", source.data, unknown.start)[0] if unknown else -1
+    if UNKNOWN not in types and 0 <= number < len(types):
+        # Many files call it a control token, as tokenizer_config.json does; a sentencepiece model needs exactly one.
+        types[number] = UNKNOWN
     if types.count(UNKNOWN) != 1 or len(set(texts)) != len(texts) or "" in texts:
         return None
     return Pieces(texts, scores, types, dummy)

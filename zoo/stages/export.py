@@ -8,8 +8,9 @@ from pathlib import Path
 
 from catalog import jsontext
 from catalog.recipe import plain
-from zoo.llama import caches, convert, endtokens, header
+from zoo.llama import caches, convert, endtokens, header, tokentypes
 from zoo.llama.padding import padding
+from zoo.modelfolder import record
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
 from zoo.workspace import Artifact
@@ -24,7 +25,11 @@ def run(context: Context) -> Facts:
     target = context.out / MODEL_FILE
     header.rewrite_header(raw, target, {**context.spec["header"], **padding(raw)})
     raw.unlink()
-    ends = _named_ends(model_folder(context.inputs["model"]))
+    folder = model_folder(context.inputs["model"])
+    told = jsontext.read(folder / record.FILE, bounded=False) if (folder / record.FILE).is_file() else {}
+    if types := tokentypes.stated(target, told.get("tokenizer") or {}):
+        header.rewrite_header(target, target, types)
+    ends = _named_ends(folder)
     if missing := endtokens.placed(target, ends, header.read_header(target).metadata):
         header.rewrite_header(target, target, missing)
     return header_facts(target)
