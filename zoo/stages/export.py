@@ -29,6 +29,10 @@ def run(context: Context) -> Facts:
     told = jsontext.read(folder / record.FILE, bounded=False) if (folder / record.FILE).is_file() else {}
     if types := tokentypes.stated(target, told.get("tokenizer") or {}):
         header.rewrite_header(target, target, types)
+    found, context_tokens = header.read_header(target), told.get("context_tokens")
+    if isinstance(context_tokens, int) and 0 < context_tokens < found.context_tokens:
+        # The converter writes a million tokens for every hybrid with Mamba layers, whatever config.json says.
+        header.rewrite_header(target, target, {f"{found.architecture}.context_length": context_tokens})
     ends = _named_ends(folder)
     if missing := endtokens.placed(target, ends, header.read_header(target).metadata):
         header.rewrite_header(target, target, missing)
