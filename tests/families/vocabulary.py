@@ -151,7 +151,8 @@ def write(folder: Path, vocabulary: Vocabulary, config: Mapping[str, Any]) -> in
         _dump(folder / "tokenizer.json", made(vocabulary, tokens, types, config))
     if "tokenizer.model" in vocabulary.files:
         (folder / "tokenizer.model").write_bytes(_sentencepiece_model(vocabulary, tokens, types))
-    decoder = {str(n): _added(n, tokens[n], types[n], idless=True) for n in _added_ids(types)}
+    phi3 = vocabulary.source == "phi-3"
+    decoder = {str(n): _added(n, tokens[n], types[n], idless=True, phi3=phi3) for n in _added_ids(types)}
     own = {"tokenizer_class": vocabulary.tokenizer_class, "added_tokens_decoder": decoder, **config}
     _dump(folder / "tokenizer_config.json", own)
     return len(tokens)
@@ -165,7 +166,7 @@ def _added_ids(types: Sequence[int]) -> list[int]:
     return [number for number, kind in enumerate(types) if kind in (UNKNOWN, CONTROL, USER_DEFINED)]
 
 
-def _added(number: int, text: str, kind: int, *, idless: bool = False) -> Json:
+def _added(number: int, text: str, kind: int, *, idless: bool = False, phi3: bool = False) -> Json:
     flags: Json = {
         "content": text,
         "single_word": False,
@@ -174,11 +175,14 @@ def _added(number: int, text: str, kind: int, *, idless: bool = False) -> Json:
         "normalized": False,
     }
     flags["special"] = kind != USER_DEFINED
+    # Phi-3's markers swallow the space after them (its tokenizer.json, and llama.cpp by the model's name).
+    flags["rstrip"] = phi3 and (text == "</s>" or (text.startswith("<|") and text != "<|endoftext|>"))
     return flags if idless else {"id": number, **flags}
 
 
 def _tokenizer(tokens: Sequence[str], types: Sequence[int], config: Mapping[str, Any], **parts: Any) -> Json:
-    added = [_added(n, tokens[n], types[n]) for n in _added_ids(types)]
+    phi3 = "<|placeholder1|>" in tokens
+    added = [_added(n, tokens[n], types[n], phi3=phi3) for n in _added_ids(types)]
     begin = config.get("bos_token") if config.get("add_bos_token") else None
     found: Json = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": added, **parts}
     if begin is not None:
