@@ -18,6 +18,7 @@ from faultserver import Fault, FaultServer, proxy_page, too_many
 from hubserving import LARGE, TOKEN, Start, moves, token_file
 from publishsamples import NAMES, make_release, publish, refs, with_evidence
 
+from zoo import journal as journal_room
 from zoo import records as records_room
 from zoo import settings as settings_room
 from zoo.errors import ZooError
@@ -25,7 +26,6 @@ from zoo.hub import FolderHub, connect
 from zoo.hub.huggingface import session
 from zoo.progress import Silent
 from zoo.publish import apply as publishing
-from zoo.publish import journal as journal_room
 from zoo.publish import stalls
 from zoo.settings import Settings
 
