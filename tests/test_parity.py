@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from zoo.parity.compare import CHECKS, compare, end_of_turn, template
 from zoo.parity.distance import CAP, engine_allowance, figures, own_noise, relative_errors
 from zoo.parity.material import CONVERSATIONS, MOST_TOKENS, STRINGS, TEXTS
 from zoo.parity.parameters import first_difference
-from zoo.parity.seen import Cut, Generated, Normalizer, Parameter, Rendering, Seen
+from zoo.parity.seen import Cut, Generated, Normalizer, Parameter, Rendering, Seen, Taken
 from zoo.parity.tokens import tokenizer
 from zoo.progress import Silent
 from zoo.stages import Context
@@ -178,9 +179,7 @@ def test_the_first_differing_token_and_its_position_are_named() -> None:
 
 def test_bytes_that_do_not_come_back() -> None:
     lossy = cut(decoded=[b"?" + CUT.decoded[0][1:], *CUT.decoded[1:]])
-    assert (
-        "other bytes from byte 0 on" in tokenizer(seen(), dataclasses.replace(FILE, cut=lossy)).detail
-    )
+    assert "other bytes from byte 0 on" in tokenizer(seen(), dataclasses.replace(FILE, cut=lossy)).detail
     alike = tokenizer(seen(cut=lossy), dataclasses.replace(FILE, cut=lossy))
     assert alike.passed and "1 do not decode to themselves, on both sides alike" in alike.detail
 
@@ -210,6 +209,30 @@ def test_only_a_harmless_normalizer_that_is_shown_to_be_all_passes(
     assert found.outcome(allowed=False) == ("reported" if passed else "refused")
     assert ("combining accents" in found.note) == passed
     assert tokenizer(folder, dataclasses.replace(FILE, of_normalized=CUT)).note == ""
+
+
+def test_a_token_that_llama_cpp_knows_by_its_text_is_reported_and_excuses_nothing_else() -> None:
+    """Qwen's vocabulary has an ordinary token </s>, which llama.cpp takes for an end of turn."""
+    plain, controlled = cut(), cut()
+    taken = Taken(("</s>",), dataclasses.replace(controlled, tokens=[[7], *controlled.tokens[1:]]), None)
+    file = seen("the GGUF file", cut=taken.cut, by_sight=("</s>",))
+    found = tokenizer(seen(cut=plain, taken=taken), file)
+    assert found.passed and "'</s>' must be a control token" in found.detail
+    assert "takes </s> for a control token" in found.note
+    assert not tokenizer(seen(cut=plain), file).passed
+    other = dataclasses.replace(file, cut=dataclasses.replace(taken.cut, tokens=[[8], *plain.tokens[1:]]))
+    refused = tokenizer(seen(cut=plain, taken=taken), other)
+    assert not refused.passed and not refused.note and "token 0" in refused.detail
+
+
+def test_both_excuses_together_are_both_reported() -> None:
+    composed = tuple(unicodedata.normalize("NFC", text) for text in STRINGS)
+    controlled = dataclasses.replace(cut(), tokens=[[7], *cut().tokens[1:]])
+    without = dataclasses.replace(controlled, tokens=[[7], [9], *controlled.tokens[2:]])
+    taken = Taken(("</s>",), controlled, Normalizer(("NFC",), composed, without))
+    file = seen("the GGUF file", cut=without, of_normalized=controlled, by_sight=("</s>",))
+    found = tokenizer(seen(taken=taken), file)
+    assert found.passed and "</s>" in found.note and "U+0301" in found.note
 
 
 def judged(*ratios: float, exact: float = 0.0, row: int = 16) -> Check:
@@ -270,9 +293,15 @@ def test_the_worst_position_of_wrong_logits() -> None:
 
 
 def test_a_parameter_that_differs_is_named_on_both_sides() -> None:
-    ours = {"a": Parameter("one", 1e-5), "b": Parameter("rope_type", "linear"), "c": Parameter("only here", 3)}
+    ours = {
+        "a": Parameter("one", 1e-5),
+        "b": Parameter("rope_type", "linear"),
+        "c": Parameter("only here", 3),
+    }
     theirs = {"a": Parameter("llama.one", 9.99999e-6), "b": Parameter("llama.rope.scaling.type", "none")}
-    assert "rope_type is linear in the folder, llama.rope.scaling.type is none" in str(first_difference(ours, theirs))
+    assert "rope_type is linear in the folder, llama.rope.scaling.type is none" in str(
+        first_difference(ours, theirs)
+    )
     assert first_difference(ours, {**theirs, "b": Parameter("x", "linear")}) is None
     assert "one is 1e-05 in the folder" in str(first_difference(ours, {"a": Parameter("llama.one", 1e-6)}))
 
@@ -289,7 +318,9 @@ def test_both_may_refuse_a_conversation() -> None:
 
 def test_the_end_of_a_turn_stops() -> None:
     assert end_of_turn(seen(), FILE, Generated((7, 1), 0, True)).passed
-    assert "had to write 7 '<7>' stopped there" in end_of_turn(seen(), FILE, Generated((1, 7), 1, True)).detail
+    assert (
+        "had to write 7 '<7>' stopped there" in end_of_turn(seen(), FILE, Generated((1, 7), 1, True)).detail
+    )
     assert end_of_turn(seen(), FILE, None).passed
     goes_on = end_of_turn(seen(), FILE, Generated((1, 2), 2, False))
     assert "ends an answer with 1 '<1>', after which llama.cpp goes on: 2 tokens" in goes_on.detail

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from zoo.llama.generate import Job, generate
 from zoo.llama.header import Header
 from zoo.llama.logits import window_logits
 from zoo.llama.model import Model
+from zoo.llama.vocabfacts import vocabulary_facts
 from zoo.parity.material import CONVERSATIONS, STRINGS, TEXTS
 from zoo.parity.seen import Cut, Generated, Parameter, Rendering, Seen
 from zoo.progress import Advance, unheard
@@ -21,6 +23,8 @@ from zoo.templates.renderer import OverLimit
 
 CONVERSATION_TOKENS = 1024
 """Room for a conversation, also of a tokenizer that cuts at every byte."""
+ORDINARY = 1
+"""llama.cpp's number for the type of a token that is neither a control token nor anything else of its own."""
 FREQUENCY_FACTORS = {"rope_freqs.weight", "rope_factors_long.weight"}
 """Tensors with a factor for each frequency of the rope (llama3, longrope)."""
 
@@ -77,6 +81,7 @@ def look(
             ends=ends,
             name_of=lambda token: names.get(token, ""),
             of_normalized=None if normalized is None else _cut(model, normalized),
+            by_sight=_by_its_text(model, path),
         )
         generated = _generated(model, own)
         forced = generated.forced if generated else ()
@@ -88,6 +93,18 @@ def _cut(model: Model, texts: Sequence[str]) -> Cut:
     tokens = [model.tokenize(text, add_special=False, parse_special=True) for text in texts]
     whole = [model.tokenize(text, add_special=True, parse_special=True) for text in texts]
     return Cut(tokens, whole, [model.detokenize(ids, special=True) for ids in tokens])
+
+
+def _by_its_text(model: Model, path: Path) -> tuple[str, ...]:
+    """Texts of tokens that are control tokens for llama.cpp, and ordinary ones (type 1) in the file."""
+    runs = vocabulary_facts(path)["token_types"] or ()
+    types = itertools.chain.from_iterable([kind] * count for kind, count in runs)
+    found = (
+        token
+        for token, kind in enumerate(types)
+        if kind == ORDINARY and model.lib.llama_vocab_is_control(model.vocab, token)
+    )
+    return tuple(_name(model, token) for token in found)
 
 
 def _parameters(header: Header) -> dict[str, Parameter]:

@@ -71,6 +71,15 @@ class Normalizer:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """The folder's cut of the strings if the texts in ``names`` were control tokens, as llama.cpp takes them."""
+
+    names: tuple[str, ...]
+    cut: Cut
+    normalizer: Normalizer | None
+
+
+@dataclass(frozen=True)
 class Seen:
     """One side's view; every list runs along ``zoo.parity.material``.
 
@@ -82,6 +91,8 @@ class Seen:
     ends: ids after which generation stops. name_of: the text of an id, for people.
     noise: [tokens] how far the folder's own logits move under rounding (``zoo.parity.distance``); empty for the file.
     normalizer: of the folder, None if it changes no letters. of_normalized: the file's cut of ``normalizer.texts``.
+    by_sight: texts of tokens that llama.cpp takes for control tokens by their text alone, while the file calls them
+    ordinary. taken: of the folder, where there are such texts.
     """
 
     side: str
@@ -95,6 +106,8 @@ class Seen:
     noise: Sequence[Distances] = field(default=())
     normalizer: Normalizer | None = None
     of_normalized: Cut | None = None
+    by_sight: tuple[str, ...] = ()
+    taken: Taken | None = None
 
     def named(self, token: int) -> str:
         """An id and its text, for a sentence."""

@@ -17,20 +17,46 @@ HARMLESS = {
 StripAccents, Strip) change letters that people do write, so that their absence makes another model of the file."""
 
 
+BY_SIGHT = (
+    "llama.cpp takes {names} for {what}, because of the text; for transformers it is ordinary text. An answer that "
+    "contains it may end there."
+)
+"""What the card says of tokens that llama.cpp knows by their text (a list in llama-vocab.cpp)."""
+
+
 def tokenizer(folder: Seen, file: Seen) -> Check:
     """Ids with and without markers, and the way back from ids to bytes.
 
-    A difference passes with a note if two things are shown: the file cuts every string as the folder's tokenizer does
+    A difference passes with a note if it is shown to be one of two and nothing else. First, llama.cpp takes some
+    ordinary tokens for control tokens, by their text: then the file cuts every string as the folder's tokenizer does
+    with these as control tokens. Second, llama.cpp has no normalizer: see ``_judged``.
+    """
+    found = _judged(folder, folder.cut, folder.normalizer, file)
+    if found.passed or folder.taken is None:
+        return found
+    taken = _judged(folder, folder.taken.cut, folder.taken.normalizer, file)
+    if not taken.passed:
+        return found
+    names = folder.taken.names
+    what = "a control token" if len(names) == 1 else "control tokens"
+    note = BY_SIGHT.format(names=" and ".join(names), what=what)
+    said = f"{taken.detail} For that, {' and '.join(map(repr, names))} must be {what}, as in llama.cpp."
+    return Check("tokenizer", True, said, note=" ".join(part for part in (note, taken.note) if part))
+
+
+def _judged(folder: Seen, cut: Cut, normalizer: Normalizer | None, file: Seen) -> Check:
+    """The file against one cut of the folder.
+
+    A missing normalizer passes if two things are shown: the file cuts every string as the folder's tokenizer does
     without its normalizer, and the file cuts every normalized string as the folder cuts the original. Then nothing but
     the normalizer is missing. It must also be of a kind that leaves ordinary text as it is.
     """
-    found = _difference(folder, folder.cut, file, file.cut)
+    found = _difference(folder, cut, file, file.cut)
     if found is None:
         return Check(
             "tokenizer", True, f"{len(STRINGS)} strings give the same tokens on both sides; {_back(file)}."
         )
-    normalizer = folder.normalizer
-    if normalizer is None or not _only_normalizer(folder, file, normalizer):
+    if normalizer is None or not _only_normalizer(folder, cut, file, normalizer):
         return Check("tokenizer", False, found)
     kinds = " and ".join(normalizer.kinds)
     changed = sum(one != other for one, other in zip(STRINGS, normalizer.texts, strict=True))
@@ -41,11 +67,11 @@ def tokenizer(folder: Seen, file: Seen) -> Check:
     return Check("tokenizer", False, f"{said} It changes letters of ordinary text. {found}")
 
 
-def _only_normalizer(folder: Seen, file: Seen, normalizer: Normalizer) -> bool:
+def _only_normalizer(folder: Seen, cut: Cut, file: Seen, normalizer: Normalizer) -> bool:
     return (
         file.of_normalized is not None
         and _difference(folder, normalizer.without, file, file.cut) is None
-        and _difference(folder, folder.cut, file, file.of_normalized) is None
+        and _difference(folder, cut, file, file.of_normalized) is None
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from zoo.parity.check import Check
 from zoo.parity.compare import compare, template
 from zoo.parity.distance import relative_errors
 from zoo.parity.material import TEXTS
-from zoo.parity.seen import Seen
+from zoo.parity.seen import Seen, Taken
 from zoo.progress import Advance, unheard
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
@@ -60,8 +61,9 @@ def _compared(context: Context, advance: Advance) -> tuple[list[Check], FileSeen
     """All checks, and the file's side."""
     from zoo.training import parity as folder_side
 
+    weights = model_folder(context.inputs["weights"])
     folder = folder_side.look(
-        model_folder(context.inputs["weights"]),
+        weights,
         context.spec["type"],
         threads=context.threads,
         advance=advance,
@@ -72,6 +74,7 @@ def _compared(context: Context, advance: Advance) -> tuple[list[Check], FileSeen
             folder,
             path,
             _record(context),
+            taking=lambda names: folder_side.taking(weights, names),
             scratch=context.scratch,
             threads=context.threads,
             advance=advance,
@@ -85,17 +88,21 @@ def examine(
     path: Path,
     said: Mapping[str, Any] | None,
     *,
+    taking: Callable[[Sequence[str]], Taken] | None = None,
     scratch: Path,
     threads: int,
     advance: Advance = unheard,
 ) -> tuple[list[Check], FileSeen]:
     """Every check of the file ``path`` against what was seen of the folder, and what was seen of the file.
 
-    said: the content of source.json, None if there is none. scratch: room for 4 bytes for each weight.
+    said: the content of source.json, None if there is none. taking: how the folder's tokenizer cuts the strings with
+    some texts as control tokens; None where that is not asked. scratch: room for 4 bytes for each weight.
     Raises ModelFileError for a file that does not load.
     """
     normalized = folder.normalizer.texts if folder.normalizer else None
     file = file_side.look(path, folder.texts, normalized, threads=threads, advance=advance)
+    if taking is not None and file.seen.by_sight:
+        folder = dataclasses.replace(folder, taken=taking(file.seen.by_sight))
     exact = []
     if all(ours.shape == theirs.shape for ours, theirs in zip(folder.logits, file.seen.logits, strict=True)):
         rows_of = widened.exact_logits(path, folder.texts, scratch, threads=threads)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from zoo.parity.material import CONVERSATIONS, MOST_TOKENS, STRINGS, TEXTS
-from zoo.parity.seen import Seen
+from zoo.parity.seen import Seen, Taken
 from zoo.progress import Advance, unheard
 from zoo.training.models import load_model, load_tokenizer, quiet
 from zoo.training.noise import as_exported, logits_and_noise
@@ -45,6 +46,19 @@ def look(folder: Path, export_type: str, *, threads: int, advance: Advance = unh
             ends=frozenset(_ends(folder, tokenizer)),
             name_of=lambda token: str(tokenizer.decode([token], clean_up_tokenization_spaces=False)),
         )
+
+
+def taking(folder: Path, names: Sequence[str]) -> Taken:
+    """How the folder's tokenizer cuts the strings when the tokens with these texts are control tokens.
+
+    Raises ModelFileError when the folder cannot be read.
+    """
+    from tokenizers import AddedToken
+
+    tokenizer = load_tokenizer(folder)
+    with quiet():
+        tokenizer.add_tokens([AddedToken(name, special=True, normalized=False) for name in names])
+        return Taken(tuple(names), cut(tokenizer, STRINGS), normalizer_of(tokenizer, STRINGS))
 
 
 def _ends(folder: Path, tokenizer: Any) -> set[int]:
