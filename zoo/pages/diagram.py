@@ -88,9 +88,9 @@ def _boxes(model: Model, release: Release) -> tuple[list[_Box], list[tuple[int, 
     arrows += [(start, len(boxes) - 1) for start in into]
     types = [shortened(visible(file.type), 16) for file in release.files]
     more = f" and {len(types) - 6} more" if len(types) > 6 else ""
-    boxes.append(
-        _Box(f"{len(types)} {'file' if len(types) == 1 else 'files'}", (listed(types[:6]) + more,), row + 1)
-    )
+    # A box of the whole width takes two lines' worth of characters.
+    names = shortened(listed(types[:6]), 2 * _LINE - len(more)) + more
+    boxes.append(_Box(f"{len(types)} {'file' if len(types) == 1 else 'files'}", (names,), row + 1))
     arrows.append((len(boxes) - 2, len(boxes) - 1))
     return boxes, arrows
 
