@@ -252,7 +252,8 @@ class Release:
     """One published version. A published release never changes.
 
     quantized_source: the type of the student's weights as their source had them (``Q4_K``), None for plain ones.
-    differences: what works otherwise in llama.cpp than in the original, in plain sentences; None if nothing does.
+    differences: known ones between the files and the original, those that the recipe allows among them, in plain
+    sentences; None if there are none.
     """
 
     version: str

@@ -330,12 +330,25 @@ def test_show_and_catalog(zoo_folder: Path, capsys: Captured) -> None:
     assert as_json(capsys, "show", f"smollm2-tutor-57m@{older}")[1]["releases"][0]["version"] == older
     code, out, _ = called(capsys, "show", "smollm2-135m-instruct")
     assert code == 0 and "Q8_0" in out and "reference" in out
+    assert "known difference" not in out
     code, data = as_json(capsys, "catalog")
     assert code == 0 and data["models"] == [plain(model) for model in sample().models]
     (zoo_folder / "model_catalog.json").write_text("{", encoding="utf-8")
     for arguments in (("catalog",), ("show", "x")):
         code, _, err = called(capsys, *arguments)
         assert code == 2 and "the catalog is not sound" in err and "model_catalog.json:1:2" in err
+
+
+def test_show_lists_known_differences(zoo_folder: Path, capsys: Captured) -> None:
+    catalog = sample()
+    sentences = ("The recipe allows a difference in the check template. Byte 3: [red]b'a'[/] and b'c'.", "NFC.")
+    first = catalog.models[0]
+    release = dataclasses.replace(first.releases[0], differences=sentences)
+    changed = dataclasses.replace(catalog, models=(dataclasses.replace(first, releases=(release,)),))
+    (zoo_folder / "model_catalog.json").write_text(index.to_text(changed), encoding="utf-8")
+    code, out, _ = called(capsys, "show", first.name)
+    assert code == 0 and [f"known difference: {one}" in out for one in sentences] == [True, True]
+    assert as_json(capsys, "show", first.name)[1]["releases"][0]["differences"] == list(sentences)
 
 
 def test_show_of_a_built_release_takes_the_newest_and_passes_over_journals(

@@ -104,6 +104,14 @@ def test_what_changed_between_versions() -> None:
     assert changes.of_versions((later, alike))["1.0.2"] == ["Nothing that the catalog records."]
 
 
+def test_known_differences_are_limits_and_stay_text() -> None:
+    sentence = f"The recipe allows a difference in the check template. {HOSTILE}"
+    model = plain(differences=(sentence,))
+    page = files_of(model)[f"models/{model.name}/index.html"]
+    assert "Known difference: The recipe allows a difference in the check template." in page
+    assert "<script>alert(1)" not in page and "onload=alert(2)>" not in page.replace("&gt;", "")
+
+
 def test_a_dominated_file_names_the_one_that_beats_it() -> None:
     files = plain().releases[0].files
     worse = dataclasses.replace(files[3], size_bytes=200_000_000)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tinygguf import make_tiny_gguf
 
+from catalog import schema
 from zoo.errors import GateRefused, ModelFileError
 from zoo.llama import parity as file_side
 from zoo.llama.header import read_header, rewrite_header
@@ -18,7 +19,7 @@ from zoo.llama.parity import FileSeen
 from zoo.llama.vocabfacts import vocabulary_facts
 from zoo.llama.widened import exact_logits, longest_row
 from zoo.parity.agreement import logits
-from zoo.parity.check import Check
+from zoo.parity.check import MOST_LETTERS, Check, known_differences
 from zoo.parity.compare import CHECKS, compare, end_of_turn, template
 from zoo.parity.distance import CAP, engine_allowance, figures, own_noise, relative_errors
 from zoo.parity.material import CONVERSATIONS, MOST_TOKENS, STRINGS, TEXTS
@@ -356,3 +357,18 @@ def test_the_stage_refuses_a_release_and_can_be_told_not_to(pair: tuple[Path, Pa
     assert refused.value.exit_code == 3 and not (tmp_path / "bad" / "parity.json").exists()
     allowed = stage.run(context(pair, broken, tmp_path / "allowed", ("tokenizer",)))
     assert [check["name"] for check in allowed["checks"] if check["outcome"] == "allowed"] == ["tokenizer"]
+    (sentence,) = known_differences(allowed["checks"])
+    assert sentence.startswith("The recipe allows a difference in the check tokenizer. String 1 ")
+    assert known_differences(made["checks"]) == ()
+
+
+def test_reported_and_allowed_differences_are_sentences_that_the_catalog_takes() -> None:
+    entries = [
+        {"name": "tokenizer", "outcome": "reported", "detail": "alike", "note": "NFC."},
+        {"name": "logits", "outcome": "passed", "detail": "alike"},
+        {"name": "template", "outcome": "allowed", "detail": "x" * 5000},
+    ]
+    first, second = known_differences(entries)
+    assert first == "NFC." and second.endswith("xxx...") and len(second) == MOST_LETTERS
+    items = schema.load("catalog-v1")["$defs"]["Release"]["properties"]["differences"]["anyOf"][0]["items"]
+    assert items["maxLength"] == MOST_LETTERS

@@ -97,14 +97,16 @@ def dataset_metadata(recipe: Recipe, release: Release, splits: Sequence[Mapping[
 
 
 def remarks(parity: Mapping[str, Any]) -> list[str]:
-    """What a reader of the card must know of the comparison with the source, a sentence each; from its report."""
-    found = [check["note"] for check in parity["checks"] if check.get("note")]
+    """What a reader of the card must know of the template, from the report of the parity step, a sentence each.
+
+    Differences between the file and its source are in the record of the release (``known_differences``).
+    """
     if day := parity.get("template_clock"):
-        found.append(
+        return [
             f"The chat template reads the date. Here it always read {day}, in training, measurements and checks; a "
             "program that runs the template shows the model the real date."
-        )
-    return found
+        ]
+    return []
 
 
 def model_card(

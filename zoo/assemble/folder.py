@@ -13,7 +13,7 @@ from zoo.plan import Plan
 from zoo.settings import Settings
 from zoo.workspace import FileRecord, digest, locked, pretty_json, sha256_file, write_atomic
 
-VERSION = 4
+VERSION = 5
 """Raise when a release folder made of the same artifacts changes."""
 
 RECORD = "release.json"

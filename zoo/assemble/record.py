@@ -31,6 +31,7 @@ from zoo.assemble.folder import NOWHERE
 from zoo.assemble.material import Material
 from zoo.errors import ZooError
 from zoo.modelfolder.record import FILE as SOURCE_FILE
+from zoo.parity.check import known_differences
 from zoo.plan import file_name, tools_of
 
 
@@ -80,7 +81,7 @@ def release(material: Material) -> Release:
         location=NOWHERE,
         terms=_terms(recipe),
         quantized_source=_quantized(material),
-        differences=_differences(material),
+        differences=known_differences(material.artifacts["parity"].facts["checks"]) or None,
     )
 
 
@@ -103,12 +104,6 @@ def _quantized(material: Material) -> str | None:
         return None
     found = source.json(SOURCE_FILE)["quantized"]
     return None if found is None else str(found)
-
-
-def _differences(material: Material) -> tuple[str, ...] | None:
-    """What the parity check reports: the exported file is right, and llama.cpp does something otherwise."""
-    checks = material.artifacts["parity"].facts["checks"]
-    return tuple(check["note"] for check in checks if check.get("note")) or None
 
 
 def _tools_used(material: Material) -> set[str]:

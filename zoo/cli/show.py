@@ -66,6 +66,7 @@ def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdic
             f"{after.perplexity:.4g} ± {after.perplexity_se:.2g}, and the KLD to the teacher from "
             f"{before.kld_mean_nats or 0:.3f} to {after.kld_mean_nats:.3f} ± {after.kld_mean_se_nats or 0:.3f} nats."
         )
+    notes += [f"known difference: {sentence}" for sentence in release.differences or ()]
     notes += [f"gate {'kept' if verdict.kept else 'BROKEN'}: {verdict.sentence}" for verdict in verdicts]
     if release.location.model.name:
         place = release.location

@@ -28,6 +28,21 @@ class Check:
         return "allowed" if allowed else "refused"
 
 
+MOST_LETTERS = 2000
+"""Longest sentence that the schema of the catalog takes."""
+
+
+def known_differences(entries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """A sentence for each check of ``parity.json`` that is "reported", or "allowed" by the recipe; in their order."""
+    found = []
+    for entry in entries:
+        if entry["outcome"] == "allowed":
+            found.append(f"The recipe allows a difference in the check {entry['name']}. {entry['detail']}")
+        elif entry.get("note"):
+            found.append(entry["note"])
+    return tuple(one if len(one) <= MOST_LETTERS else f"{one[: MOST_LETTERS - 3]}..." for one in found)
+
+
 def first_difference(one: Sequence[int], other: Sequence[int]) -> int | None:
     """The place where two sequences part, None if they are equal."""
     for place, (left, right) in enumerate(zip(one, other, strict=False)):

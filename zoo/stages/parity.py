@@ -14,7 +14,7 @@ from zoo.llama import widened
 from zoo.llama.parity import FileSeen
 from zoo.llama.vocabfacts import vocabulary_facts
 from zoo.modelfolder import record
-from zoo.parity.check import Check
+from zoo.parity.check import Check, known_differences
 from zoo.parity.compare import compare, template
 from zoo.parity.distance import relative_errors
 from zoo.parity.material import TEXTS
@@ -44,12 +44,12 @@ def run(context: Context) -> Facts:
     refused = [check for check in checks if check.outcome(check.name in allowed) == "refused"]
     if refused:
         raise _refusal([f"  {check.name}: {check.detail}" for check in refused])
-    for check in checks:
-        if check.passed and check.note:
-            context.report.warn(check.note)
+    entries = [_entry(check, check.name in allowed) for check in checks]
+    for sentence in known_differences(entries):
+        context.report.warn(sentence)
     report = {
         "format": FORMAT,
-        "checks": [_entry(check, check.name in allowed) for check in checks],
+        "checks": entries,
         "built_in_template": file.built_in,
         "template_clock": TEMPLATE_CLOCK.date().isoformat() if file.read_clock else None,
     }
