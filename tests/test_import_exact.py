@@ -223,6 +223,29 @@ def test_fp8_weights_become_plain_ones_and_are_checked(folder: Path, monkeypatch
     assert "differ from the source's" in refusal(folder).what
 
 
+@pytest.mark.parametrize("others", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("extra", [{}, {"fmt": "e4m3", "modules_to_not_convert": ["lm_head"]}])
+def test_an_fp8_folder_of_a_family_with_norms_of_its_own(
+    others: Any, extra: dict[str, Any], tmp_path: Path
+) -> None:
+    """Qwen3's published FP8 folders: each matrix has whole blocks, everything else is bfloat16."""
+    config = transformers.Qwen3Config(
+        vocab_size=355, hidden_size=128, intermediate_size=256, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=4, head_dim=32, max_position_embeddings=64, tie_word_embeddings=True,
+    )  # fmt: skip
+    folder = random_model(tmp_path / "m", config)
+    values = {name: value.to(others) for name, value in load_file(folder / "model.safetensors").items()}
+    save_file(values, folder / "model.safetensors", metadata={"format": "pt"})
+    before = tensors(random_model(tmp_path / "plain", config))
+    given = {
+        **json.loads((fp8(folder) / "config.json").read_text(encoding="utf-8"))["quantization_config"],
+        **extra,
+    }
+    edit_json(folder, "config.json", quantization_config=given)
+    _, after = imported(folder)
+    assert set(after) == set(before) and all(value.dtype == np.float16 for value in after.values())
+
+
 def test_mxfp4_experts_become_plain_ones_and_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = transformers.GptOssConfig(
         **SIZES, **SMALL, num_key_value_heads=2, head_dim=16, intermediate_size=64, num_local_experts=4,

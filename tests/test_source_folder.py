@@ -298,9 +298,24 @@ def test_a_marker_without_a_row_that_nothing_names_is_reported(folder: Path) -> 
     data = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     added = [*data["added_tokens"], {**data["added_tokens"][0], "id": 355, "content": "<image_soft_token>"}]
     edit_json(folder, "tokenizer.json", added_tokens=added)
-    assert "must not contain them: <image_soft_token> (355)" in inspect(folder).notes[0]
+    assert "left out of the tokenizer: <image_soft_token> (355)" in inspect(folder).notes[0]
     edit_json(folder, "generation_config.json", eos_token_id=[2, 355])
     assert "<image_soft_token> (355)" in refusal(folder).what
+
+
+def test_a_token_without_a_row_that_a_text_needs_is_refused(folder: Path) -> None:
+    data = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    marker = {**data["added_tokens"][0], "id": 355, "content": "<tool>"}
+    edit_json(folder, "tokenizer.json", added_tokens=[*data["added_tokens"], marker])
+    (folder / "chat_template.jinja").write_text("<tool>{{ messages[0].content }}", encoding="utf-8")
+    error = refusal(folder)
+    assert "<tool> (355); the chat template uses <tool>" in error.what
+    assert "resize_token_embeddings" in error.remedy and "or remove them" in error.remedy
+    (folder / "chat_template.jinja").unlink()
+    assert inspect(folder).notes
+    placed = {"type": "BertProcessing", "sep": ["<tool>", 355], "cls": ["<s>", 1]}
+    edit_json(folder, "tokenizer.json", post_processor=placed)
+    assert "<tool> (355)" in refusal(folder).what
 
 
 # Links, and what enters the pin.

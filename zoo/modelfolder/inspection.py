@@ -137,6 +137,20 @@ def end_tokens(small: Mapping[str, Mapping[str, Any]], words: Vocabulary) -> lis
     return [{"id": number, "file": name} for number, name in sorted(found) if number >= 0]
 
 
+def needed_tokens(found: Inspected) -> set[int]:
+    """Numbers of the tokens that begin, end or stand for something unknown, as any of the small files names them."""
+    needed = {int(one["id"]) for one in end_tokens(found.small, found.vocabulary)}
+    starts = (found.text_config.get("bos_token_id"), found.small.get(GENERATION, {}).get("bos_token_id"))
+    needed |= {one for one in starts if isinstance(one, int)}
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        for key in ("bos_token", "unk_token"):
+            given = found.small.get(name, {}).get(key)
+            text = given.get("content") if isinstance(given, dict) else given
+            number = found.vocabulary.number(text) if isinstance(text, str) else None
+            needed |= set() if number is None else {number}
+    return needed
+
+
 def embedding_rows(stored: Mapping[str, Stored]) -> int | None:
     """Rows of the matrix with the tokens' vectors; None where it has no usual name."""
     for name in sorted(stored):
@@ -150,7 +164,8 @@ def _notes(found: Inspected) -> list[str]:
         f"{rule['tensors']} tensors were renamed: {rule['removed']} (left by {rule['by']}) was taken out"
         for rule in found.rules
     ]
-    notes += templates.choose(found.files).notes
+    template = templates.choose(found.files)
+    notes += template.notes
     if found.quantized:
         notes.append(f"the weights are {found.quantized}; they are turned into plain numbers")
     rows = found.rows
@@ -162,12 +177,8 @@ def _notes(found: Inspected) -> list[str]:
                 f"eos_token_id is {one['id']}, but the embedding has only {rows:,} rows (numbers from 0)",
                 where=one["file"], remedy=f"Correct eos_token_id in {one['file']}",
             )  # fmt: skip
-    ends = {int(one["id"]) for one in end_tokens(found.small, found.vocabulary)}
-    starts = {found.text_config.get("bos_token_id")} - {None}
-    if told := vocabulary.beyond(
-        found.vocabulary, rows, ends | {one for one in starts if isinstance(one, int)}
-    ):
-        notes.append(told)
+    if lost := vocabulary.without_row(found.vocabulary, rows, needed_tokens(found), template.text or ""):
+        notes.append(vocabulary.left_out(lost))
     size = found.vocabulary.size
     if size is not None and size < rows:
         notes.append(f"the embedding has {rows:,} rows for {size:,} tokens; the others become unused tokens")

@@ -15,7 +15,8 @@ class Vocabulary:
     """size: the largest number of any token plus one, None where no JSON file says it.
 
     normalizers: their kinds, in order. model_type: "BPE", "Unigram", ... words: text to number of the model's own
-    tokens. added: the same of added tokens. markers: added tokens that never come out of plain words.
+    tokens. added: the same of added tokens. markers: added tokens that never come out of plain words. placed: texts of
+    the tokens that the tokenizer itself puts around every text (its post-processor).
     """
 
     size: int | None
@@ -24,6 +25,7 @@ class Vocabulary:
     words: Mapping[str, int]
     added: Mapping[str, int]
     markers: frozenset[str]
+    placed: frozenset[str] = frozenset()
 
     def number(self, text: str) -> int | None:
         """The number of a token, by its text."""
@@ -45,29 +47,47 @@ def read(tokenizer: Mapping[str, Any] | None, added: Mapping[str, Any] | None) -
         words=words,
         added=ids,
         markers=frozenset(str(one["content"]) for one in listed if one.get("special")),
+        placed=frozenset(_strings(tokenizer.get("post_processor"))) & set(ids),
     )
 
 
-def beyond(vocabulary: Vocabulary, rows: int, needed: Iterable[int]) -> str | None:
-    """What to report of tokens without a row in the embedding; None if every token has one.
+def without_row(
+    vocabulary: Vocabulary, rows: int, needed: Iterable[int] = (), template: str = ""
+) -> dict[str, int]:
+    """Text to number of the tokens without a row in the embedding that can be left out; empty if every token has a row.
 
-    Markers that nothing else names are harmless, because only a text that spells them out meets them. needed: numbers
-    that the other files name (begin, end). Raises ModelFileError for any other token without a row.
+    They are markers that nothing names, so only a text that spells them out meets them, and the model cannot take them.
+    needed: numbers that the other files name (begin, end). template: the chat template's text.
+    Raises ModelFileError for a token without a row that something names, or that plain words may become.
     """
     if vocabulary.size is None or vocabulary.size <= rows:
-        return None
-    names = {
-        text: number for text, number in {**vocabulary.words, **vocabulary.added}.items() if number >= rows
-    }
-    shown = named(f"{text} ({number})" for text, number in sorted(names.items(), key=lambda one: one[1]))
-    if set(names) <= vocabulary.markers and not set(names.values()) & set(needed):
-        return f"these tokens have no row in the embedding, so a text must not contain them: {shown}"
+        return {}
+    every = {**vocabulary.words, **vocabulary.added}
+    names = dict(sorted(((t, n) for t, n in every.items() if n >= rows), key=lambda one: one[1]))
+    in_template = [text for text in names if text in template]
+    named_by_files = set(names.values()) & set(needed) or set(names) & vocabulary.placed
+    if set(names) <= vocabulary.markers and not in_template and not named_by_files:
+        return names
+    uses = f"; the chat template uses {named(in_template)}" if in_template else ""
     raise ModelFileError(
-        f"The tokenizer has {vocabulary.size:,} tokens, but the embedding has {rows:,} rows; without a row are {shown}",
+        f"The tokenizer has {vocabulary.size:,} tokens, but the embedding has {rows:,} rows; without a row are "
+        f"{_shown(names)}{uses}",
         where="tokenizer.json",
         remedy="Use the tokenizer that belongs to these weights; if tokens were added, "
-        "save the model again after model.resize_token_embeddings(len(tokenizer))",
+        "save the model again after model.resize_token_embeddings(len(tokenizer)), or remove them",
     )
+
+
+def left_out(names: Mapping[str, int]) -> str:
+    """What to report of tokens that have no row and are left out."""
+    return (
+        "these tokens have no row in the embedding, so the model cannot take them; they are left out of the "
+        f"tokenizer: {_shown(names)}"
+    )
+
+
+def _shown(names: Mapping[str, int]) -> str:
+    return named(f"{text} ({number})" for text, number in names.items())
 
 
 def _words(vocabulary: Any) -> dict[str, int]:
@@ -79,6 +99,16 @@ def _words(vocabulary: Any) -> dict[str, int]:
     raise ModelFileError(
         "model.vocab is not a list of tokens", where="tokenizer.json", remedy="Fetch the file again"
     )
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every string in a JSON value, keys of objects included."""
+    if isinstance(value, str):
+        yield value
+    for one in value if isinstance(value, list | dict) else ():
+        yield from _strings(one)
+    for one in value.values() if isinstance(value, dict) else ():
+        yield from _strings(one)
 
 
 def _kinds(normalizer: Any) -> Iterator[str]:

@@ -49,9 +49,22 @@ def load_folder(found: Inspected, scratch: Path) -> tuple[Any, Any, Account]:
 
 
 def _forget_packing(model: Any) -> None:
-    """Let the model be written under plain names; transformers would give them those of the packed tensors again."""
+    """Let the model be written as what it is now, plain numbers under plain names.
+
+    transformers keeps the quantizer of a source and would give the tensors the names and scales of the packed ones
+    again. Its renaming of scales (``.scale``, ``.qscale_weight``) has no effect on plain names; reversed, it would.
+    """
+    model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
     used = getattr(model, "_weight_conversions", None) or []
-    model._weight_conversions = [one for one in used if not any("_blocks" in name for name in one.source_patterns)]
+    model._weight_conversions = [one for one in used if not _packs(one)]
+
+
+def _packs(conversion: Any) -> bool:
+    """Whether one of transformers' conversions reads or names a packed tensor or its scales."""
+    patterns = [*conversion.source_patterns, *conversion.target_patterns]
+    return any(part in pattern for part in ("_blocks", "scale_inv", "_scales") for pattern in patterns)
 
 
 def _wrapper(found: Inspected) -> str:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog import jsontext
 from zoo.llama import sentencepieces
-from zoo.modelfolder import record, templates
+from zoo.modelfolder import record, templates, trimming, vocabulary
 from zoo.modelfolder.files import SINGLE, TOKENIZER
-from zoo.modelfolder.inspection import inspect
+from zoo.modelfolder.inspection import Inspected, inspect, needed_tokens
 from zoo.progress import Reporter
 from zoo.training import fidelity, ggufvalues
 from zoo.training.folders import load_folder
@@ -94,6 +95,9 @@ def _import_folder(
     notes = fidelity.check(found, out / SINGLE, account, layers=name, order=None if layers is None else kept)
     _save_tokenizer(found.files, tokenizer, out)
     said = record.of_folder(found)
+    if lost := _trim(found, model, out):
+        said["tokenizer"]["vocabulary_size"] = min(lost.values())
+        notes = [one for one in (vocabulary.left_out(lost), *notes) if one not in said["notes"]]
     return model, total, kept, {**said, "notes": [*said["notes"], *notes]}
 
 
@@ -109,6 +113,21 @@ def _import_gguf(source: Path, out: Path, report: Reporter, layers: tuple[int, .
     if pieces is not None:
         (out / "tokenizer.model").write_bytes(pieces.model())
     return loaded.model, total, kept, loaded.said
+
+
+def _trim(found: Inspected, model: Any, out: Path) -> dict[str, int]:
+    """Take markers without a row out of the written tokenizer, and return them with their numbers.
+
+    A tokenizer.json that was made here, from a SentencePiece model, is looked at for the first time.
+    """
+    if not (out / "tokenizer.json").is_file():
+        return {}
+    words = vocabulary.read(jsontext.read(out / "tokenizer.json", bounded=False), None)
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    lost = vocabulary.without_row(words, rows, needed_tokens(found), templates.choose(found.files).text or "")
+    if lost:
+        trimming.trim(out, lost)
+    return lost
 
 
 def _kept(model: Any, layers: tuple[int, ...] | None) -> tuple[int, tuple[int, ...], str]:
