@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,10 @@ class Counting(Silent):
 
     def __init__(self) -> None:
         self.done = 0.0
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
 
     @contextmanager
     def task(self, what: str, total: float | None, unit: str) -> Iterator[Advance]:
@@ -64,6 +69,27 @@ def test_the_report_is_what_the_file_says(wide: Path, tmp_path: Path) -> None:
     assert report.fallbacks == ()
     assert counting.done == sum(math.prod(t.shape) for t in header.tensors if len(t.shape) > 1)
     assert header.file_type == 15
+
+
+@pytest.mark.parametrize(
+    ("name", "vocabulary", "said"),
+    [
+        ("Q4_0", 20_000, r"Q4_0: the file has 8\.\d\d bits per weight, not the 4\.50 of its name\. .* is token_embd"),
+        ("Q4_0", 256, ""),
+        ("Q8_0", 20_000, ""),
+        ("F16", 20_000, ""),
+        ("IQ4_NL", 20_000, r"not the 4\.50 of its name\. .*token_embd.weight \(Q8_0, 9\d% of the weights\)$"),
+    ],
+)
+def test_a_file_with_far_more_bits_than_its_name_says_is_reported(
+    tmp_path: Path, name: str, vocabulary: int, said: str
+) -> None:
+    """llama.cpp gives the tied embedding a better type by design; in a tiny model that is nearly all of it."""
+    source, counting = make_tiny_gguf(tmp_path / "m.gguf", width=64, vocabulary=vocabulary), Counting()
+    report = quantize(source, tmp_path / "q.gguf", name, threads=1, report=counting)
+    assert report.fallbacks == ()
+    assert len(counting.warnings) == bool(said)
+    assert all(re.search(said, warning) for warning in counting.warnings)
 
 
 def test_fallbacks_are_every_matrix_whose_rows_do_not_divide(narrow: Path, tmp_path: Path) -> None:

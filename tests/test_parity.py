@@ -115,7 +115,7 @@ def test_a_generation_that_must_write_the_end_of_a_turn_stops_there(
     other = changed(pair, tmp_path / "b.gguf", tokenizer__chat_template=endless)
     bad = look(other, folder).generated
     assert bad is not None and not bad.stopped and bad.written == len(bad.forced) >= 1
-    assert "forced upon it, and it stopped at none" in checks(other, folder)["end_of_turn"].detail
+    assert "tokens and stopped at none" in checks(other, folder)["end_of_turn"].detail
 
 
 def test_an_unknown_pre_tokenizer_does_not_load(
@@ -281,11 +281,17 @@ def test_the_worst_position_of_wrong_logits() -> None:
     wrong = [*FILE.logits[:1], rows, *FILE.logits[2:]]
     good = [np.zeros(2)] * len(TEXTS)
     found = logits(seen(), dataclasses.replace(FILE, logits=wrong), good, 16)
-    assert found.detail.startswith("Text 2, token 1 (6 '<6>'): the logits are apart by a share of 0.87; ")
+    assert found.detail.startswith("Text 2, token 1 (6 '<6>'): the logits differ by 87 %, while ")
     assert "7 '<7>' in transformers, 3 '<3>' in the GGUF file" in found.detail
-    assert f"beyond {2 * CAP:.2g} times" in found.detail and found.figures["float32"]["mean_ratio"] == 0
+    assert f"more than {2 * CAP:.2g} times" in found.detail and found.figures["float32"]["mean_ratio"] == 0
+    assert "the logits differ by 1 times what rounding does (4 times in" in found.detail
+    every = dataclasses.replace(FILE, logits=[-one for one in FILE.logits])
+    capped = logits(seen(), every, good, 16).detail
+    assert "by more than 8 times what rounding does (more than 8 times in the worst text" in capped
+    assert "the logits differ by 200 %" in capped and "100 % of the positions" in capped
     rows[1, 3] = np.nan
-    assert not logits(seen(), dataclasses.replace(FILE, logits=wrong), good, 16).passed
+    unsound = logits(seen(), dataclasses.replace(FILE, logits=wrong), good, 16)
+    assert not unsound.passed and "the logits differ by an infinite amount" in unsound.detail
     small = [np.zeros((2, 7), dtype=np.float32)] * len(TEXTS)
     other = logits(seen(), dataclasses.replace(FILE, logits=small), [], 16).detail
     assert "8 tokens in the folder and 7 in the file" in other
@@ -324,7 +330,7 @@ def test_the_end_of_a_turn_stops() -> None:
     )
     assert end_of_turn(seen(), FILE, None).passed
     goes_on = end_of_turn(seen(), FILE, Generated((1, 2), 2, False))
-    assert "ends an answer with 1 '<1>', after which llama.cpp goes on: 2 tokens" in goes_on.detail
+    assert "ends an answer with 1 '<1>', after which llama.cpp goes on: it had to write 2 tokens" in goes_on.detail
     assert "with nothing, after" in end_of_turn(seen(), FILE, Generated((), 0, False)).detail
     no_end = end_of_turn(seen(), dataclasses.replace(FILE, ends=frozenset()), Generated((7,), 0, True))
     assert "transformers stops after 7 '<7>', the GGUF file goes on" in no_end.detail

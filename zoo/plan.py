@@ -22,7 +22,7 @@ STAGE_VERSIONS = {
     "label": 3,
     "distill": 2,
     "export": 4,
-    "parity": 5,
+    "parity": 6,
     "imatrix": 1,
     "quantize": 3,
     "sensitivity": 1,

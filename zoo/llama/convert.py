@@ -128,6 +128,8 @@ def _run(command: list[str], folder: Path, scratch: str, report: Reporter) -> No
             process.kill()
             raise
         code = process.wait()
+        if code == 0:  # it may have reported no percentage at all
+            advance(100.0 - done)
     if code != 0:
         said = next((line.strip() for line in reversed(tail) if line.strip()), f"exit code {code}")
         if any(re.search(words, line) for words in DISK_FULL for line in tail):

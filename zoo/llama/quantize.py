@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -19,6 +20,10 @@ from zoo.llama.rows import PLAIN, QUANTIZED, row_bytes
 from zoo.progress import Reporter, Silent
 
 __all__ = ["FILE_TYPES", "Fallback", "Override", "QuantizeReport", "file_type", "quantize"]
+
+MOST_OVER_NAME = 1.5
+"""A file with more than so many times the bits of its name is reported. llama.cpp's mixes are made to stay near their
+names (Q4_K_M of a large model: 1.07); half as much again is the step to the type of the next size."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,8 @@ def quantize(
     report.say(
         f"{type_name}: {len(types)} of {len(header.tensors)} tensors, {_bits(header, types):.2f} bits per weight"
     )
+    if surprise := _more_than_named(header, type_name, types):
+        report.warn(surprise)
     made = write_mix(
         source,
         target,
@@ -199,6 +206,22 @@ def _bits(header: Header, types: dict[str, str]) -> float:
             rows *= length
         total += rows * row_bytes(types.get(tensor.name, tensor.type_name), tensor.shape[0])
     return 8 * total / header.parameters
+
+
+def _more_than_named(header: Header, type_name: str, types: dict[str, str]) -> str:
+    """A sentence if the file has far more bits per weight than its name says, else ""."""
+    base = file_type(type_name)[1]
+    weights, size = BLOCKS[base]
+    named, real = 8 * size / weights, _bits(header, types)
+    if real <= MOST_OVER_NAME * named:
+        return ""
+    others = [tensor for tensor in header.tensors if types.get(tensor.name, tensor.type_name) != base]
+    largest = max(others, key=lambda tensor: math.prod(tensor.shape))
+    return (
+        f"{type_name}: the file has {real:.2f} bits per weight, not the {named:.2f} of its name. The largest tensor of "
+        f"another type is {largest.name} ({types.get(largest.name, largest.type_name)}, "
+        f"{math.prod(largest.shape) / header.parameters:.0%} of the weights)"
+    )
 
 
 def _description(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,17 +53,25 @@ def _refusal(folder: Seen, file: Seen, how: str, found: Figures) -> str:
     worst = found.worst
     ours, theirs = (side.logits[worst.text][worst.token] for side in (folder, file))
     name = folder.named(folder.texts[worst.text][worst.token])
-    said = f"Text {worst.text + 1}, token {worst.token} ({name}): the logits are apart by a share of "
-    said += f"{worst.distance:.2g}; "
-    said += (
-        f"rounding moves them by {worst.own_noise:.2g} in the folder; {_tops(folder, file, ours, theirs)}. "
-    )
-    said += (
-        f"Over {found.positions} positions of the file {how}, the distance is {_times(found):.2g} times what "
-    )
-    said += f"rounding does ({max(found.text_ratios) * found.allowance:.2g} in the worst text; at most "
-    said += f"{MOST_MEAN * found.allowance:.2g} is allowed), and {found.share_beyond:.0%} of the positions are beyond "
-    return said + f"{CAP * found.allowance:.2g} times (at most {MOST_BEYOND:.0%})."
+    said = f"Text {worst.text + 1}, token {worst.token} ({name}): the logits differ by {_percent(worst.distance)}, "
+    said += f"while rounding moves them by {_percent(worst.own_noise)} in the folder; "
+    said += f"{_tops(folder, file, ours, theirs)}. Over {found.positions} positions of the file {how}, the logits "
+    said += f"differ by {_mean(found.mean_ratio, found)} what rounding does ({_mean(max(found.text_ratios), found)} in "
+    said += f"the worst text; at most {MOST_MEAN * found.allowance:.2g} times is allowed). "
+    said += f"{_percent(found.share_beyond)} of the "
+    said += f"positions differ by more than {CAP * found.allowance:.2g} times (at most {_percent(MOST_BEYOND)} may)."
+    return said
+
+
+def _mean(ratio: float, found: Figures) -> str:
+    """A mean of ratios. No position counts for more than CAP, so a mean of CAP is only the least that it may be."""
+    return f"{'more than ' * (ratio >= CAP)}{ratio * found.allowance:.2g} times"
+
+
+def _percent(share: float) -> str:
+    if not math.isfinite(share):
+        return "an infinite amount"
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def _times(found: Figures) -> float:

@@ -92,8 +92,9 @@ def end_of_turn(folder: Seen, file: Seen, generated: Generated | None) -> Check:
         return Check("end_of_turn", True, f"Both stop after {_list(folder)}; there is no chat template.")
     if not generated.stopped:
         first = file.named(generated.forced[0]) if generated.forced else "nothing"
+        counted = f"{len(generated.forced)} token{'s' * (len(generated.forced) != 1)}"
         said = f"The template ends an answer with {first}, after which llama.cpp goes on: "
-        said += f"{len(generated.forced)} tokens were forced upon it, and it stopped at none of them."
+        said += f"it had to write {counted} and stopped at none of them."
         return Check("end_of_turn", False, said)
     last = file.named(generated.forced[generated.written])
     return Check(

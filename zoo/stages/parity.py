@@ -37,8 +37,8 @@ def run(context: Context) -> Facts:
         checks, file = _compared(context, advance)
     if file.built_in == "other":
         context.report.warn(
-            "llama.cpp's built-in chat formats write this template otherwise; programs that do not run the file's own "
-            "template show the model another prompt"
+            "llama.cpp's built-in chat formats render this template differently; programs that do not run the file's "
+            "own template give the model a different prompt"
         )
     allowed = context.spec["allow"]
     refused = [check for check in checks if check.outcome(check.name in allowed) == "refused"]
