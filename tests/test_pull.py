@@ -124,7 +124,7 @@ def test_a_context_for_which_nothing_fits(zoo: Zoo, say: Say) -> None:
         ((NAME, "--context", "999999"), "longer than the model's own"),
         ((NAME, "--timeout", "0"), "no time"),
         ((NAME, "--catalog", "nix.json"), "there is no catalog nix.json"),
-        ((NAME, "--catalog", "ftp://x/y"), "a path or an http address"),
+        ((NAME, "--catalog", "ftp://x/y"), "is not a valid http address"),
     ],
 )
 def test_asked_wrongly(words: tuple[str, ...], told: str, zoo: Zoo, say: Say) -> None:
@@ -188,7 +188,7 @@ def test_a_manifest_that_is_none(raw: bytes, tmp_path: Path, say: Say, monkeypat
     zoo = altered(tmp_path / "zoo", MANIFEST__json=raw)
     monkeypatch.chdir(zoo.folder)
     code, _, err = say("pull", f"{NAME}:Q8_0")
-    assert code == 1 and "no manifest" in err
+    assert code == 1 and "not a valid manifest" in err
     assert say("verify", "--on-hub")[0] == 3
 
 
@@ -322,7 +322,7 @@ def test_a_difference_of_any_kind_is_told(zoo: Zoo, say: Say) -> None:
         (zoo.large, flipped, "it has other content"), (zoo.large, large[:-1], "it has another length"),
         (zoo.large, None, "it is missing"), ("README.md", b"", "it has another length"),
         ("SHA256SUMS", b"x", "has a line"), ("SHA256SUMS", b"", "says otherwise"),
-        ("MANIFEST.json", b"{}", "no manifest"),
+        ("MANIFEST.json", b"{}", "not a valid manifest"),
     ):  # fmt: skip
         code, out = damage(path, raw)
         assert code == 3 and words in out, (path, out)
