@@ -116,6 +116,12 @@ def test_a_generation_that_must_write_the_end_of_a_turn_stops_there(
     bad = look(other, folder).generated
     assert bad is not None and not bad.stopped and bad.written == len(bad.forced) >= 1
     assert "tokens and stopped at none" in checks(other, folder)["end_of_turn"].detail
+    assert bad.strange == ()
+    strange = changed(
+        pair, tmp_path / "c.gguf", tokenizer__chat_template=template_.replace("<|im_end|>", "<|end_of_text|>")
+    )
+    said = checks(strange, folder)["end_of_turn"].detail
+    assert "ends an answer with <|end_of_text|>, which is not a token of this vocabulary" in said
 
 
 def test_an_unknown_pre_tokenizer_does_not_load(
@@ -331,6 +337,8 @@ def test_the_end_of_a_turn_stops() -> None:
     assert end_of_turn(seen(), FILE, None).passed
     goes_on = end_of_turn(seen(), FILE, Generated((1, 2), 2, False))
     assert "ends an answer with 1 '<1>', after which llama.cpp goes on: it had to write 2 tokens" in goes_on.detail
+    strange = end_of_turn(seen(), FILE, Generated((1, 2), 2, False, ("<|end_of_text|>",)))
+    assert not strange.passed and "<|end_of_text|>, which is not a token of this" in strange.detail
     assert "with nothing, after" in end_of_turn(seen(), FILE, Generated((), 0, False)).detail
     no_end = end_of_turn(seen(), dataclasses.replace(FILE, ends=frozenset()), Generated((7,), 0, True))
     assert "transformers stops after 7 '<7>', the GGUF file goes on" in no_end.detail

@@ -14,14 +14,14 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from catalog import jsontext
 from zoo import stopping
 from zoo.errors import GateRefused, InputError, ModelFileError, ZooError
-from zoo.llama import oldkeys, sentencepieces, source
+from zoo.llama import oldkeys, sentencepieces, source, staging
 from zoo.llama.header import read_header
 from zoo.llama.privacy import drop_local_paths
 from zoo.progress import Reporter, Silent
@@ -74,20 +74,32 @@ def convert(
 
 
 def _stage(model_folder: Path, place: Path) -> None:
-    """Links to the folder's files under a neutral name, config.json as the converter reads it (some of its classes read
-    the file itself), and a tokenizer.model where it looks for one.
+    """Links to the folder's files under a neutral name, config.json and tokenizer_config.json as the converter reads
+    them (some of its classes read the files themselves), and a tokenizer.model where it looks for one.
     """
     place.mkdir()
     for path in model_folder.resolve().iterdir():
-        if path.name != "config.json":
+        if path.name not in ("config.json", "tokenizer_config.json"):
             (place / path.name).symlink_to(path)
     config = jsontext.read(model_folder / "config.json", bounded=False, finite=False)
     (place / "config.json").write_text(json.dumps(oldkeys.restored(config)), encoding="utf-8")
-    tokenizer = model_folder / "tokenizer.json"
-    if tokenizer.is_file() and not (model_folder / "tokenizer.model").exists():
-        pieces = sentencepieces.of_tokenizer(jsontext.read(tokenizer, bounded=False))
+    words, own = model_folder / "tokenizer.json", model_folder / "tokenizer_config.json"
+    tokenizer = jsontext.read(words, bounded=False) if words.is_file() else {}
+    said = jsontext.read(own, bounded=False) if own.is_file() else {}
+    if tokenizer and not (model_folder / "tokenizer.model").exists():
+        pieces = sentencepieces.of_tokenizer(tokenizer, _unknown(said))
         if pieces is not None:
             (place / "tokenizer.model").write_bytes(pieces.model())
+    if tokenizer or said:
+        said = staging.completed(said, tokenizer) if tokenizer else said
+        (place / "tokenizer_config.json").write_text(json.dumps(said), encoding="utf-8")
+
+
+def _unknown(config: Mapping[str, Any]) -> str | None:
+    """The unknown token that tokenizer_config.json names."""
+    named = config.get("unk_token")
+    text = named.get("content") if isinstance(named, dict) else named
+    return text if isinstance(text, str) else None
 
 
 def _check_clean(made: Path, model_folder: Path) -> None:

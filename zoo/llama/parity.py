@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ CONVERSATION_TOKENS = 1024
 """Room for a conversation, also of a tokenizer that cuts at every byte."""
 ORDINARY = 1
 """llama.cpp's number for the type of a token that is neither a control token nor anything else of its own."""
+MARKER = re.compile(r"</?[|\w][^<>\s]{0,40}>|\[/?[A-Z_]+\]")
+"""What templates write for a marker: <|end|>, </s>, <end_of_turn>, [/INST]."""
 FREQUENCY_FACTORS = {"rope_freqs.weight", "rope_factors_long.weight"}
 """Tensors with a factor for each frequency of the rope (llama3, longrope)."""
 
@@ -194,7 +197,12 @@ def _generated(model: Model, own: Sequence[Rendering]) -> Generated | None:
         return Generated((), 0, stopped=False)
     job = Job("end of turn", before + answer, len(forced), forced=forced)
     result = next(iter(generate(model, [job], batch_rows=1)))
-    return Generated(forced, len(result.tokens), stopped=result.finish == "stop")
+    strange = [marker for marker in MARKER.findall(tail) if len(_marker(model, marker)) > 1]
+    return Generated(forced, len(result.tokens), result.finish == "stop", tuple(dict.fromkeys(strange)))
+
+
+def _marker(model: Model, text: str) -> list[int]:
+    return model.tokenize(text, add_special=False, parse_special=True)
 
 
 def _built_in(

@@ -49,20 +49,17 @@ class Pieces:
         return b"".join(pieces) + _bytes(2, trainer) + _bytes(3, normalizer)
 
 
-def of_tokenizer(tokenizer: Mapping[str, Any]) -> Pieces | None:
+def of_tokenizer(tokenizer: Mapping[str, Any], unknown: str | None = None) -> Pieces | None:
     """The pieces of a tokenizer.json; None if it is not BPE with byte fallback, or its ids have gaps.
 
+    unknown: the unknown token where tokenizer.json names none, as transformers 5 writes it for Llama; without one it is
+    the added token ``<unk>``. Byte fallback leaves nothing unknown, so the choice changes no cut.
     A piece's score is minus the rank of the first merge that makes it: joining the best piece first is then what the
     merges say.
     """
     model = tokenizer.get("model") or {}
-    unknown = model.get("unk_token")
-    if (
-        model.get("type") != "BPE"
-        or not model.get("byte_fallback")
-        or not model.get("merges")
-        or unknown is None
-    ):
+    unknown = model.get("unk_token") or unknown or "<unk>"
+    if model.get("type") != "BPE" or not model.get("byte_fallback") or not model.get("merges"):
         return None
     added = {int(token["id"]): token for token in tokenizer.get("added_tokens") or ()}
     texts = {number: text for text, number in model["vocab"].items()}
@@ -80,7 +77,7 @@ def of_tokenizer(tokenizer: Mapping[str, Any]) -> Pieces | None:
     ]
     if types.count(UNKNOWN) != 1:
         return None
-    return Pieces(ordered, scores, types, "Prepend" in _kinds(tokenizer.get("normalizer")))
+    return Pieces(ordered, scores, types, _dummy_prefix(tokenizer))
 
 
 def of_gguf(path: Path) -> Pieces | None:
@@ -110,6 +107,13 @@ def _type(text: str, added: Mapping[str, Any] | None, unknown: str) -> int:
     if added is not None:
         return CONTROL if added.get("special") else USER_DEFINED
     return BYTE if _BYTE.fullmatch(text) else NORMAL
+
+
+def _dummy_prefix(tokenizer: Mapping[str, Any]) -> bool:
+    """Whether a space is put before the text: by the normalizer, or by Llama's pre-tokenizer of transformers 5."""
+    cutter = tokenizer.get("pre_tokenizer") or {}
+    spaces = cutter.get("type") == "Metaspace" and cutter.get("prepend_scheme") != "never"
+    return spaces or "Prepend" in _kinds(tokenizer.get("normalizer"))
 
 
 def _kinds(normalizer: Mapping[str, Any] | None) -> set[str]:

@@ -90,6 +90,11 @@ def end_of_turn(folder: Seen, file: Seen, generated: Generated | None) -> Check:
         return Check("end_of_turn", False, said)
     if generated is None:
         return Check("end_of_turn", True, f"Both stop after {_list(folder)}; there is no chat template.")
+    if not generated.stopped and generated.strange:
+        said = f"The template ends an answer with {' and '.join(generated.strange)}, which is not a token of this "
+        said += "vocabulary, so llama.cpp goes on after it. Add it to the tokenizer as a special token, or use a "
+        said += "template that ends an answer with a token."
+        return Check("end_of_turn", False, said)
     if not generated.stopped:
         first = file.named(generated.forced[0]) if generated.forced else "nothing"
         counted = f"{len(generated.forced)} token{'s' * (len(generated.forced) != 1)}"

@@ -38,12 +38,13 @@ class Generated:
     """A generation that was made to write what the template writes after an answer.
 
     forced: ids that it had to write, one after another. written: those that it wrote before it stopped.
-    stopped: whether it ended by itself.
+    stopped: whether it ended by itself. strange: what looks like a marker after the answer and is not a token.
     """
 
     forced: tuple[int, ...]
     written: int
     stopped: bool
+    strange: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,19 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class Spaced:
+    """The folder's cut of the strings if a space stood before every text and after every marker, as in llama.cpp.
+
+    Llama's pre-tokenizer of transformers 5 puts none before a text that begins with one, or after a marker.
+    markers: texts of the tokens that are looked for before the text is cut.
+    """
+
+    cut: Cut
+    normalizer: Normalizer | None
+    markers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Seen:
     """One side's view; every list runs along ``zoo.parity.material``.
 
@@ -92,7 +106,7 @@ class Seen:
     noise: [tokens] how far the folder's own logits move under rounding (``zoo.parity.distance``); empty for the file.
     normalizer: of the folder, None if it changes no letters. of_normalized: the file's cut of ``normalizer.texts``.
     by_sight: texts of tokens that llama.cpp takes for control tokens by their text alone, while the file calls them
-    ordinary. taken: of the folder, where there are such texts.
+    ordinary. taken: of the folder, where there are such texts. spaced: of the folder, where it may differ.
     """
 
     side: str
@@ -108,6 +122,7 @@ class Seen:
     of_normalized: Cut | None = None
     by_sight: tuple[str, ...] = ()
     taken: Taken | None = None
+    spaced: Spaced | None = None
 
     def named(self, token: int) -> str:
         """An id and its text, for a sentence."""

@@ -24,14 +24,24 @@ BY_SIGHT = (
 """What the card says of tokens that llama.cpp knows by their text (a list in llama-vocab.cpp)."""
 
 
+SPACED = (
+    "llama.cpp puts a space before a text that begins with one and before the text after a marker, as the first Llama "
+    "tokenizers did. The source's tokenizer.json puts none there. Other text is cut the same."
+)
+"""What the card says where ``Seen.spaced`` explains the difference."""
+
+
 def tokenizer(folder: Seen, file: Seen) -> Check:
     """Ids with and without markers, and the way back from ids to bytes.
 
-    A difference passes with a note if it is shown to be one of two and nothing else. First, llama.cpp takes some
+    A difference passes with a note if it is shown to be one of three and nothing else. First, llama.cpp takes some
     ordinary tokens for control tokens, by their text: then the file cuts every string as the folder's tokenizer does
-    with these as control tokens. Second, llama.cpp has no normalizer: see ``_judged``.
+    with these as control tokens. Second, llama.cpp has no normalizer: see ``_judged``. Third, llama.cpp puts a space
+    before every text: see ``_spaced``.
     """
     found = _judged(folder, folder.cut, folder.normalizer, file)
+    if not found.passed and (spaced := _spaced(folder, file)) is not None:
+        return spaced
     if found.passed or folder.taken is None:
         return found
     taken = _judged(folder, folder.taken.cut, folder.taken.normalizer, file)
@@ -42,6 +52,24 @@ def tokenizer(folder: Seen, file: Seen) -> Check:
     note = BY_SIGHT.format(names=" and ".join(names), what=what)
     said = f"{taken.detail} For that, {' and '.join(map(repr, names))} must be {what}, as in llama.cpp."
     return Check("tokenizer", True, said, note=" ".join(part for part in (note, taken.note) if part))
+
+
+def _spaced(folder: Seen, file: Seen) -> Check | None:
+    """Passed if the file cuts every string as the folder does with a space before it; None otherwise.
+
+    Strings that hold no marker and do not begin with a space must be cut alike with and without it.
+    """
+    if folder.spaced is None:
+        return None
+    found = _judged(folder, folder.spaced.cut, folder.spaced.normalizer, file)
+    pairs = zip(STRINGS, folder.cut.tokens, folder.spaced.cut.tokens, strict=True)
+    changed = [text for text, ours, theirs in pairs if ours != theirs]
+    plain = [text for text in changed if not any(marker in text for marker in folder.spaced.markers)]
+    if not found.passed or not all(text.startswith((" ", "\u2581")) for text in plain):
+        return None
+    said = f"{found.detail} For that, a space must stand before every text; the source's tokenizer.json puts none "
+    said += f"before a space or after a marker, and cuts {len(changed)} of {len(STRINGS)} strings otherwise."
+    return Check("tokenizer", True, said, note=" ".join(part for part in (SPACED, found.note) if part))
 
 
 def _judged(folder: Seen, cut: Cut, normalizer: Normalizer | None, file: Seen) -> Check:

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 
 from zoo.parity.material import CONVERSATIONS, MOST_TOKENS, STRINGS, TEXTS
-from zoo.parity.seen import Seen, Taken
+from zoo.parity.seen import Seen, Spaced, Taken
 from zoo.progress import Advance, unheard
+from zoo.training import tokenizerfile
 from zoo.training.models import load_model, load_tokenizer, quiet
 from zoo.training.noise import as_exported, logits_and_noise
 from zoo.training.normalizing import cut, ids_of, normalizer_of
@@ -41,6 +42,7 @@ def look(folder: Path, export_type: str, *, threads: int, advance: Advance = unh
             logits=logits,
             noise=noise,
             normalizer=normalizer_of(tokenizer, STRINGS),
+            spaced=_spaced(folder, tokenizer),
             renderings=rendered,
             parameters=parameters(model),
             ends=frozenset(_ends(folder, tokenizer)),
@@ -59,6 +61,16 @@ def taking(folder: Path, names: Sequence[str]) -> Taken:
     with quiet():
         tokenizer.add_tokens([AddedToken(name, special=True, normalized=False) for name in names])
         return Taken(tuple(names), cut(tokenizer, STRINGS), normalizer_of(tokenizer, STRINGS))
+
+
+def _spaced(folder: Path, tokenizer: Any) -> Spaced | None:
+    """The cut with a space before every text, if that is another; ``tokenizer`` itself stays as it is."""
+    if not tokenizerfile.puts_space_first(tokenizer):
+        return None
+    other = load_tokenizer(folder)
+    tokenizerfile.put_space_always(other)
+    markers = tuple(str(token.content) for token in tokenizer.added_tokens_decoder.values())
+    return Spaced(cut(other, STRINGS), normalizer_of(other, STRINGS), markers)
 
 
 def _ends(folder: Path, tokenizer: Any) -> set[int]:

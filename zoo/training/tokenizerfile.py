@@ -14,6 +14,8 @@ from typing import Any
 from catalog import jsontext
 
 PARTS = ("normalizer", "pre_tokenizer", "decoder")
+SPACE = "\u2581"
+"""How sentencepiece writes a space."""
 
 
 def follow(tokenizer: Any, path: Path) -> None:
@@ -37,3 +39,27 @@ def follow(tokenizer: Any, path: Path) -> None:
     made = Tokenizer.from_str(json.dumps({"version": "1.0", "added_tokens": [], "model": empty, **parts}))
     for name in PARTS:
         setattr(backend, name, getattr(made, name))
+
+
+def puts_space_first(tokenizer: Any) -> bool:
+    """Whether it puts a space before a text only where none stands, as Llama's tokenizer of transformers 5 does."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    parts = jsontext.parse(backend.to_str(), bounded=False) if backend is not None else {}
+    cutter = parts.get("pre_tokenizer") or {}
+    return (
+        cutter.get("type") == "Metaspace"
+        and cutter.get("prepend_scheme") in ("first", "always")
+        and cutter.get("replacement") == SPACE
+        and not cutter.get("split", True)
+    )
+
+
+def put_space_always(tokenizer: Any) -> None:
+    """Let such a tokenizer put a space before every text, as sentencepiece does (its ``add_dummy_prefix``)."""
+    from tokenizers import normalizers
+
+    backend = tokenizer.backend_tokenizer
+    before = [backend.normalizer] if backend.normalizer is not None else []
+    spaces = [normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)]
+    backend.normalizer = normalizers.Sequence([*before, *spaces])
+    backend.pre_tokenizer = None

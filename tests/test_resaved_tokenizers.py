@@ -1,0 +1,112 @@
+"""Llama-style folders as transformers 5 saves them: tokenizer.json alone, with less said than older files said."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import families
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+pytest.importorskip("llama_cpp")
+
+from zoo.llama import parity as file_side
+from zoo.llama import sentencepieces, staging
+from zoo.llama.convert import convert
+from zoo.llama.header import read_header
+from zoo.llama.vocabfacts import vocabulary_facts
+from zoo.parity.seen import Cut, Seen, Spaced
+from zoo.parity.tokens import tokenizer
+from zoo.training.models import LOCAL, quiet
+from zoo.training.parity import look
+
+BOS = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}]}
+NONE = {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A"}}]}
+ADDED = {"id": 7, "content": "<turn>", "special": True, "rstrip": False}
+
+
+@pytest.mark.parametrize(
+    ("config", "step", "bos"),
+    [
+        ({}, NONE, False),
+        ({}, None, False),
+        ({}, BOS, None),
+        ({}, {"type": "Sequence", "processors": [{"type": "ByteLevel"}, BOS]}, None),
+        ({}, {"type": "BertProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1]}, None),
+        ({"add_bos_token": True}, NONE, True),
+    ],
+)
+def test_a_begin_token_is_stated_where_only_tokenizer_json_says_it(
+    config: dict[str, Any], step: dict[str, Any] | None, bos: bool | None
+) -> None:
+    assert staging.completed(config, {"post_processor": step}).get("add_bos_token") is bos
+
+
+def test_added_tokens_are_taken_over_unless_they_are_stated() -> None:
+    found = staging.completed({}, {"added_tokens": [ADDED]})
+    assert found["added_tokens_decoder"] == {"7": {"content": "<turn>", "special": True, "rstrip": False}}
+    own = {"added_tokens_decoder": {"1": {"content": "<s>"}}}
+    assert staging.completed(own, {"added_tokens": [ADDED]})["added_tokens_decoder"] == own["added_tokens_decoder"]
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["begin", "no begin"])
+def resaved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Llama whose tokenizer was loaded and saved by transformers 5, with or without a begin token."""
+    import transformers
+
+    base = tmp_path_factory.mktemp("resaved")
+    row = families.family("TinyLlama")
+    alone = dataclasses.replace(row.vocabulary, files=("tokenizer.json",))
+    folder = families.make(dataclasses.replace(row, vocabulary=alone), base / "model")
+    with quiet():
+        made = transformers.AutoTokenizer.from_pretrained(folder, add_bos_token=request.param, **LOCAL)
+        for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
+            (folder / name).unlink(missing_ok=True)
+        made.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    told = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("add_bos_token", "added_tokens_decoder"):
+        told.pop(name, None)
+    path.write_text(json.dumps(told), encoding="utf-8")
+    words = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    assert words["pre_tokenizer"]["type"] == "Metaspace" and words["model"]["unk_token"] is None
+    return folder
+
+
+def test_a_resaved_folder_gives_the_same_model(resaved: Path, tmp_path: Path) -> None:
+    convert(resaved, tmp_path / "m.gguf")
+    assert read_header(tmp_path / "m.gguf").metadata["tokenizer.ggml.model"] == "llama"
+    types = vocabulary_facts(tmp_path / "m.gguf")["token_types"]
+    assert types[0] == [3, 3] or types[:2] == [[2, 1], [3, 2]]
+    folder = look(resaved, "f16", threads=1)
+    found = tokenizer(folder, file_side.look(tmp_path / "m.gguf", folder.texts, threads=1).seen)
+    assert found.passed and found.note.startswith("llama.cpp puts a space before"), found.detail
+    # Without the explanation the difference is a fault, and so is any other one beside it.
+    file = file_side.look(tmp_path / "m.gguf", folder.texts, threads=1).seen
+    assert not tokenizer(dataclasses.replace(folder, spaced=None), file).passed
+    assert not tokenizer(folder, _with(file, 0)).passed
+    assert folder.spaced is not None
+    other = dataclasses.replace(folder.spaced, cut=_with(file, 0).cut)
+    assert not tokenizer(dataclasses.replace(folder, spaced=other), _with(file, 0)).passed
+    unmarked = Spaced(folder.spaced.cut, folder.spaced.normalizer, ())
+    assert not tokenizer(dataclasses.replace(folder, spaced=unmarked), file).passed
+
+
+def _with(file: Seen, number: int) -> Seen:
+    """The same with one more token in a string."""
+    tokens = [[*ids, 5] if n == number else ids for n, ids in enumerate(file.cut.tokens)]
+    return dataclasses.replace(file, cut=Cut(tokens, file.cut.whole, file.cut.decoded))
+
+
+def test_pieces_without_a_stated_unknown_token(resaved: Path) -> None:
+    words = json.loads((resaved / "tokenizer.json").read_text(encoding="utf-8"))
+    pieces = sentencepieces.of_tokenizer(words)
+    assert pieces is not None and pieces.dummy_prefix
+    assert pieces.texts[list(pieces.types).index(sentencepieces.UNKNOWN)] == "<unk>"
+    renamed = json.loads(json.dumps(words).replace("<unk>", "<none>"))
+    assert sentencepieces.of_tokenizer(renamed) is None
+    assert sentencepieces.of_tokenizer(renamed, "<none>") is not None

@@ -1,0 +1,39 @@
+"""tokenizer_config.json as llama.cpp's converter needs it, completed from tokenizer.json.
+
+transformers 5 states added tokens and begin tokens in tokenizer.json alone. The converter reads both from
+tokenizer_config.json, and where that is silent it takes llama.cpp's defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def completed(config: Mapping[str, Any], tokenizer: Mapping[str, Any]) -> dict[str, Any]:
+    """``config`` with the added tokens of ``tokenizer``, and with no begin token where ``tokenizer`` adds none.
+
+    What ``config`` says itself stays.
+    """
+    found = dict(config)
+    if not found.get("added_tokens_decoder") and (added := tokenizer.get("added_tokens")):
+        found["added_tokens_decoder"] = {
+            str(token["id"]): {name: value for name, value in token.items() if name != "id"} for token in added
+        }
+    if found.get("add_bos_token") is None and not any(_markers(tokenizer.get("post_processor"))):
+        found["add_bos_token"] = False
+    return found
+
+
+def _markers(step: Mapping[str, Any] | None) -> Iterator[str]:
+    """Special tokens that a post-processor puts around one text."""
+    if step is None:
+        return
+    for part in step.get("processors") or ():
+        yield from _markers(part)
+    for part in step.get("single") or ():
+        if "SpecialToken" in part:
+            yield str(part["SpecialToken"]["id"])
+    for name in ("cls", "sep"):
+        if name in step:
+            yield str(step[name][0])
