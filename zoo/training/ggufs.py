@@ -19,7 +19,7 @@ from zoo.llama.vocabfacts import vocabulary_facts
 from zoo.modelfolder import record
 from zoo.modelfolder.smallfiles import refuse_pointer
 from zoo.progress import Reporter
-from zoo.training import pretokenizers
+from zoo.training import pretokenizers, ropefactors
 from zoo.training.exactly import account, refuse_differences
 from zoo.training.ggufvalues import EXPERTS
 from zoo.training.models import LOCAL, quiet, reading
@@ -67,8 +67,9 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
         model = transformers.AutoModelForCausalLM.from_pretrained(
             source.parent, dtype=torch.float16, ignore_mismatched_sizes=True, **named_
         )
+    scaled = used.names is not None and _scale_rope(model, source, header)
     if used.names is not None and kept.info is not None:
-        kept.info.unexpected_keys |= _unused(header, used.names)
+        kept.info.unexpected_keys |= _unused(header, used.names) - ({ropefactors.TENSOR} if scaled else set())
     by = "what transformers reads of the file's header"
     refuse_differences(kept, model.config.to_dict(), source.name, FOLDER_INSTEAD, by)
     # transformers remembers that the weights were quantized and would refuse to write them as plain floats.
@@ -77,6 +78,22 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
         del model.config.quantization_config
     said = _record(header, vocabulary_facts(source))
     return LoadedGguf(model, tokenizer, said, by_name=used.names is not None)
+
+
+def _scale_rope(model: Any, source: Path, header: Header) -> bool:
+    """State the rope's scaling in the configuration, from the factors of the file. False for a file without factors.
+
+    Raises ModelFileError for factors that the configuration cannot state.
+    """
+    if not any(tensor.name == ropefactors.TENSOR for tensor in header.tensors):
+        return False
+    rope, found = getattr(model.config, "rope_parameters", None), ropefactors.read(source)
+    turned = header.metadata.get(f"{header.architecture}.rope.dimension_count")
+    if found is None or not isinstance(rope, dict) or "rope_theta" not in rope or turned != 2 * len(found):
+        return False
+    if stated := ropefactors.scaling(found, float(rope["rope_theta"]), source.name):
+        model.config.rope_parameters = {**rope, **stated}
+    return True
 
 
 def _record(header: Header, facts: dict[str, Any]) -> dict[str, Any]:

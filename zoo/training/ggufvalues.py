@@ -21,6 +21,7 @@ from safetensors import safe_open
 from zoo.errors import ModelFileError
 from zoo.modelfolder.weights import named
 from zoo.progress import Advance
+from zoo.training import ropefactors
 
 Values = NDArray[np.float32]
 EXPERTS = "_exps."
@@ -34,7 +35,8 @@ def check(source: Path, weights: Path, advance: Advance) -> None:
     left = Counter(names.values())
     lost = []
     for tensor in GGUFReader(source).tensors:
-        if not _taken(tensor, left):
+        # The rope's factors become keys of config.json, see ropefactors.
+        if tensor.name != ropefactors.TENSOR and not _taken(tensor, left):
             lost.append(str(tensor.name))
         advance(1)
     # A head that is tied to the embedding is in the file once more, or not at all.
