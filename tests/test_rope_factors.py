@@ -14,6 +14,7 @@ transformers = pytest.importorskip("transformers")
 pytest.importorskip("llama_cpp")
 
 from foldersamples import edit_json, sound  # noqa: E402 - after the skip
+from tinygguf import make_tiny_gguf  # noqa: E402 - after the skip
 
 from zoo.errors import ModelFileError  # noqa: E402 - after the skip
 from zoo.llama.convert import convert  # noqa: E402 - after the skip
@@ -87,3 +88,14 @@ def test_a_converted_file_is_imported_as_the_model_that_it_was_made_from(tmp_pat
     import_model(tmp_path / "m.gguf", tmp_path / "two", Silent())
     config = json.loads((tmp_path / "two/config.json").read_text(encoding="utf-8"))
     assert config["rope_parameters"] == rope
+
+
+def test_a_vocabulary_of_llama_3_has_no_token_more_than_its_file(tmp_path: Path) -> None:
+    """transformers' reader adds <|endoftext|> to the tokens of such a file, and the converter then fails."""
+    source = make_tiny_gguf(tmp_path / "m.gguf", vocabulary=300)
+    raw = source.read_bytes()
+    assert b"<|endoftext|>" in raw
+    source.write_bytes(raw.replace(b"<|endoftext|>", b"<|end_of_txt|"))
+    import_model(source, tmp_path / "out", Silent())
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    assert len(tokenizer) == 300 and "<|endoftext|>" not in tokenizer.get_vocab()

@@ -109,6 +109,7 @@ def _import_gguf(source: Path, out: Path, report: Reporter, layers: tuple[int, .
         with report.task(f"comparing with {source.name}", None, "tensors") as advance:
             ggufvalues.check(source, out / SINGLE, advance)
     _save_tokenizer({}, loaded.tokenizer, out)
+    _drop_inventions(out, loaded.said["tokenizer"]["vocabulary_size"])
     pieces = sentencepieces.of_gguf(source)
     if pieces is not None:
         (out / "tokenizer.model").write_bytes(pieces.model())
@@ -128,6 +129,14 @@ def _trim(found: Inspected, model: Any, out: Path) -> dict[str, int]:
     if lost:
         trimming.trim(out, lost)
     return lost
+
+
+def _drop_inventions(out: Path, size: int) -> None:
+    """Take tokens out that transformers' GGUF reader adds behind the file's own ``size`` tokens: it gives every Llama
+    vocabulary an ``<|endoftext|>``."""
+    words = vocabulary.read(jsontext.read(out / "tokenizer.json", bounded=False), None)
+    every = {**words.words, **words.added}
+    trimming.trim(out, {text for text, number in every.items() if number >= size})
 
 
 def _kept(model: Any, layers: tuple[int, ...] | None) -> tuple[int, tuple[int, ...], str]:

@@ -1,4 +1,4 @@
-"""The rope scaling of Llama 3.1 and later, found again from the factors that a GGUF file stores (``rope_freqs.weight``).
+"""The rope scaling of Llama 3.1 and later, found again from the factors that GGUF files store (``rope_freqs.weight``).
 
 llama.cpp's converter writes one factor for each pair of a head's values and drops the parameters that they came from;
 transformers' GGUF reader drops the factors. The parameters are searched here, and count only if they give the very
