@@ -266,10 +266,16 @@ def test_the_converter_refuses_a_pre_tokenizer_that_it_does_not_know(
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
     shutil.rmtree(zoo / "models/teacher")
     shutil.copytree(words[0], zoo / "models/teacher")
+    path = zoo / "models/teacher/tokenizer.json"
+    tokenizer = json.loads(path.read_text(encoding="utf-8"))
+    split = {"type": "Split", "pattern": {"Regex": "[aeiou]+"}, "behavior": "Isolated", "invert": False}
+    tokenizer["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [split, tokenizer["pre_tokenizer"]]}
+    path.write_text(json.dumps(tokenizer), encoding="utf-8")
     tinyzoo.write_recipe(zoo, tinyzoo.plain_recipe(zoo))
     monkeypatch.chdir(zoo)
     monkeypatch.setenv("ZOO_THREADS", "1")
     assert __main__.main(("build", "plain")) == 3
     err = capsys.readouterr().err
-    assert "knows no pre-tokenizer that cuts text as this model's tokenizer does" in err
+    assert "has no rule that cuts text as this model's tokenizer does" in err
+    assert "(pre_tokenizer of tokenizer.json: Split [aeiou]+, then " in err
     assert "Traceback" not in err

@@ -14,14 +14,14 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from catalog import jsontext
 from zoo import stopping
 from zoo.errors import GateRefused, InputError, ModelFileError, ZooError
-from zoo.llama import oldkeys, sentencepieces, source, staging
+from zoo.llama import cutting, oldkeys, sentencepieces, source, staging
 from zoo.llama.header import read_header
 from zoo.llama.privacy import drop_local_paths
 from zoo.progress import Reporter, Silent
@@ -30,6 +30,7 @@ TYPES = ("f32", "f16", "bf16")
 NEEDS = "pip install 'model-zoo-publisher[gguf,train]'"
 """Brings the packages that the converter imports."""
 UNKNOWN_PRE_TOKENIZER = "BPE pre-tokenizer was not recognized"
+MISSING_PIECES = re.compile(r"(?:Missing|File not found:) \S*tokenizer\.model")
 DISK_FULL = (r"No space left on device", r"Disk quota exceeded", r"\d+ requested and \d+ written")
 """What the converter says of it; the last are numpy's words."""
 _PERCENT = re.compile(r"(\d+)%\|")
@@ -48,7 +49,7 @@ def convert(
 
     name: what the file calls itself (general.name). Neither it nor any other key depends on a local path, so
     the same folder content gives the same bytes.
-    Raises InputError for an unknown type, GateRefused for a pre-tokenizer that llama.cpp does not know,
+    Raises InputError for an unknown type, GateRefused for a tokenizer that llama.cpp does not know or cannot read,
     ModelFileError if the folder is no model or the result is unsound, ZooError with the converter's last line if it
     fails.
     """
@@ -63,7 +64,7 @@ def convert(
         script = str((folder / source.SCRIPT).resolve())
         driver = str(Path(__file__).with_name("converting.py"))
         command = [sys.executable, "-P", driver, script, "model", "--outtype", type_, "--outfile", made.name]
-        _run([*command, "--model-name", name], folder, scratch, report or Silent())
+        _run([*command, "--model-name", name], folder, scratch, report or Silent(), model_folder)
         if not made.is_file():
             raise ZooError("llama.cpp's converter ended well but wrote no file")
         drop_local_paths(made)
@@ -114,7 +115,7 @@ def _environment(folder: Path) -> dict[str, str]:
     return kept | shut | {"PYTHONPATH": str(folder.resolve()), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _run(command: list[str], folder: Path, scratch: str, report: Reporter) -> None:
+def _run(command: list[str], folder: Path, scratch: str, report: Reporter, model_folder: Path) -> None:
     tail: deque[str] = deque(maxlen=50)
     with (
         report.task("Converting to GGUF", 100.0, "%") as advance,
@@ -143,22 +144,39 @@ def _run(command: list[str], folder: Path, scratch: str, report: Reporter) -> No
         if code == 0:  # it may have reported no percentage at all
             advance(100.0 - done)
     if code != 0:
-        said = next((line.strip() for line in reversed(tail) if line.strip()), f"exit code {code}")
-        if any(re.search(words, line) for words in DISK_FULL for line in tail):
-            raise ZooError(
-                f"llama.cpp's converter could not write its file, the disk is full (it said: {said})",
-                safe="Nothing was written",
-                remedy="Make room on the disk and run the same command again",
-            )
-        if UNKNOWN_PRE_TOKENIZER in said:
-            raise GateRefused(
-                "llama.cpp knows no pre-tokenizer that cuts text as this model's tokenizer does, so the file would be "
-                f"another model (the converter: {said})",
-                safe="Nothing was written",
-                remedy="Take a model whose tokenizer llama.cpp knows",
-            )
-        remedy = f"Install what it misses with: {NEEDS}" if said.startswith("ModuleNotFoundError") else ""
-        raise ZooError(f"llama.cpp's converter failed: {said}", safe="Nothing was written", remedy=remedy)
+        raise _failure(tail, code, model_folder)
+
+
+def _failure(tail: Sequence[str], code: int, model_folder: Path) -> ZooError:
+    """What the converter's last lines mean, and what to do."""
+    said = next((line.strip() for line in reversed(tail) if line.strip()), f"exit code {code}")
+    safe = "Nothing was written"
+    if any(re.search(words, line) for words in DISK_FULL for line in tail):
+        return ZooError(
+            f"llama.cpp's converter could not write its file, the disk is full (it said: {said})",
+            safe=safe,
+            remedy="Make room on the disk and run the same command again",
+        )
+    if UNKNOWN_PRE_TOKENIZER in said:
+        path = model_folder / "tokenizer.json"
+        rule = cutting.described(jsontext.read(path, bounded=False)) if path.is_file() else "not stated"
+        return GateRefused(
+            "llama.cpp has no rule that cuts text as this model's tokenizer does, so the file would be another model "
+            f"(pre_tokenizer of tokenizer.json: {rule})",
+            safe=safe,
+            remedy="Use a model whose tokenizer cuts text by a rule of llama.cpp, such as that of GPT-2, Llama 3 or "
+            "Qwen 2",
+        )
+    if MISSING_PIECES.search(said):
+        return GateRefused(
+            "llama.cpp's converter reads the vocabulary of this architecture from tokenizer.model, which the folder "
+            "lacks, and its tokenizer.json is of a kind from which none can be made (BPE with byte fallback, merges "
+            "and an unknown token)",
+            safe=safe,
+            remedy="Copy tokenizer.model of the original model into the model folder, then run: zoo lock",
+        )
+    remedy = f"Install what it misses with: {NEEDS}" if said.startswith("ModuleNotFoundError") else ""
+    return ZooError(f"llama.cpp's converter failed: {said}", safe=safe, remedy=remedy)
 
 
 def _lines(stream: IO[bytes] | None) -> Iterator[str]:
