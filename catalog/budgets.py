@@ -75,7 +75,7 @@ def problems(entry: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     if (size is None) == (fits is None):
         yield "", "a budget needs one limit", "Write either `bytes:` or `fits:`"
     if size is not None and parse_bytes(size) is None:
-        yield "bytes", f"{show(size)} is no size", SPELLING
+        yield "bytes", f"{show(size)} is not a valid size", SPELLING
     if isinstance(fits, dict) and isinstance(fits.get("device"), str) and not device.find(fits["device"]):
         near = device.nearest(fits["device"])
         known = ", ".join(each.id for each in device.DEVICES)

@@ -37,7 +37,7 @@ def yank(
     model = find(catalog, name, version)
     _check_reason(reason)
     if severity not in SEVERITIES:
-        raise YankRefused(f"{show(severity)} is no severity", f"Write one of: {', '.join(SEVERITIES)}")
+        raise YankRefused(f"{show(severity)} is not a valid severity", f"Write one of: {', '.join(SEVERITIES)}")
     if replacement is not None:
         _check_replacement(catalog, f"{name}@{version}", replacement)
     event = YankEvent(version, date, "yank", reason, severity, replacement)

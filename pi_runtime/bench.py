@@ -116,7 +116,7 @@ def check_file(path: Path) -> None:
     if head[:8] == b"version ":
         raise CouldNot(f"{path.name} is a Git LFS pointer, not the file itself. Fetch it with: git lfs pull")
     if head[:4] != b"GGUF" or len(head) < 8:
-        raise CouldNot(f"{path.name} is no GGUF file: it does not begin with the letters GGUF and a version.")
+        raise CouldNot(f"{path.name} is not a GGUF file: it does not begin with the letters GGUF and a version.")
 
 
 def identify(path: Path) -> dict[str, Any]:

@@ -120,7 +120,7 @@ class Session:
     def _refuse_other_kinds(self) -> None:
         lib, model = self._lib, self._model
         if lib.llama_model_has_encoder(model) or not lib.llama_model_has_decoder(model):
-            raise CouldNot(f"{self._name} is no decoder-only language model; only those can be measured.")
+            raise CouldNot(f"{self._name} is not a decoder-only language model; only those can be measured.")
 
     def _make_context(self, settings: Settings) -> None:
         params = self._lib.llama_context_default_params()

@@ -88,7 +88,7 @@ def test_the_search_sees_no_evaluation_text_and_measures_once(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ("{bytes: 92mb}", "is no size"),
+        ("{bytes: 92mb}", "is not a valid size"),
         ("{bytes: 92MB, fits: {device: pi-5-8gb}}", "needs one limit"),
         ("{name: x}", "needs one limit"),
         ("{fits: {device: pi-zero-3}}", "Did you mean `pi-zero-2"),

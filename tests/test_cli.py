@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from catalog import index
 from catalog.recipe import plain
 from zoo.__main__ import main
 from zoo.cli import COMMANDS
+from zoo.data import site_folder
 from zoo.errors import GateRefused, InputError, MissingExtra, ZooError
 
 REPOSITORY = Path(__file__).parent.parent
@@ -309,7 +311,22 @@ def test_one_broken_recipe_stops_all_before_the_first_is_built(zoo_folder: Path,
     assert not (zoo_folder / "build").exists()
 
 
-# --- show, catalog, publish, lock
+# --- new, show, catalog, publish, lock
+
+
+def test_a_new_recipe_points_to_a_page_and_a_command_that_are_there(zoo_folder: Path, capsys: Captured) -> None:
+    text = zoo_folder / "recipes/corpora/evaluation.en.txt"
+    text.parent.mkdir(parents=True, exist_ok=True)
+    text.write_text("Words.\n", encoding="utf-8")
+    code, out, _ = called(capsys, "new", "my-model", "--source", "file:nosuch.gguf")
+    assert code == 0 and out.startswith("Started recipes/my-model.yaml.\n")
+    assert out.endswith("Next: fix these, then run: zoo check recipes/my-model.yaml\n")
+    comments = (zoo_folder / "recipes/my-model.yaml").read_text(encoding="utf-8").split("zoo: 1")[0]
+    (page,) = re.findall(r"http://127\.0\.0\.1:8000/(\S+)/ ", comments)
+    assert (site_folder() / "docs" / f"{page}.md").is_file()
+    (command,) = re.findall(r"`zoo (check [^`]+)`", comments)
+    assert "my-model.yaml" in command and called(capsys, *command.split())[0] == 2
+    assert called(capsys, "new", "My model")[2].startswith("zoo: 'My model' is not a valid recipe name.")
 
 
 def test_show_of_what_is_not_there(zoo_folder: Path, capsys: Captured) -> None:

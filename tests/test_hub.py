@@ -98,7 +98,7 @@ def test_a_tag_never_moves(repo: FolderRepo, tmp_path: Path) -> None:
         repo.tag("v1", second)
     with pytest.raises(InputError, match="has no commit"):
         repo.tag("v2", "0" * 64)
-    with pytest.raises(InputError, match="is no name for a tag"):
+    with pytest.raises(InputError, match="is not a valid name for a tag"):
         repo.tag("../heads/main", second)
     assert everything(tmp_path / "hub") == before
 
@@ -137,7 +137,7 @@ def test_upload_of_other_bytes_than_announced(repo: FolderRepo, tmp_path: Path) 
     (tmp_path / "source").write_bytes(b"one")
     with pytest.raises(Damaged, match="not 0000"):
         repo.put(tmp_path / "source", "0" * 64, nothing)
-    with pytest.raises(Damaged, match="is no sha256"):
+    with pytest.raises(Damaged, match="is not a sha256"):
         repo.put(tmp_path / "source", "../../x", nothing)
     assert not [path for path in repo.objects.rglob("*") if path.is_file()]
 
@@ -169,7 +169,7 @@ def test_a_damaged_commit_is_seen(damage: bytes, repo: FolderRepo, tmp_path: Pat
 def test_a_damaged_ref_is_no_commit(repo: FolderRepo, tmp_path: Path) -> None:
     repo.commit(None, [put(repo, "a", "one", tmp_path)], [], "first")
     (repo.folder / "refs" / "heads" / "main").write_bytes(b"../../x\xff")
-    with pytest.raises(InputError, match="is no commit"):
+    with pytest.raises(InputError, match="is not a commit"):
         repo.tree(repo.refs().branches["main"])
 
 
@@ -179,16 +179,16 @@ def test_what_is_not_there(repo: FolderRepo, tmp_path: Path) -> None:
         repo.open(first, "b")
     with pytest.raises(InputError, match="has no commit"):
         repo.tree("0" * 64)
-    with pytest.raises(InputError, match="'main' is no commit"):
+    with pytest.raises(InputError, match="'main' is not a commit"):
         repo.tree("main")
 
 
 @pytest.mark.parametrize("name", ["", "..", ".x", "a/b", "a b", "é", "x" * 97, "a\n"])
 def test_names_of_repositories(name: str, tmp_path: Path) -> None:
     hub = FolderHub(tmp_path)
-    with pytest.raises(InputError, match="is no name for a repository"):
+    with pytest.raises(InputError, match="is not a valid name for a repository"):
         hub.repo("model", "local", name)
-    with pytest.raises(InputError, match="is no name for a repository"):
+    with pytest.raises(InputError, match="is not a valid name for a repository"):
         hub.repo("model", name, "m")
 
 

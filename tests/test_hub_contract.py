@@ -136,7 +136,7 @@ def test_content_that_is_missing_or_other(repo: Repo, tmp_path: Path) -> None:
         (tmp_path / "source").write_bytes(content)
         with pytest.raises(ZooError, match="not 0000"):
             repo.put(tmp_path / "source", "0" * 64, lambda _: None)
-    with pytest.raises(Damaged, match="is no sha256"):
+    with pytest.raises(Damaged, match="is not a sha256"):
         repo.put(tmp_path / "source", "../../x", lambda _: None)
     assert not repo.refs().branches
 
@@ -147,14 +147,14 @@ def test_what_is_not_there(repo: Repo, tmp_path: Path) -> None:
         repo.open(first, "b")
     with pytest.raises(InputError, match="has no commit"):
         repo.tree("0" * 64)
-    with pytest.raises(InputError, match="'main' is no commit"):
+    with pytest.raises(InputError, match="'main' is not a commit"):
         repo.tree("main")
 
 
 @pytest.mark.parametrize("name", ["", "..", ".x", "a/b", "a b", "é", "x" * 97, "a\n"])
 def test_names_of_repositories(name: str, hub: Hub) -> None:
     for parts in (("local", name), (name, "m")):
-        with pytest.raises(InputError, match="is no name for a repository"):
+        with pytest.raises(InputError, match="is not a valid name for a repository"):
             hub.repo("model", *parts)
 
 

@@ -288,8 +288,8 @@ def test_zoo_hub_serve(tmp_path: Path) -> None:
         (("--token-file", "zoo.toml"), "token file"),
         (("--token-file", "zoo.toml", "--allow-anonymous-write"), "exclude each other"),
         (("--host", "192.0.2.1"), "cannot be used"),
-        (("--hub", "http://127.0.0.1:1"), "is no folder"),
-        (("zoo.toml",), "is no folder"),
+        (("--hub", "http://127.0.0.1:1"), "is not a folder"),
+        (("zoo.toml",), "is not a folder"),
     ],
 )
 def test_zoo_hub_serve_refuses(options: tuple[str, ...], words: str, tmp_path: Path) -> None:

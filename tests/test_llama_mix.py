@@ -59,7 +59,7 @@ def test_importance_decides_where_the_error_goes() -> None:
 @pytest.mark.parametrize(
     ("shape", "type_name", "importance", "says"),
     [
-        ((2, 100), "Q4_0", None, "no multiple of 32"),
+        ((2, 100), "Q4_0", None, "not a multiple of 32"),
         ((2, 64), "Q9_9", None, "cannot be quantized to"),
         ((2, 64), "Q8_1", None, "cannot be quantized to"),
         ((64,), "Q8_0", None, "two dimensions"),
@@ -172,7 +172,7 @@ def test_an_expert_that_no_token_reached_weighs_all_alike() -> None:
 
 
 def test_what_is_no_importance_matrix(model: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="no importance matrix"):
+    with pytest.raises(ModelFileError, match="not an importance matrix"):
         read_imatrix(model)
     made = random_imatrix(model)
     made.sums["blk.0.attn_q.weight"][0, 0] = np.nan

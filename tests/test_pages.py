@@ -281,6 +281,7 @@ def test_recipe_reference_has_every_key_of_the_schema() -> None:
     assert tags.open == []
     assert "`" not in page.html
     assert "at least 5, at most 100" in tags.text
+    assert not re.search(r"\b1 (entries|characters)", tags.text) and "at least 1 entry" in tags.text
 
 
 def test_schema_list_links_to_every_schema() -> None:

@@ -147,9 +147,9 @@ def test_prompt_ids_are_the_same_everywhere() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "word"),
     [
-        ("empty.gguf", b"", "no GGUF file"),
-        ("cut.gguf", b"GGUF\x03", "no GGUF file"),
-        ("text.gguf", b"<!doctype html>", "no GGUF file"),
+        ("empty.gguf", b"", "not a GGUF file"),
+        ("cut.gguf", b"GGUF\x03", "not a GGUF file"),
+        ("text.gguf", b"<!doctype html>", "not a GGUF file"),
         ("pointer.gguf", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
         ("big-00001-of-00003.gguf", b"GGUF\x03\0\0\0", "split model"),
     ],

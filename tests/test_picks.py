@@ -408,11 +408,11 @@ def test_when_nothing_fits_the_command_is_1(capsys: Captured) -> None:
         (("--device", "pi-400", "--memory-gb", "4"), "Leave one of them out"),
         (("--memory-gb", "4"), "needs both --memory-gb and --bandwidth-gbs"),
         (("--memory-gb", "-4", "--bandwidth-gbs", "1"), "is not more than none"),
-        (("--memory-gb", "inf", "--bandwidth-gbs", "1"), "memory of inf GB is no amount"),
+        (("--memory-gb", "inf", "--bandwidth-gbs", "1"), "memory of inf GB is not a valid amount"),
         (("--memory-gb", "4", "--bandwidth-gbs", "nan"), "a bandwidth of nan GB/s"),
         (("--device", "pi-400", "--context", "9000"), "longer than the model's own"),
         (("--device", "pi-400", "--context", "x"), "not a valid integer"),
-        (("--device", "pi-400", "--least-speed", "-1"), "least speed of -1 tokens/s is no speed"),
+        (("--device", "pi-400", "--least-speed", "-1"), "least speed of -1 tokens/s is not a valid speed"),
     ],
 )
 def test_asked_wrongly_is_2(arguments: tuple[str, ...], words: str, capsys: Captured) -> None:

@@ -181,7 +181,7 @@ def test_wilson_against_published_values() -> None:
         (81, 263): (0.2553, 0.3662), (15, 148): (0.0624, 0.1605), (0, 20): (0.0, 0.1611), (1, 29): (0.0061, 0.1718),
     }.items():  # fmt: skip
         assert report.wilson(correct, total) == pytest.approx((low, high), abs=5e-5)
-    with pytest.raises(ValueError, match="0 of 0 is no share"):
+    with pytest.raises(ValueError, match="0 of 0 is not a share"):
         report.wilson(0, 0)
 
 

@@ -186,7 +186,7 @@ def test_a_link_in_the_release_folder_is_refused(zoo: Path, settings: Settings) 
     [
         ("/etc/passwd", "is absolute"), ("../x", "leaves its folder"), ("a\nb", "has a character"),
         (".git/config", "keep"),
-        ("readme.md", "one file where case does not count"), ("README.md/x", "a file and a folder at once"),
+        ("readme.md", "one file where case does not count"), ("README.md/x", "both a file and a folder"),
     ],
 )  # fmt: skip
 def test_paths_that_not_every_system_can_store(path: str, words: str, zoo: Path, settings: Settings) -> None:
@@ -203,7 +203,7 @@ def test_paths_that_not_every_system_can_store(path: str, words: str, zoo: Path,
 def test_versions_that_are_none(version: str, zoo: Path, settings: Settings) -> None:
     release = make_release(zoo)
     odd = dataclasses.replace(release, release=dataclasses.replace(release.release, version=version))
-    with pytest.raises(InputError, match="is no version"):
+    with pytest.raises(InputError, match="is not a valid version"):
         publish(odd, settings)
 
 
@@ -342,7 +342,7 @@ def test_two_processes_publish_at_once(zoo: Path) -> None:
     ("remedy", "expected"),
     [
         ("", "Go on with: zoo publish x"), ("Make room", "Make room. Go on with: zoo publish x"),
-        ("Check it. Run the same command again; it goes on from there", "Check it. Go on with: zoo publish x"),
+        ("Check it. Run the same command again; it resumes from there", "Check it. Go on with: zoo publish x"),
         ("Run the same command again in 30 seconds", "Go on in 30 seconds with: zoo publish x"),
         ("Make room there, then run the same command again", "Make room there. Go on with: zoo publish x"),
     ],

@@ -122,7 +122,7 @@ def test_a_context_for_which_nothing_fits(zoo: Zoo, say: Say) -> None:
         (("a/b",), "names no model"),
         ((NAME, "--device", "pi-5-4g"), "Did you mean pi-5-4gb?"),
         ((NAME, "--context", "999999"), "longer than the model's own"),
-        ((NAME, "--timeout", "0"), "no time"),
+        ((NAME, "--timeout", "0"), "not a valid time"),
         ((NAME, "--catalog", "nix.json"), "there is no catalog nix.json"),
         ((NAME, "--catalog", "ftp://x/y"), "is not a valid http address"),
     ],
@@ -294,7 +294,7 @@ def test_the_catalog_of_another_zoo_at_an_address(
     code, out, _ = say("pull", f"{NAME}:Q4_0", "--catalog", f"{web}/nix.json", "--json")
     assert code == 1 and json.loads(out)["kind"] == "not_found"
     code, _, err = say("pull", f"{NAME}:Q4_0", "--catalog", f"{web}/zoo.toml")
-    assert code == 2 and "no sound catalog" in err
+    assert code == 2 and "not a valid catalog" in err
 
 
 # --- Verify

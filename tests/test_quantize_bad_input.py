@@ -91,11 +91,11 @@ def test_flipped_bits_give_a_sentence_or_a_whole_file(model: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        (Override("blk.0.attn_q.weight", "Q9"), "no tensor type"),
+        (Override("blk.0.attn_q.weight", "Q9"), "is not a tensor type"),
         (Override("blk.7.*", "Q8_0"), "no tensor that is quantized matches"),
         (Override("*_norm.weight", "Q8_0"), "no tensor that is quantized matches"),
-        (Override("blk.0.attn_q.weight", "Q4_K"), "its rows of 64 weights are no multiple of 256"),
-        (Override("blk.0.attn_q.weight", "IQ2_XXS"), "rows of 64 weights are no multiple of 256"),
+        (Override("blk.0.attn_q.weight", "Q4_K"), "its rows of 64 weights are not a multiple of 256"),
+        (Override("blk.0.attn_q.weight", "IQ2_XXS"), "rows of 64 weights are not a multiple of 256"),
     ],
 )
 def test_an_exception_that_cannot_be(tmp_path: Path, override: Override, says: str) -> None:

@@ -171,7 +171,7 @@ def test_an_index_must_agree_with_its_files(folder: Path) -> None:
         for name, file in names.items()
     }
     assert "names another file for tensors" in refused(other)
-    assert "names lost.safetensors, which the folder lacks; the folder has" in refused(
+    assert "names files that are not in the folder: lost.safetensors; the folder has" in refused(
         names | {"a": "lost.safetensors"}
     )
     assert "weights must be .safetensors files" in refused(names | {"a": "../m/model.safetensors"})

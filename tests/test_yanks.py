@@ -75,7 +75,7 @@ def test_taking_back_is_recorded_too() -> None:
         ({"reason": "a\nb"}, "cannot be seen"),
         ({"reason": "a\u202eb"}, "cannot be seen"),
         ({"reason": "x" * 501}, "501 characters"),
-        ({"severity": "grave"}, "is no severity"),
+        ({"severity": "grave"}, "is not a valid severity"),
         ({"replacement": NAME}, "names no version"),
         ({"replacement": f"{NAME}@1.0.0"}, "cannot replace itself"),
         ({"replacement": f"{NAME}@3.0.0"}, "does not exist: the catalog has no version"),

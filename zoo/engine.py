@@ -140,8 +140,8 @@ def _make(
         raise ZooError(
             f"step {step.id} could not write: {error.strerror}",
             where=settings.shown(settings.work),
-            safe="Finished steps are whole and will be found again.",
-            remedy="Make room or mend the permissions, then run the same command again",
+            safe="Finished steps are complete and will be reused.",
+            remedy="Free some space or fix the permissions, then run the same command again",
         ) from error
 
 

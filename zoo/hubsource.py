@@ -125,7 +125,7 @@ def _wanted(
     absent = sorted(shards - set(tree))
     if absent:
         raise SourceError(
-            f"{INDEX} of {where} names {named(absent)}, which the repository lacks", safe="Nothing was fetched.",
+            f"{INDEX} of {where} names files that are not there: {named(absent)}", safe="Nothing was fetched.",
             remedy="Name a revision that is complete",
         )  # fmt: skip
     if not shards and SINGLE not in tree:

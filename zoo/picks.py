@@ -233,7 +233,7 @@ def _check_asked(
             f"{architecture.context_tokens:,} tokens"
         )
     if least is not None and not (math.isfinite(least) and least > 0):
-        raise ValueError(f"a least speed of {least:g} tokens/s is no speed")
+        raise ValueError(f"a least speed of {least:g} tokens/s is not a valid speed")
     if not (math.isfinite(tolerance.kld_mean_nats) and tolerance.kld_mean_nats >= 0):
         raise ValueError(f"a tolerance of {tolerance.kld_mean_nats:g} nats is none")
 

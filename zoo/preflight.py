@@ -72,7 +72,7 @@ def check(
         raise ZooError(
             "\n".join([f"{plan.name} cannot be built here yet", *(f"  {fault}" for fault in faults)]),
             safe="Nothing was changed.",
-            remedy="Mend these, then run the same command again; zoo doctor shows the whole picture",
+            remedy="Fix these, then run the same command again; zoo doctor shows the whole picture",
         )
 
 

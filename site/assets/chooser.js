@@ -182,7 +182,7 @@ async function ask() {
     const { core, catalog } = await load();
     const asked = question(core, catalog);
     if (!asked) {
-      place.replaceChildren(h("p", { class: "zoo-take" }, "Something in the form is no number that can be asked for."));
+      place.replaceChildren(h("p", { class: "zoo-take" }, "One of the numbers in the form is not valid."));
       form.reportValidity();
       return;
     }

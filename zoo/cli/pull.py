@@ -58,7 +58,7 @@ def command(
     kill the same command goes on where it stopped. --catalog may be the path or the address of another zoo's catalog.
     """
     if not 0 < timeout < 3600:
-        raise InputError("--timeout is no time", remedy="Write seconds, such as --timeout 30")
+        raise InputError("--timeout is not a valid time", remedy="Write seconds, such as --timeout 30")
     wish, device = names.parse(name), _device(device_id)
     shelf = shelf_of(call)
     chosen = names.choose(shelf.catalog, wish, allow_yanked)

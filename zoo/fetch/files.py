@@ -196,7 +196,7 @@ class _Work:
                         kind="hash_mismatch", where=self.source,
                         facts={"path": file.path, "expected": digest.expected, "got": found, "got_first": before,
                                "removed": True},
-                        safe="What came was removed; nothing stands under the file's name because of it.",
+                        safe="What arrived was deleted; no file of that name was written.",
                         remedy="Run the same command again later; if it stays so, tell who keeps the repository",
                     )  # fmt: skip
                 self._place(came, stream.fileno(), there)

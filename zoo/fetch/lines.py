@@ -151,7 +151,7 @@ class Lines:
             raise RemoteError(
                 f"the connection ended {span.left} bytes too early", kind="wrong_length", transient=True,
                 facts={"path": self.part.file.path, "expected": span.end - asked, "got": span.position - asked},
-                remedy="Run the same command again; it goes on from there",
+                remedy="Run the same command again; it resumes from there",
             )  # fmt: skip
 
     def _write(self, span: Span, data: bytes | memoryview, handle: int) -> bool:
@@ -199,7 +199,7 @@ class _Trickle:
             raise RemoteError(
                 f"only {self.bytes} bytes came in {seconds:.0f} seconds", kind="stalled", transient=True,
                 facts={"bytes": self.bytes, "seconds": round(seconds, 1)},
-                remedy="Check the network. Run the same command again; it goes on from there",
+                remedy="Check the network. Run the same command again; it resumes from there",
             )  # fmt: skip
         self.began, self.bytes = self.clock(), 0
 

@@ -51,7 +51,7 @@ class FolderHub:
     def repo(self, kind: str, namespace: str, name: str) -> FolderRepo:
         for part in (namespace, name):
             if not _NAME.match(part):
-                raise InputError(f"{part!r} is no name for a repository", remedy="Use letters, digits, - _ .")
+                raise InputError(f"{part!r} is not a valid name for a repository", remedy="Use letters, digits, - _ .")
         return FolderRepo(self.folder / "objects", self.folder / "repos" / kind / namespace / name)
 
 
@@ -187,12 +187,12 @@ class FolderRepo:
 
     def _object(self, sha256: str) -> Path:
         if not _OID.match(sha256):
-            raise Damaged(f"{sha256!r} is no sha256")
+            raise Damaged(f"{sha256!r} is not a sha256")
         return self.objects / sha256[:2] / sha256
 
     def _commit(self, revision: str) -> dict[str, dict[str, list[str | int]]]:
         if not _OID.match(revision):
-            raise InputError(f"{revision!r} is no commit")
+            raise InputError(f"{revision!r} is not a commit")
         try:
             body = jsontext.read(self.folder / "commits" / f"{revision}.json")
         except FileNotFoundError:
@@ -210,7 +210,7 @@ class FolderRepo:
 
     def _move(self, kind: str, name: str, oid: str) -> None:
         if not _NAME.match(name):
-            raise InputError(f"{name!r} is no name for a tag")
+            raise InputError(f"{name!r} is not a valid name for a tag")
         sweep(self.folder / "refs" / kind)
         with (self.folder / "refs.log").open("a", encoding="utf-8") as log:
             log.write(canonical_json({"ref": f"{kind}/{name}", "oid": oid}) + "\n")
@@ -233,7 +233,7 @@ def refuse_clashes(files: Mapping[str, object]) -> None:
     folders = {"/".join(path.split("/")[:depth]) for path in files for depth in range(1, path.count("/") + 1)}
     for path in files:
         if path in folders:
-            raise InputError(f"{path} would be a file and a folder at once")
+            raise InputError(f"{path} would be both a file and a folder")
         other = seen.setdefault(path.casefold(), path)
         if other != path:
             raise InputError(f"{path} and {other} are one file where case does not count")

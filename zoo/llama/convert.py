@@ -54,9 +54,9 @@ def convert(
     fails.
     """
     if type_ not in TYPES:
-        raise InputError(f"{type_!r} is no type to convert to", remedy=f"Take one of {', '.join(TYPES)}")
+        raise InputError(f"{type_!r} is not a type to convert to", remedy=f"Take one of {', '.join(TYPES)}")
     if not (model_folder / "config.json").is_file():
-        raise ModelFileError(f"{model_folder} is no model folder: it has no config.json")
+        raise ModelFileError(f"{model_folder} is not a model folder: it has no config.json")
     folder = source.found()
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         _stage(model_folder, Path(scratch, "model"))

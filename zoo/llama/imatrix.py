@@ -87,7 +87,7 @@ def read_imatrix(path: Path) -> Imatrix:
         raw = read_raw(source)
         if _text(source, raw, "general.type") != "imatrix":
             raise ModelFileError(
-                f"{path.name} is no importance matrix",
+                f"{path.name} is not an importance matrix",
                 where=str(path),
                 remedy="Give a GGUF file made by llama-imatrix or by this program (general.type = imatrix)",
             )

@@ -68,7 +68,7 @@ def file_type(name: str) -> tuple[int, str]:
         return FILE_TYPES[name]
     close = difflib.get_close_matches(name.upper(), FILE_TYPES, n=1, cutoff=0.5)
     remedy = f"Did you mean {close[0]}?" if close else f"Known types: {', '.join(FILE_TYPES)}"
-    raise InputError(f"{name!r} is no quantization type of llama.cpp", remedy=remedy)
+    raise InputError(f"{name!r} is not a quantization type of llama.cpp", remedy=remedy)
 
 
 def choose(source: Path, type_name: str, *, with_imatrix: bool) -> Choice:

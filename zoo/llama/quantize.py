@@ -146,7 +146,7 @@ def _overridden(header: Header, choice: Choice, overrides: Sequence[Override]) -
     for override in overrides:
         if override.type not in (*QUANTIZED, *PLAIN):
             raise InputError(
-                f"{override.type!r} is no tensor type",
+                f"{override.type!r} is not a tensor type",
                 remedy=f"Take one of {', '.join((*QUANTIZED, *PLAIN))}",
             )
         matching = [name for name in candidates if fnmatchcase(name, override.tensors)]
@@ -169,7 +169,7 @@ def _check_row(name: str, type_name: str, row_length: int) -> None:
         block = BLOCKS[type_name][0]
         raise InputError(
             f"the override of {name} cannot be {type_name}: its rows of {row_length} "
-            f"weights are no multiple of {block}",
+            f"weights are not a multiple of {block}",
             remedy="Take Q8_0, Q5_0, IQ4_NL or Q4_0 for rows that 32 divides, else F16",
         ) from error
 
@@ -181,7 +181,7 @@ def _refuse_fallbacks(source: Path, header: Header, fallbacks: Sequence[Fallback
     fitting = "Q8_0, Q5_0, IQ4_NL or Q4_0" if all(length % 32 == 0 for length in rows) else "F16"
     raise ModelFileError(
         f"{len(fallbacks)} of {len(header.tensors)} tensors of {source.name} cannot be {wanted}: "
-        f"their rows of {', '.join(map(str, rows))} weights are no multiple of {block}",
+        f"their rows of {', '.join(map(str, rows))} weights are not a multiple of {block}",
         safe="Nothing was written",
         remedy=f"Take {fitting}, or set allow_fallback: true to accept other types for these tensors",
     )

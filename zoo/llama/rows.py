@@ -34,11 +34,11 @@ Floats = NDArray[np.float32]
 def row_bytes(type_name: str, row_length: int) -> int:
     """Bytes of one row. Raises InputError for an unknown type or a length that its blocks do not divide."""
     if type_name not in BLOCKS:
-        raise InputError(f"{type_name!r} is no tensor type of ggml", remedy=f"Known: {', '.join(BLOCKS)}")
+        raise InputError(f"{type_name!r} is not a tensor type of ggml", remedy=f"Known: {', '.join(BLOCKS)}")
     weights, size = BLOCKS[type_name]
     if row_length < 1 or row_length % weights:
         raise InputError(
-            f"rows of {row_length} weights are no multiple of {weights}, the block of {type_name}"
+            f"rows of {row_length} weights are not a multiple of {weights}, the block of {type_name}"
         )
     return row_length // weights * size
 
@@ -106,7 +106,7 @@ def dequantize_rows(data: bytes, type_name: str, row_length: int) -> Floats:
     """
     size = row_bytes(type_name, row_length)
     if not data or len(data) % size:
-        raise InputError(f"{len(data)} bytes are no whole number of {type_name} rows of {row_length} weights")
+        raise InputError(f"{len(data)} bytes are not a whole number of {type_name} rows of {row_length} weights")
     if type_name == "F32":
         return np.frombuffer(data, dtype="<f4").reshape(-1, row_length).astype(np.float32)
     if type_name == "F16":

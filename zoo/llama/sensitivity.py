@@ -60,7 +60,7 @@ def groups_of(tensors: Tensors) -> list[Group]:
             found.append(Group(name, tuple(own), tuple(shared), weights))
     if not found:
         raise ModelFileError(
-            f"no tensor of {tensors.path.name} can be quantized: rows are no multiple of 32",
+            f"no tensor of {tensors.path.name} can be quantized: rows are not a multiple of 32",
             where=str(tensors.path),
         )
     return found

@@ -56,7 +56,7 @@ def weight_files(folder: Path, files: Mapping[str, Path]) -> tuple[str, ...]:
         there = [name for name in files if name.endswith(".safetensors")]
         found = f"; the folder has {_named(there)}" if there else ""
         raise ModelFileError(
-            f"{INDEX} names {_named(absent)}, which the folder lacks{found}", where=folder.name,
+            f"{INDEX} names files that are not in the folder: {_named(absent)}{found}", where=folder.name,
             remedy="Fetch the missing files, or the index that belongs to these files",
         )  # fmt: skip
     return shards

@@ -141,10 +141,15 @@ def _default(part: Mapping[str, Any]) -> str:
 
 
 def _bounds(part: Mapping[str, Any]) -> str:
-    found = [words.format(_value(part[word])) for word, words in _BOUNDS if word in part]
+    found = [_bound(words, part[word]) for word, words in _BOUNDS if word in part]
     if part.get("uniqueItems"):
         found.append("no entry twice")
     return ", ".join(found)
+
+
+def _bound(words: str, value: Any) -> str:
+    said = words.format(_value(value))
+    return said.replace("characters", "character").replace("entries", "entry") if value == 1 else said
 
 
 def _value(value: Any) -> str:

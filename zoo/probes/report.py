@@ -24,7 +24,7 @@ def wilson(correct: int, total: int) -> tuple[float, float]:
     Raises ValueError without items.
     """
     if not 0 <= correct <= total or total == 0:
-        raise ValueError(f"{correct} of {total} is no share")
+        raise ValueError(f"{correct} of {total} is not a share")
     share, z2 = correct / total, Z * Z
     middle = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = Z / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total))

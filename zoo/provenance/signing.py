@@ -239,7 +239,7 @@ def _with_key(path: Path, use: Callable[[], Any]) -> Any:
             else "it is of another kind"
         )
         raise InputError(
-            f"this is no key that can be used: {why}",
+            f"this key cannot be used: {why}",
             where=path.name,
             remedy="Make one with: openssl ecparam -name prime256v1 -genkey -noout -out zoo.key",
         ) from error

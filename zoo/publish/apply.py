@@ -28,7 +28,7 @@ __all__ = ["Published", "Target", "VersionTaken", "apply", "prepare", "tag_of"]
 
 _SAME_COMMAND = re.compile(
     r"[,.;]?\s*(?:and |then )?run the same command again(?P<when> in \d+ seconds| in some minutes)?"
-    r"(?:; it goes on from there)?",
+    r"(?:; it resumes from there)?",
     re.IGNORECASE,
 )
 
@@ -93,7 +93,7 @@ def apply(
             t.kind: Repository(f"{settings.namespace}/{t.name}", commits[t.kind], work.tag) for t in targets
         }
         location = Location(hub.name, places["model"], places.get("dataset"))
-        phase[0] = f"The release is out: tag {work.tag} is set and verified; only the catalog lacks it."
+        phase[0] = f"The release is out: tag {work.tag} is set and verified; only its entry in the catalog is missing."
         record(location)
         # Whoever finds everything there, on another machine perhaps, has nothing to note.
         if journal.entries or not already:

@@ -65,7 +65,7 @@ class RepoPlan:
 def refuse_unsafe(version: str, files: Sequence[FileRecord]) -> None:
     """Raises InputError on a version that is no tag, Damaged on a path that not every system can store."""
     if not _VERSION.match(version):
-        raise InputError(f"{version!r} is no version", remedy="Write three numbers, for example 1.0.0")
+        raise InputError(f"{version!r} is not a valid version", remedy="Write three numbers, for example 1.0.0")
     for file in files:
         reason = unsafe_reason(file.path)
         if not reason and any(part.casefold() in _RESERVED for part in file.path.split("/")):

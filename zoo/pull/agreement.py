@@ -70,7 +70,7 @@ def sums_against_manifest(sums: Mapping[str, str] | None, manifest: Manifest) ->
     """SHA256SUMS must say of the same files the same."""
     if sums is None:
         yield Difference(
-            SUMS, SUMS, "has a line that is no digest and path", "sha256 and path", "something else"
+            SUMS, SUMS, "has a line that is not a digest and a path", "sha256 and path", "something else"
         )
         return
     for path in sorted(sums.keys() | manifest.files.keys()):
@@ -101,7 +101,7 @@ def tree_against_manifest(tree: Mapping[str, Listed], manifest: Manifest) -> Ite
         if there is None:
             yield Difference(path, MANIFEST, "it is not on the hub", _words(file), "no such file")
         elif there.size_bytes != file.size_bytes or (there.sha256 or file.sha256) != file.sha256:
-            got = f"{there.size_bytes} bytes, sha256 {there.sha256 or 'not told'}"
+            got = f"{there.size_bytes} bytes, sha256 {there.sha256 or 'not reported'}"
             yield Difference(path, MANIFEST, f"the hub says otherwise than {MANIFEST}", _words(file), got)
 
 

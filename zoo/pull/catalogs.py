@@ -36,7 +36,7 @@ class Shelf:
         recorded = self.folder_hub if location.hub == "folder" else location.hub
         if not (self.hub_text or recorded):
             raise InputError(
-                f"{self.shown_as} lies beside a folder hub, and does not say where that is",
+                f"{self.shown_as} is next to a folder hub, and does not say where that is",
                 remedy="Add --hub and the folder, or the address that serves it",
             )
         # What is named on the command line is meant from the current folder, like --to.
@@ -58,7 +58,7 @@ def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
         found, problems = index.parse(read_url(catalog, report), catalog)
         if problems:
             lines = [str(problem) for problem in problems[:20]]
-            raise InputError("\n".join([f"{catalog} is no sound catalog", *lines]))
+            raise InputError("\n".join([f"{catalog} is not a valid catalog", *lines]))
     else:
         path = Path(catalog).expanduser()
         if not path.is_file():
@@ -93,4 +93,4 @@ def read_url(address: str, report: Reporter) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{address} is no text, so no catalog") from error
+        raise InputError(f"{address} is not text, so it is not a catalog") from error

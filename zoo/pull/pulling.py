@@ -120,7 +120,7 @@ def accounts(
     """The manifest at a commit, and where it, SHA256SUMS, the tree and the catalog (of a release) differ."""
     for path in (MANIFEST, SUMS):
         if path not in tree:
-            raise RemoteError(f"{source} has no {path}, so it is no release", kind="disagreement",
+            raise RemoteError(f"{source} has no {path}, so it is not a release", kind="disagreement",
                               facts={"differences": []}, safe="Nothing was fetched.")  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="zoo-accounts-") as scratch:
         both = [tree[MANIFEST], tree[SUMS]]

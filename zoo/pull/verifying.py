@@ -249,7 +249,7 @@ def _content(path: Path, manifest: Manifest, name: str, advance: Advance) -> Dif
     ):
         return Difference(name, MANIFEST, "it is a link", "a plain file", "a link")
     if not there.is_file():
-        return Difference(name, MANIFEST, "it is no plain file", "a plain file", "something else")
+        return Difference(name, MANIFEST, "it is not a plain file", "a plain file", "something else")
     size = there.stat().st_size
     if size != file.size_bytes:
         return Difference(

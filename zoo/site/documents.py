@@ -82,7 +82,7 @@ def build(settings: Settings, folder: Path, strict: bool) -> None:
         quoted = "\n".join(f"  {line}" for line in told[-_QUOTED_LINES:])
         what = f"mkdocs did not build the site (exit code {done.returncode}). It said:\n{quoted}"
         safe = "The site that was there is unchanged"
-        raise ZooError(what, safe=safe, remedy="Mend what mkdocs names and build again")
+        raise ZooError(what, safe=safe, remedy="Fix what mkdocs names and build again")
 
 
 def navigation(folder: Path) -> dict[str, Any]:

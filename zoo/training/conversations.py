@@ -90,7 +90,7 @@ def _encode_one(
         if after[: len(before)] != before or tokens[: len(after)] != after:
             raise ZooError(
                 f"The chat template rewrites earlier turns at message {number + 1}, "
-                "so the assistant's tokens cannot be told",
+                "so the assistant's tokens cannot be found",
                 where=conversation.key,
                 remedy="Use a model whose template only appends, or conversations of one turn",
             )

@@ -156,7 +156,7 @@ def _check(source: Path) -> Header:
         head = file.read(16)
     if head[:4] != GGUF_MAGIC or len(head) < 16:
         raise ModelFileError(
-            "This is no GGUF file (its first four bytes say so)", where=source.name, remedy=remedy
+            "This is not a GGUF file (its first four bytes say so)", where=source.name, remedy=remedy
         )
     # transformers' reader says of a damaged file what went wrong inside of it, this one what is wrong with the file.
     try:

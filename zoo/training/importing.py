@@ -68,7 +68,8 @@ def import_model(
     for note in said["notes"]:
         report.say(f"  {source.name}: {note}")
     config = model.config
-    report.say(f"kept {len(kept)} of {total} layers, {model.num_parameters():,} parameters")
+    layers_said = f"{total} layers" if len(kept) == total else f"{len(kept)} of {total} layers"
+    report.say(f"imported {layers_said}, {model.num_parameters():,} parameters")
     return ImportReport(
         architecture=str(config.architectures[0]),
         parameters=int(model.num_parameters()),

@@ -150,7 +150,7 @@ def _one_step(model: Any, optimizer: Any, parameters: list[Any], job: Job, progr
     value = float(loss.detach())
     if not (math.isfinite(value) and math.isfinite(float(norm))):
         raise ZooError(
-            f"The loss is no number any more at step {step + 1} of {spec.steps} "
+            f"The loss became NaN or infinite at step {step + 1} of {spec.steps} "
             f"(loss {value}, gradient {float(norm)})",
             safe="Earlier checkpoints are kept",
             remedy=f"Lower distill.learning_rate (now {spec.learning_rate:g}) or raise distill.warmup_steps "

@@ -34,5 +34,5 @@ class HuggingFaceHub:
     def repo(self, kind: str, namespace: str, name: str) -> HuggingFaceRepo:
         for part in (namespace, name):
             if not _NAME.match(part):
-                raise InputError(f"{part!r} is no name for a repository", remedy="Use letters, digits, - _ .")
+                raise InputError(f"{part!r} is not a valid name for a repository", remedy="Use letters, digits, - _ .")
         return HuggingFaceRepo(self.address, kind, f"{namespace}/{name}")

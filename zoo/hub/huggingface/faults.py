@@ -14,7 +14,7 @@ from typing import Any
 
 from zoo.errors import InputError, RemoteError, ZooError
 
-_AGAIN = "Run the same command again; it goes on from there"
+_AGAIN = "Run the same command again; it resumes from there"
 MAYBE_DONE = frozenset(("server_error", "unreachable", "stalled", "proxy"))
 """After errors of these kinds nobody knows whether the hub did what it was asked."""
 
@@ -68,7 +68,7 @@ def of(error: BaseException, asked: Asked, now: float) -> ZooError | None:
         # The error's own words may hold the token.
         return InputError("the token has characters that cannot be sent", remedy="Set HF_TOKEN again")
     if "HFValidationError" in names:
-        return InputError(f"{asked.name} is no name on a hub{_quoted(str(error), asked)}")
+        return InputError(f"{asked.name} is not a valid name on a hub{_quoted(str(error), asked)}")
     if any(isinstance(cause, OSError) and cause.filename for cause in chain):
         return None
     if "JSONDecodeError" in names or isinstance(chain[-1], _MALFORMED):
@@ -168,7 +168,7 @@ def _later(status: int, wait: float | None, asked: Asked, said: str, facts: _Fac
     when = f"in {wait:.0f} seconds" if wait is not None else "in some minutes"
     return RemoteError(f"{asked.address} wants fewer requests{said}", kind="rate_limited",
                        facts={**facts, "wait_seconds": wait}, transient=True, wait_seconds=wait,
-                       remedy=f"Run the same command again {when}; it goes on from there")  # fmt: skip
+                       remedy=f"Run the same command again {when}; it resumes from there")  # fmt: skip
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -217,7 +217,7 @@ def broken(error: BaseException, asked: Asked) -> RemoteError:
 
 def not_a_hub(asked: Asked) -> RemoteError:
     """Somebody answered in the hub's place."""
-    what = f"{asked.address} answered with something that is no hub's answer; is there a proxy between?"
+    what = f"{asked.address} sent an answer that a hub does not send; is there a proxy between?"
     return _error("proxy", what, {"address": asked.address, "repository": asked.repository},
                   "Check the address and the network (a sign-in page?), then run the same command again")  # fmt: skip
 

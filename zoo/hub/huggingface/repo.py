@@ -68,7 +68,7 @@ class HuggingFaceRepo:
 
     def tree(self, revision: str) -> dict[str, FileRecord]:
         if not _OID.match(revision):
-            raise InputError(f"{revision!r} is no commit")
+            raise InputError(f"{revision!r} is not a commit")
         if revision not in self._trees:
             files = patiently(lambda: self._list(revision))
             self._trees[revision] = {file.path: self._record(file, revision) for file in files}
@@ -89,7 +89,7 @@ class HuggingFaceRepo:
     def put(self, path: Path, sha256: str, advance: Advance) -> bool:
         """True always: the client does not tell whether the hub had the content."""
         if not _SHA256.match(sha256):
-            raise Damaged(f"{sha256!r} is no sha256")
+            raise Damaged(f"{sha256!r} is not a sha256")
         client(self.address)
         operation = announce(path, sha256)
         if isinstance(operation.path_or_fileobj, bytes):

@@ -146,7 +146,7 @@ def _tree(repo: FolderRepo, revision: str, folder: str, request: Request) -> Ans
     oid = commit_of(repo, revision)
     found = views.entries(repo.tree(oid), folder, _yes(request, "recursive"))
     if folder and not found:
-        raise ApiError(404, f"{folder[:200]} is no folder of this revision", "EntryNotFound")
+        raise ApiError(404, f"{folder[:200]} is not a folder of this revision", "EntryNotFound")
     if _yes(request, "expand"):
         last = views.last_commits(repo, oid)
         found = [{**item, "lastCommit": last.get(item["path"])} for item in found]

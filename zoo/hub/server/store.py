@@ -67,7 +67,7 @@ class Store:
     def content(self, sha256: str) -> Path:
         """Where a content is or will be."""
         if not _SHA256.match(sha256):
-            raise ApiError(400, "this is no sha256")
+            raise ApiError(400, "this is not a sha256")
         return self.objects / sha256[:2] / sha256
 
     def size_of(self, sha256: str) -> int | None:

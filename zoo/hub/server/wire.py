@@ -115,7 +115,7 @@ class Request:
         try:
             return parse_qs(text, max_num_fields=5000)
         except ValueError as error:
-            raise ApiError(400, "the request is no form") from error
+            raise ApiError(400, "the request is not a form") from error
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """The body as one JSON object per line, read one by one."""
@@ -141,7 +141,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     except jsontext.NotJson as error:
         raise ApiError(400, f"the request is not JSON: {error.what}") from error
     if not isinstance(value, dict):
-        raise ApiError(400, "the request is no JSON object")
+        raise ApiError(400, "the request is not a JSON object")
     return cast("dict[str, Any]", value)
 
 

@@ -223,5 +223,5 @@ def _text(value: Mapping[str, Any], name: str) -> str:
 def _list(value: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     found = value.get(name)
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise ApiError(400, f"{name} is no list")
+        raise ApiError(400, f"{name} is not a list")
     return found
