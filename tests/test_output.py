@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -135,6 +136,9 @@ def meter(
         ),
         (4e6, "B", 1e6, 2, "w: 25 %, 1.0 of 4.0 MB, 0.5 MB/s, 6 s left"),
         (None, "B", 3e6, 2, "w: 3.0 MB, 1.5 MB/s"),
+        (100, "%", 0, 2, "w: 0 %"),
+        (100, "%", 25, 2, "w: 25 %, 6 s left"),
+        (100, "%", 100, 2, "w: 100 %"),
     ],
 )
 def test_progress_lines(
@@ -178,6 +182,17 @@ def test_short_work_shows_no_progress_and_long_work_does(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("  long: 50 %, 1 of 2 rows, ") and said.err.count("\n") >= 2
+
+
+def test_no_line_of_progress_is_printed_twice(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "QUIET_SECONDS", 0.05)
+    monkeypatch.setattr(room, "PLAIN_SECONDS", 0.05)
+    monkeypatch.setattr(room, "duration", lambda seconds: f"{seconds:.6f} s")
+    with Output().task("converting", 100, "%"):
+        time.sleep(0.3)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "  converting: 0 %" and len(lines) == len(set(lines)) >= 2
+    assert all(re.fullmatch(r"  converting: 0 %, 0\.\d+ s so far", line) for line in lines[1:])
 
 
 def test_progress_ends_with_the_work_also_when_it_fails(capsys: Captured) -> None:

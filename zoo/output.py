@@ -153,9 +153,17 @@ class Output:
     def _lines(self, meter: _Meter) -> Iterator[None]:
         """A line now and then, from a thread, so that work without events shows a sign of life too."""
         pauses = itertools.chain([QUIET_SECONDS], itertools.repeat(PLAIN_SECONDS))
-        with _every(lambda: next(pauses), lambda: self.say(f"  {meter.line()}")):
+        said = [""]
+
+        def tell() -> None:
+            line = meter.line()
+            waited = f", {duration(meter.seconds())} so far" if line == said[0] else ""
+            self.say(f"  {line}{waited}")
+            said[0] = line
+
+        with _every(lambda: next(pauses), tell):
             yield
-        if meter.seconds() >= QUIET_SECONDS:
+        if meter.seconds() >= QUIET_SECONDS and meter.line() != said[0]:
             self.say(f"  {meter.line()}")
 
     @contextmanager
@@ -215,6 +223,8 @@ class _Meter:
                 else f"{self.done / 1e6:.1f} MB"
             ]
             parts.append(f"{rate / 1e6:.1f} MB/s")
+        elif self.unit == "%":
+            parts = []
         else:
             parts = [
                 f"{self.done:.10g} of {self.total:.10g} {self.unit}"
