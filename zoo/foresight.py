@@ -33,6 +33,9 @@ def problems(checked: CheckedRecipe, root: Path, *, raising: bool = False) -> li
     for role, source in (("student", recipe.student), ("teacher", recipe.teacher)):
         path = _local(source.source, root) if source else None
         try:
+            # llama.cpp runs a teacher that only labels; whoever is imported goes through transformers.
+            if path and (role == "student" or recipe.distill):
+                sources.refuse_gguf(path, root)
             facts[role] = sourcefacts.read(path, root) if path else None
         except ModelFileError as error:
             if path and error.where == str(path):

@@ -46,7 +46,9 @@ def read(path: Path, root: Path | None = None) -> SourceFacts:
 
     Raises ModelFileError for a source that the import would refuse by its small files.
     """
-    return _of_folder(inspect(path, root)) if path.is_dir() else _of_header(read_header(path))
+    if path.is_dir():
+        return _of_folder(inspect(path, root))
+    return _of_header(read_header(path))
 
 
 def _of_folder(found: Inspected) -> SourceFacts:

@@ -9,11 +9,15 @@ from typing import Any
 from catalog import sources
 from zoo import hubsource, packagesource
 from zoo.errors import SourceError
+from zoo.llama.header import read_header
 from zoo.modelfolder.files import CONFIG, listed
+from zoo.modelfolder.ggufsources import refuse_unreadable
 from zoo.modelfolder.inspection import inspect
 from zoo.modelfolder.weights import shards_of
 from zoo.progress import Reporter
 from zoo.workspace import FileRecord, digest, records, sha256_file
+
+GGUF_MAGIC = b"GGUF"
 
 
 def locate(uri: str, root: Path) -> Path | None:
@@ -63,6 +67,17 @@ def inspect_folder(path: Path, root: Path) -> None:
     """Raise ModelFileError for a model folder that the import would refuse by its small files or tensor lists."""
     if path.is_dir():
         inspect(path, root)
+
+
+def refuse_gguf(path: Path, root: Path) -> None:
+    """Raise ModelFileError for a GGUF file that the import would refuse by its header."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        if file.read(len(GGUF_MAGIC)) != GGUF_MAGIC:
+            return
+    shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    refuse_unreadable(read_header(path).architecture, shown)
 
 
 def content_sha256(path: Path, root: Path | None = None) -> str:

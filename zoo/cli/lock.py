@@ -27,12 +27,12 @@ def command(call: Call, recipe: str) -> int:
     """
     settings = call.settings
     path = flow.find_recipe(recipe, settings)
-    uris = _uris(path)
+    uris, imported = _uris(path)
     pins: dict[str, Pin] = {}
     failures: dict[str, ZooError] = {}
     for uri in uris:
         try:
-            pins[uri] = _pin(uri, settings, call.output)
+            pins[uri] = _pin(uri, settings, call.output, is_imported=uri in imported)
         except ZooError as error:
             error.where = error.where or uri
             failures[uri] = error
@@ -63,8 +63,11 @@ def _told(uri: str, error: ZooError) -> dict[str, Any]:
     return told | ({"kind": error.kind, "facts": error.facts} if isinstance(error, RemoteError) else {})
 
 
-def _uris(path: Path) -> list[str]:
-    """Sources of a recipe that need not be sound yet: this command is the way out of a recipe without pins."""
+def _uris(path: Path) -> tuple[list[str], set[str]]:
+    """All sources, and those that are imported, of a recipe that need not be sound yet.
+
+    This command adds the pins that a recipe lacks.
+    """
     from catalog import yamltext
 
     document = yamltext.read(path, str(path))
@@ -75,10 +78,12 @@ def _uris(path: Path) -> list[str]:
     uris = sorted({section["source"] for section in sections if isinstance(section.get("source"), str)})
     if not uris:
         raise InputError("the recipe names no source", where=str(path), remedy="Add `student: source:`")
-    return uris
+    roles = ("student", "teacher") if data.get("distill") else ("student",)
+    given = [data[role].get("source") for role in roles if isinstance(data.get(role), dict)]
+    return uris, set(uris) & {one for one in given if isinstance(one, str)}
 
 
-def _pin(uri: str, settings: Settings, report: Output) -> Pin:
+def _pin(uri: str, settings: Settings, report: Output, *, is_imported: bool) -> Pin:
     try:
         source = source_uris.parse(uri)
     except source_uris.SourceSyntax as error:
@@ -91,6 +96,8 @@ def _pin(uri: str, settings: Settings, report: Output) -> Pin:
         raise ZooError("it is not on this machine", remedy=sources.missing_remedy(uri))
     report.say(f"reading {path.name}")
     sources.inspect_folder(path, settings.root)
+    if is_imported:
+        sources.refuse_gguf(path, settings.root)
     found = sources.folder_records(path, settings.root) if path.is_dir() else ()
     size = sum(record.size_bytes for record in found) if path.is_dir() else path.stat().st_size
     return Pin(None, (PinnedFile(path.name, size, sources.content_sha256(path, settings.root)),))

@@ -17,6 +17,7 @@ from zoo.errors import ModelFileError
 from zoo.llama.header import Header, read_header
 from zoo.llama.vocabfacts import vocabulary_facts
 from zoo.modelfolder import record
+from zoo.modelfolder.ggufsources import FOLDER_INSTEAD, refuse_unreadable
 from zoo.modelfolder.smallfiles import refuse_pointer
 from zoo.progress import Reporter
 from zoo.training import pretokenizers, ropefactors
@@ -26,9 +27,6 @@ from zoo.training.models import LOCAL, quiet, reading
 
 GGUF_MAGIC = b"GGUF"
 PLAIN_TYPES = ("F64", "F32", "F16", "BF16")
-
-
-FOLDER_INSTEAD = "Use the model folder (safetensors) that this file was made from"
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class LoadedGguf:
 def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
     """Raises ModelFileError for a file that is not sound, or whose tensors are not exactly the architecture's."""
     header = _check(source)
-    _refuse_unknown(header, source.name)
+    refuse_unreadable(header.architecture, source.name)
     named_ = {"gguf_file": source.name, **LOCAL}
     with (
         quiet(),
@@ -129,17 +127,6 @@ def _used_names() -> Iterator[_Used]:
         yield found
     finally:
         gguf_reader.get_gguf_hf_weights_map = before
-
-
-def _refuse_unknown(header: Header, where: str) -> None:
-    """Raises ModelFileError for an architecture whose GGUF files transformers cannot read."""
-    plain = header.architecture.replace("-", "_").replace("moe", "_moe")
-    known = {*gguf_reader.GGUF_SUPPORTED_ARCHITECTURES, "qwen35", "qwen35moe", "lfm2"}
-    if not {header.architecture, plain, plain.replace("__", "_")} & known:
-        raise ModelFileError(
-            f"transformers {transformers.__version__} cannot read GGUF files of the architecture {header.architecture}",
-            where=where, remedy=FOLDER_INSTEAD,
-        )  # fmt: skip
 
 
 def _unused(header: Header, used: set[str]) -> set[str]:
