@@ -75,11 +75,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     return folded[near[0]] if near else None
 
 
-def instead_of(word: str, known: Iterable[str], nothing: str = "none yet") -> str:
+def instead_of(word: str, known: Iterable[str], nothing: str = "There are none yet") -> str:
     """What to say to somebody who wrote ``word``: the known word nearest to it, or all of them, or ``nothing``."""
     names = list(known)
+    if not names:
+        return nothing
     near = did_you_mean(word, names)
-    return f"Did you mean {near}?" if near else f"There are: {', '.join(names) or nothing}"
+    return f"Did you mean {near}?" if near else f"There are: {', '.join(names)}"
 
 
 def show(value: object) -> str:

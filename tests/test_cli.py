@@ -332,7 +332,7 @@ def test_a_new_recipe_points_to_a_page_and_a_command_that_are_there(zoo_folder: 
 def test_show_of_what_is_not_there(zoo_folder: Path, capsys: Captured) -> None:
     code, out, err = called(capsys, "show", "nosuch")
     assert (code, out) == (2, "")
-    assert err == "zoo: there is no release 'nosuch'. There are: none yet; make one with zoo release NAME.\n"
+    assert err == "zoo: there is no release 'nosuch'. There are none yet. Make one with: zoo release NAME.\n"
     (zoo_folder / "model_catalog.json").write_text(index.to_text(sample()), encoding="utf-8")
     assert "Did you mean smollm2-tutor-57m?" in called(capsys, "show", "smollm2-tutor-57")[2]
     assert called(capsys, "show", "smollm2-tutor-57m@9.9.9")[0] == 2

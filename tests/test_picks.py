@@ -250,7 +250,7 @@ def test_an_unrecorded_memory_need_is_no_fit() -> None:
 @pytest.mark.parametrize(
     ("context", "least", "words"),
     [
-        (0, None, "context of 0 tokens is none"),
+        (0, None, "0 tokens is not a valid context"),
         (8193, None, "8,193 tokens is longer than the model's own, 8,192"),
         (512, 0.0, "least speed of 0 tokens/s"),
         (512, float("nan"), "least speed of nan"),
@@ -432,7 +432,7 @@ def test_a_model_or_version_that_is_not_there(capsys: Captured) -> None:
 def test_without_a_catalog(zoo_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     monkeypatch.chdir(zoo_folder)
     code, _, err = called(capsys, "x", "--device", "pi-400")
-    assert code == 2 and "There are: none yet" in err
+    assert code == 2 and "There are none yet" in err
 
 
 # --- Architectures that keep or read less

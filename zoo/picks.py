@@ -226,7 +226,7 @@ def _check_asked(
     architecture: Architecture, context_tokens: int, least: float | None, tolerance: Tolerance
 ) -> None:
     if context_tokens < 1:
-        raise ValueError(f"a context of {context_tokens:,} tokens is none")
+        raise ValueError(f"{context_tokens:,} tokens is not a valid context")
     if context_tokens > architecture.context_tokens:
         raise ValueError(
             f"a context of {context_tokens:,} tokens is longer than the model's own, "
@@ -235,7 +235,7 @@ def _check_asked(
     if least is not None and not (math.isfinite(least) and least > 0):
         raise ValueError(f"a least speed of {least:g} tokens/s is not a valid speed")
     if not (math.isfinite(tolerance.kld_mean_nats) and tolerance.kld_mean_nats >= 0):
-        raise ValueError(f"a tolerance of {tolerance.kld_mean_nats:g} nats is none")
+        raise ValueError(f"{tolerance.kld_mean_nats:g} nats is not a valid tolerance")
 
 
 def need_bytes(file: ModelFile, release: Release, context_tokens: int) -> int | None:

@@ -43,7 +43,7 @@ def read_catalog(path: Path, shown_as: str) -> index.Catalog:
     return catalog
 
 
-NOTHING_YET = "none yet; make one with zoo release NAME"
+NOTHING_YET = "There are none yet. Make one with: zoo release NAME"
 
 
 def find(catalog: index.Catalog, name: str, version: str = "") -> tuple[Model, Release]:

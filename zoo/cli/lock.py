@@ -53,7 +53,7 @@ def command(call: Call, recipe: str) -> int:
     pinned = {uri: [vars(file) for file in pin.files] for uri, pin in pins.items()}
     call.output.answer(
         {"lock": shown, "pinned": pinned, "failed": [_told(uri, error) for uri, error in failures.items()]},
-        f"{len(pins)} of {len(uris)} sources pinned in {shown}.",
+        f"Pinned {len(pins)} of {len(uris)} source{'s' * (len(uris) != 1)} in {shown}.",
     )
     return 1 if failures else 0
 

@@ -64,7 +64,7 @@ publish:
 @click.option("--owner", default="me", show_default=True, help="Who answers for the release.")
 @click.argument("name")
 def command(call: Call, name: str, source: str, licence: str, owner: str) -> None:
-    """Begin recipe NAME in recipes/NAME.yaml, with a source that is pinned if it is on this machine."""
+    """Start recipe NAME in recipes/NAME.yaml, with a source that is pinned if it is on this machine."""
     settings = call.settings
     pattern = schema.load("recipe-v1")["properties"]["name"]["pattern"]
     if not re.fullmatch(pattern, name) or not 2 <= len(name) <= 64:

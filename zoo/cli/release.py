@@ -25,7 +25,7 @@ from zoo.errors import InputError
 def command(call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: bool) -> None:
     """Build RECIPES (names or files), judge them by their gates, publish them and record them in the catalog.
 
-    Every recipe is checked before the first one is built. After an interruption the same command goes on.
+    Every recipe is checked before the first one is built. After an interruption the same command resumes.
     """
     if sign and sign_key:
         raise InputError("--sign and --sign-key exclude each other")

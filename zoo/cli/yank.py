@@ -69,8 +69,8 @@ def answer(call: Call, version: str, done: Yanked, words: str) -> None:
         "banner": vars(banner),
     }
     cards = {
-        "committed": f"The card of {banner.repository} says so too (commit {(banner.commit or '')[:12]}).",
-        "unchanged": f"The card of {banner.repository} says so already.",
+        "committed": f"The card of {banner.repository} shows it too (commit {(banner.commit or '')[:12]}).",
+        "unchanged": f"The card of {banner.repository} shows it already.",
         "left out": f"The card of {banner.repository} was left alone.",
         "pending": f"The card of {banner.repository} is not changed yet.",
     }

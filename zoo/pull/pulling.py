@@ -144,7 +144,7 @@ def refuse_other_release(folder: Path, name: str, version: str) -> None:
     with suppress(OSError):
         there = agreement.read_manifest(plainfiles.read_bytes(folder / MANIFEST))
         if there is None or (there.name, there.version) != (name, version):
-            what = f"{there.name} {there.version}" if there else f"a {MANIFEST} that is none of ours"
+            what = f"{there.name} {there.version}" if there else f"a {MANIFEST} that this program did not write"
             raise InputError(
                 f"{folder} holds {what}", safe="Nothing was fetched.", remedy="Name another folder with --to"
             )

@@ -205,7 +205,7 @@ def broken(error: BaseException, asked: Asked) -> RemoteError:
         return _error("proxy", f"the proxy on the way to {asked.address} refuses{words}", facts,
                       "Check HTTPS_PROXY and HTTP_PROXY, or leave the proxy out with NO_PROXY")  # fmt: skip
     if names & {"UnsupportedProtocol", "InvalidURL", "LocalProtocolError"}:
-        return _error("refused", f"{asked.address} sent this machine to an address that is none{words}", facts,
+        return _error("refused", f"{asked.address} redirected to an invalid address{words}", facts,
                       "Check the address")  # fmt: skip
     if names & {"ReadTimeout", "WriteTimeout", "ConnectTimeout", "PoolTimeout", "TimeoutError"}:
         return RemoteError(f"{asked.address} stopped answering", kind="stalled", facts=facts, transient=True,
