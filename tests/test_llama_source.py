@@ -109,7 +109,7 @@ def test_a_file_that_is_cut_short_or_no_archive_is_refused(tmp_path: Path) -> No
     for number, raw in enumerate((whole[: len(whole) // 2], b"not an archive", b"", whole[:-9] + b"\0" * 9)):
         path = tmp_path / f"{number}.tar.gz"
         path.write_bytes(raw)
-        with pytest.raises(ModelFileError, match="not a sound"):
+        with pytest.raises(ModelFileError, match="not a valid"):
             source.unpack(path, tmp_path / "made")
     assert not (tmp_path / "made").exists()
 

@@ -162,6 +162,6 @@ def _check(lib: Any, type_name: str) -> None:
     traits = lib.ggml_get_type_traits(NUMBERS[type_name]).contents
     if (traits.block_weights, traits.block_bytes) != BLOCKS[type_name]:
         raise ZooError(
-            f"the installed llama.cpp stores {type_name} otherwise than this program knows",
+            f"the installed llama.cpp stores {type_name} in a way that this program does not know",
             remedy="Install the version of llama-cpp-python that constraints.txt names",
         )

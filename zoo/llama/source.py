@@ -182,7 +182,7 @@ def unpack(sdist: Path, target: Path, *, vocabularies: bool = False, wanted: str
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise ModelFileError(
-                f"This is not a sound .tar.gz file ({error})", where=sdist.name, remedy="Fetch it again"
+                f"This is not a valid .tar.gz file ({error})", where=sdist.name, remedy="Fetch it again"
             ) from error
         if version_ is None or not (made / SCRIPT).is_file():
             raise ModelFileError(

@@ -21,7 +21,7 @@ def refuse_foreign(target: Path, settings: Settings) -> None:
         return
     if not any(all((target / name).is_file() for name in names) for names in (MARKERS, _OLD_MARKERS)):
         raise InputError(
-            f"{settings.shown(target)} holds something else than a site that was built here",
+            f"{settings.shown(target)} holds something other than a site that was built here",
             safe="Nothing was changed",
             remedy="Move it away, or name another folder in the setting `site`",
         )
