@@ -16,12 +16,12 @@ from catalog.recipe import CorpusFile, Recipe, Source, Student, plain
 from zoo.workspace import digest
 
 STAGE_VERSIONS = {
-    "import": 6,
+    "import": 7,
     "prune": 1,
     "corpus": 2,
     "label": 3,
     "distill": 2,
-    "export": 5,
+    "export": 6,
     "parity": 7,
     "imatrix": 1,
     "quantize": 3,

@@ -33,7 +33,7 @@ def run(context: Context) -> Facts:
     if isinstance(context_tokens, int) and 0 < context_tokens < found.context_tokens:
         # The converter writes a million tokens for every hybrid with Mamba layers, whatever config.json says.
         header.rewrite_header(target, target, {f"{found.architecture}.context_length": context_tokens})
-    ends = _named_ends(folder)
+    ends = [*_named_ends(folder), *(int(one["id"]) for one in told.get("end_tokens") or ())]
     if missing := endtokens.placed(target, ends, header.read_header(target).metadata):
         header.rewrite_header(target, target, missing)
     return header_facts(target)

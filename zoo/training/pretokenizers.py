@@ -61,6 +61,9 @@ _NAMES: tuple[tuple[Callable[[], Any], str], ...] = (
     (_by(_QWEN35), "qwen35"),
 )  # fmt: skip
 RULES: Mapping[str, Callable[[], Any]] = {name: make for make, names in _NAMES for name in names.split()}
+PHI3 = ("phi-3", "phi3")
+"""llama.cpp lets the markers of a file whose name holds one of these swallow the space after them, but not these:"""
+PHI3_KEEPS = frozenset(["<unk>", "<s>", "<|endoftext|>"])
 WHOLE_FIRST = frozenset(["llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"])
 """Names with which llama.cpp looks up a whole piece before it merges (``ignore_merges``)."""
 
@@ -79,6 +82,16 @@ def _sentencepiece(backend: Any, dummy_prefix: bool) -> None:
     )
 
 
+def _phi3(backend: Any) -> None:
+    """Markers that swallow the space after them."""
+    from tokenizers import AddedToken
+
+    backend.add_tokens([
+        AddedToken(one.content, rstrip=True, normalized=one.normalized, special=one.special)
+        for one in backend.get_added_tokens_decoder().values() if one.content not in PHI3_KEEPS
+    ])  # fmt: skip
+
+
 def fit(tokenizer: Any, metadata: Mapping[str, Any], where: str) -> None:
     """Let a tokenizer that transformers read from a GGUF file cut text as llama.cpp does with that file.
 
@@ -89,6 +102,8 @@ def fit(tokenizer: Any, metadata: Mapping[str, Any], where: str) -> None:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None and kind == "llama":
         _sentencepiece(backend, bool(metadata.get("tokenizer.ggml.add_space_prefix", True)))
+        if any(part in str(metadata.get("general.name", "")).lower() for part in PHI3):
+            _phi3(backend)
     if kind != "gpt2" or name in (None, "default") or backend is None:
         return
     if name not in RULES:
