@@ -20,7 +20,7 @@ from zoo.modelfolder import record
 from zoo.modelfolder.ggufsources import FOLDER_INSTEAD, refuse_unreadable
 from zoo.modelfolder.smallfiles import refuse_pointer
 from zoo.progress import Reporter
-from zoo.training import pretokenizers, ropefactors
+from zoo.training import ggufconstants, pretokenizers, ropefactors
 from zoo.training.exactly import account, refuse_differences
 from zoo.training.ggufvalues import EXPERTS
 from zoo.training.models import LOCAL, quiet, reading
@@ -75,6 +75,7 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     said = _record(header, vocabulary_facts(source))
+    said["notes"] += ggufconstants.settle(model, header.architecture, said["end_tokens"])
     return LoadedGguf(model, tokenizer, said, by_name=used.names is not None)
 
 

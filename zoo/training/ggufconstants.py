@@ -1,0 +1,30 @@
+"""What transformers' GGUF reader does not take from the header of a GGUF file, set in the model's configuration.
+
+End tokens: the reader keeps one of up to three. The scale of Gemma's attention: no header has it, llama.cpp computes it
+from the shape (``f_attention_scale`` in src/models/gemma3.cpp), and transformers' default is that of other sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SCALED = {"gemma2": 46, "gemma3": 62}
+"""Architecture -> the number of layers of its 27B model, which llama.cpp scales by the width for each head."""
+
+
+def settle(model: Any, architecture: str, ends: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Change the configurations of ``model`` in place, and return notes on constants that the header does not state.
+
+    ends: the file's end tokens, as ``source.json`` has them.
+    """
+    ids = list(dict.fromkeys(int(one["id"]) for one in ends))
+    if ids and getattr(model, "generation_config", None) is not None:
+        model.generation_config.eos_token_id = ids if len(ids) > 1 else ids[0]
+    config = model.config
+    if architecture not in SCALED or not hasattr(config, "query_pre_attn_scalar"):
+        return []
+    is_largest = config.num_hidden_layers == SCALED[architecture]
+    scalar = config.hidden_size // config.num_attention_heads if is_largest else config.head_dim
+    config.query_pre_attn_scalar = scalar
+    return [f"the file does not state query_pre_attn_scalar; it is {scalar}, as llama.cpp computes it"]
