@@ -128,7 +128,11 @@ def test_vocabularies_that_differ(zoo: Path) -> None:
 
 def test_no_chat_template(zoo: Path) -> None:
     bare = dataclasses.replace(STUDENT, has_template=False)
-    assert [path for path, _ in told(changed(zoo, "plain", {"task": "chat"}), bare)] == ["task"]
+    chat = changed(zoo, "plain", {"task": "chat"})
+    assert [path for path, _ in told(chat, bare)] == ["task"]
+    assert chat.recipe
+    (found,) = problems(yamltext.parse(chat.text, chat.file), Case(chat.recipe, bare, None))
+    assert "`task: completion`" in str(found.instead)
     assert told(changed(zoo, "plain", {"task": "completion"}), bare) == []
     checked = check_recipe(zoo / "recipes" / "tutored.yaml", zoo)
     assert [path for path, _ in told(checked, STUDENT, bare)] == ["teacher.source"]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from foldersamples import INDEX, change, edit_json, put, rename, shard, sound, t
 
 from zoo.errors import ModelFileError, SourceError
 from zoo.modelfolder import record
+from zoo.modelfolder.formats import MERGE
 from zoo.modelfolder.inspection import inspect
 from zoo.modelfolder.smallfiles import TYPES
 from zoo.progress import Silent
@@ -225,6 +229,20 @@ def test_quantized_sources_are_refused_by_format(given: dict[str, Any], words: s
 def test_packed_tensors_without_a_word_in_the_configuration(folder: Path) -> None:
     change(folder, lambda t: t.update({"model.layers.0.mlp.up_proj.qweight": np.zeros(4, np.int32)}))
     assert "model.layers.0.mlp.up_proj.qweight" in refusal(folder).what
+
+
+def test_the_merge_command_saves_weights_and_tokenizer(tmp_path: Path) -> None:
+    """The command of the remedy, as a user runs it, on an adapter with a tokenizer and on one without."""
+    peft = pytest.importorskip("peft")
+    transformers = pytest.importorskip("transformers")
+    base = transformers.AutoModelForCausalLM.from_pretrained(sound(tmp_path / "base"))
+    lora = peft.LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM")
+    peft.get_peft_model(base, lora).save_pretrained(tmp_path / "ADAPTER")
+    found = edit_json(tmp_path / "ADAPTER", "adapter_config.json", base_model_name_or_path=str(tmp_path / "base"))
+    assert not (found / "tokenizer.json").exists()
+    command = shlex.split(MERGE)
+    subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, check=True, capture_output=True)
+    assert inspect(tmp_path / "MERGED").vocabulary.size == 355
 
 
 def test_adapters_alone_beside_and_inside(folder: Path) -> None:

@@ -122,8 +122,9 @@ def _templates(case: Case) -> Iterator[Finding]:
     instead = (
         "Take a source with a chat template (chat_template in tokenizer_config.json, or chat_template.jinja)"
     )
+    completion = f"{instead}. For a base model, write `task: completion`"
     if case.recipe.task == "chat" and case.student and not case.student.has_template:
-        yield ("task",), "the task is chat, but the student's source has no chat template", instead
+        yield ("task",), "the task is chat, but the student's source has no chat template", completion
     if case.recipe.label and case.teacher and not case.teacher.has_template:
         yield (
             ("teacher", "source"),

@@ -11,8 +11,11 @@ from zoo.modelfolder.weights import Stored, named
 
 ADAPTER = "adapter_config.json"
 MERGE = (
-    'python -c "from peft import AutoPeftModelForCausalLM as M; '
-    "M.from_pretrained('ADAPTER').merge_and_unload().save_pretrained('MERGED')\""
+    'python -c "from peft import AutoPeftModelForCausalLM as M; from transformers import AutoTokenizer as T; '
+    "m = M.from_pretrained('ADAPTER'); b = m.peft_config['default'].base_model_name_or_path; "
+    "m.merge_and_unload().save_pretrained('MERGED'); "
+    "import os; t = 'ADAPTER' if os.path.exists('ADAPTER/tokenizer_config.json') else b; "
+    "T.from_pretrained(t).save_pretrained('MERGED')\""
 )
 
 DEQUANTIZED: Mapping[str, str] = {"fp8": "FP8", "mxfp4": "MXFP4"}

@@ -117,8 +117,20 @@ def _remedy(missing: list[str], unexpected: list[str], config: Mapping[str, Any]
             "use the config.json that belongs to these weights"
         )
     if missing and not unexpected:
-        return "Fetch all weight files of the repository again; a file or a tensor was lost"
+        return (
+            "Fetch all weight files of the repository again, in case a file or a tensor was lost; or config.json "
+            f"belongs to another model{_keys(missing, config)}"
+        )
     return "Use the config.json that belongs to these weights, or save the model again with save_pretrained"
+
+
+def _keys(missing: list[str], config: Mapping[str, Any]) -> str:
+    """The keys of config.json that ask for the missing weights, in parentheses."""
+    biases = [key for key in ("attention_bias", "mlp_bias", "qkv_bias") if config.get(key)]
+    only_biases = all(name.endswith(".bias") for name in missing)
+    keys = ["model_type", *biases] if only_biases else ["num_hidden_layers", "model_type"]
+    shown = [f"{key}: {config[key]}" for key in keys if config.get(key) is not None]
+    return f" ({', '.join(shown)})" if shown else ""
 
 
 def _shapes(mismatched: Any, config: Mapping[str, Any], where: str, wrapper: str, by: str) -> ModelFileError:

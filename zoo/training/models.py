@@ -193,13 +193,15 @@ def save_model(model: Any, folder: Path) -> None:
     for name, tensor in half.state_dict().items():
         if torch.isfinite(tensor).all():
             continue
-        what = (
-            "holds NaN" if torch.isnan(tensor).any() else "has values that float16 cannot hold, or infinity"
-        )
-        raise ModelFileError(
-            f"The weight {name} {what}",
-            remedy="Use another model, or train with a lower learning rate",
-        )
+        if torch.isnan(tensor).any():
+            what, remedy = "holds NaN", "Use another model, or train with a lower learning rate"
+        else:
+            what = "has values that float16 cannot hold (beyond 65,504), or infinity; the import works in float16"
+            remedy = (
+                "export: type does not change this. Use a model whose weights fit float16, or train with a lower "
+                "learning rate or more weight decay"
+            )
+        raise ModelFileError(f"The weight {name} {what}", remedy=remedy)
     half.config.dtype = torch.float16
     with quiet(), writing():
         half.save_pretrained(folder, max_shard_size="1000GB")
