@@ -110,3 +110,20 @@ def test_pieces_without_a_stated_unknown_token(resaved: Path) -> None:
     renamed = json.loads(json.dumps(words).replace("<unk>", "<none>"))
     assert sentencepieces.of_tokenizer(renamed) is None
     assert sentencepieces.of_tokenizer(renamed, "<none>") is not None
+
+
+def test_merges_in_another_order_than_the_scores_are_a_contradiction(tmp_path: Path) -> None:
+    """As transformers 5 makes them from tokenizer.model: by id, although runs of spaces come last by score."""
+    texts = ["<unk>", *(f"<0x{n:02X}>" for n in range(256)), "a", "b", "\u2581", "\u2581\u2581", "ab", "\u2581a"]
+    merges = [["\u2581", "\u2581"], ["a", "b"], ["\u2581", "a"]]
+    vocab = {text: number for number, text in enumerate(texts)}
+    by_id = {"model": {"type": "BPE", "byte_fallback": True, "vocab": vocab, "merges": merges}}
+    by_score = {"model": {**by_id["model"], "merges": [*merges[1:], merges[0]]}}
+    for one, other in ((by_id, by_score), (by_score, by_id)):
+        pieces = sentencepieces.of_tokenizer(one)
+        assert pieces is not None
+        (tmp_path / "tokenizer.model").write_bytes(pieces.model())
+        assert not sentencepieces.contradicts(tmp_path / "tokenizer.model", one)
+        assert sentencepieces.contradicts(tmp_path / "tokenizer.model", other)
+    (tmp_path / "tokenizer.model").write_bytes(b"nothing")
+    assert sentencepieces.contradicts(tmp_path / "tokenizer.model", by_id)

@@ -87,10 +87,12 @@ def _stage(model_folder: Path, place: Path) -> None:
     words, own = model_folder / "tokenizer.json", model_folder / "tokenizer_config.json"
     tokenizer = jsontext.read(words, bounded=False) if words.is_file() else {}
     said = jsontext.read(own, bounded=False) if own.is_file() else {}
-    if tokenizer and not (model_folder / "tokenizer.model").exists():
-        pieces = sentencepieces.of_tokenizer(tokenizer, _unknown(said))
-        if pieces is not None:
-            (place / "tokenizer.model").write_bytes(pieces.model())
+    pieces = sentencepieces.of_tokenizer(tokenizer, _unknown(said))
+    given = place / "tokenizer.model"
+    if pieces is not None and (not given.exists() or sentencepieces.contradicts(given, tokenizer)):
+        # Where two files contradict each other, tokenizer.json counts, as in transformers.
+        given.unlink(missing_ok=True)
+        given.write_bytes(pieces.model())
     if tokenizer or said:
         said = staging.completed(said, tokenizer) if tokenizer else said
         (place / "tokenizer_config.json").write_text(json.dumps(said), encoding="utf-8")

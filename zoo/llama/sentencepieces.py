@@ -9,6 +9,7 @@ Format: protocol buffers, sentencepiece_model.proto of https://github.com/google
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -78,6 +79,31 @@ def of_tokenizer(tokenizer: Mapping[str, Any], unknown: str | None = None) -> Pi
     if types.count(UNKNOWN) != 1:
         return None
     return Pieces(ordered, scores, types, _dummy_prefix(tokenizer))
+
+
+def contradicts(path: Path, tokenizer: Mapping[str, Any]) -> bool:
+    """Whether the sentencepiece model at ``path`` joins pieces in another order than the merges of a tokenizer.json.
+
+    A merge must not make a better piece than the merge before it. transformers 5 writes merges by id where it has no
+    tokenizer.json to read; Llama's runs of spaces, which come last by score, then come first. True for a file that
+    sentencepiece cannot read: nothing can be taken from it.
+    """
+    from sentencepiece import SentencePieceProcessor
+
+    try:
+        reader = SentencePieceProcessor(model_file=str(path))
+    except (OSError, RuntimeError):
+        return True
+    last = math.inf
+    for merge in (tokenizer.get("model") or {}).get("merges") or ():
+        number = reader.piece_to_id("".join(merge) if isinstance(merge, list) else merge.replace(" ", "", 1))
+        if number == reader.unk_id() or reader.is_control(number) or reader.is_unused(number):
+            continue
+        score = reader.get_score(number)
+        if score > last:
+            return True
+        last = score
+    return False
 
 
 def of_gguf(path: Path) -> Pieces | None:
