@@ -270,7 +270,7 @@ def test_a_folder_that_is_no_site_is_not_replaced(tmp_path: Path) -> None:
     zoo = make_zoo(tmp_path, index.EMPTY)
     zoo.site.mkdir(parents=True)
     (zoo.site / "thesis.txt").write_text("mine")
-    with pytest.raises(errors.InputError, match="something else"):
+    with pytest.raises(errors.InputError, match="something other than a site"):
         site.build(zoo, Silent())
     assert (zoo.site / "thesis.txt").read_text() == "mine"
 
