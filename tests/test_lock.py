@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from tinygguf import make_tiny_gguf
 
 from catalog.checks import check_recipe
 from catalog.lock import Lock
@@ -29,13 +30,13 @@ def write(zoo: Path, source: str) -> Path:
 
 
 def test_a_file_is_pinned_by_its_digest(zoo: Path) -> None:
-    (zoo / "weights.gguf").write_bytes(b"GGUF and more")
+    weights = make_tiny_gguf(zoo / "weights.gguf")
     path = write(zoo, "file:weights.gguf")
     assert any("not pinned by a sha256" in problem.what for problem in check_recipe(path, zoo).problems)
     assert main(["lock", "it"]) == 0
     lock, problems = Lock.read(zoo / "recipes" / "it.lock.yaml", "it.lock.yaml")
     assert problems == []
-    assert lock.sha256("file:weights.gguf") == hashlib.sha256(b"GGUF and more").hexdigest()
+    assert lock.sha256("file:weights.gguf") == hashlib.sha256(weights.read_bytes()).hexdigest()
     assert not any("not pinned by a sha256" in problem.what for problem in check_recipe(path, zoo).problems)
 
 
