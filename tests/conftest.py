@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if "FAMILIES" not in os.environ:
         for item in items:
             if item.get_closest_marker("families"):
-                item.add_marker(pytest.mark.skip(reason="make families runs it"))
+                item.add_marker(pytest.mark.skip(reason="make families runs it"))  # half an hour
 
 
 @pytest.fixture

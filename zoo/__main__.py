@@ -20,7 +20,7 @@ from zoo.output import Output
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code (0 did it, 1 could not, 2 asked wrongly, 3 a gate refused)."""
+    """Run the command line; returns the exit code (0 did it, 1 could not, 2 invalid input, 3 a gate refused)."""
     _open_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     # Errors are told even when options could not be read, so these are looked for by hand.

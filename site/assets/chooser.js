@@ -1,5 +1,5 @@
 // The form on the front page: asks core.js and shows the answer. The data is fetched when somebody first asks. What is
-// asked for stands in the address, so that an answer can be sent to somebody else.
+// asked for is in the address, so that an answer can be sent to somebody else.
 const form = document.querySelector(".zoo-ask");
 const place = document.querySelector(".zoo-answer");
 const heading = document.querySelector(".zoo-asked");

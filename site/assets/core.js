@@ -435,7 +435,7 @@ function besideWords(one, taken) {
 // --- One file of the catalog: zoo.choosing.choose
 
 // The releases in the catalog's order, for a language or any: {release, share}. share is [right, all] or null. Only the
-// shares differ between languages; what is alike in them stands in the order that is the same for all.
+// shares differ between languages; what they share is in the order that is the same for all.
 export function rank(catalog, language) {
   if (!catalog.ranked.has(language)) {
     const found = catalog.shares[language === null ? "any" : `in ${language}`];

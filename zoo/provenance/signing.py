@@ -82,7 +82,7 @@ def verify(
 
     public_key: a PEM file; or identity and issuer of a keyless signature. files: the only ones to look at; None for all
     that are there (of those that begin with a dot, only signed ones). complete: a missing signed file is refused too.
-    Raises SignatureRefused with what is wrong, InputError when it is asked wrongly, MissingExtra without the library.
+    Raises SignatureRefused with what is wrong, InputError for invalid arguments, MissingExtra without the library.
     """
     if (public_key is None) == (identity is None) or (identity is None) != (issuer is None):
         raise InputError(
