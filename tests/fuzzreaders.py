@@ -22,12 +22,12 @@ from zoo import settings as settings_room
 from zoo.__main__ import main
 from zoo.assemble.folder import load
 from zoo.errors import ZooError
+from zoo.plan.store import Workspace
 from zoo.progress import Silent
 from zoo.publish.journal import Journal
 from zoo.pull import agreement, pulling, verifying
 from zoo.site import state
 from zoo.stages.corpus import parse_prompts
-from zoo.workspace import Workspace
 
 REPOSITORY = Path(__file__).parent.parent
 SITE = pages.Site(documents=(pages.Link("Tutorial", "tutorial/first-release/"),))

@@ -15,10 +15,10 @@ import huggingface_hub
 import huggingface_hub.constants
 import pytest
 
+from zoo.files.listing import FileRecord
 from zoo.hub import Repo
 from zoo.hub.huggingface import client, upload
 from zoo.hub.server import Access, HubServer, read_tokens
-from zoo.workspace import FileRecord
 
 TOKEN = "writer-token-0123456789"
 LARGE = upload.INLINE_BYTES + 1

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
+from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub
 from zoo.hub.server import Access, HubServer, read_tokens
-from zoo.workspace import FileRecord
 
 READ, WRITE = "reader-token-0123456789", "writer-token-0123456789"
 

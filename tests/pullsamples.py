@@ -14,8 +14,9 @@ from sitesamples import CONTENT, sample
 from catalog import index
 from catalog.index import Catalog
 from catalog.release import Location, Model, Release, Repository
+from zoo.files.digests import pretty_json
+from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub, FolderRepo
-from zoo.workspace import FileRecord, pretty_json
 
 NAME, NAMESPACE, REPOSITORY = "smollm2-135m-instruct", "local", "smollm2-gguf"
 LARGE = 6 << 20

@@ -11,7 +11,7 @@ from catalog import budgets, device
 from catalog.checks import check_recipe
 from catalog.problems import Problem
 from catalog.release import Cache
-from zoo import plan
+from zoo.plan import plan
 
 ROOT = Path(__file__).resolve().parent.parent
 CALIBRATION = """\

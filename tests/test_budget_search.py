@@ -12,6 +12,7 @@ import pytest
 from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError, ZooError
+from zoo.files.listing import records
 from zoo.llama import sensitivity
 from zoo.llama.header import read_header
 from zoo.llama.lockstep import compare_window
@@ -25,7 +26,7 @@ from zoo.progress import Silent
 from zoo.stages import Context
 from zoo.stages import budget as budget_stage
 from zoo.stages import sensitivity as sensitivity_stage
-from zoo.workspace import Artifact, records
+from zoo.stages.artifact import Artifact
 
 pytest.importorskip("llama_cpp")
 

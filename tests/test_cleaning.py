@@ -10,7 +10,7 @@ from tinygguf import make_tiny_gguf
 
 from zoo import __main__
 from zoo.llama.quantize import quantize
-from zoo.workspace import Workspace
+from zoo.plan.store import Workspace
 
 pytest.importorskip("llama_cpp")
 

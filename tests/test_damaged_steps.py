@@ -15,7 +15,8 @@ import tinyzoo
 
 from zoo import checked
 from zoo.errors import DamagedStep
-from zoo.workspace import Artifact, Workspace
+from zoo.plan.store import Workspace
+from zoo.stages.artifact import Artifact
 
 PUBLISHED = ("build/releases", "build/hub", "model_catalog.json", "site/evidence")
 
@@ -160,7 +161,7 @@ def test_facts_are_vouched_for_too(tmp_path: Path) -> None:
 
 def test_a_step_that_stays_damaged_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from zoo import engine
-    from zoo.plan import Plan
+    from zoo.plan.plan import Plan
     from zoo.progress import Silent
 
     settings = type("S", (), {"work": tmp_path})

@@ -12,14 +12,15 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("llama_cpp")
 
+from zoo.files.listing import records
 from zoo.llama.convert import convert
 from zoo.llama.header import read_header, rewrite_header
 from zoo.parity.material import STRINGS
 from zoo.progress import Silent
 from zoo.stages import Context, export
+from zoo.stages.artifact import Artifact
 from zoo.training.importing import import_model
 from zoo.training.models import load_tokenizer
-from zoo.workspace import Artifact, records
 
 USER = "<|user|>"
 MARKED = ("<|system|> one<|end|>  two", "<|end|>\n three", "</s> four", "<s> five", "<|endoftext|> six", " <|end|> ")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import Damaged, InputError, ZooError
+from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub, FolderRepo, HubConflict, connect
-from zoo.workspace import FileRecord
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -214,7 +214,7 @@ def test_a_hub_folder_is_from_the_folder_of_the_zoo(tmp_path: Path) -> None:
 RACE = """
 import sys, pathlib
 from zoo.hub import FolderHub, HubConflict
-from zoo.workspace import FileRecord
+from zoo.files.listing import FileRecord
 folder, sha, parent, me = sys.argv[1:]
 repo = FolderHub(pathlib.Path(folder)).repo("model", "local", "m")
 print("ready", flush=True)

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub, connect
 from zoo.hub.server import Access, HubServer
-from zoo.workspace import FileRecord
 
 SEED = 7
 PART = 1 << 20

@@ -19,10 +19,11 @@ from publishsamples import make_release, publish, refs
 
 from zoo import settings as settings_room
 from zoo.errors import Damaged, InputError, ZooError
+from zoo.files.digests import sha256_file
+from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub, Hub, HubConflict, Repo, connect
 from zoo.hub.huggingface.upload import git_digest
 from zoo.hub.server import views
-from zoo.workspace import FileRecord, sha256_file
 
 pytest_plugins = ["hubserving"]
 pytestmark = pytest.mark.usefixtures("online")

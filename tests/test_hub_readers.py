@@ -18,9 +18,9 @@ import pytest
 from tinygguf import make_tiny_gguf
 from tinymodel import make_tiny_llama
 
+from zoo.files.listing import FileRecord, records
 from zoo.hub import FolderHub
 from zoo.hub.server import Access, HubServer, manifests
-from zoo.workspace import FileRecord, records
 
 pytest.importorskip("huggingface_hub")
 pytest.importorskip("hf_xet")

@@ -25,11 +25,11 @@ from zoo import hubsource, sources  # noqa: E402 - after the skip
 from zoo.__main__ import main  # noqa: E402 - after the skip
 from zoo.errors import RemoteError, SourceError  # noqa: E402 - after the skip
 from zoo.fetch import Patience, files  # noqa: E402 - after the skip
+from zoo.files.listing import FileRecord  # noqa: E402 - after the skip
 from zoo.hub.huggingface import incoming  # noqa: E402 - after the skip
 from zoo.hub.huggingface.upload import git_digest  # noqa: E402 - after the skip
 from zoo.hub.server import Access, HubServer, read_tokens, views  # noqa: E402 - after the skip
 from zoo.progress import Silent  # noqa: E402 - after the skip
-from zoo.workspace import FileRecord  # noqa: E402 - after the skip
 
 REPO, TOKEN = "tiny/teacher", "reader-token-0123456789"
 QUICK = Patience(

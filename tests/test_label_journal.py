@@ -13,8 +13,11 @@ pytest.importorskip("llama_cpp")
 
 from zoo import journal as journals
 from zoo.errors import ZooError
+from zoo.files.digests import canonical_json, digest
+from zoo.files.listing import FileRecord, records
 from zoo.progress import Silent
 from zoo.stages import Context, distill, label
+from zoo.stages.artifact import Artifact
 from zoo.stages.label import (
     Answer,
     Row,
@@ -24,7 +27,6 @@ from zoo.stages.label import (
     read_journal,
     summary,
 )
-from zoo.workspace import Artifact, FileRecord, canonical_json, digest, records
 
 SCHEMA = {
     "type": "object",

@@ -16,7 +16,7 @@ from zoo import preflight, world
 from zoo.__main__ import main
 from zoo.errors import InputError, ModelFileError
 from zoo.llama import source
-from zoo.plan import CONVERTER
+from zoo.plan.plan import CONVERTER
 
 pytest.importorskip("llama_cpp")
 HERE = source.installed()

@@ -13,7 +13,7 @@ from pullsamples import NAME, Zoo, make_zoo
 from catalog import jsontext, plainfiles
 from zoo import journal
 from zoo.__main__ import main
-from zoo.workspace import Workspace
+from zoo.plan.store import Workspace
 
 FOLDER = f"{NAME}-1.0.0"
 

@@ -13,6 +13,7 @@ from tinygguf import make_tiny_gguf
 
 from catalog import schema
 from zoo.errors import GateRefused, ModelFileError
+from zoo.files.listing import records
 from zoo.llama import parity as file_side
 from zoo.llama.header import read_header, rewrite_header
 from zoo.llama.parity import FileSeen
@@ -29,7 +30,7 @@ from zoo.parity.tokens import tokenizer
 from zoo.progress import Silent
 from zoo.stages import Context
 from zoo.stages import parity as stage
-from zoo.workspace import Artifact, records
+from zoo.stages.artifact import Artifact
 
 pytest.importorskip("llama_cpp")
 pytest.importorskip("torch")

@@ -21,10 +21,10 @@ pytest.importorskip("llama_cpp")
 
 from catalog import index, terms
 from zoo import __main__, datasetfiles, flow, world
+from zoo.files.listing import records
 from zoo.llama.header import read_header
 from zoo.llama.imatrix import read_imatrix
 from zoo.settings import load
-from zoo.workspace import records
 
 LADDERS = {"plain": ("F16", "Q8_0", "Q4_0"), "tutored": ("F16", "Q8_0")}
 REPOSITORIES = ("model/tiny/plain-gguf", "model/tiny/tutored-gguf", "dataset/tiny/tutored-prompts")

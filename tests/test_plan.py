@@ -13,9 +13,10 @@ from recipesamples import COMMIT, PLAIN, REMOTE, TUTORED, edited
 from catalog.checks import CheckedRecipe
 from catalog.lock import Lock, Pin, PinnedFile
 from catalog.recipe import Budget, Recipe, TensorOverride
-from zoo import costs, flow, plan, world
+from zoo import costs, flow, world
 from zoo import settings as settings_room
-from zoo.plan import STAGE_TOOLS, STAGE_VERSIONS, Plan, World
+from zoo.plan import plan
+from zoo.plan.plan import STAGE_TOOLS, STAGE_VERSIONS, Plan, World
 
 Check = Callable[..., CheckedRecipe]
 TOOLS = {tool: "1" for tools in STAGE_TOOLS.values() for tool in tools}

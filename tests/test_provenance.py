@@ -21,13 +21,14 @@ from catalog.release import Ancestor, Model, Release
 from zoo import assemble, extras, provenance, records
 from zoo import signing as walk
 from zoo.errors import InputError, MissingExtra, ZooError
+from zoo.files.digests import pretty_json
+from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub
 from zoo.progress import Silent
 from zoo.provenance import SIGNATURE, bom, signing, statement
 from zoo.provenance.builder import UNNAMED, builder_id
 from zoo.provenance.signing import SignatureRefused
 from zoo.settings import Settings
-from zoo.workspace import FileRecord, pretty_json
 
 __all__ = ["settings", "zoo"]
 

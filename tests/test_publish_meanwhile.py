@@ -9,11 +9,12 @@ import pytest
 from publishsamples import NAMES, Faulty, failing, make_release, publish, refs, settings, zoo
 
 from zoo.errors import ZooError
+from zoo.files.digests import sha256_file
+from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub, HubConflict
 from zoo.progress import unheard
 from zoo.publish.apply import Published
 from zoo.settings import Settings
-from zoo.workspace import FileRecord, sha256_file
 
 FIXTURES = (settings, zoo)
 

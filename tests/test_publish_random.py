@@ -24,9 +24,9 @@ from faultserver import Fault, FaultServer, proxy_page, too_many
 from hubserving import LARGE
 from publishsamples import NAMES, make_release
 
+from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub
 from zoo.hub.server import Access, HubServer
-from zoo.workspace import FileRecord
 
 SEED, KILLS, FAULTS = 20261124, 60, 50
 REQUESTS = 25

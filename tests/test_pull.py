@@ -21,8 +21,8 @@ from smalldisk import mounted
 from catalog.index import Catalog
 from catalog.release import YankEvent
 from zoo.__main__ import main
+from zoo.files.digests import pretty_json
 from zoo.pull import agreement, machine, names
-from zoo.workspace import pretty_json
 
 Say = Callable[..., tuple[int, str, str]]
 

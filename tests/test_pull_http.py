@@ -23,9 +23,9 @@ from tinyzoo import environment  # noqa: E402 - after the skip
 
 from zoo.__main__ import main  # noqa: E402 - after the skip
 from zoo.fetch import Patience  # noqa: E402 - after the skip
+from zoo.files.listing import FileRecord  # noqa: E402 - after the skip
 from zoo.hub.huggingface.upload import git_digest  # noqa: E402 - after the skip
 from zoo.hub.server import Access, HubServer, views  # noqa: E402 - after the skip
-from zoo.workspace import FileRecord  # noqa: E402 - after the skip
 
 TARGET = f"{NAME}-1.0.0"
 Pull = Callable[..., tuple[int, dict[str, object]]]

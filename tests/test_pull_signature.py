@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pullsamples import NAME, make_zoo, manifest_of
 
 from zoo.__main__ import main
-from zoo.workspace import pretty_json
+from zoo.files.digests import pretty_json
 
 Say = Callable[..., tuple[int, str, str]]
 TARGET = f"{NAME}-1.0.0"

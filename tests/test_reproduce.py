@@ -21,7 +21,7 @@ from zoo import processor
 from zoo.__main__ import main
 from zoo.llama import fingerprint
 from zoo.llama.header import read_header, rewrite_header
-from zoo.plan import Plan, Step
+from zoo.plan.plan import Plan, Step
 from zoo.processor import Processor
 from zoo.reproduce.compare import FileResult, Latitude, compare_file, latitude, lines, tool_changes
 

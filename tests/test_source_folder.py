@@ -17,13 +17,14 @@ import pytest
 from foldersamples import INDEX, change, edit_json, put, rename, shard, sound, tensors
 
 from zoo.errors import ModelFileError, SourceError
+from zoo.files.digests import digest
+from zoo.files.listing import records
 from zoo.modelfolder import record
 from zoo.modelfolder.formats import MERGE
 from zoo.modelfolder.inspection import inspect
 from zoo.modelfolder.smallfiles import TYPES
 from zoo.progress import Silent
 from zoo.sources import content_sha256, verify
-from zoo.workspace import digest, records
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from zoo import cards
 from zoo.assemble import record
 from zoo.assemble.material import Material
 from zoo.pages.links import licence_url
-from zoo.workspace import Workspace
+from zoo.plan.store import Workspace
 
 Check = Callable[..., CheckedRecipe]
 KINDS = sorted(terms.KINDS)

@@ -22,6 +22,7 @@ from tinymodel import make_tiny_llama  # noqa: E402
 
 from catalog.recipe import Distill  # noqa: E402
 from zoo.errors import InputError, ZooError  # noqa: E402
+from zoo.files.digests import sha256_file  # noqa: E402
 from zoo.progress import Silent  # noqa: E402
 from zoo.training.adapters import PRESETS, compute_dtype, preset_named  # noqa: E402
 from zoo.training.conversations import Conversation, encode  # noqa: E402
@@ -29,7 +30,6 @@ from zoo.training.loop import distill  # noqa: E402
 from zoo.training.models import load_tokenizer  # noqa: E402
 from zoo.training.report import DistillReport  # noqa: E402
 from zoo.training.teacher import INDEX, cache_teacher  # noqa: E402
-from zoo.workspace import sha256_file  # noqa: E402
 
 SPEC = Distill(
     method="logits",

@@ -25,12 +25,12 @@ from zoo import settings as settings_room
 from zoo.__main__ import main
 from zoo.assemble import ReleaseFolder
 from zoo.errors import InputError, ZooError
+from zoo.files.listing import FileRecord
+from zoo.files.listing import records as file_records
 from zoo.hub import FolderHub, FolderRepo, connect
 from zoo.progress import Silent, unheard
 from zoo.settings import Settings
 from zoo.upstream import Described, look_at_sources
-from zoo.workspace import FileRecord
-from zoo.workspace import records as file_records
 
 NAME = "smollm2-135m-instruct"
 DAY = "2026-11-24"

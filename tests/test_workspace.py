@@ -13,18 +13,14 @@ from typing import Any
 
 import pytest
 
-from zoo import workspace
+from zoo import machine
 from zoo.errors import Damaged, ZooError
-from zoo.workspace import (
-    FileRecord,
-    Workspace,
-    canonical_json,
-    digest,
-    place_file,
-    records,
-    sha256_file,
-    write_atomic,
-)
+from zoo.files import digests, locks
+from zoo.files.digests import canonical_json, digest, sha256_file
+from zoo.files.listing import FileRecord, records
+from zoo.files.whole import place_file, write_atomic
+from zoo.plan.store import Workspace
+from zoo.stages import artifact
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -38,7 +34,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def finish(work: Workspace, key: str = "k", **files: str) -> workspace.Artifact:
+def finish(work: Workspace, key: str = "k", **files: str) -> artifact.Artifact:
     out = work.partial(key) / "out"
     out.mkdir()
     for name, content in (files or {"a": "one", "b": "two"}).items():
@@ -54,7 +50,7 @@ def test_digest_is_of_one_text() -> None:
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     assert digest({}) == hashlib.sha256(b"{}").hexdigest()
     assert digest([1]) != digest(["1"])
-    assert workspace.pretty_json({"b": 1, "a": 2}) == '{\n  "a": 2,\n  "b": 1\n}\n'
+    assert digests.pretty_json({"b": 1, "a": 2}) == '{\n  "a": 2,\n  "b": 1\n}\n'
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {"a": [-float("inf")]}])
@@ -62,7 +58,7 @@ def test_no_digest_of_what_is_no_number(value: Any) -> None:
     with pytest.raises(ValueError):
         digest(value)
     with pytest.raises(ValueError):
-        workspace.pretty_json(value)
+        digests.pretty_json(value)
 
 
 def test_sha256_of_a_file_tells_its_progress(tmp_path: Path) -> None:
@@ -149,7 +145,7 @@ def test_records_refuse_what_is_no_plain_file(kind: str, tmp_path: Path) -> None
 
 
 def test_free_space_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
-    assert workspace.free_bytes(tmp_path / "a" / "b") > 0
+    assert machine.free_bytes(tmp_path / "a" / "b") > 0
 
 
 # --- Steps
@@ -241,7 +237,7 @@ def test_an_artifact_has_only_its_own_files(work: Workspace) -> None:
 
 HOLD = """
 import sys, pathlib
-from zoo.workspace import locked
+from zoo.files.locks import locked
 with locked(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -261,10 +257,10 @@ def test_a_lock_keeps_another_process_out_until_it_is_left_or_killed(tmp_path: P
             other.kill()
 
         try:
-            with workspace.locked(path, waiting):
+            with locks.locked(path, waiting):
                 assert other.wait(timeout=10) < 0
         finally:
             other.kill()
     assert len(waited) == 1
-    with workspace.locked(path, lambda: pytest.fail("nobody holds it")):
+    with locks.locked(path, lambda: pytest.fail("nobody holds it")):
         pass

@@ -10,9 +10,10 @@ from catalog import jsontext, licences
 from catalog.recipe import Recipe
 from catalog.release import Release
 from zoo import cards
+from zoo.files.digests import sha256_file
+from zoo.files.listing import FileRecord, records
 from zoo.stages.artifact import IMATRIX_FILE
 from zoo.stages.export import header_facts
-from zoo.workspace import FileRecord, records, sha256_file
 
 
 def disagreements(recipe: Recipe, release: Release, folder: Path) -> list[str]:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.files.locks import locked_now
+from zoo.plan.store import Workspace
 from zoo.progress import Reporter
-from zoo.workspace import Workspace, locked_now
 
 KINDS = {
     "tensors": "quantized tensors that files of a ladder and other recipes share",

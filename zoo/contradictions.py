@@ -15,7 +15,7 @@ from catalog.recipe import Recipe
 from catalog.yamltext import Document
 from zoo.llama.presets import FILE_TYPES
 from zoo.llama.rawgguf import BLOCKS
-from zoo.plan import with_imatrix
+from zoo.plan.plan import with_imatrix
 from zoo.sourcefacts import SourceFacts
 
 Place = tuple[str | int, ...]

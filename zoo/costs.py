@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from catalog.recipe import Recipe
-from zoo.plan import Plan, Step, file_makers, is_gguf
+from zoo.plan.plan import Plan, Step, file_makers, is_gguf
 
 BITS_PER_WEIGHT: Mapping[str, float] = {
     "Q8_0": 8.5, "Q6_K": 6.6, "Q5_K_M": 5.7, "Q5_K_S": 5.5, "Q5_1": 6.0, "Q5_0": 5.5, "Q4_K_M": 4.9, "Q4_K_S": 4.6,

@@ -11,10 +11,11 @@ from typing import TypeVar
 
 from zoo import stages
 from zoo.errors import DamagedStep, ZooError
-from zoo.plan import Plan, Step
+from zoo.plan.plan import Plan, Step
+from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 from zoo.settings import Settings
-from zoo.workspace import Artifact, Workspace
+from zoo.stages.artifact import Artifact
 
 _Result = TypeVar("_Result")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from catalog.jsontext import LARGEST
 from catalog.paths import unsafe_reason
-from zoo.workspace import FileRecord
+from zoo.files.listing import FileRecord
 
 _HEX = re.compile(r"[0-9a-f]+\Z")
 

@@ -12,17 +12,20 @@ from catalog.checks import CheckedRecipe, check_recipe
 from catalog.problems import instead_of
 from catalog.recipe import Recipe
 from catalog.release import Location, Repository
-from zoo import assemble, costs, engine, foresight, hub, plan, preflight, records, sources, world, yanking
+from zoo import assemble, costs, engine, foresight, hub, preflight, records, sources, world, yanking
 from zoo.assemble import ReleaseFolder
 from zoo.errors import GateRefused, InputError, ZooError
+from zoo.files.digests import digest
 from zoo.llama.header import read_header
 from zoo.output import megabytes
-from zoo.plan import Plan, World
+from zoo.plan import plan
+from zoo.plan.plan import Plan, World
+from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
 from zoo.publish.apply import Published, Target, VersionTaken
 from zoo.settings import Settings
-from zoo.workspace import Artifact, Workspace, digest
+from zoo.stages.artifact import Artifact
 
 
 @dataclass(frozen=True)

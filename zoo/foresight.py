@@ -13,7 +13,7 @@ from zoo import contradictions, sourcefacts, sources
 from zoo.contradictions import Case
 from zoo.errors import InputError, ModelFileError
 from zoo.sourcefacts import SourceFacts
-from zoo.workspace import Artifact
+from zoo.stages.artifact import Artifact
 
 IMPORTS = {"import/student": "student", "import/teacher": "teacher"}
 """Id of a step -> the source that it makes a model folder of."""

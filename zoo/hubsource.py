@@ -18,13 +18,14 @@ from zoo import addresses
 from zoo.errors import ModelFileError, RemoteError, SourceError
 from zoo.fetch import Patience, fetch_files, retrying
 from zoo.fetch.files import is_here
+from zoo.files.digests import pretty_json, sha256_file
+from zoo.files.whole import write_atomic
 from zoo.hub import LOGIN, Listed
 from zoo.hub.huggingface import HuggingFaceHub, HuggingFaceRepo
 from zoo.modelfolder.files import INDEX, SINGLE, is_used
 from zoo.modelfolder.smallfiles import read_json
 from zoo.modelfolder.weights import named
 from zoo.progress import Reporter
-from zoo.workspace import pretty_json, sha256_file, write_atomic
 
 SMALL_BYTES = 16 << 20
 """A file without a sha256 in the hub's tree is read once to be pinned; such files are small, weights have one."""

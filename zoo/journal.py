@@ -13,8 +13,8 @@ from typing import IO, Any, TypeVar
 
 from catalog import jsontext, plainfiles
 from zoo.errors import ZooError
+from zoo.files.digests import canonical_json
 from zoo.progress import murmur
-from zoo.workspace import canonical_json
 
 Value = TypeVar("Value")
 

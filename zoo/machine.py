@@ -8,6 +8,7 @@ processors for a board that has nothing else of this program; a test holds both 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,3 +154,10 @@ def _numbers(text: str) -> frozenset[int]:
             return frozenset()
         found |= {*range(int(first), int(last or first) + 1)}
     return frozenset(found)
+
+
+def free_bytes(folder: Path) -> int:
+    """Free space where ``folder`` is or will be."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

@@ -11,10 +11,10 @@ from zoo.costs import Costs
 from zoo.errors import ZooError
 from zoo.llama import processor
 from zoo.llama import source as llama_source
-from zoo.plan import CONVERTER, Plan, tools_of
+from zoo.machine import free_bytes
+from zoo.plan.plan import CONVERTER, Plan, tools_of
 from zoo.progress import Reporter
 from zoo.settings import Settings
-from zoo.workspace import free_bytes
 
 RELEASE_TOOLS = ("cyclonedx-python-lib",)
 """What every release needs besides the tools of its steps."""

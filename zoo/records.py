@@ -12,8 +12,10 @@ from catalog import index, plainfiles, yanks
 from catalog.problems import instead_of
 from catalog.release import Location, Model, Release
 from zoo.errors import Damaged, InputError, ZooError
+from zoo.files.digests import sha256_file
+from zoo.files.locks import locked_folder
+from zoo.files.whole import sweep, write_atomic
 from zoo.settings import Settings
-from zoo.workspace import locked_folder, sha256_file, sweep, write_atomic
 
 if TYPE_CHECKING:
     # Reading a catalog needs no llama.cpp, which assembling a release does.

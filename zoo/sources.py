@@ -9,13 +9,14 @@ from typing import Any
 from catalog import sources
 from zoo import hubsource, packagesource
 from zoo.errors import SourceError
+from zoo.files.digests import digest, sha256_file
+from zoo.files.listing import FileRecord, records
 from zoo.llama.header import read_header
 from zoo.modelfolder.files import CONFIG, listed
 from zoo.modelfolder.ggufsources import refuse_unreadable
 from zoo.modelfolder.inspection import inspect
 from zoo.modelfolder.weights import shards_of
 from zoo.progress import Reporter
-from zoo.workspace import FileRecord, digest, records, sha256_file
 
 GGUF_MAGIC = b"GGUF"
 

@@ -7,7 +7,7 @@ from importlib import metadata
 
 from catalog.recipe import Recipe
 from zoo.llama import source
-from zoo.plan import CONVERTER, QLORA_TOOLS, STAGE_TOOLS, World, own_files
+from zoo.plan.plan import CONVERTER, QLORA_TOOLS, STAGE_TOOLS, World, own_files
 from zoo.settings import Settings
 from zoo.sources import content_sha256
 

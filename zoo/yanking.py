@@ -16,11 +16,13 @@ from catalog.index import Catalog
 from catalog.release import Model, Release
 from zoo import banner, records
 from zoo.errors import ZooError
+from zoo.files.digests import pretty_json
+from zoo.files.listing import FileRecord
+from zoo.files.whole import write_atomic
 from zoo.hub import BRANCH, HubConflict, Repo
 from zoo.hub.located import hub_of
 from zoo.progress import unheard
 from zoo.settings import Settings
-from zoo.workspace import FileRecord, pretty_json, write_atomic
 
 CARD = "README.md"
 CARD_BYTES = 4 << 20

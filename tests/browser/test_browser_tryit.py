@@ -19,9 +19,9 @@ from catalog import index
 from catalog.index import Catalog
 from zoo import settings as settings_room
 from zoo import site
+from zoo.files.digests import sha256_file
 from zoo.progress import Silent
 from zoo.site import tryout
-from zoo.workspace import sha256_file
 
 STARTER = "SmolLM2-135M-Instruct.Q4_1.gguf"
 NAME = "smollm2-tutor-57m"

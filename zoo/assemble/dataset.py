@@ -12,7 +12,8 @@ from zoo import cards
 from zoo.assemble import licencetexts
 from zoo.assemble.material import Material
 from zoo.assemble.sealing import seal
-from zoo.workspace import place_file, sha256_file, write_atomic
+from zoo.files.digests import sha256_file
+from zoo.files.whole import place_file, write_atomic
 
 
 def write(material: Material, folder: Path, model: Model, release: Release) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 from catalog.release import EvidenceFile
 from zoo import datasetfiles, distributions, processor
 from zoo.assemble.material import Material
+from zoo.files.digests import pretty_json
+from zoo.files.listing import records
 from zoo.llama import fingerprint, library
-from zoo.plan import file_name
+from zoo.plan.plan import file_name
 from zoo.probes import report as probe_report
 from zoo.reproduce.compare import FORMAT as TENSORS_FORMAT
-from zoo.workspace import pretty_json, records
 
 COPIED = (
     ("parity", "parity.json"),

@@ -9,9 +9,12 @@ from catalog import jsontext
 from catalog.recipe import build, plain
 from catalog.release import Location, Model, Release, Repository
 from zoo import cards, gates, provenance
-from zoo.plan import Plan
+from zoo.files.digests import digest, pretty_json, sha256_file
+from zoo.files.listing import FileRecord
+from zoo.files.locks import locked
+from zoo.files.whole import write_atomic
+from zoo.plan.plan import Plan
 from zoo.settings import Settings
-from zoo.workspace import FileRecord, digest, locked, pretty_json, sha256_file, write_atomic
 
 VERSION = 5
 """Raise when a release folder made of the same artifacts changes."""

@@ -8,7 +8,8 @@ from catalog import licencefiles, terms
 from catalog.recipe import plain
 from zoo.assemble.material import Material
 from zoo.errors import ZooError
-from zoo.workspace import sha256_file, write_atomic
+from zoo.files.digests import sha256_file
+from zoo.files.whole import write_atomic
 
 
 def place(material: Material, folder: Path) -> None:

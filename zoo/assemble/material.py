@@ -10,9 +10,9 @@ from typing import Any
 from catalog import jsontext
 from catalog.checks import CheckedRecipe
 from catalog.recipe import Recipe
-from zoo.plan import Plan, World, file_makers
+from zoo.plan.plan import Plan, World, file_makers
 from zoo.settings import Settings
-from zoo.workspace import Artifact
+from zoo.stages.artifact import Artifact
 
 
 @dataclass(frozen=True)

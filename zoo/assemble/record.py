@@ -32,7 +32,7 @@ from zoo.assemble.material import Material
 from zoo.errors import ZooError
 from zoo.modelfolder.record import FILE as SOURCE_FILE
 from zoo.parity.check import known_differences
-from zoo.plan import file_name, tools_of
+from zoo.plan.plan import file_name, tools_of
 
 
 def model(recipe: Recipe) -> Model:

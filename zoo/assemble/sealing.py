@@ -10,10 +10,12 @@ from catalog.release import Model, Release
 from zoo import provenance
 from zoo.assemble.folder import key_of
 from zoo.assemble.material import Material
+from zoo.files.digests import pretty_json
+from zoo.files.listing import records
+from zoo.files.whole import write_atomic
 from zoo.provenance.bom import bom
 from zoo.provenance.builder import builder_id
 from zoo.provenance.statement import statement
-from zoo.workspace import pretty_json, records, write_atomic
 
 
 def write_provenance(material: Material, out: Path, model: Model, release: Release) -> None:

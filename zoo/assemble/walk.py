@@ -16,11 +16,14 @@ from zoo.assemble.folder import RECORD, ReleaseFolder, find, key_of, load
 from zoo.assemble.material import Material
 from zoo.assemble.sealing import seal, write_provenance
 from zoo.errors import ZooError
-from zoo.plan import Plan, World, file_name
+from zoo.files.digests import pretty_json
+from zoo.files.listing import records
+from zoo.files.locks import locked
+from zoo.files.whole import fsync, place_file, sync, write_atomic
+from zoo.plan.plan import Plan, World, file_name
 from zoo.progress import Reporter
 from zoo.settings import Settings
-from zoo.stages.artifact import IMATRIX_FILE
-from zoo.workspace import Artifact, fsync, locked, place_file, pretty_json, records, sync, write_atomic
+from zoo.stages.artifact import IMATRIX_FILE, Artifact
 
 
 def assemble(

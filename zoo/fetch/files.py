@@ -18,9 +18,11 @@ from zoo.fetch import spans as spans_room
 from zoo.fetch.lines import Lines
 from zoo.fetch.partial import Digest, Partial
 from zoo.fetch.patience import Patience
+from zoo.files.locks import locked
+from zoo.files.whole import fsync
 from zoo.hub import Incoming, Listed, Repo
+from zoo.machine import free_bytes
 from zoo.progress import Advance, Reporter, unheard
-from zoo.workspace import free_bytes, fsync, locked
 
 SPARE_BYTES = 32 << 20
 """Left free beside what is fetched."""

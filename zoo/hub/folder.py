@@ -21,18 +21,12 @@ from typing import IO, Any
 from catalog import jsontext
 from catalog.paths import unsafe_reason
 from zoo.errors import Damaged, InputError, ZooError
+from zoo.files.digests import canonical_json, digest, sha256_file
+from zoo.files.listing import FileRecord
+from zoo.files.locks import locked
+from zoo.files.whole import fsync, sweep, write_atomic
 from zoo.hub.interface import BRANCH, CommitNote, HubConflict, Incoming, Listed, Refs
 from zoo.progress import Advance
-from zoo.workspace import (
-    FileRecord,
-    canonical_json,
-    digest,
-    fsync,
-    locked,
-    sha256_file,
-    sweep,
-    write_atomic,
-)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
 _OID = re.compile(r"[0-9a-f]{64}\Z")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from zoo.errors import ZooError
+from zoo.files.listing import FileRecord
 from zoo.progress import Advance
-from zoo.workspace import FileRecord
 
 BRANCH = "main"
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import InputError, ModelFileError
+from zoo.files.whole import write_atomic
 from zoo.llama.rawgguf import ARRAY, STRING, Bytes, RawFile, broken, opened, read_raw
-from zoo.workspace import write_atomic
 
 Floats = NDArray[np.float32]
 _ALIGNMENT = 32

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo import knapsack
+from zoo.files.digests import digest
 from zoo.knapsack import Option
 from zoo.llama import sensitivity
 from zoo.llama.sensitivity import Group, Journal, mean, predicted
 from zoo.llama.trials import Mix, Trials
 from zoo.progress import Reporter
-from zoo.workspace import digest
 
 ROUNDS = 2
 ROUND_PROBES = 24

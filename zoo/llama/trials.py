@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import ZooError
+from zoo.files.whole import write_atomic
 from zoo.llama.swapping import Swapping
 from zoo.llama.tensors import Tensors
 from zoo.llama.windows import Text, Window, cut, take
-from zoo.workspace import write_atomic
 
 Mix = Mapping[str, str]
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.files.digests import pretty_json, sha256_file
+from zoo.files.whole import write_atomic
 from zoo.modelfolder.inspection import Inspected, end_tokens
-from zoo.workspace import pretty_json, sha256_file, write_atomic
 
 FILE = "source.json"
 FORMAT = "zoo-source/1"

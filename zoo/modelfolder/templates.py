@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.files.whole import write_atomic
 from zoo.modelfolder.smallfiles import read_json, read_text
-from zoo.workspace import write_atomic
 
 JINJA, CONFIG, PROCESSOR = "chat_template.jinja", "tokenizer_config.json", "chat_template.json"
 KEY = "chat_template"

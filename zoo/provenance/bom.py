@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.release import Ancestor, Model, ModelFile, Release
 from zoo import __version__, extras
 from zoo.cards import PIPELINE_TAGS
-from zoo.workspace import pretty_json
+from zoo.files.digests import pretty_json
 
 if TYPE_CHECKING:
     from cyclonedx.model.component import Component

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import extras
 from zoo.errors import Damaged, InputError, ZooError
+from zoo.files.digests import sha256_file
+from zoo.files.whole import write_atomic
 from zoo.provenance import SIGNATURE
-from zoo.workspace import sha256_file, write_atomic
 
 if TYPE_CHECKING:
     from model_signing.manifest import Manifest

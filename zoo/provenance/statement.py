@@ -13,7 +13,7 @@ from typing import Any
 from catalog import sources
 from catalog.release import Ancestor, Release
 from zoo import __version__
-from zoo.workspace import FileRecord
+from zoo.files.listing import FileRecord
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"

@@ -12,6 +12,8 @@ from pathlib import Path
 from catalog.release import Location, Repository
 from zoo.assemble import ReleaseFolder
 from zoo.errors import ZooError
+from zoo.files.digests import digest
+from zoo.files.locks import locked
 from zoo.hub import Hub
 from zoo.output import megabytes
 from zoo.progress import Reporter
@@ -22,7 +24,6 @@ from zoo.publish.plan import RepoPlan, plan_repo, refuse_unsafe
 from zoo.publish.steps import Target, Work
 from zoo.publish.verify import TREE, verify
 from zoo.settings import Settings
-from zoo.workspace import digest, locked
 
 __all__ = ["Published", "Target", "VersionTaken", "apply", "prepare", "tag_of"]
 

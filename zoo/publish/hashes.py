@@ -11,8 +11,10 @@ from pathlib import Path
 
 from catalog import jsontext
 from zoo.errors import Damaged
+from zoo.files.digests import canonical_json
+from zoo.files.listing import FileRecord
+from zoo.files.whole import write_atomic
 from zoo.progress import Advance, unheard
-from zoo.workspace import FileRecord, canonical_json, write_atomic
 
 GIT_BYTES = 16 << 20
 """Hubs name files up to this size by git's digest; larger ones always by sha256."""

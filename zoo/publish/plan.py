@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from catalog.paths import unsafe_reason
 from zoo.errors import Damaged, InputError
+from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, Repo, refuse_clashes
-from zoo.workspace import FileRecord
 
 ADDED_BY_HUB = ".gitattributes"
 """A hub may add this file by itself."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import InputError, ZooError
+from zoo.files.listing import FileRecord
 from zoo.hub import HubConflict, Repo
 from zoo.progress import Reporter
 from zoo.publish.hashes import GIT_BYTES, Hashes
 from zoo.publish.journal import Journal
 from zoo.publish.plan import ADDED_BY_HUB, RepoPlan, plan_repo
 from zoo.publish.stalls import watched
-from zoo.workspace import FileRecord
 
 Files = tuple[FileRecord, ...]
 

@@ -10,9 +10,9 @@ from typing import Any
 from catalog import jsontext
 from catalog.release import Release
 from zoo import filelist
+from zoo.files.listing import FileRecord
 from zoo.hub import Listed
 from zoo.provenance import SIGNATURE
-from zoo.workspace import FileRecord
 
 MANIFEST, SUMS = "MANIFEST.json", "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)\Z")

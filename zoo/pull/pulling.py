@@ -17,6 +17,8 @@ from catalog.release import ModelFile, Release
 from zoo import filelist, picks
 from zoo.errors import InputError, RemoteError, ZooError
 from zoo.fetch import Fetched, Patience, fetch_files, retrying
+from zoo.files.digests import pretty_json
+from zoo.files.whole import write_atomic
 from zoo.hub import Hub, Listed, Repo
 from zoo.picks import Pick
 from zoo.progress import Reporter, Silent
@@ -24,7 +26,6 @@ from zoo.provenance import SIGNATURE
 from zoo.pull import agreement
 from zoo.pull.agreement import MANIFEST, SUMS, Manifest
 from zoo.pull.names import Chosen
-from zoo.workspace import pretty_json, write_atomic
 
 RECEIPT = ".zoo/pull.json"
 COMPANION_BYTES = 1 << 20

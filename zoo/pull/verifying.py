@@ -15,12 +15,12 @@ from catalog.release import Model, Release, Repository
 from zoo.errors import Damaged, InputError, MissingExtra, RemoteError, ZooError
 from zoo.fetch import Patience, retrying
 from zoo.fetch.files import is_here
+from zoo.files.digests import sha256_file
 from zoo.hub import Hub, Listed, Repo
 from zoo.progress import Advance, Reporter
 from zoo.provenance import SIGNATURE
 from zoo.pull import agreement, pulling
 from zoo.pull.agreement import MANIFEST, SUMS, Difference, Manifest
-from zoo.workspace import sha256_file
 
 THREADS = 2
 """Two files at a time keep a disk busy while one is hashed; more would only make a card seek."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.release import ModelFile, Release
-from zoo.plan import COMPILED_STAGES, KERNEL_STAGES, Plan
+from zoo.plan.plan import COMPILED_STAGES, KERNEL_STAGES, Plan
 from zoo.processor import Processor
 
 FORMAT = "zoo-tensors/1"

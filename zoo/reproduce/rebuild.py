@@ -14,14 +14,17 @@ from catalog.checks import CheckedRecipe, check_recipe
 from catalog.lock import Lock
 from catalog.recipe import Recipe
 from catalog.release import Release
-from zoo import costs, engine, plan, preflight, world
+from zoo import costs, engine, preflight, world
 from zoo.errors import Damaged, InputError, ZooError
-from zoo.plan import Plan, World, file_makers, file_name
+from zoo.files.digests import digest, sha256_file
+from zoo.files.whole import place_file
+from zoo.plan import plan
+from zoo.plan.plan import Plan, World, file_makers, file_name
+from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 from zoo.settings import Settings, Value
 from zoo.stages.artifact import MODEL_FILE
 from zoo.stages.export import header_facts
-from zoo.workspace import Workspace, digest, place_file, sha256_file
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,14 @@ from catalog import index, schema
 from catalog.recipe import plain
 from catalog.release import Model, Release, Reproduction
 from zoo import processor, records
+from zoo.files.digests import digest, pretty_json, sha256_file
+from zoo.files.whole import sweep, write_atomic
 from zoo.llama import fingerprint, library
-from zoo.plan import file_makers, file_name
+from zoo.plan.plan import file_makers, file_name
 from zoo.progress import Reporter
 from zoo.reproduce import compare, rebuild
 from zoo.reproduce.compare import FileResult, ToolChange
 from zoo.settings import Settings
-from zoo.workspace import digest, pretty_json, sha256_file, sweep, write_atomic
 
 SCHEMA = "reproduction/1"
 

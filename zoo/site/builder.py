@@ -14,11 +14,11 @@ from pathlib import Path
 
 from zoo import data, pages
 from zoo.errors import InputError
+from zoo.files.locks import locked
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.site import content, documents, drift, state, swap, tryout
 from zoo.site.state import Part
-from zoo.workspace import locked
 
 OWN = ("index.html", "sitemap.xml", "sitemap.xml.gz", documents.NAVIGATION)
 """Files that mkdocs writes and that do not stay: the catalog has its own, or needs them only while building."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog import jsontext
-from zoo.workspace import write_atomic
+from zoo.files.whole import write_atomic
 
 FORMAT = 3
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from zoo import extras
 from zoo.progress import Reporter
-from zoo.workspace import Artifact
+from zoo.stages.artifact import Artifact
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 from catalog import jsontext
 from zoo import stopping
 from zoo.errors import ZooError
+from zoo.files.whole import place_file
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
-from zoo.workspace import place_file
 
 REPORTS = ("bench.json", "bench.csv")
 

@@ -14,8 +14,8 @@ from catalog import corpora, jsontext, unseen
 from catalog.problems import Problem, show
 from catalog.schema import violations
 from zoo.errors import InputError
+from zoo.files.whole import write_atomic
 from zoo.stages import Context, Facts
-from zoo.workspace import write_atomic
 
 MAX_LINE_BYTES = 64 * 1024
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from catalog import jsontext
 from catalog.recipe import Distill, build
 from zoo.errors import InputError
+from zoo.files.digests import pretty_json
+from zoo.files.whole import write_atomic
 from zoo.stages import Context, Facts
 from zoo.training import require
-from zoo.workspace import pretty_json, write_atomic
 
 if TYPE_CHECKING:
     from zoo.training.conversations import Conversation

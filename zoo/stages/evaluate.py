@@ -6,13 +6,14 @@ from pathlib import Path
 
 from zoo import curve
 from zoo.errors import InputError
+from zoo.files.digests import pretty_json
+from zoo.files.whole import write_atomic
 from zoo.llama.cores import free_cores
 from zoo.llama.evaluate import evaluate
 from zoo.llama.smoke import smoke
 from zoo.llama.windows import Text
 from zoo.stages import Context, Facts
-from zoo.stages.artifact import MODEL_FILE
-from zoo.workspace import Artifact, pretty_json, write_atomic
+from zoo.stages.artifact import MODEL_FILE, Artifact
 
 SMOKE_PROMPTS = (
     "Say hello in one short sentence.",

@@ -12,8 +12,7 @@ from zoo.llama import caches, convert, endtokens, header, tokentypes
 from zoo.llama.padding import padding
 from zoo.modelfolder import record
 from zoo.stages import Context, Facts
-from zoo.stages.artifact import MODEL_FILE
-from zoo.workspace import Artifact
+from zoo.stages.artifact import MODEL_FILE, Artifact
 
 
 def run(context: Context) -> Facts:

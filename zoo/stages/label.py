@@ -23,6 +23,9 @@ from catalog.templateclock import TEMPLATE_CLOCK
 from zoo import journal as journals
 from zoo import sources
 from zoo.errors import InputError, ModelFileError
+from zoo.files.digests import canonical_json, digest, pretty_json, sha256_file
+from zoo.files.locks import locked
+from zoo.files.whole import write_atomic
 from zoo.llama import prompt
 from zoo.llama.generate import Job, generate
 from zoo.llama.grammar import schema_to_gbnf
@@ -33,7 +36,6 @@ from zoo.stages import Context, Facts
 from zoo.stages.corpus import read_prompts
 from zoo.templates.markers import MarkerLost
 from zoo.templates.oracle import NAME as CLOCK_NAME
-from zoo.workspace import canonical_json, digest, locked, pretty_json, sha256_file, write_atomic
 
 PROMPT_TOKENS = 512
 """Room for a prompt in each sequence's context, beside the answer."""

@@ -9,6 +9,8 @@ from typing import Any
 
 from catalog.templateclock import TEMPLATE_CLOCK
 from zoo.errors import GateRefused, ModelFileError
+from zoo.files.digests import pretty_json
+from zoo.files.whole import write_atomic
 from zoo.llama import parity as file_side
 from zoo.llama import widened
 from zoo.llama.parity import FileSeen
@@ -24,7 +26,6 @@ from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
 from zoo.stages.export import model_folder
 from zoo.training import require
-from zoo.workspace import pretty_json, write_atomic
 
 FORMAT = "zoo-parity/2"
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from catalog.recipe import plain
 from zoo import probes
 from zoo.errors import InputError
+from zoo.files.digests import pretty_json
+from zoo.files.whole import write_atomic
 from zoo.llama import probing
 from zoo.llama.cores import free_cores
 from zoo.probes import report
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
-from zoo.workspace import pretty_json, write_atomic
 
 
 def run(context: Context) -> Facts:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from zoo.files.digests import pretty_json
+from zoo.files.whole import write_atomic
 from zoo.llama import sensitivity
 from zoo.llama.imatrix import read_imatrix
 from zoo.llama.sensitivity import Group, Journal
@@ -13,8 +15,7 @@ from zoo.llama.tensors import Tensors
 from zoo.llama.trials import Trials
 from zoo.llama.windows import Text, tokens_sha256
 from zoo.stages import Context, Facts
-from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE
-from zoo.workspace import Artifact, pretty_json, write_atomic
+from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE, Artifact
 
 FILE = "sensitivity.json"
 

@@ -12,10 +12,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from catalog import jsontext
+from zoo.files.digests import digest, sha256_file
+from zoo.files.whole import fsync
 from zoo.progress import Reporter
 from zoo.training.files import read_json, write_json
 from zoo.training.writing import writing
-from zoo.workspace import digest, fsync, sha256_file
 
 KEPT = 2
 RUN, STATE = "run.json", "state.json"

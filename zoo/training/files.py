@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from catalog import jsontext
+from zoo.files.digests import digest, pretty_json, sha256_file
+from zoo.files.whole import fsync, write_atomic
 from zoo.training.writing import writing
-from zoo.workspace import digest, fsync, pretty_json, sha256_file, write_atomic
 
 
 def weights_digest(folder: Path) -> str:

@@ -20,6 +20,8 @@ import torch
 
 from catalog.recipe import Distill
 from zoo.errors import InputError, ZooError
+from zoo.files.digests import digest
+from zoo.files.locks import locked
 from zoo.modelfolder.files import TOKENIZER
 from zoo.progress import Reporter
 from zoo.training import checkpoints, versions
@@ -34,7 +36,6 @@ from zoo.training.repeatable import repeatable, seed_for
 from zoo.training.report import DistillReport
 from zoo.training.schedule import batch_rows, learning_rate
 from zoo.training.teacher import TeacherCache, cache_digest, cache_teacher
-from zoo.workspace import digest, locked
 
 CLIP_NORM = 1.0
 FLOAT16_LOSS_SCALE = 1024.0

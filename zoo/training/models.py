@@ -16,10 +16,10 @@ import transformers
 import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
 from zoo.errors import ModelFileError, ZooError
+from zoo.files.whole import fsync
 from zoo.progress import Advance, unheard
 from zoo.training import tokenizerfile
 from zoo.training.writing import writing
-from zoo.workspace import fsync
 
 LOCAL = {"trust_remote_code": False, "local_files_only": True}
 HEAD_ROUNDINGS = 8

@@ -20,7 +20,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from zoo import workspace
+from zoo.files import digests
 from zoo.progress import Reporter
 from zoo.training.conversations import EncodedRow
 from zoo.training.files import read_json, weights_digest, write_json, write_whole
@@ -94,7 +94,7 @@ def cache_teacher(
                 shard = _compute(model, [rows[row] for row in groups[number]], top_k, temperature)
                 # mypy cannot tell the type of a lambda's default.
                 write_whole(folder / _name(number), lambda part, shard=shard: save_file(shard, part))  # type: ignore[misc]
-                sound[number] = workspace.sha256_file(folder / _name(number))
+                sound[number] = digests.sha256_file(folder / _name(number))
                 _write_index(folder, digest, top_k, temperature, sound)
                 advance(sum(len(rows[row].input_ids) for row in groups[number]))
     return TeacherCache(folder, digest, _spans(rows, groups))
@@ -105,7 +105,7 @@ def cache_digest(teacher: Path, rows: Sequence[EncodedRow], top_k: int, temperat
     T.
     """
     content = [[row.input_ids, row.positions] for row in rows]
-    return workspace.digest([FORMAT, SHARD_ROWS, weights_digest(teacher), content, top_k, temperature])
+    return digests.digest([FORMAT, SHARD_ROWS, weights_digest(teacher), content, top_k, temperature])
 
 
 def _compute(
@@ -153,7 +153,7 @@ def _known_shards(folder: Path, digest: str) -> dict[str, str]:
 
 
 def _is_sound(folder: Path, name: str, known: dict[str, str]) -> bool:
-    return name in known and (folder / name).is_file() and workspace.sha256_file(folder / name) == known[name]
+    return name in known and (folder / name).is_file() and digests.sha256_file(folder / name) == known[name]
 
 
 def _write_index(folder: Path, digest: str, top_k: int, temperature: float, sound: dict[int, str]) -> None:

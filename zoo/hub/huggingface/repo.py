@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from catalog.paths import unsafe_reason
 from zoo.errors import Damaged, InputError, ZooError
+from zoo.files.listing import FileRecord
 from zoo.hub.folder import refuse_clashes
 from zoo.hub.huggingface import incoming
 from zoo.hub.huggingface.client import client, patiently, plain, without_xet
@@ -21,7 +22,6 @@ from zoo.hub.huggingface.stream import Body
 from zoo.hub.huggingface.upload import announce, git_digest, send
 from zoo.hub.interface import BRANCH, CommitNote, HubConflict, Incoming, Listed, Refs
 from zoo.progress import Advance
-from zoo.workspace import FileRecord
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi

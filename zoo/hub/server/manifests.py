@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from zoo.files.listing import FileRecord
 from zoo.hub.folder import FolderRepo
 from zoo.hub.server import views
 from zoo.hub.server.store import head_of
 from zoo.hub.server.wire import ApiError
-from zoo.workspace import FileRecord
 
 PREFERRED = ("Q4_K_M", "Q4_0", "Q5_K_M", "Q8_0")
 """Without a tag, as llama.cpp's own documents have it: Q4_K_M if it is there, else the first that is."""

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from zoo.files.digests import sha256_file
 from zoo.hub.server.access import Signer
 from zoo.hub.server.store import Store
 from zoo.hub.server.wire import Answer, ApiError, Request, as_json
-from zoo.workspace import sha256_file
 
 MULTIPART_BYTES = 256 << 20
 """Contents above this size are sent in parts, if the client can."""

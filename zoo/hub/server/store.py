@@ -12,10 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zoo.errors import Damaged, InputError
+from zoo.files.listing import FileRecord
+from zoo.files.locks import locked
+from zoo.files.whole import fsync
 from zoo.hub.folder import FolderHub, FolderRepo
 from zoo.hub.interface import BRANCH
 from zoo.hub.server.wire import ApiError, Slice
-from zoo.workspace import FileRecord, free_bytes, fsync, locked
+from zoo.machine import free_bytes
 
 SHORT = 40
 NO_COMMIT = "0" * SHORT

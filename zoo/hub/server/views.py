@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from catalog import jsontext
+from zoo.files.listing import FileRecord
 from zoo.hub.folder import FolderRepo
 from zoo.hub.interface import BRANCH
 from zoo.hub.server.store import SHORT, shown
-from zoo.workspace import FileRecord
 
 JsonObject = dict[str, Any]
 _POINTER_BYTES = 134

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import InputError
+from zoo.files.listing import FileRecord
 from zoo.hub.folder import FolderRepo
 from zoo.hub.interface import BRANCH, HubConflict
 from zoo.hub.server import multipart
 from zoo.hub.server.access import Signer
 from zoo.hub.server.store import NO_COMMIT, Store, commit_of, head_of, shown
 from zoo.hub.server.wire import Answer, ApiError, Request, as_json
-from zoo.workspace import FileRecord
 
 REGULAR_BYTES = 1 << 20
 """Files up to this size travel inside the commit; larger ones before it, each in a request of its own."""

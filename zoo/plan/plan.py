@@ -13,7 +13,7 @@ from typing import Any
 from catalog import budgets, sources
 from catalog.lock import Lock
 from catalog.recipe import CorpusFile, Recipe, Source, Student, plain
-from zoo.workspace import digest
+from zoo.files.digests import digest
 
 STAGE_VERSIONS = {
     "import": 8,

@@ -1,0 +1,37 @@
+"""JSON texts with one spelling, and digests of them and of files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from zoo.progress import Advance, unheard
+
+_CHUNK = 1 << 20
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces, no NaN. Digests are taken of this."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def pretty_json(value: Any) -> str:
+    """JSON for people and for diffs: sorted keys, two spaces, no NaN, a final newline."""
+    return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def digest(value: Any) -> str:
+    """sha256 of the canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def sha256_file(path: Path, advance: Advance = unheard) -> str:
+    """sha256 of a file's content; ``advance`` is told the bytes read."""
+    sha = hashlib.sha256()
+    with path.open("rb", buffering=0) as stream:
+        while chunk := stream.read(_CHUNK):
+            sha.update(chunk)
+            advance(len(chunk))
+    return sha.hexdigest()

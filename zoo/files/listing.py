@@ -1,0 +1,30 @@
+"""What is in a folder: every plain file with its size and its digest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.errors import Damaged
+from zoo.files.digests import sha256_file
+
+
+@dataclass(frozen=True, order=True)
+class FileRecord:
+    """A file of an artifact: path relative to its folder, size in bytes, sha256 in hexadecimal."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+def records(folder: Path) -> tuple[FileRecord, ...]:
+    """Every plain file below ``folder``, hashed, sorted. Raises Damaged on a link or a device."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise Damaged(f"{path.name} is neither a plain file nor a folder", where=str(folder))
+        if path.is_file():
+            name = path.relative_to(folder).as_posix()
+            found.append(FileRecord(name, path.stat().st_size, sha256_file(path)))
+    return tuple(sorted(found))

@@ -1,0 +1,68 @@
+"""Files that are complete or not there, and that survive a power cut."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+
+def write_atomic(path: Path, data: str | bytes) -> None:
+    """Write a whole file or nothing: temporary file beside it, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = data.encode() if isinstance(data, str) else data
+    try:
+        _write_beside(path, raw)
+    except OSError as error:
+        # The file that was wanted, not the temporary one.
+        error.filename, error.filename2 = str(path), None
+        raise
+    fsync(path.parent)
+
+
+def _write_beside(path: Path, raw: bytes) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(raw)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def fsync(path: Path) -> None:
+    """Make the bytes of a file, or the names in a folder, survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync(folder: Path) -> None:
+    """Make every file and name below ``folder`` survive a power cut, before the folder is renamed into place."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        fsync(path)
+    fsync(folder)
+
+
+def place_file(source: Path, target: Path) -> None:
+    """Put a copy of a finished file at ``target``: a hard link where the file system allows, else a copy."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # What stands there may be a link to another finished file, which a copy would write into.
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def sweep(folder: Path, name: str = "*") -> None:
+    """Remove what killed calls of ``write_atomic`` left of files ``name``. The caller holds their lock."""
+    for left in folder.glob(f".{name}.*.tmp"):
+        left.unlink(missing_ok=True)

@@ -1,0 +1,99 @@
+"""The work folder: finished steps, and steps that are growing.
+
+A finished step lives in ``WORK/KEY/`` and was renamed there in one go; ``WORK/partial/KEY/`` is where it grows, and
+what it may continue from after a kill. A lock file per key keeps two processes from growing the same step.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from catalog import jsontext
+from zoo import checked
+from zoo.errors import ZooError
+from zoo.files.digests import digest, pretty_json
+from zoo.files.listing import FileRecord, records
+from zoo.files.locks import locked
+from zoo.files.whole import fsync, sync, write_atomic
+from zoo.stages.artifact import RECORD, Artifact
+
+_LONGEST_KIND = 100
+
+
+class Workspace:
+    """The work folder: finished steps by key, and steps that are growing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def finished(self, key: str) -> Artifact | None:
+        """The finished step ``key``, if it is there and every file still has its recorded size."""
+        folder = self.folder / key
+        try:
+            record = jsontext.read((folder / RECORD), bounded=False)
+            if record.pop("sha256", None) not in (None, digest(record)):
+                return None
+            if not isinstance(record["kind"], str) or len(record["kind"]) > _LONGEST_KIND:
+                return None
+            files = tuple(FileRecord(**entry) for entry in record["files"])
+            if any((folder / file.path).stat().st_size != file.size_bytes for file in files):
+                return None
+            return Artifact(record["kind"], key, folder, files, record["facts"], self._memory(key))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def partial(self, key: str) -> Path:
+        """The folder in which step ``key`` grows; kept after a kill so that the step can continue."""
+        folder = self.folder / "partial" / key
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @contextmanager
+    def growing(self, key: str, on_wait: Callable[[], None]) -> Iterator[None]:
+        """Hold the right to grow step ``key``."""
+        with locked(self.lock(key), on_wait):
+            yield
+
+    def lock(self, key: str) -> Path:
+        """The file whose lock ``growing`` holds."""
+        return self.folder / "locks" / key
+
+    def finish(
+        self, key: str, kind: str, out: Path, facts: Mapping[str, Any], spec: Mapping[str, Any]
+    ) -> Artifact:
+        """Move the grown folder ``out`` into place as finished step ``key``, with its record inside."""
+        files = records(out)
+        if not files:
+            raise ZooError(f"step {kind} made no file", remedy="Report this as a fault of the program")
+        record = {
+            "kind": kind,
+            "key": key,
+            "files": [vars(file) for file in files],
+            "facts": facts,
+            "spec": spec,
+        }
+        # The facts are results as well; without this, nothing would vouch for them.
+        write_atomic(out / RECORD, pretty_json({**record, "sha256": digest(record)}))
+        sync(out)
+        target = self.folder / key
+        if target.exists():
+            # Only a damaged one can stand here: finished() refused it.
+            shutil.rmtree(target)
+        out.rename(target)
+        fsync(self.folder)
+        shutil.rmtree(self.folder / "partial" / key, ignore_errors=True)
+        checked.remember(target, {file.path: file.sha256 for file in files}, self._memory(key))
+        return Artifact(kind, key, target, files, facts, self._memory(key))
+
+    def discard(self, key: str) -> None:
+        """Remove a finished step that is damaged or stale. The caller does not hold its lock."""
+        with locked(self.lock(key)):
+            shutil.rmtree(self.folder / key, ignore_errors=True)
+            self._memory(key).unlink(missing_ok=True)
+
+    def _memory(self, key: str) -> Path:
+        return self.folder / "checked" / f"{key}.json"
