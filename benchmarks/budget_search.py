@@ -17,20 +17,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from zoo.workspace import Artifact, pretty_json, records, write_atomic
+
 from benchmarks import material, smollm2
 from benchmarks.pairs import Say, tell, versions
 from pi_runtime import system
 from zoo.errors import ZooError
+from zoo.gguf.imatrix import Imatrix
 from zoo.llama import calibrate
 from zoo.llama.evaluate import evaluate
-from zoo.llama.imatrix import Imatrix
 from zoo.llama.mix import write_mix
 from zoo.llama.presets import choose
 from zoo.llama.tensors import Tensors
 from zoo.plan import SEARCH_WINDOW_TOKENS, SEARCH_WINDOWS
 from zoo.progress import Silent
 from zoo.stages import Context, budget, sensitivity
-from zoo.workspace import Artifact, pretty_json, records, write_atomic
 
 SCHEMA = "benchmark-budget/1"
 LIMIT_BYTES = 91_700_000

@@ -20,10 +20,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from zoo.workspace import pretty_json, write_atomic
+
 from benchmarks.catalog_growth import generate
 from zoo import data, pages
 from zoo.pages import offers
-from zoo.workspace import pretty_json, write_atomic
 
 TARGETS = {"answer_milliseconds": 50.0, "first_page_gzip_bytes": 150_000}
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.workspace import pretty_json, write_atomic
+
 from benchmarks import material, peers, smollm2
 from benchmarks.pairs import Say, tell, versions
 from pi_runtime import system
@@ -21,7 +23,6 @@ from zoo.errors import ZooError
 from zoo.llama.evaluate import evaluate
 from zoo.llama.quantize import quantize
 from zoo.llama.windows import Text
-from zoo.workspace import pretty_json, write_atomic
 
 LADDER = ("Q8_0", "Q5_0", "Q4_K_M", "Q4_0")
 WINDOW_TOKENS, WINDOWS = 512, 4

@@ -21,10 +21,10 @@ import numpy as np
 
 from benchmarks import material, pairs, peers
 from benchmarks.pairs import Comparison, Say, Side, Target
+from zoo.gguf.imatrix import Imatrix, read_imatrix
 from zoo.llama import calibrate
 from zoo.llama.convert import convert
 from zoo.llama.evaluate import evaluate
-from zoo.llama.imatrix import Imatrix, read_imatrix
 from zoo.llama.presets import choose
 from zoo.llama.quantize import quantize
 from zoo.llama.windows import Text

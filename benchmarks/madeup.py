@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zoo.workspace import FileRecord, pretty_json, sha256_file
+
 from catalog import index
 from catalog.index import Catalog
 from catalog.release import Architecture, Location, Model, ModelFile, RecipeRecord, Release, Repository
 from zoo.hub import FolderHub
 from zoo.hub.server import Access, HubServer
 from zoo.progress import unheard
-from zoo.workspace import FileRecord, pretty_json, sha256_file
 
 NAME, QUANT = "madeup", "Q8_0"
 REPOSITORY = "local/madeup-gguf"

@@ -9,6 +9,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.workspace import digest, locked
+
 from benchmarks.pairs import Say
 from catalog.checks import check_recipe
 from catalog.recipe import Distill, Label, Recipe, Source
@@ -20,7 +22,6 @@ from zoo.progress import Silent
 from zoo.stages.corpus import read_prompts
 from zoo.stages.label import PROMPT_TOKENS, messages_of
 from zoo.training import require, versions
-from zoo.workspace import digest, locked
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "benchmarks"

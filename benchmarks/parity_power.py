@@ -22,17 +22,17 @@ from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
+from zoo.workspace import pretty_json, write_atomic
 
 from benchmarks import machines, material
 from benchmarks.machines import ROOT
 from benchmarks.pairs import Say, tell, versions
 from pi_runtime import system
 from zoo.errors import ZooError
+from zoo.gguf.header import read_header, rewrite_header
+from zoo.gguf.layout import opened, read_raw
 from zoo.llama.convert import convert
-from zoo.llama.header import read_header, rewrite_header
 from zoo.llama.quantize import quantize
-from zoo.llama.rawgguf import opened, read_raw
-from zoo.workspace import pretty_json, write_atomic
 
 SCHEMA = "benchmark-parity/1"
 FOLDER = ROOT / "build" / "parity"

@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.workspace import FileRecord, records
+
 from benchmarks import commands, madeup, pairs
 from benchmarks.pairs import Comparison, Say, Side, Target, Work
 from zoo import settings as settings_room
@@ -35,7 +37,6 @@ from zoo.hub import connect
 from zoo.hub.server import Access, HubServer
 from zoo.progress import Silent
 from zoo.publish.apply import apply
-from zoo.workspace import FileRecord, records
 
 PAIRS = 15
 LARGE_BYTES, SMALL_FILES, SMALL_BYTES = 60_000_000, 10, 20_000

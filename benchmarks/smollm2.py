@@ -6,13 +6,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+from zoo.workspace import locked
 
 from benchmarks import material
 from benchmarks.pairs import Say
 from zoo.llama.convert import convert
 from zoo.llama.tensors import Tensors
 from zoo.llama.windows import Text
-from zoo.workspace import locked
 
 LANGUAGES = ("en", "fr-CA")
 

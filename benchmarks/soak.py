@@ -18,12 +18,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.workspace import FileRecord, pretty_json, sha256_file, write_atomic
+
 from benchmarks import commands
 from benchmarks.pairs import tell
 from pi_runtime import system
 from zoo.hub import FolderHub
 from zoo.progress import unheard
-from zoo.workspace import FileRecord, pretty_json, sha256_file, write_atomic
 
 READERS, MEGABYTES = 200, 100
 _PIECE = 1 << 20

@@ -168,8 +168,8 @@ def measurements(path: Path, folder: Path) -> object:
 
 
 def gguf_header(path: Path, folder: Path) -> object:
-    from zoo.llama import caches, header, privacy
-    from zoo.stages.export import header_facts
+    from zoo.gguf import caches, header, privacy
+    from zoo.gguf.facts import header_facts
 
     found = header.read_header(path)
     caches.cache_of(found)
@@ -180,7 +180,7 @@ def gguf_header(path: Path, folder: Path) -> object:
 
 
 def imatrix(path: Path, folder: Path) -> object:
-    from zoo.llama.imatrix import read_imatrix
+    from zoo.gguf.imatrix import read_imatrix
 
     del folder
     found = read_imatrix(path)
@@ -302,7 +302,7 @@ def _of_models(base: Path, answers: bytes, figures: bytes) -> list[Case]:
     from tinygguf import make_tiny_gguf
     from tinymodel import make_tiny_llama
 
-    from zoo.llama.imatrix import Imatrix
+    from zoo.gguf.imatrix import Imatrix
 
     gguf = make_tiny_gguf(base / "tiny.gguf", width=32, layers=1, vocabulary=300)
     model = make_tiny_llama(base / "model", layers=1)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.gguf.header import read_header
+from zoo.gguf.imatrix import Imatrix
+from zoo.gguf.layout import opened, read_raw
 from zoo.llama import library
-from zoo.llama.header import read_header
-from zoo.llama.imatrix import Imatrix
 from zoo.llama.presets import FILE_TYPES
-from zoo.llama.rawgguf import opened, read_raw
 
 
 def llama_quantize(source: Path, target: Path, type_name: str, imatrix: Imatrix | None = None) -> None:

@@ -14,7 +14,7 @@ from smalldisk import mounted
 from tinygguf import make_tiny_gguf
 
 from zoo import __main__, preflight
-from zoo.llama.header import read_header
+from zoo.gguf.header import read_header
 from zoo.sources import content_sha256
 
 pytest.importorskip("llama_cpp")

@@ -13,8 +13,8 @@ from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.files.listing import records
+from zoo.gguf.header import read_header
 from zoo.llama import sensitivity
-from zoo.llama.header import read_header
 from zoo.llama.lockstep import compare_window
 from zoo.llama.mix import write_mix
 from zoo.llama.model import Model

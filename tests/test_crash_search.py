@@ -148,7 +148,7 @@ def test_a_search_that_was_killed_at_random_finds_the_same_and_measures_nothing_
 QUANTIZE = """
 import sys
 from pathlib import Path
-from zoo.llama.imatrix import read_imatrix
+from zoo.gguf.imatrix import read_imatrix
 from zoo.llama.quantize import quantize
 source, matrix, target, cache = map(Path, sys.argv[1:])
 quantize(source, target, "IQ3_S", threads=2, imatrix=read_imatrix(matrix), cache_folder=cache)

@@ -18,9 +18,9 @@ from families.vocabulary import BYTE_LEVEL, SPLITS
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from zoo.errors import GateRefused
+from zoo.gguf.header import read_header
 from zoo.llama import cutting
 from zoo.llama.convert import convert
-from zoo.llama.header import read_header
 from zoo.parity.material import STRINGS, TEXTS
 
 CUTS = {"gpt2": "gpt-2", "digits": "starcoder", "llama3": "dbrx", "qwen2": "qwen2", "falcon": "falcon"}

@@ -10,7 +10,8 @@ from tinymodel import make_tiny_llama
 pytest.importorskip("llama_cpp")
 pytest.importorskip("transformers")
 
-from zoo.llama import endtokens, header
+from zoo.gguf import header
+from zoo.llama import endtokens
 from zoo.llama.convert import convert
 
 

@@ -13,8 +13,8 @@ pytest.importorskip("transformers")
 pytest.importorskip("llama_cpp")
 
 from zoo.files.listing import records
+from zoo.gguf.header import read_header, rewrite_header
 from zoo.llama.convert import convert
-from zoo.llama.header import read_header, rewrite_header
 from zoo.parity.material import STRINGS
 from zoo.progress import Silent
 from zoo.stages import Context, export

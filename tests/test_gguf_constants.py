@@ -13,7 +13,7 @@ pytest.importorskip("llama_cpp")
 
 from tinygguf import make_tiny_gguf  # noqa: E402 - after the skip
 
-from zoo.llama.header import rewrite_header  # noqa: E402 - after the skip
+from zoo.gguf.header import rewrite_header  # noqa: E402 - after the skip
 from zoo.progress import Silent  # noqa: E402 - after the skip
 from zoo.training import ggufconstants  # noqa: E402 - after the skip
 from zoo.training.importing import import_model  # noqa: E402 - after the skip

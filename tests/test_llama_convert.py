@@ -9,8 +9,8 @@ import pytest
 from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError, ZooError
+from zoo.gguf.header import read_header
 from zoo.llama.convert import convert
-from zoo.llama.header import read_header
 from zoo.llama.source import SCRIPT
 
 STAND_IN = """

@@ -14,9 +14,9 @@ import pytest
 from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError
+from zoo.gguf.header import rewrite_header
 from zoo.llama import prompt
 from zoo.llama.generate import Job, Result, generate
-from zoo.llama.header import rewrite_header
 from zoo.llama.model import Model
 from zoo.templates.renderer import Renderer
 

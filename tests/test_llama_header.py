@@ -15,10 +15,10 @@ from tinygguf import make_tiny_gguf, smollm2, string_value
 
 from catalog import memory
 from zoo.errors import InputError, ModelFileError
-from zoo.llama.caches import cache_of
-from zoo.llama.header import read_header, rewrite_header
-from zoo.llama.privacy import drop_local_paths, local_path_keys
-from zoo.llama.rawgguf import TYPES, opened, read_raw
+from zoo.gguf.caches import cache_of
+from zoo.gguf.header import read_header, rewrite_header
+from zoo.gguf.layout import TYPES, opened, read_raw
+from zoo.gguf.privacy import drop_local_paths, local_path_keys
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +204,7 @@ def test_paths_of_the_builder_are_found_and_dropped(tiny: Path, tmp_path: Path) 
 
 def test_importing_the_room_loads_nothing_heavy() -> None:
     code = (
-        "import sys, zoo.llama, zoo.llama.library, zoo.llama.header, zoo.llama.convert, zoo.llama.generate\n"
+        "import sys, zoo.llama, zoo.llama.library, zoo.gguf.header, zoo.llama.convert, zoo.llama.generate\n"
         "print([m for m in ('llama_cpp', 'gguf', 'numpy', 'jinja2', 'torch') if m in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

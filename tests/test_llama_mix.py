@@ -9,9 +9,9 @@ from llamaquant import random_imatrix
 from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError
+from zoo.gguf.header import read_header
+from zoo.gguf.imatrix import Imatrix, read_imatrix
 from zoo.llama import mix
-from zoo.llama.header import read_header
-from zoo.llama.imatrix import Imatrix, read_imatrix
 from zoo.llama.rows import BLOCKS, QUANTIZED, dequantize_rows, needs_importance, quantize_rows
 
 pytest.importorskip("llama_cpp")

@@ -13,8 +13,8 @@ import pytest
 pytest.importorskip("llama_cpp")
 pytest.importorskip("transformers")
 
+from zoo.gguf.header import read_header
 from zoo.llama.convert import convert
-from zoo.llama.header import read_header
 from zoo.llama.oldkeys import restored
 
 

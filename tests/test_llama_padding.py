@@ -11,10 +11,11 @@ from foldersamples import change, edit_json, sound
 pytest.importorskip("llama_cpp")
 
 from zoo.errors import ModelFileError
-from zoo.llama import header, model
+from zoo.gguf import header
+from zoo.gguf.layout import opened, read_raw
+from zoo.gguf.padding import padding
+from zoo.llama import model
 from zoo.llama.convert import convert
-from zoo.llama.padding import padding
-from zoo.llama.rawgguf import opened, read_raw
 
 
 def padded(folder: Path, rows: int) -> Path:

@@ -8,8 +8,8 @@ import pytest
 from llamaquant import llama_quantize, random_imatrix, tensors
 from tinygguf import make_tiny_gguf
 
-from zoo.llama.header import read_header
-from zoo.llama.imatrix import Imatrix
+from zoo.gguf.header import read_header
+from zoo.gguf.imatrix import Imatrix
 from zoo.llama.quantize import FILE_TYPES, quantize
 
 pytest.importorskip("llama_cpp")

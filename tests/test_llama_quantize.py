@@ -12,7 +12,7 @@ import pytest
 from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError
-from zoo.llama.header import read_header, rewrite_header
+from zoo.gguf.header import read_header, rewrite_header
 from zoo.llama.quantize import quantize
 from zoo.progress import Advance, Silent
 

@@ -14,10 +14,10 @@ from tinygguf import make_tiny_gguf
 from catalog import schema
 from zoo.errors import GateRefused, ModelFileError
 from zoo.files.listing import records
+from zoo.gguf.header import read_header, rewrite_header
+from zoo.gguf.vocabfacts import vocabulary_facts
 from zoo.llama import parity as file_side
-from zoo.llama.header import read_header, rewrite_header
 from zoo.llama.parity import FileSeen
-from zoo.llama.vocabfacts import vocabulary_facts
 from zoo.llama.widened import exact_logits, longest_row
 from zoo.parity.agreement import logits
 from zoo.parity.check import MOST_LETTERS, Check, known_differences

@@ -19,8 +19,8 @@ from tinygguf import make_tiny_gguf
 from zoo import __main__
 from zoo.errors import GateRefused
 from zoo.files.listing import records
+from zoo.gguf.header import rewrite_header
 from zoo.llama.convert import convert
-from zoo.llama.header import rewrite_header
 from zoo.llama.quantize import quantize
 from zoo.progress import Silent
 from zoo.stages import Context

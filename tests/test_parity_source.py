@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from tinygguf import make_tiny_gguf
 
-from zoo.llama.header import rewrite_header
-from zoo.llama.vocabfacts import vocabulary_facts
+from zoo.gguf.header import rewrite_header
+from zoo.gguf.vocabfacts import vocabulary_facts
 from zoo.parity.seen import Cut, Parameter, Seen
 from zoo.parity.source import source
 

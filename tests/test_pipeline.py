@@ -22,8 +22,8 @@ pytest.importorskip("llama_cpp")
 from catalog import index, terms
 from zoo import __main__, datasetfiles, flow, world
 from zoo.files.listing import records
-from zoo.llama.header import read_header
-from zoo.llama.imatrix import read_imatrix
+from zoo.gguf.header import read_header
+from zoo.gguf.imatrix import read_imatrix
 from zoo.settings import load
 
 LADDERS = {"plain": ("F16", "Q8_0", "Q4_0"), "tutored": ("F16", "Q8_0")}

@@ -69,7 +69,7 @@ def test_every_probe_answers_within_its_bounds(path: Path) -> None:
 
 
 def test_a_file_without_a_template_is_asked_in_plain_words(path: Path, tmp_path: Path) -> None:
-    from zoo.llama.header import rewrite_header
+    from zoo.gguf.header import rewrite_header
 
     bare = tmp_path / "bare.gguf"
     rewrite_header(path, bare, {"tokenizer.chat_template": None})

@@ -17,7 +17,7 @@ pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")
 
 from catalog import index
-from zoo.llama.header import read_header
+from zoo.gguf.header import read_header
 
 REPOSITORY = Path(__file__).parent.parent
 NAME = "smollm2-135m-instruct"

@@ -19,8 +19,8 @@ from catalog.index import Catalog, with_reproduction
 from catalog.release import Model, Release, Reproduction
 from zoo import processor
 from zoo.__main__ import main
-from zoo.llama import fingerprint
-from zoo.llama.header import read_header, rewrite_header
+from zoo.gguf import fingerprint
+from zoo.gguf.header import read_header, rewrite_header
 from zoo.plan.plan import Plan, Step
 from zoo.processor import Processor
 from zoo.reproduce.compare import FileResult, Latitude, compare_file, latitude, lines, tool_changes

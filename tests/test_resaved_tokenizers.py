@@ -14,11 +14,12 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("llama_cpp")
 
+from zoo.gguf import sentencepieces
+from zoo.gguf.header import read_header
+from zoo.gguf.vocabfacts import vocabulary_facts
 from zoo.llama import parity as file_side
-from zoo.llama import sentencepieces, staging
+from zoo.llama import staging
 from zoo.llama.convert import convert
-from zoo.llama.header import read_header
-from zoo.llama.vocabfacts import vocabulary_facts
 from zoo.parity.seen import Cut, Seen, Spaced
 from zoo.parity.tokens import tokenizer
 from zoo.training.models import LOCAL, quiet

@@ -19,7 +19,7 @@ pytest.importorskip("transformers")
 from tokenizers import Tokenizer, models
 
 from zoo.errors import ModelFileError
-from zoo.llama import sentencepieces
+from zoo.gguf import sentencepieces
 from zoo.llama.convert import convert
 from zoo.training import pretokenizers
 from zoo.training.models import LOCAL, load_tokenizer, quiet

@@ -10,8 +10,8 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from zoo.llama.header import read_header
-from zoo.llama.rawgguf import opened, read_raw
+from zoo.gguf.header import read_header
+from zoo.gguf.layout import opened, read_raw
 
 MERGES_FROM = 17 + 256
 """SmolLM2's ids: 17 markers, 256 bytes, then one id per merge in order."""

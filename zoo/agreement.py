@@ -12,8 +12,8 @@ from catalog.release import Release
 from zoo import cards
 from zoo.files.digests import sha256_file
 from zoo.files.listing import FileRecord, records
+from zoo.gguf.facts import header_facts
 from zoo.stages.artifact import IMATRIX_FILE
-from zoo.stages.export import header_facts
 
 
 def disagreements(recipe: Recipe, release: Release, folder: Path) -> list[str]:

@@ -13,8 +13,8 @@ from catalog import licences
 from catalog.problems import Problem, show
 from catalog.recipe import Recipe
 from catalog.yamltext import Document
+from zoo.gguf.layout import BLOCKS
 from zoo.llama.presets import FILE_TYPES
-from zoo.llama.rawgguf import BLOCKS
 from zoo.plan.plan import with_imatrix
 from zoo.sourcefacts import SourceFacts
 

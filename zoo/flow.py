@@ -16,7 +16,7 @@ from zoo import assemble, costs, engine, foresight, hub, preflight, records, sou
 from zoo.assemble import ReleaseFolder
 from zoo.errors import GateRefused, InputError, ZooError
 from zoo.files.digests import digest
-from zoo.llama.header import read_header
+from zoo.gguf.header import read_header
 from zoo.output import megabytes
 from zoo.plan import plan
 from zoo.plan.plan import Plan, World

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog import cardrules
-from zoo.llama.header import Header, read_header
+from zoo.gguf.header import Header, read_header
 from zoo.modelfolder import templates
 from zoo.modelfolder.inspection import Inspected, inspect
 from zoo.modelfolder.record import CONTEXT_KEYS

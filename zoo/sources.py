@@ -11,7 +11,7 @@ from zoo import hubsource, packagesource
 from zoo.errors import SourceError
 from zoo.files.digests import digest, sha256_file
 from zoo.files.listing import FileRecord, records
-from zoo.llama.header import read_header
+from zoo.gguf.header import read_header
 from zoo.modelfolder.files import CONFIG, listed
 from zoo.modelfolder.ggufsources import refuse_unreadable
 from zoo.modelfolder.inspection import inspect

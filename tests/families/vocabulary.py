@@ -18,7 +18,7 @@ from typing import Any
 
 import llamasource
 
-from zoo.llama.rawgguf import ARRAY, SCALARS, STRING
+from zoo.gguf.layout import ARRAY, SCALARS, STRING
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED = 1, 2, 3, 4
 """Values of ``tokenizer.ggml.token_type`` (llama.cpp's llama_token_type, which are sentencepiece's)."""

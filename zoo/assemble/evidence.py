@@ -11,10 +11,11 @@ from zoo import datasetfiles, distributions, processor
 from zoo.assemble.material import Material
 from zoo.files.digests import pretty_json
 from zoo.files.listing import records
-from zoo.llama import fingerprint, library
+from zoo.gguf import fingerprint
+from zoo.gguf.fingerprint import FORMAT as TENSORS_FORMAT
+from zoo.llama import library
 from zoo.plan.plan import file_name
 from zoo.probes import report as probe_report
-from zoo.reproduce.compare import FORMAT as TENSORS_FORMAT
 
 COPIED = (
     ("parity", "parity.json"),

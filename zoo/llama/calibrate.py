@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import InputError, ModelFileError, ZooError
+from zoo.gguf.imatrix import Imatrix
 from zoo.llama import library
 from zoo.llama.graphtensor import at, name_of, operation, values
-from zoo.llama.imatrix import Imatrix
 from zoo.llama.model import Model
 from zoo.llama.windows import Text
 from zoo.progress import Reporter, Silent

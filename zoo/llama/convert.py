@@ -21,9 +21,10 @@ from typing import IO, Any
 from catalog import jsontext
 from zoo import stopping
 from zoo.errors import GateRefused, InputError, ModelFileError, ZooError
-from zoo.llama import cutting, oldkeys, sentencepieces, source, staging
-from zoo.llama.header import read_header
-from zoo.llama.privacy import drop_local_paths
+from zoo.gguf import sentencepieces
+from zoo.gguf.header import read_header
+from zoo.gguf.privacy import drop_local_paths
+from zoo.llama import cutting, oldkeys, source, staging
 from zoo.progress import Reporter, Silent
 
 TYPES = ("f32", "f16", "bf16")

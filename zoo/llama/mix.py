@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import IO
 
 from zoo.errors import InputError, ModelFileError, ZooError
+from zoo.gguf.header import Scalar, header_bytes, read_header
+from zoo.gguf.imatrix import Floats, Imatrix, check_fits
+from zoo.gguf.layout import Bytes, RawFile, RawTensor, opened, read_raw
 from zoo.llama import library
-from zoo.llama.header import Scalar, header_bytes, read_header
-from zoo.llama.imatrix import Floats, Imatrix, check_fits
-from zoo.llama.rawgguf import Bytes, RawFile, RawTensor, opened, read_raw
 from zoo.llama.rows import NUMBERS, PLAIN, dequantize_rows, needs_importance, quantize_rows, row_bytes
 from zoo.llama.tensorcache import TensorCache
 from zoo.progress import Advance, Reporter, Silent

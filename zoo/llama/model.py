@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from zoo.errors import InputError, ModelFileError, ZooError
+from zoo.gguf.header import Header, read_header
 from zoo.llama import library
-from zoo.llama.header import Header, read_header
 from zoo.templates.renderer import Renderer
 
 FLOOR_TOKENS = 256

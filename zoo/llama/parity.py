@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.gguf.header import Header
+from zoo.gguf.vocabfacts import vocabulary_facts
 from zoo.llama.generate import Job, generate
-from zoo.llama.header import Header
 from zoo.llama.logits import window_logits
 from zoo.llama.model import Model
-from zoo.llama.vocabfacts import vocabulary_facts
 from zoo.parity.material import CONVERSATIONS, STRINGS, TEXTS
 from zoo.parity.seen import Cut, Generated, Parameter, Rendering, Seen
 from zoo.progress import Advance, unheard

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import InputError, ModelFileError
+from zoo.gguf.header import read_header
+from zoo.gguf.layout import BLOCKS
 from zoo.llama import library
-from zoo.llama.header import read_header
-from zoo.llama.rawgguf import BLOCKS
 
 FILE_TYPES: dict[str, tuple[int, str]] = {
     "F32": (0, "F32"), "F16": (1, "F16"), "BF16": (32, "BF16"), "Q4_0": (2, "Q4_0"), "Q4_1": (3, "Q4_1"),

@@ -9,13 +9,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from zoo.errors import InputError, ModelFileError
+from zoo.gguf.header import Header, Scalar, read_header
+from zoo.gguf.imatrix import Imatrix
+from zoo.gguf.layout import BLOCKS
+from zoo.gguf.privacy import local_path_keys
 from zoo.llama import library
-from zoo.llama.header import Header, Scalar, read_header
-from zoo.llama.imatrix import Imatrix
 from zoo.llama.mix import MixReport, write_mix
 from zoo.llama.presets import FILE_TYPES, Choice, Fallback, choose, file_type
-from zoo.llama.privacy import local_path_keys
-from zoo.llama.rawgguf import BLOCKS
 from zoo.llama.rows import PLAIN, QUANTIZED, row_bytes
 from zoo.progress import Reporter, Silent
 

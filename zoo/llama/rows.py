@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import InputError, ZooError
+from zoo.gguf.layout import BLOCKS, TYPES
 from zoo.llama import library
-from zoo.llama.rawgguf import BLOCKS, TYPES
 
 NUMBERS = {name: number for number, (name, _, _) in TYPES.items()}
 """ggml type name -> ggml type number."""

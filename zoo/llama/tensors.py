@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ModelFileError
+from zoo.gguf.imatrix import Floats, Imatrix
+from zoo.gguf.layout import BLOCKS, RawTensor, opened, read_raw
 from zoo.llama import presets
-from zoo.llama.imatrix import Floats, Imatrix
-from zoo.llama.rawgguf import BLOCKS, RawTensor, opened, read_raw
 from zoo.llama.rows import PLAIN, dequantize_rows, needs_importance, quantize_rows, row_bytes
 
 _SLAB_WEIGHTS = 1 << 22

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from zoo.llama.header import read_header
+from zoo.gguf.header import read_header
 from zoo.llama.logits import window_logits
 from zoo.llama.model import Model
 from zoo.llama.quantize import quantize

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import InputError, ModelFileError
-from zoo.llama.header import Header, read_header
+from zoo.gguf.header import Header, read_header
 from zoo.llama.model import Model
 
 RULE = (

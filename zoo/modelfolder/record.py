@@ -44,7 +44,7 @@ def of_gguf(
 ) -> dict[str, Any]:  # fmt: skip
     """The record of a GGUF file, from the single values of its metadata. quantized: its most used small type.
 
-    facts: more of its vocabulary (``zoo.llama.vocabfacts``).
+    facts: more of its vocabulary (``zoo.gguf.vocabfacts``).
     """
     keys = ("eos", "eot", "eom")
     ends = {f"tokenizer.ggml.{key}_token_id": metadata.get(f"tokenizer.ggml.{key}_token_id") for key in keys}

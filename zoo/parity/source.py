@@ -26,7 +26,7 @@ TEXT_KINDS = frozenset((1, 2, 5))
 
 
 def source(record: Mapping[str, Any] | None, file: Seen, facts: Mapping[str, Any]) -> Check:
-    """record: content of source.json, None if the import wrote none. facts: of the file, ``zoo.llama.vocabfacts``."""
+    """record: content of source.json, None if the import wrote none. facts: of the file, ``zoo.gguf.vocabfacts``."""
     if record is None:
         return Check("source", True, "The import recorded nothing of the source.")
     done = []

@@ -10,9 +10,6 @@ from catalog.release import ModelFile, Release
 from zoo.plan.plan import COMPILED_STAGES, KERNEL_STAGES, Plan
 from zoo.processor import Processor
 
-FORMAT = "zoo-tensors/1"
-"""Of the evidence file ``tensors.json``: digests of every released file's tensors and header keys, by path."""
-
 
 @dataclass(frozen=True)
 class Difference:
@@ -118,7 +115,7 @@ def compare_file(
     found: Any | None,
     latitude: Latitude = Latitude(),
 ) -> FileResult:
-    """One file. recorded and found: what ``zoo.llama.fingerprint.digests`` says of both; found may be None where the
+    """One file. recorded and found: what ``zoo.gguf.fingerprint.digests`` says of both; found may be None where the
     file digests are equal, for then everything in them is."""
     if found_sha256 == file.sha256:
         return FileResult(file.path, file.sha256, found_sha256, file.tensors, file.tensors)

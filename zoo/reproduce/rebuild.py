@@ -18,13 +18,13 @@ from zoo import costs, engine, preflight, world
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.files.digests import digest, sha256_file
 from zoo.files.whole import place_file
+from zoo.gguf.facts import header_facts
 from zoo.plan import plan
 from zoo.plan.plan import Plan, World, file_makers, file_name
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 from zoo.settings import Settings, Value
 from zoo.stages.artifact import MODEL_FILE
-from zoo.stages.export import header_facts
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from catalog.release import Model, Release, Reproduction
 from zoo import processor, records
 from zoo.files.digests import digest, pretty_json, sha256_file
 from zoo.files.whole import sweep, write_atomic
-from zoo.llama import fingerprint, library
+from zoo.gguf import fingerprint
+from zoo.llama import library
 from zoo.plan.plan import file_makers, file_name
 from zoo.progress import Reporter
 from zoo.reproduce import compare, rebuild
@@ -65,7 +66,7 @@ def reproduce(
     made = rebuild.run(prepared, report)
     now = dataclasses.replace(processor.here(), kernels=library.kernels())
     recorded = rebuild.recorded_json(model.name, release, "tensors.json", settings)
-    known = recorded["files"] if recorded and recorded.get("format") == compare.FORMAT else {}
+    known = recorded["files"] if recorded and recorded.get("format") == fingerprint.FORMAT else {}
     results = []
     with report.task("comparing", len(release.files), "files") as advance:
         for file in release.files:

@@ -8,9 +8,11 @@ from typing import Any
 
 from catalog import budgets
 from zoo.errors import ModelFileError
+from zoo.gguf import caches
+from zoo.gguf.facts import header_facts
+from zoo.gguf.header import Header, read_header
 from zoo.knapsack import OverBudget
-from zoo.llama import caches, presets, search, sensitivity
-from zoo.llama.header import Header, read_header
+from zoo.llama import presets, search, sensitivity
 from zoo.llama.lockstep import compare_window, opened
 from zoo.llama.mix import write_mix
 from zoo.llama.presets import FILE_TYPES
@@ -20,7 +22,6 @@ from zoo.llama.windows import tokens_sha256
 from zoo.stages import Context, Facts
 from zoo.stages import sensitivity as sensitivities
 from zoo.stages.artifact import MODEL_FILE
-from zoo.stages.export import header_facts
 from zoo.stages.quantize import CACHE
 
 HEADER_BYTES = 16_384

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections import Counter
 from pathlib import Path
 
 from catalog import jsontext
-from catalog.recipe import plain
-from zoo.llama import caches, convert, endtokens, header, tokentypes
-from zoo.llama.padding import padding
+from zoo.gguf import header, tokentypes
+from zoo.gguf.facts import header_facts
+from zoo.gguf.padding import padding
+from zoo.llama import convert, endtokens
 from zoo.modelfolder import record
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE, Artifact
@@ -49,24 +48,3 @@ def model_folder(artifact: Artifact) -> Path:
     """Where the model folder of an import or distill artifact is."""
     folder = artifact.whole()
     return folder / "model" if (folder / "model").is_dir() else folder
-
-
-def header_facts(path: Path) -> Facts:
-    """What cards, catalog and checks need to know of a GGUF file."""
-    found = header.read_header(path)
-    facts = {
-        f.name: getattr(found, f.name)
-        for f in dataclasses.fields(found)
-        if f.name not in ("metadata", "lists", "tensors")
-    }
-    facts["tensors"] = len(found.tensors)
-    facts["tensor_types"] = dict(sorted(Counter(tensor.type_name for tensor in found.tensors).items()))
-    facts["bits_per_weight"] = round(found.bits_per_weight, 4)
-    facts["licence"] = found.metadata.get("general.license")
-    facts["name"] = found.metadata.get("general.name")
-    facts["version"] = found.metadata.get("general.version")
-    facts["base_model"] = found.metadata.get("general.base_model.0.repo_url")
-    facts["cache"] = plain(caches.cache_of(found))
-    facts["read_bytes"] = caches.read_bytes(found)
-    facts["experts"], facts["experts_used"] = caches.experts(found)
-    return facts

@@ -26,10 +26,10 @@ from zoo.errors import InputError, ModelFileError
 from zoo.files.digests import canonical_json, digest, pretty_json, sha256_file
 from zoo.files.locks import locked
 from zoo.files.whole import write_atomic
+from zoo.gguf.header import read_header
 from zoo.llama import prompt
 from zoo.llama.generate import Job, generate
 from zoo.llama.grammar import schema_to_gbnf
-from zoo.llama.header import read_header
 from zoo.llama.model import Model
 from zoo.llama.prompt import MarkedText
 from zoo.stages import Context, Facts

@@ -11,10 +11,10 @@ from catalog.templateclock import TEMPLATE_CLOCK
 from zoo.errors import GateRefused, ModelFileError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
+from zoo.gguf.vocabfacts import vocabulary_facts
 from zoo.llama import parity as file_side
 from zoo.llama import widened
 from zoo.llama.parity import FileSeen
-from zoo.llama.vocabfacts import vocabulary_facts
 from zoo.modelfolder import record
 from zoo.parity.check import Check, known_differences
 from zoo.parity.compare import compare, template

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
+from zoo.gguf.facts import header_facts
+from zoo.gguf.imatrix import Imatrix, read_imatrix
 from zoo.llama import quantize
 from zoo.llama.cores import free_cores
-from zoo.llama.imatrix import Imatrix, read_imatrix
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE
-from zoo.stages.export import header_facts
 
 CACHE = "tensors"
 """Folder of the work folder that holds quantized tensors; safe to delete."""

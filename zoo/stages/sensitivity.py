@@ -8,8 +8,8 @@ from pathlib import Path
 
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
+from zoo.gguf.imatrix import read_imatrix
 from zoo.llama import sensitivity
-from zoo.llama.imatrix import read_imatrix
 from zoo.llama.sensitivity import Group, Journal
 from zoo.llama.tensors import Tensors
 from zoo.llama.trials import Trials

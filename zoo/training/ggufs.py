@@ -14,8 +14,8 @@ import transformers
 import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
 from zoo.errors import ModelFileError
-from zoo.llama.header import Header, read_header
-from zoo.llama.vocabfacts import vocabulary_facts
+from zoo.gguf.header import Header, read_header
+from zoo.gguf.vocabfacts import vocabulary_facts
 from zoo.modelfolder import record
 from zoo.modelfolder.ggufsources import FOLDER_INSTEAD, refuse_unreadable
 from zoo.modelfolder.smallfiles import refuse_pointer

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog import jsontext
-from zoo.llama import sentencepieces
+from zoo.gguf import sentencepieces
 from zoo.modelfolder import record, templates, trimming, vocabulary
 from zoo.modelfolder.files import SINGLE, TOKENIZER
 from zoo.modelfolder.inspection import Inspected, inspect, needed_tokens

@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from zoo.llama.rawgguf import ARRAY, STRING, opened, read_raw
+from zoo.gguf.layout import ARRAY, STRING, opened, read_raw
 
 INT32 = 5
 """GGUF's number for the type of token types."""

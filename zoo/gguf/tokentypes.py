@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.llama.rawgguf import ARRAY
-from zoo.llama.vocabfacts import INT32, vocabulary_facts
+from zoo.gguf.layout import ARRAY
+from zoo.gguf.vocabfacts import INT32, vocabulary_facts
 
 KEY = "tokenizer.ggml.token_type"
 

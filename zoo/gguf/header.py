@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from zoo.errors import InputError, ModelFileError
-from zoo.llama.rawgguf import ARRAY, SCALARS, STRING, Bytes, Entry, RawFile, broken, opened, read_raw
+from zoo.gguf.layout import ARRAY, SCALARS, STRING, Bytes, Entry, RawFile, broken, opened, read_raw
 
 Scalar = str | int | float | bool
 _COPY_BYTES = 1 << 22

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from zoo.errors import InputError, ModelFileError
 from zoo.files.whole import write_atomic
-from zoo.llama.rawgguf import ARRAY, STRING, Bytes, RawFile, broken, opened, read_raw
+from zoo.gguf.layout import ARRAY, STRING, Bytes, RawFile, broken, opened, read_raw
 
 Floats = NDArray[np.float32]
 _ALIGNMENT = 32

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from zoo.llama.header import Header, Scalar, read_header, rewrite_header
+from zoo.gguf.header import Header, Scalar, read_header, rewrite_header
 
 _LOCAL_PATH = re.compile(
     r"^(?:/[^/\s]+/|~[\w.-]*/|[A-Za-z]:[\\/]|\\\\|file:)|(?:\s|=)/(?:home|tmp|root|Users|var)/"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from zoo.llama.rawgguf import ARRAY, STRING, Bytes, RawFile, opened, read_raw
+from zoo.gguf.layout import ARRAY, STRING, Bytes, RawFile, opened, read_raw
 
 EMBEDDING = "token_embd.weight"
 TOKENS, SCORES, TYPES = (f"tokenizer.ggml.{name}" for name in ("tokens", "scores", "token_type"))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.llama.rawgguf import Bytes, Entry, opened, read_raw
+from zoo.gguf.layout import Bytes, Entry, opened, read_raw
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, BYTE = 1, 2, 3, 4, 6
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from zoo.llama.rawgguf import opened, read_raw
+from zoo.gguf.layout import opened, read_raw
 
 
 def digests(path: Path) -> dict[str, Any]:
@@ -32,3 +32,7 @@ def digests(path: Path) -> dict[str, Any]:
             for key, entry in sorted(raw.entries.items())
         }
     return {"tensors": tensors, "keys": keys}
+
+
+FORMAT = "zoo-tensors/1"
+"""Of the evidence file ``tensors.json``: digests of every released file's tensors and header keys, by path."""

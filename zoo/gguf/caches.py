@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from catalog import architectures
 from catalog.architectures import Architecture, Window
 from catalog.release import Cache
-from zoo.llama.header import Header, TensorInfo
+from zoo.gguf.header import Header, TensorInfo
 
 _KV_BYTES, _STATE_BYTES = 2, 4
 _EXPERTS = re.compile(r"blk\.(\d+)\.ffn_(?:gate|up|down|gate_up)_(?:ch)?exps\.")
