@@ -17,7 +17,7 @@ from sitesamples import sample
 from catalog import cardrules, index, watch, yamltext
 from catalog.checks import check_recipe
 from catalog.lock import Lock
-from zoo import checked, datasetfiles, gates, pages, picks, records
+from zoo import catalogfile, checked, datasetfiles, gates, pages, picks
 from zoo import settings as settings_room
 from zoo.__main__ import main
 from zoo.assemble.folder import load
@@ -64,7 +64,7 @@ def recipe(path: Path, folder: Path) -> object:
 
 def commands(path: Path, folder: Path) -> object:
     """What people give a catalog to, and what the site makes of it."""
-    catalog = records.read_catalog(path, path.name)
+    catalog = catalogfile.read_catalog(path, path.name)
     index.to_text(catalog)
     for model in catalog.models:
         for release in model.releases:

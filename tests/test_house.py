@@ -68,7 +68,7 @@ FLOORS = {
     "zoo.agreement": 3,
     "zoo.assemble": 3,
     "zoo.reproduce": 3,
-    "zoo.records": 3,
+    "zoo.catalogfile": 3,
     "zoo.yanking": 3,
     "zoo.watch": 3,
     "zoo.recorded": 3,

@@ -18,7 +18,7 @@ from sitesamples import hostile, sample
 from tinyzoo import released_zoo, run, tree
 
 from catalog.release import Ancestor, Model, Release
-from zoo import assemble, extras, provenance, records
+from zoo import assemble, extras, provenance
 from zoo import signing as walk
 from zoo.errors import InputError, MissingExtra, ZooError
 from zoo.files.digests import pretty_json
@@ -28,6 +28,7 @@ from zoo.progress import Silent
 from zoo.provenance import SIGNATURE, bom, signing, statement
 from zoo.provenance.builder import UNNAMED, builder_id
 from zoo.provenance.signing import SignatureRefused
+from zoo.publish import record
 from zoo.settings import Settings
 
 __all__ = ["settings", "zoo"]
@@ -345,7 +346,7 @@ def test_a_release_is_signed_before_it_is_published(
     _, again = walk.sign(signed, settings, Silent(), key=keys["one"])
     assert not again
     done = publish(signed, settings)
-    records.record(signed, done.location, settings)
+    record.record(signed, done.location, settings)
     assert walk.sign(signed, settings, Silent(), key=keys["two"]) == (signed, False)
 
 
@@ -353,7 +354,7 @@ def test_a_published_release_is_not_signed_afterwards(
     zoo: Path, settings: Settings, keys: dict[str, Path]
 ) -> None:
     made_ = make_release(zoo)
-    records.record(made_, publish(made_, settings).location, settings)
+    record.record(made_, publish(made_, settings).location, settings)
     with pytest.raises(ZooError, match="published versions never change"):
         walk.sign(made_, settings, Silent(), key=keys["one"])
     assert not (made_.folder / "model" / SIGNATURE).exists()

@@ -18,15 +18,15 @@ from faultserver import Fault, FaultServer, proxy_page, too_many
 from hubserving import LARGE, TOKEN, Start, moves, token_file
 from publishsamples import NAMES, make_release, publish, refs, with_evidence
 
+from zoo import catalogfile as records_room
 from zoo import journal as journal_room
-from zoo import records as records_room
 from zoo import settings as settings_room
 from zoo.errors import ZooError
 from zoo.hub import FolderHub, connect
 from zoo.hub.huggingface import session
 from zoo.progress import Silent
 from zoo.publish import apply as publishing
-from zoo.publish import stalls
+from zoo.publish import record, stalls
 from zoo.settings import Settings
 
 pytest_plugins = ["hubserving"]
@@ -262,10 +262,10 @@ def test_a_publisher_and_a_catalog_writer_at_once(settings: Settings, tmp_path: 
     place, failed = publish(old, settings, hub).location, list[Exception]()
 
     def write() -> None:
-        records_room.record(old, place, settings)
+        record.record(old, place, settings)
 
     def go() -> None:
-        publish(new, settings, hub, record=lambda there: records_room.record(new, there, settings))
+        publish(new, settings, hub, record=lambda there: record.record(new, there, settings))
 
     def guarded(act: Callable[[], None]) -> None:
         try:

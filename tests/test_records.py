@@ -12,9 +12,10 @@ from smalldisk import mounted
 
 from catalog import index
 from catalog.release import Location, Repository
-from zoo import records as records_room
+from zoo import catalogfile as records_room
 from zoo import settings as settings_room
 from zoo.errors import InputError, ZooError
+from zoo.publish import record
 from zoo.settings import Settings
 
 FIXTURES = (settings, zoo)
@@ -23,16 +24,16 @@ FIXTURES = (settings, zoo)
 def test_recording(zoo: Path, settings: Settings) -> None:
     release = with_evidence(make_release(zoo))
     location = publish(release, settings).location
-    assert records_room.record(release, location, settings) is True
+    assert record.record(release, location, settings) is True
     catalog = records_room.read_catalog(settings.catalog, "x")
     entry = catalog.release(release.model.name, "1.0.0")
     assert entry and entry.location == location
     evidence = settings.evidence / release.model.name / "1.0.0" / "gates.json"
     assert evidence.read_text(encoding="utf-8") == "[]"
     before = settings.catalog.read_bytes()
-    assert records_room.record(release, location, settings) is False
+    assert record.record(release, location, settings) is False
     evidence.write_text("damaged", encoding="utf-8")
-    assert records_room.record(release, location, settings) is False
+    assert record.record(release, location, settings) is False
     assert evidence.read_text(encoding="utf-8") == "[]"
     assert settings.catalog.read_bytes() == before
 
@@ -42,15 +43,15 @@ def test_recording_other_content_or_into_a_broken_catalog_changes_nothing(
 ) -> None:
     release = with_evidence(make_release(zoo))
     location = publish(release, settings).location
-    records_room.record(release, location, settings)
+    record.record(release, location, settings)
     before = settings.catalog.read_bytes()
     other = dataclasses.replace(release, release=dataclasses.replace(release.release, date="2030-01-01"))
     with pytest.raises(ZooError, match="is in the catalog with other content"):
-        records_room.record(other, location, settings)
+        record.record(other, location, settings)
     assert settings.catalog.read_bytes() == before
     settings.catalog.write_bytes(before[:-20])
     with pytest.raises(InputError, match="the catalog is not sound"):
-        records_room.record(other, location, settings)
+        record.record(other, location, settings)
     assert settings.catalog.read_bytes() == before[:-20]
 
 
@@ -70,13 +71,13 @@ def with_catalog(zoo: Path, path: str, **more: str) -> Settings:
 def test_a_missing_folder_of_the_catalog_is_made(zoo: Path) -> None:
     mine = with_catalog(zoo, "data/deep/model_catalog.json", evidence="elsewhere/evidence")
     release = with_evidence(make_release(zoo))
-    records_room.refuse_unwritable(mine)
+    record.refuse_unwritable(mine)
     location = publish(release, mine).location
-    assert records_room.record(release, location, mine) is True
+    assert record.record(release, location, mine) is True
     assert (zoo / "data/deep/model_catalog.json").is_file() and (zoo / "elsewhere/evidence").is_dir()
     # Nor does recording itself leave a file in the folder's place.
     other = with_catalog(zoo, "new/catalog.json")
-    assert records_room.record(release, location, other) is True
+    assert record.record(release, location, other) is True
     assert (zoo / "new/catalog.json").is_file()
     assert records_room.change(with_catalog(zoo, "third/catalog.json"), lambda catalog: catalog)[1] is False
 
@@ -94,7 +95,7 @@ def test_a_catalog_that_cannot_be_written_is_named_before(zoo: Path) -> None:
         (with_catalog(zoo, "catalog.json", evidence="data/e"), "the folder of the evidence cannot be made"),
     ):
         with pytest.raises(ZooError, match=words) as caught:
-            records_room.refuse_unwritable(mine)
+            record.refuse_unwritable(mine)
         assert caught.value.safe == "Nothing was published." and caught.value.remedy
 
 
@@ -103,15 +104,15 @@ def test_a_catalog_on_a_file_system_that_is_read_only(zoo: Path) -> None:
         (folder / "catalog.json").write_text(index.to_text(index.EMPTY), encoding="utf-8")
         subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
         with pytest.raises(ZooError, match="the catalog cannot be written"):
-            records_room.refuse_unwritable(with_catalog(zoo, "data/catalog.json"))
+            record.refuse_unwritable(with_catalog(zoo, "data/catalog.json"))
 
 
 def test_a_release_that_the_catalog_could_not_hold(zoo: Path, settings: Settings) -> None:
     release = make_release(zoo)
     place = Location("folder", Repository("local/tutor-gguf", "0" * 40, "v0"), None)
-    records_room.refuse_invalid(release, place, settings)
+    record.refuse_invalid(release, place, settings)
     file = dataclasses.replace(release.release.files[0], bits_per_weight=1e300)
     odd = dataclasses.replace(release, release=dataclasses.replace(release.release, files=(file,)))
     with pytest.raises(ZooError, match="would not be valid") as caught:
-        records_room.refuse_invalid(odd, place, settings)
+        record.refuse_invalid(odd, place, settings)
     assert "bits_per_weight" in caught.value.what and caught.value.safe == "Nothing was published."

@@ -20,7 +20,7 @@ from catalog import schema
 from catalog import watch as reports
 from catalog.release import Ancestor, EvidenceFile, ModelFile, RecipeRecord
 from catalog.watch import Report
-from zoo import datasetfiles, records, watch, yanking
+from zoo import catalogfile, datasetfiles, watch, yanking
 from zoo import settings as settings_room
 from zoo.__main__ import main
 from zoo.assemble import ReleaseFolder
@@ -29,6 +29,7 @@ from zoo.files.listing import FileRecord
 from zoo.files.listing import records as file_records
 from zoo.hub import FolderHub, FolderRepo, connect
 from zoo.progress import Silent, unheard
+from zoo.publish import record
 from zoo.settings import Settings
 from zoo.upstream import Described, look_at_sources
 
@@ -55,7 +56,7 @@ def released(zoo: Path, settings: Settings, *versions: str, data_recorded: bool 
             recipe=RecipeRecord("tutor.yaml", hashlib.sha256(version.encode()).hexdigest(), version),
         )
         done = publish(made, settings, connect(settings.hub, zoo))
-        records.record(dataclasses.replace(made, release=release), done.location, settings)
+        record.record(dataclasses.replace(made, release=release), done.location, settings)
 
 
 def with_data(made: ReleaseFolder, recorded: bool) -> ReleaseFolder:
@@ -73,7 +74,7 @@ def with_data(made: ReleaseFolder, recorded: bool) -> ReleaseFolder:
 
 
 def look(settings: Settings, ask: Any = None, before: Report | None = None) -> Report:
-    catalog = records.read_catalog(settings.catalog, "x")
+    catalog = catalogfile.read_catalog(settings.catalog, "x")
     return watch.look(catalog, settings, DAY, before, Silent(), ask)
 
 

@@ -19,12 +19,13 @@ from catalog import index, yanks
 from catalog.index import Catalog
 from catalog.release import Model, YankEvent
 from catalog.yanks import YankRefused
-from zoo import banner, flow, records, yanking
+from zoo import banner, catalogfile, flow, yanking
 from zoo import settings as settings_room
 from zoo.__main__ import main
 from zoo.errors import InputError
 from zoo.hub import FolderHub, connect
 from zoo.progress import Silent
+from zoo.publish import record
 from zoo.settings import Settings
 
 FIXTURES = (settings, zoo)
@@ -150,12 +151,12 @@ def released(zoo: Path, settings: Settings, *versions: str) -> Model:
     for version in versions:
         release = make_release(zoo, version, **{"README.md": CARD})
         done = publish(release, settings, connect(settings.hub, zoo))
-        records.record(release, done.location, settings)
+        record.record(release, done.location, settings)
     return catalog_of(settings).models[0]
 
 
 def catalog_of(settings: Settings) -> Catalog:
-    return records.read_catalog(settings.catalog, "x")
+    return catalogfile.read_catalog(settings.catalog, "x")
 
 
 def do(settings: Settings, version: str = "1.0.0", **changes: str) -> yanking.Yanked:
@@ -288,7 +289,7 @@ def test_a_release_that_is_published_by_the_flow_carries_the_banner_on(zoo: Path
     released(zoo, settings, "1.0.0", "1.1.0")
     do(settings)
     release = make_release(zoo, "1.2.0", **{"README.md": CARD})
-    records.record(release, publish(release, settings).location, settings)
+    record.record(release, publish(release, settings).location, settings)
     assert card_at(settings, "main") == CARD
     flow._keep_banner(release, settings, Silent())
     assert "was withdrawn" in card_at(settings, "main") and card_at(settings, "v1.2.0") == CARD

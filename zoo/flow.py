@@ -12,7 +12,7 @@ from catalog.checks import CheckedRecipe, check_recipe
 from catalog.problems import instead_of
 from catalog.recipe import Recipe
 from catalog.release import Location, Repository
-from zoo import assemble, costs, engine, foresight, hub, preflight, records, sources, world, yanking
+from zoo import assemble, catalogfile, costs, engine, foresight, hub, preflight, sources, world, yanking
 from zoo.assemble import ReleaseFolder
 from zoo.errors import GateRefused, InputError, ZooError
 from zoo.files.digests import digest
@@ -23,6 +23,7 @@ from zoo.plan.plan import Plan, World
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
+from zoo.publish import record
 from zoo.publish.apply import Published, Target, VersionTaken
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
@@ -152,7 +153,7 @@ def targets(planned: Planned, release: ReleaseFolder, settings: Settings) -> tup
 
 def refuse_taken_version(planned: Planned, settings: Settings) -> None:
     """Before dear work: raises VersionTaken when this version is in the catalog and the build at hand is not it."""
-    catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
     there = catalog.release(planned.plan.name, planned.plan.version)
     if there is None or assemble.find(planned.plan, settings):
         return
@@ -171,22 +172,22 @@ def publish(
 ) -> Published:
     """Publish and record. verify: ``tree`` or ``full``, which reads every file back."""
     refuse_failed_gates(release)
-    records.refuse_unwritable(settings)
+    record.refuse_unwritable(settings)
     place = hub.connect(settings.hub, settings.root)
     expected = Repository(f"{settings.namespace}/{planned.recipe.publish.model}", "0" * 40, "v0")
-    records.refuse_invalid(release, Location(place.name, expected, None), settings)
+    record.refuse_invalid(release, Location(place.name, expected, None), settings)
     names = (planned.recipe.publish.model, planned.recipe.publish.dataset)
 
-    def record(location: Location) -> None:
-        if records.record(release, location, settings):
+    def note(location: Location) -> None:
+        if record.record(release, location, settings):
             _keep_banner(release, settings, report)
 
-    return publishing.apply(release, names, settings, place, report, how=verify, record=record)
+    return publishing.apply(release, names, settings, place, report, how=verify, record=note)
 
 
 def _keep_banner(release: ReleaseFolder, settings: Settings, report: Reporter) -> None:
     """The new card replaced the old one, and with it what that said of withdrawn versions."""
-    catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
     model, entry = (
         catalog.model(release.model.name),
         catalog.release(release.model.name, release.release.version),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo import assemble, records
+from zoo import assemble, catalogfile
 from zoo.assemble import ReleaseFolder
 from zoo.errors import ZooError
 from zoo.progress import Reporter
@@ -21,7 +21,7 @@ def sign(
     """
     name, version = release.model.name, release.release.version
     parts = [part for part in ("model", "dataset") if (release.folder / part).is_dir()]
-    catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
     if catalog.release(name, version):
         if all((release.folder / part / SIGNATURE).is_file() for part in parts):
             return release, False

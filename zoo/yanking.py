@@ -14,7 +14,7 @@ from pathlib import Path
 from catalog import jsontext, yanks
 from catalog.index import Catalog
 from catalog.release import Model, Release
-from zoo import banner, records
+from zoo import banner, catalogfile
 from zoo.errors import ZooError
 from zoo.files.digests import pretty_json
 from zoo.files.listing import FileRecord
@@ -81,8 +81,8 @@ def unyank(
     return _walk(name, version, step, settings, card)
 
 
-def _walk(name: str, version: str, step: records.Step, settings: Settings, card: bool) -> Yanked:
-    catalog, changed = records.change(settings, step)
+def _walk(name: str, version: str, step: catalogfile.Step, settings: Settings, card: bool) -> Yanked:
+    catalog, changed = catalogfile.change(settings, step)
     model = yanks.find(catalog, name, version)
     release = next(one for one in model.releases if one.version == version)
     done = refresh(model, release, settings) if card else Banner("left out", release.location.model.name)

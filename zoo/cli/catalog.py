@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from catalog.recipe import plain
-from zoo import records
+from zoo import catalogfile
 from zoo.cli.common import Call, options
 from zoo.output import megabytes
 
@@ -15,7 +15,7 @@ from zoo.output import megabytes
 def command(call: Call) -> None:
     """List every release that the catalog holds."""
     settings = call.settings
-    catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
     rows = []
     for model in catalog.models:
         for release in model.releases:

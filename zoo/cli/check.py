@@ -13,7 +13,7 @@ from catalog.checks import check_recipe
 from catalog.filenames import absence
 from catalog.lock import Lock
 from catalog.problems import Problem
-from zoo import records
+from zoo import catalogfile
 from zoo.cli.common import Call, options
 from zoo.errors import ZooError
 from zoo.settings import MARKER, Settings
@@ -151,9 +151,9 @@ def _text(path: Path, shown: str) -> str | Problem:
                 "is a folder" if path.is_dir() else "is not a plain file" if path.exists() else absence(path)
             )
             return Problem(shown, 1, 1, "", f"the file {found}", "Name an existing file")
-        if path.stat().st_size > records.MAX_BYTES:
+        if path.stat().st_size > catalogfile.MAX_BYTES:
             return Problem(
-                shown, 1, 1, "", f"the file is larger than {records.MAX_BYTES // 2**20} MiB", "Split it"
+                shown, 1, 1, "", f"the file is larger than {catalogfile.MAX_BYTES // 2**20} MiB", "Split it"
             )
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:

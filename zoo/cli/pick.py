@@ -12,7 +12,7 @@ from catalog import device as devices
 from catalog.device import Device
 from catalog.index import Catalog
 from catalog.release import Model, ModelFile, Release, YankEvent
-from zoo import picks, records
+from zoo import catalogfile, picks
 from zoo.choose import commands
 from zoo.cli.common import Call, device_named, name_and_version, options
 from zoo.errors import InputError, ZooError
@@ -58,7 +58,7 @@ def command(
     device = _device(device_id, memory_gb, bandwidth_gbs)
     settings = call.settings
     model_name, version = name_and_version(name)
-    catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
     release = _release(catalog, model_name, version)
     try:
         asked = picks.TOLERANCE if tolerance is None else picks.Tolerance(tolerance)
@@ -103,7 +103,7 @@ def _ids() -> str:
 
 
 def _release(catalog: Catalog, name: str, version: str) -> Release:
-    model, release = records.find(catalog, name, version)
+    model, release = catalogfile.find(catalog, name, version)
     if not version:
         release = picks.current(model) or release
     if yanked := model.yank_of(release.version):

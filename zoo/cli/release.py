@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from zoo import flow, records, signing
+from zoo import flow, signing
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.cli.publish import result_of
 from zoo.errors import InputError
+from zoo.publish import record
 
 
 @click.command()
@@ -31,7 +32,7 @@ def command(call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: b
         raise InputError("--sign and --sign-key exclude each other")
     settings = call.settings
     plans = [flow.make_plan(recipe, settings) for recipe in recipes]
-    records.refuse_unwritable(settings)
+    record.refuse_unwritable(settings)
     for planned in plans:
         flow.refuse_taken_version(planned, settings)
     results = []

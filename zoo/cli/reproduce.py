@@ -7,7 +7,7 @@ import datetime
 import click
 
 from catalog.release import Model, Release
-from zoo import records
+from zoo import catalogfile
 from zoo.cli.common import Call, name_and_version, options
 from zoo.reproduce import compare, walk
 
@@ -74,5 +74,5 @@ def _sum(outcome: walk.Outcome) -> str:
 def _find(call: Call, name: str) -> tuple[Model, Release]:
     settings = call.settings
     model_name, version = name_and_version(name)
-    catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
-    return records.find(catalog, model_name, version)
+    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    return catalogfile.find(catalog, model_name, version)

@@ -13,7 +13,7 @@ from catalog.index import version_key
 from catalog.problems import instead_of
 from catalog.recipe import plain
 from catalog.release import Model, ModelFile, Release
-from zoo import assemble, records
+from zoo import assemble, catalogfile
 from zoo.cli.common import Call, name_and_version, options
 from zoo.errors import InputError
 from zoo.gates import Verdict
@@ -27,7 +27,7 @@ def command(call: Call, name: str) -> None:
     """A release at a glance. NAME is a model's name, or NAME@VERSION; a published one, else one that was built."""
     settings = call.settings
     model_name, version = name_and_version(name)
-    catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
     model = catalog.model(model_name)
     release = catalog.release(model_name, version) if version else (model.releases[0] if model else None)
     if model and release:
@@ -41,7 +41,7 @@ def command(call: Call, name: str) -> None:
     built = assemble.load(folder / (version or versions[-1])) if versions else None
     if built is None:
         names = {m.name for m in catalog.models} | {p.name for p in settings.releases.glob("[a-z0-9]*")}
-        remedy = instead_of(model_name, sorted(names), records.NOTHING_YET)
+        remedy = instead_of(model_name, sorted(names), catalogfile.NOTHING_YET)
         raise InputError(f"there is no release {name!r}", remedy=remedy)
     glance(call, built.model, built.release, built.verdicts)
 

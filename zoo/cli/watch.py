@@ -11,7 +11,7 @@ from catalog import watch as reports
 from catalog.index import Catalog
 from catalog.recipe import plain
 from catalog.watch import Report
-from zoo import records, watch, yanking
+from zoo import catalogfile, watch, yanking
 from zoo.cli.common import Call, options
 from zoo.cli.yank import today
 from zoo.errors import ZooError
@@ -30,7 +30,7 @@ def command(call: Call, no_upstream: bool) -> int:
     something differs, 1 when nothing could be checked.
     """
     settings = call.settings
-    catalog = records.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
     if not catalog.models:
         raise ZooError("there is nothing to watch", remedy="Release something first: zoo release NAME")
     path = settings.evidence / reports.FILE

@@ -8,7 +8,7 @@ from pathlib import Path
 from catalog import index
 from catalog.index import Catalog
 from catalog.release import Location
-from zoo import addresses, hub, records
+from zoo import addresses, catalogfile, hub
 from zoo.errors import InputError, RemoteError
 from zoo.hub import Hub
 from zoo.progress import Reporter
@@ -48,7 +48,7 @@ class Shelf:
 def own_shelf(settings: Settings, hub_text: str | None) -> Shelf:
     """The catalog of this zoo. Raises InputError."""
     shown = settings.shown(settings.catalog)
-    found = records.read_catalog(settings.catalog, shown)
+    found = catalogfile.read_catalog(settings.catalog, shown)
     return Shelf(found, shown, hub_text or "", settings.hub, settings.root)
 
 
@@ -63,7 +63,7 @@ def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
         path = Path(catalog).expanduser()
         if not path.is_file():
             raise InputError(f"there is no catalog {catalog}")
-        found = records.read_catalog(path, catalog)
+        found = catalogfile.read_catalog(path, catalog)
     return Shelf(found, catalog, hub_text or "", "", Path.cwd())
 
 
@@ -80,7 +80,7 @@ def read_url(address: str, report: Reporter) -> str:
     facts = {"address": address}
     try:
         with urllib.request.urlopen(address, timeout=SECONDS) as answer:
-            raw: bytes = answer.read(records.MAX_BYTES + 1)
+            raw: bytes = answer.read(catalogfile.MAX_BYTES + 1)
     except urllib.error.HTTPError as error:
         raise RemoteError(f"{address} answered {error.code}", kind="not_found" if error.code == 404 else "refused",
                           facts={**facts, "status": error.code}, remedy="Check the address") from error  # fmt: skip
@@ -88,7 +88,7 @@ def read_url(address: str, report: Reporter) -> str:
         reason = getattr(error, "reason", error)
         raise RemoteError(f"{address} cannot be read: {reason}", kind="unreachable", facts=facts, transient=True,
                           remedy="Check the address and the network") from error  # fmt: skip
-    if len(raw) > records.MAX_BYTES:
+    if len(raw) > catalogfile.MAX_BYTES:
         raise InputError(f"{address} is too long to be a catalog")
     try:
         return raw.decode("utf-8")

@@ -12,7 +12,7 @@ from typing import Any
 from catalog import index, schema
 from catalog.recipe import plain
 from catalog.release import Model, Release, Reproduction
-from zoo import processor, records
+from zoo import catalogfile, processor
 from zoo.files.digests import digest, pretty_json, sha256_file
 from zoo.files.whole import sweep, write_atomic
 from zoo.gguf import fingerprint
@@ -91,7 +91,7 @@ def write(outcome: Outcome, settings: Settings) -> None:
     target = settings.evidence / outcome.model.name / outcome.release.version / outcome.entry.evidence
     sweep(target.parent, target.name)
     write_atomic(target, pretty_json(outcome.record))
-    records.change(
+    catalogfile.change(
         settings, lambda catalog: index.with_reproduction(catalog, outcome.model.name, outcome.entry)
     )
 
