@@ -19,6 +19,7 @@ from benchmarks import commands, pairs
 from benchmarks.pairs import Comparison, Say, Side, Target, Work
 from zoo import flow, settings
 from zoo.errors import ZooError
+from zoo.plan import prepare as preparing
 
 PAIRS = 15
 RECIPES = ("smollm2-135m-instruct", "smollm2-tutor-57m")
@@ -30,7 +31,7 @@ def refuse_unreleased(recipes: Sequence[str]) -> None:
     """Raises ZooError for the first recipe that a ``zoo release`` would still have to work on."""
     mine = settings.load(Path.cwd(), {}, os.environ)
     for name in recipes:
-        planned = flow.make_plan(name, mine)
+        planned = preparing.make_plan(name, mine)
         _, targets = flow.targets(planned, flow.existing_release(planned, mine), mine)
         if not all(target.plan.is_published for target in targets):
             raise ZooError(

@@ -20,10 +20,11 @@ pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")
 
 from catalog import index, terms
-from zoo import __main__, datasetfiles, flow, world
+from zoo import __main__, datasetfiles, world
 from zoo.files.listing import records
 from zoo.gguf.header import read_header
 from zoo.gguf.imatrix import read_imatrix
+from zoo.plan import prepare
 from zoo.settings import load
 
 LADDERS = {"plain": ("F16", "Q8_0", "Q4_0"), "tutored": ("F16", "Q8_0")}
@@ -399,7 +400,7 @@ def test_a_model_folder_can_be_pinned_by_a_lock_file(zoo: Path, capsys: pytest.C
     code, _, err = call(capsys, "plan", "plain")
     assert code == 2 and "zoo lock recipes/plain.yaml" in err
     assert call(capsys, "lock", "plain")[0] == 0
-    planned = flow.make_plan("plain", load(zoo, {}, {"ZOO_THREADS": "1"}))
+    planned = prepare.make_plan("plain", load(zoo, {}, {"ZOO_THREADS": "1"}))
     assert planned.to_run == []
 
 

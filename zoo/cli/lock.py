@@ -9,11 +9,12 @@ import click
 
 from catalog import sources as source_uris
 from catalog.lock import Lock, Pin, PinnedFile
-from zoo import flow, hubsource, sources
+from zoo import hubsource, sources
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, RemoteError, ZooError
 from zoo.files.whole import write_atomic
 from zoo.output import Output
+from zoo.plan import prepare
 from zoo.settings import Settings
 
 
@@ -26,7 +27,7 @@ def command(call: Call, recipe: str) -> int:
     Exit code 1 when a source could not be reached; its earlier pin is kept.
     """
     settings = call.settings
-    path = flow.find_recipe(recipe, settings)
+    path = prepare.find_recipe(recipe, settings)
     uris, imported = _uris(path)
     pins: dict[str, Pin] = {}
     failures: dict[str, ZooError] = {}

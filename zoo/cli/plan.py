@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from zoo import flow
 from zoo.cli.common import Call, options
 from zoo.output import megabytes
+from zoo.plan import prepare
 
 
 @click.command()
@@ -14,7 +14,7 @@ from zoo.output import megabytes
 @click.argument("recipe")
 def command(call: Call, recipe: str) -> None:
     """Show the steps of RECIPE (a name or a file): which run and why, which are reused, what it costs."""
-    planned = flow.make_plan(recipe, call.settings)
+    planned = prepare.make_plan(recipe, call.settings)
     plan, costs = planned.plan, planned.costs
     data = {
         "name": plan.name,
@@ -36,7 +36,7 @@ def command(call: Call, recipe: str) -> None:
     rows = [(step.id, step.key[:12], planned.status[step.id]) for step in plan.steps]
     notes = [f"{costs.steps} of {len(rows)} steps to run."]
     if costs.steps:
-        notes.append(f"Estimated: {flow.needs(costs)}.")
+        notes.append(f"Estimated: {prepare.needs(costs)}.")
     for fetch in plan.fetches:
         size = f", about {megabytes(fetch.size_bytes)}" if fetch.size_bytes else ""
         notes.append(f"Would fetch for the {fetch.role}: {fetch.source}{size}.")

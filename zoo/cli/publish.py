@@ -9,8 +9,9 @@ import click
 from zoo import flow
 from zoo.assemble import ReleaseFolder
 from zoo.cli.common import SETTING_OPTIONS, Call, options
-from zoo.flow import Planned
 from zoo.output import megabytes
+from zoo.plan import prepare
+from zoo.plan.prepare import Planned
 from zoo.publish.apply import Published
 
 
@@ -31,7 +32,7 @@ def command(call: Call, recipe: str, dry_run: bool, verify: str) -> None:
     One verified commit per repository, then the tags, then the catalog. After an interruption the same command
     goes on, and does nothing twice. A published version never changes.
     """
-    planned = flow.make_plan(recipe, call.settings)
+    planned = prepare.make_plan(recipe, call.settings)
     release = flow.existing_release(planned, call.settings)
     if dry_run:
         _dry_run(call, planned, release)

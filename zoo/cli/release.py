@@ -10,6 +10,7 @@ from zoo import flow, signing
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.cli.publish import result_of
 from zoo.errors import InputError
+from zoo.plan import prepare
 from zoo.publish import record
 
 
@@ -31,7 +32,7 @@ def command(call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: b
     if sign and sign_key:
         raise InputError("--sign and --sign-key exclude each other")
     settings = call.settings
-    plans = [flow.make_plan(recipe, settings) for recipe in recipes]
+    plans = [prepare.make_plan(recipe, settings) for recipe in recipes]
     record.refuse_unwritable(settings)
     for planned in plans:
         flow.refuse_taken_version(planned, settings)

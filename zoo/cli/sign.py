@@ -8,6 +8,7 @@ import click
 
 from zoo import flow, signing
 from zoo.cli.common import SETTING_OPTIONS, Call, options
+from zoo.plan import prepare
 from zoo.provenance import SIGNATURE
 
 
@@ -26,7 +27,7 @@ def command(call: Call, recipe: str, key: Path | None) -> None:
     The signature model.sig covers every file of the repository; zoo publish takes it along.
     """
     settings = call.settings
-    release = flow.existing_release(flow.make_plan(recipe, settings), settings)
+    release = flow.existing_release(prepare.make_plan(recipe, settings), settings)
     signed, changed = signing.sign(release, settings, call.output, key=key)
     name, version = signed.model.name, signed.release.version
     files = [part for part in ("model", "dataset") if (signed.folder / part / SIGNATURE).is_file()]
