@@ -10,9 +10,10 @@ import pytest
 import tinygguf
 from llamaquant import llama_quantize, tensors
 
-from zoo.llama import calibrate, cores
+from zoo.llama import calibrate
 from zoo.llama.quantize import quantize
 from zoo.llama.windows import Text
+from zoo.machine import resources
 
 pytest.importorskip("llama_cpp")
 
@@ -77,9 +78,9 @@ def test_idle_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             stat.write_text(f"cpu  {100 + busy} 0 0 {100 + idle} 0 0 0 0\n")
 
         monkeypatch.setattr("time.sleep", pass_time)
-        return cores.free_cores(6, stat=stat)
+        return resources.free_cores(6, stat=stat)
 
     assert look(0, 800) == 6
     assert look(400, 400) == 4
     assert look(800, 0) == 1
-    assert cores.free_cores(3, stat=tmp_path / "absent") == 3
+    assert resources.free_cores(3, stat=tmp_path / "absent") == 3

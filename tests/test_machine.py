@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pi_runtime import cores
-from zoo import machine
+from zoo.machine import resources
 
 CPU = "sys/devices/system/cpu"
 V2 = {"proc/self/cgroup": "0::/"}
@@ -84,7 +84,7 @@ MACHINES = {
 def test_processors(name: str, tmp_path: Path) -> None:
     files, allowed, expected, threads = MACHINES[name]
     root = tree(tmp_path, files)
-    ours, boards = machine.processors(root, range(allowed)), cores.cores(root, range(allowed))
+    ours, boards = resources.processors(root, range(allowed)), cores.cores(root, range(allowed))
     assert (ours.logical, ours.physical, ours.fast, ours.quota) == expected
     assert ours.threads == boards.threads == threads
     assert vars(ours) == vars(boards)
@@ -120,20 +120,21 @@ MEMORY = {
 def test_memory(name: str, tmp_path: Path) -> None:
     files, expected = MEMORY[name]
     root = tree(tmp_path, {**MEMINFO, **files})
-    assert machine.memory_bytes(root) == expected
+    assert resources.memory_bytes(root) == expected
     limit = cores.memory_limit_bytes(root)
     assert limit is None or min(limit, 8192 * MIB) == expected[0]
 
 
 def test_nothing_is_known_without_proc(tmp_path: Path) -> None:
-    assert machine.memory_bytes(tmp_path) == (0, 0)
-    assert machine.quota(tmp_path) is None and cores.memory_limit_bytes(tmp_path) is None
+    assert resources.memory_bytes(tmp_path) == (0, 0)
+    assert resources.quota(tmp_path) is None and cores.memory_limit_bytes(tmp_path) is None
 
 
 def test_this_machine_is_described_in_words() -> None:
-    here = machine.processors()
+    here = resources.processors()
     assert 1 <= here.threads <= here.fast <= here.physical <= here.logical == len(os.sched_getaffinity(0))
-    assert machine.Processors(8, 4, 4, 1.5).words == "4 fast of 4 cores, 8 logical CPUs, a quota of 1.5 CPUs: 1 thread"
+    words = resources.Processors(8, 4, 4, 1.5).words
+    assert words == "4 fast of 4 cores, 8 logical CPUs, a quota of 1.5 CPUs: 1 thread"
 
 
 @pytest.fixture

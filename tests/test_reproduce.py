@@ -17,12 +17,12 @@ from tinygguf import make_tiny_gguf
 from catalog import index, schema
 from catalog.index import Catalog, with_reproduction
 from catalog.release import Model, Release, Reproduction
-from zoo import processor
 from zoo.__main__ import main
 from zoo.gguf import fingerprint
 from zoo.gguf.header import read_header, rewrite_header
+from zoo.machine import processor
+from zoo.machine.processor import Processor
 from zoo.plan.plan import Plan, Step
-from zoo.processor import Processor
 from zoo.reproduce.compare import FileResult, Latitude, compare_file, latitude, lines, tool_changes
 
 MODEL = sample().models[0]

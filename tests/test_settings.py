@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from zoo import machine
 from zoo import settings as room
 from zoo.errors import InputError
+from zoo.machine import resources
 from zoo.settings import MARKER, Settings
 
 
@@ -65,7 +65,7 @@ def test_paths_are_from_the_folder_of_the_zoo(root: Path) -> None:
 
 def test_threads(root: Path) -> None:
     assert room.load(root, {}, {}).threads == 3
-    assert room.load(root, {"threads": "0"}, {}).threads == machine.processors().threads
+    assert room.load(root, {"threads": "0"}, {}).threads == resources.processors().threads
 
 
 def test_the_nearest_zoo_counts(root: Path) -> None:

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from zoo import machine
 from zoo.errors import Damaged, ZooError
 from zoo.files import digests, locks
 from zoo.files.digests import canonical_json, digest, sha256_file
 from zoo.files.listing import FileRecord, records
 from zoo.files.whole import place_file, write_atomic
+from zoo.machine import resources
 from zoo.plan.store import Workspace
 from zoo.stages import artifact
 
@@ -145,7 +145,7 @@ def test_records_refuse_what_is_no_plain_file(kind: str, tmp_path: Path) -> None
 
 
 def test_free_space_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
-    assert machine.free_bytes(tmp_path / "a" / "b") > 0
+    assert resources.free_bytes(tmp_path / "a" / "b") > 0
 
 
 # --- Steps

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 
 from catalog import sources as source_uris
 from catalog.recipe import Recipe
-from zoo import extras, machine, sources
+from zoo import extras, sources
 from zoo.costs import Costs
 from zoo.errors import ZooError
 from zoo.llama import processor
 from zoo.llama import source as llama_source
-from zoo.machine import free_bytes
+from zoo.machine import resources
+from zoo.machine.resources import free_bytes
 from zoo.plan.plan import CONVERTER, Plan, tools_of
 from zoo.progress import Reporter
 from zoo.settings import Settings
@@ -48,7 +49,7 @@ def check(
             f"disk: {needed / 1e9:.1f} GB are needed at {settings.shown(settings.work)}, {free / 1e9:.1f} GB are free; "
             "free some, or set another folder with --work"
         )
-    total, available = machine.memory_bytes()
+    total, available = resources.memory_bytes()
     if costs.memory_bytes and total and costs.memory_bytes > total:
         faults.append(
             f"memory: about {costs.memory_bytes / 1e9:.1f} GB are needed, {total / 1e9:.1f} GB may be used here; "

@@ -15,8 +15,9 @@ from typing import Any
 from catalog.jsontext import LARGEST
 from catalog.problems import did_you_mean, show
 from catalog.unseen import is_odd_space, named
-from zoo import addresses, machine
+from zoo import addresses
 from zoo.errors import InputError
+from zoo.machine import resources
 
 MARKER = "zoo.toml"
 
@@ -101,7 +102,7 @@ class Settings:
     @property
     def threads(self) -> int:
         """Threads for models: at least 1."""
-        return int(self.text("threads")) or machine.processors().threads
+        return int(self.text("threads")) or resources.processors().threads
 
     def shown(self, path: Path) -> str:
         """A path as a person would type it from the zoo's folder."""

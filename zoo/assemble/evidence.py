@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from catalog.release import EvidenceFile
-from zoo import datasetfiles, distributions, processor
+from zoo import datasetfiles, distributions
 from zoo.assemble.material import Material
 from zoo.files.digests import pretty_json
 from zoo.files.listing import records
 from zoo.gguf import fingerprint
 from zoo.gguf.fingerprint import FORMAT as TENSORS_FORMAT
 from zoo.llama import library
+from zoo.machine import processor
 from zoo.plan.plan import file_name
 from zoo.probes import report as probe_report
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import click
 
-from zoo import extras, machine, preflight, sources, world
+from zoo import extras, preflight, sources, world
 from zoo import settings as settings_room
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.cli.new import STARTER
 from zoo.errors import InputError, ZooError
 from zoo.llama import library, processor, source
-from zoo.machine import free_bytes
+from zoo.machine import resources
+from zoo.machine.resources import free_bytes
 from zoo.output import megabytes
 from zoo.plan import prepare
 from zoo.settings import Settings
@@ -146,9 +147,9 @@ def _build() -> Finding:
 
 
 def _machine(work: Path) -> list[Finding]:
-    total, available = machine.memory_bytes()
+    total, available = resources.memory_bytes()
     return [
-        Finding("cores", "note", machine.processors().words),
+        Finding("cores", "note", resources.processors().words),
         Finding("memory", "note", f"{megabytes(available)} free of {megabytes(total)}"),
         Finding("disk at work", "note", f"{megabytes(free_bytes(work))} free"),
     ]

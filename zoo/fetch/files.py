@@ -21,7 +21,7 @@ from zoo.fetch.patience import Patience
 from zoo.files.locks import locked
 from zoo.files.whole import fsync
 from zoo.hub import Incoming, Listed, Repo
-from zoo.machine import free_bytes
+from zoo.machine.resources import free_bytes
 from zoo.progress import Advance, Reporter, unheard
 
 SPARE_BYTES = 32 << 20

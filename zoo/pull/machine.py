@@ -9,7 +9,7 @@ from pathlib import Path
 
 from catalog import device as devices
 from catalog.device import Device
-from zoo import machine
+from zoo.machine import resources
 
 _BOARD = Path("/proc/device-tree/model")
 _COPIED_BYTES = 64 * devices.MEBI
@@ -17,7 +17,7 @@ _COPIED_BYTES = 64 * devices.MEBI
 
 def this_machine() -> Device:
     """Raises ValueError where the system does not tell its memory."""
-    total, _ = machine.memory_bytes()
+    total, _ = resources.memory_bytes()
     try:
         board = _BOARD.read_text(encoding="ascii", errors="replace").strip("\0\n ")
     except OSError:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.release import ModelFile, Release
+from zoo.machine.processor import Processor
 from zoo.plan.plan import COMPILED_STAGES, KERNEL_STAGES, Plan
-from zoo.processor import Processor
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from typing import Any
 from catalog import index, schema
 from catalog.recipe import plain
 from catalog.release import Model, Release, Reproduction
-from zoo import catalogfile, processor
+from zoo import catalogfile
 from zoo.files.digests import digest, pretty_json, sha256_file
 from zoo.files.whole import sweep, write_atomic
 from zoo.gguf import fingerprint
 from zoo.llama import library
+from zoo.machine import processor
 from zoo.plan.plan import file_makers, file_name
 from zoo.progress import Reporter
 from zoo.reproduce import compare, rebuild

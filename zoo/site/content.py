@@ -15,8 +15,9 @@ from catalog import entries, index, jsontext, plainfiles
 from catalog.paths import unsafe_reason
 from catalog.recipe import build as build_type
 from catalog.release import EvidenceFile, Model
-from zoo import machine, pages
+from zoo import pages
 from zoo.errors import InputError, ZooError
+from zoo.machine import resources
 from zoo.pages.links import evidence_path
 from zoo.progress import Reporter
 from zoo.settings import Settings
@@ -153,7 +154,7 @@ def _check_order(names: Sequence[str], settings: Settings) -> None:
 
 def _made(job: _Job, some: Sequence[_Piece]) -> Iterator[tuple[str, Part] | str]:
     """(name, part) of each model, in order; a sentence for one that could not be made."""
-    workers = min(machine.processors().threads, len(some) // _BATCH)
+    workers = min(resources.processors().threads, len(some) // _BATCH)
     if workers < 2:
         yield from (_make(job, one) for one in some)
         return

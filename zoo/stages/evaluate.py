@@ -8,10 +8,10 @@ from zoo import curve
 from zoo.errors import InputError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
-from zoo.llama.cores import free_cores
 from zoo.llama.evaluate import evaluate
 from zoo.llama.smoke import smoke
 from zoo.llama.windows import Text
+from zoo.machine.resources import free_cores
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE, Artifact
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from zoo.files.digests import sha256_file
 from zoo.llama import calibrate
-from zoo.llama.cores import free_cores
 from zoo.llama.windows import Text
+from zoo.machine.resources import free_cores
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE
 

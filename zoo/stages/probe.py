@@ -8,7 +8,7 @@ from zoo.errors import InputError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
 from zoo.llama import probing
-from zoo.llama.cores import free_cores
+from zoo.machine.resources import free_cores
 from zoo.probes import report
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE

@@ -18,7 +18,7 @@ from zoo.files.whole import fsync
 from zoo.hub.folder import FolderHub, FolderRepo
 from zoo.hub.interface import BRANCH
 from zoo.hub.server.wire import ApiError, Slice
-from zoo.machine import free_bytes
+from zoo.machine.resources import free_bytes
 
 SHORT = 40
 NO_COMMIT = "0" * SHORT

@@ -1,4 +1,4 @@
-"""What of this machine a program may use: processors, threads of useful work, memory. Linux; every file may be absent.
+"""What of this machine a program may use: processors, threads of useful work, idle cores, memory, disk. Linux; every file may be absent.
 
 ``root`` is the file system's root; tests hand in a folder with made-up files. ``pi_runtime.cores`` says the same of
 processors for a board that has nothing else of this program; a test holds both equal. Formats: the kernel's
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path("/")
 _CPUS = "sys/devices/system/cpu"
+_SAMPLE_SECONDS = 0.2
 _SLOW_SHARE = 0.8
 """Favoured cores of one kind reach at most a tenth more clock; slow kinds have about half of the speed."""
 _NO_LIMIT_BYTES = 1 << 60
@@ -161,3 +163,28 @@ def free_bytes(folder: Path) -> int:
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
+
+
+def free_cores(most: int, *, stat: Path = Path("/proc/stat"), sample_seconds: float = _SAMPLE_SECONDS) -> int:
+    """At most ``most``, at least 1: the cores that were idle over a short look at the machine.
+
+    ``most`` where the system does not say. More threads than idle cores make ggml slower, because its threads spin. The load average would not do: it still remembers our own last step.
+    """
+    cores = os.cpu_count() or 1
+    before = _ticks(stat)
+    time.sleep(sample_seconds)
+    after = _ticks(stat)
+    if before is None or after is None or after[1] <= before[1]:
+        return max(1, most)
+    idle = (after[0] - before[0]) / (after[1] - before[1])
+    return max(1, min(most, round(idle * cores)))
+
+
+def _ticks(stat: Path) -> tuple[int, int] | None:
+    """(idle, all) ticks of all cores together since the start."""
+    try:
+        line = stat.read_text(encoding="ascii").splitlines()[0].split()
+        numbers = [int(number) for number in line[1:9]]
+        return numbers[3] + numbers[4], sum(numbers)
+    except (OSError, ValueError, IndexError):
+        return None
