@@ -17,17 +17,18 @@ from sitesamples import sample
 from catalog import cardrules, index, watch, yamltext
 from catalog.checks import check_recipe
 from catalog.lock import Lock
-from zoo import catalogfile, checked, datasetfiles, gates, pages, picks
+from zoo import catalogfile, checked, gates, pages, picks
 from zoo import settings as settings_room
 from zoo.__main__ import main
 from zoo.assemble.folder import load
+from zoo.corpora import datafiles
+from zoo.corpora.prompts import parse_prompts
 from zoo.errors import ZooError
 from zoo.plan.store import Workspace
 from zoo.progress import Silent
 from zoo.publish.journal import Journal
 from zoo.pull import agreement, pulling, verifying
 from zoo.site import state
-from zoo.stages.corpus import parse_prompts
 
 REPOSITORY = Path(__file__).parent.parent
 SITE = pages.Site(documents=(pages.Link("Tutorial", "tutorial/first-release/"),))
@@ -97,7 +98,7 @@ def manifest(raw: bytes, folder: Path) -> object:
     (folder / ".zoo" / "pull.json").write_bytes(raw)
     pulling.read_receipt(folder)
     with contextlib.suppress(ZooError):
-        datasetfiles.parse(raw)
+        datafiles.parse(raw)
     found = verifying.folder(folder, sample(), "here", Silent(), complete=True)
     return words([one.sentence for one in found.differences][:100])
 

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from zoo.corpora.prompts import MAX_LINE_BYTES, distribution, parse_prompts, read_prompts
 from zoo.errors import InputError
 from zoo.files.digests import canonical_json
 from zoo.progress import Silent
 from zoo.stages import Context
-from zoo.stages.corpus import MAX_LINE_BYTES, distribution, parse_prompts, read_prompts, run
+from zoo.stages.corpus import run
 
 REPOSITORY = Path(__file__).parent.parent
 SCHEMA = {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}

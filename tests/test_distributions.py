@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from zoo import distributions
+from zoo.corpora import distributions
 from zoo.pages import datasets
 
 

@@ -16,7 +16,7 @@ from fuzzing import Case
 from fuzzreaders import cases, text_of
 
 from catalog import index
-from zoo.stages.corpus import parse_prompts
+from zoo.corpora.prompts import parse_prompts
 
 MUTATIONS = int(os.environ.get("FUZZ_MUTATIONS", "2000"))
 

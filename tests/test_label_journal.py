@@ -12,21 +12,14 @@ import pytest
 pytest.importorskip("llama_cpp")
 
 from zoo import journal as journals
+from zoo.corpora.rows import Answer, Row, invalid, labelled, messages_of, summary
 from zoo.errors import ZooError
 from zoo.files.digests import canonical_json, digest
 from zoo.files.listing import FileRecord, records
 from zoo.progress import Silent
 from zoo.stages import Context, distill, label
 from zoo.stages.artifact import Artifact
-from zoo.stages.label import (
-    Answer,
-    Row,
-    invalid,
-    labelled,
-    messages_of,
-    read_journal,
-    summary,
-)
+from zoo.stages.label import read_journal
 
 SCHEMA = {
     "type": "object",

@@ -20,7 +20,8 @@ pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")
 
 from catalog import index, terms
-from zoo import __main__, datasetfiles, world
+from zoo import __main__, world
+from zoo.corpora import datafiles
 from zoo.files.listing import records
 from zoo.gguf.header import read_header
 from zoo.gguf.imatrix import read_imatrix
@@ -225,8 +226,8 @@ def test_labels_are_valid_and_in_the_order_of_the_prompts(whole: Path) -> None:
     told = json.loads((release_folder(whole, "tutored") / "model/evidence/dataset-report.json").read_text())
     counted = {split["name"]: split["rows"] for split in told["splits"]}
     assert counted == {name: rows for name, rows in report["parts"].items() if rows}
-    pinned = (release_folder(whole, "tutored") / "model/evidence" / datasetfiles.FILE).read_bytes()
-    assert {f.path: (f.size_bytes, f.sha256) for f in datasetfiles.parse(pinned)} == {
+    pinned = (release_folder(whole, "tutored") / "model/evidence" / datafiles.FILE).read_bytes()
+    assert {f.path: (f.size_bytes, f.sha256) for f in datafiles.parse(pinned)} == {
         f"data/{f.path}": (f.size_bytes, f.sha256) for f in records(data)
     }
 

@@ -20,10 +20,11 @@ from catalog import schema
 from catalog import watch as reports
 from catalog.release import Ancestor, EvidenceFile, ModelFile, RecipeRecord
 from catalog.watch import Report
-from zoo import catalogfile, datasetfiles, watch, yanking
+from zoo import catalogfile, watch, yanking
 from zoo import settings as settings_room
 from zoo.__main__ import main
 from zoo.assemble import ReleaseFolder
+from zoo.corpora import datafiles
 from zoo.errors import InputError, ZooError
 from zoo.files.listing import FileRecord
 from zoo.files.listing import records as file_records
@@ -66,8 +67,8 @@ def with_data(made: ReleaseFolder, recorded: bool) -> ReleaseFolder:
     listed = [vars(file) for file in file_records(folder)]
     (folder / "MANIFEST.json").write_text(json.dumps({"files": listed}), encoding="utf-8")
     if recorded:
-        text = json.dumps(datasetfiles.listing({DATA: folder / DATA}))
-        (made.folder / "model" / "evidence" / datasetfiles.FILE).write_text(text, encoding="utf-8")
+        text = json.dumps(datafiles.listing({DATA: folder / DATA}))
+        (made.folder / "model" / "evidence" / datafiles.FILE).write_text(text, encoding="utf-8")
     return dataclasses.replace(
         made, model_files=file_records(made.folder / "model"), dataset_files=file_records(folder)
     )
@@ -256,7 +257,7 @@ def test_a_manifest_that_was_changed_is_found(there: Settings, zoo: Path) -> Non
     found = [one for one in look(there).findings if one.kind == "digest"]
     assert before and len(found) == 1 and f"lists another {DATA} than is recorded" in found[0].what
     # A zoo without a copy of the evidence takes the hub's, if it is the recorded one.
-    (there.evidence / NAME / "1.0.0" / datasetfiles.FILE).unlink()
+    (there.evidence / NAME / "1.0.0" / datafiles.FILE).unlink()
     assert [one.what for one in look(there).findings if one.kind == "digest"] == [found[0].what]
 
 

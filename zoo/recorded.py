@@ -10,7 +10,8 @@ from pathlib import Path
 
 from catalog import jsontext, plainfiles
 from catalog.release import Release
-from zoo import datasetfiles, filelist
+from zoo import filelist
+from zoo.corpora import datafiles
 from zoo.errors import Damaged
 from zoo.hub import Listed, Repo
 from zoo.hub.served import git_blob_sha1
@@ -75,7 +76,7 @@ def copy(path: Path, sha256: str) -> bytes | None:
 
 
 def _data(release: Release, evidence: Path, model: Repo) -> dict[str, Expected]:
-    pin = next((one for one in release.evidence if one.path == datasetfiles.FILE), None)
+    pin = next((one for one in release.evidence if one.path == datafiles.FILE), None)
     if pin is None:
         return {}
     raw = copy(evidence / pin.path, pin.sha256)
@@ -84,7 +85,7 @@ def _data(release: Release, evidence: Path, model: Repo) -> dict[str, Expected]:
         raw = _read(model, commit, f"evidence/{pin.path}", model.listing(commit))
         if hashlib.sha256(raw).hexdigest() != pin.sha256:
             raise Damaged(f"neither this zoo nor the hub has {pin.path} as it was recorded")
-    files = datasetfiles.parse(raw)
+    files = datafiles.parse(raw)
     return {f.path: Expected(f.path, f.sha256, f.size_bytes, git_sha1=f.git_sha1) for f in files}
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from catalog.release import EvidenceFile
-from zoo import datasetfiles, distributions
 from zoo.assemble.material import Material
+from zoo.corpora import datafiles, distributions
 from zoo.files.digests import pretty_json
 from zoo.files.listing import records
 from zoo.gguf import fingerprint
@@ -45,7 +45,7 @@ def contents(material: Material) -> dict[str, str | bytes]:
         splits = {part: material.rows(part) for part in ("train", "heldout")}
         found[distributions.FILE] = pretty_json(distributions.report(splits, recipe.languages))
         data = {f"data/{part}.jsonl": artifacts["label"].path(f"{part}.jsonl") for part in splits}
-        found[datasetfiles.FILE] = pretty_json(datasetfiles.listing(data))
+        found[datafiles.FILE] = pretty_json(datafiles.listing(data))
     if "imatrix" in artifacts:
         found["imatrix.json"] = pretty_json(artifacts["imatrix"].facts)
     found["tensors.json"] = pretty_json({"format": TENSORS_FORMAT, "files": _tensor_digests(material)})

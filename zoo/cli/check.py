@@ -15,9 +15,9 @@ from catalog.lock import Lock
 from catalog.problems import Problem
 from zoo import catalogfile
 from zoo.cli.common import Call, options
+from zoo.corpora.prompts import parse_prompts
 from zoo.errors import ZooError
 from zoo.settings import MARKER, Settings
-from zoo.stages.corpus import parse_prompts
 
 EVAL_RESULTS = ".eval_results"
 """Folder of a model repository with results that the Hub shows."""

@@ -1,4 +1,4 @@
-"""What of this machine a program may use: processors, threads of useful work, idle cores, memory, disk. Linux; every file may be absent.
+"""What of this machine a program may use: processors, idle cores, memory, disk. Linux; every file may be absent.
 
 ``root`` is the file system's root; tests hand in a folder with made-up files. ``pi_runtime.cores`` says the same of
 processors for a board that has nothing else of this program; a test holds both equal. Formats: the kernel's
@@ -168,7 +168,8 @@ def free_bytes(folder: Path) -> int:
 def free_cores(most: int, *, stat: Path = Path("/proc/stat"), sample_seconds: float = _SAMPLE_SECONDS) -> int:
     """At most ``most``, at least 1: the cores that were idle over a short look at the machine.
 
-    ``most`` where the system does not say. More threads than idle cores make ggml slower, because its threads spin. The load average would not do: it still remembers our own last step.
+    More threads than idle cores make ggml slower, because its threads spin. ``most`` where the system does not say. The
+    load average would not do: it still remembers our own last step.
     """
     cores = os.cpu_count() or 1
     before = _ticks(stat)

@@ -13,7 +13,7 @@ from zoo.pages.kinds import Evidence, Kind, Made, Site
 from zoo.pages.page import Page, TocEntry, fill
 
 REPORT = "dataset-report.json"
-"""The evidence file with the distributions, which ``zoo.distributions`` makes; releases made before it have none."""
+"""The evidence file that ``zoo.corpora.distributions`` makes; releases made before it have none."""
 
 _CONTENTS = (
     TocEntry("What is in it", "contents"),

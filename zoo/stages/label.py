@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
-from catalog import jsontext
 from catalog.problems import show
 from catalog.templateclock import TEMPLATE_CLOCK
 from zoo import journal as journals
 from zoo import sources
+from zoo.corpora.prompts import read_prompts
+from zoo.corpora.rows import Answer, Row, invalid, labelled, messages_of, summary
 from zoo.errors import InputError, ModelFileError
 from zoo.files.digests import canonical_json, digest, pretty_json, sha256_file
 from zoo.files.locks import locked
@@ -33,7 +30,6 @@ from zoo.llama.grammar import schema_to_gbnf
 from zoo.llama.model import Model
 from zoo.llama.prompt import MarkedText
 from zoo.stages import Context, Facts
-from zoo.stages.corpus import read_prompts
 from zoo.templates.markers import MarkerLost
 from zoo.templates.oracle import NAME as CLOCK_NAME
 
@@ -45,35 +41,6 @@ RETRY_TEMPERATURE = 0.7
 
 
 _MARKER_LIKE = re.compile(r"<[^<>\s]{1,64}>|\[/?[A-Z_]{2,32}\]|[<\[]\uff5c")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One prompt on its way: part is train or heldout, number its line among the part's records."""
-
-    key: str
-    part: str
-    number: int
-    messages: tuple[tuple[str, str], ...]
-    schema: Mapping[str, Any] | None
-    tags: tuple[str, ...]
-
-    @property
-    def conversation(self) -> list[dict[str, str]]:
-        """The messages as a chat template takes them."""
-        return [{"role": role, "content": content} for role, content in self.messages]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """finish: ``stop`` or ``length`` (cut at max_tokens); invalid: why the answer was refused, "" if it was not."""
-
-    key: str
-    text: str
-    finish: str
-    tokens: int
-    attempts: int
-    invalid: str
 
 
 def run(context: Context) -> Facts:
@@ -140,19 +107,6 @@ def _reading(messages: Sequence[tuple[str, str]]) -> dict[str, str]:
     """
     marked = any(_MARKER_LIKE.search(content) for _, content in messages)
     return {"markers": "text"} if marked else {}
-
-
-def messages_of(record: Mapping[str, Any], default_system: str | None) -> tuple[tuple[str, str], ...]:
-    """The conversation that the teacher is to answer. A row that asks for JSON says so in its system prompt."""
-    parts = [record.get("system_hint") or default_system or ""]
-    if record.get("requires_json"):
-        tool = f" with the arguments of the tool {record['tool_name']}" if record.get("tool_name") else ""
-        parts.append(
-            f"Answer{tool} as JSON of this schema and nothing else: {canonical_json(record['tool_schema'])}"
-        )
-    system = "\n".join(part for part in parts if part)
-    user = (("user", str(record["user"])),)
-    return (("system", system), *user) if system else user
 
 
 def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Context) -> dict[str, Answer]:
@@ -234,61 +188,6 @@ def unanswerable(row: Row, model: Model) -> str:
     except InputError as error:
         return f"tool_schema cannot be a grammar: {error.what}"
     return ""
-
-
-def invalid(text: str, finish: str, schema: Mapping[str, Any] | None) -> str:
-    """Why an answer is refused, "" if it is sound."""
-    if not text:
-        return "the answer is empty"
-    if "�" in text and finish != "length":
-        return "the answer is not UTF-8"
-    if schema is None:
-        return ""
-    try:
-        jsonschema.Draft202012Validator(schema).validate(jsontext.parse(text, bounded=False))
-    except jsontext.NotJson as error:
-        return f"the answer is not JSON: {error.what}" + (
-            " (cut at max_tokens)" if finish == "length" else ""
-        )
-    except jsonschema.ValidationError as error:
-        return f"the answer does not fit the schema: {error.message[:120]}"
-    return ""
-
-
-def labelled(row: Row, answer: Answer) -> dict[str, Any]:
-    """One line of the labelled corpus."""
-    messages = [{"role": role, "content": content} for role, content in row.messages]
-    return {
-        "key": row.key[:16],
-        "messages": [*messages, {"role": "assistant", "content": answer.text}],
-        "tags": list(row.tags),
-        "requires_json": row.schema is not None,
-        "finish": answer.finish,
-        "attempts": answer.attempts,
-    }
-
-
-def summary(rows: Sequence[Row], answers: Mapping[str, Answer]) -> Facts:
-    """Counts, and every row that stayed invalid with its reason."""
-    mine = [(row, answers[row.key]) for row in rows]
-    return {
-        "rows": len(mine),
-        "valid_rows": sum(not answer.invalid for _, answer in mine),
-        "json_rows": sum(row.schema is not None for row, _ in mine),
-        "valid_json_rows": sum(row.schema is not None and not answer.invalid for row, answer in mine),
-        "answer_tokens": sum(answer.tokens for _, answer in mine),
-        "finish": dict(sorted(Counter(answer.finish for _, answer in mine).items())),
-        "attempts": {str(n): c for n, c in sorted(Counter(answer.attempts for _, answer in mine).items())},
-        "parts": {
-            part: sum(row.part == part and not answer.invalid for row, answer in mine)
-            for part in ("train", "heldout")
-        },
-        "failures": [
-            {"part": row.part, "record": row.number, "key": row.key[:16], "reason": answer.invalid}
-            for row, answer in mine
-            if answer.invalid
-        ],
-    }
 
 
 def read_journal(path: Path) -> dict[str, Answer]:

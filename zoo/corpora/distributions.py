@@ -51,3 +51,14 @@ def _split(name: str, rows: Sequence[Mapping[str, Any]], languages: Sequence[str
         "finish": dict(sorted(Counter(row["finish"] for row in rows).items())),
         "characters": {role: quantiles(found) for role, found in sorted(lengths.items())},
     }
+
+
+def described(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the card says of the rows of one split; lengths of the prompts in characters."""
+    lengths = sorted(len(m["content"]) for row in rows for m in row["messages"] if m["role"] == "user")
+    return {
+        "records": len(rows),
+        "json": sum(row["requires_json"] for row in rows),
+        "lengths": {"min": lengths[0], "median": lengths[len(lengths) // 2], "max": lengths[-1]},
+        "tags": dict(Counter(tag for row in rows for tag in row["tags"])),
+    }

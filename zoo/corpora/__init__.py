@@ -1,0 +1,1 @@
+"""Rows of text that models are trained and measured with: read, checked, counted."""
