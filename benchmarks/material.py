@@ -16,11 +16,12 @@ from catalog.checks import check_recipe
 from catalog.recipe import Distill, Label, Recipe, Source
 from pi_runtime.cores import cores
 from zoo import sources
+from zoo.corpora.prompts import read_prompts
+from zoo.corpora.rows import messages_of
 from zoo.errors import ZooError
 from zoo.llama.model import Model
 from zoo.progress import Silent
-from zoo.stages.corpus import read_prompts
-from zoo.stages.label import PROMPT_TOKENS, messages_of
+from zoo.stages.label import PROMPT_TOKENS
 from zoo.training import require, versions
 
 ROOT = Path(__file__).resolve().parent.parent

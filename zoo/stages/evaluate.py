@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from zoo import curve
 from zoo.errors import InputError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
 from zoo.llama.evaluate import evaluate
 from zoo.llama.smoke import smoke
-from zoo.llama.windows import Text
 from zoo.machine.resources import free_cores
 from zoo.stages import Context, Facts
-from zoo.stages.artifact import MODEL_FILE, Artifact
+from zoo.stages.artifact import MODEL_FILE
+from zoo.stages.texts import texts
 
 SMOKE_PROMPTS = (
     "Say hello in one short sentence.",
@@ -24,13 +22,13 @@ SMOKE_PROMPTS = (
 
 def run(context: Context) -> Facts:
     """Writes ``evaluation.json``, ``kld-curve.svg`` and ``smoke.json``; the facts hold both."""
-    texts = context.inputs["texts"]
+    corpus = context.inputs["texts"]
     files = {role: artifact.path(MODEL_FILE) for role, artifact in context.inputs.items() if role != "texts"}
     reference = next(iter(files))
     report = evaluate(
         files[reference],
         {name: path for name, path in files.items() if name != reference},
-        read_texts(texts),
+        texts(corpus, "evaluation"),
         window_tokens=context.spec["window_tokens"],
         windows=context.spec["windows"],
         threads=context.threads,
@@ -57,13 +55,3 @@ def run(context: Context) -> Facts:
     write_atomic(context.out / "smoke.json", pretty_json(smokes))
     write_atomic(context.out / "kld-curve.svg", curve.svg(evaluation))
     return {"evaluation": evaluation, "smoke": smokes}
-
-
-def read_texts(artifact: Artifact) -> list[Text]:
-    """The evaluation texts of a corpus artifact."""
-    return [
-        Text(
-            Path(file["path"]).name, file["language"], artifact.path(file["name"]).read_text(encoding="utf-8")
-        )
-        for file in artifact.facts["evaluation"]
-    ]

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from zoo.files.digests import sha256_file
 from zoo.llama import calibrate
-from zoo.llama.windows import Text
 from zoo.machine.resources import free_cores
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE
+from zoo.stages.texts import texts
 
 
 def run(context: Context) -> Facts:
     """Writes ``imatrix.gguf`` in llama.cpp's format; the texts in it are named by their path in the zoo."""
     corpus = context.inputs["texts"]
-    texts = [
-        Text(file["path"], file["language"], corpus.path(file["name"]).read_text(encoding="utf-8"))
-        for file in corpus.facts["calibration"]
-    ]
     imatrix = calibrate.collect(
         context.inputs["model"].path(MODEL_FILE),
-        texts,
+        texts(corpus, "calibration", by_path=True),
         threads=free_cores(context.threads),
         window_tokens=context.spec["window_tokens"],
         report=context.report,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
@@ -13,9 +12,10 @@ from zoo.llama import sensitivity
 from zoo.llama.sensitivity import Group, Journal
 from zoo.llama.tensors import Tensors
 from zoo.llama.trials import Trials
-from zoo.llama.windows import Text, tokens_sha256
+from zoo.llama.windows import tokens_sha256
 from zoo.stages import Context, Facts
-from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE, Artifact
+from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE
+from zoo.stages.texts import texts
 
 FILE = "sensitivity.json"
 
@@ -52,7 +52,7 @@ def opened(context: Context) -> Iterator[tuple[Trials, Journal]]:
         Journal.open(context.scratch / "journal.jsonl") as journal,
         Trials.open(
             tensors,
-            calibration_texts(context.inputs["texts"]),
+            texts(context.inputs["texts"], "calibration"),
             context.scratch,
             window_tokens=context.spec["window_tokens"],
             windows=context.spec["windows"],
@@ -60,16 +60,6 @@ def opened(context: Context) -> Iterator[tuple[Trials, Journal]]:
         ) as trials,
     ):
         yield trials, journal
-
-
-def calibration_texts(artifact: Artifact) -> list[Text]:
-    """The calibration texts of a corpus artifact."""
-    return [
-        Text(
-            Path(file["path"]).name, file["language"], artifact.path(file["name"]).read_text(encoding="utf-8")
-        )
-        for file in artifact.facts["calibration"]
-    ]
 
 
 def groups_by_name(trials: Trials) -> dict[str, Group]:
