@@ -19,10 +19,9 @@ from publishsamples import make_release, publish, refs
 
 from zoo import settings as settings_room
 from zoo.errors import Damaged, InputError, ZooError
-from zoo.files.digests import sha256_file
+from zoo.files.digests import git_blob_sha1, sha256_file
 from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub, Hub, HubConflict, Repo, connect
-from zoo.hub.huggingface.upload import git_digest
 from zoo.hub.server import views
 
 pytest_plugins = ["hubserving"]
@@ -46,7 +45,7 @@ def as_the_hub_does(objects: Path) -> Callable[[FileRecord], dict[str, Any]]:
         if file.size_bytes >= LARGE:
             return whole(file)
         raw = (objects / file.sha256[:2] / file.sha256).read_bytes()
-        return {"type": "file", "oid": git_digest(raw), "size": len(raw), "path": file.path}
+        return {"type": "file", "oid": git_blob_sha1(raw), "size": len(raw), "path": file.path}
 
     return entry
 
@@ -216,7 +215,7 @@ def test_small_files_at_hand_need_not_be_read(hub: Hub, repo: Repo, tmp_path: Pa
     record = put(repo, "a", "one", tmp_path)
     oid = repo.commit(None, [record], [], "first")
     other = hub.repo("model", "local", "m")
-    other.recognise({git_digest(b"one"): record.sha256})
+    other.recognise({git_blob_sha1(b"one"): record.sha256})
     if hasattr(other, "_open"):
         other._open = None  # type: ignore[attr-defined]
     assert other.tree(oid) == {"a": record}

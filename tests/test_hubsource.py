@@ -25,9 +25,9 @@ from zoo import hubsource, sources  # noqa: E402 - after the skip
 from zoo.__main__ import main  # noqa: E402 - after the skip
 from zoo.errors import RemoteError, SourceError  # noqa: E402 - after the skip
 from zoo.fetch import Patience, files  # noqa: E402 - after the skip
+from zoo.files.digests import git_blob_sha1  # noqa: E402 - after the skip
 from zoo.files.listing import FileRecord  # noqa: E402 - after the skip
 from zoo.hub.huggingface import incoming  # noqa: E402 - after the skip
-from zoo.hub.huggingface.upload import git_digest  # noqa: E402 - after the skip
 from zoo.hub.server import Access, HubServer, read_tokens, views  # noqa: E402 - after the skip
 from zoo.progress import Silent  # noqa: E402 - after the skip
 
@@ -99,7 +99,7 @@ def as_the_hub_lists(objects: Path):  # type: ignore[no-untyped-def]
         if file.path.endswith(".safetensors"):
             return whole(file)
         raw = (objects / file.sha256[:2] / file.sha256).read_bytes()
-        return {"type": "file", "oid": git_digest(raw), "size": len(raw), "path": file.path}
+        return {"type": "file", "oid": git_blob_sha1(raw), "size": len(raw), "path": file.path}
 
     return entry
 

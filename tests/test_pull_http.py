@@ -23,8 +23,8 @@ from tinyzoo import environment  # noqa: E402 - after the skip
 
 from zoo.__main__ import main  # noqa: E402 - after the skip
 from zoo.fetch import Patience  # noqa: E402 - after the skip
+from zoo.files.digests import git_blob_sha1  # noqa: E402 - after the skip
 from zoo.files.listing import FileRecord  # noqa: E402 - after the skip
-from zoo.hub.huggingface.upload import git_digest  # noqa: E402 - after the skip
 from zoo.hub.server import Access, HubServer, views  # noqa: E402 - after the skip
 
 TARGET = f"{NAME}-1.0.0"
@@ -82,7 +82,7 @@ def test_over_http(
             if file.size_bytes == LARGE:
                 return all_told(file)
             raw = zoo.contents[file.path]
-            return {"type": "file", "oid": git_digest(raw), "size": len(raw), "path": file.path}
+            return {"type": "file", "oid": git_blob_sha1(raw), "size": len(raw), "path": file.path}
 
         monkeypatch.setattr(views, "entry", entry)
     code, answer = pull()

@@ -13,8 +13,8 @@ from catalog.release import Release
 from zoo import filelist
 from zoo.corpora import datafiles
 from zoo.errors import Damaged
+from zoo.files.digests import git_blob_sha1
 from zoo.hub import Listed, Repo
-from zoo.hub.served import git_blob_sha1
 
 MANIFEST = "MANIFEST.json"
 _SMALL_BYTES = 4 << 20

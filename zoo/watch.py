@@ -18,10 +18,11 @@ from catalog.index import Catalog
 from catalog.release import Model, Release, Repository
 from catalog.watch import Finding, Report, Unchecked, Watched
 from zoo.errors import Damaged, ZooError
+from zoo.files.digests import git_blob_sha1
 from zoo.hub import BRANCH, FolderHub, Hub, Repo
 from zoo.hub.fileinfo import Served
 from zoo.hub.located import hub_of
-from zoo.hub.served import git_blob_sha1, served
+from zoo.hub.served import served
 from zoo.progress import Reporter
 from zoo.recorded import Expected, of_dataset, of_model
 from zoo.settings import Settings

@@ -11,6 +11,7 @@ from typing import Any
 from catalog import jsontext
 from zoo import filelist
 from zoo.errors import Damaged
+from zoo.files.digests import git_blob
 
 SCHEMA = "dataset-files/1"
 FILE = "dataset-files.json"
@@ -44,7 +45,7 @@ def parse(raw: bytes) -> tuple[DataFile, ...]:
 
 def _look(path: str, there: Path) -> DataFile:
     size = there.stat().st_size
-    sha256, git = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    sha256, git = hashlib.sha256(), git_blob(size)
     with there.open("rb") as stream:
         while chunk := stream.read(1 << 20):
             sha256.update(chunk)

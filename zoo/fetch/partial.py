@@ -20,6 +20,7 @@ from typing import Any
 from catalog import jsontext
 from zoo.fetch import spans as spans_room
 from zoo.fetch.spans import Span
+from zoo.files.digests import git_blob
 from zoo.hub import Listed
 from zoo.progress import Advance
 
@@ -35,7 +36,7 @@ class Digest:
         if file.sha256:
             self._sha = hashlib.sha256()
         else:
-            self._sha = hashlib.sha1(b"blob %d\0" % file.size_bytes, usedforsecurity=False)
+            self._sha = git_blob(file.size_bytes)
         self.update = self._sha.update
 
     def hexdigest(self) -> str:

@@ -35,3 +35,18 @@ def sha256_file(path: Path, advance: Advance = unheard) -> str:
             sha.update(chunk)
             advance(len(chunk))
     return sha.hexdigest()
+
+
+def git_blob(size_bytes: int) -> hashlib._Hash:
+    """The hash that git gives a blob of this size, still without its content: SHA-1 after a header.
+
+    Source: git's documentation, "Git Objects".
+    """
+    return hashlib.sha1(b"blob %d\0" % size_bytes, usedforsecurity=False)
+
+
+def git_blob_sha1(raw: bytes) -> str:
+    """Git's digest of a file's content, which is the ETag of small files on the Hugging Face Hub."""
+    found = git_blob(len(raw))
+    found.update(raw)
+    return found.hexdigest()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from zoo.errors import InputError, ZooError
 from zoo.hub.fileinfo import ABSENT_COMMIT, ABSENT_FILE, Served
 from zoo.hub.folder import FolderRepo
@@ -20,11 +18,6 @@ def served(repo: Repo, revision: str, path: str) -> Served:
     if isinstance(repo, HuggingFaceRepo):
         return head(repo, revision, path)
     raise ZooError("this hub cannot be asked for what it serves")
-
-
-def git_blob_sha1(raw: bytes) -> str:
-    """Git's digest of a file's content, which is the ETag of small files on the Hugging Face Hub."""
-    return hashlib.sha1(b"blob %d\0%b" % (len(raw), raw), usedforsecurity=False).hexdigest()
 
 
 def _in_folder(repo: FolderRepo, revision: str, path: str) -> Served:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from catalog import jsontext
 from zoo.errors import Damaged
-from zoo.files.digests import canonical_json
+from zoo.files.digests import canonical_json, git_blob
 from zoo.files.listing import FileRecord
 from zoo.files.whole import write_atomic
 from zoo.progress import Advance, unheard
@@ -114,7 +114,7 @@ def _identity(path: Path, folder: Path, file: FileRecord) -> list[str | int]:
 
 def _digest(path: Path, size: int, advance: Advance) -> Digests:
     sha256 = hashlib.sha256()
-    git = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False) if size <= GIT_BYTES else None
+    git = git_blob(size) if size <= GIT_BYTES else None
     with path.open("rb", buffering=0) as stream:
         while chunk := stream.read(_CHUNK):
             sha256.update(chunk)

@@ -14,12 +14,13 @@ from typing import IO, TYPE_CHECKING, cast
 
 from catalog.paths import unsafe_reason
 from zoo.errors import Damaged, InputError, ZooError
+from zoo.files.digests import git_blob_sha1
 from zoo.files.listing import FileRecord
 from zoo.hub.folder import refuse_clashes
 from zoo.hub.huggingface import incoming
 from zoo.hub.huggingface.client import client, patiently, plain, without_xet
 from zoo.hub.huggingface.stream import Body
-from zoo.hub.huggingface.upload import announce, git_digest, send
+from zoo.hub.huggingface.upload import announce, send
 from zoo.hub.interface import BRANCH, CommitNote, HubConflict, Incoming, Listed, Refs
 from zoo.progress import Advance
 
@@ -93,7 +94,7 @@ class HuggingFaceRepo:
         client(self.address)
         operation = announce(path, sha256)
         if isinstance(operation.path_or_fileobj, bytes):
-            self._blobs[git_digest(operation.path_or_fileobj)] = sha256
+            self._blobs[git_blob_sha1(operation.path_or_fileobj)] = sha256
             advance(len(operation.path_or_fileobj))
         else:
             operation.path_in_repo = path.name
@@ -212,7 +213,7 @@ class HuggingFaceRepo:
         if file.blob_id not in self._blobs:
             with self._open(revision, file.path) as stream:
                 raw = stream.read()
-            if git_digest(raw) != file.blob_id:
+            if git_blob_sha1(raw) != file.blob_id:
                 raise Damaged(f"{file.path} as the hub serves it is not what its tree says")
             self._blobs[file.blob_id] = hashlib.sha256(raw).hexdigest()
         return FileRecord(file.path, file.size, self._blobs[file.blob_id])

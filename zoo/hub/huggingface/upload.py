@@ -20,11 +20,6 @@ INLINE_BYTES = 1 << 20
 """Contents up to this size are kept in memory and travel inside the commit where the hub wants it so."""
 
 
-def git_digest(raw: bytes) -> str:
-    """git's digest of a file's content."""
-    return hashlib.sha1(b"blob %d\0%b" % (len(raw), raw), usedforsecurity=False).hexdigest()
-
-
 def announce(path: Path, sha256: str) -> CommitOperationAdd:
     """What the client is to add, still without its place in the repository.
 

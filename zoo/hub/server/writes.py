@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import InputError
+from zoo.files.digests import git_blob_sha1
 from zoo.files.listing import FileRecord
 from zoo.hub.folder import FolderRepo
 from zoo.hub.interface import BRANCH, HubConflict
@@ -65,8 +66,7 @@ def _git_blob(store: Store, file: FileRecord) -> str:
 
 @functools.lru_cache(4096)
 def _git_digest(path: str) -> str:
-    raw = Path(path).read_bytes()
-    return hashlib.sha1(b"blob %d\0%b" % (len(raw), raw), usedforsecurity=False).hexdigest()
+    return git_blob_sha1(Path(path).read_bytes())
 
 
 def lfs_batch(
