@@ -29,10 +29,11 @@ from zoo.errors import InputError, ZooError
 from zoo.files.listing import FileRecord
 from zoo.files.listing import records as file_records
 from zoo.hub import FolderHub, FolderRepo, connect
+from zoo.hub.interface import Described
 from zoo.progress import Silent, unheard
 from zoo.publish import record
 from zoo.settings import Settings
-from zoo.upstream import Described, look_at_sources
+from zoo.upstream import look_at_sources
 
 NAME = "smollm2-135m-instruct"
 DAY = "2026-11-24"
@@ -357,7 +358,7 @@ def test_upstream_that_went_or_cannot_be_asked() -> None:
 
 
 def test_the_client_asks_a_real_server_for_an_upstream_model(zoo: Path, settings: Settings, served: str) -> None:
-    from zoo.hub.huggingface.served import upstream
+    from zoo.hub.huggingface.upstream import upstream
 
     released(zoo, settings, "1.0.0")
     assert upstream("local/tutor-gguf", None, served) == Described(None, None, "no")

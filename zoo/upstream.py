@@ -10,16 +10,7 @@ from catalog.index import Catalog
 from catalog.release import Ancestor, Model, Release
 from catalog.watch import Finding, Report, Source, Unchecked
 from zoo.errors import InputError, ZooError
-
-
-@dataclass(frozen=True)
-class Described:
-    """How a hub describes a model now. licence is the Hub's identifier; gated is ``no``, ``auto`` or ``manual``."""
-
-    licence: str | None
-    licence_name: str | None
-    gated: str
-
+from zoo.hub.interface import Described
 
 Ask = Callable[[str, str | None], Described]
 """(repository, revision or None) to its description. Raises InputError if it is gone, ZooError if it cannot tell."""

@@ -20,9 +20,8 @@ from catalog.watch import Finding, Report, Unchecked, Watched
 from zoo.errors import Damaged, ZooError
 from zoo.files.digests import git_blob_sha1
 from zoo.hub import BRANCH, FolderHub, Hub, Repo
-from zoo.hub.fileinfo import Served
+from zoo.hub.interface import Served
 from zoo.hub.located import hub_of
-from zoo.hub.served import served
 from zoo.progress import Reporter
 from zoo.recorded import Expected, of_dataset, of_model
 from zoo.settings import Settings
@@ -178,7 +177,7 @@ def _ask(
 
     def one(file: Expected) -> Served | ZooError | OSError:
         try:
-            return served(repo, revision, file.path)
+            return repo.served(revision, file.path)
         except (ZooError, OSError) as error:
             return error
 

@@ -16,8 +16,8 @@ from zoo.cli.common import Call, options
 from zoo.cli.yank import today
 from zoo.errors import ZooError
 from zoo.files.whole import write_atomic
+from zoo.hub.interface import Described
 from zoo.settings import Settings
-from zoo.upstream import Described
 
 
 @click.command()
@@ -52,7 +52,7 @@ def command(call: Call, no_upstream: bool) -> int:
 
 def _ask(repository: str, revision: str | None) -> Described:
     # Imported late: it brings the client along.
-    from zoo.hub.huggingface.served import default_address, upstream
+    from zoo.hub.huggingface.upstream import default_address, upstream
 
     return upstream(repository, revision, default_address())
 

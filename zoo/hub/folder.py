@@ -25,7 +25,17 @@ from zoo.files.digests import canonical_json, digest, sha256_file
 from zoo.files.listing import FileRecord
 from zoo.files.locks import locked
 from zoo.files.whole import fsync, sweep, write_atomic
-from zoo.hub.interface import BRANCH, CommitNote, HubConflict, Incoming, Listed, Refs
+from zoo.hub.interface import (
+    ABSENT_COMMIT,
+    ABSENT_FILE,
+    BRANCH,
+    CommitNote,
+    HubConflict,
+    Incoming,
+    Listed,
+    Refs,
+    Served,
+)
 from zoo.progress import Advance
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
@@ -62,6 +72,20 @@ class FolderRepo:
     def tree(self, revision: str) -> dict[str, FileRecord]:
         files = self._commit(revision)["files"]
         return {path: FileRecord(path, int(size), str(sha)) for path, (sha, size) in files.items()}
+
+    def served(self, revision: str, path: str) -> Served:
+        try:
+            file = self.tree(revision).get(path)
+        except InputError:
+            return Served(ABSENT_COMMIT)
+        if file is None:
+            return Served(ABSENT_FILE)
+        try:
+            # The size of what is stored there: an object that was cut off is found without reading it.
+            size = self._object(file.sha256).stat().st_size
+        except FileNotFoundError:
+            return Served(ABSENT_FILE)
+        return Served(None, size, file.sha256)
 
     def recognise(self, digests: Mapping[str, str]) -> None:
         """Nothing to do: this hub knows the sha256 of every file."""

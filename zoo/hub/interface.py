@@ -60,6 +60,28 @@ class CommitNote:
     title: str
 
 
+@dataclass(frozen=True)
+class Described:
+    """How a hub describes a model now. licence is the Hub's identifier; gated is ``no``, ``auto`` or ``manual``."""
+
+    licence: str | None
+    licence_name: str | None
+    gated: str
+
+
+ABSENT_FILE, ABSENT_COMMIT = "file", "commit"
+
+
+@dataclass(frozen=True)
+class Served:
+    """absent: None, ``file`` or ``commit``. Of sha256 and git_sha1 a hub tells one, or neither."""
+
+    absent: str | None
+    size_bytes: int | None = None
+    sha256: str | None = None
+    git_sha1: str | None = None
+
+
 class Repo(Protocol):
     """One repository of a hub."""
 
@@ -74,6 +96,9 @@ class Repo(Protocol):
 
         Raises RemoteError.
         """
+
+    def served(self, revision: str, path: str) -> Served:
+        """What the hub serves as ``path`` at a commit; no content is sent. Raises ZooError if it cannot be asked."""
 
     def recognise(self, digests: Mapping[str, str]) -> None:
         """git's blob digest -> sha256 of files at hand, so that ``tree`` need not read them to know their sha256."""

@@ -19,9 +19,20 @@ from zoo.files.listing import FileRecord
 from zoo.hub.folder import refuse_clashes
 from zoo.hub.huggingface import incoming
 from zoo.hub.huggingface.client import client, patiently, plain, without_xet
+from zoo.hub.huggingface.session import READ_SECONDS
 from zoo.hub.huggingface.stream import Body
 from zoo.hub.huggingface.upload import announce, send
-from zoo.hub.interface import BRANCH, CommitNote, HubConflict, Incoming, Listed, Refs
+from zoo.hub.interface import (
+    ABSENT_COMMIT,
+    ABSENT_FILE,
+    BRANCH,
+    CommitNote,
+    HubConflict,
+    Incoming,
+    Listed,
+    Refs,
+    Served,
+)
 from zoo.progress import Advance
 
 if TYPE_CHECKING:
@@ -33,6 +44,7 @@ ADDED_BY_HUB = ".gitattributes"
 
 _OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+_SHA1 = re.compile(r"[0-9a-f]{40}\Z")
 
 
 @dataclass
@@ -83,6 +95,31 @@ class HuggingFaceRepo:
                 self.identity, recursive=True, revision=revision, repo_type=self.kind
             )
             return [entry for entry in found if isinstance(entry, RepoFile)]
+
+    def served(self, revision: str, path: str) -> Served:
+        # One HEAD request.
+        with plain(self.address, self.identity):
+            from huggingface_hub import hf_hub_url
+            from huggingface_hub.errors import (
+                EntryNotFoundError,
+                RepositoryNotFoundError,
+                RevisionNotFoundError,
+            )
+
+            url = hf_hub_url(self.identity, path, repo_type=self.kind, revision=revision, endpoint=self.address)
+            try:
+                found = client(self.address).get_hf_file_metadata(url=url, timeout=READ_SECONDS)
+            except EntryNotFoundError:
+                return Served(ABSENT_FILE)
+            except (RevisionNotFoundError, RepositoryNotFoundError):
+                return Served(ABSENT_COMMIT)
+        etag = found.etag or ""
+        return Served(
+            None,
+            found.size,
+            etag if _SHA256.match(etag) else None,
+            etag if _SHA1.match(etag) else None,
+        )
 
     def recognise(self, digests: Mapping[str, str]) -> None:
         self._blobs.update(digests)
