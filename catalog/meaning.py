@@ -10,14 +10,10 @@ from typing import Any
 from catalog import budgets, calibration, hublists, licencefiles, licences, sources
 from catalog.cardrules.shape import repo_id_fault
 from catalog.lock import Lock
+from catalog.metrics import LOSS_METRICS, RELEASE_METRICS
 from catalog.paths import unsafe_reason
 from catalog.problems import Problem, did_you_mean, show
 from catalog.yamltext import Document
-
-RELEASE_METRICS = frozenset({"label_valid_share", "distill_kld_ratio", "distill_ppl_ratio"})
-LOSS_METRICS = frozenset({"kld_mean_nats", "ln_ppl_ratio", "same_top_share"})
-"""What is measured against the exported file."""
-"""Metrics of a release as a whole; every other metric belongs to a file."""
 
 
 class Meaning:

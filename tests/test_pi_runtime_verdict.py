@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from catalog import metrics
 from pi_runtime import verdict
 
 GIGAHERTZ = 10**9
@@ -137,3 +138,7 @@ def test_a_report_of_an_older_version_says_nothing_of_a_quota() -> None:
     older = report()
     del older["device"]["cpu_quota"]
     assert verdict.reasons(older) == []
+
+
+def test_the_board_and_the_catalog_agree_how_far_a_valid_measurement_spreads() -> None:
+    assert verdict.THRESHOLDS["spread_maximum"] == metrics.SPREAD_MAXIMUM

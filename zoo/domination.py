@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from catalog import device as devices
 from catalog.device import Device
+from catalog.metrics import SPREAD_MAXIMUM
 from catalog.release import Architecture, ModelFile
-from pi_runtime.verdict import THRESHOLDS
 from zoo import roofline
 from zoo.roofline import rate
 
-SLOWER_SHARE = 1 - THRESHOLDS["spread_maximum"]
+SLOWER_SHARE = 1 - SPREAD_MAXIMUM
 """Slower is less than this share of the other file's speed; nearer ones, two valid measurements cannot tell apart."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from catalog import budgets
-from catalog.meaning import RELEASE_METRICS
+from catalog.metrics import RELEASE_METRICS
 from catalog.recipe import Gate, Recipe
 from catalog.release import ModelFile, Training
 
