@@ -24,11 +24,11 @@ from benchmarks.pairs import Say, tell, versions
 from pi_runtime import system
 from zoo.errors import ZooError
 from zoo.gguf.imatrix import Imatrix
-from zoo.llama import calibrate
-from zoo.llama.evaluate import evaluate
-from zoo.llama.mix import write_mix
-from zoo.llama.presets import choose
-from zoo.llama.tensors import Tensors
+from zoo.llama.measure import calibrate
+from zoo.llama.measure.evaluate import evaluate
+from zoo.llama.quantize.mix import write_mix
+from zoo.llama.quantize.presets import choose
+from zoo.llama.search.tensors import Tensors
 from zoo.plan import SEARCH_WINDOW_TOKENS, SEARCH_WINDOWS
 from zoo.progress import Silent
 from zoo.stages import Context, budget, sensitivity

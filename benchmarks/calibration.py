@@ -18,9 +18,9 @@ import numpy as np
 from benchmarks import ladder, material, pairs
 from benchmarks.pairs import Comparison, Say, Side, Target
 from zoo.errors import ZooError
-from zoo.llama import calibrate
+from zoo.llama.measure import calibrate
+from zoo.llama.measure.windows import Text
 from zoo.llama.model import Model
-from zoo.llama.windows import Text
 
 PAIRS = 5
 WINDOW_TOKENS = 512

@@ -20,9 +20,9 @@ from benchmarks import material, peers, smollm2
 from benchmarks.pairs import Say, tell, versions
 from pi_runtime import system
 from zoo.errors import ZooError
-from zoo.llama.evaluate import evaluate
-from zoo.llama.quantize import quantize
-from zoo.llama.windows import Text
+from zoo.llama.measure.evaluate import evaluate
+from zoo.llama.measure.windows import Text
+from zoo.llama.quantize.quantize import quantize
 
 LADDER = ("Q8_0", "Q5_0", "Q4_K_M", "Q4_0")
 WINDOW_TOKENS, WINDOWS = 512, 4

@@ -17,7 +17,7 @@ from benchmarks import material, smollm2
 from benchmarks.pairs import Say, tell, versions
 from pi_runtime import system
 from zoo.errors import ZooError
-from zoo.llama.quantize import quantize
+from zoo.llama.quantize.quantize import quantize
 
 LADDER = ("Q8_0", "Q5_K_M", "Q5_0", "Q4_K_M", "IQ4_NL", "Q4_0")
 WINDOW_TOKENS, WINDOWS = 512, 4
@@ -27,7 +27,7 @@ _CHILD = """
 import json, resource, sys
 from pathlib import Path
 from benchmarks import smollm2
-from zoo.llama.evaluate import evaluate
+from zoo.llama.measure.evaluate import evaluate
 model, threads, window, windows, *files = sys.argv[1:]
 found = evaluate(Path(model), {Path(f).stem: Path(f) for f in files}, smollm2.texts("evaluation"),
                  window_tokens=int(window), windows=int(windows), threads=int(threads))

@@ -22,12 +22,12 @@ import numpy as np
 from benchmarks import material, pairs, peers
 from benchmarks.pairs import Comparison, Say, Side, Target
 from zoo.gguf.imatrix import Imatrix, read_imatrix
-from zoo.llama import calibrate
-from zoo.llama.convert import convert
-from zoo.llama.evaluate import evaluate
-from zoo.llama.presets import choose
-from zoo.llama.quantize import quantize
-from zoo.llama.windows import Text
+from zoo.llama.convert.convert import convert
+from zoo.llama.measure import calibrate
+from zoo.llama.measure.evaluate import evaluate
+from zoo.llama.measure.windows import Text
+from zoo.llama.quantize.presets import choose
+from zoo.llama.quantize.quantize import quantize
 
 PAIRS = 5
 LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_NL", "Q4_0")

@@ -15,12 +15,12 @@ from benchmarks.pairs import Say
 from catalog.checks import check_recipe
 from catalog.recipe import Distill, Label, Recipe, Source
 from pi_runtime.cores import cores
-from zoo import sources
 from zoo.corpora.prompts import read_prompts
 from zoo.corpora.rows import messages_of
 from zoo.errors import ZooError
 from zoo.llama.model import Model
 from zoo.progress import Silent
+from zoo.sources import resolve
 from zoo.stages.label import PROMPT_TOKENS
 from zoo.training import require, versions
 
@@ -58,7 +58,7 @@ def tutor() -> Tutor:
 def teacher_file(recipe: Tutor) -> Path:
     """The teacher's GGUF file, its sha256 verified."""
     spec = {"source": recipe.teacher.source, "sha256": recipe.teacher.sha256}
-    return sources.resolve(spec, ROOT, CACHE, Silent())
+    return resolve.resolve(spec, ROOT, CACHE, Silent())
 
 
 def plain_conversations(recipe: Tutor, count: int) -> list[Messages]:

@@ -31,8 +31,8 @@ from pi_runtime import system
 from zoo.errors import ZooError
 from zoo.gguf.header import read_header, rewrite_header
 from zoo.gguf.layout import opened, read_raw
-from zoo.llama.convert import convert
-from zoo.llama.quantize import quantize
+from zoo.llama.convert.convert import convert
+from zoo.llama.quantize.quantize import quantize
 
 SCHEMA = "benchmark-parity/1"
 FOLDER = ROOT / "build" / "parity"

@@ -31,12 +31,12 @@ from zoo.workspace import FileRecord, records
 from benchmarks import commands, madeup, pairs
 from benchmarks.pairs import Comparison, Say, Side, Target, Work
 from zoo import settings as settings_room
-from zoo.assemble import NOWHERE, ReleaseFolder
 from zoo.errors import ZooError
 from zoo.hub import connect
 from zoo.hub.server import Access, HubServer
 from zoo.progress import Silent
 from zoo.publish.apply import apply
+from zoo.release import NOWHERE, ReleaseFolder
 
 PAIRS = 15
 LARGE_BYTES, SMALL_FILES, SMALL_BYTES = 60_000_000, 10, 20_000

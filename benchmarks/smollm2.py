@@ -10,9 +10,9 @@ from zoo.workspace import locked
 
 from benchmarks import material
 from benchmarks.pairs import Say
-from zoo.llama.convert import convert
-from zoo.llama.tensors import Tensors
-from zoo.llama.windows import Text
+from zoo.llama.convert.convert import convert
+from zoo.llama.measure.windows import Text
+from zoo.llama.search.tensors import Tensors
 
 LANGUAGES = ("en", "fr-CA")
 

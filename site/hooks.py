@@ -1,4 +1,4 @@
-"""mkdocs hooks: put generated reference pages and files into the documents. All HTML is made by ``zoo.pages``.
+"""mkdocs hooks: put generated reference pages and files into the documents. All HTML is made by ``zoo.site.pages``.
 
 The catalog's own pages are no part of mkdocs: `zoo site build` puts them beside the documents.
 """
@@ -18,13 +18,13 @@ from mkdocs.structure.files import File
 from mkdocs.structure.toc import AnchorLink, TableOfContents
 
 HERE = Path(__file__).resolve().parent
-if (HERE.parent / "zoo" / "pages").is_dir():
+if (HERE.parent / "zoo" / "site").is_dir():
     # In the repository `mkdocs build` works without installing the project.
     sys.path.insert(0, str(HERE.parent))
 
 from catalog import schema  # noqa: E402 - after the path is set
-from zoo import pages  # noqa: E402 - after the path is set
 from zoo.cli import reference  # noqa: E402 - after the path is set
+from zoo.site import pages  # noqa: E402 - after the path is set
 
 _SEARCH = 'data-md-component="search" role="dialog"'
 _POLICY = (

@@ -17,18 +17,21 @@ from sitesamples import sample
 from catalog import cardrules, index, watch, yamltext
 from catalog.checks import check_recipe
 from catalog.lock import Lock
-from zoo import catalogfile, checked, gates, pages, picks
+from zoo import catalogfile
 from zoo import settings as settings_room
 from zoo.__main__ import main
-from zoo.assemble.folder import load
+from zoo.choose import pick
 from zoo.corpora import datafiles
 from zoo.corpora.prompts import parse_prompts
 from zoo.errors import ZooError
+from zoo.files import checked
+from zoo.judge import gates
 from zoo.plan.store import Workspace
 from zoo.progress import Silent
 from zoo.publish.journal import Journal
-from zoo.pull import agreement, pulling, verifying
-from zoo.site import state
+from zoo.pull import accounts, pulling, verifying
+from zoo.release.folder import load
+from zoo.site import pages, state
 
 REPOSITORY = Path(__file__).parent.parent
 SITE = pages.Site(documents=(pages.Link("Tutorial", "tutorial/first-release/"),))
@@ -69,7 +72,7 @@ def commands(path: Path, folder: Path) -> object:
     index.to_text(catalog)
     for model in catalog.models:
         for release in model.releases:
-            picks.recommendations(release)
+            pick.recommendations(release)
         files = pages.make_each(model, SITE, lambda *_: None).files
         assert files
     said = io.StringIO()
@@ -92,7 +95,7 @@ def evidence(raw: bytes, folder: Path) -> object:
 
 def manifest(raw: bytes, folder: Path) -> object:
     """A pulled folder whose manifest is this."""
-    agreement.read_sums(raw)
+    accounts.read_sums(raw)
     (folder / "MANIFEST.json").write_bytes(raw)
     (folder / ".zoo").mkdir(exist_ok=True)
     (folder / ".zoo" / "pull.json").write_bytes(raw)
@@ -121,7 +124,7 @@ def release(path: Path, folder: Path) -> object:
 
 
 def card(raw: bytes, folder: Path) -> object:
-    from zoo.cards import read_card
+    from zoo.release.cards import read_card
 
     del folder
     text = text_of(raw)
@@ -159,7 +162,7 @@ def labels(path: Path, folder: Path) -> object:
 
 
 def measurements(path: Path, folder: Path) -> object:
-    from zoo.llama import sensitivity
+    from zoo.llama.search import sensitivity
 
     del folder
     with sensitivity.Journal.open(path) as journal:
@@ -203,16 +206,16 @@ def in_model_folder(name: str, source: Path) -> Reader:
     """A model folder of which this file is damaged."""
 
     def read(raw: bytes, folder: Path) -> object:
-        from zoo import sources
         from zoo.modelfolder.inspection import inspect
         from zoo.modelfolder.record import of_folder
+        from zoo.sources import resolve
 
         for one in source.iterdir():
             (folder / one.name).unlink(missing_ok=True)
             if one.name != name:
                 (folder / one.name).symlink_to(one)
         (folder / name).write_bytes(raw)
-        sources.content_sha256(folder, folder.parent.parent)
+        resolve.content_sha256(folder, folder.parent.parent)
         json.dumps(of_folder(inspect(folder, source.parent)), default=str)
         return ""
 

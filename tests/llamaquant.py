@@ -11,7 +11,7 @@ from zoo.gguf.header import read_header
 from zoo.gguf.imatrix import Imatrix
 from zoo.gguf.layout import opened, read_raw
 from zoo.llama import library
-from zoo.llama.presets import FILE_TYPES
+from zoo.llama.quantize.presets import FILE_TYPES
 
 
 def llama_quantize(source: Path, target: Path, type_name: str, imatrix: Imatrix | None = None) -> None:

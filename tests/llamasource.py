@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from zoo.llama import library, source
+from zoo.llama import library
+from zoo.llama.convert import source
 from zoo.llama.model import Model
 
 MODELS = source.FOLDER / "models"

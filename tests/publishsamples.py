@@ -12,13 +12,13 @@ import pytest
 from sitesamples import sample
 
 from zoo import settings as settings_room
-from zoo.assemble import NOWHERE, ReleaseFolder
 from zoo.errors import ZooError
 from zoo.files.listing import records
 from zoo.hub import FolderHub
 from zoo.progress import Silent
 from zoo.publish import apply as publishing
 from zoo.publish.apply import Published
+from zoo.release import NOWHERE, ReleaseFolder
 from zoo.settings import Settings
 
 NAMES = ("tutor-gguf", "tutor-prompts")

@@ -112,7 +112,7 @@ def manifest_of(contents: dict[str, bytes]) -> dict[str, object]:
 
 
 def _signature(contents: dict[str, bytes], scratch: Path, key: Path) -> bytes:
-    from zoo.provenance import signing
+    from zoo.release.provenance import signing
 
     for path, raw in contents.items():
         (scratch / path).parent.mkdir(parents=True, exist_ok=True)

@@ -64,7 +64,7 @@ def test_no_setting_takes_or_shows_one(
 
 
 def test_the_clients_own_setting_is_read_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    hubsource = pytest.importorskip("zoo.hubsource")
+    hubsource = pytest.importorskip("zoo.sources.hub")
     for address in BAD:
         monkeypatch.setenv("HF_ENDPOINT", address)
         with pytest.raises(InputError, match="must not hold") as caught:

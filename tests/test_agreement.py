@@ -12,8 +12,8 @@ import tinyzoo
 from catalog.checks import check_recipe
 from catalog.recipe import Recipe
 from catalog.release import Release
-from zoo import assemble
-from zoo.agreement import disagreements
+from zoo import release as assemble
+from zoo.release.selfcheck import disagreements
 
 
 @pytest.fixture(scope="module")

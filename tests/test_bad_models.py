@@ -13,9 +13,10 @@ from badgguf import cut, future, no_tensors
 from smalldisk import mounted
 from tinygguf import make_tiny_gguf
 
-from zoo import __main__, preflight
+from zoo import __main__
 from zoo.gguf.header import read_header
-from zoo.sources import content_sha256
+from zoo.plan import preflight
+from zoo.sources.resolve import content_sha256
 
 pytest.importorskip("llama_cpp")
 pytest.importorskip("torch")

@@ -14,14 +14,14 @@ from tinygguf import make_tiny_gguf
 from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.files.listing import records
 from zoo.gguf.header import read_header
-from zoo.llama import sensitivity
-from zoo.llama.lockstep import compare_window
-from zoo.llama.mix import write_mix
+from zoo.llama.measure.lockstep import compare_window
+from zoo.llama.measure.windows import Text
 from zoo.llama.model import Model
-from zoo.llama.sensitivity import Journal, groups_of, mean
-from zoo.llama.tensors import Tensors
-from zoo.llama.trials import Trials
-from zoo.llama.windows import Text
+from zoo.llama.quantize.mix import write_mix
+from zoo.llama.search import sensitivity
+from zoo.llama.search.sensitivity import Journal, groups_of, mean
+from zoo.llama.search.tensors import Tensors
+from zoo.llama.search.trials import Trials
 from zoo.progress import Silent
 from zoo.stages import Context
 from zoo.stages import budget as budget_stage

@@ -10,10 +10,10 @@ from tinygguf import make_tiny_gguf
 from tinymodel import make_tiny_llama
 
 from zoo.errors import InputError, ModelFileError
-from zoo.llama import calibrate
-from zoo.llama.convert import convert
+from zoo.llama.convert.convert import convert
+from zoo.llama.measure import calibrate
+from zoo.llama.measure.windows import Text
 from zoo.llama.model import Model
-from zoo.llama.windows import Text
 
 pytest.importorskip("llama_cpp")
 

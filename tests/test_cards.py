@@ -18,7 +18,7 @@ from catalog import schema
 from catalog.checks import CheckedRecipe
 from catalog.recipe import Recipe
 from catalog.release import Release
-from zoo import cards
+from zoo.release import cards
 
 Check = Callable[..., CheckedRecipe]
 GOLDEN = Path(__file__).parent / "golden" / "cards"

@@ -14,11 +14,11 @@ import pytest
 from sitesamples import HOSTILE, sample
 
 from catalog.release import Model, YankEvent
-from zoo.pages import charts, pictures
-from zoo.pages.charts import Point
-from zoo.pages.charts.chart import Chart
-from zoo.pages.charts.loss import frontier
-from zoo.pages.kinds import Site
+from zoo.site.pages import charts, pictures
+from zoo.site.pages.charts import Point
+from zoo.site.pages.charts.chart import Chart
+from zoo.site.pages.charts.loss import frontier
+from zoo.site.pages.kinds import Site
 
 
 def nobody(name: str) -> Model:

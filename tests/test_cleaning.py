@@ -9,7 +9,7 @@ import pytest
 from tinygguf import make_tiny_gguf
 
 from zoo import __main__
-from zoo.llama.quantize import quantize
+from zoo.llama.quantize.quantize import quantize
 from zoo.plan.store import Workspace
 
 pytest.importorskip("llama_cpp")

@@ -19,8 +19,8 @@ from catalog import index
 from catalog.recipe import plain
 from zoo.__main__ import main
 from zoo.cli import COMMANDS
-from zoo.data import site_folder
 from zoo.errors import GateRefused, InputError, MissingExtra, ZooError
+from zoo.files.bundled import site_folder
 
 REPOSITORY = Path(__file__).parent.parent
 Captured = pytest.CaptureFixture[str]

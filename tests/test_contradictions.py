@@ -16,11 +16,12 @@ from tinyzoo import make_tiny_zoo
 
 from catalog import yamltext
 from catalog.checks import CheckedRecipe, check_recipe
-from zoo import foresight, sourcefacts
 from zoo.__main__ import main
-from zoo.contradictions import Case, problems
 from zoo.errors import InputError
-from zoo.sourcefacts import SourceFacts
+from zoo.plan import foresight
+from zoo.plan.contradictions import Case, problems
+from zoo.sources import facts
+from zoo.sources.facts import SourceFacts
 
 STUDENT = SourceFacts("folder", 1024, 4, 300, "words", True, None, (512, 1024))
 
@@ -177,7 +178,7 @@ def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 def test_facts_of_a_folder(tmp_path: Path) -> None:
     folder = make_tiny_llama(tmp_path / "m", layers=3)
-    found = sourcefacts.read(folder)
+    found = facts.read(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert (found.kind, found.layers, found.context_tokens, found.has_template) == ("folder", 3, 1024, True)
     assert found.vocabulary_size == config["vocab_size"]
@@ -185,24 +186,24 @@ def test_facts_of_a_folder(tmp_path: Path) -> None:
     assert found.licence is None
     (folder / "README.md").write_text("---\nlicense: gemma\n---\nA model.\n", encoding="utf-8")
     edit(folder / "config.json", lambda data: data.update(rope_scaling={"rope_type": "yarn", "factor": 4.0}))
-    again = sourcefacts.read(folder)
+    again = facts.read(folder)
     # As llama.cpp and transformers take it: max_position_embeddings, whatever the scaling.
     assert (again.licence, again.context_tokens) == ("gemma", 1024)
     edit(folder / "tokenizer_config.json", lambda data: data.pop("chat_template", None))
     for name in ("chat_template.jinja", "chat_template.json"):
         (folder / name).unlink(missing_ok=True)
-    assert not sourcefacts.read(folder).has_template
+    assert not facts.read(folder).has_template
 
 
 @pytest.mark.parametrize("text", ["", "---\nlicense: [a, b]\n---\n", "---\nlicense\n", "\udcff"])
 def test_a_readme_that_says_nothing(tmp_path: Path, text: str) -> None:
     folder = make_tiny_llama(tmp_path / "m", layers=1)
     (folder / "README.md").write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert sourcefacts.read(folder).licence is None
+    assert facts.read(folder).licence is None
 
 
 def test_facts_of_a_gguf_file(tmp_path: Path) -> None:
-    found = sourcefacts.read(make_tiny_gguf(tmp_path / "m.gguf", layers=3))
+    found = facts.read(make_tiny_gguf(tmp_path / "m.gguf", layers=3))
     assert (found.kind, found.layers, found.context_tokens, found.has_template) == ("gguf", 3, 512, True)
     assert (found.vocabulary_size, found.row_lengths) == (1024, (256, 512))
 

@@ -20,8 +20,8 @@ import tinyzoo
 from llamaquant import random_imatrix
 from tinygguf import make_tiny_gguf
 
-from zoo.llama.quantize import quantize
-from zoo.llama.tensorcache import TensorCache
+from zoo.llama.quantize.quantize import quantize
+from zoo.llama.quantize.tensorcache import TensorCache
 
 pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")
@@ -149,7 +149,7 @@ QUANTIZE = """
 import sys
 from pathlib import Path
 from zoo.gguf.imatrix import read_imatrix
-from zoo.llama.quantize import quantize
+from zoo.llama.quantize.quantize import quantize
 source, matrix, target, cache = map(Path, sys.argv[1:])
 quantize(source, target, "IQ3_S", threads=2, imatrix=read_imatrix(matrix), cache_folder=cache)
 """

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zoo import curve
-from zoo.divergence import Divergence, Window
+from zoo.judge import curve
+from zoo.judge.divergence import Divergence, Window
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -19,9 +19,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from zoo.errors import GateRefused
 from zoo.gguf.header import read_header
-from zoo.llama import cutting
-from zoo.llama.convert import convert
-from zoo.parity.material import STRINGS, TEXTS
+from zoo.judge.parity.material import STRINGS, TEXTS
+from zoo.llama.convert import cutting
+from zoo.llama.convert.convert import convert
 
 CUTS = {"gpt2": "gpt-2", "digits": "starcoder", "llama3": "dbrx", "qwen2": "qwen2", "falcon": "falcon"}
 ODD = {"type": "Split", "pattern": {"Regex": "[aeiou]+"}, "behavior": "Isolated", "invert": False}

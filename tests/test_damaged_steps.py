@@ -13,8 +13,8 @@ pytest.importorskip("llama_cpp")
 pytest.importorskip("torch")
 import tinyzoo
 
-from zoo import checked
 from zoo.errors import DamagedStep
+from zoo.files import checked
 from zoo.plan.store import Workspace
 from zoo.stages.artifact import Artifact
 
@@ -160,7 +160,7 @@ def test_facts_are_vouched_for_too(tmp_path: Path) -> None:
 
 
 def test_a_step_that_stays_damaged_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zoo import engine
+    from zoo.plan import engine
     from zoo.plan.plan import Plan
     from zoo.progress import Silent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from zoo.corpora import distributions
-from zoo.pages import datasets
+from zoo.site.pages import datasets
 
 
 def row(user: str, *tags: str, json_: bool = False, finish: str = "stop") -> dict[str, object]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from zoo.divergence import Divergence, Window, compare, nll_nats, perplexity, ratio_mean
+from zoo.judge.divergence import Divergence, Window, compare, nll_nats, perplexity, ratio_mean
 
 
 def logits(seed: int, rows: int = 21, vocabulary: int = 300, scale: float = 3.0) -> NDArray[np.float32]:

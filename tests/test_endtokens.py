@@ -11,8 +11,8 @@ pytest.importorskip("llama_cpp")
 pytest.importorskip("transformers")
 
 from zoo.gguf import header
-from zoo.llama import endtokens
-from zoo.llama.convert import convert
+from zoo.llama.convert import endtokens
+from zoo.llama.convert.convert import convert
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from sitesamples import CONTENT, hostile, sample
 
 from catalog.index import Catalog
 from catalog.release import YankEvent
-from zoo import pages
-from zoo.pages import feeds
-from zoo.pages.text import oneline
+from zoo.site import pages
+from zoo.site.pages import feeds
+from zoo.site.pages.text import oneline
 
 ADDRESS = "https://zoo.example.org/models-of-mine/"
 HERE = pages.Site(name="My <zoo>", address=ADDRESS, document_pages=("tutorial/first-release/",))
@@ -112,9 +112,9 @@ def test_the_same_catalog_gives_the_same_files() -> None:
 
 
 def test_every_address_of_the_reference_is_there() -> None:
-    from zoo import data
+    from zoo.files import bundled
 
-    page = (data.site_folder() / "docs/reference/feeds.md").read_text(encoding="utf-8")
+    page = (bundled.site_folder() / "docs/reference/feeds.md").read_text(encoding="utf-8")
     files = made(sample())
     for shown in re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE):
         if not shown.startswith(("evidence/", "schemas/")):

@@ -23,9 +23,9 @@ from faultserver import Fault, FaultServer, proxy_page, too_many  # noqa: E402 -
 from pullsamples import publish  # noqa: E402 - after the skip
 
 from zoo.errors import Damaged, RemoteError  # noqa: E402 - after the skip
-from zoo.fetch import Fetched, Patience, fetch_files, files, partial, spans  # noqa: E402 - after the skip
-from zoo.fetch.lines import _Trickle  # noqa: E402 - after the skip
 from zoo.hub import FolderHub, Listed, Repo, connect  # noqa: E402 - after the skip
+from zoo.hub.download import Fetched, Patience, fetch_files, files, partial, spans  # noqa: E402 - after the skip  # noqa: E402 - after the skip
+from zoo.hub.download.lines import _Trickle  # noqa: E402 - after the skip
 from zoo.hub.server import Access, HubServer  # noqa: E402 - after the skip
 from zoo.progress import Silent  # noqa: E402 - after the skip
 
@@ -262,7 +262,7 @@ def test_a_disk_that_fills_up_meanwhile(here: Setup, monkeypatch: pytest.MonkeyP
             raise OSError(28, "No space left on device")
         return whole(handle, data, at)
 
-    monkeypatch.setattr("zoo.fetch.lines.os.pwrite", full)
+    monkeypatch.setattr("zoo.hub.download.lines.os.pwrite", full)
     with pytest.raises(RemoteError) as caught:
         here.fetch()
     assert caught.value.kind == "disk_full" and here.nothing()
@@ -279,7 +279,7 @@ import sys
 from pathlib import Path
 import huggingface_hub.constants
 huggingface_hub.constants.HF_HUB_OFFLINE = False
-from zoo.fetch import Patience, fetch_files
+from zoo.hub.download import Patience, fetch_files
 from zoo.hub import Listed, connect
 from zoo.progress import Silent
 address, commit, out, size, sha, most = sys.argv[1:]

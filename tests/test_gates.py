@@ -11,7 +11,7 @@ from sitesamples import sample
 
 from catalog.recipe import Gate
 from catalog.release import HeldOut, Loss, ModelFile, ProbeScore, Training
-from zoo.gates import SIGMAS, Verdict, judge
+from zoo.judge.gates import SIGMAS, Verdict, judge
 
 
 class Fake:

@@ -14,8 +14,8 @@ pytest.importorskip("llama_cpp")
 
 from zoo.files.listing import records
 from zoo.gguf.header import read_header, rewrite_header
-from zoo.llama.convert import convert
-from zoo.parity.material import STRINGS
+from zoo.judge.parity.material import STRINGS
+from zoo.llama.convert.convert import convert
 from zoo.progress import Silent
 from zoo.stages import Context, export
 from zoo.stages.artifact import Artifact

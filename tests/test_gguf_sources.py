@@ -9,9 +9,10 @@ import pytest
 import tinyzoo
 from tinygguf import make_tiny_gguf
 
-from zoo import __main__, sources
+from zoo import __main__
 from zoo.errors import ModelFileError
 from zoo.modelfolder.ggufsources import READABLE
+from zoo.sources import resolve
 
 DOCUMENT = Path(__file__).parent.parent / "site/docs/how-to/pin-a-source.md"
 
@@ -46,9 +47,9 @@ def other(path: Path) -> Path:
 def test_another_architecture_is_refused_by_the_header(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     with pytest.raises(ModelFileError, match=r"models/m\.gguf: .* of the architecture olmoe") as caught:
-        sources.refuse_gguf(other(tmp_path / "models/m.gguf"), tmp_path)
+        resolve.refuse_gguf(other(tmp_path / "models/m.gguf"), tmp_path)
     assert "model folder" in caught.value.remedy
-    sources.refuse_gguf(make_tiny_gguf(tmp_path / "models/n.gguf", vocabulary=300), tmp_path)
+    resolve.refuse_gguf(make_tiny_gguf(tmp_path / "models/n.gguf", vocabulary=300), tmp_path)
 
 
 @pytest.mark.parametrize("command", [("lock", "recipes/plain.yaml"), ("plan", "plain"), ("build", "plain")])
@@ -57,7 +58,7 @@ def test_every_command_that_reads_the_source_says_so(
 ) -> None:
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
     path = other(zoo / "models/m.gguf")
-    student = {"source": "file:models/m.gguf", "sha256": sources.content_sha256(path), "licence": "Apache-2.0"}
+    student = {"source": "file:models/m.gguf", "sha256": resolve.content_sha256(path), "licence": "Apache-2.0"}
     tinyzoo.write_recipe(zoo, tinyzoo.plain_recipe(zoo, student=student))
     monkeypatch.chdir(zoo)
     assert __main__.main(command) in (1, 2)

@@ -21,15 +21,18 @@ from faultserver import Fault, FaultServer, proxy_page, too_many  # noqa: E402 -
 from tinymodel import make_tiny_llama  # noqa: E402 - after the skip
 
 from catalog.lock import Lock  # noqa: E402 - after the skip
-from zoo import hubsource, sources  # noqa: E402 - after the skip
 from zoo.__main__ import main  # noqa: E402 - after the skip
 from zoo.errors import RemoteError, SourceError  # noqa: E402 - after the skip
-from zoo.fetch import Patience, files  # noqa: E402 - after the skip
 from zoo.files.digests import git_blob_sha1  # noqa: E402 - after the skip
 from zoo.files.listing import FileRecord  # noqa: E402 - after the skip
+from zoo.hub.download import (
+    Patience,
+    files,
+)
 from zoo.hub.huggingface import incoming  # noqa: E402 - after the skip
 from zoo.hub.server import Access, HubServer, read_tokens, views  # noqa: E402 - after the skip
 from zoo.progress import Silent  # noqa: E402 - after the skip
+from zoo.sources import hub, resolve  # noqa: E402 - after the skip
 
 REPO, TOKEN = "tiny/teacher", "reader-token-0123456789"
 QUICK = Patience(
@@ -61,7 +64,7 @@ class Here:
     server: HubServer
 
     def fetch(self, pins: dict[str, str] | None = None, revision: str = "") -> Path:
-        return hubsource.fetch(REPO, revision or self.commit, pins, self.cache, Silent(), QUICK)
+        return hub.fetch(REPO, revision or self.commit, pins, self.cache, Silent(), QUICK)
 
     def error(self, pins: dict[str, str] | None = None, revision: str = "") -> RemoteError:
         with pytest.raises(RemoteError) as caught:
@@ -141,7 +144,7 @@ def test_lock_pins_every_file_that_is_used(here: Here, tmp_path: Path, monkeypat
     pins = {file.path: file.sha256 for file in pin.files}
     assert pins == {name: hashlib.sha256((here.model / name).read_bytes()).hexdigest() for name in USED}
     spec = {"source": uri, "revision": pin.revision, "files": pins}
-    assert sources.resolve(spec, zoo, here.cache, Silent()).is_dir()
+    assert resolve.resolve(spec, zoo, here.cache, Silent()).is_dir()
     changed = {**pins, "config.json": "0" * 64}
     error = here.error(changed)
     # This server announces every digest; the Hub itself does so for large files only.
@@ -208,7 +211,7 @@ def test_what_came_before_a_break_is_not_fetched_again(here: Here) -> None:
 @pytest.mark.usefixtures("here")
 def test_a_wrong_revision_is_told_with_the_nearest(revision: str, words: str, nearest: list[str] | None) -> None:
     with pytest.raises(RemoteError) as caught:
-        hubsource.resolve_revision(REPO, revision, Silent(), QUICK)
+        hub.resolve_revision(REPO, revision, Silent(), QUICK)
     assert caught.value.kind == "revision_not_found" and words in caught.value.remedy
     assert nearest is None or caught.value.facts["nearest"] == nearest
 
@@ -330,7 +333,7 @@ def with_second_copies(model: Path) -> None:
 def test_only_files_of_the_root_that_are_read_are_pinned_and_fetched(here: Here) -> None:
     with_second_copies(here.model)
     commit = upload(here, here.model)
-    found, files = hubsource.resolve_revision(REPO, commit, Silent(), QUICK)
+    found, files = hub.resolve_revision(REPO, commit, Silent(), QUICK)
     assert found == commit and {path for path, _, _ in files} == USED | CARRIED
     folder = here.fetch(revision=commit)
     assert {p.relative_to(folder).as_posix() for p in folder.rglob("*")} == USED | CARRIED
@@ -357,7 +360,7 @@ def test_of_two_sets_of_weights_none_is_fetched(here: Here) -> None:
     shutil.copy(here.model / "model.safetensors", here.model / "model-00001-of-00001.safetensors")
     both = upload(here, here.model)
     with pytest.raises(SourceError, match=r"two sets of weights: model\.safetensors, and model-00001-of-00001"):
-        hubsource.resolve_revision(REPO, both, Silent(), QUICK)
+        hub.resolve_revision(REPO, both, Silent(), QUICK)
     (here.model / "model.safetensors").unlink()
     (here.model / "extra.safetensors").write_bytes(b"not named by the index")
     folder = here.fetch(revision=upload(here, here.model))

@@ -91,7 +91,7 @@ print("promise kept" if sources.locate(STARTER, Path(".")) else "")
     "provenance": """
 from catalog import index
 from pathlib import Path
-from zoo.provenance import bom
+from zoo.release.provenance import bom
 model = index.parse(Path("model_catalog.json").read_text(), "catalog")[0].models[0]
 print("promise kept" if "CycloneDX" in bom.bom(model, model.releases[0], "local", "k" * 64) else "")
 """,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from zoo import journal
 from zoo.errors import ZooError
+from zoo.files import journal
 from zoo.progress import Silent, heard_by
 from zoo.publish.journal import Journal
 

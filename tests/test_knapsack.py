@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from zoo import knapsack
-from zoo.knapsack import Option, OverBudget, solve
+from zoo.llama.search import knapsack
+from zoo.llama.search.knapsack import Option, OverBudget, solve
 
 
 def random_groups(seed: int, groups: int = 5, unit: int = 7) -> dict[str, list[Option]]:

@@ -11,9 +11,9 @@ import pytest
 
 pytest.importorskip("llama_cpp")
 
-from zoo import journal as journals
 from zoo.corpora.rows import Answer, Row, invalid, labelled, messages_of, summary
 from zoo.errors import ZooError
+from zoo.files import journal as journals
 from zoo.files.digests import canonical_json, digest
 from zoo.files.listing import FileRecord, records
 from zoo.progress import Silent

@@ -16,7 +16,7 @@ from catalog import architectures, memory
 from catalog.release import Cache
 from zoo.gguf.caches import cache_of, experts, read_bytes
 from zoo.gguf.header import Header, TensorInfo, read_header
-from zoo.llama.convert import convert
+from zoo.llama.convert.convert import convert
 
 MOE = {"expert_count": 4, "expert_used_count": 2, "expert_feed_forward_length": 128}
 MAMBA_1 = {"ssm.conv_kernel": 4, "ssm.inner_size": 512, "ssm.state_size": 64, "ssm.time_step_rank": 8}

@@ -10,8 +10,8 @@ from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.gguf.header import read_header
-from zoo.llama.convert import convert
-from zoo.llama.source import SCRIPT
+from zoo.llama.convert.convert import convert
+from zoo.llama.convert.source import SCRIPT
 
 STAND_IN = """
 import os, pathlib, shutil, sys

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from tinygguf import make_tiny_gguf
 
-from zoo.divergence import compare
 from zoo.errors import InputError, ModelFileError
-from zoo.llama.evaluate import evaluate
-from zoo.llama.logits import window_logits
+from zoo.judge.divergence import compare
+from zoo.llama.measure.evaluate import evaluate
+from zoo.llama.measure.logits import window_logits
+from zoo.llama.measure.smoke import smoke
+from zoo.llama.measure.windows import Text, share_out
 from zoo.llama.model import Model
-from zoo.llama.quantize import quantize
-from zoo.llama.smoke import smoke
-from zoo.llama.windows import Text, share_out
+from zoo.llama.quantize.quantize import quantize
 from zoo.progress import Silent
 
 pytest.importorskip("llama_cpp")

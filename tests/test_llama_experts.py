@@ -10,9 +10,9 @@ import pytest
 import tinygguf
 from llamaquant import llama_quantize, tensors
 
-from zoo.llama import calibrate
-from zoo.llama.quantize import quantize
-from zoo.llama.windows import Text
+from zoo.llama.measure import calibrate
+from zoo.llama.measure.windows import Text
+from zoo.llama.quantize.quantize import quantize
 from zoo.machine import resources
 
 pytest.importorskip("llama_cpp")

@@ -204,7 +204,7 @@ def test_paths_of_the_builder_are_found_and_dropped(tiny: Path, tmp_path: Path) 
 
 def test_importing_the_room_loads_nothing_heavy() -> None:
     code = (
-        "import sys, zoo.llama, zoo.llama.library, zoo.gguf.header, zoo.llama.convert, zoo.llama.generate\n"
+        "import sys, zoo.llama, zoo.llama.library, zoo.gguf.header, zoo.llama.convert.convert, zoo.llama.generate\n"
         "print([m for m in ('llama_cpp', 'gguf', 'numpy', 'jinja2', 'torch') if m in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

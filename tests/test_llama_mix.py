@@ -11,8 +11,8 @@ from tinygguf import make_tiny_gguf
 from zoo.errors import InputError, ModelFileError
 from zoo.gguf.header import read_header
 from zoo.gguf.imatrix import Imatrix, read_imatrix
-from zoo.llama import mix
-from zoo.llama.rows import BLOCKS, QUANTIZED, dequantize_rows, needs_importance, quantize_rows
+from zoo.llama.quantize import mix
+from zoo.llama.quantize.rows import BLOCKS, QUANTIZED, dequantize_rows, needs_importance, quantize_rows
 
 pytest.importorskip("llama_cpp")
 

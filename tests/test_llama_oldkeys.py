@@ -14,8 +14,8 @@ pytest.importorskip("llama_cpp")
 pytest.importorskip("transformers")
 
 from zoo.gguf.header import read_header
-from zoo.llama.convert import convert
-from zoo.llama.oldkeys import restored
+from zoo.llama.convert.convert import convert
+from zoo.llama.convert.oldkeys import restored
 
 
 @pytest.mark.parametrize(

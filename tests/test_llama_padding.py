@@ -15,7 +15,7 @@ from zoo.gguf import header
 from zoo.gguf.layout import opened, read_raw
 from zoo.gguf.padding import padding
 from zoo.llama import model
-from zoo.llama.convert import convert
+from zoo.llama.convert.convert import convert
 
 
 def padded(folder: Path, rows: int) -> Path:

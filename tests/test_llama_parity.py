@@ -10,7 +10,7 @@ from tinygguf import make_tiny_gguf
 
 from zoo.gguf.header import read_header
 from zoo.gguf.imatrix import Imatrix
-from zoo.llama.quantize import FILE_TYPES, quantize
+from zoo.llama.quantize.quantize import FILE_TYPES, quantize
 
 pytest.importorskip("llama_cpp")
 

@@ -13,7 +13,7 @@ from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError
 from zoo.gguf.header import read_header, rewrite_header
-from zoo.llama.quantize import quantize
+from zoo.llama.quantize.quantize import quantize
 from zoo.progress import Advance, Silent
 
 pytest.importorskip("llama_cpp")

@@ -12,10 +12,10 @@ import llamasource
 import pytest
 import tinyzoo
 
-from zoo import preflight, world
 from zoo.__main__ import main
 from zoo.errors import InputError, ModelFileError
-from zoo.llama import source
+from zoo.llama.convert import source
+from zoo.plan import preflight, world
 from zoo.plan.plan import CONVERTER
 
 pytest.importorskip("llama_cpp")

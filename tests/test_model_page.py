@@ -12,8 +12,8 @@ from test_pages import SITE, Tags
 
 from catalog.index import Catalog
 from catalog.release import EvidenceFile, LanguageLoss, Model, Reproduction, YankEvent
-from zoo import pages
-from zoo.pages import changes, diagram
+from zoo.site import pages
+from zoo.site.pages import changes, diagram
 
 PLAIN = "models/smollm2-135m-instruct/"
 TUTOR = "models/smollm2-tutor-57m/"

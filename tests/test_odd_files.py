@@ -11,8 +11,8 @@ import pytest
 from pullsamples import NAME, Zoo, make_zoo
 
 from catalog import jsontext, plainfiles
-from zoo import journal
 from zoo.__main__ import main
+from zoo.files import journal
 from zoo.plan.store import Workspace
 
 FOLDER = f"{NAME}-1.0.0"

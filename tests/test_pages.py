@@ -15,9 +15,9 @@ from sitesamples import CONTENT, HOSTILE, LONG, hostile, sample
 
 from catalog import index, schema
 from catalog.index import Catalog
-from zoo import pages, picks
-from zoo.choose import commands
-from zoo.pages import links, text
+from zoo.choose import commands, pick
+from zoo.site import pages
+from zoo.site.pages import links, text
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = "ZOO_UPDATE_GOLDEN"
@@ -186,7 +186,7 @@ def test_sections_of_a_model_page_in_order() -> None:
 
 def test_commands_name_the_exact_commit_and_the_file_that_most_boards_should_take() -> None:
     release = sample().models[0].releases[0]
-    file = commands.recommended(picks.recommendations(release), release)
+    file = commands.recommended(pick.recommendations(release), release)
     assert file.type == "Q8_0"
     lines = commands.download("m", release, file)
     assert lines and f"--revision {'a' * 40}" in "\n".join(lines)

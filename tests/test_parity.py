@@ -16,17 +16,17 @@ from zoo.errors import GateRefused, ModelFileError
 from zoo.files.listing import records
 from zoo.gguf.header import read_header, rewrite_header
 from zoo.gguf.vocabfacts import vocabulary_facts
-from zoo.llama import parity as file_side
-from zoo.llama.parity import FileSeen
-from zoo.llama.widened import exact_logits, longest_row
-from zoo.parity.agreement import logits
-from zoo.parity.check import MOST_LETTERS, Check, known_differences
-from zoo.parity.compare import CHECKS, compare, end_of_turn, template
-from zoo.parity.distance import CAP, engine_allowance, figures, own_noise, relative_errors
-from zoo.parity.material import CONVERSATIONS, MOST_TOKENS, STRINGS, TEXTS
-from zoo.parity.parameters import first_difference
-from zoo.parity.seen import Cut, Generated, Normalizer, Parameter, Rendering, Seen, Taken
-from zoo.parity.tokens import tokenizer
+from zoo.judge.parity.agreement import logits
+from zoo.judge.parity.check import MOST_LETTERS, Check, known_differences
+from zoo.judge.parity.compare import CHECKS, compare, end_of_turn, template
+from zoo.judge.parity.distance import CAP, engine_allowance, figures, own_noise, relative_errors
+from zoo.judge.parity.material import CONVERSATIONS, MOST_TOKENS, STRINGS, TEXTS
+from zoo.judge.parity.parameters import first_difference
+from zoo.judge.parity.seen import Cut, Generated, Normalizer, Parameter, Rendering, Seen, Taken
+from zoo.judge.parity.tokens import tokenizer
+from zoo.llama.measure import parity as file_side
+from zoo.llama.measure.parity import FileSeen
+from zoo.llama.measure.widened import exact_logits, longest_row
 from zoo.progress import Silent
 from zoo.stages import Context
 from zoo.stages import parity as stage

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tinymodel import make_tiny_llama
 
-from zoo.llama.convert import convert
+from zoo.llama.convert.convert import convert
 
 pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")

@@ -20,8 +20,8 @@ from zoo import __main__
 from zoo.errors import GateRefused
 from zoo.files.listing import records
 from zoo.gguf.header import rewrite_header
-from zoo.llama.convert import convert
-from zoo.llama.quantize import quantize
+from zoo.llama.convert.convert import convert
+from zoo.llama.quantize.quantize import quantize
 from zoo.progress import Silent
 from zoo.stages import Context
 from zoo.stages import parity as stage

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from zoo.parity.parameters import first_difference
-from zoo.parity.seen import Parameter
+from zoo.judge.parity.parameters import first_difference
+from zoo.judge.parity.seen import Parameter
 
 transformers = pytest.importorskip("transformers")
 

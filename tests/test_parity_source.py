@@ -12,8 +12,8 @@ from tinygguf import make_tiny_gguf
 
 from zoo.gguf.header import rewrite_header
 from zoo.gguf.vocabfacts import vocabulary_facts
-from zoo.parity.seen import Cut, Parameter, Seen
-from zoo.parity.source import source
+from zoo.judge.parity.seen import Cut, Parameter, Seen
+from zoo.judge.parity.source import source
 
 FILE = Seen(
     side="the GGUF file",

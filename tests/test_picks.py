@@ -17,7 +17,7 @@ from catalog import index
 from catalog.device import DEVICES, GIBI, Device, custom, find
 from catalog.release import Cache, Loss, MemoryNeed, ModelFile, Release, Speed
 from zoo.__main__ import main
-from zoo.picks import Tolerance, dominated, need_bytes, pick
+from zoo.choose.pick import Tolerance, dominated, need_bytes, pick
 
 MODEL = sample().models[0]
 RELEASE = MODEL.releases[0]

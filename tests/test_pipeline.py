@@ -20,12 +20,12 @@ pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")
 
 from catalog import index, terms
-from zoo import __main__, world
+from zoo import __main__
 from zoo.corpora import datafiles
 from zoo.files.listing import records
 from zoo.gguf.header import read_header
 from zoo.gguf.imatrix import read_imatrix
-from zoo.plan import prepare
+from zoo.plan import prepare, world
 from zoo.settings import load
 
 LADDERS = {"plain": ("F16", "Q8_0", "Q4_0"), "tutored": ("F16", "Q8_0")}

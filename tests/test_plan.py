@@ -13,9 +13,8 @@ from recipesamples import COMMIT, PLAIN, REMOTE, TUTORED, edited
 from catalog.checks import CheckedRecipe
 from catalog.lock import Lock, Pin, PinnedFile
 from catalog.recipe import Budget, Recipe, TensorOverride
-from zoo import costs, world
 from zoo import settings as settings_room
-from zoo.plan import plan, prepare
+from zoo.plan import costs, plan, prepare, world
 from zoo.plan.plan import STAGE_TOOLS, STAGE_VERSIONS, Plan, World
 
 Check = Callable[..., CheckedRecipe]

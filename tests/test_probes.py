@@ -20,13 +20,13 @@ from test_gates import Fake, gate
 from catalog import schema
 from catalog.checks import CheckedRecipe
 from catalog.release import ModelFile, ProbeScore
-from zoo import probes
-from zoo.cards import model_card
-from zoo.gates import Verdict, judge
-from zoo.pages.kinds import Site
-from zoo.pages.model import model_page
-from zoo.probes import report, verdict
-from zoo.probes.item import Answer, Question
+from zoo.judge import probes
+from zoo.judge.gates import Verdict, judge
+from zoo.judge.probes import report, verdict
+from zoo.judge.probes.item import Answer, Question
+from zoo.release.cards import model_card
+from zoo.site.pages.kinds import Site
+from zoo.site.pages.model import model_page
 
 NAMES = list(probes.MAKERS)
 RELEASE = sample().models[0].releases[0]
@@ -88,7 +88,7 @@ def test_the_recipe_key(
 
 
 def test_too_many_items_are_refused() -> None:
-    from zoo.probes.item import distinct
+    from zoo.judge.probes.item import distinct
 
     with pytest.raises(ValueError, match="has no 3 different items, only about 2"):
         distinct("x", 3, 0, lambda dice: dice.randrange(2))

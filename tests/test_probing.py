@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from tinygguf import make_tiny_gguf
 
-from zoo import probes
 from zoo.errors import ModelFileError
-from zoo.llama import probing
-from zoo.llama.logits import window_logits
+from zoo.judge import probes
+from zoo.judge.probes.item import Answer, Probe
+from zoo.llama.measure import probing
+from zoo.llama.measure.logits import window_logits
 from zoo.llama.model import Model
-from zoo.probes.item import Answer, Probe
 
 pytest.importorskip("llama_cpp")
 

@@ -18,17 +18,19 @@ from sitesamples import hostile, sample
 from tinyzoo import released_zoo, run, tree
 
 from catalog.release import Ancestor, Model, Release
-from zoo import assemble, extras, provenance
-from zoo import signing as walk
+from zoo import extras
+from zoo import release as assemble
 from zoo.errors import InputError, MissingExtra, ZooError
 from zoo.files.digests import pretty_json
 from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub
 from zoo.progress import Silent
-from zoo.provenance import SIGNATURE, bom, signing, statement
-from zoo.provenance.builder import UNNAMED, builder_id
-from zoo.provenance.signing import SignatureRefused
 from zoo.publish import record
+from zoo.release import provenance
+from zoo.release import sign as walk
+from zoo.release.provenance import SIGNATURE, bom, signing, statement
+from zoo.release.provenance.builder import UNNAMED, builder_id
+from zoo.release.provenance.signing import SignatureRefused
 from zoo.settings import Settings
 
 __all__ = ["settings", "zoo"]
@@ -114,7 +116,7 @@ def test_the_bill_of_materials_is_valid_and_the_same_every_time(model: Model) ->
     assert made(model) == text and "timestamp" not in json.loads(text)["metadata"]
     # Sets have another order in another process.
     code = (
-        "import sys; sys.path.insert(0, 'tests'); import sitesamples as s; from zoo.provenance.bom import bom;"
+        "import sys; sys.path.insert(0, 'tests'); import sitesamples as s; from zoo.release.provenance.bom import bom;"
         f"m = next(m for m in (*s.sample().models, *s.hostile().models) if m.name == {model.name!r});"
         f"sys.stdout.write(bom(m, m.releases[0], 'local', {KEY!r}))"
     )

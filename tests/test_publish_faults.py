@@ -19,9 +19,9 @@ from hubserving import LARGE, TOKEN, Start, moves, token_file
 from publishsamples import NAMES, make_release, publish, refs, with_evidence
 
 from zoo import catalogfile as records_room
-from zoo import journal as journal_room
 from zoo import settings as settings_room
 from zoo.errors import ZooError
+from zoo.files import journal as journal_room
 from zoo.hub import FolderHub, connect
 from zoo.hub.huggingface import session
 from zoo.progress import Silent

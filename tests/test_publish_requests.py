@@ -14,8 +14,8 @@ from hubserving import LARGE, Start, moves
 from publishsamples import make_release, publish
 
 from zoo import settings as settings_room
-from zoo.assemble import ReleaseFolder
 from zoo.hub import connect
+from zoo.release import ReleaseFolder
 
 pytest_plugins = ["hubserving"]
 pytestmark = pytest.mark.usefixtures("online")

@@ -22,7 +22,7 @@ from catalog.index import Catalog
 from catalog.release import YankEvent
 from zoo.__main__ import main
 from zoo.files.digests import pretty_json
-from zoo.pull import agreement, machine, names
+from zoo.pull import accounts, machine, names
 
 Say = Callable[..., tuple[int, str, str]]
 
@@ -363,7 +363,7 @@ def test_the_hub_and_what_it_has_too_much(zoo: Zoo, say: Say) -> None:
     (place,) = json.loads(out)["places"]
     assert code == 0 and place["files"] == len(zoo.contents) - 2 and "content" in place["against"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(agreement, "beside", lambda path: path == "MANIFEST.json")
+        patch.setattr(accounts, "beside", lambda path: path == "MANIFEST.json")
         assert "SHA256SUMS: it is not of the release" in say("verify", NAME, "--on-hub")[1]
 
 

@@ -22,9 +22,9 @@ from pullsamples import LARGE, NAME, REPOSITORY, Zoo, make_zoo  # noqa: E402 - a
 from tinyzoo import environment  # noqa: E402 - after the skip
 
 from zoo.__main__ import main  # noqa: E402 - after the skip
-from zoo.fetch import Patience  # noqa: E402 - after the skip
 from zoo.files.digests import git_blob_sha1  # noqa: E402 - after the skip
 from zoo.files.listing import FileRecord  # noqa: E402 - after the skip
+from zoo.hub.download import Patience  # noqa: E402 - after the skip
 from zoo.hub.server import Access, HubServer, views  # noqa: E402 - after the skip
 
 TARGET = f"{NAME}-1.0.0"

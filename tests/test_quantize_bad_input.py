@@ -18,7 +18,7 @@ from smalldisk import mounted
 from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError, ZooError
-from zoo.llama.quantize import Override, quantize
+from zoo.llama.quantize.quantize import Override, quantize
 
 pytest.importorskip("llama_cpp")
 
@@ -26,7 +26,7 @@ QUANTIZE = """
 import json, resource, sys
 from pathlib import Path
 from zoo.errors import ZooError
-from zoo.llama.quantize import quantize
+from zoo.llama.quantize.quantize import quantize
 source, target, cache, limit = sys.argv[1:]
 if limit != "0":
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))

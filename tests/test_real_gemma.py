@@ -15,7 +15,7 @@ for module in ("torch", "transformers", "llama_cpp"):
 from zoo.gguf import tokentypes  # noqa: E402
 from zoo.gguf.header import read_header, rewrite_header  # noqa: E402
 from zoo.gguf.vocabfacts import vocabulary_facts  # noqa: E402
-from zoo.llama.convert import convert  # noqa: E402
+from zoo.llama.convert.convert import convert  # noqa: E402
 from zoo.progress import Silent  # noqa: E402
 from zoo.training.importing import import_model  # noqa: E402
 

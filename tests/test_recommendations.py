@@ -13,7 +13,7 @@ from test_picks import boards, called, contexts, device, file, release, releases
 from catalog import index
 from catalog.device import DEVICES, Device
 from catalog.release import Loss, Model, ModelFile, Release, YankEvent
-from zoo.picks import TOLERANCE, Tolerance, current, dominated, pick, recommendations
+from zoo.choose.pick import TOLERANCE, Tolerance, current, dominated, pick, recommendations
 
 MODEL, TUTOR = sample().models
 RELEASE = MODEL.releases[0]

@@ -23,7 +23,7 @@ from zoo.gguf.header import read_header, rewrite_header
 from zoo.machine import processor
 from zoo.machine.processor import Processor
 from zoo.plan.plan import Plan, Step
-from zoo.reproduce.compare import FileResult, Latitude, compare_file, latitude, lines, tool_changes
+from zoo.upkeep.reproduce.compare import FileResult, Latitude, compare_file, latitude, lines, tool_changes
 
 MODEL = sample().models[0]
 RELEASE = MODEL.releases[0]

@@ -17,11 +17,11 @@ pytest.importorskip("llama_cpp")
 from zoo.gguf import sentencepieces
 from zoo.gguf.header import read_header
 from zoo.gguf.vocabfacts import vocabulary_facts
-from zoo.llama import parity as file_side
-from zoo.llama import staging
-from zoo.llama.convert import convert
-from zoo.parity.seen import Cut, Seen, Spaced
-from zoo.parity.tokens import tokenizer
+from zoo.judge.parity.seen import Cut, Seen, Spaced
+from zoo.judge.parity.tokens import tokenizer
+from zoo.llama.convert import staging
+from zoo.llama.convert.convert import convert
+from zoo.llama.measure import parity as file_side
 from zoo.training.models import LOCAL, quiet
 from zoo.training.parity import look
 

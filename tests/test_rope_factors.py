@@ -17,7 +17,7 @@ from foldersamples import edit_json, sound  # noqa: E402 - after the skip
 from tinygguf import make_tiny_gguf  # noqa: E402 - after the skip
 
 from zoo.errors import ModelFileError  # noqa: E402 - after the skip
-from zoo.llama.convert import convert  # noqa: E402 - after the skip
+from zoo.llama.convert.convert import convert  # noqa: E402 - after the skip
 from zoo.progress import Silent  # noqa: E402 - after the skip
 from zoo.training import ropefactors  # noqa: E402 - after the skip
 from zoo.training.importing import import_model  # noqa: E402 - after the skip

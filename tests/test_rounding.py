@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tinymodel import make_tiny_llama
 
-from zoo.parity.distance import engine_allowance, figures, own_noise, relative_errors
+from zoo.judge.parity.distance import engine_allowance, figures, own_noise, relative_errors
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

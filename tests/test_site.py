@@ -19,10 +19,11 @@ from test_pages import Tags
 
 from catalog import entries, index, schema
 from catalog.index import Catalog
-from zoo import data, errors, extras, pages, settings, site
+from zoo import errors, extras, settings, site
 from zoo.cli import COMMANDS
+from zoo.files import bundled
 from zoo.progress import Silent
-from zoo.site import content, state
+from zoo.site import content, pages, state
 from zoo.site.swap import restore
 
 pytest.importorskip("mkdocs")
@@ -41,7 +42,7 @@ ALLOWED = (
     "https://www.sigstore.dev",
 )
 """Where links lead that a person may follow; nothing is loaded from there."""
-DOCS = data.site_folder() / "docs"
+DOCS = bundled.site_folder() / "docs"
 
 
 class Listener(Silent):
@@ -182,8 +183,8 @@ def test_broken_catalog_names_the_entry_and_leaves_the_old_site(tmp_path: Path) 
 def test_failed_mkdocs_is_quoted_and_leaves_the_old_site(tmp_path: Path) -> None:
     zoo = make_zoo(tmp_path, index.EMPTY)
     old_site(zoo)
-    shutil.copytree(data.site_folder(), tmp_path / "site", dirs_exist_ok=True)
-    shutil.copyfile(data.mkdocs_file(), tmp_path / "mkdocs.yml")
+    shutil.copytree(bundled.site_folder(), tmp_path / "site", dirs_exist_ok=True)
+    shutil.copyfile(bundled.mkdocs_file(), tmp_path / "mkdocs.yml")
     (tmp_path / "site/docs/index.md").write_text("[nowhere](missing.md)\n")
     with pytest.raises(errors.ZooError, match=r"missing\.md"):
         site.build(zoo, Silent())
@@ -283,7 +284,7 @@ def test_missing_mkdocs_names_the_extra(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_zoo_of_its_own_uses_its_own_mkdocs_file(tmp_path: Path) -> None:
     zoo = make_zoo(tmp_path, index.EMPTY)
-    assert site.mkdocs_file(zoo) == data.mkdocs_file()
+    assert site.mkdocs_file(zoo) == bundled.mkdocs_file()
     (tmp_path / "mkdocs.yml").write_text("site_name: mine\n")
     assert site.mkdocs_file(zoo) == tmp_path / "mkdocs.yml"
 

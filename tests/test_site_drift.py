@@ -11,9 +11,9 @@ from test_site import files_of, make_zoo
 
 from catalog import watch
 from catalog.watch import Finding, Report, Watched
-from zoo import errors, pages, settings, site
+from zoo import errors, settings, site
 from zoo.progress import Silent
-from zoo.site import drift
+from zoo.site import drift, pages
 
 pytest.importorskip("mkdocs")
 pytest.importorskip("material")

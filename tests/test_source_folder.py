@@ -24,7 +24,7 @@ from zoo.modelfolder.formats import MERGE
 from zoo.modelfolder.inspection import inspect
 from zoo.modelfolder.smallfiles import TYPES
 from zoo.progress import Silent
-from zoo.sources import content_sha256, verify
+from zoo.sources.resolve import content_sha256, verify
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def test_llama_cpp_python_reads_the_same_date() -> None:
 
 
 def test_the_card_of_a_model_with_a_clock_says_which_date_it_read() -> None:
-    from zoo import cards
+    from zoo.release import cards
 
     checks = [{"name": "template", "passed": True}, {"name": "tokenizer", "passed": True, "note": "NFC."}]
     without, dated = ({"checks": checks, "template_clock": day} for day in (None, "2024-07-26"))

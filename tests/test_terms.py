@@ -18,11 +18,10 @@ from test_cards import SPLITS
 from catalog import hublists, licences, terms
 from catalog.checks import CheckedRecipe
 from catalog.release import Terms, bits_of
-from zoo import cards
-from zoo.assemble import record
-from zoo.assemble.material import Material
-from zoo.pages.links import licence_url
 from zoo.plan.store import Workspace
+from zoo.release import cards, record
+from zoo.release.material import Material
+from zoo.site.pages.links import licence_url
 
 Check = Callable[..., CheckedRecipe]
 KINDS = sorted(terms.KINDS)

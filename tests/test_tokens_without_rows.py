@@ -15,7 +15,7 @@ pytest.importorskip("llama_cpp")
 from foldersamples import edit_json, sound  # noqa: E402 - after the skip
 
 from zoo.gguf.header import read_header  # noqa: E402 - after the skip
-from zoo.llama.convert import convert  # noqa: E402 - after the skip
+from zoo.llama.convert.convert import convert  # noqa: E402 - after the skip
 from zoo.modelfolder import trimming  # noqa: E402 - after the skip
 from zoo.progress import Silent  # noqa: E402 - after the skip
 from zoo.training.importing import import_model  # noqa: E402 - after the skip

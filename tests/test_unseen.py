@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from catalog import unseen
 from catalog.problems import show
-from zoo import cards
 from zoo.output import visible as on_a_terminal
-from zoo.pages import text as pages
+from zoo.release import cards
+from zoo.site.pages import text as pages
 
 KEPT = [
     "\U0001f469\u200d\U0001f52c",  # a scientist

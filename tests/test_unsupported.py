@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tinymodel import make_tiny_llama
 
-from zoo import sourcefacts
 from zoo.errors import ModelFileError
 from zoo.modelfolder.unsupported import refuse
+from zoo.sources import facts
 
 MISTRAL = {"model_type": "mistral", "max_position_embeddings": 1024}
 STABLE = {"model_type": "stablelm"}
@@ -34,7 +34,7 @@ def test_a_model_that_the_file_could_not_be_is_refused(
     path = folder / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **config}), encoding="utf-8")
     with pytest.raises(ModelFileError, match=said):
-        sourcefacts.read(folder)
+        facts.read(folder)
 
 
 @pytest.mark.parametrize("config", [

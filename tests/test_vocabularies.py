@@ -20,7 +20,7 @@ from tokenizers import Tokenizer, models
 
 from zoo.errors import ModelFileError
 from zoo.gguf import sentencepieces
-from zoo.llama.convert import convert
+from zoo.llama.convert.convert import convert
 from zoo.training import pretokenizers
 from zoo.training.models import LOCAL, load_tokenizer, quiet
 

@@ -20,10 +20,9 @@ from catalog import schema
 from catalog import watch as reports
 from catalog.release import Ancestor, EvidenceFile, ModelFile, RecipeRecord
 from catalog.watch import Report
-from zoo import catalogfile, watch, yanking
+from zoo import catalogfile
 from zoo import settings as settings_room
 from zoo.__main__ import main
-from zoo.assemble import ReleaseFolder
 from zoo.corpora import datafiles
 from zoo.errors import InputError, ZooError
 from zoo.files.listing import FileRecord
@@ -32,8 +31,10 @@ from zoo.hub import FolderHub, FolderRepo, connect
 from zoo.hub.interface import Described
 from zoo.progress import Silent, unheard
 from zoo.publish import record
+from zoo.release import ReleaseFolder
 from zoo.settings import Settings
-from zoo.upstream import look_at_sources
+from zoo.upkeep import watch, yank
+from zoo.upkeep.upstream import look_at_sources
 
 NAME = "smollm2-135m-instruct"
 DAY = "2026-11-24"
@@ -141,7 +142,7 @@ def test_what_stands_as_recorded_is_no_finding(there: Settings, zoo: Path) -> No
 
 def test_a_banner_on_the_branch_is_no_drift(there: Settings, zoo: Path) -> None:
     released(zoo, there, "1.0.0", "1.1.0")
-    done = yanking.yank(
+    done = yank.yank(
         NAME, "1.0.0", reason="bad", severity="low", replacement=None, date=DAY, settings=there
     )
     assert done.banner.state == "committed"

@@ -19,7 +19,7 @@ from catalog import index, yanks
 from catalog.index import Catalog
 from catalog.release import Model, YankEvent
 from catalog.yanks import YankRefused
-from zoo import banner, catalogfile, flow, yanking
+from zoo import catalogfile, flow
 from zoo import settings as settings_room
 from zoo.__main__ import main
 from zoo.errors import InputError
@@ -27,6 +27,7 @@ from zoo.hub import FolderHub, connect
 from zoo.progress import Silent
 from zoo.publish import record
 from zoo.settings import Settings
+from zoo.upkeep import banner, yank
 
 FIXTURES = (settings, zoo)
 
@@ -159,9 +160,9 @@ def catalog_of(settings: Settings) -> Catalog:
     return catalogfile.read_catalog(settings.catalog, "x")
 
 
-def do(settings: Settings, version: str = "1.0.0", **changes: str) -> yanking.Yanked:
+def do(settings: Settings, version: str = "1.0.0", **changes: str) -> yank.Yanked:
     words = {"reason": "wrong chat template", "severity": "high", "replacement": f"{NAME}@1.1.0", "date": DAY}
-    return yanking.yank(NAME, version, settings=settings, **{**words, **changes})  # type: ignore[arg-type]
+    return yank.yank(NAME, version, settings=settings, **{**words, **changes})  # type: ignore[arg-type]
 
 
 def card_at(settings: Settings, revision: str) -> str:
@@ -194,7 +195,7 @@ def test_the_branch_gets_a_banner_and_the_tag_stays(
     again = do(settings, date="2027-01-01")
     assert (again.changed, again.banner.state) == (False, "unchanged")
     assert refs_log(settings) == log and settings.catalog.read_text(encoding="utf-8") == text
-    back = yanking.unyank(NAME, "1.0.0", reason="a mistake", date=DAY, settings=settings)
+    back = yank.unyank(NAME, "1.0.0", reason="a mistake", date=DAY, settings=settings)
     assert back.banner.state == "committed" and card_at(settings, "main") == CARD
     assert catalog_of(settings).models[0].releases == model.releases
 
@@ -208,12 +209,12 @@ def test_without_the_hub_the_card_is_pending_until_the_command_is_given_again(
     done = do(settings)
     assert done.changed and done.banner.state == "pending" and "no repository" in (done.banner.why or "")
     assert catalog_of(settings).models[0].yank_of("1.0.0")
-    assert "no repository" in (yanking.pending(settings, NAME) or "")
+    assert "no repository" in (yank.pending(settings, NAME) or "")
     assert not hub.exists()
     (zoo / "away").rename(hub)
     again = do(settings)
     assert (again.changed, again.banner.state) == (False, "committed")
-    assert yanking.pending(settings, NAME) is None and "was withdrawn" in card_at(settings, "main")
+    assert yank.pending(settings, NAME) is None and "was withdrawn" in card_at(settings, "main")
 
 
 def test_a_hub_that_cannot_be_reached_is_told(zoo: Path, settings: Settings, served: str) -> None:

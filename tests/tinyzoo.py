@@ -19,7 +19,7 @@ import yaml
 from safetensors.numpy import load_file, save_file
 from tinymodel import make_tiny_llama
 
-from zoo.sources import content_sha256
+from zoo.sources.resolve import content_sha256
 
 END_TOKEN, END_SCALE = 2, 3.0
 """The row of the end marker in the (tied) embedding is made this much longer. Its logit then is often the largest,

@@ -6,16 +6,19 @@ from collections.abc import Mapping
 
 from catalog import yanks
 from catalog.release import Location, Repository
-from zoo import assemble, catalogfile, engine, foresight, hub, preflight, yanking
-from zoo.assemble import ReleaseFolder
+from zoo import catalogfile, hub
+from zoo import release as assemble
 from zoo.errors import GateRefused, ZooError
+from zoo.plan import engine, foresight, preflight
 from zoo.plan.prepare import Planned, announce
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
 from zoo.publish import record
 from zoo.publish.apply import Published, Target, VersionTaken
+from zoo.release import ReleaseFolder
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
+from zoo.upkeep import yank
 
 
 def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFolder:
@@ -108,7 +111,7 @@ def _keep_banner(release: ReleaseFolder, settings: Settings, report: Reporter) -
         catalog.release(release.model.name, release.release.version),
     )
     if model and entry and yanks.active(model):
-        banner = yanking.refresh(model, entry, settings)
+        banner = yank.refresh(model, entry, settings)
         if banner.why:
             report.warn(f"the card does not say yet that older versions are withdrawn: {banner.why}")
 

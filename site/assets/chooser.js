@@ -33,11 +33,11 @@ export function h(tag, attributes, ...children) {
 const shortened = (text, length) => (text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`);
 const modelUrl = (name) => `${root}models/${encodeURIComponent(name)}/`;
 const tryUrl = (name, path) => `${root}try/?model=${encodeURIComponent(name)}&file=${encodeURIComponent(path)}`;
-// As in zoo/pages/links.py.
+// As in zoo/site/pages/links.py.
 const MOST_TRIED_BYTES = 2e9;
 const PLAIN = /^[A-Za-z0-9][A-Za-z0-9._/+-]*$/;
 
-// The same command as in zoo/pages/commands.py.
+// The same command as in zoo/site/pages/commands.py.
 function command({ release, pick }, context) {
   const { name, version, hub } = release;
   const { path, type } = pick.file;

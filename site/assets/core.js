@@ -1,4 +1,4 @@
-// Which file to take: the rules of zoo/picks.py, zoo/roofline.py and zoo/choosing.py once more, for the browser. The
+// Which file to take: the rules of zoo/choose/pick.py, zoo/choose/roofline.py and zoo/choose/chooser.py once more, for the browser. The
 // figures of the rules come with the data, and a test compares every answer and sentence with those of Python.
 // Nothing here touches the page.
 
@@ -69,7 +69,7 @@ const least = (list, key) =>
 
 // --- The data, unpacked
 
-// Signs that zoo/pages/packing.py puts into texts, and what they stand for.
+// Signs that zoo/site/pages/packing.py puts into texts, and what they stand for.
 const expanded = (text, parts) =>
   parts.reduce((made, part, place) => made.replaceAll(String.fromCharCode(place + 1), () => part), text);
 
@@ -296,7 +296,7 @@ export function beaten(files, only, catalog) {
   return found;
 }
 
-// --- One file of a release: zoo.picks.pick
+// --- One file of a release: zoo.choose.pick.pick
 
 const free = (device) => `the ${megabytes(device.free)} that ${device.name} has left beside the system`;
 
@@ -432,7 +432,7 @@ function besideWords(one, taken) {
   return `It ${lost}, ${lossWords(file)} against ${lossWords(taken)}, and is ${size}; ${one.speed.words()}${smoke}.`;
 }
 
-// --- One file of the catalog: zoo.choosing.choose
+// --- One file of the catalog: zoo.choose.chooser.choose
 
 // The releases in the catalog's order, for a language or any: {release, share}. share is [right, all] or null. Only the
 // shares differ between languages; what they share is in the order that is the same for all.

@@ -108,7 +108,7 @@ function h(tag, attributes, ...children) {
 
 const shortened = (text, length) => (text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`);
 
-// The same figures as in zoo/pages/text.py.
+// The same figures as in zoo/site/pages/text.py.
 const figure = (given, decimals, core) => (given < 1e15 ? core.fixed(given, decimals) : core.general(given, 3));
 const megabytes = (bytes, core) => `${figure(bytes / 1e6, bytes < 1e9 ? 1 : 0, core)} MB`;
 

@@ -17,7 +17,7 @@ let messages = [];
 const state = (text) => (find("state").textContent = text);
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
-// Characters that are not seen written out, as in zoo/pages/text.py.
+// Characters that are not seen written out, as in zoo/site/pages/text.py.
 const visible = (text) =>
   text.replace(/(?![\n\t\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu, (one) => {
     const code = one.codePointAt(0).toString(16);

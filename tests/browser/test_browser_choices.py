@@ -16,9 +16,10 @@ from sitesamples import hostile, sample
 from catalog import device as devices
 from catalog.index import Catalog
 from catalog.release import Model
-from zoo import choosing, data
-from zoo.choosing import Choice, Question
-from zoo.pages import offers
+from zoo.choose import chooser
+from zoo.choose.chooser import Choice, Question
+from zoo.files import bundled
+from zoo.site.pages import offers
 
 CONTEXTS = (1, 512, 2000, 8192, 20_000)
 SPEEDS = (None, 4.0, 33.3)
@@ -86,7 +87,7 @@ def told(choice: Choice) -> dict[str, Any]:
 
     def offer(one: Any) -> Any:
         entry = one.ranked.entry
-        return [entry.name, entry.release.version, choosing.standing_words(one.ranked), pick(one.pick)]
+        return [entry.name, entry.release.version, chooser.standing_words(one.ranked), pick(one.pick)]
 
     return {
         "answer": offer(choice.answer) if choice.answer else None,
@@ -97,12 +98,12 @@ def told(choice: Choice) -> dict[str, Any]:
     }
 
 
-def served(folder: Path, some: Catalog, hosted: Callable[..., str]) -> tuple[str, list[choosing.Entry]]:
+def served(folder: Path, some: Catalog, hosted: Callable[..., str]) -> tuple[str, list[chooser.Entry]]:
     """Where core.js and the data of a catalog lie, and its entries after the same journey through JSON."""
     facts = json.loads(json.dumps([offers.facts(model) for model in some.models]))
     (folder / "chooser.json").write_text(offers.packed_text(facts), encoding="utf-8")
     (folder / "index.html").write_text("<!doctype html><link rel=icon href=data:,><title>t</title>")
-    shutil.copy(data.site_folder() / "assets" / "core.js", folder)
+    shutil.copy(bundled.site_folder() / "assets" / "core.js", folder)
     return hosted(folder), offers.entries(facts, lambda name: found(some, name))
 
 
@@ -129,13 +130,13 @@ def test_browser_and_python_choose_the_same(kind: str, tmp_path: Path, hosted: A
     found = page.evaluate(_ASK, [address, asking])
     for question, answer in zip(asking, found, strict=True):
         wanted = asked(question)
-        assert answer == told(choosing.choose(wanted, choosing.rank(entries, wanted.language))), question
+        assert answer == told(chooser.choose(wanted, chooser.rank(entries, wanted.language))), question
 
 
 def test_random_catalogs_reach_every_kind_of_answer() -> None:
     """The grid above proves nothing about sentences that it never makes."""
-    some = [one for model in CATALOGS["random"]().models if (one := choosing.entry(model))]
-    text = json.dumps([told(choosing.choose(asked(q), choosing.rank(some, q[4]))) for q in questions()])
+    some = [one for model in CATALOGS["random"]().models if (one := chooser.entry(model))]
+    text = json.dumps([told(chooser.choose(asked(q), chooser.rank(some, q[4]))) for q in questions()])
     for words in (
         "measured ",
         "predicted ",

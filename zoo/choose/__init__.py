@@ -1,1 +1,1 @@
-"""What a person needs to take a file of a release: the commands, without charts or pages."""
+"""Which file to take, why, and the commands that fetch and run it. Pure, without charts or pages."""

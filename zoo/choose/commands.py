@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from catalog.release import Location, ModelFile, Release
-from zoo.picks import Pick
+from zoo.choose.pick import Pick
 
 HUB = "https://huggingface.co"
 SUMS = "SHA256SUMS"

@@ -111,7 +111,7 @@ def _check(path: Path, settings: Settings, hints: list[Problem]) -> list[Problem
         return [text] if isinstance(text, Problem) else cardrules.check_eval_results(text, shown)
     if path.suffix in (".yaml", ".yml"):
         # foresight reads models, which the other checks do not need.
-        from zoo import foresight
+        from zoo.plan import foresight
 
         checked = check_recipe(path, settings.root)
         return [*checked.problems, *foresight.problems(checked, settings.root)]
@@ -138,7 +138,7 @@ def _card(text: str, shown: str, path: Path, hints: list[Problem]) -> list[Probl
     if data is None or ("zoo" not in data and not (path.parent / "MANIFEST.json").is_file()):
         return cardrules.check_header(header, kind)
     # cards brings jinja2 along, which the other checks do not need.
-    from zoo.cards import read_card
+    from zoo.release.cards import read_card
 
     return read_card(text, shown, kind)[1]
 

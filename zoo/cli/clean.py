@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import click
 
-from zoo import cleaning
 from zoo.cli.common import Call, options
 from zoo.output import megabytes
+from zoo.plan import clean
 
 
 @click.command()
 @options("work")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
-@click.argument("kinds", nargs=-1, metavar="[KIND]...", type=click.Choice(tuple(cleaning.KINDS)))
+@click.argument("kinds", nargs=-1, metavar="[KIND]...", type=click.Choice(tuple(clean.KINDS)))
 def command(call: Call, dry_run: bool, kinds: tuple[str, ...]) -> None:
     """Delete caches of the work folder: KIND is tensors, interrupted or teachers. Without KIND, say how large they are.
 
     Finished steps, labels and releases stay. What is deleted is made again, in the same bytes, when it is wanted.
     """
-    found = {one.kind: one for one in cleaning.look(call.settings.work)}
-    chosen = list(dict.fromkeys(kinds)) or list(cleaning.KINDS)
+    found = {one.kind: one for one in clean.look(call.settings.work)}
+    chosen = list(dict.fromkeys(kinds)) or list(clean.KINDS)
     delete = bool(kinds) and not dry_run
     if delete:
         for kind in chosen:
             call.output.say(f"{kind}: {found[kind].files} files, {megabytes(found[kind].size_bytes)}")
-        found = {kind: cleaning.clean(call.settings.work, kind, call.output) for kind in chosen}
+        found = {kind: clean.clean(call.settings.work, kind, call.output) for kind in chosen}
     rows = [
-        (kind, str(found[kind].files), megabytes(found[kind].size_bytes), cleaning.KINDS[kind])
+        (kind, str(found[kind].files), megabytes(found[kind].size_bytes), clean.KINDS[kind])
         for kind in chosen
     ]
     busy = sum(found[kind].busy for kind in chosen)

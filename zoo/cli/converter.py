@@ -9,7 +9,7 @@ import click
 
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, ZooError
-from zoo.llama import source
+from zoo.llama.convert import source
 
 
 @click.command()

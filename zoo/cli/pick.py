@@ -12,12 +12,13 @@ from catalog import device as devices
 from catalog.device import Device
 from catalog.index import Catalog
 from catalog.release import Model, ModelFile, Release, YankEvent
-from zoo import catalogfile, picks
+from zoo import catalogfile
 from zoo.choose import commands
+from zoo.choose import pick as picks
+from zoo.choose.pick import Judged, Pick
 from zoo.cli.common import Call, device_named, name_and_version, options
 from zoo.errors import InputError, ZooError
 from zoo.output import megabytes
-from zoo.picks import Judged, Pick
 
 
 @click.command()

@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from zoo import flow
-from zoo.assemble import ReleaseFolder
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.output import megabytes
 from zoo.plan import prepare
 from zoo.plan.prepare import Planned
 from zoo.publish.apply import Published
+from zoo.release import ReleaseFolder
 
 
 @click.command()

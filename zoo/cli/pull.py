@@ -10,12 +10,12 @@ import click
 
 from catalog.device import Device
 from catalog.release import ModelFile
+from zoo.choose.pick import CONTEXT_TOKENS, Pick
 from zoo.cli.common import Call, device_named, options
 from zoo.cli.signatures import Check, signature_options
 from zoo.errors import InputError
-from zoo.fetch import Patience
+from zoo.hub.download import Patience
 from zoo.output import megabytes
-from zoo.picks import CONTEXT_TOKENS, Pick
 from zoo.pull import names, pulling
 from zoo.pull.catalogs import Shelf, other_shelf, own_shelf
 from zoo.pull.machine import this_machine

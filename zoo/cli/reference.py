@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from zoo import cli
-from zoo.pages.reference import CommandDoc, OptionDoc
+from zoo.site.pages.reference import CommandDoc, OptionDoc
 
 
 def describe() -> list[CommandDoc]:

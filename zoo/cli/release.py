@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from zoo import flow, signing
+from zoo import flow
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.cli.publish import result_of
 from zoo.errors import InputError
 from zoo.plan import prepare
 from zoo.publish import record
+from zoo.release import sign as signing
 
 
 @click.command()

@@ -9,7 +9,7 @@ import click
 from catalog.release import Model, Release
 from zoo import catalogfile
 from zoo.cli.common import Call, name_and_version, options
-from zoo.reproduce import compare, walk
+from zoo.upkeep.reproduce import compare, reproduce
 
 DIFFERS = 3
 UNDECIDED = 1
@@ -34,13 +34,13 @@ def command(call: Call, name: str, quants_only: bool, no_record: bool, keep: boo
     settings = call.settings
     model, release = _find(call, name)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    outcome = walk.reproduce(
+    outcome = reproduce.reproduce(
         model, release, quants_only=quants_only, date=today, settings=settings, report=call.output
     )
     if not no_record:
-        walk.write(outcome, settings)
+        reproduce.write(outcome, settings)
     if not keep:
-        walk.clean(outcome, settings)
+        reproduce.clean(outcome, settings)
     said = [f"{model.name} {release.version}", *compare.lines(outcome.results, outcome.changes)]
     said.append(_sum(outcome))
     if not no_record:
@@ -53,7 +53,7 @@ def command(call: Call, name: str, quants_only: bool, no_record: bool, keep: boo
     return 0 if outcome.identical else UNDECIDED
 
 
-def _sum(outcome: walk.Outcome) -> str:
+def _sum(outcome: reproduce.Outcome) -> str:
     entry = outcome.entry
     if entry.identical:
         return f"Reproduced: {entry.files} of {entry.files} files are identical."

@@ -13,10 +13,11 @@ from catalog.index import version_key
 from catalog.problems import instead_of
 from catalog.recipe import plain
 from catalog.release import Model, ModelFile, Release
-from zoo import assemble, catalogfile
+from zoo import catalogfile
+from zoo import release as assemble
 from zoo.cli.common import Call, name_and_version, options
 from zoo.errors import InputError
-from zoo.gates import Verdict
+from zoo.judge.gates import Verdict
 from zoo.output import megabytes
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from zoo import flow, signing
+from zoo import flow
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.plan import prepare
-from zoo.provenance import SIGNATURE
+from zoo.release import sign
+from zoo.release.provenance import SIGNATURE
 
 
 @click.command()
@@ -28,7 +29,7 @@ def command(call: Call, recipe: str, key: Path | None) -> None:
     """
     settings = call.settings
     release = flow.existing_release(prepare.make_plan(recipe, settings), settings)
-    signed, changed = signing.sign(release, settings, call.output, key=key)
+    signed, changed = sign.sign(release, settings, call.output, key=key)
     name, version = signed.model.name, signed.release.version
     files = [part for part in ("model", "dataset") if (signed.folder / part / SIGNATURE).is_file()]
     data = {"name": name, "version": version, "changed": changed, "signed": files, "keyless": key is None}

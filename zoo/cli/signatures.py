@@ -54,7 +54,7 @@ def _check(public_key: Path | None, identity: str | None, issuer: str | None) ->
         raise InputError(f"there is no file {public_key}", remedy="Name the public key of who released it")
 
     def check(folder: Path, files: Collection[str] | None) -> str:
-        from zoo.provenance import signing
+        from zoo.release.provenance import signing
 
         found = signing.verify(folder, public_key=public_key, identity=identity, issuer=issuer, files=files)
         return found.signer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from zoo import yanking
 from zoo.cli.common import Call, options
 from zoo.cli.yank import answer, split, today
+from zoo.upkeep import yank
 
 
 @click.command()
@@ -19,7 +19,7 @@ from zoo.cli.yank import answer, split, today
 def command(call: Call, name: str, reason: str, catalog_only: bool) -> None:
     """Take NAME@VERSION back into use. That it was withdrawn, and why, stays recorded."""
     model, version = split(name)
-    done = yanking.unyank(
+    done = yank.unyank(
         model, version, reason=reason, date=today(), settings=call.settings, card=not catalog_only
     )
     answer(

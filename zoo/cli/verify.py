@@ -14,10 +14,10 @@ from zoo.cli.common import Call, options
 from zoo.cli.pull import shelf_of
 from zoo.cli.signatures import Check, signature_options
 from zoo.errors import InputError
-from zoo.fetch import Patience
+from zoo.hub.download import Patience
 from zoo.output import megabytes
 from zoo.pull import names, verifying
-from zoo.pull.agreement import MANIFEST
+from zoo.pull.accounts import MANIFEST
 from zoo.pull.verifying import Verified
 from zoo.settings import NoZoo
 

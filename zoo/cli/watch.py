@@ -11,13 +11,14 @@ from catalog import watch as reports
 from catalog.index import Catalog
 from catalog.recipe import plain
 from catalog.watch import Report
-from zoo import catalogfile, watch, yanking
+from zoo import catalogfile
 from zoo.cli.common import Call, options
 from zoo.cli.yank import today
 from zoo.errors import ZooError
 from zoo.files.whole import write_atomic
 from zoo.hub.interface import Described
 from zoo.settings import Settings
+from zoo.upkeep import watch, yank
 
 
 @click.command()
@@ -67,5 +68,5 @@ def _before(path: Path) -> Report | None:
 
 def _pending(call: Call, catalog: Catalog, settings: Settings) -> None:
     for model in catalog.models:
-        if why := yanking.pending(settings, model.name):
+        if why := yank.pending(settings, model.name):
             call.output.warn(f"the card of {model.name} does not say yet what is withdrawn: {why}")

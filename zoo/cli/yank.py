@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from catalog import yanks
-from zoo import yanking
 from zoo.cli.common import Call, options
 from zoo.errors import InputError
-from zoo.yanking import Yanked
+from zoo.upkeep import yank
+from zoo.upkeep.yank import Yanked
 
 
 @click.command()
@@ -35,7 +35,7 @@ def command(
     Nothing is deleted and no tag moves. The same command again changes nothing, and finishes what was pending.
     """
     model, version = split(name)
-    done = yanking.yank(
+    done = yank.yank(
         model, version, reason=reason, severity=severity, replacement=replacement, date=today(),
         settings=call.settings, card=not catalog_only,
     )  # fmt: skip

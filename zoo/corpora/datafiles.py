@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from catalog import jsontext
-from zoo import filelist
 from zoo.errors import Damaged
+from zoo.files import filelist
 from zoo.files.digests import git_blob
 
 SCHEMA = "dataset-files/1"

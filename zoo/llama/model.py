@@ -56,7 +56,7 @@ class Model:
 
         unified: all sequences share one key-value cache of ``context_tokens`` in all, so that a prefix can be kept
         once for many; a row's last bits then depend on the rows beside it.
-        observer: a C callback that sees the graph while it is computed (``zoo.llama.calibrate``), or None.
+        observer: a C callback that sees the graph while it is computed (``zoo.llama.measure.calibrate``), or None.
         cache_f32: keep keys and values in float32 instead of float16, at twice the memory.
         Raises ModelFileError naming the file and llama.cpp's reason, MissingExtra without llama.cpp.
         """

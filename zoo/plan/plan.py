@@ -34,7 +34,7 @@ STAGE_VERSIONS = {
 """Raise a stage's number whenever the bytes that it makes from the same inputs change."""
 
 CONVERTER = "llama.cpp-converter"
-"""The name under which llama.cpp's converter is a tool. It is not a package; ``zoo.llama.source`` has its version."""
+"""The name under which llama.cpp's converter is a tool. ``zoo.llama.convert.source`` has its version."""
 
 STAGE_TOOLS: Mapping[str, tuple[str, ...]] = {
     "import": ("torch", "transformers", "safetensors", "gguf"),

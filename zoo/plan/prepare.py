@@ -9,16 +9,16 @@ from pathlib import Path
 from catalog.checks import CheckedRecipe, check_recipe
 from catalog.problems import instead_of
 from catalog.recipe import Recipe
-from zoo import costs, engine, foresight, sources, world
 from zoo.errors import InputError, ZooError
 from zoo.files.digests import digest
 from zoo.gguf.header import read_header
 from zoo.output import megabytes
-from zoo.plan import plan
+from zoo.plan import costs, engine, foresight, plan, world
 from zoo.plan.plan import Plan, World
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 from zoo.settings import Settings
+from zoo.sources import resolve
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _weights(recipe: Recipe, settings: Settings) -> dict[str, int]:
     """Number of weights of every source that is a file on this machine."""
     found = {}
     for uri in {source.source for source in (recipe.student, recipe.teacher) if source}:
-        path = None if uri.startswith("hf:") else sources.locate(uri, settings.root)
+        path = None if uri.startswith("hf:") else resolve.locate(uri, settings.root)
         if path and path.is_dir():
             # Two bytes for each weight, as most model folders have it.
             found[uri] = sum(file.stat().st_size for file in path.glob("*.safetensors")) // 2

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from catalog import jsontext
-from zoo import checked
 from zoo.errors import ZooError
+from zoo.files import checked
 from zoo.files.digests import digest, pretty_json
 from zoo.files.listing import FileRecord, records
 from zoo.files.locks import locked

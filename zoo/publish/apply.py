@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.release import Location, Repository
-from zoo.assemble import ReleaseFolder
 from zoo.errors import ZooError
 from zoo.files.digests import digest
 from zoo.files.locks import locked
@@ -23,6 +22,7 @@ from zoo.publish.journal import Journal
 from zoo.publish.plan import RepoPlan, plan_repo, refuse_unsafe
 from zoo.publish.steps import Target, Work
 from zoo.publish.verify import TREE, verify
+from zoo.release import ReleaseFolder
 from zoo.settings import Settings
 
 __all__ = ["Published", "Target", "VersionTaken", "apply", "prepare", "tag_of"]

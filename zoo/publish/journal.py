@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from zoo import journal as journals
+from zoo.files import journal as journals
 
 Entry = dict[str, Any]
 _WHAT = "journal of this publication"

@@ -7,12 +7,12 @@ import os
 
 from catalog import index
 from catalog.release import Location, Release
-from zoo.assemble import ReleaseFolder
 from zoo.catalogfile import read_catalog
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.files.digests import sha256_file
 from zoo.files.locks import locked_folder
 from zoo.files.whole import sweep, write_atomic
+from zoo.release import ReleaseFolder
 from zoo.settings import Settings
 
 

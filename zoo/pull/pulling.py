@@ -14,18 +14,19 @@ from pathlib import Path
 from catalog import jsontext, plainfiles
 from catalog.device import Device
 from catalog.release import ModelFile, Release
-from zoo import filelist, picks
+from zoo.choose import pick as picks
+from zoo.choose.pick import Pick
 from zoo.errors import InputError, RemoteError, ZooError
-from zoo.fetch import Fetched, Patience, fetch_files, retrying
+from zoo.files import filelist
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
 from zoo.hub import Hub, Listed, Repo
-from zoo.picks import Pick
+from zoo.hub.download import Fetched, Patience, fetch_files, retrying
 from zoo.progress import Reporter, Silent
-from zoo.provenance import SIGNATURE
-from zoo.pull import agreement
-from zoo.pull.agreement import MANIFEST, SUMS, Manifest
+from zoo.pull import accounts as agreement
+from zoo.pull.accounts import MANIFEST, SUMS, Manifest
 from zoo.pull.names import Chosen
+from zoo.release.provenance import SIGNATURE
 
 RECEIPT = ".zoo/pull.json"
 COMPANION_BYTES = 1 << 20

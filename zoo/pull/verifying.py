@@ -13,14 +13,14 @@ from pathlib import Path
 from catalog.index import Catalog
 from catalog.release import Model, Release, Repository
 from zoo.errors import Damaged, InputError, MissingExtra, RemoteError, ZooError
-from zoo.fetch import Patience, retrying
-from zoo.fetch.files import is_here
 from zoo.files.digests import sha256_file
 from zoo.hub import Hub, Listed, Repo
+from zoo.hub.download import Patience, retrying
+from zoo.hub.download.files import is_here
 from zoo.progress import Advance, Reporter
-from zoo.provenance import SIGNATURE
-from zoo.pull import agreement, pulling
-from zoo.pull.agreement import MANIFEST, SUMS, Difference, Manifest
+from zoo.pull import accounts, pulling
+from zoo.pull.accounts import MANIFEST, SUMS, Difference, Manifest
+from zoo.release.provenance import SIGNATURE
 
 THREADS = 2
 """Two files at a time keep a disk busy while one is hashed; more would only make a card seek."""
@@ -77,7 +77,7 @@ def folder(
         raise InputError(
             f"{shown} has no {MANIFEST}", remedy="Name a folder that zoo pull filled, or a model"
         )
-    manifest = agreement.read_manifest((path / MANIFEST).read_bytes())
+    manifest = accounts.read_manifest((path / MANIFEST).read_bytes())
     if manifest is None:
         broken = Difference(MANIFEST, MANIFEST, "it is not a valid manifest", "a list of files", "something else")
         return Verified(shown, "", "", 1, 0, time.monotonic() - began, (MANIFEST,), (broken,))
@@ -85,12 +85,12 @@ def folder(
     against, found = [MANIFEST], list[Difference]()
     if (path / SUMS).is_file():
         against.append(SUMS)
-        found += agreement.sums_against_manifest(agreement.read_sums((path / SUMS).read_bytes()), manifest)
+        found += accounts.sums_against_manifest(accounts.read_sums((path / SUMS).read_bytes()), manifest)
     elif complete:
         found.append(Difference(SUMS, MANIFEST, "it is missing", "a file", "none"))
     if release and _is_model(manifest, release):
         against.append("catalog")
-        found += agreement.manifest_against_catalog(manifest, manifest.name, release)
+        found += accounts.manifest_against_catalog(manifest, manifest.name, release)
     receipt = pulling.read_receipt(path)
     if receipt:
         against.append("receipt")
@@ -104,7 +104,7 @@ def folder(
     looked = _contents(path, manifest, here, report)
     found += [one for one in looked if isinstance(one, Difference)]
     missed = tuple(one for one in looked if isinstance(one, Unchecked))
-    extra = tuple(agreement.unlisted(dict.fromkeys(_walk(path)), manifest))
+    extra = tuple(accounts.unlisted(dict.fromkeys(_walk(path)), manifest))
     if complete:
         found += [
             Difference(name, MANIFEST, "it is not of the release", "no such file", "a file") for name in extra
@@ -164,7 +164,7 @@ def _repository(
         return Verified(
             shown, name, release.version, 1, 0, seconds, ("hub",), broken, unchecked=tuple(missed)
         )
-    extra = agreement.unlisted(tree, manifest)
+    extra = accounts.unlisted(tree, manifest)
     found += [
         Difference(path, MANIFEST, "it is not of the release", "no such file", "a file") for path in extra
     ]

@@ -1,4 +1,4 @@
-"""The static site: documents by mkdocs in a process of its own, the catalog's pages by ``zoo.pages``.
+"""The static site: documents by mkdocs in a process of its own, the catalog's pages by ``zoo.site.pages``.
 
 What did not change since the last build is linked from the old site, file by file. A new site takes the place of the
 old one only when all of it is there.

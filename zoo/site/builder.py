@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo import data, pages
 from zoo.errors import InputError
+from zoo.files import bundled
 from zoo.files.locks import locked
 from zoo.progress import Reporter
 from zoo.settings import Settings
-from zoo.site import content, documents, drift, state, swap, tryout
+from zoo.site import content, documents, drift, pages, state, swap, tryout
 from zoo.site.state import Part
 
 OWN = ("index.html", "sitemap.xml", "sitemap.xml.gz", documents.NAVIGATION)
@@ -130,7 +130,7 @@ def _documents(settings: Settings, known: Part | None, new: Path, report: Report
 
 def _assets(new: Path) -> list[str]:
     """Put in the bundled assets that the zoo has no file of its own for; returns the names of all."""
-    source = data.site_folder() / "assets"
+    source = bundled.site_folder() / "assets"
     names = sorted(_paths(source))
     for name in names:
         target = new / "assets" / name

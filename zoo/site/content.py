@@ -15,13 +15,12 @@ from catalog import entries, index, jsontext, plainfiles
 from catalog.paths import unsafe_reason
 from catalog.recipe import build as build_type
 from catalog.release import EvidenceFile, Model
-from zoo import pages
 from zoo.errors import InputError, ZooError
 from zoo.machine import resources
-from zoo.pages.links import evidence_path
 from zoo.progress import Reporter
 from zoo.settings import Settings
-from zoo.site import state
+from zoo.site import pages, state
+from zoo.site.pages.links import evidence_path
 from zoo.site.state import Part, Stamp
 
 SAFE = "The site that was there is unchanged"

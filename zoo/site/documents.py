@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from catalog import jsontext
-from zoo import data, extras, stopping
+from zoo import extras, stopping
 from zoo.errors import ZooError
+from zoo.files import bundled
 from zoo.settings import Settings
 
 NAVIGATION = "navigation.json"
@@ -29,7 +30,7 @@ _VARIABLES = ("ZOO_SITE_URL",)
 def mkdocs_file(settings: Settings) -> Path:
     """The zoo's own ``mkdocs.yml``, else the bundled one."""
     own = settings.root / "mkdocs.yml"
-    return own if own.is_file() else data.mkdocs_file()
+    return own if own.is_file() else bundled.mkdocs_file()
 
 
 def require_mkdocs() -> None:
@@ -54,8 +55,8 @@ def program() -> Iterator[Path]:
     """The files of the program that pages depend on: code, schemas, templates and assets."""
     yield from _files(CODE / "zoo")
     yield from _files(CODE / "catalog")
-    yield from _files(data.site_folder() / "templates")
-    yield from _files(data.site_folder() / "assets")
+    yield from _files(bundled.site_folder() / "templates")
+    yield from _files(bundled.site_folder() / "assets")
 
 
 def _files(folder: Path, but: str = "__pycache__") -> Iterator[Path]:

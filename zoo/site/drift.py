@@ -9,10 +9,10 @@ from pathlib import Path
 from catalog import plainfiles, watch
 from catalog.watch import Badge
 from zoo.errors import InputError
-from zoo.pages import Drift
-from zoo.pages.kinds import AS_RECORDED
 from zoo.settings import Settings
 from zoo.site import content, state
+from zoo.site.pages import Drift
+from zoo.site.pages.kinds import AS_RECORDED
 from zoo.site.state import Part
 
 PATH = f"evidence/{watch.FILE}"

@@ -37,7 +37,7 @@ class Part:
 
     @functools.cached_property
     def facts(self) -> Any:
-        """See zoo.pages.kinds. They are read only when somebody asks: most of a record is facts."""
+        """See zoo.site.pages.kinds. They are read only when somebody asks: most of a record is facts."""
         return jsontext.parse(self.facts_json, bounded=False)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from catalog.paths import unsafe_reason
 from catalog.release import Release
-from zoo import picks
+from zoo.choose import pick
 from zoo.errors import Damaged
 from zoo.hub import FolderHub, connect
 from zoo.progress import Reporter
@@ -162,7 +162,7 @@ def _wanted(
         return
     for name in parts:
         kind, _, model = name.partition(" ")
-        release = picks.current(content.model_of(new, model)) if kind == "model" else None
+        release = pick.current(content.model_of(new, model)) if kind == "model" else None
         if release and release.location.hub == "folder":
             yield from _of_release(hub, model, release, most_megabytes * MEGA)
 

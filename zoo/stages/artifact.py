@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from catalog import jsontext
-from zoo import checked
 from zoo.errors import Damaged, DamagedStep
+from zoo.files import checked
 from zoo.files.listing import FileRecord
 
 MODEL_FILE = "model.gguf"

@@ -11,14 +11,15 @@ from zoo.errors import ModelFileError
 from zoo.gguf import caches
 from zoo.gguf.facts import header_facts
 from zoo.gguf.header import Header, read_header
-from zoo.knapsack import OverBudget
-from zoo.llama import presets, search, sensitivity
-from zoo.llama.lockstep import compare_window, opened
-from zoo.llama.mix import write_mix
-from zoo.llama.presets import FILE_TYPES
-from zoo.llama.search import Found, Search
-from zoo.llama.trials import Trials
-from zoo.llama.windows import tokens_sha256
+from zoo.llama.measure.lockstep import compare_window, opened
+from zoo.llama.measure.windows import tokens_sha256
+from zoo.llama.quantize import presets
+from zoo.llama.quantize.mix import write_mix
+from zoo.llama.quantize.presets import FILE_TYPES
+from zoo.llama.search import search, sensitivity
+from zoo.llama.search.knapsack import OverBudget
+from zoo.llama.search.search import Found, Search
+from zoo.llama.search.trials import Trials
 from zoo.stages import Context, Facts
 from zoo.stages import sensitivity as sensitivities
 from zoo.stages.artifact import MODEL_FILE

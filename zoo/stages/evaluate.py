@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from zoo import curve
 from zoo.errors import InputError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
-from zoo.llama.evaluate import evaluate
-from zoo.llama.smoke import smoke
+from zoo.judge import curve
+from zoo.llama.measure.evaluate import evaluate
+from zoo.llama.measure.smoke import smoke
 from zoo.machine.resources import free_cores
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE

@@ -8,7 +8,7 @@ from catalog import jsontext
 from zoo.gguf import header, tokentypes
 from zoo.gguf.facts import header_facts
 from zoo.gguf.padding import padding
-from zoo.llama import convert, endtokens
+from zoo.llama.convert import convert, endtokens
 from zoo.modelfolder import record
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE, Artifact

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zoo.files.digests import sha256_file
-from zoo.llama import calibrate
+from zoo.llama.measure import calibrate
 from zoo.machine.resources import free_cores
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from zoo import sources
+from zoo.sources import resolve
 from zoo.stages import Context, Facts
 from zoo.training import require
 
@@ -14,5 +14,5 @@ def run(context: Context) -> Facts:
     require()
     from zoo.training.importing import import_model
 
-    source = sources.resolve(context.spec, context.root, context.work, context.report)
+    source = resolve.resolve(context.spec, context.root, context.work, context.report)
     return dataclasses.asdict(import_model(source, context.out, context.report, root=context.root))

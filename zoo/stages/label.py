@@ -15,11 +15,10 @@ from typing import Any
 
 from catalog.problems import show
 from catalog.templateclock import TEMPLATE_CLOCK
-from zoo import journal as journals
-from zoo import sources
 from zoo.corpora.prompts import read_prompts
 from zoo.corpora.rows import Answer, Row, invalid, labelled, messages_of, summary
 from zoo.errors import InputError, ModelFileError
+from zoo.files import journal as journals
 from zoo.files.digests import canonical_json, digest, pretty_json, sha256_file
 from zoo.files.locks import locked
 from zoo.files.whole import write_atomic
@@ -29,6 +28,7 @@ from zoo.llama.generate import Job, generate
 from zoo.llama.grammar import schema_to_gbnf
 from zoo.llama.model import Model
 from zoo.llama.prompt import MarkedText
+from zoo.sources import resolve
 from zoo.stages import Context, Facts
 from zoo.templates.markers import MarkerLost
 from zoo.templates.oracle import NAME as CLOCK_NAME
@@ -76,7 +76,7 @@ def _clock(teacher: Path) -> dict[str, str]:
 def _teacher(context: Context) -> Path:
     if "teacher" in context.inputs:
         return context.inputs["teacher"].path("model.gguf")
-    return sources.resolve(context.spec["teacher"], context.root, context.work, context.report)
+    return resolve.resolve(context.spec["teacher"], context.root, context.work, context.report)
 
 
 def read_rows(context: Context, identity: Mapping[str, Any]) -> list[Row]:

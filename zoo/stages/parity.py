@@ -12,15 +12,15 @@ from zoo.errors import GateRefused, ModelFileError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
 from zoo.gguf.vocabfacts import vocabulary_facts
-from zoo.llama import parity as file_side
-from zoo.llama import widened
-from zoo.llama.parity import FileSeen
+from zoo.judge.parity.check import Check, known_differences
+from zoo.judge.parity.compare import compare, template
+from zoo.judge.parity.distance import relative_errors
+from zoo.judge.parity.material import TEXTS
+from zoo.judge.parity.seen import Seen, Taken
+from zoo.llama.measure import parity as file_side
+from zoo.llama.measure import widened
+from zoo.llama.measure.parity import FileSeen
 from zoo.modelfolder import record
-from zoo.parity.check import Check, known_differences
-from zoo.parity.compare import compare, template
-from zoo.parity.distance import relative_errors
-from zoo.parity.material import TEXTS
-from zoo.parity.seen import Seen, Taken
 from zoo.progress import Advance, unheard
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from catalog.recipe import plain
-from zoo import probes
 from zoo.errors import InputError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
-from zoo.llama import probing
+from zoo.judge import probes
+from zoo.judge.probes import report
+from zoo.llama.measure import probing
 from zoo.machine.resources import free_cores
-from zoo.probes import report
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
 

@@ -6,7 +6,7 @@ import dataclasses
 
 from zoo.gguf.facts import header_facts
 from zoo.gguf.imatrix import Imatrix, read_imatrix
-from zoo.llama import quantize
+from zoo.llama.quantize import quantize
 from zoo.machine.resources import free_cores
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE

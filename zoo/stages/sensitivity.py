@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
 from zoo.gguf.imatrix import read_imatrix
-from zoo.llama import sensitivity
-from zoo.llama.sensitivity import Group, Journal
-from zoo.llama.tensors import Tensors
-from zoo.llama.trials import Trials
-from zoo.llama.windows import tokens_sha256
+from zoo.llama.measure.windows import tokens_sha256
+from zoo.llama.search import sensitivity
+from zoo.llama.search.sensitivity import Group, Journal
+from zoo.llama.search.tensors import Tensors
+from zoo.llama.search.trials import Trials
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE
 from zoo.stages.texts import texts

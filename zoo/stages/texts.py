@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo.llama.windows import Text
+from zoo.llama.measure.windows import Text
 from zoo.stages.artifact import Artifact
 
 

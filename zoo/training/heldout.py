@@ -9,7 +9,7 @@ over row r and n_r its tokens, the mean m = sum x_r / sum n_r is a ratio estimat
     se(m)^2 = R / (R - 1) * sum (x_r - m n_r)^2 / (sum n_r)^2
 
 (Cochran, Sampling Techniques, 3rd ed. 1977, chapter 6, without the finite population correction; Miller 2024,
-"Adding Error Bars to Evals", section 2.2, uses the same clustering; ``zoo.divergence.ratio_mean`` is the same
+"Adding Error Bars to Evals", section 2.2, uses the same clustering; ``zoo.judge.divergence.ratio_mean`` is the same
 estimator over windows of positions, while here only a conversation's sums are at hand). By the delta method
 se(exp m) = exp(m) se(m).
 """

@@ -1,4 +1,4 @@
-"""An importance matrix from the torch model: the same sums as ``zoo.llama.calibrate``, by hooks on its layers.
+"""An importance matrix from the torch model: the same sums as ``zoo.llama.measure.calibrate``, by hooks on its layers.
 
 A second way to the same figures, which shows that neither is wrong. The product uses llama.cpp's, because it looks
 at the very file that is quantized and needs no torch; ``benchmarks/README.md`` has the times of both.

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from zoo.parity.distance import F16_ROUNDING, own_noise, relative_errors
-from zoo.parity.seen import Distances, Logits
+from zoo.judge.parity.distance import F16_ROUNDING, own_noise, relative_errors
+from zoo.judge.parity.seen import Distances, Logits
 from zoo.progress import Advance
 from zoo.training.rounding import Change, Rounding, rounded, shaken
 

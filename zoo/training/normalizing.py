@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from zoo.parity.seen import Cut, Normalizer
+from zoo.judge.parity.seen import Cut, Normalizer
 
 CHANGING = frozenset(
     (

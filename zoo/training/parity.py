@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from zoo.parity.material import CONVERSATIONS, MOST_TOKENS, STRINGS, TEXTS
-from zoo.parity.seen import Seen, Spaced, Taken
+from zoo.judge.parity.material import CONVERSATIONS, MOST_TOKENS, STRINGS, TEXTS
+from zoo.judge.parity.seen import Seen, Spaced, Taken
 from zoo.progress import Advance, unheard
 from zoo.training import tokenizerfile
 from zoo.training.models import load_model, load_tokenizer, quiet

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from zoo.parity.seen import Rendering
+from zoo.judge.parity.seen import Rendering
 from zoo.templates.oracle import with_fixed_clock
 from zoo.training.prompts import Prompts
 

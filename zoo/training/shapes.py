@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from zoo.parity.seen import Parameter
+from zoo.judge.parity.seen import Parameter
 
 SCALINGS = {"default": "none", "linear": "linear", "yarn": "yarn", "llama3": "frequency factors",
             "longrope": "frequency factors", "su": "frequency factors"}  # fmt: skip

@@ -1,0 +1,146 @@
+"""Which files of a release another one beats, and why. Pure.
+
+Loss is the mean KLD from the release's reference in nats; that of the reference itself is zero by definition. Two
+losses can be told apart if they differ by more than both standard errors together, which is stricter than the error of
+their difference. A file is beaten by one that loses less and is no larger, or that was measured clearly faster on the
+same device with as many threads: by more than the spread that a valid measurement may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from catalog import device as devices
+from catalog.device import Device
+from catalog.metrics import SPREAD_MAXIMUM
+from catalog.release import Architecture, ModelFile
+from zoo.choose import roofline
+from zoo.choose.roofline import rate
+
+SLOWER_SHARE = 1 - SPREAD_MAXIMUM
+"""Slower is less than this share of the other file's speed; nearer ones, two valid measurements cannot tell apart."""
+
+
+class Beaten(NamedTuple):
+    """The path of the better file, and the sentence that says why it is better."""
+
+    by: str
+    sentence: str
+
+
+class Domination:
+    """The files of one release, compared in pairs; each pair once, however often somebody asks."""
+
+    def __init__(self, files: Sequence[ModelFile], architecture: Architecture) -> None:
+        self._measured = {file.path: _measured(file, architecture) for file in files}
+        self._places = {place for found in self._measured.values() for place, _ in found}
+        self._found: dict[tuple[str, str, str | None], str | None] = {}
+
+    def place(self, device: Device) -> str:
+        """The device, as far as it matters here: devices that no file was measured on are all alike."""
+        return device.id if device.id in self._places else ""
+
+    def among(self, files: Sequence[ModelFile], only: Device | None) -> dict[str, Beaten]:
+        """Those of ``files`` that another of them beats, by path; with ``only``, speeds of that device count."""
+        place = None if only is None else self.place(only)
+        found = {}
+        # The best beater comes first: it is the one to name.
+        ordered = sorted(files, key=by_loss)
+        for file in files:
+            for other in ordered:
+                why = self._why(file, other, place) if worse(file, other) else None
+                if why:
+                    found[file.path] = Beaten(other.path, why)
+                    break
+        return found
+
+    def _why(self, file: ModelFile, other: ModelFile, place: str | None) -> str | None:
+        key = file.path, other.path, place
+        if key not in self._found:
+            self._found[key] = _why_beaten(file, other, self._measured, place)
+        return self._found[key]
+
+
+def loss(file: ModelFile) -> tuple[float, float]:
+    """Mean KLD and its standard error, in nats."""
+    return (file.loss.kld_mean_nats, file.loss.kld_mean_se_nats) if file.loss else (0.0, 0.0)
+
+
+def worse(file: ModelFile, other: ModelFile) -> bool:
+    """Whether ``file`` loses more than ``other``, beyond both errors."""
+    (mean, error), (other_mean, other_error) = loss(file), loss(other)
+    return file.loss is not None and mean - other_mean > error + other_error
+
+
+def by_loss(file: ModelFile) -> tuple[float, int, str]:
+    """Sort key: the least loss first."""
+    return loss(file)[0], file.size_bytes, file.path
+
+
+def _why_beaten(
+    file: ModelFile,
+    other: ModelFile,
+    measured: Mapping[str, dict[tuple[str, int], float]],
+    only: str | None,
+) -> str | None:
+    """The sentence, for a ``file`` that is worse than ``other``; None if it is smaller and nowhere clearly slower."""
+    if file.size_bytes > other.size_bytes:
+        return f"It is {megabytes(file.size_bytes - other.size_bytes)} larger and {_loses(file, other)}."
+    if file.size_bytes == other.size_bytes:
+        return f"It has the same size of {megabytes(file.size_bytes)} and {_loses(file, other)}."
+    speeds, others = measured[file.path], measured[other.path]
+    for place, threads in sorted(speeds.keys() & others.keys()):
+        speed, other_speed = speeds[place, threads], others[place, threads]
+        if speed < SLOWER_SHARE * other_speed and only in (None, place):
+            return (
+                f"It {_loses(file, other)}; and it is slower: measured {rate(speed)} against "
+                f"{rate(other_speed)} tokens/s on {place} with {counted(threads, 'thread')}."
+            )
+    return None
+
+
+def _loses(file: ModelFile, other: ModelFile) -> str:
+    return f"loses more than {other.path}: {loss_words(file)} against {loss_words(other)}"
+
+
+def _measured(file: ModelFile, architecture: Architecture) -> dict[tuple[str, int], float]:
+    """(device, threads) -> the best valid decode speed, without those above the roof of a device that we know."""
+    found: dict[tuple[str, int], float] = {}
+    for speed in file.speeds:
+        known = devices.find(speed.device)
+        value, key = speed.decode_tokens_per_second, (speed.device, speed.threads)
+        bound = roofline.roof(file, architecture, known) if known else None
+        if speed.valid and not (bound is not None and value > bound):
+            found[key] = max(value, found.get(key, 0.0))
+    return found
+
+
+# --- Words
+
+
+def loss_words(file: ModelFile) -> str:
+    """``mean KLD 0.0056 ± 0.00033 nats``."""
+    if file.loss is None:
+        return "mean KLD 0 nats (it is the reference)"
+    return f"mean KLD {nats(file.loss.kld_mean_nats)} ± {nats(file.loss.kld_mean_se_nats)} nats"
+
+
+def nats(value: float) -> str:
+    """Four decimals, fewer digits where those would be none."""
+    size = abs(value)
+    if value == 0 or 0.001 <= size < 1e4:
+        return f"{value:.4f}"
+    if 1e-8 <= size < 0.001:
+        return f"{value:.{1 - int(f'{size:.1e}'.split('e')[1])}f}"
+    return f"{value:.2g}"
+
+
+def megabytes(size_bytes: int) -> str:
+    """MB of 10^6 bytes; bytes where that would be 0.0."""
+    return f"{size_bytes / 1e6:,.1f} MB" if size_bytes >= 100_000 else f"{size_bytes:,} bytes"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 thread``, ``4 threads``."""
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -1,0 +1,25 @@
+"""Where the zoo's own data files are: beside the code in a wheel, in the repository otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGED = Path(__file__).parents[1] / "_data"
+_REPOSITORY = Path(__file__).parents[2]
+
+
+def site_folder() -> Path:
+    """The folder ``site/`` with documents, templates, assets and the mkdocs hooks."""
+    packaged = _PACKAGED / "site"
+    return packaged if packaged.is_dir() else _REPOSITORY / "site"
+
+
+def mkdocs_file() -> Path:
+    """The bundled ``mkdocs.yml``, which lies beside ``site/``."""
+    return site_folder().parent / "mkdocs.yml"
+
+
+def recipes_folder() -> Path:
+    """The starter recipes and their corpora."""
+    packaged = _PACKAGED / "recipes"
+    return packaged if packaged.is_dir() else _REPOSITORY / "recipes"

@@ -1,0 +1,111 @@
+"""Does the exported file keep what the source itself says? Pure.
+
+The other checks compare the file with the imported folder, so they do not see what the import lost or rewrote. The
+import step records what the source's own small files say (``zoo.modelfolder.record``); the file is held against that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from zoo.judge.parity.check import Check
+from zoo.judge.parity.seen import Seen
+
+SAME_CUT = (
+    frozenset(("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2")),
+    frozenset(("gpt-2", "phi-2", "gigachat", "a.x-4.0", "mellum", "modern-bert")),
+    frozenset(("qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2")),
+    frozenset(("gpt-4o", "llama4", "kanana2")),
+    frozenset(("smollm", "refact", "starcoder", "command-r", "codeshell", "exaone", "minerva-7b")),
+)
+"""Names of pre-tokenizers that llama.cpp treats alike (llama-vocab.cpp)."""
+
+TEXT_KINDS = frozenset((1, 2, 5))
+"""Types of tokens that are plain text: normal, unknown, unused. Control, user-defined and byte tokens act otherwise."""
+
+
+def source(record: Mapping[str, Any] | None, file: Seen, facts: Mapping[str, Any]) -> Check:
+    """record: content of source.json, None if the import wrote none. facts: of the file, ``zoo.gguf.vocabfacts``."""
+    if record is None:
+        return Check("source", True, "The import recorded nothing of the source.")
+    done = []
+    for name, found in _differences(record, file, facts):
+        if found is not None:
+            return Check("source", False, found)
+        done.append(name)
+    return Check("source", True, f"The file keeps what the source says: {', '.join(done)}.")
+
+
+def _differences(
+    record: Mapping[str, Any], file: Seen, facts: Mapping[str, Any]
+) -> Iterator[tuple[str, str | None]]:
+    """What can be compared, each with the difference in words or None."""
+    if ends := _ends(record.get("end_tokens") or []):
+        yield "end tokens", _lost_end(ends, file)
+    context = record.get("context_tokens")
+    if isinstance(context, int) and "context_length" in file.parameters:
+        have = file.parameters["context_length"].value
+        said = (
+            f"The source has a context of {context} tokens, the file of {have:g}."
+            if have != context
+            else None
+        )
+        yield "context", said
+    words = record.get("tokenizer") or {}
+    size = words.get("vocabulary_size")
+    if isinstance(size, int) and "vocab_size" in file.parameters:
+        yield (
+            "vocabulary size",
+            _vocabulary(size, record.get("embedding_rows"), file.parameters["vocab_size"].value),
+        )
+    if words.get("tokens_sha256"):
+        said = "The list of tokens is not the source's: a token has another text or another number."
+        yield "list of tokens", None if words["tokens_sha256"] == facts.get("tokens_sha256") else said
+    if words.get("token_types") and facts.get("token_types"):
+        yield "types of tokens", _types(words["token_types"], facts["token_types"], file)
+    if words.get("pre_tokenizer") and facts.get("pre_tokenizer"):
+        yield "pre-tokenizer", _cut(words["pre_tokenizer"], facts["pre_tokenizer"])
+
+
+def _ends(listed: Sequence[Mapping[str, Any]]) -> Mapping[int, str]:
+    """Id -> the file that names it. Where generation_config.json names ends, transformers asks nothing else."""
+    generation = [end for end in listed if end.get("file") == "generation_config.json"]
+    counted = generation or [
+        end for end in listed if not str(end.get("file")).startswith(("tokenizer_", "special_"))
+    ]
+    return {int(end["id"]): str(end["file"]) for end in counted if isinstance(end.get("id"), int)}
+
+
+def _lost_end(ends: Mapping[int, str], file: Seen) -> str | None:
+    for token, place in ends.items():
+        if token not in file.ends:
+            return f"{place} of the source ends an answer after {file.named(token)}; {file.side} goes on."
+    return None
+
+
+def _vocabulary(size: int, rows: Any, have: Any) -> str | None:
+    """Rows of an embedding beyond its tokens may be kept or not."""
+    most = max(size, rows) if isinstance(rows, int) else size
+    if size <= have <= most:
+        return None
+    return f"The source has {size} tokens{f' and {rows} rows for them' if most > size else ''}, the file has {have:g}."
+
+
+def _types(ours: Sequence[Sequence[int]], theirs: Sequence[Sequence[int]], file: Seen) -> str | None:
+    pairs = zip(_spread(ours), _spread(theirs), strict=False)
+    for token, (one, other) in enumerate(pairs):
+        if one != other and not {one, other} <= TEXT_KINDS:
+            return f"Token {file.named(token)} has the type {one} in the source and {other} in the file."
+    return None
+
+
+def _spread(runs: Sequence[Sequence[int]]) -> Iterator[int]:
+    for kind, count in runs:
+        yield from (kind for _ in range(count))
+
+
+def _cut(one: str, other: str) -> str | None:
+    if one == other or any({one, other} <= group for group in SAME_CUT):
+        return None
+    return f"The source cuts text by the rule {one!a} (tokenizer.ggml.pre), the file by {other!a}."

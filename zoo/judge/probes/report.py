@@ -1,0 +1,106 @@
+"""Counts, intervals and words of probe results."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from catalog.recipe import plain
+from catalog.release import ModelFile, ProbeScore
+from zoo.judge.probes import MAKERS, make
+from zoo.judge.probes.item import Answer, Pair, Probe, Question
+
+FORMAT = "zoo-probes/1"
+
+Z = 1.959963984540054
+"""The 97.5 % quantile of the normal distribution: 95 % lie within."""
+
+
+def wilson(correct: int, total: int) -> tuple[float, float]:
+    """The 95 % interval of a share: that of Wilson, "Probable inference, the law of succession, and statistical
+    inference", JASA 22 (1927). It stays within 0 and 1, and is sound for few items and for shares near 0 or 1.
+
+    Raises ValueError without items.
+    """
+    if not 0 <= correct <= total or total == 0:
+        raise ValueError(f"{correct} of {total} is not a share")
+    share, z2 = correct / total, Z * Z
+    middle = (share + z2 / (2 * total)) / (1 + z2 / total)
+    half = Z / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total))
+    low = 0.0 if correct == 0 else max(middle - half, 0.0)
+    high = 1.0 if correct == total else min(middle + half, 1.0)
+    return low, high
+
+
+def score(probe: str, language: str | None, verdicts: Sequence[bool]) -> ProbeScore:
+    """How many verdicts of a probe are right, with the interval of the share."""
+    low, high = wilson(sum(verdicts), len(verdicts))
+    return ProbeScore(probe, language, sum(verdicts), len(verdicts), low, high)
+
+
+def record(probe: Probe, answers: Sequence[Answer]) -> dict[str, Any]:
+    """One probe of one file, every item with its answer; ready for JSON."""
+    items: tuple[Question | Pair, ...] = (*probe.questions, *probe.pairs)
+    asked = [
+        {**_asked(item), "answer": answer.text, "finish": answer.finish, "correct": answer.correct}
+        for item, answer in zip(items, answers, strict=True)
+    ]
+    return {
+        "probe": probe.name,
+        "title": probe.title,
+        "asks": probe.asks,
+        "language": probe.language,
+        "shots": [list(shot) for shot in probe.shots],
+        "score": plain(score(probe.name, probe.language, [answer.correct for answer in answers])),
+        "items": asked,
+    }
+
+
+def _asked(item: Question | Pair) -> dict[str, Any]:
+    return {name: value for name, value in vars(item).items() if value is not None and name != "max_tokens"}
+
+
+def evidence(files: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    """The records of all files of a release in one: every item once, with the answers by file type."""
+    first = next(iter(files.values()))
+    own = ("answer", "finish", "correct")
+    probes = []
+    for number, probe in enumerate(first):
+        items = [
+            {
+                **{name: value for name, value in item.items() if name not in own},
+                "answers": {
+                    type_: {name: its[number]["items"][place][name] for name in own}
+                    for type_, its in files.items()
+                },
+            }
+            for place, item in enumerate(probe["items"])
+        ]
+        scores = {type_: its[number]["score"] for type_, its in files.items()}
+        head = {name: value for name, value in probe.items() if name not in ("items", "score")}
+        probes.append({**head, "scores": scores, "items": items})
+    return {"format": FORMAT, "interval": "Wilson, 95 %", "decoding": "greedy", "probes": probes}
+
+
+def title(probe: str) -> str:
+    """A probe's name for people; an unknown one (of a newer program) is its own title."""
+    return make(probe, 1, 0).title if probe in MAKERS else probe
+
+
+def words(found: ProbeScore) -> str:
+    """A score in short: ``31 of 40 (62-88 %)``."""
+    return f"{found.correct} of {found.total} ({100 * found.share_low:.0f}-{100 * found.share_high:.0f} %)"
+
+
+def rows(files: Sequence[ModelFile]) -> list[tuple[str, list[str]]]:
+    """(title of a probe, words for each file in order), for a table; empty if no file was probed."""
+    names = list(dict.fromkeys(found.probe for file in files for found in file.probes))
+    table = []
+    for name in names:
+        cells = []
+        for file in files:
+            its = next((found for found in file.probes if found.probe == name), None)
+            cells.append(words(its) if its else "not probed")
+        table.append((title(name), cells))
+    return table

@@ -1,0 +1,192 @@
+"""A folder of transformers weights into one GGUF file, through llama.cpp's own converter.
+
+The converter (``source`` says where it comes from) carries a ``gguf`` package of its own, so it lives in a folder by
+itself and runs as a separate process that sees that folder first. Its network is shut, and the
+model folder is shown to it under a neutral name, because it writes the folder's name into the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from catalog import jsontext
+from zoo import stopping
+from zoo.errors import GateRefused, InputError, ModelFileError, ZooError
+from zoo.gguf import sentencepieces
+from zoo.gguf.header import read_header
+from zoo.gguf.privacy import drop_local_paths
+from zoo.llama.convert import cutting, oldkeys, source, staging
+from zoo.progress import Reporter, Silent
+
+TYPES = ("f32", "f16", "bf16")
+NEEDS = "pip install 'model-zoo-publisher[gguf,train]'"
+"""Brings the packages that the converter imports."""
+UNKNOWN_PRE_TOKENIZER = "BPE pre-tokenizer was not recognized"
+MISSING_PIECES = re.compile(r"(?:Missing|File not found:) \S*tokenizer\.model")
+DISK_FULL = (r"No space left on device", r"Disk quota exceeded", r"\d+ requested and \d+ written")
+"""What the converter says of it; the last are numpy's words."""
+_PERCENT = re.compile(r"(\d+)%\|")
+_SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+
+
+def convert(
+    model_folder: Path,
+    target: Path,
+    type_: str = "f16",
+    *,
+    name: str = "model",
+    report: Reporter | None = None,
+) -> None:
+    """Write ``target``, a GGUF of ``type_`` ("f32", "f16" or "bf16"), whole or not at all.
+
+    name: what the file calls itself (general.name). Neither it nor any other key depends on a local path, so
+    the same folder content gives the same bytes.
+    Raises InputError for an unknown type, GateRefused for a tokenizer that llama.cpp does not know or cannot read,
+    ModelFileError if the folder is no model or the result is unsound, ZooError with the converter's last line if it
+    fails.
+    """
+    if type_ not in TYPES:
+        raise InputError(f"{type_!r} is not a type to convert to", remedy=f"Take one of {', '.join(TYPES)}")
+    if not (model_folder / "config.json").is_file():
+        raise ModelFileError(f"{model_folder} is not a model folder: it has no config.json")
+    folder = source.found()
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
+        _stage(model_folder, Path(scratch, "model"))
+        made = Path(scratch, "out.gguf")
+        script = str((folder / source.SCRIPT).resolve())
+        driver = str(Path(__file__).with_name("converting.py"))
+        command = [sys.executable, "-P", driver, script, "model", "--outtype", type_, "--outfile", made.name]
+        _run([*command, "--model-name", name], folder, scratch, report or Silent(), model_folder)
+        if not made.is_file():
+            raise ZooError("llama.cpp's converter ended well but wrote no file")
+        drop_local_paths(made)
+        _check_clean(made, model_folder)
+        with made.open("rb") as handle:
+            os.fsync(handle.fileno())
+        made.replace(target)
+
+
+def _stage(model_folder: Path, place: Path) -> None:
+    """Links to the folder's files under a neutral name, config.json and tokenizer_config.json as the converter reads
+    them (some of its classes read the files themselves), and a tokenizer.model where it looks for one.
+    """
+    place.mkdir()
+    for path in model_folder.resolve().iterdir():
+        if path.name not in ("config.json", "tokenizer_config.json"):
+            (place / path.name).symlink_to(path)
+    config = jsontext.read(model_folder / "config.json", bounded=False, finite=False)
+    (place / "config.json").write_text(json.dumps(oldkeys.restored(config)), encoding="utf-8")
+    words, own = model_folder / "tokenizer.json", model_folder / "tokenizer_config.json"
+    tokenizer = jsontext.read(words, bounded=False) if words.is_file() else {}
+    said = jsontext.read(own, bounded=False) if own.is_file() else {}
+    pieces = sentencepieces.of_tokenizer(tokenizer, _unknown(said))
+    given = place / "tokenizer.model"
+    if pieces is not None and (not given.exists() or sentencepieces.contradicts(given, tokenizer)):
+        # Where two files contradict each other, tokenizer.json counts, as in transformers.
+        given.unlink(missing_ok=True)
+        given.write_bytes(pieces.model())
+    if tokenizer or said:
+        said = staging.completed(said, tokenizer) if tokenizer else said
+        (place / "tokenizer_config.json").write_text(json.dumps(said), encoding="utf-8")
+
+
+def _unknown(config: Mapping[str, Any]) -> str | None:
+    """The unknown token that tokenizer_config.json names."""
+    named = config.get("unk_token")
+    text = named.get("content") if isinstance(named, dict) else named
+    return text if isinstance(text, str) else None
+
+
+def _check_clean(made: Path, model_folder: Path) -> None:
+    for key, value in read_header(made).metadata.items():
+        if isinstance(value, str) and str(model_folder.resolve()) in value:
+            raise ModelFileError(f"the key {key} of the converted file names the local folder {model_folder}")
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if key not in _SECRETS}
+    shut = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    return kept | shut | {"PYTHONPATH": str(folder.resolve()), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _run(command: list[str], folder: Path, scratch: str, report: Reporter, model_folder: Path) -> None:
+    tail: deque[str] = deque(maxlen=50)
+    with (
+        report.task("Converting to GGUF", 100.0, "%") as advance,
+        stopping.start(
+            command,
+            cwd=scratch,
+            env=_environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        done = 0.0
+        try:
+            for line in _lines(process.stdout):
+                percent = _PERCENT.search(line)
+                if percent is None:
+                    tail.append(line)
+                elif float(percent[1]) > done:
+                    advance(float(percent[1]) - done)
+                    done = float(percent[1])
+        except BaseException:
+            process.kill()
+            raise
+        code = process.wait()
+        if code == 0:  # it may have reported no percentage at all
+            advance(100.0 - done)
+    if code != 0:
+        raise _failure(tail, code, model_folder)
+
+
+def _failure(tail: Sequence[str], code: int, model_folder: Path) -> ZooError:
+    """What the converter's last lines mean, and what to do."""
+    said = next((line.strip() for line in reversed(tail) if line.strip()), f"exit code {code}")
+    safe = "Nothing was written"
+    if any(re.search(words, line) for words in DISK_FULL for line in tail):
+        return ZooError(
+            f"llama.cpp's converter could not write its file, the disk is full (it said: {said})",
+            safe=safe,
+            remedy="Make room on the disk and run the same command again",
+        )
+    if UNKNOWN_PRE_TOKENIZER in said:
+        path = model_folder / "tokenizer.json"
+        rule = cutting.described(jsontext.read(path, bounded=False)) if path.is_file() else "not stated"
+        return GateRefused(
+            "llama.cpp has no rule that cuts text as this model's tokenizer does, so the file would be another model "
+            f"(pre_tokenizer of tokenizer.json: {rule})",
+            safe=safe,
+            remedy="Use a model whose tokenizer cuts text by a rule of llama.cpp, such as that of GPT-2, Llama 3 or "
+            "Qwen 2",
+        )
+    if MISSING_PIECES.search(said):
+        return GateRefused(
+            "llama.cpp's converter reads the vocabulary of this architecture from tokenizer.model, which the folder "
+            "lacks, and its tokenizer.json is of a kind from which none can be made (BPE with byte fallback, merges "
+            "and an unknown token)",
+            safe=safe,
+            remedy="Copy tokenizer.model of the original model into the model folder, then run: zoo lock",
+        )
+    remedy = f"Install what it misses with: {NEEDS}" if said.startswith("ModuleNotFoundError") else ""
+    return ZooError(f"llama.cpp's converter failed: {said}", safe=safe, remedy=remedy)
+
+
+def _lines(stream: IO[bytes] | None) -> Iterator[str]:
+    """Lines that end with a newline or, as progress bars do, with a carriage return."""
+    rest = b""
+    # The pipe of a process is buffered, so it has read1; IO does not say so.
+    while stream is not None and (piece := stream.read1(1 << 16)):  # type: ignore[attr-defined]
+        *whole, rest = re.split(rb"[\r\n]", rest + piece)
+        yield from (line.decode("utf-8", errors="replace") for line in whole)
+    yield rest.decode("utf-8", errors="replace")

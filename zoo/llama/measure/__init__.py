@@ -1,0 +1,1 @@
+"""What an open model predicts: losses, parity, importance, probes and a chat smoke test."""

@@ -1,0 +1,91 @@
+"""How far quantized files are from their reference, over the same windows of text, in lock step.
+
+All files are open at once (memory-mapped, small contexts) and no base file is written; ``windows`` says which tokens
+are read and scored, ``lockstep`` how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import InputError
+from zoo.judge.divergence import Divergence, Floats, perplexity
+from zoo.llama.measure import lockstep
+from zoo.llama.measure.windows import RULE, Text, check_vocabularies, cut, describe, take, tokens_sha256
+from zoo.progress import Reporter, Silent
+
+
+def evaluate(
+    reference: Path,
+    candidates: Mapping[str, Path],
+    texts: Sequence[Text],
+    *,
+    window_tokens: int,
+    windows: int,
+    threads: int,
+    report: Reporter | None = None,
+) -> dict[str, Any]:
+    """Perplexity of the reference and, per candidate, divergence from it; ready for JSON.
+
+    ``windows`` windows are shared out evenly among the texts, and evenly over each text's length. If the
+    texts hold fewer, all are taken, a warning is given and ``windows`` of the result says how many.
+    ``threads`` models work at the same time; the figures do not depend on it.
+    Keys of a candidate: those of ``Divergence.summary``, and again per language; ``curve`` holds its
+    ``Divergence.curve``.
+    Raises InputError for a text shorter than one window or senseless numbers, ModelFileError for an unsound
+    file, another vocabulary than the reference's, or logits that are not finite.
+    """
+    if threads < 1:
+        raise InputError("an evaluation needs at least one thread")
+    report = report or Silent()
+    check_vocabularies(reference, candidates)
+    with lockstep.opened({"": reference, **candidates}, window_tokens) as models:
+        judge = models.pop("")
+        cuts = cut(judge, texts, window_tokens, windows)
+        taken = take(judge, cuts, window_tokens)
+        if len(taken) < windows:
+            report.warn(f"The texts hold {len(taken)} windows of {window_tokens} tokens, not {windows}")
+        own, compared = lockstep.compare_models(judge, models, taken, threads, report)
+    languages = [window.language for window in taken]
+    found = {
+        name: Divergence(list(zip(languages, windows_, strict=True))) for name, windows_ in compared.items()
+    }
+    return {
+        "rule": {
+            "words": RULE,
+            "window_tokens": window_tokens,
+            "scored_tokens_per_window": window_tokens - 1 - window_tokens // 2,
+            "windows": len(taken),
+            "windows_asked": windows,
+            "begin_of_text": judge.adds_bos,
+        },
+        "texts": [describe(own_cut) for own_cut in cuts],
+        "tokens_sha256": tokens_sha256(taken),
+        "reference": _reference(own, languages),
+        "candidates": {name: _candidate(divergence) for name, divergence in found.items()},
+    }
+
+
+def _reference(own: Sequence[Floats], languages: Sequence[str]) -> dict[str, Any]:
+    by_language = {
+        language: _perplexity([nll for nll, its in zip(own, languages, strict=True) if its == language])
+        for language in sorted(set(languages))
+    }
+    return {**_perplexity(list(own)), "languages": by_language}
+
+
+def _perplexity(nll: list[Floats]) -> dict[str, Any]:
+    value, error = perplexity(nll)
+    return {
+        "perplexity": value,
+        "perplexity_se": error,
+        "tokens": sum(len(window) for window in nll),
+        "windows": len(nll),
+    }
+
+
+def _candidate(divergence: Divergence) -> dict[str, Any]:
+    languages = {label: divergence.summary(label) for label in divergence.labels()}
+    return {**divergence.summary(), "languages": languages, "curve": divergence.curve()}

@@ -1,0 +1,373 @@
+"""A whole GGUF file with a chosen type for every tensor.
+
+Tensors are cut into slabs of rows that plain Python threads quantize side by side, so memory holds a slab per
+thread and not a model. Finished tensors go into a cache by what they were made from; the file is then put
+together from it. The same input gives the same bytes, whatever the threads and the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from zoo.errors import InputError, ModelFileError, ZooError
+from zoo.gguf.header import Scalar, header_bytes, read_header
+from zoo.gguf.imatrix import Floats, Imatrix, check_fits
+from zoo.gguf.layout import Bytes, RawFile, RawTensor, opened, read_raw
+from zoo.llama import library
+from zoo.llama.quantize.rows import (
+    NUMBERS,
+    PLAIN,
+    dequantize_rows,
+    needs_importance,
+    quantize_rows,
+    row_bytes,
+)
+from zoo.llama.quantize.tensorcache import TensorCache
+from zoo.progress import Advance, Reporter, Silent
+
+QUANTIZATION_VERSION = 2
+"""GGML_QNT_VERSION of ggml.h, which every quantized file carries."""
+_SLAB_WEIGHTS = 1 << 20
+_COPY_BYTES = 1 << 22
+
+
+@dataclass(frozen=True)
+class MixReport:
+    """What was made. bits_per_weight is real: 8 x bytes of all tensors / weights.
+
+    tensor_types: number of tensors of each type. computed and reused: quantized tensors that were made now, and
+    that the cache had. unweighted: tensors that were quantized although the importance matrix does not know them.
+    """
+
+    size_bytes: int
+    bits_per_weight: float
+    tensor_types: dict[str, int]
+    computed: int
+    reused: int
+    unweighted: tuple[str, ...]
+
+
+@dataclass
+class _Job:
+    """A tensor that becomes another type. importance: (matrices, row_length); stream: its blob, while it grows."""
+
+    tensor: RawTensor
+    type_name: str
+    importance: Floats | None
+    key: str
+    size_bytes: int
+    slabs_left: int = 0
+    stream: IO[bytes] | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def rows(self) -> int:
+        return weights(self.tensor) // self.tensor.shape[0]
+
+    @property
+    def matrix_rows(self) -> int:
+        """Rows of one matrix; a tensor of three dimensions is a stack of matrices (experts)."""
+        return self.tensor.shape[1] if len(self.tensor.shape) > 1 else 1
+
+
+def write_mix(
+    source: Path,
+    target: Path,
+    types: Mapping[str, str],
+    imatrix: Imatrix | None = None,
+    *,
+    cache_folder: Path | None,
+    threads: int,
+    report: Reporter | None = None,
+    file_type: int | None = None,
+    changes: Mapping[str, Scalar | list[str] | None] | None = None,
+) -> MixReport:
+    """Write ``target``: ``source`` (F32, F16 or BF16) with the tensors in ``types`` as those types; whole or not
+    at all. Tensors that ``types`` does not name are copied.
+
+    cache_folder: where quantized tensors are kept between calls (safe to share and to delete), None for nowhere.
+    threads: cores to use; they do not spin. file_type: llama_ftype number for ``general.file_type``, None keeps
+    the source's. changes: further metadata keys to set or (None) remove.
+    Raises InputError for a tensor that is not there, a type that does not fit its rows or needs importance, or an
+    importance matrix of another model; ModelFileError for an unsound source, NaN or infinity; ZooError if the
+    disk is full.
+    """
+    report = report or Silent()
+    library.require()
+    with opened(source) as data, _cache(cache_folder, target) as folder:
+        raw = read_raw(data)
+        cache = TensorCache(folder)
+        if imatrix:
+            check_fits(imatrix, {t.name: t.shape for t in raw.tensors}, source.name)
+        jobs = _jobs(data, raw, types, imatrix)
+        try:
+            missing = [job for job in jobs.values() if not cache.has(job.key, job.size_bytes)]
+            with report.task(
+                "Quantizing", float(sum(weights(j.tensor) for j in missing)), "weights"
+            ) as advance:
+                _quantize(data, raw, missing, cache, threads, advance)
+            header = _header(data, raw, jobs, file_type, imatrix, changes or {})
+            missing += _write(data, raw, header, jobs, cache, target, threads)
+        except OSError as error:
+            raise _unwritten(error, target) from error
+    made = read_header(target)
+    return MixReport(
+        target.stat().st_size,
+        made.bits_per_weight,
+        dict(sorted(Counter(tensor.type_name for tensor in made.tensors).items())),
+        len({job.key for job in missing}),
+        len({job.key for job in jobs.values()} - {job.key for job in missing}),
+        tuple(sorted(name for name, job in jobs.items() if imatrix and job.importance is None)),
+    )
+
+
+def weights(tensor: RawTensor) -> int:
+    """Number of weights of a tensor."""
+    count = 1
+    for length in tensor.shape:
+        count *= length
+    return count
+
+
+def _cache(folder: Path | None, target: Path) -> nullcontext[Path] | _Scratch:
+    return nullcontext(folder) if folder else _Scratch(target)
+
+
+class _Scratch:
+    """A cache for one call, beside the target."""
+
+    def __init__(self, target: Path) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent)
+
+    def __enter__(self) -> Path:
+        return Path(self.folder.name)
+
+    def __exit__(self, *details: object) -> None:
+        self.folder.cleanup()
+
+
+def _unwritten(error: OSError, target: Path) -> ZooError:
+    return ZooError(
+        f"{target.name} could not be written: {error.strerror or error}",
+        where=str(target),
+        safe="Nothing half-written was left; quantized tensors that were finished are kept",
+        remedy="Make room on the disk and run the same command again",
+    )
+
+
+def _jobs(data: Bytes, raw: RawFile, types: Mapping[str, str], imatrix: Imatrix | None) -> dict[str, _Job]:
+    known = {tensor.name: tensor for tensor in raw.tensors}
+    if unknown := sorted(set(types) - set(known)):
+        raise InputError(f"{data.path.name} has no tensor {unknown[0]}")
+    # Asked once: it reads the package's metadata, which for each of hundreds of tensors takes half a second.
+    tool = library.versions()["llama-cpp-python"]
+    jobs = {}
+    for name, type_name in types.items():
+        tensor = known[name]
+        if tensor.type_name == type_name:
+            continue
+        if tensor.type_name not in PLAIN:
+            raise ModelFileError(
+                f"{name} of {data.path.name} is already quantized ({tensor.type_name})",
+                remedy="Quantize from the F16 file; quantizing twice loses quality twice",
+            )
+        try:
+            row = row_bytes(type_name, tensor.shape[0])
+        except InputError as error:
+            raise InputError(f"{name} cannot be {type_name}: {error.what}", remedy=error.remedy) from error
+        importance = imatrix.importance(name) if imatrix and type_name not in PLAIN else None
+        if importance is None and type_name not in PLAIN and needs_importance(type_name):
+            raise InputError(
+                f"{name} cannot be {type_name} without an importance matrix that knows it",
+                remedy="Give calibration text in the recipe (corpus.calibration), or take another type",
+            )
+        size = weights(tensor) // tensor.shape[0] * row
+        key = _key(data, raw, tensor, f"{type_name} {tool}", importance)
+        jobs[name] = _Job(tensor, type_name, importance, key, size)
+    return jobs
+
+
+def _key(data: Bytes, raw: RawFile, tensor: RawTensor, made: str, importance: Floats | None) -> str:
+    """Digest of all that decides a quantized tensor's bytes. made: the type, and the version of what makes it."""
+    digest = hashlib.sha256(f"1 {tensor.type_name} {tensor.shape} {made} ".encode())
+    for piece in _pieces(data, raw, tensor):
+        digest.update(piece)
+    if importance is not None:
+        digest.update(b"importance" + importance.tobytes())
+    return digest.hexdigest()
+
+
+def _pieces(data: Bytes, raw: RawFile, tensor: RawTensor) -> Iterator[memoryview]:
+    start = raw.data_start + tensor.offset
+    with memoryview(data.data) as view:
+        for at in range(start, start + tensor.size_bytes, _COPY_BYTES):
+            with view[at : min(at + _COPY_BYTES, start + tensor.size_bytes)] as piece:
+                yield piece
+
+
+def _quantize(
+    data: Bytes, raw: RawFile, jobs: Sequence[_Job], cache: TensorCache, threads: int, advance: Advance
+) -> None:
+    """Make the blobs of ``jobs``. Equal tensors are made once."""
+    jobs = list({job.key: job for job in jobs}.values())
+    slabs = _slabs(jobs)
+    turn, told, failed = threading.Lock(), threading.Lock(), threading.Event()
+
+    def work() -> None:
+        while not failed.is_set():
+            with turn:
+                job, first, last = next(slabs, (None, 0, 0))
+            if job is None:
+                return
+            try:
+                _quantize_slab(data, raw, job, first, last, cache)
+            except BaseException:
+                failed.set()
+                raise
+            with told:
+                advance((last - first) * job.tensor.shape[0])
+
+    try:
+        with ThreadPoolExecutor(max(1, threads), thread_name_prefix="quantize") as pool:
+            try:
+                for future in [pool.submit(work) for _ in range(max(1, threads))]:
+                    future.result()
+            except BaseException:
+                failed.set()
+                raise
+    finally:
+        for job in jobs:
+            if job.stream is not None:
+                cache.drop(job.stream)
+                job.stream = None
+
+
+def _slabs(jobs: Sequence[_Job]) -> Iterator[tuple[_Job | None, int, int]]:
+    """(job, first row, last row + 1). A slab stays inside one matrix, because each has importance of its own."""
+    for job in jobs:
+        most = max(1, _SLAB_WEIGHTS // job.tensor.shape[0])
+        cuts = [
+            (job, matrix + at, matrix + min(at + most, job.matrix_rows))
+            for matrix in range(0, job.rows, job.matrix_rows)
+            for at in range(0, job.matrix_rows, most)
+        ]
+        job.slabs_left = len(cuts)
+        yield from cuts
+
+
+def _quantize_slab(data: Bytes, raw: RawFile, job: _Job, first: int, last: int, cache: TensorCache) -> None:
+    length = job.tensor.shape[0]
+    row = row_bytes(job.tensor.type_name, length)
+    start = raw.data_start + job.tensor.offset + first * row
+    rows = dequantize_rows(data.data[start : start + (last - first) * row], job.tensor.type_name, length)
+    _check_finite(rows, job.tensor.name, data.path)
+    importance = None if job.importance is None else job.importance[first // job.matrix_rows]
+    made = quantize_rows(rows, job.type_name, importance)
+    with job.lock:
+        if job.stream is None:
+            job.stream = cache.new()
+        written = os.pwrite(job.stream.fileno(), made, first * row_bytes(job.type_name, length))
+        if written != len(made):
+            raise OSError(28, "No space left on device")
+        job.slabs_left -= 1
+        if job.slabs_left == 0:
+            cache.keep(job.key, job.stream)
+            job.stream = None
+
+
+def _check_finite(rows: Floats, name: str, path: Path) -> None:
+    import numpy as np
+
+    if not np.isfinite(rows).all():
+        raise ModelFileError(
+            f"the tensor {name} of {path.name} holds NaN or infinity",
+            where=str(path),
+            safe="Nothing was written",
+            remedy="Training or conversion went wrong: make it again from an earlier checkpoint",
+        )
+
+
+def _header(
+    data: Bytes,
+    raw: RawFile,
+    jobs: Mapping[str, _Job],
+    file_type: int | None,
+    imatrix: Imatrix | None,
+    changes: Mapping[str, Scalar | list[str] | None],
+) -> bytes:
+    values: dict[str, Scalar | list[str] | None] = {"general.quantization_version": QUANTIZATION_VERSION}
+    if file_type is not None:
+        values["general.file_type"] = file_type
+    # llama-quantize also writes the matrix's path here (quantize.imatrix.file); a builder's path is no one's business.
+    values["quantize.imatrix.file"] = None
+    if imatrix and any(job.importance is not None for job in jobs.values()):
+        values["quantize.imatrix.dataset"] = ", ".join(imatrix.datasets)
+        values["quantize.imatrix.entries_count"] = len(imatrix.sums)
+        values["quantize.imatrix.chunks_count"] = imatrix.chunk_count
+    return header_bytes(data, raw, {**values, **changes}, _descriptions(raw, jobs))
+
+
+def _descriptions(raw: RawFile, jobs: Mapping[str, _Job]) -> bytes:
+    """The tensor list, in the source's order, with the new types and places."""
+    found, offset = [], 0
+    for tensor in raw.tensors:
+        job = jobs.get(tensor.name)
+        name = tensor.name.encode("utf-8")
+        type_name, size = (job.type_name, job.size_bytes) if job else (tensor.type_name, tensor.size_bytes)
+        found.append(struct.pack("<Q", len(name)) + name)
+        found.append(struct.pack(f"<I{len(tensor.shape)}Q", len(tensor.shape), *tensor.shape))
+        found.append(struct.pack("<IQ", NUMBERS[type_name], offset))
+        offset += size + -size % raw.alignment
+    return b"".join(found)
+
+
+def _write(
+    data: Bytes,
+    raw: RawFile,
+    header: bytes,
+    jobs: Mapping[str, _Job],
+    cache: TensorCache,
+    target: Path,
+    threads: int,
+) -> list[_Job]:
+    """Put the file together. Returns the jobs whose blob was damaged and was made again."""
+    again = []
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as out:
+        part = Path(out.name)
+        try:
+            out.write(header + b"\0" * (-len(header) % raw.alignment))
+            for tensor in raw.tensors:
+                job = jobs.get(tensor.name)
+                if job is None:
+                    _copy(data, raw, tensor, out)
+                elif not cache.copy(job.key, job.size_bytes, out):
+                    again.append(job)
+                    _quantize(data, raw, [job], cache, threads, lambda _: None)
+                    if not cache.copy(job.key, job.size_bytes, out):
+                        raise ZooError(f"what was just written to {cache.folder} cannot be read back")
+                out.write(b"\0" * (-out.tell() % raw.alignment))
+            out.flush()
+            os.fsync(out.fileno())
+            part.chmod(0o644)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    return again
+
+
+def _copy(data: Bytes, raw: RawFile, tensor: RawTensor, out: IO[bytes]) -> None:
+    for piece in _pieces(data, raw, tensor):
+        if tensor.type_name in PLAIN:
+            _check_finite(dequantize_rows(bytes(piece), tensor.type_name, 1), tensor.name, data.path)
+        out.write(piece)

@@ -1,0 +1,237 @@
+"""One file of a ladder: llama.cpp's choice of types, the recipe's exceptions, and an account of what came out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from zoo.errors import InputError, ModelFileError
+from zoo.gguf.header import Header, Scalar, read_header
+from zoo.gguf.imatrix import Imatrix
+from zoo.gguf.layout import BLOCKS
+from zoo.gguf.privacy import local_path_keys
+from zoo.llama import library
+from zoo.llama.quantize.mix import MixReport, write_mix
+from zoo.llama.quantize.presets import FILE_TYPES, Choice, Fallback, choose, file_type
+from zoo.llama.quantize.rows import PLAIN, QUANTIZED, row_bytes
+from zoo.progress import Reporter, Silent
+
+__all__ = ["FILE_TYPES", "Fallback", "Override", "QuantizeReport", "file_type", "quantize"]
+
+MOST_OVER_NAME = 1.5
+"""A file with more than so many times the bits of its name is reported. llama.cpp's mixes are made to stay near their
+names (Q4_K_M of a large model: 1.07); half as much again is the step to the type of the next size."""
+
+
+@dataclass(frozen=True)
+class Override:
+    """Tensors whose name matches the pattern ``tensors`` (``*``, ``?`` and ``[...]``) become ``type``."""
+
+    tensors: str
+    type: str
+
+
+@dataclass(frozen=True)
+class QuantizeReport:
+    """What was made. bits_per_weight is real: 8 x bytes of all tensors / weights, fallbacks included.
+
+    tensor_types: number of tensors of each type, sorted by name. overridden: tensors that an override decided.
+    unweighted: tensors quantized without importance although there was a matrix. computed and reused: quantized
+    tensors made now and taken from the cache; they depend on what was done before, all else does not.
+    """
+
+    type_name: str
+    size_bytes: int
+    bits_per_weight: float
+    tensor_types: dict[str, int]
+    fallbacks: tuple[Fallback, ...]
+    overridden: dict[str, str]
+    imatrix_sha256: str | None
+    unweighted: tuple[str, ...]
+    computed: int
+    reused: int
+
+
+def quantize(
+    source: Path,
+    target: Path,
+    type_name: str,
+    *,
+    threads: int,
+    report: Reporter | None = None,
+    allow_fallback: bool = False,
+    imatrix: Imatrix | None = None,
+    overrides: Sequence[Override] = (),
+    cache_folder: Path | None = None,
+) -> QuantizeReport:
+    """Quantize an F32, F16 or BF16 file; the target is written whole or not at all, the same bytes each time.
+
+    The tensors' bytes are those of llama.cpp's own quantizer. The first override that matches a tensor decides.
+    cache_folder: where quantized tensors are kept for the next file, None for nowhere.
+    Raises InputError for an unknown type, an override that matches nothing or does not fit, or an importance
+    matrix of another model; ModelFileError if the source is unsound, already quantized or holds NaN or infinity,
+    if tensors would fall back and ``allow_fallback`` is off, or if the type needs a matrix and there is none.
+    """
+    file_type(type_name)
+    report = report or Silent()
+    header = read_header(source)
+    _check_float(source, header)
+    library.require()
+    choice = choose(source, type_name, with_imatrix=imatrix is not None)
+    overridden = _overridden(header, choice, overrides)
+    fallbacks = tuple(fallback for fallback in choice.fallbacks if fallback.name not in overridden)
+    if fallbacks and not allow_fallback:
+        _refuse_fallbacks(source, header, fallbacks)
+    types = {**choice.types, **overridden}
+    _check_importance(type_name, choice, types, imatrix)
+    changes: dict[str, Scalar | list[str] | None] = dict.fromkeys(local_path_keys(header))
+    changes["general.description"] = _description(header, type_name, types, len(fallbacks), len(overridden))
+    report.say(
+        f"{type_name}: {len(types)} of {len(header.tensors)} tensors, {_bits(header, types):.2f} bits per weight"
+    )
+    if surprise := _more_than_named(header, type_name, types):
+        report.warn(surprise)
+    made = write_mix(
+        source,
+        target,
+        types,
+        imatrix,
+        cache_folder=cache_folder,
+        threads=threads,
+        report=report,
+        file_type=file_type(type_name)[0],
+        changes=changes,
+    )
+    return _account(type_name, made, fallbacks, overridden, imatrix)
+
+
+def _account(
+    type_name: str,
+    made: MixReport,
+    fallbacks: tuple[Fallback, ...],
+    overridden: dict[str, str],
+    imatrix: Imatrix | None,
+) -> QuantizeReport:
+    return QuantizeReport(
+        type_name,
+        made.size_bytes,
+        made.bits_per_weight,
+        made.tensor_types,
+        fallbacks,
+        overridden,
+        imatrix.sha256() if imatrix else None,
+        made.unweighted,
+        made.computed,
+        made.reused,
+    )
+
+
+def _check_float(source: Path, header: Header) -> None:
+    quantized = sorted({tensor.type_name for tensor in header.tensors} - set(PLAIN))
+    if quantized:
+        raise ModelFileError(
+            f"{source.name} is already quantized ({', '.join(quantized)})",
+            remedy="Quantize from the F16 file; quantizing twice loses quality twice",
+        )
+
+
+def _overridden(header: Header, choice: Choice, overrides: Sequence[Override]) -> dict[str, str]:
+    """Tensor -> type for what overrides decide. Only tensors that llama.cpp would quantize can be overridden."""
+    found: dict[str, str] = {}
+    shapes = {tensor.name: tensor.shape for tensor in header.tensors}
+    candidates = choice.types or {t.name: t.type_name for t in header.tensors if len(t.shape) > 1}
+    for override in overrides:
+        if override.type not in (*QUANTIZED, *PLAIN):
+            raise InputError(
+                f"{override.type!r} is not a tensor type",
+                remedy=f"Take one of {', '.join((*QUANTIZED, *PLAIN))}",
+            )
+        matching = [name for name in candidates if fnmatchcase(name, override.tensors)]
+        if not matching:
+            raise InputError(
+                f"no tensor that is quantized matches {override.tensors!r}",
+                remedy=f"Names look like {next(iter(sorted(candidates)), 'blk.0.attn_q.weight')}",
+            )
+        for name in matching:
+            if name not in found:
+                _check_row(name, override.type, shapes[name][0])
+                found[name] = override.type
+    return found
+
+
+def _check_row(name: str, type_name: str, row_length: int) -> None:
+    try:
+        row_bytes(type_name, row_length)
+    except InputError as error:
+        block = BLOCKS[type_name][0]
+        raise InputError(
+            f"the override of {name} cannot be {type_name}: its rows of {row_length} "
+            f"weights are not a multiple of {block}",
+            remedy="Take Q8_0, Q5_0, IQ4_NL or Q4_0 for rows that 32 divides, else F16",
+        ) from error
+
+
+def _refuse_fallbacks(source: Path, header: Header, fallbacks: Sequence[Fallback]) -> None:
+    rows = sorted({fallback.row_length for fallback in fallbacks})
+    wanted = ", ".join(sorted({fallback.wanted for fallback in fallbacks}))
+    block = max(BLOCKS[fallback.wanted][0] for fallback in fallbacks)
+    fitting = "Q8_0, Q5_0, IQ4_NL or Q4_0" if all(length % 32 == 0 for length in rows) else "F16"
+    raise ModelFileError(
+        f"{len(fallbacks)} of {len(header.tensors)} tensors of {source.name} cannot be {wanted}: "
+        f"their rows of {', '.join(map(str, rows))} weights are not a multiple of {block}",
+        safe="Nothing was written",
+        remedy=f"Take {fitting}, or set allow_fallback: true to accept other types for these tensors",
+    )
+
+
+def _check_importance(type_name: str, choice: Choice, types: dict[str, str], imatrix: Imatrix | None) -> None:
+    known = imatrix.sums if imatrix else {}
+    lacking = [name for name in choice.important if types[name] == choice.types[name] and name not in known]
+    if lacking:
+        raise ModelFileError(
+            f"{type_name} needs an importance matrix: without one {lacking[0]} would be garbage as {types[lacking[0]]}",
+            safe="Nothing was written",
+            remedy="Give calibration text in the recipe (corpus.calibration), or take a type of more bits",
+        )
+
+
+def _bits(header: Header, types: dict[str, str]) -> float:
+    total = 0
+    for tensor in header.tensors:
+        rows = 1
+        for length in tensor.shape[1:]:
+            rows *= length
+        total += rows * row_bytes(types.get(tensor.name, tensor.type_name), tensor.shape[0])
+    return 8 * total / header.parameters
+
+
+def _more_than_named(header: Header, type_name: str, types: dict[str, str]) -> str:
+    """A sentence if the file has far more bits per weight than its name says, else ""."""
+    base = file_type(type_name)[1]
+    weights, size = BLOCKS[base]
+    named, real = 8 * size / weights, _bits(header, types)
+    if real <= MOST_OVER_NAME * named:
+        return ""
+    others = [tensor for tensor in header.tensors if types.get(tensor.name, tensor.type_name) != base]
+    largest = max(others, key=lambda tensor: math.prod(tensor.shape))
+    return (
+        f"{type_name}: the file has {real:.2f} bits per weight, not the {named:.2f} of its name. The largest tensor of "
+        f"another type is {largest.name} ({types.get(largest.name, largest.type_name)}, "
+        f"{math.prod(largest.shape) / header.parameters:.0%} of the weights)"
+    )
+
+
+def _description(
+    header: Header, type_name: str, types: dict[str, str], fallbacks: int, overridden: int
+) -> str:
+    """What the file says of itself: a name such as Q4_K_M promises what its tensors may not keep."""
+    said = str(header.metadata.get("general.description", "")).strip()
+    parts = [f"{type_name}: {_bits(header, types):.2f} bits per weight"]
+    if fallbacks:
+        parts.append(f"{fallbacks} of {len(header.tensors)} tensors have another type than the name says")
+    if overridden:
+        parts.append(f"{overridden} tensors have a type of the recipe's choice")
+    return f"{said} {'; '.join(parts)}.".strip()

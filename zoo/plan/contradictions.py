@@ -1,0 +1,178 @@
+"""What a recipe wants and its sources cannot give, as their small files already show. One rule for each row. Pure.
+
+Told at ``zoo check`` and ``zoo plan`` for sources that are on this machine, and after the import for the others: before
+anything expensive is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from catalog import licences
+from catalog.problems import Problem, show
+from catalog.recipe import Recipe
+from catalog.yamltext import Document
+from zoo.gguf.layout import BLOCKS
+from zoo.llama.quantize.presets import FILE_TYPES
+from zoo.plan.plan import with_imatrix
+from zoo.sources.facts import SourceFacts
+
+Place = tuple[str | int, ...]
+Finding = tuple[Place, str, str]
+"""Where in the recipe, what contradicts, what to write instead."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A recipe and what is known of its sources; None for a source that is not there yet, or not wanted."""
+
+    recipe: Recipe
+    student: SourceFacts | None
+    teacher: SourceFacts | None
+
+
+def problems(document: Document, case: Case) -> list[Problem]:
+    """Every contradiction, with its place in the recipe."""
+    return [document.problem(place, what, instead) for rule in RULES for place, what, instead in rule(case)]
+
+
+# --- Context
+
+
+def _contexts(case: Case) -> Iterator[Finding]:
+    """Everything that is measured or learnt in tokens, against the context of the model that it is done with."""
+    recipe = case.recipe
+    bench, wanted = recipe.benchmark, recipe.quantize
+    student: list[tuple[Place, int, str]] = [
+        (("evaluate", "window_tokens"), recipe.evaluate.window_tokens, "evaluation windows"),
+        (("evaluate", "smoke_max_tokens"), recipe.evaluate.smoke_max_tokens, "answers of the smoke test"),
+        (
+            ("benchmark",),
+            bench.prompt_tokens + bench.decode_tokens,
+            "prompt and answer of the benchmark together",
+        ),
+    ]
+    if with_imatrix(recipe):
+        window = wanted.imatrix_window_tokens
+        student.append((("quantize", "imatrix_window_tokens"), window, "windows of the importance matrix"))
+    for index, budget in enumerate(wanted.budgets):
+        if budget.fits:
+            place: Place = ("quantize", "budgets", index, "fits", "context_tokens")
+            student.append((place, budget.fits.context_tokens, "the context that must fit"))
+    if recipe.distill:
+        student.append((("distill", "row_tokens"), recipe.distill.row_tokens, "rows of the training"))
+    yield from _beyond("student", case.student, student)
+    if recipe.label:
+        yield from _beyond(
+            "teacher",
+            case.teacher,
+            [(("label", "max_tokens"), recipe.label.max_tokens, "answers of the teacher")],
+        )
+    promised, known = recipe.context_tokens, case.student and case.student.context_tokens
+    if promised and known and promised > known:
+        what = f"the recipe promises {promised:,} tokens of context, the model has {known:,}"
+        yield ("context_tokens",), what, f"Write at most {known}"
+
+
+def _beyond(role: str, source: SourceFacts | None, wanted: list[tuple[Place, int, str]]) -> Iterator[Finding]:
+    known = source.context_tokens if source else None
+    if known is None:
+        return
+    for place, tokens, words in wanted:
+        if tokens > known:
+            what = f"{words} have {tokens:,} tokens, the {role}'s model has a context of {known:,}"
+            if len(place) == 1:
+                instead = f"Choose prompt_tokens and decode_tokens of at most {known} together"
+            else:
+                instead = f"Write `{place[-1]}: {known}` or less"
+            yield place, what, instead
+
+
+# --- Layers, vocabularies, templates
+
+
+def _layers(case: Case) -> Iterator[Finding]:
+    kept, known = case.recipe.student.layers, case.student and case.student.layers
+    if not kept or not known:
+        return
+    beyond = [layer for layer in kept if layer >= known]
+    if beyond:
+        what = (
+            f"the model has {known} layers, 0 to {known - 1}; it has no layer {', '.join(map(str, beyond))}"
+        )
+        yield ("student", "layers"), what, f"Name layers of 0 to {known - 1}"
+
+
+def _vocabularies(case: Case) -> Iterator[Finding]:
+    student, teacher, wanted = case.student, case.teacher, case.recipe.distill
+    if not wanted or wanted.method != "logits" or not student or not teacher or student.kind != teacher.kind:
+        return
+    instead = "Write `method: labels`, or take a teacher with the student's tokenizer"
+    sizes = student.vocabulary_size, teacher.vocabulary_size
+    if None not in sizes and sizes[0] != sizes[1]:
+        what = f"logits are compared, but the student has {sizes[0]:,} tokens and the teacher {sizes[1]:,}"
+        yield ("distill", "method"), what, instead
+    elif student.words and teacher.words and student.words != teacher.words:
+        what = "logits are compared, but student and teacher have different tokens under the same numbers"
+        yield ("distill", "method"), what, instead
+
+
+def _templates(case: Case) -> Iterator[Finding]:
+    instead = (
+        "Take a source with a chat template (chat_template in tokenizer_config.json, or chat_template.jinja)"
+    )
+    completion = f"{instead}. For a base model, write `task: completion`"
+    if case.recipe.task == "chat" and case.student and not case.student.has_template:
+        yield ("task",), "the task is chat, but the student's source has no chat template", completion
+    if case.recipe.label and case.teacher and not case.teacher.has_template:
+        yield (
+            ("teacher", "source"),
+            "the teacher answers prompts, but its source has no chat template",
+            instead,
+        )
+
+
+# --- Licences
+
+
+def _licences(case: Case) -> Iterator[Finding]:
+    for role, source, known in (
+        ("student", case.recipe.student, case.student),
+        ("teacher", case.recipe.teacher, case.teacher),
+    ):
+        said = known.licence if known else None
+        if source and said and not _same_licence(source.licence, said):
+            what = f"the recipe says {show(source.licence)}, the source itself says {show(said)}"
+            yield (role, "licence"), what, "Write the licence that the source is under"
+
+
+def _same_licence(ours: str, theirs: str) -> bool:
+    """True also where one of them says nothing that could be compared."""
+    names = {licences.hub_identifier(ours), theirs.strip().lower()}
+    if names & {"other", "unknown"}:
+        return True
+    spelled = licences.canonical(theirs)
+    return len(names) == 1 or (spelled or "").lower() == ours.lower()
+
+
+# --- Types
+
+
+def _types(case: Case) -> Iterator[Finding]:
+    wanted = case.recipe.quantize
+    if wanted.allow_fallback or wanted.overrides or not case.student:
+        return
+    for index, name in enumerate(wanted.ladder):
+        block = BLOCKS[FILE_TYPES[name][1]][0] if name in FILE_TYPES else 1
+        odd = sorted({length for length in case.student.row_lengths if length % block})
+        if odd:
+            rows = " and ".join(f"{length:,}" for length in odd)
+            what = f"{name} needs rows of a multiple of {block} weights; the model has rows of {rows}"
+            instead = "Take a type such as Q8_0 or Q4_0, or write `allow_fallback: true` under quantize"
+            yield ("quantize", "ladder", index), what, instead
+
+
+RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
+    _contexts, _layers, _vocabularies, _templates, _licences, _types,
+)  # fmt: skip

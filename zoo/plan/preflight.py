@@ -1,0 +1,113 @@
+"""What could stop a long run, looked at before it starts: packages, sources, disk, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from catalog import sources as source_uris
+from catalog.recipe import Recipe
+from zoo import extras
+from zoo.errors import ZooError
+from zoo.llama import processor
+from zoo.llama.convert import source as llama_source
+from zoo.machine import resources
+from zoo.machine.resources import free_bytes
+from zoo.plan.costs import Costs
+from zoo.plan.plan import CONVERTER, Plan, tools_of
+from zoo.progress import Reporter
+from zoo.settings import Settings
+from zoo.sources import resolve
+
+RELEASE_TOOLS = ("cyclonedx-python-lib",)
+"""What every release needs besides the tools of its steps."""
+
+RESERVE_BYTES = 500_000_000
+"""Kept free beside what the plan needs."""
+
+
+def check(
+    recipe: Recipe,
+    plan: Plan,
+    to_run: Iterable[str],
+    costs: Costs,
+    tools: Mapping[str, str],
+    settings: Settings,
+    report: Reporter,
+) -> None:
+    """Raises ZooError that names everything that is missing; warns of memory that is merely scarce."""
+    steps = [plan.step(id_) for id_ in to_run]
+    stages = {step.stage for step in steps}
+    needed_tools = {tool for step in steps for tool in tools_of(step.stage, step.spec)}
+    faults = [*_packages(needed_tools, tools), *_sources(recipe, stages, settings)]
+    if not faults and "llama-cpp-python" in needed_tools:
+        other = processor.fault()
+        faults += (
+            [f"llama.cpp cannot run here: {other}. Compile it again: {processor.REBUILD}"] if other else []
+        )
+    free, needed = free_bytes(settings.work), (costs.disk_bytes or 0) + RESERVE_BYTES
+    if costs.steps and free < needed:
+        faults.append(
+            f"disk: {needed / 1e9:.1f} GB are needed at {settings.shown(settings.work)}, {free / 1e9:.1f} GB are free; "
+            "free some, or set another folder with --work"
+        )
+    total, available = resources.memory_bytes()
+    if costs.memory_bytes and total and costs.memory_bytes > total:
+        faults.append(
+            f"memory: about {costs.memory_bytes / 1e9:.1f} GB are needed, {total / 1e9:.1f} GB may be used here; "
+            "build on a larger machine"
+        )
+    elif costs.memory_bytes and available and costs.memory_bytes > available:
+        report.warn(
+            f"about {costs.memory_bytes / 1e9:.1f} GB of memory are needed, {available / 1e9:.1f} GB are free now"
+        )
+    if (
+        settings.device == "cpu"
+        and "distill" in stages
+        and recipe.distill
+        and recipe.distill.preset != "cpu-small"
+        and recipe.distill.adapter != "none"
+    ):
+        report.warn(
+            f"preset {recipe.distill.preset} is meant for a GPU; device is cpu, which will be very slow"
+        )
+    if faults:
+        raise ZooError(
+            "\n".join([f"{plan.name} cannot be built here yet", *(f"  {fault}" for fault in faults)]),
+            safe="Nothing was changed.",
+            remedy="Fix these, then run the same command again; zoo doctor shows the whole picture",
+        )
+
+
+def _packages(needed: set[str], tools: Mapping[str, str]) -> list[str]:
+    """What is not installed, or of a version that this program is not made for."""
+    versions = {**{name: extras.version(name) for name in RELEASE_TOOLS}, **tools}
+    wanted = sorted({*needed, *RELEASE_TOOLS})
+    absent = [tool for tool in wanted if versions.get(tool, extras.ABSENT) == extras.ABSENT]
+    faults = (
+        ["llama.cpp's converter is not installed: " + llama_source.INSTALL] if CONVERTER in absent else []
+    )
+    if CONVERTER in needed and (other := llama_source.fault()):
+        faults.append(f"{other}; install the right one with: {llama_source.INSTALL}")
+    ours = [tool for tool in absent if extras.extra_of(tool)]
+    if ours:
+        command = extras.command(extras.covering(ours))
+        faults.append(f"not installed: {', '.join(ours)}; install with: {command}")
+    unfit = {tool: words for tool in wanted if (words := extras.unfit(tool))}
+    faults += [
+        f"{words}; install with: {extras.command(extras.covering([tool]))}" for tool, words in unfit.items()
+    ]
+    return faults
+
+
+def _sources(recipe: Recipe, stages: Iterable[str], settings: Settings) -> list[str]:
+    if not {"import", "label"} & set(stages):
+        return []
+    faults = []
+    for uri in sorted({source.source for source in (recipe.student, recipe.teacher) if source}):
+        is_remote = isinstance(source_uris.parse(uri), source_uris.HubSource)
+        path = None if is_remote else resolve.locate(uri, settings.root)
+        if path is not None:
+            resolve.inspect_folder(path, settings.root)
+        elif not is_remote:
+            faults.append(f"{uri} is not on this machine: {resolve.missing_remedy(uri)}")
+    return faults

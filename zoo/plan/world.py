@@ -1,0 +1,35 @@
+"""What of the outside enters keys: package versions, digests of the zoo's own files, threads. The IO beside plan."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+
+from catalog.recipe import Recipe
+from zoo.llama.convert import source
+from zoo.plan.plan import CONVERTER, QLORA_TOOLS, STAGE_TOOLS, World, own_files
+from zoo.settings import Settings
+from zoo.sources.resolve import content_sha256
+
+
+def look(recipe: Recipe, settings: Settings) -> World:
+    """The world as it is now; files that are missing are left out."""
+    files = {}
+    for name in own_files(recipe):
+        path = settings.root / name
+        if path.exists():
+            files[name] = content_sha256(path, settings.root)
+    return World(tool_versions(), files, settings.threads, settings.device)
+
+
+def tool_versions() -> dict[str, str]:
+    """Version of every package that enters a key; "absent" if it is not installed."""
+    names = {tool for tools in (*STAGE_TOOLS.values(), QLORA_TOOLS) for tool in tools}
+    return {name: version(name) for name in sorted(names)}
+
+
+def version(name: str) -> str:
+    """Installed version of a package, "absent" if it is not installed."""
+    if name == CONVERTER:
+        return source.version()
+    return next((found.version for found in metadata.distributions(name=name, path=sys.path)), "absent")

@@ -1,0 +1,119 @@
+"""Four accounts of one release against each other: the hub's tree, MANIFEST.json, SHA256SUMS, the catalog. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from catalog import jsontext
+from catalog.release import Release
+from zoo.files import filelist
+from zoo.files.listing import FileRecord
+from zoo.hub import Listed
+from zoo.release.provenance import SIGNATURE
+
+MANIFEST, SUMS = "MANIFEST.json", "SHA256SUMS"
+_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)\Z")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A file of which two accounts differ, or that is not there. ``of`` says whose account was not met."""
+
+    path: str
+    of: str
+    what: str
+    expected: str
+    got: str
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.path}: {self.what} (expected {self.expected}, got {self.got})"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What MANIFEST.json lists; it does not list itself, SHA256SUMS and signatures."""
+
+    name: str
+    version: str
+    files: Mapping[str, FileRecord]
+
+
+def read_manifest(raw: bytes) -> Manifest | None:
+    """None if it is not a valid manifest, or names a file twice or by an unsafe path."""
+    try:
+        data: Any = jsontext.parse(raw)
+        files = filelist.records(data["files"])
+        name, version = data["name"], data["version"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    if not (isinstance(name, str) and isinstance(version, str)):
+        return None
+    return Manifest(name, version, {file.path: file for file in files})
+
+
+def read_sums(raw: bytes) -> dict[str, str] | None:
+    """Digest by path of the lines of SHA256SUMS; None if a line is none."""
+    found = {}
+    for line in raw.decode("utf-8", "replace").splitlines():
+        match = _LINE.match(line)
+        if not match:
+            return None
+        found[match[2]] = match[1]
+    return found
+
+
+def sums_against_manifest(sums: Mapping[str, str] | None, manifest: Manifest) -> Iterator[Difference]:
+    """SHA256SUMS must say of the same files the same."""
+    if sums is None:
+        yield Difference(
+            SUMS, SUMS, "has a line that is not a digest and a path", "sha256 and path", "something else"
+        )
+        return
+    for path in sorted(sums.keys() | manifest.files.keys()):
+        file = manifest.files.get(path)
+        expected, got = file.sha256 if file else "no such file", sums.get(path, "no such line")
+        if expected != got:
+            yield Difference(path, MANIFEST, f"{SUMS} says otherwise than {MANIFEST}", expected, got)
+
+
+def manifest_against_catalog(manifest: Manifest, name: str, release: Release) -> Iterator[Difference]:
+    """Name, version, and every file that the catalog records."""
+    if (manifest.name, manifest.version) != (name, release.version):
+        yield Difference(MANIFEST, "catalog", "it is of another release", f"{name} {release.version}",
+                         f"{manifest.name} {manifest.version}")  # fmt: skip
+    recorded = [FileRecord(f.path, f.size_bytes, f.sha256) for f in release.files]
+    recorded += [FileRecord(f"evidence/{f.path}", f.size_bytes, f.sha256) for f in release.evidence]
+    for file in recorded:
+        listed = manifest.files.get(file.path)
+        if listed != file:
+            yield Difference(file.path, "catalog", f"{MANIFEST} says otherwise than the catalog", _words(file),
+                             _words(listed))  # fmt: skip
+
+
+def tree_against_manifest(tree: Mapping[str, Listed], manifest: Manifest) -> Iterator[Difference]:
+    """Every file that the manifest lists is in the tree with that size and, where the hub tells it, digest."""
+    for path, file in sorted(manifest.files.items()):
+        there = tree.get(path)
+        if there is None:
+            yield Difference(path, MANIFEST, "it is not on the hub", _words(file), "no such file")
+        elif there.size_bytes != file.size_bytes or (there.sha256 or file.sha256) != file.sha256:
+            got = f"{there.size_bytes} bytes, sha256 {there.sha256 or 'not reported'}"
+            yield Difference(path, MANIFEST, f"the hub says otherwise than {MANIFEST}", _words(file), got)
+
+
+def unlisted(paths: Mapping[str, Any], manifest: Manifest) -> list[str]:
+    """Paths that no account mentions."""
+    return sorted(path for path in paths if path not in manifest.files and not beside(path))
+
+
+def beside(path: str) -> bool:
+    """Whether a path is one of those that the manifest cannot list."""
+    return path in (MANIFEST, SUMS, SIGNATURE, ".gitattributes")
+
+
+def _words(file: FileRecord | None) -> str:
+    return f"{file.size_bytes} bytes, sha256 {file.sha256}" if file else "no such file"

@@ -1,0 +1,21 @@
+"""From artifacts to a release folder: files, evidence, cards, manifest. Frozen when it is moved into place.
+
+RELEASES/NAME/VERSION/release.json    what the catalog will say, without the place on a hub
+RELEASES/NAME/VERSION/model/          the model repository, as it will be published
+RELEASES/NAME/VERSION/dataset/        the dataset repository, if there is one
+
+folder     a release folder and its key: found, read, signed
+material   what a folder is made of
+record     what the release and its model say of themselves
+evidence   the files behind the figures
+dataset    the dataset repository
+sealing    where the release comes from, for programs; manifest and sums
+walk       all of it in order, and the check that it agrees with itself
+"""
+
+from __future__ import annotations
+
+from zoo.release.assemble import assemble
+from zoo.release.folder import NOWHERE, RECORD, ReleaseFolder, find, load, with_signatures
+
+__all__ = ["NOWHERE", "RECORD", "ReleaseFolder", "assemble", "find", "load", "with_signatures"]

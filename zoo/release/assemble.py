@@ -1,0 +1,109 @@
+"""The walk of one release folder: everything in order beside its place, checked, then moved there."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from catalog.checks import CheckedRecipe
+from catalog.recipe import plain
+from zoo.errors import ZooError
+from zoo.files.digests import pretty_json
+from zoo.files.listing import records
+from zoo.files.locks import locked
+from zoo.files.whole import fsync, place_file, sync, write_atomic
+from zoo.judge import gates
+from zoo.plan.plan import Plan, World, file_name
+from zoo.progress import Reporter
+from zoo.release import cards, dataset, evidence, licencetexts, record, selfcheck
+from zoo.release.folder import RECORD, ReleaseFolder, find, key_of, load
+from zoo.release.material import Material
+from zoo.release.sealing import seal, write_provenance
+from zoo.settings import Settings
+from zoo.stages.artifact import IMATRIX_FILE, Artifact
+
+
+def assemble(
+    checked: CheckedRecipe,
+    plan: Plan,
+    artifacts: Mapping[str, Artifact],
+    world: World,
+    settings: Settings,
+    report: Reporter,
+) -> ReleaseFolder:
+    """Make the release folder. Raises ZooError when what it says of itself does not agree."""
+    assert checked.recipe
+    target = settings.releases / plan.name / plan.version
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with locked(target.parent / f".{plan.version}.lock"):
+        if found := find(plan, settings):
+            return found
+        for left in target.parent.glob(f".{plan.version}.new-*"):
+            shutil.rmtree(left)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{plan.version}.new-", dir=target.parent))
+        _write(Material(checked, checked.recipe, plan, artifacts, world, settings), temporary)
+        report.say("checking that recipe, headers, cards and manifest agree")
+        made = load(temporary)
+        assert made
+        if disagreements := selfcheck.disagreements(checked.recipe, made.release, temporary):
+            shutil.rmtree(temporary)
+            raise ZooError(
+                "\n".join(["the release does not agree with itself", *disagreements]),
+                safe="Nothing was published; the finished steps are kept.",
+                remedy="If a key of the recipe is wrong, fix it. Otherwise report this as a fault of the program",
+            )
+        temporary.chmod(0o755)
+        sync(temporary)
+        old = target.with_name(f".{plan.version}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if target.exists():
+            target.rename(old)
+        temporary.rename(target)
+        fsync(target.parent)
+        shutil.rmtree(old, ignore_errors=True)
+    found = find(plan, settings)
+    assert found
+    return found
+
+
+def _write(material: Material, out: Path) -> None:
+    recipe, model_folder, dataset_folder = material.recipe, out / "model", out / "dataset"
+    evidence_folder = model_folder / "evidence"
+    _place_models(material, model_folder)
+    for name, content in evidence.contents(material).items():
+        write_atomic(evidence_folder / name, content)
+    write_atomic(model_folder / "recipe.yaml", material.checked.text)
+    licencetexts.place(material, model_folder)
+    model, release = record.model(recipe), record.release(material)
+    verdicts = gates.judge(recipe, release.files, release.training, record.valid_share(material))
+    write_atomic(evidence_folder / "gates.json", pretty_json([vars(v) for v in verdicts]))
+    release = dataclasses.replace(release, evidence=evidence.listed(evidence_folder))
+    remarks = cards.remarks(material.artifacts["parity"].facts)
+    card = cards.model_card(recipe, model, release, material.settings.namespace, remarks)
+    write_atomic(model_folder / "README.md", card)
+    if release.dataset:
+        dataset.write(material, dataset_folder, model, release)
+    write_provenance(material, out, model, release)
+    seal(recipe, model_folder)
+    told = {
+        "key": key_of(material.plan, material.settings),
+        "model": {k: v for k, v in plain(model).items() if k != "releases"},
+        "release": {k: v for k, v in plain(release).items() if k != "location"},
+        "verdicts": [vars(v) for v in verdicts],
+        "files": {
+            "model": [vars(f) for f in records(model_folder)],
+            "dataset": [vars(f) for f in records(dataset_folder)] if release.dataset else [],
+        },
+    }
+    write_atomic(out / RECORD, pretty_json(told))
+
+
+def _place_models(material: Material, folder: Path) -> None:
+    for type_, maker in material.makers.items():
+        target = folder / file_name(material.recipe.name, type_)
+        place_file(material.artifacts[maker].path("model.gguf"), target)
+    if "imatrix" in material.artifacts:
+        place_file(material.artifacts["imatrix"].path(IMATRIX_FILE), folder / IMATRIX_FILE)

@@ -1,0 +1,295 @@
+"""Model card and dataset card: text from data. Pure; nobody phones a hub from here.
+
+The front matter follows the Hub's card metadata (https://huggingface.co/docs/hub/model-cards); what the Hub has no
+word for stands under ``zoo:``. Everything that comes from a recipe is escaped, so that it shows as text.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+import yaml
+
+from catalog import cardrules, hublists, licences, schema, unseen
+from catalog import terms as licence_terms
+from catalog.problems import Problem, show
+from catalog.recipe import Recipe
+from catalog.release import HeldOut, Model, ModelFile, Release, Terms, bits_of
+from zoo.files.bundled import site_folder
+from zoo.judge.probes import report as probe_report
+
+PIPELINE_TAGS = {
+    "chat": "text-generation",
+    "completion": "text-generation",
+    "extraction": "text-generation",
+    "translation": "translation",
+    "classification": "text-classification",
+}
+"""The Hub's word for each task of a recipe."""
+
+MEMORY_CONTEXT = 2048
+"""Context length for which a card states the memory need (or the model's own, if that is smaller)."""
+
+MODEL_SECTIONS = ("Files", "How to run it", "Where it comes from")
+DATASET_SECTIONS = ("What is in it", "Distributions", "Sources and licences", "Limits")
+
+
+def model_metadata(recipe: Recipe, release: Release, namespace: str) -> dict[str, Any]:
+    """Front matter of the model card."""
+    architecture = release.architecture
+    data: dict[str, Any] = {
+        **_licence(release.licence, release.terms),
+        "language": primary_languages(recipe.languages),
+        "pipeline_tag": PIPELINE_TAGS[recipe.task],
+        "library_name": "gguf",
+        "tags": sorted({"gguf", "llama.cpp", recipe.task, *(file.type for file in release.files)}),
+    }
+    if recipe.student.upstream:
+        data["base_model"] = recipe.student.upstream
+        data["base_model_relation"] = "finetune" if recipe.distill else "quantized"
+    if recipe.publish.dataset and release.dataset:
+        data["datasets"] = [f"{namespace}/{recipe.publish.dataset}"]
+    data["zoo"] = {
+        "name": recipe.name,
+        "version": recipe.version,
+        "date": recipe.date,
+        "architecture": architecture.name,
+        "parameters": architecture.parameters,
+        "context_tokens": architecture.context_tokens,
+        "template_sha256": architecture.template_sha256,
+        "files": {
+            file.path: {"size_bytes": file.size_bytes, "sha256": file.sha256} for file in release.files
+        },
+    }
+    return data
+
+
+def dataset_metadata(recipe: Recipe, release: Release, splits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Front matter of the dataset card."""
+    assert release.dataset
+    rows = sum(split["records"] for split in splits)
+    return {
+        **_licence(release.dataset.licence),
+        "language": primary_languages(release.dataset.languages),
+        "pretty_name": recipe.publish.dataset,
+        "task_categories": ["text-generation"],
+        "size_categories": [size_category(rows)],
+        "tags": ["distillation", "synthetic"],
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [{"split": split["name"], "path": split["path"]} for split in splits],
+            }
+        ],
+        "zoo": {
+            "name": recipe.name,
+            "version": recipe.version,
+            "date": recipe.date,
+            "splits": {
+                s["name"]: {"records": s["records"], "sha256": s["sha256"], "path": s["path"]} for s in splits
+            },
+        },
+    }
+
+
+def remarks(parity: Mapping[str, Any]) -> list[str]:
+    """What a reader of the card must know of the template, from the report of the parity step, a sentence each.
+
+    Differences between the file and its source are in the record of the release (``known_differences``).
+    """
+    if day := parity.get("template_clock"):
+        return [
+            f"The chat template reads the date. Here it always read {day}, in training, measurements and checks; a "
+            "program that runs the template shows the model the real date."
+        ]
+    return []
+
+
+def model_card(
+    recipe: Recipe, model: Model, release: Release, namespace: str, remarks: Sequence[str] = ()
+) -> str:
+    """The README.md of the model repository. remarks: sentences about the files, see ``remarks``."""
+    context = min(MEMORY_CONTEXT, release.architecture.context_tokens)
+    known = {need.context_tokens for file in release.files for need in file.memory}
+    speeds = [speed for file in release.files for speed in file.speeds if speed.valid]
+    quants = release.files[1:] or release.files
+    body = (
+        _environment()
+        .get_template("model.md.j2")
+        .render(
+            model=model,
+            release=release,
+            reference=release.files[0],
+            suggested=min(quants, key=lambda f: f.loss.kld_mean_nats if f.loss else 0.0),
+            memory_context=context if context in known else max(known),
+            smoke_failed=[file.type for file in release.files if not file.smoke_passed],
+            fallbacks=[file for file in release.files if file.fallback_tensors],
+            weighted=any(file.imatrix_sha256 for file in release.files),
+            machines=sorted(
+                {f"{s.device or s.cpu}, {s.threads} thread{'s' * (s.threads > 1)}" for s in speeds}
+            ),
+            probes=probe_report.rows(release.files),
+            training=release.training,
+            layers=release.architecture.layers,
+            notes=[source.note for source in (recipe.student, recipe.teacher) if source and source.note],
+            remarks=remarks,
+        )
+    )
+    return _front_matter(model_metadata(recipe, release, namespace)) + body
+
+
+def dataset_card(
+    recipe: Recipe, model: Model, release: Release, namespace: str, splits: Sequence[Mapping[str, Any]],
+    files: Sequence[Mapping[str, Any]],
+) -> str:  # fmt: skip
+    """The README.md of the dataset repository. files: the prompt files with part, path, source, licence, sha256."""
+    assert release.dataset and recipe.teacher and recipe.label
+    tags: dict[str, int] = {}
+    for split in splits:
+        for tag, count in split["tags"].items():
+            tags[tag] = tags.get(tag, 0) + count
+    body = (
+        _environment()
+        .get_template("dataset.md.j2")
+        .render(
+            name=recipe.publish.dataset,
+            model=model,
+            model_repository=f"{namespace}/{recipe.publish.model}",
+            release=release,
+            splits=splits,
+            invalid=release.dataset.rows - release.dataset.valid_rows,
+            max_tokens=recipe.label.max_tokens,
+            tags=sorted(tags.items()),
+            files=files,
+            teacher=recipe.teacher,
+            terms=release.terms.files if release.terms and licence_terms.named_in(recipe.teacher.licence) else (),
+        )
+    )
+    return _front_matter(dataset_metadata(recipe, release, splits)) + body
+
+
+def read_card(text: str, shown_as: str, kind: str) -> tuple[dict[str, Any], list[Problem]]:
+    """The front matter of a card and everything wrong with the card. kind is ``model`` or ``dataset``.
+
+    The Hub's rules for metadata (catalog.cardrules), the zoo's own schema, and the sections that a card of the zoo has.
+    """
+    header = cardrules.read_header(text, shown_as)
+    document = header.document
+    if document.data is None:
+        return {}, document.problems
+    found = cardrules.check_header(header, kind)
+    told = {(problem.line, problem.path) for problem in found}
+    found += [
+        problem
+        for problem in schema.problems(document, f"{kind}-card-v1")
+        if (problem.line, problem.path) not in told
+    ]
+    headings = set(re.findall(r"^## (.+)$", text, re.MULTILINE))
+    sections = MODEL_SECTIONS if kind == "model" else DATASET_SECTIONS
+    last = text.count("\n") + 1
+    for section in sections:
+        if section not in headings:
+            found.append(
+                Problem(shown_as, last, 1, "", f"section {show(section)} is missing", f"Add `## {section}`")
+            )
+    data: dict[str, Any] = document.data
+    return data, found
+
+
+def primary_languages(codes: Sequence[str]) -> list[str]:
+    """Languages as the Hub knows them: ISO 639 codes without region, each once, sorted."""
+    return sorted({code.partition("-")[0] for code in codes})
+
+
+def size_category(rows: int) -> str:
+    """The Hub's word for a number of records."""
+    words = hublists.size_categories()
+    bound = 1_000
+    for word in words[:-1]:
+        if rows < bound:
+            return word
+        bound *= 10
+    return words[-1]
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown, HTML and template engines show as it is. One line; control characters become escapes."""
+    # Of white space only line breaks and tabs are folded: French typography has spaces that must not break.
+    shown = unseen.visible(re.sub(r"[ \t-\r\x1c-\x1f\x85\u2028\u2029]+", " ", text).strip(" "))
+    shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    shown = re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", shown)
+    # At the start of a line these would make a list or a heading.
+    return re.sub(
+        r"^([-+=]|\d+(?=[.)]))", lambda m: f"\\{m[1]}" if not m[1].isdigit() else f"{m[1]}\\", shown
+    )
+
+
+def _licence(expression: str, terms: Terms | None = None) -> dict[str, Any]:
+    """The keys of the Hub. The link is the recipe's, or a file that the Hub links by name."""
+    found: dict[str, Any] = {"license": licences.hub_identifier(expression)}
+    if found["license"] == "other":
+        found["license_name"] = (terms.name if terms else None) or expression
+    if terms:
+        here = [name for name in terms.files if name in ("LICENSE", "LICENSE.md")]
+        found |= {"license_link": terms.link or here[0]} if terms.link or here else {}
+    return found
+
+
+def _front_matter(data: Mapping[str, Any]) -> str:
+    # default_style stays plain, but words that YAML 1.1 takes for booleans (no, on) are quoted by the dumper.
+    text: str = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=4096)
+    return f"---\n{text}---\n"
+
+
+def _memory(file: ModelFile, context_tokens: int) -> str:
+    need = next((need.bytes for need in file.memory if need.context_tokens == context_tokens), None)
+    return _megabytes(need) if need is not None else ""
+
+
+def _speed(file: ModelFile) -> str:
+    valid = [speed.decode_tokens_per_second for speed in file.speeds if speed.valid]
+    return f"{max(valid):.1f}" if valid else "not measured validly"
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f}"
+
+
+def _ppl(part: HeldOut) -> str:
+    return f"{part.perplexity:.4g} ± {part.perplexity_se:.2g}"
+
+
+def _kld(part: HeldOut) -> str:
+    if part.kld_mean_nats is None:
+        return "not measured"
+    return f"{part.kld_mean_nats:.3f} ± {part.kld_mean_se_nats or 0:.3f}"
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(site_folder() / "templates" / "cards"),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # this is Markdown: escape_markdown does it
+    )
+    environment.filters |= {
+        "md": escape_markdown,
+        "bits_of": bits_of,
+        "megabytes": _megabytes,
+        "memory": _memory,
+        "speed": _speed,
+        "ppl": _ppl,
+        "kld": _kld,
+    }
+    return environment
+
+
+def template_texts() -> list[tuple[str, str]]:
+    """(name, text) of every card template, sorted; part of a release's identity."""
+    folder = site_folder() / "templates" / "cards"
+    return [(path.name, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.j2"))]

@@ -1,0 +1,31 @@
+"""The dataset repository: the labelled rows as they are, and the card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from catalog.release import Model, Release
+from zoo.corpora.distributions import described
+from zoo.files.digests import sha256_file
+from zoo.files.whole import place_file, write_atomic
+from zoo.release import cards, licencetexts
+from zoo.release.material import Material
+from zoo.release.sealing import seal
+
+
+def write(material: Material, folder: Path, model: Model, release: Release) -> None:
+    """Fill ``folder`` with data, card, manifest and sums."""
+    label, prompts = material.artifacts["label"], material.artifacts["corpus/prompts"]
+    splits, files = [], []
+    for part in ("train", "heldout"):
+        name = f"data/{part}.jsonl"
+        place_file(label.path(f"{part}.jsonl"), folder / name)
+        files += [{"part": part, **file} for file in prompts.facts[part]]
+        if rows := material.rows(part):
+            facts = {"name": part, "path": name, "sha256": sha256_file(folder / name)}
+            splits.append({**facts, **described(rows)})
+    card = cards.dataset_card(material.recipe, model, release, material.settings.namespace, splits, files)
+    write_atomic(folder / "README.md", card)
+    if licencetexts.dataset_has_them(material):
+        licencetexts.place(material, folder)
+    seal(material.recipe, folder)

@@ -1,0 +1,82 @@
+"""The files behind the figures, as they will stand in ``evidence/`` of the model repository."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from catalog.release import EvidenceFile
+from zoo.corpora import datafiles, distributions
+from zoo.files.digests import pretty_json
+from zoo.files.listing import records
+from zoo.gguf import fingerprint
+from zoo.gguf.fingerprint import FORMAT as TENSORS_FORMAT
+from zoo.judge.probes import report as probe_report
+from zoo.llama import library
+from zoo.machine import processor
+from zoo.plan.plan import file_name
+from zoo.release.material import Material
+
+COPIED = (
+    ("parity", "parity.json"),
+    ("evaluate", "evaluation.json"),
+    ("evaluate", "kld-curve.svg"),
+    ("evaluate", "smoke.json"),
+    ("label", "label-report.json"),
+    ("distill", "distill-report.json"),
+    ("distill", "distill-timing.json"),
+)
+"""Step and name of the files that a step left ready to publish."""
+
+
+def contents(material: Material) -> dict[str, str | bytes]:
+    """Name -> content of every evidence file but the verdicts, which need the record first."""
+    recipe, artifacts = material.recipe, material.artifacts
+    found: dict[str, str | bytes] = {
+        name: artifacts[step].path(name).read_bytes() for step, name in COPIED if step in artifacts
+    }
+    for type_, maker in material.makers.items():
+        found |= _of_file(material, type_, maker)
+    if recipe.probes:
+        asked = {type_: artifacts[f"probe/{type_}"].json("probes.json") for type_ in material.makers}
+        found["probes.json"] = pretty_json(probe_report.evidence(asked))
+    if "label" in artifacts:
+        splits = {part: material.rows(part) for part in ("train", "heldout")}
+        found[distributions.FILE] = pretty_json(distributions.report(splits, recipe.languages))
+        data = {f"data/{part}.jsonl": artifacts["label"].path(f"{part}.jsonl") for part in splits}
+        found[datafiles.FILE] = pretty_json(datafiles.listing(data))
+    if "imatrix" in artifacts:
+        found["imatrix.json"] = pretty_json(artifacts["imatrix"].facts)
+    found["tensors.json"] = pretty_json({"format": TENSORS_FORMAT, "files": _tensor_digests(material)})
+    steps = [{"id": s.id, "key": s.key, "spec": s.spec, "inputs": s.inputs} for s in material.plan.steps]
+    made_on = dataclasses.replace(processor.here(), kernels=library.kernels())
+    found["plan.json"] = pretty_json(
+        {"steps": steps, "tools": material.world.tools, "processor": dataclasses.asdict(made_on)}
+    )
+    return found
+
+
+def _of_file(material: Material, type_: str, maker: str) -> dict[str, str | bytes]:
+    bench = material.artifacts[f"benchmark/{type_}"]
+    found: dict[str, str | bytes] = {
+        f"bench-{type_}.{suffix}": bench.path(f"bench.{suffix}").read_bytes() for suffix in ("json", "csv")
+    }
+    if report := material.artifacts[maker].facts.get("quantize"):
+        found[f"quantize-{type_}.json"] = pretty_json(report)
+    return found
+
+
+def _tensor_digests(material: Material) -> dict[str, dict[str, Any]]:
+    return {
+        file_name(material.recipe.name, type_): fingerprint.digests(
+            material.artifacts[maker].path("model.gguf")
+        )
+        for type_, maker in material.makers.items()
+    }
+
+
+def listed(folder: Path) -> tuple[EvidenceFile, ...]:
+    """The evidence that lies in ``folder``, by path."""
+    found = records(folder)
+    return tuple(EvidenceFile(record.path, record.size_bytes, record.sha256) for record in found)

@@ -1,0 +1,90 @@
+"""A release folder on this machine: its key, and how it is found, read and signed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog import jsontext
+from catalog.recipe import build, plain
+from catalog.release import Location, Model, Release, Repository
+from zoo.files.digests import digest, pretty_json, sha256_file
+from zoo.files.listing import FileRecord
+from zoo.files.locks import locked
+from zoo.files.whole import write_atomic
+from zoo.judge import gates
+from zoo.plan.plan import Plan
+from zoo.release import cards, provenance
+from zoo.settings import Settings
+
+VERSION = 5
+"""Raise when a release folder made of the same artifacts changes."""
+
+RECORD = "release.json"
+NOWHERE = Location("", Repository("", "0" * 40, ""), None)
+"""Stands for the place on a hub until there is one."""
+
+
+@dataclass(frozen=True)
+class ReleaseFolder:
+    """A release on this machine. ``release.location`` is NOWHERE; dataset_files are empty without a dataset."""
+
+    folder: Path
+    key: str
+    model: Model
+    release: Release
+    verdicts: tuple[gates.Verdict, ...]
+    model_files: tuple[FileRecord, ...]
+    dataset_files: tuple[FileRecord, ...]
+
+    @property
+    def has_dataset(self) -> bool:
+        return bool(self.dataset_files)
+
+
+def key_of(plan: Plan, settings: Settings) -> str:
+    """Identity of the release folder: the plan, the namespace that the cards name, and the templates."""
+    templates = dict(cards.template_texts())
+    return digest(
+        {"plan": plan.key, "version": VERSION, "namespace": settings.namespace, "templates": templates}
+    )
+
+
+def find(plan: Plan, settings: Settings) -> ReleaseFolder | None:
+    """The release folder of this plan, if it stands and every file has its recorded size."""
+    found = load(settings.releases / plan.name / plan.version)
+    return found if found and found.key == key_of(plan, settings) else None
+
+
+def load(folder: Path) -> ReleaseFolder | None:
+    """The release in ``folder``, or None if there is none or a file is missing or of another size."""
+    try:
+        data = jsontext.read((folder / RECORD), bounded=False)
+        release = build(Release, {**data["release"], "location": plain(NOWHERE)})
+        model = build(Model, {**data["model"], "releases": []})
+        verdicts = tuple(gates.Verdict(**entry) for entry in data["verdicts"])
+        parts = {part: tuple(FileRecord(**e) for e in data["files"][part]) for part in ("model", "dataset")}
+        for part, files in parts.items():
+            if any((folder / part / file.path).stat().st_size != file.size_bytes for file in files):
+                return None
+        return ReleaseFolder(folder, data["key"], model, release, verdicts, parts["model"], parts["dataset"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def with_signatures(release: ReleaseFolder) -> ReleaseFolder:
+    """The release after ``model.sig`` was written into its folders: its record lists them, so they are published."""
+    path = release.folder / RECORD
+    with locked(release.folder.with_name(f".{release.release.version}.lock")):
+        data = jsontext.read(path, bounded=False)
+        for part in ("model", "dataset"):
+            signature = release.folder / part / provenance.SIGNATURE
+            if signature.is_file():
+                size, name = signature.stat().st_size, provenance.SIGNATURE
+                others = [entry for entry in data["files"][part] if entry["path"] != name]
+                record = FileRecord(name, size, sha256_file(signature))
+                data["files"][part] = sorted([*others, vars(record)], key=lambda entry: str(entry["path"]))
+        write_atomic(path, pretty_json(data))
+    found = load(release.folder)
+    assert found
+    return found

@@ -1,0 +1,16 @@
+"""Where a release comes from, for programs: an in-toto statement with SLSA provenance, a CycloneDX bill of materials.
+
+Both are pure functions of what the release says of itself: no clock, no local path, the same bytes every time. Signing
+stands in ``zoo.release.provenance.signing``.
+"""
+
+from __future__ import annotations
+
+STATEMENT = "provenance.intoto.json"
+"""The in-toto statement, in the model repository."""
+
+BOM = "bom.cdx.json"
+"""The CycloneDX bill of materials, in the model repository."""
+
+SIGNATURE = "model.sig"
+"""The signature over all other files, in each repository of a signed release. No manifest lists it."""

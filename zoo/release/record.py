@@ -1,0 +1,217 @@
+"""What a release and its model say of themselves, from what the steps found."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from catalog import licencefiles, memory, terms
+from catalog.recipe import Recipe, build, plain
+from catalog.release import (
+    Ancestor,
+    Architecture,
+    Cache,
+    Dataset,
+    HeldOut,
+    Loss,
+    MemoryNeed,
+    Model,
+    ModelFile,
+    ProbeScore,
+    RecipeRecord,
+    Release,
+    Speed,
+    Terms,
+    Training,
+    TypeCount,
+)
+from zoo.errors import ZooError
+from zoo.judge.parity.check import known_differences
+from zoo.modelfolder.record import FILE as SOURCE_FILE
+from zoo.plan.plan import file_name, tools_of
+from zoo.release.folder import NOWHERE
+from zoo.release.material import Material
+
+
+def model(recipe: Recipe) -> Model:
+    """The model without its releases."""
+    r = recipe
+    return Model(r.name, r.summary, r.task, r.languages, r.owners, r.good_at, r.bad_at, ())
+
+
+def valid_share(material: Material) -> float | None:
+    """Share of the labels that are usable; None where nothing is labelled."""
+    if "label" not in material.artifacts:
+        return None
+    facts = material.artifacts["label"].facts
+    return float(facts["valid_rows"] / facts["rows"])
+
+
+def release(material: Material) -> Release:
+    """What the release says of itself; without a place on a hub, and without evidence, which is not written yet."""
+    recipe, text, exported = material.recipe, material.checked.text, material.artifacts["export"].facts
+    tools, used = material.world.tools, _tools_used(material)
+    architecture = Architecture(
+        name=exported["architecture"],
+        parameters=exported["parameters"],
+        context_tokens=exported["context_tokens"],
+        layers=exported["block_count"],
+        vocabulary_size=exported["vocabulary_size"],
+        template_sha256=exported["template_sha256"],
+        cache=build(Cache, exported["cache"]),
+        experts=exported["experts"],
+        experts_used=exported["experts_used"],
+    )
+    return Release(
+        version=recipe.version,
+        date=recipe.date,
+        licence=recipe.licence,
+        architecture=architecture,
+        files=tuple(_file(material, type_) for type_ in material.makers),
+        training=_training(material),
+        dataset=_dataset_record(material),
+        lineage=tuple(_lineage(material)),
+        evidence=(),
+        tools=tuple(sorted(f"{name} {version}" for name, version in tools.items() if name in used)),
+        recipe=RecipeRecord(
+            Path(material.checked.file).name, hashlib.sha256(text).hexdigest(), text.decode("utf-8")
+        ),
+        location=NOWHERE,
+        terms=_terms(recipe),
+        quantized_source=_quantized(material),
+        differences=known_differences(material.artifacts["parity"].facts["checks"]) or None,
+    )
+
+
+def _terms(recipe: Recipe) -> Terms | None:
+    kinds = list(dict.fromkeys(kind for _, kind in terms.kinds_of(plain(recipe))))
+    found = Terms(
+        name=recipe.licence_name,
+        link=recipe.licence_link,
+        display=terms.display(kinds),
+        use_policies=tuple(kind.use_policy for kind in kinds),
+        files=tuple(map(licencefiles.published_name, recipe.licence_files)),
+    )
+    return found if any(vars(found).values()) else None
+
+
+def _quantized(material: Material) -> str | None:
+    """What the import step found of the student's weights."""
+    source = material.artifacts["import/student"]
+    if not any(file.path == SOURCE_FILE for file in source.files):
+        return None
+    found = source.json(SOURCE_FILE)["quantized"]
+    return None if found is None else str(found)
+
+
+def _tools_used(material: Material) -> set[str]:
+    return {tool for step in material.plan.steps for tool in tools_of(step.stage, step.spec)}
+
+
+def _file(material: Material, type_: str) -> ModelFile:
+    artifact = material.artifacts[material.makers[type_]]
+    (record,) = (file for file in artifact.files if file.path == "model.gguf")
+    facts, evaluation = artifact.facts, material.artifacts["evaluate"].facts
+    measured = evaluation["evaluation"]
+    candidate = measured["candidates"].get(type_)
+    source = candidate or measured["reference"]
+    contexts = [n for n in memory.CONTEXTS if n <= facts["context_tokens"]] or [facts["context_tokens"]]
+    return ModelFile(
+        path=file_name(material.recipe.name, type_),
+        type=type_,
+        size_bytes=record.size_bytes,
+        sha256=record.sha256,
+        bits_per_weight=facts["bits_per_weight"],
+        tensors=facts["tensors"],
+        fallback_tensors=len(facts.get("quantize", {}).get("fallbacks", [])),
+        memory=tuple(MemoryNeed(n, _need(record.size_bytes, facts, n)) for n in contexts),
+        perplexity=source["perplexity"],
+        perplexity_se=source["perplexity_se"],
+        loss=_loss(candidate) if candidate else None,
+        smoke_passed=evaluation["smoke"][type_]["passed"],
+        speeds=(_speed(material, type_),),
+        probes=_probes(material, type_),
+        imatrix_sha256=facts.get("quantize", {}).get("imatrix_sha256"),
+        tensor_types=tuple(TypeCount(name, count) for name, count in sorted(facts["tensor_types"].items())),
+        read_bytes=facts["read_bytes"],
+    )
+
+
+def _speed(material: Material, type_: str) -> Speed:
+    report = material.artifacts[f"benchmark/{type_}"].json("bench.json")
+    summary, device = report["summary"], report["device"]
+    return Speed(
+        device=device["label"] or device["board_model"] or device["cpu_model"] or "unknown machine",
+        cpu=device["cpu_model"] or device["machine"] or "unknown",
+        threads=report["settings"]["threads"],
+        prompt_tokens_per_second=summary["prompt_tokens_per_second"]["median"],
+        decode_tokens_per_second=summary["decode_tokens_per_second"]["median"],
+        time_to_first_token_seconds=summary["time_to_first_token_seconds"]["median"],
+        load_seconds=summary["load_seconds"],
+        peak_memory_bytes=summary["peak_memory_bytes"],
+        valid=report["valid"],
+        reasons=tuple(report["reasons"]),
+        evidence=f"bench-{type_}.json",
+    )
+
+
+def _probes(material: Material, type_: str) -> tuple[ProbeScore, ...]:
+    artifact = material.artifacts.get(f"probe/{type_}")
+    return tuple(build(ProbeScore, score) for score in artifact.facts["scores"]) if artifact else ()
+
+
+def _training(material: Material) -> Training | None:
+    if "distill" not in material.artifacts or not material.recipe.distill:
+        return None
+    facts = material.artifacts["distill"].facts
+    return Training(
+        method=facts["method"],
+        adapter=facts["adapter"],
+        steps=facts["steps"],
+        rows=facts["rows"],
+        before=_held_out(facts["heldout_before"]),
+        after=_held_out(facts["heldout_after"]),
+    )
+
+
+def _dataset_record(material: Material) -> Dataset | None:
+    if "label" not in material.artifacts:
+        return None
+    facts = material.artifacts["label"].facts
+    files = [*material.recipe.corpus.train, *material.recipe.corpus.heldout]
+    licences = sorted({file.licence for file in files})
+    return Dataset(facts["rows"], facts["valid_rows"], " AND ".join(licences), material.recipe.languages)
+
+
+def _lineage(material: Material) -> Iterator[Ancestor]:
+    for role, source in (("student", material.recipe.student), ("teacher", material.recipe.teacher)):
+        if source:
+            sha256 = source.sha256 or material.checked.lock.sha256(source.source)
+            yield Ancestor(role, source.source, source.licence, source.upstream, sha256)
+    for role in ("train", "heldout", "evaluation", "calibration"):
+        for file in getattr(material.recipe.corpus, role):
+            sha256 = material.world.files[file.path]
+            yield Ancestor(role, f"{file.path} ({file.source})", file.licence, None, sha256)
+
+
+def _need(size_bytes: int, facts: Mapping[str, Any], context_tokens: int) -> int:
+    return memory.need_bytes(
+        size_bytes, build(Cache, facts["cache"]), facts["vocabulary_size"], context_tokens
+    )
+
+
+def _loss(candidate: Mapping[str, Any]) -> Loss:
+    languages = [{"language": name, **figures} for name, figures in candidate["languages"].items()]
+    loss: Loss = build(Loss, {**candidate, "languages": languages})
+    return loss
+
+
+def _held_out(data: Mapping[str, Any]) -> HeldOut:
+    if data["perplexity"] is None:
+        raise ZooError(
+            "the held-out perplexity is not finite", remedy="Lower the learning rate in the recipe"
+        )
+    held: HeldOut = build(HeldOut, data)
+    return held

@@ -1,0 +1,39 @@
+"""The walk of a signature: a built release is signed before it is published, because afterwards it never changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo import catalogfile
+from zoo import release as assemble
+from zoo.errors import ZooError
+from zoo.progress import Reporter
+from zoo.release import ReleaseFolder
+from zoo.release.provenance import SIGNATURE, signing
+from zoo.settings import Settings
+
+
+def sign(
+    release: ReleaseFolder, settings: Settings, report: Reporter, *, key: Path | None
+) -> tuple[ReleaseFolder, bool]:
+    """Sign both repositories of a built release. Returns it with its signatures, and whether anything was signed.
+
+    key: a private key file; None signs keyless. Raises ZooError when the version is published without this signature.
+    """
+    name, version = release.model.name, release.release.version
+    parts = [part for part in ("model", "dataset") if (release.folder / part).is_dir()]
+    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
+    if catalog.release(name, version):
+        if all((release.folder / part / SIGNATURE).is_file() for part in parts):
+            return release, False
+        raise ZooError(
+            f"{name} {version} is published without a signature, and published versions never change",
+            safe="Nothing was changed.",
+            remedy="Raise the version and release it with: zoo release --sign-key FILE",
+        )
+    size = sum(file.size_bytes for file in (*release.model_files, *release.dataset_files))
+    with report.task(f"signing {name} {version}", size, "B") as advance:
+        # Every part, also when the first was signed before.
+        done = [signing.sign(release.folder / part, key=key) for part in parts]
+        advance(size)
+    return assemble.with_signatures(release), any(done)

@@ -1,0 +1,104 @@
+"""The pages that are made from data: the catalog's, and the reference of the file formats. Pure.
+
+``KINDS`` are the kinds of catalog pages, a module each; ``make_each`` and ``make_whole`` run them for the builder of
+the site (``zoo.site``), ``render`` for whoever wants every file at once. ``recipe_reference``, ``schema_list`` and
+``command_reference`` make fragments that the mkdocs hook (``site/hooks.py``) puts into the documents.
+Text from a catalog is escaped by the templates, and characters that are not seen are written out by ``text``.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+from catalog.index import Catalog
+from catalog.release import Model
+from zoo.site.pages import boards, datasets, feeds, front, model, offers, pictures, table, tryit
+from zoo.site.pages.feeds import joined, model_json
+from zoo.site.pages.kinds import Drift, Evidence, Facts, Files, Kind, Link, Made, Models, Site
+from zoo.site.pages.page import Page, TocEntry
+from zoo.site.pages.reference import command_reference, recipe_reference, schema_list
+
+__all__ = [
+    "KINDS",
+    "Drift",
+    "Evidence",
+    "Facts",
+    "Files",
+    "Link",
+    "Made",
+    "Models",
+    "Page",
+    "PathTaken",
+    "Site",
+    "TocEntry",
+    "command_reference",
+    "joined",
+    "make_each",
+    "make_whole",
+    "model_json",
+    "recipe_reference",
+    "render",
+    "schema_list",
+]
+
+KINDS: tuple[Kind, ...] = (
+    model.KIND,
+    datasets.KIND,
+    offers.KIND,
+    front.KIND,
+    boards.KIND,
+    table.KIND,
+    tryit.KIND,
+    pictures.KIND,
+    feeds.KIND,
+)
+
+
+class PathTaken(ValueError):
+    """Two pages want the same path; the message names it."""
+
+
+def make_each(model: Model, site: Site, evidence: Evidence) -> Made:
+    """The files of one model from every kind, and its facts by kind."""
+    files: dict[str, str | bytes] = {}
+    facts: dict[str, object] = {}
+    for kind in KINDS:
+        if kind.each:
+            made = kind.each(model, site, evidence)
+            add(files, made.files)
+            facts[kind.name] = made.facts
+    return Made(files, facts)
+
+
+def make_whole(facts: Sequence[Facts], site: Site, models: Models) -> dict[str, str | bytes]:
+    """The files about all models, from the facts of each; ``models`` gives the few that are looked at more closely."""
+    files: dict[str, str | bytes] = {}
+    for kind in KINDS:
+        if kind.whole:
+            add(files, kind.whole(facts, site, models))
+    return files
+
+
+def render(
+    catalog: Catalog, site: Site, evidence: Callable[[str, str, str], bytes | None]
+) -> dict[str, str | bytes]:
+    """Every file of the catalog's part of the site by its path. ``evidence`` takes (name, version, path)."""
+    files: dict[str, str | bytes] = {}
+    facts = []
+    for one in catalog.models:
+        made = make_each(one, site, functools.partial(evidence, one.name))
+        add(files, made.files)
+        facts.append(made.facts)
+    by_name = {one.name: one for one in catalog.models}
+    add(files, make_whole(facts, site, by_name.__getitem__))
+    add(files, {"catalog.json": joined(str(files[model_json(one.name)]) for one in catalog.models)})
+    return files
+
+
+def add(files: dict[str, str | bytes], more: Files) -> None:
+    """Put ``more`` into ``files``. Raises PathTaken if a path is there already."""
+    for path, content in more.items():
+        if path in files:
+            raise PathTaken(f"two pages want to be {path}")
+        files[path] = content

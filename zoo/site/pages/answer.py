@@ -1,0 +1,134 @@
+"""An answer of ``zoo.choose.chooser`` as people read it: what to take, why, the figures, the command, and the others.
+
+``site/assets/chooser.js`` makes the same of the browser's own answers; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from zoo.choose import chooser, commands
+from zoo.choose.chooser import Choice, Offer
+from zoo.choose.domination import loss_words
+from zoo.choose.pick import Judged, Pick
+from zoo.site.pages import links
+from zoo.site.pages.page import fill
+from zoo.site.pages.text import count, megabytes
+
+SHOWN = 8
+"""Models that were passed over and are named; how many more there are is said."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model or file beside the answer: its words, and the address of its model from the site's root, or None."""
+
+    name: str
+    url: str | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the template shows. evidence: address of a measured speed's evidence from the site's root."""
+
+    choice: Choice
+    name: str
+    version: str
+    path: str
+    type: str
+    licence: str
+    size: str
+    memory: str
+    speed: str
+    measured: bool
+    evidence: str | None
+    loss: str
+    why: str
+    command: str | None
+    try_url: str | None
+    runners: tuple[Row, ...]
+    passed: tuple[Row, ...]
+    more: int
+    beside: tuple[Row, ...]
+    rejected: tuple[Row, ...]
+
+
+def answer(choice: Choice, root: str) -> Markup:
+    """The fragment; ``root`` is the way to the site's root."""
+    return Markup(fill("answer.html", told=_told(choice), choice=choice, root=root, passed=_passed(choice)))
+
+
+def _told(choice: Choice) -> Told | None:
+    offer = choice.answer
+    if offer is None or offer.pick.file is None:
+        return None
+    file, release = offer.pick.file, offer.ranked.entry.release
+    name, context = offer.ranked.entry.name, choice.question.context_tokens
+    speed = offer.pick.speed
+    assert speed
+    passed = _passed(choice)
+    return Told(
+        choice=choice,
+        name=name,
+        version=release.version,
+        path=file.path,
+        type=file.type,
+        licence=release.licence,
+        size=megabytes(file.size_bytes),
+        memory=f"{megabytes(offer.pick.memory_bytes or 0)} predicted at {count(context)} tokens",
+        speed=speed.words,
+        measured=speed.measured,
+        evidence=_evidence(offer),
+        loss=loss_words(file),
+        why=offer.pick.reason,
+        command=commands.one_line(name, release, file, context),
+        try_url=links.try_url(name, file),
+        runners=tuple(_runner(one) for one in choice.runners_up),
+        passed=passed,
+        more=len(choice.passed) - len(passed),
+        beside=_judged(offer.pick.runners_up),
+        rejected=_judged(offer.pick.rejected),
+    )
+
+
+def model_url(name: str) -> str:
+    """The address of a model's page from the site's root."""
+    return f"models/{name}/"
+
+
+def pick_words(pick: Pick) -> str:
+    """``model-Q8_0.gguf, 144.8 MB, mean KLD ..., predicted ...``."""
+    assert pick.file and pick.speed
+    file = pick.file
+    return f"{file.path}, {megabytes(file.size_bytes)}, {loss_words(file)}, {pick.speed.words}"
+
+
+def _runner(one: Offer) -> Row:
+    name = one.ranked.entry.name
+    return Row(name, model_url(name), f"{chooser.standing_words(one.ranked)}; {pick_words(one.pick)}.")
+
+
+def _passed(choice: Choice) -> tuple[Row, ...]:
+    return tuple(
+        Row(one.ranked.entry.name, model_url(one.ranked.entry.name), one.reason)
+        for one in choice.passed[:SHOWN]
+    )
+
+
+def _judged(some: Sequence[Judged]) -> tuple[Row, ...]:
+    return tuple(Row(one.file.path, None, one.reason) for one in some)
+
+
+def _evidence(offer: Offer) -> str | None:
+    """Where the measurement that the speed was taken from lies."""
+    pick, entry = offer.pick, offer.ranked.entry
+    assert pick.file and pick.speed
+    if not pick.speed.measured:
+        return None
+    here = (s for s in pick.file.speeds if s.valid and s.device == pick.device.id)
+    found = next(s for s in here if s.decode_tokens_per_second == pick.speed.typical)
+    return links.evidence_url(entry.name, entry.release, found.evidence)

@@ -1,0 +1,110 @@
+"""A page for each board: the answer, the answers to other questions about that board, and how answers are found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from catalog import device as devices
+from catalog import memory
+from catalog.device import GIGA, Device
+from zoo.choose import chooser, pick
+from zoo.choose.chooser import Choice, Entry, Question, Ranked
+from zoo.site.pages import offers
+from zoo.site.pages.answer import answer
+from zoo.site.pages.chooser import families
+from zoo.site.pages.frame import framed
+from zoo.site.pages.kinds import Facts, Files, Kind, Models, Site
+from zoo.site.pages.page import Page, fill
+
+ROOT = "../../"
+AIMS = 24
+"""Pairs of task and language on one page: those of the most models."""
+
+Aim = tuple[str | None, str | None]
+"""Task and language that are asked for."""
+
+
+def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
+    some = offers.of_all(facts)
+    ready = offers.entries(some, models)
+    aims = _aims(some)
+    page = Page("Boards", "Which file to take for each board, and how that is found.", _index(), ())
+    files = {"boards/index.html": framed(page, "boards/", site)}
+    if not some:
+        return files
+    ranked = _ranked(ready, aims)
+    for device in devices.DEVICES:
+        path = f"boards/{device.id}/"
+        files[f"{path}index.html"] = framed(_board(device, ranked, aims), path, site, scripts=("copy.js",))
+    return files
+
+
+def _index() -> str:
+    return fill(
+        "boards.html",
+        families=families(),
+        root="../",
+        giga=GIGA,
+        context=pick.CONTEXT_TOKENS,
+        limit=chooser.LOSS_LIMIT,
+        tolerance=pick.TOLERANCE,
+        reserve=devices.RESERVE_REASON,
+    )
+
+
+def _aims(some: Sequence[Facts]) -> list[Aim]:
+    """Tasks, and tasks with languages, that models are for; the most frequent first."""
+    counted = Counter((one["task"], language) for one in some for language in set(one["languages"]))
+    return sorted(counted, key=lambda aim: (-counted[aim], aim))[:AIMS]
+
+
+def _ranked(ready: Sequence[Entry], aims: Sequence[Aim]) -> dict[Aim, list[Ranked]]:
+    """The catalog's order for every aim, with the models for it only."""
+    languages = {None, *(language for _, language in aims)}
+    by_language = {language: chooser.rank(ready, language) for language in languages}
+    found: dict[Aim, list[Ranked]] = {(None, None): by_language[None]}
+    for task, language in aims:
+        found[task, language] = [
+            one for one in by_language[language] if one.entry.task == task and language in one.entry.languages
+        ]
+    return found
+
+
+def _board(
+    device: Device,
+    ranked: Mapping[Aim, Sequence[Ranked]],
+    aims: Sequence[Aim],
+) -> Page:
+    def ask(
+        context: int, least: float | None = None, task: str | None = None, language: str | None = None
+    ) -> Choice:
+        # The table shows answers only, so nobody looks for runners-up.
+        return chooser.choose(Question(device, context, least, task, language), ranked[task, language], 0)
+
+    first = chooser.choose(Question(device, pick.CONTEXT_TOKENS), ranked[None, None])
+    html = fill(
+        "board.html",
+        device=device,
+        giga=GIGA,
+        answer=answer(first, ROOT),
+        context=pick.CONTEXT_TOKENS,
+        contexts=memory.CONTEXTS,
+        others=list(_others(ask, aims)),
+        root=ROOT,
+    )
+    description = f"The one file to take on {device.name}, with the reason. {first.reason}"
+    return Page(f"For {device.name}", description, html, ())
+
+
+def _others(ask: Callable[..., Choice], aims: Sequence[Aim]) -> Iterator[tuple[str, list[Choice]]]:
+    """(what is asked for, the answer at each context length)."""
+    contexts = memory.CONTEXTS
+    yield "any task and language", [ask(context) for context in contexts]
+    for speed in chooser.SPEEDS:
+        yield f"at least {speed:g} tokens/s", [ask(context, speed) for context in contexts]
+    for task, language in aims:
+        yield f"{task}, {language}", [ask(context, None, task, language) for context in contexts]
+
+
+KIND = Kind("boards", whole=_whole)

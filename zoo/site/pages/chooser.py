@@ -1,0 +1,54 @@
+"""The chooser at the top of the front page: an answer that is there from the start, and the form for others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from markupsafe import Markup
+
+from catalog import device as devices
+from catalog.device import Device
+from zoo.choose import chooser, pick
+from zoo.choose.chooser import Question
+from zoo.site.pages import offers
+from zoo.site.pages.answer import answer
+from zoo.site.pages.kinds import Facts, Models, Site
+from zoo.site.pages.page import fill
+from zoo.site.pages.text import visible
+
+BOARD = "pi-5-4gb"
+"""The board of the answer that is there before somebody asks."""
+
+CONTEXTS = (512, 2048, 4096, 8192, 16_384, 32_768)
+SCRIPTS = ("copy.js", "chooser.js")
+
+
+def families() -> list[tuple[str, list[Device]]]:
+    """Boards as people look for them."""
+    return [(name, list(some)) for name, some in groupby(devices.DEVICES, lambda device: device.family)]
+
+
+def fragment(facts: Sequence[Facts], site: Site, models: Models, root: str) -> Markup:
+    """The form with the first answer; nothing for an empty catalog."""
+    some = offers.of_all(facts)
+    board = devices.find(BOARD)
+    if not some or board is None:
+        return Markup("")
+    question = Question(board, pick.CONTEXT_TOKENS)
+    found = chooser.choose(question, chooser.rank(offers.entries(some, models)))
+    html = fill(
+        "chooser.html",
+        answer=answer(found, root),
+        board=board,
+        families=families(),
+        tasks=sorted({visible(one["task"]) for one in some}),
+        languages=sorted({visible(language) for one in some for language in one["languages"]}),
+        question=question,
+        contexts=CONTEXTS,
+        data=offers.data_url(some),
+        site=site,
+        root=root,
+        limit=chooser.LOSS_LIMIT,
+    )
+    return Markup(html)

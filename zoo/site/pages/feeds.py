@@ -1,0 +1,184 @@
+"""Files for machines: the catalog, each model, digests, tables, news, sitemap. Their addresses do not change.
+
+What each of them is stands on the page ``reference/feeds`` of the documents.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from catalog import index
+from catalog.recipe import plain
+from catalog.release import Model, ModelFile, Release
+from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
+from zoo.site.pages.page import fill
+from zoo.site.pages.sections import CONTEXT, memory_at
+from zoo.site.pages.text import shortened, visible
+
+NEWS = 100
+"""Entries of the Atom feed: the last releases and yanks."""
+
+ATOM, CSV, LLMS = "feed.atom", "files.csv", "llms.txt"
+_HEAD = f'{{"schema":"{index.SCHEMA}","models":[\n'
+_TAIL = "\n]}\n"
+
+COLUMNS = (
+    "model",
+    "version",
+    "date",
+    "yanked",
+    "task",
+    "languages",
+    "licence",
+    "parameters",
+    "context_tokens",
+    "path",
+    "type",
+    "size_bytes",
+    "sha256",
+    "bits_per_weight",
+    f"memory_at_{CONTEXT}_tokens_bytes",
+    "kld_mean_nats",
+    "kld_mean_se_nats",
+    "same_top_share",
+    "perplexity",
+    "smoke_passed",
+    "repository",
+    "commit",
+)
+"""Columns of the table of all files; an empty cell was not measured."""
+
+
+def model_json(name: str) -> str:
+    """Where the JSON of a model lies: a catalog with that one model."""
+    return f"models/{name}/model.json"
+
+
+def joined(texts: Iterable[str]) -> str:
+    """The catalog made of the JSON files of its models, one model on a line."""
+    return _HEAD + ",\n".join(text[len(_HEAD) : -len(_TAIL)] for text in texts) + _TAIL
+
+
+def sums(release: Release) -> str:
+    """The digests of a release's files as ``sha256sum -c`` reads them."""
+    return "".join(f"{file.sha256}  {file.path}\n" for file in release.files)
+
+
+def _each(model: Model, site: Site, evidence: Evidence) -> Made:
+    del site, evidence
+    line = json.dumps(plain(model), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    files = {model_json(model.name): _HEAD + line + _TAIL}
+    for release in model.releases:
+        files[f"models/{model.name}/{release.version}/SHA256SUMS"] = sums(release)
+    return Made(files, {"rows": _table(_rows(model)), "news": list(_news(model))})
+
+
+def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
+    del models
+    names = [fact["model"]["name"] for fact in facts]
+    rows = "".join(fact["feeds"]["rows"] for fact in facts)
+    files = {
+        CSV: _table([COLUMNS]) + rows,
+        ATOM: _atom([entry for fact in facts for entry in fact["feeds"]["news"]], site),
+        LLMS: fill("llms.txt", site=site, models=[fact["model"] for fact in facts]),
+        "robots.txt": "User-agent: *\nAllow: /\n",
+    }
+    if site.address:
+        pages = ["", "models/", *(f"models/{name}/" for name in names), *site.document_pages]
+        files["sitemap.xml"] = fill("sitemap.xml", address=site.address, paths=pages)
+        files["robots.txt"] += f"Sitemap: {site.address}sitemap.xml\n"
+    return files
+
+
+def _rows(model: Model) -> Iterator[tuple[Any, ...]]:
+    for release in model.releases:
+        yanked = model.yank_of(release.version) is not None
+        for file in release.files:
+            yield _row(model, release, file, yanked)
+
+
+def _row(model: Model, release: Release, file: ModelFile, yanked: bool) -> tuple[Any, ...]:
+    need, loss = memory_at(file), file.loss
+    architecture, place = release.architecture, release.location.model
+    return (
+        model.name,
+        release.version,
+        release.date,
+        "yes" if yanked else "no",
+        model.task,
+        " ".join(model.languages),
+        release.licence,
+        architecture.parameters,
+        architecture.context_tokens,
+        file.path,
+        file.type,
+        file.size_bytes,
+        file.sha256,
+        file.bits_per_weight,
+        need.bytes if need and need.context_tokens == CONTEXT else None,
+        loss.kld_mean_nats if loss else None,
+        loss.kld_mean_se_nats if loss else None,
+        loss.same_top_share if loss else None,
+        file.perplexity,
+        "yes" if file.smoke_passed else "no",
+        place.name,
+        place.commit,
+    )
+
+
+def _table(rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([_cell(cell) for cell in row] for row in rows)
+    return text.getvalue()
+
+
+def _cell(cell: Any) -> Any:
+    """Spreadsheets take text that begins with one of these signs for a formula; a quote sign keeps it text."""
+    if not isinstance(cell, str):
+        return cell
+    shown = visible(cell)
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@", "\t", "\n")) else shown
+
+
+def _news(model: Model) -> Iterator[dict[str, str]]:
+    """Releases and yanks of a model, each with an id that never changes."""
+    for release in model.releases:
+        yield {
+            "id": f"release:{model.name}@{release.version}",
+            "date": release.date,
+            "title": f"{model.name} {release.version}",
+            "words": shortened(visible(model.summary), 300),
+            "path": f"models/{model.name}/{release.version}/",
+        }
+    for number, event in enumerate(model.yanks, 1):
+        done = "yanked" if event.action == "yank" else "taken back into use"
+        instead = f" Use {event.replacement} instead." if event.replacement else ""
+        yield {
+            "id": f"yank:{number}:{model.name}@{event.version}",
+            "date": event.date,
+            "title": f"{model.name} {event.version} was {done}",
+            "words": visible(f"{event.reason}{instead}"),
+            "path": f"models/{model.name}/{event.version}/",
+        }
+
+
+def _atom(entries: Sequence[Mapping[str, str]], site: Site) -> str:
+    """The feed (RFC 4287). Ids are tag URIs (RFC 4151) where the site has no address to take them from."""
+    last = sorted(
+        sorted(entries, key=lambda entry: entry["id"]), key=lambda entry: entry["date"], reverse=True
+    )
+    return fill(
+        "feed.atom",
+        site=site,
+        path=ATOM,
+        entries=last[:NEWS],
+        updated=last[0]["date"] if last else "2026-01-01",
+        base=f"{site.address}#" if site.address else "urn:model-zoo:",
+    )
+
+
+KIND = Kind("feeds", _each, _whole)

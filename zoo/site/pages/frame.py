@@ -1,0 +1,75 @@
+"""The frame of a catalog page: head, header, contents, footer. The documents have the theme's own, which looks alike.
+
+A page loads nothing from elsewhere, and its Content-Security-Policy says so to the browser. All addresses are relative,
+so that the site works below any path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from zoo.site.pages.kinds import Drift, Link, Site
+from zoo.site.pages.page import Page, fill
+from zoo.site.pages.text import shortened, visible
+
+POLICY: Mapping[str, str] = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "base-uri": "'none'",
+    "form-action": "'self'",
+}
+"""Content-Security-Policy of a catalog page: no script or style but the site's own files."""
+
+CATALOG = (
+    Link("Catalog", ""),
+    Link("All models", "models/"),
+    Link("All files", "files/"),
+    Link("Pictures", "pictures/"),
+)
+"""The catalog's own entries of the navigation, before those of the documents."""
+
+
+def framed(
+    page: Page,
+    path: str,
+    site: Site,
+    *,
+    scripts: Sequence[str] = (),
+    policy: Mapping[str, str] | None = None,
+    indexed: bool = True,
+    drift: Drift | None = None,
+) -> str:
+    """The whole HTML document of a page that is reached at ``path`` (``""``, or words that end with a slash).
+
+    scripts: assets that are loaded as modules. policy: directives that differ from POLICY. indexed: whether search
+    engines should list it. drift: what the footer says of the last watch; its date is another every day, so only
+    the front page has it.
+    """
+    title = site.name if not path else f"{shortened(visible(page.title), 200)} - {site.name}"
+    directives = {**POLICY, **(policy or {})}
+    return fill(
+        "frame.html",
+        page=page,
+        content=Markup(page.html),
+        title=title,
+        root="../" * path.count("/") or "./",
+        path=path,
+        site=site,
+        links=(*CATALOG, *site.documents),
+        policy="; ".join(f"{name} {value}" for name, value in directives.items()),
+        scripts=scripts,
+        canonical=site.address + path if site.address else "",
+        indexed=indexed,
+        drift=drift,
+    )
+
+
+def redirect(target: str, path: str, site: Site) -> str:
+    """A page at ``path`` that leads to ``target``, both from the site's root; a link for browsers that stay."""
+    root = "../" * path.count("/")
+    return fill("redirect.html", url=root + target, target=target, site=site)

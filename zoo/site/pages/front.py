@@ -1,0 +1,61 @@
+"""The front page, and the list of all models in pages of a fixed length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from zoo.site.pages import chooser
+from zoo.site.pages.frame import framed
+from zoo.site.pages.kinds import Facts, Files, Kind, Models, Site
+from zoo.site.pages.page import Page, fill, rooted
+
+DESCRIPTION = "Small language models as GGUF files: measured loss and speed, and predicted memory, of each."
+NEWEST = 12
+"""Models on the front page: those that were released last."""
+
+LISTED = 100
+"""Models on one page of the list."""
+
+
+def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
+    listed = [fact["model"] for fact in facts]
+    newest = sorted(listed, key=lambda model: model["name"])
+    newest = sorted(newest, key=lambda model: model["date"], reverse=True)[:NEWEST]
+    choosing = chooser.fragment(facts, site, models, "./")
+    rows = rooted((model["row"] for model in newest), "./")
+    html = fill(
+        "front.html",
+        models=rows,
+        shown=len(newest),
+        count=len(listed),
+        chooser=choosing,
+        site=site,
+        root="./",
+    )
+    scripts = chooser.SCRIPTS if listed else ()
+    files = {
+        "index.html": framed(
+            Page("Catalog", DESCRIPTION, html, ()), "", site, scripts=scripts, drift=site.drift
+        )
+    }
+    return {**files, **dict(_lists(listed, site))}
+
+
+def _lists(models: Sequence[Facts], site: Site) -> Iterator[tuple[str, str]]:
+    pages = [models[start : start + LISTED] for start in range(0, len(models) or 1, LISTED)]
+    for number, batch in enumerate(pages, 1):
+        path = list_path(number)
+        root = "../" * path.count("/")
+        rows = rooted((model["row"] for model in batch), root)
+        html = fill("models.html", models=rows, number=number, last=len(pages), root=root, path=list_path)
+        title = "All models" if number == 1 else f"All models, page {number}"
+        page = Page(title, f"The {len(models):,} models of this zoo by name.", html, ())
+        yield f"{path}index.html", framed(page, path, site)
+
+
+def list_path(number: int) -> str:
+    """The address of a page of the list. No model has a name with a capital letter."""
+    return "models/" if number == 1 else f"models/P{number}/"
+
+
+KIND = Kind("front", whole=_whole)

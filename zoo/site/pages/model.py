@@ -1,0 +1,86 @@
+"""The page of a model, a page for each of its versions, and pages at the names that it had before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from catalog import yanks
+from catalog.release import Model, Release
+from zoo.site.pages import pictures, sections
+from zoo.site.pages.charts import Chart
+from zoo.site.pages.frame import framed, redirect
+from zoo.site.pages.kinds import Evidence, Kind, Made, Site
+from zoo.site.pages.page import Page, TocEntry, fill, part
+from zoo.site.pages.text import shortened, visible
+
+
+def model_page(model: Model, release: Release, site: Site, drawn: Sequence[Chart]) -> Page:
+    """Everything about a model, with the figures of ``release`` and its pictures."""
+    found = sections.of_release(model, release, site, "../../", drawn, whole=True)
+    return _page(model, release, found, whole=True)
+
+
+def version_page(model: Model, release: Release, site: Site) -> Page:
+    """What is about one version only."""
+    found = sections.of_release(model, release, site, "../../../", (), whole=False)
+    return _page(model, release, found, whole=False)
+
+
+def facts(model: Model) -> dict[str, Any]:
+    """What lists of models show of one, and its row in them."""
+    found = _facts(model)
+    return {**found, "row": part("models-row.html", model=found)}
+
+
+def _facts(model: Model) -> dict[str, Any]:
+    release = sections.shown_release(model)
+    sizes = [file.size_bytes for file in release.files]
+    return {
+        "name": model.name,
+        "summary": shortened(model.summary, 300),
+        "task": shortened(model.task, 100),
+        "languages": [shortened(language, 40) for language in model.languages[:20]],
+        "licence": shortened(release.licence, 100),
+        "version": release.version,
+        "versions": [one.version for one in model.releases],
+        "date": release.date,
+        "yanked": model.yank_of(release.version) is not None,
+        "files": len(sizes),
+        "smallest_bytes": min(sizes),
+        "largest_bytes": max(sizes),
+    }
+
+
+def _page(model: Model, release: Release, found: Sequence[sections.Section], *, whole: bool) -> Page:
+    banners = [event for event in yanks.active(model) if whole or event.version == release.version]
+    html = fill("model.html", model=model, release=release, sections=found, banners=banners, whole=whole)
+    toc = tuple(TocEntry(section.title, section.id) for section in found)
+    title = model.name if whole else f"{model.name} {release.version}"
+    return Page(title, shortened(visible(model.summary), 300), html, toc)
+
+
+def _each(model: Model, site: Site, evidence: Evidence) -> Made:
+    path = f"models/{model.name}/"
+    shown = sections.shown_release(model)
+    drawn = pictures.of_release(model, shown, evidence)
+    page = model_page(model, shown, site, drawn)
+    files: dict[str, str | bytes] = {f"{path}index.html": framed(page, path, site)}
+    files |= pictures.files(drawn, f"{path}pictures/")
+    for release in model.releases:
+        place = f"{path}{release.version}/"
+        page = _short_page(model, release) if release == shown else version_page(model, release, site)
+        files[f"{place}index.html"] = framed(page, place, site, indexed=release != shown)
+    for name in model.former_names:
+        files[f"models/{name}/index.html"] = redirect(path, f"models/{name}/", site)
+    return Made(files, facts(model))
+
+
+def _short_page(model: Model, release: Release) -> Page:
+    """The page of the version that the model's page describes: its address, and what never changes."""
+    html = fill("version.html", model=model, release=release)
+    words = f"Version {release.version} of {model.name}: its files and digests."
+    return Page(f"{model.name} {release.version}", words, html, ())
+
+
+KIND = Kind("model", _each)

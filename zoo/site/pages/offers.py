@@ -1,0 +1,137 @@
+"""What the pages about all models need of each one to choose among them, and where the browser's data lies.
+
+``facts`` says what the newest release that is not yanked has for the questions that are asked most, and keeps the rows
+of it and of every yanked one; ``entries`` makes of them what ``zoo.choose.chooser`` works on; ``packing`` writes
+chooser.json.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from catalog.recipe import build, plain
+from catalog.release import Loss, Model, ModelFile, Release
+from zoo.choose import chooser, pick
+from zoo.choose.chooser import Entry, Known, Merit
+from zoo.site.pages import packing
+from zoo.site.pages.kinds import Evidence, Files, Kind, Made, Models, Site
+from zoo.site.pages.text import visible
+
+DATA = "chooser.json"
+DIGITS, ERROR_DIGITS = 5, 4
+"""Significant digits of measured figures, and of their standard errors, in what is chosen from. What is shown has
+fewer, and each one is a byte for everybody who asks the chooser."""
+
+Facts = Mapping[str, Any]
+
+
+def facts(model: Model) -> dict[str, Any]:
+    """Plain data of one model. ``current`` is the place of the current release among those kept, or None; ``releases``
+    are the rows of chooser.json; ``hub`` is where the current release lies."""
+    current = pick.current(model)
+    kept = [r for r in model.releases if r is current or model.yank_of(r.version)]
+    yanks = [model.yank_of(r.version) for r in kept]
+    chosen = rounded(current) if current else None
+    return {
+        "name": model.name,
+        "task": model.task,
+        "languages": list(model.languages),
+        "hub": current.location.hub if current else None,
+        "yanked": [visible(yank.reason) if yank else "" for yank in yanks],
+        "current": next((i for i, r in enumerate(kept) if r is current), None),
+        "merit": plain(chooser.merit(chosen)) if chosen else None,
+        "known": chooser.known(chosen).signs if chosen else "",
+        "releases": [packing.release_row(model.name, rounded(release)) for release in kept],
+    }
+
+
+def entries(some: Iterable[Facts], models: Models) -> list[Entry]:
+    """The models that may be chosen. ``models`` gives one by its name, when somebody looks at it."""
+    return [_entry(one, models) for one in some if one["current"] is not None]
+
+
+def _entry(one: Facts, models: Models) -> Entry:
+    load = functools.partial(_load, one["name"], models)
+    return Entry(
+        one["name"],
+        one["task"],
+        tuple(one["languages"]),
+        build(Merit, one["merit"]),
+        load,
+        Known(one["known"]),
+    )
+
+
+def _load(name: str, models: Models) -> Release:
+    release = pick.current(models(name))
+    assert release, name
+    return rounded(release)
+
+
+def rounded(release: Release) -> Release:
+    """A release with its measured figures to so many digits: those that pages and browser choose from."""
+    return dataclasses.replace(release, files=tuple(map(_rounded_file, release.files)))
+
+
+def _rounded_file(file: ModelFile) -> ModelFile:
+    speeds = tuple(
+        dataclasses.replace(one, decode_tokens_per_second=_digits(one.decode_tokens_per_second))
+        for one in file.speeds
+    )
+    return dataclasses.replace(file, loss=_rounded_loss(file.loss) if file.loss else None, speeds=speeds)
+
+
+def _rounded_loss(loss: Loss) -> Loss:
+    return dataclasses.replace(
+        loss,
+        kld_mean_nats=_digits(loss.kld_mean_nats),
+        kld_mean_se_nats=_digits(loss.kld_mean_se_nats, ERROR_DIGITS),
+        same_top_share=_digits(loss.same_top_share),
+    )
+
+
+def _digits(value: float, digits: int = DIGITS) -> float:
+    return float(f"{value:.{digits}g}")
+
+
+def of_all(facts: Sequence[Facts]) -> list[Facts]:
+    """The facts of this kind among those of every kind."""
+    return [one[KIND.name] for one in facts]
+
+
+def data_url(some: Sequence[Facts]) -> str:
+    """Address of chooser.json from the site's root; another one when its content is another."""
+    sha = hashlib.sha256(json.dumps(packing.rules()).encode())
+    for one in some:
+        sha.update(one["digest"].encode())
+    return f"{DATA}?v={sha.hexdigest()[:8]}"
+
+
+def packed_text(some: Sequence[Facts]) -> str:
+    """chooser.json."""
+    ready = entries(some, _nobody)
+    return packing.text(some, ready)
+
+
+def _nobody(name: str) -> Model:
+    raise KeyError(name)  # the order of models looks at none of them
+
+
+def _each(model: Model, site: Site, evidence: Evidence) -> Made:
+    del site, evidence
+    found = facts(model)
+    digest = hashlib.sha256(json.dumps(found).encode()).hexdigest()
+    return Made({}, {**found, "digest": digest})
+
+
+def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
+    del site, models
+    return {DATA: packed_text(of_all(facts))}
+
+
+KIND = Kind("offers", _each, _whole)

@@ -1,0 +1,239 @@
+"""chooser.json: everything that the browser chooses from, as columns of plain values, which compress well.
+
+Texts that come again and again stand once, in ``words``; a path or an address that holds the model's name, its version,
+the file's type or the device has a sign in its place, so that those of a thousand models are one text. ``unpack`` in
+``site/assets/core.js`` reads it, and a test compares what both sides choose.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from catalog import device as devices
+from catalog import memory
+from catalog.device import Device
+from catalog.release import ModelFile, Release, Speed
+from zoo.choose import chooser, pick, roofline
+from zoo.choose.chooser import Entry
+from zoo.choose.domination import SLOWER_SHARE
+from zoo.site.pages import links
+from zoo.site.pages.text import visible
+
+Facts = Mapping[str, Any]
+
+_NAME, _VERSION, _TYPE, _DEVICE = "\x01", "\x02", "\x03", "\x04"
+"""Stand for what a text holds. No visible text has such a sign."""
+
+
+class _Words:
+    """Texts that come again and again, each once."""
+
+    def __init__(self) -> None:
+        self.list: list[str] = []
+        self._places: dict[str, int] = {}
+        self("")
+
+    def __call__(self, text: str) -> int:
+        place = self._places.setdefault(text, len(self.list))
+        if place == len(self.list):
+            self.list.append(text)
+        return place
+
+
+_RELEASE = ("version", "licence", "parameters", "context", "vocabulary", "repository", "commit", "files")
+_FILE = (
+    "path", "type", "ggml", "size", "bits", "read", "judged", "cache", "listed", "kld", "se", "top", "smoke", "speeds",
+)  # fmt: skip
+_SPEED = ("place", "threads", "speed", "valid", "evidence")
+_WORDS = frozenset(("version", "licence", "repository", "path", "type", "ggml", "place", "evidence"))
+"""Columns of texts."""
+
+
+def release_row(name: str, release: Release) -> list[Any]:
+    """The columns of a release, its last one with those of its files."""
+    shape, location = release.architecture, release.location
+    known = links.repository_url(location)
+    version = visible(release.version)
+    return [
+        version,
+        visible(release.licence),
+        shape.parameters,
+        shape.context_tokens,
+        shape.vocabulary_size,
+        _sign(location.model.name, {name: _NAME, version: _VERSION}) if known else "",
+        location.model.commit if known else 0,
+        [_file_row(name, release, file) for file in release.files],
+    ]
+
+
+def _file_row(name: str, release: Release, file: ModelFile) -> list[Any]:
+    loss, type_ = file.loss, visible(file.type)
+    signs = {name: _NAME, visible(release.version): _VERSION, type_: _TYPE}
+    return [
+        _sign(file.path, signs),
+        type_,
+        roofline.ggml_type(file) or "",
+        file.size_bytes,
+        round(file.bits_per_weight, 2),
+        file.read_bytes,
+        int(roofline.judged(file, release.architecture)),
+        _cache(file, release),
+        _listed(file, release),
+        loss.kld_mean_nats if loss else None,
+        loss.kld_mean_se_nats if loss else 0,
+        loss.same_top_share if loss else 1,
+        int(file.smoke_passed),
+        [_speed_row(name, release, speed, signs) for speed in file.speeds],
+    ]
+
+
+def _speed_row(name: str, release: Release, speed: Speed, signs: Mapping[str, str]) -> list[Any]:
+    place, url = visible(speed.device), links.evidence_url(name, release, speed.evidence)
+    return [
+        place,
+        speed.threads,
+        speed.decode_tokens_per_second,
+        int(speed.valid),
+        _sign(url, {**signs, place: _DEVICE}) if url else "",
+    ]
+
+
+def _sign(text: str, signs: Mapping[str, str]) -> str:
+    """The text with signs for what it holds; the browser puts it back."""
+    text = visible(text)
+    for part, sign in signs.items():
+        text = text.replace(part, sign) if part else text
+    return text
+
+
+def text(some: Sequence[Facts], ready: Sequence[Entry]) -> str:
+    """chooser.json, from the facts of all models and those that may be chosen."""
+    return json.dumps(packed(some, ready), ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def packed(some: Sequence[Facts], ready: Sequence[Entry]) -> dict[str, Any]:
+    """Everything that ``core.js`` unpacks: one list per column."""
+    words = _Words()
+    releases = [row for one in some for row in one["releases"]]
+    files = [row for release in releases for row in release[-1]]
+    speeds = [row for file in files for row in file[-1]]
+    told = {
+        **rules(),
+        "models": {
+            "name": [one["name"] for one in some],
+            "task": [words(visible(one["task"])) for one in some],
+            "languages": [[words(visible(language)) for language in one["languages"]] for one in some],
+        },
+        "releases": {
+            "model": [place for place, one in enumerate(some) for _ in one["releases"]],
+            "yanked": [words(reason) for one in some for reason in one["yanked"]],
+            **_columns(_RELEASE, releases, words),
+        },
+        "files": _columns(_FILE, files, words),
+        "speeds": _columns(_SPEED, speeds, words),
+        "order": _order(some, ready),
+        "shares": _shares(ready),
+    }
+    return {**told, "words": words.list}
+
+
+def _columns(names: Sequence[str], rows: Iterable[Sequence[Any]], words: _Words) -> dict[str, list[Any]]:
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
+    return {name: _column(name, columns.get(name, []), words) for name in names}
+
+
+def _column(name: str, values: list[Any], words: _Words) -> list[Any]:
+    if name in _WORDS:
+        return [words(value) for value in values]
+    # Of what belongs to a row, the number.
+    return [len(value) for value in values] if name in ("files", "speeds") else values
+
+
+def rules() -> dict[str, Any]:
+    """What is the same for every catalog: the figures of the rules, and the devices."""
+    return {"rules": _rules(), "devices": [_device(device) for device in devices.DEVICES]}
+
+
+def _rules() -> dict[str, Any]:
+    return {
+        "context_tokens": pick.CONTEXT_TOKENS,
+        "tolerance_nats": pick.TOLERANCE.kld_mean_nats,
+        "slower_share": SLOWER_SHARE,
+        "tolerance_top": pick.TOLERANCE.same_top_share,
+        "loss_limit": chooser.LOSS_LIMIT,
+        "runners_up": chooser.RUNNERS_UP,
+        "ubatch_tokens": memory.UBATCH_TOKENS,
+        "cell_tokens": memory.CELL_TOKENS,
+        "caution": roofline.CAUTION,
+        "reserve_share": devices.RESERVE_SHARE,
+        "least_reserve_bytes": devices.LEAST_RESERVE_BYTES,
+        "most_bandwidth": devices.MOST_BANDWIDTH,
+    }
+
+
+def _device(device: Device) -> dict[str, Any]:
+    figure = device.bandwidth_bytes_per_second
+    return {
+        "id": device.id,
+        "name": device.name,
+        "free": device.free_bytes,
+        "bandwidth": [figure.low, figure.typical, figure.high],
+        "single": figure.reports == 1,
+        "cores": device.cores,
+        "kernels": {kernel.type: kernel.bytes_per_second_per_core for kernel in device.kernels},
+    }
+
+
+def _cache(file: ModelFile, release: Release) -> list[int] | int | None:
+    """Bytes per token of the context; where not all layers keep all of it, also those of windows, and states."""
+    cache = roofline.cache_of(file, release.architecture)
+    if cache is None:
+        return None
+    more = [cache.window_bytes_per_token, cache.window_tokens, cache.state_bytes]
+    return [cache.full_bytes_per_token, *more] if any(more) else cache.full_bytes_per_token
+
+
+def _listed(file: ModelFile, release: Release) -> dict[str, int] | int:
+    """Memory needs that the formula does not give, by context length; else 0."""
+    shape = release.architecture
+    cache = roofline.cache_of(file, shape)
+    found = {}
+    for need in file.memory:
+        context = need.context_tokens
+        if cache is None or need.bytes != memory.need_bytes(
+            file.size_bytes, cache, shape.vocabulary_size, context
+        ):
+            found[str(context)] = need.bytes
+    return found or 0
+
+
+def _places(some: Sequence[Facts]) -> dict[str, int]:
+    """The place of the current release of each model that has one."""
+    places, at = {}, 0
+    for one in some:
+        if one["current"] is not None:
+            places[one["name"]] = at + one["current"]
+        at += len(one["releases"])
+    return places
+
+
+def _order(some: Sequence[Facts], ready: Sequence[Entry]) -> list[int]:
+    """The current releases in the catalog's order, as it is for a language without probes."""
+    places = _places(some)
+    return [places[one.entry.name] for one in chooser.rank(ready, "")]
+
+
+def _shares(ready: Sequence[Entry]) -> dict[str, dict[str, list[int]]]:
+    """The probe answers that were right, and all, of each release in that order: ``any`` language, ``in LANGUAGE``."""
+    spoken = {score.language for entry in ready for score in entry.merit.probes if score.language}
+    order = [one.entry.name for one in chooser.rank(ready, "")]
+    found = {}
+    for key, language in [("any", None), *((f"in {one}", one) for one in sorted(spoken))]:
+        shares = {one.entry.name: one.share for one in chooser.rank(ready, language) if one.share}
+        found[key] = {
+            "correct": [shares[name].correct if name in shares else 0 for name in order],
+            "total": [shares[name].total if name in shares else 0 for name in order],
+        }
+    return found

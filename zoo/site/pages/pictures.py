@@ -1,0 +1,96 @@
+"""The pictures of a model, for its page, and the page that compares all models. Each has its sentences and its CSV."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from catalog import jsontext
+from catalog.release import Model, Release
+from zoo.site.pages import charts
+from zoo.site.pages.charts import Chart, Point
+from zoo.site.pages.frame import framed
+from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
+from zoo.site.pages.page import Page, fill
+
+DRAWN_MODELS = 40
+"""Models in the pictures of the whole catalog: those that were released last. The CSV files hold every model."""
+
+_PATH = "pictures/"
+_DESCRIPTION = "Loss against size and against measured speed of every file, with the data as CSV."
+
+
+def of_release(model: Model, release: Release, evidence: Evidence) -> list[Chart]:
+    """The pictures of one release; those that its evidence has no data for are left out."""
+    found = charts.points([dataclasses.replace(model, releases=(release,), yanks=())])
+
+    def read(path: str, draw: Callable[[Any], Chart | None]) -> Chart | None:
+        return _drawn(lambda: draw(jsontext.parse(evidence(release.version, path) or b"null")))
+
+    reports = {}
+    for file in release.files:
+        for speed in file.speeds:
+            content = evidence(release.version, speed.evidence)
+            report = _parsed(content)
+            if isinstance(report, dict):
+                label = file.type if len(file.speeds) == 1 else f"{file.type}, {speed.device}"
+                reports[label] = report
+    every = [
+        charts.loss_by_size(found),
+        charts.loss_by_speed(found),
+        read("distill-report.json", lambda report: charts.training_loss(report["loss_curve"])),
+        _drawn(lambda: charts.decode_samples(reports)),
+    ]
+    return [chart for chart in every if chart]
+
+
+def figures(drawn: Sequence[Chart], folder: str) -> Markup:
+    """The HTML of pictures whose CSV files lie in ``folder``, as seen from the page."""
+    return Markup(fill("figures.html", charts=drawn, folder=folder))
+
+
+def files(drawn: Sequence[Chart], folder: str) -> dict[str, str | bytes]:
+    """The CSV files of pictures by path on the site."""
+    return {f"{folder}{chart.id}.csv": chart.csv for chart in drawn}
+
+
+def _drawn(draw: Callable[[], Chart | None]) -> Chart | None:
+    """None for evidence that is missing or of another form than this program writes: its figures stay, undrawn."""
+    try:
+        return draw()
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
+        return None
+
+
+def _parsed(content: bytes | None) -> Any:
+    try:
+        return jsontext.parse(content or b"null")
+    except ValueError:
+        return None
+
+
+def _each(model: Model, site: Site, evidence: Evidence) -> Made:
+    del site, evidence
+    date = model.releases[0].date
+    return Made({}, {"date": date, "points": [dataclasses.asdict(p) for p in charts.points([model])]})
+
+
+def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
+    del models
+    mine = [fact["pictures"] for fact in facts]
+    every = [Point(**point) for one in mine for point in one["points"]]
+    last = sorted((one for one in mine if one["points"]), key=lambda one: str(one["date"]), reverse=True)
+    shown = [Point(**point) for one in last[:DRAWN_MODELS] for point in one["points"]]
+    drawn = [chart for chart in (charts.loss_by_size(shown), charts.loss_by_speed(shown)) if chart]
+    tables = charts.tables(every)
+    made: dict[str, str | bytes] = {f"{_PATH}{chart.id}.csv": tables[chart.id] for chart in drawn}
+    left_out = max(0, len(last) - DRAWN_MODELS)
+    html = fill("pictures.html", figures=figures(drawn, ""), drawn=bool(drawn), left_out=left_out)
+    made[f"{_PATH}index.html"] = framed(Page("Pictures", _DESCRIPTION, html, ()), _PATH, site)
+    return made
+
+
+KIND = Kind("pictures", _each, _whole)

@@ -1,0 +1,129 @@
+"""The sections of a page about one release, in their order. The page of a model has them all, that of an older version
+those that are about the version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from catalog import yanks
+from catalog.memory import CONTEXTS
+from catalog.release import MemoryNeed, Model, ModelFile, Release
+from zoo.choose import commands
+from zoo.choose import pick as picks
+from zoo.choose.pick import Pick
+from zoo.judge.probes import report as probe_report
+from zoo.site.pages import changes, diagram, pictures
+from zoo.site.pages.charts import Chart
+from zoo.site.pages.kinds import Site
+from zoo.site.pages.page import fill
+
+CONTEXT = CONTEXTS[1]
+"""The context length that tables compare memory at."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page with its heading; id is the anchor."""
+
+    id: str
+    title: str
+    html: Markup
+
+
+class Board(NamedTuple):
+    """One line of the table of boards. answer is what lines that are joined have in common."""
+
+    name: str
+    pick: Pick
+    answer: tuple[object, ...]
+
+
+def memory_at(file: ModelFile) -> MemoryNeed | None:
+    """The prediction at CONTEXT, or at the longest context below it that the file has one for."""
+    known = [need for need in file.memory if need.context_tokens <= CONTEXT]
+    return max(known, key=lambda need: need.context_tokens, default=None)
+
+
+def shown_release(model: Model) -> Release:
+    """The release that the model's page describes: the newest that is not yanked, else the newest."""
+    return picks.current(model) or model.releases[0]
+
+
+def of_release(
+    model: Model, release: Release, site: Site, root: str, drawn: Sequence[Chart], *, whole: bool
+) -> list[Section]:
+    """The sections that apply. whole: also those that are about the model, not the version."""
+    recommended = picks.recommendations(release)
+    taken = commands.recommended(recommended, release)
+    values = {
+        "model": model,
+        "release": release,
+        "site": site,
+        "root": root,
+        "context": CONTEXT,
+        "memory": memory_at,
+        "boards": (boards := _boards(recommended)),
+        "reasons": list({board.pick.file: board for board in reversed(boards)}.values())[::-1],
+        "beaten": picks.dominated(release),
+        "taken": taken,
+        "probes": probe_report.rows(release.files),
+        "languages": _languages(release),
+        "pull": commands.pull(model.name, release, taken, site.address),
+        "download": commands.download(model.name, release, taken),
+        "run": commands.run(taken),
+        "ollama": commands.ollama(model.name, taken),
+        "diagram": diagram.lineage(model, release),
+        "changes": changes.of_versions(model.releases) if whole else {},
+        "yanked": {event.version: event for event in yanks.active(model)},
+        "reproductions": [one for one in model.reproductions if one.version == release.version],
+    }
+    found = []
+    for id_, title in _outline(release, whole):
+        if id_ == "pictures":
+            if drawn:
+                found.append(Section(id_, title, pictures.figures(drawn, "pictures/")))
+        else:
+            found.append(Section(id_, title, Markup(fill(f"model/{id_}.html", **values))))
+    return found
+
+
+def _outline(release: Release, whole: bool) -> list[tuple[str, str]]:
+    every = [
+        ("use", "What it is for", whole),
+        ("files", "Pick a file", True),
+        ("commands", "Get it and run it", True),
+        ("evidence", "Evidence", True),
+        ("probes", "Task probes", any(file.probes for file in release.files)),
+        ("pictures", "Pictures", whole),
+        ("training", "Training, before and after", release.training is not None),
+        ("lineage", "Lineage and licences", True),
+        ("limits", "Limits", True),
+        ("versions", "Versions", whole),
+        ("provenance", "Provenance", True),
+    ]
+    return [(id_, title) for id_, title, applies in every if applies]
+
+
+def _boards(recommended: Sequence[Pick]) -> list[Board]:
+    """Boards that differ in their memory only, and have the same answer, in one line."""
+    found: list[Board] = []
+    for pick in recommended:
+        family, _, size = pick.device.name.rpartition(", ")
+        answer = (family, pick.file, pick.memory_bytes, pick.speed.words if pick.speed else "")
+        if found and found[-1].answer == answer:
+            found[-1] = found[-1]._replace(name=f"{found[-1].name}, {size}")
+        else:
+            found.append(Board(pick.device.name, pick, answer))
+    return found
+
+
+def _languages(release: Release) -> list[str]:
+    """Languages that some file has a loss of its own for, in their order."""
+    found: dict[str, None] = {}
+    for file in release.files:
+        found |= {one.language: None for one in (file.loss.languages if file.loss else ())}
+    return list(found)

@@ -1,0 +1,50 @@
+"""The page that loads a model's file into llama.cpp in the visitor's browser and chats with it.
+
+One page for all models: ``try/?model=NAME&file=PATH``. It reads the model's JSON, fetches the file from its hub (or
+from the site, where ``zoo site build --with-files`` put it) and compares its sha256 with the catalog before anything
+runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
+
+from zoo.choose.commands import HUB, is_address
+from zoo.site.pages import offers
+from zoo.site.pages.frame import framed
+from zoo.site.pages.kinds import Facts, Files, Kind, Models, Site
+from zoo.site.pages.links import MOST_TRIED_BYTES
+from zoo.site.pages.page import Page, fill
+
+PATH = "try/"
+_HUB_STORES = ("https://*.huggingface.co", "https://*.hf.co")
+"""Where the Hugging Face Hub's own address leads for the content of large files."""
+
+
+def policy(hubs: Iterable[str]) -> dict[str, str]:
+    """What this page may do and no other: run WebAssembly in workers of its own, and fetch from the hubs."""
+    origins = {f"https://{urlsplit(hub).netloc}" for hub in hubs if is_address(hub)}
+    stores = _HUB_STORES if HUB in origins else ()
+    return {
+        "script-src": "'self' 'wasm-unsafe-eval'",
+        "worker-src": "blob:",
+        "connect-src": " ".join(("'self'", *sorted(origins), *stores)),
+    }
+
+
+def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
+    del models
+    some = [one for one in offers.of_all(facts) if one["current"] is not None]
+    hubs = {one["hub"] for one in some}
+    html = fill(
+        "tryit.html", names=[one["name"] for one in some], root="../", site=site, most=MOST_TRIED_BYTES
+    )
+    page = Page(
+        "Try it in the browser", "Chat with a file of this zoo on your own machine, in this page.", html, ()
+    )
+    scripts = ("tryit.js",) if some else ()
+    return {f"{PATH}index.html": framed(page, PATH, site, scripts=scripts, policy=policy(hubs))}
+
+
+KIND = Kind("tryit", whole=_whole)

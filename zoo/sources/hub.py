@@ -1,0 +1,226 @@
+"""Model folders fetched from the Hugging Face Hub (or HF_ENDPOINT) at a fixed commit.
+
+Metadata comes through the official client, contents through the download room. What was fetched is remembered beside
+the folder with its digests: a commit never changes, so the next time nothing is asked for, and offline mode is enough.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from catalog import jsontext
+from zoo import addresses
+from zoo.errors import ModelFileError, RemoteError, SourceError
+from zoo.files.digests import pretty_json, sha256_file
+from zoo.files.whole import write_atomic
+from zoo.hub import LOGIN, Listed
+from zoo.hub.download import Patience, fetch_files, retrying
+from zoo.hub.download.files import is_here
+from zoo.hub.huggingface import HuggingFaceHub, HuggingFaceRepo
+from zoo.modelfolder.files import INDEX, SINGLE, is_used
+from zoo.modelfolder.smallfiles import read_json
+from zoo.modelfolder.weights import named
+from zoo.progress import Reporter
+
+SMALL_BYTES = 16 << 20
+"""A file without a sha256 in the hub's tree is read once to be pinned; such files are small, weights have one."""
+
+METADATA_TRIES = 2
+
+
+def endpoint() -> str:
+    """The address that ``hf:`` sources are fetched from. Read now: the client reads HF_ENDPOINT at import only."""
+    return addresses.parse(os.environ.get("HF_ENDPOINT", "").strip() or LOGIN, "environment HF_ENDPOINT")
+
+
+def fetch(
+    repo: str,
+    revision: str,
+    files: Mapping[str, str] | None,
+    cache: Path,
+    report: Reporter,
+    patience: Patience | None = None,
+) -> Path:
+    """The folder with the files of ``repo`` at commit ``revision``; each is what its pin (sha256 by path) says.
+
+    Raises RemoteError, SourceError when the hub cannot be asked or a file is not what its pin says.
+    """
+    target = cache / "hub" / repo.replace("/", "--") / revision
+    # Locks of earlier versions pin files of folders below as well, which nothing reads.
+    pins = {path: sha256 for path, sha256 in (files or {}).items() if "/" not in path}
+    if _is_whole(target, pins):
+        report.say(f"{repo} at {revision[:12]} is here already")
+        return target
+    hub = _repo(repo)
+    patience = patience or Patience()
+    everything = _listing(hub, revision, patience, report)
+    _refuse_other_pins(repo, revision, everything, pins)
+    tree = _wanted(hub, repo, revision, everything, patience, report)
+    tree |= {path: everything[path] for path in pins}
+    wanted = [_pinned(tree[path], pins) for path in sorted(tree)]
+    total = sum(file.size_bytes for file in wanted)
+    report.say(f"fetching {repo} at {revision[:12]}: {len(wanted)} files, {total / 1e6:,.1f} MB")
+    where = f"hf:{repo}@{revision}"
+    fetch_files(hub, revision, wanted, target, where, report, patience, cache / "hub" / ".zoo")
+    record = {
+        file.path: sha256_file(target / file.path) if not file.sha256 else file.sha256 for file in wanted
+    }
+    write_atomic(_record(target), pretty_json({"repo": repo, "revision": revision, "sha256": record}))
+    return target
+
+
+def resolve_revision(
+    repo: str, revision: str | None, report: Reporter, patience: Patience | None = None
+) -> tuple[str, list[tuple[str, int, str]]]:
+    """The commit that ``revision`` names now, and (path, bytes, sha256) of every file that would be used of it.
+
+    Files whose sha256 the hub does not tell are small; they are read once. Raises RemoteError.
+    """
+    hub = _repo(repo)
+    patience = patience or Patience()
+    try:
+        commit = retrying(lambda: hub.commit_of(revision), patience, report, METADATA_TRIES)
+    except RemoteError as error:
+        raise _with_nearest(error, hub, revision) from error
+    tree = _wanted(hub, repo, commit, _listing(hub, commit, patience, report), patience, report)
+    known = {file.path: file.sha256 for file in tree.values() if file.sha256}
+    unknown = [file for file in tree.values() if not file.sha256 and file.size_bytes <= SMALL_BYTES]
+    with tempfile.TemporaryDirectory(prefix="zoo-lock-") as name:
+        fetch_files(hub, commit, unknown, Path(name), f"hf:{repo}@{commit}", report, patience)
+        known |= {file.path: sha256_file(Path(name) / file.path) for file in unknown}
+    return commit, [(path, tree[path].size_bytes, sha256) for path, sha256 in sorted(known.items())]
+
+
+def _repo(repo: str) -> HuggingFaceRepo:
+    namespace, _, name = repo.partition("/")
+    return HuggingFaceHub(endpoint()).repo("model", namespace, name)
+
+
+def _listing(hub: HuggingFaceRepo, revision: str, patience: Patience, report: Reporter) -> dict[str, Listed]:
+    try:
+        return retrying(lambda: hub.listing(revision), patience, report, METADATA_TRIES)
+    except RemoteError as error:
+        raise _with_nearest(error, hub, revision) from error
+
+
+def _wanted(
+    hub: HuggingFaceRepo,
+    repo: str,
+    commit: str,
+    tree: Mapping[str, Listed],
+    patience: Patience,
+    report: Reporter,
+) -> dict[str, Listed]:
+    """The files of the root that the import reads: one set of weights, configuration, tokenizer, licence texts.
+
+    Never pickles, code, or second copies in folders below. Raises SourceError for a repository without weights, or
+    with two sets of them.
+    """
+    where = f"hf:{repo}@{commit}"
+    shards = _shards(hub, commit, tree, where, patience, report)
+    absent = sorted(shards - set(tree))
+    if absent:
+        raise SourceError(
+            f"{INDEX} of {where} names files that are not there: {named(absent)}", safe="Nothing was fetched.",
+            remedy="Name a revision that is complete",
+        )  # fmt: skip
+    if not shards and SINGLE not in tree:
+        raise SourceError(
+            f"{where} has neither {SINGLE} nor {INDEX} at its root, and no safetensors elsewhere are used as weights",
+            safe="Nothing was fetched.", remedy="Name a revision or a repository that has them",
+        )  # fmt: skip
+    if shards and SINGLE in tree and SINGLE not in shards:
+        raise SourceError(
+            f"{where} has two sets of weights: {SINGLE}, and {named(sorted(shards))} of {INDEX}",
+            safe="Nothing was fetched.",
+            remedy="Name a revision with one set, or fetch the repository into the zoo's folder, "
+            "delete the set that is not wanted, and name the folder with file:",
+        )  # fmt: skip
+    weights = shards or {SINGLE}
+    return {
+        path: file
+        for path, file in sorted(tree.items())
+        if path in weights or (is_used(path) and not path.endswith(".safetensors"))
+    }
+
+
+def _shards(
+    hub: HuggingFaceRepo,
+    commit: str,
+    tree: Mapping[str, Listed],
+    where: str,
+    patience: Patience,
+    report: Reporter,
+) -> set[str]:
+    """The weight files that the index names; empty without an index. Raises SourceError for one that is not sound."""
+    if INDEX not in tree or tree[INDEX].size_bytes > SMALL_BYTES:
+        return set()
+    with tempfile.TemporaryDirectory(prefix="zoo-index-") as name:
+        fetch_files(hub, commit, [tree[INDEX]], Path(name), where, report, patience)
+        try:
+            return set(read_json(Path(name) / INDEX, INDEX)["weight_map"].values())
+        except ModelFileError as error:
+            raise SourceError(
+                error.what, where=f"{where}: {INDEX}", remedy="Name another revision"
+            ) from error
+
+
+def _pinned(file: Listed, pins: Mapping[str, str]) -> Listed:
+    return Listed(file.path, file.size_bytes, pins.get(file.path, file.sha256), file.git_sha1)
+
+
+def _refuse_other_pins(repo: str, revision: str, tree: Mapping[str, Listed], pins: Mapping[str, str]) -> None:
+    """Raises RemoteError before anything is fetched that could not be right."""
+    for path, sha256 in sorted(pins.items()):
+        there = tree.get(path)
+        if there is None:
+            raise SourceError(
+                f"hf:{repo}@{revision} has no file {path}, which the lock file pins",
+                remedy="Pin the source again with zoo lock, and look at what changed",
+            )
+        if there.sha256 and there.sha256 != sha256:
+            raise RemoteError(
+                f"{path} of hf:{repo}@{revision} is not what the lock file pins: sha256 {there.sha256}, not {sha256}",
+                kind="hash_mismatch",
+                facts={"path": path, "expected": sha256, "got": there.sha256, "removed": False},
+                safe="Nothing was fetched.",
+                remedy="Pin the source again with zoo lock if the new file is wanted",
+            )
+
+
+def _with_nearest(error: RemoteError, hub: HuggingFaceRepo, revision: str | None) -> RemoteError:
+    """A wrong revision, told with the names that are nearest to it."""
+    if error.kind != "revision_not_found" or not revision:
+        return error
+    names: list[str] = []
+    with suppress(Exception):  # the names are a help, no more
+        refs = hub.refs()
+        names = [*refs.branches, *refs.tags]
+    near = difflib.get_close_matches(revision, names, 3, 0.4)
+    if near:
+        remedy = f"Did you mean {' or '.join(near)}?"
+    else:
+        remedy = f"There are: {', '.join(names[:10])}" if names else "Name a commit, a tag or a branch"
+    facts = {**error.facts, "nearest": near or names[:10]}
+    return RemoteError(error.what, kind=error.kind, facts=facts, remedy=remedy)
+
+
+def _record(target: Path) -> Path:
+    return target.with_name(f"{target.name}.json")
+
+
+def _is_whole(target: Path, pins: Mapping[str, str]) -> bool:
+    """Whether everything that was fetched once is still here, and is what the pins say."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        record = jsontext.read(_record(target))["sha256"]
+        expected = {str(path): str(sha256) for path, sha256 in record.items()} | dict(pins)
+        return all(
+            is_here(target / path, Listed(path, (target / path).stat().st_size, sha256))
+            for path, sha256 in expected.items()
+        )
+    return False

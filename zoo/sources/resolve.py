@@ -1,0 +1,120 @@
+"""Where models come from: a source URI to a verified file or folder on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from catalog import sources
+from zoo.errors import SourceError
+from zoo.files.digests import digest, sha256_file
+from zoo.files.listing import FileRecord, records
+from zoo.gguf.header import read_header
+from zoo.modelfolder.files import CONFIG, listed
+from zoo.modelfolder.ggufsources import refuse_unreadable
+from zoo.modelfolder.inspection import inspect
+from zoo.modelfolder.weights import shards_of
+from zoo.progress import Reporter
+from zoo.sources import hub, packages
+
+GGUF_MAGIC = b"GGUF"
+
+
+def locate(uri: str, root: Path) -> Path | None:
+    """Where a ``package:`` or ``file:`` source is, unverified; None if it is not there (or is a Hub source)."""
+    source = sources.parse(uri)
+    if isinstance(source, sources.PackageSource):
+        return packages.find(source, root)
+    if isinstance(source, sources.FileSource):
+        path = root / source.path
+        return path if path.exists() else None
+    return None
+
+
+def resolve(spec: Mapping[str, Any], root: Path, cache: Path, report: Reporter) -> Path:
+    """The verified file or folder of a source spec (keys source, sha256, revision, files). Raises SourceError."""
+    uri = spec["source"]
+    source = sources.parse(uri)
+    if isinstance(source, sources.HubSource):
+        try:
+            return hub.fetch(source.repo, str(spec["revision"]), spec.get("files"), cache, report)
+        except SourceError as error:
+            error.where = error.where or uri
+            raise
+    path = locate(uri, root)
+    if path is None:
+        raise SourceError(
+            f"{uri} is not on this machine", safe="Nothing was changed.", remedy=missing_remedy(uri)
+        )
+    verify(path, spec["sha256"], uri, report, root)
+    return path
+
+
+def folder_records(path: Path, root: Path | None = None) -> tuple[FileRecord, ...]:
+    """Name, size and digest of every file of a folder that counts.
+
+    Of a model folder these are the files that the import reads or a release carries; what other programs leave there
+    (.DS_Store, .cache, README.md) does not count. Links are followed as ``zoo.modelfolder.files`` says.
+    Raises ModelFileError.
+    """
+    if not (path / CONFIG).exists():
+        return records(path)
+    files = listed(path, root, shards_of(path))
+    return tuple(sorted(FileRecord(n, real.stat().st_size, sha256_file(real)) for n, real in files.items()))
+
+
+def inspect_folder(path: Path, root: Path) -> None:
+    """Raise ModelFileError for a model folder that the import would refuse by its small files or tensor lists."""
+    if path.is_dir():
+        inspect(path, root)
+
+
+def refuse_gguf(path: Path, root: Path) -> None:
+    """Raise ModelFileError for a GGUF file that the import would refuse by its header."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        if file.read(len(GGUF_MAGIC)) != GGUF_MAGIC:
+            return
+    shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    refuse_unreadable(read_header(path).architecture, shown)
+
+
+def content_sha256(path: Path, root: Path | None = None) -> str:
+    """The digest that pins a source: of a file's content, or of the list of a model folder's files that count."""
+    return sha256_file(path) if path.is_file() else digest([vars(one) for one in folder_records(path, root)])
+
+
+def verify(path: Path, sha256: str | None, uri: str, report: Reporter, root: Path | None = None) -> None:
+    """Compare a file or model folder with its pin. Raises SourceError if they differ."""
+    if path.is_dir():
+        found = content_sha256(path, root)
+        if found != sha256 and _is_old_pin(path, sha256):
+            return
+    else:
+        with report.task(f"checking {path.name}", path.stat().st_size, "B") as advance:
+            found = sha256_file(path, advance)
+    if found != sha256:
+        raise SourceError(
+            f"{uri} has sha256 {found}, the recipe pins {sha256}",
+            safe="Nothing was made from it.",
+            remedy="If the new file is wanted, write its digest into the recipe and raise the version",
+        )
+
+
+def missing_remedy(uri: str) -> str:
+    """What to do about a source that is not there."""
+    source = sources.parse(uri)
+    if isinstance(source, sources.PackageSource):
+        return packages.missing_remedy(source)
+    if isinstance(source, sources.HubSource):
+        return "It is fetched when the recipe is built: zoo build"
+    return f"Put the file at {source.path} in the zoo's folder"
+
+
+def _is_old_pin(path: Path, sha256: str | None) -> bool:
+    """Whether a pin was made when every file of a folder counted, and still holds. It says more than today's."""
+    if any(entry.is_symlink() for entry in path.rglob("*")):
+        return False
+    return digest([vars(one) for one in records(path)]) == sha256

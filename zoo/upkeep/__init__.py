@@ -1,0 +1,1 @@
+"""Versions that are out: watched, withdrawn, and built again."""

@@ -1,0 +1,125 @@
+"""What a release recorded of the files of its two repositories, for whoever compares them with what a hub serves."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from catalog import jsontext, plainfiles
+from catalog.release import Release
+from zoo.corpora import datafiles
+from zoo.errors import Damaged
+from zoo.files import filelist
+from zoo.files.digests import git_blob_sha1
+from zoo.hub import Listed, Repo
+
+MANIFEST = "MANIFEST.json"
+_SMALL_BYTES = 4 << 20
+_STALL_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A recorded file. raw: its content where the zoo has it, for hubs that tell no sha256 of small files.
+
+    git_sha1: git's digest of it, where that was recorded.
+    """
+
+    path: str
+    sha256: str
+    size_bytes: int | None
+    raw: Callable[[], bytes | None] = lambda: None
+    git_sha1: str | None = None
+
+
+def of_model(release: Release, evidence: Path) -> list[Expected]:
+    """Every file of the model repository that the catalog has a digest of. evidence: the zoo's copies."""
+    text = release.recipe.text.encode()
+    found = [Expected(file.path, file.sha256, file.size_bytes) for file in release.files]
+    found += [
+        Expected(f"evidence/{one.path}", one.sha256, one.size_bytes, partial(copy, evidence / one.path, one.sha256))
+        for one in release.evidence
+    ]  # fmt: skip
+    return [*found, Expected("recipe.yaml", release.recipe.sha256, len(text), lambda: text)]
+
+
+def of_dataset(release: Release, evidence: Path, model: Repo, dataset: Repo) -> list[Expected]:
+    """Every file of the dataset repository.
+
+    The digests of the data are evidence of the release, which the catalog pins; without the zoo's copy of it that
+    of the model repository is read, if it is the pinned one. All else, and the data of releases made before there was
+    such evidence, is as the manifest at the recorded commit says. Raises Damaged where neither can be had, or where
+    the manifest says otherwise than the evidence; ZooError when the hub cannot be asked.
+    """
+    place = release.location.dataset
+    assert place
+    recorded = _data(release, evidence, model)
+    listed = _manifest(dataset, place.commit)
+    for file in recorded.values():
+        if file.path in listed and listed[file.path].sha256 != file.sha256:
+            raise Damaged(
+                f"{MANIFEST} of {place.name} at {place.commit[:12]} lists another {file.path} than is recorded"
+            )
+    return [*(listed | recorded).values()]
+
+
+def copy(path: Path, sha256: str) -> bytes | None:
+    """The zoo's own copy of an evidence file, if it is the recorded one."""
+    try:
+        raw = plainfiles.read_bytes(path)
+    except OSError:
+        return None
+    return raw if hashlib.sha256(raw).hexdigest() == sha256 else None
+
+
+def _data(release: Release, evidence: Path, model: Repo) -> dict[str, Expected]:
+    pin = next((one for one in release.evidence if one.path == datafiles.FILE), None)
+    if pin is None:
+        return {}
+    raw = copy(evidence / pin.path, pin.sha256)
+    if raw is None:
+        commit = release.location.model.commit
+        raw = _read(model, commit, f"evidence/{pin.path}", model.listing(commit))
+        if hashlib.sha256(raw).hexdigest() != pin.sha256:
+            raise Damaged(f"neither this zoo nor the hub has {pin.path} as it was recorded")
+    files = datafiles.parse(raw)
+    return {f.path: Expected(f.path, f.sha256, f.size_bytes, git_sha1=f.git_sha1) for f in files}
+
+
+def _manifest(dataset: Repo, commit: str) -> dict[str, Expected]:
+    tree = dataset.listing(commit)
+    raw = _read(dataset, commit, MANIFEST, tree)
+    try:
+        listed = filelist.records(jsontext.parse(raw)["files"])
+    except (ValueError, KeyError, TypeError):
+        raise Damaged(f"{MANIFEST} at {commit[:12]} is not a valid manifest") from None
+    files = [Expected(file.path, file.sha256, file.size_bytes) for file in listed]
+    # A branch that moved on can be compared by git's digest with the commit that was recorded.
+    seen = {path: file.git_sha1 for path, file in tree.items()}
+    return {file.path: replace(file, git_sha1=seen.get(file.path)) for file in files}
+
+
+def _read(repo: Repo, commit: str, path: str, tree: Mapping[str, Listed]) -> bytes:
+    """A small file of a commit, as the hub's tree describes it. Raises Damaged."""
+    file = tree.get(path)
+    if file is None:
+        raise Damaged(f"there is no {path} at {commit[:12]} any more")
+    if file.size_bytes > _SMALL_BYTES:
+        raise Damaged(f"{path} at {commit[:12]} has {file.size_bytes} bytes, far more than such a file has")
+    incoming = repo.incoming(commit, file, 0, file.size_bytes, _STALL_SECONDS)
+    try:
+        raw = b"".join(bytes(chunk) for chunk in incoming.chunks)
+    finally:
+        incoming.close()
+    if not _is(file, raw):
+        raise Damaged(f"{path} at {commit[:12]} as the hub serves it is not what its tree says")
+    return raw
+
+
+def _is(file: Listed, raw: bytes) -> bool:
+    if file.sha256:
+        return hashlib.sha256(raw).hexdigest() == file.sha256
+    return git_blob_sha1(raw) == file.git_sha1

@@ -1,0 +1,187 @@
+"""The files of a release made again, from its recorded recipe, in a work folder of their own."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog import jsontext
+from catalog.checks import CheckedRecipe, check_recipe
+from catalog.lock import Lock
+from catalog.recipe import Recipe
+from catalog.release import Release
+from zoo.errors import Damaged, InputError, ZooError
+from zoo.files.digests import digest, sha256_file
+from zoo.files.whole import place_file
+from zoo.gguf.facts import header_facts
+from zoo.plan import costs, engine, plan, preflight, world
+from zoo.plan.plan import Plan, World, file_makers, file_name
+from zoo.plan.store import Workspace
+from zoo.progress import Reporter
+from zoo.settings import Settings, Value
+from zoo.stages.artifact import MODEL_FILE
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What will be run: a plan that holds no more than the files need, and the world it runs in."""
+
+    checked: CheckedRecipe
+    recipe: Recipe
+    plan: Plan
+    world: World
+    settings: Settings
+
+    @property
+    def folder(self) -> Path:
+        """The work folder of this reproduction, which nothing else shares."""
+        return self.settings.work
+
+
+def prepare(name: str, release: Release, settings: Settings) -> Prepared:
+    """Check the recorded recipe and its inputs and plan the files.
+
+    Raises InputError when this program does not understand the recipe, ZooError when an input is not what it was.
+    """
+    folder = folder_of(name, release, settings)
+    recipes = folder / "recipes"
+    recipes.mkdir(parents=True, exist_ok=True)
+    path = recipes / f"{name}.yaml"
+    path.write_bytes(release.recipe.text.encode())
+    lock = settings.root / "recipes" / f"{name}.lock.yaml"
+    if lock.is_file():
+        shutil.copyfile(lock, recipes / lock.name)
+    checked = check_recipe(path, settings.root)
+    if checked.recipe is None:
+        problems = "\n".join(f"  {problem.what}. {problem.instead}" for problem in checked.problems)
+        raise InputError(
+            f"the recorded recipe of {name} {release.version} cannot be built here\n{problems}",
+            safe="Nothing was made.",
+            remedy="Restore what is missing, or take the version of this program that made the release",
+        )
+    seen = _then(world.look(checked.recipe, settings), recorded_json(name, release, "plan.json", settings))
+    _check_inputs(release, checked.recipe, seen, checked.lock)
+    own = _elsewhere(settings, folder / "work")
+    made = _only_files(
+        plan.make(checked.recipe, digest(checked.text.decode()), checked.lock, seen), checked.recipe
+    )
+    return Prepared(checked, checked.recipe, made, seen, own)
+
+
+def folder_of(name: str, release: Release, settings: Settings) -> Path:
+    """Where a reproduction works: a folder that holds nothing of the builds, so that all is made anew."""
+    return settings.work.parent / "reproduce" / f"{name}-{release.version}"
+
+
+def run(prepared: Prepared, report: Reporter) -> dict[str, Path]:
+    """Make the files; path in the release -> file. An interrupted run goes on where it was."""
+    to_run = [
+        id_ for id_, why in engine.status(prepared.plan, Workspace(prepared.folder)).items() if why != "reuse"
+    ]
+    estimate = costs.estimate(prepared.recipe, prepared.plan, to_run, 0, {})
+    preflight.check(
+        prepared.recipe, prepared.plan, to_run, estimate, prepared.world.tools, prepared.settings, report
+    )
+    report.say(f"{len(to_run)} steps to run: {', '.join(to_run) or 'none'}")
+
+    def use(built: engine.Built) -> dict[str, Path]:
+        return {
+            file_name(prepared.recipe.name, type_): built.artifacts[maker].path(MODEL_FILE)
+            for type_, maker in file_makers(prepared.recipe).items()
+        }
+
+    return engine.run_and(prepared.plan, prepared.settings, report, use)
+
+
+def begin_with(prepared: Prepared, release: Release, settings: Settings) -> Prepared:
+    """Take the released reference file as it is instead of making it: only the quants are rebuilt.
+
+    Raises ZooError when the file is not in the release folder or no longer what was released.
+    """
+    reference = release.files[0]
+    there = settings.releases / prepared.recipe.name / release.version / "model" / reference.path
+    if not there.is_file():
+        raise ZooError(
+            f"the released {reference.path} is not on this machine",
+            where=settings.shown(there),
+            remedy="Fetch it to that place, or leave out --quants-only to build it from its source",
+        )
+    if sha256_file(there) != reference.sha256:
+        raise Damaged(f"{reference.path} is no longer what was released", where=settings.shown(there))
+    step = prepared.plan.step("export")
+    workspace = Workspace(prepared.folder)
+    if workspace.finished(step.key) is None:
+        out = workspace.partial(step.key) / "out"
+        place_file(there, out / MODEL_FILE)
+        workspace.finish(step.key, step.stage, out, header_facts(out / MODEL_FILE), step.spec)
+    return dataclasses.replace(prepared, plan=_only_files(prepared.plan, prepared.recipe, given="export"))
+
+
+def recorded_json(name: str, release: Release, path: str, settings: Settings) -> Any | None:
+    """An evidence file of the release as it lies here, if it is the one that the catalog records; else None."""
+    entry = next((file for file in release.evidence if file.path == path), None)
+    if entry is None:
+        return None
+    places = (
+        settings.evidence / name / release.version / path,
+        settings.releases / name / release.version / "model" / "evidence" / path,
+    )
+    for place in places:
+        if place.is_file() and sha256_file(place) == entry.sha256:
+            return jsontext.read(place)
+    return None
+
+
+def _then(seen: World, recorded: Any | None) -> World:
+    """The world with the threads and the device that trained then, for both change bytes of a training."""
+    specs: list[Mapping[str, Any]] = [step["spec"] for step in recorded["steps"]] if recorded else []
+    trained = next((spec for spec in specs if "threads" in spec and "device" in spec), None)
+    if trained is None:
+        return seen
+    return dataclasses.replace(seen, threads=trained["threads"], device=trained["device"])
+
+
+def _check_inputs(release: Release, recipe: Recipe, seen: World, lock: Lock) -> None:
+    """Every input with the digest that the release records of it."""
+    wrong = []
+    recorded = {(ancestor.role, ancestor.source): ancestor.sha256 for ancestor in release.lineage}
+    for role in ("train", "heldout", "evaluation", "calibration"):
+        for file in getattr(recipe.corpus, role):
+            then, now = recorded.get((role, f"{file.path} ({file.source})")), seen.files.get(file.path)
+            if then != now:
+                wrong.append(f"  {file.path}: sha256 {_short(now)}, recorded is {_short(then)}")
+    for role in ("student", "teacher"):
+        source = getattr(recipe, role)
+        if source:
+            then, now = recorded.get((role, source.source)), source.sha256 or lock.sha256(source.source)
+            if then != now:
+                wrong.append(f"  {source.source}: pinned to {_short(now)}, recorded is {_short(then)}")
+    if wrong:
+        raise ZooError(
+            "\n".join(["inputs are not those that the release was made from", *wrong]),
+            safe="Nothing was made.",
+            remedy="Restore them from version control, as they were on the day of the release",
+        )
+
+
+def _short(sha256: str | None) -> str:
+    return sha256[:16] if sha256 else "none"
+
+
+def _elsewhere(settings: Settings, work: Path) -> Settings:
+    return dataclasses.replace(
+        settings, values={**settings.values, "work": Value(str(work), "zoo reproduce")}
+    )
+
+
+def _only_files(made: Plan, recipe: Recipe, given: str = "") -> Plan:
+    """Without the steps that measure: only what the files are made by. What made the step ``given`` is left out too."""
+    wanted = set(file_makers(recipe).values())
+    for step in reversed(made.steps):
+        if step.id in wanted and step.id != given:
+            wanted |= set(step.inputs.values())
+    return dataclasses.replace(made, steps=tuple(step for step in made.steps if step.id in wanted))

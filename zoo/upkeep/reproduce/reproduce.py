@@ -1,0 +1,151 @@
+"""The walk of a reproduction: find the release, rebuild, compare, record."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import platform
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+from catalog import index, schema
+from catalog.recipe import plain
+from catalog.release import Model, Release, Reproduction
+from zoo import catalogfile
+from zoo.files.digests import digest, pretty_json, sha256_file
+from zoo.files.whole import sweep, write_atomic
+from zoo.gguf import fingerprint
+from zoo.llama import library
+from zoo.machine import processor
+from zoo.plan.plan import file_makers, file_name
+from zoo.progress import Reporter
+from zoo.settings import Settings
+from zoo.upkeep.reproduce import compare, rebuild
+from zoo.upkeep.reproduce.compare import FileResult, ToolChange
+
+SCHEMA = "reproduction/1"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out. record goes beside the evidence, entry into the catalog."""
+
+    model: Model
+    release: Release
+    results: tuple[FileResult, ...]
+    changes: tuple[ToolChange, ...]
+    record: dict[str, Any]
+    entry: Reproduction
+
+    @property
+    def identical(self) -> bool:
+        return all(result.identical for result in self.results)
+
+    @property
+    def refuted(self) -> bool:
+        """Something differs that must not, on any processor."""
+        return any(result.refuted for result in self.results)
+
+
+def reproduce(
+    model: Model, release: Release, *, quants_only: bool, date: str, settings: Settings, report: Reporter
+) -> Outcome:
+    """Rebuild and compare; nothing is recorded yet. The work folder stays until ``clean``.
+
+    Raises InputError for a recipe that cannot be read any more, ZooError when an input or a tool is missing.
+    """
+    prepared = rebuild.prepare(model.name, release, settings)
+    changes = compare.tool_changes(release, prepared.world.tools)
+    for line in compare.lines((), changes):
+        report.warn(line)
+    if quants_only:
+        prepared = rebuild.begin_with(prepared, release, settings)
+    plan_then = rebuild.recorded_json(model.name, release, "plan.json", settings)
+    then = processor.from_record(plan_then.get("processor") if isinstance(plan_then, dict) else None)
+    makers = {file_name(model.name, type_): step for type_, step in file_makers(prepared.recipe).items()}
+    made = rebuild.run(prepared, report)
+    now = dataclasses.replace(processor.here(), kernels=library.kernels())
+    recorded = rebuild.recorded_json(model.name, release, "tensors.json", settings)
+    known = recorded["files"] if recorded and recorded.get("format") == fingerprint.FORMAT else {}
+    results = []
+    with report.task("comparing", len(release.files), "files") as advance:
+        for file in release.files:
+            path = made.get(file.path)
+            if path is None:
+                results.append(FileResult(file.path, file.sha256, None, file.tensors, 0))
+            else:
+                sha256 = sha256_file(path)
+                found = None if sha256 == file.sha256 else fingerprint.digests(path)
+                free = compare.latitude(prepared.plan, makers[file.path], then, now)
+                results.append(compare.compare_file(file, sha256, known.get(file.path), found, free))
+            advance(1)
+    used = {name: prepared.world.tools.get(name, "absent") for name, _ in map(_tool, release.tools)}
+    record = _record(model.name, release, results, changes, used, quants_only, date)
+    record["machine"] |= {"processor": now.words, "recorded_processor": then.words if then else None}
+    assert not schema.violations(record, "reproduction-v1")
+    return Outcome(model, release, tuple(results), changes, record, _entry(release, record))
+
+
+def write(outcome: Outcome, settings: Settings) -> None:
+    """The record beside the release's evidence, and an entry in the catalog. Twice the same is once."""
+    target = settings.evidence / outcome.model.name / outcome.release.version / outcome.entry.evidence
+    sweep(target.parent, target.name)
+    write_atomic(target, pretty_json(outcome.record))
+    catalogfile.change(
+        settings, lambda catalog: index.with_reproduction(catalog, outcome.model.name, outcome.entry)
+    )
+
+
+def clean(outcome: Outcome, settings: Settings) -> None:
+    """Remove the work folder of the reproduction."""
+    folder = rebuild.folder_of(outcome.model.name, outcome.release, settings)
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another reproduction is there
+        folder.parent.rmdir()
+
+
+def _tool(text: str) -> tuple[str, str]:
+    name, _, version = text.rpartition(" ")
+    return name, version
+
+
+def _record(
+    name: str, release: Release, results: list[FileResult], changes: tuple[ToolChange, ...],
+    used: dict[str, str], quants_only: bool, date: str,
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "schema": SCHEMA,
+        "name": name,
+        "version": release.version,
+        "date": date,
+        "identical": all(result.identical for result in results),
+        "from": "released reference file" if quants_only else "sources",
+        "recipe_sha256": release.recipe.sha256,
+        "machine": {"system": platform.system(), "processor": platform.machine()},
+        "tools": [f"{tool} {version}" for tool, version in sorted(used.items())],
+        "changed_tools": [plain(change) for change in changes],
+        "inputs": [plain(ancestor) for ancestor in release.lineage],
+        "files": [_file(result) for result in results],
+    }
+
+
+def _file(result: FileResult) -> dict[str, Any]:
+    found: dict[str, Any] = {**plain(result), "identical": result.identical}
+    found["may_differ"] = found.pop("latitude")["why"]
+    return found
+
+
+def _entry(release: Release, record: dict[str, Any]) -> Reproduction:
+    files = record["files"]
+    return Reproduction(
+        version=release.version,
+        date=record["date"],
+        identical=record["identical"],
+        files_identical=sum(file["identical"] for file in files),
+        files=len(files),
+        tensors_identical=sum(file["tensors_identical"] or 0 for file in files),
+        tensors=sum(file["tensors"] for file in files),
+        tools=tuple(record["tools"]),
+        evidence=f"reproductions/{record['date']}-{digest(record)[:12]}.json",
+    )

@@ -1,0 +1,163 @@
+"""The walk of a yank: the catalog first, then the banner on the hub's card. Run again, it does what is missing.
+
+The banner is a commit on the branch of the model repository that changes README.md and nothing else. Tags stay where
+they are, so that who pinned a version gets the very bytes that were published.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog import jsontext, yanks
+from catalog.index import Catalog
+from catalog.release import Model, Release
+from zoo import catalogfile
+from zoo.errors import ZooError
+from zoo.files.digests import pretty_json
+from zoo.files.listing import FileRecord
+from zoo.files.whole import write_atomic
+from zoo.hub import BRANCH, HubConflict, Repo
+from zoo.hub.located import hub_of
+from zoo.progress import unheard
+from zoo.settings import Settings
+from zoo.upkeep import banner
+
+CARD = "README.md"
+CARD_BYTES = 4 << 20
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Banner:
+    """What became of the card. state: ``committed``, ``unchanged``, ``pending`` (why says so) or ``left out``."""
+
+    state: str
+    repository: str
+    commit: str | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True)
+class Yanked:
+    """The model as the catalog has it now, whether the catalog changed, and the card."""
+
+    model: Model
+    changed: bool
+    banner: Banner
+    pointing_here: tuple[str, ...] = ()
+
+
+def yank(
+    name: str,
+    version: str,
+    *,
+    reason: str,
+    severity: str,
+    replacement: str | None,
+    date: str,
+    settings: Settings,
+    card: bool = True,
+) -> Yanked:
+    """Record that a version must not be used, and say so on its card."""
+
+    def step(catalog: Catalog) -> Catalog:
+        return yanks.yank(
+            catalog, name, version, date=date, reason=reason, severity=severity, replacement=replacement
+        )
+
+    return _walk(name, version, step, settings, card)
+
+
+def unyank(
+    name: str, version: str, *, reason: str, date: str, settings: Settings, card: bool = True
+) -> Yanked:
+    """Record that a version may be used again, and take the banner off."""
+
+    def step(catalog: Catalog) -> Catalog:
+        return yanks.unyank(catalog, name, version, date=date, reason=reason)
+
+    return _walk(name, version, step, settings, card)
+
+
+def _walk(name: str, version: str, step: catalogfile.Step, settings: Settings, card: bool) -> Yanked:
+    catalog, changed = catalogfile.change(settings, step)
+    model = yanks.find(catalog, name, version)
+    release = next(one for one in model.releases if one.version == version)
+    done = refresh(model, release, settings) if card else Banner("left out", release.location.model.name)
+    return Yanked(model, changed, done, yanks.pointing_at(catalog, f"{name}@{version}"))
+
+
+def refresh(model: Model, release: Release, settings: Settings) -> Banner:
+    """Bring the card of the release's repository up to the catalog; what cannot be done now is noted as pending."""
+    marker = pending_marker(settings, model.name)
+    place = release.location.model.name
+    try:
+        done = _commit(model, _repo(release, settings), place)
+    except (ZooError, OSError) as error:
+        why = str(error)
+        write_atomic(marker, pretty_json({"repository": place, "version": release.version, "why": why}))
+        return Banner("pending", place, why=why)
+    marker.unlink(missing_ok=True)
+    return done
+
+
+def pending(settings: Settings, name: str) -> str | None:
+    """Why the card of a model could not be brought up to the catalog yet, if so."""
+    try:
+        return str(jsontext.read(pending_marker(settings, name))["why"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def pending_marker(settings: Settings, name: str) -> Path:
+    """The file that is there while the card of ``name`` does not say yet what is withdrawn."""
+    return settings.releases / name / "banner-pending.json"
+
+
+def _repo(release: Release, settings: Settings) -> Repo:
+    namespace, _, name = release.location.model.name.partition("/")
+    return hub_of(release.location, settings).repo("model", namespace, name)
+
+
+def _commit(model: Model, repo: Repo, place: str) -> Banner:
+    for _ in range(_TRIES):
+        head = repo.refs().branches.get(BRANCH)
+        if head is None:
+            raise ZooError(f"the hub has no repository {place}", remedy="Check the setting hub")
+        before = _read_card(repo, head)
+        after = banner.put(before, model)
+        if after == before:
+            return Banner("unchanged", place, head)
+        raw = after.encode()
+        record = FileRecord(CARD, len(raw), hashlib.sha256(raw).hexdigest())
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / CARD
+            path.write_bytes(raw)
+            repo.put(path, record.sha256, unheard)
+            try:
+                return Banner("committed", place, repo.commit(head, [record], [], _message(model)))
+            except HubConflict:
+                continue
+    raise HubConflict(
+        f"the branch of {place} moved {_TRIES} times while its card was changed",
+        remedy="Run the same command again",
+    )
+
+
+def _read_card(repo: Repo, head: str) -> str:
+    with repo.open(head, CARD) as stream:
+        raw = stream.read(CARD_BYTES + 1)
+    try:
+        if len(raw) > CARD_BYTES:
+            raise ValueError
+        return raw.decode("utf-8")
+    except ValueError:
+        raise ZooError(f"{CARD} on the hub is not the card of a model") from None
+
+
+def _message(model: Model) -> str:
+    names = ", ".join(event.version for event in yanks.active(model))
+    return f"{model.name}: withdrawn {names}" if names else f"{model.name}: no version is withdrawn"
