@@ -10,138 +10,150 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Higher floors may import lower ones and their own; the longest prefix counts.
-FLOORS = {
-    "catalog": 0,
-    "zoo": 0,
-    "zoo.errors": 0,
-    "zoo.extras": 0,
-    "zoo.progress": 0,
-    "zoo.machine.processor": 0,
-    "zoo.files.bundled": 0,
-    "zoo.plan.store": 0,
-    "zoo.settings": 0,
-    "zoo.files.journal": 0,
-    "zoo.files.checked": 0,
-    "zoo.machine.resources": 0,
-    "zoo.stopping": 0,
-    "zoo.addresses": 0,
-    "zoo.files.filelist": 0,
-    "zoo.plan.plan": 1,
-    "zoo.judge.gates": 1,
-    "zoo.plan.costs": 1,
-    "zoo.corpora.distributions": 1,
-    "zoo.judge.divergence": 1,
-    "zoo.llama.search.knapsack": 1,
-    "zoo.judge.curve": 1,
-    "zoo.judge.probes": 1,
-    "zoo.judge.parity": 1,
-    "zoo.choose.roofline": 1,
-    "zoo.choose.domination": 1,
-    "zoo.choose.pick": 1,
-    "zoo.choose.chooser": 1,
-    "zoo.choose": 1,
-    "zoo.release.cards": 1,
-    "zoo.templates": 1,
-    "zoo.upkeep.banner": 1,
-    "zoo.upkeep.upstream": 1,
-    "zoo.release.provenance": 1,
-    "zoo.release.provenance.signing": 2,
-    "zoo.site.pages": 1,
-    "zoo.llama": 2,
-    "zoo.modelfolder": 2,
-    "zoo.training": 2,
-    "zoo.hub": 2,
-    "zoo.hub.download": 2,
-    "zoo.sources.hub": 2,
-    "zoo.sources.resolve": 2,
-    "zoo.sources.packages": 2,
-    "zoo.output": 2,
-    "zoo.corpora.datafiles": 2,
-    "zoo.stages": 2,
-    "zoo.plan.world": 3,
-    "zoo.sources.facts": 3,
-    "zoo.plan.contradictions": 3,
-    "zoo.plan.foresight": 3,
-    "zoo.plan.preflight": 3,
-    "zoo.plan.engine": 3,
-    "zoo.release.selfcheck": 3,
-    "zoo.release": 3,
-    "zoo.upkeep.reproduce": 3,
-    "zoo.catalogfile": 3,
-    "zoo.upkeep.yank": 3,
-    "zoo.upkeep.watch": 3,
-    "zoo.upkeep.recorded": 3,
-    "zoo.plan.clean": 3,
-    "zoo.release.sign": 3,
-    "zoo.publish": 3,
-    "zoo.pull": 3,
-    "zoo.site": 3,
-    "zoo.flow": 3,
-    "zoo.cli": 4,
-    "zoo.__main__": 5,
-}
+ROOMS = (
+    "catalog",
+    "zoo.errors",
+    "zoo.progress",
+    "zoo.stopping",
+    "zoo.machine",
+    "zoo.extras",
+    "zoo.addresses",
+    "zoo.files",
+    "zoo.output",
+    "zoo.settings",
+    "zoo.catalogfile",
+    "zoo.choose",
+    "zoo.judge",
+    "zoo.templates",
+    "zoo.corpora",
+    "zoo.gguf",
+    "zoo.modelfolder",
+    "zoo.hub",
+    "zoo.sources",
+    "zoo.llama",
+    "zoo.training",
+    "zoo.stages",
+    "zoo.plan",
+    "zoo.release",
+    "zoo.site",
+    "zoo.pull",
+    "zoo.publish",
+    "zoo.upkeep",
+    "zoo.flow",
+    "zoo.cli",
+    "zoo.__main__",
+)
+"""The rooms of the house from the ground up. A room imports only rooms before it in this list, and its own modules."""
 
-DOORS = {
-    "torch": "zoo.training",
-    "transformers": "zoo.training",
+MOST_FLAT = 14
+"""Modules that may be flat in ``zoo/``, so that its folders are what a reader sees."""
+
+DOORS: dict[str, str | tuple[str, ...]] = {
+    "torch": ("zoo.training", "benchmarks"),
+    "transformers": ("zoo.training", "benchmarks"),
     "peft": "zoo.training",
     "bitsandbytes": "zoo.training",
-    "llama_cpp": "zoo.llama",
-    "huggingface_hub": "zoo.hub.huggingface",
+    "safetensors": ("zoo.training", "benchmarks"),
+    "gguf": ("zoo.training", "benchmarks"),
+    "llama_cpp": ("zoo.llama", "pi_runtime.llama"),
+    "numpy": (
+        "zoo.gguf.imatrix", "zoo.judge.divergence", "zoo.judge.parity", "zoo.llama", "zoo.training", "benchmarks",
+    ),
+    "huggingface_hub": ("zoo.hub.huggingface", "benchmarks"),
+    "yaml": ("catalog.yamltext", "catalog.lock", "catalog.cardrules", "zoo.release.cards", "benchmarks"),
+    "jinja2": ("zoo.templates", "zoo.release.cards", "zoo.site.pages"),
+    "markupsafe": "zoo.site.pages",
+    "pygal": "zoo.site.pages.charts",
+    "mkdocs": "site.hooks",
+    "playwright": "benchmarks",
     "rich": "zoo.output",
-    "click": "zoo.cli",
+    "click": ("zoo.cli", "zoo.__main__"),
     "cyclonedx": "zoo.release.provenance",
     "packageurl": "zoo.release.provenance",
     "model_signing": "zoo.release.provenance.signing",
     "cryptography": "zoo.release.provenance.signing",
-}
-"""Outside package -> the only room or rooms that may import it. The exit may catch click's errors."""
+}  # fmt: skip
+"""Outside package -> the only places that may import it. ``zoo.__main__`` catches click's errors."""
+
+NEIGHBOURS = ("pi_runtime", "site", "benchmarks")
+"""What is beside the house: a board's program, the hooks of mkdocs, the measurements."""
 
 
 @functools.cache
-def modules() -> dict[str, Path]:
+def modules(*packages: str) -> dict[str, Path]:
+    """Every module of the packages, of the house without an argument, by its dotted name."""
     found = {}
-    for package in ("catalog", "zoo"):
+    for package in packages or ("catalog", "zoo"):
         for path in (ROOT / package).rglob("*.py"):
             parts = path.relative_to(ROOT).with_suffix("").parts
             found[".".join(parts).removesuffix(".__init__")] = path
     return found
 
 
-def imports(path: Path) -> set[str]:
-    """Absolute names that a file imports, at any depth; ``from a import b`` gives a.b where b is a module, else a."""
-    known = modules()
-    found = set()
+@functools.cache
+def imports(path: Path) -> frozenset[str]:
+    """Absolute names that a file imports, at any depth; ``from a import b`` gives a.b where b is a module, else a.
+
+    What is imported for types alone counts as well, and what is loaded by its name in ``extras.load``.
+    """
+    known = modules() | modules(*NEIGHBOURS)
+    found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if name in known else node.module for name in names}
-    return found
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("extras.load", "import_module") and node.args:
+            given = node.args[0]
+            found |= {given.value} if isinstance(given, ast.Constant) and isinstance(given.value, str) else set()
+    return frozenset(found)
 
 
 def room(name: str) -> str:
-    """The longest entry of FLOORS that ``name`` is in."""
-    return max((r for r in FLOORS if name == r or name.startswith(f"{r}.")), key=len)
+    """The room that a module is in."""
+    return next((r for r in ROOMS if name == r or name.startswith(f"{r}.")), "")
 
 
 @pytest.mark.parametrize("name", sorted(modules()))
-def test_imports_point_down(name: str) -> None:
+def test_a_room_imports_only_rooms_before_it(name: str) -> None:
     known = modules()
-    for target in imports(known[name]) & known.keys():
-        assert FLOORS[room(target)] <= FLOORS[room(name)], f"{name} imports {target}, which is above it"
+    for target in imports(known[name]) & known.keys() - {"zoo"}:
+        if room(target) != room(name):
+            assert ROOMS.index(room(target)) < ROOMS.index(room(name)), f"{name} imports {target}, which is above it"
 
 
-@pytest.mark.parametrize("name", sorted(modules()))
-def test_every_neighbour_has_one_door(name: str) -> None:
-    for target in imports(modules()[name]):
+@pytest.mark.parametrize("name", sorted(modules() | modules(*NEIGHBOURS)))
+def test_every_outside_package_has_its_doors(name: str) -> None:
+    for target in imports((modules() | modules(*NEIGHBOURS))[name]):
         found = DOORS.get(target.partition(".")[0], ())
         doors = (found,) if isinstance(found, str) else found
-        if doors and not (name == "zoo.__main__" and target == "click"):
+        if doors:
             inside = any(name == door or name.startswith(f"{door}.") for door in doors)
             assert inside, f"{name} imports {target}; only {doors} may"
+
+
+def test_the_board_and_the_house_share_no_code() -> None:
+    for name, path in modules("pi_runtime").items():
+        assert not any(target.partition(".")[0] in ("zoo", "catalog") for target in imports(path)), name
+    for name, path in modules().items():
+        assert not any(target.partition(".")[0] == "pi_runtime" for target in imports(path)), name
+
+
+def test_nothing_in_the_house_imports_what_is_beside_it() -> None:
+    for name, path in modules().items():
+        assert not any(target.partition(".")[0] in ("site", "benchmarks", "tests") for target in imports(path)), name
+
+
+def test_every_module_is_in_a_room_and_every_room_says_what_it_is_for() -> None:
+    assert not [name for name in modules() if name != "zoo" and not room(name)]
+    for name in ROOMS:
+        doc = ast.get_docstring(ast.parse(modules()[name].read_text(encoding="utf-8")))
+        assert doc and doc.partition("\n\n")[0].rstrip().endswith((".", ":")), f"{name} has no sentence at its door"
+
+
+def test_few_modules_are_flat() -> None:
+    assert len(list((ROOT / "zoo").glob("*.py"))) <= MOST_FLAT
 
 
 def test_no_circles() -> None:
@@ -164,12 +176,6 @@ def test_catalog_imports_nothing_of_zoo() -> None:
     for name, path in modules().items():
         if name.startswith("catalog"):
             assert not any(target == "zoo" or target.startswith("zoo.") for target in imports(path)), name
-
-
-def test_every_module_has_a_floor_of_its_own() -> None:
-    for name in modules():
-        if name != "zoo":
-            assert room(name) != "zoo", f"{name} is on no floor"
 
 
 def test_json_of_others_has_one_reader() -> None:

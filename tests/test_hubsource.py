@@ -25,10 +25,7 @@ from zoo.__main__ import main  # noqa: E402 - after the skip
 from zoo.errors import RemoteError, SourceError  # noqa: E402 - after the skip
 from zoo.files.digests import git_blob_sha1  # noqa: E402 - after the skip
 from zoo.files.listing import FileRecord  # noqa: E402 - after the skip
-from zoo.hub.download import (
-    Patience,
-    files,
-)
+from zoo.hub.download import Patience, files  # noqa: E402 - after the skip
 from zoo.hub.huggingface import incoming  # noqa: E402 - after the skip
 from zoo.hub.server import Access, HubServer, read_tokens, views  # noqa: E402 - after the skip
 from zoo.progress import Silent  # noqa: E402 - after the skip
