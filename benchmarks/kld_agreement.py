@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.workspace import pretty_json, write_atomic
-
 from benchmarks import material, peers, smollm2
 from benchmarks.pairs import Say, tell, versions
 from pi_runtime import system
 from zoo.errors import ZooError
+from zoo.files.digests import pretty_json
+from zoo.files.whole import write_atomic
 from zoo.llama.measure.evaluate import evaluate
 from zoo.llama.measure.windows import Text
 from zoo.llama.quantize.quantize import quantize

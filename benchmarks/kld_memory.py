@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.workspace import pretty_json, write_atomic
-
 from benchmarks import material, smollm2
 from benchmarks.pairs import Say, tell, versions
 from pi_runtime import system
 from zoo.errors import ZooError
+from zoo.files.digests import pretty_json
+from zoo.files.whole import write_atomic
 from zoo.llama.quantize.quantize import quantize
 
 LADDER = ("Q8_0", "Q5_K_M", "Q5_0", "Q4_K_M", "IQ4_NL", "Q4_0")

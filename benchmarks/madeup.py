@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.workspace import FileRecord, pretty_json, sha256_file
-
 from catalog import index
 from catalog.index import Catalog
 from catalog.release import Architecture, Location, Model, ModelFile, RecipeRecord, Release, Repository
+from zoo.files.digests import pretty_json, sha256_file
+from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub
 from zoo.hub.server import Access, HubServer
 from zoo.progress import unheard

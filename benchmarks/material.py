@@ -9,8 +9,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.workspace import digest, locked
-
 from benchmarks.pairs import Say
 from catalog.checks import check_recipe
 from catalog.recipe import Distill, Label, Recipe, Source
@@ -18,6 +16,8 @@ from pi_runtime.cores import cores
 from zoo.corpora.prompts import read_prompts
 from zoo.corpora.rows import messages_of
 from zoo.errors import ZooError
+from zoo.files.digests import digest
+from zoo.files.locks import locked
 from zoo.llama.model import Model
 from zoo.progress import Silent
 from zoo.sources import resolve

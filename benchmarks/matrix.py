@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from zoo.workspace import pretty_json, write_atomic
 
 from benchmarks import commands, machines
 from benchmarks.machines import FOLDER, ROOT, Debian, Llama, Torch
 from benchmarks.pairs import Say, tell, versions
 from pi_runtime import system
 from zoo.errors import ZooError
+from zoo.files.digests import pretty_json
+from zoo.files.whole import write_atomic
 
 SCHEMA = "benchmark-matrix/1"
 PLAIN, TRAINED = "smollm2-135m-instruct", "smollm2-tutor-57m"

@@ -21,11 +21,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from zoo.workspace import pretty_json, write_atomic
-
 from pi_runtime import system, verdict
 from pi_runtime.settings import CouldNot
 from zoo.errors import ZooError
+from zoo.files.digests import pretty_json
+from zoo.files.whole import write_atomic
 
 SCHEMA = "benchmark/1"
 PAIRS_MINIMUM = int(verdict.THRESHOLDS["samples_minimum"])

@@ -22,13 +22,14 @@ from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
-from zoo.workspace import pretty_json, write_atomic
 
 from benchmarks import machines, material
 from benchmarks.machines import ROOT
 from benchmarks.pairs import Say, tell, versions
 from pi_runtime import system
 from zoo.errors import ZooError
+from zoo.files.digests import pretty_json
+from zoo.files.whole import write_atomic
 from zoo.gguf.header import read_header, rewrite_header
 from zoo.gguf.layout import opened, read_raw
 from zoo.llama.convert.convert import convert

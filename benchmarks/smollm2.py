@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from zoo.workspace import locked
 
 from benchmarks import material
 from benchmarks.pairs import Say
+from zoo.files.locks import locked
 from zoo.llama.convert.convert import convert
 from zoo.llama.measure.windows import Text
 from zoo.llama.search.tensors import Tensors

@@ -18,11 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.workspace import FileRecord, pretty_json, sha256_file, write_atomic
-
 from benchmarks import commands
 from benchmarks.pairs import tell
 from pi_runtime import system
+from zoo.files.digests import pretty_json, sha256_file
+from zoo.files.listing import FileRecord
+from zoo.files.whole import write_atomic
 from zoo.hub import FolderHub
 from zoo.progress import unheard
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
-from catalog.index import Catalog
+from catalog import index
+from catalog.index import Catalog, with_release
 from catalog.release import (
     Ancestor,
     Architecture,
@@ -241,3 +243,18 @@ def _speed(decode: float, evidence: str) -> Speed:
 def _disturbed(evidence: str) -> Speed:
     reason = "other processes used 31% of the machine's CPU time; at most 5% is allowed"
     return Speed("a laptop", "x86-64", 2, 55.0, 9.314, 2.32, 0.4, None, False, (reason,), evidence)
+
+
+def model_and_release(version: str = "1.0.0", name: str = "smollm2-135m-instruct") -> tuple[Model, Release]:
+    """A model without releases, and a release for it."""
+    model = sample().models[0]
+    model = dataclasses.replace(model, name=name, releases=())
+    return model, dataclasses.replace(sample().models[0].releases[0], version=version)
+
+
+def filled(*versions: str) -> Catalog:
+    """A catalog of one model with these versions."""
+    catalog = index.EMPTY
+    for version in versions:
+        catalog = with_release(catalog, *model_and_release(version))
+    return catalog

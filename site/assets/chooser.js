@@ -37,7 +37,7 @@ const tryUrl = (name, path) => `${root}try/?model=${encodeURIComponent(name)}&fi
 const MOST_TRIED_BYTES = 2e9;
 const PLAIN = /^[A-Za-z0-9][A-Za-z0-9._/+-]*$/;
 
-// The same command as in zoo/site/pages/commands.py.
+// The same command as in zoo/choose/commands.py.
 function command({ release, pick }, context) {
   const { name, version, hub } = release;
   const { path, type } = pick.file;

@@ -1,0 +1,485 @@
+"""The command line: exit codes, words, JSON, and what is imported when."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recipesamples import PLAIN, REMOTE
+from sitesamples import sample
+
+from catalog import index
+from catalog.recipe import plain
+from zoo.__main__ import main
+from zoo.cli import COMMANDS
+from zoo.errors import GateRefused, InputError, MissingExtra, ZooError
+from zoo.files.bundled import site_folder
+
+REPOSITORY = Path(__file__).parents[2]
+Captured = pytest.CaptureFixture[str]
+HEAVY = (
+    "torch",
+    "transformers",
+    "llama_cpp",
+    "numpy",
+    "rich",
+    "jsonschema",
+    "jinja2",
+    "yaml",
+    "huggingface_hub",
+)
+
+
+@pytest.fixture(autouse=True)
+def inside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands run in the zoo of the test, if it asked for one."""
+    if "zoo_folder" in request.fixturenames:
+        monkeypatch.chdir(request.getfixturevalue("zoo_folder"))
+
+
+in_a_zoo = pytest.mark.usefixtures("zoo_folder")
+
+
+def called(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
+    """(exit code, stdout, stderr)."""
+    code = main(arguments)
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err and "fault of the program" not in said.err
+    return code, said.out, said.err
+
+
+def as_json(capsys: Captured, *arguments: str) -> tuple[int, Any]:
+    code, out, _ = called(capsys, *arguments, "--json")
+    return code, json.loads(out)
+
+
+def process(
+    *arguments: str, cwd: Path = REPOSITORY, code: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    start = ["-c", code] if code else ["-m", "zoo"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(REPOSITORY), os.environ["PYTHONPATH"]))}
+    environment |= variables
+    return subprocess.run(
+        [sys.executable, *start, *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+# --- Help and imports
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("chekc",)])
+def test_the_front_door_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    code = (
+        "import sys; from zoo.__main__ import main\n"
+        "try:\n    code = main(sys.argv[1:])\n"
+        "except SystemExit as done:\n    code = done.code\n"
+        f"print('imported', [n for n in {HEAVY!r} if n in sys.modules], code)"
+    )
+    done = process(*arguments, code=code)
+    if arguments == ("chekc",):  # an error is printed by rich, and that is all
+        assert done.stdout.strip() == "imported ['rich'] 2"
+    else:
+        assert done.stdout.strip().endswith("imported [] 0"), done
+
+
+def test_help_lists_every_command(capsys: Captured) -> None:
+    code, out, _ = called(capsys, "--help")
+    assert code == 0
+    words = out.split("Commands:")[1]
+    assert [
+        line.split()[0] for line in words.splitlines() if line.startswith("  ") and line[2] != " "
+    ] == list(COMMANDS)
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_has_its_own_help(name: str, capsys: Captured) -> None:
+    code, out, err = called(capsys, name, "--help")
+    assert code == 0 and out.startswith(f"Usage: zoo {name}") and not err
+
+
+@pytest.mark.parametrize("group", [(), ("hub",), ("site",)])
+def test_no_command_is_help(group: tuple[str, ...], capsys: Captured) -> None:
+    code, out, err = called(capsys, *group)
+    assert (code, out) == (2, "") and err.startswith("Usage: zoo") and "Commands:" in err
+
+
+def test_every_command_has_one_line_and_an_example(capsys: Captured) -> None:
+    for name, words in COMMANDS.items():
+        # Beside the longest name, in a terminal of 80 columns.
+        assert len(words) <= 80 - 4 - max(map(len, COMMANDS)), name
+        assert f"  zoo {name}" in called(capsys, name, "--help")[1].partition("Examples:")[2], name
+
+
+# --- Asked wrongly
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("chekc",), "zoo: there is no command 'chekc'. Did you mean check? See: zoo --help"),
+        (("zzzzzz",), "zoo: there is no command 'zzzzzz'. There are: init, new, check,"),
+        (("plan",), "Missing argument 'RECIPE'. See: zoo plan --help"),
+        (("plan", "a", "b"), "Got unexpected extra argument (b)"),
+        (("plan", "--thread", "2", "x"), "No such option"),
+        (("check", "--format", "xml"), "'xml' is not one of 'human', 'json', 'github'"),
+        (("--nonsense",), "No such option"),
+        (("show", ""), "'' names no model. Write NAME or NAME@VERSION; zoo catalog lists them"),
+        (("pick", "plain@", "--device", "pi-5-4gb"), "'plain@' names no model"),
+    ],
+)
+@in_a_zoo
+def test_usage_errors_are_2(arguments: tuple[str, ...], words: str, capsys: Captured) -> None:
+    code, out, err = called(capsys, *arguments)
+    assert code == 2 and not out
+    assert words in err
+
+
+def test_outside_of_a_zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.chdir(tmp_path)
+    for arguments in (("check",), ("plan", "x"), ("catalog",), ("show", "x")):
+        code, out, err = called(capsys, *arguments)
+        assert (code, out) == (2, "") and "no zoo here" in err and "zoo init" in err
+
+
+def test_bad_settings(zoo_folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (
+        'flag --threads: threads is "two"'
+        in called(capsys, "plan", "smollm2-135m-instruct", "--threads", "two")[2]
+    )
+    monkeypatch.setenv("ZOO_THREADS", "-3")
+    code, _, err = called(capsys, "plan", "smollm2-135m-instruct")
+    assert code == 2 and "environment ZOO_THREADS" in err
+    monkeypatch.delenv("ZOO_THREADS")
+    (zoo_folder / "zoo.toml").write_text('namespce = "x"\n', encoding="utf-8")
+    code, _, err = called(capsys, "check")
+    assert code == 2 and 'unknown setting "namespce". Did you mean namespace?' in err
+
+
+# --- check
+
+
+@in_a_zoo
+def test_check_of_a_sound_zoo(capsys: Captured) -> None:
+    code, out, err = called(capsys, "check")
+    assert (code, err) == (0, "") and out.endswith(" files checked, no problems.\n")
+    code, data = as_json(capsys, "check")
+    assert code == 0 and data["problems"] == []
+    assert "recipes/smollm2-tutor-57m.yaml" in data["checked"]
+    assert "recipes/corpora/tutor/prompts.train.jsonl" in data["checked"]
+
+
+def test_check_with_nothing_to_check_is_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    (tmp_path / "zoo.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    code, out, err = called(capsys, "check")
+    assert (code, out) == (1, "") and "there is nothing to check here" in err and "zoo new NAME" in err
+    (tmp_path / "empty").mkdir()
+    assert called(capsys, "check", "empty")[0] == 1
+
+
+def broken(zoo: Path) -> Path:
+    path = zoo / "recipes" / "plain.yaml"
+    path.write_text(
+        PLAIN.replace("task: chat", "task: chatt").replace("windows:", "window:"), encoding="utf-8"
+    )
+    return path
+
+
+def test_check_formats(zoo_folder: Path, capsys: Captured) -> None:
+    path = str(broken(zoo_folder))
+    code, out, err = called(capsys, "check", path)
+    assert code == 2 and err == "1 file checked, 2 problems.\n"
+    assert [line.split(": ")[:2] for line in out.splitlines()] == [
+        ["recipes/plain.yaml:7:7", "task"], ["recipes/plain.yaml:31:3", "evaluate.window"]
+    ]  # fmt: skip
+    code, out, _ = called(capsys, "check", "--format", "github", path)
+    first, second = out.splitlines()
+    assert code == 2
+    assert first.startswith("::error file=recipes/plain.yaml,line=7,col=7::task: ")
+    assert second.startswith("::error file=recipes/plain.yaml,line=31,col=3::evaluate.window: ")
+    for arguments in (("--json",), ("--format", "json")):
+        code, out, _ = called(capsys, "check", path, *arguments)
+        data = json.loads(out)
+        assert code == 2 and [(p["line"], p["column"], p["path"]) for p in data["problems"]] == [
+            (7, 7, "task"), (31, 3, "evaluate.window")
+        ]  # fmt: skip
+        assert data["problems"][0]["instead"].startswith("Did you mean `chat`?")
+
+
+@in_a_zoo
+def test_check_github_is_silent_when_all_is_well(capsys: Captured) -> None:
+    assert called(capsys, "check", "--format", "github") == (0, "", "")
+
+
+@pytest.mark.usefixtures("in_time")
+def test_check_of_other_files(zoo_folder: Path, capsys: Captured) -> None:
+    (zoo_folder / "p.jsonl").write_text('{"user": "a"}\n{"usr": "b"}\n', encoding="utf-8")
+    (zoo_folder / "c.json").write_text('{"schema": "model-catalog/1", "models": [}', encoding="utf-8")
+    (zoo_folder / "README.md").write_text("# no front matter\n", encoding="utf-8")
+    (zoo_folder / "l.json").write_bytes(b"{}\n\xff")
+    os.mkfifo(zoo_folder / "pipe.json")
+    with (zoo_folder / "huge.jsonl").open("wb") as stream:
+        stream.truncate(600_000_000)
+    names = ["p.jsonl", "c.json", "README.md", "l.json", "pipe.json", "huge.jsonl", "none.json"]
+    code, data = as_json(capsys, "check", *names)
+    assert code == 2
+    whats = {p["file"]: (p["line"], p["what"]) for p in data["problems"]}
+    assert whats["p.jsonl"][0] == 2
+    assert whats["c.json"] == (1, "not valid JSON: Expecting value")
+    assert whats["README.md"][1] == "the card has no front matter"
+    assert whats["l.json"] == (2, "not UTF-8 text")
+    assert whats["pipe.json"][1] == "the file is not a plain file"
+    assert whats["huge.jsonl"][1] == "the file is larger than 512 MiB"
+    assert whats["none.json"][1] == "the file does not exist"
+    code, out, _ = called(capsys, "check", "zoo.toml", "recipes")
+    assert code == 2 and "this is not a recipe, prompt file, card or catalog" in out
+
+
+@in_a_zoo
+def test_check_of_a_folder_and_of_odd_names(capsys: Captured) -> None:
+    code, data = as_json(capsys, "check", "recipes")
+    assert code == 0 and len(data["checked"]) == 3
+    code, data = as_json(capsys, "check", "/", "nothing", "\udcff.yaml")
+    assert code in (1, 2)
+
+
+# --- plan
+
+
+def test_plan(zoo_folder: Path, capsys: Captured) -> None:
+    code, data = as_json(capsys, "plan", "smollm2-135m-instruct")
+    assert code == 0 and data["name"] == "smollm2-135m-instruct" and data["fetches"] == []
+    assert {step["reason"] for step in data["steps"]} == {"run: not made yet"}
+    assert data["costs"]["steps"] == len(data["steps"])
+    code, out, err = called(capsys, "plan", "recipes/smollm2-135m-instruct.yaml")
+    assert code == 0 and not err
+    assert "import/student" in out and "run: not made yet" in out and "steps to run." in out
+    assert not (zoo_folder / "build").exists()
+
+
+def test_plan_of_a_remote_recipe_says_what_it_would_fetch(zoo_folder: Path, capsys: Captured) -> None:
+    code, out, _ = called(capsys, "plan", "qwen2.5-0.5b-tutor")
+    assert code == 0
+    assert "Would fetch for the student: hf:Qwen/Qwen2.5-0.5B-Instruct@7ae5" in out
+    assert "Would fetch for the teacher: hf:Qwen/Qwen2.5-7B-Instruct@a09a" in out
+    assert "about 15,243.0 MB" in out
+    (zoo_folder / "recipes" / "remote.yaml").write_text(REMOTE, encoding="utf-8")
+    code, data = as_json(capsys, "plan", "remote")
+    assert code == 0
+    assert [(f["role"], f["size_bytes"]) for f in data["fetches"]] == [("student", 999_000_000)]
+    assert data["costs"]["fetch_bytes"] == 999_000_000
+    assert not (zoo_folder / "build").exists()
+
+
+@in_a_zoo
+def test_plan_of_what_is_not_there(capsys: Captured) -> None:
+    code, out, err = called(capsys, "plan", "smollm2-135m-instuct")
+    assert (code, out) == (2, "") and "Did you mean smollm2-135m-instruct?" in err
+    code, _, err = called(capsys, "plan", "zzz")
+    assert code == 2 and "There are: " in err
+    for odd in ("none.yaml", "/", "..", "", "recipes/", "a\nb"):
+        assert called(capsys, "plan", odd)[0] == 2, odd
+
+
+def test_plan_of_a_broken_recipe_names_every_problem(zoo_folder: Path, capsys: Captured) -> None:
+    broken(zoo_folder)
+    for command in ("plan", "build", "release", "publish"):
+        code, out, err = called(capsys, command, "plain")
+        assert (code, out) == (2, "")
+        assert "recipes/plain.yaml has 2 problems" in err and "recipes/plain.yaml:31:3: " in err
+        assert "Nothing was made." in err
+    assert not (zoo_folder / "build").exists()
+
+
+def test_one_broken_recipe_stops_all_before_the_first_is_built(zoo_folder: Path, capsys: Captured) -> None:
+    broken(zoo_folder)
+    assert called(capsys, "release", "smollm2-135m-instruct", "plain")[0] == 2
+    assert not (zoo_folder / "build").exists()
+
+
+# --- new, show, catalog, publish, lock
+
+
+def test_a_new_recipe_points_to_a_page_and_a_command_that_are_there(zoo_folder: Path, capsys: Captured) -> None:
+    text = zoo_folder / "recipes/corpora/evaluation.en.txt"
+    text.parent.mkdir(parents=True, exist_ok=True)
+    text.write_text("Words.\n", encoding="utf-8")
+    code, out, _ = called(capsys, "new", "my-model", "--source", "file:nosuch.gguf")
+    assert code == 0 and out.startswith("Started recipes/my-model.yaml.\n")
+    assert out.endswith("Next: fix these, then run: zoo check recipes/my-model.yaml\n")
+    comments = (zoo_folder / "recipes/my-model.yaml").read_text(encoding="utf-8").split("zoo: 1")[0]
+    (page,) = re.findall(r"http://127\.0\.0\.1:8000/(\S+)/ ", comments)
+    assert (site_folder() / "docs" / f"{page}.md").is_file()
+    (command,) = re.findall(r"`zoo (check [^`]+)`", comments)
+    assert "my-model.yaml" in command and called(capsys, *command.split())[0] == 2
+    assert called(capsys, "new", "My model")[2].startswith("zoo: 'My model' is not a valid recipe name.")
+
+
+def test_show_of_what_is_not_there(zoo_folder: Path, capsys: Captured) -> None:
+    code, out, err = called(capsys, "show", "nosuch")
+    assert (code, out) == (2, "")
+    assert err == "zoo: there is no release 'nosuch'. There are none yet. Make one with: zoo release NAME.\n"
+    (zoo_folder / "model_catalog.json").write_text(index.to_text(sample()), encoding="utf-8")
+    assert "Did you mean smollm2-tutor-57m?" in called(capsys, "show", "smollm2-tutor-57")[2]
+    assert called(capsys, "show", "smollm2-tutor-57m@9.9.9")[0] == 2
+
+
+def test_show_and_catalog(zoo_folder: Path, capsys: Captured) -> None:
+    (zoo_folder / "model_catalog.json").write_text(index.to_text(sample()), encoding="utf-8")
+    code, data = as_json(capsys, "show", "smollm2-tutor-57m")
+    model = sample().models[1]
+    assert code == 0 and data["releases"] == [plain(model.releases[0])]
+    older = model.releases[1].version
+    assert as_json(capsys, "show", f"smollm2-tutor-57m@{older}")[1]["releases"][0]["version"] == older
+    code, out, _ = called(capsys, "show", "smollm2-135m-instruct")
+    assert code == 0 and "Q8_0" in out and "reference" in out
+    assert "known difference" not in out
+    code, data = as_json(capsys, "catalog")
+    assert code == 0 and data["models"] == [plain(model) for model in sample().models]
+    (zoo_folder / "model_catalog.json").write_text("{", encoding="utf-8")
+    for arguments in (("catalog",), ("show", "x")):
+        code, _, err = called(capsys, *arguments)
+        assert code == 2 and "the catalog is not sound" in err and "model_catalog.json:1:2" in err
+
+
+def test_show_lists_known_differences(zoo_folder: Path, capsys: Captured) -> None:
+    catalog = sample()
+    sentences = ("The recipe allows a difference in the check template. Byte 3: [red]b'a'[/] and b'c'.", "NFC.")
+    first = catalog.models[0]
+    release = dataclasses.replace(first.releases[0], differences=sentences)
+    changed = dataclasses.replace(catalog, models=(dataclasses.replace(first, releases=(release,)),))
+    (zoo_folder / "model_catalog.json").write_text(index.to_text(changed), encoding="utf-8")
+    code, out, _ = called(capsys, "show", first.name)
+    assert code == 0 and [f"known difference: {one}" in out for one in sentences] == [True, True]
+    assert as_json(capsys, "show", first.name)[1]["releases"][0]["differences"] == list(sentences)
+
+
+def test_show_of_a_built_release_takes_the_newest_and_passes_over_journals(
+    zoo_folder: Path, capsys: Captured
+) -> None:
+    model = sample().models[0]
+    for version in ("1.9.0", "1.10.0"):
+        release = dataclasses.replace(model.releases[0], version=version)
+        folder = zoo_folder / "build" / "releases" / model.name / version
+        folder.mkdir(parents=True)
+        record = {
+            "key": "k", "model": {k: v for k, v in plain(model).items() if k != "releases"},
+            "release": {k: v for k, v in plain(release).items() if k != "location"}, "verdicts": [],
+            "files": {"model": [], "dataset": []},
+        }  # fmt: skip
+        (folder / "release.json").write_text(json.dumps(record), encoding="utf-8")
+        (folder.parent / f"{version}.journal.jsonl").touch()
+        (folder.parent / f"{version}.journal.lock").touch()
+    assert as_json(capsys, "show", model.name)[1]["releases"][0]["version"] == "1.10.0"
+    assert as_json(capsys, "show", f"{model.name}@1.9.0")[1]["releases"][0]["version"] == "1.9.0"
+    (folder / "release.json").write_text('{"model": {}, "release": {"architecture": 5}}', encoding="utf-8")
+    assert called(capsys, "show", model.name)[0] == 2
+
+
+def test_publish_of_what_is_not_built(zoo_folder: Path, capsys: Captured) -> None:
+    code, out, err = called(capsys, "publish", "smollm2-135m-instruct")
+    assert (code, out) == (1, "")
+    assert "is not built" in err and "zoo build smollm2-135m-instruct" in err
+    assert called(capsys, "publish", "--dry-run", "smollm2-135m-instruct")[0] == 1
+    assert not (zoo_folder / "build").exists()
+
+
+def test_lock_pins_a_file_of_the_zoo(zoo_folder: Path, capsys: Captured) -> None:
+    from tinygguf import make_tiny_gguf
+
+    make_tiny_gguf(zoo_folder / "m.gguf", vocabulary=300)
+    text = REMOTE.replace(
+        "hf:Qwen/Qwen2.5-0.5B-Instruct@7ae557604adf67be50417f59c2c2f167def9a775", "file:m.gguf"
+    )
+    (zoo_folder / "recipes" / "remote.yaml").write_text(text, encoding="utf-8")
+    code, out, _ = called(capsys, "check", "recipes/remote.yaml")
+    assert code == 2 and "the source is not pinned by a sha256" in out
+    assert called(capsys, "lock", "remote")[0] == 0
+    assert called(capsys, "check", "recipes/remote.yaml")[0] == 0
+    lock = zoo_folder / "recipes" / "remote.lock.yaml"
+    before = lock.read_bytes()
+    assert called(capsys, "lock", "remote")[0] == 0 and lock.read_bytes() == before
+
+
+# --- Errors
+
+
+@in_a_zoo
+def test_errors_with_json(capsys: Captured) -> None:
+    code, out, err = called(capsys, "plan", "smollm2-135m-instuct", "--json")
+    assert code == 2 and err.startswith("zoo: there is no recipe")
+    assert json.loads(out) == {
+        "error": "there is no recipe 'smollm2-135m-instuct'", "where": "", "safe": "",
+        "remedy": "Did you mean smollm2-135m-instruct?",
+    }  # fmt: skip
+
+
+def test_errors_are_sentences() -> None:
+    error = ZooError("it broke", where="a.yaml:3", safe="Nothing was lost", remedy="Try `zoo plan`")
+    assert str(error) == "a.yaml:3: it broke. Nothing was lost. Try `zoo plan`"
+    assert (ZooError("x").exit_code, InputError("x").exit_code, GateRefused("x").exit_code) == (1, 2, 3)
+    assert "pip install 'model-zoo-publisher[hub]'" in str(MissingExtra("x", "hub"))
+
+
+@in_a_zoo
+def test_control_characters_do_not_reach_the_terminal(capsys: Captured) -> None:
+    _, _, err = called(capsys, "plan", "x\x1b[2J\u202e")
+    assert "\x1b" not in err and "\u202e" not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_reader_that_left_and_a_full_disk_get_no_traceback(zoo_folder: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(REPOSITORY), os.environ["PYTHONPATH"]))}
+    command = f"{sys.executable} -m zoo catalog --json"
+    for tail in ("| true", "> /dev/full"):
+        shell = ["bash", "-c", f"{command} {tail}"]
+        done = subprocess.run(
+            shell, cwd=zoo_folder, env=environment, capture_output=True, text=True, timeout=60
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+
+
+IN_ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+
+
+def test_a_stream_that_is_not_utf_8_gets_what_it_can_show(zoo_folder: Path) -> None:
+    (zoo_folder / "x.yaml").write_text("zoo: 1\ncl\u00e9: 2\n", encoding="utf-8")
+    human = process("check", "x.yaml", cwd=zoo_folder, **IN_ASCII)
+    assert human.returncode == 2 and "cl?" in human.stdout, human
+    data = process("check", "x.yaml", "--json", cwd=zoo_folder, **IN_ASCII)
+    assert "cl\u00e9" in str(json.loads(data.stdout)["problems"]), data
+
+
+def test_closed_streams_are_no_fault(zoo_folder: Path) -> None:
+    for redirect, code in ((">&-", 0), ("2>&-", 0), (">&- 2>&-", 0)):
+        environment = {"PYTHONPATH": os.pathsep.join((str(REPOSITORY), os.environ["PYTHONPATH"]))}
+        shell = ["bash", "-c", f"{sys.executable} -m zoo catalog {redirect}"]
+        done = subprocess.run(
+            shell, cwd=zoo_folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == code and not done.stderr, (redirect, done)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_listed_is_not_an_empty_one(zoo_folder: Path, capsys: Captured) -> None:
+    recipes = zoo_folder / "recipes"
+    recipes.chmod(0)
+    try:
+        code, _, err = called(capsys, "check")
+    finally:
+        recipes.chmod(0o755)
+    assert code == 1 and "Permission denied" in err

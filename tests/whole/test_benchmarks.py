@@ -1,0 +1,295 @@
+"""Comparisons in pairs, with sides, clock and watch that are made up: ratios, validity, the document, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo.errors import InputError, ZooError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# The benchmarks belong to the repository, not to the source distribution.
+pairs = pytest.importorskip("benchmarks.pairs")
+COMPARE = pairs.compare  # stays the real one where a test puts a made-up one in its place
+
+
+class Clock:
+    """Stands still until a side lets time pass."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def side(self, name: str, *seconds: float, log: list[str] | None = None, **returned: Any) -> Any:
+        """A side that takes these seconds in turn, over and over."""
+        runs = 0
+
+        def run() -> Mapping[str, Any]:
+            nonlocal runs
+            self.now += seconds[runs % len(seconds)]
+            runs += 1
+            if log is not None:
+                log.append(name)
+            return returned
+
+        return pairs.Side(name, run)
+
+
+class FakeWatch:
+    def __init__(self, share: float | None = 0.0) -> None:
+        self.share = share
+
+    def others(self) -> float | None:
+        return self.share
+
+
+def comparison(a: Any, b: Any, **more: Any) -> Any:
+    settings = {"target": pairs.Target("ratio", at_most=0.5), "warmups": 0, **more}
+    return pairs.Comparison("made_up", "Which one?", a, b, **settings)
+
+
+def compared(made: Any, count: int, clock: Clock, share: float | None = 0.0) -> dict[str, Any]:
+    document: dict[str, Any] = COMPARE(
+        made, count, lambda _line: None, clock=clock, watching=lambda: FakeWatch(share)
+    )
+    return document
+
+
+def steady(share: float | None = 0.0, count: int = 5, **more: Any) -> dict[str, Any]:
+    clock = Clock()
+    return compared(comparison(clock.side("a", 1.0), clock.side("b", 4.0), **more), count, clock, share)
+
+
+def test_the_result_is_the_median_of_the_ratios_inside_each_pair() -> None:
+    clock = Clock()
+    made = comparison(clock.side("a", 1.0, 2.0, 3.0, 4.0, 5.0), clock.side("b", 10.0))
+    document = compared(made, 5, clock)
+    assert [pair["ratio"] for pair in document["pairs"]] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert document["ratio"]["median"] == pytest.approx(0.3)
+    assert document["ratio"]["lower_quartile"] == pytest.approx(0.2)
+    assert document["ratio"]["upper_quartile"] == pytest.approx(0.4)
+    assert document["ratio"]["spread"] == pytest.approx(2 / 3)
+    assert document["a"]["wall_seconds"]["median"] == pytest.approx(3.0)
+
+
+def test_tokens_per_second_are_compared_when_that_is_the_figure() -> None:
+    clock = Clock()
+    sides = (clock.side("a", 2.0, tokens=100), clock.side("b", 4.0, tokens=80))
+    document = compared(comparison(*sides, figure="tokens_per_second"), 5, clock)
+    assert document["pairs"][0]["a"] == {"wall_seconds": 2.0, "tokens": 100, "tokens_per_second": 50.0}
+    assert document["ratio"]["median"] == pytest.approx(2.5)
+    assert document["b"]["tokens_per_second"]["median"] == pytest.approx(20.0)
+
+
+def test_a_side_may_bring_its_own_figure() -> None:
+    clock = Clock()
+    sides = (clock.side("a", 9.0, rows_per_second=3.0), clock.side("b", 1.0, rows_per_second=6.0))
+    assert compared(comparison(*sides, figure="rows_per_second"), 5, clock)["ratio"]["median"] == 0.5
+
+
+def test_the_order_alternates_and_warm_ups_are_not_counted() -> None:
+    clock, log = Clock(), list[str]()
+    made = comparison(clock.side("a", 1.0, log=log), clock.side("b", 1.0, log=log), warmups=2)
+    document = compared(made, 3, clock)
+    assert log == ["a", "b", "a", "b", *("a", "b"), *("b", "a"), *("a", "b")]
+    assert [pair["ran_first"] for pair in document["pairs"]] == ["a", "b", "a"]
+
+
+def test_a_busy_warm_up_is_told_at_once() -> None:
+    clock, said = Clock(), list[str]()
+    made = comparison(clock.side("a", 1.0), clock.side("b", 1.0), warmups=1)
+    pairs.compare(made, 1, said.append, clock=clock, watching=lambda: FakeWatch(0.3))
+    assert any("already now other processes used 30%" in line for line in said)
+
+
+def test_a_quiet_run_is_valid() -> None:
+    document = steady()
+    assert document["valid"] is True
+    assert document["reasons"] == []
+
+
+@pytest.mark.parametrize(
+    ("share", "reason"),
+    [(0.06, "other processes used 6%"), (None, "could not be seen")],
+)
+def test_others_make_a_run_invalid(share: float | None, reason: str) -> None:
+    document = steady(share)
+    assert document["valid"] is False
+    assert reason in document["reasons"][0]
+
+
+def test_too_few_pairs_make_a_run_invalid() -> None:
+    assert steady(count=4)["reasons"] == ["4 of the 5 pairs that are needed"]
+    assert steady(pairs_minimum=15)["reasons"] == ["5 of the 15 pairs that are needed"]
+
+
+def test_a_single_pair_has_no_spread() -> None:
+    document = steady(count=1)
+    assert document["ratio"]["spread"] is None
+    assert document["reasons"] == ["1 of the 5 pairs that are needed"]
+
+
+def test_scattered_ratios_make_a_run_invalid_unless_the_comparison_allows_them() -> None:
+    clock = Clock()
+    made = comparison(clock.side("a", 1.0, 1.4, 1.0, 1.4, 1.0), clock.side("b", 4.0))
+    assert "spread over 40%" in compared(made, 5, clock)["reasons"][0]
+    assert compared(replace(made, spread_maximum=0.5), 5, clock)["valid"] is True
+
+
+def test_every_reason_is_told() -> None:
+    clock = Clock()
+    made = comparison(clock.side("a", 1.0, 3.0), clock.side("b", 4.0))
+    assert len(compared(made, 4, clock, 0.5)["reasons"]) == 3
+
+
+def test_the_document_has_its_parts_and_no_local_path(tmp_path: Path) -> None:
+    document = json.loads(json.dumps(steady(packages=("click", "no-such-package")), allow_nan=False))
+    assert set(document) == {
+        *("schema", "name", "question", "measured_at_utc", "valid", "reasons", "thresholds", "figure"),
+        *("ratio", "a", "b", "target", "pairs", "settings", "versions", "machine", "conditions", "method"),
+    }
+    assert set(document["pairs"][0]) == {"number", "ran_first", "a", "b", "ratio"}
+    assert set(document["conditions"]) == {"before", "after", "others_cpu_share"}
+    assert {"python", "model-zoo-publisher", "click", "no-such-package"} == set(document["versions"])
+    assert document["versions"]["no-such-package"] is None
+    assert {"cpu_model", "cores"} <= set(document["machine"])
+    assert str(tmp_path.parents[-2]) not in json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("target", "reached", "median"),
+    [
+        (("ratio", 0.5, None), True, 0.25),
+        (("ratio", 0.2, None), False, 0.25),
+        (("ratio", None, 0.9), False, 0.25),
+        (("ratio", None, 0.25), True, 0.25),
+        (("a", 2.0, None), True, 1.0),
+        (("a", 0.5, None), False, 1.0),
+    ],
+)
+def test_the_target_is_judged_by_a_median(
+    target: tuple[str, float | None, float | None], reached: bool, median: float
+) -> None:
+    found = steady(target=pairs.Target(*target))["target"]
+    assert (found["reached"], found["median"]) == (reached, median)
+    assert found["of"] == ("ratio" if target[0] == "ratio" else "a.wall_seconds")
+
+
+def test_a_ratio_to_nothing_is_refused() -> None:
+    with pytest.raises(ZooError, match="no ratio"):
+        pairs.ratio({"tokens": 1.0}, {"tokens": 0.0}, "tokens")
+
+
+def test_a_clock_that_stands_still_is_refused() -> None:
+    clock = Clock()
+    with pytest.raises(ZooError, match="stood still"):
+        compared(comparison(clock.side("a", 0.0), clock.side("b", 1.0)), 1, clock)
+
+
+Run = Callable[..., tuple[int, Path]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """``pairs.main`` over made-up sides: its exit code, and where --out was to be written."""
+
+    def call(share: float = 0.0, count: str = "5", error: Exception | None = None) -> tuple[int, Path]:
+        clock, out = Clock(), tmp_path / "new" / "result.json"
+        made = comparison(clock.side("a", 1.0), clock.side("b", 4.0))
+        monkeypatch.setattr(pairs, "compare", lambda *given: compared(given[0], given[1], clock, share))
+
+        @contextmanager
+        def prepare(_arguments: argparse.Namespace, _say: Any) -> Iterator[Any]:
+            if error:
+                raise error
+            yield made
+
+        arguments = pairs.parser("made_up", "", 7).parse_args(["--pairs", count, "--out", str(out)])
+        return pairs.main(arguments, prepare), out
+
+    return call
+
+
+def test_a_valid_run_ends_with_0_and_writes_what_it_prints(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out = run()
+    printed = capsys.readouterr()
+    assert code == 0
+    assert json.loads(printed.out)["valid"] is True
+    assert out.read_text(encoding="utf-8") == printed.out
+    assert "target is reached" in printed.err
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.2, "5"), (0.0, "2")])
+def test_a_disturbed_run_ends_with_1_and_still_prints(
+    run: Run, capsys: pytest.CaptureFixture[str], share: float, count: str
+) -> None:
+    code, out = run(share, count)
+    printed = capsys.readouterr()
+    assert code == 1
+    assert json.loads(printed.out)["valid"] is False
+    assert json.loads(out.read_text(encoding="utf-8"))["reasons"]
+    assert "do not count" in printed.err
+
+
+def test_what_cannot_be_measured_is_a_sentence_and_no_document(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out = run(error=InputError("there is no zoo here"))
+    printed = capsys.readouterr()
+    assert (code, printed.out, printed.err) == (2, "", "there is no zoo here.\n")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("count", ["0", "-3", "many"])
+def test_a_senseless_number_of_pairs_is_refused(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        pairs.parser("made_up", "", 5).parse_args(["--pairs", count])
+    assert stopped.value.code == 2
+    assert "--pairs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", ["help_time", "noop_release", "labelling", "kd_step", "decode", "ladder", "calibration"]
+)
+def test_every_benchmark_says_how_it_is_used(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    module = importlib.import_module(f"benchmarks.{name}")
+    with pytest.raises(SystemExit) as stopped:
+        module.main(["--help"])
+    assert stopped.value.code == 0
+    assert f"python -m benchmarks.{name}" in capsys.readouterr().out
+
+
+def test_tokens_are_counted_up_to_the_end_of_their_row() -> None:
+    generated = importlib.import_module("benchmarks.labelling").generated
+    assert generated([5, 6, 2, 0, 0], frozenset({0, 2})) == 2
+    assert generated([5, 6, 7], frozenset({0, 2})) == 3
+    assert generated([2], frozenset({2})) == 0
+
+
+def test_the_readme_quotes_the_results_that_are_kept() -> None:
+    text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \S+ \| ([\d.]+) \S+ \| ([\d.]+) \|$", text, re.MULTILINE)
+    kept_files = (ROOT / "benchmarks" / "results").glob("*.json")
+    comparisons = {path.stem for path in kept_files if "ratio" in json.loads(path.read_text(encoding="utf-8"))}
+    assert {name for name, *_ in rows} == comparisons
+    for name, *quoted in rows:
+        data = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+        assert data["valid"]
+        figure = data["figure"]
+        kept = (data["a"][figure]["median"], data["b"][figure]["median"], data["ratio"]["median"])
+        for words, value in zip(quoted, kept, strict=True):
+            assert float(words) == pytest.approx(value, rel=0.01), name

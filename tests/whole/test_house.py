@@ -1,0 +1,197 @@
+"""The house stands as the architecture page says: imports point down, no circles, one door to each neighbour."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+ROOMS = (
+    "catalog",
+    "zoo.errors",
+    "zoo.progress",
+    "zoo.stopping",
+    "zoo.machine",
+    "zoo.extras",
+    "zoo.addresses",
+    "zoo.files",
+    "zoo.output",
+    "zoo.settings",
+    "zoo.catalogfile",
+    "zoo.choose",
+    "zoo.judge",
+    "zoo.templates",
+    "zoo.corpora",
+    "zoo.gguf",
+    "zoo.modelfolder",
+    "zoo.hub",
+    "zoo.sources",
+    "zoo.llama",
+    "zoo.training",
+    "zoo.stages",
+    "zoo.plan",
+    "zoo.release",
+    "zoo.site",
+    "zoo.pull",
+    "zoo.publish",
+    "zoo.upkeep",
+    "zoo.flow",
+    "zoo.cli",
+    "zoo.__main__",
+)
+"""The rooms of the house from the ground up. A room imports only rooms before it in this list, and its own modules."""
+
+MOST_FLAT = 14
+"""Modules that may be flat in ``zoo/``, so that its folders are what a reader sees."""
+
+DOORS: dict[str, str | tuple[str, ...]] = {
+    "torch": ("zoo.training", "benchmarks"),
+    "transformers": ("zoo.training", "benchmarks"),
+    "peft": "zoo.training",
+    "bitsandbytes": "zoo.training",
+    "safetensors": ("zoo.training", "benchmarks"),
+    "gguf": ("zoo.training", "benchmarks"),
+    "llama_cpp": ("zoo.llama", "pi_runtime.llama"),
+    "numpy": (
+        "zoo.gguf.imatrix", "zoo.judge.divergence", "zoo.judge.parity", "zoo.llama", "zoo.training", "benchmarks",
+    ),
+    "huggingface_hub": ("zoo.hub.huggingface", "benchmarks"),
+    "yaml": ("catalog.yamltext", "catalog.lock", "catalog.cardrules", "zoo.release.cards", "benchmarks"),
+    "jinja2": ("zoo.templates", "zoo.release.cards", "zoo.site.pages"),
+    "markupsafe": "zoo.site.pages",
+    "pygal": "zoo.site.pages.charts",
+    "mkdocs": "site.hooks",
+    "playwright": "benchmarks",
+    "rich": "zoo.output",
+    "click": ("zoo.cli", "zoo.__main__"),
+    "cyclonedx": "zoo.release.provenance",
+    "packageurl": "zoo.release.provenance",
+    "model_signing": "zoo.release.provenance.signing",
+    "cryptography": "zoo.release.provenance.signing",
+}  # fmt: skip
+"""Outside package -> the only places that may import it. ``zoo.__main__`` catches click's errors."""
+
+NEIGHBOURS = ("pi_runtime", "site", "benchmarks")
+"""What is beside the house: a board's program, the hooks of mkdocs, the measurements."""
+
+
+@functools.cache
+def modules(*packages: str) -> dict[str, Path]:
+    """Every module of the packages, of the house without an argument, by its dotted name."""
+    found = {}
+    for package in packages or ("catalog", "zoo"):
+        for path in (ROOT / package).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+@functools.cache
+def imports(path: Path) -> frozenset[str]:
+    """Absolute names that a file imports, at any depth; ``from a import b`` gives a.b where b is a module, else a.
+
+    What is imported for types alone counts as well, and what is loaded by its name in ``extras.load``.
+    """
+    known = modules() | modules(*NEIGHBOURS)
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in known else node.module for name in names}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("extras.load", "import_module") and node.args:
+            given = node.args[0]
+            found |= {given.value} if isinstance(given, ast.Constant) and isinstance(given.value, str) else set()
+    return frozenset(found)
+
+
+def room(name: str) -> str:
+    """The room that a module is in."""
+    return next((r for r in ROOMS if name == r or name.startswith(f"{r}.")), "")
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_a_room_imports_only_rooms_before_it(name: str) -> None:
+    known = modules()
+    for target in imports(known[name]) & known.keys() - {"zoo"}:
+        if room(target) != room(name):
+            assert ROOMS.index(room(target)) < ROOMS.index(room(name)), f"{name} imports {target}, which is above it"
+
+
+@pytest.mark.parametrize("name", sorted(modules() | modules(*NEIGHBOURS)))
+def test_every_outside_package_has_its_doors(name: str) -> None:
+    for target in imports((modules() | modules(*NEIGHBOURS))[name]):
+        found = DOORS.get(target.partition(".")[0], ())
+        doors = (found,) if isinstance(found, str) else found
+        if doors:
+            inside = any(name == door or name.startswith(f"{door}.") for door in doors)
+            assert inside, f"{name} imports {target}; only {doors} may"
+
+
+def test_the_board_and_the_house_share_no_code() -> None:
+    for name, path in modules("pi_runtime").items():
+        assert not any(target.partition(".")[0] in ("zoo", "catalog") for target in imports(path)), name
+    for name, path in modules().items():
+        assert not any(target.partition(".")[0] == "pi_runtime" for target in imports(path)), name
+
+
+def test_nothing_in_the_house_imports_what_is_beside_it() -> None:
+    for name, path in modules().items():
+        assert not any(target.partition(".")[0] in ("site", "benchmarks", "tests") for target in imports(path)), name
+
+
+def test_every_module_is_in_a_room_and_every_room_says_what_it_is_for() -> None:
+    assert not [name for name in modules() if name != "zoo" and not room(name)]
+    for name in ROOMS:
+        doc = ast.get_docstring(ast.parse(modules()[name].read_text(encoding="utf-8")))
+        assert doc and doc.partition("\n\n")[0].rstrip().endswith((".", ":")), f"{name} has no sentence at its door"
+
+
+def test_few_modules_are_flat() -> None:
+    assert len(list((ROOT / "zoo").glob("*.py"))) <= MOST_FLAT
+
+
+def test_no_circles() -> None:
+    known = modules()
+    arrows = {name: {t for t in imports(path) & known.keys() if t != name} for name, path in known.items()}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join((*trail, name))
+        if name not in done:
+            for target in arrows[name]:
+                visit(target, (*trail, name))
+            done.add(name)
+
+    for name in sorted(arrows):
+        visit(name, ())
+
+
+def test_catalog_imports_nothing_of_zoo() -> None:
+    for name, path in modules().items():
+        if name.startswith("catalog"):
+            assert not any(target == "zoo" or target.startswith("zoo.") for target in imports(path)), name
+
+
+def test_json_of_others_has_one_reader() -> None:
+    """A new reader takes catalog.jsontext, which fails in one way; these read what this program or its child wrote."""
+    own = {
+        "catalog.jsontext",  # the reader itself
+        "catalog.schema", "catalog.hublists",  # files of this package
+        "zoo.judge.probes.json_schema",  # a constant
+        "zoo.judge.probes.verdict",  # an answer of a model, judged as JSON
+        "zoo.release.provenance.bom",  # made a line above
+        "zoo.templates.renderer", "zoo.templates.worker",  # a child of ours
+        "zoo.training.models", "zoo.training.parity", "zoo.training.normalizing",  # what transformers wrote
+    }  # fmt: skip
+    readers = set()
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and ast.unparse(node) in ("json.loads", "json.load"):
+                readers.add(name)
+    assert readers <= own

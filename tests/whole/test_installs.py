@@ -1,0 +1,122 @@
+"""The wheel in new environments, each with one extra alone: nothing is borrowed from the environment of the tests.
+
+Packages come from the folder of wheels that ``make environment`` fills, so the network stays shut. The large extras run
+with ``make installs``, which adds their wheels.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import bareinstall
+import pytest
+from bareinstall import NAME
+from signingkeys import keys
+
+__all__ = ["keys"]
+
+REPOSITORY = Path(__file__).parents[2]
+WHEELS = Path(sys.prefix) / "wheels"
+LIGHT = ("", "hub", "site", "provenance", "sign")
+HEAVY = tuple(extra for extra in bareinstall.EXTRAS if extra not in LIGHT)
+
+pytestmark = pytest.mark.skipif(
+    not WHEELS.is_dir() and "CI" not in os.environ, reason="make environment puts the wheels there"
+)
+
+
+def call(command: Sequence[str | Path], cwd: Path) -> str:
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=bareinstall.environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    call([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out], REPOSITORY)
+    (path,) = out.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def released(
+    tmp_path_factory: pytest.TempPathFactory, keys: dict[str, Path]
+) -> Iterator[bareinstall.Released]:
+    with bareinstall.released(tmp_path_factory.mktemp("released") / "zoo", keys["one"]) as made:
+        yield made
+
+
+def installed(wheel: Path, extra: str, folder: Path) -> Path:
+    """Python of a new environment with the wheel and what its extra brings."""
+    call([sys.executable, "-m", "venv", "--without-pip", folder], folder.parent)
+    python = folder / "bin" / "python"
+    install = ["-m", "pip", "--python", python, "install", "-q", "--no-index", "--find-links", WHEELS]
+    call([sys.executable, *install, f"{wheel}[{extra}]" if extra else wheel], folder.parent)
+    return python
+
+
+PROMISES = {
+    "gguf": """
+import sys
+from zoo.llama import library
+library.require()
+print(library.system_info())
+import zoo.stages.quantize, zoo.stages.evaluate, zoo.stages.imatrix, zoo.stages.budget, zoo.stages.probe
+print("promise kept")
+""",
+    "train": """
+import pkgutil, importlib, zoo.training
+for module in pkgutil.iter_modules(zoo.training.__path__):
+    importlib.import_module(f"zoo.training.{module.name}")
+import torch
+print("promise kept" if float(torch.ones(2).sum()) == 2 else "")
+""",
+    "starter": """
+from pathlib import Path
+from zoo import sources
+from zoo.cli.new import STARTER
+print("promise kept" if sources.locate(STARTER, Path(".")) else "")
+""",
+    "provenance": """
+from catalog import index
+from pathlib import Path
+from zoo.release.provenance import bom
+model = index.parse(Path("model_catalog.json").read_text(), "catalog")[0].models[0]
+print("promise kept" if "CycloneDX" in bom.bom(model, model.releases[0], "local", "k" * 64) else "")
+""",
+}
+"""What an extra is for, beyond the commands; run in the zoo that has a release."""
+
+
+@pytest.mark.parametrize(
+    "extra", [*LIGHT, *(pytest.param(extra, marks=pytest.mark.installs) for extra in HEAVY)]
+)
+def test_a_new_environment_with_one_extra(
+    extra: str, wheel: Path, released: bareinstall.Released, keys: dict[str, Path], tmp_path: Path
+) -> None:
+    if extra in HEAVY and not os.environ.get("INSTALLS"):
+        pytest.skip("make installs runs it")
+    python = installed(wheel, extra, tmp_path / "venv")
+    assert "zoo" in call([python.with_name("zoo"), "--version"], tmp_path)
+    asked = list(bareinstall.calls(tmp_path / "fresh", released, extra))
+    signed = bareinstall.Call(
+        released.folder, ("verify", str(tmp_path / "pulled"), "--public-key", str(keys["one.pub"])), needs="sign"
+    )
+    found = bareinstall.run(python, tmp_path, [*asked, signed], bareinstall.environment())
+    bareinstall.judge(found["answers"], [*asked, signed], extra)
+    if extra in PROMISES:
+        assert "promise kept" in call([python, "-c", PROMISES[extra]], released.folder)
+    assert NAME in call([python.with_name("zoo"), "catalog"], released.folder)
