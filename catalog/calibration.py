@@ -11,12 +11,8 @@ from typing import Any
 
 from catalog.corpora import paragraphs
 from catalog.problems import Problem, show
+from catalog.quants import NEED_IMATRIX
 from catalog.yamltext import Document
-
-NEED_IMATRIX = frozenset(
-    ("Q2_K_S", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS")
-)
-"""File types that llama.cpp refuses to make without an importance matrix."""
 
 
 def problems(document: Document, data: dict[str, Any]) -> Iterator[Problem]:

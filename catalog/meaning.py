@@ -10,7 +10,7 @@ from typing import Any
 from catalog import budgets, calibration, hublists, licencefiles, licences, sources
 from catalog.cardrules.shape import repo_id_fault
 from catalog.lock import Lock
-from catalog.metrics import LOSS_METRICS, RELEASE_METRICS
+from catalog.metrics import METRICS
 from catalog.paths import unsafe_reason
 from catalog.problems import Problem, did_you_mean, show
 from catalog.yamltext import Document
@@ -270,35 +270,33 @@ class Meaning:
                 near = did_you_mean(file, [exported, *files])
                 instead = f"Did you mean `{near}`?" if near else f"The ladder has: {', '.join(files)}"
                 yield self.document.problem((*path, "file"), f"{show(file)} is not in the ladder", instead)
-            if file == exported and isinstance(metric, str) and metric in LOSS_METRICS:
+            # What is no metric at all is reported by the schema.
+            row = METRICS.get(metric) if isinstance(metric, str) else None
+            if row and row.against_export and file == exported:
                 yield self.document.problem(
                     (*path, "file"),
                     f"{metric} of {exported} is measured against {exported} itself",
                     "Name a quant, or leave `file:` out for every quant",
                 )
-            if isinstance(metric, str) and metric in RELEASE_METRICS and file is not None:
+            if row and row.of_release and file is not None:
                 yield self.document.problem(
                     (*path, "file"), f"{metric} belongs to the release, not to a file", "Delete `file:`"
                 )
-            if (
-                isinstance(metric, str)
-                and metric.startswith("distill_")
-                and not isinstance(self._get("distill"), dict)
-            ):
-                yield self.document.problem(
-                    (*path, "metric"), "nothing is distilled", "Add a `distill:` section or delete the gate"
-                )
-            probe = metric[len("probe_") : -len("_share")] if isinstance(metric, str) else ""
-            if metric == f"probe_{probe}_share" and probe not in self._probe_names():
-                yield self.document.problem(
-                    (*path, "metric"),
-                    f"the probe {probe} is not asked",
-                    "Add it under `probes:` or delete the gate",
-                )
-            if metric == "label_valid_share" and not isinstance(self._get("label"), dict):
-                yield self.document.problem(
-                    (*path, "metric"), "nothing is labelled", "Add a `label:` section or delete the gate"
-                )
+            if row and (problem := self._unmeasured(row.needs)):
+                yield self.document.problem((*path, "metric"), *problem)
+
+    def _unmeasured(self, needs: str) -> tuple[str, str] | None:
+        """Why a metric that ``needs`` this section is not measured, and what to write instead."""
+        section, _, probe = needs.partition(".")
+        if probe:
+            missing = probe not in self._probe_names()
+            return (f"the probe {probe} is not asked", "Add it under `probes:` or delete the gate") if missing else None
+        if not section or isinstance(self._get(section), dict):
+            return None
+        return f"nothing is {_DONE[section]}", f"Add a `{section}:` section or delete the gate"
+
+
+_DONE = {"distill": "distilled", "label": "labelled"}
 
 
 def _is_date(text: str) -> bool:

@@ -6,16 +6,21 @@ import copy
 import functools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from catalog import quick
 from catalog.lightschema import ValidationError, jsonschema
+from catalog.metrics import METRICS
 from catalog.problems import LIMIT, Problem, did_you_mean, show
+from catalog.quants import LADDER
 from catalog.yamltext import Document
 
 FOLDER = Path(__file__).parent / "schemas"
+
+TABLES: Mapping[str, Iterable[str]] = {"metrics": METRICS, "quants": LADDER}
+"""Tables of names by the word that a schema has for them, so that a new row needs no change of a schema."""
 
 # Words that people write for a key that the format spells otherwise, beyond what spelling distance finds.
 SYNONYMS = {
@@ -30,9 +35,15 @@ SYNONYMS = {
 
 @functools.cache
 def load(name: str) -> dict[str, Any]:
-    """The schema ``schemas/NAME.schema.json``."""
-    schema: dict[str, Any] = json.loads((FOLDER / f"{name}.schema.json").read_text(encoding="utf-8"))
+    """The schema ``schemas/NAME.schema.json``, with the names of the tables that it refers to (``x-names``)."""
+    text = (FOLDER / f"{name}.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text, object_hook=_with_names)
     return schema
+
+
+def _with_names(part: dict[str, Any]) -> dict[str, Any]:
+    table = part.pop("x-names", None)
+    return part if table is None else {"enum": list(TABLES[table]), **part}
 
 
 @functools.cache

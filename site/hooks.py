@@ -42,9 +42,9 @@ def on_files(files: Any, *, config: Any) -> Any:
     _PAGES["reference/recipe.md"] = pages.recipe_reference(schemas["recipe-v1"])
     _PAGES["reference/schemas.md"] = pages.schema_list(schemas, "../../")
     _PAGES["reference/commands.md"] = pages.command_reference(reference.describe())
-    for name in schemas:
-        source = schema.FOLDER / f"{name}.schema.json"
-        files.append(File.generated(config, f"schemas/{name}.schema.json", abs_src_path=str(source)))
+    for name, content in schemas.items():
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        files.append(File.generated(config, f"schemas/{name}.schema.json", content=text))
     for path in sorted(path for path in (HERE / "assets").rglob("*") if path.is_file()):
         target = f"assets/{path.relative_to(HERE / 'assets').as_posix()}"
         files.append(File.generated(config, target, abs_src_path=str(path)))

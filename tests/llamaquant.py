@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
+from catalog.quants import QUANTS
 from zoo.gguf.header import read_header
 from zoo.gguf.imatrix import Imatrix
 from zoo.gguf.layout import opened, read_raw
 from zoo.llama import library
-from zoo.llama.quantize.presets import FILE_TYPES
 
 
 def llama_quantize(source: Path, target: Path, type_name: str, imatrix: Imatrix | None = None) -> None:
     """Run ``llama_model_quantize``; raises AssertionError if it fails."""
     lib = library.require()
     params = lib.llama_model_quantize_default_params()
-    params.nthread, params.ftype = 1, FILE_TYPES[type_name][0]
+    params.nthread, params.ftype = 1, QUANTS[type_name].number
     kept = []
     if imatrix:
         table = (lib.llama_model_imatrix_data * (len(imatrix.sums) + 1))()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog import device as devices
+from catalog import jsontext, schema
 from catalog.device import DEVICES, GIBI, GIGA, MEBI, Device, custom, find, nearest
 
 
@@ -36,6 +38,14 @@ def test_every_profile_is_sound(device: Device) -> None:
         assert f"{kernel.bytes_per_second_per_core / GIGA:.2f} GB/s of {kernel.type} data" in kernel.source
     with pytest.raises(dataclasses.FrozenInstanceError):
         device.cores = 8  # type: ignore[misc] - that it is refused is the test
+
+
+@pytest.mark.parametrize("path", sorted(devices.FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_every_file_follows_the_schema_and_is_named_by_its_id(path: Path) -> None:
+    data = jsontext.read(path)
+    assert schema.violations(data, "device-v1") == []
+    assert data["id"] == path.stem
+    assert [device.id for device in DEVICES if device == devices.read(path)] == [path.stem]
 
 
 def test_the_figures_are_those_that_were_given() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from sitesamples import sample
 
+from catalog.metrics import SIGMAS
 from catalog.recipe import Gate
 from catalog.release import HeldOut, Loss, ModelFile, ProbeScore, Training
-from zoo.judge.gates import SIGMAS, Verdict, judge
+from zoo.judge.gates import Verdict, judge
 
 
 class Fake:

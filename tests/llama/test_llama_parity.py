@@ -8,13 +8,13 @@ import pytest
 from llamaquant import llama_quantize, random_imatrix, tensors
 from tinygguf import make_tiny_gguf
 
+from catalog.quants import NEED_IMATRIX, QUANTS
 from zoo.gguf.header import read_header
 from zoo.gguf.imatrix import Imatrix
-from zoo.llama.quantize.quantize import FILE_TYPES, quantize
+from zoo.llama.quantize.quantize import quantize
 
 pytest.importorskip("llama_cpp")
 
-NEED_IMATRIX = {"Q2_K_S", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS"}
 NARROW = ("Q4_K_M", "Q5_K_M", "Q6_K", "Q2_K", "IQ4_XS", "IQ3_M", "Q4_0")
 
 
@@ -39,12 +39,12 @@ def _same(source: Path, folder: Path, type_name: str, imatrix: Imatrix | None) -
         assert read_header(ours).metadata[key] == read_header(theirs).metadata[key]
 
 
-@pytest.mark.parametrize("type_name", sorted(set(FILE_TYPES) - NEED_IMATRIX))
+@pytest.mark.parametrize("type_name", sorted(set(QUANTS) - NEED_IMATRIX))
 def test_without_importance(wide: Path, tmp_path: Path, type_name: str) -> None:
     _same(wide, tmp_path, type_name, None)
 
 
-@pytest.mark.parametrize("type_name", sorted(set(FILE_TYPES) - {"F16", "F32", "BF16"}))
+@pytest.mark.parametrize("type_name", sorted(set(QUANTS) - {"F16", "F32", "BF16"}))
 def test_with_importance(wide: Path, tmp_path: Path, type_name: str) -> None:
     _same(wide, tmp_path, type_name, random_imatrix(wide))
 

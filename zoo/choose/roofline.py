@@ -22,7 +22,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from catalog import architectures, memory
-from catalog.device import Device
+from catalog.device import DEVICES, Device
+from catalog.quants import QUANTS
 from catalog.release import Architecture, Cache, ModelFile
 
 CAUTION = 2.0
@@ -32,15 +33,8 @@ the kernel is not known, only the low end moves. A choice of this project, not a
 BANDWIDTH = "memory bandwidth"
 KERNEL = "kernel speed"
 
-_GGML_TYPES = {
-    "F16": "f16",
-    "Q8_0": "q8_0",
-    "Q4_K": "q4_K",
-    "Q4_K_S": "q4_K",
-    "Q4_K_M": "q4_K",
-    "Q2_K": "q2_K",
-    "Q2_K_S": "q2_K",
-}
+_KNOWN = {kernel.type for device in DEVICES for kernel in device.kernels}
+_KERNEL_TYPES = {name: quant.ggml_type for name, quant in QUANTS.items() if quant.ggml_type in _KNOWN}
 """Type of a file -> the ggml type of most of its weights, for the types that some device profile knows."""
 
 
@@ -150,7 +144,7 @@ def cache_of(file: ModelFile, architecture: Architecture) -> Cache | None:
 
 def ggml_type(file: ModelFile) -> str | None:
     """The ggml type of most of the weights; None if the catalog does not tell, as when tensors fell back to others."""
-    return None if file.fallback_tensors else _GGML_TYPES.get(file.type)
+    return None if file.fallback_tensors else _KERNEL_TYPES.get(file.type)
 
 
 def rate(tokens_per_second: float) -> str:

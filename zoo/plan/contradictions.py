@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from catalog import licences
 from catalog.problems import Problem, show
+from catalog.quants import QUANTS
 from catalog.recipe import Recipe
 from catalog.yamltext import Document
 from zoo.gguf.layout import BLOCKS
-from zoo.llama.quantize.presets import FILE_TYPES
 from zoo.plan.plan import with_imatrix
 from zoo.sources.facts import SourceFacts
 
@@ -164,7 +164,7 @@ def _types(case: Case) -> Iterator[Finding]:
     if wanted.allow_fallback or wanted.overrides or not case.student:
         return
     for index, name in enumerate(wanted.ladder):
-        block = BLOCKS[FILE_TYPES[name][1]][0] if name in FILE_TYPES else 1
+        block = BLOCKS[QUANTS[name].base][0] if name in QUANTS else 1
         odd = sorted({length for length in case.student.row_lengths if length % block})
         if odd:
             rows = " and ".join(f"{length:,}" for length in odd)

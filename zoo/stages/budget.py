@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog import budgets
+from catalog.quants import LADDER, QUANTS
 from zoo.errors import ModelFileError
 from zoo.gguf import caches
 from zoo.gguf.facts import header_facts
@@ -15,7 +16,6 @@ from zoo.llama.measure.lockstep import compare_window, opened
 from zoo.llama.measure.windows import tokens_sha256
 from zoo.llama.quantize import presets
 from zoo.llama.quantize.mix import write_mix
-from zoo.llama.quantize.presets import FILE_TYPES
 from zoo.llama.search import search, sensitivity
 from zoo.llama.search.knapsack import OverBudget
 from zoo.llama.search.search import Found, Search
@@ -27,11 +27,6 @@ from zoo.stages.quantize import CACHE
 
 HEADER_BYTES = 16_384
 """Kept free for what a quantized file's header says more than the exported one's."""
-
-PRESETS = (
-    "Q8_0", "Q6_K", "Q5_K_M", "Q5_1", "Q5_0", "Q4_K_M", "Q4_K_S", "Q4_1", "Q4_0", "IQ4_NL", "IQ4_XS", "Q3_K_M", "Q2_K",
-)  # fmt: skip
-"""Presets of llama.cpp that a search is measured against, as far as they fit."""
 
 
 def run(context: Context) -> Facts:
@@ -74,7 +69,8 @@ def run(context: Context) -> Facts:
 
 def _presets(source: Path, trials: Trials) -> dict[str, dict[str, str]]:
     weighed = trials.tensors.imatrix is not None
-    return {name: presets.choose(source, name, with_imatrix=weighed).types for name in PRESETS}
+    compared = [name for name in LADDER if QUANTS[name].compared]
+    return {name: presets.choose(source, name, with_imatrix=weighed).types for name in compared}
 
 
 def _too_small(context: Context, limit_bytes: int, missing_bytes: int) -> ModelFileError:
@@ -118,7 +114,7 @@ def _file_type(trials: Trials, found: Found) -> int:
     for name, type_name in found.types.items():
         held[type_name] += trials.tensors.matrices[name].weights
     most = max(sorted(held), key=held.__getitem__)
-    return FILE_TYPES.get(most, FILE_TYPES.get(f"{most}_M", (1024, "")))[0]
+    return next((QUANTS[name].number for name in (most, f"{most}_M") if name in QUANTS), 1024)
 
 
 def _measure(trials: Trials, path: Path) -> list[float]:

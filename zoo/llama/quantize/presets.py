@@ -13,23 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog.quants import QUANTS
 from zoo.errors import InputError, ModelFileError
 from zoo.gguf.header import read_header
 from zoo.gguf.layout import BLOCKS
 from zoo.llama import library
-
-FILE_TYPES: dict[str, tuple[int, str]] = {
-    "F32": (0, "F32"), "F16": (1, "F16"), "BF16": (32, "BF16"), "Q4_0": (2, "Q4_0"), "Q4_1": (3, "Q4_1"),
-    "Q5_0": (8, "Q5_0"), "Q5_1": (9, "Q5_1"), "Q8_0": (7, "Q8_0"), "Q2_K": (10, "Q2_K"), "Q2_K_S": (21,
-    "Q2_K"), "Q3_K_S": (11, "Q3_K"), "Q3_K_M": (12, "Q3_K"), "Q3_K_L": (13, "Q3_K"), "Q4_K_S": (14, "Q4_K"),
-    "Q4_K_M": (15, "Q4_K"), "Q5_K_S": (16, "Q5_K"), "Q5_K_M": (17, "Q5_K"), "Q6_K": (18, "Q6_K"),
-    "IQ1_S": (24, "IQ1_S"), "IQ1_M": (31, "IQ1_M"), "IQ2_XXS": (19, "IQ2_XXS"), "IQ2_XS": (20, "IQ2_XS"),
-    "IQ2_S": (28, "IQ2_XS"), "IQ2_M": (29, "IQ2_S"), "IQ3_XXS": (23, "IQ3_XXS"), "IQ3_XS": (22, "IQ3_S"),
-    "IQ3_S": (26, "IQ3_S"), "IQ3_M": (27, "IQ3_S"), "IQ4_NL": (25, "IQ4_NL"), "IQ4_XS": (30, "IQ4_XS"),
-    "TQ1_0": (36, "TQ1_0"), "TQ2_0": (37, "TQ2_0"), "MXFP4_MOE": (38, "MXFP4"), "Q1_0": (40, "Q1_0"),
-    "Q2_0": (41, "Q2_0"),
-}  # fmt: skip
-"""Name of a file type -> (llama_ftype number of llama.h, its base tensor type)."""
 
 _LINE = re.compile(r"^\[ *\d+/ *\d+\] (?P<name>\S+) +- \[.*\], type = +(?P<type>\S+), *$")
 _BECOMES = re.compile(r"^size = .* -> .*\((?P<type>\S+)\)$")
@@ -64,10 +52,10 @@ class Choice:
 
 def file_type(name: str) -> tuple[int, str]:
     """llama_ftype number and base tensor type. Raises InputError with a suggestion for an unknown name."""
-    if name in FILE_TYPES:
-        return FILE_TYPES[name]
-    close = difflib.get_close_matches(name.upper(), FILE_TYPES, n=1, cutoff=0.5)
-    remedy = f"Did you mean {close[0]}?" if close else f"Known types: {', '.join(FILE_TYPES)}"
+    if name in QUANTS:
+        return QUANTS[name].number, QUANTS[name].base
+    close = difflib.get_close_matches(name.upper(), QUANTS, n=1, cutoff=0.5)
+    remedy = f"Did you mean {close[0]}?" if close else f"Known types: {', '.join(QUANTS)}"
     raise InputError(f"{name!r} is not a quantization type of llama.cpp", remedy=remedy)
 
 

@@ -15,11 +15,11 @@ from zoo.gguf.layout import BLOCKS
 from zoo.gguf.privacy import local_path_keys
 from zoo.llama import library
 from zoo.llama.quantize.mix import MixReport, write_mix
-from zoo.llama.quantize.presets import FILE_TYPES, Choice, Fallback, choose, file_type
+from zoo.llama.quantize.presets import Choice, Fallback, choose, file_type
 from zoo.llama.quantize.rows import PLAIN, QUANTIZED, row_bytes
 from zoo.progress import Reporter, Silent
 
-__all__ = ["FILE_TYPES", "Fallback", "Override", "QuantizeReport", "file_type", "quantize"]
+__all__ = ["Fallback", "Override", "QuantizeReport", "file_type", "quantize"]
 
 MOST_OVER_NAME = 1.5
 """A file with more than so many times the bits of its name is reported. llama.cpp's mixes are made to stay near their
