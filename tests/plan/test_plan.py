@@ -15,10 +15,11 @@ from catalog.lock import Lock, Pin, PinnedFile
 from catalog.recipe import Budget, Recipe, TensorOverride
 from zoo import settings as settings_room
 from zoo.plan import costs, plan, prepare, world
-from zoo.plan.plan import STAGE_TOOLS, STAGE_VERSIONS, Plan, World
+from zoo.plan.plan import Plan, World
+from zoo.stages.table import STAGES
 
 Check = Callable[..., CheckedRecipe]
-TOOLS = {tool: "1" for tools in STAGE_TOOLS.values() for tool in tools}
+TOOLS = {tool: "1" for row in STAGES.values() for tool in row.tools}
 
 
 @pytest.fixture
@@ -122,10 +123,6 @@ def test_keys_are_digests_and_differ(tutored: Recipe) -> None:
     assert keys(made(tutored)) == found
 
 
-def test_every_stage_has_a_version_and_tools() -> None:
-    assert STAGE_VERSIONS.keys() == STAGE_TOOLS.keys()
-
-
 # --- What changes keys
 
 
@@ -226,12 +223,12 @@ def test_the_bytes_of_a_corpus_file_change_keys(part: str, starts: list[str], tu
 @pytest.mark.parametrize("tool", sorted(TOOLS))
 def test_the_version_of_a_tool_changes_the_steps_that_use_it(tool: str, tutored: Recipe) -> None:
     before = made(tutored)
-    starts = [step.id for step in before.steps if tool in STAGE_TOOLS[step.stage]]
+    starts = [step.id for step in before.steps if tool in STAGES[step.stage].tools]
     assert starts
     assert changed(before, made(tutored, tools={tool: "2"})) == after(before, *starts)
 
 
-@pytest.mark.parametrize("stage", sorted(STAGE_VERSIONS))
+@pytest.mark.parametrize("stage", sorted(STAGES))
 def test_the_version_of_a_stage_changes_its_steps(
     stage: str, tutored: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,7 +236,8 @@ def test_the_version_of_a_stage_changes_its_steps(
     before = made(tutored)
     starts = [step.id for step in before.steps if step.stage == stage]
     assert starts
-    monkeypatch.setitem(plan.STAGE_VERSIONS, stage, 1000)
+    other = {**STAGES, stage: dataclasses.replace(STAGES[stage], version=1000)}
+    monkeypatch.setattr(plan, "STAGES", other)
     assert changed(before, made(tutored)) == after(before, *starts)
 
 

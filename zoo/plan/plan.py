@@ -14,65 +14,11 @@ from catalog import budgets, sources
 from catalog.lock import Lock
 from catalog.recipe import CorpusFile, Recipe, Source, Student, plain
 from zoo.files.digests import digest
-
-STAGE_VERSIONS = {
-    "import": 8,
-    "prune": 1,
-    "corpus": 2,
-    "label": 3,
-    "distill": 2,
-    "export": 6,
-    "parity": 7,
-    "imatrix": 1,
-    "quantize": 3,
-    "sensitivity": 1,
-    "budget": 2,
-    "evaluate": 5,
-    "probe": 2,
-    "benchmark": 2,
-}
-"""Raise a stage's number whenever the bytes that it makes from the same inputs change."""
-
-CONVERTER = "llama.cpp-converter"
-"""The name under which llama.cpp's converter is a tool. ``zoo.llama.convert.source`` has its version."""
-
-STAGE_TOOLS: Mapping[str, tuple[str, ...]] = {
-    "import": ("torch", "transformers", "safetensors", "gguf"),
-    "prune": ("torch", "transformers", "safetensors"),
-    "corpus": (),
-    "label": ("llama-cpp-python", "jinja2"),
-    "distill": ("torch", "transformers", "peft", "safetensors", "jinja2"),
-    "export": (CONVERTER, "torch", "transformers"),
-    "parity": ("llama-cpp-python", "jinja2", "torch", "transformers"),
-    "imatrix": ("llama-cpp-python",),
-    "quantize": ("llama-cpp-python",),
-    "sensitivity": ("llama-cpp-python",),
-    "budget": ("llama-cpp-python",),
-    "evaluate": ("llama-cpp-python", "jinja2"),
-    "probe": ("llama-cpp-python", "jinja2"),
-    "benchmark": ("llama-cpp-python",),
-}
-"""Packages whose version enters a stage's key."""
-
-KERNEL_STAGES = frozenset({"label", "distill", "imatrix", "sensitivity", "budget"})
-"""Stages whose bytes hang on sums that a processor's kernels add up, each kind of processor in an order of its own."""
-
-COMPILED_STAGES = frozenset({"quantize"})
-"""Stages whose bytes are the same on every processor of one architecture: ggml rounds weights with plain C code, which
-a compiler for another architecture may contract into other roundings."""
-
-QLORA_TOOLS = ("accelerate", "bitsandbytes")
-"""What training on a 4-bit base needs besides."""
-
+from zoo.stages.table import STAGES, tools_of
 
 SEARCH_WINDOW_TOKENS = 256
 SEARCH_WINDOWS = 6
 """What a search of a byte budget measures whole mixes on: at most so many tokens per window, and so many windows."""
-
-
-def tools_of(stage: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
-    """Packages that a step needs and whose version enters its key."""
-    return (*STAGE_TOOLS[stage], *(QLORA_TOOLS if spec.get("adapter") == "qlora" else ()))
 
 
 @dataclass(frozen=True)
@@ -171,12 +117,7 @@ class _Maker:
         files = file_makers(recipe)
         self._add("corpus/texts", "corpus", self._files("evaluation"), {})
         self._add("evaluate", "evaluate", plain(recipe.evaluate), {**files, "texts": "corpus/texts"})
-        if recipe.probes:
-            for type_, maker in files.items():
-                self._add(f"probe/{type_}", "probe", {"probes": plain(recipe.probes)}, {"model": maker})
-        for type_, maker in files.items():
-            spec = {**plain(recipe.benchmark), "file_name": file_name(recipe.name, type_)}
-            self._add(f"benchmark/{type_}", "benchmark", spec, {"model": maker})
+        self._measure_every(files)
         steps = tuple(self.steps.values())
         parts = {"recipe": recipe_sha256, "steps": {step.id: step.key for step in steps}}
         if recipe.licence_files:
@@ -188,13 +129,21 @@ class _Maker:
         key = digest(
             {
                 "stage": stage,
-                "stage_version": STAGE_VERSIONS[stage],
+                "stage_version": STAGES[stage].version,
                 "spec": spec,
                 "inputs": {role: self.steps[maker].key for role, maker in inputs.items()},
                 "tools": {name: self.world.tools.get(name, "absent") for name in tools_of(stage, spec)},
             }
         )
         self.steps[id_] = Step(id_, stage, spec, inputs, key)
+
+    def _measure_every(self, files: Mapping[str, str]) -> None:
+        for stage, row in STAGES.items():
+            for type_, maker in files.items() if row.measures else ():
+                assert row.measures
+                spec = row.measures(self.recipe, file_name(self.recipe.name, type_))
+                if spec is not None:
+                    self._add(f"{stage}/{type_}", stage, spec, {"model": maker})
 
     def _ladder(self) -> None:
         wanted = self.recipe.quantize

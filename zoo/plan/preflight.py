@@ -13,10 +13,11 @@ from zoo.llama.convert import source as llama_source
 from zoo.machine import resources
 from zoo.machine.resources import free_bytes
 from zoo.plan.costs import Costs
-from zoo.plan.plan import CONVERTER, Plan, tools_of
+from zoo.plan.plan import Plan
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.sources import resolve
+from zoo.stages.table import CONVERTER, tools_of
 
 RELEASE_TOOLS = ("cyclonedx-python-lib",)
 """What every release needs besides the tools of its steps."""

@@ -7,9 +7,10 @@ from importlib import metadata
 
 from catalog.recipe import Recipe
 from zoo.llama.convert import source
-from zoo.plan.plan import CONVERTER, QLORA_TOOLS, STAGE_TOOLS, World, own_files
+from zoo.plan.plan import World, own_files
 from zoo.settings import Settings
 from zoo.sources.resolve import content_sha256
+from zoo.stages.table import CONVERTER, every_tool
 
 
 def look(recipe: Recipe, settings: Settings) -> World:
@@ -24,8 +25,7 @@ def look(recipe: Recipe, settings: Settings) -> World:
 
 def tool_versions() -> dict[str, str]:
     """Version of every package that enters a key; "absent" if it is not installed."""
-    names = {tool for tools in (*STAGE_TOOLS.values(), QLORA_TOOLS) for tool in tools}
-    return {name: version(name) for name in sorted(names)}
+    return {name: version(name) for name in sorted(every_tool())}
 
 
 def version(name: str) -> str:

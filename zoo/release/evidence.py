@@ -17,24 +17,16 @@ from zoo.llama import library
 from zoo.machine import processor
 from zoo.plan.plan import file_name
 from zoo.release.material import Material
-
-COPIED = (
-    ("parity", "parity.json"),
-    ("evaluate", "evaluation.json"),
-    ("evaluate", "kld-curve.svg"),
-    ("evaluate", "smoke.json"),
-    ("label", "label-report.json"),
-    ("distill", "distill-report.json"),
-    ("distill", "distill-timing.json"),
-)
-"""Step and name of the files that a step left ready to publish."""
+from zoo.stages.table import STAGES
 
 
 def contents(material: Material) -> dict[str, str | bytes]:
     """Name -> content of every evidence file but the verdicts, which need the record first."""
     recipe, artifacts = material.recipe, material.artifacts
     found: dict[str, str | bytes] = {
-        name: artifacts[step].path(name).read_bytes() for step, name in COPIED if step in artifacts
+        name: artifacts[stage].path(name).read_bytes()
+        for stage, row in STAGES.items()
+        for name in (row.evidence if stage in artifacts else ())
     }
     for type_, maker in material.makers.items():
         found |= _of_file(material, type_, maker)
@@ -58,10 +50,13 @@ def contents(material: Material) -> dict[str, str | bytes]:
 
 
 def _of_file(material: Material, type_: str, maker: str) -> dict[str, str | bytes]:
-    bench = material.artifacts[f"benchmark/{type_}"]
-    found: dict[str, str | bytes] = {
-        f"bench-{type_}.{suffix}": bench.path(f"bench.{suffix}").read_bytes() for suffix in ("json", "csv")
-    }
+    found: dict[str, str | bytes] = {}
+    for stage, row in STAGES.items():
+        artifact = material.artifacts.get(f"{stage}/{type_}") if row.measures else None
+        for name in row.evidence if artifact else ():
+            assert artifact
+            stem, _, suffix = name.rpartition(".")
+            found[f"{stem}-{type_}.{suffix}"] = artifact.path(name).read_bytes()
     if report := material.artifacts[maker].facts.get("quantize"):
         found[f"quantize-{type_}.json"] = pretty_json(report)
     return found

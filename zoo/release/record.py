@@ -30,9 +30,10 @@ from catalog.release import (
 from zoo.errors import ZooError
 from zoo.judge.parity.check import known_differences
 from zoo.modelfolder.record import FILE as SOURCE_FILE
-from zoo.plan.plan import file_name, tools_of
+from zoo.plan.plan import file_name
 from zoo.release.folder import NOWHERE
 from zoo.release.material import Material
+from zoo.stages.table import tools_of
 
 
 def model(recipe: Recipe) -> Model:

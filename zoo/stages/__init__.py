@@ -15,6 +15,7 @@ from typing import Any
 from zoo import extras
 from zoo.progress import Reporter
 from zoo.stages.artifact import Artifact
+from zoo.stages.table import STAGES
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,8 @@ class Context:
 Facts = dict[str, Any]
 Stage = Callable[[Context], Facts]
 
-MODULES = {"import": "importing"}
-"""Stages whose file is named otherwise than the stage (``import`` is a Python word)."""
-
 
 def stage(name: str) -> Stage:
     """The function of a stage; its heavy imports happen here, not before. Raises MissingExtra."""
-    run: Stage = extras.load(f"zoo.stages.{MODULES.get(name, name)}").run
+    run: Stage = extras.load(f"zoo.stages.{STAGES[name].module or name}").run
     return run

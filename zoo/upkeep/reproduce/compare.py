@@ -8,7 +8,8 @@ from typing import Any
 
 from catalog.release import ModelFile, Release
 from zoo.machine.processor import Processor
-from zoo.plan.plan import COMPILED_STAGES, KERNEL_STAGES, Plan
+from zoo.plan.plan import Plan
+from zoo.stages.table import STAGES
 
 
 @dataclass(frozen=True)
@@ -78,23 +79,14 @@ def latitude(plan: Plan, step: str, then: Processor | None, now: Processor) -> L
     if then == now:
         return Latitude()
     stages = _stages_before(plan, step)
-    kernels = sorted(stages & KERNEL_STAGES)
+    sums = [STAGES[stage].sums for stage in sorted(stages) if STAGES[stage].sums]
+    roundings = [STAGES[stage].roundings for stage in sorted(stages) if STAGES[stage].roundings]
     other_machine = then is None or then.machine != now.machine
-    if not kernels and not (other_machine and stages & COMPILED_STAGES):
+    if not sums and not (other_machine and roundings):
         return Latitude()
     was = f"on {then.words}" if then else "on a processor that the release does not name"
-    what = " and ".join(_WORK[stage] for stage in (kernels or ["quantize"]))
+    what = " and ".join(sums or roundings)
     return Latitude(f"{what} ran {was} then, on {now.words} now", types="budget" in stages)
-
-
-_WORK = {
-    "label": "the teacher's answers",
-    "distill": "the training",
-    "imatrix": "the importance matrix",
-    "sensitivity": "the search's measurements",
-    "budget": "the search",
-    "quantize": "the rounding",
-}
 
 
 def _stages_before(plan: Plan, step: str) -> set[str]:

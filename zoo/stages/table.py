@@ -1,0 +1,218 @@
+"""The table of stages: what each is made of, costs, leaves as evidence and says of its work. A new stage is a row.
+
+Light: it imports no stage. ``zoo.stages.stage`` loads the module of a row when the stage runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.quants import QUANTS
+from catalog.recipe import Recipe, plain
+
+CONVERTER = "llama.cpp-converter"
+"""The name under which llama.cpp's converter is a tool. ``zoo.llama.convert.source`` has its version."""
+
+QLORA_TOOLS = ("accelerate", "bitsandbytes")
+"""What training on a 4-bit base needs besides."""
+
+CHECKPOINTS_KEPT = 2
+ADAPTER_SHARE = 0.1
+"""Trained weights of an adapter as a share of all, generously."""
+
+SEARCH_COPIES = 2
+"""Copies of the model that a search works on: one per thread; this is what estimates assume."""
+SEARCH_TRIALS = 80
+"""Whole mixes that a search measures, about."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a step's costs are estimated from. weights: of the model that it works on, and of the teacher."""
+
+    recipe: Recipe
+    spec: Mapping[str, Any]
+    weights: int
+    teacher_weights: int
+
+
+@dataclass(frozen=True)
+class Load:
+    """The steps of one stage that are to run. files: of the release; prompts: of the corpus, all parts together."""
+
+    recipe: Recipe
+    steps: int
+    files: int
+    prompts: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A stage.
+
+    version: raise it whenever the bytes that the stage makes from the same inputs change. tools: packages whose version
+    enters the keys of its steps. disk and memory: bytes of one step. work: the line that is shown before it runs.
+    evidence: files of its artifact that a release carries; of a stage that measures every file, under the name of the
+    file's type. module: the file in this folder, where it is not named like the stage.
+
+    measures: makes the step for every file of the release: its spec by recipe and published file name, None if the
+    recipe does not want it. Other stages have their place in ``zoo.plan.plan``.
+
+    sums: what ran, in words, if bytes hang on sums that a processor's kernels add up, each kind in an order of its own.
+    roundings: the same, if they hang on roundings of plain C code, which a compiler for another architecture may
+    contract.
+    """
+
+    version: int
+    tools: tuple[str, ...]
+    disk: Callable[[Need], int]
+    memory: Callable[[Need], int]
+    work: Callable[[Load], str] | None = None
+    evidence: tuple[str, ...] = ()
+    module: str = ""
+    measures: Callable[[Recipe, str], Mapping[str, Any] | None] | None = None
+    sums: str = ""
+    roundings: str = ""
+
+
+def _little(_: Need) -> int:
+    """Text and figures."""
+    return 1_000_000
+
+
+def _half_precision(need: Need) -> int:
+    return 2 * need.weights
+
+
+def _in_use(need: Need) -> int:
+    """A model in 16 bits, and as much again in part."""
+    return 3 * need.weights
+
+
+def _search_disk(need: Need) -> int:
+    """Copies of the exported file, one per thread, and tensors in several types."""
+    return (2 * SEARCH_COPIES + 3) * need.weights
+
+
+def _search_memory(need: Need) -> int:
+    return 2 * SEARCH_COPIES * need.weights + 6 * need.weights // 2
+
+
+def _quantized(need: Need) -> int:
+    return int(need.weights * QUANTS[need.spec["type"]].nominal_bits / 8)
+
+
+def _distill_disk(need: Need) -> int:
+    """The weights, and checkpoints with two AdamW moments in float32."""
+    share = 1.0 if need.spec["adapter"] == "none" else ADAPTER_SHARE
+    return 2 * need.weights + int(CHECKPOINTS_KEPT * 12 * need.weights * share)
+
+
+def _distill_memory(need: Need) -> int:
+    trained = (16 if need.spec["adapter"] == "none" else 6) * need.weights
+    return max(trained, 4 * need.teacher_weights + 4 * need.weights)
+
+
+def _evaluate_memory(need: Need) -> int:
+    """Every file at the same time, and the exported one."""
+    ladder = need.recipe.quantize.ladder
+    return sum(int(need.weights * QUANTS[name].nominal_bits / 8) for name in ladder) + 2 * need.weights
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'s' * (count > 1)}"
+
+
+def _label_work(load: Load) -> str:
+    most = load.recipe.label.max_tokens if load.recipe.label else 0
+    return f"label {load.prompts} prompts, at most {most} tokens each"
+
+
+def _distill_work(load: Load) -> str:
+    d = load.recipe.distill
+    assert d
+    return f"train {d.steps} steps of {d.batch_rows} conversations of at most {d.row_tokens} tokens"
+
+
+def _imatrix_work(load: Load) -> str:
+    window = load.recipe.quantize.imatrix_window_tokens
+    return f"calibrate on the texts under corpus.calibration, in windows of {window} tokens"
+
+
+def _budget_work(load: Load) -> str:
+    budgets = f"{load.steps} byte budget{'s' * (load.steps > 1)}"
+    return f"search {budgets}: about {SEARCH_TRIALS} trials of whole mixes each"
+
+
+def _evaluate_work(load: Load) -> str:
+    tokens = load.recipe.evaluate.windows * load.recipe.evaluate.window_tokens
+    return f"evaluate {load.files} files over {tokens} tokens each"
+
+
+def _probe_work(load: Load) -> str:
+    return f"probe {_files(load.steps)} with {sum(choice.items for choice in load.recipe.probes)} items each"
+
+
+def _benchmark_work(load: Load) -> str:
+    b = load.recipe.benchmark
+    return f"benchmark {_files(load.steps)}, {b.samples + 1} runs of {b.prompt_tokens}+{b.decode_tokens} tokens each"
+
+
+STAGES: Mapping[str, Row] = {
+    "import": Row(
+        8, ("torch", "transformers", "safetensors", "gguf"), _half_precision, lambda need: 6 * need.weights,
+        module="importing",
+    ),
+    "prune": Row(1, ("torch", "transformers", "safetensors"), _half_precision, _in_use),
+    "corpus": Row(2, (), _little, _in_use),
+    "label": Row(
+        3, ("llama-cpp-python", "jinja2"), _little, _in_use, _label_work,
+        evidence=("label-report.json",), sums="the teacher's answers",
+    ),
+    "distill": Row(
+        2, ("torch", "transformers", "peft", "safetensors", "jinja2"), _distill_disk, _distill_memory, _distill_work,
+        evidence=("distill-report.json", "distill-timing.json"), sums="the training",
+    ),
+    "export": Row(6, (CONVERTER, "torch", "transformers"), lambda need: 4 * need.weights, _in_use),
+    # The exported file in float32 on the disk; the folder in float32 in memory, and a copy while it is read.
+    "parity": Row(
+        7, ("llama-cpp-python", "jinja2", "torch", "transformers"),
+        lambda need: 4 * need.weights, lambda need: 6 * need.weights, evidence=("parity.json",),
+    ),
+    "imatrix": Row(1, ("llama-cpp-python",), _little, _in_use, _imatrix_work, sums="the importance matrix"),
+    "quantize": Row(
+        3, ("llama-cpp-python",), _quantized, _in_use,
+        lambda load: f"quantize {_files(load.steps)}", roundings="the rounding",
+    ),
+    "sensitivity": Row(
+        1, ("llama-cpp-python",), _search_disk, _search_memory,
+        lambda _: "measure what every tensor costs when it alone is quantized: one trial of 512 tokens each",
+        sums="the search's measurements",
+    ),
+    "budget": Row(2, ("llama-cpp-python",), _search_disk, _search_memory, _budget_work, sums="the search"),
+    "evaluate": Row(
+        5, ("llama-cpp-python", "jinja2"), _little, _evaluate_memory, _evaluate_work,
+        evidence=("evaluation.json", "kld-curve.svg", "smoke.json"),
+    ),
+    "probe": Row(
+        2, ("llama-cpp-python", "jinja2"), _little, _in_use, _probe_work,
+        measures=lambda recipe, _: {"probes": plain(recipe.probes)} if recipe.probes else None,
+    ),
+    "benchmark": Row(
+        2, ("llama-cpp-python",), _little, _in_use, _benchmark_work, evidence=("bench.json", "bench.csv"),
+        measures=lambda recipe, name: {**plain(recipe.benchmark), "file_name": name},
+    ),
+}  # fmt: skip
+"""Every stage, in the order in which lines of work are shown."""
+
+
+def tools_of(stage: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """Packages that a step needs and whose version enters its key."""
+    return (*STAGES[stage].tools, *(QLORA_TOOLS if spec.get("adapter") == "qlora" else ()))
+
+
+def every_tool() -> frozenset[str]:
+    """The tools of all stages, whatever a recipe says."""
+    return frozenset(QLORA_TOOLS).union(*(row.tools for row in STAGES.values()))
