@@ -1,38 +1,84 @@
-"""The walk of one recipe, step by step: check, plan, build, judge, publish, record. Called by the commands."""
+"""The walk of a release: ``release`` is the list of its steps, each a function of one room. Called by the commands."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from catalog import yanks
 from catalog.release import Location, Repository
 from zoo import catalogfile, hub
-from zoo import release as assemble
 from zoo.errors import GateRefused, ZooError
-from zoo.plan import engine, foresight, preflight
-from zoo.plan.prepare import Planned, announce
+from zoo.plan import engine, foresight, preflight, prepare
+from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
 from zoo.publish import record
 from zoo.publish.apply import Published, Target, VersionTaken
-from zoo.release import ReleaseFolder
+from zoo.release import ReleaseFolder, assemble, find
+from zoo.release.sign import sign as sign_release
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
 from zoo.upkeep import yank
 
 
+@dataclass(frozen=True)
+class Seal:
+    """Whether releases are signed before they are published. key: a private key file; None signs keyless."""
+
+    wanted: bool = False
+    key: Path | None = None
+
+
+@dataclass(frozen=True)
+class Released:
+    """What came of one recipe."""
+
+    planned: Planned
+    folder: ReleaseFolder
+    published: Published
+
+
+def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: Seal = Seal()) -> list[Released]:
+    """Release recipes, named or by file. After an interruption the same call resumes; nothing is done twice.
+
+    Raises the ZooError of the step that refused; what was finished before it stays.
+    """
+    # Check and plan: every problem of every recipe, with its line, before anything is made.
+    plans = [prepare.make_plan(recipe, settings) for recipe in recipes]
+    # Refuse early: a catalog that cannot be written, a version that is out already.
+    record.refuse_unwritable(settings)
+    for planned in plans:
+        refuse_taken_version(planned, settings)
+    done = []
+    for planned in plans:
+        # Build: find or make every step, then put the release folder together: files, evidence, cards, provenance.
+        folder = build(planned, settings, report)
+        # Judge: every gate of the recipe against the evidence.
+        refuse_failed_gates(folder)
+        # Seal: sign it, because afterwards it never changes.
+        if seal.wanted:
+            folder, _ = sign_release(folder, settings, report, key=seal.key)
+        # Publish: one verified commit per repository, then the tags. Record: last, the catalog and its evidence.
+        published = publish(planned, folder, settings, report)
+        done.append(Released(planned, folder, published))
+    # Show: the command says where each release is and what to do next.
+    return done
+
+
 def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFolder:
     """Run what is missing and assemble the release folder."""
-    found = assemble.find(planned.plan, settings)
+    found = find(planned.plan, settings)
     if found is not None:
         return found
     preflight.check(
         planned.recipe, planned.plan, planned.to_run, planned.costs, planned.world.tools, settings, report
     )
-    announce(planned, report)
+    prepare.announce(planned, report)
 
     def use(built: engine.Built) -> ReleaseFolder:
-        return assemble.assemble(
+        return assemble(
             planned.checked, planned.plan, built.artifacts, planned.world, settings, report
         )
 
@@ -73,7 +119,7 @@ def refuse_taken_version(planned: Planned, settings: Settings) -> None:
     """Before dear work: raises VersionTaken when this version is in the catalog and the build at hand is not it."""
     catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
     there = catalog.release(planned.plan.name, planned.plan.version)
-    if there is None or assemble.find(planned.plan, settings):
+    if there is None or find(planned.plan, settings):
         return
     why = "from another recipe text"
     if there.recipe.text == planned.checked.text.decode():
@@ -118,7 +164,7 @@ def _keep_banner(release: ReleaseFolder, settings: Settings, report: Reporter) -
 
 def existing_release(planned: Planned, settings: Settings) -> ReleaseFolder:
     """The release folder of this very plan. Raises ZooError when it is not built."""
-    found = assemble.find(planned.plan, settings)
+    found = find(planned.plan, settings)
     if found is None:
         raise ZooError(
             f"{planned.plan.name} {planned.plan.version} is not built",

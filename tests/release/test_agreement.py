@@ -12,7 +12,7 @@ import tinyzoo
 from catalog.checks import check_recipe
 from catalog.recipe import Recipe
 from catalog.release import Release
-from zoo import release as assemble
+from zoo.release import load
 from zoo.release.selfcheck import disagreements
 
 
@@ -29,7 +29,7 @@ def parts(built: Path, tmp_path: Path) -> tuple[Recipe, Release, Path]:
     checked = check_recipe(built / "recipes" / "plain.yaml", built)
     assert checked.recipe
     shutil.copytree(built / "build/releases/plain/1.0.0", tmp_path / "release")
-    folder = assemble.load(tmp_path / "release")
+    folder = load(tmp_path / "release")
     assert folder
     return checked.recipe, folder.release, tmp_path / "release"
 

@@ -20,14 +20,13 @@ from tinyzoo import released_zoo, run, tree
 
 from catalog.release import Ancestor, Model, Release
 from zoo import extras
-from zoo import release as assemble
 from zoo.errors import InputError, MissingExtra, ZooError
 from zoo.files.digests import pretty_json
 from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub
 from zoo.progress import Silent
 from zoo.publish import record
-from zoo.release import provenance
+from zoo.release import RECORD, ReleaseFolder, load, provenance
 from zoo.release import sign as walk
 from zoo.release.provenance import SIGNATURE, bom, signing, statement
 from zoo.release.provenance.builder import UNNAMED, builder_id
@@ -319,7 +318,7 @@ def test_a_release_is_signed_before_it_is_published(
 ) -> None:
     made_ = make_release(zoo)
     write_record(made_)
-    signed, changed = walk.sign(assemble.load(made_.folder) or made_, settings, Silent(), key=keys["one"])
+    signed, changed = walk.sign(load(made_.folder) or made_, settings, Silent(), key=keys["one"])
     assert changed and SIGNATURE in {file.path for file in signed.model_files} & {
         f.path for f in signed.dataset_files
     }
@@ -340,7 +339,7 @@ def test_a_published_release_is_not_signed_afterwards(
     assert not (made_.folder / "model" / SIGNATURE).exists()
 
 
-def write_record(release: assemble.ReleaseFolder) -> None:
+def write_record(release: ReleaseFolder) -> None:
     from catalog.recipe import plain
 
     record = {
@@ -353,7 +352,7 @@ def write_record(release: assemble.ReleaseFolder) -> None:
             "dataset": [vars(f) for f in release.dataset_files],
         },
     }
-    (release.folder / assemble.RECORD).write_text(pretty_json(record), encoding="utf-8")
+    (release.folder / RECORD).write_text(pretty_json(record), encoding="utf-8")
 
 
 # --- A whole tiny zoo

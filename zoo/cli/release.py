@@ -10,9 +10,6 @@ from zoo import flow
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.cli.publish import result_of
 from zoo.errors import InputError
-from zoo.plan import prepare
-from zoo.publish import record
-from zoo.release import sign as signing
 
 
 @click.command()
@@ -32,18 +29,9 @@ def command(call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: b
     """
     if sign and sign_key:
         raise InputError("--sign and --sign-key exclude each other")
-    settings = call.settings
-    plans = [prepare.make_plan(recipe, settings) for recipe in recipes]
-    record.refuse_unwritable(settings)
-    for planned in plans:
-        flow.refuse_taken_version(planned, settings)
-    results = []
-    for planned in plans:
-        release = flow.build(planned, settings, call.output)
-        if sign or sign_key:
-            flow.refuse_failed_gates(release)
-            release, _ = signing.sign(release, settings, call.output, key=sign_key)
-        published = flow.publish(planned, release, settings, call.output)
-        results.append(result_of(planned, release, published))
-    human = "\n".join(str(result["sentence"]) for result in results)
-    call.output.answer({"releases": results}, human)
+    done = flow.release(recipes, call.settings, call.output, flow.Seal(sign or sign_key is not None, sign_key))
+    results = [result_of(one.planned, one.folder, one.published) for one in done]
+    lines = [str(result["sentence"]) for result in results]
+    look = f"zoo show {done[0].planned.plan.name}" if len(done) == 1 else "zoo catalog"
+    lines.append(f"Next: {look}, or see it in a browser with: zoo site serve")
+    call.output.answer({"releases": results}, "\n".join(lines))

@@ -14,11 +14,11 @@ from catalog.problems import instead_of
 from catalog.recipe import plain
 from catalog.release import Model, ModelFile, Release
 from zoo import catalogfile
-from zoo import release as assemble
 from zoo.cli.common import Call, name_and_version, options
 from zoo.errors import InputError
 from zoo.judge.gates import Verdict
 from zoo.output import megabytes
+from zoo.release import RECORD, load
 
 
 @click.command()
@@ -39,7 +39,7 @@ def command(call: Call, name: str) -> None:
         return
     folder = settings.releases / model_name
     versions = _built_versions(folder) if "/" not in name else []
-    built = assemble.load(folder / (version or versions[-1])) if versions else None
+    built = load(folder / (version or versions[-1])) if versions else None
     if built is None:
         names = {m.name for m in catalog.models} | {p.name for p in settings.releases.glob("[a-z0-9]*")}
         remedy = instead_of(model_name, sorted(names), catalogfile.NOTHING_YET)
@@ -49,7 +49,7 @@ def command(call: Call, name: str) -> None:
 
 def _built_versions(folder: Path) -> list[str]:
     """Versions with a release folder, oldest first; journals and other things beside them are passed over."""
-    names = [path.parent.name for path in folder.glob(f"*/{assemble.RECORD}")]
+    names = [path.parent.name for path in folder.glob(f"*/{RECORD}")]
     return sorted((n for n in names if re.match(r"[0-9]+\.[0-9]+\.[0-9]+(-|\Z)", n)), key=version_key)
 
 

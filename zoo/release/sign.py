@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from zoo import catalogfile
-from zoo import release as assemble
 from zoo.errors import ZooError
 from zoo.progress import Reporter
-from zoo.release import ReleaseFolder
+from zoo.release.folder import ReleaseFolder, with_signatures
 from zoo.release.provenance import SIGNATURE, signing
 from zoo.settings import Settings
 
@@ -36,4 +35,4 @@ def sign(
         # Every part, also when the first was signed before.
         done = [signing.sign(release.folder / part, key=key) for part in parts]
         advance(size)
-    return assemble.with_signatures(release), any(done)
+    return with_signatures(release), any(done)
