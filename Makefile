@@ -105,8 +105,9 @@ demo: environment
 	@cp -R recipes site mkdocs.yml $(DEMO)/
 	@sh scripts/demo.sh $(CURDIR)/$(DEMO) $(BIN)/zoo $(STARTERS)
 
+# A process for each core; the tests of one file stay together, because they share what is slow to make.
 test: checkers
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # Every reader of outside files against 50,000 damaged ones; some minutes. The tests try 2,000 of them.
 fuzz: environment
