@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from zoo.cli import COMMANDS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 ROOMS = (
@@ -195,3 +197,9 @@ def test_json_of_others_has_one_reader() -> None:
             if isinstance(node, ast.Attribute) and ast.unparse(node) in ("json.loads", "json.load"):
                 readers.add(name)
     assert readers <= own
+
+
+def test_no_command_imports_another() -> None:
+    commands = {f"zoo.cli.{name}" for name in COMMANDS}
+    for name in commands:
+        assert not imports(modules()[name]) & commands, name

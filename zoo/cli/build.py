@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from zoo import flow
+from zoo.cli.answers import as_data, glance
 from zoo.cli.common import SETTING_OPTIONS, Call, options
-from zoo.cli.show import as_data, glance
 from zoo.plan import prepare
 
 

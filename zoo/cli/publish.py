@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from zoo import flow
+from zoo.cli.answers import result_of
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.output import megabytes
 from zoo.plan import prepare
 from zoo.plan.prepare import Planned
-from zoo.publish.apply import Published
 from zoo.release import ReleaseFolder
 
 
@@ -40,24 +38,6 @@ def command(call: Call, recipe: str, dry_run: bool, verify: str) -> None:
     published = flow.publish(planned, release, call.settings, call.output, verify)
     result = result_of(planned, release, published)
     call.output.answer(result, str(result["sentence"]))
-
-
-def result_of(planned: Planned, release: ReleaseFolder, published: Published) -> dict[str, Any]:
-    """The answer of a publication."""
-    place = published.location
-    verb = "was released before" if published.already else "is released"
-    parts = [f"model {place.model.name} at {place.model.commit[:12]}"]
-    if place.dataset:
-        parts.append(f"dataset {place.dataset.name} at {place.dataset.commit[:12]}")
-    return {
-        "name": planned.plan.name,
-        "version": planned.plan.version,
-        "already_released": published.already,
-        "hub": place.hub,
-        "model": vars(place.model),
-        "dataset": vars(place.dataset) if place.dataset else None,
-        "sentence": f"{release.model.name} {release.release.version} {verb}: {', '.join(parts)}.",
-    }
 
 
 def _dry_run(call: Call, planned: Planned, release: ReleaseFolder) -> None:

@@ -12,16 +12,15 @@ from catalog.device import Device
 from catalog.release import ModelFile
 from zoo.choose.pick import CONTEXT_TOKENS, Pick
 from zoo.cli.common import Call, device_named, options
+from zoo.cli.shelf import shelf_of
 from zoo.cli.signatures import Check, signature_options
 from zoo.errors import InputError
 from zoo.hub.download import Patience
 from zoo.output import megabytes
 from zoo.pull import names, pulling
-from zoo.pull.catalogs import Shelf, other_shelf, own_shelf
 from zoo.pull.machine import this_machine
 from zoo.pull.names import Chosen
 from zoo.pull.pulling import Pulled
-from zoo.settings import NoZoo
 
 
 @click.command()
@@ -72,20 +71,6 @@ def command(
     hub = shelf.hub(chosen.release.location)
     pulled = pulling.pull(hub, chosen, file, folder, call.output, Patience(stall_seconds=timeout), check)
     call.output.answer(*_answer(chosen, pulled, pick, context_tokens, hub.name))
-
-
-def shelf_of(call: Call) -> Shelf:
-    """The catalog that a command goes by; a zoo around the current folder is only needed for the zoo's own."""
-    hub = call.flags.get("hub")
-    if named := call.flags.get("catalog"):
-        return other_shelf(named, hub, call.output)
-    try:
-        return own_shelf(call.settings, hub)
-    except NoZoo as error:
-        raise NoZoo(
-            "there is no zoo around this folder, so no catalog to go by",
-            remedy="Add --catalog and the path or address of a model_catalog.json",
-        ) from error
 
 
 def _tell(call: Call, chosen: Chosen) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from zoo import flow
+from zoo.cli.answers import result_of
 from zoo.cli.common import SETTING_OPTIONS, Call, options
-from zoo.cli.publish import result_of
 from zoo.errors import InputError
 
 

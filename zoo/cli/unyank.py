@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from zoo.cli.answers import today, versioned, withdrawal
 from zoo.cli.common import Call, options
-from zoo.cli.yank import answer, split, today
 from zoo.upkeep import yank
 
 
@@ -18,10 +18,10 @@ from zoo.upkeep import yank
 @click.argument("name")
 def command(call: Call, name: str, reason: str, catalog_only: bool) -> None:
     """Take NAME@VERSION back into use. That it was withdrawn, and why, stays recorded."""
-    model, version = split(name)
+    model, version = versioned(name)
     done = yank.unyank(
         model, version, reason=reason, date=today(), settings=call.settings, card=not catalog_only
     )
-    answer(
+    withdrawal(
         call, version, done, "may be used again" if done.changed else "was taken back before, in these words"
     )

@@ -11,7 +11,7 @@ import click
 from catalog.index import Catalog
 from catalog.release import Model, Release
 from zoo.cli.common import Call, options
-from zoo.cli.pull import shelf_of
+from zoo.cli.shelf import shelf_of
 from zoo.cli.signatures import Check, signature_options
 from zoo.errors import InputError
 from zoo.hub.download import Patience

@@ -12,8 +12,8 @@ from catalog.index import Catalog
 from catalog.recipe import plain
 from catalog.watch import Report
 from zoo import catalogfile
+from zoo.cli.answers import today
 from zoo.cli.common import Call, options
-from zoo.cli.yank import today
 from zoo.errors import ZooError
 from zoo.files.whole import write_atomic
 from zoo.hub.interface import Described

