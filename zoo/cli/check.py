@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,14 +50,12 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
     hints: list[Problem] = []
     problems = [problem for path in files for problem in _check(path, settings, hints)]
     checked = [settings.shown(path) for path in files]
-    as_json = call.output.json or format_ == "json"
-    if as_json:
-        call.output.json = True
+    output = dataclasses.replace(call.output, json=call.output.json or format_ == "json")
     words = [problem.as_github() if format_ == "github" else str(problem) for problem in problems]
     count = f"{len(files)} file{'s' * (len(files) != 1)} checked"
     if not problems and format_ == "human":
         words = [f"{count}, no problems."]
-    call.output.answer(
+    output.answer(
         {
             "checked": checked,
             "problems": [p.as_dict() for p in problems],
@@ -65,9 +64,9 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
         "\n".join(words),
     )
     for hint in hints:
-        call.output.say(f"hint: {hint}")
+        output.say(f"hint: {hint}")
     if problems:
-        call.output.say(f"{count}, {len(problems)} problem{'s' * (len(problems) != 1)}.")
+        output.say(f"{count}, {len(problems)} problem{'s' * (len(problems) != 1)}.")
     return 2 if problems else 0
 
 

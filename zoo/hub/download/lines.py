@@ -137,7 +137,8 @@ class Lines:
         asked = span.position
         incoming = self.source(asked, span.end)
         try:
-            self.ranged &= incoming.ranged
+            with self.lock:
+                self.ranged &= incoming.ranged
             at, trickle = incoming.begin, _Trickle(self.patience)
             for chunk in incoming.chunks:
                 trickle.add(len(chunk))
@@ -162,10 +163,11 @@ class Lines:
         while done < len(data):
             done += os.pwrite(handle, data[done:], span.position + done)
         with self.lock:
-            before = self.received
+            block = self.received // BLOCK
             span.position += done
             self.received += done
-        if before // BLOCK != self.received // BLOCK:
+            another = block != self.received // BLOCK
+        if another:
             self.changed.set()
         return span.left > 0 and not self.stop.is_set()
 
