@@ -1,6 +1,6 @@
 """What a source's small files say that a recipe may contradict: a model folder's JSON, a GGUF file's header.
 
-Nothing here loads weights, torch or transformers.
+Nothing here loads weights, torch or transformers; a child process may (``zoo.llama.tokenizertrial``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog import cardrules
+from zoo.llama import tokenizertrial
 from zoo.llama.header import Header, read_header
 from zoo.modelfolder import templates
 from zoo.modelfolder.inspection import Inspected, inspect
@@ -47,7 +48,9 @@ def read(path: Path, root: Path | None = None) -> SourceFacts:
     Raises ModelFileError for a source that the import would refuse by its small files.
     """
     if path.is_dir():
-        return _of_folder(inspect(path, root))
+        found = inspect(path, root)
+        tokenizertrial.refuse_unwritable(found)
+        return _of_folder(found)
     return _of_header(read_header(path))
 
 

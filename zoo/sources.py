@@ -9,6 +9,7 @@ from typing import Any
 from catalog import sources
 from zoo import hubsource, packagesource
 from zoo.errors import SourceError
+from zoo.llama import tokenizertrial
 from zoo.llama.header import read_header
 from zoo.modelfolder.files import CONFIG, listed
 from zoo.modelfolder.ggufsources import refuse_unreadable
@@ -66,7 +67,7 @@ def folder_records(path: Path, root: Path | None = None) -> tuple[FileRecord, ..
 def inspect_folder(path: Path, root: Path) -> None:
     """Raise ModelFileError for a model folder that the import would refuse by its small files or tensor lists."""
     if path.is_dir():
-        inspect(path, root)
+        tokenizertrial.refuse_unwritable(inspect(path, root))
 
 
 def refuse_gguf(path: Path, root: Path) -> None:

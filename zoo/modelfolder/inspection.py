@@ -58,6 +58,14 @@ class Inspected:
         return inner if isinstance(inner, dict) else self.config
 
     @property
+    def without_row(self) -> Mapping[str, int]:
+        """Text to number of the markers without a row in the embedding, which the import leaves out."""
+        if self.rows is None:
+            return {}
+        template = templates.choose(self.files).text or ""
+        return vocabulary.without_row(self.vocabulary, self.rows, needed_tokens(self), template)
+
+    @property
     def rows(self) -> int | None:
         """Rows of the embedding as it is stored; None where no tensor has one of the usual names."""
         return embedding_rows(self.tensors)
@@ -177,7 +185,7 @@ def _notes(found: Inspected) -> list[str]:
                 f"eos_token_id is {one['id']}, but the embedding has only {rows:,} rows (numbers from 0)",
                 where=one["file"], remedy=f"Correct eos_token_id in {one['file']}",
             )  # fmt: skip
-    if lost := vocabulary.without_row(found.vocabulary, rows, needed_tokens(found), template.text or ""):
+    if lost := found.without_row:
         notes.append(vocabulary.left_out(lost))
     size = found.vocabulary.size
     if size is not None and size < rows:

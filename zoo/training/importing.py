@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog import jsontext
-from zoo.llama import sentencepieces
+from zoo.llama import sentencepieces, tokenizertrial
 from zoo.modelfolder import record, templates, trimming, vocabulary
 from zoo.modelfolder.files import SINGLE, TOKENIZER
 from zoo.modelfolder.inspection import Inspected, inspect, needed_tokens
@@ -90,6 +90,7 @@ def _import_folder(
     source: Path, out: Path, scratch: Path, layers: tuple[int, ...] | None, root: Path | None
 ) -> _Imported:
     found = inspect(source, root)
+    tokenizertrial.refuse_unwritable(found)
     model, tokenizer, account = load_folder(found, scratch)
     total, kept, name = _kept(model, layers)
     save_model(model, out)
