@@ -16,7 +16,7 @@ import transformers.modeling_gguf_pytorch_utils as gguf_reader
 from zoo.errors import ModelFileError
 from zoo.llama.header import Header, read_header
 from zoo.llama.vocabfacts import vocabulary_facts
-from zoo.modelfolder import record
+from zoo.modelfolder import record, specialtokens
 from zoo.modelfolder.ggufsources import FOLDER_INSTEAD, refuse_unreadable
 from zoo.modelfolder.smallfiles import refuse_pointer
 from zoo.progress import Reporter
@@ -46,6 +46,7 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
     """Raises ModelFileError for a file that is not sound, or whose tensors are not exactly the architecture's."""
     header = _check(source)
     refuse_unreadable(header.architecture, source.name)
+    specialtokens.refuse_beyond(header.metadata, header.vocabulary_size, source.name)
     named_ = {"gguf_file": source.name, **LOCAL}
     with (
         quiet(),
