@@ -105,6 +105,24 @@ def test_an_architecture_that_the_converter_lacks(odd: Path, tmp_path: Path) -> 
     assert "does not know the architecture CodeGenForCausalLM" in said and "model/config.json" in said
 
 
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"model_type": "internlm2", "auto_map": {"AutoConfig": "c.C"}}, "does not know the architecture internlm2"),
+        ({"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]}, "t5 does not write text"),
+        ({"model_type": "codegen", "resid_pdrop": "much"}, "does not take this configuration"),
+    ],
+)
+def test_an_architecture_that_the_import_would_refuse(
+    odd: Path, tmp_path: Path, config: dict[str, Any], said: str
+) -> None:
+    """By the same words as at the import, and the remedy is not a GGUF file, which would be refused as well."""
+    folder = Path(shutil.copytree(odd, tmp_path / "model"))
+    edited(folder, **config)
+    found = tried(folder)
+    assert said in found and "model/config.json" in found and "GGUF" not in found, found
+
+
 def test_a_vocabulary_that_only_tokenizer_model_could_give(tmp_path: Path) -> None:
     """Gemma is written from tokenizer.model alone, and none can be made of a byte-level tokenizer.json."""
     folder = trained(tmp_path / "model", SPLITS["gpt2"])

@@ -10,10 +10,10 @@ from catalog import sources
 from zoo import hubsource, packagesource
 from zoo.errors import SourceError
 from zoo.llama import tokenizertrial
-from zoo.llama.header import read_header
+from zoo.llama.header import read_header, read_metadata
 from zoo.modelfolder import inspection, specialtokens
 from zoo.modelfolder.files import CONFIG, listed
-from zoo.modelfolder.ggufsources import refuse_unreadable
+from zoo.modelfolder.ggufsources import refuse_other, refuse_unreadable
 from zoo.modelfolder.weights import shards_of
 from zoo.progress import Reporter
 from zoo.workspace import FileRecord, digest, records, sha256_file
@@ -83,6 +83,7 @@ def refuse_gguf(path: Path, root: Path) -> None:
         if file.read(len(GGUF_MAGIC)) != GGUF_MAGIC:
             return
     shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    refuse_other(read_metadata(path), shown)
     header = read_header(path)
     refuse_unreadable(header.architecture, shown)
     specialtokens.refuse_beyond(header.metadata, header.vocabulary_size, shown)

@@ -1,7 +1,9 @@
-"""Whether llama.cpp's converter can write the tokenizer of a model folder: known before any weight is read.
+"""Whether transformers knows the architecture of a model folder, and llama.cpp's converter can write its tokenizer:
+known before any weight is read.
 
-Families whose rule is known need no trial. For the others the converter itself writes the vocabulary alone, in a
-process of its own (``zoo.training.tokenizertrial``). Without the converter or its packages nothing is said.
+Families whose rule is known need no trial. For the others transformers reads the configuration and the converter itself
+writes the vocabulary alone, in a process of its own (``zoo.training.tokenizertrial``). Without the converter or its
+packages nothing is said.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from catalog import jsontext
 from zoo import extras
-from zoo.errors import GateRefused, ModelFileError
+from zoo.errors import GateRefused, ModelFileError, ZooError
 from zoo.llama import convert, cutting, sentencepieces, source
 from zoo.modelfolder import trimming
 from zoo.modelfolder.files import CONFIG, TOKENIZER
@@ -27,7 +30,7 @@ CHILD = "zoo.training.tokenizertrial"
 PACKAGES = ("torch", "transformers")
 SECONDS = 300
 """A trial takes a few seconds. One that is still running then says nothing."""
-PIECES, FOLDER = "tokenizer.model", "source"
+PIECES, FOLDER, REFUSED = "tokenizer.model", "source", "refused.json"
 BYTE_LEVEL = frozenset((
     "falcon", "gpt2", "gpt_neox", "granite", "granitemoehybrid", "lfm2", "llama", "mistral", "olmo2", "phi3", "qwen2",
     "qwen3", "qwen3_moe", "smollm3", "stablelm",
@@ -40,7 +43,8 @@ OF_LLAMA = frozenset(("llama", "mistral"))
 
 
 def refuse_unwritable(found: Inspected) -> None:
-    """Raise ModelFileError for a tokenizer that llama.cpp's converter cannot write, with the reason and the remedy.
+    """Raise ModelFileError for an architecture that is not known or writes no text, and for a tokenizer that
+    llama.cpp's converter cannot write, with the reason and the remedy.
 
     Nothing is raised where the converter is not installed, or fails for a reason that is not the tokenizer's.
     """
@@ -90,8 +94,10 @@ def _digest(files: Mapping[str, Path]) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _tried(files: tuple[tuple[str, Path], ...], lost: tuple[str, ...], content: str) -> GateRefused | None:
-    """Why the converter refuses the tokenizer in ``files``; None if it does not. content: digest, for the memory."""
+def _tried(files: tuple[tuple[str, Path], ...], lost: tuple[str, ...], content: str) -> ZooError | None:
+    """Why transformers or the converter refuses the ``files``; None if neither does. content: digest, for the
+    memory.
+    """
     del content
     with tempfile.TemporaryDirectory(prefix="zoo-tokenizer-") as scratch:
         folder = Path(scratch, FOLDER)
@@ -107,6 +113,8 @@ def _tried(files: tuple[tuple[str, Path], ...], lost: tuple[str, ...], content: 
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return None
+        if (told := Path(scratch, REFUSED)).is_file():
+            return ModelFileError(**jsontext.read(told), where=CONFIG)
         lines = done.stdout.decode("utf-8", errors="replace").splitlines()
         refused = convert.failure(lines, done.returncode, folder) if done.returncode else None
     return refused if isinstance(refused, GateRefused) else None

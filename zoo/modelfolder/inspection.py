@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ModelFileError
-from zoo.modelfolder import formats, names, specialtokens, templates, unsupported, vocabulary
+from zoo.modelfolder import formats, names, purposes, specialtokens, templates, unsupported, vocabulary
 from zoo.modelfolder.files import CONFIG, TOKENIZER, listed
 from zoo.modelfolder.smallfiles import read_json, read_text
 from zoo.modelfolder.vocabulary import Vocabulary
@@ -129,6 +129,7 @@ def _inspect(folder: Path, root: Path | None) -> Inspected:
     small = read_small(files)
     quantized = formats.quantized(small[CONFIG])
     unsupported.refuse(small[CONFIG])
+    purposes.refuse_other(small[CONFIG])
     shards = weight_files(folder, files)
     stored = tensors(files, shards)
     _refuse_no_tokenizer(folder, files)

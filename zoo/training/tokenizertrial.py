@@ -1,19 +1,25 @@
-"""The vocabulary of a model folder through llama.cpp's converter, without weights: ``python -m ... SCRIPT``.
+"""The architecture and vocabulary of a model folder, tried without weights: ``python -m ... SCRIPT``.
 
-In the current folder, ``source`` holds the small files. What the import would write of them goes into ``model``, and
+In the current folder, ``source`` holds the small files. Where transformers cannot read the architecture as a language
+model, the reason is written to ``refused.json``. What the import would write of them goes into ``model``, and
 the converter writes ``out.gguf`` from that. Run by ``zoo.llama.tokenizertrial``, which reads what is printed.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
 
 import transformers
 
+from catalog import jsontext
+from zoo.errors import ModelFileError
 from zoo.llama import convert, converting
-from zoo.modelfolder.files import TOKENIZER
+from zoo.llama.tokenizertrial import REFUSED
+from zoo.modelfolder.files import CONFIG, TOKENIZER
+from zoo.training import architecture
 from zoo.training.models import LOCAL, clean_json, quiet
 
 
@@ -21,6 +27,12 @@ def main(script: Path) -> None:
     """Write ``model`` as the import writes it, then run the converter on it."""
     source, folder = Path("source"), Path("model")
     folder.mkdir()
+    try:
+        with quiet():
+            architecture.check(source, jsontext.read(source / CONFIG, bounded=False, finite=False), "")
+    except ModelFileError as error:
+        Path(REFUSED).write_text(json.dumps({"what": error.what, "remedy": error.remedy}), encoding="utf-8")
+        raise SystemExit(1) from error
     with quiet():
         config = transformers.AutoConfig.from_pretrained(source, **LOCAL)
         kind = transformers.MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
