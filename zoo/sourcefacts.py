@@ -14,7 +14,7 @@ from typing import Any
 
 from catalog import cardrules
 from zoo.llama import tokenizertrial
-from zoo.llama.header import Header, read_header
+from zoo.llama.header import Header, read_header, read_metadata
 from zoo.modelfolder import templates
 from zoo.modelfolder.inspection import Inspected, inspect
 from zoo.modelfolder.record import CONTEXT_KEYS
@@ -52,6 +52,17 @@ def read(path: Path, root: Path | None = None) -> SourceFacts:
         tokenizertrial.refuse_unwritable(found)
         return _of_folder(found)
     return _of_header(read_header(path))
+
+
+def stated_licence(path: Path) -> str | None:
+    """What a model folder's card or a GGUF file's header says; None where nothing is said. An SPDX or a Hub word.
+
+    Raises ModelFileError for a file that is no sound GGUF.
+    """
+    if path.is_dir():
+        return _card_licence(path)
+    value = read_metadata(path).get("general.license")
+    return value if isinstance(value, str) and value else None
 
 
 def _of_folder(found: Inspected) -> SourceFacts:
