@@ -15,6 +15,7 @@ from catalog import calibration, corpora, licencefiles, schema, secrets, yamltex
 from catalog.filenames import absence
 from catalog.lock import Lock
 from catalog.meaning import Meaning
+from catalog.paths import THROUGH_LINK
 from catalog.problems import LIMIT, Problem
 from catalog.recipe import Recipe, recipe_from_mapping
 from catalog.yamltext import Document
@@ -112,7 +113,7 @@ def _existing(root: Path) -> Callable[[str], str | None]:
         try:
             target = (base / relative).resolve()
             if not target.is_relative_to(base):
-                return "leaves the zoo through a link"
+                return THROUGH_LINK
             if not target.exists():
                 return absence(base / relative)
             # A pipe would be waited for.

@@ -32,6 +32,12 @@ def canonical(expression: str) -> str | None:
         return None
 
 
+def of_hub(word: str) -> str | None:
+    """The SPDX expression of a word that the Hub uses on cards, such as ``llama3.2``; None for any other."""
+    ours = {hub: spdx for spdx, hub in _HUB_NAMES.items()}
+    return ours.get(word.strip().lower()) or canonical(word.strip())
+
+
 def hub_identifier(expression: str) -> str:
     """The ``license:`` value for a Hub card; ``other`` when the Hub has no word for it."""
     if expression in _HUB_NAMES:

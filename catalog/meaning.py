@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -11,9 +12,11 @@ from catalog import budgets, calibration, hublists, licencefiles, licences, sour
 from catalog.cardrules.shape import repo_id_fault
 from catalog.lock import Lock
 from catalog.metrics import METRICS
-from catalog.paths import unsafe_reason
+from catalog.paths import THROUGH_LINK, unsafe_reason
 from catalog.problems import Problem, did_you_mean, show
 from catalog.yamltext import Document
+
+_ANY_LICENCE = "Write an SPDX identifier such as Apache-2.0, or LicenseRef-NAME for another licence"
 
 
 class Meaning:
@@ -73,9 +76,8 @@ class Meaning:
                 continue
             spelled = licences.canonical(value)
             if spelled is None:
-                instead = (
-                    "Write an SPDX identifier such as Apache-2.0, or LicenseRef-NAME for another licence"
-                )
+                known = licences.of_hub(value)
+                instead = f"Write {known}" if known else _ANY_LICENCE
                 yield self.document.problem(path, f"{show(value)} is not an SPDX licence expression", instead)
             elif spelled != value:
                 yield self.document.problem(
@@ -127,9 +129,12 @@ class Meaning:
             if self.lock.sha256(uri) is None:
                 yield self.document.problem(path, "the source is not pinned by a sha256", instead)
         if isinstance(source, sources.FileSource) and (wrong := self.missing(source.path)):
-            yield self.document.problem(
-                path, f"{show(source.path)} {wrong}", "Name an existing file or model folder of the zoo"
-            )
+            instead = "Name an existing file or model folder of the zoo"
+            if wrong == THROUGH_LINK:
+                copy = f"{source.path.rstrip('/')}-copy"
+                words = f"cp -rL {shlex.quote(source.path)} {shlex.quote(copy)}"
+                instead = f"Copy what the link points to: {words}; then write file:{copy}"
+            yield self.document.problem(path, f"{show(source.path)} {wrong}", instead)
 
     def _layers(self) -> Iterator[Problem]:
         layers = self._get("student", "layers")

@@ -6,6 +6,8 @@ import re
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|\u200e\u200f\u202a-\u202e\u2066-\u2069]')
 
+THROUGH_LINK = "leaves the zoo through a link"
+
 
 def unsafe_reason(path: str) -> str | None:
     """Why ``path`` is no safe relative path ("is absolute", ...), or None when it is one."""

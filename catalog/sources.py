@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from catalog.paths import unsafe_reason
 
 _PACKAGE = re.compile(r"(?P<module>[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*)/(?P<file>.+)\Z")
 _HF = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w./-]+))?\Z", re.ASCII)
+_PAGE = re.compile(r"https?://[^/\s]+/(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)/?\Z", re.ASCII)
+_CACHED = re.compile(
+    r"/models--(?P<org>[A-Za-z0-9][\w.-]*?)--(?P<name>[A-Za-z0-9][\w.-]*?)(/snapshots/(?P<commit>[0-9a-f]{40}))?/?\Z",
+    re.ASCII,
+)
+"""A repository in the cache of the Hub's client: models--ORG--NAME/snapshots/COMMIT."""
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 
 
@@ -55,6 +63,8 @@ def parse(uri: str) -> PackageSource | FileSource | HubSource:
             raise SourceSyntax(f"the file {reason}", "Write a file inside the package")
         return PackageSource(match["module"], match["file"])
     if kind == "file":
+        if rest.startswith(("/", "~")):
+            raise SourceSyntax("the path is absolute", _copied(rest))
         if reason := unsafe_reason(rest):
             raise SourceSyntax(f"the path {reason}", "Write a path inside the zoo, from its folder")
         return FileSource(rest)
@@ -63,6 +73,29 @@ def parse(uri: str) -> PackageSource | FileSource | HubSource:
         if not match:
             raise SourceSyntax("a Hub source needs a repository", "Write hf:ORG/NAME@COMMIT")
         return HubSource(match["repo"], match["revision"])
-    raise SourceSyntax(
-        "the source is of no known kind", "Write package:MODULE/FILE, file:PATH or hf:ORG/NAME@COMMIT"
-    )
+    raise SourceSyntax("the source does not begin with package:, file: or hf:", _likely(uri))
+
+
+def _likely(text: str) -> str:
+    """What to write for a source without its kind: a path, the name of a repository, or the address of its page."""
+    if page := _PAGE.match(text):
+        return f"Write hf:{page['repo']}@COMMIT for that repository on the Hub"
+    if text.startswith(("/", "~")):
+        return _copied(text)
+    if unsafe_reason(text):
+        return "Write package:MODULE/FILE, file:PATH or hf:ORG/NAME@COMMIT"
+    own = f"Write file:{text} for a file or folder of the zoo"
+    if _HF.match(text):
+        return f"{own}, or hf:{text.partition('@')[0]}@COMMIT for a repository on the Hub"
+    return own
+
+
+def _copied(path: str) -> str:
+    """How a file or folder elsewhere on this machine becomes a source."""
+    cached = _CACHED.search(path)
+    name = cached["name"] if cached else PurePosixPath(path).name or "NAME"
+    copy = f"mkdir -p models && cp -rL {shlex.quote(path)} {shlex.quote(f'models/{name}')}"
+    words = f"A source is a file or folder of the zoo. Copy it with: {copy}; then write file:models/{name}"
+    if cached and cached["commit"]:
+        words += f". Or write hf:{cached['org']}/{name}@{cached['commit']}, which is fetched from the Hub"
+    return words

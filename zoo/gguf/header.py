@@ -77,8 +77,21 @@ def read_header(path: Path) -> Header:
         return _header(source, raw)
 
 
+def read_metadata(path: Path) -> dict[str, Scalar]:
+    """Every key of the header whose value is a single string, number or truth value. The file need hold no model.
+
+    Raises ModelFileError if it is no sound GGUF.
+    """
+    with opened(path) as source:
+        return _single_values(source, read_raw(source))
+
+
+def _single_values(source: Bytes, raw: RawFile) -> dict[str, Scalar]:
+    return {key: _value(source, entry) for key, entry in raw.entries.items() if entry.value_type != ARRAY}
+
+
 def _header(source: Bytes, raw: RawFile) -> Header:
-    metadata = {key: _value(source, entry) for key, entry in raw.entries.items() if entry.value_type != ARRAY}
+    metadata = _single_values(source, raw)
     architecture = metadata.get("general.architecture")
     if not isinstance(architecture, str) or not architecture:
         raise broken(source.path, "it does not name its architecture (general.architecture)")

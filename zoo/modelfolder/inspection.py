@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ModelFileError
-from zoo.modelfolder import formats, names, templates, unsupported, vocabulary
+from zoo.modelfolder import formats, names, purposes, specialtokens, templates, unsupported, vocabulary
 from zoo.modelfolder.files import CONFIG, TOKENIZER, listed
 from zoo.modelfolder.smallfiles import read_json, read_text
 from zoo.modelfolder.vocabulary import Vocabulary
@@ -58,9 +58,18 @@ class Inspected:
         return inner if isinstance(inner, dict) else self.config
 
     @property
+    def without_row(self) -> Mapping[str, int]:
+        """Text to number of the markers without a row in the embedding, which the import leaves out."""
+        if self.rows is None:
+            return {}
+        template = templates.choose(self.files).text or ""
+        return vocabulary.without_row(self.vocabulary, self.rows, needed_tokens(self), template)
+
+    @property
     def rows(self) -> int | None:
-        """Rows of the embedding as it is stored; None where no tensor has one of the usual names."""
-        return embedding_rows(self.tensors)
+        """Rows of the embedding as it is stored, or as config.json says where no tensor has one of the usual names."""
+        stored, stated = embedding_rows(self.tensors), self.text_config.get("vocab_size")
+        return stated if stored is None and isinstance(stated, int) else stored
 
 
 def inspect(folder: Path, root: Path | None = None) -> Inspected:
@@ -73,6 +82,27 @@ def inspect(folder: Path, root: Path | None = None) -> Inspected:
         return replace(found, shown=_shown(folder, root), notes=tuple(_notes(found)))
     except ModelFileError as error:
         raise _placed(error, folder, root) from error
+
+
+def inspect_small(folder: Path, shown: str) -> Inspected:
+    """What the small files alone say, for a folder without its weights. shown: what messages call it.
+
+    Raises ModelFileError for what the import would refuse by them.
+    """
+    files = listed(folder)
+    try:
+        if CONFIG not in files:
+            raise ModelFileError("This folder has no config.json", remedy="Name a repository with a model")
+        small = read_small(files)
+        quantized = formats.quantized(small[CONFIG])
+        unsupported.refuse(small[CONFIG])
+        _refuse_no_tokenizer(folder, files)
+        words = vocabulary.read(small.get("tokenizer.json"), small.get("added_tokens.json"))
+        found = Inspected(folder, files, small, (), {}, {}, (), words, quantized, (), shown)
+        return replace(found, notes=tuple(_notes(found)))
+    except ModelFileError as error:
+        place = "" if error.where in ("", folder.name) else f": {error.where}"
+        raise ModelFileError(error.what, where=f"{shown}{place}", safe=error.safe, remedy=error.remedy) from error
 
 
 def _placed(error: ModelFileError, folder: Path, root: Path | None) -> ModelFileError:
@@ -99,6 +129,7 @@ def _inspect(folder: Path, root: Path | None) -> Inspected:
     small = read_small(files)
     quantized = formats.quantized(small[CONFIG])
     unsupported.refuse(small[CONFIG])
+    purposes.refuse_other(small[CONFIG])
     shards = weight_files(folder, files)
     stored = tensors(files, shards)
     _refuse_no_tokenizer(folder, files)
@@ -171,13 +202,8 @@ def _notes(found: Inspected) -> list[str]:
     rows = found.rows
     if rows is None:
         return notes
-    for one in end_tokens(found.small, found.vocabulary):
-        if int(one["id"]) >= max(rows, found.vocabulary.size or 0):
-            raise ModelFileError(
-                f"eos_token_id is {one['id']}, but the embedding has only {rows:,} rows (numbers from 0)",
-                where=one["file"], remedy=f"Correct eos_token_id in {one['file']}",
-            )  # fmt: skip
-    if lost := vocabulary.without_row(found.vocabulary, rows, needed_tokens(found), template.text or ""):
+    specialtokens.refuse_without_row(found.small, rows, found.vocabulary.added)
+    if lost := found.without_row:
         notes.append(vocabulary.left_out(lost))
     size = found.vocabulary.size
     if size is not None and size < rows:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from catalog import sources as source_uris
 from catalog import yamltext
 from catalog.checks import CheckedRecipe
 from catalog.problems import Problem
+from catalog.yamltext import Document
 from zoo.errors import InputError, ModelFileError
 from zoo.plan import contradictions
 from zoo.plan.contradictions import Case
@@ -27,27 +28,41 @@ def problems(checked: CheckedRecipe, root: Path, *, raising: bool = False) -> li
     raising: a source that cannot be used is no fault of the recipe, and raises its ModelFileError.
     """
     recipe = checked.recipe
-    if recipe is None:
-        return []
     document = yamltext.parse(checked.text, checked.file)
     found: list[Problem] = []
     facts: dict[str, SourceFacts | None] = {"student": None, "teacher": None}
-    for role, source in (("student", recipe.student), ("teacher", recipe.teacher)):
-        path = _local(source.source, root) if source else None
+    for role, path, is_imported in _places(document, root):
         try:
-            # llama.cpp runs a teacher that only labels; whoever is imported goes through transformers.
-            if path and (role == "student" or recipe.distill):
+            if is_imported:
                 resolve.refuse_gguf(path, root)
-            facts[role] = sourcefacts.read(path, root) if path else None
+            facts[role] = sourcefacts.read(path, root)
         except ModelFileError as error:
-            if path and error.where == str(path):
+            if error.where == str(path):
                 # Where a user's folders are is not part of what is said.
                 error.where = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
             if raising:
                 raise
             what = f"{error.where}: {error.what}" if error.where else error.what
             found.append(document.problem((role, "source"), what, error.remedy))
+    if recipe is None:
+        return found
     return [*found, *contradictions.problems(document, Case(recipe, facts["student"], facts["teacher"]))]
+
+
+def _places(document: Document, root: Path) -> Iterator[tuple[str, Path, bool]]:
+    """(role, path, whether it is imported) of every source that is on this machine.
+
+    A recipe with other problems has them too, so that all problems are named at the same time.
+    llama.cpp runs a teacher that only labels; whoever is imported goes through transformers.
+    """
+    data = document.data if isinstance(document.data, dict) else {}
+    distils = bool(data.get("distill"))
+    for role in ("student", "teacher"):
+        section = data.get(role)
+        uri = section.get("source") if isinstance(section, dict) else None
+        path = _local(uri, root) if isinstance(uri, str) else None
+        if path is not None:
+            yield role, path, role == "student" or distils
 
 
 def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact]) -> None:
@@ -73,6 +88,13 @@ def refuse(file: str, found: list[Problem], *, safe: str) -> None:
 
 
 def _local(uri: str, root: Path) -> Path | None:
-    """A source that is there to be read; the check of the recipe has its own words for one that is not."""
-    is_remote = isinstance(source_uris.parse(uri), source_uris.HubSource)
-    return None if is_remote else resolve.locate(uri, root)
+    """A source that is there to be read; the check of the recipe has its own words for any other."""
+    try:
+        source = source_uris.parse(uri)
+    except source_uris.SourceSyntax:
+        return None
+    path = None if isinstance(source, source_uris.HubSource) else resolve.locate(uri, root)
+    if path is None or not (path.is_file() or path.is_dir()):
+        return None
+    is_own = isinstance(source, source_uris.FileSource)
+    return None if is_own and not path.resolve().is_relative_to(root.resolve()) else path

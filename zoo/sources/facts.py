@@ -1,6 +1,6 @@
 """What a source's small files say that a recipe may contradict: a model folder's JSON, a GGUF file's header.
 
-Nothing here loads weights, torch or transformers.
+Nothing here loads weights, torch or transformers; a child process may (``zoo.llama.tokenizertrial``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from catalog import cardrules
-from zoo.gguf.header import Header, read_header
+from zoo.gguf.header import Header, read_header, read_metadata
+from zoo.llama import tokenizertrial
 from zoo.modelfolder import templates
 from zoo.modelfolder.inspection import Inspected, inspect
 from zoo.modelfolder.record import CONTEXT_KEYS
@@ -47,8 +48,21 @@ def read(path: Path, root: Path | None = None) -> SourceFacts:
     Raises ModelFileError for a source that the import would refuse by its small files.
     """
     if path.is_dir():
-        return _of_folder(inspect(path, root))
+        found = inspect(path, root)
+        tokenizertrial.refuse_unwritable(found)
+        return _of_folder(found)
     return _of_header(read_header(path))
+
+
+def stated_licence(path: Path) -> str | None:
+    """What a model folder's card or a GGUF file's header says; None where nothing is said. An SPDX or a Hub word.
+
+    Raises ModelFileError for a file that is no sound GGUF.
+    """
+    if path.is_dir():
+        return _card_licence(path)
+    value = read_metadata(path).get("general.license")
+    return value if isinstance(value, str) and value else None
 
 
 def _of_folder(found: Inspected) -> SourceFacts:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,13 +22,16 @@ from zoo.hub import LOGIN, Listed
 from zoo.hub.download import Patience, fetch_files, retrying
 from zoo.hub.download.files import is_here
 from zoo.hub.huggingface import HuggingFaceHub, HuggingFaceRepo
-from zoo.modelfolder.files import INDEX, SINGLE, is_used
+from zoo.modelfolder.files import CONFIG, INDEX, SINGLE, TOKENIZER, is_used
 from zoo.modelfolder.smallfiles import read_json
 from zoo.modelfolder.weights import named
 from zoo.progress import Reporter
 
 SMALL_BYTES = 16 << 20
 """A file without a sha256 in the hub's tree is read once to be pinned; such files are small, weights have one."""
+
+LOOKED_AT = (CONFIG, "generation_config.json", *TOKENIZER)
+"""What is read of a model when it is pinned, even where the hub knows the digest: some tens of MB, no weights."""
 
 METADATA_TRIES = 2
 
@@ -75,11 +78,16 @@ def fetch(
 
 
 def resolve_revision(
-    repo: str, revision: str | None, report: Reporter, patience: Patience | None = None
+    repo: str,
+    revision: str | None,
+    report: Reporter,
+    patience: Patience | None = None,
+    judge: Callable[[Path, str], None] | None = None,
 ) -> tuple[str, list[tuple[str, int, str]]]:
     """The commit that ``revision`` names now, and (path, bytes, sha256) of every file that would be used of it.
 
-    Files whose sha256 the hub does not tell are small; they are read once. Raises RemoteError.
+    Files whose sha256 the hub does not tell are small; they are read once. judge: gets a folder with the configuration
+    and the tokenizer's files, and what to call it; it raises for a model that cannot be used. Raises RemoteError.
     """
     hub = _repo(repo)
     patience = patience or Patience()
@@ -90,9 +98,12 @@ def resolve_revision(
     tree = _wanted(hub, repo, commit, _listing(hub, commit, patience, report), patience, report)
     known = {file.path: file.sha256 for file in tree.values() if file.sha256}
     unknown = [file for file in tree.values() if not file.sha256 and file.size_bytes <= SMALL_BYTES]
+    looked_at = [tree[path] for path in LOOKED_AT if judge and path in tree and tree[path] not in unknown]
     with tempfile.TemporaryDirectory(prefix="zoo-lock-") as name:
-        fetch_files(hub, commit, unknown, Path(name), f"hf:{repo}@{commit}", report, patience)
+        fetch_files(hub, commit, [*unknown, *looked_at], Path(name), f"hf:{repo}@{commit}", report, patience)
         known |= {file.path: sha256_file(Path(name) / file.path) for file in unknown}
+        if judge:
+            judge(Path(name), f"hf:{repo}@{commit}")
     return commit, [(path, tree[path].size_bytes, sha256) for path, sha256 in sorted(known.items())]
 
 

@@ -10,10 +10,11 @@ from catalog import sources
 from zoo.errors import SourceError
 from zoo.files.digests import digest, sha256_file
 from zoo.files.listing import FileRecord, records
-from zoo.gguf.header import read_header
+from zoo.gguf.header import read_header, read_metadata
+from zoo.llama import tokenizertrial
+from zoo.modelfolder import inspection, specialtokens
 from zoo.modelfolder.files import CONFIG, listed
-from zoo.modelfolder.ggufsources import refuse_unreadable
-from zoo.modelfolder.inspection import inspect
+from zoo.modelfolder.ggufsources import refuse_other, refuse_unreadable
 from zoo.modelfolder.weights import shards_of
 from zoo.progress import Reporter
 from zoo.sources import hub, packages
@@ -67,7 +68,12 @@ def folder_records(path: Path, root: Path | None = None) -> tuple[FileRecord, ..
 def inspect_folder(path: Path, root: Path) -> None:
     """Raise ModelFileError for a model folder that the import would refuse by its small files or tensor lists."""
     if path.is_dir():
-        inspect(path, root)
+        tokenizertrial.refuse_unwritable(inspection.inspect(path, root))
+
+
+def inspect_small(folder: Path, shown: str) -> None:
+    """Raise ModelFileError for a model whose small files are in ``folder`` and that the import would refuse by them."""
+    tokenizertrial.refuse_unwritable(inspection.inspect_small(folder, shown))
 
 
 def refuse_gguf(path: Path, root: Path) -> None:
@@ -78,7 +84,10 @@ def refuse_gguf(path: Path, root: Path) -> None:
         if file.read(len(GGUF_MAGIC)) != GGUF_MAGIC:
             return
     shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-    refuse_unreadable(read_header(path).architecture, shown)
+    refuse_other(read_metadata(path), shown)
+    header = read_header(path)
+    refuse_unreadable(header.architecture, shown)
+    specialtokens.refuse_beyond(header.metadata, header.vocabulary_size, shown)
 
 
 def content_sha256(path: Path, root: Path | None = None) -> str:

@@ -10,6 +10,8 @@ import transformers
 from zoo.errors import ModelFileError
 from zoo.training.models import LOCAL
 
+OTHERS = "Use a model of another architecture, one that writes text: such as Llama, Qwen, Mistral, Gemma or GPT-2"
+
 
 def check(shown: Path, config: Any, where: str) -> None:
     """Raises ModelFileError for an unknown architecture, one of another kind, and values that it does not take.
@@ -22,18 +24,19 @@ def check(shown: Path, config: Any, where: str) -> None:
         own = "; it needs code of its own (auto_map), which is never run" if config.get("auto_map") else ""
         raise ModelFileError(
             f"transformers {version} does not know the architecture {kind} (model_type of config.json){own}",
-            where=where, remedy="Use a model of another architecture, or a GGUF file of this one",
+            where=where, remedy=OTHERS,
         )  # fmt: skip
     try:
         parsed = transformers.AutoConfig.from_pretrained(shown, **LOCAL)
     except Exception as error:
         reason = " ".join(str(error).replace(str(shown), where).split())[:300]
         raise ModelFileError(
-            f"transformers {version} does not take this configuration: {reason}", where=f"{where}/config.json",
+            f"transformers {version} does not take this configuration: {reason}",
+            where=f"{where}/config.json".lstrip("/"),
             remedy="Correct the key that is named in config.json, or fetch the file again",
         ) from error  # fmt: skip
     if type(parsed) not in transformers.MODEL_FOR_CAUSAL_LM_MAPPING:
         raise ModelFileError(
             f"The architecture {kind} does not write text from left to right (no causal language model)", where=where,
-            remedy="Use a decoder-only model such as Llama, Qwen, Mistral, Gemma or GPT-2",
+            remedy=OTHERS,
         )  # fmt: skip

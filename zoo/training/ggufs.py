@@ -14,10 +14,10 @@ import transformers
 import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
 from zoo.errors import ModelFileError
-from zoo.gguf.header import Header, read_header
+from zoo.gguf.header import Header, read_header, read_metadata
 from zoo.gguf.vocabfacts import vocabulary_facts
-from zoo.modelfolder import record
-from zoo.modelfolder.ggufsources import FOLDER_INSTEAD, refuse_unreadable
+from zoo.modelfolder import record, specialtokens
+from zoo.modelfolder.ggufsources import FOLDER_INSTEAD, refuse_other, refuse_unreadable
 from zoo.modelfolder.smallfiles import refuse_pointer
 from zoo.progress import Reporter
 from zoo.training import ggufconstants, pretokenizers, ropefactors
@@ -46,6 +46,7 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
     """Raises ModelFileError for a file that is not sound, or whose tensors are not exactly the architecture's."""
     header = _check(source)
     refuse_unreadable(header.architecture, source.name)
+    specialtokens.refuse_beyond(header.metadata, header.vocabulary_size, source.name)
     named_ = {"gguf_file": source.name, **LOCAL}
     with (
         quiet(),
@@ -148,6 +149,7 @@ def _check(source: Path) -> Header:
         )
     # transformers' reader says of a damaged file what went wrong inside of it, this one what is wrong with the file.
     try:
+        refuse_other(read_metadata(source), source.name)
         return read_header(source)
     except ModelFileError as error:
         # Where a user's folders lie is no part of what a build says.

@@ -15,6 +15,7 @@ from typing import Any
 
 from catalog import jsontext
 from zoo.gguf import sentencepieces
+from zoo.llama import tokenizertrial
 from zoo.modelfolder import record, templates, trimming, vocabulary
 from zoo.modelfolder.files import SINGLE, TOKENIZER
 from zoo.modelfolder.inspection import Inspected, inspect, needed_tokens
@@ -90,6 +91,7 @@ def _import_folder(
     source: Path, out: Path, scratch: Path, layers: tuple[int, ...] | None, root: Path | None
 ) -> _Imported:
     found = inspect(source, root)
+    tokenizertrial.refuse_unwritable(found)
     model, tokenizer, account = load_folder(found, scratch)
     total, kept, name = _kept(model, layers)
     save_model(model, out)

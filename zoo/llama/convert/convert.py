@@ -32,6 +32,7 @@ NEEDS = "pip install 'model-zoo-publisher[gguf,train]'"
 """Brings the packages that the converter imports."""
 UNKNOWN_PRE_TOKENIZER = "BPE pre-tokenizer was not recognized"
 MISSING_PIECES = re.compile(r"(?:Missing|File not found:) \S*tokenizer\.model")
+UNSUPPORTED = re.compile(r"Model (\w+) is not supported")
 DISK_FULL = (r"No space left on device", r"Disk quota exceeded", r"\d+ requested and \d+ written")
 """What the converter says of it; the last are numpy's words."""
 _PERCENT = re.compile(r"(\d+)%\|")
@@ -60,7 +61,7 @@ def convert(
         raise ModelFileError(f"{model_folder} is not a model folder: it has no config.json")
     folder = source.found()
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
-        _stage(model_folder, Path(scratch, "model"))
+        stage(model_folder, Path(scratch, "model"))
         made = Path(scratch, "out.gguf")
         script = str((folder / source.SCRIPT).resolve())
         driver = str(Path(__file__).with_name("converting.py"))
@@ -75,7 +76,7 @@ def convert(
         made.replace(target)
 
 
-def _stage(model_folder: Path, place: Path) -> None:
+def stage(model_folder: Path, place: Path) -> None:
     """Links to the folder's files under a neutral name, config.json and tokenizer_config.json as the converter reads
     them (some of its classes read the files themselves), and a tokenizer.model where it looks for one.
     """
@@ -112,7 +113,8 @@ def _check_clean(made: Path, model_folder: Path) -> None:
             raise ModelFileError(f"the key {key} of the converted file names the local folder {model_folder}")
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
+    """Of a process that runs the converter in ``folder``: no secrets, no network."""
     kept = {key: value for key, value in os.environ.items() if key not in _SECRETS}
     shut = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     return kept | shut | {"PYTHONPATH": str(folder.resolve()), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -125,7 +127,7 @@ def _run(command: list[str], folder: Path, scratch: str, report: Reporter, model
         stopping.start(
             command,
             cwd=scratch,
-            env=_environment(folder),
+            env=environment(folder),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -147,10 +149,10 @@ def _run(command: list[str], folder: Path, scratch: str, report: Reporter, model
         if code == 0:  # it may have reported no percentage at all
             advance(100.0 - done)
     if code != 0:
-        raise _failure(tail, code, model_folder)
+        raise failure(tail, code, model_folder)
 
 
-def _failure(tail: Sequence[str], code: int, model_folder: Path) -> ZooError:
+def failure(tail: Sequence[str], code: int, model_folder: Path) -> ZooError:
     """What the converter's last lines mean, and what to do."""
     said = next((line.strip() for line in reversed(tail) if line.strip()), f"exit code {code}")
     safe = "Nothing was written"
@@ -169,6 +171,13 @@ def _failure(tail: Sequence[str], code: int, model_folder: Path) -> ZooError:
             safe=safe,
             remedy="Use a model whose tokenizer cuts text by a rule of llama.cpp, such as that of GPT-2, Llama 3 or "
             "Qwen 2",
+        )
+    if unsupported := UNSUPPORTED.search(said):
+        return GateRefused(
+            f"llama.cpp's converter does not know the architecture {unsupported[1]}, so no GGUF file can be made of it",
+            where="config.json",
+            safe=safe,
+            remedy="Use a model of another architecture, such as Llama, Qwen, Mistral, Gemma or GPT-2",
         )
     if MISSING_PIECES.search(said):
         return GateRefused(

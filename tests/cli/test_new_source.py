@@ -1,0 +1,122 @@
+"""What ``zoo new`` takes from the source, and what it says of one that a release would refuse."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tinyzoo
+import yaml
+from tinygguf import make_tiny_gguf
+from tinymodel import make_tiny_llama
+
+from zoo.__main__ import main
+
+
+@pytest.fixture()
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    made = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
+    (made / "models").mkdir(exist_ok=True)
+    (made / "recipes/own.txt").write_text("Some words to measure on. " * 40, encoding="utf-8")
+    monkeypatch.chdir(made)
+    return made
+
+
+def begun(zoo: Path, capsys: pytest.CaptureFixture[str], *more: str, source: str = "models/mine") -> tuple[Any, str]:
+    """The recipe and what was said."""
+    code = main(["new", "mine", "--source", f"file:{source}", *more])
+    said = "".join(capsys.readouterr())
+    assert code == 0, said
+    return yaml.safe_load((zoo / "recipes/mine.yaml").read_text(encoding="utf-8")), said
+
+
+def with_card(folder: Path, licence: str) -> Path:
+    (folder / "README.md").write_text(f"---\nlicense: {licence}\n---\n# Mine\n", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("stated", "ours"),
+    [("mit", "MIT"), ("llama3.2", "LicenseRef-Llama-3.2"), ("gemma", "LicenseRef-Gemma"), ("apache-2.0", "Apache-2.0"),
+     ("other", "LicenseRef-other")],
+)  # fmt: skip
+def test_the_licence_is_what_the_card_of_the_folder_says(
+    stated: str, ours: str, zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_card(make_tiny_llama(zoo / "models/mine"), stated)
+    recipe, said = begun(zoo, capsys)
+    assert recipe["licence"] == recipe["student"]["licence"] == ours
+    assert "the source itself says" not in said
+
+
+def test_a_licence_that_is_given_counts(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with_card(make_tiny_llama(zoo / "models/mine"), "mit")
+    recipe, _ = begun(zoo, capsys, "--licence", "Apache-2.0")
+    main(["check", "recipes/mine.yaml"])
+    said = capsys.readouterr().out
+    assert recipe["licence"] == "Apache-2.0" and 'the source itself says "mit"' in said
+
+
+def test_a_source_that_says_nothing_or_is_not_here(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe, said = begun(zoo, capsys, source="models/none")
+    assert (recipe["licence"], recipe["task"]) == ("Apache-2.0", "chat") and "does not exist" in said
+    (zoo / "recipes/mine.yaml").unlink()
+    make_tiny_gguf(zoo / "models/m.gguf", vocabulary=300)
+    recipe, _ = begun(zoo, capsys, source="models/m.gguf")
+    assert recipe["licence"] == "Apache-2.0" and recipe["student"]["sha256"]
+
+
+def test_a_base_model_begins_as_a_completion_model(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_tiny_llama(zoo / "models/mine")
+    (folder / "chat_template.jinja").unlink(missing_ok=True)
+    path = folder / "tokenizer_config.json"
+    said = {key: value for key, value in json.loads(path.read_text("utf-8")).items() if key != "chat_template"}
+    path.write_text(json.dumps(said), encoding="utf-8")
+    recipe, words = begun(zoo, capsys)
+    assert recipe["task"] == "completion" and "chat template" not in words
+
+
+def test_a_source_that_the_import_refuses_is_named_at_once(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_tiny_llama(zoo / "models/mine")
+    (folder / "model.safetensors").unlink()
+    recipe, said = begun(zoo, capsys)
+    assert "has no .safetensors file" in said and "zoo check recipes/mine.yaml" in said
+    assert recipe["student"]["sha256"]
+
+
+def test_an_absolute_path_inside_the_zoo_is_written_from_its_folder(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_tiny_llama(zoo / "models/mine")
+    for given in (f"{zoo}/models/mine", f"file:{zoo}/models/mine"):
+        assert main(["new", "mine", "--source", given]) == 2
+        assert "Write file:models/mine." in capsys.readouterr().err
+    assert not os.path.lexists(zoo / "recipes/mine.yaml")
+
+
+def test_check_names_a_refused_source_beside_other_problems(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not after they are fixed."""
+    folder = make_tiny_llama(zoo / "models/mine")
+    (folder / "model.safetensors").unlink()
+    begun(zoo, capsys)
+    path = zoo / "recipes/mine.yaml"
+    path.write_text(path.read_text("utf-8").replace("version: 0.1.0", "version: one"), "utf-8")
+    assert main(["check", "recipes/mine.yaml"]) == 2
+    said = capsys.readouterr().out
+    assert "version" in said and "has no .safetensors file" in said
+
+
+@pytest.mark.parametrize("source", ["pipe", "link", "loop"])
+def test_a_source_that_must_not_be_read_is_not(source: str, zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_tiny_llama(zoo.parent / "elsewhere")
+    (folder / "model.safetensors").unlink()
+    os.mkfifo(zoo / "models/pipe")
+    (zoo / "models/link").symlink_to(folder)
+    (zoo / "models/loop").symlink_to("loop")
+    path = zoo / "recipes/mine.yaml"
+    path.write_text(f"zoo: 1\nname: mine\nstudent:\n  source: file:models/{source}\n", "utf-8")
+    assert main(["check", "recipes/mine.yaml"]) == 2
+    assert "safetensors" not in "".join(capsys.readouterr())

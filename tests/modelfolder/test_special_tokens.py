@@ -1,0 +1,124 @@
+"""Special tokens beyond the rows of the embedding: refused with file, key, bound and fix, before anything is loaded."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tinyzoo
+from foldersamples import edit_json, sound
+from tinygguf import make_tiny_gguf
+
+from zoo.__main__ import main
+from zoo.errors import ModelFileError
+from zoo.gguf.header import read_header, rewrite_header
+from zoo.modelfolder import specialtokens
+from zoo.modelfolder.inspection import inspect
+
+ROWS = 355
+BAD = [
+    ("config.json", "pad_token_id", ROWS),
+    ("config.json", "bos_token_id", 5000),
+    ("config.json", "eos_token_id", [2, 5000]),
+    ("config.json", "unk_token_id", 5000),
+    ("generation_config.json", "pad_token_id", 5000),
+    ("generation_config.json", "bos_token_id", ROWS),
+    ("generation_config.json", "eos_token_id", [5000]),
+    ("tokenizer_config.json", "pad_token_id", 5000),
+]
+
+
+def zoo_with(model: Path, at: Path) -> Path:
+    """A tiny zoo whose plain recipe uses a copy of ``model``."""
+    zoo = tinyzoo.make_tiny_zoo(at)
+    recipe = tinyzoo.plain_recipe(zoo)
+    place = zoo / recipe["student"]["source"].removeprefix("file:")
+    shutil.rmtree(place)
+    shutil.copytree(model, place)
+    tinyzoo.write_recipe(zoo, recipe)
+    return zoo
+
+
+@pytest.mark.parametrize(("file", "key", "value"), BAD)
+def test_the_file_the_key_and_the_bound_are_named(file: str, key: str, value: Any, tmp_path: Path) -> None:
+    folder = edit_json(sound(tmp_path / "m"), file, **{key: value})
+    with pytest.raises(ModelFileError) as caught:
+        inspect(folder)
+    number = max(value) if isinstance(value, list) else value
+    assert caught.value.where == f"m/{file}"
+    assert f"{key} is {number}" in caught.value.what and "only 355 rows" in caught.value.what
+    assert "354 is the largest number" in caught.value.what
+    assert f"Correct {key} in m/{file}" in caught.value.remedy
+    assert (f'"{key}": null' in caught.value.remedy) == (key in ("pad_token_id", "unk_token_id"))
+
+
+@pytest.mark.parametrize("value", [None, -1, 0, ROWS - 1])
+def test_numbers_with_a_row_are_fine(value: int | None, tmp_path: Path) -> None:
+    folder = sound(tmp_path / "m")
+    for file, key, _ in BAD:
+        edit_json(folder, file, **{key: value})
+    assert inspect(folder).rows == ROWS
+
+
+def test_the_part_of_a_larger_configuration() -> None:
+    inner = {"text_config": {"pad_token_id": 12, "vocab_size": 10}}
+    with pytest.raises(ModelFileError, match=r"text_config\.pad_token_id is 12"):
+        specialtokens.refuse_without_row({"config.json": inner}, 10)
+
+
+def test_a_tokenizer_that_numbers_its_own_tokens() -> None:
+    own = {"bos_token": {"content": "<s>"}, "added_tokens_decoder": {"12": {"content": "<s>"}}}
+    with pytest.raises(ModelFileError, match="bos_token is 12") as caught:
+        specialtokens.refuse_without_row({"tokenizer_config.json": own}, 12)
+    assert caught.value.where == "tokenizer_config.json"
+    specialtokens.refuse_without_row({"tokenizer_config.json": own}, 13)
+    # With a tokenizer.json that file says which tokens there are.
+    specialtokens.refuse_without_row({"tokenizer_config.json": own, "tokenizer.json": {}}, 12)
+
+
+def test_check_and_lock_say_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zoo = zoo_with(edit_json(sound(tmp_path / "m"), "config.json", pad_token_id=32000), tmp_path / "zoo")
+    monkeypatch.chdir(zoo)
+    for command, code in ((("check", "recipes/plain.yaml"), 2), (("lock", "plain"), 1)):
+        assert main(command) == code
+        said = "".join(capsys.readouterr())
+        assert "pad_token_id is 32000" in said and "/config.json" in said and "354" in said, said
+
+
+@pytest.mark.parametrize("name", ["padding", "bos", "eos", "unknown"])
+def test_a_gguf_header_with_such_a_number(name: str, tmp_path: Path) -> None:
+    sound_file = make_tiny_gguf(tmp_path / "m.gguf", layers=2)
+    header = read_header(sound_file)
+    key = f"tokenizer.ggml.{name}_token_id"
+    specialtokens.refuse_beyond(header.metadata, header.vocabulary_size, "m.gguf")
+    with pytest.raises(ModelFileError, match=f"{key} is 1024, but the file has only 1,024 tokens") as caught:
+        specialtokens.refuse_beyond({key: 1024}, header.vocabulary_size, "m.gguf")
+    assert f"gguf-set-metadata m.gguf {key} NUMBER" in caught.value.remedy
+    specialtokens.refuse_beyond({key: 1023}, header.vocabulary_size, "m.gguf")
+
+
+def test_the_import_and_lock_refuse_that_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("transformers")
+    from zoo.progress import Silent
+    from zoo.training.importing import import_model
+
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "zoo.toml").touch()
+    bad = tmp_path / "m.gguf"
+    rewrite_header(
+        make_tiny_gguf(tmp_path / "s.gguf", layers=2), bad, {"tokenizer.ggml.padding_token_id": 5000}
+    )
+    with pytest.raises(ModelFileError, match="padding_token_id is 5000"):
+        import_model(bad, tmp_path / "out", Silent())
+    recipe = {"student": {"source": "file:m.gguf", "licence": "MIT"}}
+    (tmp_path / "recipes/it.yaml").write_text(json.dumps(recipe), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(("lock", "it")) == 1
+    assert "padding_token_id is 5000" in "".join(capsys.readouterr())

@@ -1,0 +1,127 @@
+"""Whether transformers knows the architecture of a model folder, and llama.cpp's converter can write its tokenizer:
+known before any weight is read.
+
+Families whose rule is known need no trial. For the others transformers reads the configuration and the converter itself
+writes the vocabulary alone, in a process of its own (``zoo.training.tokenizertrial``). Without the converter or its
+packages nothing is said.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from catalog import jsontext
+from zoo import extras
+from zoo.errors import GateRefused, ModelFileError, ZooError
+from zoo.gguf import sentencepieces
+from zoo.llama.convert import convert, cutting, source
+from zoo.modelfolder import trimming
+from zoo.modelfolder.files import CONFIG, TOKENIZER
+from zoo.modelfolder.inspection import Inspected
+
+CHILD = "zoo.training.tokenizertrial"
+PACKAGES = ("torch", "transformers")
+SECONDS = 300
+"""A trial takes a few seconds. One that is still running then says nothing."""
+PIECES, FOLDER, REFUSED = "tokenizer.model", "source", "refused.json"
+BYTE_LEVEL = frozenset((
+    "falcon", "gpt2", "gpt_neox", "granite", "granitemoehybrid", "lfm2", "llama", "mistral", "olmo2", "phi3", "qwen2",
+    "qwen3", "qwen3_moe", "smollm3", "stablelm",
+))  # fmt: skip
+"""Values of model_type whose byte-level vocabulary the converter writes by its rule; the families' test proves each."""
+SENTENCEPIECE = frozenset(("gemma", "gemma2", "gemma3_text", "llama", "mistral", "phi3"))
+"""Values of model_type that it writes from tokenizer.model, or from what is made in its place."""
+OF_LLAMA = frozenset(("llama", "mistral"))
+"""Values of model_type that it also writes from a tokenizer.json of Llama's kind."""
+
+
+def refuse_unwritable(found: Inspected) -> None:
+    """Raise ModelFileError for an architecture that is not known or writes no text, and for a tokenizer that
+    llama.cpp's converter cannot write, with the reason and the remedy.
+
+    Nothing is raised where the converter is not installed, or fails for a reason that is not the tokenizer's.
+    """
+    words = found.small.get("tokenizer.json", {})
+    if is_known(str(found.config.get("model_type")), words, has_pieces=PIECES in found.files):
+        return
+    if not (source.folder() / source.SCRIPT).is_file() or source.fault() is not None:
+        return
+    if any(extras.version(name) == extras.ABSENT or extras.unfit(name) for name in PACKAGES):
+        return
+    names = (CONFIG, *(name for name in TOKENIZER if name in found.files))
+    refused = _tried(tuple((name, found.files[name]) for name in names), tuple(sorted(found.without_row)),
+                     _digest({name: found.files[name] for name in names}))  # fmt: skip
+    if refused is not None:
+        where = refused.where or ("tokenizer.json" if "tokenizer.json" in found.files else PIECES)
+        raise ModelFileError(
+            refused.what, where=f"{found.shown or found.folder.name}/{where}", safe="Nothing was imported.",
+            remedy=refused.remedy,
+        )  # fmt: skip
+
+
+def is_known(kind: str, tokenizer: Mapping[str, Any], *, has_pieces: bool) -> bool:
+    """Whether the converter is known to write this tokenizer. kind: model_type of config.json."""
+    if has_pieces or not tokenizer:
+        return has_pieces and kind in SENTENCEPIECE
+    if kind in BYTE_LEVEL and cutting.rule_of(tokenizer) is not None:
+        return True
+    if kind in OF_LLAMA and _has_bytes(tokenizer):
+        return True
+    return kind in SENTENCEPIECE and sentencepieces.of_tokenizer(tokenizer) is not None
+
+
+def _has_bytes(tokenizer: Mapping[str, Any]) -> bool:
+    """Whether it is of the kind that the converter's LlamaHfVocab takes."""
+    model, decoder = tokenizer.get("model") or {}, tokenizer.get("decoder") or {}
+    return bool(
+        model.get("type") == "BPE" and model.get("byte_fallback") and decoder.get("type") == "Sequence"
+    )
+
+
+def _digest(files: Mapping[str, Path]) -> str:
+    inner = hashlib.sha256()
+    for name, path in files.items():
+        with path.open("rb") as stream:
+            inner.update(f"{name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+    return inner.hexdigest()
+
+
+@functools.lru_cache(maxsize=64)
+def _tried(files: tuple[tuple[str, Path], ...], lost: tuple[str, ...], content: str) -> ZooError | None:
+    """Why transformers or the converter refuses the ``files``; None if neither does. content: digest, for the
+    memory.
+    """
+    del content
+    with tempfile.TemporaryDirectory(prefix="zoo-tokenizer-") as scratch:
+        folder = Path(scratch, FOLDER)
+        folder.mkdir()
+        for name, path in files:
+            shutil.copyfile(path, folder / name)
+        _trim(folder, lost)
+        command = [sys.executable, "-P", "-m", CHILD, str((source.found() / source.SCRIPT).resolve())]
+        try:
+            done = subprocess.run(
+                command, cwd=scratch, env=convert.environment(source.found()), stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return None
+        if (told := Path(scratch, REFUSED)).is_file():
+            return ModelFileError(**jsontext.read(told), where=CONFIG)
+        lines = done.stdout.decode("utf-8", errors="replace").splitlines()
+        refused = convert.failure(lines, done.returncode, folder) if done.returncode else None
+    return refused if isinstance(refused, GateRefused) else None
+
+
+def _trim(folder: Path, lost: Collection[str]) -> None:
+    """As the import does with markers that have no row."""
+    if lost:
+        trimming.trim(folder, lost)

@@ -1,0 +1,84 @@
+"""The numbers of special tokens that a folder's small files name, against the rows of the embedding. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from zoo.errors import ModelFileError
+from zoo.modelfolder.files import CONFIG
+
+KEYS = ("bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id")
+FILES = (CONFIG, "generation_config.json", "tokenizer_config.json")
+GGUF_KEYS = tuple(f"tokenizer.ggml.{name}_token_id" for name in ("bos", "eos", "padding", "unknown"))
+OPTIONAL = ("pad_token_id", "unk_token_id")
+"""Keys that may be null."""
+
+
+def refuse_without_row(
+    small: Mapping[str, Mapping[str, Any]], rows: int, texts: Mapping[str, int] | None = None
+) -> None:
+    """Raise ModelFileError for the first number that has no row, with its file, its key and what to write.
+
+    small: content of the small files, by name. rows: of the embedding; its tokens are 0 to rows - 1. texts: text to
+    number of the tokenizer's added tokens, to name one.
+    """
+    known = {number: text for text, number in (texts or {}).items()}
+    for file, key, number in _named(small):
+        if number >= rows:
+            name = key.rpartition(".")[2]
+            null = f', or "{name}": null' if name in OPTIONAL else ""
+            text = f" ({known[number]})" if number in known else ""
+            raise ModelFileError(
+                f"{key} is {number}{text}, but the embedding has only {rows:,} rows (numbers from 0), so {rows - 1:,} "
+                "is the largest number",
+                where=file,
+                remedy=f"Correct {name} in {file}: write the number of a token that has a row{null}. If the token was "
+                "added to the tokenizer, save the model again after model.resize_token_embeddings(len(tokenizer))",
+            )
+
+
+def refuse_beyond(metadata: Mapping[str, Any], tokens: int, where: str) -> None:
+    """Raise ModelFileError for a special token of a GGUF header whose number none of its ``tokens`` has."""
+    for key in GGUF_KEYS:
+        number = metadata.get(key)
+        if isinstance(number, int) and number >= tokens > 0:
+            raise ModelFileError(
+                f"{key} is {number}, but the file has only {tokens:,} tokens (numbers from 0), so {tokens - 1:,} is "
+                "the largest number",
+                where=where,
+                remedy=f"Use a sound file, or correct the header of a copy: gguf-set-metadata {where} {key} NUMBER",
+            )
+
+
+def _named(small: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, int]]:
+    """(file, key, number) of every special token that is named by its number."""
+    for file in FILES:
+        content = small.get(file, {})
+        inner = content.get("text_config")
+        # Of two places the inner one describes the language model.
+        parts = [("", content), *([("text_config.", inner)] if isinstance(inner, dict) else [])]
+        for before, part in parts:
+            for key in KEYS:
+                value = part.get(key)
+                for one in value if isinstance(value, list) else [value]:
+                    if isinstance(one, int) and not isinstance(one, bool):
+                        yield file, before + key, one
+    yield from _listed(small)
+
+
+def _listed(small: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, int]]:
+    """Tokens that tokenizer_config.json numbers itself, which counts where there is no tokenizer.json."""
+    own = small.get("tokenizer_config.json", {})
+    if "tokenizer.json" in small or not isinstance(own.get("added_tokens_decoder"), dict):
+        return
+    numbers = {
+        one.get("content"): int(number)
+        for number, one in own["added_tokens_decoder"].items()
+        if isinstance(one, dict) and str(number).isdecimal()
+    }
+    for key in ("bos_token", "eos_token", "unk_token"):
+        given = own.get(key)
+        text = given.get("content") if isinstance(given, dict) else given
+        if text in numbers:
+            yield "tokenizer_config.json", key, numbers[text]

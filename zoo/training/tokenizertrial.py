@@ -1,0 +1,53 @@
+"""The architecture and vocabulary of a model folder, tried without weights: ``python -m ... SCRIPT``.
+
+In the current folder, ``source`` holds the small files. Where transformers cannot read the architecture as a language
+model, the reason is written to ``refused.json``. What the import would write of them goes into ``model``, and
+the converter writes ``out.gguf`` from that. Run by ``zoo.llama.tokenizertrial``, which reads what is printed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import transformers
+
+from catalog import jsontext
+from zoo.errors import ModelFileError
+from zoo.llama.convert import convert, converting
+from zoo.llama.tokenizertrial import REFUSED
+from zoo.modelfolder.files import CONFIG, TOKENIZER
+from zoo.training import architecture
+from zoo.training.models import LOCAL, clean_json, quiet
+
+
+def main(script: Path) -> None:
+    """Write ``model`` as the import writes it, then run the converter on it."""
+    source, folder = Path("source"), Path("model")
+    folder.mkdir()
+    try:
+        with quiet():
+            architecture.check(source, jsontext.read(source / CONFIG, bounded=False, finite=False), "")
+    except ModelFileError as error:
+        Path(REFUSED).write_text(json.dumps({"what": error.what, "remedy": error.remedy}), encoding="utf-8")
+        raise SystemExit(1) from error
+    with quiet():
+        config = transformers.AutoConfig.from_pretrained(source, **LOCAL)
+        kind = transformers.MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+        config.architectures = [kind.__name__]
+        config.save_pretrained(folder)
+        if (source / "tokenizer.json").is_file():
+            for name in TOKENIZER:
+                if (source / name).is_file():
+                    shutil.copyfile(source / name, folder / name)
+        else:
+            transformers.AutoTokenizer.from_pretrained(source, **LOCAL).save_pretrained(folder)
+    clean_json(folder / "tokenizer_config.json")
+    convert.stage(folder, Path("staged"))
+    converting.main(script, ["staged", "--vocab-only", "--outfile", "out.gguf"])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
