@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from zoo import cli, extras, stopping
-from zoo.errors import InputError, RemoteError, ZooError
+from zoo.errors import AGAIN, InputError, RemoteError, ZooError
 from zoo.output import Output
 
 
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "error": known.what,
                 "where": known.where,
                 "safe": known.safe,
-                "remedy": known.remedy,
+                "remedy": known.advice,
             }
             if isinstance(known, RemoteError):
                 data |= {"kind": known.kind, "facts": known.facts}
@@ -81,13 +81,12 @@ def _known(error: Exception) -> ZooError:
     if isinstance(error, click.UsageError):
         command = error.ctx.command_path if error.ctx else "zoo"
         return InputError(error.format_message(), remedy=f"See: {command} --help")
-    again = "then run the same command again"
     if isinstance(error, ImportError) and (explained := extras.explain(error)):
         return explained
     if isinstance(error, OSError):
         what = str(error.strerror or error)
         return ZooError(
-            what, where=str(error.filename or ""), safe="Finished work is kept.", remedy=f"Fix this, {again}"
+            what, where=str(error.filename or ""), safe="Finished work is kept.", remedy="Fix this", again=AGAIN
         )
     return ZooError(
         f"this is a fault of the program: {type(error).__name__}: {error}",

@@ -8,7 +8,26 @@ This module imports nothing of ours.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Again:
+    """The same command, run again, continues. when: such as ``in 20 seconds``; note: what else to know of it."""
+
+    when: str = ""
+    note: str = ""
+
+    def sentence(self, command: str = "") -> str:
+        """For a person; ``command`` if it is known which one."""
+        how = f"Continue {self.when} with: {command}" if self.when else f"Continue with: {command}"
+        words = how if command else f"Run the same command again {self.when}".rstrip()
+        return words if command or not self.note else f"{words}; {self.note}"
+
+
+AGAIN = Again()
+RESUMES = Again(note="it resumes from there")
 
 
 class ZooError(Exception):
@@ -18,26 +37,38 @@ class ZooError(Exception):
     where: ``file:line`` or another place, if there is one.
     safe: what was not touched or can be relied upon.
     remedy: what to do next, as a command if there is one.
+    again: what to do after that, or instead, if the same command then continues. command: that command, if a caller
+    knows a better one.
     """
 
     exit_code = 1
+    command = ""
 
-    def __init__(self, what: str, *, where: str = "", safe: str = "", remedy: str = "") -> None:
+    def __init__(
+        self, what: str, *, where: str = "", safe: str = "", remedy: str = "", again: Again | None = None
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
         self.safe = safe
         self.remedy = remedy
+        self.again = again
+
+    @property
+    def advice(self) -> str:
+        """What to do next: the remedy, and how to continue."""
+        then = self.again.sentence(self.command) if self.again else ""
+        return " ".join([_sentence(self.remedy), then]) if self.remedy and then else self.remedy or then
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what
-        first, *others = [_sentence(part) for part in (head, self.safe, self.remedy) if part]
+        first, *others = [_sentence(part) for part in (head, self.safe, self.advice) if part]
         # After a list of lines the rest stands on a line of its own.
         return first + ("\n" if "\n" in first else " ") + " ".join(others) if others else first
 
 
 class InputError(ZooError):
-    """Asked wrongly, or the input is invalid (exit code 2)."""
+    """The arguments or the input are invalid (exit code 2)."""
 
     exit_code = 2
 
@@ -83,8 +114,9 @@ class RemoteError(SourceError):
         where: str = "",
         safe: str = "",
         remedy: str = "",
+        again: Again | None = None,
     ) -> None:
-        super().__init__(what, where=where, safe=safe, remedy=remedy)
+        super().__init__(what, where=where, safe=safe, remedy=remedy, again=again)
         self.kind, self.facts = kind, dict(facts or {})
         self.transient, self.wait_seconds = transient, wait_seconds
 
@@ -105,7 +137,7 @@ class DamagedStep(Damaged):
         super().__init__(
             f"step {kind} is damaged on disk: {why}",
             safe="Nothing of it was published.",
-            remedy="Run the same command again; the step is then made again",
+            again=Again(note="the step is then made again"),
         )
         self.kind, self.key, self.why = kind, key, why
 

@@ -170,7 +170,7 @@ def test_what_is_wrong_every_time_gets_no_name(case: str, here: Setup) -> None:
     with pytest.raises(RemoteError) as caught:
         here.fetch()
     assert caught.value.kind == kind, caught.value
-    assert caught.value.remedy
+    assert caught.value.advice
     assert here.nothing()
     here.proxy.heal()
     here.fetch()
@@ -218,7 +218,7 @@ def test_what_no_other_try_would_change(fault: Fault, kind: str, words: str, her
     here.proxy.break_(fault, path="/resolve/", times=100)
     with pytest.raises(RemoteError) as caught:
         here.fetch()
-    assert caught.value.kind == kind and words in caught.value.remedy
+    assert caught.value.kind == kind and words in caught.value.advice
     assert len([e for e in here.proxy.exchanges if "/resolve/" in e.path]) == 1 and here.nothing()
 
 

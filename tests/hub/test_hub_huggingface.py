@@ -112,7 +112,7 @@ def test_tokens_that_do_not_do(
     repo = connect(server.address, tmp_path).repo("model", "local", "m")
     with pytest.raises(ZooError, match=words) as caught:
         repo.commit(None, [put(repo, "a", "one", tmp_path)], [], "first")
-    assert caught.value.remedy and (not token or token not in str(caught.value))
+    assert caught.value.advice and (not token or token not in str(caught.value))
     assert not list((tmp_path / "build" / "hub").rglob("*.json"))
 
 
@@ -169,7 +169,7 @@ def test_a_commit_that_did_not_happen(status: int, words: str, start: Start, tmp
     Faults(server, "commit", status, times=3)
     with pytest.raises(ZooError, match=words) as caught:
         repo.commit(None, [record], [], "first")
-    assert caught.value.remedy
+    assert caught.value.advice
     server.answer = server.routes
     assert not repo.refs().branches
     assert repo.commit(None, [record], [], "first")
@@ -251,7 +251,7 @@ def test_a_hub_that_is_away(tmp_path: Path) -> None:
     repo = connect("http://127.0.0.1:9", tmp_path).repo("model", "local", "m")
     with pytest.raises(ZooError, match=r"http://127\.0\.0\.1:9 cannot be reached") as caught:
         repo.refs()
-    assert "Check the address" in caught.value.remedy
+    assert "Check the address" in caught.value.advice
 
 
 def test_offline_mode_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +264,7 @@ def test_without_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ZooError, match=r"is installed and does not load") as caught:
         connect("http://127.0.0.1:9", tmp_path).repo("model", "local", "m").refs()
-    assert "huggingface-hub==" in caught.value.remedy
+    assert "huggingface-hub==" in caught.value.advice
 
 
 # --- Addresses and tokens

@@ -24,7 +24,7 @@ from publishsamples import (
 )
 
 from zoo import settings as settings_room
-from zoo.errors import Damaged, InputError, ZooError
+from zoo.errors import AGAIN, RESUMES, Again, Damaged, InputError, ZooError
 from zoo.hub import FolderHub
 from zoo.progress import unheard
 from zoo.publish import apply as publishing
@@ -271,7 +271,7 @@ def test_a_fault_leaves_no_tag_before_everything_is_there(
     release, hub = make_release(zoo), failing(settings, at)
     with pytest.raises(ZooError, match="the hub is away") as caught:
         publish(release, settings, hub)
-    assert caught.value.safe and caught.value.remedy == f"Go on with: zoo publish {release.model.name}"
+    assert caught.value.safe and caught.value.advice == f"Continue with: zoo publish {release.model.name}"
     there = refs(settings)
     assert {kind for kind, (branches, _) in there.items() if branches} == commits
     assert {kind for kind, (_, tagged) in there.items() if tagged} == tags
@@ -339,13 +339,19 @@ def test_two_processes_publish_at_once(zoo: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("remedy", "expected"),
+    ("remedy", "again", "advice", "named"),
     [
-        ("", "Go on with: zoo publish x"), ("Make room", "Make room. Go on with: zoo publish x"),
-        ("Check it. Run the same command again; it resumes from there", "Check it. Go on with: zoo publish x"),
-        ("Run the same command again in 30 seconds", "Go on in 30 seconds with: zoo publish x"),
-        ("Make room there, then run the same command again", "Make room there. Go on with: zoo publish x"),
+        ("", AGAIN, "Run the same command again", "Continue with: zoo publish x"),
+        ("Make room", AGAIN, "Make room. Run the same command again", "Make room. Continue with: zoo publish x"),
+        ("Check it.", RESUMES, "Check it. Run the same command again; it resumes from there",
+         "Check it. Continue with: zoo publish x"),
+        ("", Again("in 30 seconds"), "Run the same command again in 30 seconds",
+         "Continue in 30 seconds with: zoo publish x"),
+        ("See: zoo doctor", None, "See: zoo doctor", "See: zoo doctor"),
     ],
 )  # fmt: skip
-def test_the_same_command_is_named(remedy: str, expected: str) -> None:
-    assert publishing._with_command(remedy, "zoo publish x") == expected
+def test_the_same_command_is_named(remedy: str, again: Again | None, advice: str, named: str) -> None:
+    error = ZooError("x", remedy=remedy, again=again)
+    assert error.advice == advice
+    error.command = "zoo publish x"
+    assert error.advice == named and str(error).endswith(f"{named}.")

@@ -60,7 +60,7 @@ def command(call: Call, recipe: str) -> int:
 
 
 def _told(uri: str, error: ZooError) -> dict[str, Any]:
-    told = {"source": uri, "error": error.what, "safe": error.safe, "remedy": error.remedy}
+    told = {"source": uri, "error": error.what, "safe": error.safe, "remedy": error.advice}
     return told | ({"kind": error.kind, "facts": error.facts} if isinstance(error, RemoteError) else {})
 
 

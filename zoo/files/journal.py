@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from catalog import jsontext, plainfiles
-from zoo.errors import ZooError
+from zoo.errors import AGAIN, ZooError
 from zoo.files.digests import canonical_json
 from zoo.progress import murmur
 
@@ -73,7 +73,8 @@ def _unwritable(what: str, error: OSError) -> ZooError:
     return ZooError(
         f"the {what} cannot be written ({error.strerror})",
         safe="The lines before this one are kept.",
-        remedy="Make room or make the disk writable, then run the same command again",
+        remedy="Make room or make the disk writable",
+        again=AGAIN,
     )
 
 

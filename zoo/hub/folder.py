@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from catalog import jsontext
 from catalog.paths import unsafe_reason
-from zoo.errors import Damaged, InputError, ZooError
+from zoo.errors import AGAIN, Damaged, InputError, ZooError
 from zoo.files.digests import canonical_json, digest, sha256_file
 from zoo.files.listing import FileRecord
 from zoo.files.locks import locked
@@ -130,7 +130,8 @@ class FolderRepo:
                 raise HubConflict(
                     f"the branch is at {head or 'no commit'}, not at {parent or 'no commit'} as expected",
                     safe="Nothing was committed.",
-                    remedy="Someone else published here just now; run the same command again",
+                    remedy="Someone else published here just now",
+                    again=AGAIN,
                 )
             files: dict[str, list[str | int]] = dict(self._commit(parent)["files"]) if parent else {}
             for path in deletes:

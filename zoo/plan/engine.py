@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from zoo import stages
-from zoo.errors import DamagedStep, ZooError
+from zoo.errors import AGAIN, DamagedStep, ZooError
 from zoo.plan.plan import Plan, Step
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
@@ -62,6 +62,7 @@ def run_and(
             return use(_run(plan, workspace, before, settings, report, judge))
         except DamagedStep as damage:
             if damage.key in before:
+                damage.again = None
                 damage.remedy = (
                     "It is damaged again after it was made again: the disk may be failing. Check it"
                 )
@@ -142,7 +143,8 @@ def _make(
             f"step {step.id} could not write: {error.strerror}",
             where=settings.shown(settings.work),
             safe="Finished steps are complete and will be reused.",
-            remedy="Free some space or fix the permissions, then run the same command again",
+            remedy="Free some space or fix the permissions",
+            again=AGAIN,
         ) from error
 
 

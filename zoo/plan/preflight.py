@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from catalog import sources as source_uris
 from catalog.recipe import Recipe
 from zoo import extras
-from zoo.errors import ZooError
+from zoo.errors import AGAIN, ZooError
 from zoo.llama import processor
 from zoo.llama.convert import source as llama_source
 from zoo.machine import resources
@@ -75,7 +75,8 @@ def check(
         raise ZooError(
             "\n".join([f"{plan.name} cannot be built here yet", *(f"  {fault}" for fault in faults)]),
             safe="Nothing was changed.",
-            remedy="Fix these, then run the same command again; zoo doctor shows the whole picture",
+            remedy="Fix these; zoo doctor shows everything that is missing",
+            again=AGAIN,
         )
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.release import Location, Repository
-from zoo.errors import ZooError
+from zoo.errors import AGAIN, ZooError
 from zoo.files.digests import digest
 from zoo.files.locks import locked
 from zoo.hub import Hub
@@ -27,18 +26,19 @@ from zoo.settings import Settings
 
 __all__ = ["Published", "Target", "VersionTaken", "apply", "prepare", "tag_of"]
 
-_SAME_COMMAND = re.compile(
-    r"[,.;]?\s*(?:and |then )?run the same command again(?P<when> in \d+ seconds| in some minutes)?"
-    r"(?:; it resumes from there)?",
-    re.IGNORECASE,
-)
-
 Names = tuple[str, str | None]
 """The model repository, and the dataset repository if the recipe has one."""
 
 
 class VersionTaken(ZooError):
     """The version is published with other content."""
+
+
+@dataclass
+class _Phase:
+    """How far a publication came. safe: what of it can be relied upon now, for whatever ends it early."""
+
+    safe: str
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def apply(
     how: ``tree`` compares sizes and sha256 that the hub tells of the commit, ``full`` reads every file back.
     record: writes the release into the catalog.
     """
-    phase = ["Nothing was changed."]
+    phase = _Phase("Nothing was changed.")
     with _told_how_to_go_on(release, settings, phase), _alone(release, report):
         journal = Journal(_beside(release, "journal.jsonl"), _identity(release, names, settings, hub))
         targets = prepare(release, names, settings, hub, journal)
@@ -94,7 +94,7 @@ def apply(
             t.kind: Repository(f"{settings.namespace}/{t.name}", commits[t.kind], work.tag) for t in targets
         }
         location = Location(hub.name, places["model"], places.get("dataset"))
-        phase[0] = f"The release is out: tag {work.tag} is set and verified; only its entry in the catalog is missing."
+        phase.safe = f"The release is out: tag {work.tag} is set and verified. Only its catalog entry is missing."
         record(location)
         # Whoever finds everything there, on another machine perhaps, has nothing to note.
         if journal.entries or not already:
@@ -103,16 +103,16 @@ def apply(
     return Published(location, already)
 
 
-def _out(work: Work, targets: list[Target], how: str, phase: list[str]) -> dict[str, str]:
+def _out(work: Work, targets: list[Target], how: str, phase: _Phase) -> dict[str, str]:
     """The verified and tagged commit of every kind."""
     commits = {t.kind: t.plan.tagged or steps.earlier_commit(work, t) for t in targets}
     waiting = [target for target in targets if commits[target.kind] is None]
-    phase[0] = _before(targets, commits)
+    phase.safe = _before(targets, commits)
     steps.check_files(work, waiting)
     for target in waiting:
         steps.upload(work, target)
     if waiting and not any(target.plan.is_published for target in targets):
-        phase[0] = "No tag was set, so no version shows a part of this release. Finished steps are kept."
+        phase.safe = "No tag was set, so no version shows a part of this release. Finished steps are kept."
     done = [
         dataclasses.replace(t, commit=commits[t.kind]) if commits[t.kind] else steps.commit(work, t)
         for t in targets
@@ -121,7 +121,7 @@ def _out(work: Work, targets: list[Target], how: str, phase: list[str]) -> dict[
         verify(work, target, how)
     for target in done:
         steps.tag(work, target)
-        phase[0] = "Everything is committed and verified; tags that were set are right and stay."
+        phase.safe = "Everything is committed and verified; tags that were set are right and stay."
     return {target.kind: str(target.commit) for target in done}
 
 
@@ -171,7 +171,7 @@ def _alone(release: ReleaseFolder, report: Reporter) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _told_how_to_go_on(release: ReleaseFolder, settings: Settings, phase: list[str]) -> Iterator[None]:
+def _told_how_to_go_on(release: ReleaseFolder, settings: Settings, phase: _Phase) -> Iterator[None]:
     """Whatever ends this early says what is safe and the command that goes on."""
     flags = [
         f"--{name} {value.text}" for name, value in settings.values.items() if value.origin.startswith("flag")
@@ -182,25 +182,17 @@ def _told_how_to_go_on(release: ReleaseFolder, settings: Settings, phase: list[s
     except VersionTaken:
         raise
     except ZooError as error:
-        error.safe = phase[0]
+        error.safe, error.command = phase.safe, command
         if "zoo " not in error.remedy:
-            error.remedy = _with_command(error.remedy, command)
+            error.again = error.again or AGAIN
         raise
     except OSError as error:
         raise ZooError(
             str(error.strerror or error),
             where=str(error.filename or ""),
-            safe=phase[0],
+            safe=phase.safe,
             remedy=f"Fix this, then continue with: {command}",
         ) from error
-
-
-def _with_command(remedy: str, command: str) -> str:
-    """``the same command`` by its name."""
-    found = _SAME_COMMAND.search(remedy)
-    when = (found["when"] or "") if found else ""
-    first = (remedy[: found.start()] + remedy[found.end() :] if found else remedy).rstrip(". ")
-    return f"{first}{'. ' * bool(first)}Go on{when} with: {command}"
 
 
 def _refuse_other_content(plan: RepoPlan, release: ReleaseFolder) -> None:

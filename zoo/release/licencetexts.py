@@ -6,7 +6,7 @@ from pathlib import Path
 
 from catalog import licencefiles, terms
 from catalog.recipe import plain
-from zoo.errors import ZooError
+from zoo.errors import AGAIN, ZooError
 from zoo.files.digests import sha256_file
 from zoo.files.whole import write_atomic
 from zoo.release.material import Material
@@ -22,7 +22,7 @@ def place(material: Material, folder: Path) -> None:
             raise ZooError(
                 f"{path} changed while the release was made",
                 safe="Nothing was published; the finished steps are kept.",
-                remedy="Run the same command again",
+                again=AGAIN,
             )
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.errors import InputError
+from zoo.errors import AGAIN, InputError
 from zoo.files import bundled
 from zoo.files.locks import locked
 from zoo.progress import Reporter
@@ -72,7 +72,8 @@ def _refuse_odd_names(settings: Settings) -> None:
             raise InputError(
                 f"the name of the folder {shown} is not UTF-8, and the site cannot be built there",
                 safe=content.SAFE,
-                remedy="Rename the folder, then run the same command again",
+                remedy="Rename the folder",
+                again=AGAIN,
             ) from None
 
 

@@ -179,7 +179,7 @@ def unanswerable(row: Row, model: Model) -> str:
         return error.what
     except ModelFileError as error:
         safe = "The answers made so far are kept."
-        raise ModelFileError(error.what, where="teacher", safe=safe, remedy=error.remedy) from error
+        raise ModelFileError(error.what, where="teacher", safe=safe, remedy=error.remedy, again=error.again) from error
     if tokens > PROMPT_TOKENS:
         return f"the prompt has {tokens} tokens, there is room for {PROMPT_TOKENS}"
     try:

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from zoo.errors import ModelFileError, ZooError
+from zoo.errors import AGAIN, Again, ModelFileError, ZooError
 from zoo.templates.limits import Limits
 
 _CODE = (
@@ -160,7 +160,8 @@ class _Worker:
         except OSError as error:
             raise ZooError(
                 f"the process that renders chat templates cannot be started: {error.strerror}",
-                remedy="Close other programs, then run the same command again",
+                remedy="Close other programs",
+                again=AGAIN,
             ) from error
         assert self._process.stdin and self._process.stdout
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
@@ -219,7 +220,7 @@ class _Worker:
         if code < 0:
             raise ZooError(
                 f"the process that renders the chat template of {source} was killed (signal {-code})",
-                remedy="Run the same command again; if it recurs, free some memory",
+                again=Again(note="if it recurs, free some memory"),
             )
         last = (complaint.strip().splitlines() or ["no reason was given"])[-1]
         raise ZooError(

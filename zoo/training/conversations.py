@@ -114,4 +114,4 @@ def _tokens(prompts: Prompts, conversation: Conversation, count: int, *, prompt:
     try:
         return prompts.token_ids(messages, prompt=prompt)
     except (ModelFileError, MarkerLost) as error:
-        raise ZooError(error.what, where=conversation.key, remedy=error.remedy) from error
+        raise ZooError(error.what, where=conversation.key, remedy=error.remedy, again=error.again) from error

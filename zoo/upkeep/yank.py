@@ -15,7 +15,7 @@ from catalog import jsontext, yanks
 from catalog.index import Catalog
 from catalog.release import Model, Release
 from zoo import catalogfile
-from zoo.errors import ZooError
+from zoo.errors import AGAIN, ZooError
 from zoo.files.digests import pretty_json
 from zoo.files.listing import FileRecord
 from zoo.files.whole import write_atomic
@@ -143,7 +143,7 @@ def _commit(model: Model, repo: Repo, place: str) -> Banner:
                 continue
     raise HubConflict(
         f"the branch of {place} moved {_TRIES} times while its card was changed",
-        remedy="Run the same command again",
+        again=AGAIN,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.paths import unsafe_reason
-from zoo.errors import Damaged, RemoteError
+from zoo.errors import AGAIN, Again, Damaged, RemoteError
 from zoo.files.locks import locked
 from zoo.files.whole import fsync
 from zoo.hub import Incoming, Listed, Repo
@@ -199,7 +199,7 @@ class _Work:
                         facts={"path": file.path, "expected": digest.expected, "got": found, "got_first": before,
                                "removed": True},
                         safe="What arrived was deleted; no file of that name was written.",
-                        remedy="Run the same command again later; if it stays so, tell who keeps the repository",
+                        again=Again("later", "if it stays so, ask who keeps the repository"),
                     )  # fmt: skip
                 self._place(came, stream.fileno(), there)
         return Fetched(file, there, "other way", received + file.size_bytes)
@@ -226,5 +226,6 @@ def disk_full(needed: int, folder: Path) -> RemoteError:
         f"{needed / 1e6:,.1f} MB are needed at {folder}, {free / 1e6:,.1f} MB are free", kind="disk_full",
         facts={"needed_bytes": needed, "free_bytes": free, "folder": str(folder)},
         safe="What was fetched so far is kept and will be used again.",
-        remedy="Free some space or name another folder, then run the same command again",
+        remedy="Free some space or name another folder",
+        again=AGAIN,
     )  # fmt: skip

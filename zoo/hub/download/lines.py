@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from zoo.errors import RemoteError
+from zoo.errors import RESUMES, RemoteError
 from zoo.hub import Incoming
 from zoo.hub.download import spans as spans_room
 from zoo.hub.download.partial import BLOCK, Partial
@@ -152,7 +152,7 @@ class Lines:
             raise RemoteError(
                 f"the connection ended {span.left} bytes too early", kind="wrong_length", transient=True,
                 facts={"path": self.part.file.path, "expected": span.end - asked, "got": span.position - asked},
-                remedy="Run the same command again; it resumes from there",
+                again=RESUMES,
             )  # fmt: skip
 
     def _write(self, span: Span, data: bytes | memoryview, handle: int) -> bool:
@@ -201,7 +201,8 @@ class _Trickle:
             raise RemoteError(
                 f"only {self.bytes} bytes came in {seconds:.0f} seconds", kind="stalled", transient=True,
                 facts={"bytes": self.bytes, "seconds": round(seconds, 1)},
-                remedy="Check the network. Run the same command again; it resumes from there",
+                remedy="Check the network",
+                again=RESUMES,
             )  # fmt: skip
         self.began, self.bytes = self.clock(), 0
 

@@ -163,9 +163,9 @@ def plain(address: str, repository: str = "", *, writing: bool = False) -> Itera
 def _by_kind(told: ZooError, writing: bool) -> ZooError:
     kind = told.kind if isinstance(told, RemoteError) else ""
     if kind in ("not_found", "revision_not_found", "file_not_found", "invalid"):
-        return InputError(told.what, remedy=told.remedy)
+        return InputError(told.what, remedy=told.remedy, again=told.again)
     if kind == "conflict":
-        return HubConflict(told.what, safe="Nothing was committed.", remedy=told.remedy)
+        return HubConflict(told.what, safe="Nothing was committed.", remedy=told.remedy, again=told.again)
     if writing and not told.safe:
         told.safe = "No reference of the hub shows a half release."
     return told

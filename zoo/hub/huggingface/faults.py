@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from zoo.errors import InputError, RemoteError, ZooError
+from zoo.errors import AGAIN, RESUMES, Again, InputError, RemoteError, ZooError
 
-_AGAIN = "Run the same command again; it resumes from there"
 MAYBE_DONE = frozenset(("server_error", "unreachable", "stalled", "proxy"))
 """After errors of these kinds nobody knows whether the hub did what it was asked."""
 
-_NEW_TOKEN = "Make a new token, set HF_TOKEN to it and run the same command again"
+_NEW_TOKEN = "Make a new token and set HF_TOKEN to it"
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 _Facts = Mapping[str, Any]
 _SIGNED = re.compile(r"\?[\w.-]+=\S+")
@@ -88,7 +87,7 @@ def answered(status: int, headers: Mapping[str, str], asked: Asked, now: float) 
         return _not_allowed(status, asked, said, facts)
     if status == 507:
         return _error("no_room", f"{asked.address} has no room{said}", facts,
-                      "Make room there, then run the same command again")  # fmt: skip
+                      "Make room there", AGAIN)  # fmt: skip
     if status == 429 or status >= 500 or status == 408:
         return _later(status, retry_after(headers, now), asked, said, facts)
     if status == 407:
@@ -96,7 +95,7 @@ def answered(status: int, headers: Mapping[str, str], asked: Asked, now: float) 
                       "Set HTTPS_PROXY with them, or leave the proxy out with NO_PROXY")  # fmt: skip
     if status in (409, 412):
         return _error("conflict", f"someone else changed {asked.repository or 'the repository'}{said}", facts,
-                      "Run the same command again")  # fmt: skip
+                      "", AGAIN)  # fmt: skip
     if status == 413:
         return _error("too_large", f"{asked.address} takes nothing so large{said}", facts,
                       "Ask whoever runs it for a higher limit, or make the release smaller")  # fmt: skip
@@ -110,8 +109,8 @@ def _gated(asked: Asked, facts: _Facts) -> RemoteError:
     how = f"The token comes from {asked.token_from}" if asked.token_from else "No token was sent"
     what = f"{asked.repository} is gated: {asked.address} gives it only to who accepted its terms"
     accept = f"Accept the terms at {asked.address}/{asked.repository} in a browser"
-    remedy = f"{how}. {accept}, set HF_TOKEN to a token of that account, then run the same command again"
-    return _error("gated", what, {**facts, "token_from": asked.token_from}, remedy)
+    remedy = f"{how}. {accept}, set HF_TOKEN to a token of that account"
+    return _error("gated", what, {**facts, "token_from": asked.token_from}, remedy, AGAIN)
 
 
 def _no_revision(asked: Asked, facts: _Facts) -> RemoteError:
@@ -148,27 +147,27 @@ def _not_allowed(status: int, asked: Asked, said: str, facts: _Facts) -> RemoteE
     facts = {**facts, "token_from": asked.token_from}
     if status == 403 and asked.writing:
         return _error("forbidden", f"{asked.address} does not allow changing {asked.name}{said}", facts,
-                      "Set HF_TOKEN to a token with the role write, then run the same command again")  # fmt: skip
+                      "Set HF_TOKEN to a token with the role write", AGAIN)  # fmt: skip
     if status == 403:
         return _error("forbidden", f"{asked.address} does not allow reading {asked.name}{said}", facts,
-                      "Set HF_TOKEN to a token that may read it, then run the same command again")  # fmt: skip
+                      "Set HF_TOKEN to a token that may read it", AGAIN)  # fmt: skip
     if asked.token_from:
+        remedy = _NEW_TOKEN if asked.writing else f"{_NEW_TOKEN}; a public model needs none"
         return _error("token_refused", f"{asked.address} does not accept the token from {asked.token_from}{said}",
-                      facts, _NEW_TOKEN if asked.writing else f"{_NEW_TOKEN}; a public model needs none")  # fmt: skip
+                      facts, remedy, AGAIN)  # fmt: skip
     return _error("token_missing", f"{asked.address} wants a token and none was sent{said}", facts,
-                  "Set HF_TOKEN (it is sent over https and to this machine only), then run the same command "
-                  "again")  # fmt: skip
+                  "Set HF_TOKEN (it is sent over https and to this machine only)", AGAIN)  # fmt: skip
 
 
 def _later(status: int, wait: float | None, asked: Asked, said: str, facts: _Facts) -> RemoteError:
     """Another try may help, after the wait that the other side asks for."""
     if status != 429:
         return RemoteError(f"{asked.address} failed with {status}{said}", kind="server_error", facts=facts,
-                           transient=True, wait_seconds=wait, remedy=_AGAIN)  # fmt: skip
+                           transient=True, wait_seconds=wait, again=RESUMES)  # fmt: skip
     when = f"in {wait:.0f} seconds" if wait is not None else "in some minutes"
     return RemoteError(f"{asked.address} wants fewer requests{said}", kind="rate_limited",
                        facts={**facts, "wait_seconds": wait}, transient=True, wait_seconds=wait,
-                       remedy=f"Run the same command again {when}; it resumes from there")  # fmt: skip
+                       again=Again(when, RESUMES.note))  # fmt: skip
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -196,7 +195,7 @@ def broken(error: BaseException, asked: Asked) -> RemoteError:
     }
     if names & {"OfflineModeIsEnabled"}:
         return _error("offline", f"the client is in offline mode, so {asked.name} cannot be fetched", facts,
-                      "Unset HF_HUB_OFFLINE, then run the same command again")  # fmt: skip
+                      "Unset HF_HUB_OFFLINE", AGAIN)  # fmt: skip
     if any(isinstance(cause, ssl.SSLError) or "CERTIFICATE_VERIFY" in str(cause) for cause in chain):
         return _error("tls", f"the certificate of {asked.address} is not accepted{words}", facts,
                       "Check this machine's clock; behind a proxy that reads along, set SSL_CERT_FILE to its "
@@ -209,26 +208,24 @@ def broken(error: BaseException, asked: Asked) -> RemoteError:
                       "Check the address")  # fmt: skip
     if names & {"ReadTimeout", "WriteTimeout", "ConnectTimeout", "PoolTimeout", "TimeoutError"}:
         return RemoteError(f"{asked.address} stopped answering", kind="stalled", facts=facts, transient=True,
-                           remedy=f"Check the network. {_AGAIN}")  # fmt: skip
+                           remedy="Check the network", again=RESUMES)  # fmt: skip
     return RemoteError(f"{asked.address} cannot be reached, or the connection broke{words}", kind="unreachable",
                        facts=facts, transient=True,
-                       remedy=f"Check the address and the network. {_AGAIN}")  # fmt: skip
+                       remedy="Check the address and the network", again=RESUMES)  # fmt: skip
 
 
 def not_a_hub(asked: Asked) -> RemoteError:
     """Somebody answered in the hub's place."""
     what = f"{asked.address} sent an answer that a hub does not send; is there a proxy between?"
     return _error("proxy", what, {"address": asked.address, "repository": asked.repository},
-                  "Check the address and the network (a sign-in page?), then run the same command again")  # fmt: skip
+                  "Check the address and the network (a sign-in page?)", AGAIN)  # fmt: skip
 
 
 def wrong(kind: str, what: str, asked: Asked, expected: str | int, got: str | int) -> RemoteError:
     """An answer that announces another file than was asked for; nothing of it is taken."""
     facts = {"address": asked.address, "repository": asked.repository, "path": asked.path, "expected": expected,
              "got": got}  # fmt: skip
-    return _error(
-        kind, what, facts, "Run the same command again; if it stays so, tell who keeps the repository"
-    )
+    return _error(kind, what, facts, "", Again(note="if it stays so, ask who keeps the repository"))
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -240,13 +237,8 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _error(
-    kind: str,
-    what: str,
-    facts: _Facts,
-    remedy: str,
-) -> RemoteError:
-    return RemoteError(what, kind=kind, facts=facts, remedy=remedy)
+def _error(kind: str, what: str, facts: _Facts, remedy: str, again: Again | None = None) -> RemoteError:
+    return RemoteError(what, kind=kind, facts=facts, remedy=remedy, again=again)
 
 
 def _quoted(text: str, asked: Asked) -> str:

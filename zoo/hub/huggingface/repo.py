@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from catalog.paths import unsafe_reason
-from zoo.errors import Damaged, InputError, ZooError
+from zoo.errors import AGAIN, Damaged, InputError, ZooError
 from zoo.files.digests import git_blob_sha1
 from zoo.files.listing import FileRecord
 from zoo.hub.folder import refuse_clashes
@@ -324,7 +324,8 @@ def _conflict(head: str, expected: str) -> HubConflict:
     return HubConflict(
         f"the branch is at {head[:12]}, not at {expected[:12]} as expected",
         safe="Nothing was committed.",
-        remedy="Someone else published here just now; run the same command again",
+        remedy="Someone else published here just now",
+                again=AGAIN,
     )
 
 

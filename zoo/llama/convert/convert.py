@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from catalog import jsontext
 from zoo import stopping
-from zoo.errors import GateRefused, InputError, ModelFileError, ZooError
+from zoo.errors import AGAIN, GateRefused, InputError, ModelFileError, ZooError
 from zoo.gguf import sentencepieces
 from zoo.gguf.header import read_header
 from zoo.gguf.privacy import drop_local_paths
@@ -160,7 +160,8 @@ def failure(tail: Sequence[str], code: int, model_folder: Path) -> ZooError:
         return ZooError(
             f"llama.cpp's converter could not write its file, the disk is full (it said: {said})",
             safe=safe,
-            remedy="Make room on the disk and run the same command again",
+            remedy="Make room on the disk",
+            again=AGAIN,
         )
     if UNKNOWN_PRE_TOKENIZER in said:
         path = model_folder / "tokenizer.json"

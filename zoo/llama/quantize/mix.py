@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from zoo.errors import InputError, ModelFileError, ZooError
+from zoo.errors import AGAIN, InputError, ModelFileError, ZooError
 from zoo.gguf.header import Scalar, header_bytes, read_header
 from zoo.gguf.imatrix import Floats, Imatrix, check_fits
 from zoo.gguf.layout import Bytes, RawFile, RawTensor, opened, read_raw
@@ -162,7 +162,8 @@ def _unwritten(error: OSError, target: Path) -> ZooError:
         f"{target.name} could not be written: {error.strerror or error}",
         where=str(target),
         safe="Nothing half-written was left; quantized tensors that were finished are kept",
-        remedy="Make room on the disk and run the same command again",
+        remedy="Make room on the disk",
+        again=AGAIN,
     )
 
 

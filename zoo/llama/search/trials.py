@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.errors import ZooError
+from zoo.errors import AGAIN, ZooError
 from zoo.files.whole import write_atomic
 from zoo.llama.measure.windows import Text, Window, cut, take
 from zoo.llama.search.swapping import Swapping
@@ -144,5 +144,6 @@ def _no_room(error: OSError, tensors: Tensors, folder: Path, copies: int) -> Zoo
         f"the disk is full: a search needs about {size / 1e6:,.0f} MB for copies of the model",
         where=str(folder),
         safe="What was measured so far is kept.",
-        remedy="Make room, or set fewer threads with --threads, and run the same command again",
+        remedy="Make room, or set fewer threads with --threads",
+        again=AGAIN,
     )
