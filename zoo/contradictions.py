@@ -173,6 +173,17 @@ def _types(case: Case) -> Iterator[Finding]:
             yield ("quantize", "ladder", index), what, instead
 
 
+def _range(case: Case) -> Iterator[Finding]:
+    """A type of the exported file that cannot hold the weights. Layers that are left out may be the ones."""
+    known, type_ = case.student, case.recipe.export.type
+    if type_ != "f16" or case.recipe.student.layers is not None or not known or not known.overflows:
+        return
+    first, more = known.overflows[0], len(known.overflows) - 1
+    which = f"{first} and {more} more" if more else first
+    what = f"the exported file would be f16, which cannot hold the weights {which} (beyond 65,504)"
+    yield ("export", "type"), what, "Write `export: {type: bf16}`"
+
+
 RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
-    _contexts, _layers, _vocabularies, _templates, _licences, _types,
+    _contexts, _layers, _vocabularies, _templates, _licences, _types, _range,
 )  # fmt: skip

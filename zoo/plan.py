@@ -16,12 +16,12 @@ from catalog.recipe import CorpusFile, Recipe, Source, Student, plain
 from zoo.workspace import digest
 
 STAGE_VERSIONS = {
-    "import": 8,
+    "import": 9,
     "prune": 1,
     "corpus": 2,
     "label": 3,
     "distill": 2,
-    "export": 6,
+    "export": 7,
     "parity": 7,
     "imatrix": 1,
     "quantize": 3,

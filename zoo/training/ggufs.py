@@ -26,6 +26,7 @@ from zoo.training.ggufvalues import EXPERTS
 from zoo.training.models import LOCAL, quiet, reading
 
 GGUF_MAGIC = b"GGUF"
+WIDE_TYPES = ("F64", "F32", "BF16")
 PLAIN_TYPES = ("F64", "F32", "F16", "BF16")
 
 
@@ -64,7 +65,7 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
         reading(source),
     ):
         model = transformers.AutoModelForCausalLM.from_pretrained(
-            source.parent, dtype=torch.float16, ignore_mismatched_sizes=True, **named_
+            source.parent, dtype=_dtype(header), ignore_mismatched_sizes=True, **named_
         )
     scaled = used.names is not None and _scale_rope(model, source, header)
     if used.names is not None and kept.info is not None:
@@ -78,6 +79,12 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
     said = _record(header, vocabulary_facts(source))
     said["notes"] += ggufconstants.settle(model, header.architecture, said["end_tokens"])
     return LoadedGguf(model, tokenizer, said, by_name=used.names is not None)
+
+
+def _dtype(header: Header) -> torch.dtype:
+    """float32 where the file has matrices of a larger range than float16's, which can only be judged in it."""
+    wide = {tensor.type_name for tensor in header.tensors if len(tensor.shape) > 1} & set(WIDE_TYPES)
+    return torch.float32 if wide else torch.float16
 
 
 def _scale_rope(model: Any, source: Path, header: Header) -> bool:
