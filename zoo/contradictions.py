@@ -123,14 +123,15 @@ def _templates(case: Case) -> Iterator[Finding]:
         "Take a source with a chat template (chat_template in tokenizer_config.json, or chat_template.jinja)"
     )
     completion = f"{instead}. For a base model, write `task: completion`"
-    if case.recipe.task == "chat" and case.student and not case.student.has_template:
+    recipe, bare = case.recipe, case.student is not None and not case.student.has_template
+    if bare and recipe.distill:
+        place = ("student", "source")
+        yield place, "the student learns conversations, but its source has no chat template", instead
+    elif bare and recipe.task == "chat":
         yield ("task",), "the task is chat, but the student's source has no chat template", completion
-    if case.recipe.label and case.teacher and not case.teacher.has_template:
-        yield (
-            ("teacher", "source"),
-            "the teacher answers prompts, but its source has no chat template",
-            instead,
-        )
+    if recipe.label and case.teacher and not case.teacher.has_template:
+        place = ("teacher", "source")
+        yield place, "the teacher answers prompts, but its source has no chat template", instead
 
 
 # --- Licences

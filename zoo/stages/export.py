@@ -8,7 +8,7 @@ from pathlib import Path
 
 from catalog import jsontext
 from catalog.recipe import plain
-from zoo.llama import caches, convert, endtokens, header, overflow, tokentypes
+from zoo.llama import caches, convert, endtokens, header, layerkinds, overflow, tokentypes
 from zoo.llama.padding import padding
 from zoo.modelfolder import record
 from zoo.stages import Context, Facts
@@ -28,6 +28,8 @@ def run(context: Context) -> Facts:
     told = jsontext.read(folder / record.FILE, bounded=False) if (folder / record.FILE).is_file() else {}
     if types := tokentypes.stated(target, told.get("tokenizer") or {}):
         header.rewrite_header(target, target, types)
+    if kinds := layerkinds.stated(header.read_header(target), jsontext.read(folder / "config.json", bounded=False)):
+        header.rewrite_header(target, target, kinds)
     found, context_tokens = header.read_header(target), told.get("context_tokens")
     if isinstance(context_tokens, int) and 0 < context_tokens < found.context_tokens:
         # The converter writes a million tokens for every hybrid with Mamba layers, whatever config.json says.

@@ -14,6 +14,7 @@ import transformers
 import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
 from zoo.errors import ModelFileError
+from zoo.llama import caches
 from zoo.llama.header import Header, read_header, read_metadata
 from zoo.llama.vocabfacts import vocabulary_facts
 from zoo.modelfolder import record, specialtokens
@@ -78,6 +79,7 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
         del model.config.quantization_config
     said = _record(header, vocabulary_facts(source))
     said["notes"] += ggufconstants.settle(model, header.architecture, said["end_tokens"])
+    said["notes"] += ggufconstants.settle_windows(model, caches.windowed(header))
     return LoadedGguf(model, tokenizer, said, by_name=used.names is not None)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from catalog import jsontext
 from zoo.llama import sentencepieces
-from zoo.modelfolder import record, templates, trimming, vocabulary
+from zoo.modelfolder import record, templates, trimming, unsupported, vocabulary
 from zoo.modelfolder.files import SINGLE, TOKENIZER
 from zoo.modelfolder.inspection import Inspected, inspect, needed_tokens
 from zoo.progress import Reporter
@@ -154,7 +154,10 @@ def _kept(model: Any, layers: tuple[int, ...] | None) -> tuple[int, tuple[int, .
     total = layer_count(model)
     if layers is None:
         return total, tuple(range(total)), ""
-    return total, layers, prune(model, layers)
+    name = prune(model, layers)
+    # The layers that are left may be of kinds, or in an order, that the whole model's were not.
+    unsupported.refuse(model.config.to_dict())
+    return total, layers, name
 
 
 def _save_tokenizer(files: Mapping[str, Path], tokenizer: Any, out: Path) -> None:
