@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from catalog import jsontext, schema
+from catalog import jsonplaces, jsontext, schema
 from catalog.problems import Problem, show
 from catalog.recipe import build, plain
 from catalog.release import Model, Release, Reproduction
@@ -46,13 +46,19 @@ def parse(text: str, shown_as: str) -> tuple[Catalog, list[Problem]]:
     except jsontext.NotJson as error:
         what, instead = f"not valid JSON: {error.what}", "Restore the file: it is written by zoo only"
         return EMPTY, [Problem(shown_as, error.line, error.column, "", what, instead)]
-    document = Document(shown_as, data)
+    found, models = _judged(Document(shown_as, data))
+    if found:
+        # Places are looked up for a file that has problems; most have none.
+        return EMPTY, _judged(jsonplaces.document(text, shown_as, data))[0]
+    return Catalog(models), []
+
+
+def _judged(document: Document) -> tuple[list[Problem], tuple[Model, ...]]:
     found = schema.problems(document, "catalog-v1")
     if found:
-        return EMPTY, found
-    models = tuple(build(Model, entry) for entry in data["models"])
-    found = [*_order_problems(models, document)]
-    return (EMPTY, found) if found else (Catalog(models), [])
+        return found, ()
+    models = tuple(build(Model, entry) for entry in document.data["models"])
+    return _order_problems(models, document), models
 
 
 def to_text(catalog: Catalog) -> str:

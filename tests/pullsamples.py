@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sitesamples import CONTENT, sample
 
 from catalog import index
 from catalog.index import Catalog
-from catalog.release import Location, Model, Release, Repository
+from catalog.release import Location, Model, Release, Repository, Terms
 from zoo.files.digests import pretty_json
 from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub, FolderRepo
@@ -52,14 +53,17 @@ class Zoo:
         return "model-Q8_0.gguf"
 
 
-def make_zoo(folder: Path, key: Path | None = None, **changes: bytes) -> Zoo:
+def make_zoo(
+    folder: Path, key: Path | None = None, licences: Mapping[str, bytes] | None = None, **changes: bytes
+) -> Zoo:
     """``changes`` replaces contents on the hub, not in the accounts, by path with __ for what is no letter.
 
-    key: signs the contents as they were before the changes.
+    licences: texts that the catalog says the release carries, by name. key: signs the contents as they were before the
+    changes.
     """
     folder.mkdir(parents=True)
     (folder / "zoo.toml").touch()
-    contents = {"README.md": b"# A model\n", "recipe.yaml": b"zoo: 1\n"}
+    contents = {"README.md": b"# A model\n", "recipe.yaml": b"zoo: 1\n", **(licences or {})}
     model = next(m for m in sample().models if m.name == NAME)
     files = []
     for number, file in enumerate(model.releases[0].files):
@@ -79,7 +83,8 @@ def make_zoo(folder: Path, key: Path | None = None, **changes: bytes) -> Zoo:
     hub = FolderHub(folder / "build" / "hub")
     commit = publish(hub.repo("model", NAMESPACE, REPOSITORY), contents, folder)
     place = Location("folder", Repository(f"{NAMESPACE}/{REPOSITORY}", commit, "v1.0.0"), None)
-    release = dataclasses.replace(model.releases[0], files=tuple(files), location=place)
+    carried = Terms(None, None, None, (), tuple(licences)) if licences else None
+    release = dataclasses.replace(model.releases[0], files=tuple(files), location=place, terms=carried)
     catalog = Catalog((dataclasses.replace(model, releases=(release,)),))
     write_catalog(folder, catalog)
     return Zoo(folder, hub, catalog, commit, contents)

@@ -14,6 +14,12 @@ PATIENCE_SECONDS = 1800
 """A release takes a minute on two free cores; a vocabulary of 262,144 tokens on busy ones takes many."""
 MODEL = "models/teacher"
 """Where the recipes of ``tinyzoo`` look for the model."""
+TALK = (
+    "{% for message in messages %}### {{ message.role }}:\n{{ message.content }}"
+    "{{ eos_token if message.role == 'assistant' }}\n{% endfor %}"
+    "{% if add_generation_prompt %}### assistant:\n{% endif %}"
+)
+"""A chat template of plain words, for base models that learn from a teacher."""
 
 
 def release(
@@ -28,7 +34,11 @@ def release(
     (folder / "texts" / "words.txt").write_text(tinyzoo.TEXT * 8, encoding="utf-8")
     (folder / "texts" / "other.txt").write_text(tinyzoo.OTHER_TEXT * 6, encoding="utf-8")
     families.make(name, folder / MODEL, **shape)
-    return release_model(folder, slug(name), layers=row.layers, tutored=tutored)
+    if tutored and row.template is None:
+        (folder / MODEL / "chat_template.jinja").write_text(TALK, encoding="utf-8")
+    # A row that is also tutored is pruned there, so here the whole model is released.
+    layers = row.layers if tutored or not row.tutored else ()
+    return release_model(folder, slug(name), layers=layers, tutored=tutored)
 
 
 def release_model(

@@ -22,14 +22,36 @@ BAD = (
 )  # fmt: skip
 
 
+def takers() -> list[list[str]]:
+    """Every command that takes an address, with what it needs besides; the address comes last."""
+    import click
+
+    from zoo.cli import zoo as program
+
+    context, found = click.Context(program), []
+    for name in program.list_commands(context):
+        command = program.get_command(context, name)
+        assert command is not None
+        words = [name]
+        for one in command.params:
+            if isinstance(one, click.Argument) and one.nargs == 1:
+                words.append("x@1.0.0")
+            elif one.required:
+                words += [one.opts[0], "good"]
+        options = {option for one in command.params if isinstance(one, click.Option) for option in one.opts}
+        found += [[*words, "--hub"]] * ("--hub" in options)
+        if name in ("pull", "verify"):
+            found.append([*words, *(["--on-hub"] if name == "verify" else []), "--catalog"])
+    return found
+
+
+def test_the_commands_that_change_a_hub_are_among_them() -> None:
+    assert {"pull", "publish", "yank", "unyank", "release", "doctor", "watch"} <= {words[0] for words in takers()}
+
+
 @pytest.mark.parametrize("address", BAD)
 @pytest.mark.parametrize("form", [[], ["--json"], ["--log", "json"], ["--json", "--log=json", "--quiet"]])
-@pytest.mark.parametrize(
-    "words",
-    [["pull", "x", "--catalog"], ["verify", "x", "--on-hub", "--catalog"], ["pull", "x", "--hub"],
-     ["publish", "x", "--hub"], ["doctor", "--hub"], ["watch", "--hub"]],
-    ids=" ".join,
-)  # fmt: skip
+@pytest.mark.parametrize("words", takers(), ids=" ".join)
 def test_no_command_takes_or_shows_one(
     words: list[str], form: list[str], address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

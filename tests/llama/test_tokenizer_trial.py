@@ -25,7 +25,8 @@ from zoo.errors import ModelFileError
 from zoo.llama import tokenizertrial
 from zoo.modelfolder.inspection import inspect
 from zoo.progress import Silent
-from zoo.training.importing import import_model
+from zoo.sources import content_sha256
+from zoo.stages import Context, importing
 
 NO_RULE = "llama.cpp has no rule that cuts text as this model's tokenizer does"
 
@@ -72,9 +73,12 @@ def test_check_lock_and_import_refuse_it(
         said = "".join(capsys.readouterr())
         assert NO_RULE in said and place_in_zoo in said and "Use a model whose tokenizer" in said, said
         assert "Split [aeiou]+, then ByteLevel by words" in said and "Traceback" not in said
+    spec = {"source": recipe["student"]["source"], "sha256": content_sha256(place, zoo)}
+    out = tmp_path / "out"
+    out.mkdir()
     with pytest.raises(ModelFileError, match="has no rule that cuts text"):
-        import_model(place, tmp_path / "out", Silent())
-    assert not list((tmp_path / "out").iterdir()), "refused before anything is written"
+        importing.run(Context(spec, {}, out, tmp_path, zoo, tmp_path / "work", 1, "cpu", Silent()))
+    assert not list(out.iterdir()), "refused before anything is written"
 
 
 def test_nothing_is_said_without_the_converter_or_its_packages(

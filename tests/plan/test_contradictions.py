@@ -137,6 +137,11 @@ def test_no_chat_template(zoo: Path) -> None:
     assert told(changed(zoo, "plain", {"task": "completion"}), bare) == []
     checked = check_recipe(zoo / "recipes" / "tutored.yaml", zoo)
     assert [path for path, _ in told(checked, STUDENT, bare)] == ["teacher.source"]
+    # A base model cannot learn conversations either, whatever its task is called.
+    for task in ("chat", "completion"):
+        learner = changed(zoo, "tutored", {"task": task})
+        ((path, what),) = told(learner, bare, STUDENT)
+        assert path == "student.source" and "learns conversations" in what
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from pullsamples import LARGE, NAME, Zoo, make_zoo, manifest_of, write_catalog
 from smalldisk import mounted
 
 from catalog.index import Catalog
-from catalog.release import YankEvent
+from catalog.release import Terms, YankEvent
 from zoo.__main__ import main
 from zoo.files.digests import pretty_json
 from zoo.pull import accounts, machine, names
@@ -68,6 +68,47 @@ def test_the_named_file_comes_with_its_accounts(zoo: Zoo, say: Say) -> None:
         ["sha256sum", "-c", "--ignore-missing", "SHA256SUMS"], cwd=folder, capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0 and f"{zoo.large}: OK" in checked.stdout
+
+
+TEXTS = {"LICENSE": b"Gemma Terms of Use\n" * 30_000, "NOTICE": b"Gemma is provided under ...\n"}
+
+
+def test_licence_texts_come_beside_the_model_and_are_verified(
+    tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_zoo(tmp_path / "zoo", licences=TEXTS)
+    monkeypatch.chdir(made.folder)
+    code, out, err = say("pull", f"{NAME}@1.0.0:q8_0")
+    folder = made.folder / f"{NAME}-1.0.0"
+    assert code == 0, err
+    assert {name: (folder / name).read_bytes() for name in TEXTS} == TEXTS
+    assert "Its licence texts are beside it, checked like it: LICENSE, NOTICE" in out
+    assert json.loads(say("pull", f"{NAME}@1.0.0:q8_0", "--json")[1])["licence_texts"] == ["LICENSE", "NOTICE"]
+    assert say("verify", str(folder))[0] == 0
+    (folder / "LICENSE").write_bytes(b"Other terms\n")
+    code, out, err = say("verify", str(folder))
+    assert code != 0 and "LICENSE" in out + err
+    # The next pull puts the right text back.
+    assert say("pull", f"{NAME}@1.0.0:q8_0")[0] == 0 and (folder / "LICENSE").read_bytes() == TEXTS["LICENSE"]
+    (folder / "NOTICE").unlink()
+    assert say("verify", str(folder))[0] != 0
+
+
+def test_a_licence_text_that_is_another_on_the_hub_is_not_taken(
+    tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_zoo(tmp_path / "zoo", licences=TEXTS, NOTICE=b"Other words\n")
+    monkeypatch.chdir(made.folder)
+    code, out, err = say("pull", f"{NAME}@1.0.0:q8_0")
+    assert code != 0 and "NOTICE" in out + err
+    assert not (made.folder / f"{NAME}-1.0.0" / made.large).exists()
+
+
+def test_a_licence_text_that_the_manifest_forgot(zoo: Zoo, say: Say) -> None:
+    release = dataclasses.replace(zoo.release, terms=Terms(None, None, None, (), ("LICENSE",)))
+    write_catalog(zoo.folder, Catalog((dataclasses.replace(zoo.model, releases=(release,)),)))
+    code, out, err = say("pull", f"{NAME}@1.0.0:q8_0")
+    assert code != 0 and "LICENSE: the catalog names this licence text" in out + err
 
 
 @pytest.mark.usefixtures("zoo")

@@ -185,8 +185,8 @@ def test_a_value_that_changes_on_the_way_is_found(
 ) -> None:
     written = models.save_model
 
-    def spoilt(model: Any, out: Path) -> None:
-        written(model, out)
+    def spoilt(model: Any, out: Path, dtype: Any) -> None:
+        written(model, out, dtype)
         change(out, lambda t: t["model.layers.0.mlp.down_proj.weight"].__setitem__((3, 5), 0.125))
 
     monkeypatch.setattr(importing, "save_model", spoilt)
@@ -376,8 +376,8 @@ def test_a_value_of_a_gguf_that_changes_on_the_way_is_found(
     source = make_tiny_gguf(tmp_path / "m.gguf", vocabulary=300)
     written = models.save_model
 
-    def spoilt(model: Any, out: Path) -> None:
-        written(model, out)
+    def spoilt(model: Any, out: Path, dtype: Any) -> None:
+        written(model, out, dtype)
         change(out, lambda t: t.setdefault(name, np.ones((4, 4), np.float16)).reshape(-1).__setitem__(7, 0.3))
 
     monkeypatch.setattr(importing, "save_model", spoilt)

@@ -128,3 +128,20 @@ def test_merges_in_another_order_than_the_scores_are_a_contradiction(tmp_path: P
         assert sentencepieces.contradicts(tmp_path / "tokenizer.model", other)
     (tmp_path / "tokenizer.model").write_bytes(b"nothing")
     assert sentencepieces.contradicts(tmp_path / "tokenizer.model", by_id)
+
+
+def test_a_merge_that_makes_an_added_token_contradicts_nothing(tmp_path: Path) -> None:
+    """Gemma's runs of line breaks: found before any merge, and at the very end by score."""
+    texts = ["<unk>", *(f"<0x{n:02X}>" for n in range(256)), "a", "b", "\n", "\n\n", "ab"]
+    vocab = {text: number for number, text in enumerate(texts)}
+    model = {"type": "BPE", "byte_fallback": True, "vocab": vocab, "merges": [["\n", "\n"], ["a", "b"]]}
+    added = [{"id": vocab["\n\n"], "content": "\n\n", "special": False}]
+    pieces = sentencepieces.of_tokenizer({"model": model})
+    assert pieces is not None
+    runs = [text == "\n\n" for text in pieces.texts]
+    late = [-1000.0 if run else score for run, score in zip(runs, pieces.scores, strict=True)]
+    kinds = [sentencepieces.USER_DEFINED if run else kind for run, kind in zip(runs, pieces.types, strict=True)]
+    given = tmp_path / "tokenizer.model"
+    given.write_bytes(dataclasses.replace(pieces, scores=late, types=kinds).model())
+    assert not sentencepieces.contradicts(given, {"model": model, "added_tokens": added})
+    assert sentencepieces.contradicts(given, {"model": model, "added_tokens": []})

@@ -95,14 +95,24 @@ def test_damaged_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
         assert str(tmp_path) not in str(caught.value)
 
 
-def test_weights_beyond_float16_are_refused(tmp_path: Path) -> None:
+def test_infinite_weights_are_refused(tmp_path: Path) -> None:
+    folder = make_tiny_llama(tmp_path / "wide")
+    weights = {name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()}
+    weights["model.norm.weight"][0] = float("inf")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelFileError, match=r"model\.norm\.weight has infinity, or values") as caught:
+        import_model(folder, tmp_path / "out", Silent())
+    assert "Use another model" in caught.value.remedy
+
+
+def test_a_vector_beyond_float16_needs_no_other_file(tmp_path: Path) -> None:
+    """GGUF files hold vectors in float32 whatever their type."""
     folder = make_tiny_llama(tmp_path / "wide")
     weights = {name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()}
     weights["model.norm.weight"][0] = 1e6
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ModelFileError, match=r"model\.norm\.weight .* the import works in float16") as caught:
-        import_model(folder, tmp_path / "out", Silent())
-    assert "export: type does not change this" in caught.value.remedy
+    assert import_model(folder, tmp_path / "out", Silent()).dtype == "bfloat16"
+    assert json.loads((tmp_path / "out/source.json").read_text(encoding="utf-8"))["beyond_float16"] == []
 
 
 @pytest.mark.real

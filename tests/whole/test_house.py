@@ -59,7 +59,8 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "gguf": ("zoo.training", "benchmarks"),
     "llama_cpp": ("zoo.llama", "pi_runtime.llama"),
     "numpy": (
-        "zoo.gguf.imatrix", "zoo.judge.divergence", "zoo.judge.parity", "zoo.llama", "zoo.training", "benchmarks",
+        "zoo.gguf.imatrix", "zoo.gguf.overflow", "zoo.judge.divergence", "zoo.judge.parity", "zoo.llama",
+        "zoo.training", "benchmarks",
     ),
     "huggingface_hub": ("zoo.hub.huggingface", "benchmarks"),
     "yaml": ("catalog.yamltext", "catalog.lock", "catalog.cardrules", "zoo.release.cards", "benchmarks"),

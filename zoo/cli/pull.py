@@ -50,7 +50,7 @@ def command(
     timeout: float,
     check: Check | None,
 ) -> None:
-    """Fetch one file of NAME[@VERSION][:QUANT], verified, with its manifest and card.
+    """Fetch one file of NAME[@VERSION][:QUANT], verified, with its manifest, card and licence texts.
 
     Without QUANT it is the one that is recommended for the device, and the answer says why. What arrives is compared
     with the hub's own tree, the release's manifest and the catalog; a file gets its name when it is right. After a
@@ -109,6 +109,7 @@ def _answer(
     place, file = chosen.release.location.model, pulled.file
     run = f"llama-cli -m {shlex.quote(str(pulled.path))} -c {context_tokens} -cnv"
     check = f"zoo verify {shlex.quote(str(pulled.folder))}"
+    texts = list(chosen.release.terms.files) if chosen.release.terms else []
     data = {
         "name": chosen.model.name,
         "version": chosen.release.version,
@@ -130,6 +131,7 @@ def _answer(
             for one in pulled.fetched
         ],
         "checked_against": ["hub", "MANIFEST.json", "SHA256SUMS", "catalog"],
+        "licence_texts": texts,
         "signer": pulled.signer,
         "unlisted": list(pulled.unlisted),
         "commands": [run, check],
@@ -141,6 +143,7 @@ def _answer(
         f"({megabytes(file.size_bytes)}, {how}).",
         f"It is what the hub, MANIFEST.json, SHA256SUMS and the catalog say: sha256 {file.sha256}.",
         *([f"It is signed by {pulled.signer}."] if pulled.signer else []),
+        *([f"Its licence texts are beside it, checked like it: {', '.join(texts)}. Read them first."] if texts else []),
         "", "Run it:", f"  {run}", "Check it again at any time:", f"  {check}",
     ]  # fmt: skip
     return data, "\n".join(human)

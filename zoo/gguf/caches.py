@@ -84,6 +84,17 @@ def _separate_head(header: Header) -> bool:
 # --- Layers
 
 
+def windowed(header: Header) -> list[bool] | None:
+    """For each layer whether it sees a window only, as llama.cpp takes it; None where the header cannot say it.
+
+    That is an architecture that is not known, one without windows, and one where all attention has the same window.
+    """
+    known = architectures.ARCHITECTURES.get(header.architecture)
+    if known is None or known.window is None or known.window.period == 1:
+        return None
+    return _windowed(header, known)[: _trunk(header)]
+
+
 def _blocks(header: Header) -> int:
     return min(header.block_count, _MOST_LAYERS)
 

@@ -85,8 +85,9 @@ def contradicts(path: Path, tokenizer: Mapping[str, Any]) -> bool:
     """Whether the sentencepiece model at ``path`` joins pieces in another order than the merges of a tokenizer.json.
 
     A merge must not make a better piece than the merge before it. transformers 5 writes merges by id where it has no
-    tokenizer.json to read; Llama's runs of spaces, which come last by score, then come first. True for a file that
-    sentencepiece cannot read: nothing can be taken from it.
+    tokenizer.json to read; Llama's runs of spaces, which come last by score, then come first. A merge that makes an
+    added token, such as Gemma's runs of line breaks, says nothing: both sides find those before any merge, whatever
+    their score. True for a file that sentencepiece cannot read: nothing can be taken from it.
     """
     from sentencepiece import SentencePieceProcessor
 
@@ -95,9 +96,11 @@ def contradicts(path: Path, tokenizer: Mapping[str, Any]) -> bool:
     except (OSError, RuntimeError):
         return True
     last = math.inf
+    added = {token["content"] for token in tokenizer.get("added_tokens") or ()}
     for merge in (tokenizer.get("model") or {}).get("merges") or ():
-        number = reader.piece_to_id("".join(merge) if isinstance(merge, list) else merge.replace(" ", "", 1))
-        if number == reader.unk_id() or reader.is_control(number) or reader.is_unused(number):
+        text = "".join(merge) if isinstance(merge, list) else merge.replace(" ", "", 1)
+        number = reader.piece_to_id(text)
+        if text in added or number == reader.unk_id() or reader.is_control(number) or reader.is_unused(number):
             continue
         score = reader.get_score(number)
         if score > last:

@@ -50,7 +50,8 @@ def refuse_unwritable(found: Inspected) -> None:
     Nothing is raised where the converter is not installed, or fails for a reason that is not the tokenizer's.
     """
     words = found.small.get("tokenizer.json", {})
-    if is_known(str(found.config.get("model_type")), words, has_pieces=PIECES in found.files):
+    kind = str(found.config.get("model_type"))
+    if is_known(kind, words, has_pieces=PIECES in found.files):
         return
     if not (source.folder() / source.SCRIPT).is_file() or source.fault() is not None:
         return
@@ -63,7 +64,7 @@ def refuse_unwritable(found: Inspected) -> None:
         where = refused.where or ("tokenizer.json" if "tokenizer.json" in found.files else PIECES)
         raise ModelFileError(
             refused.what, where=f"{found.shown or found.folder.name}/{where}", safe="Nothing was imported.",
-            remedy=refused.remedy,
+            remedy=f"{refused.remedy}. Or config.json belongs to another model (model_type: {kind}): then use its own",
         )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from catalog import jsontext
 from zoo.files.digests import pretty_json, sha256_file
 from zoo.files.whole import write_atomic
 from zoo.modelfolder.inspection import Inspected, end_tokens
@@ -68,6 +69,13 @@ def of_gguf(
         "renamed": [],
         "notes": list(notes),
     }
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The content of ``source.json`` of an imported folder; empty where there is none."""
+    path = folder / FILE
+    found: dict[str, Any] = jsontext.read(path, bounded=False) if path.is_file() else {}
+    return found
 
 
 def write(folder: Path, record: Mapping[str, Any]) -> None:

@@ -11,6 +11,10 @@ from typing import Any
 from zoo.errors import ModelFileError
 from zoo.modelfolder.files import CONFIG
 
+ROPE_INTERVAL = 4
+"""SmolLM3: llama.cpp leaves the rope out of every fourth layer, whatever the configuration says
+(``n_no_rope_layer_step`` in its ``models/smollm3.cpp``)."""
+
 
 def refuse(config: Mapping[str, Any]) -> None:
     """Raise ModelFileError with the reason and what to do, if the exported file could not be this model."""
@@ -29,4 +33,15 @@ def refuse(config: Mapping[str, Any]) -> None:
             where=CONFIG,
             remedy="Use a version without a window (Mistral 7B 0.2 and later have none), or set "
             f"max_position_embeddings to {window} in a copy of the folder",
+        )
+    turned = config.get("no_rope_layers")
+    usual = [int((number + 1) % ROPE_INTERVAL != 0) for number in range(len(turned or ()))]
+    if kind == "smollm3" and isinstance(turned, list) and turned and turned != usual:
+        odd = next(number for number, (one, other) in enumerate(zip(turned, usual, strict=True)) if one != other)
+        raise ModelFileError(
+            f"layer {odd} {'has' if turned[odd] else 'has no'} rope: llama.cpp leaves the rope out of every fourth "
+            "layer of a SmolLM3 model and of no other, so the exported file would be another model",
+            where=CONFIG,
+            remedy="If you chose student.layers, choose them so that every fourth layer that stays is one without rope "
+            "(layers 3, 7, 11 and so on of the original), and no other",
         )

@@ -123,14 +123,15 @@ def _templates(case: Case) -> Iterator[Finding]:
         "Take a source with a chat template (chat_template in tokenizer_config.json, or chat_template.jinja)"
     )
     completion = f"{instead}. For a base model, write `task: completion`"
-    if case.recipe.task == "chat" and case.student and not case.student.has_template:
+    recipe, bare = case.recipe, case.student is not None and not case.student.has_template
+    if bare and recipe.distill:
+        place = ("student", "source")
+        yield place, "the student learns conversations, but its source has no chat template", instead
+    elif bare and recipe.task == "chat":
         yield ("task",), "the task is chat, but the student's source has no chat template", completion
-    if case.recipe.label and case.teacher and not case.teacher.has_template:
-        yield (
-            ("teacher", "source"),
-            "the teacher answers prompts, but its source has no chat template",
-            instead,
-        )
+    if recipe.label and case.teacher and not case.teacher.has_template:
+        place = ("teacher", "source")
+        yield place, "the teacher answers prompts, but its source has no chat template", instead
 
 
 # --- Licences
@@ -173,6 +174,17 @@ def _types(case: Case) -> Iterator[Finding]:
             yield ("quantize", "ladder", index), what, instead
 
 
+def _range(case: Case) -> Iterator[Finding]:
+    """A type of the exported file that cannot hold the weights. Layers that are left out may be the ones."""
+    known, type_ = case.student, case.recipe.export.type
+    if type_ != "f16" or case.recipe.student.layers is not None or not known or not known.overflows:
+        return
+    first, more = known.overflows[0], len(known.overflows) - 1
+    which = f"{first} and {more} more" if more else first
+    what = f"the exported file would be f16, which cannot hold the weights {which} (beyond 65,504)"
+    yield ("export", "type"), what, "Write `export: {type: bf16}`"
+
+
 RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
-    _contexts, _layers, _vocabularies, _templates, _licences, _types,
+    _contexts, _layers, _vocabularies, _templates, _licences, _types, _range,
 )  # fmt: skip

@@ -85,6 +85,10 @@ def manifest_against_catalog(manifest: Manifest, name: str, release: Release) ->
     if (manifest.name, manifest.version) != (name, release.version):
         yield Difference(MANIFEST, "catalog", "it is of another release", f"{name} {release.version}",
                          f"{manifest.name} {manifest.version}")  # fmt: skip
+    for path in release.terms.files if release.terms else ():
+        if path not in manifest.files:
+            yield Difference(path, "catalog", f"the catalog names this licence text, {MANIFEST} does not", "a file",
+                             "no such file")  # fmt: skip
     recorded = [FileRecord(f.path, f.size_bytes, f.sha256) for f in release.files]
     recorded += [FileRecord(f"evidence/{f.path}", f.size_bytes, f.sha256) for f in release.evidence]
     for file in recorded:

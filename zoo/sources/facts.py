@@ -15,7 +15,7 @@ from typing import Any
 from catalog import cardrules
 from zoo.gguf.header import Header, read_header, read_metadata
 from zoo.llama import tokenizertrial
-from zoo.modelfolder import templates
+from zoo.modelfolder import record, templates
 from zoo.modelfolder.inspection import Inspected, inspect
 from zoo.modelfolder.record import CONTEXT_KEYS
 
@@ -29,7 +29,8 @@ class SourceFacts:
     """None where the source does not say. context_tokens: as llama.cpp and transformers take it, scaled or not.
 
     words: digest of the tokens and their numbers, comparable between sources of the same ``kind`` (folder or gguf).
-    row_lengths: of most matrices; empty where they are not known. licence: an SPDX or a Hub identifier.
+    row_lengths: of most matrices; empty where they are not known. licence: an SPDX or a Hub identifier. overflows:
+    matrices that float16 cannot hold, known of an imported folder only.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class SourceFacts:
     has_template: bool
     licence: str | None
     row_lengths: tuple[int, ...]
+    overflows: tuple[str, ...] = ()
 
 
 def read(path: Path, root: Path | None = None) -> SourceFacts:
@@ -79,6 +81,7 @@ def _of_folder(found: Inspected) -> SourceFacts:
         has_template=_has_template(found),
         licence=_card_licence(found.folder),
         row_lengths=tuple(n for n in (width, None if experts else inner) if n),
+        overflows=tuple(record.read(found.folder).get("beyond_float16") or ()),
     )
 
 

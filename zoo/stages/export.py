@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from catalog import jsontext
-from zoo.gguf import header, tokentypes
+from zoo.gguf import header, layerkinds, overflow, tokentypes
 from zoo.gguf.facts import header_facts
 from zoo.gguf.padding import padding
 from zoo.llama.convert import convert, endtokens
@@ -17,16 +17,17 @@ from zoo.stages.artifact import MODEL_FILE, Artifact
 def run(context: Context) -> Facts:
     """Writes ``model.gguf``; the facts are its header in short."""
     raw = context.scratch / "converted.gguf"
-    convert.convert(
-        model_folder(context.inputs["model"]), raw, type_=context.spec["type"], report=context.report
-    )
+    folder = model_folder(context.inputs["model"])
+    convert.convert(folder, raw, type_=_type(context, folder), report=context.report)
+    overflow.refuse(raw)
     target = context.out / MODEL_FILE
     header.rewrite_header(raw, target, {**context.spec["header"], **padding(raw)})
     raw.unlink()
-    folder = model_folder(context.inputs["model"])
     told = jsontext.read(folder / record.FILE, bounded=False) if (folder / record.FILE).is_file() else {}
     if types := tokentypes.stated(target, told.get("tokenizer") or {}):
         header.rewrite_header(target, target, types)
+    if kinds := layerkinds.stated(header.read_header(target), jsontext.read(folder / "config.json", bounded=False)):
+        header.rewrite_header(target, target, kinds)
     found, context_tokens = header.read_header(target), told.get("context_tokens")
     if isinstance(context_tokens, int) and 0 < context_tokens < found.context_tokens:
         # The converter writes a million tokens for every hybrid with Mamba layers, whatever config.json says.
@@ -35,6 +36,14 @@ def run(context: Context) -> Facts:
     if missing := endtokens.placed(target, ends, header.read_header(target).metadata):
         header.rewrite_header(target, target, missing)
     return header_facts(target)
+
+
+def _type(context: Context, folder: Path) -> str:
+    """The type that the recipe names. A teacher's file only answers prompts: it has the type of its folder, which is
+    bf16 where f16 could not hold the weights."""
+    config = jsontext.read(folder / "config.json", bounded=False, finite=False)
+    own = not context.spec["header"] and config.get("dtype") == "bfloat16"
+    return "bf16" if own else str(context.spec["type"])
 
 
 def _named_ends(folder: Path) -> list[int]:

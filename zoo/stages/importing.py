@@ -15,4 +15,6 @@ def run(context: Context) -> Facts:
     from zoo.training.importing import import_model
 
     source = resolve.resolve(context.spec, context.root, context.work, context.report)
+    # Whoever is imported is exported later; a tokenizer that cannot be is told before any weight is read.
+    resolve.inspect_folder(source, context.root)
     return dataclasses.asdict(import_model(source, context.out, context.report, root=context.root))

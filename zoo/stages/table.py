@@ -162,7 +162,7 @@ def _benchmark_work(load: Load) -> str:
 
 STAGES: Mapping[str, Row] = {
     "import": Row(
-        8, ("torch", "transformers", "safetensors", "gguf"), _half_precision, lambda need: 6 * need.weights,
+        9, ("torch", "transformers", "safetensors", "gguf"), _half_precision, lambda need: 6 * need.weights,
         module="importing",
     ),
     "prune": Row(1, ("torch", "transformers", "safetensors"), _half_precision, _in_use),
@@ -175,10 +175,10 @@ STAGES: Mapping[str, Row] = {
         2, ("torch", "transformers", "peft", "safetensors", "jinja2"), _distill_disk, _distill_memory, _distill_work,
         evidence=("distill-report.json", "distill-timing.json"), sums="the training",
     ),
-    "export": Row(6, (CONVERTER, "torch", "transformers"), lambda need: 4 * need.weights, _in_use),
+    "export": Row(8, (CONVERTER, "torch", "transformers"), lambda need: 4 * need.weights, _in_use),
     # The exported file in float32 on the disk; the folder in float32 in memory, and a copy while it is read.
     "parity": Row(
-        7, ("llama-cpp-python", "jinja2", "torch", "transformers"),
+        8, ("llama-cpp-python", "jinja2", "torch", "transformers"),
         lambda need: 4 * need.weights, lambda need: 6 * need.weights, evidence=("parity.json",),
     ),
     "imatrix": Row(1, ("llama-cpp-python",), _little, _in_use, _imatrix_work, sums="the importance matrix"),

@@ -2,7 +2,7 @@
 
 The mechanism, in the order in which a release uses it:
 
-1. ``importing`` turns a GGUF file or a Hugging Face folder into one plain folder (float16 safetensors,
+1. ``importing`` turns a GGUF file or a Hugging Face folder into one plain folder (safetensors of 16 bits,
    tokenizer, chat template), on request with some decoder layers only (depth pruning).
 2. ``conversations`` renders chats with the model's own template and marks the tokens that the assistant
    wrote. Only those are learned and measured; everywhere below the output head is computed at those positions

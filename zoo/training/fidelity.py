@@ -1,7 +1,7 @@
 """The written weights against the source's own, tensor by tensor and value by value.
 
 The imported folder stores the weights under the names of the source again (transformers turns its own layout back when
-it saves), so every tensor can be held against the one it came from, rounded to float16 as the import does.
+it saves), so every tensor can be held against the one it came from, rounded as the import does.
 """
 
 from __future__ import annotations

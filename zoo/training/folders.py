@@ -22,10 +22,11 @@ from zoo.training.models import LOCAL, quiet, reading
 _COPY_BYTES = 1 << 22
 
 
-def load_folder(found: Inspected, scratch: Path) -> tuple[Any, Any, Account]:
-    """Model (float16, on the CPU), tokenizer, and transformers' account of the load.
+def load_folder(found: Inspected, scratch: Path, dtype: torch.dtype) -> tuple[Any, Any, Account]:
+    """Model (on the CPU), tokenizer, and transformers' account of the load.
 
-    scratch: a folder for the view, and for weights whose names had to be changed. Raises ModelFileError.
+    dtype: what the weights become. scratch: a folder for the view, and for weights whose names had to be changed.
+    Raises ModelFileError.
     """
     shown = view(found.files, scratch / "view", leave_out=(ADAPTER,))
     for shard in found.shards if found.rules else ():
@@ -37,7 +38,7 @@ def load_folder(found: Inspected, scratch: Path) -> tuple[Any, Any, Account]:
         architecture.check(shown, found.config, found.shown)
     with quiet(), account() as kept, reading(found.folder, shown):
         model = transformers.AutoModelForCausalLM.from_pretrained(
-            shown, dtype=torch.float16, use_safetensors=True, ignore_mismatched_sizes=True, **LOCAL
+            shown, dtype=dtype, use_safetensors=True, ignore_mismatched_sizes=True, **LOCAL
         )
     refuse_differences(kept, found.text_config, found.shown, _wrapper(found))
     model.name_or_path = model.config.name_or_path = ""

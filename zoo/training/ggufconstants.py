@@ -1,5 +1,6 @@
 """What transformers' GGUF reader does not take from the header of a GGUF file, set in the model's configuration.
 
+Layers with a window: the reader takes the usual pattern, and the header may list them one by one.
 End tokens: the reader keeps one of up to three. The scale of Gemma's attention: no header has it, llama.cpp computes it
 from the shape (``f_attention_scale`` in src/models/gemma3.cpp), and transformers' default is that of other sizes.
 """
@@ -28,3 +29,19 @@ def settle(model: Any, architecture: str, ends: Sequence[Mapping[str, Any]]) -> 
     scalar = config.hidden_size // config.num_attention_heads if is_largest else config.head_dim
     config.query_pre_attn_scalar = scalar
     return [f"the file does not state query_pre_attn_scalar; it is {scalar}, as llama.cpp computes it"]
+
+
+def settle_windows(model: Any, windows: Sequence[bool] | None) -> list[str]:
+    """Change ``layer_types`` of the configuration to ``windows``, and return a note if that is not what it was.
+
+    windows: for each layer whether it sees a window only, as llama.cpp reads the header; None if it cannot be told.
+    """
+    kinds = getattr(model.config, "layer_types", None) or ()
+    if windows is None or len(kinds) != len(windows) or not set(kinds) <= {"sliding_attention", "full_attention"}:
+        return []
+    stated = ["sliding_attention" if windowed else "full_attention" for windowed in windows]
+    if stated == list(kinds):
+        return []
+    model.config.layer_types = stated
+    numbers = ", ".join(str(number) for number, windowed in enumerate(windows) if windowed) or "none"
+    return [f"the file lists the layers with a sliding window, and they are not the usual ones: {numbers}"]

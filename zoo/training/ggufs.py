@@ -14,6 +14,7 @@ import transformers
 import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
 from zoo.errors import ModelFileError
+from zoo.gguf import caches
 from zoo.gguf.header import Header, read_header, read_metadata
 from zoo.gguf.vocabfacts import vocabulary_facts
 from zoo.modelfolder import record, specialtokens
@@ -26,6 +27,7 @@ from zoo.training.ggufvalues import EXPERTS
 from zoo.training.models import LOCAL, quiet, reading
 
 GGUF_MAGIC = b"GGUF"
+WIDE_TYPES = ("F64", "F32", "BF16")
 PLAIN_TYPES = ("F64", "F32", "F16", "BF16")
 
 
@@ -64,7 +66,7 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
         reading(source),
     ):
         model = transformers.AutoModelForCausalLM.from_pretrained(
-            source.parent, dtype=torch.float16, ignore_mismatched_sizes=True, **named_
+            source.parent, dtype=_dtype(header), ignore_mismatched_sizes=True, **named_
         )
     scaled = used.names is not None and _scale_rope(model, source, header)
     if used.names is not None and kept.info is not None:
@@ -77,7 +79,14 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
         del model.config.quantization_config
     said = _record(header, vocabulary_facts(source))
     said["notes"] += ggufconstants.settle(model, header.architecture, said["end_tokens"])
+    said["notes"] += ggufconstants.settle_windows(model, caches.windowed(header))
     return LoadedGguf(model, tokenizer, said, by_name=used.names is not None)
+
+
+def _dtype(header: Header) -> torch.dtype:
+    """float32 where the file has matrices of a larger range than float16's, which can only be judged in it."""
+    wide = {tensor.type_name for tensor in header.tensors if len(tensor.shape) > 1} & set(WIDE_TYPES)
+    return torch.float32 if wide else torch.float16
 
 
 def _scale_rope(model: Any, source: Path, header: Header) -> bool:

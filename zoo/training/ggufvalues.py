@@ -1,8 +1,8 @@
 """The written weights against a GGUF file's own values.
 
 transformers gives tensors other names and orders their rows anew, so names and places cannot be compared. What no order
-changes is how often each value occurs. Every tensor of the file must occur with exactly its values, rounded to float16,
-in one written tensor, and every written tensor must come from one of the file.
+changes is how often each value occurs. Every tensor of the file must occur with exactly its values, rounded as the
+import rounds it, in one written tensor, and every written tensor must come from one of the file.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from gguf import GGUFReader, dequantize
 from numpy.typing import NDArray
 from safetensors import safe_open
@@ -29,14 +30,16 @@ EXPERTS = "_exps."
 
 
 def check(source: Path, weights: Path, advance: Advance) -> None:
-    """Raises ModelFileError unless ``weights`` (safetensors, float16) holds the values of the GGUF file ``source``."""
-    with safe_open(weights, framework="np") as written:
-        names = {name: fingerprint(written.get_tensor(name)) for name in written.keys()}  # noqa: SIM118 - no mapping
+    """Raises ModelFileError unless ``weights`` (safetensors) holds the values of the GGUF file ``source``."""
+    with safe_open(weights, framework="pt") as written:
+        every = list(written.keys())
+        dtype = written.get_tensor(every[0]).dtype
+        names = {name: fingerprint(written.get_tensor(name), dtype) for name in every}
     left = Counter(names.values())
     lost = []
     for tensor in GGUFReader(source).tensors:
         # The rope's factors become keys of config.json, see ropefactors.
-        if tensor.name != ropefactors.TENSOR and not _taken(tensor, left):
+        if tensor.name != ropefactors.TENSOR and not _taken(tensor, left, dtype):
             lost.append(str(tensor.name))
         advance(1)
     # A head that is tied to the embedding is in the file once more, or not at all.
@@ -51,17 +54,17 @@ def check(source: Path, weights: Path, advance: Advance) -> None:
         )  # fmt: skip
 
 
-def fingerprint(values: NDArray[Any]) -> bytes:
-    """A digest of how often each float16 value occurs, whatever the order and the shape."""
-    bits = np.ascontiguousarray(values, dtype=np.float16).view(np.uint16).ravel()
+def fingerprint(values: torch.Tensor, dtype: torch.dtype) -> bytes:
+    """A digest of how often each value of a type of 16 bits occurs, whatever the order and the shape."""
+    bits = values.to(dtype).contiguous().view(torch.int16).numpy().view(np.uint16).ravel()
     return hashlib.sha256(np.bincount(bits, minlength=1 << 16).tobytes()).digest()
 
 
-def _taken(tensor: Any, left: Counter[bytes]) -> bool:
+def _taken(tensor: Any, left: Counter[bytes], dtype: torch.dtype) -> bool:
     """Whether the tensor's values are among those that are left; they are then taken away."""
     values: Values = dequantize(tensor.data, tensor.tensor_type)
     for form in _forms(str(tensor.name), values):
-        wanted = Counter(fingerprint(part) for part in form)
+        wanted = Counter(fingerprint(torch.from_numpy(np.array(part)), dtype) for part in form)
         if all(left[mark] >= count for mark, count in wanted.items()):
             left.subtract(wanted)
             return True

@@ -1,7 +1,8 @@
 """From a GGUF file or a Hugging Face folder to one plain model folder, on request with some layers only.
 
-The folder holds float16 safetensors and the tokenizer; its bytes depend on the source, the layers and the
-library versions, never on where the source lies. What was written is held against the source before it counts.
+The folder holds the tokenizer and safetensors, in float16 or, where that cannot hold the weights, in bfloat16
+(``precision``). Its bytes depend on the source, the layers and the library versions, never on where the source lies.
+What was written is held against the source before it counts.
 """
 
 from __future__ import annotations
@@ -15,12 +16,11 @@ from typing import Any
 
 from catalog import jsontext
 from zoo.gguf import sentencepieces
-from zoo.llama import tokenizertrial
-from zoo.modelfolder import record, templates, trimming, vocabulary
+from zoo.modelfolder import record, templates, trimming, unsupported, vocabulary
 from zoo.modelfolder.files import SINGLE, TOKENIZER
 from zoo.modelfolder.inspection import Inspected, inspect, needed_tokens
 from zoo.progress import Reporter
-from zoo.training import fidelity, ggufvalues
+from zoo.training import fidelity, ggufvalues, precision
 from zoo.training.folders import load_folder
 from zoo.training.ggufs import load_gguf
 from zoo.training.layers import layer_count, prune
@@ -78,7 +78,7 @@ def import_model(
         layers_total=total,
         context_tokens=getattr(config, "max_position_embeddings", None),
         vocabulary_size=int(config.get_text_config().vocab_size),
-        dtype="float16",
+        dtype=str(config.dtype).removeprefix("torch."),
         notes=tuple(said["notes"]),
     )
 
@@ -91,23 +91,24 @@ def _import_folder(
     source: Path, out: Path, scratch: Path, layers: tuple[int, ...] | None, root: Path | None
 ) -> _Imported:
     found = inspect(source, root)
-    tokenizertrial.refuse_unwritable(found)
-    model, tokenizer, account = load_folder(found, scratch)
+    format_ = precision.of_folder(found)
+    model, tokenizer, account = load_folder(found, scratch, format_.dtype)
     total, kept, name = _kept(model, layers)
-    save_model(model, out)
+    save_model(model, out, format_.dtype)
     notes = fidelity.check(found, out / SINGLE, account, layers=name, order=None if layers is None else kept)
     _save_tokenizer(found.files, tokenizer, out)
     said = record.of_folder(found)
     if lost := _trim(found, model, out):
         said["tokenizer"]["vocabulary_size"] = min(lost.values())
         notes = [one for one in (vocabulary.left_out(lost), *notes) if one not in said["notes"]]
-    return model, total, kept, {**said, "notes": [*said["notes"], *notes]}
+    return model, total, kept, _precise(said, format_, notes)
 
 
 def _import_gguf(source: Path, out: Path, report: Reporter, layers: tuple[int, ...] | None) -> _Imported:
     loaded = load_gguf(source, report)
     total, kept, _ = _kept(loaded.model, layers)
-    save_model(loaded.model, out)
+    format_ = precision.of_model(loaded.model)
+    save_model(loaded.model, out, format_.dtype)
     if loaded.by_name and layers is None:
         with report.task(f"comparing with {source.name}", None, "tensors") as advance:
             ggufvalues.check(source, out / SINGLE, advance)
@@ -116,7 +117,13 @@ def _import_gguf(source: Path, out: Path, report: Reporter, layers: tuple[int, .
     pieces = sentencepieces.of_gguf(source)
     if pieces is not None:
         (out / "tokenizer.model").write_bytes(pieces.model())
-    return loaded.model, total, kept, loaded.said
+    return loaded.model, total, kept, _precise(loaded.said, format_, [])
+
+
+def _precise(said: dict[str, Any], format_: precision.Format, notes: list[str]) -> dict[str, Any]:
+    """The record with what float16 could not hold, and more notes."""
+    notes = [*said["notes"], *notes, *format_.notes()]
+    return {**said, "beyond_float16": list(format_.matrices), "notes": notes}
 
 
 def _trim(found: Inspected, model: Any, out: Path) -> dict[str, int]:
@@ -147,7 +154,10 @@ def _kept(model: Any, layers: tuple[int, ...] | None) -> tuple[int, tuple[int, .
     total = layer_count(model)
     if layers is None:
         return total, tuple(range(total)), ""
-    return total, layers, prune(model, layers)
+    name = prune(model, layers)
+    # The layers that are left may be of kinds, or in an order, that the whole model's were not.
+    unsupported.refuse(model.config.to_dict())
+    return total, layers, name
 
 
 def _save_tokenizer(files: Mapping[str, Path], tokenizer: Any, out: Path) -> None:

@@ -24,7 +24,7 @@ from zoo.files.digests import digest
 from zoo.files.locks import locked
 from zoo.modelfolder.files import TOKENIZER
 from zoo.progress import Reporter
-from zoo.training import checkpoints, versions
+from zoo.training import checkpoints, precision, versions
 from zoo.training.adapters import compute_dtype, load_trainable, merge, preset_named
 from zoo.training.checkpoints import Progress
 from zoo.training.conversations import Conversation, EncodedRow, Encoding, encode
@@ -189,7 +189,7 @@ def _finish(model: Any, student: Path, out: Path, job: Job) -> None:
     base = None if job.spec.adapter == "none" else load_model(student, torch.float32, "cpu")
     merged = merge(model, base, job.spec.adapter, preset_named(job.spec.preset))
     out.mkdir(parents=True, exist_ok=True)
-    save_model(merged, out)
+    save_model(merged, out, precision.kept(student))
     for name in (*TOKENIZER, "generation_config.json"):
         if (student / name).is_file():
             shutil.copyfile(student / name, out / name)

@@ -184,25 +184,23 @@ def check_head(model: Any, input_ids: Sequence[int]) -> None:
         )
 
 
-def save_model(model: Any, folder: Path) -> None:
-    """Write ``config.json``, ``generation_config.json`` and one ``model.safetensors`` in float16.
+def save_model(model: Any, folder: Path, dtype: torch.dtype = torch.float16) -> None:
+    """Write ``config.json``, ``generation_config.json`` and one ``model.safetensors`` in ``dtype``, of 16 bits.
 
-    Raises ModelFileError when a weight does not fit float16 (beyond 65,504).
+    Raises ModelFileError when a weight does not fit it (float16: beyond 65,504).
     """
-    half = model.to(torch.float16)
+    half = model.to(dtype)
     for name, tensor in half.state_dict().items():
         if torch.isfinite(tensor).all():
             continue
         if torch.isnan(tensor).any():
             what, remedy = "holds NaN", "Use another model, or train with a lower learning rate"
         else:
-            what = "has values that float16 cannot hold (beyond 65,504), or infinity; the import works in float16"
-            remedy = (
-                "export: type does not change this. Use a model whose weights fit float16, or train with a lower "
-                "learning rate or more weight decay"
-            )
+            name_of = str(dtype).removeprefix("torch.")
+            what = f"has infinity, or values that {name_of} cannot hold (beyond {torch.finfo(dtype).max:,.5g})"
+            remedy = "Use another model, or train with a lower learning rate or more weight decay"
         raise ModelFileError(f"The weight {name} {what}", remedy=remedy)
-    half.config.dtype = torch.float16
+    half.config.dtype = dtype
     with quiet(), writing():
         half.save_pretrained(folder, max_shard_size="1000GB")
     for name in ("config.json", "generation_config.json"):

@@ -46,7 +46,8 @@ def logits_and_noise(
 def as_exported(model: Any, export_type: str) -> None:
     """Round the matrices of ``model`` to bf16 where the recipe asks for a bf16 file: that is the model to compare with.
 
-    An imported folder holds f16, so the other types lose nothing. llama.cpp's converter rounds matrices, not vectors.
+    An imported folder holds f16, or bf16 where f16 loses something; that loss is then the file's own difference.
+    llama.cpp's converter rounds matrices, not vectors.
     """
     if export_type != "bf16":
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from zoo.gguf import layerkinds
 from zoo.judge.parity.seen import Parameter
 
 SCALINGS = {"default": "none", "linear": "linear", "yarn": "yarn", "llama3": "frequency factors",
@@ -45,6 +46,9 @@ def _sizes(model: Any, config: Any) -> dict[str, Parameter]:
     window = getattr(config, "sliding_window", None)
     if isinstance(window, int) and _slides(config):
         found["attention.sliding_window"] = Parameter("sliding_window", window)
+    if kinds := getattr(config, "layer_types", None):
+        windows = layerkinds.shown([kind in layerkinds.SLIDING for kind in kinds])
+        found[layerkinds.KEY] = Parameter("the list of layers with a window (layer_types)", windows)
     return found
 
 

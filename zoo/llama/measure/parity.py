@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.gguf import caches, layerkinds
 from zoo.gguf.header import Header
 from zoo.gguf.vocabfacts import vocabulary_facts
 from zoo.judge.parity.material import CONVERSATIONS, STRINGS, TEXTS
@@ -139,6 +140,8 @@ def _parameters(header: Header) -> dict[str, Parameter]:
     if isinstance(found.get("block_count"), int):
         # Layers that predict several tokens ahead are counted in the header; transformers leaves them out.
         found["block_count"] = header.block_count - int(found.get("nextn_predict_layers", 0))
+    if (windows := caches.windowed(header)) is not None:
+        found[layerkinds.KEY] = layerkinds.shown(windows)
     names = {"output.weight": "the head"}
     return {
         key: Parameter(names.get(key, own + key), value)

@@ -1,0 +1,109 @@
+"""Which number format an imported folder is kept in: float16, or bfloat16 where float16 cannot hold the weights.
+
+float16 is the more precise one (2^-11 of a value, bfloat16 2^-9) and has the smaller range: 65,504 at most, and below
+2^-14 its steps are all equal. So bfloat16 is kept where a weight is larger, or where a tensor is so small that float16
+loses more of it than bfloat16 would.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+
+from catalog import jsontext
+from zoo.modelfolder.inspection import Inspected
+from zoo.modelfolder.weights import named
+
+WIDER = frozenset(("BF16", "F32", "F64"))
+"""Formats of stored tensors with a larger range than float16's."""
+BF16_ROUNDING = 2.0**-9
+"""bfloat16 has 8 bits of precision, so it moves a value by at most this part of it."""
+LIMIT = 65_504
+"""The largest number of float16."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """overflows: tensors with a value beyond float16, with the largest; matrices among them: without vectors, which
+    GGUF files hold in float32. faint: tensors that are so small that float16 loses more than bfloat16."""
+
+    overflows: tuple[tuple[str, float], ...] = ()
+    matrices: tuple[str, ...] = ()
+    faint: tuple[str, ...] = ()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the folder is kept in."""
+        return torch.bfloat16 if self.overflows or self.faint else torch.float16
+
+    def notes(self) -> list[str]:
+        """What to report, in sentences."""
+        found = []
+        if self.overflows:
+            which = named(f"{name} (up to {value:,.0f})" for name, value in self.overflows)
+            found.append(f"weights are beyond float16's {LIMIT:,}: {which}; the model is kept in bfloat16")
+        if self.faint:
+            found.append(
+                f"weights are so small that float16 would lose them: {named(self.faint)}; the model is kept in bfloat16"
+            )
+        return found
+
+
+def of_folder(found: Inspected) -> Format:
+    """Look at every stored tensor of a wider format."""
+    judge = _Judge()
+    with ExitStack() as stack:
+        shards = {
+            name: stack.enter_context(safe_open(found.files[name], framework="pt")) for name in found.shards
+        }
+        for name, one in sorted(found.tensors.items()):
+            if one.dtype in WIDER:
+                judge.look(found.own.get(name, name), shards[one.file].get_tensor(name))
+    return judge.format()
+
+
+def of_model(model: Any) -> Format:
+    """The same of a model in float32."""
+    judge = _Judge()
+    for name, tensor in sorted(model.state_dict().items()):
+        if tensor.is_floating_point():
+            judge.look(name, tensor)
+    return judge.format()
+
+
+def kept(folder: Path) -> torch.dtype:
+    """What an imported folder is kept in, as its config.json says."""
+    config = jsontext.read(folder / "config.json", bounded=False, finite=False)
+    return torch.bfloat16 if config.get("dtype") == "bfloat16" else torch.float16
+
+
+class _Judge:
+    def __init__(self) -> None:
+        self.overflows: list[tuple[str, float]] = []
+        self.matrices: list[str] = []
+        self.faint: list[str] = []
+
+    def look(self, name: str, tensor: torch.Tensor) -> None:
+        values = tensor.float()
+        # Infinity and NaN are refused elsewhere, with their own words.
+        if values.numel() == 0 or not torch.isfinite(values).all():
+            return
+        half = values.to(torch.float16)
+        if not torch.isfinite(half).all():
+            self.overflows.append((name, float(values.abs().max())))
+            self.matrices += [name] if values.dim() > 1 else []
+            return
+        largest = values.abs().max()
+        # Scaled first: the square of 1e-30 is zero in float32.
+        if largest > 0:
+            lost = (values - half.float()).div_(largest).norm()
+            if lost > BF16_ROUNDING * values.div(largest).norm():
+                self.faint.append(name)
+
+    def format(self) -> Format:
+        return Format(tuple(self.overflows), tuple(self.matrices), tuple(self.faint))
