@@ -135,8 +135,10 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_file_that_is_named_exists(page: Path) -> None:
-    """Paths of this repository in code style; those with a placeholder, or of a reader's own zoo, are passed over."""
-    paths = {s.rstrip(":,") for s in snippets(page) if re.fullmatch(rf"({'|'.join(PLACES)})/[\w./-]*", s)}
+    """Paths of this repository in code style; those with a placeholder, of a reader's own zoo, or that the reader is
+    to write are passed over."""
+    written = set(re.findall(r"^Write `([^`]+)`:", page.read_text(encoding="utf-8"), re.M))
+    paths = {s.rstrip(":,") for s in snippets(page) if re.fullmatch(rf"({'|'.join(PLACES)})/[\w./-]*", s)} - written
     own = re.compile(r"my-|NAME|site/evidence|[A-Z]{4,}(?!\.)")
     assert not sorted(path for path in paths if not own.search(path) and not (ROOT / path).exists())
 
