@@ -38,8 +38,11 @@ SEEDS = (0, 1, 2, 3, 4)
 """Added to the recipe's own seed of the training; 0 is the recipe as it is."""
 THREADS = (2, 1)
 DEBIAN = Debian("trixie", "python3.13")
-# Speed is no matter here, and no gate reads it: the fewest samples that a report may have, of short texts.
-BENCHMARK = {"prompt_tokens": 16, "decode_tokens": 8, "samples": 5}
+# No gate of the starter recipes reads speeds or task probes: the fewest samples that a report may have, and no probes.
+BENCHMARK = {"prompt_tokens": 8, "decode_tokens": 4, "samples": 5}
+# Without F16C an f16 file is read through a table, some twenty times as slowly. How far kernels move a prediction does
+# not depend on how many windows there are, only how narrow the interval of the mean is.
+EVALUATE: Mapping[str, Mapping[str, int]] = {"sse42": {"window_tokens": 128, "windows": 2}}
 
 
 @dataclass(frozen=True)
@@ -89,14 +92,25 @@ def program_sha256() -> str:
 
 
 def run_cell(cell: Cell, torch: Torch, python_path: Path | None) -> dict[str, Any]:
-    """Release it and say what came of it; the zoo is removed unless it was refused."""
-    home = FOLDER / "cells" / cell.id
-    shutil.rmtree(home, ignore_errors=True)
+    """Release it and say what came of it; the zoo is kept where it was refused.
+
+    Trainings on one level of torch share a zoo, so that the teacher answers once for all seeds. Nothing that llama.cpp
+    makes is found again there: its steps follow the training, whose key has the seed.
+    """
+    home = FOLDER / "cells" / (cell.id if cell.seed is None else f"{cell.recipe}-torch-{cell.torch}")
+    if cell.seed is None:
+        shutil.rmtree(home, ignore_errors=True)
     zoo = commands.find("zoo")
     paths = [str(p) for p in (python_path, os.environ.get("PYTHONPATH")) if p]
     environment = {**commands.ENVIRONMENT, **torch.environment, "PYTHONPATH": os.pathsep.join(paths)}
-    commands.output([zoo, "init", str(home)], environment=environment)
-    _edit(home / "recipes" / f"{cell.recipe}.yaml", cell.seed)
+    if not home.is_dir():
+        commands.output([zoo, "init", str(home)], environment=environment)
+    shutil.copyfile(ROOT / "recipes" / f"{cell.recipe}.yaml", home / "recipes" / f"{cell.recipe}.yaml")
+    _edit(home / "recipes" / f"{cell.recipe}.yaml", cell)
+    # Another seed is another release of the same version.
+    for left in ("build/releases", "build/hub"):
+        shutil.rmtree(home / left, ignore_errors=True)
+    (home / "model_catalog.json").unlink(missing_ok=True)
     began = time.monotonic()
     done = subprocess.run(
         [zoo, "release", "--threads", str(cell.threads), cell.recipe],
@@ -110,16 +124,17 @@ def run_cell(cell: Cell, torch: Torch, python_path: Path | None) -> dict[str, An
     }
     if done.returncode:
         found["said"] = [line for line in done.stderr.splitlines() if line.strip()][-8:]
-    else:
+    elif cell.seed is None:
         shutil.rmtree(home)
     return found
 
 
-def _edit(path: Path, seed: int | None) -> None:
+def _edit(path: Path, cell: Cell) -> None:
     recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    recipe["benchmark"] = BENCHMARK
-    if seed:
-        recipe["distill"]["seed"] = recipe["distill"].get("seed", 0) + seed
+    recipe |= {"benchmark": BENCHMARK, "probes": []}
+    recipe["evaluate"] = {**recipe.get("evaluate", {}), **EVALUATE.get(cell.llama, {})}
+    if cell.seed:
+        recipe["distill"]["seed"] = recipe["distill"].get("seed", 0) + cell.seed
     path.write_text(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 

@@ -47,13 +47,18 @@ def test_a_torch_level_is_what_torch_then_uses() -> None:
         assert said.strip().lower() in (level.name, "no avx", "vsx", "neon") or level.name == "native"
 
 
-def test_a_cell_changes_seed_and_benchmark_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("llama", LLAMA)
+def test_a_cell_changes_the_seed_and_what_no_gate_reads(llama: str, tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
-    before = {"name": "x", "distill": {"steps": 5, "seed": 7}, "benchmark": {"samples": 9}}
+    before = {
+        "name": "x", "distill": {"steps": 5, "seed": 7}, "benchmark": {"samples": 9}, "evaluate": {"windows": 8},
+    }  # fmt: skip
     path.write_text(yaml.safe_dump(before), encoding="utf-8")
-    matrix._edit(path, 3)
+    matrix._edit(path, matrix.Cell("x", "default", llama, 1, 3))
     after = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert after == {**before, "distill": {"steps": 5, "seed": 10}, "benchmark": matrix.BENCHMARK}
+    evaluate = {"windows": 8, **matrix.EVALUATE.get(llama, {})}
+    changed = {"distill": {"steps": 5, "seed": 10}, "benchmark": matrix.BENCHMARK, "probes": [], "evaluate": evaluate}
+    assert after == {**before, **changed}
 
 
 @pytest.fixture
