@@ -7,6 +7,7 @@ Exit codes: 0 measured (valid or not: the report says), 1 could not, 2 invalid a
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -48,6 +49,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, metavar="DIR", help="write the report there as JSON and CSV")
     command.add_argument("--device", metavar="LABEL", help="name of the board, for example pi-5-8gb")
     command.add_argument("--json", action="store_true", help="print the whole report instead of a summary")
+    command.add_argument(
+        "--log", choices=("text", "json"), default="text", help="progress as text, or one JSON object per line"
+    )
     return top
 
 
@@ -65,7 +69,8 @@ def run(arguments: argparse.Namespace) -> None:
     bench.check_file(arguments.file)
     if arguments.out is not None:
         report.check_folder(arguments.out)
-    result = supervise.measure_in_child(arguments.file, settings, _tell)
+    heard = _event if arguments.log == "json" else lambda line, _: _tell(line)
+    result = supervise.measure_in_child(arguments.file, settings, heard)
     if arguments.out is not None:
         for path in report.write(result, arguments.out):
             _tell(f"wrote {path}")
@@ -102,6 +107,10 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def _event(line: str, runs: int | None) -> None:
+    _tell(json.dumps({"event": "progress", "text": line, "runs": runs}))
 
 
 if __name__ == "__main__":

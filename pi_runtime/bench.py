@@ -40,10 +40,11 @@ METHOD = {
     "prompt_token_ids": PROMPT_RULE,
 }
 
-Progress = Callable[[str], None]
+Progress = Callable[[str, int | None], None]
+"""Told a line for people, and how many runs are done if that changed: the warm-up is the first."""
 
 
-def quiet(_line: str) -> None:
+def quiet(_line: str, _runs: int | None) -> None:
     """A progress listener that does not listen."""
 
 
@@ -52,12 +53,12 @@ def measure(path: Path, settings: Settings, progress: Progress = quiet) -> dict[
     settings.check()
     versions = software()
     started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    progress(f"reading {path.name}")
+    progress(f"reading {path.name}", None)
     stamp, identity = _stamp(path), identify(path)
     before = system.conditions()
     memory_before = system.own_memory("VmRSS")
     was_reset = system.reset_peak_memory()
-    progress(f"loading with {settings.threads_used} threads")
+    progress(f"loading with {settings.threads_used} threads", None)
     clock = time.perf_counter()
     with Session(path, settings) as session:
         load_seconds = time.perf_counter() - clock
@@ -157,11 +158,12 @@ def _settings_used(session: Session, settings: Settings) -> dict[str, Any]:
 def _samples(session: Session, settings: Settings, progress: Progress) -> dict[str, Any]:
     """Warm up, take the samples, and watch what the rest of the machine did meanwhile."""
     prompt = prompt_ids(settings.prompt_tokens, session.vocabulary_tokens)
-    progress("warming up")
+    progress("warming up", None)
     share = system.CpuShare()
     first, warmup = _sample(session, prompt, settings.decode_tokens)
+    progress("warmed up", 1)
     for complaint in verdict.busy(share.others()):
-        progress(f"already now {complaint}; the run will hardly be valid")
+        progress(f"already now {complaint}; the run will hardly be valid", None)
     share, faults = system.CpuShare(), system.major_page_faults()
     samples, repeats = [], True
     for number in range(1, settings.samples + 1):
@@ -170,7 +172,8 @@ def _samples(session: Session, settings: Settings, progress: Progress) -> dict[s
         samples.append({"number": number, **times, **_state()})
         progress(
             f"sample {number} of {settings.samples}: prompt {times['prompt_tokens_per_second']:.1f}, "
-            f"decode {times['decode_tokens_per_second']:.1f} tokens/s"
+            f"decode {times['decode_tokens_per_second']:.1f} tokens/s",
+            number + 1,
         )
     return {
         "during": {

@@ -80,7 +80,7 @@ def _converse(
         if "progress" not in message:
             child.wait()
             return message
-        progress(message["progress"])
+        progress(message["progress"], message["runs"])
     child.wait()
     return None
 

@@ -46,7 +46,9 @@ def main() -> int:
     request = json.load(sys.stdin)
     try:
         report = measure(
-            Path(request["path"]), Settings(**request["settings"]), lambda line: say({"progress": line})
+            Path(request["path"]),
+            Settings(**request["settings"]),
+            lambda line, runs: say({"progress": line, "runs": runs}),
         )
     except CouldNot as error:
         say({"failed": str(error), "exit_code": error.exit_code})

@@ -206,3 +206,11 @@ def test_the_death_of_the_worker_becomes_a_sentence(
     monkeypatch.setattr(supervise.subprocess, "Popen", dying)
     with pytest.raises(CouldNot, match=word):
         supervise.measure_in_child(Path("x.gguf"), Settings())
+
+
+@needs_model
+def test_progress_as_json_counts_every_run() -> None:
+    done = run("bench", MODEL, *QUICK, "--log", "json")
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [event["runs"] for event in events if event["runs"] is not None] == [1, 2, 3, 4, 5, 6]
+    assert all(event["event"] == "progress" and event["text"] for event in events)

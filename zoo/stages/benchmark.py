@@ -27,7 +27,7 @@ def run(context: Context) -> Facts:
     place_file(context.inputs["model"].path(MODEL_FILE), named)
     # A folder of its own each time: a measuring process that outlived a kill may still write into the last one.
     made = Path(tempfile.mkdtemp(prefix="report-", dir=context.scratch))
-    command = [sys.executable, "-m", "pi_runtime", "bench", str(named), "--out", str(made)]
+    command = [sys.executable, "-m", "pi_runtime", "bench", str(named), "--out", str(made), "--log", "json"]
     for option in ("prompt_tokens", "decode_tokens", "samples"):
         command += [f"--{option.replace('_', '-')}", str(spec[option])]
     _measure([*command, "--threads", str(context.threads)], context)
@@ -44,7 +44,7 @@ def run(context: Context) -> Facts:
 
 
 def _measure(command: list[str], context: Context) -> None:
-    """Run the measuring process; every line it says is one event of unknown length."""
+    """Run the measuring process. Its progress is one JSON object per line; anything else is said by what failed."""
     last: deque[str] = deque(maxlen=3)
     package_parent = str(Path(__file__).resolve().parents[2])
     with context.report.task("measuring", context.spec["samples"] + 1, "runs") as advance:
@@ -53,10 +53,14 @@ def _measure(command: list[str], context: Context) -> None:
         )
         try:
             assert process.stderr
+            done = 0
             for line in process.stderr:
-                last.append(line.strip())
-                if line.startswith(("warming up", "sample")):
-                    advance(1)
+                runs = _runs(line)
+                if runs is None:
+                    last.append(line.strip())
+                else:
+                    advance(runs - done)
+                    done = runs
             code = process.wait()
         finally:
             if process.poll() is None:
@@ -66,3 +70,13 @@ def _measure(command: list[str], context: Context) -> None:
         raise ZooError(
             f"{context.spec['file_name']} could not be measured: {' '.join(last)}", remedy="zoo doctor"
         )
+
+
+def _runs(line: str) -> int | None:
+    """How many runs a line of progress says are done; None for any other line."""
+    try:
+        event = jsontext.parse(line)
+    except jsontext.NotJson:
+        return None
+    found = event.get("runs") if isinstance(event, dict) else None
+    return found if isinstance(found, int) else None
