@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from zoo.errors import ModelFileError
 from zoo.modelfolder import (
     commands,
+    depth,
     formats,
     names,
     otherlayouts,
@@ -123,7 +125,8 @@ def _placed(error: ModelFileError, folder: Path, root: Path | None) -> ModelFile
         error.remedy = commands.filled(error.remedy, shown)
     if error.where in ("", folder.name):
         return ModelFileError(error.what, where=shown, safe=error.safe, remedy=error.remedy)
-    remedy = error.remedy.replace(f" {error.where}", f" {shown}/{error.where}")
+    # "the config.json that belongs to these weights" is another file than the one in the folder.
+    remedy = re.sub(rf"(?<!\bthe) {re.escape(error.where)}\b", lambda _: f" {shown}/{error.where}", error.remedy)
     return ModelFileError(error.what, where=f"{shown}/{error.where}", safe=error.safe, remedy=remedy)
 
 
@@ -146,6 +149,7 @@ def _inspect(folder: Path, root: Path | None) -> Inspected:
     formats.refuse_lora(stored)
     formats.refuse_packed(stored, quantized)
     own, rules = names.unwrapped(stored)
+    depth.refuse_more(small[CONFIG], own.values())
     words = vocabulary.read(small.get("tokenizer.json"), small.get("added_tokens.json"))
     return Inspected(folder, files, small, shards, stored, own, tuple(rules), words, quantized, ())
 
