@@ -19,7 +19,7 @@ from foldersamples import INDEX, change, edit_json, put, rename, shard, sound, t
 from zoo.errors import ModelFileError, SourceError
 from zoo.files.digests import digest
 from zoo.files.listing import records
-from zoo.modelfolder import record
+from zoo.modelfolder import depth, record
 from zoo.modelfolder.formats import MERGE
 from zoo.modelfolder.inspection import inspect
 from zoo.modelfolder.smallfiles import TYPES
@@ -145,6 +145,38 @@ def test_missing_files_are_named(folder: Path) -> None:
     assert "no .safetensors file" in refusal(folder).what
     (folder / "config.json").unlink()
     assert "no config.json" in refusal(folder).what
+
+
+@pytest.mark.parametrize(
+    ("config", "names", "refused"),
+    [
+        ({"num_hidden_layers": 2}, ["model.layers.1.x", "lm_head.weight"], False),
+        ({"num_hidden_layers": 1}, ["model.layers.1.x"], True),
+        ({"num_hidden_layers": 1, "num_nextn_predict_layers": 1}, ["model.layers.1.x"], False),
+        ({"n_layer": 2}, ["transformer.h.2.attn.weight"], True),
+        ({"n_layer": 3}, ["transformer.h.2.attn.weight"], False),
+        ({"num_layers": 4}, ["transformer.h.3.attn.weight"], False),
+        ({"text_config": {"num_hidden_layers": 2}, "vision_config": {"num_hidden_layers": 9}},
+         ["language_model.model.layers.1.x", "vision_tower.vision_model.encoder.layers.8.x"], False),
+        ({"text_config": {"num_hidden_layers": 1}}, ["model.language_model.layers.1.x"], True),
+        ({"num_hidden_layers": 1}, ["mtp.layers.3.x", "model.layers.0.x"], False),
+        ({"num_hidden_layers": "1"}, ["model.layers.7.x"], False),
+        ({}, ["model.layers.7.x"], False),
+    ],
+)  # fmt: skip
+def test_more_layers_than_the_configuration_says(config: dict[str, Any], names: list[str], refused: bool) -> None:
+    if not refused:
+        depth.refuse_more(config, names)
+        return
+    with pytest.raises(ModelFileError, match=r"but the weights have \d layers"):
+        depth.refuse_more(config, names)
+
+
+def test_more_layers_are_refused_before_the_weights_are_read(folder: Path) -> None:
+    edit_json(folder, "config.json", num_hidden_layers=1)
+    error = refusal(folder)
+    assert error.where == "m/config.json" and "num_hidden_layers is 1, but the weights have 2 layers" in error.what
+    assert error.remedy.startswith("Use the config.json that belongs to these weights")
 
 
 def test_two_sets_of_weights_are_both_named(folder: Path) -> None:

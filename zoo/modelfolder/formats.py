@@ -40,6 +40,12 @@ REFUSED: Mapping[str, str] = {
 and the 16-bit weights hold more."""
 
 
+SIXTEEN_BITS = (
+    "Use the repository with the 16-bit weights (BF16 or F16) that this one was made from; base_model on its card "
+    "usually names it"
+)
+
+
 def quantized(config: Mapping[str, Any]) -> str | None:
     """The format that a configuration says its weights are in, for people; None for plain weights.
 
@@ -51,9 +57,15 @@ def quantized(config: Mapping[str, Any]) -> str | None:
             where="config.json",
             remedy="Remove the key, and name the file model.safetensors",
         )
-    given = config.get("quantization_config")
+    given = config.get("quantization_config") or config.get("quantization")
     if not given:
         return None
+    if _is_mlx(given):
+        raise ModelFileError(
+            f"The weights are quantized already (MLX, {given['bits']} bits; quantization of config.json)",
+            where="config.json",
+            remedy=SIXTEEN_BITS,
+        )
     method = str(given.get("quant_method") or ("bitsandbytes" if _is_bitsandbytes(given) else "")).lower()
     if method in DEQUANTIZED:
         return DEQUANTIZED[method]
@@ -67,8 +79,7 @@ def quantized(config: Mapping[str, Any]) -> str | None:
     raise ModelFileError(
         f"The weights are quantized already ({detail}; quantization_config of config.json)",
         where="config.json",
-        remedy="Use the repository with the 16-bit weights (BF16 or F16) that this one was made from; "
-        "base_model on its card usually names it",
+        remedy=SIXTEEN_BITS,
     )
 
 
@@ -114,7 +125,7 @@ def refuse_adapter(files: Mapping[str, Path]) -> None:
     raise ModelFileError(
         "This folder is an adapter (LoRA), not a model: it only changes another model's weights",
         where=ADAPTER,
-        remedy=f"Merge it into its base model first: {MERGE}; then give the new folder",
+        remedy=f"Merge it into its base model first: {MERGE}; then name the new folder in the recipe: file:MERGED",
     )
 
 
@@ -128,6 +139,11 @@ def refuse_lora(names: Iterable[str]) -> None:
             where="model.safetensors",
             remedy=f"Merge the adapter first: {MERGE}",
         )
+
+
+def _is_mlx(given: Any) -> bool:
+    """MLX names no method; it writes the same values under ``quantization`` and ``quantization_config``."""
+    return isinstance(given, dict) and "quant_method" not in given and {"group_size", "bits"} <= set(given)
 
 
 def _is_bitsandbytes(given: Mapping[str, Any]) -> bool:

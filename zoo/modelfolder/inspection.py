@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import ModelFileError
-from zoo.modelfolder import formats, names, purposes, specialtokens, templates, unsupported, vocabulary
+from zoo.modelfolder import (
+    commands,
+    depth,
+    formats,
+    names,
+    otherlayouts,
+    purposes,
+    specialtokens,
+    templates,
+    unsupported,
+    vocabulary,
+)
 from zoo.modelfolder.files import CONFIG, TOKENIZER, listed
 from zoo.modelfolder.smallfiles import read_json, read_text
 from zoo.modelfolder.vocabulary import Vocabulary
@@ -96,6 +108,7 @@ def inspect_small(folder: Path, shown: str) -> Inspected:
         small = read_small(files)
         quantized = formats.quantized(small[CONFIG])
         unsupported.refuse(small[CONFIG])
+        purposes.refuse_other(small[CONFIG])
         _refuse_no_tokenizer(folder, files)
         words = vocabulary.read(small.get("tokenizer.json"), small.get("added_tokens.json"))
         found = Inspected(folder, files, small, (), {}, {}, (), words, quantized, (), shown)
@@ -108,9 +121,12 @@ def inspect_small(folder: Path, shown: str) -> Inspected:
 def _placed(error: ModelFileError, folder: Path, root: Path | None) -> ModelFileError:
     """The same error with the file's place from the zoo's folder; a folder elsewhere is named by its last part."""
     shown = _shown(folder, root)
+    if root and folder.is_relative_to(root):
+        error.remedy = commands.filled(error.remedy, shown)
     if error.where in ("", folder.name):
         return ModelFileError(error.what, where=shown, safe=error.safe, remedy=error.remedy)
-    remedy = error.remedy.replace(f" {error.where}", f" {shown}/{error.where}")
+    # "the config.json that belongs to these weights" is another file than the one in the folder.
+    remedy = re.sub(rf"(?<!\bthe) {re.escape(error.where)}\b", lambda _: f" {shown}/{error.where}", error.remedy)
     return ModelFileError(error.what, where=f"{shown}/{error.where}", safe=error.safe, remedy=remedy)
 
 
@@ -121,10 +137,7 @@ def _shown(folder: Path, root: Path | None) -> str:
 def _inspect(folder: Path, root: Path | None) -> Inspected:
     files = listed(folder, root, shards_of(folder))
     if CONFIG not in files and formats.ADAPTER not in files:
-        raise ModelFileError(
-            "This folder has no config.json", where=folder.name,
-            remedy="Give a GGUF file or a Hugging Face model folder",
-        )  # fmt: skip
+        raise otherlayouts.without_config(folder)
     formats.refuse_adapter(files)
     small = read_small(files)
     quantized = formats.quantized(small[CONFIG])
@@ -136,6 +149,7 @@ def _inspect(folder: Path, root: Path | None) -> Inspected:
     formats.refuse_lora(stored)
     formats.refuse_packed(stored, quantized)
     own, rules = names.unwrapped(stored)
+    depth.refuse_more(small[CONFIG], own.values())
     words = vocabulary.read(small.get("tokenizer.json"), small.get("added_tokens.json"))
     return Inspected(folder, files, small, shards, stored, own, tuple(rules), words, quantized, ())
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from catalog import jsontext
 from zoo.errors import ModelFileError
+from zoo.modelfolder import otherlayouts
 from zoo.modelfolder.files import INDEX, SINGLE
 from zoo.modelfolder.smallfiles import read_json, refuse_pointer
 
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 MOST_HEADER_BYTES = 100_000_000
 """The safetensors format allows no larger header."""
 SHOWN_NAMES = 6
@@ -163,23 +163,17 @@ def _check_index(files: Mapping[str, Path], found: Mapping[str, Stored]) -> None
 
 
 def _no_weights(folder: Path) -> ModelFileError:
-    pickled = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
     other = sorted(
-        path.name for path in folder.glob("*.safetensors") if path.name != "adapter_model.safetensors"
+        path.name
+        for path in folder.glob("*.safetensors")
+        if path.name != "adapter_model.safetensors" and not path.name.startswith(otherlayouts.NATIVE)
     )
     if other:
         return ModelFileError(
             f"The folder has no {SINGLE} and no {INDEX}, only {_named(other)}", where=folder.name,
             remedy=f"Rename a single file to {SINGLE}; for several, fetch their {INDEX} as well",
         )  # fmt: skip
-    if pickled:
-        return ModelFileError(
-            f"The weights are pickled ({', '.join(pickled)}); a pickle can run any code, so it is not opened",
-            where=folder.name, remedy="Take a revision with .safetensors files, or convert it in a sandbox first",
-        )  # fmt: skip
-    return ModelFileError(
-        "This folder has no .safetensors file", where=folder.name, remedy="Fetch the model's weights as well"
-    )
+    return otherlayouts.without_weights(folder)
 
 
 def _damaged(name: str, why: str) -> ModelFileError:

@@ -17,6 +17,7 @@ import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
 from zoo.errors import ModelFileError, ZooError
 from zoo.files.whole import fsync
+from zoo.modelfolder import otherlayouts
 from zoo.progress import Advance, unheard
 from zoo.training import tokenizerfile
 from zoo.training.writing import writing
@@ -116,29 +117,11 @@ def reading(source: Path, *views: Path) -> Iterator[None]:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ModelFileError for a folder without ``config.json`` or safetensors; pickles are named as such."""
+    """Raise ModelFileError for a folder without ``config.json`` or safetensors, with what it holds instead."""
     if not (folder / "config.json").is_file():
-        raise ModelFileError(
-            "This folder has no config.json",
-            where=folder.name,
-            remedy="Give a GGUF file or a Hugging Face model folder",
-        )
-    if any(folder.glob("*.safetensors")):
-        return
-    pickled = sorted(
-        path.name
-        for pattern in ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
-        for path in folder.glob(pattern)
-    )
-    if pickled:
-        raise ModelFileError(
-            f"The weights are pickled ({', '.join(pickled)}); a pickle can run any code, so it is not opened",
-            where=folder.name,
-            remedy="Take a revision with .safetensors files, or convert it in a sandbox first",
-        )
-    raise ModelFileError(
-        "This folder has no .safetensors file", where=folder.name, remedy="Fetch the model's weights as well"
-    )
+        raise otherlayouts.without_config(folder)
+    if not any(folder.glob("*.safetensors")):
+        raise otherlayouts.without_weights(folder)
 
 
 def causal(model: Any) -> Any:
