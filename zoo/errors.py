@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,15 @@ class Again:
 
 AGAIN = Again()
 RESUMES = Again(note="it resumes from there")
+
+
+class Words(TypedDict, total=False):
+    """What an error says besides what happened; see ``ZooError``."""
+
+    where: str
+    safe: str
+    remedy: str
+    again: Again | None
 
 
 class ZooError(Exception):
@@ -111,12 +120,9 @@ class RemoteError(SourceError):
         facts: Mapping[str, Any] | None = None,
         transient: bool = False,
         wait_seconds: float | None = None,
-        where: str = "",
-        safe: str = "",
-        remedy: str = "",
-        again: Again | None = None,
+        **words: Unpack[Words],
     ) -> None:
-        super().__init__(what, where=where, safe=safe, remedy=remedy, again=again)
+        super().__init__(what, **words)
         self.kind, self.facts = kind, dict(facts or {})
         self.transient, self.wait_seconds = transient, wait_seconds
 

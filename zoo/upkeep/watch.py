@@ -44,6 +44,23 @@ class _Notes:
 
 
 @dataclass(frozen=True)
+class _Spot:
+    """Where a difference is found: a repository of a release."""
+
+    notes: _Notes
+    model: Model
+    release: Release
+    repository: str
+
+    def note(
+        self, kind: str, path: str | None, revision: str | None, expected: str | None, found: str | None, what: str
+    ) -> None:
+        """Add a finding; revision and the two digests as a report has them."""
+        spot = (self.model.name, self.release.version, self.repository)
+        self.notes.findings.append(Finding(kind, *spot, path, revision, expected, found, what))
+
+
+@dataclass(frozen=True)
 class _Part:
     """One of a release's two repositories. of: its place in a release; expected: what a release recorded of it."""
 
@@ -126,7 +143,7 @@ def _part(
     try:
         expected = part.expected(release)
     except Damaged as error:
-        _note(notes, model, release, name, "digest", None, commit, None, None, error.what)
+        _Spot(notes, model, release, name).note("digest", None, commit, None, None, error.what)
         return None
     except (ZooError, OSError) as error:
         notes.unchecked.append(Unchecked(f"{model.name} {release.version}", str(error)))
@@ -155,7 +172,7 @@ def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: 
     """The branch's head ("" without a branch) after a look at the tag; None if the repository is gone."""
     refs = repo.refs()
     notes.requests += 1
-    note = functools.partial(_note, notes, model, release, place.name)
+    note = _Spot(notes, model, release, place.name).note
     if not refs.branches and not refs.tags:
         note(
             "repository", None, None, place.commit, None, f"{place.name} is not there any more, or not public"
@@ -200,7 +217,7 @@ def _compare(
     at = place.commit[:12]
     if answers and all(answer.absent == "commit" for answer in answers):
         what = f"{place.name} has no commit {at} any more"
-        _note(notes, model, release, place.name, "commit", None, place.commit, place.commit, None, what)
+        _Spot(notes, model, release, place.name).note("commit", None, place.commit, place.commit, None, what)
         return 0, 0
     for file, answer in zip(expected, answers, strict=True):
         verdict = _verdict(file, answer)
@@ -215,7 +232,7 @@ def _compare(
             words = f"has {answer.size_bytes} bytes, recorded are {file.size_bytes}"
             found = str(answer.size_bytes)
         what = f"{file.path} of {place.name} at {at} {words}"
-        _note(notes, model, release, place.name, verdict, file.path, place.commit, file.sha256, found, what)
+        _Spot(notes, model, release, place.name).note(verdict, file.path, place.commit, file.sha256, found, what)
     return equal, size_only
 
 
@@ -248,7 +265,7 @@ def _head(
         words = "is not there any more" if verdict == "missing" else f"is not what {version} recorded"
         what = f"on the branch of {place.name}, {file.path} {words}"
         found = answer.sha256 or answer.git_sha1
-        _note(notes, model, release, place.name, verdict, file.path, BRANCH, file.sha256, found, what)
+        _Spot(notes, model, release, place.name).note(verdict, file.path, BRANCH, file.sha256, found, what)
 
 
 def _verdict(file: Expected, answer: Served) -> str:
@@ -287,12 +304,3 @@ def _repo(hub: Hub, kind: str, place: Repository) -> Repo:
 def _same(one: str, other: str) -> bool:
     """Whether two names of commits mean the same; a served folder hub shortens them."""
     return one.startswith(other) or other.startswith(one)
-
-
-def _note(
-    notes: _Notes, model: Model, release: Release, repository: str, kind: str, path: str | None,
-    revision: str | None, expected: str | None, found: str | None, what: str,
-) -> None:  # fmt: skip
-    notes.findings.append(
-        Finding(kind, model.name, release.version, repository, path, revision, expected, found, what)
-    )
