@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Required, TypedDict, Unpack
 
 from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.gguf.header import Header, read_header
@@ -19,6 +19,38 @@ FLOOR_TOKENS = 256
 """llama.cpp rounds a sequence's context up to a multiple of this."""
 GGML_TYPE_F32 = 0
 """ggml's number for the type (ggml.h)."""
+
+
+class Wanted(TypedDict, total=False):
+    """What a caller says of the context that it wants; see ``Shape``."""
+
+    threads: Required[int]
+    context_tokens: Required[int]
+    parallel: int
+    batch_tokens: int
+    unified: bool
+    observer: Any
+    cache_f32: bool
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A context.
+
+    context_tokens: room of each sequence. parallel: number of sequences. batch_tokens: most tokens of one decode.
+    unified: all sequences share one key-value cache of ``context_tokens`` in all, so that a prefix can be kept once
+    for many; a row's last bits then depend on the rows beside it. observer: a C callback that sees the graph while it
+    is computed (``zoo.llama.measure.calibrate``), or None. cache_f32: keep keys and values in float32 instead of
+    float16, at twice the memory.
+    """
+
+    threads: int
+    context_tokens: int
+    parallel: int = 1
+    batch_tokens: int = 128
+    unified: bool = False
+    observer: Any = None
+    cache_f32: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,26 +72,12 @@ class Model:
 
     @classmethod
     @contextmanager
-    def open(
-        cls,
-        path: Path,
-        *,
-        threads: int,
-        context_tokens: int,
-        parallel: int = 1,
-        batch_tokens: int = 128,
-        unified: bool = False,
-        observer: Any = None,
-        cache_f32: bool = False,
-    ) -> Iterator[Model]:
-        """Load ``path`` (memory-mapped, on the CPU) and make one context; everything is freed at the end.
+    def open(cls, path: Path, **wanted: Unpack[Wanted]) -> Iterator[Model]:
+        """Load ``path`` (memory-mapped, on the CPU) and make one context (``Shape``); all is freed at the end.
 
-        unified: all sequences share one key-value cache of ``context_tokens`` in all, so that a prefix can be kept
-        once for many; a row's last bits then depend on the rows beside it.
-        observer: a C callback that sees the graph while it is computed (``zoo.llama.measure.calibrate``), or None.
-        cache_f32: keep keys and values in float32 instead of float16, at twice the memory.
         Raises ModelFileError naming the file and llama.cpp's reason, MissingExtra without llama.cpp.
         """
+        shape = Shape(**wanted)
         lib = library.require()
         header = read_header(path)
         library.forget_log()
@@ -73,23 +91,12 @@ class Model:
         if not pointer:
             _refuse(path)
         try:
-            context = _context(
-                lib,
-                pointer,
-                path,
-                threads,
-                context_tokens,
-                parallel,
-                batch_tokens,
-                unified,
-                observer,
-                cache_f32,
-            )
+            context = _context(lib, pointer, path, shape)
             try:
                 vocab = lib.llama_model_get_vocab(pointer)
-                size = max(batch_tokens, parallel)
+                size = max(shape.batch_tokens, shape.parallel)
                 room = lib.llama_n_ctx_seq(context)
-                model = cls(path, header, room, parallel, size, lib, vocab, context)
+                model = cls(path, header, room, shape.parallel, size, lib, vocab, context)
                 try:
                     yield model
                 finally:
@@ -223,38 +230,27 @@ class Model:
             raise ZooError(f"llama.cpp could not decode with {self.path.name}: {reason}")
 
 
-def _context(
-    lib: Any,
-    pointer: Any,
-    path: Path,
-    threads: int,
-    context_tokens: int,
-    parallel: int,
-    batch_tokens: int,
-    unified: bool,
-    observer: Any,
-    cache_f32: bool,
-) -> Any:
-    if threads < 1 or context_tokens < 1 or parallel < 1 or batch_tokens < 1:
+def _context(lib: Any, pointer: Any, path: Path, shape: Shape) -> Any:
+    if shape.threads < 1 or shape.context_tokens < 1 or shape.parallel < 1 or shape.batch_tokens < 1:
         raise InputError("threads, context_tokens, parallel and batch_tokens must be at least 1")
-    if parallel > lib.llama_max_parallel_sequences():
+    if shape.parallel > lib.llama_max_parallel_sequences():
         raise InputError(
-            f"{parallel} rows are more than the {lib.llama_max_parallel_sequences()} of llama.cpp"
+            f"{shape.parallel} rows are more than the {lib.llama_max_parallel_sequences()} of llama.cpp"
         )
     params = lib.llama_context_default_params()
-    params.n_ctx = -(-context_tokens // FLOOR_TOKENS) * FLOOR_TOKENS * (1 if unified else parallel)
-    params.n_batch = params.n_ubatch = max(batch_tokens, parallel)
-    params.n_seq_max = parallel
-    params.n_threads = params.n_threads_batch = threads
+    params.n_ctx = -(-shape.context_tokens // FLOOR_TOKENS) * FLOOR_TOKENS * (1 if shape.unified else shape.parallel)
+    params.n_batch = params.n_ubatch = max(shape.batch_tokens, shape.parallel)
+    params.n_seq_max = shape.parallel
+    params.n_threads = params.n_threads_batch = shape.threads
     # Flash attention splits its sums by thread count; a unified cache mixes the rows of a batch. Both change
     # bytes.
     params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    params.kv_unified = unified
-    if cache_f32:
+    params.kv_unified = shape.unified
+    if shape.cache_f32:
         params.type_k = params.type_v = GGML_TYPE_F32
     params.no_perf = True
-    if observer is not None:
-        params.cb_eval = observer
+    if shape.observer is not None:
+        params.cb_eval = shape.observer
     context = lib.llama_init_from_model(pointer, params)
     if not context:
         _refuse(path)
