@@ -27,6 +27,7 @@ import yaml
 from benchmarks import commands, machines
 from benchmarks.machines import FOLDER, ROOT, Debian, Llama, Torch
 from benchmarks.pairs import Say, tell, versions
+from catalog import schema
 from pi_runtime import system
 from zoo.errors import ZooError
 from zoo.files.digests import pretty_json
@@ -134,7 +135,8 @@ def _edit(path: Path, cell: Cell) -> None:
     recipe |= {"benchmark": BENCHMARK, "probes": []}
     recipe["evaluate"] = {**recipe.get("evaluate", {}), **EVALUATE.get(cell.llama, {})}
     if cell.seed:
-        recipe["distill"]["seed"] = recipe["distill"].get("seed", 0) + cell.seed
+        usual = schema.load("recipe-v1")["properties"]["distill"]["properties"]["seed"]["default"]
+        recipe["distill"]["seed"] = recipe["distill"].get("seed", usual) + cell.seed
     path.write_text(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 

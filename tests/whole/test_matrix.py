@@ -127,3 +127,12 @@ def test_the_digest_of_the_program_sees_a_recipe(monkeypatch: pytest.MonkeyPatch
     first = matrix.program_sha256()
     (tmp_path / "recipes" / "a.yaml").write_text("b", encoding="utf-8")
     assert matrix.program_sha256() != first
+
+
+def test_a_seed_is_never_the_one_that_the_recipe_has_anyway(tmp_path: Path) -> None:
+    path, found = tmp_path / "r.yaml", set()
+    for seed in matrix.SEEDS:
+        path.write_text(yaml.safe_dump({"name": "x", "distill": {}}), encoding="utf-8")
+        matrix._edit(path, matrix.Cell("x", "default", "native", 1, seed))
+        found.add(yaml.safe_load(path.read_text(encoding="utf-8"))["distill"].get("seed", 1))
+    assert len(found) == len(matrix.SEEDS)
