@@ -56,6 +56,7 @@ FLOORS = {
     "zoo.hubsource": 2,
     "zoo.sources": 2,
     "zoo.packagesource": 2,
+    "zoo.licencesources": 2,
     "zoo.output": 2,
     "zoo.datasetfiles": 2,
     "zoo.stages": 2,
