@@ -16,7 +16,7 @@ from catalog.recipe import CorpusFile, Recipe, Source, Student, plain
 from zoo.workspace import digest
 
 STAGE_VERSIONS = {
-    "import": 9,
+    "import": 10,
     "prune": 1,
     "corpus": 2,
     "label": 3,
