@@ -17,7 +17,7 @@ from zoo.errors import ModelFileError
 from zoo.llama import caches, sentencepieces
 from zoo.llama.header import Header, read_header, read_metadata
 from zoo.llama.vocabfacts import vocabulary_facts
-from zoo.modelfolder import record, specialtokens
+from zoo.modelfolder import record, sizes, specialtokens
 from zoo.modelfolder.ggufsources import FOLDER_INSTEAD, refuse_other, refuse_unreadable
 from zoo.modelfolder.smallfiles import refuse_pointer
 from zoo.progress import Reporter
@@ -48,6 +48,8 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
     """Raises ModelFileError for a file that is not sound, or whose tensors are not exactly the architecture's."""
     header = _check(source)
     refuse_unreadable(header.architecture, source.name)
+    shapes = [tensor.shape for tensor in header.tensors]
+    sizes.refuse_beyond_tensors(header.architecture, header.metadata, shapes, source.name)
     specialtokens.refuse_beyond(header.metadata, header.vocabulary_size, source.name)
     named_ = {"gguf_file": source.name, **LOCAL}
     with (
