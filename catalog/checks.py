@@ -57,7 +57,9 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
         found += licencefiles.demands(document, root)
     recipe = None
     if not found:
-        recipe = recipe_from_mapping(schema.fill_defaults(document.data, schema.load("recipe-v1")))
+        data = schema.fill_defaults(document.data, schema.load("recipe-v1"))
+        texts = [licencefiles.path_in_zoo(entry, data["name"]) for entry in data["licence_files"]]
+        recipe = recipe_from_mapping({**data, "licence_files": texts})
     return CheckedRecipe(shown, text, recipe, lock, tuple(sorted(set(found))[:LIMIT]))
 
 

@@ -19,6 +19,32 @@ _NAME = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _SUFFIXES = ("", ".txt", ".md", ".html")
+_OF_SOURCE = re.compile(r"(student|teacher):([^/\\]+)\Z")
+
+
+def of_source(entry: str) -> tuple[str, str] | None:
+    """(role, file) of an entry such as ``student:LICENSE``, which names a file of a source; None for a path."""
+    match = _OF_SOURCE.match(entry)
+    return (match[1], match[2]) if match else None
+
+
+def path_in_zoo(entry: str, recipe_name: str) -> str:
+    """Where the zoo has the text of an entry: the path itself, or where ``zoo lock`` puts the text of a source.
+
+    A teacher's text gets the role behind its name, so that both sources may have a LICENSE.
+    """
+    found = of_source(entry)
+    if found is None:
+        return entry
+    role, file = found
+    name = PurePosixPath(file)
+    own = file if role == "student" else f"{name.stem}-{role}{name.suffix}"
+    return f"licences/{recipe_name}/{own}"
+
+
+def is_text_name(name: str) -> bool:
+    """Whether a file's name is that of a licence text."""
+    return bool(_NAME.match(name)) and name.endswith(_SUFFIXES) and _suffix(name) in _SUFFIXES
 
 
 def published_name(path: str) -> str:
@@ -36,12 +62,20 @@ def problems(
         path = ("licence_files", number)
         if not isinstance(name, str):
             continue
+        role = of_source(name)
+        if role and not isinstance(data.get(role[0]), dict):
+            yield document.problem(path, f"the recipe has no {role[0]}", "Name a file of a source that it has")
+            continue
+        entry, name = name, path_in_zoo(name, str(data.get("name")))
         own = published_name(name)
-        if reason := unsafe_reason(name):
+        if role and missing(name):
+            what = f"{show(entry)} is not in the zoo yet ({name} {missing(name)})"
+            yield document.problem(path, what, "Fetch it from the source with: zoo lock")
+        elif reason := unsafe_reason(name):
             yield document.problem(path, f"the path {reason}", "Write a path inside the zoo, from its folder")
         elif wrong := missing(name):
             yield document.problem(path, f"{show(name)} {wrong}", "Name an existing file of the zoo")
-        elif not _NAME.match(own) or not own.endswith(_SUFFIXES) or _suffix(own) not in _SUFFIXES:
+        elif not is_text_name(own):
             instead = "Call it LICENSE, NOTICE, USE_POLICY or the like, as plain text, .txt, .md or .html"
             yield document.problem(path, f"{show(own)} is not the name of a licence text", instead)
         elif own.casefold() in seen:
@@ -69,8 +103,8 @@ def _words(document: Document, data: dict[str, Any]) -> Iterator[Problem]:
 def read(document: Document, root: Path) -> tuple[dict[str, str], list[Problem]]:
     """(published name -> text) of every licence file, and what is wrong with their content. Every path exists."""
     texts, found = {}, []
-    for number, name in enumerate(document.data.get("licence_files", [])):
-        path = ("licence_files", number)
+    for number, entry in enumerate(document.data.get("licence_files", [])):
+        path, name = ("licence_files", number), path_in_zoo(entry, document.data["name"])
         raw = b"" if (root / name).is_dir() else (root / name).read_bytes()
         try:
             text = raw.decode("utf-8")

@@ -138,7 +138,10 @@ def _files(document: Document, kind: Kind, texts: Mapping[str, str]) -> Iterator
     folded = {name: _folded(_words_of(name, text)) for name, text in texts.items()}
     if not any(kind.title in text and AGREED in text for text in folded.values()):
         what = f"{kind.licence} asks for a copy of its terms beside the files"
-        instead = f"Save {kind.source} in the zoo, as text or HTML, and name it under `licence_files:`"
+        instead = (
+            f"Save {kind.source} in the zoo, as text or HTML, and name it under `licence_files:`; or name the source's "
+            "own copy there, such as student:LICENSE"
+        )
         copies = [name for name in texts if not name.lower().startswith((NOTICES, "use_policy"))]
         if copies:
             what += f", and {' and '.join(map(show, copies))} {'is not that' if len(copies) == 1 else 'are not'}"

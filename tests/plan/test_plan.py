@@ -99,7 +99,7 @@ def test_steps_of_a_distilled_release(tutored: Recipe) -> None:
     found = made(tutored)
     ids = {step.id for step in found.steps}
     assert {"import/student", "import/teacher", "corpus/prompts", "label", "distill", "export"} <= ids
-    assert found.step("export").inputs == {"model": "distill"}
+    assert found.step("export").inputs == {"model": "distill", "source": "import/student"}
     assert found.step("distill").inputs["labels"] == "label"
     assert found.step("distill").inputs["teacher"] == "import/teacher"
     assert found.step("label").inputs == {"prompts": "corpus/prompts"}

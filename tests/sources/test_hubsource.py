@@ -399,3 +399,22 @@ def test_lock_refuses_what_the_small_files_of_a_repository_show(
     said = "".join(capsys.readouterr())
     assert "pad_token_id is 99999" in said and "config.json" in said and "Traceback" not in said
     assert not any("safetensors" in str(exchange) for exchange in here.proxy.exchanges)
+
+
+def test_lock_fetches_the_licence_text_of_a_repository(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zoo = tmp_path / "zoo"
+    (zoo / "recipes").mkdir(parents=True)
+    (zoo / "zoo.toml").touch()
+    with incoming.without_xet():
+        api = huggingface_hub.HfApi(endpoint=here.server.address, token=False)
+        api.upload_file(repo_id=REPO, path_or_fileobj=b"Terms.\n", path_in_repo="LICENSE")
+    recipe = f"name: it\nstudent: {{source: 'hf:{REPO}@main', licence: MIT}}\nlicence_files: ['student:LICENSE']\n"
+    (zoo / "recipes" / "it.yaml").write_text(recipe, encoding="utf-8")
+    monkeypatch.chdir(zoo)
+    assert main(["lock", "it"]) == 0
+    assert (zoo / "licences/it/LICENSE").read_bytes() == b"Terms.\n"
+    (zoo / "recipes" / "it.yaml").write_text(recipe.replace("LICENSE", "NOTICE"), encoding="utf-8")
+    assert main(["lock", "it"]) == 1
+    assert "the source has no file NOTICE" in "".join(capsys.readouterr())

@@ -12,6 +12,7 @@ from tinygguf import make_tiny_gguf
 
 from zoo.gguf.header import rewrite_header
 from zoo.gguf.vocabfacts import vocabulary_facts
+from zoo.judge.parity.check import known_differences
 from zoo.judge.parity.seen import Cut, Parameter, Seen
 from zoo.judge.parity.source import source
 
@@ -71,6 +72,24 @@ def test_a_file_that_keeps_all_passes_with_what_was_compared() -> None:
 def test_what_is_lost_is_named(changes: dict[str, Any], words: str) -> None:
     found = source(changed(**changes), FILE, FACTS)
     assert not found.passed and words in found.detail
+
+
+def test_equal_rules_of_other_names_are_equal() -> None:
+    """By the table of rules that the import of GGUF files goes by: pattern, and whether whole pieces come first."""
+    from zoo.training.pretokenizers import RULES, WHOLE_FIRST
+
+    for one in RULES:
+        for other in RULES:
+            equal = RULES[one] is RULES[other] and (one in WHOLE_FIRST) == (other in WHOLE_FIRST)
+            facts = {**FACTS, "pre_tokenizer": other}
+            assert source(changed(pre_tokenizer=one), FILE, facts).passed == equal, (one, other)
+
+
+def test_two_tokenizers_that_contradict_each_other_are_on_the_card() -> None:
+    found = source({**RECORD, "pieces_contradicted": True}, FILE, FACTS)
+    assert found.passed and found.outcome(False) == "reported" and "follow tokenizer.json" in found.note
+    assert known_differences([{"outcome": "reported", "note": found.note}]) == (found.note,)
+    assert source(RECORD, FILE, FACTS).note == ""
 
 
 def test_kinds_of_plain_text_count_as_one() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from zoo.judge.parity.tokens import tokenizer
 from zoo.llama.convert import staging
 from zoo.llama.convert.convert import convert
 from zoo.llama.measure import parity as file_side
+from zoo.progress import Silent
+from zoo.training.importing import import_model
 from zoo.training.models import LOCAL, quiet
 from zoo.training.parity import look
 
@@ -126,6 +129,9 @@ def test_merges_in_another_order_than_the_scores_are_a_contradiction(tmp_path: P
         (tmp_path / "tokenizer.model").write_bytes(pieces.model())
         assert not sentencepieces.contradicts(tmp_path / "tokenizer.model", one)
         assert sentencepieces.contradicts(tmp_path / "tokenizer.model", other)
+        assert sentencepieces.disagree(tmp_path / "tokenizer.model", other)
+        assert not sentencepieces.disagree(tmp_path / "tokenizer.model", one)
+        assert not sentencepieces.disagree(None, one)
     (tmp_path / "tokenizer.model").write_bytes(b"nothing")
     assert sentencepieces.contradicts(tmp_path / "tokenizer.model", by_id)
 
@@ -145,3 +151,17 @@ def test_a_merge_that_makes_an_added_token_contradicts_nothing(tmp_path: Path) -
     given.write_bytes(dataclasses.replace(pieces, scores=late, types=kinds).model())
     assert not sentencepieces.contradicts(given, {"model": model, "added_tokens": added})
     assert sentencepieces.contradicts(given, {"model": model, "added_tokens": []})
+
+
+def test_the_import_reports_which_of_two_tokenizers_counts(resaved: Path, tmp_path: Path) -> None:
+    words = json.loads((resaved / "tokenizer.json").read_text(encoding="utf-8"))
+    other = {**words, "model": {**words["model"], "merges": words["model"]["merges"][::-1]}}
+    for name, tokenizer_json, reported in (("same", words, False), ("other", other, True)):
+        folder = Path(shutil.copytree(resaved, tmp_path / name))
+        pieces = sentencepieces.of_tokenizer(tokenizer_json)
+        assert pieces is not None
+        (folder / "tokenizer.model").write_bytes(pieces.model())
+        done = import_model(folder, tmp_path / f"{name}-out", Silent())
+        said = json.loads((tmp_path / f"{name}-out/source.json").read_text(encoding="utf-8"))
+        assert said.get("pieces_contradicted", False) == reported
+        assert any("tokenizer.json counts" in note for note in done.notes) == reported

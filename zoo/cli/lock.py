@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from catalog import licencefiles, yamltext
 from catalog import sources as source_uris
 from catalog.lock import Lock, Pin, PinnedFile
+from catalog.paths import unsafe_reason
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, RemoteError, ZooError
 from zoo.files.whole import write_atomic
 from zoo.output import Output
 from zoo.plan import prepare
 from zoo.settings import Settings
-from zoo.sources import hub, resolve
+from zoo.sources import hub, licences, resolve
 
 
 @click.command()
@@ -23,6 +26,8 @@ from zoo.sources import hub, resolve
 @click.argument("recipe")
 def command(call: Call, recipe: str) -> int:
     """Pin the sources of RECIPE in NAME.lock.yaml: the digest of a file, the commit and digests of a Hub source.
+
+    Licence texts that the recipe names as files of a source (student:LICENSE) are fetched into licences/NAME/.
 
     Exit code 1 when a source could not be reached; its earlier pin is kept.
     """
@@ -50,13 +55,55 @@ def command(call: Call, recipe: str) -> int:
     before = Lock.read(target, str(target))[0].pins if target.exists() else {}
     kept = {uri: pin for uri, pin in before.items() if uri in uris}
     write_atomic(target, Lock({**kept, **pins}).to_text())
+    texts = _texts(path, pins, failures, settings, call.output)
     shown = settings.shown(target)
     pinned = {uri: [vars(file) for file in pin.files] for uri, pin in pins.items()}
+    failed = [_told(uri, error) for uri, error in failures.items()]
     call.output.answer(
-        {"lock": shown, "pinned": pinned, "failed": [_told(uri, error) for uri, error in failures.items()]},
-        f"Pinned {len(pins)} of {len(uris)} source{'s' * (len(uris) != 1)} in {shown}.",
+        {"lock": shown, "pinned": pinned, "licence_texts": texts, "failed": failed},
+        f"Pinned {len(pins)} of {len(uris)} source{'s' * (len(uris) != 1)} in {shown}."
+        + "".join(f"\nFetched the licence text {text}." for text in texts),
     )
     return 1 if failures else 0
+
+
+def _texts(
+    path: Path, pins: Mapping[str, Pin], failures: dict[str, ZooError], settings: Settings, report: Output
+) -> list[str]:
+    """Fetch what the recipe names as files of its sources; the paths in the zoo. What fails goes into ``failures``."""
+    data = yamltext.read(path, str(path)).data
+    name, found = data.get("name"), []
+    listed = data.get("licence_files")
+    for entry in listed if isinstance(listed, list) else []:
+        part = licencefiles.of_source(entry) if isinstance(entry, str) else None
+        section = data.get(part[0]) if part else None
+        uri = section.get("source") if isinstance(section, dict) else None
+        if part is None or not isinstance(uri, str) or uri not in pins:
+            continue
+        target = licencefiles.path_in_zoo(entry, name if isinstance(name, str) else path.stem)
+        try:
+            _refuse_unsafe(target, settings)
+            raw = licences.read(uri, part[1], pins[uri], settings.root, report)
+        except ZooError as error:
+            failures[f"{uri} ({entry})"] = error
+            report.warn(str(error))
+            continue
+        (settings.root / target).parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(settings.root / target, raw)
+        found.append(target)
+    return found
+
+
+def _refuse_unsafe(target: str, settings: Settings) -> None:
+    """Raise InputError for a name that is not a licence text's, or a place outside of the zoo."""
+    place = (settings.root / target).resolve()
+    if unsafe_reason(target) or not place.is_relative_to(settings.root.resolve()):
+        raise InputError(f"{target} is not a place in the zoo", remedy="Correct `name:` in the recipe")
+    if not licencefiles.is_text_name(licencefiles.published_name(target)):
+        raise InputError(
+            f"{licencefiles.published_name(target)} is not the name of a licence text",
+            remedy="Name a LICENSE, NOTICE, USE_POLICY or the like under licence_files",
+        )
 
 
 def _told(uri: str, error: ZooError) -> dict[str, Any]:
@@ -69,8 +116,6 @@ def _uris(path: Path) -> tuple[list[str], set[str]]:
 
     This command adds the pins that a recipe lacks.
     """
-    from catalog import yamltext
-
     document = yamltext.read(path, str(path))
     if document.problems:
         raise InputError("\n".join(map(str, document.problems)))

@@ -84,10 +84,11 @@ def of_tokenizer(tokenizer: Mapping[str, Any], unknown: str | None = None) -> Pi
 def contradicts(path: Path, tokenizer: Mapping[str, Any]) -> bool:
     """Whether the sentencepiece model at ``path`` joins pieces in another order than the merges of a tokenizer.json.
 
-    A merge must not make a better piece than the merge before it. transformers 5 writes merges by id where it has no
-    tokenizer.json to read; Llama's runs of spaces, which come last by score, then come first. A merge that makes an
-    added token, such as Gemma's runs of line breaks, says nothing: both sides find those before any merge, whatever
-    their score. True for a file that sentencepiece cannot read: nothing can be taken from it.
+    A merge must not make a better piece than the merge before it; of several merges that make one piece the first
+    counts, as in ``of_tokenizer``. transformers 5 writes merges by id where it has no tokenizer.json to read; Llama's
+    runs of spaces, which come last by score, then come first. A merge that makes an added token, such as Gemma's runs
+    of line breaks, says nothing: both sides find those before any merge, whatever their score. True for a file that
+    sentencepiece cannot read: nothing can be taken from it.
     """
     from sentencepiece import SentencePieceProcessor
 
@@ -95,18 +96,27 @@ def contradicts(path: Path, tokenizer: Mapping[str, Any]) -> bool:
         reader = SentencePieceProcessor(model_file=str(path))
     except (OSError, RuntimeError):
         return True
-    last = math.inf
+    last, made = math.inf, set[str]()
     added = {token["content"] for token in tokenizer.get("added_tokens") or ()}
     for merge in (tokenizer.get("model") or {}).get("merges") or ():
         text = "".join(merge) if isinstance(merge, list) else merge.replace(" ", "", 1)
         number = reader.piece_to_id(text)
-        if text in added or number == reader.unk_id() or reader.is_control(number) or reader.is_unused(number):
+        again = text in made
+        made.add(text)
+        if again or text in added or number == reader.unk_id():
+            continue
+        if reader.is_control(number) or reader.is_unused(number):
             continue
         score = reader.get_score(number)
         if score > last:
             return True
         last = score
     return False
+
+
+def disagree(path: Path | None, tokenizer: Mapping[str, Any] | None) -> bool:
+    """Whether a folder has both files, of the same kind, and they contradict each other."""
+    return bool(path and tokenizer and of_tokenizer(tokenizer) is not None and contradicts(path, tokenizer))
 
 
 def of_gguf(path: Path) -> Pieces | None:

@@ -16,6 +16,7 @@ from zoo.modelfolder import (
     names,
     otherlayouts,
     purposes,
+    sizes,
     specialtokens,
     templates,
     unsupported,
@@ -150,6 +151,7 @@ def _inspect(folder: Path, root: Path | None) -> Inspected:
     formats.refuse_packed(stored, quantized)
     own, rules = names.unwrapped(stored)
     depth.refuse_more(small[CONFIG], own.values())
+    sizes.refuse_impossible(small[CONFIG].get("text_config") or small[CONFIG], stored.values())
     words = vocabulary.read(small.get("tokenizer.json"), small.get("added_tokens.json"))
     return Inspected(folder, files, small, shards, stored, own, tuple(rules), words, quantized, ())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ MOST_HEADER_BYTES = 100_000_000
 """The safetensors format allows no larger header."""
 SHOWN_NAMES = 6
 """So many tensors are named in a refusal; the others are counted."""
+BITS = {"BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "I16": 16, "U16": 16, "F16": 16,
+        "BF16": 16, "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64, "F64": 64, "C64": 64}  # fmt: skip
+"""Bits of one number, by the name of its type in the safetensors format. Types that are not here are not judged."""
 
 
 @dataclass(frozen=True)
@@ -103,20 +107,43 @@ def read_header(path: Path, name: str) -> dict[str, dict[str, Any]]:
             raise _damaged(name, "its header is cut short, or it is another format")
         raw = stream.read(length)
     try:
-        header = jsontext.parse(raw)
+        header = jsontext.parse(raw, unique=True)
         entries = {key: entry for key, entry in header.items() if key != "__metadata__"}
-        end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
-        sound = all(
-            isinstance(entry["dtype"], str) and all(isinstance(n, int) and n >= 0 for n in entry["shape"])
-            for entry in entries.values()
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        sound = all(map(_is_entry, entries.values())) and _is_metadata(header.get("__metadata__", {}))
+    except (ValueError, AttributeError) as error:
         raise _damaged(name, "its header cannot be read") from error
     if not sound:
         raise _damaged(name, "its header cannot be read")
+    end = 0
+    for start, stop in sorted(entry["data_offsets"] for entry in entries.values()):
+        if start != end:
+            raise _damaged(name, "its tensors overlap, or there are gaps between them")
+        end = stop
     if end != size - 8 - length:
         raise _damaged(name, f"it should have {8 + length + end:,} bytes and has {size:,}")
+    for key, entry in entries.items():
+        start, stop = entry["data_offsets"]
+        if (bits := BITS.get(entry["dtype"])) and bits * math.prod(entry["shape"]) != 8 * (stop - start):
+            raise _damaged(name, f"the tensor {key} has another size than its shape")
     return entries
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether a header describes a tensor in full: a type, a shape, and two offsets in order."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
+        return False
+    shape, offsets = entry.get("shape"), entry.get("data_offsets")
+    if not (isinstance(shape, list) and isinstance(offsets, list) and all(map(_is_size, [*shape, *offsets]))):
+        return False
+    return len(offsets) == 2 and offsets[0] <= offsets[1]
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_metadata(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
 
 
 def named(names: Iterable[str]) -> str:

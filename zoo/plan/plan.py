@@ -107,7 +107,9 @@ class _Maker:
             self._label(recipe.teacher)
             if recipe.distill:
                 weights = self._distill(weights, recipe.teacher)
-        self._add("export", "export", self._header(), {"model": weights})
+        # Pruned and distilled weights have the source's tokenizer, and no record of it of their own.
+        record = {} if weights == "import/student" else {"source": "import/student"}
+        self._add("export", "export", self._header(), {"model": weights, **record})
         parity = {"type": recipe.export.type, "allow": list(recipe.parity.allow)}
         compared = {"weights": weights, "model": "export", "source": "import/student"}
         self._add("parity", "parity", parity, compared)

@@ -107,6 +107,20 @@ def resolve_revision(
     return commit, [(path, tree[path].size_bytes, sha256) for path, sha256 in sorted(known.items())]
 
 
+def small_file(
+    repo: str, commit: str, name: str, report: Reporter, patience: Patience | None = None
+) -> bytes | None:
+    """The content of one small file at the root of ``repo`` at ``commit``; None if there is none of at most
+    SMALL_BYTES. Raises RemoteError."""
+    hub, patience = _repo(repo), patience or Patience()
+    there = _listing(hub, commit, patience, report).get(name)
+    if there is None or there.size_bytes > SMALL_BYTES:
+        return None
+    with tempfile.TemporaryDirectory(prefix="zoo-lock-") as folder:
+        fetch_files(hub, commit, [there], Path(folder), f"hf:{repo}@{commit}", report, patience)
+        return (Path(folder) / name).read_bytes()
+
+
 def _repo(repo: str) -> HuggingFaceRepo:
     namespace, _, name = repo.partition("/")
     return HuggingFaceHub(endpoint()).repo("model", namespace, name)

@@ -32,6 +32,21 @@ def find(source: PackageSource, root: Path | None = None) -> Path | None:
     return None
 
 
+def beside(source: PackageSource, name: str, root: Path | None = None) -> Path | None:
+    """A licence text called ``name`` of the distribution that ships ``source``: beside the file, or in its metadata."""
+    wanted = f"{source.module.replace('.', '/')}/{source.file}"
+    for distribution in metadata.distributions(path=_places(root)):
+        files = [file.as_posix() for file in distribution.files or ()]
+        if wanted not in files:
+            continue
+        parent = wanted.rpartition("/")[0]
+        places = [one for one in files if one.rpartition("/")[2] == name and ".dist-info/" in one]
+        for place in (f"{parent}/{name}", *sorted(places, key=len)):
+            if place in files and (path := _declared(distribution, place)) is not None:
+                return path
+    return None
+
+
 def missing_remedy(source: PackageSource) -> str:
     """What to do about a file that no installed package has."""
     top = source.module.partition(".")[0]

@@ -23,7 +23,7 @@ def run(context: Context) -> Facts:
     target = context.out / MODEL_FILE
     header.rewrite_header(raw, target, {**context.spec["header"], **padding(raw)})
     raw.unlink()
-    told = jsontext.read(folder / record.FILE, bounded=False) if (folder / record.FILE).is_file() else {}
+    told = record.read(model_folder(context.inputs.get("source", context.inputs["model"])))
     if types := tokentypes.stated(target, told.get("tokenizer") or {}):
         header.rewrite_header(target, target, types)
     if kinds := layerkinds.stated(header.read_header(target), jsontext.read(folder / "config.json", bounded=False)):

@@ -162,7 +162,7 @@ def _benchmark_work(load: Load) -> str:
 
 STAGES: Mapping[str, Row] = {
     "import": Row(
-        9, ("torch", "transformers", "safetensors", "gguf"), _half_precision, lambda need: 6 * need.weights,
+        10, ("torch", "transformers", "safetensors", "gguf"), _half_precision, lambda need: 6 * need.weights,
         module="importing",
     ),
     "prune": Row(1, ("torch", "transformers", "safetensors"), _half_precision, _in_use),

@@ -12,7 +12,9 @@ import torch
 import transformers
 
 from catalog import jsontext
-from zoo.modelfolder.files import SINGLE, view
+from zoo.errors import ModelFileError
+from zoo.modelfolder import sizes
+from zoo.modelfolder.files import CONFIG, SINGLE, view
 from zoo.modelfolder.formats import ADAPTER
 from zoo.modelfolder.inspection import Inspected
 from zoo.training import architecture
@@ -36,7 +38,8 @@ def load_folder(found: Inspected, scratch: Path, dtype: torch.dtype) -> tuple[An
         _write_index(shown, found)
     with quiet():
         architecture.check(shown, found.config, found.shown)
-    with quiet(), account() as kept, reading(found.folder, shown):
+        _refuse_larger(shown, found)
+    with quiet(), account() as kept, reading(found.folder, shown, where=found.shown):
         model = transformers.AutoModelForCausalLM.from_pretrained(
             shown, dtype=dtype, use_safetensors=True, ignore_mismatched_sizes=True, **LOCAL
         )
@@ -44,9 +47,28 @@ def load_folder(found: Inspected, scratch: Path, dtype: torch.dtype) -> tuple[An
     model.name_or_path = model.config.name_or_path = ""
     if found.quantized:
         _forget_packing(model)
-    with quiet(), reading(found.folder, shown):
+    with quiet(), reading(found.folder, shown, what="tokenizer", where=found.shown):
         tokenizer = transformers.AutoTokenizer.from_pretrained(shown, **LOCAL)
     return model, tokenizer, kept
+
+
+def _refuse_larger(shown: Path, found: Inspected) -> None:
+    """Refuse a configuration of another size before memory is taken for it: on the meta device a model takes none.
+
+    Raises ModelFileError for that, and for values from which no model can be built.
+    """
+    where = f"{found.shown}/{CONFIG}"
+    config = transformers.AutoConfig.from_pretrained(shown, **LOCAL)
+    try:
+        with torch.device("meta"):
+            described = transformers.AutoModelForCausalLM.from_config(config).num_parameters()
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".replace(str(shown), found.shown).split())[:300]
+        raise ModelFileError(
+            f"transformers {transformers.__version__} cannot build a model from this configuration ({reason})",
+            where=where, remedy=sizes.REMEDY,
+        ) from error  # fmt: skip
+    sizes.refuse_larger(described, found.tensors.values(), where)
 
 
 def _forget_packing(model: Any) -> None:

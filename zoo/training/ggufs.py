@@ -14,14 +14,14 @@ import transformers
 import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
 from zoo.errors import ModelFileError
-from zoo.gguf import caches
+from zoo.gguf import caches, sentencepieces
 from zoo.gguf.header import Header, read_header, read_metadata
 from zoo.gguf.vocabfacts import vocabulary_facts
-from zoo.modelfolder import record, specialtokens
+from zoo.modelfolder import record, sizes, specialtokens
 from zoo.modelfolder.ggufsources import FOLDER_INSTEAD, refuse_other, refuse_unreadable
 from zoo.modelfolder.smallfiles import refuse_pointer
 from zoo.progress import Reporter
-from zoo.training import ggufconstants, pretokenizers, ropefactors
+from zoo.training import ggufconstants, ownpieces, pretokenizers, ropefactors
 from zoo.training.exactly import account, refuse_differences
 from zoo.training.ggufvalues import EXPERTS
 from zoo.training.models import LOCAL, quiet, reading
@@ -48,6 +48,8 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
     """Raises ModelFileError for a file that is not sound, or whose tensors are not exactly the architecture's."""
     header = _check(source)
     refuse_unreadable(header.architecture, source.name)
+    shapes = [tensor.shape for tensor in header.tensors]
+    sizes.refuse_beyond_tensors(header.architecture, header.metadata, shapes, source.name)
     specialtokens.refuse_beyond(header.metadata, header.vocabulary_size, source.name)
     named_ = {"gguf_file": source.name, **LOCAL}
     with (
@@ -57,6 +59,7 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
     ):
         tokenizer = transformers.AutoTokenizer.from_pretrained(source.parent, **named_)
         pretokenizers.fit(tokenizer, header.metadata, source.name)
+        ownpieces.fit(tokenizer, sentencepieces.of_gguf(source))
         advance(1)
     with (
         report.task(f"reading {source.name}", len(header.tensors), "tensors") as advance,

@@ -98,6 +98,12 @@ def _import_folder(
     notes = fidelity.check(found, out / SINGLE, account, layers=name, order=None if layers is None else kept)
     _save_tokenizer(found.files, tokenizer, out)
     said = record.of_folder(found)
+    if sentencepieces.disagree(found.files.get("tokenizer.model"), found.small.get("tokenizer.json")):
+        said["pieces_contradicted"] = True
+        said["notes"].append(
+            "tokenizer.model joins pieces in another order than tokenizer.json; tokenizer.json counts, as in "
+            "transformers"
+        )
     if lost := _trim(found, model, out):
         said["tokenizer"]["vocabulary_size"] = min(lost.values())
         notes = [one for one in (vocabulary.left_out(lost), *notes) if one not in said["notes"]]

@@ -88,10 +88,11 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 @contextmanager
-def reading(source: Path, *views: Path) -> Iterator[None]:
+def reading(source: Path, *views: Path, what: str = "model", where: str = "") -> Iterator[None]:
     """Turn whatever a reader below says about a bad file into one ModelFileError.
 
-    views: other folders under which the reader was shown the source; none of these paths is repeated.
+    views: other folders under which the reader was shown the source; none of these paths is repeated. what: the word
+    for what is read. where: the name for messages, if it is not the last part of ``source``.
     """
     try:
         yield
@@ -99,8 +100,8 @@ def reading(source: Path, *views: Path) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise ModelFileError(
-            "There is not enough memory to read this model",
-            where=source.name,
+            f"There is not enough memory to read this {what}",
+            where=where or source.name,
             remedy="Use a machine with more memory",
         ) from error
     except Exception as error:
@@ -109,8 +110,8 @@ def reading(source: Path, *views: Path) -> Iterator[None]:
             reason = reason.replace(str(path), source.name)
         reason = reason[:300]
         raise ModelFileError(
-            f"This model cannot be read ({type(error).__name__}: {reason})",
-            where=source.name,
+            f"This {what} cannot be read ({type(error).__name__}: {reason})",
+            where=where or source.name,
             remedy="Fetch the file again and compare its sha256 with the publisher's; "
             "a model that needs code of its own is not supported",
         ) from error

@@ -12,14 +12,22 @@ from typing import Any
 from zoo.judge.parity.check import Check
 from zoo.judge.parity.seen import Seen
 
-SAME_CUT = (
-    frozenset(("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2")),
-    frozenset(("gpt-2", "phi-2", "gigachat", "a.x-4.0", "mellum", "modern-bert")),
-    frozenset(("qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2")),
-    frozenset(("gpt-4o", "llama4", "kanana2")),
-    frozenset(("smollm", "refact", "starcoder", "command-r", "codeshell", "exaone", "minerva-7b")),
+_SAME_CUT = (
+    "llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2",
+    "dbrx smaug-bpe",
+    "gpt-2 phi-2 jina-es jina-de jina-v2-es jina-v2-de gigachat a.x-4.0 mellum modern-bert mpt olmo jais trillion "
+    "granite-docling",
+    "qwen2 deepseek-r1-qwen kormo f2llmv2 stablelm2 megrez hunyuan solar-open",
+    "gpt-4o llama4 kanana2",
+    "starcoder refact command-r smollm codeshell exaone minerva-7b mellum2",
 )
-"""Names of pre-tokenizers that llama.cpp treats alike (llama-vocab.cpp)."""
+SAME_CUT = tuple(frozenset(names.split()) for names in _SAME_CUT)
+"""Names of pre-tokenizers that cut alike in llama.cpp (llama-vocab.cpp), and look up whole pieces first alike."""
+
+CONTRADICTED = (
+    "The source has two tokenizers that join pieces in different orders, tokenizer.json and tokenizer.model. The files "
+    "follow tokenizer.json, as transformers does; a program that reads tokenizer.model cuts some texts otherwise."
+)
 
 TEXT_KINDS = frozenset((1, 2, 5))
 """Types of tokens that are plain text: normal, unknown, unused. Control, user-defined and byte tokens act otherwise."""
@@ -34,7 +42,8 @@ def source(record: Mapping[str, Any] | None, file: Seen, facts: Mapping[str, Any
         if found is not None:
             return Check("source", False, found)
         done.append(name)
-    return Check("source", True, f"The file keeps what the source says: {', '.join(done)}.")
+    said = f"The file keeps what the source says: {', '.join(done)}."
+    return Check("source", True, said, CONTRADICTED if record.get("pieces_contradicted") else "")
 
 
 def _differences(

@@ -1,0 +1,36 @@
+"""Tokens that people defined in a sentencepiece vocabulary, as a GGUF file has them.
+
+llama.cpp finds them in the text before it merges anything, the longest first. Gemma's are runs of spaces and of line
+breaks. transformers' reader writes their spaces as U+2581, as in other pieces, and leaves the runs to the merges, which
+cut long ones elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from catalog import jsontext
+from zoo.gguf.sentencepieces import USER_DEFINED, Pieces
+
+_PLAIN = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": False}
+
+
+def fit(tokenizer: Any, pieces: Pieces | None) -> None:
+    """Let ``tokenizer``, which transformers read from a file with ``pieces``, find these tokens in the text itself."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None or pieces is None:
+        return
+    own = {number: text for number, text in enumerate(pieces.texts) if pieces.types[number] == USER_DEFINED}
+    data = jsontext.parse(backend.to_str(), bounded=False)
+    model = data["model"]
+    known = {token["id"]: token["content"] for token in data["added_tokens"]}
+    missing = {number: text for number, text in own.items() if known.get(number) != text}
+    if not missing or model["type"] != "BPE" or any(number in known for number in missing):
+        return
+    lost = {text for text, number in model["vocab"].items() if number in missing and text != missing[number]}
+    model["vocab"] = {missing.get(number, text): number for text, number in model["vocab"].items()}
+    model["merges"] = [merge for merge in model["merges"] if not lost & {*merge, "".join(merge)}]
+    added = [{"id": number, "content": text, **_PLAIN} for number, text in missing.items()]
+    data["added_tokens"] = sorted([*data["added_tokens"], *added], key=lambda token: int(token["id"]))
+    tokenizer._tokenizer = type(backend).from_str(json.dumps(data))
