@@ -36,7 +36,7 @@ class Family:
     layers: what student.layers keeps in the test; () for the whole model.
     old: what the publisher's config.json has where transformers writes another key; None takes a key away.
     refused: words of the refusal where the family cannot be released.
-    tutored: whether a second test prunes it to ``layers`` and distils it; the first one then releases the whole model.
+    tutored: whether a second test distils it, pruned to ``layers`` if there are any; the first takes the whole model.
     """
 
     name: str
@@ -87,13 +87,13 @@ FAMILIES: tuple[Family, ...] = (
            shape={"rope_parameters": _LLAMA3_ROPE}),
     Family("Llama 3.2", "meta-llama/Llama-3.2-1B-Instruct", "LlamaConfig", LLAMA3, "meta-llama-Llama-3.2-3B-Instruct",
            "<|begin_of_text|>", "<|eot_id|>", ("<|end_of_text|>",), add_begin=True,
-           shape={"tie_word_embeddings": True, "rope_parameters": _LLAMA3_ROPE}, layers=(0, 2), tutored=True),
+           shape={"tie_word_embeddings": True, "rope_parameters": _LLAMA3_ROPE}, layers=(0, 2)),
     Family("Qwen2", "Qwen/Qwen2-0.5B-Instruct", "Qwen2Config", QWEN, "Qwen-Qwen2.5-7B-Instruct", None, "<|im_end|>",
            ("<|endoftext|>",), pad="<|endoftext|>", shape={"tie_word_embeddings": True}),
     Family("Qwen2.5", "Qwen/Qwen2.5-0.5B-Instruct", "Qwen2Config", QWEN, "Qwen-Qwen2.5-7B-Instruct", None, "<|im_end|>",
            ("<|endoftext|>",), pad="<|endoftext|>", shape={"tie_word_embeddings": True}, layers=(0, 2)),
     Family("Qwen3", "Qwen/Qwen3-0.6B", "Qwen3Config", QWEN, "Qwen-Qwen3-0.6B", None, "<|im_end|>", ("<|endoftext|>",),
-           pad="<|endoftext|>", shape={"head_dim": 32, "tie_word_embeddings": True}, layers=(0, 2), tutored=True),
+           pad="<|endoftext|>", shape={"head_dim": 32, "tie_word_embeddings": True}, layers=(0, 2)),
     Family("Qwen3-MoE", "Qwen/Qwen3-30B-A3B", "Qwen3MoeConfig", QWEN, "Qwen-Qwen3-0.6B", None, "<|im_end|>",
            ("<|endoftext|>",), pad="<|endoftext|>",
            shape={"head_dim": 32, "moe_intermediate_size": 64, "num_experts": 8, "num_experts_per_tok": 2,
@@ -105,7 +105,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("Gemma 3", "google/gemma-3-270m-it", "Gemma3TextConfig", GEMMA, "google-gemma-2-2b-it", "<bos>", "<eos>",
            ("<end_of_turn>",), pad="<pad>", unknown="<unk>", add_begin=True,
            shape={"head_dim": 32, "sliding_window": 64, "num_hidden_layers": 6, "query_pre_attn_scalar": 32},
-           layers=(0, 1, 2, 5), tutored=True, real_vocabulary=False, note="The test uses Gemma 4's vocabulary."),
+           real_vocabulary=False, note="The test uses Gemma 4's vocabulary."),
     Family("Phi-3", "microsoft/Phi-3-mini-4k-instruct", "Phi3Config",
            Vocabulary("phi-3", "LlamaTokenizer", files=("tokenizer.json", "tokenizer.model")),
            "microsoft-Phi-3.5-mini-instruct", "<s>", "<|endoftext|>", ("<|end|>", "<|assistant|>"),
@@ -153,14 +153,13 @@ FAMILIES: tuple[Family, ...] = (
            Vocabulary("llama-bpe", "PreTrainedTokenizerFast", "llama3", ignore_merges=True,
                       rename={128000: "<|startoftext|>", 128011: "<|im_start|>", 128012: "<|im_end|>"}),
            "LFM2.5-Instruct", "<|startoftext|>", "<|im_end|>", pad="<|im_end|>", add_begin=True,
-           shape={"block_ff_dim": 128, "full_attn_idxs": [2], "conv_L_cache": 3}, layers=(0, 2), tutored=True,
-           real_vocabulary=False,
+           shape={"block_ff_dim": 128, "full_attn_idxs": [2], "conv_L_cache": 3}, real_vocabulary=False,
            note="The test uses Llama 3's vocabulary."),
     Family("GPT-2", "openai-community/gpt2", "GPT2Config", Vocabulary("gpt-2", "GPT2Tokenizer", "gpt2"), None,
            "<|endoftext|>", "<|endoftext|>", shape={"max_position_embeddings": 1024},
            old={"n_ctx": 1024}),
     Family("GPT-NeoX (Pythia)", "EleutherAI/pythia-70m", "GPTNeoXConfig", NEOX, None, "<|endoftext|>", "<|endoftext|>",
-           old={"rope_parameters": None, "rotary_pct": 0.25, "rotary_emb_base": 10000}, layers=(0, 2), tutored=True),
+           old={"rope_parameters": None, "rotary_pct": 0.25, "rotary_emb_base": 10000}, tutored=True),
     Family("Falcon", "tiiuae/falcon-7b-instruct", "FalconConfig",
            Vocabulary("falcon", "PreTrainedTokenizerFast", "falcon"), None, "<|endoftext|>", "<|endoftext|>",
            shape={"multi_query": True, "parallel_attn": True, "new_decoder_architecture": False, "bias": False,

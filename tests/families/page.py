@@ -21,6 +21,7 @@ the tokenizer, `zoo check` and `zoo lock` say so for a folder on this machine, a
 NFC = "The tokenizer's Unicode normalization (NFC) is not in llama.cpp; the card says so."
 PRUNED = "Also pruned to fewer layers."
 TUTORED = "Also pruned to fewer layers and distilled."
+DISTILLED = "Also distilled, under a chat template of plain words."
 
 
 def render() -> str:
@@ -31,6 +32,6 @@ def render() -> str:
 def _row(one: families.Family) -> str:
     notes = [one.note] if one.note else []
     notes += [NFC] if one.vocabulary.normalizer == "NFC" else []
-    notes += [TUTORED if one.tutored else PRUNED] if one.layers else []
+    notes += [TUTORED if one.tutored else PRUNED] if one.layers else [DISTILLED] if one.tutored else []
     result = f"refused: {one.refused}" if one.refused else "works"
     return f"| {one.name} | {one.example} | {result} | {' '.join(notes)} |\n"
