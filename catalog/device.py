@@ -138,15 +138,15 @@ def read(path: Path) -> Device:
         reserve_bytes=reserve["bytes"],
         reserve_reason=reserve["reason"],
         bandwidth_bytes_per_second=Range(
-            low=float(speed["low_bytes_per_second"]),
-            typical=float(speed["typical_bytes_per_second"]),
-            high=float(speed["high_bytes_per_second"]),
+            low=speed["low_bytes_per_second"],
+            typical=speed["typical_bytes_per_second"],
+            high=speed["high_bytes_per_second"],
             reports=speed["reports"],
             source=speed["source"],
         ),
         cores=data["cores"],
         cores_source=data["cores_source"],
-        kernels=tuple(Kernel(k["type"], float(k["bytes_per_second_per_core"]), k["source"]) for k in data["kernels"]),
+        kernels=tuple(Kernel(k["type"], k["bytes_per_second_per_core"], k["source"]) for k in data["kernels"]),
         family=data["family"],
     )
 
