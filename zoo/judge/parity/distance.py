@@ -27,7 +27,10 @@ f16 model is quieter; a model that computes in float32 may be, and its ratio mus
 MOST_MEAN = 1.0
 """Largest mean ratio, over all positions and over those of each text. In float32 the file may not be further from the
 folder than roundings of the export's type move the folder itself. Sound files are at 0.0006 to 0.002, and where
-llama.cpp looks the activation function up in a table of f16 at 0.3 (Gemma 2) to 0.6 (GPT-NeoX)."""
+llama.cpp looks the activation function up in a table of f16 at 0.3 (Gemma 2) to 0.82 (Falcon). That table alone cannot
+bring a sound file to 1: a rounding has 0.54 of the variance of a random error of the same largest size (the mean of
+1 / m^2 over mantissas m, which are log-uniform), and own noise is made of one rounding and two random errors, so the
+ratio tends to sqrt(0.54 / ((0.54 + 1 + 1) / 3)) = 0.80."""
 
 CAP = 4.0
 """A position counts in the mean with at most this ratio, and beyond it as a bad one. Different draws of the same
