@@ -28,6 +28,7 @@ from zoo.llama.generate import Job, generate
 from zoo.llama.grammar import schema_to_gbnf
 from zoo.llama.model import Model
 from zoo.llama.prompt import MarkedText
+from zoo.machine.resources import free_cores
 from zoo.sources import resolve
 from zoo.stages import Context, Facts
 from zoo.templates.markers import MarkerLost
@@ -123,7 +124,7 @@ def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Conte
     room = PROMPT_TOKENS + 2 * spec["max_tokens"]
     with (
         Model.open(
-            teacher, threads=context.threads, context_tokens=room, parallel=spec["batch_rows"]
+            teacher, threads=free_cores(context.threads), context_tokens=room, parallel=spec["batch_rows"]
         ) as model,
         journals.open_to_append(journal, "label journal") as stream,
         context.report.task("labelling", len(missing), "rows") as advance,

@@ -20,6 +20,7 @@ from zoo.judge.parity.seen import Seen, Taken
 from zoo.llama.measure import parity as file_side
 from zoo.llama.measure import widened
 from zoo.llama.measure.parity import FileSeen
+from zoo.machine.resources import free_cores
 from zoo.modelfolder import record
 from zoo.progress import Advance, unheard
 from zoo.stages import Context, Facts
@@ -77,7 +78,7 @@ def _compared(context: Context, advance: Advance) -> tuple[list[Check], FileSeen
             _record(context),
             taking=lambda names: folder_side.taking(weights, names),
             scratch=context.scratch,
-            threads=context.threads,
+            threads=free_cores(context.threads),
             advance=advance,
         )
     except ModelFileError as error:
