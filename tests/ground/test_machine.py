@@ -162,8 +162,8 @@ def test_a_real_quota_is_seen(half_a_cpu: Path) -> None:
     code = (
         "import json, sys, pathlib\n"
         "pathlib.Path(sys.argv[1], 'cgroup.procs').write_text('0')\n"
-        "from pi_runtime import cores\nfrom zoo import machine\n"
-        "print(json.dumps([vars(cores.cores()), vars(machine.processors()), machine.processors().threads]))\n"
+        "from pi_runtime import cores\nfrom zoo.machine import resources\n"
+        "print(json.dumps([vars(cores.cores()), vars(resources.processors()), resources.processors().threads]))\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(half_a_cpu)], capture_output=True, text=True, check=True)
     boards, ours, threads = json.loads(done.stdout)

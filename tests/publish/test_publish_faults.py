@@ -118,7 +118,7 @@ def test_faults(
         with pytest.raises(ZooError, match=words) as caught:
             publish(release, settings, connect(faulty.address, tmp_path))
         told = str(caught.value)
-        assert caught.value.safe and f"zoo publish {release.model.name}" in caught.value.remedy
+        assert caught.value.safe and f"zoo publish {release.model.name}" in caught.value.advice
         assert "Retry-After" not in fault.headers or "in 3600 seconds" in told
         tags = [tagged for _, tagged in refs(settings).values() if tagged]
         assert not tags or path == "/tag/"
@@ -195,7 +195,7 @@ def test_the_token_has_odd_characters(
         monkeypatch.setenv("HF_TOKEN", token)
         with pytest.raises(ZooError) as caught:
             publish(make_release(tmp_path), settings, connect(faulty.address, tmp_path))
-        assert "cret-t" not in str(caught.value) and "zoo publish" in caught.value.remedy
+        assert "cret-t" not in str(caught.value) and "zoo publish" in caught.value.advice
 
 
 # --- The local disk
@@ -216,7 +216,7 @@ def test_a_local_disk_that_takes_no_more(
             publish(release, settings)
     assert (
         os.strerror(number) in str(caught.value)
-        and "zoo publish" in caught.value.remedy
+        and "zoo publish" in caught.value.advice
         and caught.value.safe
     )
     publish(release, settings)
@@ -229,7 +229,7 @@ def test_a_hub_folder_that_cannot_be_written(settings: Settings, tmp_path: Path)
     (tmp_path / "build" / "hub").write_text("a file, not a folder", encoding="utf-8")
     with pytest.raises(ZooError, match=r"Not a directory|File exists") as caught:
         publish(release, settings)
-    assert "zoo publish" in caught.value.remedy
+    assert "zoo publish" in caught.value.advice
 
 
 # --- Several at once

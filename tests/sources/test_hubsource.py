@@ -66,7 +66,7 @@ class Here:
     def error(self, pins: dict[str, str] | None = None, revision: str = "") -> RemoteError:
         with pytest.raises(RemoteError) as caught:
             self.fetch(pins, revision)
-        assert caught.value.remedy or caught.value.safe
+        assert caught.value.advice or caught.value.safe
         return caught.value
 
 
@@ -182,7 +182,7 @@ def test_a_fault_has_a_kind_a_way_out_and_leaves_nothing_wrong(case: str, here: 
     error = here.error()
     assert error.kind == kind, error
     if kind == "rate_limited":
-        assert error.facts["wait_seconds"] == 70 and "in 70 seconds" in error.remedy
+        assert error.facts["wait_seconds"] == 70 and "in 70 seconds" in error.advice
     there = here.cache / "hub" / "tiny--teacher" / here.commit
     for name in USED:
         assert not (there / name).exists() or (there / name).read_bytes() == (here.model / name).read_bytes()
@@ -209,7 +209,7 @@ def test_what_came_before_a_break_is_not_fetched_again(here: Here) -> None:
 def test_a_wrong_revision_is_told_with_the_nearest(revision: str, words: str, nearest: list[str] | None) -> None:
     with pytest.raises(RemoteError) as caught:
         hub.resolve_revision(REPO, revision, Silent(), QUICK)
-    assert caught.value.kind == "revision_not_found" and words in caught.value.remedy
+    assert caught.value.kind == "revision_not_found" and words in caught.value.advice
     assert nearest is None or caught.value.facts["nearest"] == nearest
 
 

@@ -97,8 +97,8 @@ def test_what_is_not_installed_is_named_with_its_command() -> None:
 @pytest.mark.parametrize("module", ["this", "this.x", "antigravity", "tests", "catalog"])
 def test_modules_that_are_no_package_with_the_file_are_not_imported(module: str) -> None:
     code = (
-        "from zoo import packagesource; from catalog.sources import PackageSource; "
-        f"print(packagesource.find(PackageSource({module!r}, 'x.gguf')))"
+        "from zoo.sources import packages; from catalog.sources import PackageSource; "
+        f"print(packages.find(PackageSource({module!r}, 'x.gguf')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "None\n"

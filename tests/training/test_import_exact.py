@@ -56,7 +56,7 @@ DOWN = "model.layers.1.mlp.down_proj.weight"
         (lambda t: t.pop("model.embed_tokens.weight"), "model.embed_tokens.weight"),
         (lambda t: [t.pop(n) for n in list(t) if "layers.1." in n], "9 weights that the architecture needs are"),
         (lambda t: t.update({"model.layers.0.self_attn.q_proj.bias": np.ones(64, np.float16)}), "attention_bias"),
-        (lambda t: t.update({n.replace("layers.1.", "layers.2."): v for n, v in t.items()}), "num_hidden_layers: 2"),
+        (lambda t: t.update({n.replace("layers.1.", "layers.2."): v for n, v in t.items()}), "num_hidden_layers is 2"),
         (lambda t: t.update({"score.weight": np.ones((2, 64), np.float16)}), "score.weight"),
         (lambda t: t.update({DOWN: t[DOWN].T.copy()}), f"{DOWN} is 128 x 64 in the weights and 64 x 128 by"),
         (lambda t: t.update({DOWN: t[DOWN].reshape(-1)}), f"{DOWN} is 8192 in the weights"),
