@@ -22,7 +22,7 @@ from zoo.errors import ModelFileError
 from zoo.gguf import caches, layerkinds
 from zoo.gguf.header import read_header, rewrite_header
 from zoo.judge.parity.distance import relative_errors
-from zoo.llama.convert import convert
+from zoo.llama.convert.convert import convert
 from zoo.llama.measure.widened import exact_logits
 from zoo.modelfolder.unsupported import refuse
 from zoo.progress import Silent

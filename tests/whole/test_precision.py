@@ -21,7 +21,7 @@ from tinymodel import make_tiny_llama  # noqa: E402 - after the skip
 from zoo.__main__ import main  # noqa: E402 - after the skip
 from zoo.errors import ModelFileError  # noqa: E402 - after the skip
 from zoo.gguf import overflow  # noqa: E402 - after the skip
-from zoo.llama.convert import convert  # noqa: E402 - after the skip
+from zoo.llama.convert.convert import convert  # noqa: E402 - after the skip
 from zoo.progress import Silent  # noqa: E402 - after the skip
 from zoo.sources.resolve import content_sha256  # noqa: E402 - after the skip
 from zoo.training import precision  # noqa: E402 - after the skip
