@@ -128,7 +128,7 @@ def whole(home: Path) -> DistillReport:
 
 def _kill(home: Path, task: str, count: int, **changes: Any) -> None:
     """Run the training in a process that gets SIGKILL at the ``count``-th advance of ``task``."""
-    paths = json.dumps([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])])
+    paths = json.dumps([str(folder) for folder in Path(__file__).parents[:3]])
     command = [sys.executable, "-c", KILLED, paths, task, str(count), str(home), json.dumps(changes)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
