@@ -107,7 +107,7 @@ demo: environment
 
 # A process for each core; the tests of one file stay together, because they share what is slow to make.
 test: checkers
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # Every reader of outside files against 50,000 damaged ones; some minutes. The tests try 2,000 of them.
 fuzz: environment

@@ -31,8 +31,17 @@ os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (str(SHUT), os.environ.get
 runpy.run_path(str(SHUT / "sitecustomize.py"))
 
 
+LONGEST = (
+    "test_real_recipe", "test_crash_search", "test_crash", "test_publish_random", "test_bare_imports", "test_installs",
+    "test_pipeline", "test_parity_refusals", "test_markers_both", "test_gguf_again",
+)  # fmt: skip
+"""Files that take minutes, the longest first: begun last, one process would work alone at the end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The whole table of families takes half an hour: only ``make families`` runs it."""
+    """Long files first. The whole table of families takes half an hour: only ``make families`` runs it."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
     if "FAMILIES" not in os.environ:
         for item in items:
             if item.get_closest_marker("families"):
