@@ -16,7 +16,7 @@ from zoo.__main__ import main
 from zoo.errors import InputError, ModelFileError
 from zoo.llama.convert import source
 from zoo.plan import preflight, world
-from zoo.plan.plan import CONVERTER
+from zoo.stages.table import CONVERTER
 
 pytest.importorskip("llama_cpp")
 HERE = source.installed()

@@ -25,7 +25,7 @@ from zoo.errors import ModelFileError
 from zoo.llama import tokenizertrial
 from zoo.modelfolder.inspection import inspect
 from zoo.progress import Silent
-from zoo.sources import content_sha256
+from zoo.sources.resolve import content_sha256
 from zoo.stages import Context, importing
 
 NO_RULE = "llama.cpp has no rule that cuts text as this model's tokenizer does"
@@ -131,7 +131,7 @@ def test_a_vocabulary_that_only_tokenizer_model_could_give(tmp_path: Path) -> No
     """Gemma is written from tokenizer.model alone, and none can be made of a byte-level tokenizer.json."""
     folder = trained(tmp_path / "model", SPLITS["gpt2"])
     config = {"model_type": "gemma", "architectures": ["GemmaForCausalLM"]}
-    edited(folder, **config, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, head_dim=16)
+    edited(folder, **config, hidden_size=64, num_hidden_layers=3, num_attention_heads=4, head_dim=16)
     said = tried(folder)
     assert "reads the vocabulary of this architecture from tokenizer.model" in said and "zoo lock" in said
 
@@ -145,7 +145,7 @@ def test_an_unusual_family_with_a_known_rule_is_tried_and_passes(tmp_path: Path)
     marker = {**words["added_tokens"][0], "id": rows, "content": "[PAD]"}
     words["added_tokens"] += [marker]
     path.write_text(json.dumps(words), encoding="utf-8")
-    edited(folder, model_type="starcoder2", architectures=None, hidden_size=64, num_hidden_layers=2,
+    edited(folder, model_type="starcoder2", architectures=None, hidden_size=64, num_hidden_layers=3,
            num_attention_heads=4, num_key_value_heads=2, intermediate_size=128)  # fmt: skip
     found = inspect(folder)
     assert found.without_row == {"[PAD]": rows}

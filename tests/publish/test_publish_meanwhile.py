@@ -41,7 +41,7 @@ def test_somebody_else_changes_our_files_meanwhile(zoo: Path, settings: Settings
     first, who = caught.value.what.splitlines()
     assert first == "someone else changed README.md in dataset tutor-prompts meanwhile"
     assert who.startswith("  20") and who.endswith("unknown by hand")
-    assert "No tag was set" in caught.value.safe and "zoo publish" in caught.value.remedy
+    assert "No tag was set" in caught.value.safe and "zoo publish" in caught.value.advice
     assert refs(settings) == {"dataset": ({"main": heads[0]}, {}), "model": ({}, {})}
     assert publish(release, settings).location.dataset
     other = hub.repo("dataset", "local", NAMES[1])
