@@ -86,9 +86,9 @@ print("promise kept" if float(torch.ones(2).sum()) == 2 else "")
 """,
     "starter": """
 from pathlib import Path
-from zoo import sources
-from zoo.cli.new import STARTER
-print("promise kept" if sources.locate(STARTER, Path(".")) else "")
+from zoo.sources import resolve
+from zoo.sources.packages import STARTER
+print("promise kept" if resolve.locate(STARTER, Path(".")) else "")
 """,
     "provenance": """
 from catalog import index
