@@ -41,9 +41,6 @@ THREADS = (2, 1)
 DEBIAN = Debian("trixie", "python3.13")
 # No gate of the starter recipes reads speeds or task probes: the fewest samples that a report may have, and no probes.
 BENCHMARK = {"prompt_tokens": 8, "decode_tokens": 4, "samples": 5}
-# Without F16C an f16 file is read through a table, some twenty times as slowly. How far kernels move a prediction does
-# not depend on how many windows there are, only how narrow the interval of the mean is.
-EVALUATE: Mapping[str, Mapping[str, int]] = {"sse42": {"window_tokens": 128, "windows": 2}}
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,6 @@ def run_cell(cell: Cell, torch: Torch, python_path: Path | None) -> dict[str, An
 def _edit(path: Path, cell: Cell) -> None:
     recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
     recipe |= {"benchmark": BENCHMARK, "probes": []}
-    recipe["evaluate"] = {**recipe.get("evaluate", {}), **EVALUATE.get(cell.llama, {})}
     if cell.seed:
         usual = schema.load("recipe-v1")["properties"]["distill"]["properties"]["seed"]["default"]
         recipe["distill"]["seed"] = recipe["distill"].get("seed", usual) + cell.seed

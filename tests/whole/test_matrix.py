@@ -56,8 +56,7 @@ def test_a_cell_changes_the_seed_and_what_no_gate_reads(llama: str, tmp_path: Pa
     path.write_text(yaml.safe_dump(before), encoding="utf-8")
     matrix._edit(path, matrix.Cell("x", "default", llama, 1, 3))
     after = yaml.safe_load(path.read_text(encoding="utf-8"))
-    evaluate = {"windows": 8, **matrix.EVALUATE.get(llama, {})}
-    changed = {"distill": {"steps": 5, "seed": 10}, "benchmark": matrix.BENCHMARK, "probes": [], "evaluate": evaluate}
+    changed = {"distill": {"steps": 5, "seed": 10}, "benchmark": matrix.BENCHMARK, "probes": []}
     assert after == {**before, **changed}
 
 
