@@ -6,8 +6,10 @@ Units: bytes, bytes per second. Memory is counted as it is sold, 1 GB = 2^30 byt
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from catalog import jsontext
 from catalog.problems import did_you_mean
@@ -125,9 +127,8 @@ def nearest(device_id: str) -> str | None:
     return did_you_mean(device_id, [device.id for device in DEVICES])
 
 
-def read(path: Path) -> Device:
-    """A profile from its file, which follows the schema ``device-v1``; a test holds every file to it."""
-    data = jsontext.read(path)
+def of(data: Mapping[str, Any]) -> Device:
+    """A profile from the content of its file, which follows the schema ``device-v1``; a test holds every file to it."""
     speed, memory = data["bandwidth"], data["memory_bytes"]
     reserve = data.get("reserve", {"bytes": reserve_bytes(memory), "reason": RESERVE_REASON})
     return Device(
@@ -152,8 +153,8 @@ def read(path: Path) -> Device:
 
 
 def _all() -> tuple[Device, ...]:
-    found = [(jsontext.read(path)["order"], read(path)) for path in FOLDER.glob("*.json")]
-    return tuple(device for _, device in sorted(found, key=lambda one: one[0]))
+    found = sorted((jsontext.read(path) for path in FOLDER.glob("*.json")), key=lambda data: int(data["order"]))
+    return tuple(map(of, found))
 
 
 DEVICES = _all()

@@ -49,7 +49,7 @@ def quiet(_line: str, _runs: int | None) -> None:
 
 
 def measure(path: Path, settings: Settings, progress: Progress = quiet) -> dict[str, Any]:
-    """Measure ``path`` in this process and return the report. Raises CouldNot or AskedWrongly."""
+    """Measure ``path`` in this process and return the report. Raises CouldNot or InvalidArguments."""
     settings.check()
     versions = software()
     started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -16,7 +16,7 @@ class CouldNot(Exception):
     exit_code = 1
 
 
-class AskedWrongly(CouldNot):
+class InvalidArguments(CouldNot):
     """The request makes no sense (exit code 2)."""
 
     exit_code = 2
@@ -34,30 +34,30 @@ class Settings:
     device_label: str | None = None
 
     def check(self) -> None:
-        """Raise AskedWrongly unless the request can be carried out."""
+        """Raise InvalidArguments unless the request can be carried out."""
         for name in ("prompt_tokens", "decode_tokens", "samples"):
             if getattr(self, name) < 1:
-                raise AskedWrongly(f"--{name.replace('_', '-')} must be 1 or more.")
+                raise InvalidArguments(f"--{name.replace('_', '-')} must be 1 or more.")
         self._check_threads()
         needed = self.prompt_tokens + self.decode_tokens
         if self.context_tokens is not None and self.context_tokens < needed:
-            raise AskedWrongly(
+            raise InvalidArguments(
                 f"--context {self.context_tokens} is too small: prompt and decode need {needed} tokens. "
                 "Leave it out and it is just large enough."
             )
         label = self.device_label
         if label is not None and not (0 < len(label) <= 80 and label.isprintable()):
-            raise AskedWrongly("--device takes 1 to 80 printable characters, for example 'pi-5-8gb'.")
+            raise InvalidArguments("--device takes 1 to 80 printable characters, for example 'pi-5-8gb'.")
 
     def _check_threads(self) -> None:
         if self.threads is None:
             return
         if self.threads < 1:
-            raise AskedWrongly("--threads must be 1 or more.")
+            raise InvalidArguments("--threads must be 1 or more.")
         usable = cores().logical
         if self.threads > usable:
             # ggml's threads spin while they wait, so surplus threads take time from the working ones.
-            raise AskedWrongly(
+            raise InvalidArguments(
                 f"--threads {self.threads} is more than the {usable} cores this process may use; "
                 "the result would measure waiting threads."
             )

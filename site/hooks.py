@@ -97,12 +97,12 @@ def _headings(toc: Any) -> list[Any]:
 
 
 def on_post_page(output: str, *, page: Any, config: Any, **_: Any) -> str:
-    """Mend the theme's page."""
+    """Fix the theme's page."""
     return _mended(output, "../" * page.url.count("/"), Path(config.site_dir))
 
 
 def on_post_template(output_content: str, *, template_name: str, config: Any, **_: Any) -> str:
-    """Mend the theme's page for addresses that lead nowhere, and let it say where to go from there."""
+    """Fix the theme's page for addresses that do not exist, and let it say where to go from there."""
     if template_name != "404.html":
         return output_content
     root = f"{urlsplit(config.site_url or '').path.rstrip('/')}/"

@@ -40,7 +40,7 @@ def hide(modules: list[str], packages: list[str]) -> None:
         every = before(*arguments, **named)
         return (one for one in every if one.metadata["Name"].lower().replace("_", "-") not in hidden)
 
-    finder.find_distributions = staticmethod(found)  # type: ignore[method-assign, assignment]  # hides packages
+    finder.find_distributions = staticmethod(found)
 
 
 def called(folder: str, words: list[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The only exit: an error becomes a sentence, a way out and an exit code."""
+"""The only exit: an error becomes a sentence, what to do next, and an exit code."""
 
 from __future__ import annotations
 

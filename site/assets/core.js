@@ -298,7 +298,7 @@ export function beaten(files, only, catalog) {
 
 // --- One file of a release: zoo.choose.pick.pick
 
-const free = (device) => `the ${megabytes(device.free)} that ${device.name} has left beside the system`;
+const free = (device) => `the ${megabytes(device.free)} that ${device.name} has free for a model`;
 
 const tolerable = (file, rules) =>
   file.kld === null || (file.kld <= rules.tolerance_nats && file.top >= rules.tolerance_top);

@@ -126,13 +126,13 @@ def test_the_sample_on_a_large_and_a_small_board() -> None:
     assert gone.path == F16
     assert why == (
         "It does not fit: it needs a predicted 418.7 MB at 2,048 tokens of context, 16.1 MB more than the 402.7 MB "
-        "that Raspberry Pi Zero 2 W, 512 MB has left beside the system."
+        "that Raspberry Pi Zero 2 W, 512 MB has free for a model."
     )
     assert small.memory_bytes == 144_811_264 + 23_040 * 2048 + 4 * 49_152 * 512
     assert small.reason == (
         "model-Q8_0.gguf has the least loss of the 3 files that fit: mean KLD 0.0056 ± 0.00033 nats. It needs a "
         "predicted 292.7 MB at 2,048 tokens of context, within the 402.7 MB that Raspberry Pi Zero 2 W, 512 MB has "
-        "left beside the system. Its decode speed: predicted 3.27 tokens/s (1.63 to 6.53)."
+        "free for a model. Its decode speed: predicted 3.27 tokens/s (1.63 to 6.53)."
     )
 
 

@@ -45,7 +45,7 @@ class Case(NamedTuple):
 
     name: str
     keys: dict[str, Any] = {}  # noqa: RUF012  # never changed
-    beside: dict[str, str] = {}  # noqa: RUF012
+    beside: dict[str, str] = {}  # noqa: RUF012  # never changed
 
 
 CASES = {

@@ -217,7 +217,7 @@ def test_small_files_at_hand_need_not_be_read(hub: Hub, repo: Repo, tmp_path: Pa
     other = hub.repo("model", "local", "m")
     other.recognise({git_blob_sha1(b"one"): record.sha256})
     if hasattr(other, "_open"):
-        other._open = None  # type: ignore[attr-defined]
+        other._open = None
     assert other.tree(oid) == {"a": record}
 
 

@@ -77,7 +77,7 @@ def test_a_hub_that_is_silent(what: str, silent_hub: Any, clock: list[float]) ->
     repo, oid = silent_hub
     assert isinstance(repo, HuggingFaceRepo)
     heard, first = Heard(), list[float]()
-    heard.warn = lambda text: (first.append(clock[0]), heard.lines.append(text))[0]  # type: ignore[method-assign, func-returns-value]
+    heard.warn = lambda text: (first.append(clock[0]), heard.lines.append(text))[0]
     began = clock[0]
     with heard_by(heard), pytest.raises(RemoteError, match="stopped answering") as caught:
         repo.refs() if what == "refs" else getattr(repo, what)(oid)

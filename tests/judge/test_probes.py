@@ -252,7 +252,7 @@ def test_a_gate_judges_the_end_of_the_interval(bound: float, kept: bool) -> None
 
 
 def _judged(recipe: object) -> Verdict:
-    (found,) = judge(recipe, probed((9, 9, 9, 9)), None, None)  # type: ignore[arg-type] - as much as gates look at
+    (found,) = judge(recipe, probed((9, 9, 9, 9)), None, None)
     return found
 
 

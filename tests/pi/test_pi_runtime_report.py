@@ -16,7 +16,7 @@ import pi_runtime
 from pi_runtime import report
 from pi_runtime.bench import check_file, prompt_ids
 from pi_runtime.cores import cores
-from pi_runtime.settings import AskedWrongly, CouldNot, Settings
+from pi_runtime.settings import CouldNot, InvalidArguments, Settings
 
 PACKAGE = Path(pi_runtime.__file__).parent
 
@@ -133,7 +133,7 @@ def test_only_the_standard_library_and_the_ctypes_module_are_imported() -> None:
     ],
 )
 def test_senseless_requests_are_refused(wrong: Settings) -> None:
-    with pytest.raises(AskedWrongly) as caught:
+    with pytest.raises(InvalidArguments) as caught:
         wrong.check()
     assert caught.value.exit_code == 2
 

@@ -171,7 +171,7 @@ def test_a_step_that_stays_damaged_is_reported(tmp_path: Path, monkeypatch: pyte
         raise DamagedStep("quantize", "k", "model.gguf")
 
     with pytest.raises(DamagedStep) as caught:
-        engine.run_and(Plan("n", "1.0.0", (), (), "key"), settings, Silent(), use)  # type: ignore[arg-type]
+        engine.run_and(Plan("n", "1.0.0", (), (), "key"), settings, Silent(), use)
     assert "the disk may be failing" in caught.value.remedy
 
 

@@ -132,7 +132,7 @@ def whole(zoo: Path, release: dict[str, dict[str, FileRecord]]) -> bool:
 
 
 @pytest.mark.parametrize("part", range(5))
-def test_random_kills_and_faults(part: int, zygote: Zygote, quick: None, tmp_path: Path) -> None:  # noqa: ARG001
+def test_random_kills_and_faults(part: int, zygote: Zygote, quick: None, tmp_path: Path) -> None:  # noqa: ARG001 - a fixture
     dice, hits, went_wrong = random.Random(SEED + part), 0, 0
     for point in range((KILLS + FAULTS) // 5):
         zoo = tmp_path / str(point)

@@ -26,7 +26,7 @@ _ = (huggingface_hub.HfApi, huggingface_hub.CommitOperationAdd, huggingface_hub.
 def publish(address: str, zoo: Path) -> str:
     """``already``, ``done``, or the first line of what went wrong."""
     # A killed process loses nothing that it wrote (a power cut would), and waiting for the disk is slow.
-    os.fsync = id  # type: ignore[assignment]
+    os.fsync = id
     try:
         release = publishsamples.read_release(zoo)
         done = publishsamples.publish(release, settings_room.load(zoo, {}, {}), connect(address, zoo))
@@ -36,7 +36,7 @@ def publish(address: str, zoo: Path) -> str:
 
 
 def main() -> None:
-    _http.time.sleep = lambda _: None  # type: ignore[assignment]
+    _http.time.sleep = lambda _: None
     client.PAUSES_SECONDS = (0.0, 0.0)
     session.TIMEOUT_SECONDS = session.READ_SECONDS = 0.5
     huggingface_hub.constants.HF_HUB_OFFLINE = False

@@ -311,7 +311,7 @@ def web(zoo: Zoo) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *a: Quiet(*a, directory=str(zoo.folder)))  # type: ignore[arg-type]
+    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *a: Quiet(*a, directory=str(zoo.folder)))
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
@@ -368,7 +368,7 @@ def test_a_difference_of_any_kind_is_told(zoo: Zoo, say: Say) -> None:
         code, out = damage(path, raw)
         assert code == 3 and words in out, (path, out)
     manifest = manifest_of(zoo.contents)
-    manifest["files"][0]["sha256"] = "0" * 64  # type: ignore[index]
+    manifest["files"][0]["sha256"] = "0" * 64
     code, out = damage("MANIFEST.json", pretty_json(manifest).encode())
     assert code == 3 and "README.md" in out
     assert damage("README.md", zoo.contents["README.md"])[0] == 0

@@ -36,7 +36,7 @@ REPORT = {
 def plain(**changed: object) -> Model:
     """The converted model; ``changed`` goes into its only release."""
     model = sample().models[0]
-    return dataclasses.replace(model, releases=(dataclasses.replace(model.releases[0], **changed),))  # type: ignore[arg-type]
+    return dataclasses.replace(model, releases=(dataclasses.replace(model.releases[0], **changed),))
 
 
 def tutor() -> Model:

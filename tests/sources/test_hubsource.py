@@ -91,7 +91,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
     huggingface_hub.close_session()
 
 
-def as_the_hub_lists(objects: Path):  # type: ignore[no-untyped-def]
+def as_the_hub_lists(objects: Path):
     """Small files with git's digest only, as the Hub's tree has them."""
     whole = views.entry
 

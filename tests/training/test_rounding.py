@@ -84,7 +84,7 @@ class Half:
 
         half = rounded(torch.float16)
         self.lanes, self.mode = lanes, Rounding(half, half)
-        self.mode.product = self.product  # type: ignore[method-assign]
+        self.mode.product = self.product
 
     def product(self, func: Any, args: Sequence[Any], named: Any) -> Any:
         assert func is torch.nn.functional.linear and not named

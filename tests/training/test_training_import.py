@@ -14,14 +14,14 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from safetensors.torch import load_file, save_file  # noqa: E402
-from tinymodel import make_tiny_llama  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402 - after the skip
+from tinymodel import make_tiny_llama  # noqa: E402 - after the skip
 
-from zoo.errors import InputError, ModelFileError  # noqa: E402
-from zoo.llama.convert import source as llama_source  # noqa: E402
-from zoo.progress import Silent  # noqa: E402
-from zoo.training.importing import import_model  # noqa: E402
-from zoo.training.models import load_model, load_tokenizer  # noqa: E402
+from zoo.errors import InputError, ModelFileError  # noqa: E402 - after the skip
+from zoo.llama.convert import source as llama_source  # noqa: E402 - after the skip
+from zoo.progress import Silent  # noqa: E402 - after the skip
+from zoo.training.importing import import_model  # noqa: E402 - after the skip
+from zoo.training.models import load_model, load_tokenizer  # noqa: E402 - after the skip
 
 
 @pytest.fixture(scope="module")

@@ -17,19 +17,19 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 
-from safetensors.torch import load_file  # noqa: E402
-from tinymodel import make_tiny_llama  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402 - after the skip
+from tinymodel import make_tiny_llama  # noqa: E402 - after the skip
 
-from catalog.recipe import Distill  # noqa: E402
-from zoo.errors import InputError, ZooError  # noqa: E402
-from zoo.files.digests import sha256_file  # noqa: E402
-from zoo.progress import Silent  # noqa: E402
-from zoo.training.adapters import PRESETS, compute_dtype, preset_named  # noqa: E402
-from zoo.training.conversations import Conversation, encode  # noqa: E402
-from zoo.training.loop import distill  # noqa: E402
-from zoo.training.models import load_tokenizer  # noqa: E402
-from zoo.training.report import DistillReport  # noqa: E402
-from zoo.training.teacher import INDEX, cache_teacher  # noqa: E402
+from catalog.recipe import Distill  # noqa: E402 - after the skip
+from zoo.errors import InputError, ZooError  # noqa: E402 - after the skip
+from zoo.files.digests import sha256_file  # noqa: E402 - after the skip
+from zoo.progress import Silent  # noqa: E402 - after the skip
+from zoo.training.adapters import PRESETS, compute_dtype, preset_named  # noqa: E402 - after the skip
+from zoo.training.conversations import Conversation, encode  # noqa: E402 - after the skip
+from zoo.training.loop import distill  # noqa: E402 - after the skip
+from zoo.training.models import load_tokenizer  # noqa: E402 - after the skip
+from zoo.training.report import DistillReport  # noqa: E402 - after the skip
+from zoo.training.teacher import INDEX, cache_teacher  # noqa: E402 - after the skip
 
 SPEC = Distill(
     method="logits",
@@ -137,7 +137,7 @@ def _kill(home: Path, task: str, count: int, **changes: Any) -> None:
 def test_the_student_comes_nearer_to_its_teacher(home: Path, whole: DistillReport) -> None:
     assert whole.loss_curve[-1]["loss"] < 0.5 * whole.loss_curve[0]["loss"]
     assert whole.heldout_before and whole.heldout_after
-    assert whole.heldout_after.kld_mean_nats < 0.5 * whole.heldout_before.kld_mean_nats  # type: ignore[operator]
+    assert whole.heldout_after.kld_mean_nats < 0.5 * whole.heldout_before.kld_mean_nats
     assert whole.heldout_after.tokens == whole.heldout_before.tokens > 0
     assert whole.steps == len(whole.loss_curve) == 8
     json.dumps(whole.to_json(), allow_nan=False)
@@ -245,7 +245,7 @@ def test_adapters_are_merged_into_plain_weights(home: Path, adapter: str, preset
     assert set(merged) == set(before)
     changed = {name for name in before if not torch.equal(before[name], merged[name])}
     assert changed == {name for name in before if "_proj" in name}
-    assert done.heldout_after.kld_mean_nats < 0.9 * done.heldout_before.kld_mean_nats  # type: ignore[union-attr, operator]
+    assert done.heldout_after.kld_mean_nats < 0.9 * done.heldout_before.kld_mean_nats
 
 
 def test_a_killed_training_with_dropout_ends_with_the_same_bytes(home: Path) -> None:
@@ -288,7 +288,7 @@ def test_labels_need_no_teacher(home: Path, tmp_path: Path) -> None:
         home / "student", None, TRAIN, HELDOUT, spec, tmp_path / "o", tmp_path / "s", Silent(), threads=1
     )
     assert done.heldout_after and done.heldout_before
-    assert done.heldout_after.perplexity < done.heldout_before.perplexity  # type: ignore[operator]
+    assert done.heldout_after.perplexity < done.heldout_before.perplexity
     assert done.heldout_after.kld_mean_nats is None
 
 

@@ -13,17 +13,17 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from tinymodel import make_tiny_llama  # noqa: E402
+from tinymodel import make_tiny_llama  # noqa: E402 - after the skip
 
-from zoo import extras  # noqa: E402
-from zoo.errors import MissingExtra, ZooError  # noqa: E402
-from zoo.training import NEEDED, require, versions  # noqa: E402
-from zoo.training.conversations import Conversation, encode  # noqa: E402
-from zoo.training.heldout import Estimate, perplexity_of, ratio  # noqa: E402
-from zoo.training.losses import full_kld, label_cross_entropy, topk_kld  # noqa: E402
-from zoo.training.models import load_tokenizer  # noqa: E402
-from zoo.training.schedule import batch_rows, epoch_batches, learning_rate  # noqa: E402
-from zoo.training.teacher import top_of  # noqa: E402
+from zoo import extras  # noqa: E402 - after the skip
+from zoo.errors import MissingExtra, ZooError  # noqa: E402 - after the skip
+from zoo.training import NEEDED, require, versions  # noqa: E402 - after the skip
+from zoo.training.conversations import Conversation, encode  # noqa: E402 - after the skip
+from zoo.training.heldout import Estimate, perplexity_of, ratio  # noqa: E402 - after the skip
+from zoo.training.losses import full_kld, label_cross_entropy, topk_kld  # noqa: E402 - after the skip
+from zoo.training.models import load_tokenizer  # noqa: E402 - after the skip
+from zoo.training.schedule import batch_rows, epoch_batches, learning_rate  # noqa: E402 - after the skip
+from zoo.training.teacher import top_of  # noqa: E402 - after the skip
 
 TWO_TURNS = Conversation(
     "two", (("system", "s"), ("user", "Hé?"), ("assistant", "Yes, é."), ("user", "more"), ("assistant", "No"))

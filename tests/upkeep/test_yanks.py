@@ -38,7 +38,7 @@ CARD = "---\nlicense: mit\n---\n# tutor\n\nWords.\n"
 
 def yanked(catalog: Catalog, version: str = "1.0.0", **changes: str | None) -> Catalog:
     words = {"date": DAY, "reason": "wrong chat template", "severity": "high", "replacement": f"{NAME}@1.1.0"}
-    return yanks.yank(catalog, NAME, version, **{**words, **changes})  # type: ignore[arg-type]
+    return yanks.yank(catalog, NAME, version, **{**words, **changes})
 
 
 # --- The catalog
@@ -162,7 +162,7 @@ def catalog_of(settings: Settings) -> Catalog:
 
 def do(settings: Settings, version: str = "1.0.0", **changes: str) -> yank.Yanked:
     words = {"reason": "wrong chat template", "severity": "high", "replacement": f"{NAME}@1.1.0", "date": DAY}
-    return yank.yank(NAME, version, settings=settings, **{**words, **changes})  # type: ignore[arg-type]
+    return yank.yank(NAME, version, settings=settings, **{**words, **changes})
 
 
 def card_at(settings: Settings, revision: str) -> str:

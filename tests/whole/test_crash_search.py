@@ -120,7 +120,7 @@ def test_a_search_that_was_killed_at_random_finds_the_same_and_measures_nothing_
         total = len(undisturbed.keys(steps[stage]))
         assert total > 10
         for count in sorted(RANDOM.sample(range(1, total), 3)):
-            code = watched.run(lambda stage=stage, count=count: len(watched.keys(steps[stage])) >= count)  # type: ignore[misc]
+            code = watched.run(lambda stage=stage, count=count: len(watched.keys(steps[stage])) >= count)
             assert code == -signal.SIGKILL
             assert len(watched.keys(steps[stage])) >= count
             assert not (zoo / "build/work" / steps[stage]).exists()
@@ -182,7 +182,7 @@ def test_a_quantization_that_was_killed_leaves_no_file_and_a_sound_cache(tmp_pat
         return [path for path in cache.glob("??/*") if re.fullmatch(r"[0-9a-f]{64}", path.name)]
 
     for count in sorted(RANDOM.sample(range(1, made.computed), 4)):
-        if killed(arguments, lambda count=count: len(blobs()) >= count):  # type: ignore[misc]
+        if killed(arguments, lambda count=count: len(blobs()) >= count):
             assert not target.exists()
         target.unlink(missing_ok=True)
     there = len(blobs())

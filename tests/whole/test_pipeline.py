@@ -191,7 +191,7 @@ def test_the_catalog_says_what_the_release_holds(whole: Path) -> None:
     assert plain.training is None and plain.dataset is None and plain.location.dataset is None
     assert tutored.location.dataset and tutored.dataset and tutored.training
     assert tutored.architecture.layers == 1 and plain.architecture.layers == 2
-    assert tutored.training.after.kld_mean_nats < tutored.training.before.kld_mean_nats  # type: ignore[operator]
+    assert tutored.training.after.kld_mean_nats < tutored.training.before.kld_mean_nats
     assert plain.files[1].loss and plain.files[2].loss
     assert plain.files[1].loss.kld_mean_nats < plain.files[2].loss.kld_mean_nats
 

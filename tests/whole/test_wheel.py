@@ -16,7 +16,7 @@ import tinyzoo
 for module in ("build", "hatchling", "torch", "llama_cpp", "mkdocs", "material"):
     pytest.importorskip(module)
 
-from zoo.llama.convert import source  # noqa: E402
+from zoo.llama.convert import source  # noqa: E402 - after the skip
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -67,7 +67,7 @@ def test_commands_of_a_page_need_nothing_of_the_clone_unless_it_says_so(page: Pa
             assert any("clone of this program" in line for line in before[-3:]), block
 
 
-def test_the_workflow_of_the_site_runs_in_a_zoo_of_its_own(wheel: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_the_workflow_of_the_site_runs_in_a_zoo_of_its_own(wheel: Path, tmp_path: Path) -> None:  # noqa: F811 - a fixture
     base_url, root = "https://user.github.io/project", "/project/"
     zoo = tmp_path / "zoo"
     assert main(["init", "--quiet", str(zoo)]) == 0

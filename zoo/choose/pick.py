@@ -409,4 +409,4 @@ def _same_top(file: ModelFile) -> float:
 
 
 def _free(device: Device) -> str:
-    return f"the {megabytes(device.free_bytes)} that {device.name} has left beside the system"
+    return f"the {megabytes(device.free_bytes)} that {device.name} has free for a model"

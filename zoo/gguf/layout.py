@@ -133,7 +133,7 @@ class Bytes:
 
 
 def broken(path: Path, why: str) -> ModelFileError:
-    """The error for a file that is no sound GGUF, with the way out."""
+    """The error for a file that is not a sound GGUF, with what to do next."""
     return ModelFileError(
         f"{path.name} is not a sound GGUF file: {why}",
         where=str(path),

@@ -241,7 +241,7 @@ class FolderRepo:
 def _chunks(stream: IO[bytes], left: int) -> Iterator[memoryview]:
     buffer = memoryview(bytearray(1 << 20))
     # Files and pipes have readinto; IO does not say so.
-    while left > 0 and (count := stream.readinto(buffer[: min(left, len(buffer))])):  # type: ignore[attr-defined]
+    while left > 0 and (count := stream.readinto(buffer[: min(left, len(buffer))])):  # type: ignore[attr-defined]  # IO has no readinto
         yield buffer[:count]
         left -= count
 

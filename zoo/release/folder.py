@@ -17,7 +17,7 @@ from zoo.plan.plan import Plan
 from zoo.release import cards, provenance
 from zoo.settings import Settings
 
-VERSION = 5
+VERSION = 6
 """Raise when a release folder made of the same artifacts changes."""
 
 RECORD = "release.json"

@@ -93,7 +93,7 @@ def cache_teacher(
             for number in missing:
                 shard = _compute(model, [rows[row] for row in groups[number]], top_k, temperature)
                 # mypy cannot tell the type of a lambda's default.
-                write_whole(folder / _name(number), lambda part, shard=shard: save_file(shard, part))  # type: ignore[misc]
+                write_whole(folder / _name(number), lambda part, shard=shard: save_file(shard, part))  # type: ignore[misc]  # of a default
                 sound[number] = digests.sha256_file(folder / _name(number))
                 _write_index(folder, digest, top_k, temperature, sound)
                 advance(sum(len(rows[row].input_ids) for row in groups[number]))

@@ -43,7 +43,7 @@ def client(address: str, kind: str = "", identity: str = "") -> HfApi:
     allow_token(address, allowed=token is not False)
     api: HfApi = library.HfApi(endpoint=address, token=token)
     # zoo check judges cards; the client would ask a service for it, which may be away and then looks like a bad card.
-    api._validate_yaml = lambda *_args, **_more: None  # type: ignore[method-assign]
+    api._validate_yaml = lambda *_args, **_more: None  # type: ignore[method-assign]  # replaced on purpose
     return api
 
 

@@ -1,4 +1,4 @@
-"""What a refused or broken request means: a kind for programs, a sentence and a way out for people. Pure.
+"""What a refused or broken request means: a kind for programs, a sentence and what to do next for people. Pure.
 
 Reading and publishing say it in the same words. Those of the hub's own answer are quoted short and without secrets.
 """

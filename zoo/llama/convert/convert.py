@@ -196,7 +196,7 @@ def _lines(stream: IO[bytes] | None) -> Iterator[str]:
     """Lines that end with a newline or, as progress bars do, with a carriage return."""
     rest = b""
     # The pipe of a process is buffered, so it has read1; IO does not say so.
-    while stream is not None and (piece := stream.read1(1 << 16)):  # type: ignore[attr-defined]
+    while stream is not None and (piece := stream.read1(1 << 16)):  # type: ignore[attr-defined]  # IO has no read1
         *whole, rest = re.split(rb"[\r\n]", rest + piece)
         yield from (line.decode("utf-8", errors="replace") for line in whole)
     yield rest.decode("utf-8", errors="replace")

@@ -1,7 +1,7 @@
 """Where a release comes from, for programs: an in-toto statement with SLSA provenance, a CycloneDX bill of materials.
 
 Both are pure functions of what the release says of itself: no clock, no local path, the same bytes every time. Signing
-stands in ``zoo.release.provenance.signing``.
+is in ``zoo.release.provenance.signing``.
 """
 
 from __future__ import annotations
