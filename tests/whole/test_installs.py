@@ -7,19 +7,19 @@ with ``make installs``, which adds their wheels.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import bareinstall
+import builtwheel
 import pytest
 from bareinstall import NAME
+from builtwheel import wheel
 from signingkeys import keys
 
-__all__ = ["keys"]
+__all__ = ["keys", "wheel"]
 
-REPOSITORY = Path(__file__).parents[2]
 WHEELS = Path(sys.prefix) / "wheels"
 LIGHT = ("", "hub", "site", "provenance", "sign")
 HEAVY = tuple(extra for extra in bareinstall.EXTRAS if extra not in LIGHT)
@@ -30,25 +30,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def call(command: Sequence[str | Path], cwd: Path) -> str:
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd,
-        env=bareinstall.environment(),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("wheel")
-    call([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out], REPOSITORY)
-    (path,) = out.glob("*.whl")
-    return path
+    return builtwheel.call(command, cwd, bareinstall.environment())
 
 
 @pytest.fixture(scope="module")

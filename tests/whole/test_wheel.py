@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import sysconfig
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import tinyzoo
+from builtwheel import REPOSITORY, call, wheel
 
 for module in ("build", "hatchling", "torch", "llama_cpp", "mkdocs", "material"):
     pytest.importorskip(module)
 
 from zoo.llama.convert import source  # noqa: E402 - after the skip
 
-REPOSITORY = Path(__file__).parents[2]
-
-
-def call(command: Sequence[str | Path], cwd: Path, environment: dict[str, str] | None = None) -> str:
-    words = [str(word) for word in command]
-    done = subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("wheel")
-    call([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out], REPOSITORY)
-    (path,) = out.glob("*.whl")
-    return path
+__all__ = ["wheel"]
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,14 @@ from typing import Any
 import bareinstall
 import pytest
 import yaml
+from builtwheel import wheel
 from packaging.requirements import Requirement
-from test_installs import WHEELS, call, pytestmark, wheel  # noqa: F401 - a mark and a fixture
+from test_installs import WHEELS, call, pytestmark
 
 from zoo import __version__, extras
 from zoo.__main__ import main
+
+__all__ = ["pytestmark", "wheel"]
 
 REPOSITORY = Path(__file__).parents[2]
 HOW_TO = sorted((REPOSITORY / "site/docs/how-to").glob("*.md"))
@@ -67,7 +70,7 @@ def test_commands_of_a_page_need_nothing_of_the_clone_unless_it_says_so(page: Pa
             assert any("clone of this program" in line for line in before[-3:]), block
 
 
-def test_the_workflow_of_the_site_runs_in_a_zoo_of_its_own(wheel: Path, tmp_path: Path) -> None:  # noqa: F811 - a fixture
+def test_the_workflow_of_the_site_runs_in_a_zoo_of_its_own(wheel: Path, tmp_path: Path) -> None:
     base_url, root = "https://user.github.io/project", "/project/"
     zoo = tmp_path / "zoo"
     assert main(["init", "--quiet", str(zoo)]) == 0
