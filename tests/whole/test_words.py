@@ -1,0 +1,217 @@
+"""The words that people read: no word of the table of replacements in documents, pages, messages or schemas.
+
+Add a row where a reader stumbles. A word that is right in one place gets a row in ``ALLOWED`` with the words around it.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# What not to write (a regular expression, without regard to case), and what to write instead.
+WORDS: dict[str, str] = {
+    r"mend(s|ed|ing)?": "fix",
+    r"(?<!there )is no(?! (?:longer|larger|smaller|worse|better|more than|more \w+ than)\b)": (
+        "is not a valid ..., or: no ... found"
+    ),
+    r"(?<!there )(?<!until )(is|are|was|were) (?-i:none)(?! of\b)": "none found, or: there is no ...",
+    r"no number any more": "became NaN or infinite",
+    r"told": "reported, shown, prints",
+    r"(say|says|said|saying) so": "reports it, shows it",
+    r"(stands?|stood) (in|at|on|beside|under|there|next|below|above)": "is in, is next to",
+    r"(lies|lay) (in|at|on|beside|under|there|next|below|above)": "is in, is next to",
+    r"(the )?way out": "what to do next",
+    r"wrongly": "invalid, by mistake",
+    r"(gives?|gave|given|giving) back": "frees, deletes, returns",
+    r"dear(er|est)?": "expensive",
+    r"at once": "at the same time, all at once, immediately",
+    r"half-?way": "partway",
+    r"(go|goes|went|gone|going) on (from|where|with|at)": "resumes, continues",
+    r"whole or not at all|completely out or not": "either everything or nothing",
+    r"unbeaten": "files that no other file beats",
+    r"(struck|strikes?|striking) (out|through)": "crossed out, marked as invalid",
+    r"(makes?|made) no (practical )?difference": "you are unlikely to notice a difference",
+    r"loses at most(?! (?:one|a|the)\b)": "stays close to the original (KLD ≤ ...)",
+    r"least speed": "minimum speed",
+    r"for my board": "find a model for your device",
+    r"anew": "again",
+    r"in the same go|in one go": "in one command, in one step",
+    r"beside": "next to",
+    r"the very(?! (?:first|last|same)\b)": "exactly the, that same",
+    r"all the same(?! \w)": "anyway, still",
+    r"nowhere to|to be had": "not available",
+    r"(is|are) to be \w+(ed|en)": "must be ..., or say who does it",
+    r"thereof|wherein|whereby|whence|thence|hither|thither|hitherto|henceforth": "a usual word",
+    r"lest|ere|nought|whilst|amongst|thus|hence|albeit": "a usual word",
+    r"shall": "must, will",
+    r"a good deal|a great many|not a few|ever so": "much, many",
+    r"(?<=[.;:] )who (is|has|pins|pinned|comes|wants|needs|gives|holds) [^?.]*": "If you ...",
+    r"by heart|on its own feet|out of hand|needs must|for want of|in want of": "plain words",
+    r"is (of|in) no (use|avail)": "does not help",
+    r"come to naught|comes? to nothing|in vain": "fails",
+    # British spelling.
+    r"(colo|behavio|favo|hono|neighbo|flavo|labo)r(s|ed|ing|ite|ites|able|ing|hood)?(?![-:=\"'(\w.])": "-our",
+    r"(cent|met)er(s|ed)?(?![-:=\"';)\w.])": "-re",
+    r"(label|cancel|model|travel|signal|level)(ed|ing)(?![-:=\"'])": "-lled, -lling",
+    r"gr[a]y(s|ed|ish)?(?![-:=\"'_;])": "grey",
+    r"(analy|paraly|cataly)z(e|ed|es|ing)": "-yse",
+    r"(defen|offen|preten)se": "-ce",
+    r"(?<!model-)licens(e|es)(?![-:=\"'`_./])": "licence; license is a verb, and the Hub's key in code style",
+}  # fmt: skip
+
+# Where a word of the table is right: (a regular expression for the path, the words around it).
+ALLOWED: tuple[tuple[str, str], ...] = ()
+
+# How many such words each root still has (0 if not named). Lower a figure when you replace words; never raise one.
+YET: dict[str, int] = {
+    "README.md": 2, "CHANGELOG.md": 13, "Makefile": 1, "mkdocs.yml": 1, "scripts": 1, "recipes": 1,
+    "benchmarks": 48, "site/docs": 37, "site/templates": 14, "site/assets": 17, "catalog/schemas": 5,
+    "catalog/devices": 13, "catalog": 29, "pi_runtime": 9, "zoo/choose": 20, "zoo/cli": 9, "zoo/corpora": 2,
+    "zoo/files": 6, "zoo/gguf": 7, "zoo/hub": 23, "zoo/judge": 9, "zoo/llama": 22, "zoo/machine": 1,
+    "zoo/modelfolder": 9, "zoo/plan": 8, "zoo/publish": 5, "zoo/pull": 5, "zoo/release": 7, "zoo/site": 20,
+    "zoo/sources": 4, "zoo/stages": 2, "zoo/templates": 2, "zoo/training": 23, "zoo/upkeep": 8, "zoo": 5,
+}  # fmt: skip
+
+# Each root and the files in it that people read.
+ROOTS: dict[str, tuple[str, ...]] = {
+    "README.md": ("README.md",),
+    "CONTRIBUTING.md": ("CONTRIBUTING.md",),
+    "CHANGELOG.md": ("CHANGELOG.md",),
+    "Makefile": ("Makefile",),
+    "mkdocs.yml": ("mkdocs.yml",),
+    "scripts": ("scripts/**/*.sh",),
+    "recipes": ("recipes/*.yaml", "recipes/corpora/*.md"),
+    "benchmarks": ("benchmarks/*.md", "benchmarks/**/*.py"),
+    "site/docs": ("site/docs/**/*.md",),
+    "site/templates": ("site/templates/**/*.html",),
+    "site/assets": ("site/assets/*.js", "site/*.py"),
+    "catalog/schemas": ("catalog/schemas/*.json",),
+    "catalog/devices": ("catalog/devices/*.json",),
+    "catalog": ("catalog/**/*.py",),
+    "pi_runtime": ("pi_runtime/**/*.py",),
+    **{f"zoo/{room}": (f"zoo/{room}/**/*.py", f"zoo/{room}/**/*.md", f"zoo/{room}/**/*.j2") for room in sorted(
+        path.name for path in (ROOT / "zoo").iterdir() if path.is_dir() and path.name != "__pycache__")},
+    "zoo": ("zoo/*.py",),
+}  # fmt: skip
+
+
+def sentences(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, text) of what a person reads in a file."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        yield from _strings(ast.parse(text))
+    elif path.suffix == ".json":
+        yield from ((_line(text, value), value) for value in _values(json.loads(text)))
+    elif path.suffix == ".md":
+        prose = re.sub(r"^ *```.*?^ *```", _blank, text, flags=re.MULTILINE | re.DOTALL)
+        yield from _paragraphs(re.sub(r"`[^`\n]+`|\]\([^)]*\)|<[^>]+>", _blank, prose))
+    elif path.suffix == ".html":
+        text = re.sub(r"\{#.*?#\}", _blank, text, flags=re.DOTALL)
+        text = re.sub(r"\{[{%].*?[%}]\}", _quoted, text, flags=re.DOTALL)
+        yield from _paragraphs(re.sub(r"</?[a-z][^\s>]*|\b(?:class|href|id)=\"[^\"]*\"", _blank, text))
+    elif path.suffix == ".js":
+        yield from _paragraphs(_quoted(text))
+    else:
+        yield from _paragraphs(text)
+
+
+def _strings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            yield node.lineno, re.sub(r"``[^`]+``|`[^`\n]+`", "", node.value)
+
+
+def _values(document: Any) -> Iterator[str]:
+    if isinstance(document, dict):
+        for value in document.values():
+            yield from _values(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from _values(value)
+    elif isinstance(document, str) and " " in document:
+        yield document
+
+
+def _line(text: str, value: str) -> int:
+    return text[: text.find(json.dumps(value, ensure_ascii=False)[1:-1])].count("\n") + 1
+
+
+def _quoted(code: re.Match[str] | str) -> str:
+    """Only what is in quotes, and comments, at their place; code between ``${`` and ``}`` is no text."""
+    text = code if isinstance(code, str) else code[0]
+    kept = re.compile(r'"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|(?<!:)//[^\n]*')
+    spans = [(hit.start(), hit.end()) for hit in kept.finditer(text)]
+    quoted, end = "", 0
+    for start, stop in spans:
+        quoted += re.sub(r"[^\n]", " ", text[end:start]) + re.sub(r"\$\{[^}]*\}", _blank, text[start:stop])
+        end = stop
+    return quoted + re.sub(r"[^\n]", " ", text[end:])
+
+
+def _blank(match: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", match[0])
+
+
+def _paragraphs(text: str) -> Iterator[tuple[int, str]]:
+    line = 1
+    for part in re.split(r"(\n\s*\n)", text):
+        yield line, part
+        line += part.count("\n")
+
+
+PATTERNS = [
+    (re.compile(rf"(?<![\w-])(?:{word})(?![\w-])", re.IGNORECASE), better) for word, better in WORDS.items()
+]
+
+
+def found(path: Path, name: str) -> list[str]:
+    """One line for each word of the table in a file."""
+    lines = []
+    allowed = [words for where, words in ALLOWED if re.fullmatch(where, name)]
+    for line, text in sentences(path):
+        plain = re.sub(r"\s+", " ", text)
+        for words in allowed:
+            plain = re.sub(words, "", plain)
+        for pattern, better in PATTERNS:
+            lines += [
+                f'{name}:{line}: "{plain[max(0, hit.start() - 30) : hit.end() + 30]}": write {better}'
+                for hit in pattern.finditer(plain)
+            ]
+    return lines
+
+
+def found_in(root: str) -> list[str]:
+    """The same for all files of a root."""
+    paths = sorted({path for pattern in ROOTS[root] for path in ROOT.glob(pattern)})
+    return [line for path in paths for line in found(path, path.relative_to(ROOT).as_posix())]
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_no_word_of_the_table_is_read(root: str) -> None:
+    lines = found_in(root)
+    assert len(lines) <= YET.get(root, 0), "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("page.md", "Mend the file.\n\n`mend` it\n\n```\nmend\n```\n", 1),
+        ("code.py", 'mend = told = 1\nprint(f"{mend} is no number, he was told", "mended")\n', 2),
+        ("code.js", "const told = `mend ${told}`; // told", 2),
+        ("page.html", '<p class="told">{{ told or "told" }}{# told #}{% if told %}mended{% endif %}</p>', 2),
+        ("some.json", '{"told": "was told", "description": "a dear file"}', 2),
+        ("page.md", "There is no file. It is no longer there. None is none.", 1),
+        ("page.md", "The color of a license, labeled grey.", 3),
+    ],
+)
+def test_the_words_are_found_where_people_read_them(tmp_path: Path, name: str, text: str, words: int) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert len(found(tmp_path / name, name)) == words
