@@ -8,14 +8,16 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog import quick
-from catalog.lightschema import ValidationError, jsonschema
 from catalog.metrics import METRICS
 from catalog.problems import LIMIT, Problem, did_you_mean, show
 from catalog.quants import LADDER
 from catalog.yamltext import Document
+
+if TYPE_CHECKING:
+    from catalog.lightschema import ValidationError, jsonschema
 
 FOLDER = Path(__file__).parent / "schemas"
 
@@ -49,6 +51,9 @@ def _with_names(part: dict[str, Any]) -> dict[str, Any]:
 @functools.cache
 def validator(name: str) -> jsonschema.Draft202012Validator:
     """A validator for that schema, made once."""
+    # Only here and below: its import takes longer than a quick yes.
+    from catalog.lightschema import jsonschema
+
     rules = {"pattern": _pattern, "uniqueItems": _unique_items}
     extend: Any = jsonschema.validators.extend  # it has no types
     kind = extend(jsonschema.Draft202012Validator, rules)
@@ -58,6 +63,8 @@ def validator(name: str) -> jsonschema.Draft202012Validator:
 
 def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[ValidationError]:
     """Regular expressions as JSON Schema means them: Python's ``$`` also matches before a final newline."""
+    from catalog.lightschema import ValidationError
+
     del schema
     if validator.is_type(value, "string") and not re.search(
         re.sub(r"\$\Z", r"\\Z", pattern), value, re.ASCII
@@ -67,6 +74,8 @@ def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[
 
 def _unique_items(validator: Any, wanted: bool, value: Any, schema: Any) -> Iterator[ValidationError]:
     """Not looked at in a list that is too long anyway: jsonschema compares every entry with every other."""
+    from catalog.lightschema import jsonschema
+
     if isinstance(value, list) and len(value) <= schema.get("maxItems", 1000):
         yield from jsonschema.Draft202012Validator.VALIDATORS["uniqueItems"](validator, wanted, value, schema)
 

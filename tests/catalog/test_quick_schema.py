@@ -51,7 +51,6 @@ def slow(data: Any) -> bool:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_quick_yes_is_a_yes(seed: int) -> None:
-    pytest.importorskip("jsonschema_rs")
     dice = random.Random(seed)
     source = json.loads(index.to_text((sample, hostile)[seed % 2]()))
     said = {True: 0, False: 0}

@@ -64,6 +64,7 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     ),
     "huggingface_hub": ("zoo.hub.huggingface", "benchmarks"),
     "yaml": ("catalog.yamltext", "catalog.lock", "catalog.cardrules", "zoo.release.cards", "benchmarks"),
+    "jsonschema_rs": "catalog.quick",
     "jinja2": ("zoo.templates", "zoo.release.cards", "zoo.site.pages"),
     "markupsafe": "zoo.site.pages",
     "pygal": "zoo.site.pages.charts",
