@@ -334,4 +334,4 @@ class Model:
 def bits_of(type_: str) -> str:
     """``4 bits (Q4_K)`` of a type that has its bits in its name; else the name alone."""
     digits = re.search(r"\d+", type_)
-    return f"{digits.group()} bit{'s' * (digits.group() != '1')} ({type_})" if digits else type_
+    return f"{digits.group()} {'bit' if digits.group() == '1' else 'bits'} ({type_})" if digits else type_

@@ -14,6 +14,7 @@ from catalog import quick
 from catalog.metrics import METRICS
 from catalog.problems import LIMIT, Problem, did_you_mean, show
 from catalog.quants import LADDER
+from catalog.words import counted
 from catalog.yamltext import Document
 
 if TYPE_CHECKING:
@@ -169,11 +170,11 @@ def _of_error(error: ValidationError, document: Document) -> Iterator[Problem]:
             )
         case "minLength" | "maxLength":
             words = "at least" if error.validator == "minLength" else "at most"
-            length = f"{len(value)} character{'s' * (len(value) != 1)}"
+            length = counted(len(value), "character")
             yield document.problem(path, f"the text has {length}", f"Write {words} {rule}")
         case "minItems" | "maxItems":
             words = "at least" if error.validator == "minItems" else "at most"
-            length = "1 entry" if len(value) == 1 else f"{len(value)} entries"
+            length = counted(len(value), "entry", "entries")
             yield document.problem(path, f"the list has {length}", f"Write {words} {rule}")
         case "uniqueItems":
             yield document.problem(path, "the list has the same entry twice", "Delete one of the two")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from catalog import jsontext, schema
 from catalog.problems import Problem
 from catalog.recipe import build, plain
+from catalog.words import counted
 from catalog.yamltext import Document
 
 SCHEMA = "watch/1"
@@ -95,11 +96,10 @@ class Badge:
 
 def badge(report: Report) -> Badge:
     """The report in a sentence."""
-    count = f"{report.files} file{'s' * (report.files != 1)} of {len(report.releases)} "
-    count += f"release{'s' * (len(report.releases) != 1)}"
+    count = f"{counted(report.files, 'file')} of {counted(len(report.releases), 'release')}"
     missed = f"; {len(report.unchecked)} could not be checked" if report.unchecked else ""
     if report.findings:
-        many = "1 difference" if len(report.findings) == 1 else f"{len(report.findings)} differences"
+        many = counted(len(report.findings), "difference")
         found = f"{many} to the record {'was' if len(report.findings) == 1 else 'were'} found in {count}"
         return Badge("drift", f"on {report.date}, {found}{missed}")
     if not report.files:

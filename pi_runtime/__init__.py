@@ -12,6 +12,7 @@ llama-cpp-python. It imports nothing of the rest of this project: the two meet t
     llama      the only use of llama.cpp
     verdict    median, quartiles, and whether a run may be believed
     bench      ``measure``: one file, one report
+    words      sizes, rates and counts as people read them
     report     the report as JSON, CSV and a summary; files written whole or not at all
     worker     the child process that loads the file
     supervise  starts that child, so that a crash in llama.cpp becomes a sentence

@@ -19,6 +19,7 @@ from typing import Any
 from pi_runtime import VERSION, system, verdict
 from pi_runtime.llama import Session, software
 from pi_runtime.settings import WARMUPS, CouldNot, Settings
+from pi_runtime.words import counted, rate
 
 SCHEMA = "bench-report/1"
 PROMPT_SEED = 1
@@ -58,7 +59,7 @@ def measure(path: Path, settings: Settings, progress: Progress = quiet) -> dict[
     before = system.conditions()
     memory_before = system.own_memory("VmRSS")
     was_reset = system.reset_peak_memory()
-    progress(f"loading with {settings.threads_used} threads", None)
+    progress(f"loading with {counted(settings.threads_used, 'thread')}", None)
     clock = time.perf_counter()
     with Session(path, settings) as session:
         load_seconds = time.perf_counter() - clock
@@ -172,7 +173,7 @@ def _samples(session: Session, settings: Settings, progress: Progress) -> dict[s
         samples.append({"number": number, **times, **_state()})
         progress(
             f"sample {number} of {settings.samples}: prompt {times['prompt_tokens_per_second']:.1f}, "
-            f"decode {times['decode_tokens_per_second']:.1f} tokens/s",
+            f"decode {rate(times['decode_tokens_per_second'])} tokens/s",
             number + 1,
         )
     return {

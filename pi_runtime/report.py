@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_runtime.settings import CouldNot
+from pi_runtime.words import counted, data_size
 
 CSV_SETTINGS = ("threads", "prompt_tokens", "decode_tokens")
 CSV_WORLD = ("file_name", "file_sha256", "device_label", "measured_at_utc", "valid", *CSV_SETTINGS)
@@ -47,13 +48,13 @@ def to_summary(report: dict[str, Any]) -> str:
     board = device["label"] or device["board_model"] or device["cpu_model"] or device["machine"]
     peak = summary["peak_memory_bytes"]
     lines = [
-        f"{report['file']['name']} on {board}, {settings['threads']} threads",
+        f"{report['file']['name']} on {board}, {counted(settings['threads'], 'thread')}",
         *_cores(device),
         f"  load                 {summary['load_seconds']:.2f} s (file cached, not counted below)",
         _line(f"prompt, {settings['prompt_tokens']}", summary["prompt_tokens_per_second"], "tokens/s"),
         _line(f"decode, {settings['decode_tokens']}", summary["decode_tokens_per_second"], "tokens/s"),
         _line("time to first token", summary["time_to_first_token_seconds"], "s"),
-        f"  peak memory          {'not known' if peak is None else f'{peak / 1e6:.0f} MB'}",
+        f"  peak memory          {'not known' if peak is None else data_size(peak)}",
     ]
     if report["valid"]:
         lines.append(f"  valid: {len(report['samples'])} samples, undisturbed")

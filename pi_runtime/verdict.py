@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pi_runtime.parsers import NOW_BITS, OCCURRED_BITS, throttle_names
+from pi_runtime.words import counted
 
 QUARTILE_RULE = "linear interpolation between samples, extremes included (statistics.quantiles, inclusive)"
 
@@ -73,8 +74,7 @@ def _held_back(quota: float | None, threads: int) -> list[str]:
     """A quota below the threads stops them for part of the time: the figure would be the quota's, not the machine's."""
     if quota is None or quota >= threads:
         return []
-    one = "1 thread" if threads == 1 else f"{threads} threads"
-    return [f"{one} had the time of {quota:g} CPUs only, by the quota of the control group"]
+    return [f"{counted(threads, 'thread')} had the time of {quota:g} CPUs only, by the quota of the control group"]
 
 
 def busy(share: float | None) -> list[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog import unseen
 from catalog.secrets import hidden
+from catalog.words import data_size, duration
 from zoo.progress import Advance, unheard
 
 if TYPE_CHECKING:
@@ -218,11 +219,9 @@ class _Meter:
         rate = self.done / seconds
         if self.unit == "B":
             parts = [
-                f"{self.done / 1e6:.1f} of {self.total / 1e6:.1f} MB"
-                if self.total
-                else f"{self.done / 1e6:.1f} MB"
+                f"{data_size(self.done)} of {data_size(self.total)}" if self.total else data_size(self.done),
+                f"{data_size(rate)}/s",
             ]
-            parts.append(f"{rate / 1e6:.1f} MB/s")
         elif self.unit == "%":
             parts = []
         else:
@@ -261,23 +260,6 @@ def _every(pause: Callable[[], float], tell: Callable[[], None]) -> Iterator[Non
     finally:
         over.set()
         thread.join()
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def megabytes(size_bytes: float) -> str:
-    """Bytes as MB of 10^6 bytes, small ones as kB."""
-    if size_bytes < 100_000:
-        return f"{size_bytes / 1e3:,.1f} kB"
-    return f"{size_bytes / 1e6:,.1f} MB"
 
 
 def bounded(text: str) -> str:

@@ -65,8 +65,8 @@ function figures(core, { pick, release }, context) {
   const tick = speed.measured ? [h("span", { class: "zoo-tick", "aria-hidden": "true" }, "✓"), " "] : [];
   const proof = speed.evidence ? [" (", h("a", { href: root + speed.evidence }, "evidence"), ")"] : [];
   const rows = [
-    ["Size", core.megabytes(file.size)],
-    ["Memory", `${core.megabytes(need)} predicted at ${core.count(context)} tokens`],
+    ["Size", core.dataSize(file.size)],
+    ["Memory", `${core.dataSize(need)} predicted at ${core.count(context)} tokens`],
     ["Speed", ...tick, speed.words(), ...proof],
     ["Loss", core.lossWords(file)],
     ["Licence", h("bdi", {}, shortened(release.licence, 100))],
@@ -95,7 +95,7 @@ function shown(core, choice, context) {
     : h("p", {}, "How to get it: ", h("a", { href: `${modelUrl(release.name)}#commands` }, "the page of the model"), ".");
   const runners = choice.runnersUp.map((one) => {
     const { file, speed } = one.pick;
-    const said = [file.path, core.megabytes(file.size), core.lossWords(file), speed.words()].join(", ");
+    const said = [file.path, core.dataSize(file.size), core.lossWords(file), speed.words()].join(", ");
     return [one.release.name, `${core.standingWords(one)}; ${said}.`, true];
   });
   const judged = (list) => list.map(({ file, why }) => [file.path, why(), false]);

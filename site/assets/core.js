@@ -34,15 +34,39 @@ export function general(value, digits = 6) {
   return plain.includes(".") ? plain.replace(/\.?0+$/, "") : plain;
 }
 
+// --- Numbers for people: catalog/words.py once more
+
+// From a quadrillion on no figure is a real one: powers keep a cell narrow.
+export const figure = (value, decimals) => (Math.abs(value) < 1e15 ? fixed(value, decimals) : general(value, 3));
+
 export const count = (number) => fixed(number, 0);
-const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+export const counted = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+
+export function shortCount(number) {
+  if (Math.abs(number) < 100000) return count(number);
+  return Math.abs(number) < 999950000 ? `${figure(number / 1e6, 1)} million` : `${figure(number / 1e9, 2)} billion`;
+}
 
 export function rate(speed) {
   if (speed && !(Math.abs(speed) >= 0.01 && Math.abs(speed) < 1e6)) return general(speed, 2);
-  return fixed(speed, speed < 10 ? 2 : 1);
+  return fixed(speed, speed < 9.995 ? 2 : 1);
 }
 
-export const megabytes = (bytes) => (bytes >= 100000 ? `${fixed(bytes / 1e6, 1)} MB` : `${count(bytes)} bytes`);
+// [below so many bytes, unit, its name, decimals]
+const SIZES = [
+  [999950, 1e3, "kB", 1],
+  [999950000, 1e6, "MB", 1],
+  [99995000000, 1e9, "GB", 2],
+  [999950000000, 1e9, "GB", 1],
+  [Infinity, 1e12, "TB", 2],
+];
+
+export function dataSize(bytes) {
+  const size = Math.abs(bytes);
+  if (size < 999.5) return counted(Number(fixed(bytes, 0)), "byte");
+  const [, unit, name, decimals] = SIZES.find(([limit]) => size < limit || limit === Infinity);
+  return `${figure(bytes / unit, decimals)} ${name}`;
+}
 
 export function nats(value) {
   const size = Math.abs(value);
@@ -270,8 +294,8 @@ function bothMeasured(file, other, only, catalog) {
 // Says why a worse file is beaten; null if it is smaller and nowhere clearly slower.
 function whyBeaten(file, other, only, catalog) {
   const said = () => `loses more than ${other.path}: ${lossWords(file)} against ${lossWords(other)}`;
-  if (file.size > other.size) return () => `It is ${megabytes(file.size - other.size)} larger and ${said()}.`;
-  if (file.size === other.size) return () => `It has the same size of ${megabytes(file.size)} and ${said()}.`;
+  if (file.size > other.size) return () => `It is ${dataSize(file.size - other.size)} larger and ${said()}.`;
+  if (file.size === other.size) return () => `It has the same size of ${dataSize(file.size)} and ${said()}.`;
   const slower = bothMeasured(file, other, only, catalog).find(([one, beside]) => one.speed < catalog.rules.slower_share * beside.speed);
   if (!slower) return null;
   const [one, beside] = slower;
@@ -298,7 +322,7 @@ export function beaten(files, only, catalog) {
 
 // --- One file of a release: zoo.choose.pick.pick
 
-const free = (device) => `the ${megabytes(device.free)} that ${device.name} has free for a model`;
+const free = (device) => `the ${dataSize(device.free)} that ${device.name} has free for a model`;
 
 const tolerable = (file, rules) =>
   file.kld === null || (file.kld <= rules.tolerance_nats && file.top >= rules.tolerance_top);
@@ -365,8 +389,8 @@ function tooBig(one, device, context) {
   if (one.need === null)
     return "Its memory need is not known: the catalog does not record the size of its KV cache.";
   return (
-    `It does not fit: it needs a predicted ${megabytes(one.need)} at ${count(context)} tokens of context, ` +
-    `${megabytes(one.need - device.free)} more than ${free(device)}.`
+    `It does not fit: it needs a predicted ${dataSize(one.need)} at ${count(context)} tokens of context, ` +
+    `${dataSize(one.need - device.free)} more than ${free(device)}.`
   );
 }
 
@@ -390,8 +414,8 @@ function nothing(all, fits, device, context, leastSpeed) {
   const nearest = least(known, (one) => [one.need, one.file.path]);
   return (
     `No file fits on ${device.name}: the one that needs the least, ${nearest.file.path}, needs a predicted ` +
-    `${megabytes(nearest.need)} at ${count(context)} tokens of context, ` +
-    `${megabytes(nearest.need - device.free)} more than ${free(device)}.`
+    `${dataSize(nearest.need)} at ${count(context)} tokens of context, ` +
+    `${dataSize(nearest.need - device.free)} more than ${free(device)}.`
   );
 }
 
@@ -412,7 +436,7 @@ function reason(chosen, best, usable, device, context, leastSpeed, rules) {
       `${lossWords(file)} against ${lossWords(best.file)} of ${best.file.path}`;
   const parts = [
     choice,
-    `It needs a predicted ${megabytes(chosen.need)} at ${count(context)} tokens of context, within ${free(device)}`,
+    `It needs a predicted ${dataSize(chosen.need)} at ${count(context)} tokens of context, within ${free(device)}`,
     `Its decode speed: ${chosen.speed.words()}`,
   ];
   if (!file.smoke) parts.push("It failed the chat smoke test");
@@ -423,7 +447,7 @@ function besideWords(one, taken) {
   const { file } = one;
   const difference = file.size - taken.size;
   const size = difference
-    ? `${megabytes(Math.abs(difference))} ${difference > 0 ? "larger" : "smaller"} than the pick`
+    ? `${dataSize(Math.abs(difference))} ${difference > 0 ? "larger" : "smaller"} than the pick`
     : "of the same size as the pick";
   let lost = "has a loss that cannot be told from the pick's";
   if (worse(file, taken)) lost = "loses more";
@@ -504,7 +528,7 @@ function askedWords({ task, language }, number) {
 }
 
 export function standingWords({ release, share }) {
-  const size = `${fixed(release.parameters / 1e6, 1)} million parameters`;
+  const size = `${shortCount(release.parameters)} parameters`;
   if (!share) return size;
   const [right, all] = share;
   return `${count(right)} of ${count(all)} probe answers right (${fixed((100 * right) / all, 1)} %), ${size}`;

@@ -108,16 +108,11 @@ function h(tag, attributes, ...children) {
 
 const shortened = (text, length) => (text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`);
 
-// The same figures as in zoo/site/pages/text.py.
-const figure = (given, decimals, core) => (given < 1e15 ? core.fixed(given, decimals) : core.general(given, 3));
-const megabytes = (bytes, core) => `${figure(bytes / 1e6, bytes < 1e9 ? 1 : 0, core)} MB`;
-
 function speedWords({ file, here }, core) {
   if (here) return [here.measured ? "✓ " : "", here.words()];
   const [best] = file.valid;
   if (!best) return ["not measured"];
-  const threads = `${best.threads} thread${best.threads === 1 ? "" : "s"}`;
-  const words = [shortened(`${core.rate(best.speed)} tokens/s on ${best.place}, ${threads}`, 100)];
+  const words = [shortened(`${core.rate(best.speed)} tokens/s on ${best.place}, ${core.counted(best.threads, "thread")}`, 100)];
   if (best.evidence) words.push(" (", h("a", { href: root + best.evidence }, "evidence"), ")");
   if (file.valid.length > 1) words.push(` and ${file.valid.length - 1} more`);
   return words;
@@ -138,12 +133,12 @@ function row(one, core) {
     head,
     h("td", { class: "zoo-words" }, h("bdi", {}, shortened(release.task, 60)), h("br", {}), h("bdi", { class: "zoo-note" }, shortened(release.languages.join(", ") || "–", 120))),
     h("td", { class: "zoo-words" }, h("bdi", {}, shortened(release.licence, 80))),
-    right(megabytes(file.size, core)),
-    right(figure(file.bits, 2, core)),
+    right(core.dataSize(file.size)),
+    right(core.figure(file.bits, 2)),
     right(loss),
     right(file.kld === null ? "reference" : `${core.general(file.top * 100, 4)} %`),
     h("td", { class: "zoo-wide" }, ...speedWords(one, core)),
-    right(file.memory === null ? "not known" : megabytes(file.memory, core)),
+    right(file.memory === null ? "not known" : core.dataSize(file.memory)),
   );
 }
 
@@ -152,7 +147,7 @@ function append(core) {
   body.append(...next);
   visible += next.length;
   more.hidden = visible >= rows.length;
-  const files = rows.length === 1 ? "1 file" : `${core.count(rows.length)} files`;
+  const files = core.counted(rows.length, "file");
   found.textContent = visible < rows.length ? `${files}, the first ${core.count(visible)} are shown.` : `${files}.`;
   return next[0];
 }

@@ -15,7 +15,7 @@ let answering = null;
 let messages = [];
 
 const state = (text) => (find("state").textContent = text);
-const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+const { counted, dataSize } = await import(new URL(form.dataset.core, document.baseURI));
 
 // Characters that are not seen written out, as in zoo/site/pages/text.py.
 const visible = (text) =>
@@ -44,7 +44,7 @@ async function chooseModel(wanted) {
     if (name !== fields.model.value) return;
     release = model.releases.find((one) => !yanked(model, one.version));
     for (const file of release.files) {
-      const option = new Option(`${visible(file.type).slice(0, 40)}, ${megabytes(file.size_bytes)}`, file.path);
+      const option = new Option(`${visible(file.type).slice(0, 40)}, ${dataSize(file.size_bytes)}`, file.path);
       fields.file.add(option);
     }
     const smallest = release.files.reduce((a, b) => (b.size_bytes < a.size_bytes ? b : a));
@@ -71,7 +71,7 @@ function address(file) {
 function hindrance(file) {
   if (typeof WebAssembly !== "object") return "This browser has no WebAssembly, so it cannot run a model. The page of the model has the commands to run it without one.";
   if (!site.engine) return `The engine is not part of this site. Whoever builds it runs: ${site.how} and then zoo site build`;
-  if (file.size_bytes > MOST) return `A file of ${megabytes(file.size_bytes)} is too large for WebAssembly.`;
+  if (file.size_bytes > MOST) return `A file of ${dataSize(file.size_bytes)} is too large for WebAssembly.`;
   if (!address(file))
     return "This file lies in a folder hub, which a browser cannot reach. Whoever builds the site can add it: zoo site build --with-files 200";
   return null;
@@ -88,9 +88,9 @@ function chooseFile() {
   const query = new URLSearchParams({ model: fields.model.value, file: file.path });
   history.replaceState(null, "", `${location.pathname}?${query}`);
   find("load").disabled = Boolean(why);
-  find("load").textContent = `Load ${megabytes(file.size_bytes)}`;
+  find("load").textContent = `Load ${dataSize(file.size_bytes)}`;
   const tight = navigator.deviceMemory && needs(file) > (navigator.deviceMemory * 2 ** 30) / 2;
-  const memory = `It needs about ${megabytes(needs(file))} of memory${tight ? ", more than half of what this machine has: it may fail" : ""}.`;
+  const memory = `It needs about ${dataSize(needs(file))} of memory${tight ? ", more than half of what this machine has: it may fail" : ""}.`;
   state(why ?? memory);
 }
 
@@ -111,15 +111,15 @@ async function download(file, signal) {
     received += value.length;
     if (received > file.size_bytes) {
       await reader.cancel();
-      throw new Error(`more came than the ${megabytes(file.size_bytes)} that the catalog lists`);
+      throw new Error(`more came than the ${dataSize(file.size_bytes)} that the catalog lists`);
     }
     hash.update(value);
     parts.push(value);
     find("progress").value = received / file.size_bytes;
-    const rate = received / 1e3 / Math.max(performance.now() - start, 1);
-    state(`${megabytes(received)} of ${megabytes(file.size_bytes)}, ${rate.toFixed(1)} MB/s`);
+    const speed = received / (Math.max(performance.now() - start, 1) / 1e3);
+    state(`${dataSize(received)} of ${dataSize(file.size_bytes)}, ${dataSize(speed)}/s`);
   }
-  if (received < file.size_bytes) throw new Error(`only ${megabytes(received)} of ${megabytes(file.size_bytes)} came`);
+  if (received < file.size_bytes) throw new Error(`only ${dataSize(received)} of ${dataSize(file.size_bytes)} came`);
   const digest = [...hash.digest()].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   return { blob: new Blob(parts), digest };
 }
@@ -175,7 +175,7 @@ async function load() {
     }
     state("Starting llama.cpp …");
     const threads = await start(blob);
-    state(`${file.path} is ready, with ${threads === 1 ? "1 thread" : `${threads} threads`}.`);
+    state(`${file.path} is ready, with ${counted(threads, "thread")}.`);
     find("chat").hidden = false;
     document.querySelector("#zoo-words").focus();
   } catch (error) {

@@ -23,7 +23,12 @@ def many(build_site: Callable[[Catalog], Path], hosted: Callable[..., str]) -> s
 
 def sized(page: Any) -> list[float]:
     cells = page.locator(f"{ROWS} td:nth-of-type(3)").all_inner_texts()
-    return [float(cell.replace(",", "").removesuffix(" MB")) for cell in cells]
+    return [megabytes(cell) for cell in cells]
+
+
+def megabytes(cell: str) -> float:
+    number, unit = cell.replace(",", "").split()
+    return float(number) * {"kB": 1e-3, "MB": 1, "GB": 1e3, "TB": 1e6}[unit]
 
 
 def done(page: Any, act: Callable[[], Any]) -> None:
@@ -79,7 +84,7 @@ def test_filter(many: str, open_page: Any) -> None:
     done(page, lambda: page.select_option("[name=board]", "pi-zero-2"))
     assert page.inner_text(".zoo-found") != whole
     needs = page.locator(f"{ROWS} td:last-child").all_inner_texts()
-    assert needs and all(float(need.replace(",", "").removesuffix(" MB")) <= 403 for need in needs)
+    assert needs and all(megabytes(need) <= 403 for need in needs)
     assert "predicted" in page.inner_text(".zoo-files") or "✓ measured" in page.inner_text(".zoo-files")
     done(page, lambda: page.select_option("[name=board]", ""))
     for name, given in (("task", "code"), ("language", "fr"), ("licence", "MIT"), ("type", "Q8_0")):

@@ -116,7 +116,7 @@ def test_a_file_with_another_digest_is_refused(address: str, open_page: Any) -> 
     assert not page.locator(".zoo-chat").is_visible()
 
 
-@pytest.mark.parametrize(("length", "words"), [(14, "more came than"), (16, "only 0.0 MB of")])
+@pytest.mark.parametrize(("length", "words"), [(14, "more came than"), (16, "only 15 bytes of")])
 def test_a_file_of_another_length_is_refused(length: int, words: str, address: str, open_page: Any) -> None:
     page = open_page(address)
     page.route("**/model.json", lambda route: _changed(route, _REAL_SIZE, f'"size_bytes":{length}'))

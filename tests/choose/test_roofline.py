@@ -12,8 +12,9 @@ from sitesamples import sample
 
 from catalog.device import DEVICES, GIBI, GIGA, Device, Kernel, custom, find
 from catalog.release import Cache, ModelFile
+from catalog.words import rate
 from zoo.choose import roofline
-from zoo.choose.roofline import BANDWIDTH, KERNEL, cache_of, plausible, predict, rate, roof
+from zoo.choose.roofline import BANDWIDTH, KERNEL, cache_of, plausible, predict, roof
 
 RELEASE = sample().models[0].releases[0]
 ARCHITECTURE = RELEASE.architecture

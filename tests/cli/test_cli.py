@@ -276,7 +276,7 @@ def test_plan_of_a_remote_recipe_says_what_it_would_fetch(zoo_folder: Path, caps
     assert code == 0
     assert "Would fetch for the student: hf:Qwen/Qwen2.5-0.5B-Instruct@7ae5" in out
     assert "Would fetch for the teacher: hf:Qwen/Qwen2.5-7B-Instruct@a09a" in out
-    assert "about 15,243.0 MB" in out
+    assert "about 15.24 GB" in out
     (zoo_folder / "recipes" / "remote.yaml").write_text(REMOTE, encoding="utf-8")
     code, data = as_json(capsys, "plan", "remote")
     assert code == 0

@@ -58,7 +58,7 @@ def test_what_a_process_works_on_stays(work: Path, capsys: pytest.CaptureFixture
         code, found, err = clean(capsys, "interrupted", "teachers")
     assert code == 0
     assert (found["interrupted"]["files"], found["interrupted"]["busy"]) == (1, 1)
-    assert "interrupted: 1 files, 1.0 kB" in err
+    assert "interrupted: 1 file, 1.0 kB" in err
     assert names(work) == {
         "partial/aa/scratch/journal.jsonl", "teachers/cc.lock", "dd/artifact.json", "labels/ee.jsonl",
         "locks/aa", "locks/bb",

@@ -193,7 +193,7 @@ def test_numbers_on_the_card(plain: Recipe, tutored: Recipe) -> None:
     assert set(rows) == {f"`{file.path}`" for file in release.files}
     for file in release.files:
         row = rows[f"`{file.path}`"]
-        assert f"| {file.size_bytes / 1e6:.1f} | {file.bits_per_weight:.2f} |" in row
+        assert f"| {file.size_bytes / 1e6:.1f} MB | {file.bits_per_weight:.2f} |" in row
         if file.loss:
             assert f"{file.loss.kld_mean_nats:.4f} ± {file.loss.kld_mean_se_nats:.4f}" in row
         else:

@@ -237,34 +237,6 @@ def test_no_command_is_made_of_hostile_names() -> None:
     assert commands.ollama("index", file) is None
 
 
-@pytest.mark.parametrize(
-    ("value", "error", "shown"),
-    [
-        (0.0831, 0.0042, "0.083 ± 0.004"),
-        (0.342, 0.0187, "0.342 ± 0.019"),
-        (0.00561, 0.00033, "0.0056 ± 0.0003"),
-        (14.21, 0.52, "14.2 ± 0.5"),
-        (1523.4, 212.0, "1,523 ± 212"),
-        (0.5, 0.0096, "0.50 ± 0.01"),
-        (0.5, 0.096, "0.5 ± 0.1"),
-        (1.25, 0.0, "1.25 ± 0"),
-        (1.25, None, "1.25"),
-    ],
-)
-def test_plus_minus(value: float, error: float | None, shown: str) -> None:
-    assert text.plus_minus(value, error) == shown
-
-
-def test_numbers_for_people() -> None:
-    assert text.megabytes(105_468_672) == "105.5 MB"
-    assert text.megabytes(4_200_000_000) == "4,200 MB"
-    assert text.rate(9.314) == "9.31"
-    assert text.rate(39.81) == "39.8"
-    assert text.percent(0.961, 0.0072) == "96.1 ± 0.7 %"
-    assert text.kilobytes(17) == "17 bytes"
-    assert text.millions(134_515_008) == "134.5 million"
-
-
 def test_unseen_characters_are_written_out() -> None:
     assert text.visible("a\u2066b\x1b[0m\ud800\U000e0041") == r"a\u2066b\u001b[0m\ud800\U000e0041"
     assert text.visible("é\n\tक्\u200dष") == "é\n\tक्\u200dष"

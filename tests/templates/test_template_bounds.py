@@ -28,10 +28,10 @@ REFUSED = {
     "one long operation": ("{{ (7**(7**8))|string|length }}", "more than 0.3 seconds|Exceeds the limit"),
     "lists in lists": (
         "{% set n = namespace(l=[]) %}{% for i in range(99999) %}{% set n.l = n.l + [n.l] %}{% endfor %}",
-        "more than 0.3 seconds|128 MB of memory",
+        "more than 0.3 seconds|128 MiB of memory",
     ),
-    "memory": ("{{ 'a' * 10**10 }}", "more than 128 MB of memory"),
-    "memory by a format": ("{{ '%1000000000d' % 1 }}", "more than 128 MB of memory"),
+    "memory": ("{{ 'a' * 10**10 }}", "more than 128 MiB of memory"),
+    "memory by a format": ("{{ '%1000000000d' % 1 }}", "more than 128 MiB of memory"),
     "output": ("{% for i in range(99999) %}" + "x" * 100 + "{% endfor %}", "more than 100,000 characters"),
     "recursion": ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "calls itself"),
     "recursive loop": (
@@ -81,7 +81,7 @@ def test_a_library_without_limits_is_never_given_what_passes_them(tmp_path: Path
     from zoo.training.renderings import renderings
 
     folder = make_tiny_llama(tmp_path)
-    for template, why in (("{{ 'a' * 7 * 10**8 }}", "512 MB"), REFUSED["recursion"]):
+    for template, why in (("{{ 'a' * 7 * 10**8 }}", "512 MiB"), REFUSED["recursion"]):
         (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
         with pytest.raises(OverLimit, match=why):
             renderings(load_tokenizer(folder), [(ASKED, True)])

@@ -26,9 +26,9 @@ from catalog import device as devices
 from catalog import memory
 from catalog.device import Device
 from catalog.release import Model, ModelFile, ProbeScore, Release
+from catalog.words import rate, short_count
 from zoo.choose import pick as picks
 from zoo.choose.pick import Pick, Shelf
-from zoo.choose.roofline import rate
 
 LOSS_LIMIT = 0.1
 """Mean KLD in nats. What loses more is no longer much like the model that was ranked. A choice of this project."""
@@ -344,7 +344,7 @@ def asked_words(question: Question, number: int) -> str:
 
 def standing_words(one: Ranked) -> str:
     """What gives a model its place in the order."""
-    size = f"{one.entry.merit.parameters / 1e6:,.1f} million parameters"
+    size = f"{short_count(one.entry.merit.parameters)} parameters"
     if one.share is None:
         return size
     share = 100 * one.share.correct / one.share.total

@@ -15,8 +15,8 @@ from catalog import device as devices
 from catalog.device import Device
 from catalog.metrics import SPREAD_MAXIMUM
 from catalog.release import Architecture, ModelFile
+from catalog.words import counted, data_size, nats, rate
 from zoo.choose import roofline
-from zoo.choose.roofline import rate
 
 SLOWER_SHARE = 1 - SPREAD_MAXIMUM
 """Slower is less than this share of the other file's speed; nearer ones, two valid measurements cannot tell apart."""
@@ -86,9 +86,9 @@ def _why_beaten(
 ) -> str | None:
     """The sentence, for a ``file`` that is worse than ``other``; None if it is smaller and nowhere clearly slower."""
     if file.size_bytes > other.size_bytes:
-        return f"It is {megabytes(file.size_bytes - other.size_bytes)} larger and {_loses(file, other)}."
+        return f"It is {data_size(file.size_bytes - other.size_bytes)} larger and {_loses(file, other)}."
     if file.size_bytes == other.size_bytes:
-        return f"It has the same size of {megabytes(file.size_bytes)} and {_loses(file, other)}."
+        return f"It has the same size of {data_size(file.size_bytes)} and {_loses(file, other)}."
     speeds, others = measured[file.path], measured[other.path]
     for place, threads in sorted(speeds.keys() & others.keys()):
         speed, other_speed = speeds[place, threads], others[place, threads]
@@ -124,23 +124,3 @@ def loss_words(file: ModelFile) -> str:
     if file.loss is None:
         return "mean KLD 0 nats (it is the reference)"
     return f"mean KLD {nats(file.loss.kld_mean_nats)} ± {nats(file.loss.kld_mean_se_nats)} nats"
-
-
-def nats(value: float) -> str:
-    """Four decimals, fewer digits where those would be none."""
-    size = abs(value)
-    if value == 0 or 0.001 <= size < 1e4:
-        return f"{value:.4f}"
-    if 1e-8 <= size < 0.001:
-        return f"{value:.{1 - int(f'{size:.1e}'.split('e')[1])}f}"
-    return f"{value:.2g}"
-
-
-def megabytes(size_bytes: int) -> str:
-    """MB of 10^6 bytes; bytes where that would be 0.0."""
-    return f"{size_bytes / 1e6:,.1f} MB" if size_bytes >= 100_000 else f"{size_bytes:,} bytes"
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 thread``, ``4 threads``."""
-    return f"{number} {noun}{'s' * (number != 1)}"

@@ -19,9 +19,10 @@ from catalog import device as devices
 from catalog import memory
 from catalog.device import Device
 from catalog.release import Architecture, Model, ModelFile, Release
+from catalog.words import counted, data_size, nats, rate
 from zoo.choose import roofline
-from zoo.choose.domination import Beaten, Domination, by_loss, counted, loss_words, megabytes, nats, worse
-from zoo.choose.roofline import Prediction, rate
+from zoo.choose.domination import Beaten, Domination, by_loss, loss_words, worse
+from zoo.choose.roofline import Prediction
 
 
 @dataclass(frozen=True)
@@ -293,8 +294,8 @@ def _too_big(candidate: _Candidate, device: Device, context_tokens: int) -> str 
     if need <= device.free_bytes:
         return None
     return (
-        f"It does not fit: it needs a predicted {megabytes(need)} at {context_tokens:,} tokens of context, "
-        f"{megabytes(need - device.free_bytes)} more than {_free(device)}."
+        f"It does not fit: it needs a predicted {data_size(need)} at {context_tokens:,} tokens of context, "
+        f"{data_size(need - device.free_bytes)} more than {_free(device)}."
     )
 
 
@@ -331,7 +332,7 @@ def _nothing(
     need = least_need.need_bytes or 0
     return (
         f"No file fits on {device.name}: the one that needs the least, {least_need.file.path}, needs a predicted "
-        f"{megabytes(need)} at {context_tokens:,} tokens of context, {megabytes(need - device.free_bytes)} more than "
+        f"{data_size(need)} at {context_tokens:,} tokens of context, {data_size(need - device.free_bytes)} more than "
         f"{_free(device)}."
     )
 
@@ -377,7 +378,7 @@ def _reason(
         choice = f"{file.path} has the least loss of the {usable} files {kind}: {loss_words(file)}"
     parts = [
         choice,
-        f"It needs a predicted {megabytes(chosen.need_bytes or 0)} at {context_tokens:,} tokens of context, "
+        f"It needs a predicted {data_size(chosen.need_bytes or 0)} at {context_tokens:,} tokens of context, "
         f"within {_free(device)}",
         f"Its decode speed: {chosen.speed.words}",
     ]
@@ -390,7 +391,7 @@ def _beside(candidate: _Candidate, chosen: _Candidate) -> str:
     """How a runner-up compares with the file that was taken."""
     file, taken = candidate.file, chosen.file
     difference = file.size_bytes - taken.size_bytes
-    size = f"{megabytes(abs(difference))} {'larger' if difference > 0 else 'smaller'} than the pick"
+    size = f"{data_size(abs(difference))} {'larger' if difference > 0 else 'smaller'} than the pick"
     if not difference:
         size = "of the same size as the pick"
     if worse(file, taken):
@@ -409,4 +410,4 @@ def _same_top(file: ModelFile) -> float:
 
 
 def _free(device: Device) -> str:
-    return f"the {megabytes(device.free_bytes)} that {device.name} has free for a model"
+    return f"the {data_size(device.free_bytes)} that {device.name} has free for a model"

@@ -25,6 +25,7 @@ from catalog import architectures, memory
 from catalog.device import DEVICES, Device
 from catalog.quants import QUANTS
 from catalog.release import Architecture, Cache, ModelFile
+from catalog.words import data_size, rate
 
 CAUTION = 2.0
 """Where a figure rests on one report, the range goes from typical / CAUTION to typical x CAUTION; where the speed of
@@ -147,13 +148,6 @@ def ggml_type(file: ModelFile) -> str | None:
     return None if file.fallback_tensors else _KERNEL_TYPES.get(file.type)
 
 
-def rate(tokens_per_second: float) -> str:
-    """Two decimals below 10, one above, powers where no real speed lies."""
-    if tokens_per_second and not 0.01 <= abs(tokens_per_second) < 1e6:
-        return f"{tokens_per_second:.2g}"
-    return f"{tokens_per_second:,.{2 if tokens_per_second < 10 else 1}f}"
-
-
 def _bandwidths(device: Device, file: ModelFile) -> tuple[float, float, float]:
     """Low, typical and high in bytes per second, the range widened as far as CAUTION asks."""
     figure = device.bandwidth_bytes_per_second
@@ -180,7 +174,7 @@ def _assumptions(
 
 def _read_words(file: ModelFile, architecture: Architecture) -> str:
     if file.read_bytes is not None:
-        part = f"{_mb(file.read_bytes)} of the file's {_mb(file.size_bytes)} are read for every token: "
+        part = f"{data_size(file.read_bytes)} of the file's {data_size(file.size_bytes)} are read for every token: "
         if architecture.experts:
             return f"{part}{architecture.experts_used} of {architecture.experts} experts in each layer, and the rest."
         return f"{part}all weights, but one row only of an embedding table that is not the output head."
@@ -204,7 +198,7 @@ def _cache_words(file: ModelFile, architecture: Architecture, context_tokens: in
     if cache.window_bytes_per_token:
         words.append(f"Layers with a sliding window read at most the last {cache.window_tokens:,} of them.")
     if cache.state_bytes and cache.known:
-        words.append(f"Recurrent layers read a state of {_mb(cache.state_bytes)}, whatever the context.")
+        words.append(f"Recurrent layers read a state of {data_size(cache.state_bytes)}, whatever the context.")
     if architecture.cache is None and not architectures.keeps_all(architecture.name):
         words.append(
             "Every layer is taken to keep all of them, for the catalog does not record more. In the architecture "
@@ -234,7 +228,3 @@ def _device_words(file: ModelFile, device: Device) -> tuple[str, ...]:
             "end is taken at half of the typical bandwidth."
         )
     return tuple(found)
-
-
-def _mb(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:,.1f} MB"

@@ -8,10 +8,10 @@ from typing import Any
 
 from catalog.recipe import plain
 from catalog.release import Model, ModelFile, Release
+from catalog.words import counted, data_size
 from zoo.cli.common import Call
 from zoo.errors import InputError
 from zoo.judge.gates import Verdict
-from zoo.output import megabytes
 from zoo.plan.prepare import Planned
 from zoo.publish.apply import Published
 from zoo.release import ReleaseFolder
@@ -46,7 +46,7 @@ def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdic
     again = [one for one in model.reproductions if one.version == release.version]
     if again:
         notes.append(
-            f"Built again {len(again)} time{'s' * (len(again) > 1)}, {sum(one.identical for one in again)} identical."
+            f"Built again {counted(len(again), 'time')}, {sum(one.identical for one in again)} identical."
         )
     data = as_data(model, release, verdicts)
     call.output.table(
@@ -63,7 +63,7 @@ def _row(file: ModelFile) -> tuple[str, ...]:
     loss = file.loss
     return (
         file.type,
-        megabytes(file.size_bytes),
+        data_size(file.size_bytes),
         f"{file.bits_per_weight:.2f}",
         f"{loss.kld_mean_nats:.4f} ± {loss.kld_mean_se_nats:.4f}" if loss else "reference",
         f"{100 * loss.same_top_share:.1f} %" if loss else "reference",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from catalog.recipe import plain
+from catalog.words import counted, data_size
 from zoo import catalogfile
 from zoo.cli.common import Call, options
-from zoo.output import megabytes
 
 
 @click.command()
@@ -20,7 +20,7 @@ def command(call: Call) -> None:
     for model in catalog.models:
         for release in model.releases:
             sizes = [file.size_bytes for file in release.files]
-            span = f"{len(sizes)} files, {megabytes(min(sizes))} to {megabytes(max(sizes))}"
+            span = f"{counted(len(sizes), 'file')}, {data_size(min(sizes))} to {data_size(max(sizes))}"
             rows.append((model.name, release.version, release.date, span))
     data = {"models": [plain(model) for model in catalog.models]}
     columns = ("model", "version", "date", "files")

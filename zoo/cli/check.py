@@ -14,6 +14,7 @@ from catalog.checks import check_recipe
 from catalog.filenames import absence
 from catalog.lock import Lock
 from catalog.problems import Problem
+from catalog.words import counted
 from zoo import catalogfile
 from zoo.cli.common import Call, options
 from zoo.corpora.prompts import parse_prompts
@@ -52,7 +53,7 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
     checked = [settings.shown(path) for path in files]
     output = dataclasses.replace(call.output, json=call.output.json or format_ == "json")
     words = [problem.as_github() if format_ == "github" else str(problem) for problem in problems]
-    count = f"{len(files)} file{'s' * (len(files) != 1)} checked"
+    count = f"{counted(len(files), 'file')} checked"
     if not problems and format_ == "human":
         words = [f"{count}, no problems."]
     output.answer(
@@ -66,7 +67,7 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
     for hint in hints:
         output.say(f"hint: {hint}")
     if problems:
-        output.say(f"{count}, {len(problems)} problem{'s' * (len(problems) != 1)}.")
+        output.say(f"{count}, {counted(len(problems), 'problem')}.")
     return 2 if problems else 0
 
 

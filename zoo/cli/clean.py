@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from catalog.words import counted, data_size
 from zoo.cli.common import Call, options
-from zoo.output import megabytes
 from zoo.plan import clean
 
 
@@ -23,10 +23,10 @@ def command(call: Call, dry_run: bool, kinds: tuple[str, ...]) -> None:
     delete = bool(kinds) and not dry_run
     if delete:
         for kind in chosen:
-            call.output.say(f"{kind}: {found[kind].files} files, {megabytes(found[kind].size_bytes)}")
+            call.output.say(f"{kind}: {counted(found[kind].files, 'file')}, {data_size(found[kind].size_bytes)}")
         found = {kind: clean.clean(call.settings.work, kind, call.output) for kind in chosen}
     rows = [
-        (kind, str(found[kind].files), megabytes(found[kind].size_bytes), clean.KINDS[kind])
+        (kind, str(found[kind].files), data_size(found[kind].size_bytes), clean.KINDS[kind])
         for kind in chosen
     ]
     busy = sum(found[kind].busy for kind in chosen)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from catalog.words import data_size
 from zoo import extras
 from zoo import settings as settings_room
 from zoo.cli.common import SETTING_OPTIONS, Call, options
@@ -17,7 +18,6 @@ from zoo.llama import library, processor
 from zoo.llama.convert import source
 from zoo.machine import resources
 from zoo.machine.resources import free_bytes
-from zoo.output import megabytes
 from zoo.plan import preflight, prepare, world
 from zoo.settings import Settings
 from zoo.sources import resolve
@@ -152,8 +152,8 @@ def _machine(work: Path) -> list[Finding]:
     total, available = resources.memory_bytes()
     return [
         Finding("cores", "note", resources.processors().words),
-        Finding("memory", "note", f"{megabytes(available)} free of {megabytes(total)}"),
-        Finding("disk at work", "note", f"{megabytes(free_bytes(work))} free"),
+        Finding("memory", "note", f"{data_size(available)} free of {data_size(total)}"),
+        Finding("disk at work", "note", f"{data_size(free_bytes(work))} free"),
     ]
 
 

@@ -12,6 +12,7 @@ from catalog import licencefiles, yamltext
 from catalog import sources as source_uris
 from catalog.lock import Lock, Pin, PinnedFile
 from catalog.paths import unsafe_reason
+from catalog.words import counted
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, RemoteError, ZooError
 from zoo.files.whole import write_atomic
@@ -61,7 +62,7 @@ def command(call: Call, recipe: str) -> int:
     failed = [_told(uri, error) for uri, error in failures.items()]
     call.output.answer(
         {"lock": shown, "pinned": pinned, "licence_texts": texts, "failed": failed},
-        f"Pinned {len(pins)} of {len(uris)} source{'s' * (len(uris) != 1)} in {shown}."
+        f"Pinned {len(pins)} of {counted(len(uris), 'source')} in {shown}."
         + "".join(f"\nFetched the licence text {text}." for text in texts),
     )
     return 1 if failures else 0

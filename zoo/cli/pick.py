@@ -12,13 +12,13 @@ from catalog import device as devices
 from catalog.device import Device
 from catalog.index import Catalog
 from catalog.release import Model, ModelFile, Release, YankEvent
+from catalog.words import data_size
 from zoo import catalogfile
 from zoo.choose import commands
 from zoo.choose import pick as picks
 from zoo.choose.pick import Judged, Pick
 from zoo.cli.common import Call, device_named, name_and_version, options
 from zoo.errors import InputError, ZooError
-from zoo.output import megabytes
 
 
 @click.command()
@@ -135,7 +135,7 @@ def _words(title: str, pick: Pick, run: list[str]) -> str:
     if pick.file is None:
         lines.append(f"Nothing to take. {pick.reason}")
     else:
-        lines += [f"Take {pick.file.path} ({megabytes(pick.file.size_bytes)}).", pick.reason, "", "Run it:"]
+        lines += [f"Take {pick.file.path} ({data_size(pick.file.size_bytes)}).", pick.reason, "", "Run it:"]
         lines += [f"  {line}" for line in run]
     for heading, judged in (("Runners-up", pick.runners_up), ("Rejected", pick.rejected)):
         if judged:

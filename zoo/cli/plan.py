@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from catalog.words import data_size
 from zoo.cli.common import Call, options
-from zoo.output import megabytes
 from zoo.plan import prepare
 
 
@@ -38,7 +38,7 @@ def command(call: Call, recipe: str) -> None:
     if costs.steps:
         notes.append(f"Estimated: {prepare.needs(costs)}.")
     for fetch in plan.fetches:
-        size = f", about {megabytes(fetch.size_bytes)}" if fetch.size_bytes else ""
+        size = f", about {data_size(fetch.size_bytes)}" if fetch.size_bytes else ""
         notes.append(f"Would fetch for the {fetch.role}: {fetch.source}{size}.")
     notes += [f"  {line}" for line in costs.work]
     call.output.table(data, f"{plan.name} {plan.version}", ("step", "key", "reason"), rows, "\n".join(notes))

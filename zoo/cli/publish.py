@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
+from catalog.words import data_size
 from zoo import flow
 from zoo.cli.answers import result_of
 from zoo.cli.common import SETTING_OPTIONS, Call, options
-from zoo.output import megabytes
 from zoo.plan import prepare
 from zoo.plan.prepare import Planned
 from zoo.release import ReleaseFolder
@@ -49,7 +49,7 @@ def _dry_run(call: Call, planned: Planned, release: ReleaseFolder) -> None:
             {"kind": target.kind, "name": target.name, "parent": target.plan.parent, "changes": changes}
         )
         rows += [
-            (target.kind, change.action, change.path, megabytes(change.size_bytes), change.reason)
+            (target.kind, change.action, change.path, data_size(change.size_bytes), change.reason)
             for change in target.plan.changes
         ]
     total = sum(target.plan.upload_bytes for target in targets)
@@ -61,4 +61,4 @@ def _dry_run(call: Call, planned: Planned, release: ReleaseFolder) -> None:
     }
     title = f"{planned.plan.name} {planned.plan.version}: nothing was changed"
     columns = ("repository", "action", "path", "#size", "reason")
-    call.output.table(data, title, columns, rows, f"Would upload {megabytes(total)}.")
+    call.output.table(data, title, columns, rows, f"Would upload {data_size(total)}.")

@@ -10,13 +10,13 @@ import click
 
 from catalog.device import Device
 from catalog.release import ModelFile
+from catalog.words import data_size
 from zoo.choose.pick import CONTEXT_TOKENS, Pick
 from zoo.cli.common import Call, device_named, options
 from zoo.cli.shelf import shelf_of
 from zoo.cli.signatures import Check, signature_options
 from zoo.errors import InputError
 from zoo.hub.download import Patience
-from zoo.output import megabytes
 from zoo.pull import names, pulling
 from zoo.pull.machine import this_machine
 from zoo.pull.names import Chosen
@@ -136,11 +136,11 @@ def _answer(
         "unlisted": list(pulled.unlisted),
         "commands": [run, check],
     }  # fmt: skip
-    came = megabytes(pulled.received_bytes)
+    came = data_size(pulled.received_bytes)
     how = f"{came} fetched" if pulled.received_bytes else "everything was here already"
     human = [
         f"{chosen.model.name} {chosen.release.version} {file.type}: {pulled.path} "
-        f"({megabytes(file.size_bytes)}, {how}).",
+        f"({data_size(file.size_bytes)}, {how}).",
         f"It is what the hub, MANIFEST.json, SHA256SUMS and the catalog say: sha256 {file.sha256}.",
         *([f"It is signed by {pulled.signer}."] if pulled.signer else []),
         *([f"Its licence texts are beside it, checked like it: {', '.join(texts)}. Read them first."] if texts else []),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from catalog.words import counted, data_size
 from zoo import site
 from zoo.cli.common import Call, options
-from zoo.output import megabytes
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,7 +34,7 @@ def build(call: Call, files_megabytes: float | None) -> None:
         "seconds": round(report.seconds, 2),
     }
     call.output.answer(
-        data, f"{report.pages} pages, {megabytes(report.size_bytes)}, in {folder} ({report.seconds:.1f} s)."
+        data, f"{counted(report.pages, 'page')}, {data_size(report.size_bytes)}, in {folder} ({report.seconds:.1f} s)."
     )
 
 

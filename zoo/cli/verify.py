@@ -10,12 +10,12 @@ import click
 
 from catalog.index import Catalog
 from catalog.release import Model, Release
+from catalog.words import counted, data_size
 from zoo.cli.common import Call, options
 from zoo.cli.shelf import shelf_of
 from zoo.cli.signatures import Check, signature_options
 from zoo.errors import InputError
 from zoo.hub.download import Patience
-from zoo.output import megabytes
 from zoo.pull import names, verifying
 from zoo.pull.accounts import MANIFEST
 from zoo.pull.verifying import Verified
@@ -147,15 +147,14 @@ def _tell(call: Call, found: list[Verified]) -> int:
     }
     lines = []
     for one in found:
-        verdict = f"{len(one.differences)} differences" if one.differences else "as released"
-        verdict = "1 difference" if len(one.differences) == 1 else verdict
+        verdict = counted(len(one.differences), "difference") if one.differences else "as released"
         if one.unchecked and not one.differences:
             verdict = "could not be checked"
         # A manifest that cannot be read names nothing.
         of = f" {one.name} {one.version}" if one.name else " an unknown release"
-        rate = f", {one.bytes / one.seconds / 1e6:,.0f} MB/s" if one.seconds > 1 else ""
+        rate = f", {data_size(one.bytes / one.seconds)}/s" if one.seconds > 1 else ""
         lines.append(
-            f"{one.place}:{of}, {one.files} files, {megabytes(one.bytes)}{rate}: {verdict}"
+            f"{one.place}:{of}, {counted(one.files, 'file')}, {data_size(one.bytes)}{rate}: {verdict}"
             f" (by {', '.join(one.against)})"
         )
         lines += [f"  {difference.sentence}" for difference in one.differences]

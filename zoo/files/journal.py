@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from catalog import jsontext, plainfiles
+from catalog.words import counted
 from zoo.errors import AGAIN, ZooError
 from zoo.files.digests import canonical_json
 from zoo.progress import murmur
@@ -37,7 +38,7 @@ def read(path: Path, shape: Callable[[Any], Value]) -> list[Value]:
         except (ValueError, TypeError, KeyError, AttributeError):
             dropped += bool(line.strip())
     if dropped:
-        count = "1 line" if dropped == 1 else f"{dropped} lines"
+        count = counted(dropped, "line")
         murmur(f"{count} of {path.name} cannot be used and {'is' if dropped == 1 else 'are'} passed over")
     if rest:
         murmur(f"the last line of {path.name} is cut off; what it said is done again")

@@ -14,6 +14,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog.words import counted
+
 ROOT = Path("/")
 _CPUS = "sys/devices/system/cpu"
 _SAMPLE_SECONDS = 0.2
@@ -45,7 +47,7 @@ class Processors:
         parts = [f"{self.fast} fast of {self.physical} cores, {self.logical} logical CPUs"]
         if self.quota is not None:
             parts.append(f"a quota of {self.quota:g} CPUs")
-        return f"{', '.join(parts)}: {self.threads} thread{'s' * (self.threads != 1)}"
+        return f"{', '.join(parts)}: {counted(self.threads, 'thread')}"
 
 
 def processors(root: Path = ROOT, allowed: Collection[int] | None = None) -> Processors:

@@ -9,6 +9,7 @@ from catalog import sources as source_uris
 from catalog import yamltext
 from catalog.checks import CheckedRecipe
 from catalog.problems import Problem
+from catalog.words import counted
 from catalog.yamltext import Document
 from zoo.errors import InputError, ModelFileError
 from zoo.plan import contradictions
@@ -79,7 +80,7 @@ def refuse(file: str, found: list[Problem], *, safe: str) -> None:
     """Raises InputError that lists every problem; none is fine."""
     if not found:
         return
-    count = f"{len(found)} problem{'s' * (len(found) > 1)}"
+    count = counted(len(found), "problem")
     raise InputError(
         "\n".join([f"{file} has {count}", *(str(problem) for problem in found)]),
         safe=safe,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from catalog import sources as source_uris
 from catalog.recipe import Recipe
+from catalog.words import data_size
 from zoo import extras
 from zoo.errors import AGAIN, ZooError
 from zoo.llama import processor
@@ -48,18 +49,18 @@ def check(
     free, needed = free_bytes(settings.work), (costs.disk_bytes or 0) + RESERVE_BYTES
     if costs.steps and free < needed:
         faults.append(
-            f"disk: {needed / 1e9:.1f} GB are needed at {settings.shown(settings.work)}, {free / 1e9:.1f} GB are free; "
+            f"disk: {data_size(needed)} are needed at {settings.shown(settings.work)}, {data_size(free)} are free; "
             "free some, or set another folder with --work"
         )
     total, available = resources.memory_bytes()
     if costs.memory_bytes and total and costs.memory_bytes > total:
         faults.append(
-            f"memory: about {costs.memory_bytes / 1e9:.1f} GB are needed, {total / 1e9:.1f} GB may be used here; "
+            f"memory: about {data_size(costs.memory_bytes)} are needed, {data_size(total)} may be used here; "
             "build on a larger machine"
         )
     elif costs.memory_bytes and available and costs.memory_bytes > available:
         report.warn(
-            f"about {costs.memory_bytes / 1e9:.1f} GB of memory are needed, {available / 1e9:.1f} GB are free now"
+            f"about {data_size(costs.memory_bytes)} of memory are needed, {data_size(available)} are free now"
         )
     if (
         settings.device == "cpu"

@@ -9,10 +9,10 @@ from pathlib import Path
 from catalog.checks import CheckedRecipe, check_recipe
 from catalog.problems import instead_of
 from catalog.recipe import Recipe
+from catalog.words import data_size
 from zoo.errors import InputError, ZooError
 from zoo.files.digests import digest
 from zoo.gguf.header import read_header
-from zoo.output import megabytes
 from zoo.plan import costs, engine, foresight, plan, world
 from zoo.plan.plan import Plan, World
 from zoo.plan.store import Workspace
@@ -83,7 +83,7 @@ def announce(planned: Planned, report: Reporter) -> None:
         f"{needs(planned.costs)}"
     )
     if planned.costs.fetch_bytes:
-        report.say(f"  fetch {megabytes(planned.costs.fetch_bytes)}")
+        report.say(f"  fetch {data_size(planned.costs.fetch_bytes)}")
     for line in planned.costs.work:
         report.say(f"  {line}")
 
@@ -92,7 +92,7 @@ def needs(found: costs.Costs) -> str:
     """What a plan needs of the machine, for a sentence."""
     if found.disk_bytes is None or found.memory_bytes is None:
         return "disk and memory unknown (zoo lock records how large the sources are)"
-    return f"about {megabytes(found.disk_bytes)} of disk and {megabytes(found.memory_bytes)} of memory"
+    return f"about {data_size(found.disk_bytes)} of disk and {data_size(found.memory_bytes)} of memory"
 
 
 def _prompt_rows(recipe: Recipe, settings: Settings) -> int:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.release import Location, Repository
+from catalog.words import counted, data_size
 from zoo.errors import AGAIN, ZooError
 from zoo.files.digests import digest
 from zoo.files.locks import locked
 from zoo.hub import Hub
-from zoo.output import megabytes
 from zoo.progress import Reporter
 from zoo.publish import steps
 from zoo.publish.hashes import Hashes
@@ -212,4 +212,4 @@ def _announce(targets: list[Target], hub: Hub, report: Reporter) -> None:
     sending = [change for target in targets for change in target.plan.changed if change.action != "delete"]
     if sending:
         total = sum(change.size_bytes for change in sending)
-        report.say(f"publishing to {hub.name}: {len(sending)} files, {megabytes(total)}")
+        report.say(f"publishing to {hub.name}: {counted(len(sending), 'file')}, {data_size(total)}")

@@ -19,6 +19,7 @@ from catalog import terms as licence_terms
 from catalog.problems import Problem, show
 from catalog.recipe import Recipe
 from catalog.release import HeldOut, Model, ModelFile, Release, Terms, bits_of
+from catalog.words import counted, data_size, rate
 from zoo.files.bundled import site_folder
 from zoo.judge.probes import report as probe_report
 
@@ -130,7 +131,7 @@ def model_card(
             fallbacks=[file for file in release.files if file.fallback_tensors],
             weighted=any(file.imatrix_sha256 for file in release.files),
             machines=sorted(
-                {f"{s.device or s.cpu}, {s.threads} thread{'s' * (s.threads > 1)}" for s in speeds}
+                {f"{s.device or s.cpu}, {counted(s.threads, 'thread')}" for s in speeds}
             ),
             probes=probe_report.rows(release.files),
             training=release.training,
@@ -247,16 +248,12 @@ def _front_matter(data: Mapping[str, Any]) -> str:
 
 def _memory(file: ModelFile, context_tokens: int) -> str:
     need = next((need.bytes for need in file.memory if need.context_tokens == context_tokens), None)
-    return _megabytes(need) if need is not None else ""
+    return data_size(need) if need is not None else ""
 
 
 def _speed(file: ModelFile) -> str:
     valid = [speed.decode_tokens_per_second for speed in file.speeds if speed.valid]
-    return f"{max(valid):.1f}" if valid else "not measured validly"
-
-
-def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:.1f}"
+    return rate(max(valid)) if valid else "not measured validly"
 
 
 def _ppl(part: HeldOut) -> str:
@@ -280,7 +277,7 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "md": escape_markdown,
         "bits_of": bits_of,
-        "megabytes": _megabytes,
+        "data_size": data_size,
         "memory": _memory,
         "speed": _speed,
         "ppl": _ppl,

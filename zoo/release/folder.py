@@ -17,7 +17,7 @@ from zoo.plan.plan import Plan
 from zoo.release import cards, provenance
 from zoo.settings import Settings
 
-VERSION = 6
+VERSION = 7
 """Raise when a release folder made of the same artifacts changes."""
 
 RECORD = "release.json"

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from catalog import jsontext
+from catalog.words import counted, data_size
 from zoo import addresses
 from zoo.errors import ModelFileError, RemoteError, SourceError
 from zoo.files.digests import pretty_json, sha256_file
@@ -67,7 +68,7 @@ def fetch(
     tree |= {path: everything[path] for path in pins}
     wanted = [_pinned(tree[path], pins) for path in sorted(tree)]
     total = sum(file.size_bytes for file in wanted)
-    report.say(f"fetching {repo} at {revision[:12]}: {len(wanted)} files, {total / 1e6:,.1f} MB")
+    report.say(f"fetching {repo} at {revision[:12]}: {counted(len(wanted), 'file')}, {data_size(total)}")
     where = f"hf:{repo}@{revision}"
     fetch_files(hub, revision, wanted, target, where, report, patience, cache / "hub" / ".zoo")
     record = {

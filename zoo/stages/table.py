@@ -11,6 +11,7 @@ from typing import Any
 
 from catalog.quants import QUANTS
 from catalog.recipe import Recipe, plain
+from catalog.words import counted
 
 CONVERTER = "llama.cpp-converter"
 """The name under which llama.cpp's converter is a tool. ``zoo.llama.convert.source`` has its version."""
@@ -121,10 +122,6 @@ def _evaluate_memory(need: Need) -> int:
     return sum(int(need.weights * QUANTS[name].nominal_bits / 8) for name in ladder) + 2 * need.weights
 
 
-def _files(count: int) -> str:
-    return f"{count} file{'s' * (count > 1)}"
-
-
 def _label_work(load: Load) -> str:
     most = load.recipe.label.max_tokens if load.recipe.label else 0
     return f"label {load.prompts} prompts, at most {most} tokens each"
@@ -142,22 +139,24 @@ def _imatrix_work(load: Load) -> str:
 
 
 def _budget_work(load: Load) -> str:
-    budgets = f"{load.steps} byte budget{'s' * (load.steps > 1)}"
+    budgets = counted(load.steps, "byte budget")
     return f"search {budgets}: about {SEARCH_TRIALS} trials of whole mixes each"
 
 
 def _evaluate_work(load: Load) -> str:
     tokens = load.recipe.evaluate.windows * load.recipe.evaluate.window_tokens
-    return f"evaluate {load.files} files over {tokens} tokens each"
+    return f"evaluate {counted(load.files, 'file')} over {tokens} tokens each"
 
 
 def _probe_work(load: Load) -> str:
-    return f"probe {_files(load.steps)} with {sum(choice.items for choice in load.recipe.probes)} items each"
+    items = sum(choice.items for choice in load.recipe.probes)
+    return f"probe {counted(load.steps, 'file')} with {items} items each"
 
 
 def _benchmark_work(load: Load) -> str:
     b = load.recipe.benchmark
-    return f"benchmark {_files(load.steps)}, {b.samples + 1} runs of {b.prompt_tokens}+{b.decode_tokens} tokens each"
+    runs = f"{b.samples + 1} runs of {b.prompt_tokens}+{b.decode_tokens} tokens each"
+    return f"benchmark {counted(load.steps, 'file')}, {runs}"
 
 
 STAGES: Mapping[str, Row] = {
@@ -184,7 +183,7 @@ STAGES: Mapping[str, Row] = {
     "imatrix": Row(1, ("llama-cpp-python",), _little, _in_use, _imatrix_work, sums="the importance matrix"),
     "quantize": Row(
         3, ("llama-cpp-python",), _quantized, _in_use,
-        lambda load: f"quantize {_files(load.steps)}", roundings="the rounding",
+        lambda load: f"quantize {counted(load.steps, 'file')}", roundings="the rounding",
     ),
     "sensitivity": Row(
         1, ("llama-cpp-python",), _search_disk, _search_memory,

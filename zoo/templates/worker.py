@@ -60,7 +60,7 @@ def _answer(limits: Limits, work: Callable[[], dict[str, Any]]) -> bool:
         said = json.dumps({"refused": str(error), "kind": error.kind})
     except MemoryError:
         # Nobody knows what is left of the memory.
-        why = f"it needs more than {limits.memory_bytes >> 20} MB of memory"
+        why = f"it needs more than {limits.memory_bytes >> 20} MiB of memory"
         said, sound = json.dumps({"refused": why, "kind": "limit"}), False
     sys.stdout.buffer.write(said.encode() + b"\n")
     sys.stdout.buffer.flush()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.paths import unsafe_reason
+from catalog.words import data_size
 from zoo.errors import AGAIN, Again, Damaged, RemoteError
 from zoo.files.locks import locked
 from zoo.files.whole import fsync
@@ -140,7 +141,7 @@ class _Work:
         if left < file.size_bytes:
             done = file.size_bytes - left
             self.report.say(
-                f"{file.path}: {done / 1e6:.1f} of {file.size_bytes / 1e6:.1f} MB are here already"
+                f"{file.path}: {data_size(done)} of {data_size(file.size_bytes)} are here already"
             )
         with self.report.task(words, left, "B") as advance:
             return self._finish(part, there, advance)
@@ -223,7 +224,7 @@ def disk_full(needed: int, folder: Path) -> RemoteError:
     """The disk has no room: what is needed, what is free, and where."""
     free = free_bytes(folder)
     return RemoteError(
-        f"{needed / 1e6:,.1f} MB are needed at {folder}, {free / 1e6:,.1f} MB are free", kind="disk_full",
+        f"{data_size(needed)} are needed at {folder}, {data_size(free)} are free", kind="disk_full",
         facts={"needed_bytes": needed, "free_bytes": free, "folder": str(folder)},
         safe="What was fetched so far is kept and will be used again.",
         remedy="Free some space or name another folder",

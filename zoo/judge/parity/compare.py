@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from catalog.words import counted
 from zoo.judge.parity import parameters
 from zoo.judge.parity.agreement import logits
 from zoo.judge.parity.check import Check, first_difference
@@ -97,9 +98,9 @@ def end_of_turn(folder: Seen, file: Seen, generated: Generated | None) -> Check:
         return Check("end_of_turn", False, said)
     if not generated.stopped:
         first = file.named(generated.forced[0]) if generated.forced else "nothing"
-        counted = f"{len(generated.forced)} token{'s' * (len(generated.forced) != 1)}"
+        tokens = counted(len(generated.forced), "token")
         said = f"The template ends an answer with {first}, after which llama.cpp goes on: "
-        said += f"it had to write {counted} and stopped at none of them."
+        said += f"it had to write {tokens} and stopped at none of them."
         return Check("end_of_turn", False, said)
     last = file.named(generated.forced[generated.written])
     return Check(

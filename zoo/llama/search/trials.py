@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.words import data_size
 from zoo.errors import AGAIN, ZooError
 from zoo.files.whole import write_atomic
 from zoo.llama.measure.windows import Text, Window, cut, take
@@ -141,7 +142,7 @@ def _no_room(error: OSError, tensors: Tensors, folder: Path, copies: int) -> Zoo
         raise error
     size = tensors.path.stat().st_size * (copies + 1)
     return ZooError(
-        f"the disk is full: a search needs about {size / 1e6:,.0f} MB for copies of the model",
+        f"the disk is full: a search needs about {data_size(size)} for copies of the model",
         where=str(folder),
         safe="What was measured so far is kept.",
         remedy="Make room, or set fewer threads with --threads",

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from catalog.words import count, data_size
 from zoo.choose import chooser, commands
 from zoo.choose.chooser import Choice, Offer
 from zoo.choose.domination import loss_words
 from zoo.choose.pick import Judged, Pick
 from zoo.site.pages import links
 from zoo.site.pages.page import fill
-from zoo.site.pages.text import count, megabytes
 
 SHOWN = 8
 """Models that were passed over and are named; how many more there are is said."""
@@ -78,8 +78,8 @@ def _told(choice: Choice) -> Told | None:
         path=file.path,
         type=file.type,
         licence=release.licence,
-        size=megabytes(file.size_bytes),
-        memory=f"{megabytes(offer.pick.memory_bytes or 0)} predicted at {count(context)} tokens",
+        size=data_size(file.size_bytes),
+        memory=f"{data_size(offer.pick.memory_bytes or 0)} predicted at {count(context)} tokens",
         speed=speed.words,
         measured=speed.measured,
         evidence=_evidence(offer),
@@ -104,7 +104,7 @@ def pick_words(pick: Pick) -> str:
     """``model-Q8_0.gguf, 144.8 MB, mean KLD ..., predicted ...``."""
     assert pick.file and pick.speed
     file = pick.file
-    return f"{file.path}, {megabytes(file.size_bytes)}, {loss_words(file)}, {pick.speed.words}"
+    return f"{file.path}, {data_size(file.size_bytes)}, {loss_words(file)}, {pick.speed.words}"
 
 
 def _runner(one: Offer) -> Row:

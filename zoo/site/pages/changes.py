@@ -7,7 +7,8 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 from catalog.release import ModelFile, Release
-from zoo.site.pages.text import listed, megabytes, plus_minus, shortened
+from catalog.words import counted, data_size, plus_minus
+from zoo.site.pages.text import listed, shortened
 
 
 def of_versions(releases: Sequence[Release]) -> Mapping[str, list[str]]:
@@ -40,13 +41,13 @@ def _changes(new: Release, old: Release) -> Iterator[str]:
     if tools := sorted(set(new.tools) - set(old.tools)):
         yield f"Made with {_words(tools)}."
     if lines := _changed_lines(new.recipe.text, old.recipe.text):
-        yield f"{lines} {'line' if lines == 1 else 'lines'} of the recipe changed."
+        yield f"{counted(lines, 'line')} of the recipe changed."
 
 
 def _file_changes(type_: str, new: ModelFile, old: ModelFile) -> Iterator[str]:
     parts = []
     if new.size_bytes != old.size_bytes:
-        parts.append(f"{megabytes(new.size_bytes)}, was {megabytes(old.size_bytes)}")
+        parts.append(f"{data_size(new.size_bytes)}, was {data_size(old.size_bytes)}")
     if new.loss and old.loss and new.loss.kld_mean_nats != old.loss.kld_mean_nats:
         is_, was = (plus_minus(one.kld_mean_nats, one.kld_mean_se_nats) for one in (new.loss, old.loss))
         parts.append(f"KLD {is_} nats, was {was}")

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from catalog.release import Ancestor, Model, Release
+from catalog.words import count, counted
 from zoo.site.pages.page import fill
-from zoo.site.pages.text import count, listed, shortened, visible
+from zoo.site.pages.text import listed, shortened, visible
 
 WIDTH, GAP, ROW, HEIGHT = 340, 12, 84, 58
 _LINE = 24
@@ -90,7 +91,7 @@ def _boxes(model: Model, release: Release) -> tuple[list[_Box], list[tuple[int, 
     more = f" and {len(types) - 6} more" if len(types) > 6 else ""
     # A box of the whole width takes two lines' worth of characters.
     names = shortened(listed(types[:6]), 2 * _LINE - len(more)) + more
-    boxes.append(_Box(f"{len(types)} {'file' if len(types) == 1 else 'files'}", (names,), row + 1))
+    boxes.append(_Box(counted(len(types), "file"), (names,), row + 1))
     arrows.append((len(boxes) - 2, len(boxes) - 1))
     return boxes, arrows
 

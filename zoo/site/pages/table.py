@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.release import Model, ModelFile, Release, Speed
+from catalog.words import counted, rate
 from zoo.choose import pick
 from zoo.choose.domination import loss_words
-from zoo.choose.roofline import rate
 from zoo.site.pages import offers
 from zoo.site.pages.chooser import families
 from zoo.site.pages.frame import framed
@@ -91,7 +91,7 @@ def _row(name: str, release: Release, file: ModelFile, beaten: str) -> Row:
 
 def speed_words(speed: Speed) -> str:
     """``39.8 tokens/s on pi-5-8gb, 4 threads``."""
-    threads = f"{speed.threads} thread{'s' * (speed.threads != 1)}"
+    threads = counted(speed.threads, "thread")
     return f"{rate(speed.decode_tokens_per_second)} tokens/s on {speed.device}, {threads}"
 
 

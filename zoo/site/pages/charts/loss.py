@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from catalog.release import Model
+from catalog.words import counted
 from zoo.site.pages.charts.chart import Chart, as_csv, canvas, finish
 from zoo.site.pages.text import shortened, visible
 
@@ -233,7 +234,7 @@ def _words(
     for model, front in list(fronts.items())[:8]:
         files = [f"{visible(p.type)} ({x:,.1f} {unit}, {p.kld_mean_nats:.2g} nats)" for x, p in front]
         beaten = sum(point.model == model for _, point in placed) - len(front)
-        rest = f"; {beaten} drawn file{'s' * (beaten != 1)} behind it" if beaten else ""
+        rest = f"; {counted(beaten, 'drawn file')} behind it" if beaten else ""
         sentences.append(f"{visible(model)}: on the line {', '.join(files)}{rest}.")
     if len(fronts) > 8:
         sentences.append(f"And {len(fronts) - 8} more models: see the data.")

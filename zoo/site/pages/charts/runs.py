@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from catalog.words import counted
 from zoo.site.pages.charts.chart import Chart, canvas, finish
 from zoo.site.pages.text import visible
 
@@ -73,7 +74,7 @@ def _words(strips: Mapping[str, Sequence[float]], valid: Mapping[str, bool]) -> 
     for label, speeds in strips.items():
         disturbed = "" if valid[label] else ", disturbed, so it does not count"
         parts.append(
-            f"{visible(label)}: {len(speeds)} sample{'s' * (len(speeds) != 1)} from {min(speeds):.1f} to "
+            f"{visible(label)}: {counted(len(speeds), 'sample')} from {min(speeds):.1f} to "
             f"{max(speeds):.1f} tokens/s{disturbed}"
         )
     return "; ".join(parts) + "."

@@ -1,0 +1,26 @@
+"""Numbers as people read them, as the pages of the project write them; a test of the project compares both."""
+
+from __future__ import annotations
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 thread``, ``4 threads``."""
+    return f"{number:,} {noun if number == 1 else f'{noun}s'}"
+
+
+def data_size(size_bytes: float) -> str:
+    """``512 bytes``, ``12.3 kB``, ``92.5 MB``, ``1.24 GB``: 1 kB is 1,000 bytes. For the memory of one machine."""
+    if size_bytes < 999.5:
+        return counted(round(size_bytes), "byte")
+    if size_bytes < 999_950:
+        return f"{size_bytes / 1e3:.1f} kB"
+    if size_bytes < 999_950_000:
+        return f"{size_bytes / 1e6:.1f} MB"
+    return f"{size_bytes / 1e9:,.{2 if size_bytes < 99_995_000_000 else 1}f} GB"
+
+
+def rate(per_second: float) -> str:
+    """A speed without its unit: two decimals below 10, one above, powers where no real speed lies."""
+    if per_second and not 0.01 <= abs(per_second) < 1e6:
+        return f"{per_second:.2g}"
+    return f"{per_second:,.{2 if per_second < 9.995 else 1}f}"
