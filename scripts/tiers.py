@@ -1,0 +1,130 @@
+"""Slow tiers of the tests run again when what they test has changed: which have, and running those.
+
+``tests/tiers.json`` keeps, for each tier, a digest of its inputs at the last run that passed. Comments, docstrings and
+annotations of Python are not in the digest, because they change no behaviour.
+
+    python scripts/tiers.py            shows each tier, and exits with 1 if one has to run
+    python scripts/tiers.py run        runs those that CI runs (make tiers)
+    python scripts/tiers.py passed T   records that tier T passed as the files are now (the targets of make do it)
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORD = "tests/tiers.json"
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A target of make. inputs: files and folders of the repository; minutes: on two cores; ci: whether CI runs it."""
+
+    target: str
+    inputs: tuple[str, ...]
+    minutes: int
+    ci: bool = True
+
+
+PACKAGES = ("constraints.txt", "pyproject.toml")
+TIERS = (
+    Tier("installs", (*PACKAGES, "Makefile", "zoo/extras.py", "zoo/cli", "tests/whole/test_installs.py"), 3),
+    Tier("fuzz", ("catalog", "zoo/files", "zoo/gguf", "zoo/corpora", "zoo/hub", "tests/whole/fuzzing.py",
+                  "tests/whole/fuzzreaders.py", "tests/whole/test_fuzz.py"), 10),
+    Tier("families", (*PACKAGES, "zoo/gguf", "zoo/llama/convert", "zoo/modelfolder", "zoo/templates", "zoo/training",
+                      "zoo/stages/importing.py", "zoo/stages/export.py", "zoo/stages/parity.py", "tests/families",
+                      "tests/whole/test_families.py", "tests/whole/test_real_gemma.py",
+                      "tests/whole/test_vocabularies.py"), 40),
+    Tier("matrix", (*PACKAGES, "recipes", "zoo/judge", "zoo/llama", "zoo/training", "zoo/stages",
+                    "benchmarks/machines.py", "benchmarks/matrix.py"), 150, ci=False),
+)  # fmt: skip
+"""matrix takes hours: it runs before a version of the program is published, not in CI."""
+
+
+def inputs_sha256(tier: Tier, root: Path = ROOT) -> str:
+    """Digest of the tier's inputs: their paths, and what of them can change behaviour.
+
+    Raises FileNotFoundError for an input that is not there: a moved folder must not leave its tier untested.
+    """
+    found = hashlib.sha256()
+    for name in tier.inputs:
+        path = root / name
+        if not path.exists():
+            raise FileNotFoundError(f"{name}, an input of the tier {tier.target}, was not found: correct TIERS")
+        files = [path] if path.is_file() else [p for p in sorted(path.rglob("*")) if _counts(p)]
+        for file in files:
+            found.update(file.relative_to(root).as_posix().encode() + b"\0" + _behaviour(file) + b"\0")
+    return found.hexdigest()
+
+
+def _counts(path: Path) -> bool:
+    return path.is_file() and "__pycache__" not in path.parts
+
+
+def _behaviour(path: Path) -> bytes:
+    raw = path.read_bytes()
+    return ast.unparse(_Bare().visit(ast.parse(raw))).encode() if path.suffix == ".py" else raw
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes away docstrings, and the annotations of functions and their arguments."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        return None if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str) else node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+
+def stale(root: Path = ROOT) -> list[Tier]:
+    """The tiers whose inputs are others than when they passed last."""
+    known = _record(root)
+    return [tier for tier in TIERS if known.get(tier.target, {}).get("inputs_sha256") != inputs_sha256(tier, root)]
+
+
+def passed(target: str, root: Path = ROOT) -> None:
+    """Record that ``target`` passed. Raises StopIteration for a target that is no tier."""
+    tier = next(tier for tier in TIERS if tier.target == target)
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    kept = _record(root) | {target: {"inputs_sha256": inputs_sha256(tier, root), "passed_on": day}}
+    (root / RECORD).write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _record(root: Path) -> dict[str, dict[str, str]]:
+    path = root / RECORD
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 0 when nothing is left to run or all of it passed."""
+    if arguments[:1] == ["passed"]:
+        passed(arguments[1])
+        return 0
+    waiting = stale()
+    for tier in TIERS:
+        state = "changed since it passed" if tier in waiting else "passed as it is"
+        print(f"make {tier.target:10} {state}" + ("" if tier.ci else " (not in CI)"), flush=True)
+    if arguments[:1] != ["run"]:
+        return bool(waiting)
+    runs = [tier.target for tier in waiting if tier.ci]
+    failed = [target for target in runs if subprocess.run(["make", target], cwd=ROOT, check=False).returncode]
+    if failed:
+        print("Failed: " + ", ".join(f"make {target}" for target in failed))
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,73 @@
+"""Slow tiers run again when their inputs changed, and only then."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def tiers() -> dict[str, Any]:
+    return runpy.run_path(str(REPOSITORY / "scripts/tiers.py"))
+
+
+@pytest.fixture
+def copy(tiers: dict[str, Any], tmp_path: Path) -> Path:
+    """The inputs of every tier, and all of them passed."""
+    (tmp_path / "tests").mkdir()
+    for name in {name for tier in tiers["TIERS"] for name in tier.inputs}:
+        source, aim = REPOSITORY / name, tmp_path / name
+        aim.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, aim, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+        else:
+            shutil.copyfile(source, aim)
+    for tier in tiers["TIERS"]:
+        tiers["passed"](tier.target, tmp_path)
+    return tmp_path
+
+
+def waiting(tiers: dict[str, Any], root: Path) -> set[str]:
+    return {tier.target for tier in tiers["stale"](root)}
+
+
+def test_nothing_runs_again_while_nothing_changed(tiers: dict[str, Any], copy: Path) -> None:
+    assert waiting(tiers, copy) == set()
+
+
+def test_comments_docstrings_and_annotations_change_nothing(tiers: dict[str, Any], copy: Path) -> None:
+    module = copy / "zoo/training/added.py"
+    module.write_text('"""One."""\n\ndef f(x: int) -> int:\n    """Two."""\n    return x\n', encoding="utf-8")
+    tiers["passed"]("families", copy)
+    tiers["passed"]("matrix", copy)
+    module.write_text('"""1."""\n\ndef f(x: float) -> object:\n    # Why.\n    return x\n', encoding="utf-8")
+    assert waiting(tiers, copy) == set()
+    module.write_text('"""1."""\n\ndef f(x: float) -> object:\n    return x + 1\n', encoding="utf-8")
+    assert waiting(tiers, copy) == {"families", "matrix"}
+
+
+def test_a_pinned_version_sends_all_but_the_readers_again(tiers: dict[str, Any], copy: Path) -> None:
+    with (copy / "constraints.txt").open("a", encoding="utf-8") as file:
+        file.write("added==1.0\n")
+    assert waiting(tiers, copy) == {"installs", "families", "matrix"}
+
+
+def test_an_input_that_moved_is_an_error(tiers: dict[str, Any], copy: Path) -> None:
+    shutil.rmtree(copy / "zoo/llama/convert")
+    with pytest.raises(FileNotFoundError, match="zoo/llama/convert"):
+        tiers["stale"](copy)
+
+
+def test_each_target_of_make_records_that_it_passed(tiers: dict[str, Any]) -> None:
+    text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    for tier in tiers["TIERS"]:
+        (rule,) = re.findall(rf"^{tier.target}:.*\n((?:\t.*\n)+)", text, re.M)
+        assert rule.splitlines()[-1] == f"\t@$(BIN)/python scripts/tiers.py passed {tier.target}"
+    assert "make tiers" in (REPOSITORY / ".ci/run").read_text(encoding="utf-8")
