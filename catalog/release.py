@@ -330,6 +330,10 @@ class Model:
         last = next((event for event in reversed(self.yanks) if event.version == version), None)
         return last if last and last.action == "yank" else None
 
+    def in_use(self) -> tuple[Release, ...]:
+        """The releases that are not yanked, newest first."""
+        return tuple(release for release in self.releases if self.yank_of(release.version) is None)
+
 
 def bits_of(type_: str) -> str:
     """``4 bits (Q4_K)`` of a type that has its bits in its name; else the name alone."""

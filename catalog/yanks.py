@@ -127,7 +127,7 @@ def _check_replacement(catalog: Catalog, yanked: str, replacement: str) -> None:
     except YankRefused as refused:
         raise YankRefused(f"the replacement does not exist: {refused.args[0]}", refused.args[1]) from None
     if model.yank_of(version):
-        others = [one.version for one in model.releases if not model.yank_of(one.version)]
+        others = [one.version for one in model.in_use()]
         instead = f"Not yanked: {', '.join(others)}" if others else "Leave it out"
         raise YankRefused(f"the replacement {replacement} is yanked itself", instead)
 

@@ -68,7 +68,7 @@ def test_windows_states_and_experts_lower_what_is_read() -> None:
     said = found.assumptions
     assert said[0].startswith("100.0 MB of the file's 144.8 MB are read for every token: 2 of 8 experts")
     assert "Layers with a sliding window read at most the last 512 of them." in said[1]
-    assert "Recurrent layers read a state of 0.0 MB" in said[1]
+    assert "Recurrent layers read a state of 700 bytes" in said[1]
     dense = dataclasses.replace(shape, experts=0, experts_used=0)
     assert (
         "one row only of an embedding table that is not the output head"

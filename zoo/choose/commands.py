@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from catalog.release import Location, ModelFile, Release
 from zoo.choose.pick import Pick
@@ -59,11 +61,17 @@ def download(name: str, release: Release, file: ModelFile) -> list[str] | None:
     ]
 
 
+def chat(path: str | Path, context_tokens: int = 0) -> str:
+    """The command that chats with a file through llama.cpp, quoted where the path needs it; 0: its usual context."""
+    context = f" -c {context_tokens}" if context_tokens else ""
+    return f"llama-cli -m {shlex.quote(str(path))}{context} -cnv"
+
+
 def run(file: ModelFile) -> list[str] | None:
     """Commands inside the folder of the release: check what is there, then chat."""
     if not _PLAIN.match(file.path):
         return None
-    return [f"sha256sum -c --ignore-missing {SUMS}", f"llama-cli -m {file.path} -cnv"]
+    return [f"sha256sum -c --ignore-missing {SUMS}", chat(file.path)]
 
 
 def ollama(name: str, file: ModelFile) -> list[str] | None:
@@ -91,5 +99,5 @@ def one_line(name: str, release: Release, file: ModelFile, context_tokens: int) 
     return (
         f"hf download {location.model.name} {file.path} {SUMS} --revision {location.model.commit} "
         f"--local-dir {name} && cd {name} && sha256sum -c --ignore-missing {SUMS} && "
-        f"llama-cli -m {file.path} -c {context_tokens} -cnv"
+        + chat(file.path, context_tokens)
     )

@@ -217,7 +217,7 @@ def recommendations(release: Release) -> tuple[Pick, ...]:
 
 def current(model: Model) -> Release | None:
     """The newest release that is not yanked: the only one to recommend. None if all are yanked."""
-    return next((release for release in model.releases if model.yank_of(release.version) is None), None)
+    return next(iter(model.in_use()), None)
 
 
 # --- What fits, and how fast it is

@@ -127,7 +127,7 @@ def _commands(name: str, release: Release, pick: Pick) -> list[str]:
     if pick.file is None:
         return []
     fetch = commands.download(name, release, pick.file)
-    return [*(fetch or []), f"llama-cli -m {pick.file.path} -c {pick.context_tokens} -cnv"]
+    return [*(fetch or []), commands.chat(pick.file.path, pick.context_tokens)]
 
 
 def _words(title: str, pick: Pick, run: list[str]) -> str:

@@ -11,6 +11,7 @@ import click
 from catalog.device import Device
 from catalog.release import ModelFile
 from catalog.words import data_size
+from zoo.choose import commands
 from zoo.choose.pick import CONTEXT_TOKENS, Pick
 from zoo.cli.common import Call, device_named, options
 from zoo.cli.shelf import shelf_of
@@ -107,7 +108,7 @@ def _answer(
     chosen: Chosen, pulled: Pulled, pick: Pick | None, context_tokens: int, hub: str
 ) -> tuple[dict[str, Any], str]:
     place, file = chosen.release.location.model, pulled.file
-    run = f"llama-cli -m {shlex.quote(str(pulled.path))} -c {context_tokens} -cnv"
+    run = commands.chat(pulled.path, context_tokens)
     check = f"zoo verify {shlex.quote(str(pulled.folder))}"
     texts = list(chosen.release.terms.files) if chosen.release.terms else []
     data = {

@@ -35,6 +35,8 @@ TYPES: dict[int, tuple[str, int, int]] = {
 """ggml type number -> (name, weights per block, bytes per block), as in ggml.h."""
 BLOCKS = {name: (weights, size) for name, weights, size in TYPES.values()}
 """ggml type name -> (weights per block, bytes per block)."""
+PLAIN = ("F32", "F16", "BF16")
+"""Types that hold one number per weight, of those that llama.cpp quantizes from."""
 
 _MAX_DIMENSIONS = 4
 _DEEPEST_ARRAY = 4

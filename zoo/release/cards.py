@@ -20,6 +20,7 @@ from catalog.problems import Problem, show
 from catalog.recipe import Recipe
 from catalog.release import HeldOut, Model, ModelFile, Release, Terms, bits_of
 from catalog.words import counted, data_size, rate
+from zoo.choose import commands
 from zoo.files.bundled import site_folder
 from zoo.judge.probes import report as probe_report
 
@@ -118,6 +119,7 @@ def model_card(
     known = {need.context_tokens for file in release.files for need in file.memory}
     speeds = [speed for file in release.files for speed in file.speeds if speed.valid]
     quants = release.files[1:] or release.files
+    suggested = min(quants, key=lambda f: f.loss.kld_mean_nats if f.loss else 0.0)
     body = (
         _environment()
         .get_template("model.md.j2")
@@ -125,7 +127,7 @@ def model_card(
             model=model,
             release=release,
             reference=release.files[0],
-            suggested=min(quants, key=lambda f: f.loss.kld_mean_nats if f.loss else 0.0),
+            chat=commands.chat(suggested.path),
             memory_context=context if context in known else max(known),
             smoke_failed=[file.type for file in release.files if not file.smoke_passed],
             fallbacks=[file for file in release.files if file.fallback_tensors],

@@ -10,8 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import shutil
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -22,6 +20,7 @@ from catalog.paths import unsafe_reason
 from catalog.release import Release
 from zoo.choose import pick
 from zoo.errors import Damaged
+from zoo.files.whole import place_file
 from zoo.hub import FolderHub, connect
 from zoo.progress import Reporter
 from zoo.settings import Settings
@@ -177,11 +176,5 @@ def _of_release(hub: FolderHub, name: str, release: Release, most_bytes: float) 
 
 def _files(wanted: list[tuple[str, Path]], new: Path) -> Iterator[str]:
     for path, source in wanted:
-        target = new / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        try:
-            os.link(source, target)
-        except OSError:
-            shutil.copyfile(source, target)
+        place_file(source, new / path)
         yield path

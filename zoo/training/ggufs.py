@@ -16,6 +16,7 @@ import transformers.modeling_gguf_pytorch_utils as gguf_reader
 from zoo.errors import ModelFileError
 from zoo.gguf import caches, sentencepieces
 from zoo.gguf.header import Header, read_header, read_metadata
+from zoo.gguf.layout import PLAIN
 from zoo.gguf.vocabfacts import vocabulary_facts
 from zoo.modelfolder import record, sizes, specialtokens
 from zoo.modelfolder.ggufsources import FOLDER_INSTEAD, refuse_other, refuse_unreadable
@@ -28,7 +29,7 @@ from zoo.training.models import LOCAL, quiet, reading
 
 GGUF_MAGIC = b"GGUF"
 WIDE_TYPES = ("F64", "F32", "BF16")
-PLAIN_TYPES = ("F64", "F32", "F16", "BF16")
+PLAIN_TYPES = ("F64", *PLAIN)
 
 
 @dataclass(frozen=True)

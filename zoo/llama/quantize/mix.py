@@ -23,11 +23,10 @@ from typing import IO
 from zoo.errors import AGAIN, InputError, ModelFileError, ZooError
 from zoo.gguf.header import Scalar, header_bytes, read_header
 from zoo.gguf.imatrix import Floats, Imatrix, check_fits
-from zoo.gguf.layout import Bytes, RawFile, RawTensor, opened, read_raw
+from zoo.gguf.layout import PLAIN, Bytes, RawFile, RawTensor, opened, read_raw
 from zoo.llama import library
 from zoo.llama.quantize.rows import (
     NUMBERS,
-    PLAIN,
     dequantize_rows,
     needs_importance,
     quantize_rows,

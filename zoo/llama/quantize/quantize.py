@@ -11,12 +11,12 @@ from pathlib import Path
 from zoo.errors import InputError, ModelFileError
 from zoo.gguf.header import Header, Scalar, read_header
 from zoo.gguf.imatrix import Imatrix
-from zoo.gguf.layout import BLOCKS
+from zoo.gguf.layout import BLOCKS, PLAIN
 from zoo.gguf.privacy import local_path_keys
 from zoo.llama import library
 from zoo.llama.quantize.mix import MixReport, write_mix
 from zoo.llama.quantize.presets import Choice, Fallback, choose, file_type
-from zoo.llama.quantize.rows import PLAIN, QUANTIZED, row_bytes
+from zoo.llama.quantize.rows import QUANTIZED, row_bytes
 from zoo.progress import Reporter, Silent
 
 __all__ = ["Fallback", "Override", "QuantizeReport", "file_type", "quantize"]

@@ -14,13 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import InputError, ZooError
-from zoo.gguf.layout import BLOCKS, TYPES
+from zoo.gguf.layout import BLOCKS, PLAIN, TYPES
 from zoo.llama import library
 
 NUMBERS = {name: number for number, (name, _, _) in TYPES.items()}
 """ggml type name -> ggml type number."""
-PLAIN = ("F32", "F16", "BF16")
-"""Types that hold one number per weight."""
 QUANTIZED = (
     "Q8_0", "Q6_K", "Q5_K", "Q5_1", "Q5_0", "Q4_K", "Q4_1", "Q4_0", "Q3_K", "Q2_K", "Q2_0", "Q1_0",
     "IQ4_NL", "IQ4_XS", "IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S",

@@ -10,9 +10,9 @@ import numpy as np
 
 from zoo.errors import ModelFileError
 from zoo.gguf.imatrix import Floats, Imatrix
-from zoo.gguf.layout import BLOCKS, RawTensor, opened, read_raw
+from zoo.gguf.layout import BLOCKS, PLAIN, RawTensor, opened, read_raw
 from zoo.llama.quantize import presets
-from zoo.llama.quantize.rows import PLAIN, dequantize_rows, needs_importance, quantize_rows, row_bytes
+from zoo.llama.quantize.rows import dequantize_rows, needs_importance, quantize_rows, row_bytes
 
 _SLAB_WEIGHTS = 1 << 22
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from catalog.release import Model
 from catalog.words import counted
+from zoo.choose import pick
 from zoo.site.pages.charts.chart import Chart, as_csv, canvas, finish
 from zoo.site.pages.text import shortened, visible
 
@@ -55,7 +56,7 @@ def points(models: Iterable[Model]) -> list[Point]:
     """The quantized files of the newest release of each model that is not yanked. References have no loss to draw."""
     found = []
     for model in models:
-        release = next((r for r in model.releases if not model.yank_of(r.version)), None)
+        release = pick.current(model)
         for file in release.files if release else ():
             if file.loss is None or not file.loss.kld_mean_nats > 0:
                 continue
