@@ -57,7 +57,8 @@ def test_a_cell_changes_the_seed_and_what_no_gate_reads(llama: str, tmp_path: Pa
     matrix._edit(path, matrix.Cell("x", "default", llama, 1, 3))
     after = yaml.safe_load(path.read_text(encoding="utf-8"))
     changed = {"distill": {"steps": 5, "seed": 10}, "benchmark": matrix.BENCHMARK, "probes": []}
-    assert after == {**before, **changed}
+    windows = {"evaluate": {"windows": matrix.SLOW_WINDOWS}} if llama == matrix.SLOW_BUILD else {}
+    assert after == {**before, **changed, **windows}
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_the_digest_of_the_program_sees_a_recipe(monkeypatch: pytest.MonkeyPatch
 def test_a_seed_is_never_the_one_that_the_recipe_has_anyway(tmp_path: Path) -> None:
     path, found = tmp_path / "r.yaml", set()
     for seed in matrix.SEEDS:
-        path.write_text(yaml.safe_dump({"name": "x", "distill": {}}), encoding="utf-8")
+        path.write_text(yaml.safe_dump({"name": "x", "distill": {}, "evaluate": {"windows": 8}}), encoding="utf-8")
         matrix._edit(path, matrix.Cell("x", "default", "native", 1, seed))
         found.add(yaml.safe_load(path.read_text(encoding="utf-8"))["distill"].get("seed", 1))
     assert len(found) == len(matrix.SEEDS)
