@@ -29,7 +29,7 @@ class Catalog:
 
     def release(self, name: str, version: str) -> Release | None:
         model = self.model(name)
-        return next((r for r in model.releases if r.version == version), None) if model else None
+        return model.release(version) if model else None
 
 
 EMPTY = Catalog(())

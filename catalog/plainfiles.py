@@ -8,8 +8,8 @@ import stat
 from pathlib import Path
 
 
-def read_bytes(path: Path, most_bytes: int | None = None) -> bytes:
-    """The content of a plain file, at most so much of it. Raises OSError, also for what is not a plain file.
+def open_handle(path: Path) -> int:
+    """A plain file, opened for reading. Raises OSError, also for what is not a plain file.
 
     It is opened without waiting: a pipe would be waited for, and it may have taken the file's place just now.
     """
@@ -20,7 +20,12 @@ def read_bytes(path: Path, most_bytes: int | None = None) -> bytes:
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         raise OSError(errno.EINVAL, "it is not a plain file", str(path))
-    with os.fdopen(handle, "rb") as stream:
+    return handle
+
+
+def read_bytes(path: Path, most_bytes: int | None = None) -> bytes:
+    """The content of a plain file, at most so much of it. Raises OSError, also for what is not a plain file."""
+    with os.fdopen(open_handle(path), "rb") as stream:
         return stream.read(most_bytes if most_bytes is not None else -1)
 
 

@@ -325,6 +325,10 @@ class Model:
     reproductions: tuple[Reproduction, ...] = ()
     former_names: tuple[str, ...] = ()
 
+    def release(self, version: str) -> Release | None:
+        """The release of this version, None if there is none."""
+        return next((one for one in self.releases if one.version == version), None)
+
     def yank_of(self, version: str) -> YankEvent | None:
         """The yank that holds for a version now; None if there is none, or it was taken back."""
         last = next((event for event in reversed(self.yanks) if event.version == version), None)

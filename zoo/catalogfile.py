@@ -1,20 +1,35 @@
-"""The one catalog file: read, looked up, and changed under its lock."""
+"""The one catalog file: read, looked up, and changed under its lock.
+
+Checking a catalog of thousands of models takes many seconds. So what was checked is remembered in the work folder: the
+file by what the system says of it, and each model's text by its digest. While nobody touches the file, a model is
+looked up without reading the others; after a change by hand only the texts that are new are checked.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import hashlib
+import json
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from catalog import index, plainfiles, yanks
+from catalog import entries, index, jsontext, plainfiles, schema, yanks
 from catalog.problems import instead_of
 from catalog.release import Model, Release
 from zoo.errors import Damaged, InputError
 from zoo.files.locks import locked_folder
-from zoo.files.whole import sweep, write_atomic
+from zoo.files.whole import GRAIN_SECONDS, sweep, write_atomic
 from zoo.settings import Settings
 
 MAX_BYTES = 512 * 1024 * 1024
+REMEMBERED_BYTES = 256 * 1024
+"""A smaller catalog is checked in some milliseconds, every time."""
+
+MEMORY = "catalog-checked"
+"""File in the work folder: a line of JSON with what the catalog was known by, then the digest of each model."""
 
 
 def read_catalog(path: Path, shown_as: str) -> index.Catalog:
@@ -24,9 +39,7 @@ def read_catalog(path: Path, shown_as: str) -> index.Catalog:
     try:
         text = plainfiles.read_text(path)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        remedy = "Name the catalog's file with --catalog, or restore it from version control"
-        raise InputError(f"the catalog cannot be read: {reason}", where=shown_as, remedy=remedy) from error
+        raise _unreadable(error, shown_as) from error
     catalog, problems = index.parse(text, shown_as)
     if problems:
         lines = [str(problem) for problem in problems[:20]]
@@ -36,6 +49,21 @@ def read_catalog(path: Path, shown_as: str) -> index.Catalog:
             remedy="Restore it from version control",
         )
     return catalog
+
+
+def read_model(settings: Settings, name: str) -> Model | None:
+    """One model; None if there is none of this name. Raises InputError with every problem of a broken catalog."""
+    with _checked(settings) as found:
+        return _model_in(found, name)
+
+
+def is_sound(settings: Settings) -> bool:
+    """Whether the catalog has no problem. False also says that it has to be read to find out."""
+    try:
+        with _checked(settings):
+            return True
+    except InputError:
+        return False
 
 
 NOTHING_YET = "There are none yet. Make one with: zoo release NAME"
@@ -77,3 +105,174 @@ def change(settings: Settings, step: Step) -> tuple[index.Catalog, bool]:
         if read_catalog(path, settings.shown(path)) != after:
             raise Damaged("the catalog does not read back as it was written", where=settings.shown(path))
     return after, True
+
+
+def change_model(settings: Settings, name: str, step: Step) -> bool:
+    """The same for one model: ``step`` gets a catalog that has no other, and returns one. Whether the file changed.
+
+    Reads and writes the others' bytes once, and looks at none of them. Raises InputError, Damaged.
+    """
+    path = settings.catalog
+    with locked_folder(path.parent):
+        with _checked(settings) as found:
+            sweep(path.parent, path.name)
+            before = _model_in(found, name)
+            (after,) = step(index.Catalog((before,) if before else ())).models
+            if after == before:
+                return False
+            piece = entries.piece_of(after)
+            if after.name != name or entries.model(piece) != after:
+                raise Damaged(f"the catalog cannot hold {name} as it is", where=settings.shown(path))
+            write_atomic(path, _with_piece(found, after, piece), settled=True)
+        _read_back(settings, name, piece)
+    return True
+
+
+Found = entries.Cut | index.Catalog
+"""A sound catalog: a file that can be cut into its models, or the models."""
+
+
+def _model_in(found: Found, name: str) -> Model | None:
+    if isinstance(found, index.Catalog):
+        return found.model(name)
+    place = found.find(name)
+    return entries.model(found.text(place)) if place.there else None
+
+
+def _with_piece(found: Found, model: Model, piece: str) -> str | Iterator[bytes]:
+    if isinstance(found, entries.Cut):
+        return found.with_piece(found.find(model.name), piece)
+    others = [one for one in found.models if one.name != model.name]
+    return index.to_text(index.Catalog(tuple(sorted((*others, model), key=lambda one: one.name))))
+
+
+def _read_back(settings: Settings, name: str, piece: str) -> None:
+    """Raises Damaged unless the file now has the piece; then remembers the file."""
+    handle = plainfiles.open_handle(settings.catalog)
+    try:
+        cut = entries.Cut(handle)
+        place = cut.find(name) if cut.possible else None
+        if place is None or not place.there or cut.text(place) != piece:
+            where = settings.shown(settings.catalog)
+            raise Damaged("the catalog does not read back as it was written", where=where)
+        memory = _Memory(settings)
+        # If it is young, somebody else changed it since it was renamed.
+        memory.write(_stamp(handle, wait=False), (*memory.pieces(), _digest(piece.encode())))
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _checked(settings: Settings) -> Iterator[Found]:
+    """The catalog, checked now or known to be as it was when it was checked. Raises InputError with every problem."""
+    path, shown = settings.catalog, settings.shown(settings.catalog)
+    if not os.path.lexists(path):
+        yield index.EMPTY
+        return
+    try:
+        handle = plainfiles.open_handle(path)
+    except OSError as error:
+        raise _unreadable(error, shown) from error
+    try:
+        cut, memory = entries.Cut(handle), _Memory(settings)
+        stamp = _stamp(handle)
+        if cut.possible and (memory.knows(stamp) or _check(cut, memory, handle, stamp)):
+            yield cut
+            return
+    finally:
+        os.close(handle)
+    yield read_catalog(path, shown)
+
+
+def _check(cut: entries.Cut, memory: _Memory, handle: int, stamp: _Stamp | None) -> bool:
+    """Whether every piece is a sound model, in order. False also for a catalog in another form: look at it whole."""
+    known, digests, last = frozenset(memory.pieces()), [], ""
+    try:
+        for piece in cut.pieces():
+            digest, name = _digest(piece), entries.name(piece.decode("utf-8"))
+            if name <= last:
+                return False
+            if digest not in known:
+                model = entries.model(piece.decode("utf-8"))
+                if model is None or model.name != name:
+                    return False
+            digests.append(digest)
+            last = name
+    except (OSError, UnicodeDecodeError):
+        return False
+    # Somebody may have changed it meanwhile.
+    if _stamp(handle) == stamp:
+        memory.write(stamp, digests)
+    return True
+
+
+_Stamp = tuple[int, ...]
+
+
+def _stamp(handle: int, *, wait: bool = True) -> _Stamp | None:
+    """What the system says of a file now, another after every later change; None if that cannot be relied on.
+
+    wait: for a file that was changed a moment ago, until a further change would have another time.
+    """
+    found = os.fstat(handle)
+    # A file system that counts in whole seconds would hide a change.
+    if found.st_size < REMEMBERED_BYTES or found.st_ctime_ns % 1_000_000_000 == 0:
+        return None
+    if (young := GRAIN_SECONDS - (time.time() - found.st_mtime)) > 0:
+        if not wait:
+            return None
+        time.sleep(min(GRAIN_SECONDS, young))
+        found = os.fstat(handle)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+class _Memory:
+    """What is remembered. It is only a help: without it everything is checked anew."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.work / MEMORY
+
+    def knows(self, stamp: _Stamp | None) -> bool:
+        """Whether a file with this stamp was found sound by these very checks."""
+        if stamp is None:
+            return False
+        try:
+            with self._path.open("rb") as stream:
+                head = jsontext.parse(stream.readline(), bounded=False)
+        except (OSError, jsontext.NotJson):
+            return False
+        return bool(head == {"rules": _rules(), "stamp": list(stamp)})
+
+    def pieces(self) -> Collection[str]:
+        """Digests of the models that were found sound by these very checks."""
+        try:
+            head, *digests = self._path.read_text(encoding="utf-8").split("\n")
+            return digests if jsontext.parse(head, bounded=False)["rules"] == _rules() else ()
+        except (OSError, ValueError, TypeError, KeyError):
+            return ()
+
+    def write(self, stamp: _Stamp | None, pieces: Collection[str]) -> None:
+        """A disk that takes no more only costs the next command some checking."""
+        if stamp is None:
+            return
+        head = json.dumps({"rules": _rules(), "stamp": stamp})
+        with contextlib.suppress(OSError):
+            sweep(self._path.parent, self._path.name)
+            write_atomic(self._path, "\n".join((head, *dict.fromkeys(pieces))))
+
+
+@functools.cache
+def _rules() -> str:
+    """The digest of everything that decides whether a catalog is sound."""
+    texts = [*sorted(schema.FOLDER.parent.glob("*.py")), schema.FOLDER / "catalog-v1.schema.json"]
+    return _digest(b"\0".join(path.read_bytes() for path in texts))
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _unreadable(error: Exception, shown_as: str) -> InputError:
+    reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+    remedy = "Name the catalog's file with --catalog, or restore it from version control"
+    return InputError(f"the catalog cannot be read: {reason}", where=shown_as, remedy=remedy)

@@ -117,8 +117,8 @@ def targets(planned: Planned, release: ReleaseFolder, settings: Settings) -> tup
 
 def refuse_taken_version(planned: Planned, settings: Settings) -> None:
     """Before dear work: raises VersionTaken when this version is in the catalog and the build at hand is not it."""
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
-    there = catalog.release(planned.plan.name, planned.plan.version)
+    model = catalogfile.read_model(settings, planned.plan.name)
+    there = model.release(planned.plan.version) if model else None
     if there is None or find(planned.plan, settings):
         return
     why = "from another recipe text"
@@ -151,11 +151,8 @@ def publish(
 
 def _keep_banner(release: ReleaseFolder, settings: Settings, report: Reporter) -> None:
     """The new card replaced the old one, and with it what that said of withdrawn versions."""
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
-    model, entry = (
-        catalog.model(release.model.name),
-        catalog.release(release.model.name, release.release.version),
-    )
+    model = catalogfile.read_model(settings, release.model.name)
+    entry = model.release(release.release.version) if model else None
     if model and entry and yanks.active(model):
         banner = yank.refresh(model, entry, settings)
         if banner.why:

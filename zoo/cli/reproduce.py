@@ -74,5 +74,9 @@ def _sum(outcome: reproduce.Outcome) -> str:
 def _find(call: Call, name: str) -> tuple[Model, Release]:
     settings = call.settings
     model_name, version = name_and_version(name)
+    model = catalogfile.read_model(settings, model_name)
+    if model and (release := model.release(version) if version else model.releases[0]):
+        return model, release
+    # Its names and versions make the refusal.
     catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
     return catalogfile.find(catalog, model_name, version)

@@ -23,9 +23,8 @@ def command(call: Call, name: str) -> None:
     """A release at a glance. NAME is a model's name, or NAME@VERSION; a published one, else one that was built."""
     settings = call.settings
     model_name, version = name_and_version(name)
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
-    model = catalog.model(model_name)
-    release = catalog.release(model_name, version) if version else (model.releases[0] if model else None)
+    model = catalogfile.read_model(settings, model_name)
+    release = (model.release(version) if version else model.releases[0]) if model else None
     if model and release:
         glance(call, model, release, ())
         here = settings.releases / model_name / release.version / "model"
@@ -36,6 +35,7 @@ def command(call: Call, name: str) -> None:
     versions = _built_versions(folder) if "/" not in name else []
     built = load(folder / (version or versions[-1])) if versions else None
     if built is None:
+        catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
         names = {m.name for m in catalog.models} | {p.name for p in settings.releases.glob("[a-z0-9]*")}
         remedy = instead_of(model_name, sorted(names), catalogfile.NOTHING_YET)
         raise InputError(f"there is no release {name!r}", remedy=remedy)

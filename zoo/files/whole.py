@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
+GRAIN_SECONDS = 0.02
+"""Two changes of a file within this time may bear the same time of change; Linux counts in steps of 1 to 10 ms."""
 
-def write_atomic(path: Path, data: str | bytes) -> None:
-    """Write a whole file or nothing: temporary file beside it, fsync, rename."""
+
+def write_atomic(path: Path, data: str | bytes | Iterable[bytes], *, settled: bool = False) -> None:
+    """Write a whole file or nothing: temporary file beside it, fsync, rename. ``data`` may come in blocks.
+
+    settled: the file appears when its time of change is GRAIN_SECONDS old, so that every later change has another.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     raw = data.encode() if isinstance(data, str) else data
     try:
-        _write_beside(path, raw)
+        _write_beside(path, (raw,) if isinstance(raw, bytes) else raw, settled)
     except OSError as error:
         # The file that was wanted, not the temporary one.
         error.filename, error.filename2 = str(path), None
@@ -21,13 +29,16 @@ def write_atomic(path: Path, data: str | bytes) -> None:
     fsync(path.parent)
 
 
-def _write_beside(path: Path, raw: bytes) -> None:
+def _write_beside(path: Path, blocks: Iterable[bytes], settled: bool) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(raw)
+            stream.writelines(blocks)
             stream.flush()
             os.fsync(stream.fileno())
+            changed = os.fstat(stream.fileno()).st_mtime
+        if settled:
+            time.sleep(min(GRAIN_SECONDS, max(0.0, GRAIN_SECONDS - (time.time() - changed))))
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:

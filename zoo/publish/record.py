@@ -7,10 +7,9 @@ import os
 
 from catalog import index
 from catalog.release import Location, Release
-from zoo.catalogfile import read_catalog
-from zoo.errors import Damaged, InputError, ZooError
+from zoo.catalogfile import change_model, read_model
+from zoo.errors import InputError, ZooError
 from zoo.files.digests import sha256_file
-from zoo.files.locks import locked_folder
 from zoo.files.whole import sweep, write_atomic
 from zoo.release import ReleaseFolder
 from zoo.settings import Settings
@@ -59,7 +58,8 @@ def refuse_invalid(release: ReleaseFolder, location: Location, settings: Setting
 
     location: where it will be, as far as that is known.
     """
-    catalog = read_catalog(settings.catalog, settings.shown(settings.catalog))
+    known = read_model(settings, release.model.name)
+    catalog = index.Catalog((known,) if known else ())
     if catalog.release(release.model.name, release.release.version):
         return
     entry = dataclasses.replace(release.release, location=location)
@@ -78,9 +78,8 @@ def record(release: ReleaseFolder, location: Location, settings: Settings) -> bo
     """Write the release into the catalog and its evidence beside the site. False if both were there already."""
     entry: Release = dataclasses.replace(release.release, location=location)
     target = settings.evidence / release.model.name / entry.version
-    path = settings.catalog
-    with locked_folder(path.parent):
-        catalog = read_catalog(path, settings.shown(path))
+
+    def step(catalog: index.Catalog) -> index.Catalog:
         try:
             merged = index.with_release(catalog, release.model, entry)
         except index.CatalogConflict as conflict:
@@ -88,14 +87,10 @@ def record(release: ReleaseFolder, location: Location, settings: Settings) -> bo
                 str(conflict), safe="The catalog was not changed.", remedy="Raise the version in the recipe"
             ) from conflict
         sweep(target)
-        sweep(path.parent, path.name)
         for file in entry.evidence:
             there = target / file.path
             if not there.exists() or sha256_file(there) != file.sha256:
                 write_atomic(there, (release.folder / "model" / "evidence" / file.path).read_bytes())
-        if merged == catalog and path.exists():
-            return False
-        write_atomic(path, index.to_text(merged))
-        if read_catalog(path, settings.shown(path)).release(release.model.name, entry.version) != entry:
-            raise Damaged("the catalog does not read back as it was written", where=settings.shown(path))
-    return True
+        return merged
+
+    return change_model(settings, release.model.name, step)

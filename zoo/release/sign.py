@@ -21,8 +21,8 @@ def sign(
     """
     name, version = release.model.name, release.release.version
     parts = [part for part in ("model", "dataset") if (release.folder / part).is_dir()]
-    catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
-    if catalog.release(name, version):
+    known = catalogfile.read_model(settings, name)
+    if known and known.release(version):
         if all((release.folder / part / SIGNATURE).is_file() for part in parts):
             return release, False
         raise ZooError(

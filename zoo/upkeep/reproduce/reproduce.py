@@ -92,8 +92,9 @@ def write(outcome: Outcome, settings: Settings) -> None:
     target = settings.evidence / outcome.model.name / outcome.release.version / outcome.entry.evidence
     sweep(target.parent, target.name)
     write_atomic(target, pretty_json(outcome.record))
-    catalogfile.change(
-        settings, lambda catalog: index.with_reproduction(catalog, outcome.model.name, outcome.entry)
+    name = outcome.model.name
+    catalogfile.change_model(
+        settings, name, lambda catalog: index.with_reproduction(catalog, name, outcome.entry)
     )
 
 
