@@ -201,7 +201,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.budget_search", description=__doc__)
     parser.add_argument("--bytes", type=int, default=LIMIT_BYTES, help="most bytes of the file")
-    parser.add_argument("--spread", action="store_true", help="weights that lie on no steps of a source")
+    parser.add_argument(
+        "--spread", action="store_true", help="weights that are not on the quantization steps of a source"
+    )
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--out", type=Path, default=None, metavar="FILE")
     arguments = parser.parse_args(argv)

@@ -60,7 +60,7 @@ class Sides:
             return {}
         one, two = self.found["llama"], self.found["torch"]
         if set(one) != set(two):
-            raise ZooError("the two sides watched other matrices")
+            raise ZooError("the two sides collected different matrices")
         shares = np.concatenate([np.abs(one[name] - two[name]) / two[name].mean() for name in two])
         if np.median(shares) > AGREE_WITHIN:
             raise ZooError(f"the two sides differ by {np.median(shares):.3f} of a matrix's mean")
@@ -75,7 +75,7 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
     sides = Sides(ladder.f16_file(say), folder, threads)
     yield Comparison(
         name="calibration",
-        question="Which way to an importance matrix is faster?",
+        question="Which way of collecting an importance matrix is faster?",
         a=Side("llama.cpp's evaluation callback", sides.llama),
         b=Side("hooks on the torch model", sides.torch),
         target=Target("ratio", at_most=1),

@@ -211,7 +211,7 @@ def measure(count: int, folder: Path, rounds: int) -> dict[str, Any]:
     """Build the site in ``folder`` from nothing, then ``rounds`` times after one change and after none."""
     catalog = generate(count)
     make_zoo(folder, catalog)
-    pairs.tell(f"building {count:,} models from nothing")
+    pairs.tell(f"building {count:,} models from scratch")
     full = _build(folder)
     changed, unchanged = [], []
     for number in range(rounds):
@@ -302,7 +302,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--rounds", type=int, default=5, metavar="N", help="builds after a change, %(default)s"
     )
     parser.add_argument(
-        "--folder", type=Path, default=Path("build/growth"), help="where it works, %(default)s"
+        "--folder", type=Path, default=Path("build/growth"), help="working folder, %(default)s"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the JSON document there")
     arguments = parser.parse_args(argv)

@@ -20,7 +20,7 @@ def find(name: str) -> str:
     beside = Path(sys.executable).parent / name
     found = str(beside) if beside.is_file() else shutil.which(name)
     if found is None:
-        raise ZooError(f"there is no command {name}", remedy="Install the project with its hub extra")
+        raise ZooError(f"command {name} not found", remedy="Install the project with its hub extra")
     return found
 
 
@@ -31,6 +31,6 @@ def output(
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=cwd)
     if done.returncode:
         shown = " ".join([Path(command[0]).name, *command[1:]])
-        words = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        words = done.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
         raise ZooError(f"{shown} ended with code {done.returncode}: {words[0]}")
     return done.stdout

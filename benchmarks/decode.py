@@ -101,7 +101,7 @@ class Sides:
     def _agree(self, tokens: list[int]) -> None:
         self.tokens = self.tokens or tokens
         if tokens != self.tokens:
-            raise ZooError("the two sides decoded other tokens, so they did not do the same work")
+            raise ZooError("the two sides decoded different tokens, so they did not do the same work")
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
     del arguments, say
     yield Comparison(
         name="help_time",
-        question="How much of the start-up time of hf version does zoo --help take?",
+        question="How long does zoo --help take, compared with hf version?",
         a=Side("zoo --help", started([commands.find("zoo"), "--help"])),
         b=Side("hf version", started([commands.find("hf"), "version"])),
         target=Target("ratio", at_most=0.5),

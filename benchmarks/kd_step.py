@@ -167,9 +167,9 @@ def _comparison(
 ) -> Comparison:
     return Comparison(
         name="kd_step",
-        question="How long is a distillation step with a cached teacher beside one that runs the teacher?",
+        question="How long is a distillation step with a cached teacher, compared with one that runs the teacher?",
         a=Side("cached teacher, assistant positions, top k", cached),
-        b=Side("teacher in the step, all positions, whole vocabulary", lesson.online()),
+        b=Side("teacher in the step, all positions, full vocabulary", lesson.online()),
         target=Target("ratio", at_most=1.0),
         packages=("llama-cpp-python", "safetensors", "torch", "transformers"),
         settings={

@@ -45,7 +45,7 @@ def measure(threads: int, say: Say) -> dict[str, Any]:
             files.append(Path(folder) / f"{name}.gguf")
             say(f"quantizing to {name}")
             quantize(model, files[-1], name, threads=threads, allow_fallback=True)
-        say("evaluating in a process of its own")
+        say("evaluating in a separate process")
         command = [sys.executable, "-c", _CHILD, str(model), *map(str, (threads, WINDOW_TOKENS, WINDOWS))]
         done = subprocess.run([*command, *map(str, files[1:])], capture_output=True, text=True, check=False)
         if done.returncode != 0:

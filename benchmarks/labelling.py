@@ -59,7 +59,7 @@ class Transformers:
         for text in prompts:
             theirs = self.tokenizer(text, add_special_tokens=False)["input_ids"]
             if theirs != model.tokenize(text, add_special=False, parse_special=True):
-                raise ZooError(f"the two sides read other tokens in the prompt {text[-60:]!r}")
+                raise ZooError(f"the two sides read different tokens in the prompt {text[-60:]!r}")
 
     def run(self, prompts: Sequence[str], max_tokens: int) -> dict[str, Any]:
         """All prompts, a batch after the other."""
@@ -104,7 +104,7 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
         theirs.refuse_other_tokens(model, prompts)
         yield Comparison(
             name="labelling",
-            question="How fast are our batched answers beside batched transformers.generate?",
+            question="How fast are our batched answers, compared with batched transformers.generate?",
             a=Side("zoo.llama.generate, Q4_1", ours(model, prompts, max_tokens)),
             b=Side(f"transformers.generate, {DTYPE}", lambda: theirs.run(prompts, max_tokens)),
             target=Target("ratio", at_least=1.0),

@@ -51,7 +51,7 @@ def tutor() -> Tutor:
     """The starter recipe with a teacher. Raises ZooError if it is not sound."""
     recipe = check_recipe(ROOT / RECIPE, ROOT).recipe
     if not (recipe and recipe.teacher and recipe.label and recipe.distill and recipe.student.layers):
-        raise ZooError(f"{RECIPE} is no sound recipe with a teacher", remedy=f"zoo check {RECIPE}")
+        raise ZooError(f"{RECIPE} is not a valid recipe with a teacher", remedy=f"zoo check {RECIPE}")
     return Tutor(recipe, recipe.teacher, recipe.label, recipe.distill, recipe.student.layers)
 
 
@@ -68,7 +68,7 @@ def plain_conversations(recipe: Tutor, count: int) -> list[Messages]:
         records = read_prompts(ROOT / file.path, file.path)
         found += [messages_of(r, recipe.label.system) for r in records if not r.get("requires_json")]
     if len(found) < count:
-        raise ZooError(f"the corpus has {len(found)} plain prompts, {count} are needed")
+        raise ZooError(f"the corpus has {len(found)} plain prompts, but {count} are needed")
     return found[:count]
 
 

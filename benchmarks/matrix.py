@@ -36,7 +36,7 @@ from zoo.files.whole import write_atomic
 SCHEMA = "benchmark-matrix/1"
 PLAIN, TRAINED = "smollm2-135m-instruct", "smollm2-tutor-57m"
 SEEDS = (0, 1, 2, 3, 4)
-"""Added to the recipe's own seed of the training; 0 is the recipe as it is."""
+"""Added to the recipe's training seed; 0 is the unchanged recipe."""
 THREADS = (2, 1)
 DEBIAN = Debian("trixie", "python3.13")
 # No gate of the starter recipes reads speeds or task probes: the fewest samples that a report may have, and no probes.
@@ -204,7 +204,7 @@ def document(
     refused = [one["recipe"] for one in outcomes if one["exit_code"]]
     return {
         "schema": SCHEMA,
-        "question": "Is any starter release refused under other instructions, threads, seeds or another Python?",
+        "question": "Is any starter release refused with other CPU instructions, threads, seeds or another Python?",
         "measured_at_utc": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "cells_run": len(outcomes),
         "cells_in_all": count,

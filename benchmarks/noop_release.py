@@ -46,7 +46,7 @@ def released_again(recipes: Sequence[str]) -> Work:
     def run() -> dict[str, Any]:
         answer = json.loads(commands.output(command))
         if not all(release["already_released"] for release in answer["releases"]):
-            raise ZooError("zoo release had something to do, so this was no repetition")
+            raise ZooError("zoo release had work to do, so this run was not a repetition")
         return {"releases": len(answer["releases"])}
 
     return run
@@ -62,11 +62,11 @@ def helped() -> dict[str, Any]:
 def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
     """The second release and its noise reference."""
     recipes = tuple(arguments.recipes or RECIPES)
-    say("looking whether everything is released")
+    say("checking that everything is released")
     refuse_unreleased(recipes)
     yield Comparison(
         name="noop_release",
-        question="How long does a release take that has nothing left to do?",
+        question="How long does a release take when nothing is left to do?",
         a=Side("zoo release, everything released", released_again(recipes)),
         b=Side("zoo --help", helped),
         target=Target("a", at_most=2.0),

@@ -155,7 +155,7 @@ def _sample(side: Side, clock: Callable[[], float]) -> dict[str, Any]:
     returned = side.run()
     seconds = clock() - start
     if seconds <= 0:
-        raise ZooError(f"the clock stood still while {side.name} ran")
+        raise ZooError(f"the clock did not advance while {side.name} ran")
     sample = {"wall_seconds": seconds, **returned}
     if "tokens" in returned:
         sample["tokens_per_second"] = returned["tokens"] / seconds
@@ -211,7 +211,7 @@ def reasons(comparison: Comparison, count: int, spread: float | None, share: flo
     """Why the run may not be believed; empty means that it may."""
     found = []
     if count < comparison.pairs_minimum:
-        found.append(f"{count} of the {comparison.pairs_minimum} pairs that are needed")
+        found.append(f"{count} of the {comparison.pairs_minimum} required pairs")
     found += verdict.busy(share)
     if spread is not None and spread > comparison.spread_maximum:
         limit = comparison.spread_maximum

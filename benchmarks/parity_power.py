@@ -1,9 +1,9 @@
 """Does the parity gate accept sound files on any machine, and refuse broken ones?
 
 Sound files: tiny random models with sharp attention, students pruned from SmolLM2-135M, and that model itself, in every
-export type, with torch held to several levels of instructions and llama.cpp on one and two threads. Each of these is a
-trial; none may be refused. Broken files: one fault each, on several of these models. Every one must be refused, and the
-document says by which checks. The norm constant is one that the logits need not show.
+export type, with torch limited to several levels of instructions and llama.cpp on one and two threads. Each of these is
+a trial; none may be refused. Broken files: one fault each, on several of these models. Every one must be refused, and
+the document says by which checks. The norm constant is one that the logits need not show.
 """
 
 from __future__ import annotations
@@ -259,7 +259,7 @@ def held(level: machines.Torch, *arguments: str) -> list[dict[str, Any]]:
         check=False,
     )
     if done.returncode:
-        raise ZooError(f"the trials with torch held to {level.name} ended with exit code {done.returncode}")
+        raise ZooError(f"the trials with torch limited to {level.name} ended with exit code {done.returncode}")
     return [{**json.loads(line), "torch": level.name} for line in done.stdout.splitlines()]
 
 
@@ -273,7 +273,7 @@ def measure(say: Say) -> dict[str, Any]:
     levels = machines.torch_levels()
     sound: list[dict[str, Any]] = []
     for level in levels:
-        say(f"sound files, torch held to {level.name}")
+        say(f"valid files, torch limited to {level.name}")
         sound += held(level, "f16,f32,bf16", ",".join(tiny))
         sound += held(level, "f16", ",".join(STUDENTS))
     sound += held(levels[-1], "f16,bf16", "SmolLM2-135M")

@@ -244,7 +244,8 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
         numbers = itertools.count()
         yield Comparison(
             name="publish",
-            question="How long does a verified, tagged publication take beside upload_folder of the same files?",
+            question="How long does a verified, tagged publication take, compared with upload_folder of the same "
+            "files?",
             a=Side("publish, verify and tag", published(made, numbers)),
             b=Side("upload_folder", uploaded(made, numbers)),
             target=Target("ratio", at_most=1.2),
@@ -283,7 +284,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--sparse-bytes", type=int, default=0, metavar="N", help="also publish a sparse file of N bytes"
     )
     parser.add_argument(
-        "--processes", type=int, default=0, metavar="N", help="also compare N whole processes with hf upload"
+        "--processes", type=int, default=0, metavar="N", help="also compare N complete processes with hf upload"
     )
     parser.add_argument("--worker", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)

@@ -94,7 +94,7 @@ def fetched_again(make: Any, served: Served, numbers: Iterator[int]) -> dict[str
             shutil.rmtree(target)
             return {"there_at_the_kill_bytes": at_kill, "fetched_again_bytes": again}
         shutil.rmtree(target)
-    raise ZooError("the command was always over before it could be killed")
+    raise ZooError("the command always ended before it could be killed")
 
 
 def _growing(target: Path) -> int:
@@ -115,14 +115,14 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
     del arguments
     with madeup.served(LARGE_BYTES, SMALL_FILES) as served:
         numbers = itertools.count()
-        say("killing each at four fifths, once")
+        say("killing each run once, at four fifths")
         killed: Mapping[str, Any] = {
             "zoo pull": fetched_again(zoo_command, served, numbers),
             "hf download": fetched_again(hf_command, served, numbers),
         }
         yield Comparison(
             name="pull",
-            question="How long does a verified pull take beside hf download of the same files?",
+            question="How long does a verified pull take, compared with hf download of the same files?",
             a=Side("zoo pull", fetched(zoo_command, served, numbers)),
             b=Side("hf download", fetched(hf_command, served, numbers)),
             target=Target("ratio", at_most=1.0),

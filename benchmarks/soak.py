@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.soak", description=str(__doc__).splitlines()[0]
     )
-    parser.add_argument("--readers", type=int, default=READERS, help="downloads at once, %(default)s")
+    parser.add_argument("--readers", type=int, default=READERS, help="downloads at the same time, %(default)s")
     parser.add_argument("--megabytes", type=int, default=MEGABYTES, help="size of the file, %(default)s")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the JSON document there")
     arguments = parser.parse_args(argv)

@@ -41,7 +41,7 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
 
         yield Comparison(
             name="verify",
-            question="How fast does zoo verify read, beside sha256sum?",
+            question="How fast does zoo verify read, compared with sha256sum?",
             a=Side("zoo verify", reading([commands.find("zoo"), "verify", "--quiet"], target, total)),
             b=Side("sha256sum -c", reading(["sha256sum", "-c", "--quiet", "SHA256SUMS"], target, total)),
             target=Target("ratio", at_least=0.9),

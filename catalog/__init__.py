@@ -1,1 +1,1 @@
-"""What recipes, releases, reports and the catalog are: their words, their checks and their JSON Schemas. Pure."""
+"""Recipes, releases, reports and the catalog: their types, checks and JSON Schemas. Pure."""

@@ -1,8 +1,8 @@
 """What the layers of each architecture keep in memory while a text is written, as llama.cpp allocates it. Data only.
 
 Source: llama.cpp as ``llama-cpp-python`` 0.3.36 carries it (``src/models/*.cpp``, ``load_arch_hparams``;
-``src/llama-model.cpp``, ``create_memory``). A name that is not here is an unknown architecture: its memory is taken
-as if every layer kept everything.
+``src/llama-model.cpp``, ``create_memory``). For a name that is not listed here, every layer is assumed to keep
+everything.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Byte budgets of a recipe: what they are called, how many bytes they mean, and what is wrong with one."""
+"""Byte budgets of a recipe: their names, their size in bytes, and what is wrong with an invalid one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def label(name: str | None, size: Any, device_id: str | None) -> str:
 
 
 def label_of(budget: Budget) -> str:
-    """``label`` of a budget of a sound recipe."""
+    """``label`` of a budget of a valid recipe."""
     return label(budget.name, budget.bytes, budget.fits.device if budget.fits else None)
 
 
@@ -61,7 +61,7 @@ def limit(budget: Budget) -> dict[str, int | str]:
 
 
 def file_bytes(limit: dict[str, Any], cache: Cache, vocabulary_size: int) -> int:
-    """The most bytes that the file may have: the budget, or what the device's memory leaves beside cache and buffer."""
+    """The most bytes that the file may have: the budget, or the device's memory minus cache and buffer."""
     if "bytes" in limit:
         return int(limit["bytes"])
     tokens = limit["context_tokens"]

@@ -1,6 +1,7 @@
-"""What a recipe may say about importance matrices: which types need one, and text that is apart from evaluation.
+"""What a recipe may say about importance matrices: which types require one, and that its text must not be the
+evaluation text.
 
-A matrix made from the text that is measured on would make the quants look better than they are.
+A matrix made from the evaluation text would make the quants look better than they are.
 """
 
 from __future__ import annotations
@@ -50,6 +51,6 @@ def overlaps(document: Document, root: Path) -> Iterator[Problem]:
             more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
             yield document.problem(
                 ("corpus", "calibration", number, "path"),
-                f"line {line} of the file{more} is also {where}, which the quants are measured on",
-                "Calibrate on other text than you evaluate on",
+                f"line {line} of the file{more} is the same as {where}, which measures the quants",
+                "Calibrate and evaluate on different text",
             )

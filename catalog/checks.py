@@ -1,7 +1,6 @@
-"""Checks of recipe text: every problem of a file at once, each with its line and what to write instead.
+"""Checks of recipe text: all problems of a file, each with its line and what to write instead.
 
-``check_recipe`` is the only way from text to a Recipe. It reads the recipe's own files' names to see that they exist,
-and nothing else.
+``check_recipe`` is the only way from text to a Recipe. It checks that the recipe's files exist, and reads nothing else.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
     """Read and check ``path``; ``root`` is the zoo's folder, which every path in the recipe is relative to."""
     shown = _shown(path, root)
     if path.is_symlink() and _leaves(path, root):
-        # Its text could be anybody's, and problems quote text.
+        # The link may lead to any file, and problems quote its text.
         problem = Problem(
-            shown, 1, 1, "", "the file is a link that leaves the zoo", "Put the recipe itself there"
+            shown, 1, 1, "", "the file is a link to a place outside the zoo", "Put the recipe itself there"
         )
         return CheckedRecipe(shown, b"", None, Lock.empty(), (problem,))
     document = yamltext.read(path, shown)
@@ -68,7 +67,7 @@ def check_document(
 ) -> list[Problem]:
     """Every problem of parsed recipe data. ``missing(path)`` says what is wrong with a path of the zoo, if anything."""
     found = schema.problems(document, "recipe-v1")
-    # Sections that the schema found unsound are left out of the further checks, so that nothing is said twice.
+    # Sections that break the schema are left out of the other checks, so that nothing is reported twice.
     if not isinstance(document.data, dict):
         return found
     data = schema.fill_defaults(document.data, schema.load("recipe-v1"))
@@ -95,7 +94,7 @@ def _same_content(document: Document, root: Path) -> list[Problem]:
             digest = hashlib.sha256((root / entry["path"]).read_bytes()).hexdigest()
             if digest in first_use:
                 what = f"the file has the same bytes as one under corpus.{first_use[digest]}"
-                instead = "Use each text once; the parts must not share any"
+                instead = "Use each text once; the parts must not share text"
                 found.append(document.problem(("corpus", part, number, "path"), what, instead))
             first_use.setdefault(digest, part)
     return found
@@ -118,7 +117,7 @@ def _existing(root: Path) -> Callable[[str], str | None]:
                 return THROUGH_LINK
             if not target.exists():
                 return absence(base / relative)
-            # A pipe would be waited for.
+            # Reading a pipe would wait for ever.
             return None if target.is_file() or target.is_dir() else "is neither a file nor a folder"
         except (OSError, RuntimeError, ValueError):
             return "cannot be looked up"

@@ -1,7 +1,7 @@
-"""Prompts and texts of a corpus, as they are read: without what no person typed, and each text in one part only.
+"""How prompts and texts of a corpus are read: without what editors add, and each text in one part only.
 
-A byte order mark and the line ends of Windows are the work of an editor. They are left out when a file is read, so that
-they are not measured or learnt; the digest in the plan is that of the file as it is.
+Editors add byte order marks and Windows line ends. They are removed when a file is read, so that they are not measured
+or learnt; the digest in the plan is that of the original file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def clean(text: str) -> tuple[str, list[str]]:
 
 
 def text_fault(text: str) -> tuple[str, str, int] | None:
-    """What makes ``text`` no text to measure on: (what, what to do, offset)."""
+    """Why ``text`` cannot be used for measurement: (what, what to do, offset)."""
     if "\x00" in text:
         return "U+0000 (NUL) is in the text, as UTF-16 has it", "Save the file as UTF-8", text.index("\x00")
     if blank(text):
@@ -42,7 +42,7 @@ def text_fault(text: str) -> tuple[str, str, int] | None:
 
 
 def prompt_key(user: str, system: str | None) -> str:
-    """Equal for prompts that a person reads as the same: Unicode forms and white space make no difference."""
+    """Equal for prompts that read the same: Unicode forms and white space are ignored."""
     return json.dumps([same_text(user), same_text(system or "")], ensure_ascii=False)
 
 
@@ -62,7 +62,7 @@ def overlaps(document: Document, root: Path) -> Iterator[Problem]:
         if shared:
             line, user, where = shared[0]
             what = f"line {line} of the file{_more(shared)} is the same prompt as {where}: {show(user)}"
-            instead = "Delete one of the two; held-out prompts must never be learnt"
+            instead = "Delete one of the two; held-out prompts must not be used for training"
             yield document.problem(("corpus", "heldout", number, "path"), what, instead)
     yield from _measured(document, root)
 
@@ -84,15 +84,16 @@ def _measured(document: Document, root: Path) -> Iterator[Problem]:
         if shared:
             line, user, where = shared[0]
             what = (
-                f"line {line} of the file{_more(shared)} is also {where}, which is measured on: {show(user)}"
+                f"line {line} of the file{_more(shared)} is the same as {where}, which is used for measurement: "
+                f"{show(user)}"
             )
             yield document.problem(
-                ("corpus", "train", number, "path"), what, "Train on other text than you evaluate on"
+                ("corpus", "train", number, "path"), what, "Train and evaluate on different text"
             )
 
 
 def paragraphs(path: Path) -> Iterator[tuple[int, str]]:
-    """(line number, digest) of every longer paragraph; white space, case and Unicode form make no difference."""
+    """(line number, digest) of every longer paragraph; white space, case and Unicode form are ignored."""
     text, _ = clean(path.read_bytes().decode("utf-8", errors="replace"))
     for number, line in enumerate(text.split("\n"), 1):
         if key := _paragraph(line):
@@ -105,7 +106,7 @@ def _paragraph(text: str) -> str | None:
 
 
 def _prompts(path: Path) -> Iterator[tuple[int, str, str | None]]:
-    """(line number, user, system_hint) of every line that is a record; the corpus step judges the others."""
+    """(line number, user, system_hint) of every line that is a valid record; the corpus step reports the others."""
     for number, line in enumerate(path.read_bytes().removeprefix(BOM.encode()).splitlines(), 1):
         try:
             row = jsontext.parse(line)

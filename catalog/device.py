@@ -1,4 +1,4 @@
-"""Boards and machines that a file may run on, as data. A figure without a source has no place here.
+"""Boards and machines that a file may run on, as data. Every figure needs a source.
 
 Units: bytes, bytes per second. Memory is counted as it is sold, 1 GB = 2^30 bytes; bandwidth in 10^9 bytes per second.
 """
@@ -24,7 +24,7 @@ RESERVE_SHARE = 8
 LEAST_RESERVE_BYTES = 128 * MEBI
 
 MOST_BANDWIDTH = 10**15
-"""Bytes per second that no machine reaches; more than that is a slip of the unit."""
+"""Bytes per second that no machine reaches; a larger figure has the wrong unit."""
 
 RESERVE_REASON = (
     "Left to the system, its firmware and graphics, and other programs: an eighth of the memory, at least 128 MiB. "
@@ -57,7 +57,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Device:
-    """A device profile. kernels holds the types whose speed is known; cores is None where nobody said.
+    """A device profile. kernels holds the types whose speed is known; cores is None if unknown.
 
     family groups profiles that people look for together.
     """
@@ -91,10 +91,10 @@ def reserve_bytes(memory_bytes: int) -> int:
 def custom(memory_bytes: int, bandwidth_bytes_per_second: float) -> Device:
     """A machine that the user describes. Raises ValueError unless both figures are positive and of a sane size."""
     if memory_bytes <= 0:
-        raise ValueError(f"memory of {memory_bytes:,} bytes is not more than none")
+        raise ValueError(f"memory of {memory_bytes:,} bytes is not a positive number")
     if not 0 < bandwidth_bytes_per_second <= MOST_BANDWIDTH:
         raise ValueError(
-            f"a bandwidth of {bandwidth_bytes_per_second / GIGA:g} GB/s is none that a machine has"
+            f"a bandwidth of {bandwidth_bytes_per_second / GIGA:g} GB/s is more than any machine has"
         )
     figure = bandwidth_bytes_per_second
     words = f"{memory_bytes / GIBI:g} GB of memory, {figure / GIGA:g} GB/s"
@@ -123,7 +123,7 @@ def _by_id() -> dict[str, Device]:
 
 
 def nearest(device_id: str) -> str | None:
-    """The id that was probably meant."""
+    """The known id nearest to a misspelled one."""
     return did_you_mean(device_id, [device.id for device in DEVICES])
 
 
@@ -159,4 +159,4 @@ def _all() -> tuple[Device, ...]:
 
 DEVICES = _all()
 """Every profile, family by family, each from the smallest to the largest. Pro, Max and Ultra processors of Apple have
-two to eight times the bandwidth: they are machines to describe with ``custom``."""
+two to eight times the bandwidth: describe those machines with ``custom``."""

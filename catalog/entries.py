@@ -1,8 +1,8 @@
-"""The catalog's text cut into models without parsing it, so that what did not change costs nothing to read.
+"""The catalog's text split into models without parsing it, so that unchanged models cost nothing to read.
 
-Only the form that ``index.to_text`` writes can be cut: there, a line of four spaces and a brace begins or ends a model,
+Only text written by ``index.to_text`` can be split: there, a line of four spaces and a brace begins or ends a model,
 as everything deeper is indented more and no string holds a line break. A piece is still parsed and checked by
-``index.parse`` before anything believes it.
+``index.parse`` before it is used.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def name(piece: str) -> str:
 
 
 def model(piece: str) -> Model | None:
-    """The model of one piece; None if it is not one sound model, and then the whole text has to be looked at."""
+    """The model of one piece; None if it is not exactly one valid model; then the complete text must be parsed."""
     catalog, problems = index.parse(f'{{"schema": "{index.SCHEMA}", "models": [{{{piece}}}]}}', "")
     return catalog.models[0] if not problems and len(catalog.models) == 1 else None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def other_form(path: Path) -> Path | None:
-    """The existing file or folder whose name reads like ``path`` and is written with other characters, or None."""
+    """The existing file or folder whose name looks like ``path`` but has other characters, or None."""
     found = Path(path.anchor) if path.is_absolute() else Path()
     for part in path.parts[1:] if path.is_absolute() else path.parts:
         try:
@@ -22,7 +22,7 @@ def other_form(path: Path) -> Path | None:
 
 
 def absence(path: Path) -> str:
-    """``does not exist``, and what stands there instead if the name has another Unicode form."""
+    """``does not exist``, and the existing name if it only differs in its Unicode form."""
     if other_form(path) is None:
         return "does not exist"
     return (

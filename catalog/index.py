@@ -36,7 +36,7 @@ EMPTY = Catalog(())
 
 
 class CatalogConflict(ValueError):
-    """The version is there already with other content."""
+    """The version already exists with different content."""
 
 
 def parse(text: str, shown_as: str) -> tuple[Catalog, list[Problem]]:
@@ -44,11 +44,11 @@ def parse(text: str, shown_as: str) -> tuple[Catalog, list[Problem]]:
     try:
         data = jsontext.parse(text, unique=True)
     except jsontext.NotJson as error:
-        what, instead = f"not valid JSON: {error.what}", "Restore the file: it is written by zoo only"
+        what, instead = f"not valid JSON: {error.what}", "Restore the file from version control; only zoo writes it"
         return EMPTY, [Problem(shown_as, error.line, error.column, "", what, instead)]
     found, models = _judged(Document(shown_as, data))
     if found:
-        # Places are looked up for a file that has problems; most have none.
+        # Places are computed only for a file with problems; most files have none.
         return EMPTY, _judged(jsonplaces.document(text, shown_as, data))[0]
     return Catalog(models), []
 
@@ -68,9 +68,9 @@ def to_text(catalog: Catalog) -> str:
 
 
 def with_release(catalog: Catalog, model: Model, release: Release) -> Catalog:
-    """The catalog with one release more. ``model`` brings the words; its own releases are ignored.
+    """The catalog with one more release. ``model`` gives the text; its own releases are ignored.
 
-    The same release again changes nothing. Raises CatalogConflict if the version is there with other content.
+    The same release again changes nothing. Raises CatalogConflict if the version exists with different content.
     """
     known = catalog.model(model.name)
     releases = known.releases if known else ()
@@ -78,7 +78,7 @@ def with_release(catalog: Catalog, model: Model, release: Release) -> Catalog:
         if other.version == release.version:
             if other == release:
                 return catalog
-            raise CatalogConflict(f"{model.name} {release.version} is in the catalog with other content")
+            raise CatalogConflict(f"{model.name} {release.version} is in the catalog with different content")
     merged = tuple(sorted((*releases, release), key=lambda r: version_key(r.version), reverse=True))
     words = model if not known or merged[0] == release else known
     history = known or model
@@ -94,9 +94,9 @@ def with_release(catalog: Catalog, model: Model, release: Release) -> Catalog:
 
 
 def with_reproduction(catalog: Catalog, name: str, entry: Reproduction) -> Catalog:
-    """The catalog with one reproduction more of a version of ``name``; the same entry again changes nothing.
+    """The catalog with one more reproduction of a version of ``name``; adding the same entry again changes nothing.
 
-    Raises KeyError for a model or version that is not there.
+    Raises KeyError for an unknown model or version.
     """
     model = catalog.model(name)
     if model is None or catalog.release(name, entry.version) is None:
@@ -114,7 +114,7 @@ def version_key(version: str) -> tuple[Any, ...]:
     identifiers = tuple(
         (0, int(p), "") if re.fullmatch(r"[0-9]+", p) else (1, 0, p) for p in pre.split(".") if p
     )
-    # Last the text itself, so that versions that rule 11 does not tell apart (1.0.0-1, 1.0.0-01) still have an order.
+    # The text itself comes last, so that versions that are equal by rule 11 (1.0.0-1, 1.0.0-01) still have an order.
     return (numbers, not pre, identifiers, version)
 
 
@@ -125,8 +125,8 @@ def _order_problems(models: tuple[Model, ...], document: Document) -> list[Probl
         found.append(
             document.problem(
                 ("models",),
-                "the models are not sorted by name, each once",
-                "Restore the file: it is written by zoo only",
+                "the models are not sorted by name, or one is listed twice",
+                "Restore the file from version control; only zoo writes it",
             )
         )
     for index, model in enumerate(models):
@@ -136,14 +136,14 @@ def _order_problems(models: tuple[Model, ...], document: Document) -> list[Probl
             found.append(
                 document.problem(
                     path,
-                    "the releases are not sorted, newest first, each version once",
-                    "Restore the file: it is written by zoo only",
+                    "the releases are not sorted from newest to oldest, or a version is listed twice",
+                    "Restore the file from version control; only zoo writes it",
                 )
             )
         versions = {release.version for release in model.releases}
         for number, event in enumerate(model.yanks):
             if event.version not in versions:
-                what = f"version {show(event.version)} is yanked and was never released"
+                what = f"version {show(event.version)} is yanked but was never released"
                 where = ("models", index, "yanks", number)
-                found.append(document.problem(where, what, "Restore the file: it is written by zoo only"))
+                found.append(document.problem(where, what, "Restore the file from version control; only zoo writes it"))
     return found

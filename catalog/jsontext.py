@@ -1,9 +1,9 @@
-"""JSON that others wrote, read in one place: what this returns can be compared, counted, written and hashed.
+"""Reading JSON from others: what this returns can be compared, counted, written and hashed.
 
-Python's own reader takes more than JSON has (``NaN``, ``Infinity``), turns ``1e999`` into infinity, keeps whole numbers
-of any length, which no float can hold, keeps half of a surrogate pair, which no file can hold, and fails in four
-different ways. Every reader of a catalog, manifest, report, journal or record goes through ``parse`` instead and has
-one error to catch.
+Python's own reader accepts more than JSON allows (``NaN``, ``Infinity``), turns ``1e999`` into infinity, keeps whole
+numbers of any length, which no float can hold, keeps half of a surrogate pair, which no file can hold, and fails in
+four different ways. Every reader of a catalog, manifest, report, journal or record goes through ``parse`` instead and
+has one error to catch.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import Any, NoReturn
 from catalog import plainfiles
 
 LARGEST = 2**53
-"""Whole numbers beyond this are not exact in every reader of JSON (RFC 8259, section 6), and no count, size or
-number of seconds of ours comes near it: in bytes it is 9 petabytes."""
+"""Whole numbers beyond this are not exact in every reader of JSON (RFC 8259, section 6), and our counts, sizes and
+numbers of seconds are far below it: in bytes it is 9 petabytes."""
 
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _SHOWN = 40
 
 
 class NotJson(ValueError):
-    """The text is not JSON that can be used. ``what`` says why; line and column count from 1."""
+    """The text is not usable JSON. ``what`` says why; line and column count from 1."""
 
     def __init__(self, what: str, line: int = 1, column: int = 1) -> None:
         super().__init__(what)
@@ -53,7 +53,7 @@ def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True, fini
         raise NotJson(what, line, column)
 
     def whole(word: str) -> int:
-        # More digits than a float holds are of no use to anybody.
+        # Nobody can use more digits than a float holds.
         limit = 17 if bounded else sys.float_info.max_10_exp
         if len(word) > limit or (bounded and abs(int(word)) > LARGEST):
             refuse(f"the number {_short(word)} is too large", word)

@@ -1,4 +1,4 @@
-"""The texts that a release carries because its licences ask for them: what they may be called and what is in them."""
+"""The texts that licences require in a release: their names and their content."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def problems(
             continue
         role = of_source(name)
         if role and not isinstance(data.get(role[0]), dict):
-            yield document.problem(path, f"the recipe has no {role[0]}", "Name a file of a source that it has")
+            yield document.problem(path, f"the recipe has no {role[0]}", "Name a file that the source has")
             continue
         entry, name = name, path_in_zoo(name, str(data.get("name")))
         own = published_name(name)
@@ -95,7 +95,7 @@ def _words(document: Document, data: dict[str, Any]) -> Iterator[Problem]:
     licence = data.get("licence")
     if data.get("licence_name") and isinstance(licence, str) and licences.hub_identifier(licence) != "other":
         what = (
-            f"the Hub knows {show(licence)} as {licences.hub_identifier(licence)}, which needs no other name"
+            f"the Hub calls {show(licence)} {licences.hub_identifier(licence)}, so it needs no other name"
         )
         yield document.problem(("licence_name",), what, "Delete licence_name", key=True)
 
@@ -122,6 +122,6 @@ def read(document: Document, root: Path) -> tuple[dict[str, str], list[Problem]]
 
 
 def demands(document: Document, root: Path) -> list[Problem]:
-    """What is wrong with the content of the files, or what the licences of the recipe still ask for."""
+    """What is wrong with the content of the files, or what the licences of the recipe still require."""
     texts, found = read(document, root)
     return found or list(terms.problems(document, texts))

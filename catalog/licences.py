@@ -25,7 +25,7 @@ _NO_LICENCE = frozenset({"unknown", "other"})
 
 
 def canonical(expression: str) -> str | None:
-    """The expression in SPDX's own spelling, or None when it is none."""
+    """The expression in SPDX's spelling, or None if it is not valid."""
     try:
         return str(canonicalize_license_expression(expression))
     except InvalidLicenseExpression:

@@ -14,7 +14,7 @@ _FORMATS = (
     "uri_template", "webcolors",
 )  # fmt: skip
 _hidden = [name for name in _FORMATS if name not in sys.modules]
-# None makes an import fail, which the declared type of sys.modules does not foresee.
+# None makes an import fail, which the declared type of sys.modules does not cover.
 _modules: dict[str, Any] = sys.modules
 for _name in _hidden:
     _modules[_name] = None

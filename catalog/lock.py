@@ -1,4 +1,4 @@
-"""Lock files: the pins of one recipe's sources, written by ``zoo lock`` beside the recipe."""
+"""Lock files: the pins of one recipe's sources, written by ``zoo lock`` next to the recipe."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Lock:
             ]
             entries[uri] = {"revision": pin.revision, "files": files} if pin.revision else {"files": files}
         body: str = yaml.safe_dump({"zoo_lock": 1, "sources": entries}, sort_keys=False, allow_unicode=True)
-        return "# Written by `zoo lock`. Commit it beside its recipe.\n" + body
+        return "# Written by `zoo lock`. Commit it together with its recipe.\n" + body
 
     def revision(self, uri: str) -> str | None:
         pin = self.pins.get(uri)

@@ -1,4 +1,4 @@
-"""What a schema cannot say of a recipe: names and dates, licences, sources, sections that need each other, gates."""
+"""Rules that a schema cannot express: names and dates, licences, sources, sections that need each other, gates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ANY_LICENCE = "Write an SPDX identifier such as Apache-2.0, or LicenseRef-NAME 
 
 
 class Meaning:
-    """What a schema cannot say. Tolerates any shape, because it also runs on data that the schema refused."""
+    """Rules that a schema cannot express. Accepts any shape, because it also runs on data that breaks the schema."""
 
     def __init__(
         self, document: Document, data: dict[str, Any], lock: Lock, missing: Callable[[str], str | None]
@@ -38,7 +38,7 @@ class Meaning:
         if isinstance(name, str) and name != stem and stem != "recipe":
             yield say(
                 ("name",),
-                f"the name {show(name)} is not the file's name",
+                f"the name {show(name)} differs from the file name",
                 f"Write `name: {stem}`, or rename the file",
             )
         if isinstance(date, str) and not _is_date(date):
@@ -85,7 +85,7 @@ class Meaning:
                 )
 
     def _hub_words(self) -> Iterator[Problem]:
-        """What the cards will say of it, which the Hub must understand."""
+        """What the cards will say about it; the Hub must understand them."""
         codes = self._get("languages")
         for index, code in enumerate(codes if isinstance(codes, list) else ()):
             if isinstance(code, str) and code.partition("-")[0] not in hublists.languages():
@@ -171,12 +171,12 @@ class Meaning:
             elif PurePosixPath(name).suffix != suffix:
                 yield self.document.problem(path, f"a {kind} file ends in {suffix}", f"Write it as {suffix}")
             if name in first_use:
-                what = f"{show(name)} already serves as {first_use[name]}"
+                what = f"{show(name)} is already used as {first_use[name]}"
                 yield self.document.problem(path, what, "Use each file once; the parts must not share text")
             first_use.setdefault(name, part)
             if kind == "text" and not entry.get("language"):
                 yield self.document.problem(
-                    path, "a text file needs its language", "Add `language: en` beside it"
+                    path, "a text file needs its language", "Add `language: en` next to it"
                 )
 
     def _sections(self) -> Iterator[Problem]:
@@ -184,7 +184,7 @@ class Meaning:
         needs = {
             "label": (("teacher",), "labelling needs a teacher"),
             "distill": (("teacher", "label"), "distillation needs a teacher and its labels"),
-            "teacher": (("label",), "a teacher that labels nothing has no use"),
+            "teacher": (("label",), "the teacher is not used: nothing is labelled"),
         }
         for section, (others, why) in needs.items():
             for other in others:
@@ -201,7 +201,7 @@ class Meaning:
         if not self._get("corpus", "evaluation"):
             instead = "Add a .txt file under `corpus: evaluation:`"
             yield self.document.problem(
-                ("corpus",), "no text to evaluate on under corpus.evaluation", instead, key=True
+                ("corpus",), "no evaluation text under corpus.evaluation", instead, key=True
             )
         if "label" not in has and self._get("publish", "dataset"):
             what = "a dataset repository, but nothing is labelled"
@@ -218,7 +218,7 @@ class Meaning:
         for index, name in enumerate(names):
             if name in names[:index]:
                 path = ("probes", index, "probe")
-                yield self.document.problem(path, f"{show(name)} is asked already", "Ask each probe once")
+                yield self.document.problem(path, f"{show(name)} is listed twice", "Name each probe once")
 
     def _probe_names(self) -> list[str]:
         probes = self._get("probes")
@@ -235,7 +235,7 @@ class Meaning:
         if entries and not self._get("corpus", "calibration"):
             yield self.document.problem(
                 ("quantize", "budgets"),
-                "a search needs text apart from the evaluation's",
+                "a search needs text that is not used for evaluation",
                 "Add a .txt file under `corpus: calibration:`",
                 key=True,
             )
@@ -250,8 +250,8 @@ class Meaning:
                 yield self.document.problem((*path, *key.split(".")) if key else path, what, instead)
             name = _budget_label(entry)
             if not found and name in seen:
-                instead = "Give it a `name:` of its own"
-                yield self.document.problem(path, f"there are two files {show(name)}", instead)
+                instead = "Give it a different `name:`"
+                yield self.document.problem(path, f"two files are called {show(name)}", instead)
             seen.add(name)
 
     def _gates(self) -> Iterator[Problem]:
@@ -275,7 +275,7 @@ class Meaning:
                 near = did_you_mean(file, [exported, *files])
                 instead = f"Did you mean `{near}`?" if near else f"The ladder has: {', '.join(files)}"
                 yield self.document.problem((*path, "file"), f"{show(file)} is not in the ladder", instead)
-            # What is no metric at all is reported by the schema.
+            # The schema reports unknown metrics.
             row = METRICS.get(metric) if isinstance(metric, str) else None
             if row and row.against_export and file == exported:
                 yield self.document.problem(
@@ -295,7 +295,11 @@ class Meaning:
         section, _, probe = needs.partition(".")
         if probe:
             missing = probe not in self._probe_names()
-            return (f"the probe {probe} is not asked", "Add it under `probes:` or delete the gate") if missing else None
+            return (
+                (f"the recipe has no probe {probe}", "Add it under `probes:` or delete the gate")
+                if missing
+                else None
+            )
         if not section or isinstance(self._get(section), dict):
             return None
         return f"nothing is {_DONE[section]}", f"Add a `{section}:` section or delete the gate"

@@ -21,7 +21,7 @@ def cells(tokens: int) -> int:
 
 
 def cache_bytes(cache: Cache, context_tokens: int) -> int:
-    """Bytes that llama.cpp allocates beside the weights for one sequence of that length.
+    """Bytes that llama.cpp allocates in addition to the weights for one sequence of that length.
 
     A layer with a window keeps the window and one micro-batch, or the whole context if that is less, as
     ``llama-server`` allocates it without ``--swa-full``.

@@ -1,6 +1,6 @@
 """Metrics that a gate can bound: one row each, with its unit, which way is better, and how it is read from a release.
 
-Adding a metric is adding a row: the recipe's schema, ``zoo check`` and the gates go by this table.
+Adding a metric is adding a row: the recipe's schema, ``zoo check`` and the gates use this table.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from catalog.release import HeldOut, ModelFile, Training
 
 SPREAD_MAXIMUM = 0.10
-"""Interquartile range over median of a valid speed measurement, at most.
+"""Largest interquartile range over median of a valid speed measurement.
 
-``pi_runtime.verdict`` refuses more, on a board that has nothing else of this program; a test holds both equal.
+``pi_runtime.verdict`` has the same limit, because a board has no other part of this program; a test compares them.
 """
 
 SIGMAS = 2.0
-"""A gate judges the unfavourable end of the interval: the value and this many standard errors."""
+"""A gate judges the worse end of the interval: the value and this many standard errors."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A value and its standard error (0 for a count); ``interval`` where it is known better than by that."""
+    """A value and its standard error (0 for a count); ``interval`` if a better one is known."""
 
     value: float
     se: float = 0.0
@@ -36,7 +36,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class WholeRelease:
-    """What metrics of a release as a whole are read from. valid_share: of the labelled rows, None without labels."""
+    """What metrics of a complete release are read from. valid_share: of the labelled rows, None without labels."""
 
     training: Training | None
     valid_share: float | None
@@ -44,11 +44,11 @@ class WholeRelease:
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric: exactly one of ``of_file`` and ``of_release`` reads it, None where it was not measured validly.
+    """One metric: exactly one of ``of_file`` and ``of_release`` reads it, None without a valid measurement.
 
     unit: as people write it, "" for a plain number. better: ``lower`` or ``higher``. needs: the recipe's section
     without which there is nothing to measure, "" for none; ``probes.NAME`` for a task probe. against_export: it
-    compares a file with the exported one, so it says nothing of the exported file itself.
+    compares a file with the exported one, so it does not apply to the exported file itself.
     """
 
     unit: str

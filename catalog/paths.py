@@ -6,11 +6,11 @@ import re
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|\u200e\u200f\u202a-\u202e\u2066-\u2069]')
 
-THROUGH_LINK = "leaves the zoo through a link"
+THROUGH_LINK = "leads outside the zoo through a link"
 
 
 def unsafe_reason(path: str) -> str | None:
-    """Why ``path`` is no safe relative path ("is absolute", ...), or None when it is one."""
+    """Why ``path`` is not a safe relative path ("is absolute", ...), or None if it is one."""
     if not path:
         return "is empty"
     if path.startswith(("/", "~")):
@@ -21,7 +21,7 @@ def unsafe_reason(path: str) -> str | None:
         return "has a character that some systems cannot store"
     parts = path.split("/")
     if ".." in parts:
-        return "leaves its folder (..)"
+        return "leads outside its folder (..)"
     if any(part in ("", ".") for part in parts):
         return "has an empty part"
     if any(part.endswith((" ", ".")) for part in parts):

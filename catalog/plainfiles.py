@@ -1,4 +1,4 @@
-"""Reading files that may be anything: a pipe that nobody writes to, a device without end, a folder, a loop of links."""
+"""Reading files of unknown kind: a pipe without a writer, an endless device, a folder, a loop of links."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 def open_handle(path: Path) -> int:
     """A plain file, opened for reading. Raises OSError, also for what is not a plain file.
 
-    It is opened without waiting: a pipe would be waited for, and it may have taken the file's place just now.
+    It is opened without waiting, because a pipe may have replaced the file in the meantime.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     mode = os.fstat(handle).st_mode

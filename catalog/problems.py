@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from catalog.unseen import JOINERS
 
 LIMIT = 60
-"""Problems reported per file; more than that says more about the file than about its lines."""
+"""Most problems reported per file; more would not help."""
 LONGEST_KEY = 60
 """Characters of a key that are shown in a path."""
 
@@ -75,8 +75,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     return folded[near[0]] if near else None
 
 
-def instead_of(word: str, known: Iterable[str], nothing: str = "There are none yet") -> str:
-    """What to say to somebody who wrote ``word``: the known word nearest to it, or all of them, or ``nothing``."""
+def instead_of(word: str, known: Iterable[str], nothing: str = "None exist yet") -> str:
+    """The advice for a wrong ``word``: the nearest known word, or all of them, or ``nothing``."""
     names = list(known)
     if not names:
         return nothing

@@ -1,6 +1,6 @@
 """llama.cpp's named file types: one row each. Adding a type is adding a row.
 
-The recipe's schema, the checks, the costs, the quantizer and the search go by this table. Numbers and base types are
+The recipe's schema, the checks, the costs, the quantizer and the search use this table. Numbers and base types are
 those of llama.h (``llama_ftype``) and of ``llama_ftype_get_default_type``; a test compares them with llama.cpp.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Quant:
-    """A file type. number: of llama_ftype. base: the type of most tensors. nominal_bits: per weight, for estimates
+    """A file type. number: in llama_ftype. base: the type of most tensors. nominal_bits: per weight, for estimates
     only; reports hold the real ones.
 
     needs_imatrix: llama.cpp refuses to make it without an importance matrix. made: a ladder may have it; the others are

@@ -1,6 +1,6 @@
 """Whether data follows a schema, decided by ``jsonschema-rs``, a hundred times as fast as by ``jsonschema``.
 
-This only ever says yes. What is wrong, and on which line, is always said by ``catalog.schema``, which decides alone on
+It can only accept. What is wrong, and on which line, is always reported by ``catalog.schema``, which decides alone on
 machines for which ``jsonschema-rs`` is not built (32-bit boards). A test compares the two on broken data.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def sound(data: Any, name: str, load: Callable[[str], Mapping[str, Any]]) -> bool:
-    """True if ``data`` certainly follows the schema that ``load(name)`` gives; False if somebody has to look."""
+    """True if ``data`` certainly follows the schema that ``load(name)`` gives; False if it needs a closer check."""
     check = _check(name, load)
     try:
         return check is not None and check(data)

@@ -1,7 +1,7 @@
 """A recipe: *what* to release. No device, token, namespace or local path; those are settings.
 
 The JSON Schema ``schemas/recipe-v1.schema.json`` holds every rule and every default. ``catalog.checks`` validates a
-file against it and fills the defaults in; only then is a mapping turned into these frozen types.
+file against it and fills the defaults in; only then does a mapping become these frozen types.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class TensorOverride:
 
 @dataclass(frozen=True)
 class Fits:
-    """A device profile, and the context that must fit its memory beside the weights."""
+    """A device profile, and the context that must fit its memory together with the weights."""
 
     device: str
     context_tokens: int
@@ -133,7 +133,7 @@ class Fits:
 
 @dataclass(frozen=True)
 class Budget:
-    """A file of the least measured loss within a limit. bytes: whole bytes or text such as ``92MB``, or ``fits``.
+    """A file with the least measured loss within a limit. bytes: whole bytes or text such as ``92MB``, or ``fits``.
 
     name: the file's type label, None for one made from the limit (``catalog.budgets``).
     """
@@ -179,7 +179,7 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class ProbeChoice:
-    """A task probe that every file is asked: so many items of it, drawn by the seed."""
+    """A task probe for every file: how many items, drawn with the seed."""
 
     probe: str
     items: int
@@ -188,7 +188,7 @@ class ProbeChoice:
 
 @dataclass(frozen=True)
 class Gate:
-    """A bound that the release must keep. The unfavourable end of the interval (two standard errors) is judged.
+    """A bound that the release must meet. The worse end of the interval (two standard errors) is judged.
 
     file: the quant, or the exported file (``F16``), that it applies to; None means every quant of the ladder, or the
     release as a whole.
@@ -202,7 +202,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Publish:
-    """Repository names on the hub, without namespace; None for dataset means that there is none."""
+    """Repository names on the hub, without namespace; None for dataset means no dataset."""
 
     model: str
     dataset: str | None
@@ -210,7 +210,7 @@ class Publish:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One release, as its author wants it."""
+    """One release, as its author describes it."""
 
     zoo: int
     name: str
@@ -249,7 +249,7 @@ def build(cls: Any, value: Any) -> Any:
 
 @functools.cache
 def _maker(cls: Any) -> Callable[[Any], Any]:
-    """What ``build`` does for a type, worked out once: a large catalog has a million values."""
+    """What ``build`` does for a type, computed once: a large catalog has a million values."""
     origin = typing.get_origin(cls)
     if origin in (types.UnionType, typing.Union):
         some = _maker(next(arm for arm in typing.get_args(cls) if arm is not type(None)))
@@ -271,7 +271,7 @@ def _dataclass_maker(cls: Any) -> Callable[[Any], Any]:
 
 
 def _whole(value: Any) -> Any:
-    """60.0 is a whole number in JSON Schema; from here on it is written as one."""
+    """60.0 is a whole number in JSON Schema; it is stored as one."""
     return int(value) if isinstance(value, float) else value
 
 
@@ -280,7 +280,7 @@ def _as_it_is(value: Any) -> Any:
 
 
 def recipe_from_mapping(mapping: Mapping[str, Any]) -> Recipe:
-    """A Recipe from data that ``catalog.checks`` found sound and filled with defaults."""
+    """A Recipe from data that ``catalog.checks`` validated and filled with defaults."""
     return typing.cast(Recipe, build(Recipe, mapping))
 
 

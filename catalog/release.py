@@ -11,11 +11,11 @@ LATER = {"later": True}
 
 @dataclass(frozen=True)
 class Cache:
-    """What llama.cpp keeps beside the weights for one sequence; keys and values in 16 bits, states in 32.
+    """What llama.cpp keeps in addition to the weights for one sequence; keys and values in 16 bits, states in 32.
 
-    full_bytes_per_token: of the layers that see the whole context; window_bytes_per_token: of those that see the last
-    window_tokens only; state_bytes: of recurrent layers, whatever the context. known: whether the program knows how
-    this architecture's layers work; otherwise every layer is taken to see the whole context, which is an upper bound.
+    full_bytes_per_token: of the layers that see the complete context; window_bytes_per_token: of those that see the
+    last window_tokens only; state_bytes: of recurrent layers, whatever the context. known: whether the program supports
+    this architecture's layers; otherwise every layer is assumed to see the complete context, which is an upper bound.
     """
 
     full_bytes_per_token: int
@@ -162,7 +162,7 @@ class EvidenceFile:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The student against its teacher on conversations that it never learnt."""
+    """The student against its teacher on conversations that it was not trained on."""
 
     rows: int
     tokens: int
@@ -216,7 +216,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Location:
-    """Where the release lies. hub is ``folder`` or the hub's address; never a local path."""
+    """Where the release is. hub is ``folder`` or the hub's address; never a local path."""
 
     hub: str
     model: Repository
@@ -234,7 +234,7 @@ class RecipeRecord:
 
 @dataclass(frozen=True)
 class Terms:
-    """What licences want passed on with the files.
+    """What licences require to be passed on with the files.
 
     name and link: the licence's own, as the recipe gives them. display: words that must be shown. use_policies:
     addresses. files: names of texts in the model repository.
@@ -275,7 +275,7 @@ class Release:
 
 @dataclass(frozen=True)
 class YankEvent:
-    """A version was yanked, or taken back into use. ``action`` is ``yank`` or ``unyank``; nothing is ever deleted.
+    """A version was yanked or unyanked. ``action`` is ``yank`` or ``unyank``; nothing is ever deleted.
 
     severity is low, moderate, high or critical (None for unyank); replacement is NAME@VERSION.
     """
@@ -290,7 +290,7 @@ class YankEvent:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """Somebody built the files of a version again. identical: every file came out with the same bytes.
+    """Somebody rebuilt the files of a version. identical: every file has the same bytes.
 
     tensors are those of all files; evidence is the record's path below the release's evidence folder.
     """
@@ -308,9 +308,9 @@ class Reproduction:
 
 @dataclass(frozen=True)
 class Model:
-    """Everything released under one name; the words are those of its newest release. Releases are newest first.
+    """Everything released under one name; the text is that of its newest release. Releases are newest first.
 
-    yanks and reproductions are in the order in which they happened. former_names: names that lead here now.
+    yanks and reproductions are in the order in which they happened. former_names: old names of this model.
     """
 
     name: str
@@ -330,7 +330,7 @@ class Model:
         return next((one for one in self.releases if one.version == version), None)
 
     def yank_of(self, version: str) -> YankEvent | None:
-        """The yank that holds for a version now; None if there is none, or it was taken back."""
+        """The yank that holds for a version now; None if there is none, or it was unyanked."""
         last = next((event for event in reversed(self.yanks) if event.version == version), None)
         return last if last and last.action == "yank" else None
 

@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent / "schemas"
 TABLES: Mapping[str, Iterable[str]] = {"metrics": METRICS, "quants": LADDER}
 """Tables of names by the word that a schema has for them, so that a new row needs no change of a schema."""
 
-# Words that people write for a key that the format spells otherwise, beyond what spelling distance finds.
+# Words that people write for a differently named key, beyond what spelling distance finds.
 SYNONYMS = {
     "license": "licence",
     "quantise": "quantize",
@@ -74,7 +74,7 @@ def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[
 
 
 def _unique_items(validator: Any, wanted: bool, value: Any, schema: Any) -> Iterator[ValidationError]:
-    """Not looked at in a list that is too long anyway: jsonschema compares every entry with every other."""
+    """Skipped for a list that is too long anyway: jsonschema compares every entry with every other."""
     from catalog.lightschema import jsonschema
 
     if isinstance(value, list) and len(value) <= schema.get("maxItems", 1000):
@@ -158,7 +158,7 @@ def _of_error(error: ValidationError, document: Document) -> Iterator[Problem]:
         case "pattern":
             yield document.problem(
                 path,
-                f"{show(value)} is not of the form needed",
+                f"{show(value)} has the wrong form",
                 schema.get("description", f"It must match {rule}").rstrip("."),
             )
         case "minimum" | "maximum" | "exclusiveMinimum":

@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from catalog.problems import Problem
     from catalog.yamltext import Document
 
-# Up to the last @ before the path, as programs read it: a password may hold an @ of its own.
+# Up to the last @ before the path, as programs read it: a password may contain an @.
 _SECRET = re.compile(r"(?<=://)[^\s/?#\"'<>\\]*@")
 
 
 def hidden(text: str) -> str:
-    """Text in which no address shows a name or password."""
+    """Text with names and passwords removed from addresses."""
     return _SECRET.sub("***@", text) if "://" in text else text
 
 
 def has_secret(text: str) -> bool:
-    """Whether an address in the text holds a name or password."""
+    """Whether an address in the text contains a name or password."""
     return "://" in text and _SECRET.search(text) is not None
 
 
 def problems(document: Document) -> Iterator[Problem]:
-    """Every text of a recipe that holds one: a recipe is published with its release."""
+    """Every text of a recipe that contains one: a recipe is published with its release."""
     waiting: list[tuple[tuple[str | int, ...], object]] = [((), document.data)]
     while waiting:
         path, value = waiting.pop()
@@ -35,5 +35,5 @@ def problems(document: Document) -> Iterator[Problem]:
         elif isinstance(value, list):
             waiting += [((*path, number), part) for number, part in enumerate(value)]
         elif isinstance(value, str) and has_secret(value):
-            what = "an address with a name or a password, which would be published"
+            what = "the address contains a name or a password, which would be published"
             yield document.problem(path, what, "Write the address without them, and change the password")

@@ -1,4 +1,5 @@
-"""Source URIs: ``package:MODULE/FILE``, ``file:PATH`` and ``hf:ORG/NAME@REVISION``. Pure: nothing is looked up."""
+"""Source URIs: ``package:MODULE/FILE``, ``file:PATH`` and ``hf:ORG/NAME@REVISION``. Pure: nothing is read or
+fetched."""
 
 from __future__ import annotations
 
@@ -77,7 +78,7 @@ def parse(uri: str) -> PackageSource | FileSource | HubSource:
 
 
 def _likely(text: str) -> str:
-    """What to write for a source without its kind: a path, the name of a repository, or the address of its page."""
+    """What to write for a source without a kind: a path, a repository name, or the address of its page."""
     if page := _PAGE.match(text):
         return f"Write hf:{page['repo']}@COMMIT for that repository on the Hub"
     if text.startswith(("/", "~")):

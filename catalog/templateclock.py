@@ -1,4 +1,4 @@
-"""The date that every chat template is shown, in whatever step renders it."""
+"""The date that every chat template sees, in every step that renders it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 TEMPLATE_CLOCK = datetime(2024, 7, 26)
 """What a template reads as now: midnight of 26 July 2024, on any day and in any time zone.
 
-One fixed date, so that the same conversation is the same prompt tomorrow, and so that a student learns from the very
-prompt that its teacher answered. This date, because the chat templates of Llama 3.1 to 3.3 write "26 Jul 2024" when
-they have no clock: a day that models of many families have seen as today's.
+One fixed date, so that the same conversation is the same prompt tomorrow, and so that a student learns from exactly the
+prompt that its teacher answered. It is this date, because the chat templates of Llama 3.1 to 3.3 write "26 Jul 2024"
+when they have no clock: a day that models of many families have seen as today's.
 """
 
 

@@ -1,10 +1,10 @@
-"""Licences that want more than their name: a copy of the terms, a notice file, words on the card, a name.
+"""Licences that require more than their name: a copy of the terms, a notice file, words on the card, a name.
 
-Each row is read from the licence itself (``source``, and the section). This is a check list and no legal advice.
+Each row is read from the licence itself (``source``, and the section). This is a checklist, not legal advice.
 
-- Gemma Terms of Use, sections 3.1 and 3.2 (as of 1 April 2026; Gemma 4 is under Apache-2.0): who passes on Gemma or
-  what is made of it, also by learning from its answers (1.1 e), gives a copy of the terms, a "Notice" text file with
-  one sentence, a statement that files were changed, and the restrictions of its use policy.
+- Gemma Terms of Use, sections 3.1 and 3.2 (as of 1 April 2026; Gemma 4 is under Apache-2.0): anyone who passes on
+  Gemma or something made from it, also by learning from its answers (1.1 e), adds a copy of the terms, a "Notice" text
+  file with one sentence, a statement that files were changed, and the restrictions of its use policy.
 - Llama 2 Community License, sections 1.b.i, iii, iv, v. Llama 3: the same, and "Built with Meta Llama 3" and a name
   that begins with "Llama 3". Llama 3.1, 3.2, 3.3 and 4: "Built with Llama" and "Llama". The answers of Llama 2 and 3
   may improve no other language model (1.b.v).
@@ -25,12 +25,12 @@ AGREED = "agree to be bound by this agreement"
 """Words of the agreements themselves, which a notice or a summary does not have."""
 
 NOTICES = "notice"
-"""A file whose name begins so is the notice, not the terms."""
+"""A file whose name begins with this is the notice, not the terms."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A licence with demands.
+    """A licence with requirements.
 
     title: words of the copy, folded. notice: the sentence that the notice file holds. display: words that the card
     shows. name_begins: what the name of a model made with it begins with, letters and digits only.
@@ -97,7 +97,7 @@ def named_in(expression: str) -> list[Kind]:
 
 
 def kinds_of(data: Mapping[str, Any]) -> list[tuple[str, Kind]]:
-    """(role, kind) of every licence in a recipe's data that has demands; role is student, teacher or release."""
+    """(role, kind) of every licence with requirements in a recipe's data; role is student, teacher or release."""
     found = []
     for role in ("student", "teacher"):
         source = data.get(role)
@@ -111,7 +111,7 @@ def kinds_of(data: Mapping[str, Any]) -> list[tuple[str, Kind]]:
 
 
 def problems(document: Document, texts: Mapping[str, str]) -> Iterator[Problem]:
-    """What the licences of a sound recipe ask for and it does not have. texts: name -> text of its licence files."""
+    """What the licences of a valid recipe require and it lacks. texts: name -> text of its licence files."""
     data = document.data
     done: set[str] = set()
     for role, kind in kinds_of(data):
@@ -120,8 +120,8 @@ def problems(document: Document, texts: Mapping[str, str]) -> Iterator[Problem]:
             yield from _files(document, kind, texts)
             yield from _name(document, kind)
         if role == "teacher" and kind.answers_stay and kind not in named_in(data["student"]["licence"]):
-            what = f"the answers of a model under {kind.licence} may not improve another language model"
-            instead = "Take another teacher (section 1.b.v of its licence)"
+            what = f"{kind.licence} does not allow using a model's answers to improve another language model"
+            instead = "Use another teacher (section 1.b.v of its licence)"
             yield document.problem(("teacher", "licence"), what, instead)
         done.add(kind.licence)
 
@@ -129,7 +129,7 @@ def problems(document: Document, texts: Mapping[str, str]) -> Iterator[Problem]:
 def _passed_on(document: Document, role: str, kind: Kind) -> Iterator[Problem]:
     licence = document.data["licence"]
     if kind not in named_in(licence):
-        what = f"the {role}'s licence {kind.licence} goes over to the release, which says {show(licence)}"
+        what = f"the {role}'s licence {kind.licence} also applies to the release, but the release says {show(licence)}"
         yield document.problem(("licence",), what, f"Write {kind.licence}, alone or with AND")
 
 
@@ -137,7 +137,7 @@ def _files(document: Document, kind: Kind, texts: Mapping[str, str]) -> Iterator
     place = ("licence_files",) if "licence_files" in document.data else ("licence",)
     folded = {name: _folded(_words_of(name, text)) for name, text in texts.items()}
     if not any(kind.title in text and AGREED in text for text in folded.values()):
-        what = f"{kind.licence} asks for a copy of its terms beside the files"
+        what = f"{kind.licence} requires a copy of its terms next to the files"
         instead = (
             f"Save {kind.source} in the zoo, as text or HTML, and name it under `licence_files:`; or name the source's "
             "own copy there, such as student:LICENSE"
@@ -145,11 +145,11 @@ def _files(document: Document, kind: Kind, texts: Mapping[str, str]) -> Iterator
         copies = [name for name in texts if not name.lower().startswith((NOTICES, "use_policy"))]
         if copies:
             what += f", and {' and '.join(map(show, copies))} {'is not that' if len(copies) == 1 else 'are not'}"
-            instead += f". The whole text has the words {show(kind.title)} and {show(AGREED)}, in any case"
+            instead += f". The complete text has the words {show(kind.title)} and {show(AGREED)}, in any case"
         yield document.problem(place, what, instead)
     notices = [text for name, text in folded.items() if name.lower().startswith(NOTICES)]
     if not any(_folded(kind.notice).rstrip(".") in text for text in notices):
-        what = f"{kind.licence} asks for a notice file with its sentence"
+        what = f"{kind.licence} requires a notice file with its sentence"
         instead = f"Write it into a file NOTICE of the zoo, named under `licence_files:` -- {kind.notice}"
         yield document.problem(place, what, instead.rstrip("."))
 
@@ -160,7 +160,7 @@ def _name(document: Document, kind: Kind) -> Iterator[Problem]:
     for path in (("name",), ("publish", "model")):
         name = document.data[path[0]] if len(path) == 1 else document.data["publish"]["model"]
         if not _letters(name).startswith(_letters(kind.name_begins)):
-            what = f"{kind.licence} asks that the name begins with {show(kind.name_begins)}"
+            what = f"{kind.licence} requires a name that begins with {show(kind.name_begins)}"
             yield document.problem(path, what, f"Write such as {_slug(kind.name_begins)}-{name}")
 
 
@@ -176,7 +176,7 @@ def _words_of(name: str, text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """Case, white space, and the signs that editors change, made equal."""
+    """Text with case, white space and signs that editors change made equal."""
     plain = text.replace("\u00a9", "(c)").translate({0x201C: '"', 0x201D: '"', 0x2019: "'", 0xFEFF: None})
     return " ".join(plain.split()).casefold()
 

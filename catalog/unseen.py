@@ -1,4 +1,4 @@
-"""Characters that cannot be seen, or that look like a plain space: which they are, and what is allowed of them.
+"""Invisible characters, and characters that look like a plain space: which ones there are, and which are allowed.
 
 Sources: the categories Cc, Cf, Zs, Zl and Zp of the Unicode character database; UTS 51 for the joiners and tags inside
 emoji; the Unicode Standard, chapters 9 and 12, for U+200C and U+200D in Persian and in the scripts of India.
@@ -13,7 +13,7 @@ JOINERS = frozenset("\u200c\u200d\ufe0e\ufe0f")
 """Zero width non-joiner and joiner, and the two selectors of text and emoji style: part of how words look."""
 
 DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks, embeddings, overrides and isolates of direction, which can make text read otherwise than it is."""
+"""Marks, embeddings, overrides and isolates of direction, which can make text look different from what it is."""
 
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{1,6}\U000e007f")
 _COMMON = {
@@ -37,12 +37,12 @@ def named(char: str) -> str:
 
 
 def is_odd_space(char: str) -> bool:
-    """A space that is not U+0020, as web pages and keyboards make them; YAML takes it for a letter."""
+    """A space other than U+0020, as web pages and keyboards produce; YAML treats it as a letter."""
     return char != " " and (unicodedata.category(char) == "Zs" or char in "\u200b\u2060\ufeff")
 
 
 def blank(text: str) -> bool:
-    """Whether nothing of the text can be seen: white space, controls, zero width characters, fillers."""
+    """Whether the text is completely invisible: white space, controls, zero width characters, fillers."""
     return all(
         char.isspace() or char in JOINERS or char in "\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5"
         or unicodedata.category(char) in _UNSEEN_CATEGORIES
@@ -52,7 +52,7 @@ def blank(text: str) -> bool:
 
 
 def visible(text: str, kept: str = "") -> str:
-    r"""``text`` with control and direction characters written out, as in ``\u202e``.
+    r"""``text`` with control and direction characters escaped, as in ``\u202e``.
 
     Joiners stay, since Persian, Hindi and emoji need them, and so do the tags of a flag such as Scotland's.
     ``kept`` names more characters that stay, such as a line break.
@@ -79,7 +79,7 @@ def _shown(char: str) -> str:
 
 
 def same_text(text: str) -> str:
-    """What two texts share that a person reads as one: NFC (Unicode Annex 15), no zero width space, single spaces."""
+    """A form that is equal for texts that look the same: NFC (Unicode Annex 15), no zero width space, single spaces."""
     folded = unicodedata.normalize(
         "NFC", text.translate({0x200B: None, 0x2060: None, 0xFEFF: None, 0xAD: None})
     )

@@ -1,4 +1,5 @@
-"""The report of a watch: what the hub serves against what the catalog records. Pure; the date comes from the caller."""
+"""The report of ``zoo watch``: what the hub serves, compared with what the catalog records. Pure; the date comes from
+the caller."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Unchecked:
-    """What could not be asked, and why."""
+    """What could not be checked, and why."""
 
     what: str
     why: str
@@ -45,9 +46,9 @@ class Unchecked:
 
 @dataclass(frozen=True)
 class Watched:
-    """A release. head: the commit of the branch then, None if it could not be asked.
+    """A release. head: the commit of the branch then, None if the hub did not answer.
 
-    files_size_only: files of which the hub tells no sha256, and the zoo has no copy to compare another digest with.
+    files_size_only: files without a sha256 on the hub and without a copy in the zoo to compare another digest with.
     """
 
     name: str
@@ -71,7 +72,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Report:
-    """Releases newest first by model, sources by repository. requests: how often a hub was asked."""
+    """Releases newest first by model, sources by repository. requests: how many requests the hub received."""
 
     date: str
     requests: int

@@ -31,8 +31,8 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
     word: value for value in (True, False) for word in (str(value), str(value).lower(), str(value).upper())
 }
-# Characters that a terminal or a browser acts upon instead of showing: C0/C1 controls, bidirectional overrides,
-# line and paragraph separators, lone surrogates, characters that YAML has no place for.
+# Characters that a terminal or a browser interprets instead of showing: C0/C1 controls, bidirectional overrides,
+# line and paragraph separators, lone surrogates, characters that YAML does not allow.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
 )
@@ -60,7 +60,7 @@ class Document:
     key_places: dict[Path_, Place] = field(default_factory=dict)
 
     def place(self, path: Path_, *, key: bool = False) -> Place:
-        """Where ``path`` stands, or the nearest thing around it."""
+        """The place of ``path``, or of the nearest value around it."""
         places = self.key_places if key else self.value_places
         while path and path not in places:
             path = path[:-1]
@@ -81,7 +81,7 @@ def read(path: Path, shown_as: str) -> Document:
     try:
         if not path.is_file():
             found = (
-                "is a folder" if path.is_dir() else "is not a plain file" if path.exists() else absence(path)
+                "is a folder" if path.is_dir() else "is not a regular file" if path.exists() else absence(path)
             )
             return _failed(shown_as, f"the file {found}", "Name an existing YAML file")
         with path.open("rb") as stream:
@@ -105,7 +105,7 @@ def parse(raw: bytes, shown_as: str) -> Document:
         return _failed(shown_as, what, "Save the file as UTF-8", line, column)
     text = text.removeprefix("\ufeff")  # YAML 1.2, section 5.2: a byte order mark may begin a file
     if unseen := _UNSEEN.search(text):
-        what = f"character {named(unseen.group())} cannot be seen and is not allowed"
+        what = f"character {named(unseen.group())} is invisible and not allowed"
         return _failed(shown_as, what, "Delete it", *_place(text, unseen.start()))
     document = Document(shown_as)
     try:
@@ -221,7 +221,7 @@ class _Builder:
         self._refuse_odd_space(key, event, place, base, _ODD_SPACE)
         if key in container:
             first = self.document.key_places[(*base, key)][0]
-            # Every duplicate is worth a word, so this one does not stop the reading.
+            # Every duplicate is reported, so this one does not stop the reading.
             self.document.problems.append(
                 Problem(
                     self.document.file, *place, dotted((*base, key)),
@@ -249,7 +249,7 @@ class _Builder:
         return text
 
     def _refuse_unseen(self, text: str, place: Place, path: Path_) -> None:
-        # The text of the file has none by now, but "\u202e" in double quotes makes one.
+        # The text of the file has none at this point, but "\u202e" in double quotes makes one.
         if unseen := _UNSEEN.search(text):
             what = f"the escape for character {named(unseen.group())} is not allowed"
             self._refuse(place, path, what, "Delete it")
@@ -257,7 +257,7 @@ class _Builder:
     def _refuse_odd_space(
         self, text: str, event: Any, place: Place, path: Path_, where: re.Pattern[str]
     ) -> None:
-        """YAML takes a no-break space for a letter: in a key, around a bare value or before a # nobody means it."""
+        """YAML treats a no-break space as a letter: in a key, around a bare value or before a #, this is a mistake."""
         if not event.style and (found := where.search(text)):
             offset = found.start()
             what = f"{named(text[offset])} is where a plain space is meant"

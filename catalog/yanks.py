@@ -1,4 +1,4 @@
-"""Yanking as data: a version is taken out of use, or back into it, and the catalog says so. Pure; nothing is deleted.
+"""Yanking as data: the catalog records that a version is withdrawn or available again. Pure; nothing is deleted.
 
 Events are appended to ``Model.yanks`` in the order in which they happened. The date comes from the caller.
 """
@@ -30,7 +30,7 @@ def yank(
     severity: str,
     replacement: str | None,
 ) -> Catalog:
-    """The catalog with ``version`` yanked. The same words again change nothing; other words are one event more.
+    """The catalog with ``version`` yanked. Repeating the same text changes nothing; different text adds an event.
 
     replacement is NAME@VERSION. Raises YankRefused.
     """
@@ -48,7 +48,7 @@ def yank(
 
 
 def unyank(catalog: Catalog, name: str, version: str, *, date: str, reason: str) -> Catalog:
-    """The catalog with ``version`` taken back into use. The same words again change nothing. Raises YankRefused."""
+    """The catalog with ``version`` unyanked. Repeating the same text changes nothing. Raises YankRefused."""
     model = find(catalog, name, version)
     _check_reason(reason)
     event = YankEvent(version, date, "unyank", reason, None, None)
@@ -67,7 +67,7 @@ def active(model: Model) -> tuple[YankEvent, ...]:
 
 
 def replacement_now(catalog: Catalog, event: YankEvent) -> str | None:
-    """NAME@VERSION to take instead: the event's replacement or, where that was yanked since, the one named there."""
+    """NAME@VERSION to use instead: the event's replacement or, if that was yanked since, its replacement."""
     seen: set[str] = set()
     target = event.replacement
     while target and target not in seen:
@@ -92,7 +92,7 @@ def pointing_at(catalog: Catalog, target: str) -> tuple[str, ...]:
 
 
 def find(catalog: Catalog, name: str, version: str) -> Model:
-    """The model that has this version. Raises YankRefused with the nearest name, or the versions that there are."""
+    """The model that has this version. Raises YankRefused with the nearest name, or the existing versions."""
     model = catalog.model(name)
     if model is None:
         instead = instead_of(name, (one.name for one in catalog.models))
@@ -111,7 +111,7 @@ def _check_reason(reason: str) -> None:
         raise YankRefused(f"the reason has {len(reason)} characters", instead)
     if unseen.visible(reason) != reason:
         raise YankRefused(
-            f"the reason {show(reason)} has characters that cannot be seen",
+            f"the reason {show(reason)} has invisible characters",
             "Write it on one line, as plain text",
         )
 
@@ -119,7 +119,7 @@ def _check_reason(reason: str) -> None:
 def _check_replacement(catalog: Catalog, yanked: str, replacement: str) -> None:
     name, at, version = replacement.partition("@")
     if not at or not name or not version:
-        raise YankRefused(f"the replacement {show(replacement)} names no version", "Write NAME@VERSION")
+        raise YankRefused(f"the replacement {show(replacement)} does not name a version", "Write NAME@VERSION")
     if replacement == yanked:
         raise YankRefused("a version cannot replace itself", "Name another version, or leave it out")
     try:

@@ -21,7 +21,7 @@ from zoo.hub.server import Access, HubServer
 SCRIPT = Path(__file__).with_name("everycommand.py")
 STARTER = "smollm2-135m-instruct"
 EXTRAS = ("gguf", "train", "hub", "site", "starter", "provenance", "sign")
-_UNFORESEEN = re.compile(r"Traceback|fault of the program|No module named|ModuleNotFoundError|ImportError")
+_UNFORESEEN = re.compile(r"Traceback|bug in zoo|No module named|ModuleNotFoundError|ImportError")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code (0 did it, 1 could not, 2 invalid input, 3 a gate refused)."""
     _open_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # Errors are told even when options could not be read, so these are looked for by hand.
+    # Errors are printed even when options cannot be read, so these are searched for by hand.
     pairs = itertools.pairwise([*arguments, ""])
     events = "--log=json" in arguments or ("--log", "json") in pairs
     output = Output("--json" in arguments, "--quiet" in arguments or "-q" in arguments, events)
@@ -35,13 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         click.echo(error.format_message(), err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
-        # After SIGHUP there may be no terminal any more to write to.
+        # After SIGHUP the terminal may be gone.
         with contextlib.suppress(OSError, ValueError):
             output.show_cursor()
             output.error("stopped. What is finished is kept. Run the same command to continue.")
         return stopping.exit_code(error)
     except BrokenPipeError:
-        # Whoever read our stdout has left; there is nobody to tell.
+        # The reader of our stdout has gone, so nobody can see a message.
         sys.stderr.close()
         return 1
     except Exception as error:
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _open_streams() -> None:
-    """A stream that the caller closed swallows what is written; one that is not UTF-8 shows ? for what it cannot."""
+    """A stream that the caller closed discards output; one that is not UTF-8 prints ? for characters it lacks."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -75,7 +75,7 @@ def _open_streams() -> None:
 
 
 def _known(error: Exception) -> ZooError:
-    """Any error as one of ours; what nobody foresaw becomes a plain ZooError, for it too deserves a sentence."""
+    """Convert any error to one of ours; an unexpected one becomes a plain ZooError with a sentence."""
     if isinstance(error, ZooError):
         return error
     if isinstance(error, click.UsageError):
@@ -89,9 +89,9 @@ def _known(error: Exception) -> ZooError:
             what, where=str(error.filename or ""), safe="Finished work is kept.", remedy="Fix this", again=AGAIN
         )
     return ZooError(
-        f"this is a fault of the program: {type(error).__name__}: {error}",
+        f"this is a bug in zoo: {type(error).__name__}: {error}",
         safe="Finished work is kept.",
-        remedy="Please report it with what this prints: ZOO_DEBUG=1 zoo ...",
+        remedy="Please report it with the output of the same command with ZOO_DEBUG=1 in front",
     )
 
 

@@ -1,5 +1,4 @@
-"""Addresses as people, settings and other people's data write them: checked before use, and never shown with a
-password. Pure.
+"""Addresses from people, settings and other people's data: checked before use, never shown with a password. Pure.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from zoo.errors import InputError
 
 
 class Stranger(str):
-    """An address that only somebody's data names, such as a catalog: no token goes there."""
+    """An address that comes only from data, such as a catalog: no token is sent there."""
 
     __slots__ = ()
 
@@ -21,10 +20,10 @@ def refuse_secret(text: str, where: str) -> None:
     """Raises InputError, which does not repeat it, for an address with a name or password."""
     if has_secret(text):
         raise InputError(
-            "an address must not hold a name or a password",
+            "an address must not contain a name or a password",
             where=where,
             safe="The address was not used.",
-            remedy="Write it without them; the token of a hub goes into HF_TOKEN",
+            remedy="Write it without them; put the token of a hub into HF_TOKEN",
         )
 
 

@@ -44,7 +44,7 @@ def read_catalog(path: Path, shown_as: str) -> index.Catalog:
     if problems:
         lines = [str(problem) for problem in problems[:20]]
         raise InputError(
-            "\n".join(["the catalog is not sound", *lines]),
+            "\n".join(["the catalog is not valid", *lines]),
             safe="It was not changed.",
             remedy="Restore it from version control",
         )
@@ -70,7 +70,7 @@ NOTHING_YET = "There are none yet. Make one with: zoo release NAME"
 
 
 def find(catalog: index.Catalog, name: str, version: str = "") -> tuple[Model, Release]:
-    """A model and one of its releases, the newest without ``version``. Raises InputError with what there is instead."""
+    """A model and one of its releases, by default the newest. Raises InputError that lists what exists."""
     model = catalog.model(name)
     if model is None:
         remedy = instead_of(name, (one.name for one in catalog.models), NOTHING_YET)
@@ -103,7 +103,7 @@ def change(settings: Settings, step: Step) -> tuple[index.Catalog, bool]:
         sweep(path.parent, path.name)
         write_atomic(path, index.to_text(after))
         if read_catalog(path, settings.shown(path)) != after:
-            raise Damaged("the catalog does not read back as it was written", where=settings.shown(path))
+            raise Damaged("the catalog reads back differently from what was written", where=settings.shown(path))
     return after, True
 
 

@@ -1,4 +1,4 @@
-"""Every way the zoo says no.
+"""The errors of the program.
 
 An error is a sentence for a person: what happened, where, what is still safe, what to do next.
 ``zoo.__main__`` is the only place that turns one into text and an exit code.
@@ -14,13 +14,13 @@ from typing import Any, TypedDict, Unpack
 
 @dataclass(frozen=True)
 class Again:
-    """The same command, run again, continues. when: such as ``in 20 seconds``; note: what else to know of it."""
+    """The same command continues when it is run again. when: such as ``in 20 seconds``; note: what else to know."""
 
     when: str = ""
     note: str = ""
 
     def sentence(self, command: str = "") -> str:
-        """For a person; ``command`` if it is known which one."""
+        """The advice as a sentence; ``command`` is the one to run, if it is known."""
         how = f"Continue {self.when} with: {command}" if self.when else f"Continue with: {command}"
         words = how if command else f"Run the same command again {self.when}".rstrip()
         return words if command or not self.note else f"{words}; {self.note}"
@@ -44,7 +44,7 @@ class ZooError(Exception):
 
     what: what happened, one sentence without the final full stop.
     where: ``file:line`` or another place, if there is one.
-    safe: what was not touched or can be relied upon.
+    safe: what is unchanged or still usable.
     remedy: what to do next, as a command if there is one.
     again: what to do after that, or instead, if the same command then continues. command: that command, if a caller
     knows a better one.
@@ -72,7 +72,7 @@ class ZooError(Exception):
     def __str__(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what
         first, *others = [_sentence(part) for part in (head, self.safe, self.advice) if part]
-        # After a list of lines the rest stands on a line of its own.
+        # After a list of lines, the rest starts on a new line.
         return first + ("\n" if "\n" in first else " ") + " ".join(others) if others else first
 
 
@@ -89,7 +89,7 @@ class GateRefused(ZooError):
 
 
 class MissingExtra(ZooError):
-    """An optional part is not installed, or does not load.
+    """An optional package is not installed, or does not load.
 
     ``extra`` names it as in ``pip install 'model-zoo-publisher[extra]'``, the remedy unless another one is given.
     """
@@ -102,14 +102,14 @@ class MissingExtra(ZooError):
 
 
 class SourceError(ZooError):
-    """A model or corpus source cannot be had, or is not what its pin says."""
+    """A model or corpus source is not available, or does not match its pin."""
 
 
 class RemoteError(SourceError):
-    """Something on another machine could not be had, or what came is not what was announced.
+    """Something on another machine is not available, or what arrived is not what was announced.
 
     kind: a word for programs, such as ``rate_limited``. facts: what a program needs to act, with units in the names.
-    transient: another try may help. wait_seconds: what the other side asks to wait before it, None if it did not say.
+    transient: another try may help. wait_seconds: how long the other side asks to wait, None if it does not say.
     """
 
     def __init__(
@@ -128,22 +128,22 @@ class RemoteError(SourceError):
 
 
 class ModelFileError(ZooError):
-    """A weight file is damaged, of another kind, or not what was asked for."""
+    """A weight file is damaged, of the wrong kind, or not the one that was requested."""
 
 
 class Damaged(ZooError):
-    """Something on disk no longer is what its record says."""
+    """Something on disk differs from its record."""
 
 
 class DamagedStep(Damaged):
-    """A file of a finished step is not what its record says any more. Whoever runs plans makes step ``key`` again."""
+    """A file of a finished step differs from its record. The code that runs plans makes step ``key`` again."""
 
     def __init__(self, kind: str, key: str, name: str) -> None:
-        why = f"{name} no longer has its recorded content"
+        why = f"{name} has changed since it was recorded"
         super().__init__(
             f"step {kind} is damaged on disk: {why}",
             safe="Nothing of it was published.",
-            again=Again(note="the step is then made again"),
+            again=Again(note="it then makes the step again"),
         )
         self.kind, self.key, self.why = kind, key, why
 

@@ -1,8 +1,8 @@
-"""The optional parts of this program (extras), and the one way to load what is in them.
+"""The optional packages of this program (extras), and the only way to load them.
 
-The table of extras is the package's own metadata, so there is no second list to keep. A part that is not installed, of
-a version that was not tested, or installed and broken is one sentence with the command that fixes it. The program
-imports this module at every start, so it imports little itself.
+The table of extras is the package's own metadata, so there is no second list to maintain. A package that is missing,
+broken or of an untested version is reported in one sentence with the command that fixes it. The program imports this
+module at every start, so it imports little itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "model-zoo-publisher"
 DEVELOPMENT = "dev"
-"""The extra that only those who change the program need; it is not shown."""
+"""The extra that only developers of the program need; it is not shown."""
 
 MODULES = {
     "llama-cpp-python": "llama_cpp",
@@ -28,7 +28,7 @@ MODULES = {
     "cyclonedx-python-lib": "cyclonedx",
     "pyopenssl": "OpenSSL",
 }
-"""Packages that are imported under another name than their own."""
+"""Packages whose import name differs from their own."""
 
 ABSENT = "absent"
 
@@ -36,7 +36,7 @@ ABSENT = "absent"
 def load(module: str) -> ModuleType:
     """Import a module that needs optional packages, of this program or of others.
 
-    Raises MissingExtra that names the package and the command when a package of an extra is what failed.
+    Raises MissingExtra, with the package and the command, if a package of an extra is the one that failed.
     """
     try:
         return importlib.import_module(module)
@@ -48,7 +48,7 @@ def load(module: str) -> ModuleType:
 
 
 def require(purpose: str, *names: str) -> None:
-    """Raises MissingExtra when a package is not installed, or of a version that this program is not made for.
+    """Raises MissingExtra if a package is not installed or has a version that this program does not support.
 
     purpose: what needs them, as the beginning of a sentence ("Training").
     """
@@ -60,7 +60,7 @@ def require(purpose: str, *names: str) -> None:
         )
     for name in names:
         if words := unfit(name):
-            raise MissingExtra(f"{purpose} needs another version: {words}", _extra(name))
+            raise MissingExtra(f"{purpose} requires another version: {words}", _extra(name))
 
 
 @functools.cache
@@ -90,7 +90,7 @@ def extra_of(name: str) -> str | None:
 
 
 def covering(names: Iterable[str]) -> list[str]:
-    """Extras that together bring packages, sorted and none of them needless; packages of no extra are left out."""
+    """The smallest set of extras that brings the packages, sorted; packages of no extra are ignored."""
     wanted = {name for name in names if extra_of(name)}
     chosen = {str(extra_of(name)) for name in wanted}
     for extra in sorted(chosen, key=lambda extra: len(table()[extra])):
@@ -111,11 +111,11 @@ def version(name: str) -> str:
 
 
 def unfit(name: str) -> str:
-    """What is wrong with the installed version of a package, as words; empty if it is absent or right."""
+    """What is wrong with the installed version of a package; empty if it is absent or correct."""
     found = version(name)
     for requirement in (r for every in table().values() for r in every if r.name == name):
         if found != ABSENT and not requirement.specifier.contains(found, prereleases=True):
-            return f"{name} {found} is installed, and {name}{requirement.specifier} is needed"
+            return f"{name} {found} is installed, but {name}{requirement.specifier} is required"
     return ""
 
 
@@ -125,7 +125,7 @@ def command(extras: Iterable[str]) -> str:
 
 
 def explain(error: Exception) -> MissingExtra | None:
-    """The sentence for an import that failed because of an optional package; None if none is to blame."""
+    """The error for an import that failed because of an optional package; None if no package is the cause."""
     name = None if isinstance(error, ZooError) else _to_blame(error)
     if name is None:
         return None
@@ -137,12 +137,12 @@ def explain(error: Exception) -> MissingExtra | None:
     if isinstance(error, ModuleNotFoundError) and _package(error.name or "") != name:
         return MissingExtra(f"{name} {found} needs {error.name}, which is not installed", extra)
     said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    what = f"{name} {found} is installed and does not load: {said}"
+    what = f"{name} {found} is installed but does not load: {said}"
     return MissingExtra(what, extra, f"Install it again: {again(name)}")
 
 
 def again(name: str) -> str:
-    """The command that installs a package afresh, not from pip's cache: that may hold a build for another processor."""
+    """The command that reinstalls a package without pip's cache, which may hold a build for another processor."""
     return f"pip install --force-reinstall --no-cache-dir --no-deps {name}=={version(name)}"
 
 

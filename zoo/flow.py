@@ -33,7 +33,7 @@ class Seal:
 
 @dataclass(frozen=True)
 class Released:
-    """What came of one recipe."""
+    """The result for one recipe."""
 
     planned: Planned
     folder: ReleaseFolder
@@ -43,11 +43,11 @@ class Released:
 def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: Seal = Seal()) -> list[Released]:
     """Release recipes, named or by file. After an interruption the same call resumes; nothing is done twice.
 
-    Raises the ZooError of the step that refused; what was finished before it stays.
+    Raises the ZooError of the step that failed; steps finished before it are kept.
     """
     # Check and plan: every problem of every recipe, with its line, before anything is made.
     plans = [prepare.make_plan(recipe, settings) for recipe in recipes]
-    # Refuse early: a catalog that cannot be written, a version that is out already.
+    # Refuse early: a catalog that cannot be written, a version that is already published.
     record.refuse_unwritable(settings)
     for planned in plans:
         refuse_taken_version(planned, settings)
@@ -86,30 +86,30 @@ def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFold
 
 
 def _judge(planned: Planned, made: Mapping[str, Artifact]) -> None:
-    """Once both sources are imported, before anything is made of them. Raises InputError."""
+    """Check both sources once they are imported, before any other step uses them. Raises InputError."""
     wanted = [step.id for step in planned.plan.steps if step.id in foresight.IMPORTS]
     if made and list(made)[-1] in wanted:
         foresight.refuse_imported(planned.checked, made)
 
 
 def refuse_failed_gates(release: ReleaseFolder) -> None:
-    """Raises GateRefused with every gate that is not kept, and by how much."""
+    """Raises GateRefused with every gate that failed, and by how much."""
     broken = [verdict.sentence for verdict in release.verdicts if not verdict.kept]
     if broken:
         raise GateRefused(
             "\n".join(
                 [
-                    f"{release.model.name} {release.release.version} is refused",
+                    f"{release.model.name} {release.release.version} did not pass its gates",
                     *(f"  {line}" for line in broken),
                 ]
             ),
-            safe="Nothing was published. What was built is kept.",
+            safe="Nothing was published. The build is kept.",
             remedy=f"Look at {release.folder}/model/evidence, then change the recipe",
         )
 
 
 def targets(planned: Planned, release: ReleaseFolder, settings: Settings) -> tuple[hub.Hub, list[Target]]:
-    """What publishing would do."""
+    """The hub, and what publishing would change there."""
     place = hub.connect(settings.hub, settings.root)
     names = (planned.recipe.publish.model, planned.recipe.publish.dataset)
     return place, publishing.prepare(release, names, settings, place)
@@ -121,11 +121,11 @@ def refuse_taken_version(planned: Planned, settings: Settings) -> None:
     there = model.release(planned.plan.version) if model else None
     if there is None or find(planned.plan, settings):
         return
-    why = "from another recipe text"
+    why = "from a different recipe"
     if there.recipe.text == planned.checked.text.decode():
-        why = "and a new build would not give the same bytes (other tools, settings or measurements)"
+        why = "with different bytes (other tools, settings or measurements)"
     raise VersionTaken(
-        f"{planned.plan.name} {planned.plan.version} is released already, {why}",
+        f"{planned.plan.name} {planned.plan.version} is already released {why}",
         safe="Nothing was changed; published versions never change.",
         remedy=f"Raise the version in {planned.checked.file}, or look at it with: zoo show {planned.plan.name}",
     )
@@ -156,11 +156,11 @@ def _keep_banner(release: ReleaseFolder, settings: Settings, report: Reporter) -
     if model and entry and yanks.active(model):
         banner = yank.refresh(model, entry, settings)
         if banner.why:
-            report.warn(f"the card does not say yet that older versions are withdrawn: {banner.why}")
+            report.warn(f"the card does not show yet that older versions are withdrawn: {banner.why}")
 
 
 def existing_release(planned: Planned, settings: Settings) -> ReleaseFolder:
-    """The release folder of this very plan. Raises ZooError when it is not built."""
+    """The release folder of exactly this plan. Raises ZooError if it is not built."""
     found = find(planned.plan, settings)
     if found is None:
         raise ZooError(

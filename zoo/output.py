@@ -1,4 +1,4 @@
-"""How things are said: the answer on stdout (human or JSON), the talk on stderr. The only place that knows rich."""
+"""What the program prints: the answer on stdout (text or JSON), messages on stderr. The only module that uses rich."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ QUIET_SECONDS = 2.0
 """Work shorter than this is not worth a progress line."""
 
 EVENT_SECONDS = 1.0
-"""As an event, progress is told this often."""
+"""How often progress is sent as an event."""
 
 LONGEST_LINE, MOST_LINES = 2000, 400
-"""Of a message. No sentence of ours is longer; what is, repeats its input."""
+"""Limits of a message. None of our sentences is longer; only one that repeats its input can be."""
 
 PLAIN_SECONDS = 10.0
-"""Without a terminal a progress line is printed this often."""
+"""How often a progress line is printed without a terminal."""
 
 
 @dataclass
 class Output:
-    """json: the answer is one JSON document. quiet: no talk but warnings and errors.
+    """json: the answer is one JSON document. quiet: no messages except warnings and errors.
 
-    events: the talk is one JSON object per line, with the key ``event``: say, warning, error or progress.
+    events: messages are one JSON object per line, with the key ``event``: say, warning, error or progress.
     """
 
     json: bool = False
@@ -65,7 +65,7 @@ class Output:
             # A terminal or pipe that is not UTF-8 gets the same data in ASCII.
             ascii_ = codecs.lookup(sys.stdout.encoding or "ascii").name != "utf-8"
             text = hidden(json.dumps(data, indent=2, ensure_ascii=ascii_, allow_nan=False, default=str))
-            # A file name need not be UTF-8; what of it cannot be written becomes \udcff, as JSON spells it.
+            # A file name need not be UTF-8; bytes that cannot be written become \udcff, as JSON spells them.
             sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
         elif human:
             sys.stdout.write(visible(human).rstrip("\n") + "\n")
@@ -79,7 +79,7 @@ class Output:
         rows: Sequence[Sequence[str]],
         note: str = "",
     ) -> None:
-        """The answer as a table: the last columns wrap; numbers (columns that start with ``#``) stand on the right."""
+        """The answer as a table: the last columns wrap; numbers (columns that start with ``#``) are right-aligned."""
         if self.json:
             self.answer(data, "")
             return
@@ -111,7 +111,7 @@ class Output:
         self._talk("error", text, f"zoo: {visible(text)}", "bold red")
 
     def show_cursor(self) -> None:
-        """Show the terminal's cursor again, whatever was being drawn when a signal came."""
+        """Show the terminal's cursor again, even if a signal interrupted a drawing."""
         if sys.stderr.isatty():
             sys.stderr.write("\x1b[?25h")
             sys.stderr.flush()
@@ -125,7 +125,7 @@ class Output:
 
     @contextmanager
     def task(self, what: str, total: float | None, unit: str) -> Iterator[Advance]:
-        """Progress of one piece of work; nothing is shown of work that is over in two seconds."""
+        """Progress of one piece of work; nothing is shown for work that ends within two seconds."""
         if self.quiet:
             yield unheard
             return
@@ -139,7 +139,7 @@ class Output:
         return self._live(meter) if self._err.is_terminal else self._lines(meter)
 
     def _event(self, kind: str, **data: Any) -> None:
-        # In one write, so that lines of several threads do not mix.
+        # One write call, so that lines of several threads do not mix.
         sys.stderr.write(hidden(json.dumps({"event": kind, **data}, allow_nan=False, default=str)) + "\n")
         sys.stderr.flush()
 
@@ -152,7 +152,7 @@ class Output:
 
     @contextmanager
     def _lines(self, meter: _Meter) -> Iterator[None]:
-        """A line now and then, from a thread, so that work without events shows a sign of life too."""
+        """Print a line now and then from a thread, so that work without events also shows that it is running."""
         pauses = itertools.chain([QUIET_SECONDS], itertools.repeat(PLAIN_SECONDS))
         said = [""]
 
@@ -185,7 +185,7 @@ class Output:
 
 
 class _Meter:
-    """What was done, how fast, how long it will still take."""
+    """How much is done, how fast, and how long the rest will take."""
 
     def __init__(self, what: str, total: float | None, unit: str) -> None:
         self.what, self.total, self.unit = what, total, unit
@@ -199,7 +199,7 @@ class _Meter:
         return time.monotonic() - self.started
 
     def data(self, *, over: bool) -> dict[str, Any]:
-        """For programs; per_second and seconds_left are None while nothing is known."""
+        """The same as data; per_second and seconds_left are None while unknown."""
         seconds, done = self.seconds(), self.done
         rate = done / seconds if seconds > 0 and done else None
         left = (self.total - done) / rate if self.total and rate else None
@@ -246,7 +246,7 @@ class _Meter:
 
 @contextmanager
 def _every(pause: Callable[[], float], tell: Callable[[], None]) -> Iterator[None]:
-    """Calls ``tell`` after each ``pause`` from a thread of its own, until the block is over."""
+    """Calls ``tell`` after each ``pause`` from a separate thread, until the block ends."""
     over = threading.Event()
 
     def run() -> None:
@@ -263,7 +263,7 @@ def _every(pause: Callable[[], float], tell: Callable[[], None]) -> Iterator[Non
 
 
 def bounded(text: str) -> str:
-    """Text without endless lines, which may come from the input that a message is about."""
+    """Text with its long lines cut: they may come from the input that a message is about."""
     lines = text.split("\n")
     kept = [
         one if len(one) <= LONGEST_LINE else f"{one[: LONGEST_LINE - 4]} ..." for one in lines[:MOST_LINES]
@@ -272,5 +272,5 @@ def bounded(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Text without characters that a terminal acts upon, which are shown as escapes, and without passwords."""
+    """Text with control characters shown as escapes, and without passwords."""
     return hidden(unseen.visible(text, kept="\n\t"))

@@ -1,4 +1,4 @@
-"""How long work talks about itself: a protocol that rooms accept and the output layer fulfils."""
+"""How work reports its progress: a protocol that rooms accept and the output layer implements."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ Advance = Callable[[float], None]
 
 
 def unheard(amount: float) -> None:
-    """An Advance that nobody listens to."""
+    """An Advance that is ignored."""
     del amount
 
 
 class Reporter(Protocol):
-    """Where talk goes (never the answer)."""
+    """Where messages go (never the answer)."""
 
     def say(self, text: str) -> None:
         """One line of information."""
 
     def warn(self, text: str) -> None:
-        """One line that a person should not miss."""
+        """One line that the user should not miss."""
 
     def task(self, what: str, total: float | None, unit: str) -> AbstractContextManager[Advance]:
         """A measured piece of work; ``total`` in ``unit`` ("tokens", "steps", "B"), None if unknown."""
@@ -33,7 +33,7 @@ _listeners: list[Reporter] = []
 
 @contextmanager
 def heard_by(report: Reporter) -> Iterator[None]:
-    """Meanwhile ``report`` is told of waits in rooms that were given no reporter."""
+    """Within the block, ``report`` receives waits from rooms that have no reporter."""
     _listeners.append(report)
     try:
         yield
@@ -42,14 +42,14 @@ def heard_by(report: Reporter) -> Iterator[None]:
 
 
 def murmur(text: str) -> bool:
-    """Tell whoever listens that something takes longer; False if nobody does."""
+    """Report that something takes longer; False if nobody listens."""
     for report in _listeners[-1:]:
         report.warn(text)
     return bool(_listeners)
 
 
 class Silent:
-    """A reporter that says nothing."""
+    """A reporter that prints nothing."""
 
     def say(self, text: str) -> None:
         del text

@@ -1,6 +1,6 @@
-"""Settings: everything that is no part of a recipe. From ``zoo.toml``, then the environment, then flags.
+"""Settings: everything that does not belong in a recipe. From ``zoo.toml``, then the environment, then flags.
 
-Defaults live in ``_SETTINGS``. Every value remembers where it came from, so that ``zoo doctor`` can say it.
+Defaults live in ``_SETTINGS``. Every value records where it came from, so that ``zoo doctor`` can show it.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
     "device": ("ZOO_DEVICE", "cpu", "where training runs: cpu, cuda, cuda:0"),
 }
 LONGEST = 1000
-"""Characters of a setting; no path or address that anything can use is longer than a few hundred."""
+"""Most characters of a setting; usable paths and addresses have a few hundred at most."""
 MAX_BYTES = 64 * 1024
-"""A file of settings is a few lines."""
+"""Most bytes of a settings file, which normally has a few lines."""
 _FOLDERS = ("work", "releases", "catalog", "evidence", "site")
 
 
@@ -114,7 +114,7 @@ class Settings:
 
 
 class NoZoo(InputError):
-    """There is no zoo around the folder."""
+    """The folder is not inside a zoo."""
 
 
 def find_root(start: Path) -> Path:
@@ -129,7 +129,8 @@ def find_root(start: Path) -> Path:
 
 
 def load(start: Path, flags: Mapping[str, str | None], environment: Mapping[str, str]) -> Settings:
-    """Settings for the zoo around ``start``. Raises InputError on an unknown key or a value of the wrong kind."""
+    """Settings of the zoo that contains ``start``. Raises InputError for an unknown key or a value of the wrong
+    type."""
     root = find_root(start)
     from_file = _read_toml(root / MARKER)
     values = {}
@@ -185,7 +186,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _odd_space(text: str) -> str | None:
-    """Where a no-break space or the like is outside of quotes and comments, in words; None if there is none."""
+    """Where there is a no-break space or the like outside quotes and comments; None if there is none."""
     for number, line in enumerate(text.split("\n"), 1):
         bare = re.sub(r"\"[^\"]*\"|'[^']*'", lambda quoted: " " * len(quoted.group()), line).partition("#")[0]
         found = next((place for place, char in enumerate(bare, 1) if is_odd_space(char)), None)

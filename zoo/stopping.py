@@ -1,4 +1,4 @@
-"""Being asked to end: SIGTERM and SIGHUP end a command as Ctrl-C does, and its children end with it."""
+"""Stopping: SIGTERM and SIGHUP end a command as Ctrl-C does, and its child processes end with it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal asked this process to end. Everything that tidies up after Ctrl-C tidies up after it."""
+    """A signal asked this process to end. It is cleaned up after in the same way as Ctrl-C."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -38,9 +38,9 @@ def exit_code(error: BaseException | None) -> int:
 
 @contextmanager
 def heard() -> Iterator[None]:
-    """Meanwhile the signals raise Stopped, once: another one must not disturb the tidying-up.
+    """Within the block the signals raise Stopped, but only once: another signal must not interrupt the cleanup.
 
-    A signal that this process was started to ignore, as by nohup, stays ignored. Only the main thread can hear.
+    A signal that this process was started to ignore, as by nohup, stays ignored. Only the main thread receives signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -64,14 +64,14 @@ def heard() -> Iterator[None]:
 
 
 def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
-    """A child process that the system ends when this one is gone, however it went. Options as of Popen."""
+    """A child process that the system ends when this process is gone for any reason. Options as for Popen."""
     import subprocess
 
     return subprocess.Popen(bound(command), **options)
 
 
 def bound(command: Sequence[str]) -> list[str]:
-    """The command so that its process ends with this one, which waits for it in the thread that starts it."""
+    """Wrap the command so that its process ends with this one; the thread that starts it must wait for it."""
     return [sys.executable, "-IS", str(Path(__file__).resolve()), str(os.getpid()), *command]
 
 
@@ -83,7 +83,7 @@ def _become(parent: int, command: Sequence[str]) -> None:
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
         if os.getppid() != parent:
-            sys.exit(1)  # it was gone before it could be watched
+            sys.exit(1)  # the parent was gone before it could be watched
     os.execvp(command[0], list(command))
 
 

@@ -1,9 +1,9 @@
 """Rules for the metadata of cards, checked offline.
 
-They are equal to the Hub's where the Hub's are known, and stricter where it only warns.
+They match the Hub's rules where those are known, and are stricter where the Hub only warns.
 
 Each problem names its line and column and what to write instead. The client's own ``RepoCard.validate`` asks a server
-and is never called. Where the rules come from is said in the module that holds them.
+and is never called. Each module names the source of its rules.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def check_card(text: str, shown_as: str, kind: str | None = None) -> list[Proble
 
 
 def check_header(header: Header, kind: str | None = None) -> list[Problem]:
-    """The same for a header that was read already."""
+    """The same for a parsed header."""
     document = header.document
     found = list(document.problems)
     if document.data is not None:

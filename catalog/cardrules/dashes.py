@@ -1,4 +1,4 @@
-"""Front matter that is almost right, and front matter that is there twice: what is wrong, on which line."""
+"""Front matter that is almost valid, and front matter that occurs twice: what is wrong, on which line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEY = re.compile(r"([A-Za-z][\w-]*)[ \t]*:(?=\s|\Z)")
 
 
 def none_found(text: str, shown_as: str) -> Problem:
-    """Why ``text`` has no header: the nearest thing to one, or that there is nothing like it."""
+    """Why ``text`` has no header: the line that comes nearest to one, or that there is none."""
     lines = _LINE.split(text)
     first = next((number for number, line in enumerate(lines, 1) if line.strip(" \t")), 1)
     line = lines[first - 1]
@@ -45,7 +45,7 @@ def _dash_fault(line: str) -> tuple[str, str] | None:
         return f"{word} the ---", "Delete what follows the ---"
     unseen = next((char for char in line if char != "-"), "")
     if line.replace(unseen, "").strip() == "---" and unseen and not unseen.isprintable():
-        return f"{named(unseen)} is beside the ---", "Delete it"
+        return f"{named(unseen)} is next to the ---", "Delete it"
     if line.startswith("---") and not line.startswith("----"):
         return f"{show(line[3:].strip())} follows the ---", "Write --- alone on its line"
     if line.strip() == "+++":
@@ -72,7 +72,7 @@ def _unended(lines: list[str], first: int, shown_as: str) -> Problem:
 def second_block(text: str, end: int, shown_as: str, data: Any, known: Iterable[str]) -> Problem | None:
     """A second block of metadata that follows the first, which ends at ``text[end]`` and holds ``data``.
 
-    Text between two thematic breaks is no metadata: a block counts when it follows at once, or has a known key.
+    Text between two thematic breaks is not metadata: a block counts only directly after the first, or with a known key.
     """
     rest = _LINE.split(text[end:])
     before = len(_LINE.split(text[:end])) - 1

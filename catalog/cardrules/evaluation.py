@@ -37,7 +37,7 @@ def model_index(document: Document, path: Path_, value: Any) -> Iterator[Problem
 
 
 def _value(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
-    """A number, or text around one such as "20.0 ± 1.2". A word, ``.nan`` among them, says nothing of a measurement."""
+    """A number, or text around one such as "20.0 ± 1.2". A word, including ``.nan``, is not a measurement."""
     a_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not a_number and not (isinstance(value, str) and re.search(r"\d", value)):
         yield document.problem(

@@ -3,7 +3,7 @@
 Sources: modelcard.md and datasetcard.md of hub-docs (https://github.com/huggingface/hub-docs), the docstrings of
 huggingface_hub.ModelCardData and DatasetCardData, https://huggingface.co/docs/hub/model-cards and
 https://huggingface.co/docs/hub/datasets-cards. catalog/data/card-keys.json lists the keys, with its date and its
-sources. Other keys are left alone (``hints`` names them), unless they are a near miss of a known one.
+sources. Other keys are accepted (``hints`` names them), unless they are a near miss of a known one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SPELLED = {
 
 
 def check_fields(document: Document, kind: str) -> list[Problem]:
-    """Every problem of metadata that is sound YAML. kind is ``model`` or ``dataset``."""
+    """Every problem of metadata that is valid YAML. kind is ``model`` or ``dataset``."""
     data: dict[str, Any] = document.data
     rules = _rules(kind)
     found: list[Problem] = []
@@ -39,11 +39,11 @@ def check_fields(document: Document, kind: str) -> list[Problem]:
                 _nothing(document, name, kind) if value is None else rules[name](document, (name,), value)
             )
         elif near := _near(name, data, rules):
-            what = f"the Hub knows no key {show(name)}"
+            what = f"the Hub does not support the key {show(name)}"
             found.append(document.problem((name,), what, f"Write {near}", key=True))
     found += _licence_words(document, data)
     if kind == "model" and "base_model_relation" in data and not data.get("base_model"):
-        what = "a relation to a base model is given, and no base model"
+        what = "a relation to a base model is given without a base model"
         found.append(
             document.problem(("base_model_relation",), what, "Add `base_model: OWNER/NAME`", key=True)
         )
@@ -51,17 +51,17 @@ def check_fields(document: Document, kind: str) -> list[Problem]:
 
 
 def hints(document: Document, kind: str) -> list[Problem]:
-    """Keys that neither the Hub nor a widespread tool is known to read: allowed, and worth a look."""
+    """Keys that neither the Hub nor a widespread tool reads, as far as is known: allowed, but worth a look."""
     rules = _rules(kind)
     other = _rules("dataset" if kind == "model" else "model")
     found = []
     for name in document.data:
         if name in rules or _near(name, document.data, rules):
             continue
-        what = f"the Hub shows no use of key {show(name)}"
+        what = f"the Hub does not use the key {show(name)}"
         if name in other:
             what = f"{show(name)} is a key of {'dataset' if kind == 'model' else 'model'} cards"
-        found.append(document.problem((name,), what, "Keep it if something of yours reads it", key=True))
+        found.append(document.problem((name,), what, "Keep it only if your own tools read it", key=True))
     return found
 
 
@@ -72,7 +72,7 @@ def _nothing(document: Document, name: str, kind: str) -> list[Problem]:
 
 
 def _near(name: str, data: dict[str, Any], rules: dict[str, Rule]) -> str | None:
-    """The known key that ``name`` is a slip of: other case or dashes, a usual other word, or one letter."""
+    """The known key that ``name`` probably means: it differs by case, dashes, one letter or a common synonym."""
     folded = name.casefold().replace("-", "_").replace(" ", "_")
     near = _SPELLED.get(folded)
     if near is None:
@@ -110,7 +110,7 @@ def _licence_words(document: Document, data: dict[str, Any]) -> Iterator[Problem
         and given in hublists.licences()
         and data.get("license_name")
     ):
-        what = f"the licence is {given}, which needs no name of its own"
+        what = f"the licence is {given}, which needs no separate name"
         yield document.problem(
             ("license_name",), what, "Delete license_name, or write `license: other`", key=True
         )
@@ -123,7 +123,7 @@ def _licence_link(document: Document, path: Path_, value: Any) -> Iterator[Probl
 
 
 def language(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
-    """ISO 639-1, -2 or -3 in lower case, or ``code`` or ``multilingual``; regions stand elsewhere."""
+    """ISO 639-1, -2 or -3 in lower case, or ``code`` or ``multilingual``; regions have another key."""
     if not isinstance(value, str):
         yield from text(document, path, value)
         return
@@ -138,7 +138,7 @@ def language(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
             if path[0] == "language" and "pretty_name" in document.data
             else "language_bcp47"
         )
-        what = f"{show(value)} is not a language alone: it has a region or script"
+        what = f"{show(value)} is more than a language: it has a region or script"
         yield document.problem(
             path, what, f"Write {primary} here, and {value.replace('_', '-')} under {other}"
         )
@@ -159,18 +159,18 @@ def _bcp47(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
 
 
 def _library(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
-    """Any name in lower case; a near miss of a well-known one is told."""
+    """Any name in lower case; a near miss of a well-known one is reported."""
     if not isinstance(value, str) or not value.strip():
         yield from text(document, path, value)
         return
     known = hublists.libraries()
     near = did_you_mean(value, known)
     if value not in known and near and (near == value.lower() or one_letter(value.lower(), near)):
-        yield document.problem(path, f"{show(value)} is not a library that the Hub knows", f"Write {near}")
+        yield document.problem(path, f"{show(value)} is not a library that the Hub supports", f"Write {near}")
 
 
 def one_letter(one: str, other: str) -> bool:
-    """Whether the two differ by two letters exchanged, or by one that is missing, too many or another."""
+    """Whether the two differ by two swapped letters, or by one missing, extra or different letter."""
     if len(one) == len(other):
         different = [index for index in range(len(one)) if one[index] != other[index]]
         return len(different) == 1 or sorted(one) == sorted(other)
@@ -183,7 +183,8 @@ def _tag(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
 
 
 def _data_files(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
-    """A path or glob, several of them, or splits with paths (https://huggingface.co/docs/hub/datasets-manual-configuration)."""
+    """A path or glob, several of them, or splits with paths
+    (https://huggingface.co/docs/hub/datasets-manual-configuration)."""
     if isinstance(value, str):
         return
     entry: Rule = anything
@@ -197,7 +198,7 @@ def _emissions(document: Document, path: Path_, value: Any) -> Iterator[Problem]
     given, at = (value.get("emissions"), (*path, "emissions")) if isinstance(value, dict) else (value, path)
     if isinstance(given, bool) or not isinstance(given, int | float) or given < 0:
         yield document.problem(
-            at, f"{show(given)} is not an amount in grams", "Write a number, such as 149200"
+            at, f"{show(given)} is not a number of grams", "Write a number, such as 149200"
         )
 
 
@@ -229,7 +230,7 @@ def _question(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
     if given not in _FIELD_TYPES:
         near = did_you_mean(given, _FIELD_TYPES) if isinstance(given, str) else None
         instead = f"Write {near}" if near else f"Write one of: {', '.join(_FIELD_TYPES)}"
-        yield document.problem(at, f"{show(given)} is not a type of question that the Hub knows", instead)
+        yield document.problem(at, f"{show(given)} is not a type of question that the Hub supports", instead)
     elif given == "select" and not (isinstance(value, dict) and isinstance(value.get("options"), list)):
         yield document.problem(
             at, "a select needs its options", "Write `type: select` and `options: [one, two]`"

@@ -36,7 +36,7 @@ def read_header(text: str, shown_as: str) -> Header:
     if document.problems and (tab := re.search(r"^ *\t", yaml, re.MULTILINE)):
         line = yaml.count("\n", 0, tab.start()) + 1
         column = tab.end() - tab.start()
-        # What the parser says of a tab helps nobody.
+        # The parser's message about a tab does not help.
         document.problems[:] = [
             Problem(shown_as, line, column, "", "the line begins with a tab", "Indent with spaces")
         ]

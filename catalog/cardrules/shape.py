@@ -1,4 +1,4 @@
-"""Small checks that every rule is made of. Each yields problems and nothing else."""
+"""Small checks that the rules are built from. Each yields problems and nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def text(document: Document, path: Path_, value: Any, longest: int = 1000) -> It
         quoted = (
             f'Put it in quotes: "{_as_written(value)}"' if _is_scalar(value) else "Write one word or sentence"
         )
-        yield document.problem(path, f"{_named(value)} is where text is needed", quoted)
+        yield document.problem(path, f"text is required here, not {_named(value)}", quoted)
     elif not value.strip():
         yield document.problem(path, "the text is empty", "Write it, or delete the key")
     elif len(value) > longest:
@@ -31,7 +31,7 @@ def text(document: Document, path: Path_, value: Any, longest: int = 1000) -> It
 
 
 def one_of(known: Sequence[str], what: str) -> Rule:
-    """A word of a closed list."""
+    """A word from a closed list."""
 
     def rule(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
         if not isinstance(value, str):
@@ -58,7 +58,7 @@ def repo_id(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
 
 
 def repo_id_fault(value: str) -> str | None:
-    """Why the Hub would not take ``value`` for a repository, or None."""
+    """Why the Hub would not accept ``value`` as a repository name, or None."""
     if "://" in value:
         return "it is an address"
     if value.count("/") > 1:
@@ -68,7 +68,7 @@ def repo_id_fault(value: str) -> str | None:
     if value.endswith(".git"):
         return "it ends in .git"
     if not _REPO_ID.fullmatch(value):
-        return "names are of 1 to 96 letters, digits, - _ . and begin and end with a letter or digit"
+        return "a name has 1 to 96 letters, digits, - _ . and begins and ends with a letter or digit"
     return None
 
 
@@ -88,12 +88,13 @@ def block(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
     """A block of keys and values."""
     if not isinstance(value, dict):
         yield document.problem(
-            path, f"{_named(value)} is where a block is needed", "Write `key: value` lines"
+            path, f"a block is required here, not {_named(value)}", "Write `key: value` lines"
         )
 
 
 def several(rule: Rule, *, alone: bool = True, none: bool = False, longest: int = 500) -> Rule:
-    """A list, each entry by ``rule`` and once. alone: one entry may stand without a list. none: it may be empty."""
+    """A list, each entry by ``rule`` and once. alone: a single entry may be written without a list. none: it may be
+    empty."""
 
     def check(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
         if not isinstance(value, list):
@@ -101,7 +102,7 @@ def several(rule: Rule, *, alone: bool = True, none: bool = False, longest: int 
                 yield from rule(document, path, value)
             else:
                 yield document.problem(
-                    path, f"{_named(value)} is where a list is needed", "Write `- entry` lines"
+                    path, f"a list is required here, not {_named(value)}", "Write `- entry` lines"
                 )
             return
         if not value and not none:
@@ -120,7 +121,7 @@ def several(rule: Rule, *, alone: bool = True, none: bool = False, longest: int 
 
 
 def keys(required: dict[str, Rule], optional: dict[str, Rule]) -> Rule:
-    """A block in which ``required`` must be there; other keys than these two are near misses or left alone."""
+    """A block that must have ``required``; keys besides these two groups are near misses or ignored."""
     known = [*required, *optional]
 
     def check(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
@@ -131,7 +132,7 @@ def keys(required: dict[str, Rule], optional: dict[str, Rule]) -> Rule:
             if value.get(name) is None:
                 near = next((key for key in value if key not in known and did_you_mean(key, [name])), None)
                 instead = f"Write {name} instead of {near}" if near else f"Add `{name}:`"
-                # Where it stands without a value, else at the first key of the block that lacks it.
+                # At the key without a value, else at the first key of the block that lacks it.
                 at = name if name in value else near or next(iter(value), None)
                 place = path if at is None else (*path, at)
                 yield document.problem(place, f'key "{name}" is missing', instead, key=True)

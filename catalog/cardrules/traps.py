@@ -1,8 +1,8 @@
-"""Words that two YAML readers take for different things.
+"""Words that two YAML readers understand differently.
 
-The Hub's server, huggingface_hub (PyYAML, YAML 1.1) and our own reader (YAML 1.2 core) must understand the same. Where
-YAML 1.1 (https://yaml.org/type/) makes a boolean, a date or another number of an unquoted word, it is a trap, and so is
-a version that is read as a number.
+The Hub's server, huggingface_hub (PyYAML, YAML 1.1) and our own reader (YAML 1.2 core) must understand the same. An
+unquoted word that YAML 1.1 (https://yaml.org/type/) reads as a boolean, a date or another number is a trap, and so is a
+version that is read as a number.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _of_value(word: str, path: Path_, document: Document) -> Iterator[Problem]:
 
 
 def _instead(word: str, path: Path_, tag: str) -> str:
-    """The remedy follows what the place wants: quotes around a word only help where text is wanted."""
+    """The remedy depends on what the key requires: quotes around a word only help where text is required."""
     if _wants_number(path):
         return "Write a number, such as 20.9"
     if _wants_boolean(path):

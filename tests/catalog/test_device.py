@@ -88,13 +88,13 @@ def test_unknown_devices_get_a_near_one_or_none() -> None:
 
 @pytest.mark.parametrize("memory", [0, -1])
 def test_a_machine_without_memory_is_refused(memory: int) -> None:
-    with pytest.raises(ValueError, match="bytes is not more than none"):
+    with pytest.raises(ValueError, match="bytes is not a positive number"):
         custom(memory, 1e9)
 
 
 @pytest.mark.parametrize("bandwidth", [0.0, -1.0, math.nan, math.inf, 1e16])
 def test_a_machine_without_a_sane_bandwidth_is_refused(bandwidth: float) -> None:
-    with pytest.raises(ValueError, match="GB/s is none that a machine has"):
+    with pytest.raises(ValueError, match="GB/s is more than any machine has"):
         custom(GIBI, bandwidth)
 
 

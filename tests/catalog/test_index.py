@@ -51,7 +51,7 @@ def test_the_same_release_again_changes_nothing() -> None:
 def test_other_content_under_a_known_version_is_refused() -> None:
     model, release = model_and_release()
     with pytest.raises(
-        CatalogConflict, match=r"smollm2-135m-instruct 1\.0\.0 is in the catalog with other content"
+        CatalogConflict, match=r"smollm2-135m-instruct 1\.0\.0 is in the catalog with different content"
     ):
         with_release(filled("1.0.0"), model, dataclasses.replace(release, date="2027-01-01"))
 
@@ -101,14 +101,14 @@ GOOD = index.to_text(filled("1.0.0", "1.1.0"))
         ("[]", "is not a block"),
         ("{}", 'key "models" is missing'),
         (broken(lambda d: d["models"].append(copy.deepcopy(d["models"][0]))), "the models are not sorted by name"),
-        (broken(lambda d: d["models"][0]["releases"].reverse()), "the releases are not sorted, newest first"),
+        (broken(lambda d: d["models"][0]["releases"].reverse()), "the releases are not sorted from newest to oldest"),
         (broken(lambda d: d["models"][0]["releases"].append(d["models"][0]["releases"][1])), "are not sorted"),
         (broken(lambda d: d["models"][0]["releases"].clear()), "the list has 0 entries"),
         (broken(lambda d: d["models"][0].update(licence="MIT")), 'unknown key "licence"'),
         (broken(lambda d: d["models"][0].pop("task")), 'key "task" is missing'),
-        (broken(lambda d: d["models"][0]["releases"][0]["files"][0].update(sha256="x")), "is not of the form needed"),
-        (broken(lambda d: d["models"][0]["releases"][0]["files"][0].update(path="../x")), "is not of the form needed"),
-        (broken(lambda d: d["models"][0]["releases"][0]["files"][0].update(path="a\n")), "not of the form needed"),
+        (broken(lambda d: d["models"][0]["releases"][0]["files"][0].update(sha256="x")), "has the wrong form"),
+        (broken(lambda d: d["models"][0]["releases"][0]["files"][0].update(path="../x")), "has the wrong form"),
+        (broken(lambda d: d["models"][0]["releases"][0]["files"][0].update(path="a\n")), "has the wrong form"),
     ],
 )  # fmt: skip
 def test_broken_catalog_gives_problems(text: str, words: str) -> None:

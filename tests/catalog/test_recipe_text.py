@@ -181,7 +181,7 @@ def test_folder_pipe_and_nothing(tmp_path: Path) -> None:
     }
     assert said == {
         "folder": "the file is a folder",
-        "pipe": "the file is not a plain file",
+        "pipe": "the file is not a regular file",
         "dangling": "the file does not exist",
         "no": "the file does not exist",
     }
@@ -244,7 +244,7 @@ def test_a_missing_key_says_what_it_is_for(check_text: Check) -> None:
     ("old", "new"), [("version: 1.0.0", 'version: "1.0.0\\n"'), ("languages: [en]", 'languages: ["en\\n"]')]
 )
 def test_a_final_newline_does_not_slip_through_a_pattern(old: str, new: str, check_text: Check) -> None:
-    assert "is not of the form needed" in only(check_text(edited(PLAIN, old, new))).what
+    assert "has the wrong form" in only(check_text(edited(PLAIN, old, new))).what
 
 
 def test_all_problems_come_at_once_in_the_order_of_the_file(check_text: Check) -> None:

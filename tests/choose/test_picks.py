@@ -353,7 +353,7 @@ def a_zoo(zoo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def called(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
     code = main(["pick", *arguments])
     said = capsys.readouterr()
-    assert "Traceback" not in said.err and "fault of the program" not in said.err
+    assert "Traceback" not in said.err and "bug in zoo" not in said.err
     return code, said.out, said.err
 
 
@@ -367,7 +367,7 @@ def test_the_command_says_what_why_and_how(capsys: Captured) -> None:
     code, out, err = called(capsys, MODEL.name, "--device", "pi-zero-2")
     assert code == 0
     assert out.startswith(f"{MODEL.name} 1.0.0 on Raspberry Pi Zero 2 W, 512 MB, 2,048 tokens of context\n")
-    assert f"\nTake {Q8_0} (144.8 MB).\n{Q8_0} has the least loss of the 3 files that fit" in out
+    assert f"\nRecommended: {Q8_0} (144.8 MB).\n{Q8_0} has the least loss of the 3 files that fit" in out
     assert f"\n  llama-cli -m {Q8_0} -c 2048 -cnv\n" in out
     assert f"hf download local/smollm2-gguf {Q8_0} SHA256SUMS" in out
     assert "\nRunners-up:\n" in out and f"\nRejected:\n  {F16}: It does not fit" in out
@@ -392,7 +392,7 @@ def test_the_command_as_json(capsys: Captured) -> None:
 @pytest.mark.usefixtures("a_zoo")
 def test_when_nothing_fits_the_command_is_1(capsys: Captured) -> None:
     code, out, _ = called(capsys, MODEL.name, "--memory-gb", "0.25", "--bandwidth-gbs", "1")
-    assert code == 1 and "Nothing to take. No file fits on" in out and "Run it" not in out
+    assert code == 1 and "No file recommended. No file fits on" in out and "Run it" not in out
     code, data = as_json(capsys, MODEL.name, "--device", "pi-zero-2", "--least-speed", "99")
     assert code == 1 and data["file"] is None and data["commands"] == [] and data["decode_speed"] is None
     assert len(data["rejected"]) == 4
@@ -402,12 +402,12 @@ def test_when_nothing_fits_the_command_is_1(capsys: Captured) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "no device is given. Write --device and one of: pi-zero-2, pi-4-2gb"),
+        ((), "no device is given. Add --device with one of: pi-zero-2, pi-4-2gb"),
         (("--device", "pi-5-4g"), "there is no device 'pi-5-4g'. Did you mean pi-5-4gb?"),
         (("--device", "mainframe"), "There are: pi-zero-2, "),
         (("--device", "pi-400", "--memory-gb", "4"), "Leave one of them out"),
         (("--memory-gb", "4"), "needs both --memory-gb and --bandwidth-gbs"),
-        (("--memory-gb", "-4", "--bandwidth-gbs", "1"), "is not more than none"),
+        (("--memory-gb", "-4", "--bandwidth-gbs", "1"), "is not a positive number"),
         (("--memory-gb", "inf", "--bandwidth-gbs", "1"), "memory of inf GB is not a valid amount"),
         (("--memory-gb", "4", "--bandwidth-gbs", "nan"), "a bandwidth of nan GB/s"),
         (("--device", "pi-400", "--context", "9000"), "longer than the model's own"),
@@ -432,7 +432,7 @@ def test_a_model_or_version_that_is_not_there(capsys: Captured) -> None:
 def test_without_a_catalog(zoo_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     monkeypatch.chdir(zoo_folder)
     code, _, err = called(capsys, "x", "--device", "pi-400")
-    assert code == 2 and "There are none yet" in err
+    assert code == 2 and "None exist yet" in err
 
 
 # --- Architectures that keep or read less

@@ -12,8 +12,9 @@ parity, importance matrix, quantization, evaluation, probes, smoke test, benchma
 has its family's configuration, tokenizer, chat template and special tokens. What you release is checked the same way:
 parity compares your exported file with your source, whatever its family.
 
-A family that is not listed may work as well. If llama.cpp's converter does not know the architecture, or cannot write
-the tokenizer, `zoo check` and `zoo lock` say so for a folder on this machine, and the import before it reads weights.
+A family that is not listed may work as well. If llama.cpp's converter does not support the architecture, or cannot
+write the tokenizer, `zoo check` and `zoo lock` say so for a folder on this machine, and the import before it reads
+weights.
 
 | Family | Published as, for example | Result | Notes |
 |---|---|---|---|

@@ -80,8 +80,8 @@ AGAIN = "Install it again: pip install --force-reinstall --no-cache-dir --no-dep
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        ("raise OSError('x.so: wrong ELF class')", "is installed and does not load: x.so: wrong ELF class. " + AGAIN),
-        ("raise AttributeError('gone')", "is installed and does not load: gone. " + AGAIN),
+        ("raise OSError('x.so: wrong ELF class')", "is installed but does not load: x.so: wrong ELF class. " + AGAIN),
+        ("raise AttributeError('gone')", "is installed but does not load: gone. " + AGAIN),
         ("import pygal.missing_part", "does not load: No module named 'pygal.missing_part'. " + AGAIN),
         ("from json import nothing", "does not load: cannot import name 'nothing' from 'json'"),
         ("import never_installed", "needs never_installed, which is not installed. Install it with: "
@@ -116,7 +116,7 @@ def older(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("older")
 def test_another_version_is_named_with_the_one_that_is_needed() -> None:
-    with pytest.raises(MissingExtra, match=r"transformers 4\.1\.0 is installed.*is needed.*\[train\]"):
+    with pytest.raises(MissingExtra, match=r"transformers 4\.1\.0 is installed.*is required.*\[train\]"):
         extras.require("Training", "torch", "transformers")
 
 
@@ -127,7 +127,7 @@ def test_another_version_stops_a_build_before_it_begins(
     monkeypatch.chdir(zoo_folder)
     assert main(["release", "smollm2-135m-instruct"]) == 1
     said = capsys.readouterr().err
-    assert "cannot be built here yet" in said and "transformers 4.1.0 is installed, and transformers" in said
+    assert "cannot be built here yet" in said and "transformers 4.1.0 is installed, but transformers" in said
     assert "pip install 'model-zoo-publisher[train]'" in said
     assert main(["doctor"]) == 0
     assert "transformers: transformers 4.1.0 is installed" in capsys.readouterr().out.replace("\n", " ")

@@ -100,10 +100,10 @@ def test_no_zoo(tmp_path: Path) -> None:
         ('work = "' + "a" * 70000 + '"', "the file is larger than 64 KiB", "Shorten it"),
         (
             'hub = "https://user:p4ss@hub.example"',
-            "an address must not hold a name or a password",
+            "an address must not contain a name or a password",
             "Write it without",
         ),
-        ('builder = "https://user:p4ss@ci.example/x"', "an address must not hold a name", "Write it without"),
+        ('builder = "https://user:p4ss@ci.example/x"', "an address must not contain a name", "Write it without"),
         ("threads = true", "setting threads is neither text nor a whole number", 'Write threads = "..."'),
         ("threads = 1.5", "setting threads is neither text nor a whole number", 'Write threads = "..."'),
         ("[hub]", "setting hub is neither text nor a whole number", 'Write hub = "..."'),

@@ -140,7 +140,7 @@ def test_records_refuse_what_is_no_plain_file(kind: str, tmp_path: Path) -> None
         os.mkfifo(strange)
     else:
         strange.symlink_to({"file link": __file__, "folder link": "/", "dangling link": "nowhere"}[kind])
-    with pytest.raises(Damaged, match="strange is neither a plain file nor a folder"):
+    with pytest.raises(Damaged, match="strange is neither a regular file nor a folder"):
         records(tmp_path)
 
 
@@ -208,7 +208,7 @@ def test_a_damaged_step_is_not_finished_and_is_replaced(damage: Any, work: Works
 def test_a_step_without_files_or_with_a_link_is_refused(work: Workspace) -> None:
     out = work.partial("k") / "out"
     out.mkdir()
-    with pytest.raises(ZooError, match="step corpus made no file"):
+    with pytest.raises(ZooError, match="step corpus wrote no file"):
         work.finish("k", "corpus", out, {}, {})
     (out / "link").symlink_to("/etc/hostname")
     with pytest.raises(Damaged):

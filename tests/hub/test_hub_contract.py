@@ -108,7 +108,7 @@ def test_a_tag_never_moves(repo: Repo, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/etc/passwd", "is absolute"), ("../x", "leaves its folder"), ("a/../../x", "leaves its folder"),
+        ("/etc/passwd", "is absolute"), ("../x", "leads outside its folder"), ("a/../../x", "leads outside its folder"),
         ("", "is empty"), ("a//b", "has an empty part"), ("a\nb", "has a character"), ("a\\b", "has a character"),
         ("~/x", "is absolute"), ("x.", "ends in a dot"),
     ],
@@ -123,7 +123,7 @@ def test_paths_that_are_refused(path: str, reason: str, repo: Repo, tmp_path: Pa
 def test_names_that_differ_in_case_only_are_refused(repo: Repo, tmp_path: Path) -> None:
     first = repo.commit(None, [put(repo, "README.md", "one", tmp_path)], [], "first")
     record = put(repo, "readme.md", "two", tmp_path)
-    with pytest.raises(InputError, match="are one file where case does not count"):
+    with pytest.raises(InputError, match="are the same file on systems that ignore case"):
         repo.commit(first, [record], [], "second")
     second = repo.commit(first, [record], ["README.md"], "second")
     assert list(repo.tree(second)) == ["readme.md"]

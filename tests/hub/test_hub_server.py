@@ -286,7 +286,7 @@ def test_zoo_hub_serve(tmp_path: Path) -> None:
     [
         (("--host", "0.0.0.0", "--allow-anonymous-write"), "only this machine may write"),
         (("--token-file", "zoo.toml"), "token file"),
-        (("--token-file", "zoo.toml", "--allow-anonymous-write"), "exclude each other"),
+        (("--token-file", "zoo.toml", "--allow-anonymous-write"), "cannot be used together"),
         (("--host", "192.0.2.1"), "cannot be used"),
         (("--hub", "http://127.0.0.1:1"), "is not a folder"),
         (("zoo.toml",), "is not a folder"),

@@ -84,7 +84,7 @@ def test_web_pages_and_other_names_are_kept_out(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("text", "mode", "words"),
     [
-        (f"write {WRITE}", 0o644, "others may read"), (f"admin {WRITE}", 0o600, r"tokens:1: .* no.* a role"),
+        (f"write {WRITE}", 0o644, "other users can read"), (f"admin {WRITE}", 0o600, r"tokens:1: .* no.* a role"),
         ("read short", 0o600, "tokens:1"), (f"read {READ} more", 0o600, "tokens:1"), ("# none", 0o600, "has no token"),
     ],
 )  # fmt: skip

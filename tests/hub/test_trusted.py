@@ -122,7 +122,7 @@ def test_what_is_missing_is_said(hub: tuple[str, Exchange], monkeypatch: pytest.
         trusted.token_for(address, "model", "local/tutor-gguf")
     assert "id-token: write" in refused.value.remedy
     monkeypatch.setenv("HF_OIDC_ID_TOKEN", "somebody-else")
-    with pytest.raises(ZooError, match="does not take this job's identity for local/tutor-gguf") as unknown:
+    with pytest.raises(ZooError, match="does not accept this job's identity for local/tutor-gguf") as unknown:
         trusted.token_for(address, "model", "local/tutor-gguf")
     assert "somebody-else" not in str(unknown.value) and "add a trusted publisher" in str(unknown.value)
     monkeypatch.delenv("HF_OIDC_RESOURCE")

@@ -110,7 +110,7 @@ def test_speed_counts_only_when_valid() -> None:
     assert (verdict.measured, verdict.judged, verdict.kept) == (None, None, False)
     assert (
         verdict.sentence
-        == "decode_tokens_per_second of Q8_0 was not measured validly; it must be at least 60"
+        == "decode_tokens_per_second of Q8_0 has no valid measurement; it must be at least 60"
     )
 
 
@@ -118,7 +118,7 @@ def test_speed_counts_only_when_valid() -> None:
 def test_what_was_not_measured_is_not_kept(metric: str) -> None:
     (verdict,) = verdicts(gate(metric, at_most=1e9))
     assert not verdict.kept and verdict.file is None
-    assert "was not measured validly" in verdict.sentence
+    assert "has no valid measurement" in verdict.sentence
 
 
 def test_a_file_without_loss_keeps_no_gate_on_loss() -> None:
@@ -172,12 +172,12 @@ def test_sentences_say_by_how_much() -> None:
         valid=0.9,
     )
     assert [v.sentence for v in found] == [
-        "kld_mean_nats of Q8_0 is 0.1 ± 0.01; 0.12 at the unfavourable end; "
-        "it must be at most 0.02 and misses it by 0.1",
-        "same_top_share of Q8_0 is 0.9 ± 0.02; 0.86 at the unfavourable end; "
-        "it must be at least 0.95 and misses it by 0.09",
+        "kld_mean_nats of Q8_0 is 0.1 ± 0.01; 0.12 at the worse end of the interval; it must be at most 0.02 and "
+        "misses that by 0.1",
+        "same_top_share of Q8_0 is 0.9 ± 0.02; 0.86 at the worse end of the interval; it must be at least 0.95 and "
+        "misses that by 0.09",
         "bits_per_weight of Q8_0 is 8.5; it must be at most 9",
-        "label_valid_share is 0.9; it must be at least 0.95 and misses it by 0.05",
+        "label_valid_share is 0.9; it must be at least 0.95 and misses that by 0.05",
     ]
 
 

@@ -68,11 +68,11 @@ def test_items_are_those_that_were_measured() -> None:
 @pytest.mark.parametrize(
     ("probes_text", "gate_text", "words"),
     [
-        ("[{probe: json}, {probe: json, items: 3}]", "", "is asked already"),
+        ("[{probe: json}, {probe: json, items: 3}]", "", "is listed twice"),
         ("[]", "", ""),
         ("[{probe: jsn}]", "", "jsn"),
         ("[{probe: json, items: 0}]", "", "items"),
-        ("[{probe: stop}]", "probe_json_share", "the probe json is not asked"),
+        ("[{probe: stop}]", "probe_json_share", "the recipe has no probe json"),
         ("[{probe: pairs_en}]", "probe_pairs_en_share", ""),
     ],
 )
@@ -258,4 +258,4 @@ def _judged(recipe: object) -> Verdict:
 
 def test_a_gate_on_a_probe_that_was_not_asked() -> None:
     recipe = Fake(gate("probe_stop_share", "Q8_0", at_least=0.1), ladder=("Q8_0",))
-    assert not _judged(recipe).kept and "was not measured" in _judged(recipe).sentence
+    assert not _judged(recipe).kept and "has no valid measurement" in _judged(recipe).sentence

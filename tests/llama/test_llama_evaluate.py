@@ -96,7 +96,7 @@ def test_a_short_text_and_another_vocabulary_are_refused(path: Path, tmp_path: P
     with pytest.raises(InputError, match="less than one window"):
         evaluate(path, {}, [Text("tiny", "en", "hello")], window_tokens=64, windows=1, threads=1)
     other = make_tiny_gguf(tmp_path / "other.gguf", vocabulary=1000)
-    with pytest.raises(ModelFileError, match="another vocabulary"):
+    with pytest.raises(ModelFileError, match="a different vocabulary"):
         evaluate(path, {"other": other}, TEXTS, window_tokens=64, windows=1, threads=1)
 
 

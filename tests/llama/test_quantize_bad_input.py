@@ -64,7 +64,7 @@ def test_a_file_that_is_no_sound_gguf(model: Path, tmp_path: Path, harm: Callabl
     harm(raw)
     bad = tmp_path / "bad.gguf"
     bad.write_bytes(raw)
-    with pytest.raises(ModelFileError, match=r"bad\.gguf is not a sound GGUF file") as caught:
+    with pytest.raises(ModelFileError, match=r"bad\.gguf is not a valid GGUF file") as caught:
         quantize(bad, tmp_path / "q.gguf", "Q8_0", threads=1, cache_folder=tmp_path / "cache")
     assert caught.value.exit_code == 1
     assert caught.value.remedy
@@ -92,8 +92,8 @@ def test_flipped_bits_give_a_sentence_or_a_whole_file(model: Path, tmp_path: Pat
     ("override", "says"),
     [
         (Override("blk.0.attn_q.weight", "Q9"), "is not a tensor type"),
-        (Override("blk.7.*", "Q8_0"), "no tensor that is quantized matches"),
-        (Override("*_norm.weight", "Q8_0"), "no tensor that is quantized matches"),
+        (Override("blk.7.*", "Q8_0"), "matches no tensor that is quantized"),
+        (Override("*_norm.weight", "Q8_0"), "matches no tensor that is quantized"),
         (Override("blk.0.attn_q.weight", "Q4_K"), "its rows of 64 weights are not a multiple of 256"),
         (Override("blk.0.attn_q.weight", "IQ2_XXS"), "rows of 64 weights are not a multiple of 256"),
     ],
@@ -119,7 +119,7 @@ def test_the_first_exception_that_matches_decides(model: Path, tmp_path: Path) -
 
 def test_a_matrix_of_another_model(model: Path, tmp_path: Path) -> None:
     other = random_imatrix(make_tiny_gguf(tmp_path / "other.gguf", layers=4, vocabulary=300))
-    with pytest.raises(InputError, match=r"not of model\.gguf: the model has no blk\.2") as caught:
+    with pytest.raises(InputError, match=r"does not belong to model\.gguf: the model has no blk\.2") as caught:
         quantize(model, tmp_path / "q.gguf", "Q4_0", threads=1, imatrix=other)
     assert caught.value.exit_code == 2
     assert not (tmp_path / "q.gguf").exists()
@@ -144,7 +144,7 @@ def test_a_file_that_may_not_grow(model: Path, tmp_path: Path, limit_bytes: int,
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
     code, said = _run(str(model), str(tmp_path / "q.gguf"), str(cache), str(limit_bytes))
     assert code == 1
-    assert "could not be written" in said and "Make room on the disk" in said
+    assert "could not be written" in said and "Free some space on the disk" in said
     assert not list(tmp_path.glob("*q.gguf*")) and not list(tmp_path.glob(".*"))
     assert not list(cache.glob(".new-*"))
 
@@ -159,6 +159,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_is_full_half_way(model: Path, small_disk: Path, cache: str) -> None:
     code, said = _run(str(model), str(small_disk / "q.gguf"), cache and str(small_disk / cache), "0")
     assert code == 1
-    assert "No space left on device" in said and "Make room on the disk" in said
+    assert "No space left on device" in said and "Free some space on the disk" in said
     left = [path for path in small_disk.rglob("*") if path.is_file()]
     assert not [path for path in left if "q.gguf" in path.name or path.name.startswith(".new-")]

@@ -28,7 +28,7 @@ from zoo.progress import Silent
 from zoo.sources.resolve import content_sha256
 from zoo.stages import Context, importing
 
-NO_RULE = "llama.cpp has no rule that cuts text as this model's tokenizer does"
+NO_RULE = "llama.cpp has no rule that splits text as this model's tokenizer does"
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_check_lock_and_import_refuse_it(
     spec = {"source": recipe["student"]["source"], "sha256": content_sha256(place, zoo)}
     out = tmp_path / "out"
     out.mkdir()
-    with pytest.raises(ModelFileError, match="has no rule that cuts text"):
+    with pytest.raises(ModelFileError, match="has no rule that splits text"):
         importing.run(Context(spec, {}, out, tmp_path, zoo, tmp_path / "work", 1, "cpu", Silent()))
     assert not list(out.iterdir()), "refused before anything is written"
 
@@ -106,15 +106,15 @@ def test_an_architecture_that_the_converter_lacks(odd: Path, tmp_path: Path) -> 
     folder = Path(shutil.copytree(odd, tmp_path / "model"))
     edited(folder, model_type="codegen", architectures=["CodeGenForCausalLM"], rotary_dim=16)
     said = tried(folder)
-    assert "does not know the architecture CodeGenForCausalLM" in said and "model/config.json" in said
+    assert "does not support the architecture CodeGenForCausalLM" in said and "model/config.json" in said
 
 
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"model_type": "internlm2", "auto_map": {"AutoConfig": "c.C"}}, "does not know the architecture internlm2"),
+        ({"model_type": "internlm2", "auto_map": {"AutoConfig": "c.C"}}, "does not support the architecture internlm2"),
         ({"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]}, "t5 does not write text"),
-        ({"model_type": "codegen", "resid_pdrop": "much"}, "does not take this configuration"),
+        ({"model_type": "codegen", "resid_pdrop": "much"}, "does not accept this configuration"),
     ],
 )
 def test_an_architecture_that_the_import_would_refuse(

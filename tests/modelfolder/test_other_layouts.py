@@ -53,9 +53,9 @@ def made(folder: Path, names: str) -> Path:
         ("config.json pytorch_model.bin training_args.bin", "pickled (pytorch_model.bin);", "let transformers convert"),
         ("config.json training_args.bin optimizer.pt checkpoint-5/config.json", "a training (checkpoint-5)",
          "checkpoint-5"),
-        ("config.json tf_model.h5 onnx/", "of another library (tf_model.h5, onnx)", "model*.safetensors"),
+        ("config.json tf_model.h5 onnx/", "belong to another library (tf_model.h5, onnx)", "model*.safetensors"),
         ("config.json README.md", "has no .safetensors file", "Fetch the model's weights as well"),
-        ("tokenizer.json", "has no config.json", "Give a GGUF file or a Hugging Face model folder"),
+        ("tokenizer.json", "has no config.json", "Use a GGUF file or a Hugging Face model folder"),
     ],
 )  # fmt: skip
 def test_what_a_folder_holds_and_what_to_do(names: str, what: str, remedy: str, tmp_path: Path) -> None:

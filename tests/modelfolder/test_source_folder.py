@@ -340,7 +340,7 @@ def test_rows_without_tokens_are_reported_and_tokens_without_rows_refused(folder
     rows(350)
     error = refusal(folder)
     assert (
-        "355 tokens, but the embedding has 350 rows; without a row are" in error.what
+        "355 tokens, but the embedding has 350 rows; these have no row:" in error.what
         and "(350)" in error.what
     )
 
@@ -405,13 +405,13 @@ def test_links_that_leave_are_refused_with_the_command(place: str, tmp_path: Pat
     else:
         folder = as_links(sound(tmp_path / "models--a" / "snapshots" / "1"), tmp_path / "models--b" / "blobs")
     error = refusal(folder, tmp_path / "zoo")
-    assert "leaves the zoo's folder" in error.what and "cp -rL" in error.remedy
+    assert "a place outside the zoo's folder" in error.what and "cp -rL" in error.remedy
 
 
 def test_a_link_to_nothing_is_named(folder: Path, tmp_path: Path) -> None:
     (folder / "config.json").unlink()
     (folder / "config.json").symlink_to("gone.json")
-    assert "config.json is a link to a file that is not there" in refusal(folder, tmp_path).what
+    assert "config.json is a link to a missing file" in refusal(folder, tmp_path).what
 
 
 def test_what_other_programs_leave_does_not_enter_the_pin(folder: Path) -> None:

@@ -50,7 +50,7 @@ def swapped_sizes(header: Header) -> None:
 
 LIES: dict[str, tuple[Callable[[Header], object], str]] = {
     "overlap": (lambda h: put("data_offsets", h[MATRIX]["data_offsets"])(h), "overlap"),
-    "swapped": (swapped_sizes, "another size than its shape"),
+    "swapped": (swapped_sizes, "a size that does not match its shape"),
     "backwards": (lambda h: h[NORM]["data_offsets"].reverse(), "header cannot be read"),
     "truth": (put("data_offsets", [False, True]), "header cannot be read"),
     "fractions": (lambda h: put("data_offsets", [float(n) for n in h[NORM]["data_offsets"]])(h), "cannot be read"),
@@ -58,7 +58,7 @@ LIES: dict[str, tuple[Callable[[Header], object], str]] = {
     "no offsets": (lambda h: h[NORM].pop("data_offsets"), "header cannot be read"),
     "text": (put("shape", ["64"]), "header cannot be read"),
     "negative": (put("shape", [-64]), "header cannot be read"),
-    "endless": (put("shape", [1 << 40, 1 << 40]), "another size than its shape"),
+    "endless": (put("shape", [1 << 40, 1 << 40]), "a size that does not match its shape"),
     "list of types": (put("dtype", ["F16"]), "header cannot be read"),
     "not an entry": (lambda h: h.update({NORM: True}), "header cannot be read"),
     "number in metadata": (lambda h: h.update({"__metadata__": {"format": 3}}), "header cannot be read"),

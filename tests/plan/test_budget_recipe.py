@@ -92,8 +92,8 @@ def test_the_search_sees_no_evaluation_text_and_measures_once(tmp_path: Path) ->
         ("{bytes: 92MB, fits: {device: pi-5-8gb}}", "needs one limit"),
         ("{name: x}", "needs one limit"),
         ("{fits: {device: pi-zero-3}}", "Did you mean `pi-zero-2"),
-        ("{bytes: 92MB, name: Q8_0}", 'there are two files "Q8_0"'),
-        ("{bytes: 92MB, name: a/b}", "not of the form needed"),
+        ("{bytes: 92MB, name: Q8_0}", 'two files are called "Q8_0"'),
+        ("{bytes: 92MB, name: a/b}", "has the wrong form"),
         ("{byte: 92MB}", "Did you mean `bytes`"),
     ],
 )

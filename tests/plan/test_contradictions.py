@@ -66,7 +66,7 @@ def test_a_recipe_that_its_sources_can_serve_has_none(zoo: Path) -> None:
 
 
 BEYOND = [
-    ({"context_tokens": 1025}, "context_tokens", "the recipe promises 1,025 tokens of context, the model has 1,024"),
+    ({"context_tokens": 1025}, "context_tokens", "promises 1,025 tokens of context, but the model has 1,024"),
     ({"evaluate.window_tokens": 2048}, "evaluate.window_tokens", "evaluation windows have 2,048 tokens"),
     ({"evaluate.smoke_max_tokens": 1025}, "evaluate.smoke_max_tokens", "answers of the smoke test have 1,025 tokens"),
     ({"benchmark.prompt_tokens": 1021, "benchmark.decode_tokens": 4}, "benchmark", "together have 1,025 tokens"),
@@ -167,7 +167,7 @@ def test_types_whose_blocks_do_not_divide_the_rows(zoo: Path) -> None:
     checked = changed(zoo, "plain", changes)
     found = told(checked, odd)
     assert [path for path, _ in found] == ["quantize.ladder[1]", "quantize.ladder[2]"]
-    assert "Q4_K_M needs rows of a multiple of 256 weights; the model has rows of 576" in found[0][1]
+    assert "Q4_K_M requires rows of a multiple of 256 weights, but the model has rows of 576" in found[0][1]
     assert told(checked, STUDENT) == []
     assert told(changed(zoo, "plain", {"quantize.allow_fallback": True}), odd) == []
 

@@ -68,7 +68,7 @@ def test_plan_of_a_second_version(zoo: Path, settings: Settings) -> None:
         "recipe.yaml": "replace", "tutor-Q8_0.gguf": "skip",
     }  # fmt: skip
     reasons = {change.path: change.reason for change in model.plan.changes}
-    assert reasons["old"] == "not in this release" and reasons["MANIFEST.json"] == "the same bytes are there"
+    assert reasons["old"] == "not in this release" and reasons["MANIFEST.json"] == "the hub has the same bytes"
     assert reasons["README.md"].startswith("the hub has ")
     assert model.plan.parent == head
     assert model.plan.upload_bytes == len("# other") + len("1.1.0")
@@ -115,7 +115,7 @@ def test_a_published_version_never_changes(zoo: Path, settings: Settings) -> Non
     with pytest.raises(VersionTaken) as caught:
         publish(make_release(zoo, new="y", **{"README.md": "# other"}), settings)
     lines = caught.value.what.splitlines()
-    assert lines[0].endswith("1.0.0 is published with other content")
+    assert lines[0].endswith("1.0.0 is already published with different content")
     assert [line.split(":")[0] for line in lines[1:]] == ["  replace README.md", "  add new", "  delete old"]
     assert "Raise the version" in caught.value.remedy and caught.value.exit_code == 1
     assert everything(settings) == before
@@ -184,9 +184,9 @@ def test_a_link_in_the_release_folder_is_refused(zoo: Path, settings: Settings) 
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/etc/passwd", "is absolute"), ("../x", "leaves its folder"), ("a\nb", "has a character"),
+        ("/etc/passwd", "is absolute"), ("../x", "leads outside its folder"), ("a\nb", "has a character"),
         (".git/config", "keep"),
-        ("readme.md", "one file where case does not count"), ("README.md/x", "both a file and a folder"),
+        ("readme.md", "the same file on systems that ignore case"), ("README.md/x", "both a file and a folder"),
     ],
 )  # fmt: skip
 def test_paths_that_not_every_system_can_store(path: str, words: str, zoo: Path, settings: Settings) -> None:
@@ -235,7 +235,7 @@ def test_full_verification_reads_everything_back(zoo: Path, settings: Settings) 
     stored.write_bytes(stored.read_bytes()[:-1] + b"X")
     assert publish(release, settings).already  # sizes and the recorded digests are right
     with pytest.raises(
-        Damaged, match=r"does not read back as it was sent\n  tutor-Q8_0\.gguf reads back"
+        Damaged, match=r"reads back differently from what was sent\n  tutor-Q8_0\.gguf reads back"
     ) as caught:
         publish(release, settings, how="full")
     assert caught.value.safe == "Tags that are set stay as they are. Finished steps are kept."
@@ -342,7 +342,8 @@ def test_two_processes_publish_at_once(zoo: Path) -> None:
     ("remedy", "again", "advice", "named"),
     [
         ("", AGAIN, "Run the same command again", "Continue with: zoo publish x"),
-        ("Make room", AGAIN, "Make room. Run the same command again", "Make room. Continue with: zoo publish x"),
+        ("Free some space", AGAIN,
+         "Free some space. Run the same command again", "Free some space. Continue with: zoo publish x"),
         ("Check it.", RESUMES, "Check it. Run the same command again; it resumes from there",
          "Check it. Continue with: zoo publish x"),
         ("", Again("in 30 seconds"), "Run the same command again in 30 seconds",

@@ -76,10 +76,10 @@ CASES: list[tuple[Fault, str, str, int, str]] = [
     *((Fault("stall_up"), path, "", ALWAYS, "stopped answering") for path in ("/refs", "/tree/", "/tag/")),
     (Fault("stall", 10), "/refs", "", ALWAYS, "stopped answering"),
     (Fault("close", 10), "/refs", "", ALWAYS, "cannot be reached, or the connection broke"),
-    (Fault("truncate", 10), "/refs", "", ALWAYS, "is there a proxy between"),
-    *((proxy_page(), path, "", ALWAYS, "is there a proxy between") for path in ("/refs", "/tree/", "/preupload")),
+    (Fault("truncate", 10), "/refs", "", ALWAYS, "is there a proxy in between"),
+    *((proxy_page(), path, "", ALWAYS, "is there a proxy in between") for path in ("/refs", "/tree/", "/preupload")),
     (proxy_page(502), "/refs", "", ALWAYS, "failed with 502"),
-    (proxy_page(), "/commit/", "", ALWAYS, "is there a proxy between"),
+    (proxy_page(), "/commit/", "", ALWAYS, "is there a proxy in between"),
     (Fault("answer", status=401), "/refs", "", ALWAYS, "does not accept the token"),
     (Fault("answer", status=401), "/lfs/", "", ALWAYS, "does not accept the token"),
     (Fault("answer", status=403), "/create", "", ALWAYS, "does not allow changing local/"),
@@ -88,10 +88,10 @@ CASES: list[tuple[Fault, str, str, int, str]] = [
     (Fault("answer", status=404), "/commit/", "", ALWAYS, "has no repository local/"),
     (Fault("answer", status=409), "/commit/", "", ALWAYS, "someone else changed local/"),
     (Fault("answer", status=412), "/commit/", "", ALWAYS, "someone else changed local/"),
-    (Fault("answer", status=413), "/commit/", "", ALWAYS, "takes nothing so large"),
+    (Fault("answer", status=413), "/commit/", "", ALWAYS, "does not accept a file this large"),
     (Fault("answer", status=507), "/lfs/", "PUT", ALWAYS, "no room"),
-    (too_many(3600), "/commit/", "", ALWAYS, "wants fewer requests"),
-    *((too_many(3600), path, "", ALWAYS, "wants fewer requests") for path in
+    (too_many(3600), "/commit/", "", ALWAYS, "asks for fewer requests"),
+    *((too_many(3600), path, "", ALWAYS, "asks for fewer requests") for path in
       ("/refs", "/tree/", "/preupload", "/lfs/")),
 ]  # fmt: skip
 
@@ -162,7 +162,7 @@ def test_a_body_that_reads_back_changed_is_refused(
 ) -> None:
     release = make_release(tmp_path, **BIG)
     faulty.break_(Fault("corrupt", 70_000), path="Q8_0.gguf")
-    with pytest.raises(ZooError, match="does not read back as it was sent") as caught:
+    with pytest.raises(ZooError, match="reads back differently from what was sent") as caught:
         publish(release, settings, connect(faulty.address, tmp_path), how="full")
     assert "No tag was set" in caught.value.safe
     assert not any(tags for _, tags in refs(settings).values())
@@ -185,7 +185,7 @@ def test_stalls_are_shown(
     publishing.apply(
         make_release(tmp_path, **BIG), NAMES, settings, connect(faulty.address, tmp_path), Hearing()
     )
-    assert any("nothing has moved" in line and "sending tutor-Q8_0.gguf" in line for line in warned)
+    assert any("no progress for" in line and "sending tutor-Q8_0.gguf" in line for line in warned)
 
 
 def test_the_token_has_odd_characters(

@@ -39,7 +39,7 @@ def test_somebody_else_changes_our_files_meanwhile(zoo: Path, settings: Settings
     with pytest.raises(HubConflict) as caught:
         publish(release, settings, hub)
     first, who = caught.value.what.splitlines()
-    assert first == "someone else changed README.md in dataset tutor-prompts meanwhile"
+    assert first == "someone else changed README.md in dataset tutor-prompts in the meantime"
     assert who.startswith("  20") and who.endswith("unknown by hand")
     assert "No tag was set" in caught.value.safe and "zoo publish" in caught.value.advice
     assert refs(settings) == {"dataset": ({"main": heads[0]}, {}), "model": ({}, {})}

@@ -46,11 +46,11 @@ def test_recording_other_content_or_into_a_broken_catalog_changes_nothing(
     record.record(release, location, settings)
     before = settings.catalog.read_bytes()
     other = dataclasses.replace(release, release=dataclasses.replace(release.release, date="2030-01-01"))
-    with pytest.raises(ZooError, match="is in the catalog with other content"):
+    with pytest.raises(ZooError, match="is in the catalog with different content"):
         record.record(other, location, settings)
     assert settings.catalog.read_bytes() == before
     settings.catalog.write_bytes(before[:-20])
-    with pytest.raises(InputError, match="the catalog is not sound"):
+    with pytest.raises(InputError, match="the catalog is not valid"):
         record.record(other, location, settings)
     assert settings.catalog.read_bytes() == before[:-20]
 
@@ -88,9 +88,9 @@ def test_a_catalog_that_cannot_be_written_is_named_before(zoo: Path) -> None:
     for mine, words in (
         (
             with_catalog(zoo, "data/catalog.json"),
-            "the folder of the catalog cannot be made: a file is in its place",
+            "the folder of the catalog cannot be made: a file has the same path",
         ),
-        (with_catalog(zoo, "data/deeper/catalog.json"), "a file is in its place"),
+        (with_catalog(zoo, "data/deeper/catalog.json"), "a file has the same path"),
         (with_catalog(zoo, "folder.json"), "the catalog is a folder here"),
         (with_catalog(zoo, "catalog.json", evidence="data/e"), "the folder of the evidence cannot be made"),
     ):

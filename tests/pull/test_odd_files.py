@@ -79,7 +79,7 @@ def test_every_command_answers(
         code = main([*words, "--json"])
         said = capsys.readouterr()
         assert code in (0, 1, 2, 3)
-        assert "fault of the program" not in said.err + said.out, (words, said.err)
+        assert "bug in zoo" not in said.err + said.out, (words, said.err)
         assert code == 0 or said.err or said.out
 
 

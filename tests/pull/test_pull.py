@@ -82,7 +82,7 @@ def test_licence_texts_come_beside_the_model_and_are_verified(
     folder = made.folder / f"{NAME}-1.0.0"
     assert code == 0, err
     assert {name: (folder / name).read_bytes() for name in TEXTS} == TEXTS
-    assert "Its licence texts are beside it, checked like it: LICENSE, NOTICE" in out
+    assert "Its licence texts are next to it, also verified: LICENSE, NOTICE" in out
     assert json.loads(say("pull", f"{NAME}@1.0.0:q8_0", "--json")[1])["licence_texts"] == ["LICENSE", "NOTICE"]
     assert say("verify", str(folder))[0] == 0
     (folder / "LICENSE").write_bytes(b"Other terms\n")
@@ -117,7 +117,7 @@ def test_again_nothing_is_fetched(say: Say) -> None:
     code, out, _ = say("pull", f"{NAME}:Q8_0", "--json")
     answer = json.loads(out)
     assert (code, answer["received_bytes"], {f["by"] for f in answer["files"]}) == (0, 0, {"here"})
-    assert "everything was here already" in say("pull", f"{NAME}:Q8_0")[1]
+    assert "everything was already here" in say("pull", f"{NAME}:Q8_0")[1]
 
 
 def test_two_files_of_a_version_share_a_folder(zoo: Zoo, say: Say) -> None:

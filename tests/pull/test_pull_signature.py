@@ -65,7 +65,7 @@ def test_a_signed_release_is_taken_and_verified(
     code, out, _ = say("verify", TARGET, "--public-key", str(keys[1]))
     assert code == 0 and "signature by key" in out
     code, out, _ = say("verify", TARGET, "--public-key", str(keys[2]))
-    assert code == 3 and "model.sig: the signature does not hold" in out
+    assert code == 3 and "model.sig: the signature is not valid" in out
     assert say("verify", NAME, "--on-hub")[0] == 0
     assert say("verify", NAME, "--on-hub", "--public-key", str(keys[1]))[0] == 2
 
@@ -88,7 +88,7 @@ def test_a_release_that_somebody_else_signed(
     zoo = make_zoo(tmp_path / "zoo", keys[0])
     monkeypatch.chdir(zoo.folder)
     code, _, err = say("pull", f"{NAME}:Q8_0", "--public-key", str(keys[2]))
-    assert code == 1 and "does not hold" in err and not (zoo.folder / TARGET / zoo.large).exists()
+    assert code == 1 and "is not valid" in err and not (zoo.folder / TARGET / zoo.large).exists()
 
 
 def test_accounts_that_agree_and_are_not_those_that_were_signed(

@@ -306,7 +306,7 @@ def test_every_section_is_needed(plain: Recipe, tutored: Recipe) -> None:
     ("old", "new", "what"),
     [
         ("license: apache-2.0", "license: Apache 2", '"Apache 2" is not a licence identifier'),
-        ("license: apache-2.0", "licence: apache-2.0", 'the Hub knows no key "licence"'),
+        ("license: apache-2.0", "licence: apache-2.0", 'the Hub does not support the key "licence"'),
         (
             "pipeline_tag: text-generation",
             "pipeline_tag: text-generatoin",

@@ -92,9 +92,9 @@ def test_every_demand_is_named_with_what_to_do(check_text: Check, zoo_folder: Pa
     recipe["publish"]["model"] = "my-plain-gguf"
     found = told(check_text, recipe)
     asked = " ".join(what + instead for _, what, instead in found)
-    assert "goes over to the release" in asked and "a copy of its terms" in asked and kind.source in asked
+    assert "also applies to the release" in asked and "a copy of its terms" in asked and kind.source in asked
     assert kind.notice.rstrip(".") in asked
-    named = [path for path, what, _ in found if "asks that the name begins" in what]
+    named = [path for path, what, _ in found if "requires a name that begins" in what]
     assert named == (["name", "publish.model"] if kind.name_begins else [])
 
 
@@ -178,7 +178,7 @@ def test_answers_that_may_not_improve_others(
 @pytest.mark.parametrize(
     ("files", "what"),
     [
-        (["../LICENSE"], "the path leaves its folder"),
+        (["../LICENSE"], "the path leads outside its folder"),
         (["licences/none/LICENSE"], "does not exist"),
         (["licences/README.md"], '"README.md" is not the name of a licence text'),
         (["licences/LICENSE.exe"], '"LICENSE.exe" is not the name of a licence text'),

@@ -352,7 +352,7 @@ def test_of_two_sets_of_weights_none_is_fetched(here: Here) -> None:
     index = {"metadata": {}, "weight_map": {"a": "model-00001-of-00001.safetensors"}}
     (here.model / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
     commit = upload(here, here.model)
-    with pytest.raises(SourceError, match=r"names files that are not there: model-00001-of-00001\.safetensors"):
+    with pytest.raises(SourceError, match=r"names missing files: model-00001-of-00001\.safetensors"):
         here.fetch(revision=commit)
     shutil.copy(here.model / "model.safetensors", here.model / "model-00001-of-00001.safetensors")
     both = upload(here, here.model)

@@ -278,6 +278,6 @@ def test_the_converter_refuses_a_pre_tokenizer_that_it_does_not_know(
     assert __main__.main(("build", "plain")) == 1
     err = capsys.readouterr().err
     assert not list(zoo.glob("work/*/import*"))
-    assert "has no rule that cuts text as this model's tokenizer does" in err
+    assert "has no rule that splits text as this model's tokenizer does" in err
     assert "(pre_tokenizer of tokenizer.json: Split [aeiou]+, then " in err
     assert "Traceback" not in err

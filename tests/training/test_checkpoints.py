@@ -85,7 +85,7 @@ def test_a_damaged_checkpoint_is_left_out_and_touches_nothing(damage: str, tmp_p
     model, heard = torch.nn.Linear(3, 2), Heard()
     found = restore(tmp_path, model, torch.optim.AdamW(model.parameters()), heard)
     assert found and found.step == 1 and model.weight.detach().flatten().tolist() == weights[0]
-    assert heard.warnings == ["checkpoint-00000002 is damaged and is left out"]
+    assert heard.warnings == ["checkpoint-00000002 is damaged and is ignored"]
     DAMAGE[damage](tmp_path / "checkpoint-00000001")
     before = model.weight.detach().clone()
     assert restore(tmp_path, model, torch.optim.AdamW(model.parameters()), heard) is None

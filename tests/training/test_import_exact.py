@@ -92,8 +92,8 @@ def test_a_configuration_of_another_model_is_refused_with_its_key(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"model_type": "brandnew"}, "does not know the architecture brandnew"),
-        ({"model_type": "brandnew", "auto_map": {"AutoModelForCausalLM": "x.Y"}}, "code of its own (auto_map)"),
+        ({"model_type": "brandnew"}, "does not support the architecture brandnew"),
+        ({"model_type": "brandnew", "auto_map": {"AutoModelForCausalLM": "x.Y"}}, "its own code (auto_map)"),
         ({"model_type": "t5"}, "The architecture t5 does not write text from left to right"),
         ({"rms_norm_eps": 0}, "'rms_norm_eps' expected float"),
     ],

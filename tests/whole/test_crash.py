@@ -127,7 +127,7 @@ def test_no_question_is_asked_twice(undisturbed: Path, survivor: tuple[Path, dic
     keys = journal(zoo)
     assert len(keys) == len(set(keys)) == len(tinyzoo.TRAIN) + len(tinyzoo.HELDOUT)
     assert set(keys) == set(journal(undisturbed))
-    before = re.search(r"(\d+) of 11 rows were answered before", said["distill"])
+    before = re.search(r"(\d+) of 11 rows already have an answer", said["distill"])
     assert before and 2 <= int(before[1]) < 11
 
 

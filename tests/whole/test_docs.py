@@ -56,7 +56,7 @@ def parse(line: str) -> click.Command:
     arguments = shlex.split(re.sub(r"[\[\]]|\.\.\.", " ", line))[1:]
     while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
         name, found, arguments = command.resolve_command(context, arguments)
-        assert found is not None, f"{line}: there is no command {name}"
+        assert found is not None, f"{line}: command {name} not found"
         command, context = found, click.Context(found, info_name=name, parent=context)
     if arguments and "--help" not in arguments and not isinstance(command, click.Group):
         command.make_context(context.info_name, list(arguments), parent=context.parent)

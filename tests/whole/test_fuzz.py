@@ -1,4 +1,4 @@
-"""Damaged files of every kind: each gets an answer for a person, within two seconds, and never a fault of the program.
+"""Damaged files of every kind: each gets an answer for a person, within two seconds, and never a bug in zoo.
 
 ``make fuzz`` tries 50,000; FUZZ_MUTATIONS sets another number. A failure names the seed that makes it again.
 """

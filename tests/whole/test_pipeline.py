@@ -257,12 +257,12 @@ def test_a_broken_gate_stops_the_release(zoo: Path, capsys: pytest.CaptureFixtur
     before, catalog = tinyzoo.tree(zoo / "build/hub"), (zoo / "model_catalog.json").read_bytes()
     code, out, err = call(capsys, "release", "plain")
     assert (code, out) == (3, "")
-    assert "plain 1.1.0 is refused" in err
+    assert "plain 1.1.0 did not pass its gates" in err
     assert re.search(
-        r"kld_mean_nats of Q4_0 is 0\.\d+ ± .*it must be at most 1e-06 and misses it by 0\.\d+\n", err
+        r"kld_mean_nats of Q4_0 is 0\.\d+ ± .*it must be at most 1e-06 and misses that by 0\.\d+\n", err
     )
     size = (
-        r"size_bytes of Q4_0 is \d+; it must be at most 10 and misses it by [\d.e+]+\nNothing was published\."
+        r"size_bytes of Q4_0 is \d+; it must be at most 10 and misses that by [\d.e+]+\nNothing was published\."
     )
     assert re.search(size, err)
     assert tinyzoo.tree(zoo / "build/hub") == before
@@ -279,7 +279,7 @@ def test_a_promise_that_the_source_does_not_keep_is_told_before_the_first_step(
     before = tinyzoo.tree(zoo / "build/hub")
     code, out, err = call(capsys, "release", "plain")
     assert (code, out) == (2, "")
-    assert "context_tokens: the recipe promises 4,096 tokens of context, the model has 1,024" in err
+    assert "context_tokens: the recipe promises 4,096 tokens of context, but the model has 1,024" in err
     assert not made_now(err)
     assert tinyzoo.tree(zoo / "build/hub") == before
     assert sorted(path.name for path in (zoo / "build/releases/plain").glob("[!.]*[0-9]")) == ["1.0.0"]
@@ -291,13 +291,13 @@ def test_published_versions_never_change(zoo: Path, capsys: pytest.CaptureFixtur
     before = tinyzoo.tree(zoo / "build/hub")
     code, _, err = call(capsys, "release", "plain")
     assert code == 1
-    assert "plain 1.0.0 is released already, from another recipe text" in err and "Raise the version" in err
+    assert "plain 1.0.0 is already released from a different recipe" in err and "Raise the version" in err
     assert not made_now(err), "it is refused before dear work"
     # Without the catalog's word the hub's own is as good.
     assert call(capsys, "build", "plain")[0] == 0
     code, _, err = call(capsys, "publish", "plain")
     assert code == 1
-    assert "plain 1.0.0 is published with other content" in err and "Raise the version" in err
+    assert "plain 1.0.0 is already published with different content" in err and "Raise the version" in err
     assert tinyzoo.tree(zoo / "build/hub") == before
 
 
@@ -338,7 +338,7 @@ def test_editing_one_prompt_asks_the_teacher_one_question(
     code, _, err = call(capsys, "build", "tutored")
     assert code == 0, err
     rows = len(tinyzoo.TRAIN) + len(tinyzoo.HELDOUT)
-    assert f"{rows - 1} of {rows} rows were answered before" in err
+    assert f"{rows - 1} of {rows} rows already have an answer" in err
     assert made_now(err)[:3] == ["corpus/prompts", "label", "distill"]
     after = journal.read_bytes()
     assert after.startswith(before)

@@ -1,4 +1,4 @@
-"""The command line: one file per verb or noun, imported only when it is called."""
+"""The command line: one file per command, imported only when it is called."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ import click
 from zoo import __version__, extras
 
 COMMANDS = {
-    "init": "Make a zoo of your own in a new folder.",
-    "new": "Begin a recipe from a template.",
-    "check": "Check recipes, cards and the catalog, and name every problem.",
+    "init": "Make a new zoo in a new folder.",
+    "new": "Start a recipe from a template.",
+    "check": "Check recipes, cards and the catalog; list every problem.",
     "plan": "Show what a recipe would run, fetch and cost.",
     "build": "Make the release of a recipe, without publishing it.",
-    "release": "Build, judge by the gates, publish and record.",
+    "release": "Build, check the gates, publish and record.",
     "sign": "Sign a built release before it is published.",
     "publish": "Publish a built release.",
     "yank": "Withdraw a published version, and say why.",
-    "unyank": "Take a withdrawn version back into use.",
+    "unyank": "Make a withdrawn version available again.",
     "watch": "Compare what the hub serves with what the catalog records.",
-    "show": "Show a release at a glance.",
-    "pick": "Name the one file to take for a board, and why.",
-    "pull": "Fetch a released file, verified, and resume after a kill.",
-    "verify": "Check that files are still what was released.",
-    "reproduce": "Build a published version again and compare it byte for byte.",
-    "catalog": "List what the catalog holds.",
+    "show": "Show a summary of a release.",
+    "pick": "Recommend one file for a board, with the reason.",
+    "pull": "Download and verify a released file; resume if interrupted.",
+    "verify": "Check that files are identical to the release.",
+    "reproduce": "Rebuild a published version and compare it byte for byte.",
+    "catalog": "List the models in the catalog.",
     "hub": "Serve a folder hub over HTTP.",
     "site": "Build or serve the catalog's web site.",
-    "clean": "Delete caches of the work folder, after saying how large they are.",
+    "clean": "Show the size of the work folder's caches, and delete them.",
     "lock": "Pin the sources of a recipe in NAME.lock.yaml.",
-    "doctor": "Show what is installed, what is missing, and the settings.",
-    "converter": "Install the converter of the llama.cpp that is here.",
+    "doctor": "Show what is installed and missing, and the settings.",
+    "converter": "Install the converter that matches the installed llama.cpp.",
 }
 """Name and short help of every command, in the order of use. A help that fits on one line of a terminal."""
 
@@ -58,11 +58,11 @@ EXAMPLES = {
     "doctor": ("zoo doctor", "zoo doctor my-model"),
     "converter": ("zoo converter", "zoo converter --sdist llama_cpp_python-0.3.36.tar.gz"),
 }
-"""Lines that a reader of a command's help may write."""
+"""Example lines for the help of each command."""
 
 
 class _Lazy(click.Group):
-    """Imports ``zoo.cli.NAME`` (or ``NAME_`` for ``init``) when command NAME is wanted."""
+    """Imports ``zoo.cli.NAME`` (or ``NAME_`` for ``init``) when command NAME is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -102,6 +102,6 @@ def zoo() -> None:
     """Publish small language models with measured evidence.
 
     A recipe goes through label, distill, export, quantize, evaluate and benchmark; the release is published to a hub
-    and recorded in the catalog. Begin with: zoo init FOLDER, then in it zoo check, zoo plan NAME and
-    zoo release NAME. To take a model that others released: zoo pick NAME, zoo pull NAME.
+    and recorded in the catalog. Start with: zoo init FOLDER. In that folder, run zoo check, zoo plan NAME and zoo
+    release NAME. To use a model that others released, run zoo pick NAME and zoo pull NAME.
     """

@@ -1,4 +1,5 @@
-"""What several commands answer: a release at a glance, a publication, a withdrawal. No command imports another."""
+"""Answers that several commands share: the summary of a release, a publication, a withdrawal. No command imports
+another."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from zoo.upkeep.yank import Yanked
 
 
 def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdict]) -> None:
-    """One table of files, then what else matters."""
+    """One table of files, then the other important facts."""
     rows = [_row(file) for file in release.files]
     columns = ("type", "#size", "#bits per\nweight", "#KLD, nats", "#same top", "#decode,\ntokens/s", "smoke")
     notes = [model.summary]
@@ -33,7 +34,7 @@ def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdic
             f"{before.kld_mean_nats or 0:.3f} to {after.kld_mean_nats:.3f} ± {after.kld_mean_se_nats or 0:.3f} nats."
         )
     notes += [f"known difference: {sentence}" for sentence in release.differences or ()]
-    notes += [f"gate {'kept' if verdict.kept else 'BROKEN'}: {verdict.sentence}" for verdict in verdicts]
+    notes += [f"gate {'passed' if verdict.kept else 'FAILED'}: {verdict.sentence}" for verdict in verdicts]
     if release.location.model.name:
         place = release.location
         notes.append(
@@ -46,7 +47,7 @@ def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdic
     again = [one for one in model.reproductions if one.version == release.version]
     if again:
         notes.append(
-            f"Built again {counted(len(again), 'time')}, {sum(one.identical for one in again)} identical."
+            f"Rebuilt {counted(len(again), 'time')}, {sum(one.identical for one in again)} identical."
         )
     data = as_data(model, release, verdicts)
     call.output.table(
@@ -73,7 +74,7 @@ def _row(file: ModelFile) -> tuple[str, ...]:
 
 
 def _speed(file: ModelFile) -> str:
-    """The best valid measurement; a disturbed one, if there is no other, in brackets."""
+    """The best valid measurement; a disturbed one in brackets if there is no other."""
     valid = [speed.decode_tokens_per_second for speed in file.speeds if speed.valid]
     disturbed = [speed.decode_tokens_per_second for speed in file.speeds if not speed.valid]
     return f"{max(valid):.1f}" if valid else f"({max(disturbed):.1f})" if disturbed else ""
@@ -101,7 +102,7 @@ def versioned(name: str) -> tuple[str, str]:
     """(name, version) of NAME@VERSION. Raises InputError."""
     model, _, version = name.partition("@")
     if not model or not version:
-        raise InputError(f"{name!r} names no version", remedy="Write NAME@VERSION; zoo catalog lists them")
+        raise InputError(f"{name!r} does not name a version", remedy="Write NAME@VERSION; zoo catalog lists them")
     return model, version
 
 
@@ -111,7 +112,7 @@ def today() -> str:
 
 
 def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
-    """What was recorded, and what became of the card."""
+    """What was recorded, and whether the card was updated."""
     banner, last = done.banner, next(e for e in reversed(done.model.yanks) if e.version == version)
     data: dict[str, Any] = {
         "name": done.model.name,
@@ -122,11 +123,11 @@ def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
     cards = {
         "committed": f"The card of {banner.repository} shows it too (commit {(banner.commit or '')[:12]}).",
         "unchanged": f"The card of {banner.repository} shows it already.",
-        "left out": f"The card of {banner.repository} was left alone.",
+        "left out": f"The card of {banner.repository} was not changed.",
         "pending": f"The card of {banner.repository} is not changed yet.",
     }
     call.output.answer(data, f"{done.model.name} {version} {words}. {cards[banner.state]}")
     if banner.state == "pending":
         call.output.warn(
-            f"The card is pending: {banner.why} Give the same command again when the hub can be reached."
+            f"The card is pending: {banner.why} Run the same command again when the hub can be reached."
         )

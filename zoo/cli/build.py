@@ -14,7 +14,7 @@ from zoo.plan import prepare
 @options(*SETTING_OPTIONS)
 @click.argument("recipes", nargs=-1, required=True)
 def command(call: Call, recipes: tuple[str, ...]) -> None:
-    """Make the releases of RECIPES (names or files). Nothing is published; gates are shown, not enforced."""
+    """Build the releases of RECIPES (names or files). Nothing is published; gates are shown but not enforced."""
     plans = [prepare.make_plan(recipe, call.settings) for recipe in recipes]
     built = []
     for planned in plans:

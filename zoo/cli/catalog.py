@@ -13,7 +13,7 @@ from zoo.cli.common import Call, options
 @click.command()
 @options("catalog")
 def command(call: Call) -> None:
-    """List every release that the catalog holds."""
+    """List every release in the catalog."""
     settings = call.settings
     catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
     rows = []

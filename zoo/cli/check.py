@@ -39,8 +39,8 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
     """Check PATHS: recipes (.yaml), prompt files (.jsonl), cards (.md), results for the Hub
     (.eval_results/*.yaml), catalogs (.json), or folders of these.
 
-    Without PATHS: every recipe of the zoo, their prompt files and the catalog. Exit code 0 when all are sound, 2 when
-    there are problems, 1 when there was nothing to check.
+    Without PATHS: every recipe of the zoo, their prompt files and the catalog. Exit code 0 if all are valid, 2 if there
+    are problems, 1 if there was nothing to check.
     """
     settings = call.settings
     files = list(_files(paths, settings)) if paths else _own(settings)
@@ -88,7 +88,7 @@ def _files(paths: tuple[Path, ...], settings: Settings) -> Iterator[Path]:
             for pattern in ("*.yaml", "*.yml", "*.jsonl", "*catalog*.json"):
                 yield from (p for p in sorted(path.glob(pattern)) if not p.name.endswith(".lock.yaml"))
             yield from sorted((path / EVAL_RESULTS).glob("*.y*ml"))
-            # Beside a manifest a README is a card; elsewhere it is anybody's text.
+            # A README next to a manifest is a card; elsewhere it can be any text.
             if (path / "MANIFEST.json").is_file() and (path / "README.md").is_file():
                 yield path / "README.md"
         else:
@@ -96,13 +96,13 @@ def _files(paths: tuple[Path, ...], settings: Settings) -> Iterator[Path]:
 
 
 def _refuse_unreadable(folder: Path) -> None:
-    """Raises PermissionError for a folder that may not be listed: glob would find nothing in it, and say nothing."""
+    """Raises PermissionError for a folder that cannot be listed: glob would silently find nothing in it."""
     if folder.is_dir():
         os.listdir(folder)  # noqa: PTH208 - it is the listing itself that is tried
 
 
 def _check(path: Path, settings: Settings, hints: list[Problem]) -> list[Problem]:
-    """Every problem of a file; what is worth a look and allowed goes into ``hints``."""
+    """Every problem of a file; things that are allowed but worth a look go into ``hints``."""
     shown = settings.shown(path)
     if path.name.endswith(".lock.yaml"):
         return Lock.read(path, shown)[1]
@@ -136,7 +136,7 @@ def _is_own_catalog(path: Path, settings: Settings) -> bool:
 
 
 def _card(text: str, shown: str, path: Path, hints: list[Problem]) -> list[Problem]:
-    """By the Hub's rules, and a card of a zoo by the zoo's own as well."""
+    """Check by the Hub's rules; also by the zoo's own rules if it is a zoo's card."""
     header = cardrules.read_header(text, shown)
     data = header.document.data
     kind = cardrules.kind_of(data)
@@ -144,7 +144,7 @@ def _card(text: str, shown: str, path: Path, hints: list[Problem]) -> list[Probl
         hints += cardrules.hints(header.document, kind)
     if data is None or ("zoo" not in data and not (path.parent / "MANIFEST.json").is_file()):
         return cardrules.check_header(header, kind)
-    # cards brings jinja2 along, which the other checks do not need.
+    # cards imports jinja2, which the other checks do not need.
     from zoo.release.cards import read_card
 
     return read_card(text, shown, kind)[1]
@@ -152,10 +152,10 @@ def _card(text: str, shown: str, path: Path, hints: list[Problem]) -> list[Probl
 
 def _text(path: Path, shown: str) -> str | Problem:
     try:
-        # Before it is opened: reading a pipe would wait for ever.
+        # Checked before it is opened: reading a pipe would wait for ever.
         if not path.is_file():
             found = (
-                "is a folder" if path.is_dir() else "is not a plain file" if path.exists() else absence(path)
+                "is a folder" if path.is_dir() else "is not a regular file" if path.exists() else absence(path)
             )
             return Problem(shown, 1, 1, "", f"the file {found}", "Name an existing file")
         if path.stat().st_size > catalogfile.MAX_BYTES:

@@ -11,12 +11,12 @@ from zoo.plan import clean
 
 @click.command()
 @options("work")
-@click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted, but delete nothing.")
 @click.argument("kinds", nargs=-1, metavar="[KIND]...", type=click.Choice(tuple(clean.KINDS)))
 def command(call: Call, dry_run: bool, kinds: tuple[str, ...]) -> None:
-    """Delete caches of the work folder: KIND is tensors, interrupted or teachers. Without KIND, say how large they are.
+    """Delete caches of the work folder: KIND is tensors, interrupted or teachers. Without KIND, show their sizes.
 
-    Finished steps, labels and releases stay. What is deleted is made again, in the same bytes, when it is wanted.
+    Finished steps, labels and releases stay. Deleted files are made again, byte for byte, when they are needed.
     """
     found = {one.kind: one for one in clean.look(call.settings.work)}
     chosen = list(dict.fromkeys(kinds)) or list(clean.KINDS)
@@ -36,5 +36,5 @@ def command(call: Call, dry_run: bool, kinds: tuple[str, ...]) -> None:
     if not kinds:
         notes.append("Delete with, for example: zoo clean tensors")
     if busy:
-        notes.append(f"{busy} left out, because a running zoo works on them.")
+        notes.append(f"{busy} skipped: another running zoo uses them.")
     call.output.table(data, title, ("kind", "#files", "#size", "what it is"), rows, "\n".join(notes))

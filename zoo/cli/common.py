@@ -26,7 +26,7 @@ SETTING_OPTIONS = ("namespace", "hub", "work", "releases", "catalog", "evidence"
 
 @dataclass(frozen=True)
 class Call:
-    """What a command is called with besides its own arguments."""
+    """What a command receives in addition to its own arguments."""
 
     output: Output
     flags: dict[str, str | None]
@@ -84,11 +84,11 @@ def options(*setting_names: str) -> Callable[[Callable[..., Any]], Callable[...,
             )(decorated)
         decorated = click.option(
             "--log", type=click.Choice(("text", "json")), default="text",
-            help="Talk on stderr as text, or as one JSON object per line, progress included.",
+            help="Write messages and progress to stderr as text, or as one JSON object per line.",
         )(decorated)  # fmt: skip
-        decorated = click.option("--quiet", "-q", is_flag=True, help="Only the answer, warnings and errors.")(
+        decorated = click.option("--quiet", "-q", is_flag=True, help="Print only the answer, warnings and errors.")(
             decorated
         )
-        return click.option("--json", "json_", is_flag=True, help="The answer as JSON on stdout.")(decorated)
+        return click.option("--json", "json_", is_flag=True, help="Print the answer as JSON on stdout.")(decorated)
 
     return decorate

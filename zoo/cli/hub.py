@@ -21,7 +21,7 @@ def command() -> None:
 @options("hub")
 @click.argument("folder", required=False)
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 takes a free one."
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 picks a free one."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--token-file", help="Private file with lines ROLE TOKEN; ROLE is read or write.")
@@ -38,14 +38,14 @@ def serve(
     allow_anonymous_write: bool,
     verbose: bool,
 ) -> None:
-    """Serve FOLDER (or the setting hub) in the words of the Hub's API until Ctrl-C.
+    """Serve FOLDER (or the setting hub) through the Hub's API until Ctrl-C.
 
-    Without a token file everybody who reaches the port may read, and nobody may write.
+    Without a token file, everybody who reaches the port can read, and nobody can write.
     """
     from zoo.hub.server import Access, HubServer, read_tokens
 
     if token_file and allow_anonymous_write:
-        raise InputError("--token-file and --allow-anonymous-write exclude each other")
+        raise InputError("--token-file and --allow-anonymous-write cannot be used together")
     access = Access(read_tokens(Path(token_file)) if token_file else {}, allow_anonymous_write)
     place = Path(folder) if folder else _folder_of(call.settings.hub, call.settings.root)
     if place.exists() and not place.is_dir():
@@ -73,7 +73,7 @@ def _folder_of(hub: str, root: Path) -> Path:
 
 
 def _hint(address: str) -> str:
-    # The server has no xet storage, and hf upload has no second way.
+    # The server has no xet storage, and hf upload has no other way.
     return f"export HF_ENDPOINT={address} (for hf upload also HF_HUB_DISABLE_XET=1)"
 
 

@@ -30,10 +30,10 @@ _IGNORE = "/build/\n/.venv/\n"
 @click.option("--title", default="Model zoo", show_default=True, help="Title of the web site.")
 @click.argument("folder", type=click.Path(path_type=Path))
 def command(call: Call, folder: Path, title: str) -> None:
-    """Make a zoo of your own in the new FOLDER: recipes, an empty catalog, site sources and settings."""
+    """Make a new zoo in FOLDER: recipes, an empty catalog, site sources and settings."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(
-            f"{folder} is there already and not empty",
+            f"{folder} already exists and is not empty",
             safe="Nothing was changed.",
             remedy="Name a new folder",
         )

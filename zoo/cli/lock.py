@@ -30,7 +30,7 @@ def command(call: Call, recipe: str) -> int:
 
     Licence texts that the recipe names as files of a source (student:LICENSE) are fetched into licences/NAME/.
 
-    Exit code 1 when a source could not be reached; its earlier pin is kept.
+    Exit code 1 if a source cannot be reached; its earlier pin is kept.
     """
     settings = call.settings
     path = prepare.find_recipe(recipe, settings)
@@ -52,7 +52,7 @@ def command(call: Call, recipe: str) -> int:
             "no source could be reached, so nothing was pinned", safe="The lock file was not changed."
         )
     target = path.with_name(f"{path.stem}.lock.yaml")
-    # What was pinned before and cannot be reached now keeps its pin.
+    # A source that was pinned before but cannot be reached now keeps its pin.
     before = Lock.read(target, str(target))[0].pins if target.exists() else {}
     kept = {uri: pin for uri, pin in before.items() if uri in uris}
     write_atomic(target, Lock({**kept, **pins}).to_text())
@@ -71,7 +71,8 @@ def command(call: Call, recipe: str) -> int:
 def _texts(
     path: Path, pins: Mapping[str, Pin], failures: dict[str, ZooError], settings: Settings, report: Output
 ) -> list[str]:
-    """Fetch what the recipe names as files of its sources; the paths in the zoo. What fails goes into ``failures``."""
+    """Fetch the files of sources that the recipe names; returns their paths in the zoo. Failures go into
+    ``failures``."""
     data = yamltext.read(path, str(path)).data
     name, found = data.get("name"), []
     listed = data.get("licence_files")
@@ -96,10 +97,10 @@ def _texts(
 
 
 def _refuse_unsafe(target: str, settings: Settings) -> None:
-    """Raise InputError for a name that is not a licence text's, or a place outside of the zoo."""
+    """Raise InputError for a name that is not a licence text's, or a path outside the zoo."""
     place = (settings.root / target).resolve()
     if unsafe_reason(target) or not place.is_relative_to(settings.root.resolve()):
-        raise InputError(f"{target} is not a place in the zoo", remedy="Correct `name:` in the recipe")
+        raise InputError(f"{target} is not a path in the zoo", remedy="Correct `name:` in the recipe")
     if not licencefiles.is_text_name(licencefiles.published_name(target)):
         raise InputError(
             f"{licencefiles.published_name(target)} is not the name of a licence text",
@@ -113,7 +114,7 @@ def _told(uri: str, error: ZooError) -> dict[str, Any]:
 
 
 def _uris(path: Path) -> tuple[list[str], set[str]]:
-    """All sources, and those that are imported, of a recipe that need not be sound yet.
+    """All sources of a recipe, and those that are imported. The recipe need not be valid yet.
 
     This command adds the pins that a recipe lacks.
     """

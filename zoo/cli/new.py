@@ -67,10 +67,10 @@ publish:
     "--licence", show_default="what the source says, or Apache-2.0",
     help="SPDX licence of the weights and the release.",
 )  # fmt: skip
-@click.option("--owner", default="me", show_default=True, help="Who answers for the release.")
+@click.option("--owner", default="me", show_default=True, help="Who is responsible for the release.")
 @click.argument("name")
 def command(call: Call, name: str, source: str, licence: str | None, owner: str) -> None:
-    """Start recipe NAME in recipes/NAME.yaml, with a source that is pinned if it is on this machine."""
+    """Start recipe NAME in recipes/NAME.yaml, and pin its source if it is on this machine."""
     settings = call.settings
     pattern = schema.load("recipe-v1")["properties"]["name"]["pattern"]
     if not re.fullmatch(pattern, name) or not 2 <= len(name) <= 64:
@@ -82,7 +82,7 @@ def command(call: Call, name: str, source: str, licence: str | None, owner: str)
     target = settings.root / "recipes" / f"{name}.yaml"
     if target.exists():
         raise InputError(
-            f"{settings.shown(target)} is there already",
+            f"{settings.shown(target)} already exists",
             safe="It was not changed.",
             remedy="Choose another name",
         )
@@ -109,7 +109,7 @@ def command(call: Call, name: str, source: str, licence: str | None, owner: str)
 
 
 def _located(uri: str, settings: Settings) -> Path | None:
-    """The source on this machine; None if it is not here. Raises InputError for what is no source."""
+    """The source on this machine; None if it is not here. Raises InputError for an invalid source."""
     try:
         source_uris.parse(uri)
     except source_uris.SourceSyntax as error:
@@ -122,7 +122,7 @@ def _located(uri: str, settings: Settings) -> Path | None:
 
 
 def _licence(path: Path | None) -> str:
-    """In SPDX words. A licence that the source has and does not name is not called Apache-2.0."""
+    """The SPDX expression. A licence that the source has but does not name is not called Apache-2.0."""
     try:
         said = sourcefacts.stated_licence(path) if path else None
     except ModelFileError:
@@ -139,7 +139,7 @@ def _task(path: Path | None, settings: Settings) -> str:
 
 
 def _evaluation_text(settings: Settings) -> str:
-    """An English evaluation text of the zoo, or the place where one is expected."""
+    """An English evaluation text of the zoo, or the path where one is expected."""
     found = sorted(settings.root.glob("recipes/**/evaluation.en.txt")) or sorted(
         settings.root.glob("recipes/**/*.txt")
     )

@@ -23,20 +23,20 @@ from zoo.errors import InputError, ZooError
 
 @click.command()
 @options("catalog")
-@click.option("--device", "device_id", metavar="ID", help="A board with a profile, such as pi-5-4gb.")
+@click.option("--device", "device_id", metavar="ID", help="A board with a device profile, such as pi-5-4gb.")
 @click.option(
-    "--memory-gb", type=float, metavar="G", help="Another machine: its memory in GB, as it is sold."
+    "--memory-gb", type=float, metavar="G", help="For another machine: its memory in GB, as sold."
 )
-@click.option("--bandwidth-gbs", type=float, metavar="B", help="Its memory bandwidth in GB/s.")
+@click.option("--bandwidth-gbs", type=float, metavar="B", help="For another machine: its memory bandwidth in GB/s.")
 @click.option(
     "--context", "context_tokens", type=int, default=2048, show_default=True, help="Context length in tokens."
 )
-@click.option("--least-speed", type=float, metavar="T", help="Decode speed in tokens/s that it must reach.")
+@click.option("--least-speed", type=float, metavar="T", help="Minimum decode speed in tokens/s.")
 @click.option(
     "--tolerance",
     type=float,
     metavar="NATS",
-    help="Mean KLD that makes no difference to you; 0 asks for the least loss. "
+    help="Largest mean KLD (loss) you accept; 0 asks for the least loss. "
     f"[default: {picks.TOLERANCE.kld_mean_nats:g}, with {100 * picks.TOLERANCE.same_top_share:g} % same top token]",
 )
 @click.argument("name")
@@ -50,11 +50,11 @@ def command(
     least_speed: float | None,
     tolerance: float | None,
 ) -> int:
-    """The one file of NAME (or NAME@VERSION) to take for a board, and why.
+    """Recommend one file of NAME (or NAME@VERSION) for a board, with the reason.
 
-    It is the smallest file whose loss makes no practical difference, else the one with the least loss. Speeds are
-    measured where the catalog has a valid measurement on that very board, else predicted. Exit code 1 when no file
-    fits, none is fast enough, or the version was yanked.
+    It is the smallest file that stays close to the original (KLD within the tolerance), else the one with the least
+    loss. A speed is measured if the catalog has a valid measurement on this board, else predicted. Exit code 1 if no
+    file fits, none is fast enough, or the version was yanked.
     """
     device = _device(device_id, memory_gb, bandwidth_gbs)
     settings = call.settings
@@ -77,16 +77,16 @@ def command(
 def _device(device_id: str | None, memory_gb: float | None, bandwidth_gbs: float | None) -> Device:
     described = memory_gb is not None or bandwidth_gbs is not None
     if device_id is not None and described:
-        raise InputError("a board and a machine of your own are both given", remedy="Leave one of them out")
+        raise InputError("both a board and your own machine are given", remedy="Leave one of them out")
     if device_id is not None:
         return device_named(device_id)
     if not described:
         raise InputError(
             "no device is given",
-            remedy=f"Write --device and one of: {_ids()}; or --memory-gb and --bandwidth-gbs",
+            remedy=f"Add --device with one of: {_ids()}; or --memory-gb and --bandwidth-gbs",
         )
     if memory_gb is None or bandwidth_gbs is None:
-        raise InputError("a machine of your own needs both --memory-gb and --bandwidth-gbs")
+        raise InputError("your own machine needs both --memory-gb and --bandwidth-gbs")
     try:
         return devices.custom(_bytes(memory_gb), bandwidth_gbs * devices.GIGA)
     except ValueError as error:
@@ -113,7 +113,7 @@ def _release(catalog: Catalog, name: str, version: str) -> Release:
 
 
 def _not_recommended(model: Model, yanked: YankEvent) -> ZooError:
-    """What to say of a version that was yanked, or of a model all of whose versions were."""
+    """The text for a yanked version, or for a model with only yanked versions."""
     other = picks.current(model)
     known = yanked.replacement or (f"{model.name}@{other.version}" if other else "")
     return ZooError(
@@ -123,7 +123,7 @@ def _not_recommended(model: Model, yanked: YankEvent) -> ZooError:
 
 
 def _commands(name: str, release: Release, pick: Pick) -> list[str]:
-    """How to fetch the file, where its hub has such a command, and how to run it."""
+    """Commands that fetch the file, if its hub has one, and run it."""
     if pick.file is None:
         return []
     fetch = commands.download(name, release, pick.file)
@@ -133,9 +133,14 @@ def _commands(name: str, release: Release, pick: Pick) -> list[str]:
 def _words(title: str, pick: Pick, run: list[str]) -> str:
     lines = [title, ""]
     if pick.file is None:
-        lines.append(f"Nothing to take. {pick.reason}")
+        lines.append(f"No file recommended. {pick.reason}")
     else:
-        lines += [f"Take {pick.file.path} ({data_size(pick.file.size_bytes)}).", pick.reason, "", "Run it:"]
+        lines += [
+            f"Recommended: {pick.file.path} ({data_size(pick.file.size_bytes)}).",
+            pick.reason,
+            "",
+            "Run it:",
+        ]
         lines += [f"  {line}" for line in run]
     for heading, judged in (("Runners-up", pick.runners_up), ("Rejected", pick.rejected)):
         if judged:

@@ -21,14 +21,14 @@ from zoo.release import ReleaseFolder
     type=click.Choice(["tree", "full"]),
     default="tree",
     show_default=True,
-    help="Compare sizes and sha256 as the hub tells them, or read every file back.",
+    help="Compare sizes and sha256 that the hub reports, or read every file back.",
 )
 @click.argument("recipe")
 def command(call: Call, recipe: str, dry_run: bool, verify: str) -> None:
-    """Publish the built release of RECIPE (a name or a file). Its gates must be kept.
+    """Publish the built release of RECIPE (a name or a file). It must pass its gates.
 
-    One verified commit per repository, then the tags, then the catalog. After an interruption the same command
-    goes on, and does nothing twice. A published version never changes.
+    One verified commit per repository, then the tags, then the catalog. After an interruption, run the same command to
+    resume; nothing is done twice. A published version never changes.
     """
     planned = prepare.make_plan(recipe, call.settings)
     release = flow.existing_release(planned, call.settings)

@@ -27,17 +27,17 @@ from zoo.pull.pulling import Pulled
 @click.command()
 @options("catalog", "hub")
 @click.option(
-    "--device", "device_id", metavar="PROFILE", help="Choose for this board; else for this machine."
+    "--device", "device_id", metavar="PROFILE", help="Choose a file for this board. [default: this machine]"
 )
 @click.option(
     "--context", "asked_tokens", type=click.IntRange(1), metavar="N",
     help=f"Context length in tokens. [default: {CONTEXT_TOKENS}, or the model's own if that is shorter]",
 )  # fmt: skip
 @click.option("--to", "target", metavar="FOLDER", help="Where to put the files. [default: NAME-VERSION]")
-@click.option("--allow-yanked", is_flag=True, help="Take a version that was yanked.")
+@click.option("--allow-yanked", is_flag=True, help="Accept a yanked version.")
 @click.option(
     "--timeout", type=float, default=Patience.stall_seconds, show_default=True, metavar="SECONDS",
-    help="Open a connection again that brings nothing for so long.",
+    help="Reconnect if no data arrives for this many seconds.",
 )  # fmt: skip
 @signature_options
 @click.argument("name")
@@ -51,11 +51,11 @@ def command(
     timeout: float,
     check: Check | None,
 ) -> None:
-    """Fetch one file of NAME[@VERSION][:QUANT], verified, with its manifest, card and licence texts.
+    """Download and verify one file of NAME[@VERSION][:QUANT], with its manifest, card and licence texts.
 
-    Without QUANT it is the one that is recommended for the device, and the answer says why. What arrives is compared
-    with the hub's own tree, the release's manifest and the catalog; a file gets its name when it is right. After a
-    kill the same command goes on where it stopped. --catalog may be the path or the address of another zoo's catalog.
+    Without QUANT, the file recommended for the device is chosen, and the reason is shown. Each file is compared with
+    the hub's file list, the release's manifest and the catalog; it gets its final name only if it matches. After an
+    interruption, run the same command to resume. --catalog may be the path or the address of another zoo's catalog.
     """
     if not 0 < timeout < 3600:
         raise InputError("--timeout is not a valid time", remedy="Write seconds, such as --timeout 30")
@@ -67,7 +67,7 @@ def command(
     context_tokens = asked_tokens or max(min(CONTEXT_TOKENS, own_tokens), 1)
     file, pick = _file(chosen, wish.quant, device, context_tokens)
     if pick:
-        call.output.say(f"Taking {file.path}. {pick.reason}")
+        call.output.say(f"Chosen: {file.path}. {pick.reason}")
     folder = Path(target or f"{chosen.model.name}-{chosen.release.version}").expanduser()
     hub = shelf.hub(chosen.release.location)
     pulled = pulling.pull(hub, chosen, file, folder, call.output, Patience(stall_seconds=timeout), check)
@@ -90,14 +90,14 @@ def _device(device_id: str | None) -> Device | None:
 def _file(
     chosen: Chosen, quant: str, device: Device | None, context_tokens: int
 ) -> tuple[ModelFile, Pick | None]:
-    """The file that is named, else the recommended one with its reason."""
+    """The named file, else the recommended one with the reason."""
     if quant:
         return names.file_of(chosen.release, quant), None
     try:
         device = device or this_machine()
     except ValueError as error:
         raise InputError(
-            f"this machine does not tell its memory: {error}", remedy="Name a board with --device, or a file"
+            f"the memory of this machine is not known: {error}", remedy="Name a board with --device, or a file"
         ) from error
     pick = pulling.recommended(chosen.release, device, context_tokens)
     assert pick.file
@@ -138,13 +138,13 @@ def _answer(
         "commands": [run, check],
     }  # fmt: skip
     came = data_size(pulled.received_bytes)
-    how = f"{came} fetched" if pulled.received_bytes else "everything was here already"
+    how = f"{came} fetched" if pulled.received_bytes else "everything was already here"
     human = [
         f"{chosen.model.name} {chosen.release.version} {file.type}: {pulled.path} "
         f"({data_size(file.size_bytes)}, {how}).",
-        f"It is what the hub, MANIFEST.json, SHA256SUMS and the catalog say: sha256 {file.sha256}.",
+        f"It matches the hub, MANIFEST.json, SHA256SUMS and the catalog: sha256 {file.sha256}.",
         *([f"It is signed by {pulled.signer}."] if pulled.signer else []),
-        *([f"Its licence texts are beside it, checked like it: {', '.join(texts)}. Read them first."] if texts else []),
+        *([f"Its licence texts are next to it, also verified: {', '.join(texts)}. Read them first."] if texts else []),
         "", "Run it:", f"  {run}", "Check it again at any time:", f"  {check}",
     ]  # fmt: skip
     return data, "\n".join(human)

@@ -23,12 +23,12 @@ from zoo.errors import InputError
 @click.option("--sign", is_flag=True, help="Sign with the identity of this CI job before publishing.")
 @click.argument("recipes", nargs=-1, required=True)
 def command(call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: bool) -> None:
-    """Build RECIPES (names or files), judge them by their gates, publish them and record them in the catalog.
+    """Build RECIPES (names or files), check their gates, publish them and record them in the catalog.
 
     Every recipe is checked before the first one is built. After an interruption the same command resumes.
     """
     if sign and sign_key:
-        raise InputError("--sign and --sign-key exclude each other")
+        raise InputError("--sign and --sign-key cannot be used together")
     done = flow.release(recipes, call.settings, call.output, flow.Seal(sign or sign_key is not None, sign_key))
     results = [result_of(one.planned, one.folder, one.published) for one in done]
     lines = [str(result["sentence"]) for result in results]

@@ -20,16 +20,16 @@ UNDECIDED = 1
 @click.option(
     "--quants-only",
     is_flag=True,
-    help="Take the released reference file from the release folder and rebuild the quants from it.",
+    help="Rebuild only the quants, from the released reference file in the release folder.",
 )
-@click.option("--no-record", is_flag=True, help="Compare only; write no record and no entry in the catalog.")
+@click.option("--no-record", is_flag=True, help="Only compare; do not record the result or change the catalog.")
 @click.option("--keep", is_flag=True, help="Keep the rebuilt files in the work folder.")
 @click.argument("name")
 def command(call: Call, name: str, quants_only: bool, no_record: bool, keep: bool) -> int:
-    """Build the files of NAME (or NAME@VERSION) again from what the catalog records, and compare them byte for byte.
+    """Rebuild the files of NAME (or NAME@VERSION) from what the catalog records, and compare them byte for byte.
 
     Exit code 0: every file is identical. 3: something differs that must be the same on every machine; the answer names
-    it. 1: it could not be done, or files differ only as another processor makes them.
+    it. 1: the command failed, or files differ only in ways that another processor explains.
     """
     settings = call.settings
     model, release = _find(call, name)
@@ -60,13 +60,14 @@ def _sum(outcome: reproduce.Outcome) -> str:
     if not outcome.refuted:
         return (
             f"Neither confirmed nor refuted: {entry.files_identical} of {entry.files} files are identical, and the "
-            "others differ only as they may on another processor. To compare the bytes, run this on the kind of "
+            "others differ only in ways that another processor explains."
+            " To compare the bytes, run this on the kind of "
             "processor that made the release."
         )
     why = (
         ", perhaps because of the tools that changed"
         if outcome.changes
-        else ", though the tools are those of then"
+        else ", although the tools are the same as then"
     )
     return f"Not reproduced: {entry.files_identical} of {entry.files} files are identical{why}."
 

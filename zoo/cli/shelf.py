@@ -1,4 +1,4 @@
-"""The catalog that a command goes by."""
+"""The catalog that a command uses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from zoo.settings import NoZoo
 
 
 def shelf_of(call: Call) -> Shelf:
-    """The catalog that a command goes by; a zoo around the current folder is only needed for the zoo's own."""
+    """The catalog that a command uses; only the zoo's own catalog requires a zoo around the current folder."""
     hub = call.flags.get("hub")
     if named := call.flags.get("catalog"):
         return other_shelf(named, hub, call.output)
@@ -16,6 +16,6 @@ def shelf_of(call: Call) -> Shelf:
         return own_shelf(call.settings, hub)
     except NoZoo as error:
         raise NoZoo(
-            "there is no zoo around this folder, so no catalog to go by",
+            "this folder is not in a zoo, so there is no catalog",
             remedy="Add --catalog and the path or address of a model_catalog.json",
         ) from error

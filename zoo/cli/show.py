@@ -20,7 +20,7 @@ from zoo.release import RECORD, load
 @options("catalog", "releases")
 @click.argument("name")
 def command(call: Call, name: str) -> None:
-    """A release at a glance. NAME is a model's name, or NAME@VERSION; a published one, else one that was built."""
+    """Show a summary of a release. NAME is a model's name, or NAME@VERSION; a published release, else a built one."""
     settings = call.settings
     model_name, version = name_and_version(name)
     model = catalogfile.read_model(settings, model_name)
@@ -43,6 +43,6 @@ def command(call: Call, name: str) -> None:
 
 
 def _built_versions(folder: Path) -> list[str]:
-    """Versions with a release folder, oldest first; journals and other things beside them are passed over."""
+    """Versions with a release folder, oldest first; journals and other files next to them are ignored."""
     names = [path.parent.name for path in folder.glob(f"*/{RECORD}")]
     return sorted((n for n in names if re.match(r"[0-9]+\.[0-9]+\.[0-9]+(-|\Z)", n)), key=version_key)

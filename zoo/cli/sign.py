@@ -25,7 +25,7 @@ from zoo.release.provenance import SIGNATURE
 def command(call: Call, recipe: str, key: Path | None) -> None:
     """Sign the built release of RECIPE (a name or a file), before it is published.
 
-    The signature model.sig covers every file of the repository; zoo publish takes it along.
+    The signature model.sig covers every file of the repository; zoo publish uploads it too.
     """
     settings = call.settings
     release = flow.existing_release(prepare.make_plan(recipe, settings), settings)

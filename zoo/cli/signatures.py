@@ -12,11 +12,12 @@ import click
 from zoo.errors import InputError
 
 Check = Callable[[Path, Collection[str] | None], str]
-"""Refuses files (None: all) of a folder that are not those that were signed; else says who signed them."""
+"""Refuses files of a folder (None: all) that differ from the signed ones; returns who signed them."""
 
 
 def signature_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --require-signature and by whom; the function gets ``check``, None if no signature is asked for."""
+    """Adds --require-signature and the signer's options; the function gets ``check``, None if no signature is
+    required."""
 
     @functools.wraps(function)
     def wrapped(
@@ -32,11 +33,11 @@ def signature_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     decorated: Callable[..., Any] = wrapped
     for option in (
-        click.option("--issuer", metavar="URL", help="Who vouches for that identity."),
-        click.option("--identity", metavar="NAME", help="Who must have signed, keyless, such as a CI workflow."),
+        click.option("--issuer", metavar="URL", help="Issuer of that identity."),
+        click.option("--identity", metavar="NAME", help="Identity that must have signed, such as a CI workflow."),
         click.option("--public-key", type=click.Path(path_type=Path), metavar="FILE", help="PEM file of the key that "
                      "must have signed."),
-        click.option("--require-signature", is_flag=True, help="Refuse what is not signed; with --public-key, or "
+        click.option("--require-signature", is_flag=True, help="Refuse unsigned files; needs --public-key, or "
                      "--identity and --issuer."),
     ):  # fmt: skip
         decorated = option(decorated)
@@ -46,12 +47,12 @@ def signature_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def _check(public_key: Path | None, identity: str | None, issuer: str | None) -> Check:
     if (public_key is None) == (identity is None) or (identity is None) != (issuer is None):
         raise InputError(
-            "who must have signed is not said",
+            "the required signer is not given",
             safe="Nothing was fetched.",
             remedy="Add --public-key FILE, or --identity NAME and --issuer URL",
         )
     if public_key and not public_key.is_file():
-        raise InputError(f"there is no file {public_key}", remedy="Name the public key of who released it")
+        raise InputError(f"there is no file {public_key}", remedy="Name the publisher's public key file")
 
     def check(folder: Path, files: Collection[str] | None) -> str:
         from zoo.release.provenance import signing

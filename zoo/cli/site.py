@@ -21,10 +21,10 @@ def command() -> None:
     "files_megabytes",
     type=click.FloatRange(min=0, min_open=True),
     metavar="MB",
-    help="Put files of the folder hub up to this size into the site, so that they can be tried in the browser.",
+    help="Copy files of the folder hub up to this size into the site, so that readers can try them.",
 )
 def build(call: Call, files_megabytes: float | None) -> None:
-    """Build the site from the catalog. A build that fails leaves the old site in place."""
+    """Build the site from the catalog. A failed build leaves the old site in place."""
     report = site.build(call.settings, call.output, files_megabytes=files_megabytes)
     folder = call.settings.shown(report.folder)
     data = {

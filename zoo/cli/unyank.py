@@ -12,16 +12,16 @@ from zoo.upkeep import yank
 @click.command()
 @options("catalog", "hub", "releases")
 @click.option(
-    "--reason", required=True, help="Why it may be used again, in a sentence that readers will see."
+    "--reason", required=True, help="Why it may be used again; readers see this sentence."
 )
-@click.option("--catalog-only", is_flag=True, help="Leave the card on the hub alone.")
+@click.option("--catalog-only", is_flag=True, help="Do not change the card on the hub.")
 @click.argument("name")
 def command(call: Call, name: str, reason: str, catalog_only: bool) -> None:
-    """Take NAME@VERSION back into use. That it was withdrawn, and why, stays recorded."""
+    """Make NAME@VERSION available again. The catalog keeps the record of the withdrawal and its reason."""
     model, version = versioned(name)
     done = yank.unyank(
         model, version, reason=reason, date=today(), settings=call.settings, card=not catalog_only
     )
     withdrawal(
-        call, version, done, "may be used again" if done.changed else "was taken back before, in these words"
+        call, version, done, "may be used again" if done.changed else "was already unyanked with this reason"
     )

@@ -24,22 +24,24 @@ from zoo.settings import NoZoo
 
 @click.command()
 @options("catalog", "hub", "releases")
-@click.option("--on-hub", "remote", is_flag=True, help="Look at what the hub has, not at this disk.")
+@click.option("--on-hub", "remote", is_flag=True, help="Check the files on the hub, not those on this disk.")
 @click.option(
     "--full", is_flag=True, help="With --on-hub: read every byte back (always done with a folder hub)."
 )
 @signature_options
 @click.argument("what", required=False)
 def command(call: Call, what: str | None, remote: bool, full: bool, check: Check | None) -> int:
-    """Check that the files of a release are still what was published.
+    """Check that the files of a release are identical to the published ones.
 
-    WHAT is a folder, NAME or NAME@VERSION; without it the current folder, else every release that is on this disk. Each
+    WHAT is a folder, NAME or NAME@VERSION; by default the current folder, else every release on this disk. Each
     file is compared with MANIFEST.json, SHA256SUMS, the receipt of the pull and, where there is one, the catalog. Exit
-    code 3 on any difference, 1 when there is none but something could not be checked.
+    code 3 if anything differs, 1 if nothing differs but something could not be checked.
     """
     folder = _folder(what)
     if remote and check:
-        raise InputError("a signature is checked on disk", remedy="Pull the release, then verify its folder")
+        raise InputError(
+            "a signature can only be checked on disk", remedy="Run zoo pull, then zoo verify on its folder"
+        )
     if remote:
         if folder and what:
             raise InputError("a folder is not on a hub", remedy="Name a model: zoo verify NAME --on-hub")
@@ -52,7 +54,7 @@ def command(call: Call, what: str | None, remote: bool, full: bool, check: Check
 
 
 def _folder(what: str | None) -> Path | None:
-    """The folder that is meant; a model's name wins over a folder of that name unless that holds a release."""
+    """The folder to check; a model's name wins over a folder of that name unless the folder has a release."""
     path = Path(what or ".").expanduser()
     if what and ("/" in what or what in (".", "..")):
         if not path.is_dir():
@@ -83,8 +85,8 @@ def _on_disk(call: Call, what: str | None, check: Check | None) -> list[Verified
             found += _in_folder(call, built, shelf.catalog, check)
     if not found:
         raise InputError(
-            f"nothing of {what or 'the catalog'} is on this disk",
-            remedy=f"Look at the hub: zoo verify {what or ''} --on-hub".replace("  ", " "),
+            f"no files of {what or 'the catalog'} are on this disk",
+            remedy=f"Check the hub: zoo verify {what or ''} --on-hub".replace("  ", " "),
         )
     return found
 
@@ -102,7 +104,7 @@ def _on_hub(call: Call, what: str | None, full: bool) -> list[Verified]:
 
 
 def _releases(catalog: Catalog, what: str | None) -> Iterator[tuple[Model, Release]]:
-    """The releases of a name; yanked ones too, for they must not change either."""
+    """The releases of a name, also yanked ones: they must not change either."""
     if what is None:
         yield from ((model, release) for model in catalog.models for release in model.releases)
         return
@@ -123,7 +125,7 @@ def _built(call: Call, name: str, version: str) -> Path | None:
 
 
 def _catalog(call: Call) -> Catalog | None:
-    """The catalog if there is one; a pulled folder can be checked without."""
+    """The catalog if there is one; a pulled folder can be checked without it."""
     try:
         return shelf_of(call).catalog
     except NoZoo:
@@ -150,7 +152,7 @@ def _tell(call: Call, found: list[Verified]) -> int:
         verdict = counted(len(one.differences), "difference") if one.differences else "as released"
         if one.unchecked and not one.differences:
             verdict = "could not be checked"
-        # A manifest that cannot be read names nothing.
+        # An unreadable manifest gives no names.
         of = f" {one.name} {one.version}" if one.name else " an unknown release"
         rate = f", {data_size(one.bytes / one.seconds)}/s" if one.seconds > 1 else ""
         lines.append(

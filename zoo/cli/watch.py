@@ -23,12 +23,12 @@ from zoo.upkeep import watch, yank
 
 @click.command()
 @options("catalog", "hub", "evidence", "releases")
-@click.option("--no-upstream", is_flag=True, help="Do not ask for the models that releases come from.")
+@click.option("--no-upstream", is_flag=True, help="Do not check the upstream models of the releases.")
 def command(call: Call, no_upstream: bool) -> int:
     """Compare what the hub serves with what the catalog records, without downloading anything.
 
-    Writes watch.json into the evidence folder, which the site shows. No record is ever changed. Exit code 3 when
-    something differs, 1 when nothing could be checked.
+    Writes watch.json into the evidence folder, which the site shows. No record is changed. Exit code 3 if something
+    differs, 1 if nothing could be checked.
     """
     settings = call.settings
     catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
@@ -52,14 +52,14 @@ def command(call: Call, no_upstream: bool) -> int:
 
 
 def _ask(repository: str, revision: str | None) -> Described:
-    # Imported late: it brings the client along.
+    # Imported late, because it imports the Hub client.
     from zoo.hub.huggingface.upstream import default_address, upstream
 
     return upstream(repository, revision, default_address())
 
 
 def _before(path: Path) -> Report | None:
-    """The report of the last time; a broken one counts as none."""
+    """The last report; None also for a damaged one."""
     try:
         return reports.parse(plainfiles.read_text(path), path.name)[0]
     except (OSError, ValueError):
@@ -69,4 +69,4 @@ def _before(path: Path) -> Report | None:
 def _pending(call: Call, catalog: Catalog, settings: Settings) -> None:
     for model in catalog.models:
         if why := yank.pending(settings, model.name):
-            call.output.warn(f"the card of {model.name} does not say yet what is withdrawn: {why}")
+            call.output.warn(f"the card of {model.name} does not show yet what is withdrawn: {why}")

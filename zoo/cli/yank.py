@@ -12,7 +12,7 @@ from zoo.upkeep import yank
 
 @click.command()
 @options("catalog", "hub", "releases")
-@click.option("--reason", required=True, help="What is wrong with it, in a sentence that readers will see.")
+@click.option("--reason", required=True, help="What is wrong with it; readers see this sentence.")
 @click.option("--replacement", metavar="NAME@VERSION", help="What to use instead.")
 @click.option(
     "--severity",
@@ -21,22 +21,23 @@ from zoo.upkeep import yank
     show_default=True,
     help="How bad it is.",
 )
-@click.option("--catalog-only", is_flag=True, help="Leave the card on the hub alone.")
+@click.option("--catalog-only", is_flag=True, help="Do not change the card on the hub.")
 @click.argument("name")
 def command(
     call: Call, name: str, reason: str, replacement: str | None, severity: str, catalog_only: bool
 ) -> None:
-    """Withdraw NAME@VERSION: say in the catalog, on its page and on its card that it must not be used, and why.
+    """Withdraw NAME@VERSION: the catalog, its page and its card show that it must not be used, and why.
 
-    Nothing is deleted and no tag moves. The same command again changes nothing, and finishes what was pending.
+    Nothing is deleted and no tag moves. Running the same command again changes nothing, except that it finishes pending
+    work.
     """
     model, version = versioned(name)
     done = yank.yank(
         model, version, reason=reason, severity=severity, replacement=replacement, date=today(),
         settings=call.settings, card=not catalog_only,
     )  # fmt: skip
-    withdrawal(call, version, done, "is yanked" if done.changed else "was yanked before, in these words")
+    withdrawal(call, version, done, "is yanked" if done.changed else "was already yanked with this reason")
     for other in done.pointing_here:
         call.output.warn(
-            f"{other} is yanked too and names {name} as its replacement; yank it anew with another one"
+            f"{other} is also yanked and names {name} as its replacement; yank it again with another one"
         )

@@ -39,9 +39,9 @@ def read(path: Path, shape: Callable[[Any], Value]) -> list[Value]:
             dropped += bool(line.strip())
     if dropped:
         count = counted(dropped, "line")
-        murmur(f"{count} of {path.name} cannot be used and {'is' if dropped == 1 else 'are'} passed over")
+        murmur(f"{count} of {path.name} cannot be used and {'is' if dropped == 1 else 'are'} skipped")
     if rest:
-        murmur(f"the last line of {path.name} is cut off; what it said is done again")
+        murmur(f"the last line of {path.name} is incomplete; the work it recorded is done again")
     return found
 
 
@@ -74,7 +74,7 @@ def _unwritable(what: str, error: OSError) -> ZooError:
     return ZooError(
         f"the {what} cannot be written ({error.strerror})",
         safe="The lines before this one are kept.",
-        remedy="Make room or make the disk writable",
+        remedy="Free some space or make the disk writable",
         again=AGAIN,
     )
 

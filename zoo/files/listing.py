@@ -23,7 +23,7 @@ def records(folder: Path) -> tuple[FileRecord, ...]:
     found = []
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise Damaged(f"{path.name} is neither a plain file nor a folder", where=str(folder))
+            raise Damaged(f"{path.name} is neither a regular file nor a folder", where=str(folder))
         if path.is_file():
             name = path.relative_to(folder).as_posix()
             found.append(FileRecord(name, path.stat().st_size, sha256_file(path)))

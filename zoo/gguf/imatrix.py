@@ -89,7 +89,7 @@ def read_imatrix(path: Path) -> Imatrix:
             raise ModelFileError(
                 f"{path.name} is not an importance matrix",
                 where=str(path),
-                remedy="Give a GGUF file made by llama-imatrix or by this program (general.type = imatrix)",
+                remedy="Use a GGUF file made by llama-imatrix or by this program (general.type = imatrix)",
             )
         values = {tensor.name: _values(source, raw, tensor) for tensor in raw.tensors}
         return Imatrix(
@@ -120,7 +120,7 @@ def check_fits(imatrix: Imatrix, shapes: Mapping[str, tuple[int, ...]], name: st
     else:
         why = f"the model has no {foreign[0]}" if foreign else "it is empty"
     raise InputError(
-        f"the importance matrix is not of {name}: {why}", remedy="Make it from this model's own exported file"
+        f"the importance matrix does not belong to {name}: {why}", remedy="Make it from this model's own exported file"
     )
 
 
@@ -182,7 +182,7 @@ def _texts(source: Bytes, raw: RawFile, key: str) -> tuple[str, ...]:
 def _whole(source: Bytes, raw: RawFile, key: str) -> int:
     entry = raw.entries.get(key)
     if entry is None or entry.value_type != 4:
-        raise broken(source.path, f"the key {key!r} is missing or no whole number")
+        raise broken(source.path, f"the key {key!r} is missing or is not a whole number")
     return int(struct.unpack_from("<I", source.data, entry.start)[0])
 
 

@@ -137,7 +137,7 @@ class Bytes:
 def broken(path: Path, why: str) -> ModelFileError:
     """The error for a file that is not a sound GGUF, with what to do next."""
     return ModelFileError(
-        f"{path.name} is not a sound GGUF file: {why}",
+        f"{path.name} is not a valid GGUF file: {why}",
         where=str(path),
         remedy="Fetch or build the file again and compare its SHA-256 with the published one",
     )
@@ -152,7 +152,7 @@ def opened(path: Path) -> Iterator[Bytes]:
     except OSError as error:
         why = error.strerror or str(error)
         raise ModelFileError(
-            f"{path} cannot be read: {why}", remedy="Give the path of a GGUF file"
+            f"{path} cannot be read: {why}", remedy="Name a GGUF file"
         ) from error
     except ValueError as error:
         if path.stat().st_size:
@@ -195,7 +195,7 @@ def _read_entries(source: Bytes, count: int) -> dict[str, Entry]:
     for _ in range(count):
         entry = _read_entry(source)
         if entry.key in entries:
-            raise broken(source.path, f"the key {entry.key!r} is there twice")
+            raise broken(source.path, f"the key {entry.key!r} occurs twice")
         entries[entry.key] = entry
     return entries
 
@@ -272,10 +272,10 @@ def _check_tensors(source: Bytes, tensors: tuple[RawTensor, ...], alignment: int
     names: set[str] = set()
     for tensor in tensors:
         if tensor.name in names:
-            raise broken(source.path, f"the tensor {tensor.name!r} is there twice")
+            raise broken(source.path, f"the tensor {tensor.name!r} occurs twice")
         names.add(tensor.name)
         if tensor.offset % alignment:
             raise broken(source.path, f"the tensor {tensor.name!r} is not aligned to {alignment} bytes")
         end = data_start + tensor.offset + tensor.size_bytes
         if end > source.size:
-            raise broken(source.path, f"it is cut short: {tensor.name!r} ends at byte {end} of {source.size}")
+            raise broken(source.path, f"it is incomplete: {tensor.name!r} ends at byte {end} of {source.size}")

@@ -23,7 +23,7 @@ def refuse(path: Path) -> None:
         for tensor in raw.tensors:
             if tensor.type_name in _INFINITE and _is_infinite(source, tensor, raw.data_start):
                 raise ModelFileError(
-                    f"The weight {tensor.name} has values that {tensor.type_name} cannot hold, so they became infinite",
+                    f"The weight {tensor.name} has values too large for {tensor.type_name}, which became infinite",
                     safe="Nothing was quantized.",
                     remedy="Write `export: {type: bf16}` into the recipe; bf16 has a larger range",
                 )

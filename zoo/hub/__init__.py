@@ -38,7 +38,7 @@ def connect(address: str, root: Path) -> Hub:
         return HuggingFaceHub(addresses.parse(address, "setting hub"))
     if "://" in address:
         raise InputError(
-            "publishing to a hub that is neither a folder nor at an http address is not part of this version",
+            "this version publishes only to a folder or to an http address",
             where="setting hub",
             remedy="Set hub to a folder, for example: zoo publish NAME --hub build/hub",
         )

@@ -191,7 +191,7 @@ class FolderRepo:
         try:
             stream = self.open(revision, file.path, begin)
         except FileNotFoundError:
-            raise Damaged(f"the content of {file.path} is gone from the hub's folder") from None
+            raise Damaged(f"the content of {file.path} is missing from the hub's folder") from None
         size = os.fstat(stream.fileno()).st_size
         if size != file.size_bytes:
             stream.close()
@@ -255,4 +255,4 @@ def refuse_clashes(files: Mapping[str, object]) -> None:
             raise InputError(f"{path} would be both a file and a folder")
         other = seen.setdefault(path.casefold(), path)
         if other != path:
-            raise InputError(f"{path} and {other} are one file where case does not count")
+            raise InputError(f"{path} and {other} are the same file on systems that ignore case")

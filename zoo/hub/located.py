@@ -16,7 +16,7 @@ def hub_of(place: Location, settings: Settings) -> Hub:
     found = connect(given.text, settings.root)
     if found.name != there and not given.origin.startswith("flag"):
         raise InputError(
-            f"{place.model.name} was published to hub {there}, the setting names {found.name}",
+            f"{place.model.name} was published to hub {there}, but the setting hub is {found.name}",
             remedy="Name the hub with --hub",
         )
     return found

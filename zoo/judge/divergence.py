@@ -134,7 +134,7 @@ class Divergence:
         """
         chosen = [window for own, window in self.windows if label is None or own == label]
         if not chosen:
-            raise ValueError("there is no window to sum up")
+            raise ValueError("no window was measured")
         return _summary(chosen)
 
     def curve(self) -> list[dict[str, float]]:

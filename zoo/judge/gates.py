@@ -59,7 +59,7 @@ def _verdict(gate: Gate, file: str | None, measured: Measured | None) -> Verdict
             None,
             bound,
             False,
-            f"{words} was not measured validly; it must be {limit}",
+            f"{words} has no valid measurement; it must be {limit}",
         )
     if gate.at_most is not None:
         judged = measured.ends[1]
@@ -68,8 +68,8 @@ def _verdict(gate: Gate, file: str | None, measured: Measured | None) -> Verdict
         judged = measured.ends[0]
         over = bound - judged
     error = f" ± {measured.se:.2g}" if measured.se else ""
-    end = f"; {judged:.6g} at the unfavourable end" if judged != measured.value else ""
+    end = f"; {judged:.6g} at the worse end of the interval" if judged != measured.value else ""
     sentence = f"{words} is {measured.value:.6g}{error}{end}; it must be {limit}"
     if over > 0:
-        sentence += f" and misses it by {over:.3g}"
+        sentence += f" and misses that by {over:.3g}"
     return Verdict(gate.metric, file, measured.value, judged, bound, over <= 0, sentence)

@@ -141,7 +141,7 @@ def _check(model: Model, job: Job, prompt_tokens: int) -> None:
         raise InputError(f"job {job.key!r} has an empty prompt")
     if prompt_tokens + job.max_tokens > model.context_tokens:
         raise InputError(
-            f"job {job.key!r} has a prompt of {prompt_tokens} tokens and wants {job.max_tokens} more, "
+            f"job {job.key!r} has a prompt of {prompt_tokens} tokens and asks for {job.max_tokens} more, "
             f"but a row holds {model.context_tokens}",
             remedy="Shorten the prompt, lower max_tokens or open the model with more context",
         )
@@ -172,7 +172,7 @@ def _take(model: Model, row: _Row, output: int) -> None:
         _force(model, row.job.forced[len(row.tokens)], output)
     token = int(model.lib.llama_sampler_sample(row.sampler, model.context, output))
     if not 0 <= token < model.vocabulary_size:
-        raise ZooError(f"{model.path.name} gave no token for job {row.job.key!r}: its logits are not finite")
+        raise ZooError(f"{model.path.name} produced no token for job {row.job.key!r}: its logits are not finite")
     if token in model.end_tokens:
         row.finish = "stop"
         return

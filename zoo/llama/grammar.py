@@ -27,7 +27,7 @@ def schema_to_gbnf(schema: Mapping[str, Any]) -> str:
         order = list(schema.get("properties", {}))
         text = str(json_schema_to_gbnf(json.dumps(schema), prop_order=order))
     except (ValueError, TypeError, KeyError, AttributeError, AssertionError, RecursionError) as error:
-        raise InputError(f"the JSON Schema cannot be turned into a grammar: {error}") from error
+        raise InputError(f"the JSON Schema cannot be converted to a grammar: {error}") from error
     return text.replace(LOOSE_CHARACTER, STRICT_CHARACTER)
 
 

@@ -55,7 +55,7 @@ def fault() -> str | None:
     done = subprocess.run([sys.executable, "-c", _CODE], capture_output=True, text=True, check=False)
     if done.returncode < 0:
         return (
-            f"loading it ended with signal {-done.returncode}; perhaps it was compiled for another processor"
+            f"loading it ended with signal {-done.returncode}; it may have been compiled for a different processor"
         )
     if done.returncode != 0:
         return "it does not load: " + (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
@@ -64,7 +64,7 @@ def fault() -> str | None:
     except OSError:
         return None
     names = lacking(done.stdout, cpuinfo, os.uname().release)
-    return f"it was compiled for another processor: this one has no {', '.join(names)}" if names else None
+    return f"it was compiled for a different processor: this one does not support {', '.join(names)}" if names else None
 
 
 def lacking(system_info: str, cpuinfo: str, kernel: str) -> list[str]:

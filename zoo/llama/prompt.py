@@ -13,7 +13,7 @@ _BLANK = " \t\n\v\f\r"
 
 
 class MarkedText(ModelFileError):
-    """A vocabulary takes a text for an end of turn, even where a person wrote it."""
+    """A vocabulary takes a text for an end of turn, even if a person wrote it."""
 
 
 def render(model: Model, messages: Sequence[Mapping[str, str]]) -> str:
@@ -66,7 +66,7 @@ def _text_tokens(model: Model, text: str) -> list[int]:
     if ends := model.end_tokens.intersection(found):
         written = model.text_of(min(ends))
         raise MarkedText(
-            f"{model.path.name} ends a turn at the text {written!r}, even where a person wrote it",
-            remedy="Take that text out of the prompts: its vocabulary has it as a token of its own, not as a marker",
+            f"{model.path.name} ends a turn at the text {written!r}, even if a person wrote it",
+            remedy="Remove that text from the prompts: the vocabulary has it as an ordinary token, not as a marker",
         )
     return found

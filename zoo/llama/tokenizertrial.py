@@ -64,7 +64,7 @@ def refuse_unwritable(found: Inspected) -> None:
         where = refused.where or ("tokenizer.json" if "tokenizer.json" in found.files else PIECES)
         raise ModelFileError(
             refused.what, where=f"{found.shown or found.folder.name}/{where}", safe="Nothing was imported.",
-            remedy=f"{refused.remedy}. Or config.json belongs to another model (model_type: {kind}): then use its own",
+            remedy=f"{refused.remedy}. If config.json belongs to another model (model_type: {kind}), use the right one",
         )  # fmt: skip
 
 

@@ -61,17 +61,17 @@ def _real(folder: Path, name: str, root: Path | None) -> Path:
         target = path.resolve()
         if not target.exists():
             raise ModelFileError(
-                f"{name} is a link to a file that is not there", where=folder.name,
+                f"{name} is a link to a missing file", where=folder.name,
                 remedy="Fetch the file again, or copy the folder from a complete one with: cp -rL FOLDER NEW_FOLDER",
             )  # fmt: skip
         if not any(target.is_relative_to(place) for place in _allowed(folder, root)):
             raise ModelFileError(
-                f"{name} is a link that leaves the zoo's folder", where=folder.name, remedy=LINKS_REMEDY
+                f"{name} is a link to a place outside the zoo's folder", where=folder.name, remedy=LINKS_REMEDY
             )
         path = target
     if not path.is_file():
         raise ModelFileError(
-            f"{name} is not a file", where=folder.name, remedy="Remove it, or put the file there"
+            f"{name} is not a file", where=folder.name, remedy="Remove it, or replace it with the file"
         )
     return path
 

@@ -62,7 +62,8 @@ def refuse_unreadable(architecture: str, where: str) -> None:
     """Raise ModelFileError for an architecture whose GGUF files transformers cannot read."""
     if architecture not in READABLE:
         raise ModelFileError(
-            f"transformers cannot read GGUF files of the architecture {architecture}, so this file cannot be a source",
+            f"transformers does not support GGUF files of the architecture {architecture}, so this file cannot be a "
+            "source",
             where=where,
             remedy=FOLDER_INSTEAD,
         )

@@ -61,7 +61,7 @@ def _refuse_collisions(mapping: Mapping[str, str]) -> None:
     for stored, name in sorted(mapping.items()):
         if name in first:
             raise ModelFileError(
-                f"The tensors {first[name]} and {stored} would both be {name}, and it is not clear which one counts",
+                f"The tensors {first[name]} and {stored} would both be {name}, and it is not clear which one is right",
                 where="model.safetensors",
                 remedy="Save the model again without its wrapper (for peft: merge_and_unload() before save_pretrained)",
             )

@@ -30,7 +30,7 @@ def without_config(folder: Path) -> ModelFileError:
     """Why a folder without config.json is no source."""
     what, remedy = next(
         (found for rule in CONFIG_RULES if (found := rule(folder)) is not None),
-        ("This folder has no config.json", "Give a GGUF file or a Hugging Face model folder"),
+        ("This folder has no config.json", "Use a GGUF file or a Hugging Face model folder"),
     )
     return ModelFileError(what, where=folder.name, remedy=remedy)
 
@@ -96,10 +96,10 @@ def _pickles(folder: Path) -> _Found:
     pickled = sorted({name for pattern in PICKLES for name in _matching(folder, pattern)} - state)
     if not pickled:
         return None
-    what = f"The weights are pickled ({_listed(pickled)}); a pickle can run any code, so it is not opened"
+    what = f"The weights are pickled ({_listed(pickled)}); a pickle can run any code, so zoo does not open it"
     return what, (
-        "Take a revision with .safetensors files. Or let transformers convert them, which takes nothing but tensors "
-        f"from a pickle: {CONVERT}"
+        "Use a revision with .safetensors files, or let transformers convert them; it reads only tensors from a pickle"
+        f": {CONVERT}"
     )
 
 
@@ -108,7 +108,7 @@ def _other_library(folder: Path) -> _Found:
     files = [name for pattern in names for name in _matching(folder, pattern)]
     if not files:
         return None
-    return f"The weights are those of another library ({_listed(files)})", "Use a revision with model*.safetensors"
+    return f"The weights belong to another library ({_listed(files)})", "Use a revision with model*.safetensors"
 
 
 CONFIG_RULES: tuple[Callable[[Path], _Found], ...] = (_checkpoints, _gguf, _native)

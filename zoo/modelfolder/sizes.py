@@ -24,7 +24,7 @@ GGUF_SIDES = ("embedding_length", "feed_forward_length", "expert_count", "attent
 """A matrix has each of these as a side, or a multiple of it."""
 MOST_PACKED = 8
 """Values in one stored number: 32 bits hold eight of 4 bits, and no format that is read here packs more."""
-REMEDY = "Correct config.json, or fetch it and the weights of one revision again"
+REMEDY = "Fix config.json, or fetch config.json and the weights again from one revision"
 
 
 def refuse_impossible(config: Mapping[str, Any], stored: Collection[Stored]) -> None:

@@ -145,7 +145,7 @@ def read_json(path: Path, name: str) -> dict[str, Any]:
     except jsontext.NotJson as error:
         raise _refusal(
             name, f"it is not valid JSON (line {error.line}, column {error.column}: {error.what})",
-            "Correct the line, or fetch the file again",
+            "Fix the line, or fetch the file again",
         ) from error  # fmt: skip
     if not isinstance(data, dict):
         raise _refusal(name, "it is not a JSON object", "Fetch the file again")

@@ -47,7 +47,7 @@ def refuse_beyond(metadata: Mapping[str, Any], tokens: int, where: str) -> None:
                 f"{key} is {number}, but the file has only {tokens:,} tokens (numbers from 0), so {tokens - 1:,} is "
                 "the largest number",
                 where=where,
-                remedy=f"Use a sound file, or correct the header of a copy: gguf-set-metadata {where} {key} NUMBER",
+                remedy=f"Use a valid file, or fix the header of a copy: gguf-set-metadata {where} {key} NUMBER",
             )
 
 

@@ -70,7 +70,7 @@ def without_row(
         return names
     uses = f"; the chat template uses {named(in_template)}" if in_template else ""
     raise ModelFileError(
-        f"The tokenizer has {vocabulary.size:,} tokens, but the embedding has {rows:,} rows; without a row are "
+        f"The tokenizer has {vocabulary.size:,} tokens, but the embedding has {rows:,} rows; these have no row: "
         f"{_shown(names)}{uses}",
         where="tokenizer.json",
         remedy="Use the tokenizer that belongs to these weights; if tokens were added, "

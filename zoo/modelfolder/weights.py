@@ -53,7 +53,7 @@ def weight_files(folder: Path, files: Mapping[str, Path]) -> tuple[str, ...]:
         raise ModelFileError(
             f"The folder holds two sets of weights: {SINGLE}, and {_named(shards)} of {INDEX}",
             where=folder.name,
-            remedy=f"Delete the set that is not wanted: either {SINGLE}, or {INDEX} with its files",
+            remedy=f"Delete the set you do not need: either {SINGLE}, or {INDEX} with its files",
         )
     absent = [shard for shard in shards if shard not in files]
     if absent:
@@ -78,15 +78,15 @@ def shards_of(folder: Path) -> set[str]:
 def tensors(files: Mapping[str, Path], names: Iterable[str]) -> dict[str, Stored]:
     """Every tensor of the files ``names``, by name.
 
-    Raises ModelFileError for a damaged file, a tensor that is there twice, and an index that says otherwise.
+    Raises ModelFileError for a damaged file, a tensor that occurs twice, and an index that says otherwise.
     """
     found: dict[str, Stored] = {}
     for file in names:
         for name, entry in read_header(files[file], file).items():
             if name in found:
                 raise ModelFileError(
-                    f"The tensor {name} is in {found[name].file} and in {file}", where=INDEX,
-                    remedy="Fetch the weights again; each tensor belongs in one file",
+                    f"The tensor {name} is in both {found[name].file} and {file}", where=INDEX,
+                    remedy="Fetch the weights again; each tensor must be in one file only",
                 )  # fmt: skip
             found[name] = Stored(name, file, str(entry["dtype"]), tuple(entry["shape"]))
     _check_index(files, found)
@@ -104,7 +104,7 @@ def read_header(path: Path, name: str) -> dict[str, dict[str, Any]]:
         head = stream.read(8)
         length = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
         if not 2 <= length <= min(MOST_HEADER_BYTES, size - 8):
-            raise _damaged(name, "its header is cut short, or it is another format")
+            raise _damaged(name, "its header is incomplete, or it has another format")
         raw = stream.read(length)
     try:
         header = jsontext.parse(raw, unique=True)
@@ -124,7 +124,7 @@ def read_header(path: Path, name: str) -> dict[str, dict[str, Any]]:
     for key, entry in entries.items():
         start, stop = entry["data_offsets"]
         if (bits := BITS.get(entry["dtype"])) and bits * math.prod(entry["shape"]) != 8 * (stop - start):
-            raise _damaged(name, f"the tensor {key} has another size than its shape")
+            raise _damaged(name, f"the tensor {key} has a size that does not match its shape")
     return entries
 
 

@@ -14,9 +14,9 @@ from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 
 KINDS = {
-    "tensors": "quantized tensors that files of a ladder and other recipes share",
-    "interrupted": "beginnings of steps that were interrupted; they start anew",
-    "teachers": "what teachers said of training rows, shared by students",
+    "tensors": "quantized tensors, shared by files of a ladder and by recipes",
+    "interrupted": "partial work of interrupted steps; these start from the beginning",
+    "teachers": "teachers' answers for training rows, shared by students",
 }
 """What can be cleaned, and what it is."""
 

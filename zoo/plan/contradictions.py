@@ -71,7 +71,7 @@ def _contexts(case: Case) -> Iterator[Finding]:
         )
     promised, known = recipe.context_tokens, case.student and case.student.context_tokens
     if promised and known and promised > known:
-        what = f"the recipe promises {promised:,} tokens of context, the model has {known:,}"
+        what = f"the recipe promises {promised:,} tokens of context, but the model has {known:,}"
         yield ("context_tokens",), what, f"Write at most {known}"
 
 
@@ -81,7 +81,7 @@ def _beyond(role: str, source: SourceFacts | None, wanted: list[tuple[Place, int
         return
     for place, tokens, words in wanted:
         if tokens > known:
-            what = f"{words} have {tokens:,} tokens, the {role}'s model has a context of {known:,}"
+            what = f"{words} have {tokens:,} tokens, but the {role}'s model has a context of {known:,}"
             if len(place) == 1:
                 instead = f"Choose prompt_tokens and decode_tokens of at most {known} together"
             else:
@@ -108,7 +108,7 @@ def _vocabularies(case: Case) -> Iterator[Finding]:
     student, teacher, wanted = case.student, case.teacher, case.recipe.distill
     if not wanted or wanted.method != "logits" or not student or not teacher or student.kind != teacher.kind:
         return
-    instead = "Write `method: labels`, or take a teacher with the student's tokenizer"
+    instead = "Write `method: labels`, or use a teacher with the student's tokenizer"
     sizes = student.vocabulary_size, teacher.vocabulary_size
     if None not in sizes and sizes[0] != sizes[1]:
         what = f"logits are compared, but the student has {sizes[0]:,} tokens and the teacher {sizes[1]:,}"
@@ -120,7 +120,7 @@ def _vocabularies(case: Case) -> Iterator[Finding]:
 
 def _templates(case: Case) -> Iterator[Finding]:
     instead = (
-        "Take a source with a chat template (chat_template in tokenizer_config.json, or chat_template.jinja)"
+        "Use a source with a chat template (chat_template in tokenizer_config.json, or chat_template.jinja)"
     )
     completion = f"{instead}. For a base model, write `task: completion`"
     recipe, bare = case.recipe, case.student is not None and not case.student.has_template
@@ -144,8 +144,8 @@ def _licences(case: Case) -> Iterator[Finding]:
     ):
         said = known.licence if known else None
         if source and said and not _same_licence(source.licence, said):
-            what = f"the recipe says {show(source.licence)}, the source itself says {show(said)}"
-            yield (role, "licence"), what, "Write the licence that the source is under"
+            what = f"the recipe says {show(source.licence)}, but the source itself says {show(said)}"
+            yield (role, "licence"), what, "Write the licence of the source"
 
 
 def _same_licence(ours: str, theirs: str) -> bool:
@@ -169,8 +169,8 @@ def _types(case: Case) -> Iterator[Finding]:
         odd = sorted({length for length in case.student.row_lengths if length % block})
         if odd:
             rows = " and ".join(f"{length:,}" for length in odd)
-            what = f"{name} needs rows of a multiple of {block} weights; the model has rows of {rows}"
-            instead = "Take a type such as Q8_0 or Q4_0, or write `allow_fallback: true` under quantize"
+            what = f"{name} requires rows of a multiple of {block} weights, but the model has rows of {rows}"
+            instead = "Use a type such as Q8_0 or Q4_0, or write `allow_fallback: true` under quantize"
             yield ("quantize", "ladder", index), what, instead
 
 

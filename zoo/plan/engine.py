@@ -64,7 +64,7 @@ def run_and(
             if damage.key in before:
                 damage.again = None
                 damage.remedy = (
-                    "It is damaged again after it was made again: the disk may be failing. Check it"
+                    "It was made again and is damaged again: the disk may be failing. Check the disk"
                 )
                 raise
             id_ = next((step.id for step in plan.steps if step.key == damage.key), damage.kind)
@@ -87,7 +87,7 @@ def _run(
     for number, step in enumerate(plan.steps, 1):
         found = workspace.finished(step.key)
         if found is not None and other & set(step.inputs.values()):
-            report.warn(f"{step.id} is made again as well, because what it was made of has other bytes now")
+            report.warn(f"{step.id} is also made again, because its inputs have changed")
             workspace.discard(step.key)
             found, other = None, other | {step.id}
         if found is None:
@@ -152,7 +152,7 @@ def _reason(step: Step, workspace: Workspace) -> str:
     if workspace.finished(step.key) is not None:
         return "reuse"
     if (workspace.folder / step.key).exists():
-        return "run: what was made before is damaged"
+        return "run: the earlier result is damaged"
     if (workspace.folder / "partial" / step.key).exists():
-        return "run: continues an interrupted run"
+        return "run: resumes an interrupted run"
     return "run: not made yet"

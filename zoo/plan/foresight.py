@@ -73,7 +73,7 @@ def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact]) ->
     facts = {IMPORTS[id_]: sourcefacts.read(made.folder) for id_, made in imported.items() if id_ in IMPORTS}
     case = Case(checked.recipe, facts.get("student"), facts.get("teacher"))
     found = contradictions.problems(yamltext.parse(checked.text, checked.file), case)
-    refuse(checked.file, found, safe="The imported models are kept; nothing else was made.")
+    refuse(checked.file, found, safe="The imported models are kept. Nothing else was made.")
 
 
 def refuse(file: str, found: list[Problem], *, safe: str) -> None:

@@ -55,7 +55,8 @@ def check(
     total, available = resources.memory_bytes()
     if costs.memory_bytes and total and costs.memory_bytes > total:
         faults.append(
-            f"memory: about {data_size(costs.memory_bytes)} are needed, {data_size(total)} may be used here; "
+            f"memory: about {data_size(costs.memory_bytes)} are needed, {data_size(total)} are available to this "
+            "program; "
             "build on a larger machine"
         )
     elif costs.memory_bytes and available and costs.memory_bytes > available:
@@ -70,7 +71,7 @@ def check(
         and recipe.distill.adapter != "none"
     ):
         report.warn(
-            f"preset {recipe.distill.preset} is meant for a GPU; device is cpu, which will be very slow"
+            f"preset {recipe.distill.preset} is meant for a GPU, but device is cpu; this will be very slow"
         )
     if faults:
         raise ZooError(

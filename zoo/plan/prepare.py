@@ -47,7 +47,7 @@ def find_recipe(name: str, settings: Settings) -> Path:
         names = sorted(
             p.stem for p in (settings.root / "recipes").glob("*.yaml") if not p.name.endswith(".lock.yaml")
         )
-        remedy = instead_of(name, names, "There are none yet. Make one with: zoo new NAME")
+        remedy = instead_of(name, names, "None exist yet. Make one with: zoo new NAME")
         raise InputError(f"there is no recipe {name!r}", remedy=remedy)
     return found
 

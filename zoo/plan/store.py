@@ -68,7 +68,7 @@ class Workspace:
         """Move the grown folder ``out`` into place as finished step ``key``, with its record inside."""
         files = records(out)
         if not files:
-            raise ZooError(f"step {kind} made no file", remedy="Report this as a fault of the program")
+            raise ZooError(f"step {kind} wrote no file", remedy="Report this as a bug")
         record = {
             "kind": kind,
             "key": key,

@@ -112,7 +112,7 @@ def _out(work: Work, targets: list[Target], how: str, phase: _Phase) -> dict[str
     for target in waiting:
         steps.upload(work, target)
     if waiting and not any(target.plan.is_published for target in targets):
-        phase.safe = "No tag was set, so no version shows a part of this release. Finished steps are kept."
+        phase.safe = "No tag was set, so no version shows an incomplete release. Finished steps are kept."
     done = [
         dataclasses.replace(t, commit=commits[t.kind]) if commits[t.kind] else steps.commit(work, t)
         for t in targets
@@ -121,7 +121,7 @@ def _out(work: Work, targets: list[Target], how: str, phase: _Phase) -> dict[str
         verify(work, target, how)
     for target in done:
         steps.tag(work, target)
-        phase.safe = "Everything is committed and verified; tags that were set are right and stay."
+        phase.safe = "Everything is committed and verified. Tags that were set are correct and stay."
     return {target.kind: str(target.commit) for target in done}
 
 
@@ -130,7 +130,7 @@ def _before(targets: list[Target], commits: dict[str, str | None]) -> str:
     if any(target.plan.is_published for target in targets):
         return "Tags that are set stay as they are. Finished steps are kept."
     if any(commits.values()):
-        return "No tag is set, so no version shows a part of this release. Finished steps are kept."
+        return "No tag was set, so no version shows an incomplete release. Finished steps are kept."
     return "Nothing of this release is visible: there is no commit and no tag. Uploaded contents are kept."
 
 
@@ -201,7 +201,7 @@ def _refuse_other_content(plan: RepoPlan, release: ReleaseFolder) -> None:
     lines = [f"  {change.action} {change.path}: {change.reason}" for change in plan.changed[:12]]
     more = [f"  and {len(plan.changed) - 12} more"] if len(plan.changed) > 12 else []
     raise VersionTaken(
-        "\n".join([f"{_title(release)} is published with other content", *lines, *more]),
+        "\n".join([f"{_title(release)} is already published with different content", *lines, *more]),
         safe="Nothing was changed; published versions never change.",
         remedy="Raise the version in the recipe, then release again",
     )

@@ -58,8 +58,8 @@ class Hashes:
                 self.save()
         if entry[4] != file.sha256:
             raise Damaged(
-                f"{file.path} changed since the release was made: it has sha256 {entry[4]}, "
-                f"its manifest says {file.sha256}",
+                f"{file.path} changed since the release was made: it has sha256 {entry[4]}, but its manifest says"
+                f" {file.sha256}",
                 remedy="Make it again with: zoo build",
             )
         return Digests(str(entry[4]), str(entry[5]))
@@ -100,13 +100,13 @@ def _identity(path: Path, folder: Path, file: FileRecord) -> list[str | int]:
         ) from error
     if linked or not stat.S_ISREG(found.st_mode):
         raise Damaged(
-            f"{file.path} changed since the release was made: it is a link or no plain file",
+            f"{file.path} changed since the release was made: it is a link or not a regular file",
             remedy="Make it again with: zoo build",
         )
     if found.st_size != file.size_bytes:
         raise Damaged(
-            f"{file.path} changed since the release was made: it has {found.st_size} bytes, "
-            f"its manifest says {file.size_bytes}",
+            f"{file.path} changed since the release was made: it has {found.st_size} bytes, but its manifest says"
+            f" {file.size_bytes}",
             remedy="Make it again with: zoo build",
         )
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]

@@ -109,17 +109,17 @@ def _changes(
         if other is None:
             changes.append(Change("add", file.path, file.size_bytes, "not on the hub yet"))
         elif other.sha256 == file.sha256:
-            changes.append(Change("skip", file.path, file.size_bytes, "the same bytes are there"))
+            changes.append(Change("skip", file.path, file.size_bytes, "the hub has the same bytes"))
         else:
             changes.append(
-                Change("replace", file.path, file.size_bytes, f"the hub has {other.sha256[:12]} from before")
+                Change("replace", file.path, file.size_bytes, f"the hub has an older version, {other.sha256[:12]}")
             )
     ours = {file.path for file in files}
     for path, other in there.items():
         if path in ours or path == ADDED_BY_HUB:
             continue
         if path in keep:
-            changes.append(Change("keep", path, other.size_bytes, "someone else put it there"))
+            changes.append(Change("keep", path, other.size_bytes, "someone else uploaded it"))
         else:
             changes.append(Change("delete", path, other.size_bytes, "not in this release"))
     return sorted(changes, key=lambda change: change.path)

@@ -29,7 +29,7 @@ def refuse_unwritable(settings: Settings) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             reason = (
-                "a file is in its place"
+                "a file has the same path"
                 if isinstance(error, FileExistsError | NotADirectoryError)
                 else str(error.strerror)
             )
@@ -37,7 +37,7 @@ def refuse_unwritable(settings: Settings) -> None:
                 f"the folder of the {what} cannot be made: {reason}",
                 where=settings.shown(folder),
                 safe="Nothing was published.",
-                remedy=f"Move what is in its place, or name another folder with --{what}",
+                remedy=f"Move that file, or name another folder with --{what}",
             ) from error
     for what, place in (
         ("catalog", settings.catalog.parent),
@@ -70,7 +70,7 @@ def refuse_invalid(release: ReleaseFolder, location: Location, settings: Setting
         raise ZooError(
             "\n".join(["the catalog would not be valid with this release", *lines]),
             safe="Nothing was published.",
-            remedy="Change what the lines name in the recipe; if it is not there, report this",
+            remedy="Fix these lines in the recipe; if the recipe does not have them, report a bug",
         )
 
 

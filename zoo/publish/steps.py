@@ -142,7 +142,7 @@ def commit(work: Work, target: Target) -> Target:
         except HubConflict as conflict:
             target = _plan_again(work, target, conflict)
     else:
-        raise HubConflict(f"others committed to {target.label} {_TRIES} times while this was to be committed")
+        raise HubConflict(f"other people committed to {target.label} {_TRIES} times before this commit could be made")
     work.journal.note("committed", kind=target.kind, oid=oid)
     return dataclasses.replace(target, commit=oid)
 
@@ -168,12 +168,12 @@ def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
     notes = target.repo.history(head, old.parent)
     told = [f"  {' '.join((n.date, ', '.join(n.authors) or 'unknown', n.title[:80]))}" for n in notes[:5]]
     if hit := sorted(touched & ours):
-        lines = [f"someone else changed {', '.join(hit[:5])} in {target.label} meanwhile", *told]
+        lines = [f"someone else changed {', '.join(hit[:5])} in {target.label} in the meantime", *told]
         raise HubConflict(
-            "\n".join(lines), remedy="Look at that commit; the same command plans on top of it"
+            "\n".join(lines), remedy="Check that commit; then run the same command to publish on top of it"
         ) from conflict
     work.report.say(
-        "\n".join([f"someone else committed other files to {target.label}; they stay, planning again", *told])
+        "\n".join([f"someone else committed other files to {target.label}; they are kept, planning again", *told])
     )
     keep = {*old.kept, *(touched & after.keys())}
     plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, keep)
@@ -187,7 +187,7 @@ def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
 def tag(work: Work, target: Target) -> None:
     """The tag on the verified commit. A hub compares it with what it had, and says so if it is elsewhere."""
     if target.commit is None:
-        raise ZooError(f"{target.label} has no commit to be tagged")
+        raise ZooError(f"{target.label} has no commit to tag")
     with watched(work.report, f"setting tag {work.tag} of {target.label} at {work.hub}"):
         target.repo.tag(work.tag, target.commit)
     if not target.plan.is_published:

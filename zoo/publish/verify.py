@@ -48,7 +48,7 @@ def _read_back(work: Work, target: Target, oid: str) -> None:
     if wrong:
         raise Damaged(
             "\n".join(
-                [f"commit {oid[:12]} of {target.label} does not read back as it was sent", *_lines(wrong)]
+                [f"commit {oid[:12]} of {target.label} reads back differently from what was sent", *_lines(wrong)]
             )
         )
 

@@ -51,9 +51,9 @@ def assemble(
         if disagreements := selfcheck.disagreements(checked.recipe, made.release, temporary):
             shutil.rmtree(temporary)
             raise ZooError(
-                "\n".join(["the release does not agree with itself", *disagreements]),
+                "\n".join(["parts of the release contradict each other", *disagreements]),
                 safe="Nothing was published; the finished steps are kept.",
-                remedy="If a key of the recipe is wrong, fix it. Otherwise report this as a fault of the program",
+                remedy="If a key of the recipe is wrong, fix it. Otherwise report this as a bug",
             )
         temporary.chmod(0o755)
         sync(temporary)

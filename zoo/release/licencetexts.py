@@ -20,7 +20,7 @@ def place(material: Material, folder: Path) -> None:
         write_atomic(target, source.read_bytes())
         if sha256_file(target) != material.world.files.get(path):
             raise ZooError(
-                f"{path} changed while the release was made",
+                f"{path} changed while the release was being built",
                 safe="Nothing was published; the finished steps are kept.",
                 again=AGAIN,
             )

@@ -58,7 +58,7 @@ def fetch(
     # Locks of earlier versions pin files of folders below as well, which nothing reads.
     pins = {path: sha256 for path, sha256 in (files or {}).items() if "/" not in path}
     if _is_whole(target, pins):
-        report.say(f"{repo} at {revision[:12]} is here already")
+        report.say(f"{repo} at {revision[:12]} is already here")
         return target
     hub = _repo(repo)
     patience = patience or Patience()
@@ -152,20 +152,21 @@ def _wanted(
     absent = sorted(shards - set(tree))
     if absent:
         raise SourceError(
-            f"{INDEX} of {where} names files that are not there: {named(absent)}", safe="Nothing was fetched.",
+            f"{INDEX} of {where} names missing files: {named(absent)}", safe="Nothing was fetched.",
             remedy="Name a revision that is complete",
         )  # fmt: skip
     if not shards and SINGLE not in tree:
         raise SourceError(
-            f"{where} has neither {SINGLE} nor {INDEX} at its root, and no safetensors elsewhere are used as weights",
+            f"{where} has neither {SINGLE} nor {INDEX} at its root, and safetensors files in subfolders are not used "
+            "as weights",
             safe="Nothing was fetched.", remedy="Name a revision or a repository that has them",
         )  # fmt: skip
     if shards and SINGLE in tree and SINGLE not in shards:
         raise SourceError(
             f"{where} has two sets of weights: {SINGLE}, and {named(sorted(shards))} of {INDEX}",
             safe="Nothing was fetched.",
-            remedy="Name a revision with one set, or fetch the repository into the zoo's folder, "
-            "delete the set that is not wanted, and name the folder with file:",
+            remedy="Name a revision with one set, or fetch the repository into the zoo's folder, delete the set you "
+            "do not need, and name the folder with file:",
         )  # fmt: skip
     weights = shards or {SINGLE}
     return {
@@ -207,15 +208,16 @@ def _refuse_other_pins(repo: str, revision: str, tree: Mapping[str, Listed], pin
         if there is None:
             raise SourceError(
                 f"hf:{repo}@{revision} has no file {path}, which the lock file pins",
-                remedy="Pin the source again with zoo lock, and look at what changed",
+                remedy="Pin the source again with zoo lock, and check what changed",
             )
         if there.sha256 and there.sha256 != sha256:
             raise RemoteError(
-                f"{path} of hf:{repo}@{revision} is not what the lock file pins: sha256 {there.sha256}, not {sha256}",
+                f"{path} of hf:{repo}@{revision} differs from what the lock file pins: sha256 {there.sha256}, not "
+                f"{sha256}",
                 kind="hash_mismatch",
                 facts={"path": path, "expected": sha256, "got": there.sha256, "removed": False},
                 safe="Nothing was fetched.",
-                remedy="Pin the source again with zoo lock if the new file is wanted",
+                remedy="If you want the new file, pin the source again with zoo lock",
             )
 
 

@@ -106,9 +106,9 @@ def verify(path: Path, sha256: str | None, uri: str, report: Reporter, root: Pat
             found = sha256_file(path, advance)
     if found != sha256:
         raise SourceError(
-            f"{uri} has sha256 {found}, the recipe pins {sha256}",
+            f"{uri} has sha256 {found}, but the recipe pins {sha256}",
             safe="Nothing was made from it.",
-            remedy="If the new file is wanted, write its digest into the recipe and raise the version",
+            remedy="If you want the new file, write its digest into the recipe and raise the version",
         )
 
 

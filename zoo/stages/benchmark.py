@@ -38,7 +38,8 @@ def run(context: Context) -> Facts:
     report = jsontext.read(context.out / REPORTS[0])
     if not report["valid"]:
         context.report.warn(
-            f"{spec['file_name']}: disturbed, so the figures do not count ({'; '.join(report['reasons'])})"
+            f"{spec['file_name']}: disturbed by other work, so the figures are not valid "
+            f"({'; '.join(report['reasons'])})"
         )
     return dict(spec)
 

@@ -79,7 +79,7 @@ def _too_small(context: Context, limit_bytes: int, missing_bytes: int) -> ModelF
         f"no choice of types meets the budget {context.spec['label']}: the smallest file that can be made has "
         f"{least:,} bytes, {missing_bytes:,} more than the {limit_bytes:,} allowed",
         safe="Nothing was written",
-        remedy=f"Allow at least {-(-least // 10**5) / 10:.1f}MB in quantize.budgets, or take a smaller student",
+        remedy=f"Allow at least {-(-least // 10**5) / 10:.1f}MB in quantize.budgets, or use a smaller student",
     )
 
 
@@ -103,7 +103,7 @@ def _write(
     if made.size_bytes > limit_bytes:
         raise ModelFileError(
             f"the file has {made.size_bytes:,} bytes, more than the {limit_bytes:,} allowed",
-            remedy="Report this as a fault of the program",
+            remedy="Report this as a bug",
         )
     return made.bits_per_weight
 

@@ -50,7 +50,7 @@ def run(context: Context) -> Facts:
 
 
 def _refuse_too_few(student: Path, heldout: list[Conversation], spec: Distill) -> None:
-    """Before hours of training rather than after them: a standard error needs two conversations."""
+    """Before hours of training rather than after them: a standard error requires two conversations."""
     from zoo.training.conversations import encode
     from zoo.training.models import load_tokenizer
 
@@ -58,7 +58,7 @@ def _refuse_too_few(student: Path, heldout: list[Conversation], spec: Distill) -
     if usable < 2:
         raise InputError(
             f"{usable} of {len(heldout)} held-out conversations have an answer within their first {spec.row_tokens} "
-            "tokens, and a standard error needs two",
+            "tokens, but a standard error requires two",
             safe="Nothing was trained; the labels are kept.",
             remedy="Raise distill.row_tokens, or add prompts under corpus.heldout",
         )

@@ -37,7 +37,7 @@ def run(context: Context) -> Facts:
     if report["rule"]["windows"] < 2:
         raise InputError(
             f"the evaluation texts fill {report['rule']['windows']} of 2 windows of {context.spec['window_tokens']} "
-            "tokens; a standard error needs two",
+            "tokens; a standard error requires two",
             remedy="Add text under corpus.evaluation, or make window_tokens smaller",
         )
     evaluation = {**report, "reference_type": reference}

@@ -53,7 +53,7 @@ def run(context: Context) -> Facts:
     journal = context.work / "labels" / f"{digest(identity)}.jsonl"
     with locked(
         journal.with_suffix(".lock"),
-        lambda: context.report.say("another zoo labels with this teacher; waiting"),
+        lambda: context.report.say("another zoo is labelling with this teacher; waiting"),
     ):
         answers = answer_all(rows, journal, teacher, context)
     facts = summary(rows, answers)
@@ -95,7 +95,7 @@ def read_rows(context: Context, identity: Mapping[str, Any]) -> list[Row]:
                     raise InputError(
                         f"held-out record {number + 1} is also a training prompt: {show(record['user'])}",
                         where=file["path"],
-                        remedy="Delete one of the two; held-out prompts must never be learnt",
+                        remedy="Delete one of the two; held-out prompts must not be used for training",
                     )
                 found.append(Row(key, part, number, messages, schema, tuple(record.get("tags", []))))
                 number += 1
@@ -119,7 +119,7 @@ def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Conte
     if not missing:
         return answers
     if answers:
-        context.report.say(f"{len(answers)} of {len(wanted)} rows were answered before")
+        context.report.say(f"{len(answers)} of {len(wanted)} rows already have an answer")
     spec = context.spec
     room = PROMPT_TOKENS + 2 * spec["max_tokens"]
     with (
@@ -182,12 +182,12 @@ def unanswerable(row: Row, model: Model) -> str:
         safe = "The answers made so far are kept."
         raise ModelFileError(error.what, where="teacher", safe=safe, remedy=error.remedy, again=error.again) from error
     if tokens > PROMPT_TOKENS:
-        return f"the prompt has {tokens} tokens, there is room for {PROMPT_TOKENS}"
+        return f"the prompt has {tokens} tokens, but the limit is {PROMPT_TOKENS}"
     try:
         if row.schema is not None:
             schema_to_gbnf(row.schema)
     except InputError as error:
-        return f"tool_schema cannot be a grammar: {error.what}"
+        return f"tool_schema cannot be converted to a grammar: {error.what}"
     return ""
 
 

@@ -127,7 +127,7 @@ def examine(
 
 
 def _record(context: Context) -> Mapping[str, Any] | None:
-    """What the import step found the source to say; None if it said nothing."""
+    """What the import step found the source to say; None if it found nothing."""
     source = context.inputs["source"]
     if all(file.path != record.FILE for file in source.files):
         return None
@@ -146,7 +146,7 @@ def _entry(check: Check, allowed: bool) -> dict[str, Any]:
 
 def _refusal(lines: list[str]) -> GateRefused:
     return GateRefused(
-        "\n".join(["The exported file is not the model that it was made from:", *lines]),
+        "\n".join(["The exported file differs from the model that it was made from:", *lines]),
         safe="Nothing was quantized or published.",
         remedy="Fix the source model or its tokenizer. If a difference is known and harmless, allow the check under "
         "`parity: {allow: [...]}` in the recipe; the release then shows it",

@@ -29,7 +29,7 @@ def run(context: Context) -> Facts:
         overrides=[quantize.Override(**override) for override in context.spec["overrides"]],
         cache_folder=context.work / CACHE,
     )
-    context.report.say(f"{report.type_name}: {report.computed} tensors quantized, {report.reused} already there")
+    context.report.say(f"{report.type_name}: {report.computed} tensors quantized, {report.reused} reused")
     facts = dataclasses.asdict(report)
     # How much was already there says nothing of the file.
     del facts["computed"], facts["reused"]

@@ -45,9 +45,9 @@ def rendered(
     if own == [part for part, is_marker in divided(_signed(wanted, None), markers) if is_marker]:
         return _signed(wanted, None)
     raise MarkerLost(
-        "a message has a chat marker in it, and the chat template changes the text around it, so that it cannot be "
-        "kept as text",
-        remedy="Take the chat marker out of this message",
+        "a message has a chat marker in it, and the chat template changes the text around it, so it cannot be kept as "
+        "text",
+        remedy="Remove the chat marker from this message",
     )
 
 

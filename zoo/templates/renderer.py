@@ -90,7 +90,7 @@ class Renderer:
             if not isinstance(content, str):
                 raise ZooError(
                     f"a message's content is {type(content).__name__}, not text",
-                    remedy="Only text can be shown to a language model: give each message one string as content",
+                    remedy="The model reads only text: give each message one string as content",
                 )
         values = {
             **self._special,
@@ -134,7 +134,7 @@ class Renderer:
             )
         return (OverLimit if kind == "limit" else ModelFileError)(
             f"the chat template of {self.source} cannot be rendered: {why}",
-            remedy="Correct the chat template in the model's folder, or use another model",
+            remedy="Fix the chat template in the model's folder, or use another model",
         )
 
 
@@ -216,11 +216,11 @@ class _Worker:
         if code == -signal.SIGPROF:
             return f"one conversation takes more than {limits.cpu_seconds:g} seconds of processor time"
         if code in (-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT):
-            return f"it takes the interpreter down (signal {-code})"
+            return f"it crashes the interpreter (signal {-code})"
         if code < 0:
             raise ZooError(
                 f"the process that renders the chat template of {source} was killed (signal {-code})",
-                again=Again(note="if it recurs, free some memory"),
+                again=Again(note="if it happens again, free some memory"),
             )
         last = (complaint.strip().splitlines() or ["no reason was given"])[-1]
         raise ZooError(

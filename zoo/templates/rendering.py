@@ -151,7 +151,7 @@ def _refusal(error: Exception) -> Refusal:
     if isinstance(error, MemoryError):
         raise error
     if isinstance(error, RecursionError):
-        return Refusal("it calls itself or nests without end", "limit")
+        return Refusal("it recurses without end", "limit")
     said = " ".join(str(error).split()) or type(error).__name__
     if not isinstance(error, jinja2.TemplateError):
         said = f"{type(error).__name__}: {said}"

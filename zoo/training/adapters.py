@@ -143,7 +143,7 @@ def _peft() -> Any:
 def _load_4bit(student: Path, preset: Preset, dtype: torch.dtype, device: str) -> Any:
     if preset.quantization is None:
         fitting = ", ".join(name for name, other in PRESETS.items() if other.quantization)
-        raise InputError("qlora needs a preset that quantizes to 4 bit", remedy=f"Use one of {fitting}")
+        raise InputError("qlora requires a preset that quantizes to 4 bits", remedy=f"Use one of {fitting}")
     config = transformers.BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type=preset.quantization,

@@ -21,9 +21,9 @@ def check(shown: Path, config: Any, where: str) -> None:
     kind = str(config["model_type"])
     version = transformers.__version__
     if kind not in transformers.CONFIG_MAPPING:
-        own = "; it needs code of its own (auto_map), which is never run" if config.get("auto_map") else ""
+        own = "; it requires its own code (auto_map), which zoo never runs" if config.get("auto_map") else ""
         raise ModelFileError(
-            f"transformers {version} does not know the architecture {kind} (model_type of config.json){own}",
+            f"transformers {version} does not support the architecture {kind} (model_type of config.json){own}",
             where=where, remedy=OTHERS,
         )  # fmt: skip
     try:
@@ -31,9 +31,9 @@ def check(shown: Path, config: Any, where: str) -> None:
     except Exception as error:
         reason = " ".join(str(error).replace(str(shown), where).split())[:300]
         raise ModelFileError(
-            f"transformers {version} does not take this configuration: {reason}",
+            f"transformers {version} does not accept this configuration: {reason}",
             where=f"{where}/config.json".lstrip("/"),
-            remedy="Correct the key that is named in config.json, or fetch the file again",
+            remedy="Fix the key named above in config.json, or fetch the file again",
         ) from error  # fmt: skip
     if type(parsed) not in transformers.MODEL_FOR_CAUSAL_LM_MAPPING:
         raise ModelFileError(

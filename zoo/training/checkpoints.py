@@ -42,7 +42,7 @@ def open_run(scratch: Path, identity: str, report: Reporter) -> None:
         return
     if known is not None:
         report.say(
-            "The checkpoints here are those of another student, corpus or setting; training starts anew"
+            "The checkpoints belong to a different student, corpus or setting; training starts from the beginning"
         )
     for path in [*scratch.glob("checkpoint-*"), *scratch.glob("heldout-*.json")]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -85,7 +85,7 @@ def restore(scratch: Path, model: Any, optimizer: Any, report: Reporter) -> Prog
             moments = load_file(folder / "optimizer.safetensors")
             _refuse_others(model, weights, moments)
         except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError):
-            report.warn(f"{folder.name} is damaged and is left out")
+            report.warn(f"{folder.name} is damaged and is ignored")
             shutil.rmtree(folder)
             continue
         _fill(model, optimizer, weights, moments)
@@ -99,10 +99,10 @@ def _sound(folder: Path) -> Progress:
     """
     state = jsontext.read(folder / STATE, bounded=False)
     if state.pop("state_sha256") != digest(state):
-        raise ValueError("the record is not what was written")
+        raise ValueError("the record has changed since it was written")
     for name, sha256 in state.pop("sha256").items():
         if sha256_file(folder / f"{name}.safetensors") != sha256:
-            raise ValueError(f"{name} is not what was written")
+            raise ValueError(f"{name} has changed since it was written")
     return Progress(**state)
 
 
@@ -110,9 +110,9 @@ def _refuse_others(model: Any, weights: dict[str, torch.Tensor], moments: dict[s
     """Before anything is put into the model: raises ValueError unless all of it is there and has the right shape."""
     names = trainable(model)
     if weights.keys() != names.keys() or any(weights[n].shape != names[n].shape for n in names):
-        raise ValueError("the weights are those of another model")
+        raise ValueError("the weights belong to another model")
     if any(key.rpartition("|")[0] not in names for key in moments):
-        raise ValueError("the optimizer's state is that of another model")
+        raise ValueError("the optimizer's state belongs to another model")
 
 
 def trainable(model: Any) -> dict[str, Any]:

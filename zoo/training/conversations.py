@@ -92,7 +92,7 @@ def _encode_one(
                 f"The chat template rewrites earlier turns at message {number + 1}, "
                 "so the assistant's tokens cannot be found",
                 where=conversation.key,
-                remedy="Use a model whose template only appends, or conversations of one turn",
+                remedy="Use a model whose template only appends, or conversations with one turn",
             )
         end = len(before) + _message_tokens(tokenizer, after[len(before) :])
         if not conversation.complete and number == len(conversation.messages) - 1:

@@ -62,7 +62,7 @@ def refuse_differences(
     info = kept.info
     if info is None:
         raise ModelFileError(
-            "transformers did not say which weights it used", where=where,
+            "transformers did not report which weights it used", where=where,
             remedy="Install the tested version of transformers: pip install 'model-zoo-publisher[train]'",
         )  # fmt: skip
     if info.mismatched_keys:
@@ -77,7 +77,7 @@ def refuse_differences(
             else " ".join(info.error_msgs)[:300]
         )
         raise ModelFileError(
-            f"The weights cannot be put into the architecture's layout: {which}", where=where,
+            f"The weights do not fit the architecture's layout: {which}", where=where,
             remedy="Fetch the weights and config.json of one revision again",
         )  # fmt: skip
 
@@ -140,7 +140,7 @@ def _shapes(mismatched: Any, config: Mapping[str, Any], where: str, wrapper: str
         lines.append(f"{name} is {_shape(ours)} in the weights and {_shape(theirs)} by {by}{key}")
     return ModelFileError(
         f"The weights do not fit {by}: {named(lines)}", where=where,
-        remedy=wrapper or "Use the config.json that belongs to these weights, or correct the key that is named",
+        remedy=wrapper or "Use the config.json that belongs to these weights, or fix the key named above",
     )  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def check(
             raise ModelFileError(
                 f"The imported weights differ from the source's: {named(wrong)}", where=found.shown,
                 safe="Nothing was made of them.",
-                remedy="Report this with the address of the model; transformers reads this source wrongly",
+                remedy="Report this as a bug with the address of the model: transformers reads this source wrongly",
             )  # fmt: skip
         return comparison.left_over(complete=order is None)
 

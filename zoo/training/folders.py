@@ -95,7 +95,7 @@ def _wrapper(found: Inspected) -> str:
         return ""
     by = " and ".join(dict.fromkeys(str(rule["by"]) for rule in found.rules))
     return (
-        f"The names look like those of a wrapped model ({by}), and they do not fit without the wrapper either. "
+        f"The names look like those of a wrapped model ({by}), but they do not fit without the wrapper either. "
         "Unwrap the model and save it again with save_pretrained (for peft: merge_and_unload() first)"
     )
 

@@ -150,7 +150,7 @@ def _unused(header: Header, used: set[str]) -> set[str]:
 
 def _check(source: Path) -> Header:
     """The file's header. Raises ModelFileError for a file that is not a sound GGUF."""
-    remedy = "Give a GGUF file or a Hugging Face model folder"
+    remedy = "Use a GGUF file or a Hugging Face model folder"
     if not source.is_file():
         raise ModelFileError("There is no such file", where=source.name, remedy=remedy)
     refuse_pointer(source, source.name)
@@ -158,7 +158,7 @@ def _check(source: Path) -> Header:
         head = file.read(16)
     if head[:4] != GGUF_MAGIC or len(head) < 16:
         raise ModelFileError(
-            "This is not a GGUF file (its first four bytes say so)", where=source.name, remedy=remedy
+            "This is not a GGUF file: its first four bytes are wrong", where=source.name, remedy=remedy
         )
     # transformers' reader says of a damaged file what went wrong inside of it, this one what is wrong with the file.
     try:

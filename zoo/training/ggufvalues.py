@@ -45,7 +45,7 @@ def check(source: Path, weights: Path, advance: Advance) -> None:
     # A head that is tied to the embedding is in the file once more, or not at all.
     more = sorted(name for name, mark in names.items() if left[mark] > 0)
     if lost or more:
-        parts = [f"{named(lost)} of the file are in no imported weight"] if lost else []
+        parts = [f"{named(lost)} of the file are missing from the imported weights"] if lost else []
         parts += [f"the imported {named(more)} are not in the file"] if more else []
         raise ModelFileError(
             f"The imported weights differ from the file's: {'; '.join(parts)}", where=source.name,

@@ -53,7 +53,7 @@ def prune(model: Any, kept: tuple[int, ...]) -> str:
     if not kept or len(set(kept)) != len(kept) or not all(0 <= number < total for number in kept):
         raise InputError(
             f"layers {list(kept)} cannot be kept: the model has layers 0 to {total - 1}, each once",
-            remedy="Correct student.layers in the recipe",
+            remedy="Fix student.layers in the recipe",
         )
     if kept == tuple(range(total)):
         return name

@@ -118,7 +118,7 @@ def _train(
         report.say(f"Continuing after step {found.step} of {spec.steps}")
         if found.threads != threads:
             report.warn(
-                f"Begun with {found.threads} threads, now {threads}: the last bits of the weights may differ"
+                f"Started with {found.threads} threads, now using {threads}: the last bits of the weights may differ"
             )
     with report.task("distil", spec.steps, "steps") as advance:
         advance(progress.step)
@@ -208,7 +208,7 @@ def _cache(
     if shared is None:
         return cache_teacher(teacher, rows, spec.top_k, spec.temperature, own, report, device=device)
     folder = shared / cache_digest(teacher, rows, spec.top_k, spec.temperature)[:32]
-    with locked(folder.with_suffix(".lock"), lambda: report.say("another zoo reads this teacher; waiting")):
+    with locked(folder.with_suffix(".lock"), lambda: report.say("another zoo is reading this teacher; waiting")):
         return cache_teacher(teacher, rows, spec.top_k, spec.temperature, folder, report, device=device)
 
 
@@ -245,7 +245,7 @@ def _usable_teacher(teacher: Path | None, tokenizer: Any, spec: Distill, report:
     if teacher is None:
         if spec.method == "logits":
             raise InputError(
-                "distill.method logits needs a teacher", remedy="Add a teacher, or use method: labels"
+                "distill.method logits requires a teacher", remedy="Add a teacher, or use method: labels"
             )
         return None
     if load_tokenizer(teacher).get_vocab() == tokenizer.get_vocab():

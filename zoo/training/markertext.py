@@ -58,8 +58,8 @@ def _renamed(tokenizer: Any, names: dict[str, str]) -> Any:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise ZooError(
-            "A message has a chat marker in it, and this tokenizer cannot keep it as text",
-            remedy="Take the marker out of the prompt, or use a student with a tokenizer.json",
+            "A message has a chat marker in it, which this tokenizer cannot keep as text",
+            remedy="Remove the marker from the prompt, or use a student with a tokenizer.json",
         )
     data = jsontext.parse(backend.to_str(), bounded=False)
     for token in data["added_tokens"]:

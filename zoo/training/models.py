@@ -112,8 +112,8 @@ def reading(source: Path, *views: Path, what: str = "model", where: str = "") ->
         raise ModelFileError(
             f"This {what} cannot be read ({type(error).__name__}: {reason})",
             where=where or source.name,
-            remedy="Fetch the file again and compare its sha256 with the publisher's; "
-            "a model that needs code of its own is not supported",
+            remedy="Fetch the file again and compare its sha256 with the publisher's; models that require their own "
+            "code are not supported",
         ) from error
 
 

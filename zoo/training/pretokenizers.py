@@ -108,7 +108,7 @@ def fit(tokenizer: Any, metadata: Mapping[str, Any], where: str) -> None:
         return
     if name not in RULES:
         raise ModelFileError(
-            f"The tokenizer of this file cuts text by the rule {name!r}, which is not known here for GGUF files",
+            f"The tokenizer of this file splits text by the rule {name!r}, which zoo does not support for GGUF files",
             where=where,
             remedy="Use the model folder (safetensors) that this file was made from",
         )

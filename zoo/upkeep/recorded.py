@@ -61,7 +61,7 @@ def of_dataset(release: Release, evidence: Path, model: Repo, dataset: Repo) -> 
     for file in recorded.values():
         if file.path in listed and listed[file.path].sha256 != file.sha256:
             raise Damaged(
-                f"{MANIFEST} of {place.name} at {place.commit[:12]} lists another {file.path} than is recorded"
+                f"{MANIFEST} of {place.name} at {place.commit[:12]} lists a different {file.path} from the one recorded"
             )
     return [*(listed | recorded).values()]
 
@@ -84,7 +84,7 @@ def _data(release: Release, evidence: Path, model: Repo) -> dict[str, Expected]:
         commit = release.location.model.commit
         raw = _read(model, commit, f"evidence/{pin.path}", model.listing(commit))
         if hashlib.sha256(raw).hexdigest() != pin.sha256:
-            raise Damaged(f"neither this zoo nor the hub has {pin.path} as it was recorded")
+            raise Damaged(f"neither this zoo nor the hub has the recorded version of {pin.path}")
     files = datafiles.parse(raw)
     return {f.path: Expected(f.path, f.sha256, f.size_bytes, git_sha1=f.git_sha1) for f in files}
 
@@ -106,16 +106,16 @@ def _read(repo: Repo, commit: str, path: str, tree: Mapping[str, Listed]) -> byt
     """A small file of a commit, as the hub's tree describes it. Raises Damaged."""
     file = tree.get(path)
     if file is None:
-        raise Damaged(f"there is no {path} at {commit[:12]} any more")
+        raise Damaged(f"{path} no longer exists at {commit[:12]}")
     if file.size_bytes > _SMALL_BYTES:
-        raise Damaged(f"{path} at {commit[:12]} has {file.size_bytes} bytes, far more than such a file has")
+        raise Damaged(f"{path} at {commit[:12]} has {file.size_bytes} bytes, too many for such a file")
     incoming = repo.incoming(commit, file, 0, file.size_bytes, _STALL_SECONDS)
     try:
         raw = b"".join(bytes(chunk) for chunk in incoming.chunks)
     finally:
         incoming.close()
     if not _is(file, raw):
-        raise Damaged(f"{path} at {commit[:12]} as the hub serves it is not what its tree says")
+        raise Damaged(f"{path} at {commit[:12]} as served by the hub differs from its file list")
     return raw
 
 

@@ -84,7 +84,7 @@ def _judge(
         return
     if not _same_licence(ancestor.licence, answer):
         now = answer.licence_name or answer.licence or "none"
-        what = f"the licence of upstream {repository} is {now} now, recorded is {ancestor.licence}"
+        what = f"the licence of upstream {repository} is now {now}, but {ancestor.licence} is recorded"
         note("licence", ancestor.licence, now, what)
     if gated_before is not None and gated_before != answer.gated:
         what = f"the gating of upstream {repository} changed from {gated_before} to {answer.gated}"

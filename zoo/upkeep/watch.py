@@ -103,7 +103,7 @@ def _release(
     try:
         hub = hub_of(place, settings)
         if isinstance(hub, FolderHub) and not hub.folder.is_dir():
-            raise ZooError("the folder hub is not there", remedy="Name it with --hub")
+            raise ZooError("the folder hub does not exist", remedy="Name it with --hub")
         repo = _repo(hub, "model", place.model)
         parts = [
             _Part(
@@ -175,12 +175,12 @@ def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: 
     note = _Spot(notes, model, release, place.name).note
     if not refs.branches and not refs.tags:
         note(
-            "repository", None, None, place.commit, None, f"{place.name} is not there any more, or not public"
+            "repository", None, None, place.commit, None, f"{place.name} no longer exists or is no longer public"
         )
         return None
     there = refs.tags.get(place.tag)
     if there is None:
-        note("tag", None, place.tag, place.commit, None, f"tag {place.tag} of {place.name} is gone")
+        note("tag", None, place.tag, place.commit, None, f"tag {place.tag} of {place.name} no longer exists")
     elif not _same(there, place.commit):
         what = f"tag {place.tag} of {place.name} moved from {place.commit[:12]} to {there[:12]}"
         note("tag", None, place.tag, place.commit, there, what)
@@ -216,7 +216,7 @@ def _compare(
     equal, size_only = 0, 0
     at = place.commit[:12]
     if answers and all(answer.absent == "commit" for answer in answers):
-        what = f"{place.name} has no commit {at} any more"
+        what = f"{place.name} no longer has commit {at}"
         _Spot(notes, model, release, place.name).note("commit", None, place.commit, place.commit, None, what)
         return 0, 0
     for file, answer in zip(expected, answers, strict=True):
@@ -225,11 +225,11 @@ def _compare(
         size_only += verdict == "size only"
         if verdict in _SOUND:
             continue
-        found, words = answer.sha256 or answer.git_sha1, "serves other bytes than recorded"
+        found, words = answer.sha256 or answer.git_sha1, "has different content from the recorded"
         if verdict == "missing":
-            words = "is not served any more"
+            words = "is no longer served"
         elif verdict == "size":
-            words = f"has {answer.size_bytes} bytes, recorded are {file.size_bytes}"
+            words = f"has {answer.size_bytes} bytes, but the record says {file.size_bytes}"
             found = str(answer.size_bytes)
         what = f"{file.path} of {place.name} at {at} {words}"
         _Spot(notes, model, release, place.name).note(verdict, file.path, place.commit, file.sha256, found, what)
@@ -262,7 +262,7 @@ def _head(
     version = min(wrong, key=lambda one: len(wrong[one]) / len(files[one]))
     for file in wrong[version]:
         verdict, answer = _verdict(file, served_now[file.path]), served_now[file.path]
-        words = "is not there any more" if verdict == "missing" else f"is not what {version} recorded"
+        words = "no longer exists" if verdict == "missing" else f"differs from what {version} recorded"
         what = f"on the branch of {place.name}, {file.path} {words}"
         found = answer.sha256 or answer.git_sha1
         _Spot(notes, model, release, place.name).note(verdict, file.path, BRANCH, file.sha256, found, what)

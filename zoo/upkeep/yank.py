@@ -113,7 +113,7 @@ def pending(settings: Settings, name: str) -> str | None:
 
 
 def pending_marker(settings: Settings, name: str) -> Path:
-    """The file that is there while the card of ``name`` does not say yet what is withdrawn."""
+    """The file that is there while the card of ``name`` does not show yet what is withdrawn."""
     return settings.releases / name / "banner-pending.json"
 
 
@@ -155,7 +155,7 @@ def _read_card(repo: Repo, head: str) -> str:
             raise ValueError
         return raw.decode("utf-8")
     except ValueError:
-        raise ZooError(f"{CARD} on the hub is not the card of a model") from None
+        raise ZooError(f"{CARD} on the hub is not a model card") from None
 
 
 def _message(model: Model) -> str:

@@ -71,7 +71,7 @@ def fetch_files(
             raise Damaged(f"{file.path!r} {reason}", where=source, safe="Nothing was fetched.")
     small = [file for file in ordered if file.size_bytes <= SMALL_BYTES]
     large = [file for file in ordered if file.size_bytes > SMALL_BYTES]
-    with locked(scratch / "lock", lambda: report.say(f"another zoo fetches into {folder}; waiting")):
+    with locked(scratch / "lock", lambda: report.say(f"another zoo is downloading into {folder}; waiting")):
         work.need_room(ordered)
         done = work.several(small) if small else []
         for number, file in enumerate(large, 1):
@@ -141,7 +141,7 @@ class _Work:
         if left < file.size_bytes:
             done = file.size_bytes - left
             self.report.say(
-                f"{file.path}: {data_size(done)} of {data_size(file.size_bytes)} are here already"
+                f"{file.path}: {data_size(done)} of {data_size(file.size_bytes)} are already here"
             )
         with self.report.task(words, left, "B") as advance:
             return self._finish(part, there, advance)
@@ -166,7 +166,7 @@ class _Work:
         finally:
             part.close()
         part.remove()
-        self.report.warn(f"{file.path} came with the wrong bytes and was removed; fetching it by another way")
+        self.report.warn(f"{file.path} arrived with the wrong content and was deleted; fetching it another way")
         return self._other_way(file, there, found, received)
 
     def _fill(self, part: Partial, advance: Advance) -> int:
@@ -195,12 +195,12 @@ class _Work:
                 found = digest.hexdigest()
                 if found != digest.expected:
                     raise RemoteError(
-                        f"{file.path} came with the wrong bytes twice: digest {found}, not {digest.expected}",
+                        f"{file.path} arrived with the wrong content twice: digest {found}, not {digest.expected}",
                         kind="hash_mismatch", where=self.source,
                         facts={"path": file.path, "expected": digest.expected, "got": found, "got_first": before,
                                "removed": True},
                         safe="What arrived was deleted; no file of that name was written.",
-                        again=Again("later", "if it stays so, ask who keeps the repository"),
+                        again=Again("later", "if this happens again, ask the owner of the repository"),
                     )  # fmt: skip
                 self._place(came, stream.fileno(), there)
         return Fetched(file, there, "other way", received + file.size_bytes)
@@ -224,7 +224,7 @@ def disk_full(needed: int, folder: Path) -> RemoteError:
     """The disk has no room: what is needed, what is free, and where."""
     free = free_bytes(folder)
     return RemoteError(
-        f"{data_size(needed)} are needed at {folder}, {data_size(free)} are free", kind="disk_full",
+        f"{data_size(needed)} of disk space are needed at {folder}, {data_size(free)} are free", kind="disk_full",
         facts={"needed_bytes": needed, "free_bytes": free, "folder": str(folder)},
         safe="What was fetched so far is kept and will be used again.",
         remedy="Free some space or name another folder",

@@ -199,7 +199,7 @@ class _Trickle:
             return
         if self.bytes < self.patience.least_bytes_per_second * seconds:
             raise RemoteError(
-                f"only {self.bytes} bytes came in {seconds:.0f} seconds", kind="stalled", transient=True,
+                f"only {self.bytes} bytes arrived in {seconds:.0f} seconds", kind="stalled", transient=True,
                 facts={"bytes": self.bytes, "seconds": round(seconds, 1)},
                 remedy="Check the network",
                 again=RESUMES,

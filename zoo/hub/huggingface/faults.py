@@ -86,28 +86,28 @@ def answered(status: int, headers: Mapping[str, str], asked: Asked, now: float) 
     if status in (401, 403):
         return _not_allowed(status, asked, said, facts)
     if status == 507:
-        return _error("no_room", f"{asked.address} has no room{said}", facts,
-                      "Make room there", AGAIN)  # fmt: skip
+        return _error("no_room", f"{asked.address} has no space left{said}", facts,
+                      "Free some space there", AGAIN)  # fmt: skip
     if status == 429 or status >= 500 or status == 408:
         return _later(status, retry_after(headers, now), asked, said, facts)
     if status == 407:
-        return _error("proxy", f"a proxy on the way to {asked.address} wants a name and a password{said}", facts,
-                      "Set HTTPS_PROXY with them, or leave the proxy out with NO_PROXY")  # fmt: skip
+        return _error("proxy", f"the proxy for {asked.address} requires a name and a password{said}", facts,
+                      "Put them into HTTPS_PROXY, or bypass the proxy with NO_PROXY")  # fmt: skip
     if status in (409, 412):
         return _error("conflict", f"someone else changed {asked.repository or 'the repository'}{said}", facts,
                       "", AGAIN)  # fmt: skip
     if status == 413:
-        return _error("too_large", f"{asked.address} takes nothing so large{said}", facts,
-                      "Ask whoever runs it for a higher limit, or make the release smaller")  # fmt: skip
+        return _error("too_large", f"{asked.address} does not accept a file this large{said}", facts,
+                      "Ask its operator for a higher limit, or make the release smaller")  # fmt: skip
     if status == 400:
-        return _error("invalid", f"{asked.address} refuses this{said}", facts, "")
+        return _error("invalid", f"{asked.address} refuses the request{said}", facts, "")
     what = f"{asked.address} answered {status} for {asked.name}{said}"
     return _error("refused", what, facts, "Check the address")
 
 
 def _gated(asked: Asked, facts: _Facts) -> RemoteError:
     how = f"The token comes from {asked.token_from}" if asked.token_from else "No token was sent"
-    what = f"{asked.repository} is gated: {asked.address} gives it only to who accepted its terms"
+    what = f"{asked.repository} is gated: {asked.address} requires you to accept its terms first"
     accept = f"Accept the terms at {asked.address}/{asked.repository} in a browser"
     remedy = f"{how}. {accept}, set HF_TOKEN to a token of that account"
     return _error("gated", what, {**facts, "token_from": asked.token_from}, remedy, AGAIN)
@@ -116,23 +116,23 @@ def _gated(asked: Asked, facts: _Facts) -> RemoteError:
 def _no_revision(asked: Asked, facts: _Facts) -> RemoteError:
     named = f"revision {asked.revision}" if asked.revision else "commit of this name"
     what = f"{asked.repository or asked.address} has no {named}"
-    return _error("revision_not_found", what, facts, "Name a commit, a tag or a branch that is there")
+    return _error("revision_not_found", what, facts, "Name a commit, a tag or a branch that exists")
 
 
 def _no_file(asked: Asked, facts: _Facts) -> RemoteError:
     at = f" at {asked.revision}" if asked.revision else ""
     what = f"{asked.repository or asked.address} has no file {asked.path or 'of this name'}{at}"
-    return _error("file_not_found", what, facts, "Look at what the revision holds, or name another one")
+    return _error("file_not_found", what, facts, "Check what the revision contains, or name another one")
 
 
 def _no_repository(asked: Asked, facts: _Facts) -> RemoteError:
     """The Hub answers so for private ones too."""
     other = "it is private, and no token was sent"
     if asked.token_from:
-        other = f"the token from {asked.token_from} may not see it"
+        other = f"the token from {asked.token_from} cannot read it"
     what = f"{asked.address} has no repository {asked.repository or 'of this name'}, or {other}"
     return _error("not_found", what, {**facts, "token_from": asked.token_from},
-                  "Check the spelling; for a private one set HF_TOKEN to a token that may read it")  # fmt: skip
+                  "Check the spelling; for a private repository, set HF_TOKEN to a token that may read it")  # fmt: skip
 
 
 _BY_CODE: Mapping[str, Callable[[Asked, _Facts], RemoteError]] = {
@@ -155,7 +155,7 @@ def _not_allowed(status: int, asked: Asked, said: str, facts: _Facts) -> RemoteE
         remedy = _NEW_TOKEN if asked.writing else f"{_NEW_TOKEN}; a public model needs none"
         return _error("token_refused", f"{asked.address} does not accept the token from {asked.token_from}{said}",
                       facts, remedy, AGAIN)  # fmt: skip
-    return _error("token_missing", f"{asked.address} wants a token and none was sent{said}", facts,
+    return _error("token_missing", f"{asked.address} requires a token, but none was sent{said}", facts,
                   "Set HF_TOKEN (it is sent over https and to this machine only)", AGAIN)  # fmt: skip
 
 
@@ -165,7 +165,7 @@ def _later(status: int, wait: float | None, asked: Asked, said: str, facts: _Fac
         return RemoteError(f"{asked.address} failed with {status}{said}", kind="server_error", facts=facts,
                            transient=True, wait_seconds=wait, again=RESUMES)  # fmt: skip
     when = f"in {wait:.0f} seconds" if wait is not None else "in some minutes"
-    return RemoteError(f"{asked.address} wants fewer requests{said}", kind="rate_limited",
+    return RemoteError(f"{asked.address} asks for fewer requests{said}", kind="rate_limited",
                        facts={**facts, "wait_seconds": wait}, transient=True, wait_seconds=wait,
                        again=Again(when, RESUMES.note))  # fmt: skip
 
@@ -197,12 +197,12 @@ def broken(error: BaseException, asked: Asked) -> RemoteError:
         return _error("offline", f"the client is in offline mode, so {asked.name} cannot be fetched", facts,
                       "Unset HF_HUB_OFFLINE", AGAIN)  # fmt: skip
     if any(isinstance(cause, ssl.SSLError) or "CERTIFICATE_VERIFY" in str(cause) for cause in chain):
-        return _error("tls", f"the certificate of {asked.address} is not accepted{words}", facts,
-                      "Check this machine's clock; behind a proxy that reads along, set SSL_CERT_FILE to its "
+        return _error("tls", f"the certificate of {asked.address} is not trusted{words}", facts,
+                      "Check this machine's clock; behind a proxy that decrypts traffic, set SSL_CERT_FILE to its "
                       "certificate")  # fmt: skip
     if names & {"ProxyError"}:
-        return _error("proxy", f"the proxy on the way to {asked.address} refuses{words}", facts,
-                      "Check HTTPS_PROXY and HTTP_PROXY, or leave the proxy out with NO_PROXY")  # fmt: skip
+        return _error("proxy", f"the proxy for {asked.address} refuses the connection{words}", facts,
+                      "Check HTTPS_PROXY and HTTP_PROXY, or bypass the proxy with NO_PROXY")  # fmt: skip
     if names & {"UnsupportedProtocol", "InvalidURL", "LocalProtocolError"}:
         return _error("refused", f"{asked.address} redirected to an invalid address{words}", facts,
                       "Check the address")  # fmt: skip
@@ -216,7 +216,7 @@ def broken(error: BaseException, asked: Asked) -> RemoteError:
 
 def not_a_hub(asked: Asked) -> RemoteError:
     """Somebody answered in the hub's place."""
-    what = f"{asked.address} sent an answer that a hub does not send; is there a proxy between?"
+    what = f"{asked.address} sent an answer that no hub sends; is there a proxy in between?"
     return _error("proxy", what, {"address": asked.address, "repository": asked.repository},
                   "Check the address and the network (a sign-in page?)", AGAIN)  # fmt: skip
 
@@ -225,7 +225,7 @@ def wrong(kind: str, what: str, asked: Asked, expected: str | int, got: str | in
     """An answer that announces another file than was asked for; nothing of it is taken."""
     facts = {"address": asked.address, "repository": asked.repository, "path": asked.path, "expected": expected,
              "got": got}  # fmt: skip
-    return _error(kind, what, facts, "", Again(note="if it stays so, ask who keeps the repository"))
+    return _error(kind, what, facts, "", Again(note="if this happens again, ask the owner of the repository"))
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

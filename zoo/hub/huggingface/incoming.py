@@ -157,7 +157,7 @@ def _follow(
         url = urljoin(url, response.headers.get("location", ""))
         response.close()
     raise RemoteError(
-        f"{asked.address} sends this machine from address to address, or to one that is not https",
+        f"{asked.address} redirects too often, or to an address that is not https",
         kind="refused", facts={"address": asked.address}, remedy="Check the address",
     )  # fmt: skip
 

@@ -177,7 +177,7 @@ class HuggingFaceRepo:
 
         there = patiently(create, settled=lambda: self.refs().tags.get(name))
         if there is None:
-            raise Damaged(f"the hub accepted tag {name} but does not have it")
+            raise Damaged(f"the hub accepted tag {name} but does not list it")
         if not oid.startswith(there):
             raise HubConflict(
                 f"tag {name} is already on commit {there[:12]}, not on {oid[:12]}",
@@ -251,7 +251,7 @@ class HuggingFaceRepo:
             with self._open(revision, file.path) as stream:
                 raw = stream.read()
             if git_blob_sha1(raw) != file.blob_id:
-                raise Damaged(f"{file.path} as the hub serves it is not what its tree says")
+                raise Damaged(f"{file.path} as served by the hub differs from its file list")
             self._blobs[file.blob_id] = hashlib.sha256(raw).hexdigest()
         return FileRecord(file.path, file.size, self._blobs[file.blob_id])
 

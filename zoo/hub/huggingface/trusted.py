@@ -49,7 +49,7 @@ def _exchange(address: str, resource: str) -> tuple[str, float]:
         from huggingface_hub.errors import HfHubHTTPError, OIDCError
     except ImportError:
         raise InputError(
-            f"{SWITCH} is set, and this version of the Hub client knows no trusted publishers",
+            f"{SWITCH} is set, but this version of the Hub client does not support trusted publishers",
             remedy="Install a newer one: pip install 'huggingface-hub>=1.19,<3'",
         ) from None
     try:
@@ -59,7 +59,7 @@ def _exchange(address: str, resource: str) -> tuple[str, float]:
         return str(answer["access_token"]), float(answer.get("expires_in", 3600))
     except OIDCError:
         raise InputError(
-            f"{SWITCH} is set, and this job has no identity token",
+            f"{SWITCH} is set, but this job has no identity token",
             remedy=f"Give the job `permissions: id-token: write` (GitHub), or set {ID_TOKEN}, or unset {SWITCH}",
         ) from None
     except HfHubHTTPError as error:
@@ -67,7 +67,7 @@ def _exchange(address: str, resource: str) -> tuple[str, float]:
             raise
         # What the hub says of it is kept vague on purpose there, and the request held a secret.
         raise ZooError(
-            f"{address} does not take this job's identity for {resource}",
+            f"{address} does not accept this job's identity for {resource}",
             safe="Nothing was changed.",
             remedy=f"In the settings of {resource} on the hub, add a trusted publisher with this job's claims",
         ) from None

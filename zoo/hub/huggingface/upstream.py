@@ -21,9 +21,9 @@ def upstream(repository: str, revision: str | None, address: str) -> Described:
         try:
             info = client(address).model_info(repository, revision=revision, timeout=READ_SECONDS)
         except RevisionNotFoundError:
-            raise InputError(f"{repository} has no commit {revision} any more") from None
+            raise InputError(f"{repository} no longer has commit {revision}") from None
         except RepositoryNotFoundError:
-            raise InputError(f"{repository} is not there any more, or not public any more") from None
+            raise InputError(f"{repository} no longer exists or is no longer public") from None
     data: Any = info.card_data
     card: dict[str, Any] = data.to_dict() if data else {}
     licence = card.get("license")

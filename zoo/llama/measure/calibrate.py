@@ -61,7 +61,7 @@ def collect(
                     watch.end(path)
                     advance(len(part))
     if not watch.sums:
-        raise ZooError(f"{path.name} multiplies by no matrix of a layer, so nothing can be collected")
+        raise ZooError(f"{path.name} uses no layer matrices, so nothing can be collected")
     return Imatrix(
         {name: found.astype(np.float32) for name, found in sorted(watch.sums.items())},
         {name: found.astype(np.float32) for name, found in sorted(watch.counts.items())},
@@ -74,14 +74,14 @@ def collect(
 def windows(model: Model, texts: Sequence[Text], window_tokens: int) -> list[list[int]]:
     """Token ids of every whole window of every text. Raises InputError for a text that does not fill one."""
     if window_tokens < 1 or not texts:
-        raise InputError("calibration needs a text and windows of at least one token")
+        raise InputError("calibration requires a text and windows of at least one token")
     taken = []
     for text in texts:
         tokens = model.tokenize(text.content, add_special=True, parse_special=False)
         if len(tokens) < window_tokens:
             raise InputError(
                 f"the calibration text {text.name} has {len(tokens)} tokens, less than one window of {window_tokens}",
-                remedy="Give a longer text or set quantize.imatrix_window_tokens lower",
+                remedy="Use a longer text or set quantize.imatrix_window_tokens lower",
             )
         for start in range(0, len(tokens) - window_tokens + 1, window_tokens):
             window = tokens[start : start + window_tokens]
@@ -119,7 +119,7 @@ class _Watch:
             raise ModelFileError(
                 f"{path.name} computes values that are NaN or infinite",
                 where=str(path),
-                remedy="Its weights are damaged or overflow: make it again",
+                remedy="Its weights are damaged or overflow: build it again",
             )
 
     def see(self, address: int, ask: bool, user_data: object) -> bool:

@@ -38,7 +38,7 @@ def evaluate(
     file, another vocabulary than the reference's, or logits that are not finite.
     """
     if threads < 1:
-        raise InputError("an evaluation needs at least one thread")
+        raise InputError("an evaluation requires at least one thread")
     report = report or Silent()
     check_vocabularies(reference, candidates)
     with lockstep.opened({"": reference, **candidates}, window_tokens) as models:

@@ -78,6 +78,6 @@ def operation(name: str) -> int:
             if not found:
                 break
     raise ZooError(
-        "the installed llama.cpp builds its graph in a way that this program does not know",
+        "the installed llama.cpp builds its graph in a way that this program does not support",
         remedy="Install the version of llama-cpp-python that constraints.txt names",
     )

@@ -151,5 +151,5 @@ def not_finite(model: Model) -> ModelFileError:
     return ModelFileError(
         f"{model.path.name} computes logits that are not finite",
         where=str(model.path),
-        remedy="Its weights are damaged or overflow: make it again, or take a type with a wider range",
+        remedy="Its weights are damaged or overflow: build it again, or use a type with a wider range",
     )

@@ -287,6 +287,6 @@ def _logits(model: Model, count: int) -> NDArray[np.float32]:
         raise ModelFileError(
             f"{model.path.name} computes logits that are not finite",
             where=str(model.path),
-            remedy="Its weights are damaged or overflow: make it again, or take a type with a wider range",
+            remedy="Its weights are damaged or overflow: build it again, or use a type with a wider range",
         )
     return found

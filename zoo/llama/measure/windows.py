@@ -66,7 +66,7 @@ def check_vocabularies(reference: Path, candidates: Mapping[str, Path]) -> None:
         header = read_header(path)
         if _vocabulary(header) != _vocabulary(judge):
             raise ModelFileError(
-                f"{name} has another vocabulary ({header.vocabulary_size} tokens) than the reference "
+                f"{name} has a different vocabulary ({header.vocabulary_size} tokens) than the reference "
                 f"({judge.vocabulary_size} tokens), so their distributions cannot be compared",
                 where=str(path),
                 remedy="Evaluate a file against the F16 file that it was quantized from",
@@ -83,13 +83,13 @@ def cut(judge: Model, texts: Sequence[Text], window_tokens: int, windows: int) -
     If the texts hold fewer, all are taken. Raises InputError for senseless numbers or a text shorter than a window.
     """
     if window_tokens < 4 or windows < 1 or not texts:
-        raise InputError("an evaluation needs a text, a window and windows of at least 4 tokens")
+        raise InputError("an evaluation requires a text, a window and windows of at least 4 tokens")
     tokens = [judge.tokenize(text.content, add_special=False, parse_special=False) for text in texts]
     for text, own in zip(texts, tokens, strict=True):
         if len(own) < window_tokens:
             raise InputError(
                 f"the text {text.name} has {len(own)} tokens, less than one window of {window_tokens}",
-                remedy="Give a longer text or set evaluate.window_tokens lower",
+                remedy="Use a longer text or set evaluate.window_tokens lower",
             )
     room = [len(own) // window_tokens for own in tokens]
     shares = share_out(windows, room)

@@ -160,8 +160,8 @@ def _unwritten(error: OSError, target: Path) -> ZooError:
     return ZooError(
         f"{target.name} could not be written: {error.strerror or error}",
         where=str(target),
-        safe="Nothing half-written was left; quantized tensors that were finished are kept",
-        remedy="Make room on the disk",
+        safe="No incomplete file was left, and finished tensors are kept",
+        remedy="Free some space on the disk",
         again=AGAIN,
     )
 
@@ -189,8 +189,8 @@ def _jobs(data: Bytes, raw: RawFile, types: Mapping[str, str], imatrix: Imatrix 
         importance = imatrix.importance(name) if imatrix and type_name not in PLAIN else None
         if importance is None and type_name not in PLAIN and needs_importance(type_name):
             raise InputError(
-                f"{name} cannot be {type_name} without an importance matrix that knows it",
-                remedy="Give calibration text in the recipe (corpus.calibration), or take another type",
+                f"{name} cannot be {type_name}, because the importance matrix does not cover it",
+                remedy="Add calibration text to the recipe (corpus.calibration), or use another type",
             )
         size = weights(tensor) // tensor.shape[0] * row
         key = _key(data, raw, tensor, f"{type_name} {tool}", importance)
@@ -294,7 +294,7 @@ def _check_finite(rows: Floats, name: str, path: Path) -> None:
             f"the tensor {name} of {path.name} holds NaN or infinity",
             where=str(path),
             safe="Nothing was written",
-            remedy="Training or conversion went wrong: make it again from an earlier checkpoint",
+            remedy="Training or conversion failed: repeat it from an earlier checkpoint",
         )
 
 

@@ -56,7 +56,7 @@ def file_type(name: str) -> tuple[int, str]:
         return QUANTS[name].number, QUANTS[name].base
     close = difflib.get_close_matches(name.upper(), QUANTS, n=1, cutoff=0.5)
     remedy = f"Did you mean {close[0]}?" if close else f"Known types: {', '.join(QUANTS)}"
-    raise InputError(f"{name!r} is not a quantization type of llama.cpp", remedy=remedy)
+    raise InputError(f"{name!r} is not a llama.cpp quantization type", remedy=remedy)
 
 
 def choose(source: Path, type_name: str, *, with_imatrix: bool) -> Choice:

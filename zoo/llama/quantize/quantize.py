@@ -147,12 +147,12 @@ def _overridden(header: Header, choice: Choice, overrides: Sequence[Override]) -
         if override.type not in (*QUANTIZED, *PLAIN):
             raise InputError(
                 f"{override.type!r} is not a tensor type",
-                remedy=f"Take one of {', '.join((*QUANTIZED, *PLAIN))}",
+                remedy=f"Use one of {', '.join((*QUANTIZED, *PLAIN))}",
             )
         matching = [name for name in candidates if fnmatchcase(name, override.tensors)]
         if not matching:
             raise InputError(
-                f"no tensor that is quantized matches {override.tensors!r}",
+                f"{override.tensors!r} matches no tensor that is quantized",
                 remedy=f"Names look like {next(iter(sorted(candidates)), 'blk.0.attn_q.weight')}",
             )
         for name in matching:
@@ -168,9 +168,9 @@ def _check_row(name: str, type_name: str, row_length: int) -> None:
     except InputError as error:
         block = BLOCKS[type_name][0]
         raise InputError(
-            f"the override of {name} cannot be {type_name}: its rows of {row_length} "
-            f"weights are not a multiple of {block}",
-            remedy="Take Q8_0, Q5_0, IQ4_NL or Q4_0 for rows that 32 divides, else F16",
+            f"the override of {name} cannot be {type_name}: its rows of {row_length} weights are not a multiple of "
+            f"{block}",
+            remedy="Use Q8_0, Q5_0, IQ4_NL or Q4_0 for rows that are a multiple of 32, and F16 for others",
         ) from error
 
 
@@ -183,7 +183,7 @@ def _refuse_fallbacks(source: Path, header: Header, fallbacks: Sequence[Fallback
         f"{len(fallbacks)} of {len(header.tensors)} tensors of {source.name} cannot be {wanted}: "
         f"their rows of {', '.join(map(str, rows))} weights are not a multiple of {block}",
         safe="Nothing was written",
-        remedy=f"Take {fitting}, or set allow_fallback: true to accept other types for these tensors",
+        remedy=f"Use {fitting}, or set allow_fallback: true to accept other types for these tensors",
     )
 
 
@@ -192,9 +192,9 @@ def _check_importance(type_name: str, choice: Choice, types: dict[str, str], ima
     lacking = [name for name in choice.important if types[name] == choice.types[name] and name not in known]
     if lacking:
         raise ModelFileError(
-            f"{type_name} needs an importance matrix: without one {lacking[0]} would be garbage as {types[lacking[0]]}",
+            f"{type_name} needs an importance matrix: without it, {lacking[0]} would be useless as {types[lacking[0]]}",
             safe="Nothing was written",
-            remedy="Give calibration text in the recipe (corpus.calibration), or take a type of more bits",
+            remedy="Add calibration text to the recipe (corpus.calibration), or use a type with more bits",
         )
 
 

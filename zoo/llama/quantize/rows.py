@@ -59,7 +59,7 @@ def quantize_rows(rows: Floats, type_name: str, importance: Floats | None = None
         raise InputError(f"rows have two dimensions, not the shape {rows.shape}")
     if type_name not in (*QUANTIZED, *PLAIN):
         raise InputError(
-            f"weights cannot be quantized to {type_name!r}", remedy=f"Take {', '.join(QUANTIZED)}"
+            f"weights cannot be quantized to {type_name!r}", remedy=f"Use {', '.join(QUANTIZED)}"
         )
     count, length = rows.shape
     size = count * row_bytes(type_name, length)
@@ -69,7 +69,7 @@ def quantize_rows(rows: Floats, type_name: str, importance: Floats | None = None
         importance = _checked(importance, length)
     elif needs_importance(type_name):
         raise InputError(
-            f"{type_name} needs an importance matrix", remedy="Give calibration text in the recipe"
+            f"{type_name} needs an importance matrix", remedy="Add calibration text to the recipe"
         )
     if type_name == "F32":
         return rows.tobytes()
@@ -114,7 +114,7 @@ def dequantize_rows(data: bytes, type_name: str, row_length: int) -> Floats:
         return words.view(np.float32).reshape(-1, row_length)
     traits = _ggml().ggml_get_type_traits(NUMBERS[type_name]).contents
     if not traits.to_float:
-        raise InputError(f"ggml cannot turn {type_name} back into numbers")
+        raise InputError(f"ggml cannot convert {type_name} back to numbers")
     rows = np.empty((len(data) // size, row_length), dtype=np.float32)
     _TO_FLOAT(traits.to_float)(data, rows.ctypes.data, rows.size)
     return rows
@@ -160,6 +160,6 @@ def _check(lib: Any, type_name: str) -> None:
     traits = lib.ggml_get_type_traits(NUMBERS[type_name]).contents
     if (traits.block_weights, traits.block_bytes) != BLOCKS[type_name]:
         raise ZooError(
-            f"the installed llama.cpp stores {type_name} in a way that this program does not know",
+            f"the installed llama.cpp stores {type_name} in a way that this program does not support",
             remedy="Install the version of llama-cpp-python that constraints.txt names",
         )

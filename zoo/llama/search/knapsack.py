@@ -30,7 +30,7 @@ class OverBudget(ValueError):
     """Even the smallest options together are larger than the budget, by ``missing_bytes``."""
 
     def __init__(self, smallest_bytes: int, budget_bytes: int) -> None:
-        super().__init__(f"{smallest_bytes} bytes are the least; the budget is {budget_bytes}")
+        super().__init__(f"{smallest_bytes} bytes are the minimum, but the budget is {budget_bytes}")
         self.smallest_bytes = smallest_bytes
         self.missing_bytes = smallest_bytes - budget_bytes
 

@@ -169,7 +169,7 @@ class Search:
         """Whole mixes, those that the journal does not know."""
         keys = ["mix " + digest(self._mix(choice)) for choice in choices]
         wanted = [i for i, key in enumerate(keys) if key not in self.journal.values]
-        with self.report.task("Measuring whole mixes", float(len(wanted)), "trials") as advance:
+        with self.report.task("Measuring complete mixes", float(len(wanted)), "trials") as advance:
 
             def done(number: int, kld: list[float]) -> None:
                 self.journal.add(keys[wanted[number]], kld)

@@ -144,7 +144,7 @@ def _no_room(error: OSError, tensors: Tensors, folder: Path, copies: int) -> Zoo
     return ZooError(
         f"the disk is full: a search needs about {data_size(size)} for copies of the model",
         where=str(folder),
-        safe="What was measured so far is kept.",
-        remedy="Make room, or set fewer threads with --threads",
+        safe="Finished measurements are kept.",
+        remedy="Free some space, or use fewer threads with --threads",
         again=AGAIN,
     )

@@ -54,7 +54,7 @@ def sign(folder: Path, *, key: Path | None = None) -> bool:
     else:
         _require_identity()
         _told(
-            "Sigstore cannot be asked",
+            "Sigstore cannot be reached",
             lambda: config.use_sigstore_signer(use_ambient_credentials=True),
             "Check the network, then run again",
         )
@@ -87,7 +87,7 @@ def verify(
     """
     if (public_key is None) == (identity is None) or (identity is None) != (issuer is None):
         raise InputError(
-            "a signature is verified with a public key, or with an identity and its issuer",
+            "verifying a signature requires a public key, or an identity and its issuer",
             remedy="Give --public-key, or --identity and --issuer",
         )
     _library("verifying")
@@ -96,7 +96,7 @@ def verify(
         raise SignatureRefused(
             f"it is not signed: there is no {SIGNATURE}",
             safe="Nothing was changed.",
-            remedy="Ask who released it for a signed version, or do without --require-signature",
+            remedy="Ask the publisher for a signed version, or leave out --require-signature",
         )
     signed = _signed(path, public_key, identity, issuer)
     there = _there(folder)
@@ -109,11 +109,11 @@ def verify(
     missing = tuple(sorted(signed.keys() - there))
     if complete and missing:
         wrong.append(
-            f"{missing[0]} is signed and not there" + (f" ({len(missing)} files)" * (len(missing) > 1))
+            f"{missing[0]} is signed but missing" + (f" ({len(missing)} files)" * (len(missing) > 1))
         )
     if wrong:
         raise SignatureRefused(
-            "\n".join(["the files are not those that were signed", *(f"  {line}" for line in wrong[:20])]),
+            "\n".join(["the files are not the ones that were signed", *(f"  {line}" for line in wrong[:20])]),
             safe="Do not use them.",
             remedy="Fetch them again",
         )
@@ -152,9 +152,9 @@ def _signed(path: Path, public_key: Path | None, identity: str | None, issuer: s
         found = {one.identifier: one.digest for one in manifest.resource_descriptors()}
     except Exception as error:
         raise SignatureRefused(
-            f"the signature does not hold: {_words(error)}",
+            f"the signature is not valid: {_words(error)}",
             safe="Nothing was changed.",
-            remedy="Check the public key (or identity and issuer) with who released it",
+            remedy="Check the public key (or identity and issuer) with the publisher",
         ) from error
     return {name: digest.digest_hex for name, digest in found.items() if digest.algorithm == "sha256"}
 
@@ -175,7 +175,7 @@ def _verifier(
     from model_signing._signing import sign_sigstore
 
     verifier = _told(
-        "Sigstore's trusted root cannot be had",
+        "Sigstore's trusted root cannot be fetched",
         lambda: sign_sigstore.Verifier(identity=identity or "", oidc_issuer=issuer or ""),
         "Check the network, then run again",
     )
@@ -222,7 +222,7 @@ def _require_identity() -> None:
     )
     if token is None:
         raise InputError(
-            "there is no identity to sign with here",
+            "there is no identity to sign with",
             remedy="Run in a CI job with an identity token (GitHub: permissions: id-token: write), or give --key FILE",
         )
 
@@ -237,7 +237,7 @@ def _with_key(path: Path, use: Callable[[], Any]) -> Any:
         why = (
             "it is encrypted"
             if "encrypted" in str(error) or "assword" in str(error)
-            else "it is of another kind"
+            else "it is a different kind of key"
         )
         raise InputError(
             f"this key cannot be used: {why}",

@@ -84,9 +84,9 @@ def latitude(plan: Plan, step: str, then: Processor | None, now: Processor) -> L
     other_machine = then is None or then.machine != now.machine
     if not sums and not (other_machine and roundings):
         return Latitude()
-    was = f"on {then.words}" if then else "on a processor that the release does not name"
+    was = f"on {then.words}" if then else "on an unrecorded processor"
     what = " and ".join(sums or roundings)
-    return Latitude(f"{what} ran {was} then, on {now.words} now", types="budget" in stages)
+    return Latitude(f"{what} ran {was}, but now on {now.words}", types="budget" in stages)
 
 
 def _stages_before(plan: Plan, step: str) -> set[str]:
@@ -161,10 +161,10 @@ def lines(results: Iterable[FileResult], changes: Iterable[ToolChange], limit: i
             continue
         said += [f"  tensor {one.name}: {_change(one)}" for one in result.different_tensors[:limit]]
         if (more := len(result.different_tensors) - limit) > 0:
-            said.append(f"  and {more} tensors more; the record names them all")
+            said.append(f"  and {more} more tensors; the record lists them all")
         said += [f"  header key {one.name}: {_change(one)}" for one in result.different_keys]
     for change in changes:
-        said.append(f"tool {change.name}: {change.recorded} was used then, {change.used or 'none'} now")
+        said.append(f"tool {change.name}: {change.recorded} was used for the release, {change.used or 'none'} now")
     return said
 
 
@@ -177,7 +177,7 @@ def _verdict(result: FileResult) -> str:
     if result.latitude.why and not result.refuted:
         return f"{begin}, which may be: {result.latitude.why}{_structure(result)}"
     if result.tensors_identical is None:
-        return f"{begin}; the release records no digests of its tensors, so it cannot be said which"
+        return f"{begin}; the release records no digests of its tensors, so the different ones are unknown"
     said = f"{begin}; {result.tensors_identical} of {result.tensors} tensors are identical"
     if not result.different_tensors and not result.different_keys:
         said += ", and so is every header key: only their order or the padding differs"

@@ -61,7 +61,7 @@ def prepare(name: str, release: Release, settings: Settings) -> Prepared:
         raise InputError(
             f"the recorded recipe of {name} {release.version} cannot be built here\n{problems}",
             safe="Nothing was made.",
-            remedy="Restore what is missing, or take the version of this program that made the release",
+            remedy="Restore the missing parts, or use the version of this program that made the release",
         )
     seen = _then(world.look(checked.recipe, settings), recorded_json(name, release, "plan.json", settings))
     _check_inputs(release, checked.recipe, seen, checked.lock)
@@ -108,10 +108,10 @@ def begin_with(prepared: Prepared, release: Release, settings: Settings) -> Prep
         raise ZooError(
             f"the released {reference.path} is not on this machine",
             where=settings.shown(there),
-            remedy="Fetch it to that place, or leave out --quants-only to build it from its source",
+            remedy="Download it to that place, or leave out --quants-only to build it from its source",
         )
     if sha256_file(there) != reference.sha256:
-        raise Damaged(f"{reference.path} is no longer what was released", where=settings.shown(there))
+        raise Damaged(f"{reference.path} has changed since the release", where=settings.shown(there))
     step = prepared.plan.step("export")
     workspace = Workspace(prepared.folder)
     if workspace.finished(step.key) is None:
@@ -153,18 +153,18 @@ def _check_inputs(release: Release, recipe: Recipe, seen: World, lock: Lock) -> 
         for file in getattr(recipe.corpus, role):
             then, now = recorded.get((role, f"{file.path} ({file.source})")), seen.files.get(file.path)
             if then != now:
-                wrong.append(f"  {file.path}: sha256 {_short(now)}, recorded is {_short(then)}")
+                wrong.append(f"  {file.path}: sha256 {_short(now)}, but {_short(then)} is recorded")
     for role in ("student", "teacher"):
         source = getattr(recipe, role)
         if source:
             then, now = recorded.get((role, source.source)), source.sha256 or lock.sha256(source.source)
             if then != now:
-                wrong.append(f"  {source.source}: pinned to {_short(now)}, recorded is {_short(then)}")
+                wrong.append(f"  {source.source}: pinned to {_short(now)}, but {_short(then)} is recorded")
     if wrong:
         raise ZooError(
-            "\n".join(["inputs are not those that the release was made from", *wrong]),
+            "\n".join(["the inputs differ from those that the release was made from", *wrong]),
             safe="Nothing was made.",
-            remedy="Restore them from version control, as they were on the day of the release",
+            remedy="Restore them from version control, at the commit of the release",
         )
 
 
