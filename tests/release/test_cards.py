@@ -23,7 +23,7 @@ from zoo.release import cards
 Check = Callable[..., CheckedRecipe]
 GOLDEN = Path(__file__).parents[1] / "golden" / "cards"
 UPDATE = "ZOO_UPDATE_GOLDEN"
-"""Set this variable to 1 to write the golden files anew; then look at the difference."""
+"""Set this variable to 1 to write the golden files again; then check the difference."""
 
 HOSTILE = (
     "<script>alert(1)</script> {{ 6*7777 }} {% raw %} | a | b | `code` **bold** [link](javascript:alert(2)) "
@@ -199,7 +199,7 @@ def test_numbers_on_the_card(plain: Recipe, tutored: Recipe) -> None:
         else:
             assert row.count("reference") == 2
         if not any(speed.valid for speed in file.speeds):
-            assert "not measured validly" in row
+            assert "no valid measurement" in row
     # Fewest nats wins the command line.
     best = min(release.files[1:], key=lambda file: file.loss.kld_mean_nats if file.loss else 9)
     assert f"llama-cli -m {best.path} -cnv" in text

@@ -160,7 +160,7 @@ def test_a_teacher_passes_its_terms_on(check_text: Check, zoo_folder: Path) -> N
     assert told(check_text, recipe) == []
     recipe["licence"] = "Apache-2.0"
     ((path, what, _),) = told(check_text, recipe)
-    assert path == "licence" and what.startswith("the teacher's licence LicenseRef-Llama-3.3 goes over")
+    assert path == "licence" and what.startswith("the teacher's licence LicenseRef-Llama-3.3 also applies")
 
 
 @pytest.mark.parametrize(("student", "passes"), [("Apache-2.0", False), ("LicenseRef-Llama-3", True)])
@@ -244,14 +244,14 @@ def test_the_card_names_a_licence_of_its_own(check_text: Check) -> None:
     assert (data["license"], data["license_name"], data["license_link"]) == (
         "other", "Mine 1.0", "https://example.org/mine",
     )  # fmt: skip
-    assert "Licensed Mine 1.0 (<https://example.org/mine>)" in text
+    assert "Licensed under Mine 1.0 (<https://example.org/mine>)" in text
 
 
 def test_the_card_says_that_the_source_was_quantized(check_text: Check) -> None:
     _, text = card_of(check_text, quantized_source="Q4_K_M")
-    assert r"weights of 4 bits (Q4\_K\_M)" in text
+    assert r"weights have 4 bits (Q4\_K\_M)" in text
     _, text = card_of(check_text)
-    assert "quantized before" not in text and "## Licence" not in text
+    assert "already quantized" not in text and "## Licence" not in text
     assert [bits_of(name) for name in ("Q4_1", "IQ1_S", "fp8", "mystery")] == [
         "4 bits (Q4_1)", "1 bit (IQ1_S)", "8 bits (fp8)", "mystery",
     ]  # fmt: skip
@@ -267,7 +267,7 @@ def test_the_dataset_card_names_the_teachers_texts(check_text: Check, zoo_folder
     release = dataclasses.replace(sample().models[1].releases[0], terms=own)
     text = cards.dataset_card(recipe, sample().models[1], release, "local", SPLITS, [])
     assert cards.read_card(text, "README.md", "dataset")[1] == []
-    assert "Its texts go with this data:\n[LICENSE](LICENSE), [NOTICE.txt](NOTICE.txt)." in text
+    assert "Keep its texts with this data:\n[LICENSE](LICENSE), [NOTICE.txt](NOTICE.txt)." in text
 
 
 def test_addresses_of_licences_are_linked_only_if_they_are_of_the_web() -> None:

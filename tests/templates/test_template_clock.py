@@ -120,4 +120,4 @@ def test_the_card_of_a_model_with_a_clock_says_which_date_it_read() -> None:
     checks = [{"name": "template", "passed": True}, {"name": "tokenizer", "passed": True, "note": "NFC."}]
     without, dated = ({"checks": checks, "template_clock": day} for day in (None, "2024-07-26"))
     assert cards.remarks(without) == []
-    assert "always read 2024-07-26" in cards.remarks(dated)[-1]
+    assert "always 2024-07-26" in cards.remarks(dated)[-1]

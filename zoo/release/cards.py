@@ -105,8 +105,8 @@ def remarks(parity: Mapping[str, Any]) -> list[str]:
     """
     if day := parity.get("template_clock"):
         return [
-            f"The chat template reads the date. Here it always read {day}, in training, measurements and checks; a "
-            "program that runs the template shows the model the real date."
+            f"The chat template shows the model the date. In training, measurements and checks it was always {day}; "
+            "a program that runs the template shows the real date."
         ]
     return []
 
@@ -255,7 +255,7 @@ def _memory(file: ModelFile, context_tokens: int) -> str:
 
 def _speed(file: ModelFile) -> str:
     valid = [speed.decode_tokens_per_second for speed in file.speeds if speed.valid]
-    return rate(max(valid)) if valid else "not measured validly"
+    return rate(max(valid)) if valid else "no valid measurement"
 
 
 def _ppl(part: HeldOut) -> str:
