@@ -122,9 +122,9 @@ def write(folder: Path, tutor: Model) -> None:
 def test_the_command_takes_a_tolerance(a_zoo: Path, capsys: Captured) -> None:
     write(a_zoo, TUTOR)
     asked = (MODEL.name, "--device", "laptop-16gb")
-    assert "Take model-Q8_0.gguf" in called(capsys, *asked)[1]
-    assert "Take model-F16.gguf" in called(capsys, *asked, "--tolerance", "0")[1]
-    assert "Take model-Q4_K_M.gguf" in called(capsys, *asked, "--tolerance", "0.1")[1]
+    assert "Recommended: model-Q8_0.gguf" in called(capsys, *asked)[1]
+    assert "Recommended: model-F16.gguf" in called(capsys, *asked, "--tolerance", "0")[1]
+    assert "Recommended: model-Q4_K_M.gguf" in called(capsys, *asked, "--tolerance", "0.1")[1]
     code, _, err = called(capsys, *asked, "--tolerance", "-1")
     assert code == 2 and "-1 nats is not a valid tolerance" in err
 

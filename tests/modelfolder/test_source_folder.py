@@ -287,7 +287,7 @@ def test_adapters_alone_beside_and_inside(folder: Path) -> None:
     assert "lora_A.weight" in error.what and "merge_and_unload" in error.remedy
     (folder / "adapter_config.json").write_text('{"peft_type": "LORA"}', encoding="utf-8")
     error = refusal(folder)
-    assert "beside the weights" in error.what and "rm m/adapter_config.json" in error.remedy
+    assert "next to the weights" in error.what and "rm m/adapter_config.json" in error.remedy
     (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
     (folder / "config.json").unlink()
     assert "is an adapter (LoRA), not a model" in refusal(folder).what

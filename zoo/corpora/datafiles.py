@@ -19,7 +19,7 @@ FILE = "dataset-files.json"
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of the dataset repository. git_sha1: git's digest of a blob, which some hubs tell and no other."""
+    """A file of the dataset repository. git_sha1: git's digest of a blob, the only digest that some hubs report."""
 
     path: str
     size_bytes: int
@@ -33,7 +33,7 @@ def listing(files: Mapping[str, Path]) -> dict[str, Any]:
 
 
 def parse(raw: bytes) -> tuple[DataFile, ...]:
-    """The files of a listing. Raises Damaged when it is none."""
+    """The files of a listing. Raises Damaged for an invalid listing."""
     try:
         entries = jsontext.parse(raw)["files"]
         files = filelist.records(entries)

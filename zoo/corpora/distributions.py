@@ -12,10 +12,10 @@ QUANTILES = {"min": 0.0, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95, "
 
 
 def report(splits: Mapping[str, Sequence[Mapping[str, Any]]], languages: Sequence[str]) -> dict[str, Any]:
-    """The report on rows as the labels have them, by split; splits without rows are left out.
+    """The report on labelled rows by split; splits without rows are omitted.
 
-    languages: those of the recipe; a row counts for each that it carries as a tag, because no program looks which
-    language a row is in. redaction is null: nothing is looked for or removed.
+    languages: those of the recipe; a row counts for each one in its tags, because no program detects the language of a
+    row. redaction is null: nothing is looked for or removed.
     """
     return {
         "schema": SCHEMA,
@@ -25,7 +25,7 @@ def report(splits: Mapping[str, Sequence[Mapping[str, Any]]], languages: Sequenc
 
 
 def quantiles(lengths: Sequence[int]) -> dict[str, int]:
-    """The length at place floor(q n) of the n sorted ones, for each of QUANTILES. Not for an empty sequence."""
+    """The length at place floor(q n) of the n sorted lengths, for each of QUANTILES. The sequence must not be empty."""
     found = sorted(lengths)
     return {name: found[min(int(q * len(found)), len(found) - 1)] for name, q in QUANTILES.items()}
 
@@ -54,7 +54,7 @@ def _split(name: str, rows: Sequence[Mapping[str, Any]], languages: Sequence[str
 
 
 def described(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the card says of the rows of one split; lengths of the prompts in characters."""
+    """What the card says about the rows of one split; prompt lengths are in characters."""
     lengths = sorted(len(m["content"]) for row in rows for m in row["messages"] if m["role"] == "user")
     return {
         "records": len(rows),

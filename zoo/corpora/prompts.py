@@ -1,4 +1,4 @@
-"""Prompt files: JSON Lines, every line checked, and what a card says of the prompts."""
+"""Prompt files: JSON Lines, every line checked, and their counts for a card."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_prompts(path: Path, shown_as: str) -> list[dict[str, Any]]:
 
 
 def parse_prompts(raw: bytes, shown_as: str) -> tuple[list[dict[str, Any]], list[Problem]]:
-    """The sound records of JSON Lines text and the problems of the others. Pure."""
+    """The valid records of JSON Lines text and the problems of the others. Pure."""
     rows: list[dict[str, Any]] = []
     problems: list[Problem] = []
     seen: dict[str, int] = {}
@@ -82,7 +82,7 @@ def _line_faults(
 
 
 def _blank(text: str | None) -> str | None:
-    """What is wrong with a text of a prompt that the schema found sound."""
+    """What is wrong with a text of a prompt that follows the schema."""
     if text is None:
         return None
     if unseen.blank(text):
@@ -91,7 +91,7 @@ def _blank(text: str | None) -> str | None:
 
 
 def distribution(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Counts for a dataset card: rows, tags, prompts that ask for JSON, and prompt lengths in characters."""
+    """Counts for a dataset card: rows, tags, prompts that require JSON, and prompt lengths in characters."""
     lengths = sorted(len(row["user"]) for row in rows)
     return {
         "rows": len(rows),

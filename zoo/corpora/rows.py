@@ -1,4 +1,4 @@
-"""Rows of a labelled corpus: the question to the teacher, its answer, and whether that is sound. Pure."""
+"""Rows of a labelled corpus: the question to the teacher, its answer, and whether the answer is valid. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zoo.files.digests import canonical_json
 
 @dataclass(frozen=True)
 class Row:
-    """One prompt on its way: part is train or heldout, number its line among the part's records."""
+    """One prompt: part is train or heldout, number its line among the part's records."""
 
     key: str
     part: str
@@ -32,7 +32,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Answer:
-    """finish: ``stop`` or ``length`` (cut at max_tokens); invalid: why the answer was refused, "" if it was not."""
+    """finish: ``stop`` or ``length`` (cut at max_tokens); invalid: why the answer was refused, "" if it is valid."""
 
     key: str
     text: str
@@ -43,7 +43,7 @@ class Answer:
 
 
 def messages_of(record: Mapping[str, Any], default_system: str | None) -> tuple[tuple[str, str], ...]:
-    """The conversation that the teacher is to answer. A row that asks for JSON says so in its system prompt."""
+    """The conversation that the teacher must answer. The system prompt of a row with JSON asks for it."""
     parts = [record.get("system_hint") or default_system or ""]
     if record.get("requires_json"):
         tool = f" with the arguments of the tool {record['tool_name']}" if record.get("tool_name") else ""
@@ -56,7 +56,7 @@ def messages_of(record: Mapping[str, Any], default_system: str | None) -> tuple[
 
 
 def invalid(text: str, finish: str, schema: Mapping[str, Any] | None) -> str:
-    """Why an answer is refused, "" if it is sound."""
+    """Why an answer is refused, "" if it is valid."""
     if not text:
         return "the answer is empty"
     if "�" in text and finish != "length":
@@ -88,7 +88,7 @@ def labelled(row: Row, answer: Answer) -> dict[str, Any]:
 
 
 def summary(rows: Sequence[Row], answers: Mapping[str, Answer]) -> dict[str, Any]:
-    """Counts, and every row that stayed invalid with its reason."""
+    """Counts, and every row that stayed invalid, with its reason."""
     mine = [(row, answers[row.key]) for row in rows]
     return {
         "rows": len(mine),

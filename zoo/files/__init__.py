@@ -1,1 +1,1 @@
-"""Files and folders on disk: complete or not there, locked, hashed, listed, journalled."""
+"""Files and folders on disk: either complete or missing, locked, hashed, listed, journalled."""

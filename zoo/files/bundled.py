@@ -1,4 +1,4 @@
-"""Where the zoo's own data files are: beside the code in a wheel, in the repository otherwise."""
+"""Where the zoo's own data files are: next to the code in a wheel, else in the repository."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def site_folder() -> Path:
 
 
 def mkdocs_file() -> Path:
-    """The bundled ``mkdocs.yml``, which lies beside ``site/``."""
+    """The bundled ``mkdocs.yml``, next to ``site/``."""
     return site_folder().parent / "mkdocs.yml"
 
 

@@ -1,7 +1,7 @@
-"""Files that were compared with their recorded digest once, and need not be read again while nothing touched them.
+"""Files that were compared with their recorded digest and need not be read again until they change.
 
-What the system says of a file (size, times of change, inode) is remembered beside the finished steps. It is memory
-only: whoever publishes reads everything again.
+The file's size, times of change and inode are stored next to the finished steps. This is only a cache: publishing reads
+every file again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _known: dict[Path, dict[str, tuple[str, _Identity]]] = {}
 
 
 def identity(path: Path) -> _Identity | None:
-    """Size, modification and change time in nanoseconds, inode; None unless it is a plain file."""
+    """Size, modification and change time in nanoseconds, inode; None unless it is a regular file."""
     try:
         found = path.lstat()
     except OSError:
@@ -33,7 +33,8 @@ def identity(path: Path) -> _Identity | None:
 
 
 def is_sound(path: Path, name: str, sha256: str, memory: Path | None) -> bool:
-    """Whether the file ``path`` has this digest. It is read unless ``memory`` knows its ``name`` as it is now."""
+    """Whether the file ``path`` has this digest. It is read unless ``memory`` has its ``name`` with the same
+    identity."""
     now = identity(path)
     if now is None:
         return False
@@ -75,7 +76,7 @@ def _read(memory: Path | None) -> dict[str, tuple[str, _Identity]]:
 
 
 def _write(memory: Path | None, known: Mapping[str, tuple[str, _Identity]]) -> None:
-    """A disk that takes no more only costs the next process some reading."""
+    """On a full disk the next process only has to read more."""
     if memory is None:
         return
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""JSON texts with one spelling, and digests of them and of files."""
+"""Canonical JSON texts, and digests of them and of files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CHUNK = 1 << 20
 
 
 def canonical_json(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces, no NaN. Digests are taken of this."""
+    """The canonical JSON text of a value: sorted keys, no spaces, no NaN. Digests are taken of this."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -28,7 +28,7 @@ def digest(value: Any) -> str:
 
 
 def sha256_file(path: Path, advance: Advance = unheard) -> str:
-    """sha256 of a file's content; ``advance`` is told the bytes read."""
+    """sha256 of a file's content; ``advance`` receives the number of bytes read."""
     sha = hashlib.sha256()
     with path.open("rb", buffering=0) as stream:
         while chunk := stream.read(_CHUNK):
@@ -38,7 +38,7 @@ def sha256_file(path: Path, advance: Advance = unheard) -> str:
 
 
 def git_blob(size_bytes: int) -> hashlib._Hash:
-    """The hash that git gives a blob of this size, still without its content: SHA-1 after a header.
+    """The start of git's hash of a blob of this size: SHA-1 with the header, before the content.
 
     Source: git's documentation, "Git Objects".
     """

@@ -1,7 +1,8 @@
-"""Append-only journals: one JSON value per line, on the disk when a line is written, read back line by line.
+"""Append-only journals: one JSON value per line, each line is on the disk once it is written, and is read back by
+itself.
 
-A journal is memory, never the truth: a line that a kill cut, that another program wrote or that has another shape is
-passed over with a warning, and what it said is found out again.
+A journal is a cache, never the truth: an incomplete line, a line of another program or one with another shape is
+skipped with a warning, and its information is determined again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Value = TypeVar("Value")
 
 
 def read(path: Path, shape: Callable[[Any], Value]) -> list[Value]:
-    """The values of every line that has the shape; none if there is no file.
+    """The values of every line that has the shape; empty if there is no file.
 
     shape: makes a value from a line's data; raises ValueError, TypeError, KeyError or AttributeError for another one.
     """
@@ -33,7 +34,7 @@ def read(path: Path, shape: Callable[[Any], Value]) -> list[Value]:
     *lines, rest = raw.split(b"\n")
     for line in lines:
         try:
-            # Figures of a journal may be larger than what is exact elsewhere.
+            # A journal may have numbers that are too large to be exact elsewhere.
             found.append(shape(jsontext.parse(line, bounded=False)))
         except (ValueError, TypeError, KeyError, AttributeError):
             dropped += bool(line.strip())
@@ -46,7 +47,8 @@ def read(path: Path, shape: Callable[[Any], Value]) -> list[Value]:
 
 
 def open_to_append(path: Path, what: str) -> IO[bytes]:
-    """The journal open for ``append``, cut after its last complete line. The caller holds its lock. Raises ZooError.
+    """The journal opened for ``append`` and truncated after its last complete line. The caller holds its lock. Raises
+    ZooError.
 
     what: names the journal for a person.
     """
@@ -61,7 +63,7 @@ def open_to_append(path: Path, what: str) -> IO[bytes]:
 
 
 def append(stream: IO[bytes], value: Any, what: str) -> None:
-    """One line, on the disk when this returns. Raises ZooError."""
+    """Write one line; it is on the disk when this returns. Raises ZooError."""
     try:
         stream.write(canonical_json(value).encode() + b"\n")
         stream.flush()

@@ -1,4 +1,4 @@
-"""What is in a folder: every plain file with its size and its digest."""
+"""What is in a folder: every regular file with its size and its digest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FileRecord:
 
 
 def records(folder: Path) -> tuple[FileRecord, ...]:
-    """Every plain file below ``folder``, hashed, sorted. Raises Damaged on a link or a device."""
+    """Every regular file below ``folder``, hashed, sorted. Raises Damaged on a link or a device."""
     found = []
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):

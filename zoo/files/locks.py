@@ -13,7 +13,7 @@ from pathlib import Path
 def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold an exclusive lock between processes; ``on_wait`` is called once if another holds it.
 
-    The lock is on the file ``path``, made if it is missing, or on the folder that is there. For a folder that may be
+    The lock is on the file ``path``, which is created if missing, or on an existing folder. For a folder that may be
     missing, see ``locked_folder``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[N
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, which is made if it is missing."""
+    """Hold the lock of a folder, which is created if missing."""
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         yield
@@ -39,7 +39,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def locked_now(path: Path | None) -> Iterator[bool]:
-    """Hold the lock of ``locked`` if nobody has it: yields whether it is held. None is a lock that nobody has."""
+    """Hold the lock of ``locked`` if it is free: yields whether it is held. None is always free."""
     if path is None:
         yield True
         return

@@ -1,4 +1,4 @@
-"""Files that are complete or not there, and that survive a power cut."""
+"""Files that are either complete or missing, and that survive a power cut."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write_atomic(path: Path, data: str | bytes | Iterable[bytes], *, settled: bo
     try:
         _write_beside(path, (raw,) if isinstance(raw, bytes) else raw, settled)
     except OSError as error:
-        # The file that was wanted, not the temporary one.
+        # The target file, not the temporary one.
         error.filename, error.filename2 = str(path), None
         raise
     fsync(path.parent)
@@ -65,7 +65,7 @@ def sync(folder: Path) -> None:
 def place_file(source: Path, target: Path) -> None:
     """Put a copy of a finished file at ``target``: a hard link where the file system allows, else a copy."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    # What stands there may be a link to another finished file, which a copy would write into.
+    # The existing target may be a link to another finished file, which a copy would overwrite.
     target.unlink(missing_ok=True)
     try:
         os.link(source, target)
@@ -74,6 +74,6 @@ def place_file(source: Path, target: Path) -> None:
 
 
 def sweep(folder: Path, name: str = "*") -> None:
-    """Remove what killed calls of ``write_atomic`` left of files ``name``. The caller holds their lock."""
+    """Remove what interrupted calls of ``write_atomic`` left of files ``name``. The caller holds their lock."""
     for left in folder.glob(f".{name}.*.tmp"):
         left.unlink(missing_ok=True)

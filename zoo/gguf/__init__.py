@@ -1,1 +1,1 @@
-"""Model files in GGUF: what they say, how they are laid out, what must not be in them. Needs no llama.cpp."""
+"""Model files in GGUF: their header, their layout, and what must not be in them. Does not need llama.cpp."""

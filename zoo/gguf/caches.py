@@ -1,4 +1,4 @@
-"""What llama.cpp keeps beside the weights, and what it reads of them for a token; from a header. Pure.
+"""What llama.cpp keeps in addition to the weights, and how much it reads for a token; from a header. Pure.
 
 Keys and values take 16 bits, recurrent states 32, as llama.cpp allocates them by default for one sequence
 (``llama-kv-cache.cpp``, ``llama-memory-recurrent.cpp``, ``llama-hparams.cpp`` of ``llama-cpp-python`` 0.3.36).
@@ -34,7 +34,7 @@ class _Layer:
 
 
 def cache_of(header: Header) -> Cache:
-    """The memory of one sequence. For an unknown architecture an upper bound: every layer keeps everything."""
+    """The memory of one sequence. For an unknown architecture it is an upper bound: every layer keeps everything."""
     known = architectures.ARCHITECTURES.get(header.architecture)
     layers = _layers(header, known) if known else [_Layer(header.head_count_kv, 0, True)] * _trunk(header)
     full, windowed = (sum(one.full_heads for one in layers), sum(one.window_heads for one in layers))
@@ -50,8 +50,8 @@ def cache_of(header: Header) -> Cache:
 def read_bytes(header: Header) -> int:
     """Bytes of weights that are read to write one token.
 
-    Of tensors with experts the share of those that are used; of an embedding table that is not the output head, and of
-    other tables, one row; of layers that only predict further tokens, nothing.
+    Tensors with experts count by the share of used experts. An embedding table that is not the output head, and other
+    tables, count one row. Layers that only predict further tokens do not count.
     """
     tables = {*_TABLES, *(("token_embd.weight",) if _separate_head(header) else ())}
     return sum(_read(header, tensor, tables) for tensor in header.tensors)
@@ -85,9 +85,9 @@ def _separate_head(header: Header) -> bool:
 
 
 def windowed(header: Header) -> list[bool] | None:
-    """For each layer whether it sees a window only, as llama.cpp takes it; None where the header cannot say it.
+    """For each layer whether it sees only a window, as llama.cpp decides; None if the header cannot express it.
 
-    That is an architecture that is not known, one without windows, and one where all attention has the same window.
+    This is so for an unknown architecture, one without windows, and one where all attention has the same window.
     """
     known = architectures.ARCHITECTURES.get(header.architecture)
     if known is None or known.window is None or known.window.period == 1:

@@ -1,4 +1,4 @@
-"""What a GGUF file is made of, piece by piece: a digest of every tensor and of every key of its header."""
+"""A fingerprint of a GGUF file: a digest of every tensor and of every key of its header."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def digests(path: Path) -> dict[str, Any]:
     of every header key as it is stored, sorted by name.
 
     Two files with the same digests hold the same model; they may still differ in padding or in the order of keys.
-    Reads the whole file. Raises ModelFileError for a file that is no sound GGUF.
+    Reads the complete file. Raises ModelFileError for a file that is not a valid GGUF.
     """
     with opened(path) as source:
         raw = read_raw(source)

@@ -1,4 +1,4 @@
-"""What a GGUF file says about itself, and rewriting that without touching the weights."""
+"""The header of a GGUF file, and rewriting it without changing the weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zoo.gguf.layout import ARRAY, SCALARS, STRING, Bytes, Entry, RawFile, broke
 Scalar = str | int | float | bool
 _COPY_BYTES = 1 << 22
 _MOST_LAYERS = 1 << 12
-"""A list with more values than this is not one of a model's layers."""
+"""A list with more values than this cannot be a list by layer."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class Header:
 def read_header(path: Path) -> Header:
     """Read the header; the weights are never loaded.
 
-    Raises ModelFileError if the file is no sound GGUF: another format, cut short, damaged, of an unknown
-    version, or without the keys that a language model needs.
+    Raises ModelFileError if the file is not a valid GGUF: another format, incomplete, damaged, of an unknown version,
+    or without the keys that a language model needs.
     """
     with opened(path) as source:
         raw = read_raw(source)
@@ -78,9 +78,9 @@ def read_header(path: Path) -> Header:
 
 
 def read_metadata(path: Path) -> dict[str, Scalar]:
-    """Every key of the header whose value is a single string, number or truth value. The file need hold no model.
+    """Every key of the header whose value is a single string, number or truth value. The file need not contain a model.
 
-    Raises ModelFileError if it is no sound GGUF.
+    Raises ModelFileError if it is not a valid GGUF.
     """
     with opened(path) as source:
         return _single_values(source, read_raw(source))
@@ -182,11 +182,10 @@ def rewrite_header(source: Path, target: Path, changes: Mapping[str, Scalar | li
     """Copy ``source`` to ``target`` with metadata keys set, added or (None) removed; the weights stay as they
     are.
 
-    The same input gives the same bytes: general.architecture first, every other key in sorted order. A number
-    keeps the type its key had; a new whole number becomes u32 (i64 if it does not fit), a new fraction f32.
-    Bytes are taken as they are: a value with its type, as the file stores it.
-    The target is written whole or not at all, and may be the source itself.
-    Raises ModelFileError for an unsound source, InputError for a change that cannot be made.
+    The same input gives the same bytes: general.architecture first, every other key in sorted order. A number keeps the
+    type its key had; a new whole number becomes u32 (i64 if it does not fit), a new fraction f32. Bytes are used
+    unchanged: a value with its type, as the file stores it. The target is written atomically and may be the source
+    itself. Raises ModelFileError for an invalid source, InputError for an impossible change.
     """
     with opened(source) as data:
         raw = read_raw(data)
@@ -200,7 +199,7 @@ def header_bytes(
 ) -> bytes:
     """A header with the metadata of ``raw``, changed as in ``rewrite_header``, and the tensors' ``descriptions``.
 
-    Padding to the alignment is not included. Raises InputError for a change that cannot be made.
+    Padding to the alignment is not included. Raises InputError for an impossible change.
     """
     for forbidden in ("general.alignment", "general.architecture"):
         if forbidden in changes:

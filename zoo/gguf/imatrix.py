@@ -1,6 +1,6 @@
 """Importance matrices: how strongly each column of a weight matrix is driven by real text.
 
-Kept as llama.cpp's imatrix tool keeps them (a GGUF file with ``general.type`` = imatrix): for every matrix NAME
+Stored as llama.cpp's imatrix tool stores them (a GGUF file with ``general.type`` = imatrix): for every matrix NAME
 the tensors ``NAME.in_sum2`` (sums of the squared inputs) and ``NAME.counts`` (how many inputs were summed), so
 that llama-quantize and llama-imatrix read our files and we read theirs.
 """
@@ -42,9 +42,9 @@ class Imatrix:
     chunk_tokens: int
 
     def importance(self, name: str) -> Floats | None:
-        """Mean squared input of each column, float32 (matrices, row_length); None if the matrix is not known.
+        """Mean squared input of each column, float32 (matrices, row_length); None if the matrix is unknown.
 
-        The formula and its rounding are llama-quantize's; an expert that no token reached weighs all alike.
+        The formula and its rounding are llama-quantize's; an expert that no token reached weighs all columns equally.
         """
         if name not in self.sums:
             return None
@@ -53,7 +53,7 @@ class Imatrix:
         return np.where(counts > 0, means, np.float32(1)).astype(np.float32)
 
     def encoded(self) -> bytes:
-        """The whole file; the same matrix gives the same bytes."""
+        """The complete file; the same matrix gives the same bytes."""
         tensors = {}
         for name in sorted(self.sums):
             tensors[name + _SUMS] = self.sums[name]
@@ -73,14 +73,14 @@ class Imatrix:
         return hashlib.sha256(self.encoded()).hexdigest()
 
     def write(self, target: Path) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file atomically."""
         write_atomic(target, self.encoded())
 
 
 def read_imatrix(path: Path) -> Imatrix:
     """Read a file of ``Imatrix.write`` or of llama.cpp's imatrix tool (its GGUF format).
 
-    Raises ModelFileError if it is no sound GGUF file, no importance matrix, or holds negative, NaN or infinite
+    Raises ModelFileError if it is not a valid GGUF file, not an importance matrix, or has negative, NaN or infinite
     values.
     """
     with opened(path) as source:
@@ -103,8 +103,8 @@ def read_imatrix(path: Path) -> Imatrix:
 def check_fits(imatrix: Imatrix, shapes: Mapping[str, tuple[int, ...]], name: str) -> None:
     """Refuse an importance matrix of another model.
 
-    shapes: tensor name -> shape in ggml order of the model ``name``. Raises InputError if the matrix knows a
-    tensor that the model has not, has another row length or another number of experts, or if it knows none.
+    shapes: tensor name -> shape in ggml order of the model ``name``. Raises InputError if the matrix has a tensor that
+    the model lacks, a different row length or number of experts, or no tensors.
     """
     foreign = sorted(set(imatrix.sums) - set(shapes))
     wrong = [

@@ -1,8 +1,8 @@
-"""Which layers of a file see a window of the text only.
+"""Which layers of a file see only a window of the text.
 
-llama.cpp takes a fixed pattern for an architecture, such as five of six layers for Gemma 3, unless the header lists the
+llama.cpp uses a fixed pattern for an architecture, such as five of six layers for Gemma 3, unless the header lists the
 layers one by one (``load_swa_pattern`` in its ``llama-model.cpp``). The converter writes no list for most of them. A
-model that was pruned, or that its maker built otherwise, does not follow the pattern.
+pruned model, or one that its maker built differently, does not follow the pattern.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _BOOL = 7
 def stated(header: Header, config: Mapping[str, Any]) -> dict[str, bytes]:
     """Changes for ``rewrite_header`` that list the layers as ``config`` (config.json) does.
 
-    Empty where llama.cpp's own pattern is the same, or where the header cannot say it: llama.cpp ends the process for a
-    list without a single window, so the parity check refuses such a model.
+    Empty if llama.cpp's own pattern is the same, or if the header cannot express it: llama.cpp ends the process for a
+    list without any window, so the parity check refuses such a model.
     """
     inner = config.get("text_config")
     kinds = (inner if isinstance(inner, Mapping) else config).get("layer_types")

@@ -1,9 +1,8 @@
 """A bounds-checked reader of GGUF's header: byte ranges of keys and tensors, never the weights.
 
-Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 and 3, little-endian). Every
-length that the file states is compared with the bytes that are left before anything is read or allocated, so
-a damaged file costs nothing. Strings are skipped, not copied; a vocabulary of 49,152 tokens takes well under
-0.1 s.
+Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 and 3, little-endian). Every length in the
+file is compared with the remaining bytes before anything is read or allocated, so a damaged file costs nothing. Strings
+are skipped, not copied; a vocabulary of 49,152 tokens takes well under 0.1 s.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ _DEEPEST_ARRAY = 4
 
 @dataclass(frozen=True)
 class Entry:
-    """One metadata key: its value's type and where the value's bytes lie (type number not included).
+    """One metadata key: the type of its value and the place of the value's bytes (type number not included).
 
     For an array, ``item_type`` and ``count`` describe it and ``start`` is the first item; otherwise item_type
     is -1.
@@ -73,7 +72,7 @@ class RawTensor:
 
 @dataclass(frozen=True)
 class RawFile:
-    """What the header says. tensors_start..tensors_end: their descriptions; data_start: the first weight's
+    """The parsed header. tensors_start..tensors_end: their descriptions; data_start: the first weight's
     byte.
     """
 
@@ -88,7 +87,7 @@ class RawFile:
 
 
 class Bytes:
-    """A file's bytes with a cursor that refuses to leave them."""
+    """A file's bytes with a cursor that cannot move past the end."""
 
     def __init__(self, data: mmap.mmap, path: Path) -> None:
         self.data = data
@@ -103,7 +102,8 @@ class Bytes:
             )
 
     def number(self, code: str, what: str) -> int:
-        """The next number, little-endian, of this code of ``struct``. Raises as ``broken`` where the bytes end."""
+        """The next number, little-endian, of this code of ``struct``. Raises the error of ``broken`` at the end of the
+        bytes."""
         size = struct.calcsize("<" + code)
         self.need(size, what)
         value: int = struct.unpack_from("<" + code, self.data, self.at)[0]
@@ -122,7 +122,7 @@ class Bytes:
             raise broken(self.path, f"{what} is not UTF-8") from error
 
     def skip_strings(self, count: int, what: str) -> None:
-        """Pass over ``count`` strings without decoding them."""
+        """Skip ``count`` strings without decoding them."""
         self.need(8 * count, what)
         at, size, data, length_of = self.at, self.size, self.data, struct.Struct("<Q").unpack_from
         for _ in range(count):
@@ -135,7 +135,7 @@ class Bytes:
 
 
 def broken(path: Path, why: str) -> ModelFileError:
-    """The error for a file that is not a sound GGUF, with what to do next."""
+    """The error for a file that is not a valid GGUF, with what to do next."""
     return ModelFileError(
         f"{path.name} is not a valid GGUF file: {why}",
         where=str(path),
@@ -161,7 +161,7 @@ def opened(path: Path) -> Iterator[Bytes]:
 
 
 def read_raw(source: Bytes) -> RawFile:
-    """Walk the whole header. Raises ModelFileError at the first thing that cannot be."""
+    """Read the complete header. Raises ModelFileError for the first invalid value."""
     version, tensor_count, entry_count = _read_preamble(source)
     entries = _read_entries(source, entry_count)
     alignment = _alignment(source, entries)

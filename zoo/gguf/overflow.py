@@ -1,4 +1,5 @@
-"""Numbers of a converted file that its type cannot hold: they became infinite, and the file would answer nonsense."""
+"""Numbers of a converted file that its type cannot represent: they became infinite, and the file would produce
+nonsense."""
 
 from __future__ import annotations
 
@@ -11,9 +12,9 @@ from zoo.errors import ModelFileError
 from zoo.gguf.layout import Bytes, RawTensor, opened, read_raw
 
 _INFINITE = {"F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80), "F32": ("<u4", 0x7F800000)}
-"""Type -> its numbers as whole ones, and the exponent whose bits are all set: infinity, or NaN."""
+"""Type -> the integer type of its bits, and the exponent with all bits set: infinity, or NaN."""
 _PART = 1 << 24
-"""So many numbers are looked at in one piece."""
+"""How many numbers are checked at a time."""
 
 
 def refuse(path: Path) -> None:

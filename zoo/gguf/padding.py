@@ -1,7 +1,7 @@
 """Unused tokens for rows of the embedding that no token of the model has.
 
-Embeddings are often padded to a multiple of 64 or 128 rows. llama.cpp wants as many tokens as rows; its converter adds
-unused ones for most kinds of tokenizers, and here the others get the same.
+Embeddings are often padded to a multiple of 64 or 128 rows. llama.cpp requires as many tokens as rows. Its converter
+adds unused tokens for most kinds of tokenizers; this module does the same for the others.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ TOKENS, SCORES, TYPES = (f"tokenizer.ggml.{name}" for name in ("tokens", "scores
 UNUSED_TYPE = 5
 """LLAMA_TOKEN_TYPE_UNUSED of llama.h."""
 UNUSED_SCORE = -1000.0
-"""The converter's own score for its unused tokens: no text is cut into them."""
+"""The converter's own score for its unused tokens: no text is split into them."""
 
 
 def padding(path: Path) -> dict[str, bytes]:
     """Changes for ``rewrite_header`` that give every row of the embedding a token; empty if all have one.
 
-    Raises ModelFileError for a file that is not a sound GGUF.
+    Raises ModelFileError for a file that is not a valid GGUF.
     """
     with opened(path) as source:
         raw = read_raw(source)

@@ -1,8 +1,8 @@
 """A sentencepiece model (tokenizer.model) for model folders that have none.
 
 For some families llama.cpp's converter reads sentencepiece-style vocabularies from tokenizer.model alone. Without it
-the file would get another kind of tokenizer, or one score for all merges. transformers 5 saves tokenizer.json only, and
-a GGUF file holds the vocabulary in its header. Both say the same as tokenizer.model: pieces, scores and types.
+the file would get a different kind of tokenizer, or one score for all merges. transformers 5 saves tokenizer.json only,
+and a GGUF file holds the vocabulary in its header. Both say the same as tokenizer.model: pieces, scores and types.
 
 Format: protocol buffers, sentencepiece_model.proto of https://github.com/google/sentencepiece (field numbers below).
 """
@@ -37,7 +37,7 @@ class Pieces:
         """The bytes of a tokenizer.model."""
         unknown = self.types.index(UNKNOWN)
         trainer = _number(3, _BPE) + _number(4, len(self.texts)) + _number(35, int(BYTE in self.types))
-        # Ids of begin and end come from the folder's own JSON files, so none is claimed here.
+        # Ids of begin and end come from the folder's own JSON files, so none is set here.
         trainer += _number(40, unknown) + b"".join(_number(field, -1) for field in (41, 42, 43))
         trainer += _bytes(45, self.texts[unknown].encode())
         normalizer = (
@@ -53,10 +53,10 @@ class Pieces:
 def of_tokenizer(tokenizer: Mapping[str, Any], unknown: str | None = None) -> Pieces | None:
     """The pieces of a tokenizer.json; None if it is not BPE with byte fallback, or its ids have gaps.
 
-    unknown: the unknown token where tokenizer.json names none, as transformers 5 writes it for Llama; without one it is
-    the added token ``<unk>``. Byte fallback leaves nothing unknown, so the choice changes no cut.
-    A piece's score is minus the rank of the first merge that makes it: joining the best piece first is then what the
-    merges say.
+    unknown: the unknown token if tokenizer.json does not name one, as transformers 5 writes it for Llama; without one
+    it is the added token ``<unk>``. Byte fallback leaves nothing unknown, so the choice does not change how text is
+    split. A piece's score is minus the rank of the first merge that makes it: joining the best piece first then follows
+    the merges.
     """
     model = tokenizer.get("model") or {}
     unknown = model.get("unk_token") or unknown or "<unk>"
@@ -82,13 +82,14 @@ def of_tokenizer(tokenizer: Mapping[str, Any], unknown: str | None = None) -> Pi
 
 
 def contradicts(path: Path, tokenizer: Mapping[str, Any]) -> bool:
-    """Whether the sentencepiece model at ``path`` joins pieces in another order than the merges of a tokenizer.json.
+    """Whether the sentencepiece model at ``path`` joins pieces in a different order from the merges of a
+    tokenizer.json.
 
     A merge must not make a better piece than the merge before it; of several merges that make one piece the first
     counts, as in ``of_tokenizer``. transformers 5 writes merges by id where it has no tokenizer.json to read; Llama's
     runs of spaces, which come last by score, then come first. A merge that makes an added token, such as Gemma's runs
-    of line breaks, says nothing: both sides find those before any merge, whatever their score. True for a file that
-    sentencepiece cannot read: nothing can be taken from it.
+    of line breaks, is ignored: both sides find those before any merge, whatever their score. True for a file that
+    sentencepiece cannot read.
     """
     from sentencepiece import SentencePieceProcessor
 
@@ -120,7 +121,7 @@ def disagree(path: Path | None, tokenizer: Mapping[str, Any] | None) -> bool:
 
 
 def of_gguf(path: Path) -> Pieces | None:
-    """The pieces that a GGUF file's header holds; None for another kind of vocabulary."""
+    """The pieces in a GGUF file's header; None for another kind of vocabulary."""
     with opened(path) as source:
         entries = read_raw(source).entries
         names = ("model", "tokens", "scores", "token_type")

@@ -16,7 +16,7 @@ KEY = "tokenizer.ggml.token_type"
 def stated(path: Path, source: Mapping[str, Any]) -> dict[str, bytes]:
     """Changes for ``rewrite_header`` that give the tokens of ``path`` the types that their source states.
 
-    source: what source.json says of the tokenizer. Empty unless both have the same list of tokens.
+    source: what source.json says about the tokenizer. Empty unless both have the same list of tokens.
     """
     runs = source.get("token_types")
     here = vocabulary_facts(path)

@@ -1,4 +1,4 @@
-"""What a GGUF file says of its vocabulary: the list of tokens, their types and the rule that cuts text."""
+"""Facts of a GGUF file's vocabulary: the list of tokens, their types and the rule that splits text."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ INT32 = 5
 
 def vocabulary_facts(path: Path) -> dict[str, Any]:
     """tokens_sha256: of the token list as it is stored. token_types: runs of equal types, as [type, count] pairs; types
-    are llama.cpp's (1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte). pre_tokenizer: its name. None
-    where the file does not say. Raises ModelFileError if the file is not a sound GGUF.
+    are llama.cpp's (1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte). pre_tokenizer: its name. None if
+    the file does not say. Raises ModelFileError if the file is not a valid GGUF.
     """
     with opened(path) as source:
         entries = read_raw(source).entries

@@ -1,4 +1,5 @@
-"""The only door to a hub. ``connect`` turns the setting ``hub`` into one; ``interface`` says what every hub can do."""
+"""The only door to a hub. ``connect`` opens the hub of the setting ``hub``; ``interface`` defines what every hub can
+do."""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ def connect(address: str, root: Path) -> Hub:
 
 
 def connect_recorded(address: str, root: Path, named: str) -> Hub:
-    """The hub that data names, such as a catalog. The user's token goes there only if the user named it too: in the
+    """The hub that data such as a catalog names. The user's token is sent there only if the user named it too: in the
     setting hub (``named``), in HF_ENDPOINT, or as the hub that an official login is for.
     """
     if not address.startswith(("http://", "https://")):

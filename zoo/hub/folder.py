@@ -81,20 +81,20 @@ class FolderRepo:
         if file is None:
             return Served(ABSENT_FILE)
         try:
-            # The size of what is stored there: an object that was cut off is found without reading it.
+            # The size of the stored object: an incomplete one is detected without reading it.
             size = self._object(file.sha256).stat().st_size
         except FileNotFoundError:
             return Served(ABSENT_FILE)
         return Served(None, size, file.sha256)
 
     def recognise(self, digests: Mapping[str, str]) -> None:
-        """Nothing to do: this hub knows the sha256 of every file."""
+        """Nothing to do: this hub stores the sha256 of every file."""
 
     def put(self, path: Path, sha256: str, advance: Advance) -> bool:
         target = self._object(sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target.parent):
-            # Read, not trusted: a disk may have damaged it since.
+            # Read again, because the disk may have damaged it since.
             if target.exists() and sha256_file(target) == sha256:
                 advance(path.stat().st_size)
                 return False
@@ -102,7 +102,7 @@ class FolderRepo:
             return True
 
     def _copy(self, path: Path, sha256: str, target: Path, advance: Advance) -> None:
-        # Always the same name, so that the next try takes the place of what a kill left.
+        # Always the same name, so that the next try replaces what a kill left.
         temporary = target.with_name(f".put-{sha256}")
         temporary.unlink(missing_ok=True)
         try:
@@ -240,14 +240,14 @@ class FolderRepo:
 
 def _chunks(stream: IO[bytes], left: int) -> Iterator[memoryview]:
     buffer = memoryview(bytearray(1 << 20))
-    # Files and pipes have readinto; IO does not say so.
+    # Files and pipes have readinto; the type IO does not declare it.
     while left > 0 and (count := stream.readinto(buffer[: min(left, len(buffer))])):  # type: ignore[attr-defined]  # IO has no readinto
         yield buffer[:count]
         left -= count
 
 
 def refuse_clashes(files: Mapping[str, object]) -> None:
-    """Raises InputError for paths that not every file system can hold at once."""
+    """Raises InputError for paths that some file systems cannot have together."""
     seen: dict[str, str] = {}
     folders = {"/".join(path.split("/")[:depth]) for path in files for depth in range(1, path.count("/") + 1)}
     for path in files:

@@ -16,7 +16,7 @@ BRANCH = "main"
 
 @dataclass(frozen=True)
 class Incoming:
-    """The content of a file on its way, from ``begin`` on; close it.
+    """The content of a file as a stream, from ``begin``; close it.
 
     ``chunks`` raises RemoteError when it breaks. ranged: False from a hub that only sends whole files. A chunk is
     valid until the next one is taken.
@@ -52,7 +52,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class CommitNote:
-    """Who made a commit, when (UTC, ISO 8601) and what it says. Empty where the hub does not know."""
+    """Who made a commit, when (UTC, ISO 8601) and what it says. Empty if the hub does not know."""
 
     oid: str
     authors: tuple[str, ...]
@@ -74,7 +74,7 @@ ABSENT_FILE, ABSENT_COMMIT = "file", "commit"
 
 @dataclass(frozen=True)
 class Served:
-    """absent: None, ``file`` or ``commit``. Of sha256 and git_sha1 a hub tells one, or neither."""
+    """absent: None, ``file`` or ``commit``. A hub reports sha256 or git_sha1, or neither."""
 
     absent: str | None
     size_bytes: int | None = None
@@ -92,22 +92,23 @@ class Repo(Protocol):
         """The files of a commit, by path."""
 
     def listing(self, revision: str) -> dict[str, Listed]:
-        """The files of a commit, by path, with the digests that the hub tells by itself; nothing is downloaded.
+        """The files of a commit, by path, with the digests that the hub reports; nothing is downloaded.
 
         Raises RemoteError.
         """
 
     def served(self, revision: str, path: str) -> Served:
-        """What the hub serves as ``path`` at a commit; no content is sent. Raises ZooError if it cannot be asked."""
+        """What the hub serves as ``path`` at a commit; no content is sent. Raises ZooError if the hub does not
+        answer."""
 
     def recognise(self, digests: Mapping[str, str]) -> None:
-        """git's blob digest -> sha256 of files at hand, so that ``tree`` need not read them to know their sha256."""
+        """git's blob digest -> sha256 of local files, so that ``tree`` need not read them to know their sha256."""
 
     def put(self, path: Path, sha256: str, advance: Advance) -> bool:
-        """Upload content, invisible until a commit names it. False if the hub had it.
+        """Upload content, invisible until a commit names it. False if the hub already had it.
 
-        ``path`` was hashed before: a hub refuses bytes that are not ``sha256``, but need not read them twice to know.
-        ``advance`` is told negative amounts when a part has to be sent again.
+        ``path`` was hashed before: a hub refuses bytes with another sha256, but need not read them twice.
+        ``advance`` receives negative amounts if a part must be sent again.
         """
 
     def commit(
@@ -116,7 +117,7 @@ class Repo(Protocol):
         """One commit on the branch whose head must be ``parent`` (None: no commit yet). Raises HubConflict."""
 
     def tag(self, name: str, oid: str) -> None:
-        """A new tag. The same tag on the same commit is fine; on another one HubConflict."""
+        """A new tag. The same tag on the same commit is accepted; on another commit it raises HubConflict."""
 
     def history(self, revision: str, until: str | None) -> list[CommitNote]:
         """The commits from ``revision`` back to ``until``, which is not in it; newest first, at most fifty."""
@@ -125,13 +126,13 @@ class Repo(Protocol):
         """The content of a file from ``offset``."""
 
     def incoming(self, revision: str, file: Listed, begin: int, end: int, stall_seconds: float) -> Incoming:
-        """Bytes ``begin`` to ``end`` of a file that is to be downloaded, or the whole of it where ranges are not had.
+        """Bytes ``begin`` to ``end`` of a file to download, or the complete file if the hub has no ranges.
 
-        Raises RemoteError, also when what is announced is not ``file``.
+        Raises RemoteError, also if the announced file is not ``file``.
         """
 
     def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
-        """The whole file by another transport than ``incoming``, put somewhere below the empty ``folder``."""
+        """The complete file through another transport than ``incoming``, somewhere below the empty ``folder``."""
 
 
 class Hub(Protocol):
@@ -142,4 +143,4 @@ class Hub(Protocol):
         """``folder``, or the hub's address; never a local path."""
 
     def repo(self, kind: str, namespace: str, name: str) -> Repo:
-        """A repository, which need not exist yet. kind is ``model`` or ``dataset``."""
+        """A repository, which may not exist yet. kind is ``model`` or ``dataset``."""

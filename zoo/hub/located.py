@@ -1,4 +1,4 @@
-"""From the place that the catalog records for a release to the hub that holds it."""
+"""From the place that the catalog records for a release to the hub that has it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoo.settings import Settings
 
 
 def hub_of(place: Location, settings: Settings) -> Hub:
-    """The recorded hub, or the one that --hub names. Raises InputError when the setting names another one."""
+    """The recorded hub, or the one that --hub names. Raises InputError if the setting names another one."""
     there, given = place.hub, settings.values["hub"]
     if there.startswith(("http://", "https://")) and not given.origin.startswith("flag"):
         return connect_recorded(there, settings.root, given.text)

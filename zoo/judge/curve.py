@@ -1,8 +1,8 @@
-"""The KLD curve of a release as an SVG: for every file, in which share of the positions the KLD exceeds a value.
+"""The KLD curve of a release as an SVG: for every file, the share of positions whose KLD exceeds a value.
 
-Pure, and the same bytes for the same figures. Both axes are logarithmic. Text and axes take the colour of the page
-that the picture is written into; as a file of its own it follows the reader's light or dark setting. Lines differ in
-colour and in dashes; they are named at the right, the worst first.
+Pure, and the same bytes for the same figures. Both axes are logarithmic. Text and axes have the colour of the
+surrounding page; as a separate file the picture follows the reader's light or dark setting. Lines differ in colour and
+in dashes; they are named at the right, the worst first.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Axis(NamedTuple):
 
 
 def svg(evaluation: Mapping[str, Any]) -> str:
-    """The picture of a report of ``zoo.llama.measure.evaluate``. Raises ValueError if it holds no candidate."""
+    """The picture of a report of ``zoo.llama.measure.evaluate``. Raises ValueError if it has no candidate."""
     curves = {
         name: [(point["kld_nats"], point["share_above"]) for point in candidate["curve"]]
         for name, candidate in evaluation["candidates"].items()

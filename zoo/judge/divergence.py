@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 _ROWS_AT_ONCE = 4
-"""Rows worked on at a time: few, so that the float64 copies stay in the processor's cache."""
+"""Rows processed at a time: few, so that the float64 copies stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def nll_nats(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> Floats:
 
 
 def _block(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> tuple[Floats, Floats, Floats]:
-    """KLD and both lse of a few rows. The maxima are taken off first, which leaves the KLD as it is."""
+    """KLD and both lse of a few rows. The maxima are subtracted first, which does not change the KLD."""
     x_top = reference.max(axis=1, keepdims=True).astype(np.float64)
     y_top = candidate.max(axis=1, keepdims=True).astype(np.float64)
     x = reference - x_top
@@ -106,19 +106,19 @@ def _block(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> tu
 
 
 def join(parts: Sequence[Window]) -> Window:
-    """Parts of one window, in order, as one."""
+    """Join the parts of one window, in order."""
     names = [field.name for field in fields(Window)]
     return Window(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 @dataclass
 class Divergence:
-    """Collects windows, each under a label (a language), and sums them up."""
+    """Collects windows, each with a label (a language), and summarises them."""
 
     windows: list[tuple[str, Window]] = field(default_factory=list)
 
     def add(self, window: Window, label: str = "") -> None:
-        """Take in one window of text."""
+        """Add one window of text."""
         self.windows.append((label, window))
 
     def labels(self) -> list[str]:
@@ -139,7 +139,7 @@ class Divergence:
 
     def curve(self) -> list[dict[str, float]]:
         """The distribution of the KLD over positions: in the share ``share_above`` of them it is greater than
-        ``kld_nats``. Shares go down by ten steps per decade as far as the number of positions tells anything.
+        ``kld_nats``. Shares go down by ten steps per decade, as far as the number of positions allows.
         """
         kld = np.concatenate([window.kld_nats for _, window in self.windows])
         steps = int(10 * math.log10(len(kld)))

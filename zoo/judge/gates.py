@@ -13,7 +13,7 @@ from catalog.release import ModelFile, Training
 
 @dataclass(frozen=True)
 class Verdict:
-    """One gate applied to one file (or to the release: file None). judged is the end of the interval that counted."""
+    """One gate applied to one file (or to the release: file None). judged is the end of the interval that counts."""
 
     metric: str
     file: str | None
@@ -27,7 +27,7 @@ class Verdict:
 def judge(
     recipe: Recipe, files: tuple[ModelFile, ...], training: Training | None, valid_share: float | None
 ) -> list[Verdict]:
-    """Every gate of the recipe, applied to everything that it is about. Raises KeyError for an unknown metric."""
+    """Every gate of the recipe, applied to every file or the release. Raises KeyError for an unknown metric."""
     whole = WholeRelease(training, valid_share)
     verdicts = []
     for gate in recipe.gates:

@@ -187,7 +187,7 @@ class Model:
 
     @property
     def read_clock(self) -> bool:
-        """Whether a conversation that was rendered holds the date."""
+        """Whether a rendered conversation contains the date."""
         return "_renderer" in vars(self) and self._renderer.read_clock
 
     @property

@@ -1,1 +1,1 @@
-"""This machine: cores, memory and disk that may be used, and what decides the last bits of a result."""
+"""This machine: usable cores, memory and disk, and what affects the last bits of a result."""

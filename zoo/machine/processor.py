@@ -1,8 +1,9 @@
-"""What this processor can do, as far as it decides the last bits of what torch and llama.cpp compute.
+"""What this processor supports, as far as it affects the last bits of what torch and llama.cpp compute.
 
-Both choose their kernels by the instructions that the processor has, and torch's matrix library by its maker as well.
+Both choose their kernels by the instructions that the processor has, and torch's matrix library also by its maker.
 Kernels add in different orders, so sums differ in their last bits, and so does everything that is computed from them:
-a training, the words of a teacher, an importance matrix. Copies, conversions and the rounding of single blocks do not.
+trained weights, a teacher's answers, an importance matrix. Copies, conversions and the rounding of single blocks do
+not.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def here(cpuinfo: Path = Path("/proc/cpuinfo")) -> Processor:
 
 
 def from_record(record: Any) -> Processor | None:
-    """The processor that a release records; None where it records none that can be read."""
+    """The processor that a release records; None without a readable record."""
     if not isinstance(record, Mapping) or not isinstance(record.get("machine"), str):
         return None
     sets, kernels = (

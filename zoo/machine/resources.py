@@ -1,7 +1,7 @@
-"""What of this machine a program may use: processors, idle cores, memory, disk. Linux; every file may be absent.
+"""What a program may use of this machine: processors, idle cores, memory, disk. Linux; every file may be absent.
 
-``root`` is the file system's root; tests hand in a folder with made-up files. ``pi_runtime.cores`` says the same of
-processors for a board that has nothing else of this program; a test holds both equal. Formats: the kernel's
+``root`` is the file system's root; tests pass a folder with made-up files. ``pi_runtime.cores`` has the same rules for
+processors, because a board has no other part of this program; a test compares them. Formats: the kernel's
 ``Documentation/admin-guide/cgroup-v2.rst``, ``cgroup-v1/`` and ``cputopology.rst``.
 """
 
@@ -20,7 +20,7 @@ ROOT = Path("/")
 _CPUS = "sys/devices/system/cpu"
 _SAMPLE_SECONDS = 0.2
 _SLOW_SHARE = 0.8
-"""Favoured cores of one kind reach at most a tenth more clock; slow kinds have about half of the speed."""
+"""Favoured cores of one kind have at most a tenth more clock speed; slow kinds have about half the speed."""
 _NO_LIMIT_BYTES = 1 << 60
 """cgroup v1 writes a number near 2^63 for no limit."""
 
@@ -91,7 +91,7 @@ def quota(root: Path = ROOT) -> float | None:
 
 
 def memory_bytes(root: Path = ROOT) -> tuple[int, int]:
-    """(total, available) memory in bytes, within the limit of the control groups; zeros where nothing is said."""
+    """(total, available) memory in bytes, within the limit of the control groups; zeros if unknown."""
     lines = [line.partition(":") for line in _text(root / "proc/meminfo").splitlines()]
     values = {name: int(_number((rest.split() or [""])[0])) * 1024 for name, _, rest in lines}
     total, available = values.get("MemTotal", 0), values.get("MemAvailable", 0)
@@ -110,7 +110,7 @@ def memory_bytes(root: Path = ROOT) -> tuple[int, int]:
 
 
 def _cached(group: Path) -> int:
-    """Bytes of files that the group holds and the kernel can drop at once."""
+    """Bytes of cached files that the kernel can drop immediately."""
     for line in _text(group / "memory.stat").splitlines():
         name, _, value = line.partition(" ")
         if name in ("inactive_file", "total_inactive_file"):
@@ -119,8 +119,8 @@ def _cached(group: Path) -> int:
 
 
 def _groups(root: Path, controller: str) -> Iterator[Path]:
-    """The folder of this process's control group and all above it. In a container its path may be the host's, and the
-    folder of the mount itself is then the group's."""
+    """The folder of this process's control group and all above it. In a container its path may be the host's; then the
+    folder of the mount itself is the group's."""
     base = root / "sys/fs/cgroup"
     for line in _text(root / "proc/self/cgroup").splitlines():
         number, _, rest = line.partition(":")
@@ -168,10 +168,10 @@ def free_bytes(folder: Path) -> int:
 
 
 def free_cores(most: int, *, stat: Path = Path("/proc/stat"), sample_seconds: float = _SAMPLE_SECONDS) -> int:
-    """At most ``most``, at least 1: the cores that were idle over a short look at the machine.
+    """At most ``most``, at least 1: the cores that were idle during a short measurement.
 
-    More threads than idle cores make ggml slower, because its threads spin. ``most`` where the system does not say. The
-    load average would not do: it still remembers our own last step.
+    More threads than idle cores make ggml slower, because its threads spin. ``most`` if the system does not report it.
+    The load average is not usable: it still includes our own last step.
     """
     cores = os.cpu_count() or 1
     before = _ticks(stat)

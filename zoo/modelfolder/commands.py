@@ -1,4 +1,4 @@
-"""Commands in remedies: the words FOLDER, ADAPTER, MERGED and NEW_FOLDER become the places that a user has. Pure."""
+"""Commands in remedies: the words FOLDER, ADAPTER, MERGED and NEW_FOLDER become the user's paths. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WORD = re.compile(r"(?P<quote>')?\b(?P<word>NEW_FOLDER|FOLDER|ADAPTER|MERGED)(?
 
 
 def filled(remedy: str, place: str) -> str:
-    """The remedy with ``place``, a path from the zoo's folder. A place with signs of a shell is not written into it."""
+    """The remedy with ``place``, a path from the zoo's folder. A path with shell characters is not inserted."""
     if not _PLAIN.match(place):
         return remedy
     places = {
@@ -20,7 +20,7 @@ def filled(remedy: str, place: str) -> str:
 
     def put(found: re.Match[str]) -> str:
         path = places[found["word"]] + (found["rest"] or "")
-        # "file:" begins a source of a recipe, which is no word of a shell.
+        # "file:" begins a source of a recipe, not a shell word.
         if found["quote"] or remedy[: found.start()].endswith("file:"):
             return f"{found['quote'] or ''}{path}{found['end'] or ''}"
         return shlex.quote(path)

@@ -11,11 +11,11 @@ from zoo.modelfolder.files import CONFIG
 
 KEYS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 PREDICTING = ("num_nextn_predict_layers", "num_mtp_layers", "mtp_num_hidden_layers")
-"""Keys of models that store further layers behind their own, which predict several tokens (DeepSeek, GLM)."""
+"""Keys of models that store more layers after their own, which predict several tokens (DeepSeek, GLM)."""
 _LAYER = re.compile(
     r"(?:model\.|language_model\.|transformer\.|gpt_neox\.|backbone\.)*(?:layers|h|blocks)\.(?P<number>\d+)\."
 )
-"""Begins the name of a weight of the language model's own layers; those of an image encoder begin otherwise."""
+"""Begins the name of a weight of the language model's own layers; those of an image encoder begin differently."""
 
 
 def refuse_more(config: Mapping[str, Any], names: Iterable[str]) -> None:

@@ -34,7 +34,7 @@ USED = (
     "adapter_config.json",
     *LICENCES,
 )
-"""Patterns of the files of the root that the import reads, or that a release has to carry. Nothing below it is read."""
+"""Patterns of the files of the root that the import reads, or that a release must include. Subfolders are not read."""
 
 LINKS_REMEDY = "Copy the files that the links point to: cp -rL FOLDER NEW_FOLDER"
 
@@ -48,7 +48,8 @@ def listed(folder: Path, root: Path | None = None, shards: Iterable[str] = ()) -
     """Name to real path of every file of ``folder`` that counts, sorted by name.
 
     A link is followed when it stays inside ``root`` (the zoo's folder), inside the folder itself, or inside the hub
-    client's cache that the folder belongs to. Raises ModelFileError for any other link, and for what is not a file.
+    client's cache that the folder belongs to. Raises ModelFileError for any other link, and for anything that is not a
+    file.
     """
     shards = set(shards)
     names = sorted(entry.name for entry in os.scandir(folder))

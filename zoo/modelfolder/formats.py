@@ -19,7 +19,7 @@ MERGE = (
 )
 
 DEQUANTIZED: Mapping[str, str] = {"fp8": "FP8", "mxfp4": "MXFP4"}
-"""quant_method -> name, of formats that transformers turns into plain numbers on a CPU (its own ``dequantize``)."""
+"""quant_method -> name, of formats that transformers converts to plain numbers on a CPU (its own ``dequantize``)."""
 
 REFUSED: Mapping[str, str] = {
     "bitsandbytes": "bitsandbytes",
@@ -36,8 +36,7 @@ REFUSED: Mapping[str, str] = {
     "nvfp4": "NVFP4",
     "bitnet": "BitNet",
 }
-"""quant_method -> name for people. They need a GPU or packages of their own,
-and the 16-bit weights hold more."""
+"""quant_method -> name for people. They need a GPU or extra packages, and the 16-bit weights are more precise."""
 
 
 SIXTEEN_BITS = (
@@ -49,7 +48,7 @@ SIXTEEN_BITS = (
 def quantized(config: Mapping[str, Any]) -> str | None:
     """The format that a configuration says its weights are in, for people; None for plain weights.
 
-    Raises ModelFileError for a format that cannot be turned into plain numbers here.
+    Raises ModelFileError for a format that cannot be converted to plain numbers here.
     """
     if config.get("transformers_weights"):
         raise ModelFileError(
@@ -84,11 +83,12 @@ def quantized(config: Mapping[str, Any]) -> str | None:
 
 
 PLAIN = ("F64", "F32", "F16", "BF16")
-"""Types of a safetensors file whose values are weights as they are."""
+"""Types of a safetensors file whose values are the weights themselves."""
 
 
 def refuse_packed(stored: Mapping[str, Stored], method: str | None) -> None:
-    """Raises ModelFileError for tensors that only a quantized format has, where the configuration names no format."""
+    """Raises ModelFileError for tensors that only a quantized format has, if the configuration does not name a
+    format."""
     ends = (
         ".qweight",
         ".qzeros",
@@ -113,12 +113,12 @@ def refuse_packed(stored: Mapping[str, Stored], method: str | None) -> None:
 
 
 def refuse_adapter(files: Mapping[str, Path]) -> None:
-    """Raises ModelFileError for an adapter, alone or beside weights."""
+    """Raises ModelFileError for an adapter, alone or together with weights."""
     if ADAPTER not in files:
         return
     if any(name.startswith("model") and name.endswith(".safetensors") for name in files):
         raise ModelFileError(
-            "The folder holds an adapter (LoRA) beside the weights. It is not clear whether they are merged",
+            "The folder holds an adapter (LoRA) next to the weights. It is not clear whether they are merged",
             where=ADAPTER,
             remedy=f"If they are merged, delete the adapter: rm {ADAPTER}; if not, merge them first: {MERGE}",
         )

@@ -1,7 +1,7 @@
 """Which GGUF files can be a source: transformers reads only some architectures of llama.cpp. Pure.
 
-The table is transformers' own list (5.23), under the names that GGUF headers have, without what is no causal language
-model. A test compares both.
+The table is transformers' own list (5.23), under the names in GGUF headers, with causal language models only. A test
+compares both.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FOLDER_INSTEAD = "Use the model folder (safetensors) that this file was made fro
 
 
 def refuse_other(metadata: Mapping[str, object], where: str) -> None:
-    """Raise ModelFileError for a file that is not one whole language model. metadata: the header's single values."""
+    """Raise ModelFileError for a file that is not a complete language model. metadata: the header's single values."""
     parts = metadata.get("split.count")
     if isinstance(parts, int) and parts > 1:
         raise ModelFileError(

@@ -1,4 +1,4 @@
-"""Everything that can be known of a model folder before its weights are loaded, or the reason why it is refused."""
+"""Everything that can be known about a model folder before its weights are loaded, or why it is refused."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ EMBEDDINGS = (
     "word_embeddings.weight",
     "tok_embeddings.weight",
 )
-"""Ends of the names that architectures give to the matrix with one row for each token."""
+"""Name endings of the matrix with one row for each token."""
 
 
 @dataclass(frozen=True)
 class Inspected:
     """files: name to real path of what counts. small: content of the JSON files. shards: the files with the weights.
 
-    tensors: by stored name; own: stored name to the model's name; rules: what a wrapper's names were changed by.
-    quantized: the format of the weights, None for plain ones. notes: what is reported and not refused. shown: the
+    tensors: by stored name; own: stored name to the model's name; rules: how a wrapper's names were changed.
+    quantized: the format of the weights, None for plain ones. notes: what is reported but not refused. shown: the
     folder's place in the zoo, or its name elsewhere, for messages.
     """
 
@@ -72,7 +72,7 @@ class Inspected:
 
     @property
     def without_row(self) -> Mapping[str, int]:
-        """Text to number of the markers without a row in the embedding, which the import leaves out."""
+        """Text to number of the markers without a row in the embedding; the import removes them."""
         if self.rows is None:
             return {}
         template = templates.choose(self.files).text or ""
@@ -80,7 +80,7 @@ class Inspected:
 
     @property
     def rows(self) -> int | None:
-        """Rows of the embedding as it is stored, or as config.json says where no tensor has one of the usual names."""
+        """Rows of the embedding as it is stored, or as in config.json if no tensor has one of the usual names."""
         stored, stated = embedding_rows(self.tensors), self.text_config.get("vocab_size")
         return stated if stored is None and isinstance(stated, int) else stored
 
@@ -98,9 +98,9 @@ def inspect(folder: Path, root: Path | None = None) -> Inspected:
 
 
 def inspect_small(folder: Path, shown: str) -> Inspected:
-    """What the small files alone say, for a folder without its weights. shown: what messages call it.
+    """The facts from the small files alone, for a folder without its weights. shown: its name in messages.
 
-    Raises ModelFileError for what the import would refuse by them.
+    Raises ModelFileError for anything in them that the import would refuse.
     """
     files = listed(folder)
     try:

@@ -1,4 +1,4 @@
-"""Names of tensors that a wrapper around the model left behind, mapped back to the model's own. Pure."""
+"""Tensor names that a wrapper around the model left, mapped back to the model's own. Pure."""
 
 from __future__ import annotations
 

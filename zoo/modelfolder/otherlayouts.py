@@ -1,6 +1,6 @@
-"""Folders that hold a model in another layout than config.json with .safetensors files: what they are, and the command.
+"""Folders with a model in a layout other than config.json with .safetensors files: what they are, and the command.
 
-Names of files are looked at, never their content. In a remedy ``FOLDER`` stands for the folder; see
+Only names of files are checked, never their content. In a remedy ``FOLDER`` stands for the folder; see
 ``zoo.modelfolder.commands``.
 """
 
@@ -14,20 +14,20 @@ from zoo.modelfolder.files import CONFIG
 
 SAME_REPOSITORY = "Use the files of transformers' format: config.json, model*.safetensors and the tokenizer's files"
 NATIVE = "consolidated"
-"""Names of the weights in the layout of Mistral and Meta begin so."""
+"""How names of the weights begin in the layout of Mistral and Meta."""
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 STATE = ("training_args.bin", "optimizer.*", "scheduler.*", "rng_state*", "scaler.*")
-"""Pickles that a training leaves behind and that hold no weights of a model."""
+"""Pickles that a training leaves behind and that have no model weights."""
 CONVERT = (
     'python -c "from transformers import AutoModelForCausalLM as M; '
     "M.from_pretrained('FOLDER', dtype='auto').save_pretrained('FOLDER')\""
 )
 SHOWN = 4
-"""So many files are named; the others are counted."""
+"""How many files are named; the others are counted."""
 
 
 def without_config(folder: Path) -> ModelFileError:
-    """Why a folder without config.json is no source."""
+    """Why a folder without config.json is not a valid source."""
     what, remedy = next(
         (found for rule in CONFIG_RULES if (found := rule(folder)) is not None),
         ("This folder has no config.json", "Use a GGUF file or a Hugging Face model folder"),
@@ -36,7 +36,7 @@ def without_config(folder: Path) -> ModelFileError:
 
 
 def without_weights(folder: Path) -> ModelFileError:
-    """Why a folder with config.json and without .safetensors files is no source."""
+    """Why a folder with config.json but without .safetensors files is not a valid source."""
     what, remedy = next(
         (found for rule in WEIGHT_RULES if (found := rule(folder)) is not None),
         ("This folder has no .safetensors file", "Fetch the model's weights as well"),
@@ -115,7 +115,7 @@ CONFIG_RULES: tuple[Callable[[Path], _Found], ...] = (_checkpoints, _gguf, _nati
 WEIGHT_RULES: tuple[Callable[[Path], _Found], ...] = (
     _deepspeed, _fsdp, _native, _pickles, _checkpoints, _gguf, _other_library,
 )  # fmt: skip
-"""The first that fits counts."""
+"""The first rule that fits."""
 
 
 def _matching(folder: Path, pattern: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Folders of a model that does not write text: a classifier, a reward model, an encoder for search. Pure.
 
-transformers would load such a folder as a language model all the same, with the head left out or made anew from the
-embedding. ``architectures`` of config.json names the class that the weights were saved from.
+transformers would still load such a folder as a language model, without its head or with a new head from the embedding.
+``architectures`` of config.json names the class that the weights were saved from.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ OTHER_HEADS: Mapping[str, str] = {
 """End of a class name in transformers -> what a model of that class does."""
 NO_HEAD = "Model"
 HEADED = ("LMHeadModel", "DoubleHeadsModel")
-"""Ends of older class names that do have a head which writes text."""
+"""Endings of older class names that do have a head that writes text."""
 
 
 def refuse_other(config: Mapping[str, Any]) -> None:
     """Raise ModelFileError where the weights were saved from a class that writes no text.
 
-    A class of the folder's own (``auto_map``) is not judged by its name.
+    A class of the folder's own (``auto_map``) is not checked by its name.
     """
     given = config.get("architectures")
     own = config.get("auto_map")

@@ -1,4 +1,4 @@
-"""source.json: what the source itself says, for the checks of everything that is made from it."""
+"""source.json: facts of the source, for checking everything made from it."""
 
 from __future__ import annotations
 
@@ -79,5 +79,5 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def write(folder: Path, record: Mapping[str, Any]) -> None:
-    """Write ``source.json`` into ``folder``, whole or not at all."""
+    """Write ``source.json`` into ``folder``, atomically."""
     write_atomic(folder / FILE, pretty_json(record))

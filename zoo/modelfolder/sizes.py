@@ -1,7 +1,7 @@
-"""The sizes that config.json or a GGUF header names, against the tensors that are stored. Pure.
+"""The sizes in config.json or a GGUF header, compared with the stored tensors. Pure.
 
-transformers builds the whole model that these describe before it looks at the weights. A size that the weights
-cannot have, of a damaged or hostile file, takes all memory or all time there.
+transformers builds the complete model that these describe before it reads the weights. An impossible size in a damaged
+or hostile file would take all memory or all time there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GGUF_SIDES = ("embedding_length", "feed_forward_length", "expert_count", "attent
               "attention.head_count_kv", "attention.key_length", "attention.value_length")  # fmt: skip
 """A matrix has each of these as a side, or a multiple of it."""
 MOST_PACKED = 8
-"""Values in one stored number: 32 bits hold eight of 4 bits, and no format that is read here packs more."""
+"""Values in one stored number: 32 bits hold eight of 4 bits, and no supported format packs more."""
 REMEDY = "Fix config.json, or fetch config.json and the weights again from one revision"
 
 

@@ -21,7 +21,7 @@ _MISSING = object()
 
 
 def is_count(value: Any) -> bool:
-    """A whole number above zero; true and false do not count as numbers."""
+    """A whole number above zero; true and false are not numbers."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
@@ -119,7 +119,7 @@ WHOLE = {"added_tokens.json": _is_counts_of_tokens, "vocab.json": _is_counts_of_
 
 
 def read_text(path: Path, name: str) -> str:
-    """The text of a small file. Raises ModelFileError for a pointer, a byte order mark, and other bytes than UTF-8."""
+    """The text of a small file. Raises ModelFileError for a pointer, a byte order mark, and text that is not UTF-8."""
     refuse_pointer(path, name)
     if path.stat().st_size > MOST_BYTES:
         raise _refusal(name, f"it is larger than {MOST_BYTES >> 20} MiB", "Fetch the file again")
@@ -171,7 +171,7 @@ def problems(name: str, data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def refuse_pointer(path: Path, name: str) -> None:
-    """Raises ModelFileError when the file is what git keeps in the place of a large file."""
+    """Raises ModelFileError if the file is a Git LFS pointer instead of the large file."""
     with path.open("rb") as stream:
         if stream.read(len(LFS_POINTER)) == LFS_POINTER:
             raise _refusal(

@@ -1,4 +1,4 @@
-"""The numbers of special tokens that a folder's small files name, against the rows of the embedding. Pure."""
+"""The numbers of special tokens in a folder's small files, compared with the rows of the embedding. Pure."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _named(small: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, i
 
 
 def _listed(small: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, int]]:
-    """Tokens that tokenizer_config.json numbers itself, which counts where there is no tokenizer.json."""
+    """Tokens that tokenizer_config.json numbers itself; this counts if there is no tokenizer.json."""
     own = small.get("tokenizer_config.json", {})
     if "tokenizer.json" in small or not isinstance(own.get("added_tokens_decoder"), dict):
         return

@@ -1,7 +1,7 @@
-"""Which chat template of a model folder counts, where there are several.
+"""Which chat template of a model folder is used if there are several.
 
-transformers takes ``chat_template.jinja`` before ``tokenizer_config.json``. llama.cpp's converter takes them the other
-way round, and reads ``chat_template.json`` too. So one is chosen, reported, and kept as the only one.
+transformers prefers ``chat_template.jinja`` to ``tokenizer_config.json``. llama.cpp's converter prefers the opposite,
+and also reads ``chat_template.json``. So one is chosen, reported, and kept as the only one.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def choose(files: Mapping[str, Path]) -> Choice:
 
 
 def settle(folder: Path) -> None:
-    """Leave only the template that counts in ``folder``, an imported copy, so that every program takes the same."""
+    """Keep only the template that counts in ``folder``, an imported copy, so that every program uses the same."""
     names = [name for name in (JINJA, CONFIG, PROCESSOR) if (folder / name).is_file()]
     choice = choose({name: folder / name for name in names})
     if choice.file == PROCESSOR:
@@ -64,7 +64,7 @@ def settle(folder: Path) -> None:
 
 
 def _configured(value: Any) -> tuple[str | None, list[str]]:
-    """The template of tokenizer_config.json, and what is to say of a list of named ones."""
+    """The template of tokenizer_config.json, and notes about a list of named ones."""
     if isinstance(value, list):
         named = {one["name"]: one["template"] for one in value}
         names = ", ".join(sorted(named))

@@ -1,7 +1,7 @@
-"""Takes tokens that have no row in the embedding out of a tokenizer's files.
+"""Removes tokens without a row in the embedding from a tokenizer's files.
 
-Someone adds markers to a tokenizer and does not resize the model. No text may contain such a token, since the model has
-no vector for it, and llama.cpp's converter refuses a vocabulary with more tokens than rows.
+This happens when someone adds markers to a tokenizer without resizing the model. No text may contain such a token,
+since the model has no vector for it, and llama.cpp's converter refuses a vocabulary with more tokens than rows.
 """
 
 from __future__ import annotations

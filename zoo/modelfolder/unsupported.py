@@ -1,4 +1,4 @@
-"""What a configuration asks for and llama.cpp, or its converter, cannot do: reported before anything is made.
+"""Features of a configuration that llama.cpp or its converter does not support: reported before anything is made.
 
 Checked against llama-cpp-python 0.3.36.
 """
@@ -17,7 +17,7 @@ ROPE_INTERVAL = 4
 
 
 def refuse(config: Mapping[str, Any]) -> None:
-    """Raise ModelFileError with the reason and what to do, if the exported file could not be this model."""
+    """Raise ModelFileError with the reason and what to do if the exported file would differ from this model."""
     kind = config.get("model_type")
     if kind == "stablelm" and config.get("qk_layernorm"):
         raise ModelFileError(

@@ -12,7 +12,7 @@ from zoo.modelfolder.weights import named
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """size: the largest number of any token plus one, None where no JSON file says it.
+    """size: the largest number of any token plus one, None if no JSON file gives it.
 
     normalizers: their kinds, in order. model_type: "BPE", "Unigram", ... words: text to number of the model's own
     tokens. added: the same of added tokens. markers: added tokens that never come out of plain words. placed: texts of
@@ -56,7 +56,7 @@ def without_row(
 ) -> dict[str, int]:
     """Text to number of the tokens without a row in the embedding that can be left out; empty if every token has a row.
 
-    They are markers that nothing names, so only a text that spells them out meets them, and the model cannot take them.
+    They are markers that no file names, so they occur only in text that spells them out, and the model cannot use them.
     needed: numbers that the other files name (begin, end). template: the chat template's text.
     Raises ModelFileError for a token without a row that something names, or that plain words may become.
     """
@@ -79,7 +79,7 @@ def without_row(
 
 
 def left_out(names: Mapping[str, int]) -> str:
-    """What to report of tokens that have no row and are left out."""
+    """What to report about tokens that have no row and are removed."""
     return (
         "these tokens have no row in the embedding, so the model cannot take them; they are left out of the "
         f"tokenizer: {_shown(names)}"

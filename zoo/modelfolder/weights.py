@@ -1,4 +1,4 @@
-"""The weights of a model folder: which files hold them, and the name, type and shape of every tensor in them."""
+"""The weights of a model folder: their files, and the name, type and shape of every tensor."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from zoo.modelfolder.smallfiles import read_json, refuse_pointer
 MOST_HEADER_BYTES = 100_000_000
 """The safetensors format allows no larger header."""
 SHOWN_NAMES = 6
-"""So many tensors are named in a refusal; the others are counted."""
+"""How many tensors an error names; the others are counted."""
 BITS = {"BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "I16": 16, "U16": 16, "F16": 16,
         "BF16": 16, "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64, "F64": 64, "C64": 64}  # fmt: skip
-"""Bits of one number, by the name of its type in the safetensors format. Types that are not here are not judged."""
+"""Bits of one number, by the name of its type in the safetensors format. Other types are not checked."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def shards_of(folder: Path) -> set[str]:
 def tensors(files: Mapping[str, Path], names: Iterable[str]) -> dict[str, Stored]:
     """Every tensor of the files ``names``, by name.
 
-    Raises ModelFileError for a damaged file, a tensor that occurs twice, and an index that says otherwise.
+    Raises ModelFileError for a damaged file, a tensor that occurs twice, and an index that contradicts the files.
     """
     found: dict[str, Stored] = {}
     for file in names:
@@ -164,7 +164,7 @@ def _index(files: Mapping[str, Path]) -> dict[str, str] | None:
     outside = sorted({name for name in index.values() if "/" in name or not name.endswith(".safetensors")})
     if outside:
         raise ModelFileError(
-            f"weight_map names {_named(outside)}; weights must be .safetensors files beside the index", where=INDEX,
+            f"weight_map names {_named(outside)}; weights must be .safetensors files next to the index", where=INDEX,
             remedy="Fetch a revision with plain .safetensors files",
         )  # fmt: skip
     return index

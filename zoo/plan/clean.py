@@ -1,6 +1,6 @@
-"""What of the work folder can be given back, how large it is, and giving it back. Nothing here is lost work's result.
+"""Which caches of the work folder can be deleted, their sizes, and deleting them. No results are deleted.
 
-Finished steps, labels and releases are never touched: what is deleted is made again when it is wanted.
+Finished steps, labels and releases are never touched: deleted files are made again when they are needed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Found:
-    """One kind on the disk. busy: entries that a running process holds, which stay."""
+    """One kind on the disk. busy: entries in use by a running process, which are kept."""
 
     kind: str
     files: int
@@ -32,12 +32,12 @@ class Found:
 
 
 def look(work: Path) -> list[Found]:
-    """Every kind; a file that goes away meanwhile does not count."""
+    """Every kind; a file that disappears in the meantime does not count."""
     return [_each(work, kind, delete=False) for kind in KINDS]
 
 
 def clean(work: Path, kind: str, report: Reporter) -> Found:
-    """Delete a kind; what a running process holds stays. Returns what was deleted."""
+    """Delete a kind; entries in use by a running process are kept. Returns what was deleted."""
     with report.task(f"Deleting {kind}", None, "bytes") as advance:
         return _each(work, kind, delete=True, advance=advance)
 
@@ -45,7 +45,7 @@ def clean(work: Path, kind: str, report: Reporter) -> Found:
 def _each(work: Path, kind: str, *, delete: bool, advance: Callable[[float], None] = lambda _: None) -> Found:
     files = size = busy = 0
     for folder, lock in _ENTRIES[kind](work):
-        # To look leaves no trace, not even a lock file.
+        # Looking must not leave anything behind, not even a lock file.
         with locked_now(lock if delete or (lock and lock.exists()) else None) as ours:
             if not ours:
                 busy += 1
@@ -63,7 +63,8 @@ def _each(work: Path, kind: str, *, delete: bool, advance: Callable[[float], Non
 
 
 def _tensors(work: Path) -> Iterator[tuple[Path, None]]:
-    """Whole blobs. Another process may be reading one (it then makes it anew) or growing one (whose name differs)."""
+    """Complete blobs. Another process may be reading one (it then makes it again) or writing one (under a different
+    name)."""
     for blob in sorted((work / "tensors").glob("??/*")):
         yield blob, None
 
@@ -88,7 +89,7 @@ _ENTRIES: dict[str, Callable[[Path], Iterator[tuple[Path, Path | None]]]] = {
 
 
 def _size(path: Path) -> int | None:
-    """Bytes of a plain file, None for all else and for what is gone."""
+    """Bytes of a regular file, None for anything else and for a missing file."""
     try:
         return path.lstat().st_size if path.is_symlink() or path.is_file() else None
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""What a recipe wants and its sources cannot give, as their small files already show. One rule for each row. Pure.
+"""What a recipe requires but its sources cannot provide, according to their small files. One rule per row. Pure.
 
-Told at ``zoo check`` and ``zoo plan`` for sources that are on this machine, and after the import for the others: before
-anything expensive is made.
+Reported by ``zoo check`` and ``zoo plan`` for sources on this machine, and after the import for the others: before
+expensive work.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Finding = tuple[Place, str, str]
 
 @dataclass(frozen=True)
 class Case:
-    """A recipe and what is known of its sources; None for a source that is not there yet, or not wanted."""
+    """A recipe and what is known about its sources; None for a source that is not here yet or not needed."""
 
     recipe: Recipe
     student: SourceFacts | None
@@ -41,7 +41,7 @@ def problems(document: Document, case: Case) -> list[Problem]:
 
 
 def _contexts(case: Case) -> Iterator[Finding]:
-    """Everything that is measured or learnt in tokens, against the context of the model that it is done with."""
+    """Everything that is measured or learnt in tokens, compared with the context of the model that does it."""
     recipe = case.recipe
     bench, wanted = recipe.benchmark, recipe.quantize
     student: list[tuple[Place, int, str]] = [
@@ -149,7 +149,7 @@ def _licences(case: Case) -> Iterator[Finding]:
 
 
 def _same_licence(ours: str, theirs: str) -> bool:
-    """True also where one of them says nothing that could be compared."""
+    """True also if one of them gives nothing to compare."""
     names = {licences.hub_identifier(ours), theirs.strip().lower()}
     if names & {"other", "unknown"}:
         return True
@@ -175,7 +175,8 @@ def _types(case: Case) -> Iterator[Finding]:
 
 
 def _range(case: Case) -> Iterator[Finding]:
-    """A type of the exported file that cannot hold the weights. Layers that are left out may be the ones."""
+    """A type of the exported file that cannot hold the weights. The weights concerned may be in layers that the recipe
+    drops."""
     known, type_ = case.student, case.recipe.export.type
     if type_ != "f16" or case.recipe.student.layers is not None or not known or not known.overflows:
         return

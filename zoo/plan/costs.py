@@ -1,4 +1,4 @@
-"""What a plan will cost, before it starts: disk, memory, what is fetched, and how much work. Estimates, and pure."""
+"""What a plan will cost, before it starts: disk, memory, downloads, and the amount of work. Estimates. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from zoo.stages.table import STAGES, Load, Need
 
 @dataclass(frozen=True)
 class Costs:
-    """disk_bytes is needed at most at one time; memory_bytes by the hungriest step; work is a line per kind of step.
+    """disk_bytes is the most needed at one time; memory_bytes is that of the most demanding step; work has a line per
+    kind of step.
 
-    Both are None where a step works on a model of which nobody knows the size yet.
+    Both are None if a step works on a model of unknown size.
     """
 
     steps: int
@@ -32,8 +33,8 @@ def estimate(
 
     prompt_rows: prompts of the corpus, train and held-out together.
 
-    found: number of weights by source, of those sources that are on this machine. Of others the size that the lock
-    file has stands for 16 bits per weight.
+    found: number of weights by source, for sources on this machine. For others, the size in the lock file counts as 16
+    bits per weight.
     """
     counted = {s.source for s in (recipe.student, recipe.teacher) if s and s.parameters}
     sizes = {f.source: f.size_bytes // 2 for f in plan.fetches if f.size_bytes and f.source not in counted}
@@ -55,9 +56,9 @@ def estimate(
 
 
 def parameters_of(recipe: Recipe, role: str, found: Mapping[str, int]) -> int:
-    """Weights of the student or teacher: as found in the file, else as the recipe says, by count or by size; else 0.
+    """Weights of the student or teacher: from the file, else from the count or size in the recipe; else 0.
 
-    A size stands for 4.5 bits per weight in a GGUF file and 16 in a model folder.
+    A size counts as 4.5 bits per weight in a GGUF file and 16 in a model folder.
     """
     student, teacher = recipe.student, recipe.teacher or recipe.student
     source = teacher if role == "teacher" else student

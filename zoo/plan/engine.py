@@ -1,4 +1,4 @@
-"""Runs a plan: finished steps are found by key, the others are made in order; a kill costs at most the step it hit."""
+"""Runs a plan: finished steps are found by key, the others run in order; a kill costs at most the current step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Judge = Callable[[Mapping[str, Artifact]], None]
 
 @dataclass(frozen=True)
 class Built:
-    """Artifacts by step id, and the ids of the steps that were made now rather than found."""
+    """Artifacts by step id, and the ids of the steps that ran now."""
 
     artifacts: Mapping[str, Artifact]
     made: tuple[str, ...]
@@ -37,7 +37,7 @@ def status(plan: Plan, workspace: Workspace) -> dict[str, str]:
 
 
 def run(plan: Plan, settings: Settings, report: Reporter) -> Built:
-    """Make or find every step of the plan. Raises the ZooError of the stage that could not."""
+    """Find or run every step of the plan. Raises the ZooError of the stage that failed."""
     return run_and(plan, settings, report, lambda built: built)
 
 
@@ -48,12 +48,11 @@ def run_and(
     use: Callable[[Built], _Result],
     judge: Judge | None = None,
 ) -> _Result:
-    """Make or find every step of the plan, and ``use`` them. ``judge`` sees all artifacts after each step, the newest
-    last, and may refuse to go on.
+    """Find or run every step of the plan, then ``use`` them. ``judge`` sees all artifacts after each step, the newest
+    last, and may stop the run.
 
-    A finished step that is found damaged when somebody reads it is made again, and so is what was made of it if it
-    does not come out as it was. Raises the ZooError of the stage that could not, DamagedStep for a step that was
-    damaged twice.
+    A finished step that turns out to be damaged is made again, and so are the steps that depend on it if its bytes
+    differ. Raises the ZooError of the stage that failed, DamagedStep for a step that is damaged twice.
     """
     workspace = Workspace(settings.work)
     before: dict[str, Artifact | None] = {}
@@ -118,7 +117,7 @@ def _make(
                 return found
             partial = workspace.partial(step.key)
             out, scratch = partial / "out", partial / "scratch"
-            # What a killed run left in ``out`` may be half-written; what it may continue from is in ``scratch``.
+            # What a killed run left in ``out`` may be incomplete; what it can resume from is in ``scratch``.
             if out.exists():
                 shutil.rmtree(out)
             out.mkdir()

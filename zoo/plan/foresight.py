@@ -1,4 +1,4 @@
-"""Recipe against sources, before anything expensive: those on this machine when it is checked, others when imported."""
+"""Recipe against sources, before anything expensive: those on this machine at the check, others after the import."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ IMPORTS = {"import/student": "student", "import/teacher": "teacher"}
 
 
 def problems(checked: CheckedRecipe, root: Path, *, raising: bool = False) -> list[Problem]:
-    """What the sources on this machine contradict, and why one of them cannot be used; with places in the recipe.
+    """What the sources on this machine contradict, and why one cannot be used; with places in the recipe.
 
-    raising: a source that cannot be used is no fault of the recipe, and raises its ModelFileError.
+    raising: an unusable source raises its ModelFileError, because the recipe is not at fault.
     """
     recipe = checked.recipe
     document = yamltext.parse(checked.text, checked.file)
@@ -39,7 +39,7 @@ def problems(checked: CheckedRecipe, root: Path, *, raising: bool = False) -> li
             facts[role] = sourcefacts.read(path, root)
         except ModelFileError as error:
             if error.where == str(path):
-                # Where a user's folders are is not part of what is said.
+                # The message must not include the user's folders.
                 error.where = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
             if raising:
                 raise
@@ -54,7 +54,7 @@ def _places(document: Document, root: Path) -> Iterator[tuple[str, Path, bool]]:
     """(role, path, whether it is imported) of every source that is on this machine.
 
     A recipe with other problems has them too, so that all problems are named at the same time.
-    llama.cpp runs a teacher that only labels; whoever is imported goes through transformers.
+    llama.cpp runs a teacher that only labels; transformers reads every imported model.
     """
     data = document.data if isinstance(document.data, dict) else {}
     distils = bool(data.get("distill"))
@@ -67,7 +67,7 @@ def _places(document: Document, root: Path) -> Iterator[tuple[str, Path, bool]]:
 
 
 def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact]) -> None:
-    """Raises InputError for what the imported model folders contradict. ``imported``: by the id of their step."""
+    """Raises InputError for contradictions with the imported model folders. ``imported``: by the id of their step."""
     if checked.recipe is None:
         return
     facts = {IMPORTS[id_]: sourcefacts.read(made.folder) for id_, made in imported.items() if id_ in IMPORTS}
@@ -77,7 +77,7 @@ def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact]) ->
 
 
 def refuse(file: str, found: list[Problem], *, safe: str) -> None:
-    """Raises InputError that lists every problem; none is fine."""
+    """Raises InputError that lists every problem; does nothing without problems."""
     if not found:
         return
     count = counted(len(found), "problem")
@@ -89,7 +89,7 @@ def refuse(file: str, found: list[Problem], *, safe: str) -> None:
 
 
 def _local(uri: str, root: Path) -> Path | None:
-    """A source that is there to be read; the check of the recipe has its own words for any other."""
+    """A source that can be read; the recipe's check reports any other."""
     try:
         source = source_uris.parse(uri)
     except source_uris.SourceSyntax:

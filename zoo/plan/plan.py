@@ -1,4 +1,4 @@
-"""From a recipe to its steps. Pure: what would run, on what, under which key.
+"""From a recipe to its steps: what would run, on what, with which key. Pure.
 
 A step's key is the digest of its stage and that stage's version, its spec, its inputs' keys and the versions of the
 tools whose change may change bytes. Settings enter only where they change bytes (``threads`` in training).
@@ -18,7 +18,8 @@ from zoo.stages.table import STAGES, tools_of
 
 SEARCH_WINDOW_TOKENS = 256
 SEARCH_WINDOWS = 6
-"""What a search of a byte budget measures whole mixes on: at most so many tokens per window, and so many windows."""
+"""How much text the search of a byte budget uses to measure complete mixes: most tokens per window, and most
+windows."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Fetch:
-    """A source that lies elsewhere. size_bytes is what the recipe or its lock says, None if neither does."""
+    """A source on another machine. size_bytes is from the recipe or its lock, None if neither has it."""
 
     role: str
     source: str
@@ -57,7 +58,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class World:
-    """What of the outside enters keys: package versions, digests of the zoo's files, training threads and device."""
+    """The outside facts that enter keys: package versions, digests of the zoo's files, training threads and device."""
 
     tools: Mapping[str, str]
     files: Mapping[str, str]
@@ -71,7 +72,7 @@ def make(recipe: Recipe, recipe_sha256: str, lock: Lock, world: World) -> Plan:
 
 
 def is_gguf(uri: str) -> bool:
-    """True when a source is a single GGUF file (llama.cpp can read it as it is)."""
+    """True if a source is a single GGUF file, which llama.cpp can read directly."""
     return uri.endswith(".gguf")
 
 
@@ -81,7 +82,7 @@ def file_name(name: str, type_: str) -> str:
 
 
 def with_imatrix(recipe: Recipe) -> bool:
-    """Whether quants are made with an importance matrix: as the recipe says, else when it has calibration text."""
+    """Whether quants are made with an importance matrix: as the recipe says, else if it has calibration text."""
     wanted = recipe.quantize.imatrix
     return bool(recipe.corpus.calibration) if wanted is None else wanted
 
@@ -107,7 +108,7 @@ class _Maker:
             self._label(recipe.teacher)
             if recipe.distill:
                 weights = self._distill(weights, recipe.teacher)
-        # Pruned and distilled weights have the source's tokenizer, and no record of it of their own.
+        # Pruned and distilled weights have the source's tokenizer, but no record of it.
         record = {} if weights == "import/student" else {"source": "import/student"}
         self._add("export", "export", self._header(), {"model": weights, **record})
         parity = {"type": recipe.export.type, "allow": list(recipe.parity.allow)}
@@ -218,7 +219,7 @@ class _Maker:
             pin = self.lock.pins.get(source.source)
             spec["files"] = {file.path: file.sha256 for file in pin.files} if pin else None
         if isinstance(parsed, sources.FileSource):
-            # The key follows what lies there now; the stage compares it with the pin.
+            # The key uses the file's current content; the stage compares it with the pin.
             spec["content"] = self.world.files.get(parsed.path)
         return spec
 

@@ -1,4 +1,4 @@
-"""What could stop a long run, looked at before it starts: packages, sources, disk, memory."""
+"""What could stop a long run, checked before it starts: packages, sources, disk, memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RELEASE_TOOLS = ("cyclonedx-python-lib",)
 """What every release needs besides the tools of its steps."""
 
 RESERVE_BYTES = 500_000_000
-"""Kept free beside what the plan needs."""
+"""Kept free in addition to what the plan needs."""
 
 
 def check(
@@ -36,7 +36,7 @@ def check(
     settings: Settings,
     report: Reporter,
 ) -> None:
-    """Raises ZooError that names everything that is missing; warns of memory that is merely scarce."""
+    """Raises ZooError that names everything missing; only warns if memory is scarce."""
     steps = [plan.step(id_) for id_ in to_run]
     stages = {step.stage for step in steps}
     needed_tools = {tool for step in steps for tool in tools_of(step.stage, step.spec)}
@@ -83,7 +83,7 @@ def check(
 
 
 def _packages(needed: set[str], tools: Mapping[str, str]) -> list[str]:
-    """What is not installed, or of a version that this program is not made for."""
+    """What is not installed, or has an unsupported version."""
     versions = {**{name: extras.version(name) for name in RELEASE_TOOLS}, **tools}
     wanted = sorted({*needed, *RELEASE_TOOLS})
     absent = [tool for tool in wanted if versions.get(tool, extras.ABSENT) == extras.ABSENT]

@@ -23,7 +23,7 @@ from zoo.sources import resolve
 
 @dataclass(frozen=True)
 class Planned:
-    """A sound recipe with its plan. ``status`` says per step whether it runs, and why."""
+    """A valid recipe with its plan. ``status`` says per step whether it runs, and why."""
 
     checked: CheckedRecipe
     recipe: Recipe
@@ -53,7 +53,7 @@ def find_recipe(name: str, settings: Settings) -> Path:
 
 
 def make_plan(name: str, settings: Settings) -> Planned:
-    """Check and plan a recipe. Raises InputError with every problem, ModelFileError for a source that is unusable."""
+    """Check and plan a recipe. Raises InputError with every problem, ModelFileError for an unusable source."""
     checked = check_recipe(find_recipe(name, settings), settings.root)
     found = [*checked.problems, *foresight.problems(checked, settings.root, raising=not checked.problems)]
     foresight.refuse(checked.file, found, safe="Nothing was made.")
@@ -74,7 +74,7 @@ def make_plan(name: str, settings: Settings) -> Planned:
 
 
 def announce(planned: Planned, report: Reporter) -> None:
-    """Say what the run will cost before it starts."""
+    """Report what the run will cost before it starts."""
     if not planned.costs.steps:
         return
     total = len(planned.plan.steps)
@@ -89,7 +89,7 @@ def announce(planned: Planned, report: Reporter) -> None:
 
 
 def needs(found: costs.Costs) -> str:
-    """What a plan needs of the machine, for a sentence."""
+    """What a plan needs from the machine, for a sentence."""
     if found.disk_bytes is None or found.memory_bytes is None:
         return "disk and memory unknown (zoo lock records how large the sources are)"
     return f"about {data_size(found.disk_bytes)} of disk and {data_size(found.memory_bytes)} of memory"
@@ -109,7 +109,7 @@ def _weights(recipe: Recipe, settings: Settings) -> dict[str, int]:
             # Two bytes for each weight, as most model folders have it.
             found[uri] = sum(file.stat().st_size for file in path.glob("*.safetensors")) // 2
         elif path:
-            # A file that cannot be read is told of when it is used.
+            # An unreadable file is reported when it is used.
             with contextlib.suppress(ZooError):
                 found[uri] = read_header(path).parameters
     return found

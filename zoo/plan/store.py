@@ -1,7 +1,7 @@
 """The work folder: finished steps, and steps that are growing.
 
-A finished step lives in ``WORK/KEY/`` and was renamed there in one go; ``WORK/partial/KEY/`` is where it grows, and
-what it may continue from after a kill. A lock file per key keeps two processes from growing the same step.
+A finished step is in ``WORK/KEY/``, moved there by one rename. ``WORK/partial/KEY/`` is where it grows, and it resumes
+from there after a kill. A lock file per key prevents two processes from growing the same step.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Workspace:
         self.folder = folder
 
     def finished(self, key: str) -> Artifact | None:
-        """The finished step ``key``, if it is there and every file still has its recorded size."""
+        """The finished step ``key``, if it exists and every file has its recorded size."""
         folder = self.folder / key
         try:
             record = jsontext.read((folder / RECORD), bounded=False)
@@ -76,12 +76,12 @@ class Workspace:
             "facts": facts,
             "spec": spec,
         }
-        # The facts are results as well; without this, nothing would vouch for them.
+        # The facts are results as well; without this, nothing would verify them.
         write_atomic(out / RECORD, pretty_json({**record, "sha256": digest(record)}))
         sync(out)
         target = self.folder / key
         if target.exists():
-            # Only a damaged one can stand here: finished() refused it.
+            # Only a damaged one can be here: finished() refused it.
             shutil.rmtree(target)
         out.rename(target)
         fsync(self.folder)

@@ -1,4 +1,5 @@
-"""What of the outside enters keys: package versions, digests of the zoo's own files, threads. The IO beside plan."""
+"""The outside facts that enter keys: package versions, digests of the zoo's own files, threads. The IO that plan
+needs."""
 
 from __future__ import annotations
 

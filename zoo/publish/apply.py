@@ -31,19 +31,19 @@ Names = tuple[str, str | None]
 
 
 class VersionTaken(ZooError):
-    """The version is published with other content."""
+    """The version is already published with different content."""
 
 
 @dataclass
 class _Phase:
-    """How far a publication came. safe: what of it can be relied upon now, for whatever ends it early."""
+    """How far a publication got. safe: what is reliable now, for an error that ends it early."""
 
     safe: str
 
 
 @dataclass(frozen=True)
 class Published:
-    """Where the release is now. ``already`` is True when nothing had to be done."""
+    """Where the release is now. ``already`` is True if nothing had to be done."""
 
     location: Location
     already: bool
@@ -52,7 +52,7 @@ class Published:
 def prepare(
     release: ReleaseFolder, names: Names, settings: Settings, hub: Hub, journal: Journal | None = None
 ) -> list[Target]:
-    """The plan of every repository. Raises VersionTaken when the version is out with other content."""
+    """The plan of every repository. Raises VersionTaken if the version is published with different content."""
     hashes = Hashes(_beside(release, "hashes.json"))
     targets = []
     for kind, name, files in _wanted(release, names):
@@ -78,7 +78,7 @@ def apply(
 ) -> Published:
     """Publish. Both repositories are committed and verified before either gets its tag; ``record`` comes last.
 
-    how: ``tree`` compares sizes and sha256 that the hub tells of the commit, ``full`` reads every file back.
+    how: ``tree`` compares the sizes and sha256 that the hub reports for the commit, ``full`` reads every file back.
     record: writes the release into the catalog.
     """
     phase = _Phase("Nothing was changed.")
@@ -96,7 +96,7 @@ def apply(
         location = Location(hub.name, places["model"], places.get("dataset"))
         phase.safe = f"The release is out: tag {work.tag} is set and verified. Only its catalog entry is missing."
         record(location)
-        # Whoever finds everything there, on another machine perhaps, has nothing to note.
+        # If everything is already there, for example from another machine, there is nothing to record.
         if journal.entries or not already:
             journal.note("recorded")
             journal.note("done")
@@ -147,7 +147,7 @@ def _wanted(release: ReleaseFolder, names: Names) -> list[tuple[str, str, steps.
     model_name, dataset_name = names
     wanted = [("model", model_name, release.model_files)]
     if release.has_dataset and dataset_name:
-        # The data first: a model card that names a dataset should never point at nothing.
+        # The data first: a model card that names a dataset must never have a dead link.
         wanted.insert(0, ("dataset", dataset_name, release.dataset_files))
     return wanted
 
@@ -172,7 +172,7 @@ def _alone(release: ReleaseFolder, report: Reporter) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _told_how_to_go_on(release: ReleaseFolder, settings: Settings, phase: _Phase) -> Iterator[None]:
-    """Whatever ends this early says what is safe and the command that goes on."""
+    """An error that ends this early says what is safe and the command to continue."""
     flags = [
         f"--{name} {value.text}" for name, value in settings.values.items() if value.origin.startswith("flag")
     ]
@@ -208,7 +208,7 @@ def _refuse_other_content(plan: RepoPlan, release: ReleaseFolder) -> None:
 
 
 def _announce(targets: list[Target], hub: Hub, report: Reporter) -> None:
-    """Say what will be sent before it is."""
+    """Report what will be sent before sending it."""
     sending = [change for target in targets for change in target.plan.changed if change.action != "delete"]
     if sending:
         total = sum(change.size_bytes for change in sending)

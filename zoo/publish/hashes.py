@@ -1,4 +1,5 @@
-"""Digests of release files, remembered by path, size, times of change and inode; read again before they are sent."""
+"""Digests of release files, cached by path, size, times of change and inode; files are read again before they are
+sent."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from zoo.files.whole import write_atomic
 from zoo.progress import Advance, unheard
 
 GIT_BYTES = 16 << 20
-"""Hubs name files up to this size by git's digest; larger ones always by sha256."""
+"""Hubs identify files up to this size by git's digest, larger ones always by sha256."""
 
 _SAVE_BYTES = 64 << 20
 _CHUNK = 1 << 20
@@ -35,7 +36,7 @@ class Digests:
 
 
 class Hashes:
-    """The digests of one release's files, kept in the file ``path``, which may be lost at any time."""
+    """The digests of one release's files, stored in the file ``path``, which may be deleted at any time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -43,7 +44,7 @@ class Hashes:
         self._unsaved = 0
 
     def check(self, folder: Path, file: FileRecord, advance: Advance = unheard) -> Digests:
-        """The digests of a file of the release. Raises Damaged if it is a link or not what its record says."""
+        """The digests of a file of the release. Raises Damaged if it is a link or differs from its record."""
         path = folder / file.path
         key = f"{folder.name}/{file.path}"
         seen = _identity(path, folder, file)
@@ -74,14 +75,14 @@ class Hashes:
         )
 
     def forget(self, folder: Path, files: Iterable[FileRecord]) -> None:
-        """Have the next ``check`` read those of these files that this process did not read yet."""
+        """Make the next ``check`` read those of these files that this process has not read yet."""
         for file in files:
             key = f"{folder.name}/{file.path}"
             if (str(folder / file.path), *self._known.get(key, [])[:4]) not in _read_here:
                 self._known.pop(key, None)
 
     def save(self) -> None:
-        """Keep what is known. A disk that takes no more only costs the next run some reading."""
+        """Store what is known. On a full disk the next run only has to read more."""
         if self._unsaved:
             with contextlib.suppress(OSError):
                 write_atomic(self.path, canonical_json(self._known))
@@ -89,7 +90,7 @@ class Hashes:
 
 
 def _identity(path: Path, folder: Path, file: FileRecord) -> list[str | int]:
-    """Size, time of change in nanoseconds, inode. Raises Damaged unless it is a plain file of the recorded size."""
+    """Size, time of change in nanoseconds, inode. Raises Damaged unless it is a regular file of the recorded size."""
     between = [part for part in path.parents if part.is_relative_to(folder)]
     try:
         found = path.lstat()

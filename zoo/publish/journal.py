@@ -1,7 +1,8 @@
-"""What was done of a publication: appended and on disk before the next step. The hub is the truth; this is memory.
+"""The finished parts of a publication: appended and on disk before the next step. The hub is the truth; this is a
+cache.
 
 VERSION.journal.jsonl, one JSON object per line: ``at`` (UTC), ``step``, and what the step was about. A ``begin`` names
-the release by a digest over its files and the hub; what stands before another ``begin`` is history. No secrets and no
+the release by a digest over its files and the hub; entries before another ``begin`` are history. No secrets and no
 paths of this machine: kinds, commits, names of release files and digests only.
 
 begin       files       digest of what is published, and where
@@ -34,7 +35,7 @@ class Journal:
         self.entries = self._read()
 
     def note(self, step: str, **facts: Any) -> None:
-        """Append an entry, unless it is there already, and wait for the disk. Raises ZooError."""
+        """Append an entry, unless it already exists, and wait for the disk. Raises ZooError."""
         if not self.entries:
             self._append({"step": "begin", "files": self.identity})
         entry = {"step": step, **facts}
@@ -47,7 +48,7 @@ class Journal:
         return str(found[-1]) if found else None
 
     def kept(self, kind: str) -> frozenset[str]:
-        """Files of others that a commit for ``kind`` leaves alone."""
+        """Files of others that a commit for ``kind`` keeps."""
         lists = [e["keep"] for e in self.entries if e["step"] == "committing" and e.get("kind") == kind]
         return frozenset(path for paths in lists for path in paths)
 
@@ -77,11 +78,11 @@ _TEXTS = {
     "recorded": (),
     "done": (),
 }
-"""What of each step has to be text."""
+"""Which values of each step must be text."""
 
 
 def _entry(data: Any) -> Entry:
-    """A line without its time. Raises KeyError or TypeError for one that this program would not write."""
+    """A line without its time. Raises KeyError or TypeError for a line that this program did not write."""
     entry = {key: value for key, value in data.items() if key != "at"}
     for key in _TEXTS[entry["step"]]:
         journals.text(entry[key])

@@ -1,4 +1,4 @@
-"""What publishing would do, file by file, each with its reason. Pure but for reading the hub."""
+"""What publishing would do, file by file, each with its reason. Pure except for reading the hub."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, Repo, refuse_clashes
 
 ADDED_BY_HUB = ".gitattributes"
-"""A hub may add this file by itself."""
+"""Hubs may add this file themselves."""
 
 _RESERVED = (".git", ".cache", ".huggingface")
 _NUMBER = r"(?:0|[1-9][0-9]{0,5})"
@@ -33,7 +33,7 @@ class Change:
 
 @dataclass(frozen=True)
 class RepoPlan:
-    """One repository: its files as they shall be, the head they are compared with, the tag's commit if there is one."""
+    """One repository: its planned files, the head they are compared with, the tag's commit if there is one."""
 
     kind: str
     name: str
@@ -44,7 +44,7 @@ class RepoPlan:
 
     @property
     def is_published(self) -> bool:
-        """True when the tag is there."""
+        """True if the tag exists."""
         return self.tagged is not None
 
     @property
@@ -54,7 +54,7 @@ class RepoPlan:
 
     @property
     def kept(self) -> list[str]:
-        """Files of others that stay."""
+        """Files of others that are kept."""
         return [change.path for change in self.changes if change.action == "keep"]
 
     @property
@@ -63,7 +63,7 @@ class RepoPlan:
 
 
 def refuse_unsafe(version: str, files: Sequence[FileRecord]) -> None:
-    """Raises InputError on a version that is no tag, Damaged on a path that not every system can store."""
+    """Raises InputError for a version that is not a valid tag, Damaged for a path that some systems cannot store."""
     if not _VERSION.match(version):
         raise InputError(f"{version!r} is not a valid version", remedy="Write three numbers, for example 1.0.0")
     for file in files:
@@ -85,9 +85,9 @@ def plan_repo(
     files: Sequence[FileRecord],
     keep: Collection[str] = (),
 ) -> RepoPlan:
-    """Compare ``files`` with the tag's commit if the version is out already, else with the branch's head.
+    """Compare ``files`` with the tag's commit if the version is already published, else with the branch's head.
 
-    keep: files of others that stay, if they are not in ``files``.
+    keep: files of others to keep, if they are not in ``files``.
     """
     refs = repo.refs()
     head, tagged = refs.branches.get(BRANCH), refs.tags.get(tag)
@@ -95,7 +95,7 @@ def plan_repo(
     there = repo.tree(base) if base else {}
     changes = _changes(there, files, keep)
     if tagged and not any(change.action in ("add", "replace") for change in changes):
-        # The manifest is one of our files and the same: what it does not list came from others.
+        # The manifest is ours and unchanged: files that it does not list came from others.
         changes = _changes(there, files, there)
     return RepoPlan(kind, name, head, tagged, tuple(files), tuple(changes))
 

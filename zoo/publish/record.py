@@ -16,7 +16,7 @@ from zoo.settings import Settings
 
 
 def refuse_unwritable(settings: Settings) -> None:
-    """Before anything is published: raises InputError or ZooError unless catalog and evidence can be written."""
+    """Checked before publishing: raises InputError or ZooError unless the catalog and evidence can be written."""
     if settings.catalog.is_dir():
         raise InputError(
             "the catalog is a folder here and must be a file",
@@ -54,7 +54,7 @@ def refuse_unwritable(settings: Settings) -> None:
 
 
 def refuse_invalid(release: ReleaseFolder, location: Location, settings: Settings) -> None:
-    """Before anything is published: raises ZooError if the catalog with this release would not be a valid one.
+    """Checked before publishing: raises ZooError if the catalog with this release would not be valid.
 
     location: where it will be, as far as that is known.
     """
@@ -75,7 +75,7 @@ def refuse_invalid(release: ReleaseFolder, location: Location, settings: Setting
 
 
 def record(release: ReleaseFolder, location: Location, settings: Settings) -> bool:
-    """Write the release into the catalog and its evidence beside the site. False if both were there already."""
+    """Write the release into the catalog and its evidence into the evidence folder. False if both already existed."""
     entry: Release = dataclasses.replace(release.release, location=location)
     target = settings.evidence / release.model.name / entry.version
 

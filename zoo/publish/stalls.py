@@ -1,4 +1,4 @@
-"""Says so when nothing moves: the client of a hub waits in silence."""
+"""Warns when there is no progress: the client of a hub waits in silence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STALL_SECONDS = 15.0
 
 @contextmanager
 def watched(report: Reporter, what: str, advance: Advance = unheard) -> Iterator[Advance]:
-    """While inside, warn whenever nothing moved for STALL_SECONDS, then after twice that, and so on."""
+    """Within the block, warn after STALL_SECONDS without progress, then after twice that, and so on."""
     over = threading.Event()
     last = [time.monotonic()]
 

@@ -1,4 +1,4 @@
-"""The steps of a publication that write to the hub, each of which may be run again."""
+"""The steps of a publication that write to the hub. Each can be run again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Files = tuple[FileRecord, ...]
 _TRIES = 3
 
 _NOTED_BYTES = 1 << 20
-"""Smaller contents may travel inside the commit, so that before it they are nowhere."""
+"""Smaller contents may travel inside the commit, so before it they are not on the hub."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Work:
 
 
 def git_digests(hashes: Hashes, folder: Path, files: Sequence[FileRecord]) -> dict[str, str]:
-    """git's digest -> sha256 of the small files, so that the same files on the hub need not be read."""
+    """git's digest -> sha256 of the small files, so that identical files on the hub need not be read."""
     small = [file for file in files if file.size_bytes <= GIT_BYTES]
     found = {hashes.check(folder, file).git: file.sha256 for file in small}
     found.pop("", None)
@@ -61,7 +61,7 @@ def git_digests(hashes: Hashes, folder: Path, files: Sequence[FileRecord]) -> di
 
 
 def earlier_commit(work: Work, target: Target) -> str | None:
-    """The commit that an earlier run made, if it still is exactly this release and the tag is all that lacks."""
+    """The commit of an earlier run, if it still is exactly this release and only the tag is missing."""
     oid = work.journal.committed(target.kind)
     if oid is None or target.plan.parent is None:
         return None
@@ -76,7 +76,7 @@ def earlier_commit(work: Work, target: Target) -> str | None:
 def differences(
     there: Mapping[str, FileRecord], files: Sequence[FileRecord], kept: frozenset[str]
 ) -> list[str]:
-    """What of a commit is not as it should be; paths with a word each."""
+    """What is wrong in a commit: paths, each with a description."""
     found = []
     for file in files:
         other = there.get(file.path)
@@ -92,10 +92,10 @@ def differences(
 
 
 def check_files(work: Work, targets: Sequence[Target]) -> None:
-    """Every file that is to be sent is what its manifest says. Raises Damaged before anything is sent."""
+    """Check that every file to send matches its manifest. Raises Damaged before anything is sent."""
     chosen = [(t, file) for t in targets for file in _to_send(t.plan)]
     for target in targets:
-        # What is published is never taken from memory: a disk may have changed bytes and no time.
+        # Files are never published by cached digests: a disk may have changed bytes but no times.
         work.hashes.forget(target.folder, _to_send(target.plan))
     total = sum(work.hashes.to_read(target.folder, [file]) for target, file in chosen)
     with work.report.task("checking files", total, "B") as advance:
@@ -105,14 +105,14 @@ def check_files(work: Work, targets: Sequence[Target]) -> None:
 
 
 def _to_send(plan: RepoPlan) -> list[FileRecord]:
-    """Largest first: if it fails, it fails before much else was done."""
+    """Largest first: if it fails, it fails early."""
     wanted = {change.path for change in plan.changes if change.action in ("add", "replace")}
     chosen = [file for file in plan.files if file.path in wanted]
     return sorted(chosen, key=lambda file: (-file.size_bytes, file.path))
 
 
 def upload(work: Work, target: Target) -> None:
-    """The contents, which nobody sees until a commit names them."""
+    """Upload the contents, which nobody sees until a commit names them."""
     chosen = _to_send(target.plan)
     total = sum(file.size_bytes for file in chosen)
     with work.report.task(f"uploading {target.label}", total, "B") as advance:
@@ -125,7 +125,7 @@ def upload(work: Work, target: Target) -> None:
 
 
 def commit(work: Work, target: Target) -> Target:
-    """One commit on the head that the plan saw; planned again when others meanwhile changed other files only."""
+    """One commit on the head that the plan saw; planned again if others only changed other files in the meantime."""
     for _ in range(_TRIES):
         plan = target.plan
         if not plan.changed and (there := plan.tagged or plan.parent):
@@ -155,7 +155,7 @@ def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
     if plan.tagged and not plan.changed:
         return dataclasses.replace(
             target, plan=plan
-        )  # another publisher did the very same, and was done first
+        )  # another publisher did the same and finished first
     if plan.tagged or head is None or head == old.parent:
         raise conflict
     before = target.repo.tree(old.parent) if old.parent else {}
@@ -163,7 +163,7 @@ def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
     touched = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     touched.discard(ADDED_BY_HUB)
     if not differences(after, old.files, frozenset(old.kept)):
-        return dataclasses.replace(target, plan=plan)  # another publisher did the very same
+        return dataclasses.replace(target, plan=plan)  # another publisher did the same
     ours = {file.path for file in old.files} | {c.path for c in old.changes if c.action == "delete"}
     notes = target.repo.history(head, old.parent)
     told = [f"  {' '.join((n.date, ', '.join(n.authors) or 'unknown', n.title[:80]))}" for n in notes[:5]]
@@ -178,14 +178,14 @@ def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
     keep = {*old.kept, *(touched & after.keys())}
     plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, keep)
     again = dataclasses.replace(target, plan=plan)
-    # What the old head had and the new one lacks has to be there, too.
+    # Files of the old head that the new one lacks must be there too.
     check_files(work, [again])
     upload(work, again)
     return again
 
 
 def tag(work: Work, target: Target) -> None:
-    """The tag on the verified commit. A hub compares it with what it had, and says so if it is elsewhere."""
+    """Set the tag on the verified commit. The hub reports an existing tag on another commit."""
     if target.commit is None:
         raise ZooError(f"{target.label} has no commit to tag")
     with watched(work.report, f"setting tag {work.tag} of {target.label} at {work.hub}"):

@@ -1,4 +1,4 @@
-"""Whether a commit on the hub is what was to be published."""
+"""Whether a commit on the hub matches what was published."""
 
 from __future__ import annotations
 

@@ -6,11 +6,11 @@ RELEASES/NAME/VERSION/dataset/        the dataset repository, if there is one
 
 folder     a release folder and its key: found, read, signed
 material   what a folder is made of
-record     what the release and its model say of themselves
+record     the record of the release and its model
 evidence   the files behind the figures
 dataset    the dataset repository
-sealing    where the release comes from, for programs; manifest and sums
-walk       all of it in order, and the check that it agrees with itself
+sealing    provenance for programs; manifest and sums
+walk       all steps in order, and the check for contradictions
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The walk of one release folder: everything in order beside its place, checked, then moved there."""
+"""The steps of one release folder: everything is written next to its final place, checked, then moved there."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def assemble(
     settings: Settings,
     report: Reporter,
 ) -> ReleaseFolder:
-    """Make the release folder. Raises ZooError when what it says of itself does not agree."""
+    """Make the release folder. Raises ZooError if its parts contradict each other."""
     assert checked.recipe
     target = settings.releases / plan.name / plan.version
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""Model card and dataset card: text from data. Pure; nobody phones a hub from here.
+"""Model card and dataset card: text from data. Pure; it never contacts a hub.
 
-The front matter follows the Hub's card metadata (https://huggingface.co/docs/hub/model-cards); what the Hub has no
-word for stands under ``zoo:``. Everything that comes from a recipe is escaped, so that it shows as text.
+The front matter follows the Hub's card metadata (https://huggingface.co/docs/hub/model-cards); what the Hub has no key
+for is under ``zoo:``. Everything that comes from a recipe is escaped, so that it shows as text.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def dataset_metadata(recipe: Recipe, release: Release, splits: Sequence[Mapping[
 
 
 def remarks(parity: Mapping[str, Any]) -> list[str]:
-    """What a reader of the card must know of the template, from the report of the parity step, a sentence each.
+    """What a reader of the card must know about the template, from the report of the parity step, one sentence each.
 
     Differences between the file and its source are in the record of the release (``known_differences``).
     """
@@ -204,7 +204,7 @@ def read_card(text: str, shown_as: str, kind: str) -> tuple[dict[str, Any], list
 
 
 def primary_languages(codes: Sequence[str]) -> list[str]:
-    """Languages as the Hub knows them: ISO 639 codes without region, each once, sorted."""
+    """Languages in the Hub's form: ISO 639 codes without region, each once, sorted."""
     return sorted({code.partition("-")[0] for code in codes})
 
 
@@ -220,7 +220,7 @@ def size_category(rows: int) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Text that Markdown, HTML and template engines show as it is. One line; control characters become escapes."""
+    """Text that Markdown, HTML and template engines show unchanged. One line; control characters become escapes."""
     # Of white space only line breaks and tabs are folded: French typography has spaces that must not break.
     shown = unseen.visible(re.sub(r"[ \t-\r\x1c-\x1f\x85\u2028\u2029]+", " ", text).strip(" "))
     shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -243,7 +243,7 @@ def _licence(expression: str, terms: Terms | None = None) -> dict[str, Any]:
 
 
 def _front_matter(data: Mapping[str, Any]) -> str:
-    # default_style stays plain, but words that YAML 1.1 takes for booleans (no, on) are quoted by the dumper.
+    # default_style stays plain, but the dumper quotes words that YAML 1.1 reads as booleans (no, on).
     text: str = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=4096)
     return f"---\n{text}---\n"
 

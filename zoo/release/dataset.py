@@ -1,4 +1,4 @@
-"""The dataset repository: the labelled rows as they are, and the card."""
+"""The dataset repository: the labelled rows, unchanged, and the card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files behind the figures, as they will stand in ``evidence/`` of the model repository."""
+"""The files behind the figures, as they will be in ``evidence/`` of the model repository."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from zoo.stages.table import STAGES
 
 
 def contents(material: Material) -> dict[str, str | bytes]:
-    """Name -> content of every evidence file but the verdicts, which need the record first."""
+    """Name -> content of every evidence file except the verdicts, which need the record first."""
     recipe, artifacts = material.recipe, material.artifacts
     found: dict[str, str | bytes] = {
         name: artifacts[stage].path(name).read_bytes()
@@ -72,6 +72,6 @@ def _tensor_digests(material: Material) -> dict[str, dict[str, Any]]:
 
 
 def listed(folder: Path) -> tuple[EvidenceFile, ...]:
-    """The evidence that lies in ``folder``, by path."""
+    """The evidence in ``folder``, by path."""
     found = records(folder)
     return tuple(EvidenceFile(record.path, record.size_bytes, record.sha256) for record in found)

@@ -18,7 +18,7 @@ from zoo.release import cards, provenance
 from zoo.settings import Settings
 
 VERSION = 7
-"""Raise when a release folder made of the same artifacts changes."""
+"""Raise this if the same artifacts give a different release folder."""
 
 RECORD = "release.json"
 NOWHERE = Location("", Repository("", "0" * 40, ""), None)
@@ -51,7 +51,7 @@ def key_of(plan: Plan, settings: Settings) -> str:
 
 
 def find(plan: Plan, settings: Settings) -> ReleaseFolder | None:
-    """The release folder of this plan, if it stands and every file has its recorded size."""
+    """The release folder of this plan, if it exists and every file has its recorded size."""
     found = load(settings.releases / plan.name / plan.version)
     return found if found and found.key == key_of(plan, settings) else None
 

@@ -1,4 +1,4 @@
-"""The licence texts and notices that a release carries, byte for byte as the zoo has them."""
+"""The licence texts and notices of a release, byte for byte as in the zoo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoo.release.material import Material
 
 
 def place(material: Material, folder: Path) -> None:
-    """Copy every licence file of the recipe to the top of ``folder``. Raises ZooError if one changed meanwhile."""
+    """Copy every licence file of the recipe to the top of ``folder``. Raises ZooError if one has changed."""
     for path in material.recipe.licence_files:
         source = material.settings.root / path
         target = folder / licencefiles.published_name(path)
@@ -27,5 +27,5 @@ def place(material: Material, folder: Path) -> None:
 
 
 def dataset_has_them(material: Material) -> bool:
-    """Whether the answers come from a teacher whose licence has demands of its own."""
+    """Whether the answers come from a teacher whose licence has its own requirements."""
     return any(role == "teacher" for role, _ in terms.kinds_of(plain(material.recipe)))

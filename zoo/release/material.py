@@ -1,4 +1,4 @@
-"""What a release folder is made of: the checked recipe, its plan, and what the steps left."""
+"""What a release folder is made of: the checked recipe, its plan, and the results of the steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a release and its model say of themselves, from what the steps found."""
+"""The record of a release and its model, from the results of the steps."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def model(recipe: Recipe) -> Model:
 
 
 def valid_share(material: Material) -> float | None:
-    """Share of the labels that are usable; None where nothing is labelled."""
+    """Share of the usable labels; None if nothing is labelled."""
     if "label" not in material.artifacts:
         return None
     facts = material.artifacts["label"].facts
@@ -51,7 +51,7 @@ def valid_share(material: Material) -> float | None:
 
 
 def release(material: Material) -> Release:
-    """What the release says of itself; without a place on a hub, and without evidence, which is not written yet."""
+    """The record of the release, without a place on a hub and without evidence, which is not written yet."""
     recipe, text, exported = material.recipe, material.checked.text, material.artifacts["export"].facts
     tools, used = material.world.tools, _tools_used(material)
     architecture = Architecture(
@@ -99,7 +99,7 @@ def _terms(recipe: Recipe) -> Terms | None:
 
 
 def _quantized(material: Material) -> str | None:
-    """What the import step found of the student's weights."""
+    """The import step's facts of the student's weights."""
     source = material.artifacts["import/student"]
     if not any(file.path == SOURCE_FILE for file in source.files):
         return None

@@ -1,4 +1,4 @@
-"""Where a release comes from, for programs; and the list of all files of a repository with their digests."""
+"""Provenance of a release, for programs, and the list of all files of a repository with their digests."""
 
 from __future__ import annotations
 

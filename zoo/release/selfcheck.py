@@ -17,7 +17,7 @@ from zoo.stages.artifact import IMATRIX_FILE
 
 
 def disagreements(recipe: Recipe, release: Release, folder: Path) -> list[str]:
-    """Sentences, one per difference; empty when everything agrees."""
+    """Sentences, one per difference; empty if everything agrees."""
     model = folder / "model"
     return [
         *_files(release, model),
@@ -29,7 +29,7 @@ def disagreements(recipe: Recipe, release: Release, folder: Path) -> list[str]:
 
 
 def _files(release: Release, folder: Path) -> Iterator[str]:
-    """What the release records against what lies there, byte for byte."""
+    """Compare the release's records with the files, byte for byte."""
     there = {record.path: record for record in records(folder)}
     listed = [FileRecord(file.path, file.size_bytes, file.sha256) for file in release.files]
     for name in release.terms.files if release.terms else ():
@@ -83,7 +83,7 @@ def _headers(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
 
 
 def _imatrix(release: Release, folder: Path) -> Iterator[str]:
-    """The importance matrix beside the files is the one that they say they were made with."""
+    """Check that the importance matrix is the one that the files record."""
     path = folder / IMATRIX_FILE
     there = sha256_file(path) if path.exists() else None
     for file in release.files:

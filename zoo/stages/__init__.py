@@ -1,8 +1,8 @@
 """The stages of a recipe, one file each: (spec, input artifacts, context) to files in ``context.out`` and facts.
 
-A stage writes only below ``out`` (empty when it begins, moved into place when it returns) and ``scratch`` (kept after
+A stage writes only below ``out`` (empty at the start, moved into place when it returns) and ``scratch`` (kept after
 a kill, so that the stage can continue). The facts that it returns are stored with the artifact and must not depend on
-clock or paths.
+the clock or on paths.
 """
 
 from __future__ import annotations
@@ -38,6 +38,6 @@ Stage = Callable[[Context], Facts]
 
 
 def stage(name: str) -> Stage:
-    """The function of a stage; its heavy imports happen here, not before. Raises MissingExtra."""
+    """The function of a stage; its heavy imports happen only here. Raises MissingExtra."""
     run: Stage = extras.load(f"zoo.stages.{STAGES[name].module or name}").run
     return run

@@ -1,4 +1,4 @@
-"""Names of files in artifacts that other rooms look for. Importing it loads nothing of what makes them."""
+"""Names of files in artifacts that other rooms look for. Importing it does not load the stages that make them."""
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ RECORD = "artifact.json"
 
 @dataclass(frozen=True)
 class Artifact:
-    """A finished step: ``files`` are sorted by path and never edited. ``facts`` is what the stage says of them."""
+    """A finished step: ``files`` are sorted by path and never edited. ``facts`` are the stage's facts about them."""
 
     kind: str
     key: str
@@ -31,9 +31,9 @@ class Artifact:
     memory: Path | None = field(default=None, compare=False, repr=False)
 
     def path(self, name: str) -> Path:
-        """The place of one file, which is what it was when the step finished.
+        """The path of one file, verified to be unchanged since the step finished.
 
-        Raises DamagedStep if it is not, Damaged if the artifact has no such file.
+        Raises DamagedStep if it has changed, Damaged if the artifact has no such file.
         """
         for record in self.files:
             if record.path == name:
@@ -42,7 +42,7 @@ class Artifact:
         raise Damaged(f"step {self.kind} has no file {name}", remedy=f"Delete {self.folder} and run again")
 
     def whole(self) -> Path:
-        """The folder, every file of which is what it was when the step finished. Raises DamagedStep."""
+        """The folder, with every file verified to be unchanged since the step finished. Raises DamagedStep."""
         for record in self.files:
             self._check(record)
         return self.folder

@@ -19,13 +19,14 @@ REPORTS = ("bench.json", "bench.csv")
 
 
 def run(context: Context) -> Facts:
-    """Writes ``bench.json`` and ``bench.csv``; the facts say only how it was asked: a measurement is no constant."""
+    """Writes ``bench.json`` and ``bench.csv``; the facts have only the settings, because a measurement is not
+    constant."""
     spec = context.spec
-    # The report names the file as people will meet it.
+    # The report uses the file's published name.
     named = context.scratch / spec["file_name"]
     named.unlink(missing_ok=True)
     place_file(context.inputs["model"].path(MODEL_FILE), named)
-    # A folder of its own each time: a measuring process that outlived a kill may still write into the last one.
+    # A new folder each time: a measuring process that survived a kill may still write into the last one.
     made = Path(tempfile.mkdtemp(prefix="report-", dir=context.scratch))
     command = [sys.executable, "-m", "pi_runtime", "bench", str(named), "--out", str(made), "--log", "json"]
     for option in ("prompt_tokens", "decode_tokens", "samples"):
@@ -45,7 +46,7 @@ def run(context: Context) -> Facts:
 
 
 def _measure(command: list[str], context: Context) -> None:
-    """Run the measuring process. Its progress is one JSON object per line; anything else is said by what failed."""
+    """Run the measuring process. Its progress is one JSON object per line; any other output explains a failure."""
     last: deque[str] = deque(maxlen=3)
     package_parent = str(Path(__file__).resolve().parents[2])
     with context.report.task("measuring", context.spec["samples"] + 1, "runs") as advance:
@@ -74,7 +75,7 @@ def _measure(command: list[str], context: Context) -> None:
 
 
 def _runs(line: str) -> int | None:
-    """How many runs a line of progress says are done; None for any other line."""
+    """How many runs are done according to a progress line; None for any other line."""
     try:
         event = jsontext.parse(line)
     except jsontext.NotJson:

@@ -1,4 +1,4 @@
-"""budget: the file of the least measured loss within a number of bytes."""
+"""budget: the file with the least measured loss within a number of bytes."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from zoo.stages.artifact import MODEL_FILE
 from zoo.stages.quantize import CACHE
 
 HEADER_BYTES = 16_384
-"""Kept free for what a quantized file's header says more than the exported one's."""
+"""Kept free for extra keys in a quantized file's header."""
 
 
 def run(context: Context) -> Facts:
-    """Writes ``model.gguf``; the facts are its header, the types of its tensors, and how they were found."""
+    """Writes ``model.gguf``; the facts are its header, its tensors' types, and how these were found."""
     source = context.inputs["model"].path(MODEL_FILE)
     header = read_header(source)
     limit = budgets.file_bytes(context.spec["limit"], caches.cache_of(header), header.vocabulary_size)
@@ -109,7 +109,7 @@ def _write(
 
 
 def _file_type(trials: Trials, found: Found) -> int:
-    """llama.cpp has one number per file; it is that of the type which holds most weights."""
+    """llama.cpp has one number per file: that of the type with the most weights."""
     held: Counter[str] = Counter()
     for name, type_name in found.types.items():
         held[type_name] += trials.tensors.matrices[name].weights

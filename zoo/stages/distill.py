@@ -43,14 +43,14 @@ def run(context: Context) -> Facts:
         shared=context.work / "teachers",
     ).to_json()
     timing = report.pop("timing")
-    # Apart, because it is never the same twice.
+    # A separate file, because it is never the same twice.
     write_atomic(context.out / "distill-report.json", pretty_json(report))
     write_atomic(context.out / "distill-timing.json", pretty_json(timing))
     return report
 
 
 def _refuse_too_few(student: Path, heldout: list[Conversation], spec: Distill) -> None:
-    """Before hours of training rather than after them: a standard error requires two conversations."""
+    """Checked before hours of training rather than after them: a standard error requires two conversations."""
     from zoo.training.conversations import encode
     from zoo.training.models import load_tokenizer
 
@@ -69,7 +69,7 @@ def read_conversations(path: Path) -> list[Conversation]:
     from zoo.training.conversations import Conversation
 
     found = []
-    # Not splitlines(): an answer may hold U+2028, which that takes for the end of a line.
+    # Not splitlines(): an answer may contain U+2028, which splitlines() treats as the end of a line.
     for line in path.read_text(encoding="utf-8").rstrip("\n").split("\n"):
         row = jsontext.parse(line)
         messages = tuple((message["role"], message["content"]) for message in row["messages"])

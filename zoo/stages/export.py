@@ -40,7 +40,7 @@ def run(context: Context) -> Facts:
 
 def _type(context: Context, folder: Path) -> str:
     """The type that the recipe names. A teacher's file only answers prompts: it has the type of its folder, which is
-    bf16 where f16 could not hold the weights."""
+    bf16 if f16 cannot represent the weights."""
     config = jsontext.read(folder / "config.json", bounded=False, finite=False)
     own = not context.spec["header"] and config.get("dtype") == "bfloat16"
     return "bf16" if own else str(context.spec["type"])

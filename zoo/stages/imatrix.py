@@ -1,4 +1,4 @@
-"""imatrix: how strongly real text drives each column of each weight matrix, from the exported file."""
+"""imatrix: how strongly real text activates each column of each weight matrix, from the exported file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoo.stages.texts import texts
 
 
 def run(context: Context) -> Facts:
-    """Writes ``imatrix.gguf`` in llama.cpp's format; the texts in it are named by their path in the zoo."""
+    """Writes ``imatrix.gguf`` in llama.cpp's format; its texts are named by their path in the zoo."""
     corpus = context.inputs["texts"]
     imatrix = calibrate.collect(
         context.inputs["model"].path(MODEL_FILE),

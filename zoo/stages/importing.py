@@ -10,11 +10,11 @@ from zoo.training import require
 
 
 def run(context: Context) -> Facts:
-    """Writes the model folder into ``out``, and ``source.json``: what the source says of itself."""
+    """Writes the model folder into ``out``, and ``source.json``: the source's own facts."""
     require()
     from zoo.training.importing import import_model
 
     source = resolve.resolve(context.spec, context.root, context.work, context.report)
-    # Whoever is imported is exported later; a tokenizer that cannot be is told before any weight is read.
+    # Every imported model is exported later, so an unsupported tokenizer is reported before any weight is read.
     resolve.inspect_folder(source, context.root)
     return dataclasses.asdict(import_model(source, context.out, context.report, root=context.root))

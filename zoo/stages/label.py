@@ -35,10 +35,10 @@ from zoo.templates.markers import MarkerLost
 from zoo.templates.oracle import NAME as CLOCK_NAME
 
 PROMPT_TOKENS = 512
-"""Room for a prompt in each sequence's context, beside the answer."""
+"""Room for a prompt in each sequence's context, in addition to the answer."""
 
 RETRY_TEMPERATURE = 0.7
-"""A greedy answer would only be repeated; a retry samples at this temperature at least."""
+"""A greedy answer would only repeat itself; a retry samples at this temperature or higher."""
 
 
 _MARKER_LIKE = re.compile(r"<[^<>\s]{1,64}>|\[/?[A-Z_]{2,32}\]|[<\[]\uff5c")
@@ -69,7 +69,8 @@ def run(context: Context) -> Facts:
 
 
 def _clock(teacher: Path) -> dict[str, str]:
-    """Part of a journal's name when the teacher's template reads the date: answers of another date are not mixed in."""
+    """Part of a journal's name when the teacher's template reads the date: answers from another date are not mixed
+    in."""
     template = read_header(teacher).metadata.get("tokenizer.chat_template")
     return {"clock": TEMPLATE_CLOCK.isoformat()} if CLOCK_NAME in str(template) else {}
 
@@ -103,15 +104,15 @@ def read_rows(context: Context, identity: Mapping[str, Any]) -> list[Row]:
 
 
 def _reading(messages: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Part of the key of a row with what looks like a marker: journals have answers to such rows from a time when a
-    marker in a prompt was not text.
+    """Part of the key of a row with text that looks like a marker: older journals have answers from a version that did
+    not treat markers in prompts as text.
     """
     marked = any(_MARKER_LIKE.search(content) for _, content in messages)
     return {"markers": "text"} if marked else {}
 
 
 def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Context) -> dict[str, Answer]:
-    """Answers by key: those of the journal, and new ones for the rest, written down as they come."""
+    """Answers by key: those of the journal, and new ones for the rest, which are recorded as they arrive."""
     answers = read_journal(journal)
     wanted = {row.key: row for row in rows}
     answers = {key: answer for key, answer in answers.items() if key in wanted}
@@ -157,7 +158,7 @@ def _ask(model: Model, rows: Sequence[Row], attempt: int, context: Context) -> I
         Job(
             key=row.key,
             prompt_text=prompt.render(model, row.conversation),
-            # JSON that was cut cannot be mended, so a retry gets more room.
+            # Incomplete JSON cannot be completed, so a retry gets more room.
             max_tokens=spec["max_tokens"] * (2 if attempt or row.schema else 1),
             temperature=spec["temperature"] if not attempt else max(spec["temperature"], RETRY_TEMPERATURE),
             top_p=spec["top_p"],
@@ -173,7 +174,7 @@ def _ask(model: Model, rows: Sequence[Row], attempt: int, context: Context) -> I
 
 
 def unanswerable(row: Row, model: Model) -> str:
-    """Why a prompt cannot be put to the teacher at all, "" if it can."""
+    """Why a prompt cannot be sent to the teacher, "" if it can."""
     try:
         tokens = len(prompt.tokens(model, prompt.render(model, row.conversation)))
     except (MarkedText, MarkerLost) as error:

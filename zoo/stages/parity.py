@@ -95,11 +95,11 @@ def examine(
     threads: int,
     advance: Advance = unheard,
 ) -> tuple[list[Check], FileSeen]:
-    """Every check of the file ``path`` against what was seen of the folder, and what was seen of the file.
+    """Every check of the file ``path`` against the folder's side, and the file's side.
 
-    said: the content of source.json, None if there is none. taking: how the folder's tokenizer cuts the strings with
-    some texts as control tokens; None where that is not asked. scratch: room for 4 bytes for each weight.
-    Raises ModelFileError for a file that does not load.
+    said: the content of source.json, None if there is none. taking: how the folder's tokenizer splits the strings with
+    some texts as control tokens; None if not needed. scratch: room for 4 bytes for each weight. Raises ModelFileError
+    for a file that does not load.
     """
     normalized = folder.normalizer.texts if folder.normalizer else None
     file = file_side.look(path, folder.texts, normalized, threads=threads, advance=advance)
@@ -127,7 +127,7 @@ def examine(
 
 
 def _record(context: Context) -> Mapping[str, Any] | None:
-    """What the import step found the source to say; None if it found nothing."""
+    """The source's facts from the import step; None if there are none."""
     source = context.inputs["source"]
     if all(file.path != record.FILE for file in source.files):
         return None

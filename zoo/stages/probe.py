@@ -1,4 +1,4 @@
-"""probe: small tasks with a right answer, asked of one file."""
+"""probe: small tasks with a right answer for one file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run(context: Context) -> Facts:
         raise InputError(str(error), remedy="Ask for fewer items under probes") from error
     with context.report.task("probing", sum(one["items"] for one in chosen), "items") as advance:
         path = context.inputs["model"].path(MODEL_FILE)
-        # One row at a time leaves threads waiting for each other: on a busy machine, two took a hundred times as long.
+        # With one row at a time, threads wait for each other: on a busy machine, two took a hundred times as long.
         answers = probing.ask(path, made, threads=free_cores(context.threads), advance=advance)
     records = [report.record(probe, its) for probe, its in zip(made, answers, strict=True)]
     write_atomic(context.out / "probes.json", pretty_json(records))

@@ -16,7 +16,7 @@ CACHE = "tensors"
 
 
 def run(context: Context) -> Facts:
-    """Writes ``model.gguf``; the facts are its header and what became of the tensors."""
+    """Writes ``model.gguf``; the facts are its header and the resulting tensor types."""
     target = context.out / MODEL_FILE
     report = quantize.quantize(
         context.inputs["model"].path(MODEL_FILE),
@@ -31,7 +31,7 @@ def run(context: Context) -> Facts:
     )
     context.report.say(f"{report.type_name}: {report.computed} tensors quantized, {report.reused} reused")
     facts = dataclasses.asdict(report)
-    # How much was already there says nothing of the file.
+    # How much was reused is not a fact of the file.
     del facts["computed"], facts["reused"]
     return {**header_facts(target), "quantize": facts}
 

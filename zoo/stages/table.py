@@ -1,6 +1,6 @@
-"""The table of stages: what each is made of, costs, leaves as evidence and says of its work. A new stage is a row.
+"""The table of stages: the code, costs, evidence and description of each. A new stage is a row.
 
-Light: it imports no stage. ``zoo.stages.stage`` loads the module of a row when the stage runs.
+It is light: it imports no stage. ``zoo.stages.stage`` loads the module of a row when the stage runs.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ CONVERTER = "llama.cpp-converter"
 """The name under which llama.cpp's converter is a tool. ``zoo.llama.convert.source`` has its version."""
 
 QLORA_TOOLS = ("accelerate", "bitsandbytes")
-"""What training on a 4-bit base needs besides."""
+"""Extra packages for training on a 4-bit base."""
 
 CHECKPOINTS_KEPT = 2
 ADAPTER_SHARE = 0.1
-"""Trained weights of an adapter as a share of all, generously."""
+"""Trained weights of an adapter as a share of all weights: an upper estimate."""
 
 SEARCH_COPIES = 2
 """Copies of the model that a search works on: one per thread; this is what estimates assume."""
 SEARCH_TRIALS = 80
-"""Whole mixes that a search measures, about."""
+"""Complete mixes that a search measures, approximately."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """What a step's costs are estimated from. weights: of the model that it works on, and of the teacher."""
+    """The inputs for estimating a step's costs. weights: of the model that it works on, and of the teacher."""
 
     recipe: Recipe
     spec: Mapping[str, Any]
@@ -41,7 +41,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Load:
-    """The steps of one stage that are to run. files: of the release; prompts: of the corpus, all parts together."""
+    """The steps of one stage that will run. files: of the release; prompts: of the corpus, all parts together."""
 
     recipe: Recipe
     steps: int
@@ -59,10 +59,10 @@ class Row:
     file's type. module: the file in this folder, where it is not named like the stage.
 
     measures: makes the step for every file of the release: its spec by recipe and published file name, None if the
-    recipe does not want it. Other stages have their place in ``zoo.plan.plan``.
+    recipe does not use it. Other stages have their place in ``zoo.plan.plan``.
 
-    sums: what ran, in words, if bytes hang on sums that a processor's kernels add up, each kind in an order of its own.
-    roundings: the same, if they hang on roundings of plain C code, which a compiler for another architecture may
+    sums: what ran, in words, if the bytes depend on sums in a processor's kernels, which add in different orders.
+    roundings: the same, if they depend on roundings of plain C code, which a compiler for another architecture may
     contract.
     """
 
@@ -175,7 +175,7 @@ STAGES: Mapping[str, Row] = {
         evidence=("distill-report.json", "distill-timing.json"), sums="the training",
     ),
     "export": Row(8, (CONVERTER, "torch", "transformers"), lambda need: 4 * need.weights, _in_use),
-    # The exported file in float32 on the disk; the folder in float32 in memory, and a copy while it is read.
+    # The exported file in float32 on disk, the folder in float32 in memory, and a copy while it is read.
     "parity": Row(
         8, ("llama-cpp-python", "jinja2", "torch", "transformers"),
         lambda need: 4 * need.weights, lambda need: 6 * need.weights, evidence=("parity.json",),
@@ -213,5 +213,5 @@ def tools_of(stage: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def every_tool() -> frozenset[str]:
-    """The tools of all stages, whatever a recipe says."""
+    """The tools of all stages, for any recipe."""
     return frozenset(QLORA_TOOLS).union(*(row.tools for row in STAGES.values()))

@@ -1,4 +1,4 @@
-"""The texts of a corpus artifact, as llama.cpp's parts read them."""
+"""The texts of a corpus artifact for llama.cpp."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a chat template may use up for one conversation. Real ones need milliseconds and a few megabytes."""
+"""Limits of a chat template for one conversation. Real ones need milliseconds and a few megabytes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class Limits:
     """cpu_seconds: processor time to compile a template or to render one conversation. A label run renders thousands;
     at five seconds each, a thousand prompts take longer than an hour on any machine.
 
-    wall_seconds: time until an answer is given up, for a process that waits instead of working (a machine that swaps, a
-    process that was stopped): far more than cpu_seconds takes where each core is shared among twenty processes.
-    memory_bytes: memory of the process, the interpreter's own 30 MB included.
-    characters: length of a rendered conversation: what a context of a million tokens holds, at four characters each.
+    wall_seconds: time until waiting ends, for a process that waits instead of working (a machine that swaps, a stopped
+    process): far more than cpu_seconds takes even if twenty processes share each core. memory_bytes: memory of the
+    process, the interpreter's own 30 MB included. characters: length of a rendered conversation: what a context of a
+    million tokens holds, at four characters each.
     """
 
     cpu_seconds: float = 5.0

@@ -1,9 +1,9 @@
-"""What people write stays text: a chat marker inside a message never becomes the token that ends or begins a turn.
+"""Text stays text: a chat marker inside a message never becomes the token that ends or begins a turn.
 
-A rendered conversation is one text, in which a tokenizer cannot tell the template's ``<|im_end|>`` from one that a
-person wrote. So before rendering a character that no text has goes into every marker of a message (``protected``);
-afterwards the markers without it are the template's, and the text is divided there (``divided``). A conversation
-without markers is left as it is, and is tokenized whole as ever.
+A rendered conversation is one text, in which a tokenizer cannot distinguish the template's ``<|im_end|>`` from one that
+a person wrote. So before rendering, a character that no text contains is put into every marker of a message
+(``protected``); afterwards the markers without it are the template's, and the text is divided there (``divided``). A
+conversation without markers is unchanged and is tokenized as one text.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from zoo.errors import InputError
 
 SIGN = "\ufdd0"
-"""A noncharacter (Unicode Standard, section 23.7): never exchanged as text. One that is there all the same is
-doubled."""
+"""A noncharacter (Unicode Standard, section 23.7): never exchanged as text. One that occurs anyway is doubled."""
 
 
 class MarkerLost(InputError):
-    """A template changes the text around a marker that a person wrote, so that it cannot be told from its own."""
+    """A template changes the text around a marker that a person wrote, so it cannot be distinguished from the
+    template's own."""
 
 
 def rendered(
@@ -28,9 +28,9 @@ def rendered(
     messages: Sequence[Mapping[str, str]],
     markers: Collection[str],
 ) -> str:
-    """What ``render`` makes of ``messages``, with SIGN in the markers that people wrote.
+    """The rendering of ``messages``, with SIGN in the markers that people wrote.
 
-    A template sees the contents with the signs, and may look into them. So a conversation with signs is also rendered
+    A template sees the contents with the signs, and may inspect them. So a conversation with signs is also rendered
     without: the text must be the same, or must have the template's own markers only. Raises MarkerLost otherwise.
     """
     signed = protected(messages, markers)
@@ -41,7 +41,7 @@ def rendered(
     if plain(text) == wanted:
         return text
     own = [part for part, is_marker in divided(text, markers) if is_marker]
-    # The template left those markers out, or wrote them so that they are none any more.
+    # The template removed those markers, or changed them so that they are no longer markers.
     if own == [part for part, is_marker in divided(_signed(wanted, None), markers) if is_marker]:
         return _signed(wanted, None)
     raise MarkerLost(
@@ -52,7 +52,7 @@ def rendered(
 
 
 def protected(messages: Sequence[Mapping[str, str]], markers: Collection[str]) -> list[dict[str, str]]:
-    """The messages with SIGN behind the first character of every marker in a content.
+    """The messages with SIGN after the first character of every marker in a content.
 
     markers: texts of the control tokens. One of a single character cannot be protected.
     """

@@ -1,7 +1,7 @@
 """The fixed clock for other libraries, which render a template with today's date.
 
-They take no clock from outside: transformers turns a function that it is handed into text, and llama-cpp-python hands
-its own. So the clock goes into the template: a macro of the same name is put before it, which every jinja2 runs alike.
+They do not accept a clock: transformers converts a given function to text, and llama-cpp-python passes its own. So the
+clock goes into the template: a macro of the same name is put before it, which every jinja2 runs alike.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ NAME = "strftime_now"
 
 
 def with_fixed_clock(template: str) -> str:
-    """The template as it is if it does not name the clock, else with a macro in front that stands for it."""
+    """The template, unchanged if it does not use the clock, else with a macro in front that replaces it."""
     return _macro() + template if NAME in template else template
 
 

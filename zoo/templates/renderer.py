@@ -1,4 +1,4 @@
-"""Renders conversations with a model's chat template, in one process of its own for each template.
+"""Renders conversations with a model's chat template, in a separate process for each template.
 
 The process starts at the first conversation, answers one after another, and is ended when it uses more than its limits
 (``zoo.templates.limits``); the next conversation then gets a new one. It ends with this process: its input ends.
@@ -28,13 +28,13 @@ _CODE = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from zoo.templates.worker import main; main()"
 )
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
-"""What an interpreter may need to find its own libraries."""
+"""Environment variables that an interpreter may need to find its own libraries."""
 
 Message = Mapping[str, Any]
 
 
 class OverLimit(ModelFileError):
-    """A template uses more than ``zoo.templates.limits`` allow: nothing without such limits may render it."""
+    """A template uses more than ``zoo.templates.limits`` allow: it must not be rendered without such limits."""
 
 
 class Renderer:
@@ -54,7 +54,7 @@ class Renderer:
     ) -> None:
         self.source = source
         self.read_clock = False
-        """Whether a conversation that was rendered holds the date."""
+        """Whether a rendered conversation contains the date."""
         self._template, self._special, self._limits = template, dict(special), limits or Limits()
         self._lock = threading.Lock()
         self._worker: _Worker | None = None
@@ -83,7 +83,7 @@ class Renderer:
     ) -> str:
         """The prompt text of a conversation; tools and documents in the form that transformers hands to templates.
 
-        Raises ModelFileError with the template's own complaint, jinja2's, or the limit that was passed.
+        Raises ModelFileError with the template's own complaint, jinja2's, or the limit that was exceeded.
         """
         for message in messages:
             content = message.get("content", "")
@@ -139,12 +139,12 @@ class Renderer:
 
 
 class _Worker:
-    """The process at work. ``alive`` is false after it ended or was ended."""
+    """The running process. ``alive`` is false once it has ended."""
 
     def __init__(self) -> None:
         self.owner = os.getpid()
         self.alive = True
-        # Neither the settings of the user nor the site's start-up files have a say in it, and no secret goes along.
+        # It ignores the user's settings and the site's start-up files, and gets no secrets.
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         path = [entry for entry in sys.path if entry] + [str(Path(__file__).parents[2])]
         try:
@@ -154,7 +154,7 @@ class _Worker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=environment,
-                # Ctrl-C is this process's to handle.
+                # This process handles Ctrl-C.
                 start_new_session=True,
             )
         except OSError as error:
@@ -167,11 +167,11 @@ class _Worker:
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
     def ready(self) -> bool:
-        """Whether the process lives and belongs to this one: it may have been killed, this one may be a fork."""
+        """Whether the process is alive and belongs to this one: it may have been killed, or this one may be a fork."""
         return self.alive and self.owner == os.getpid() and self._process.poll() is None
 
     def answer(self, request: Mapping[str, Any], limits: Limits, source: str) -> dict[str, Any]:
-        """What the process says to ``request``, or ``{"refused": WHY}`` when it ends instead."""
+        """The answer of the process to ``request``, or ``{"refused": WHY}`` when it ends instead."""
         try:
             self._stdin.write(json.dumps(request).encode() + b"\n")
             self._stdin.flush()
@@ -179,7 +179,7 @@ class _Worker:
         except BrokenPipeError:
             line = b""
         except BaseException:
-            # An answer that nobody waited for must not be taken for that to the next question.
+            # An answer to an abandoned request must not be used for the next one.
             self.end()
             raise
         if line.endswith(b"\n"):
@@ -188,7 +188,7 @@ class _Worker:
         return {"refused": self._why(limits, source, timed_out=line == b"timeout"), "kind": "limit"}
 
     def _line(self, deadline: float) -> bytes:
-        """The next line; b"" when the process ended, b"timeout" at the deadline."""
+        """The next line; b"" if the process ended, b"timeout" at the deadline."""
         parts: list[bytes] = []
         with selectors.DefaultSelector() as selector:
             selector.register(self._stdout, selectors.EVENT_READ)
@@ -203,7 +203,7 @@ class _Worker:
                     return b"".join(parts)
 
     def _why(self, limits: Limits, source: str, *, timed_out: bool) -> str:
-        """End the process, and say in words why it gave no answer."""
+        """End the process, and return why it gave no answer."""
         if timed_out:
             self.end()
             return f"no answer came within {limits.wall_seconds:g} seconds"
@@ -229,13 +229,13 @@ class _Worker:
         )
 
     def end(self) -> None:
-        """Kill the process if it lives, and close what led to it. Another process's worker is left alone."""
+        """Kill the process if it is alive, and close its pipes. Another process's worker is not touched."""
         self.alive = False
         if self.owner == os.getpid():
             self._process.kill()
             self._process.wait()
         for stream in (self._stdin, self._stdout, self._process.stderr):
             if stream is not None:
-                # What was not sent yet is of no use to a dead process.
+                # Unsent data is useless to a dead process.
                 with contextlib.suppress(OSError):
                     stream.close()

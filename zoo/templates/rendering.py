@@ -1,4 +1,4 @@
-"""A chat template in jinja2's immutable sandbox, set up as transformers does, with a clock that stands still.
+"""A chat template in jinja2's immutable sandbox, set up as transformers does, with a fixed clock.
 
 This runs somebody else's program, so only ``zoo.templates.worker`` calls it: in a process that can be killed. Imports
 nothing but jinja2 and the standard library.
@@ -19,13 +19,13 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from catalog.templateclock import strftime_now
 
 NAME = "<template>"
-"""How jinja2 calls a template that came as text, in a traceback."""
+"""jinja2's name in a traceback for a template given as text."""
 
 
 class Refusal(Exception):
     """Why a template cannot be rendered, in words.
 
-    kind: "its own" when the template itself says so (``raise_exception``), "limit" when it uses too much, else "".
+    kind: "its own" if the template itself refuses (``raise_exception``), "limit" if it uses too much, else "".
     """
 
     def __init__(self, why: str, kind: str = "") -> None:
@@ -51,7 +51,7 @@ class Template:
             "namespace": _Namespace,
             "dict": _Dict(),
         }
-        # What draws at random gives another prompt every time.
+        # Random functions would give a different prompt every time.
         del environment.filters["random"], environment.globals["lipsum"]
         self.read_clock = False
         try:
@@ -60,7 +60,7 @@ class Template:
             raise _refusal(error) from error
 
     def render(self, values: Mapping[str, Any], most_characters: int) -> str:
-        """The text for ``values``; ``read_clock`` then says whether it holds the date.
+        """The text for ``values``; ``read_clock`` then says whether it contains the date.
 
         Raises Refusal with the template's own complaint or jinja2's, and for more than ``most_characters``.
         """
@@ -100,7 +100,7 @@ class _Generation(jinja2.ext.Extension):
 
 
 class _Dict:
-    """``dict(...)`` and ``dict.fromkeys(...)``, and no other way into Python's type, as in transformers."""
+    """``dict(...)`` and ``dict.fromkeys(...)``, and no other access to Python's type, as in transformers."""
 
     def __call__(self, *args: Any, **more: Any) -> dict[Any, Any]:
         return dict(*args, **more)
@@ -147,7 +147,7 @@ def _raise(message: str) -> NoReturn:
 
 
 def _refusal(error: Exception) -> Refusal:
-    """One line for people, with the template's line where it is known. MemoryError is raised as it is."""
+    """One line for people, with the template's line if known. MemoryError is raised unchanged."""
     if isinstance(error, MemoryError):
         raise error
     if isinstance(error, RecursionError):

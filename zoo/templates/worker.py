@@ -1,9 +1,9 @@
-"""The process in which one chat template runs. ``zoo.templates.renderer`` starts it and talks to it.
+"""The process that runs one chat template. ``zoo.templates.renderer`` starts it and communicates with it.
 
 One JSON object a line, both ways. First ``{"template": TEXT, "limits": {...}}``, answered by ``{}``; then one
-conversation a line, ``{"values": {...}}``, answered by ``{"text": ..., "clock": ...}``. What cannot be done is answered
-by ``{"refused": WHY, "kind": KIND}``. Processor time beyond the limit ends the process by SIGPROF, also inside one
-long operation. The end of the input ends it.
+conversation a line, ``{"values": {...}}``, answered by ``{"text": ..., "clock": ...}``. Failures are answered by
+``{"refused": WHY, "kind": KIND}``. Processor time beyond the limit ends the process by SIGPROF, also inside one long
+operation. The end of the input ends it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> None:
         return
     limits = Limits(**first["limits"])
     _bound_memory(limits.memory_bytes)
-    # Whoever started this process may have ignored or blocked it.
+    # The process that started this one may have ignored or blocked it.
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     template: list[Template] = []
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _answer(limits: Limits, work: Callable[[], dict[str, Any]]) -> bool:
-    """Do ``work`` under the limit of time and write what comes of it; whether more can be asked."""
+    """Do ``work`` within the time limit and write the result. Returns whether it can take more requests."""
     signal.setitimer(signal.ITIMER_PROF, limits.cpu_seconds)
     sound = True
     try:
@@ -59,7 +59,7 @@ def _answer(limits: Limits, work: Callable[[], dict[str, Any]]) -> bool:
     except Refusal as error:
         said = json.dumps({"refused": str(error), "kind": error.kind})
     except MemoryError:
-        # Nobody knows what is left of the memory.
+        # The state of the memory is unknown.
         why = f"it needs more than {limits.memory_bytes >> 20} MiB of memory"
         said, sound = json.dumps({"refused": why, "kind": "limit"}), False
     sys.stdout.buffer.write(said.encode() + b"\n")
@@ -69,7 +69,7 @@ def _answer(limits: Limits, work: Callable[[], dict[str, Any]]) -> bool:
 
 
 def _bound_memory(most_bytes: int) -> None:
-    """Where the system has such limits. Data is what is written to; address space also counts mapped files."""
+    """Set limits if the system has them. Data is writable memory; address space also counts mapped files."""
     import resource
 
     for name, most in (("RLIMIT_DATA", most_bytes), ("RLIMIT_AS", 2 * most_bytes)):

@@ -149,7 +149,7 @@ def _unused(header: Header, used: set[str]) -> set[str]:
 
 
 def _check(source: Path) -> Header:
-    """The file's header. Raises ModelFileError for a file that is not a sound GGUF."""
+    """The file's header. Raises ModelFileError for a file that is not a valid GGUF."""
     remedy = "Use a GGUF file or a Hugging Face model folder"
     if not source.is_file():
         raise ModelFileError("There is no such file", where=source.name, remedy=remedy)

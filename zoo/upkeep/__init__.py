@@ -1,1 +1,1 @@
-"""Versions that are out: watched, withdrawn, and built again."""
+"""Published versions: watched, withdrawn, and rebuilt."""

@@ -1,6 +1,6 @@
-"""The banner that a hub card carries while versions of its model are yanked. Pure text; put on and taken off exactly.
+"""The banner on a hub card while versions of its model are yanked. Pure text; it is added and removed exactly.
 
-It stands behind the front matter, which must come first, between two comments that nothing else writes.
+It comes after the front matter, which must be first, between two comments that nothing else writes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _FRONT = re.compile(r"---\n.*?\n---\n", re.DOTALL)
 
 
 def of(model: Model) -> str:
-    """The banner for the yanks that hold now; empty when there are none."""
+    """The banner for the current yanks; empty if there are none."""
     events = yanks.active(model)
     if not events:
         return ""
@@ -36,7 +36,7 @@ def of(model: Model) -> str:
 
 
 def put(card: str, model: Model) -> str:
-    """The card with the banner of ``model``, and none from before."""
+    """The card with the banner of ``model`` instead of an older one."""
     bare = take_off(card)
     front = _FRONT.match(bare)
     start = front.end() if front else 0

@@ -1,4 +1,4 @@
-"""What a release recorded of the files of its two repositories, for whoever compares them with what a hub serves."""
+"""What a release recorded about the files of its two repositories, for comparing them with what a hub serves."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _STALL_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Expected:
-    """A recorded file. raw: its content where the zoo has it, for hubs that tell no sha256 of small files.
+    """A recorded file. raw: its content if the zoo has it, for hubs that do not report a sha256 of small files.
 
-    git_sha1: git's digest of it, where that was recorded.
+    git_sha1: git's digest of it, if recorded.
     """
 
     path: str
@@ -49,10 +49,10 @@ def of_model(release: Release, evidence: Path) -> list[Expected]:
 def of_dataset(release: Release, evidence: Path, model: Repo, dataset: Repo) -> list[Expected]:
     """Every file of the dataset repository.
 
-    The digests of the data are evidence of the release, which the catalog pins; without the zoo's copy of it that
-    of the model repository is read, if it is the pinned one. All else, and the data of releases made before there was
-    such evidence, is as the manifest at the recorded commit says. Raises Damaged where neither can be had, or where
-    the manifest says otherwise than the evidence; ZooError when the hub cannot be asked.
+    The digests of the data are evidence of the release, which the catalog pins. Without the zoo's copy, the copy of the
+    model repository is read, if it is the pinned one. Other files, and the data of releases from before this evidence,
+    are compared with the manifest at the recorded commit. Raises Damaged if neither is available, or if the manifest
+    contradicts the evidence; ZooError if the hub does not answer.
     """
     place = release.location.dataset
     assert place
@@ -97,7 +97,7 @@ def _manifest(dataset: Repo, commit: str) -> dict[str, Expected]:
     except (ValueError, KeyError, TypeError):
         raise Damaged(f"{MANIFEST} at {commit[:12]} is not a valid manifest") from None
     files = [Expected(file.path, file.sha256, file.size_bytes) for file in listed]
-    # A branch that moved on can be compared by git's digest with the commit that was recorded.
+    # With git's digest, a branch that has moved can be compared with the recorded commit.
     seen = {path: file.git_sha1 for path, file in tree.items()}
     return {file.path: replace(file, git_sha1=seen.get(file.path)) for file in files}
 

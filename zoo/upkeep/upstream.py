@@ -1,4 +1,4 @@
-"""Upstream models: are they still there, with the licence and the gating that they had? Pure but for ``ask``."""
+"""Whether upstream models still exist, with the same licence and gating. Pure except for ``ask``."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from zoo.errors import InputError, ZooError
 from zoo.hub.interface import Described
 
 Ask = Callable[[str, str | None], Described]
-"""(repository, revision or None) to its description. Raises InputError if it is gone, ZooError if it cannot tell."""
+"""(repository, revision or None) to its description. Raises InputError if it no longer exists, ZooError if that is
+unknown."""
 
 
 @dataclass
 class Looked:
-    """What was seen, what differs, what could not be asked, and how many requests that took."""
+    """What was seen, what differs, what could not be checked, and how many requests that took."""
 
     seen: list[Source] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -27,14 +28,14 @@ class Looked:
 
 
 def look_at_sources(catalog: Catalog, before: Report | None, ask: Ask) -> Looked:
-    """Every Hub model that a release comes from, each asked once."""
+    """Every Hub model that a release comes from, each requested once."""
     done = Looked()
     gated_before = {one.repository: one.gated for one in before.sources} if before else {}
     answers: dict[tuple[str, str | None], Described | ZooError] = {}
     for model in catalog.models:
         for release in model.releases:
             for ancestor, repository, revision in _hub_models(release):
-                # The pinned commit must be there; the licence and the gating that hold now are those of the branch.
+                # The pinned commit must be there; the current licence and gating are those of the branch.
                 for key in dict.fromkeys([(repository, None), (repository, revision)]):
                     if key not in answers:
                         answers[key] = _asked(ask, done, *key)
@@ -92,7 +93,7 @@ def _judge(
 
 
 def _same_licence(recorded: str, answer: Described) -> bool:
-    """Whether the Hub's word for the recorded licence is what the model says now."""
+    """Whether the Hub's word for the recorded licence is the model's current one."""
     word = licences.hub_identifier(recorded)
     if word != "other":
         return answer.licence == word

@@ -1,8 +1,8 @@
-"""Drift: does the hub still serve what the catalog records? Asks, compares, reports; changes no record.
+"""Whether the hub still serves what the catalog records. Asks, compares and reports; changes no record.
 
 For every file of the model and the dataset repository that has a recorded digest: what is served at the recorded commit
 and, where the branch has moved on, at its head. A head may hold another release, or the banner of a withdrawn one; it
-drifts when it holds no recorded release whole. Then the tags, and the licence and the gating of upstream models.
+drifts if it has no recorded release completely. Then the tags, and the licence and the gating of upstream models.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from zoo.upkeep.recorded import Expected, of_dataset, of_model
 from zoo.upkeep.upstream import Ask, Looked, look_at_sources
 
 WORKERS = 8
-"""Requests at a time."""
+"""Requests at the same time."""
 
 _SOUND = ("equal", "size only")
 
 
 @dataclass
 class _Notes:
-    """What was found; ``datasets`` remembers what releases recorded of theirs, by version."""
+    """What was found; ``datasets`` has the recorded dataset files of releases, by version."""
 
     findings: list[Finding] = field(default_factory=list)
     unchecked: list[Unchecked] = field(default_factory=list)
@@ -73,9 +73,9 @@ class _Part:
 def look(
     catalog: Catalog, settings: Settings, date: str, before: Report | None, report: Reporter, ask: Ask | None
 ) -> Report:
-    """Watch every release. What cannot be asked is in the report.
+    """Watch every release. The report also lists what could not be checked.
 
-    before: the report of the last time, to see changes of gating. ask: None leaves upstream models out.
+    before: the last report, to detect changes of gating. ask: None skips upstream models.
     """
     notes, watched = _Notes(), []
     total = sum(len(of_model(r, _evidence(settings, m, r))) for m in catalog.models for r in m.releases)
@@ -138,7 +138,7 @@ def _release(
 def _part(
     model: Model, release: Release, part: _Part, head: str, notes: _Notes, pool: ThreadPoolExecutor
 ) -> tuple[int, int, int] | None:
-    """Files, those that are equal, and those of which only the size was compared; None where it cannot be asked."""
+    """Files, those that are equal, and those of which only the size was compared; None if the hub does not answer."""
     commit, name = part.place.commit, part.place.name
     try:
         expected = part.expected(release)
@@ -169,7 +169,7 @@ def _of_dataset(
 
 
 def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: _Notes) -> str | None:
-    """The branch's head ("" without a branch) after a look at the tag; None if the repository is gone."""
+    """The branch's head ("" without a branch) after checking the tag; None if the repository no longer exists."""
     refs = repo.refs()
     notes.requests += 1
     note = _Spot(notes, model, release, place.name).note
@@ -190,7 +190,7 @@ def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: 
 def _ask(
     repo: Repo, revision: str, expected: Sequence[Expected], notes: _Notes, pool: ThreadPoolExecutor
 ) -> tuple[list[Served], str | None]:
-    """What is served for each file, or why that could not be asked."""
+    """What is served for each file, or why that could not be checked."""
 
     def one(file: Expected) -> Served | ZooError | OSError:
         try:
@@ -239,13 +239,13 @@ def _compare(
 def _head(
     model: Model, release: Release, part: _Part, head: str, notes: _Notes, pool: ThreadPoolExecutor
 ) -> None:
-    """The branch must hold some release of this repository whole; else the nearest one tells what differs."""
+    """The branch must have some release of this repository completely; else the nearest release shows what differs."""
     repo, place = part.repo, part.place
     files = {}
     for one in model.releases:
         there = part.of(one)
         if there and there.name == place.name:
-            # What another release recorded may not be had any more; that was noted with that release.
+            # Another release's record may no longer be available; that was reported with that release.
             with contextlib.suppress(ZooError, OSError):
                 files[one.version] = part.expected(one)
     paths = {file.path: file for expected in files.values() for file in expected}
@@ -302,5 +302,5 @@ def _repo(hub: Hub, kind: str, place: Repository) -> Repo:
 
 
 def _same(one: str, other: str) -> bool:
-    """Whether two names of commits mean the same; a served folder hub shortens them."""
+    """Whether two commit ids mean the same commit; a served folder hub shortens them."""
     return one.startswith(other) or other.startswith(one)

@@ -1,7 +1,7 @@
-"""The walk of a yank: the catalog first, then the banner on the hub's card. Run again, it does what is missing.
+"""Yanking a version: the catalog first, then the banner on the hub's card. Running it again does what is missing.
 
-The banner is a commit on the branch of the model repository that changes README.md and nothing else. Tags stay where
-they are, so that who pinned a version gets the very bytes that were published.
+The banner is a commit on the branch of the model repository that changes README.md and nothing else. Tags do not move,
+so a pinned version still gives exactly the published bytes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TRIES = 3
 
 @dataclass(frozen=True)
 class Banner:
-    """What became of the card. state: ``committed``, ``unchanged``, ``pending`` (why says so) or ``left out``."""
+    """The result for the card. state: ``committed``, ``unchanged``, ``pending`` (with why) or ``left out``."""
 
     state: str
     repository: str
@@ -61,7 +61,7 @@ def yank(
     settings: Settings,
     card: bool = True,
 ) -> Yanked:
-    """Record that a version must not be used, and say so on its card."""
+    """Record that a version must not be used, also on its card."""
 
     def step(catalog: Catalog) -> Catalog:
         return yanks.yank(
@@ -74,7 +74,7 @@ def yank(
 def unyank(
     name: str, version: str, *, reason: str, date: str, settings: Settings, card: bool = True
 ) -> Yanked:
-    """Record that a version may be used again, and take the banner off."""
+    """Record that a version may be used again, and remove the banner."""
 
     def step(catalog: Catalog) -> Catalog:
         return yanks.unyank(catalog, name, version, date=date, reason=reason)
@@ -91,7 +91,7 @@ def _walk(name: str, version: str, step: catalogfile.Step, settings: Settings, c
 
 
 def refresh(model: Model, release: Release, settings: Settings) -> Banner:
-    """Bring the card of the release's repository up to the catalog; what cannot be done now is noted as pending."""
+    """Update the card of the release's repository from the catalog; if that fails now, it is recorded as pending."""
     marker = pending_marker(settings, model.name)
     place = release.location.model.name
     try:
@@ -105,7 +105,7 @@ def refresh(model: Model, release: Release, settings: Settings) -> Banner:
 
 
 def pending(settings: Settings, name: str) -> str | None:
-    """Why the card of a model could not be brought up to the catalog yet, if so."""
+    """Why the card of a model is not up to date yet, if so."""
     try:
         return str(jsontext.read(pending_marker(settings, name))["why"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -113,7 +113,7 @@ def pending(settings: Settings, name: str) -> str | None:
 
 
 def pending_marker(settings: Settings, name: str) -> Path:
-    """The file that is there while the card of ``name`` does not show yet what is withdrawn."""
+    """The file that exists while the card of ``name`` does not show yet what is withdrawn."""
     return settings.releases / name / "banner-pending.json"
 
 

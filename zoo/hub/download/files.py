@@ -1,4 +1,4 @@
-"""Files of a hub's commit: what is here already, room on the disk, digest, rename, the other transport."""
+"""Files of a hub's commit: what is already here, free disk space, digest, rename, the other transport."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from zoo.machine.resources import free_bytes
 from zoo.progress import Advance, Reporter, unheard
 
 SPARE_BYTES = 32 << 20
-"""Left free beside what is fetched."""
+"""Kept free in addition to what is fetched."""
 
 SMALL_BYTES = 4 << 20
 SMALL_AT_ONCE = 4
@@ -34,9 +34,9 @@ SMALL_AT_ONCE = 4
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that is here now. received: bytes that came over the line; resumed: those an earlier try had left.
+    """A file that is here now. received: bytes from the network; resumed: bytes from an earlier try.
 
-    by: ``here`` (it was), ``download`` or ``other way``.
+    by: ``here`` (already present), ``download`` or ``other way``.
     """
 
     file: Listed
@@ -56,12 +56,12 @@ def fetch_files(
     patience: Patience | None = None,
     scratch: Path | None = None,
 ) -> list[Fetched]:
-    """Every file of ``files`` below ``folder``, verified; ``source`` says in words where they come from.
+    """Fetch and verify every file of ``files`` below ``folder``; ``source`` says where they come from.
 
     They grow in ``scratch``, on the same disk; ``folder/.zoo`` unless given.
 
-    Raises RemoteError: what is finished stays, what was begun is kept and used by the next try. A file under its final
-    name always has the digest that was asked for, unless somebody else put it there.
+    Raises RemoteError; finished files stay, and partial files are kept for the next try. A file with its final name
+    always has the requested digest, unless something else wrote it.
     """
     scratch = scratch or folder / ".zoo"
     work = _Work(repo, revision, folder, scratch / "partial", source, report, patience or Patience())
@@ -82,7 +82,7 @@ def fetch_files(
 
 
 def is_here(path: Path, file: Listed, advance: Advance = unheard) -> bool:
-    """Whether ``path`` is a plain file with the digest of ``file``."""
+    """Whether ``path`` is a regular file with the digest of ``file``."""
     if path.is_symlink() or not path.is_file() or path.stat().st_size != file.size_bytes:
         return False
     digest = Digest(file)
@@ -113,13 +113,13 @@ class _Work:
             if there.is_file() and there.stat().st_size == file.size_bytes:
                 continue
             part = partial.part_path(self.scratch, file)
-            # Blocks, not length: a part with holes takes less than it is long.
+            # Blocks, not length: a part with holes uses less space than its length.
             needed += max(file.size_bytes - (part.stat().st_blocks * 512 if part.exists() else 0), 0)
         if needed and free_bytes(self.folder) < needed + SPARE_BYTES:
             raise disk_full(needed + SPARE_BYTES, self.folder)
 
     def several(self, files: Sequence[Listed]) -> list[Fetched]:
-        """Small files, some at a time."""
+        """Fetch small files, some at a time."""
         total = sum(file.size_bytes for file in files)
         words = f"fetching {files[0].path}" if len(files) == 1 else f"fetching {len(files)} small files"
         with self.report.task(words, total, "B") as advance, ThreadPoolExecutor(SMALL_AT_ONCE) as pool:
@@ -153,7 +153,7 @@ class _Work:
         return self._finish(partial.begin(self.scratch, file, self.source), there, advance)
 
     def _finish(self, part: Partial, there: Path, advance: Advance) -> Fetched:
-        """Fill the part, verify it and give it its name; once more by the other way if it is wrong."""
+        """Fill the part, verify it and rename it; try once more the other way if it is wrong."""
         file = part.file
         resumed = file.size_bytes - spans_room.missing(part.spans)
         try:
@@ -206,7 +206,7 @@ class _Work:
         return Fetched(file, there, "other way", received + file.size_bytes)
 
     def clean(self) -> None:
-        """Nothing is left of what grew, unless parts of other files wait here."""
+        """Remove the partial files, unless parts of other files are here."""
         with suppress(OSError):
             self.scratch.rmdir()
 
@@ -221,7 +221,7 @@ class _Work:
 
 
 def disk_full(needed: int, folder: Path) -> RemoteError:
-    """The disk has no room: what is needed, what is free, and where."""
+    """The disk is full: what is needed, what is free, and where."""
     free = free_bytes(folder)
     return RemoteError(
         f"{data_size(needed)} of disk space are needed at {folder}, {data_size(free)} are free", kind="disk_full",

@@ -1,10 +1,10 @@
 """Connections that fill a partial file.
 
-One connection begins. A further one is tried when the file is long; it stays if the sum became faster, and then
-another is tried. Each fills a span; one that is done takes half of what the slowest still has to do. A connection that
-breaks is opened again where it stopped, after a growing pause or the one that the hub asks for.
+One connection starts. For a large file another one is tried; it stays if the total becomes faster, and then one more is
+tried. Each fills a span; a finished one takes half of the slowest one's remaining work. A broken connection is reopened
+where it stopped, after a growing pause or the pause that the hub asks for.
 
-Threads: one per connection writes, the caller's hashes behind them and keeps the side-car.
+Threads: one per connection writes; the caller's thread hashes behind them and updates the sidecar file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Source(Protocol):
     """Where the bytes come from."""
 
     def __call__(self, begin: int, end: int) -> Incoming:
-        """Bytes ``begin`` to ``end``, or the whole file. Raises RemoteError."""
+        """Bytes ``begin`` to ``end``, or the complete file. Raises RemoteError."""
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Lines:
     last_failure_at: int = 0
 
     def run(self, advance: Advance) -> None:
-        """Fill the part and hash it. Raises RemoteError, or OSError of the disk; what came is kept."""
+        """Fill the part and hash it. Raises RemoteError, or OSError of the disk; received bytes are kept."""
         told, noted = 0, 0
         probe = _Probe(self)
         try:
@@ -68,7 +68,7 @@ class Lines:
                 advance(received - told)
                 told = received
                 self.part.hash_on(until)
-                # With one span the length of the file tells everything but the digest so far.
+                # With one span, the length of the file gives everything except the digest so far.
                 if received - noted >= (BLOCK if self.part.sparse else 16 * BLOCK):
                     noted = received
                     self._save()
@@ -83,7 +83,7 @@ class Lines:
             self.part.save()
 
     def _start(self) -> bool:
-        """One connection more, if there is something for it to do."""
+        """Add a connection, if there is work for it."""
         with self.lock:
             span = spans_room.free(self.part.spans)
             if span is None and self.ranged and self.running:
@@ -96,7 +96,7 @@ class Lines:
             self.most = max(self.most, self.running)
             if self.part.sparse:
                 self.part.save()
-        # A handle of its own: nobody waits for a connection that hangs before the file is closed.
+        # A separate handle: closing the file does not wait for a hanging connection.
         handle = os.dup(self.part.handle)
         threading.Thread(target=self._work, args=(span, handle), daemon=True).start()
         return True
@@ -133,7 +133,7 @@ class Lines:
                 self._pause(error)
 
     def _stream(self, span: Span, handle: int) -> None:
-        """Write what one connection brings into the span."""
+        """Write the data of one connection into the span."""
         asked = span.position
         incoming = self.source(asked, span.end)
         try:
@@ -156,8 +156,8 @@ class Lines:
             )  # fmt: skip
 
     def _write(self, span: Span, data: bytes | memoryview, handle: int) -> bool:
-        """False when the span is full or nobody wants it any more."""
-        # Only this thread moves the position. Another may bring the end nearer, but never as near as one chunk.
+        """False if the span is full or no longer needed."""
+        # Only this thread moves the position. Another thread may move the end closer, but never within one chunk.
         data = data[: span.end - span.position]
         done = 0
         while done < len(data):
@@ -172,7 +172,7 @@ class Lines:
         return span.left > 0 and not self.stop.is_set()
 
     def _pause(self, error: RemoteError) -> None:
-        """Wait before the next try. Raises the error when another try is of no use, or there were too many."""
+        """Wait before the next try. Raises the error if another try cannot help, or there were too many."""
         patience = self.patience
         with self.lock:
             if self.received - self.last_failure_at >= BLOCK:
@@ -186,7 +186,7 @@ class Lines:
 
 
 class _Trickle:
-    """Refuses a connection that lives on too little."""
+    """Refuses a connection that is too slow."""
 
     def __init__(self, patience: Patience, clock: Callable[[], float] = time.monotonic) -> None:
         self.patience, self.clock = patience, clock
@@ -208,7 +208,7 @@ class _Trickle:
 
 
 class _Probe:
-    """Tries a further connection and looks whether it helped."""
+    """Tries another connection and checks whether it helped."""
 
     def __init__(self, lines: Lines) -> None:
         self.lines = lines

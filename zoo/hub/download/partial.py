@@ -1,10 +1,10 @@
-"""The growing file and its side-car.
+"""The growing file and its sidecar file.
 
-.zoo/partial/KEY.part   the bytes; KEY is the digest that they shall have, so another release can go on with it
-.zoo/partial/KEY.json   where from, how long, what digest, which bytes are there, and the digest of the first ones
+.zoo/partial/KEY.part   the bytes; KEY is the expected digest, so another release can use it
+.zoo/partial/KEY.json   source, length, digest, which bytes are there, and the digest of the first ones
 
-With one span the length of the file says how much is there: nothing needs to be noted for it. The side-car may lie
-after a power cut; the digest of the whole file has the last word.
+With one span, the length of the file shows how much is there, so nothing needs to be recorded. The sidecar may be wrong
+after a power cut; the digest of the complete file decides.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BLOCK = 1 << 20
 
 
 class Digest:
-    """The digest by which a file is known: sha256, or git's where a hub tells only that."""
+    """The digest that identifies a file: sha256, or git's if the hub only reports that."""
 
     def __init__(self, file: Listed) -> None:
         self.expected = file.sha256 or file.git_sha1 or ""
@@ -64,7 +64,7 @@ class Partial:
         return self.path.with_suffix(".json")
 
     def hash_on(self, limit: int | None = None, advance: Advance = lambda _: None) -> None:
-        """Hash what has come in without a hole since the last time, up to ``limit`` bytes from the beginning."""
+        """Hash the new bytes without a hole since the last call, up to ``limit`` bytes from the beginning."""
         until = spans_room.frontier(self.spans)
         until = until if limit is None else min(until, limit)
         while self.hashed < until:
@@ -76,7 +76,7 @@ class Partial:
             advance(len(block))
 
     def save(self) -> None:
-        """Write the side-car. Not fsynced: after a power cut the digest decides."""
+        """Write the sidecar file. Not fsynced: after a power cut the digest decides."""
         data = {
             "format": FORMAT,
             "source": self.source,
@@ -95,7 +95,7 @@ class Partial:
         temporary.replace(self.sidecar)
 
     def restart(self) -> None:
-        """Nothing of it can be used."""
+        """Discard it: nothing can be used."""
         os.ftruncate(self.handle, 0)
         self.spans, self.sparse, self.hashed = spans_room.whole(self.file.size_bytes), False, 0
         self.digest = Digest(self.file)
@@ -105,13 +105,13 @@ class Partial:
         os.close(self.handle)
 
     def remove(self) -> None:
-        """The part and its side-car are gone."""
+        """Delete the part and its sidecar file."""
         for path in (self.path, self.sidecar):
             path.unlink(missing_ok=True)
 
 
 def begin(folder: Path, file: Listed, source: str) -> Partial:
-    """The part of ``file`` in ``folder`` as an earlier try left it, or a new one. The caller holds its lock."""
+    """The part of ``file`` in ``folder`` from an earlier try, or a new one. The caller holds its lock."""
     folder.mkdir(parents=True, exist_ok=True)
     path = part_path(folder, file)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -123,7 +123,7 @@ def begin(folder: Path, file: Listed, source: str) -> Partial:
         made.restart()
         return made
     made.spans, made.sparse = spans, bool(found["sparse"])
-    # What was noted must still be what is there, else everything that would come now would be for nothing.
+    # The record must match the file, else the rest of the download would be useless.
     noted = int(found["hashed_bytes"])
     made.hash_on(noted)
     if made.hashed != noted or made.digest.hexdigest() != found["hashed_digest"]:
@@ -137,7 +137,7 @@ def part_path(folder: Path, file: Listed) -> Path:
 
 
 def _read(path: Path, file: Listed) -> dict[str, Any]:
-    """The side-car if it is of this very content, else nothing."""
+    """The sidecar's data if it belongs to this content, else nothing."""
     with suppress(OSError, ValueError):
         data = jsontext.read(path)
         wanted = {

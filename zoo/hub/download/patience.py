@@ -20,7 +20,7 @@ class Patience:
 
     stall_seconds: without a byte, and the span over which ``least_bytes_per_second`` must be reached.
     tries: in a row without a megabyte of progress.
-    longest_wait_seconds: a longer one that a hub asks for is told instead of waited for.
+    longest_wait_seconds: if a hub asks for a longer wait, it is reported instead.
     """
 
     stall_seconds: float = 30.0
@@ -37,7 +37,7 @@ class Patience:
     def pause(self, error: RemoteError, count: int, tries: int | None = None) -> float:
         """Seconds before the next try after ``count`` failures in a row: growing, or what the other side asks for.
 
-        Raises the error when another try is of no use, there were too many, or the wait is too long.
+        Raises the error if another try cannot help, there were too many, or the wait is too long.
         """
         grown = min(self.first_pause_seconds * 2 ** (count - 1), self.longest_pause_seconds)
         wait: float = grown * random.uniform(0.75, 1.25)
@@ -49,7 +49,7 @@ class Patience:
 
 
 def retrying(work: Callable[[], T], patience: Patience, report: Reporter, tries: int | None = None) -> T:
-    """The result of ``work``, tried again while another try may help. Raises the last RemoteError."""
+    """The result of ``work``, with retries while another try may help. Raises the last RemoteError."""
     count = 0
     while True:
         try:

@@ -1,7 +1,7 @@
 """Which bytes of a file are there. Pure.
 
-A span is a run of bytes that one connection fills from its beginning on. The spans of a file follow each other without
-a gap from 0 to its size.
+A span is a run of bytes that one connection fills from its beginning on. The spans of a file cover it without a gap
+from 0 to its size.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def sound(spans: Sequence[Span], size_bytes: int) -> bool:
 
 
 def frontier(spans: Sequence[Span]) -> int:
-    """How many bytes from the beginning on are there without a hole."""
+    """How many bytes from the beginning are there without a hole."""
     for span in spans:
         if span.position < span.end:
             return span.position
@@ -48,17 +48,18 @@ def frontier(spans: Sequence[Span]) -> int:
 
 
 def missing(spans: Sequence[Span]) -> int:
-    """Bytes that are still to come."""
+    """Bytes that are still missing."""
     return sum(span.left for span in spans)
 
 
 def free(spans: Sequence[Span]) -> Span | None:
-    """The first span that nobody fills and that is not full."""
+    """The first span that is not full and that no connection fills."""
     return next((span for span in spans if not span.taken and span.left), None)
 
 
 def split(spans: list[Span], least: int) -> Span | None:
-    """Cut the span with the most left in two and return its second half, unless a half would be under ``least``."""
+    """Split the span with the most left in two and return its second half, unless a half would be smaller than
+    ``least``."""
     longest = max(spans, key=lambda span: span.left, default=None)
     if longest is None or longest.left < 2 * least:
         return None

@@ -1,11 +1,11 @@
 """The Hugging Face Hub, or any server that speaks its API, through the official client.
 
-Commits here have 40 digits. The Hub's tree tells the sha256 of LFS files only; for other, small files it tells git's
-digest. The sha256 of those is known when a file at hand has that digest; else they are read once, checked against
-git's digest and hashed. Small files travel inside the commit, larger ones are uploaded by ``put`` before it.
+Commits here have 40 digits. The Hub's tree has the sha256 of LFS files only; for other, small files it has git's
+digest. Their sha256 is known if a local file has that digest; else they are read once, checked against git's digest and
+hashed. Small files travel inside the commit, larger ones are uploaded by ``put`` before it.
 
-The token is HF_TOKEN or the client's own. It goes only to a hub that the user named (``zoo.hub.connect_recorded``), not
-over plain http to another machine, and is never shown.
+The token is HF_TOKEN or the client's own. It is sent only to a hub that the user named (``zoo.hub.connect_recorded``),
+not over plain http to another machine, and is never shown.
 """
 
 from __future__ import annotations

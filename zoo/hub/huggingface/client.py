@@ -1,4 +1,4 @@
-"""How the official client is called: with whose token, how often, and its errors told as ours."""
+"""How the official client is called: with which token, how often, and its errors converted to ours."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 PAUSES_SECONDS = (1.0, 3.0)
-"""Between tries of what the client itself tries only once: references, commits, tags, new repositories."""
+"""Pauses between tries of requests that the client itself tries only once: references, commits, tags, new
+repositories."""
 
 _Result = TypeVar("_Result")
 _withheld: set[str] = set()
@@ -42,7 +43,7 @@ def client(address: str, kind: str = "", identity: str = "") -> HfApi:
         token = trusted.token_for(address, kind, identity)
     allow_token(address, allowed=token is not False)
     api: HfApi = library.HfApi(endpoint=address, token=token)
-    # zoo check judges cards; the client would ask a service for it, which may be away and then looks like a bad card.
+    # zoo check already checks cards; the client would ask a service, and its failure would look like a bad card.
     api._validate_yaml = lambda *_args, **_more: None  # type: ignore[method-assign]  # replaced on purpose
     return api
 
@@ -50,8 +51,8 @@ def client(address: str, kind: str = "", identity: str = "") -> HfApi:
 def patiently(ask: Callable[[], _Result], *, settled: Callable[[], _Result | None] = lambda: None) -> _Result:
     """The result of ``ask``, tried again after a fault of the network or the server.
 
-    settled: looks whether a try whose answer was lost did its work all the same; asked before every new try and at
-    the end. Raises what ``ask`` raised last.
+    settled: checks whether a try whose answer was lost did its work anyway; called before every new try and at the end.
+    Raises the last error of ``ask``.
     """
     for pause in (*PAUSES_SECONDS, None):
         try:
@@ -70,7 +71,7 @@ def patiently(ask: Callable[[], _Result], *, settled: Callable[[], _Result | Non
 def asking(
     address: str, repository: str = "", revision: str = "", path: str = "", *, writing: bool = False
 ) -> Asked:
-    """What is asked for, with the origin of the token and what must not be shown."""
+    """What is requested, with the origin of the token and what must not be shown."""
     try:
         from huggingface_hub import get_token
     except ImportError:
@@ -81,7 +82,7 @@ def asking(
 
 
 def _token_from(address: str, token: str | None) -> str:
-    """Where the token that is sent to ``address`` comes from, in words; empty if none is sent."""
+    """Where the token that is sent to ``address`` comes from; empty if no token is sent."""
     if not may_have_token(address):
         return ""
     if os.environ.get(trusted.SWITCH):
@@ -93,7 +94,8 @@ def _token_from(address: str, token: str | None) -> str:
 
 
 def may_have_token(address: str) -> bool:
-    """Whether the user's token may be sent to ``address``: the user named it, and nobody on the way can read it."""
+    """Whether the user's token may be sent to ``address``: the user named it, and nobody on the way can read the
+    traffic."""
     if isinstance(address, Stranger):
         _say_withheld(address)
         return False
@@ -101,7 +103,7 @@ def may_have_token(address: str) -> bool:
 
 
 def _say_withheld(address: str) -> None:
-    """Once per address, that the token stays here, to whoever has one."""
+    """Report once per address that the user's token is not sent there."""
     from huggingface_hub import get_token
 
     if address not in _withheld and (get_token() or os.environ.get(trusted.SWITCH)):
@@ -123,7 +125,7 @@ def is_private_way(address: str) -> bool:
 
 @contextmanager
 def without_xet() -> Iterator[None]:
-    """Large files go by LFS meanwhile; the switch is one for all threads, so the last one turns it back."""
+    """Within the block, large files use LFS; all threads share the switch, so the last one resets it."""
     from huggingface_hub import constants
 
     global _without, _before
@@ -143,8 +145,8 @@ def without_xet() -> Iterator[None]:
 def plain(address: str, repository: str = "", *, writing: bool = False) -> Iterator[None]:
     """Errors of the client, and of the HTTP library under it, as a ZooError; see ``faults``.
 
-    What is not there, or not valid, is an InputError; what someone else changed a HubConflict. No request waits for
-    ever meanwhile.
+    Missing or invalid things become InputError, changes by someone else HubConflict. Within the block, no request waits
+    for ever.
     """
     try:
         with bounded():

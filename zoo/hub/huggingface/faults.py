@@ -1,6 +1,6 @@
-"""What a refused or broken request means: a kind for programs, a sentence and what to do next for people. Pure.
+"""What a refused or broken request means: a kind for programs; a sentence and what to do next for people. Pure.
 
-Reading and publishing say it in the same words. Those of the hub's own answer are quoted short and without secrets.
+Reading and publishing use the same sentences. The hub's own words are quoted short and without secrets.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from typing import Any
 from zoo.errors import AGAIN, RESUMES, Again, InputError, RemoteError, ZooError
 
 MAYBE_DONE = frozenset(("server_error", "unreachable", "stalled", "proxy"))
-"""After errors of these kinds nobody knows whether the hub did what it was asked."""
+"""After errors of these kinds it is unknown whether the hub did the work."""
 
 _NEW_TOKEN = "Make a new token and set HF_TOKEN to it"
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 _Facts = Mapping[str, Any]
 _SIGNED = re.compile(r"\?[\w.-]+=\S+")
-"""The query of an address; those of uploads are signed and open to whoever has them."""
+"""The query of an address; those of uploads are signed and work for anyone who has them."""
 
 _RATE = re.compile(r'"\w+"\s*;\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d{1,6})')
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for. token_from says where the token came from, in words; empty if none was sent.
+    """What was requested. token_from says where the token came from; empty if none was sent.
 
-    writing: to change the repository. secrets: texts that must not be shown, should the other side repeat them.
+    writing: it changes the repository. secrets: texts that must not be shown if the other side repeats them.
     """
 
     address: str
@@ -43,7 +43,7 @@ class Asked:
 
     @property
     def name(self) -> str:
-        """The thing asked for, for a sentence."""
+        """What was requested, for a sentence."""
         if not self.repository:
             return "what was asked for"
         at = f"@{self.revision[:40]}" if self.revision else ""
@@ -53,7 +53,7 @@ class Asked:
 def of(error: BaseException, asked: Asked, now: float) -> ZooError | None:
     """The error of the client, or of the HTTP library under it, which differs between versions, as one of ours.
 
-    None for what has nothing to do with the hub: a local file that cannot be read. now: seconds of Unix.
+    None for errors that do not concern the hub, such as an unreadable local file. now: seconds of Unix.
     """
     chain = list(causes(error))
     for cause in chain:
@@ -64,7 +64,7 @@ def of(error: BaseException, asked: Asked, now: float) -> ZooError | None:
             return answered(response.status_code, headers, asked, now)
     names = {type(cause).__name__ for cause in chain}
     if "UnicodeEncodeError" in names or any("header value" in str(cause) for cause in chain):
-        # The error's own words may hold the token.
+        # The error's own text may contain the token.
         return InputError("the token has characters that cannot be sent", remedy="Set HF_TOKEN again")
     if "HFValidationError" in names:
         return InputError(f"{asked.name} is not a valid name on a hub{_quoted(str(error), asked)}")
@@ -126,7 +126,7 @@ def _no_file(asked: Asked, facts: _Facts) -> RemoteError:
 
 
 def _no_repository(asked: Asked, facts: _Facts) -> RemoteError:
-    """The Hub answers so for private ones too."""
+    """The Hub gives the same answer for private ones."""
     other = "it is private, and no token was sent"
     if asked.token_from:
         other = f"the token from {asked.token_from} cannot read it"
@@ -185,7 +185,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def broken(error: BaseException, asked: Asked) -> RemoteError:
-    """The error of a connection that did not come about or broke."""
+    """The error of a connection that failed or broke."""
     chain = list(causes(error))
     names = {type(cause).__name__ for cause in chain}
     words = _quoted(str(chain[-1]), asked) or f": {type(chain[-1]).__name__}"
@@ -215,21 +215,21 @@ def broken(error: BaseException, asked: Asked) -> RemoteError:
 
 
 def not_a_hub(asked: Asked) -> RemoteError:
-    """Somebody answered in the hub's place."""
+    """Something else answered instead of the hub."""
     what = f"{asked.address} sent an answer that no hub sends; is there a proxy in between?"
     return _error("proxy", what, {"address": asked.address, "repository": asked.repository},
                   "Check the address and the network (a sign-in page?)", AGAIN)  # fmt: skip
 
 
 def wrong(kind: str, what: str, asked: Asked, expected: str | int, got: str | int) -> RemoteError:
-    """An answer that announces another file than was asked for; nothing of it is taken."""
+    """An answer that announces a different file from the requested one; none of it is used."""
     facts = {"address": asked.address, "repository": asked.repository, "path": asked.path, "expected": expected,
              "got": got}  # fmt: skip
     return _error(kind, what, facts, "", Again(note="if this happens again, ask the owner of the repository"))
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what lies behind it, outermost first."""
+    """An error and its causes, outermost first."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

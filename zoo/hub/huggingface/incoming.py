@@ -1,7 +1,7 @@
-"""Reading from a hub that speaks the Hub's API: what a commit lists, and files with ranges.
+"""Reading from a hub that speaks the Hub's API: the file list of a commit, and files with ranges.
 
-Redirects are followed here and not by the HTTP library, because the token goes to the hub's own scheme, host and port
-and to nobody else, and because the hub announces size and digest before it sends one away to its storage.
+Redirects are followed here and not by the HTTP library, because the token must only go to the hub's own scheme, host
+and port, and because the hub announces size and digest before it redirects to its storage.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DIGEST = re.compile(r'(?:W/)?"?([0-9a-f]{40}|[0-9a-f]{64})"?\Z')
 
 
 def listing(address: str, kind: str, repository: str, revision: str) -> dict[str, Listed]:
-    """The files of a revision with the digests that its tree tells. Raises RemoteError."""
+    """The files of a revision with the digests in its tree. Raises RemoteError."""
     try:
         with told(address, repository, revision), bounded():
             api = client(address)
@@ -37,7 +37,7 @@ def listing(address: str, kind: str, repository: str, revision: str) -> dict[str
             found = api.list_repo_tree(repository, recursive=True, revision=revision, repo_type=kind)
             files = [entry for entry in found if isinstance(entry, RepoFile)]
     except RemoteError as error:
-        # The client has tried this several times by itself, but for a wait that the hub asks for and for a stall.
+        # The client has tried this several times itself, except for waits that the hub asks for and stalls.
         error.transient &= error.kind in ("rate_limited", "stalled")
         raise
     return {file.path: _listed(file) for file in files}
@@ -65,7 +65,7 @@ def open_incoming(
     end: int,
     stall_seconds: float,
 ) -> Incoming:
-    """Bytes ``begin`` to ``end`` of a file. Raises RemoteError, also when another file is announced."""
+    """Bytes ``begin`` to ``end`` of a file. Raises RemoteError, also if a different file is announced."""
     asked = asking(address, repository, revision, file.path)
     with told(address, repository, revision, file.path):
         client(address)
@@ -94,7 +94,7 @@ def open_incoming(
 
 
 def by_client(address: str, kind: str, repository: str, revision: str, file: Listed, folder: Path) -> Path:
-    """The whole file by the official client's own download: xet storage where the hub has it and the client can."""
+    """The complete file through the official client's own download: xet storage if hub and client support it."""
     with told(address, repository, revision, file.path):
         api = client(address)
 
@@ -129,7 +129,7 @@ def told(address: str, repository: str, revision: str = "", path: str = "") -> I
 def _follow(
     session: Any, url: str, asked: Asked, begin: int, end: int, size: int, stall_seconds: float
 ) -> tuple[Any, dict[str, str]]:
-    """The last answer, its body unread, and what the hub announced on the way to it."""
+    """The last answer, its body unread, and what the hub announced before it."""
     from huggingface_hub.utils._headers import build_hf_headers
 
     home, announced = origin(asked.address), dict[str, str]()
@@ -163,7 +163,7 @@ def _follow(
 
 
 def _check(response: Any, announced: dict[str, str], file: Listed, asked: Asked, begin: int) -> int:
-    """Where the body begins; everything that was announced must be ``file``. Raises RemoteError."""
+    """Where the body begins; everything announced must match ``file``. Raises RemoteError."""
     headers = response.headers
     if not announced and "text/html" in headers.get("content-type", ""):
         raise faults.not_a_hub(asked)
@@ -196,12 +196,12 @@ def _check(response: Any, announced: dict[str, str], file: Listed, asked: Asked,
 
 def _chunks(response: Any, address: str, repository: str, revision: str, path: str) -> Iterator[bytes]:
     with told(address, repository, revision, path):
-        # As they arrive, so that a trickle is seen as one.
+        # As they arrive, so that a slow connection is noticed.
         yield from response.iter_raw()
 
 
 def _read_little(response: Any) -> None:
-    """Enough of a refusal that the connection can be used again."""
+    """Read enough of a refusal so that the connection can be used again."""
     if (_number(response.headers.get("content-length")) or 1 << 20) < 1 << 16:
         response.read()
 

@@ -49,7 +49,7 @@ _SHA1 = re.compile(r"[0-9a-f]{40}\Z")
 
 @dataclass
 class HuggingFaceRepo:
-    """One repository of a HuggingFaceHub. It remembers trees, which never change, and what was put."""
+    """One repository of a HuggingFaceHub. It caches trees, which never change, and uploaded contents."""
 
     address: str
     kind: str
@@ -125,7 +125,7 @@ class HuggingFaceRepo:
         self._blobs.update(digests)
 
     def put(self, path: Path, sha256: str, advance: Advance) -> bool:
-        """True always: the client does not tell whether the hub had the content."""
+        """Always True: the client does not report whether the hub already had the content."""
         if not _SHA256.match(sha256):
             raise Damaged(f"{sha256!r} is not a sha256")
         client(self.address)
@@ -156,7 +156,7 @@ class HuggingFaceRepo:
         guard = parent or self._first_parent()
 
         def ours() -> str | None:
-            """The head, if it is what was to be committed: the answer was lost after the commit was made."""
+            """The head, if it has the planned content: then the answer was lost after the commit was made."""
             head = self.refs().branches.get(BRANCH)
             there = head is not None and head != guard and _ours(self.tree(head)) == _ours(after)
             return head if there else None
@@ -165,14 +165,14 @@ class HuggingFaceRepo:
 
     def tag(self, name: str, oid: str) -> None:
         if self._tags.get(name) == oid:
-            return  # seen by the last look at the refs, and tags do not move
+            return  # known from the last read of the refs, and tags do not move
 
         def create() -> str | None:
             with plain(self.address, self.identity, writing=True):
                 self._api().create_tag(
                     self.identity, tag=name, revision=oid, repo_type=self.kind, exist_ok=True
                 )
-            # The client is silent when the tag is there, on whichever commit.
+            # The client reports no error if the tag exists, on any commit.
             return self.refs().tags.get(name)
 
         there = patiently(create, settled=lambda: self.refs().tags.get(name))
@@ -265,7 +265,7 @@ class HuggingFaceRepo:
         return operation
 
     def _ensure(self) -> None:
-        """The repository is there from now on."""
+        """Make sure that the repository exists."""
         if not self._exists:
             patiently(self._create)
             self._exists = True
@@ -275,7 +275,7 @@ class HuggingFaceRepo:
             self._api().create_repo(self.identity, repo_type=self.kind, exist_ok=True)
 
     def _first_parent(self) -> str:
-        """What a first commit stands on: nothing, or the commit that the Hub itself made."""
+        """The parent of a first commit: none, or the commit that the Hub itself made."""
         head = self.refs().branches.get(BRANCH)
         if head and _ours(self.tree(head)):
             raise _conflict(head, "no commit")
@@ -288,7 +288,7 @@ class HuggingFaceRepo:
             raise _conflict(self.refs().branches.get(BRANCH, "no commit"), parent) from None
 
     def _unchanged(self, parent: str) -> str:
-        """A commit of nothing, which the client would not make."""
+        """An empty commit, which the client would not make."""
         head = self.refs().branches.get(BRANCH, "no commit")
         if head != parent:
             raise _conflict(head, parent)
@@ -303,11 +303,11 @@ class HuggingFaceRepo:
         self, operations: list[CommitOperationAdd], deletes: list[str], message: str, parent: str
     ) -> str:
         if operations:
-            # What is small may still have to go by LFS; only the hub knows.
+            # A small file may still have to use LFS; only the hub knows.
             with plain(self.address, self.identity, writing=True), without_xet():
                 self._preupload(operations)
         for operation in operations:
-            # Else the client leaves out what the branch has already, and an old parent goes unseen.
+            # Else the client omits files that the branch already has, and an outdated parent is not noticed.
             operation._remote_oid = None
         with plain(self.address, self.identity, writing=True):
             from huggingface_hub import CommitOperationDelete

@@ -1,11 +1,11 @@
-"""How the official client's connections behave: bounded in time, and with the token for nobody else.
+"""How the official client's connections behave: bounded in time, and the token only for the right hub.
 
-The client by itself waits for ever for most answers, tries some requests again for minutes, and sleeps as long as a hub
-asks it to. Bounds are set where every request passes: in the hooks of its HTTP library.
+By default the client waits for ever for most answers, retries some requests for minutes, and sleeps as long as a hub
+asks. Limits are set where every request passes: in the hooks of its HTTP library.
 
-Reading: a step of a connection may take READ_SECONDS; writing, where a hub may have to look through what was sent,
-TIMEOUT_SECONDS. A request that is not answered well is not begun again later than AGAIN_SECONDS after the first try,
-but for the contents of large files, whose progress is watched elsewhere.
+Reading: a step of a connection may take READ_SECONDS; writing, where a hub may have to check what was sent,
+TIMEOUT_SECONDS. A request without a good answer is not retried later than AGAIN_SECONDS after the first try, except for
+the contents of large files, whose progress is watched elsewhere.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ TIMEOUT_SECONDS = 60.0
 AGAIN_SECONDS = 15.0
 
 LONGEST_WAIT_SECONDS = 60
-"""A hub that asks for a longer pause than this is told of instead of waited for."""
+"""If a hub asks for a longer pause than this, it is reported instead."""
 
 
 @dataclass
 class _Bound:
-    """since: when the first try of the request that is still not answered well began. last: the last bad answer."""
+    """since: when the first try of the current request began. last: the last bad answer."""
 
     since: float | None = None
     last: Any = None
@@ -47,7 +47,7 @@ _tuned = False
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """The client's own tries of a request come to an end meanwhile. Only for requests of this thread."""
+    """Within the block, the client's own retries end. Only for requests of this thread."""
     before = _bound.set(_Bound())
     try:
         yield
@@ -56,7 +56,7 @@ def bounded() -> Iterator[None]:
 
 
 def tune() -> None:
-    """Once per process: bounds, and no bars beside ours."""
+    """Once per process: limits, and no progress bars besides ours."""
     global _tuned
     if _tuned:
         return
@@ -66,7 +66,7 @@ def tune() -> None:
 
     def factory() -> Any:
         made = _http.default_client_factory()
-        made.timeout = None  # where nobody asked for a time, _limit sets one
+        made.timeout = None  # _limit sets a timeout if nobody asked for one
         hooks = made.event_hooks
         made.event_hooks = {
             "request": [*hooks["request"], _keep_token, _limit],
@@ -77,9 +77,9 @@ def tune() -> None:
     logger = logging.getLogger("huggingface_hub.utils._http")
     logger.removeFilter(_heard)
     logger.addFilter(_heard)
-    # The client hands a file to httpx in a way that one calls outdated; nobody can act on it here.
+    # The client passes a file to httpx in a way that httpx calls outdated; users cannot act on it.
     warnings.filterwarnings("ignore", "Use 'content=", DeprecationWarning)
-    # A request of its own to find out which program calls it, and a list of what is installed in every header.
+    # Else: an extra request that reports the calling program, and a list of installed packages in every header.
     constants.HF_HUB_DISABLE_TELEMETRY = True
     set_client_factory(factory)
     disable_progress_bars()
@@ -87,7 +87,7 @@ def tune() -> None:
 
 
 def _limit(request: Any) -> None:
-    """Times for every step, and an end to tries."""
+    """Timeouts for every step, and an end to retries."""
     usual = READ_SECONDS if request.method in ("GET", "HEAD") else TIMEOUT_SECONDS
     if not any(step is not None for step in (request.extensions.get("timeout") or {}).values()):
         request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), usual)
@@ -102,7 +102,7 @@ def _limit(request: Any) -> None:
 
 
 def _look(response: Any) -> None:
-    """Whether the request is answered; a long wait that the hub asks for is told at once."""
+    """Whether the request is answered; if the hub asks for a long wait, this is reported immediately."""
     bound = _bound.get()
     if bound is None:
         return
@@ -117,7 +117,7 @@ def _look(response: Any) -> None:
 
 
 def _raise(response: Any) -> None:
-    """Raises the client's error of a bad answer."""
+    """Raises the client's error for a bad answer."""
     if response is not None:
         from huggingface_hub.utils._http import hf_raise_for_status
 
@@ -131,17 +131,17 @@ def _note_redirect(response: Any) -> None:
 
 
 _allowed: set[tuple[str, str, int]] = set()
-"""Who may have the token: hubs that the user named and that were asked for something."""
+"""Who may receive the token: hubs that the user named and that were used."""
 
 
 def allow_token(address: str, *, allowed: bool) -> None:
-    """From now on the user's token may, or may not, be sent to this scheme, host and port."""
+    """Allow or forbid sending the user's token to this scheme, host and port."""
     (_allowed.add if allowed else _allowed.discard)(origin(address))
 
 
 def _keep_token(request: Any) -> None:
-    """No token for whom nobody named: a redirect, an address in an answer of the hub (where an upload is confirmed),
-    another port of the same machine. A job's own identity service has a token of its own.
+    """No token for addresses that the user did not name: a redirect, an address in an answer of the hub (where an
+    upload is confirmed), another port of the same machine. A job's own identity service has its own token.
     """
     to = origin(str(request.url))
     first = request.extensions.get("zoo_origin")
@@ -152,6 +152,6 @@ def _keep_token(request: Any) -> None:
 
 
 def _heard(record: logging.LogRecord) -> bool:
-    """What the client says of its tries, told as ours; queries are left out, since those of uploads are signed."""
+    """The client's messages about retries, as ours; queries are removed, because those of uploads are signed."""
     record.msg, record.args = re.sub(r"\?\S+", "?...", record.getMessage()), ()
     return not murmur(f"the Hub client: {record.msg}")

@@ -11,7 +11,7 @@ from zoo.hub.huggingface.client import plain
 
 
 class Body(io.RawIOBase):
-    """The body of an answer as a stream; what breaks on the way is told as a ZooError."""
+    """The body of an answer as a stream; a broken connection becomes a ZooError."""
 
     def __init__(self, address: str, stack: ExitStack, chunks: Iterator[bytes]) -> None:
         self._address, self._stack, self._chunks = address, stack, chunks

@@ -1,8 +1,8 @@
-"""Trusted publishers: a CI job's identity in place of a long-lived token.
+"""Trusted publishers: a CI job's identity instead of a long-lived token.
 
 See https://huggingface.co/docs/hub/trusted-publishers. The variable HF_OIDC_RESOURCE turns it on, as in the official
-client, which then holds a token for that one repository. A release has two, so a token is asked for each repository
-here. Tokens stay in memory and end after an hour.
+client, which then has a token for that one repository. A release has two, so a token is requested for each repository
+here. Tokens stay in memory and expire after an hour.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from zoo.errors import InputError, ZooError
 
 SWITCH, ID_TOKEN = "HF_OIDC_RESOURCE", "HF_OIDC_ID_TOKEN"
 MARGIN_SECONDS = 300.0
-"""A token that ends sooner than this is asked for anew."""
+"""A token that expires sooner than this is requested again."""
 
 _lock = threading.Lock()
 _tokens: dict[tuple[str, str], tuple[str, float]] = {}
 
 
 def token_for(address: str, kind: str, identity: str) -> str | None:
-    """A token that may write to one repository; None where trusted publishing is not turned on.
+    """A token that may write to one repository; None if trusted publishing is off.
 
-    Raises InputError when this job has no identity, ZooError when the hub does not take it.
+    Raises InputError if this job has no identity, ZooError if the hub does not accept it.
     """
     if not os.environ.get(SWITCH):
         return None
@@ -38,13 +38,13 @@ def token_for(address: str, kind: str, identity: str) -> str | None:
 
 
 def given_out() -> tuple[str, ...]:
-    """Every token that was given out here."""
+    """Every token that was received here."""
     return tuple(token for token, _ in list(_tokens.values()))
 
 
 def _exchange(address: str, resource: str) -> tuple[str, float]:
     try:
-        # There is no public name for it; the module is there since 1.19.
+        # It has no public name; the module exists since 1.19.
         from huggingface_hub._oidc import oidc_login
         from huggingface_hub.errors import HfHubHTTPError, OIDCError
     except ImportError:
@@ -65,7 +65,7 @@ def _exchange(address: str, resource: str) -> tuple[str, float]:
     except HfHubHTTPError as error:
         if error.response is not None and error.response.status_code >= 500:
             raise
-        # What the hub says of it is kept vague on purpose there, and the request held a secret.
+        # The hub's answer is vague on purpose, and the request contained a secret.
         raise ZooError(
             f"{address} does not accept this job's identity for {resource}",
             safe="Nothing was changed.",

@@ -1,4 +1,4 @@
-"""Contents on their way to a hub: small ones in memory, large ones read once and told byte by byte."""
+"""Contents to upload: small ones in memory, large ones read once with progress byte by byte."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd
 
 INLINE_BYTES = 1 << 20
-"""Contents up to this size are kept in memory and travel inside the commit where the hub wants it so."""
+"""Contents up to this size are kept in memory and travel inside the commit if the hub asks for that."""
 
 
 def announce(path: Path, sha256: str) -> CommitOperationAdd:
-    """What the client is to add, still without its place in the repository.
+    """What the client must add, without its path in the repository.
 
     A small file is read now, so that the commit has the bytes that were checked; a large one is not read. Raises
-    Damaged when a small file is not ``sha256``.
+    Damaged if a small file does not have ``sha256``.
     """
     from huggingface_hub import CommitOperationAdd
 
@@ -44,9 +44,9 @@ def announce(path: Path, sha256: str) -> CommitOperationAdd:
 def send(
     operation: CommitOperationAdd, address: str, repository: str, upload: Callable[[], None], advance: Advance
 ) -> None:
-    """Call ``upload``, which sends the large file of ``operation``, and tell its bytes as they leave.
+    """Call ``upload``, which sends the large file of ``operation``, and report its bytes as they are sent.
 
-    Only https hubs have xet storage. Where that fails the file goes by LFS, as it always does to the others.
+    Only https hubs have xet storage. If that fails, the file uses LFS, as it always does for other hubs.
     """
     path = Path(str(operation.path_or_fileobj))
     if address.startswith("https://") and _xet_is_there():
@@ -60,7 +60,7 @@ def send(
                 raise
     with plain(address, repository, writing=True), without_xet(), Told(path, advance) as stream:
         try:
-            # The client reads a stream as it is and takes no xet for it.
+            # The client reads a stream directly and does not use xet for it.
             operation.path_or_fileobj = stream
             upload()
         finally:
@@ -76,7 +76,7 @@ def _xet_is_there() -> bool:
 
 
 class Told(io.BufferedReader):
-    """A file that tells what is read of it; a part that is read again is first taken back."""
+    """A file that reports its progress; a part that is read again is subtracted first."""
 
     def __init__(self, path: Path, advance: Advance) -> None:
         super().__init__(io.FileIO(str(path)))
@@ -96,7 +96,7 @@ class Told(io.BufferedReader):
         return count
 
     def settle(self) -> None:
-        """All of it is there; the hub may have had it before."""
+        """All of it is uploaded, or the hub already had it."""
         self._tell_to(self._size)
 
     def _tell_to(self, position: int) -> None:

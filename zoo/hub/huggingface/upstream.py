@@ -1,4 +1,4 @@
-"""What a hub says of an upstream model, through the official client."""
+"""What a hub says about an upstream model, through the official client."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from zoo.hub.interface import Described
 
 
 def upstream(repository: str, revision: str | None, address: str) -> Described:
-    """How the hub at ``address`` describes a model. Raises InputError if it, or the revision, is not there any more.
+    """How the hub at ``address`` describes a model. Raises InputError if it, or the revision, no longer exists.
 
-    Raises ZooError when it cannot be asked.
+    Raises ZooError if the hub does not answer.
     """
     with plain(address, repository):
         from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError

@@ -1,4 +1,4 @@
-"""A folder hub over HTTP, in the words of the Hub's own API, so that the official client works with it unchanged.
+"""A folder hub over HTTP with the Hub's own API, so that the official client works with it unchanged.
 
 wire    requests with bounds, answers, errors in the client's form
 access  tokens with roles, signed upload addresses
@@ -11,8 +11,8 @@ files   resolve: contents with ranges and ETags
 routes  which path is what
 server  sockets: threads, limits, times
 
-Commits of a folder hub have 64 hexadecimal digits and the client wants 40: it is shown the first 40, and both are
-understood. Nothing but commits is looked up by a path that came from outside, so no such path ever reaches the disk.
+Commits of a folder hub have 64 hexadecimal digits, but the client requires 40: it gets the first 40, and the server
+accepts both. Paths from requests are only looked up in commits, so they never reach the disk.
 """
 
 from __future__ import annotations

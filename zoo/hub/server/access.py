@@ -21,13 +21,13 @@ _LEAST = 16
 
 @dataclass(frozen=True)
 class Access:
-    """``roles``: sha256 of a token -> ``read`` or ``write``. Without roles everybody reads, and writes if allowed."""
+    """``roles``: sha256 of a token -> ``read`` or ``write``. Without roles everybody can read, and write if allowed."""
 
     roles: Mapping[str, str] = field(default_factory=dict, repr=False)
     anonymous_write: bool = False
 
     def require(self, role: str, authorization: str) -> None:
-        """Raises ApiError 401 or 403 unless the header's token has ``role``; who writes may read."""
+        """Raises ApiError 401 or 403 unless the header's token has ``role``; writers may also read."""
         have = self.role(authorization)
         if not have:
             raise ApiError(401, "this hub requires a token; set HF_TOKEN")
@@ -35,7 +35,7 @@ class Access:
             raise ApiError(403, "writing requires a token with the role write")
 
     def role(self, authorization: str) -> str:
-        """``write``, ``read``, or an empty text where a token is missing. Raises ApiError 401 on a wrong one."""
+        """``write``, ``read``, or an empty text if a token is missing. Raises ApiError 401 for a wrong one."""
         if not self.roles:
             return "write" if self.anonymous_write else "read"
         if not authorization:
@@ -48,7 +48,7 @@ class Access:
 
 
 def read_tokens(path: Path) -> dict[str, str]:
-    """Roles by token digest, of a private file with lines ``ROLE TOKEN``. Raises InputError; never shows a token."""
+    """Roles by token digest, from a private file with lines ``ROLE TOKEN``. Raises InputError; never shows a token."""
     try:
         mode = path.stat().st_mode
         text = plainfiles.read_text(path)
@@ -82,7 +82,7 @@ def _digest(token: str) -> str:
 
 
 class Signer:
-    """Upload addresses that only this server can have made, for one content each, for a day."""
+    """Upload addresses that only this server can make, for one content each, for a day."""
 
     def __init__(self) -> None:
         self._secret = os.urandom(32)
@@ -93,7 +93,7 @@ class Signer:
         return urlencode({"size": size, "expires": expires, "signature": self._sign(oid, size, expires)})
 
     def check(self, oid: str, size: str, expires: str, signature: str) -> int:
-        """The size that was signed for. Raises ApiError 403."""
+        """The size in the signed address. Raises ApiError 403."""
         plain = all(text.isascii() and text.isdigit() and len(text) < 20 for text in (size, expires))
         if not plain or not hmac.compare_digest(
             self._sign(oid, int(size), int(expires)), signature.encode("ascii", "replace").decode()

@@ -1,4 +1,4 @@
-"""``resolve``: the content of a file, whole or a range of it, with the headers that the client goes by."""
+"""``resolve``: the content of a file, complete or a range, with the headers that the client needs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def resolve(store: Store, repo: FolderRepo, revision: str, path: str, request: R
 
 
 def cut(whole: Slice, wanted: str) -> Slice | None:
-    """The part that a Range header names; None for forms that may be ignored. Raises ApiError 416."""
+    """The range in a Range header; None for forms that may be ignored. Raises ApiError 416."""
     found = _RANGE.match(wanted)
     if found is None or not any(found.groups()):
         return None

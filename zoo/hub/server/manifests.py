@@ -13,7 +13,7 @@ from zoo.hub.server.store import head_of
 from zoo.hub.server.wire import ApiError
 
 PREFERRED = ("Q4_K_M", "Q4_0", "Q5_K_M", "Q8_0")
-"""Without a tag, as llama.cpp's own documents have it: Q4_K_M if it is there, else the first that is."""
+"""Without a tag, as in llama.cpp's documentation: Q4_K_M if it exists, else the first that exists."""
 
 
 def manifest(repo: FolderRepo, tag: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Large contents in parts: a broken connection costs one part. The parts meet in one file, whose sha256 proves them."""
+"""Large contents in parts: a broken connection costs one part. The parts form one file, whose sha256 verifies them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def part_bytes(size: int, least: int = PART_BYTES) -> int:
 
 
 def upload_action(signer: Signer, base: str, oid: str, size: int, part: int) -> dict[str, Any]:
-    """The LFS action of an upload in parts: an address per part, and one that ends it."""
+    """The LFS action of an upload in parts: an address per part, and one that completes it."""
     header = {"chunk_size": str(part)}
     for number in range(1, -(-size // part) + 1):
         length = min(part, size - (number - 1) * part)
@@ -39,7 +39,7 @@ def upload_action(signer: Signer, base: str, oid: str, size: int, part: int) -> 
 
 
 def put_part(store: Store, signer: Signer, oid: str, number: str, begin: str, request: Request) -> Answer:
-    """One part, written at its place; its ETag is its sha256. The signed address is the permission."""
+    """Write one part at its place; its ETag is its sha256. The signed address is the permission."""
     length = _signed(signer, f"{oid}/{number}/{begin}", request)
     if request.left != length:
         raise ApiError(400, f"the part has {request.left} bytes, not {length} as announced")
@@ -64,7 +64,7 @@ def put_part(store: Store, signer: Signer, oid: str, number: str, begin: str, re
 
 
 def complete(store: Store, signer: Signer, oid: str, request: Request) -> Answer:
-    """All parts are here. The content is in place only if it is what was announced."""
+    """Complete an upload with all its parts. The content is stored only if it matches what was announced."""
     size = _signed(signer, f"{oid}/complete", request)
     if request.json().get("oid") != oid:
         raise ApiError(400, "this ends another upload")
@@ -78,7 +78,7 @@ def complete(store: Store, signer: Signer, oid: str, request: Request) -> Answer
             raise ApiError(400, f"the upload has sha256 {found}, not {oid} as announced")
         store.settle(path, oid)
     except FileNotFoundError:
-        # Two clients may have sent the same content; the other one was first.
+        # Two clients may send the same content; the other one was first.
         if store.size_of(oid) != size:
             raise ApiError(400, "no part of this upload is here") from None
     return as_json({})
@@ -89,7 +89,7 @@ def _signed(signer: Signer, what: str, request: Request) -> int:
 
 
 def _place(store: Store, oid: str) -> Path:
-    store.content(oid)  # refuses what is no sha256
+    store.content(oid)  # refuses an invalid sha256
     return store.incoming / f"parts-{oid}"
 
 

@@ -1,4 +1,4 @@
-"""Which address is what, and which role it needs."""
+"""Which address does what, and which role it needs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from zoo.hub.server.wire import Answer, ApiError, Request, as_json
 
 PAGE = 1000
 NO_XET = "this-hub-has-no-xet-storage/for-hf-upload-set/HF_HUB_DISABLE_XET=1"
-"""Where a client is sent that asks for xet storage, which is not there.
+"""Where a client is sent if it asks for xet storage, which this server does not have.
 
-The official client takes xet for every upload when hf_xet can be imported, whatever the hub answers before, and has no
-second way; of our answer it shows nobody the words, but the address.
+The official client uses xet for every upload if hf_xet can be imported, whatever the hub answers before, and has no
+other way. It does not show the text of our answer, only the address.
 """
 
 _KINDS = {"models": "model", "datasets": "dataset"}
@@ -46,7 +46,7 @@ class Routes:
         match request.method, request.segments:
             case "POST", ["api", "validate-yaml"]:
                 request.body(1 << 20)
-                # zoo check judges cards; the server has nothing to add.
+                # zoo check already checks cards; the server has nothing to add.
                 return as_json({"errors": [], "warnings": []})
             case "GET", ["v2", namespace, name, "manifests", tag]:
                 repo = self.store.repo("model", namespace, name)

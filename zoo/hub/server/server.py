@@ -42,7 +42,7 @@ def is_loopback(host: str) -> bool:
 
 
 class HubServer(ThreadingHTTPServer):
-    """A folder hub behind an address. ``log`` is told a line per request, without queries and headers."""
+    """A folder hub at an address. ``log`` receives a line per request, without queries and headers."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -64,7 +64,7 @@ class HubServer(ThreadingHTTPServer):
             )
         self.host, self.log, self.stall_seconds = host, log, stall_seconds
         self.routes = Routes(Store(FolderHub(folder)), access)
-        # Apart from the routes, so that somebody can stand before them: to count, or to fail on purpose.
+        # Separate from the routes, so that tests can wrap them: to count, or to fail on purpose.
         self.answer: Callable[[Request], Answer] = self.routes
         self._slots = threading.BoundedSemaphore(connections)
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -77,7 +77,7 @@ class HubServer(ThreadingHTTPServer):
         return f"http://{host}:{self.server_address[1]}"
 
     def server_bind(self) -> None:
-        # Not HTTPServer's, which asks the name service for the host's name.
+        # Not the method of HTTPServer, which asks the name service for the host's name.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.host, int(self.server_address[1])
 
@@ -86,7 +86,7 @@ class HubServer(ThreadingHTTPServer):
             try:
                 super().process_request(request, client_address)
             except BaseException:
-                # No thread was to be had.
+                # No thread was available.
                 self._slots.release()
                 raise
             return
@@ -102,7 +102,7 @@ class HubServer(ThreadingHTTPServer):
             self._slots.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that broke is nothing to talk about."""
+        """A broken connection is not worth a message."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile = io.BufferedReader(self.paced, 1 << 16)
 
     def handle_one_request(self) -> None:
-        # Over for the head of a request; its body gets a time of its own.
+        # The time limit for the head of a request; its body has its own limit.
         self.paced.allow(self.hub.stall_seconds)
         super().handle_one_request()
 
@@ -188,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection |= sent != answer.file.length
 
     def _linger(self) -> None:
-        """Read on for a while, or the other side would meet a reset before it reads the refusal."""
+        """Keep reading for a while, or the connection resets before the other side reads the refusal."""
         self.close_connection = True
         self.paced.allow(_LINGER_SECONDS)
         with contextlib.suppress(OSError):
@@ -202,14 +202,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.hub.log(f"{self.command} {path} {answer.status} {answer.length} B {seconds * 1000:.0f} ms")
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Requests that are no HTTP."""
+        """Requests that are not HTTP."""
         del explain
         self.close_connection = True
-        # Else an answer to what claims to be HTTP/0.9 would have no head.
+        # Else an answer to an HTTP/0.9 request would have no head.
         self.request_version = "HTTP/1.1"
         if not hasattr(self, "command") or self.command is None:
             self.command = "GET"
         self._send(refusal(ApiError(code, message or "the request cannot be read")), close=True)
 
     def log_message(self, *_: Any) -> None:
-        """Nothing; requests are told by _tell."""
+        """Does nothing; _tell reports requests."""

@@ -1,4 +1,4 @@
-"""What the server keeps: repositories, revisions and contents of a folder hub."""
+"""The server's storage: repositories, revisions and contents of a folder hub."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from zoo.machine.resources import free_bytes
 
 SHORT = 40
 NO_COMMIT = "0" * SHORT
-"""As a parent: there is no commit yet. Git writes it so, too."""
+"""As a parent: there is no commit yet. Git writes the same."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
@@ -42,7 +42,7 @@ class Store:
         self._sweep()
 
     def repo(self, kind: str, namespace: str, name: str) -> FolderRepo:
-        """A repository that is there. Raises ApiError 404."""
+        """An existing repository. Raises ApiError 404."""
         try:
             repo = self.hub.repo(kind, namespace, name)
         except InputError as error:
@@ -52,7 +52,7 @@ class Store:
         return repo
 
     def create(self, kind: str, namespace: str, name: str) -> bool:
-        """Make a repository; False if it is there. Raises ApiError 400 on a name that the Hub would refuse."""
+        """Make a repository; False if it exists. Raises ApiError 400 for a name that the Hub would refuse."""
         if any("--" in p or ".." in p or p.endswith((".git", ".ipynb", "-", ".")) for p in (namespace, name)):
             raise ApiError(400, "a name must not contain -- or .., or end in - . .git .ipynb")
         try:
@@ -74,21 +74,21 @@ class Store:
         return self.objects / sha256[:2] / sha256
 
     def size_of(self, sha256: str) -> int | None:
-        """Bytes of a content, None if it is not there."""
+        """Size of a content in bytes, None if it is missing."""
         try:
             return self.content(sha256).stat().st_size
         except FileNotFoundError:
             return None
 
     def whole(self, file: FileRecord) -> Slice:
-        """The content of a committed file. Raises Damaged if the disk has another one."""
+        """The content of a committed file. Raises Damaged if the disk has different content."""
         size = self.size_of(file.sha256)
         if size != file.size_bytes:
             raise Damaged(f"the content of {file.path} has {size} bytes, not {file.size_bytes}")
         return Slice(self.content(file.sha256), 0, file.size_bytes)
 
     def receive(self, read: Callable[[int], bytes], size: int, sha256: str) -> None:
-        """Take ``size`` bytes in, hashing them on the way; they are in place only if they are what was announced."""
+        """Receive and hash ``size`` bytes; they are stored only if they match what was announced."""
         self.content(sha256)
         self.refuse_full(size)
         self.incoming.mkdir(parents=True, exist_ok=True)
@@ -104,12 +104,12 @@ class Store:
             Path(name).unlink(missing_ok=True)
 
     def refuse_full(self, size: int) -> None:
-        """Raises ApiError 507 when the disk has no room for ``size`` bytes."""
+        """Raises ApiError 507 if the disk does not have enough space for ``size`` bytes."""
         if free_bytes(self.hub.folder) < size + _SPARE_BYTES:
             raise ApiError(507, "the hub's disk does not have enough space for this file")
 
     def settle(self, path: Path, sha256: str) -> None:
-        """Move a whole content, whose digest was checked, to its place."""
+        """Move a complete content, whose digest was checked, to its place."""
         target = self.content(sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
         path.chmod(0o444)
@@ -128,7 +128,7 @@ class Store:
                 out.write(data)
                 left -= len(data)
                 if (size - left) % _SYNC_BYTES < len(data):
-                    # Now and then, so that the end is not one long silence.
+                    # Now and then, so that the end does not take long.
                     out.flush()
                     os.fdatasync(out.fileno())
             if sha.hexdigest() != sha256:
@@ -137,14 +137,14 @@ class Store:
             os.fsync(out.fileno())
 
     def _sweep(self) -> None:
-        """Remove what killed uploads left, unless another server may still be at it."""
+        """Remove what killed uploads left, unless another server may still use it."""
         for path in [*self.incoming.glob("put-*"), *self.incoming.glob("parts-*")]:
             if path.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
                 path.unlink(missing_ok=True)
 
 
 def shown(oid: str) -> str:
-    """A commit as the client is shown it."""
+    """A commit as the client sees it."""
     return oid[:SHORT]
 
 

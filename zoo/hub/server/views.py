@@ -1,6 +1,6 @@
 """What the API says of commits and files, as JSON.
 
-Every file is said to be an LFS file, because the hub knows the sha256 of every file and only so can it say it.
+Every file is listed as an LFS file, because only this form includes the sha256.
 ``oid`` and ``blobId`` of a file are opaque: the first 40 digits of that sha256.
 """
 
@@ -78,7 +78,7 @@ def _folder_entry(path: str, files: Iterable[FileRecord]) -> JsonObject:
 
 
 def entries(files: Mapping[str, FileRecord], folder: str, recursive: bool) -> list[JsonObject]:
-    """What is in ``folder`` (empty: the top), sorted by path; folders too."""
+    """Files and folders in ``folder`` (empty: the top), sorted by path."""
     start = f"{folder}/" if folder else ""
     inside = {path: file for path, file in sorted(files.items()) if path.startswith(start)}
     groups: dict[str, list[FileRecord]] = {}
@@ -94,7 +94,7 @@ def entries(files: Mapping[str, FileRecord], folder: str, recursive: bool) -> li
 
 
 def paths_info(files: Mapping[str, FileRecord], paths: Iterable[str]) -> list[JsonObject]:
-    """Those of ``paths`` that are files or folders; others are left out, as the Hub does."""
+    """Those of ``paths`` that are files or folders; others are omitted, as on the Hub."""
     found = []
     for path in dict.fromkeys(path.rstrip("/") for path in paths):
         below = [file for name, file in sorted(files.items()) if name.startswith(f"{path}/")]
@@ -166,6 +166,6 @@ def commits(repo: FolderRepo, oid: str) -> list[JsonObject]:
 
 
 def date_of(repo: FolderRepo, oid: str) -> str:
-    """When a commit was written here; commits themselves hold no clock."""
+    """When a commit was written here; commits themselves have no time."""
     seconds = (repo.folder / "commits" / f"{oid}.json").stat().st_mtime
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

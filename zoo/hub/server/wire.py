@@ -1,4 +1,4 @@
-"""Requests with bounds, answers, and errors in the form that the client understands."""
+"""Requests with limits, answers, and errors in the form that the client understands."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back: bytes, or a part of a file."""
+    """The body of an answer: bytes, or a part of a file."""
 
     status: int = 200
     body: bytes = b""
@@ -60,7 +60,7 @@ def as_json(value: object, status: int = 200, headers: Mapping[str, str] | None 
 
 
 def refusal(error: ApiError) -> Answer:
-    """A refusal as the client reads it: the message in body and header, the kind in X-Error-Code."""
+    """A refusal in the client's format: the message in body and header, the kind in X-Error-Code."""
     message = "".join(c if " " <= c <= "~" else "?" for c in error.message)[:500]
     headers = {"X-Error-Message": message}
     if error.code:
@@ -93,7 +93,7 @@ class Request:
         return data
 
     def body(self, limit: int) -> bytes:
-        """The whole body. Raises ApiError 413 when it is longer than ``limit``."""
+        """The complete body. Raises ApiError 413 if it is longer than ``limit``."""
         if self.left > limit:
             raise ApiError(413, f"the request has {self.left} bytes; at most {limit} are accepted here")
         wanted = self.left
@@ -146,11 +146,11 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 
 
 def split_target(target: str) -> tuple[list[str], dict[str, list[str]]]:
-    """Path segments, each decoded for itself, and the query. Raises ApiError 400 or 414."""
+    """Path segments, each decoded separately, and the query. Raises ApiError 400 or 414."""
     if len(target) > PATH_BYTES:
         raise ApiError(414, f"the address is longer than {PATH_BYTES} bytes")
     try:
-        # A request has no fragment, and two slashes at its beginning name no host.
+        # A request has no fragment, and two slashes at its beginning do not name a host.
         path, _, rest = target.partition("?")
         query = parse_qs(rest, keep_blank_values=True, max_num_fields=100)
         segments = [unquote(segment, errors="strict") for segment in path.split("/")[1:]]
@@ -160,14 +160,14 @@ def split_target(target: str) -> tuple[list[str], dict[str, list[str]]]:
 
 
 class PacedReader(io.RawIOBase):
-    """Reads of a socket that must be over at a deadline, however slowly the other side sends."""
+    """Reads of a socket that must end at a deadline, however slowly the other side sends."""
 
     def __init__(self, connection: socket.socket, stall_seconds: float) -> None:
         self.connection, self.stall_seconds = connection, stall_seconds
         self.deadline = time.monotonic() + stall_seconds
 
     def allow(self, seconds: float) -> None:
-        """From now on ``seconds`` are left."""
+        """Set the deadline ``seconds`` from now."""
         self.deadline = time.monotonic() + seconds
 
     def readable(self) -> bool:

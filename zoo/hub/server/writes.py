@@ -1,4 +1,4 @@
-"""Everything that changes the hub: create, preupload, LFS, commit, tag. Refusals leave it as it was."""
+"""Everything that changes the hub: create, preupload, LFS, commit, tag. Refusals change nothing."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from zoo.hub.server.store import NO_COMMIT, Store, commit_of, head_of, shown
 from zoo.hub.server.wire import Answer, ApiError, Request, as_json
 
 REGULAR_BYTES = 1 << 20
-"""Files up to this size travel inside the commit; larger ones before it, each in a request of its own."""
+"""Files up to this size travel inside the commit; larger ones before it, each in a separate request."""
 
 _TRIES = 20
 
 
 def create(store: Store, request: Request) -> Answer:
-    """A new repository; 409 with its address when it is there."""
+    """A new repository; 409 with its address if it exists."""
     data = request.json()
     kind = data.get("type") or "model"
     if kind not in ("model", "dataset"):
@@ -44,7 +44,7 @@ def create(store: Store, request: Request) -> Answer:
 
 
 def preupload(store: Store, repo: FolderRepo, request: Request) -> Answer:
-    """How each file is to be sent, and what the branch has under its path now."""
+    """How each file must be sent, and what the branch has at its path now."""
     head = head_of(repo)
     there = repo.tree(head) if head else {}
     files = []
@@ -72,7 +72,7 @@ def _git_digest(path: str) -> str:
 def lfs_batch(
     store: Store, signer: Signer, repository: str, request: Request, parts_above: int, part: int
 ) -> Answer:
-    """Addresses for the contents that are not there yet; in parts of ``part`` bytes above ``parts_above``."""
+    """Addresses for missing contents; in parts of ``part`` bytes above ``parts_above``."""
     data = request.json()
     if data.get("operation") != "upload" or data.get("hash_algo", "sha256") != "sha256":
         raise ApiError(400, "only uploads by sha256 are offered")
@@ -112,7 +112,7 @@ def lfs_verify(store: Store, request: Request) -> Answer:
 
 
 def commit(store: Store, repo: FolderRepo, identity: str, revision: str, request: Request) -> Answer:
-    """One commit on the branch; 412 when its head is not the parent that was named."""
+    """One commit on the branch; 412 if its head is not the named parent."""
     if revision != BRANCH or request.one("create_pr"):
         raise ApiError(400, f"commits go to the branch {BRANCH}; there are no others and no pull requests")
     header: Mapping[str, Any] | None = None
@@ -197,7 +197,7 @@ def _uploaded(store: Store, value: Mapping[str, Any]) -> FileRecord:
 
 
 def tag(repo: FolderRepo, revision: str, request: Request) -> Answer:
-    """A new tag; 409 when there is one of this name, wherever it is."""
+    """A new tag; 409 if a tag of this name exists on any commit."""
     name = _text(request.json(), "tag")
     refs = repo.refs()
     if name in refs.tags:

@@ -1,5 +1,5 @@
-"""Is the exported file the same model as the folder that it was made from? Pure: what both sides saw, compared.
+"""Whether the exported file is the same model as its folder: what both sides saw, compared. Pure.
 
-``zoo.training.parity`` looks at the folder through transformers, ``zoo.llama.measure.parity`` at the GGUF file through
-llama.cpp; each gives a ``Seen``. ``compare`` holds them against each other: tokens, logits, chat template, end of turn.
+``zoo.training.parity`` reads the folder through transformers, ``zoo.llama.measure.parity`` at the GGUF file through
+llama.cpp; each gives a ``Seen``. ``compare`` compares them: tokens, logits, chat template, end of turn.
 """

@@ -1,4 +1,4 @@
-"""Do the logits of both sides agree? Judged over positions, each in units of its own noise (see ``distance``)."""
+"""Whether the logits of both sides agree: over positions, each in units of its own noise (see ``distance``)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _refusal(folder: Seen, file: Seen, how: str, found: Figures) -> str:
 
 
 def _mean(ratio: float, found: Figures) -> str:
-    """A mean of ratios. No position counts for more than CAP, so a mean of CAP is only the least that it may be."""
+    """A mean of ratios for people. No position counts for more than CAP, so a mean of CAP is a lower bound."""
     return f"{'more than ' * (ratio >= CAP)}{ratio * found.allowance:.2g} times"
 
 

@@ -1,4 +1,4 @@
-"""One check's outcome, and where two sequences part."""
+"""The result of one check, and where two sequences start to differ."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def known_differences(entries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def first_difference(one: Sequence[int], other: Sequence[int]) -> int | None:
-    """The place where two sequences part, None if they are equal."""
+    """The place where two sequences start to differ, None if they are equal."""
     for place, (left, right) in enumerate(zip(one, other, strict=False)):
         if left != right:
             return place

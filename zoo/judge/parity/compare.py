@@ -1,4 +1,4 @@
-"""All checks of both sides against each other: tokens, parameters, logits, template and end of turn."""
+"""All comparisons of both sides: tokens, parameters, logits, template and end of turn."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def compare(
 
     exact: distances of the file's logits computed in float32, text by text. longest_row: numbers in the file's longest
     row. generated: how the file behaves when it writes what the template writes after an answer; None without a
-    template. record: what the import wrote of the source, facts: what the file says of its vocabulary (``source``).
+    template. record: what the import recorded about the source, facts: what the file says about its vocabulary
+    (``source``).
     """
     return [
         tokenizer(folder, file),
@@ -55,7 +56,7 @@ def same_parameters(folder: Seen, file: Seen) -> Check:
 
 
 def template(ours: Sequence[Rendering], theirs: Sequence[Rendering]) -> Check:
-    """Every conversation, byte for byte. One that both refuse (such as one with a system message) is alike."""
+    """Every conversation, byte for byte. If both refuse it (such as one with a system message), it counts as equal."""
     alike = 0
     for number, (one, other) in enumerate(zip(ours, theirs, strict=True)):
         name = f"Conversation {number // 2 + 1}{' with the prompt for an answer' if number % 2 else ''}"

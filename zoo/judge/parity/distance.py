@@ -1,6 +1,6 @@
 """How far the logits of a file are from the folder's, in units of how far the folder's own move under rounding.
 
-A fixed bound on the distance cannot be right on every machine. A position of a trained model may be ill-conditioned:
+A fixed bound on the distance cannot fit every machine. A position of a trained model may be ill-conditioned:
 a rounding in the last bit of f16 moves its logits by several percent, and which positions these are differs between
 models and between processors that trained them. So every position is measured against itself. ``zoo.training.noise``
 runs the folder several times with rounded inputs of its matrices; the root mean square of how far a position's logits
@@ -26,9 +26,9 @@ f16 model is quieter; a model that computes in float32 may be, and its ratio mus
 
 MOST_MEAN = 1.0
 """Largest mean ratio, over all positions and over those of each text. In float32 the file may not be further from the
-folder than roundings of the export's type move the folder itself. Sound files are at 0.0006 to 0.002, and where
+folder than roundings of the export's type move the folder itself. Valid files are at 0.0006 to 0.002, and where
 llama.cpp looks the activation function up in a table of f16 at 0.3 (Gemma 2) to 0.82 (Falcon). That table alone cannot
-bring a sound file to 1: a rounding has 0.54 of the variance of a random error of the same largest size (the mean of
+bring a valid file to 1: a rounding has 0.54 of the variance of a random error of the same largest size (the mean of
 1 / m^2 over mantissas m, which are log-uniform), and own noise is made of one rounding and two random errors, so the
 ratio tends to sqrt(0.54 / ((0.54 + 1 + 1) / 3)) = 0.80."""
 
@@ -120,6 +120,6 @@ def relative_errors(ours: Logits, theirs: Logits) -> Distances:
 
 
 def own_noise(runs: Sequence[Distances]) -> Distances:
-    """[positions]: root mean square over runs. A run that is not finite (f16 overflows) is no excuse for the file."""
+    """[positions]: root mean square over runs. A run that is not finite (f16 overflows) does not excuse the file."""
     found = np.stack(list(runs))
     return np.asarray(np.sqrt(np.square(np.where(np.isfinite(found), found, 0.0)).mean(axis=0)))

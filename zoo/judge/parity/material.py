@@ -1,4 +1,5 @@
-"""What both sides are shown: strings that tokenizers get wrong, texts for logits, conversations for the template."""
+"""The material for both sides: strings that tokenizers often get wrong, texts for logits, conversations for the
+template."""
 
 from __future__ import annotations
 
@@ -59,8 +60,8 @@ TEXTS = (
     "the month it was mended, and painted blue. The keeper wrote that down as well: the date, the height of the "
     "tide (4.2 m), the price of the paint, and who had paid.\n",
 )
-"""The first words show a missing begin-of-text token; the last text is long, because a rope that is a little wrong is
-more wrong the farther two tokens are apart."""
+"""The first words show a missing begin-of-text token; the last text is long, because a small error of the rope grows
+with the distance of two tokens."""
 
 MOST_TOKENS = 448
 """A text is cut after so many tokens, or at the model's own limit. By then a rope base that is a tenth too large moves

@@ -1,4 +1,4 @@
-"""What both sides say of the model's shape and constants: the folder's model against the file's header."""
+"""What both sides say about the model's shape and constants: the folder's model against the file's header."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from zoo.judge.parity.seen import Parameter, Value
 
 SAME_RELATIVE = 1e-5
-"""Numbers that are nearer than this are the same: the header holds 32-bit floats."""
+"""Numbers closer than this are the same: the header holds 32-bit floats."""
 
 
 def first_difference(ours: Mapping[str, Parameter], theirs: Mapping[str, Parameter]) -> str | None:
     """The first parameter, in the order of ``ours``, that both sides name and that differs, in words; None if all
-    agree. What only one side names is not judged.
+    agree. Parameters that only one side names are not compared.
     """
     for key, one in ours.items():
         other = theirs.get(key)

@@ -15,14 +15,14 @@ Distances = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rendering:
-    """A conversation under the chat template: its text, or why there is none."""
+    """A conversation rendered with the chat template: its text, or why there is none."""
 
     text: str | None
     error: str = ""
 
 
 Value = float | str | frozenset[float]
-"""A number, a word, or numbers any one of which is right."""
+"""A number, a word, or several numbers of which any is correct."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Generated:
-    """A generation that was made to write what the template writes after an answer.
+    """A generation that was forced to write what the template writes after an answer.
 
     forced: ids that it had to write, one after another. written: those that it wrote before it stopped.
-    stopped: whether it ended by itself. strange: what looks like a marker after the answer and is not a token.
+    stopped: whether it ended by itself. strange: what looks like a marker after the answer but is not a token.
     """
 
     forced: tuple[int, ...]
@@ -73,7 +73,7 @@ class Normalizer:
 
 @dataclass(frozen=True)
 class Taken:
-    """The folder's cut of the strings if the texts in ``names`` were control tokens, as llama.cpp takes them."""
+    """How the folder would split the strings if the texts in ``names`` were control tokens, as in llama.cpp."""
 
     names: tuple[str, ...]
     cut: Cut
@@ -82,7 +82,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class Spaced:
-    """The folder's cut of the strings if a space stood before every text and after every marker, as in llama.cpp.
+    """How the folder would split the strings with a space before every text and after every marker, as in llama.cpp.
 
     Llama's pre-tokenizer of transformers 5 puts none before a text that begins with one, or after a marker.
     markers: texts of the tokens that are looked for before the text is cut.

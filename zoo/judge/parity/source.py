@@ -1,7 +1,7 @@
-"""Does the exported file keep what the source itself says? Pure.
+"""Whether the exported file keeps what the source itself says. Pure.
 
-The other checks compare the file with the imported folder, so they do not see what the import lost or rewrote. The
-import step records what the source's own small files say (``zoo.modelfolder.record``); the file is held against that.
+The other checks compare the file with the imported folder, so they cannot detect what the import lost or rewrote. The
+import step records what the source's own small files say (``zoo.modelfolder.record``); the file is compared with that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _SAME_CUT = (
     "starcoder refact command-r smollm codeshell exaone minerva-7b mellum2",
 )
 SAME_CUT = tuple(frozenset(names.split()) for names in _SAME_CUT)
-"""Names of pre-tokenizers that cut alike in llama.cpp (llama-vocab.cpp), and look up whole pieces first alike."""
+"""Names of pre-tokenizers that split text alike in llama.cpp (llama-vocab.cpp), and also look up complete pieces first
+alike."""
 
 CONTRADICTED = (
     "The source has two tokenizers that join pieces in different orders, tokenizer.json and tokenizer.model. The files "
@@ -30,7 +31,8 @@ CONTRADICTED = (
 )
 
 TEXT_KINDS = frozenset((1, 2, 5))
-"""Types of tokens that are plain text: normal, unknown, unused. Control, user-defined and byte tokens act otherwise."""
+"""Types of tokens that are plain text: normal, unknown, unused. Control, user-defined and byte tokens act
+differently."""
 
 
 def source(record: Mapping[str, Any] | None, file: Seen, facts: Mapping[str, Any]) -> Check:
@@ -78,7 +80,7 @@ def _differences(
 
 
 def _ends(listed: Sequence[Mapping[str, Any]]) -> Mapping[int, str]:
-    """Id -> the file that names it. Where generation_config.json names ends, transformers asks nothing else."""
+    """Id -> the file that names it. If generation_config.json names ends, transformers uses nothing else."""
     generation = [end for end in listed if end.get("file") == "generation_config.json"]
     counted = generation or [
         end for end in listed if not str(end.get("file")).startswith(("tokenizer_", "special_"))

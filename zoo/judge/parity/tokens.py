@@ -1,4 +1,5 @@
-"""Are strings cut into the same tokens on both sides? A normalizer that only llama.cpp lacks is told from a fault."""
+"""Whether strings are split into the same tokens on both sides. A normalizer that only llama.cpp lacks is distinguished
+from a fault."""
 
 from __future__ import annotations
 
@@ -14,21 +15,21 @@ HARMLESS = {
     "Write composed letters (Unicode form NFC), as keyboards do."
 }
 """Steps of normalizers that leave ordinary text as it is, and what the card says of them. Others (NFKC, NFD, Lowercase,
-StripAccents, Strip) change letters that people do write, so that their absence makes another model of the file."""
+StripAccents, Strip) change letters that people write, so without them the file behaves differently."""
 
 
 BY_SIGHT = (
     "llama.cpp takes {names} for {what}, because of the text; for transformers it is ordinary text. An answer that "
     "contains it may end there."
 )
-"""What the card says of tokens that llama.cpp knows by their text (a list in llama-vocab.cpp)."""
+"""What the card says about tokens that llama.cpp recognises by their text (a list in llama-vocab.cpp)."""
 
 
 SPACED = (
     "llama.cpp puts a space before a text that begins with one and before the text after a marker, as the first Llama "
     "tokenizers did. The source's tokenizer.json puts none there. Other text is cut the same."
 )
-"""What the card says where ``Seen.spaced`` explains the difference."""
+"""What the card says if ``Seen.spaced`` explains the difference."""
 
 
 def tokenizer(folder: Seen, file: Seen) -> Check:

@@ -23,7 +23,7 @@ MAKERS: Mapping[str, tuple[str, str]] = {
 
 
 def make(name: str, items: int, seed: int) -> Probe:
-    """The probe ``name`` with so many items. Raises KeyError for a name that is none."""
+    """The probe ``name`` with ``items`` items. Raises KeyError for an unknown name."""
     module, function = MAKERS[name]
     maker: Callable[[int, int], Probe] = getattr(import_module(f"zoo.judge.probes.{module}"), function)
     return maker(items, seed)

@@ -27,7 +27,7 @@ def make(items: int, seed: int) -> Probe:
 def _draw(dice: random.Random) -> tuple[str, int]:
     while True:
         text, value = _calculation(dice)
-        # A question of the shots would only be read off.
+        # A question from the shots would only be copied.
         if f"What is {text}?" not in {question for question, _ in SHOTS}:
             return text, value
 

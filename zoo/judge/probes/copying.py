@@ -1,4 +1,4 @@
-"""Copying: a line of words and numbers without meaning is to be repeated exactly."""
+"""Copying: the model must repeat a meaningless line of words and numbers exactly."""
 
 from __future__ import annotations
 

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 LABEL = "zoo probes 1"
-"""Enters every seed; changed when the items of a probe change, so that old and new ones are not mixed up."""
+"""Part of every seed; changed when the items of a probe change, so that old and new ones are not mixed up."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A message to the model, and what a right answer is: the text ``expected`` or JSON of ``schema``, as its probe
-    says. max_tokens bounds the answer."""
+    """A message to the model, and the right answer: the text ``expected`` or JSON of ``schema``, depending on its
+    probe. max_tokens bounds the answer."""
 
     id: str
     prompt: str
@@ -37,7 +37,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a file made of an item, and whether it is right.
+    """A file's answer to an item, and whether it is right.
 
     text: what it wrote; for a pair, by how many nats the right sentence is more probable. finish: "stop" (it ended by
     itself) or "length"; "" for a pair.
@@ -53,7 +53,7 @@ class Answer:
 class Probe:
     """Items of one kind. language is that of the sentences, None where it does not matter.
 
-    shots: (question, answer) turns before every question, to show what is asked for; they are shared by all items.
+    shots: (question, answer) turns before every question, as examples; they are shared by all items.
     asks: what a right answer is, in a sentence for people.
     """
 
@@ -70,7 +70,7 @@ def distinct(name: str, items: int, seed: int, draw: Callable[[random.Random], T
     """``items`` different values of ``draw``, in an order that depends on name and seed only."""
     dice = random.Random(f"{LABEL} {name} {seed}")
     found: dict[T, None] = {}
-    # A draw repeats itself now and then; far more tries than that needs mean that there are too few values.
+    # Draws sometimes repeat; too many tries mean that there are too few different values.
     for _ in range(100 * items + 1000):
         if len(found) == items:
             break

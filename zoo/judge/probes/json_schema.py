@@ -1,4 +1,4 @@
-"""JSON without a grammar: facts in a sentence are to be written as an object of a given shape."""
+"""JSON without a grammar: the model must write facts from a sentence as an object of a given shape."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Minimal pairs in English: the sentence with a mistake of grammar should be less probable than the one without.
 
-The way of asking is that of BLiMP (Warstadt et al., "BLiMP: The Benchmark of Linguistic Minimal Pairs for English",
+The method is that of BLiMP (Warstadt et al., "BLiMP: The Benchmark of Linguistic Minimal Pairs for English",
 TACL 8, 2020); the sentences are this project's own.
 """
 

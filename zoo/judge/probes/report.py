@@ -19,7 +19,7 @@ Z = 1.959963984540054
 
 def wilson(correct: int, total: int) -> tuple[float, float]:
     """The 95 % interval of a share: that of Wilson, "Probable inference, the law of succession, and statistical
-    inference", JASA 22 (1927). It stays within 0 and 1, and is sound for few items and for shares near 0 or 1.
+    inference", JASA 22 (1927). It stays within 0 and 1, and is valid for few items and for shares near 0 or 1.
 
     Raises ValueError without items.
     """

@@ -48,4 +48,4 @@ def _valid_json(text: str, schema: Mapping[str, Any]) -> bool:
 
 
 def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not valid JSON")

@@ -1,6 +1,6 @@
-"""Where a release comes from, for programs: an in-toto statement with SLSA provenance, a CycloneDX bill of materials.
+"""Provenance of a release, for programs: an in-toto statement with SLSA provenance, a CycloneDX bill of materials.
 
-Both are pure functions of what the release says of itself: no clock, no local path, the same bytes every time. Signing
+Both are pure functions of the release's record: no clock, no local path, the same bytes every time. Signing
 is in ``zoo.release.provenance.signing``.
 """
 

@@ -1,7 +1,7 @@
 """A bill of materials of a release in CycloneDX 1.6 (ML-BOM, https://cyclonedx.org/capabilities/mlbom/).
 
 Components, licences, hashes and dependencies are built and written by cyclonedx-python-lib. The library has no model
-card (as of 11.12), so that part is added to its output; the tests hold the whole to the library's own schema.
+card (as of 11.12), so that part is added to its output; the tests check the result against the library's own schema.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def bom(model: Model, release: Release, namespace: str, key: str) -> str:
     made.components.update(parts)
     made.register_dependency(root, parts)
     data: dict[str, Any] = json.loads(JsonV1Dot6(made).output_as_string())
-    # The library puts the clock in; a release has none.
+    # The library adds the time; a release has none.
     data["metadata"].pop("timestamp", None)
     data["metadata"]["component"]["modelCard"] = _model_card(model, release)
     return pretty_json(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 UNNAMED = "https://model-zoo-publisher.github.io/builders/unnamed"
-"""A machine about which nothing is claimed."""
+"""An unknown machine."""
 
 
 def builder_id(setting: str, environment: Mapping[str, str]) -> str:

@@ -1,8 +1,8 @@
 """Signing a release and verifying it, through model-signing (https://github.com/sigstore/model-transparency).
 
-The signature is a Sigstore bundle over the sha256 of every file of a repository but itself: with an elliptic-curve key
-from a file, which needs no network, or keyless with the identity of a CI job. Whoever fetched a part of a release can
-verify that part.
+The signature is a Sigstore bundle over the sha256 of every file of a repository except itself: with an elliptic-curve
+key from a file, which needs no network, or keyless with the identity of a CI job. Anyone who fetched a part of a
+release can verify that part.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 class SignatureRefused(Damaged):
-    """There is no signature, it is not by who it should be, or a file is not the one that was signed."""
+    """The signature is missing or has the wrong signer, or a file differs from the signed one."""
 
 
 @dataclass(frozen=True)
 class Verified:
-    """files: those that were compared. missing: signed, but not here. signer: the key's digest, or the identity."""
+    """files: the compared ones. missing: signed, but not here. signer: the key's digest, or the identity."""
 
     files: tuple[str, ...]
     missing: tuple[str, ...]
@@ -39,7 +39,7 @@ class Verified:
 
 
 def sign(folder: Path, *, key: Path | None = None) -> bool:
-    """Write ``model.sig`` into ``folder``. False if the key's own signature over these files is there already.
+    """Write ``model.sig`` into ``folder``. False if the folder already has this key's signature over these files.
 
     key: a PEM file with an elliptic-curve key (P-256, P-384 or P-521), not encrypted. None: keyless, with the identity
     token that the CI job's environment offers. Raises MissingExtra, InputError or ZooError.
@@ -59,7 +59,7 @@ def sign(folder: Path, *, key: Path | None = None) -> bool:
             "Check the network, then run again",
         )
     with tempfile.TemporaryDirectory() as temporary:
-        # Beside the folder, so that a signature that failed half-way is never seen.
+        # Next to the folder, so that an incomplete signature is never seen.
         made = Path(temporary) / SIGNATURE
         _told(
             "the release could not be signed",
@@ -79,10 +79,10 @@ def verify(
     files: Collection[str] | None = None,
     complete: bool = False,
 ) -> Verified:
-    """Compare the files in ``folder`` with its signature, and the signature with who must have made it.
+    """Compare the files in ``folder`` with its signature, and the signature with the required signer.
 
-    public_key: a PEM file; or identity and issuer of a keyless signature. files: the only ones to look at; None for all
-    that are there (of those that begin with a dot, only signed ones). complete: a missing signed file is refused too.
+    public_key: a PEM file; or identity and issuer of a keyless signature. files: the only ones to check; None for all
+    in the folder (of those that begin with a dot, only signed ones). complete: a missing signed file is refused too.
     Raises SignatureRefused with what is wrong, InputError for invalid arguments, MissingExtra without the library.
     """
     if (public_key is None) == (identity is None) or (identity is None) != (issuer is None):
@@ -140,7 +140,7 @@ def _there(folder: Path) -> set[str]:
 
 
 def _is_hidden(name: str) -> bool:
-    """What a hub or a download adds beside the files, such as .gitattributes."""
+    """Files that a hub or a download adds, such as .gitattributes."""
     return any(part.startswith(".") for part in name.split("/"))
 
 
@@ -164,7 +164,7 @@ def _verifier(
 ) -> tuple[Any, Callable[[Path], Any]]:
     """The library's verifier and how it reads signatures.
 
-    Its public ``Config.verify`` wants every signed file to be there; the parts under it verify what was fetched.
+    Its public ``Config.verify`` requires every signed file; the parts under it verify what was fetched.
     """
     if public_key is not None:
         from model_signing._signing import sign_ec_key, sign_sigstore_pb
@@ -185,12 +185,12 @@ def _verifier(
 def _hashing(folder: Path) -> Any:
     hashing = _library("hashing")
     config = hashing.Config().use_file_serialization(hashing_algorithm="sha256", allow_symlinks=False)
-    # Nothing but the signature is passed over: a file that git would ignore counts too.
+    # Only the signature itself is skipped: a file that git would ignore counts too.
     return config.set_ignored_paths(paths=[folder / SIGNATURE], ignore_git_paths=False)
 
 
 def _is_signed_by(folder: Path, key: Path) -> bool:
-    """Whether the signature there is by this private key and over these files."""
+    """Whether the existing signature is from this private key and covers these files."""
     from cryptography.hazmat.primitives import serialization
 
     private = _with_key(key, lambda: serialization.load_pem_private_key(key.read_bytes(), None))
@@ -233,7 +233,7 @@ def _with_key(path: Path, use: Callable[[], Any]) -> Any:
     except OSError as error:
         raise InputError(f"the key cannot be read ({error.strerror})", where=path.name) from error
     except (ValueError, TypeError) as error:
-        # Nothing of the file is quoted: it may be a secret.
+        # The file is not quoted: it may be a secret.
         why = (
             "it is encrypted"
             if "encrypted" in str(error) or "assword" in str(error)

@@ -1,5 +1,5 @@
-"""A published version built again from what the catalog records of it, and compared byte for byte.
+"""A published version rebuilt from the catalog's record, and compared byte for byte.
 
-``rebuild`` makes the files in a fresh work folder, ``compare`` says what differs (pure), ``walk`` puts both together
+``rebuild`` makes the files in a fresh work folder, ``compare`` lists what differs (pure), ``reproduce`` combines both
 and records the outcome.
 """

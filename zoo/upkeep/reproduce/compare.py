@@ -14,7 +14,7 @@ from zoo.stages.table import STAGES
 
 @dataclass(frozen=True)
 class Difference:
-    """A tensor or header key that did not come out the same. Types and digests are None on the side that lacks it."""
+    """A tensor or header key that differs. Types and digests are None on the side that lacks it."""
 
     name: str
     recorded_type: str | None
@@ -25,9 +25,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Latitude:
-    """What of a file may come out otherwise although nothing is wrong. why: empty where its bytes must be the same.
+    """What may differ in a file although nothing is wrong. why: empty if its bytes must be the same.
 
-    types: also the tensors' types, for a search of a byte budget chooses them by what it measures.
+    types: also the tensors' types, because the search of a byte budget chooses them by measurements.
     """
 
     why: str = ""
@@ -36,7 +36,7 @@ class Latitude:
 
 @dataclass(frozen=True)
 class FileResult:
-    """One released file. found_sha256 is None if it was not made; tensors_identical is None if the release holds no
+    """One released file. found_sha256 is None if it was not made; tensors_identical is None if the release has no
     digests of its tensors to compare with. latitude: what may differ here, and why."""
 
     path: str
@@ -67,7 +67,7 @@ class FileResult:
 
 @dataclass(frozen=True)
 class ToolChange:
-    """A tool whose version is another than the recorded one; None where there is none."""
+    """A tool whose version differs from the recorded one; None if it is missing."""
 
     name: str
     recorded: str | None
@@ -75,7 +75,7 @@ class ToolChange:
 
 
 def latitude(plan: Plan, step: str, then: Processor | None, now: Processor) -> Latitude:
-    """What the file that ``step`` makes may have of its own on this processor. then: the recorded one, if any is."""
+    """What may differ in the file of ``step`` on this processor. then: the recorded processor, if any."""
     if then == now:
         return Latitude()
     stages = _stages_before(plan, step)
@@ -90,7 +90,7 @@ def latitude(plan: Plan, step: str, then: Processor | None, now: Processor) -> L
 
 
 def _stages_before(plan: Plan, step: str) -> set[str]:
-    """The stages of a step and of all that it is made from; a step that is not in the plan was given, not made."""
+    """The stages of a step and of all that it is made from; a step outside the plan was given, not made."""
     steps = {one.id: one for one in plan.steps}
     found, open_ = set(), [step]
     while open_:
@@ -107,8 +107,8 @@ def compare_file(
     found: Any | None,
     latitude: Latitude = Latitude(),
 ) -> FileResult:
-    """One file. recorded and found: what ``zoo.gguf.fingerprint.digests`` says of both; found may be None where the
-    file digests are equal, for then everything in them is."""
+    """One file. recorded and found: what ``zoo.gguf.fingerprint.digests`` says of both; found may be None if the file
+    digests are equal, because then everything in them is equal."""
     if found_sha256 == file.sha256:
         return FileResult(file.path, file.sha256, found_sha256, file.tensors, file.tensors)
     if recorded is None or found is None:
@@ -142,7 +142,7 @@ def _differences(recorded: Mapping[str, _Entry], found: Mapping[str, _Entry]) ->
 
 
 def tool_changes(release: Release, now: Mapping[str, str]) -> tuple[ToolChange, ...]:
-    """Recorded tools whose version here is another. now: the version of every tool, "absent" if it is not there."""
+    """Recorded tools whose version differs here. now: the version of every tool, "absent" if it is missing."""
     changes = []
     for tool in release.tools:
         name, _, version = tool.rpartition(" ")
@@ -185,7 +185,7 @@ def _verdict(result: FileResult) -> str:
 
 
 def _structure(result: FileResult) -> str:
-    """What was compared all the same."""
+    """What could still be compared."""
     if result.tensors_identical is None:
         return "; the release records nothing else to compare"
     same = "tensor names" if result.latitude.types else "tensor names, types and header"

@@ -1,4 +1,4 @@
-"""The files of a release made again, from its recorded recipe, in a work folder of their own."""
+"""The files of a release, rebuilt from its recorded recipe in a separate work folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from zoo.stages.artifact import MODEL_FILE
 
 @dataclass(frozen=True)
 class Prepared:
-    """What will be run: a plan that holds no more than the files need, and the world it runs in."""
+    """What will run: a plan with only the steps that the files need, and the world it runs in."""
 
     checked: CheckedRecipe
     recipe: Recipe
@@ -45,7 +45,7 @@ class Prepared:
 def prepare(name: str, release: Release, settings: Settings) -> Prepared:
     """Check the recorded recipe and its inputs and plan the files.
 
-    Raises InputError when this program does not understand the recipe, ZooError when an input is not what it was.
+    Raises InputError when this program does not understand the recipe, ZooError if an input has changed.
     """
     folder = folder_of(name, release, settings)
     recipes = folder / "recipes"
@@ -73,12 +73,12 @@ def prepare(name: str, release: Release, settings: Settings) -> Prepared:
 
 
 def folder_of(name: str, release: Release, settings: Settings) -> Path:
-    """Where a reproduction works: a folder that holds nothing of the builds, so that all is made anew."""
+    """Where a reproduction works: a folder without results of the builds, so that everything is made again."""
     return settings.work.parent / "reproduce" / f"{name}-{release.version}"
 
 
 def run(prepared: Prepared, report: Reporter) -> dict[str, Path]:
-    """Make the files; path in the release -> file. An interrupted run goes on where it was."""
+    """Make the files; path in the release -> file. An interrupted run resumes where it stopped."""
     to_run = [
         id_ for id_, why in engine.status(prepared.plan, Workspace(prepared.folder)).items() if why != "reuse"
     ]
@@ -98,9 +98,9 @@ def run(prepared: Prepared, report: Reporter) -> dict[str, Path]:
 
 
 def begin_with(prepared: Prepared, release: Release, settings: Settings) -> Prepared:
-    """Take the released reference file as it is instead of making it: only the quants are rebuilt.
+    """Use the released reference file instead of making it: only the quants are rebuilt.
 
-    Raises ZooError when the file is not in the release folder or no longer what was released.
+    Raises ZooError if the file is not in the release folder or has changed since the release.
     """
     reference = release.files[0]
     there = settings.releases / prepared.recipe.name / release.version / "model" / reference.path
@@ -122,7 +122,7 @@ def begin_with(prepared: Prepared, release: Release, settings: Settings) -> Prep
 
 
 def recorded_json(name: str, release: Release, path: str, settings: Settings) -> Any | None:
-    """An evidence file of the release as it lies here, if it is the one that the catalog records; else None."""
+    """An evidence file of the release from this machine, if it is the one that the catalog records; else None."""
     entry = next((file for file in release.evidence if file.path == path), None)
     if entry is None:
         return None
@@ -137,7 +137,7 @@ def recorded_json(name: str, release: Release, path: str, settings: Settings) ->
 
 
 def _then(seen: World, recorded: Any | None) -> World:
-    """The world with the threads and the device that trained then, for both change bytes of a training."""
+    """The world with the recorded training threads and device, because both change trained bytes."""
     specs: list[Mapping[str, Any]] = [step["spec"] for step in recorded["steps"]] if recorded else []
     trained = next((spec for spec in specs if "threads" in spec and "device" in spec), None)
     if trained is None:
@@ -146,7 +146,7 @@ def _then(seen: World, recorded: Any | None) -> World:
 
 
 def _check_inputs(release: Release, recipe: Recipe, seen: World, lock: Lock) -> None:
-    """Every input with the digest that the release records of it."""
+    """Every input with its digest in the release's record."""
     wrong = []
     recorded = {(ancestor.role, ancestor.source): ancestor.sha256 for ancestor in release.lineage}
     for role in ("train", "heldout", "evaluation", "calibration"):
@@ -179,7 +179,8 @@ def _elsewhere(settings: Settings, work: Path) -> Settings:
 
 
 def _only_files(made: Plan, recipe: Recipe, given: str = "") -> Plan:
-    """Without the steps that measure: only what the files are made by. What made the step ``given`` is left out too."""
+    """Only the steps that make the files, without measurements. The steps that made the step ``given`` are removed
+    too."""
     wanted = set(file_makers(recipe).values())
     for step in reversed(made.steps):
         if step.id in wanted and step.id != given:

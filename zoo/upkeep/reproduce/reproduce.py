@@ -1,4 +1,4 @@
-"""The walk of a reproduction: find the release, rebuild, compare, record."""
+"""Reproducing a release: find it, rebuild, compare, record."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SCHEMA = "reproduction/1"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out. record goes beside the evidence, entry into the catalog."""
+    """The outcome. record goes next to the evidence, entry into the catalog."""
 
     model: Model
     release: Release
@@ -44,7 +44,7 @@ class Outcome:
 
     @property
     def refuted(self) -> bool:
-        """Something differs that must not, on any processor."""
+        """Something differs that must not differ on any processor."""
         return any(result.refuted for result in self.results)
 
 
@@ -53,7 +53,7 @@ def reproduce(
 ) -> Outcome:
     """Rebuild and compare; nothing is recorded yet. The work folder stays until ``clean``.
 
-    Raises InputError for a recipe that cannot be read any more, ZooError when an input or a tool is missing.
+    Raises InputError for a recipe that is no longer valid, ZooError when an input or a tool is missing.
     """
     prepared = rebuild.prepare(model.name, release, settings)
     changes = compare.tool_changes(release, prepared.world.tools)
@@ -88,7 +88,7 @@ def reproduce(
 
 
 def write(outcome: Outcome, settings: Settings) -> None:
-    """The record beside the release's evidence, and an entry in the catalog. Twice the same is once."""
+    """Write the record next to the release's evidence, and an entry into the catalog. Repeating it changes nothing."""
     target = settings.evidence / outcome.model.name / outcome.release.version / outcome.entry.evidence
     sweep(target.parent, target.name)
     write_atomic(target, pretty_json(outcome.record))
