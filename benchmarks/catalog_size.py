@@ -151,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     parser = pairs.parser("catalog_size", str(__doc__), PAIRS)
     parser.add_argument("--models", type=int, default=10_000, metavar="N", help="models, %(default)s")
-    parser.add_argument("--folder", type=Path, default=Path("build/catalog_size"), help="where it works, %(default)s")
+    parser.add_argument("--folder", type=Path, default=Path("build/catalog_size"), help="working folder, %(default)s")
     return pairs.main(parser.parse_args(argv), prepare)
 
 

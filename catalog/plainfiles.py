@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def open_handle(path: Path) -> int:
-    """A plain file, opened for reading. Raises OSError, also for what is not a plain file.
+    """A plain file, opened for reading. Raises OSError, also for what is not a regular file.
 
     It is opened without waiting, because a pipe may have replaced the file in the meantime.
     """
@@ -19,12 +19,12 @@ def open_handle(path: Path) -> int:
         os.close(handle)
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        raise OSError(errno.EINVAL, "it is not a plain file", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     return handle
 
 
 def read_bytes(path: Path, most_bytes: int | None = None) -> bytes:
-    """The content of a plain file, at most so much of it. Raises OSError, also for what is not a plain file."""
+    """The content of a regular file, up to a limit. Raises OSError, also for what is not a regular file."""
     with os.fdopen(open_handle(path), "rb") as stream:
         return stream.read(most_bytes if most_bytes is not None else -1)
 

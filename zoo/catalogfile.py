@@ -1,4 +1,4 @@
-"""The one catalog file: read, looked up, and changed under its lock.
+"""The catalog file: reading it, finding models in it, and changing it under its lock.
 
 Checking a catalog of thousands of models takes many seconds. So what was checked is remembered in the work folder: the
 file by what the system says of it, and each model's text by its digest. While nobody touches the file, a model is
@@ -66,7 +66,7 @@ def is_sound(settings: Settings) -> bool:
         return False
 
 
-NOTHING_YET = "There are none yet. Make one with: zoo release NAME"
+NOTHING_YET = "None exist yet. Make one with: zoo release NAME"
 
 
 def find(catalog: index.Catalog, name: str, version: str = "") -> tuple[Model, Release]:
@@ -154,7 +154,7 @@ def _read_back(settings: Settings, name: str, piece: str) -> None:
         place = cut.find(name) if cut.possible else None
         if place is None or not place.there or cut.text(place) != piece:
             where = settings.shown(settings.catalog)
-            raise Damaged("the catalog does not read back as it was written", where=where)
+            raise Damaged("the catalog reads back differently from what was written", where=where)
         memory = _Memory(settings)
         # If it is young, somebody else changed it since it was renamed.
         memory.write(_stamp(handle, wait=False), (*memory.pieces(), _digest(piece.encode())))

@@ -116,7 +116,7 @@ def targets(planned: Planned, release: ReleaseFolder, settings: Settings) -> tup
 
 
 def refuse_taken_version(planned: Planned, settings: Settings) -> None:
-    """Before dear work: raises VersionTaken when this version is in the catalog and the build at hand is not it."""
+    """Check before expensive work: raises VersionTaken if the catalog has this version from a different build."""
     model = catalogfile.read_model(settings, planned.plan.name)
     there = model.release(planned.plan.version) if model else None
     if there is None or find(planned.plan, settings):
@@ -150,7 +150,7 @@ def publish(
 
 
 def _keep_banner(release: ReleaseFolder, settings: Settings, report: Reporter) -> None:
-    """The new card replaced the old one, and with it what that said of withdrawn versions."""
+    """The new card replaced the old one, so list the withdrawn versions on it again."""
     model = catalogfile.read_model(settings, release.model.name)
     entry = model.release(release.release.version) if model else None
     if model and entry and yanks.active(model):

@@ -14,7 +14,7 @@ GRAIN_SECONDS = 0.02
 
 
 def write_atomic(path: Path, data: str | bytes | Iterable[bytes], *, settled: bool = False) -> None:
-    """Write a whole file or nothing: temporary file beside it, fsync, rename. ``data`` may come in blocks.
+    """Write a file atomically: temporary file next to it, fsync, rename. ``data`` may come in blocks.
 
     settled: the file appears when its time of change is GRAIN_SECONDS old, so that every later change has another.
     """
