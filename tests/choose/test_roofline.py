@@ -159,7 +159,7 @@ def test_words_say_predicted_and_the_range() -> None:
         "predicted 19.6 tokens/s (18.4 to 20.8)"
     )
     assert [rate(value) for value in (0, 0.004, 0.5, 9.999, 10, 1234.56, 1e9)] == [
-        "0.00", "0.004", "0.50", "10.00", "10.0", "1,234.6", "1e+09"
+        "0.00", "0.004", "0.50", "10.0", "10.0", "1,234.6", "1e+09"
     ]  # fmt: skip
 
 
