@@ -204,7 +204,7 @@ def published(made: Bench, numbers: Iterator[int]) -> Work:
 def uploaded(made: Bench, numbers: Iterator[int]) -> Work:
     """The client's own ``upload_folder`` into a new repository."""
     from huggingface_hub import HfApi
-    from huggingface_hub.utils.tqdm import disable_progress_bars
+    from huggingface_hub.utils import disable_progress_bars
 
     disable_progress_bars()
     api = HfApi(endpoint=made.server.address, token="any-token")

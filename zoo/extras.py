@@ -77,7 +77,11 @@ def table() -> Mapping[str, tuple[Requirement, ...]]:
         return {}
     requirements = [Requirement(text) for text in told.get_all("Requires-Dist") or ()]
     return {
-        extra: tuple(r for r in requirements if r.marker and r.marker.evaluate({"extra": extra}))
+        extra: tuple(
+            # Without an extra a marker is about the machine, and the package comes with the core.
+            r for r in requirements
+            if r.marker and r.marker.evaluate({"extra": extra}) and not r.marker.evaluate({"extra": ""})
+        )
         for extra in told.get_all("Provides-Extra") or ()
         if extra != DEVELOPMENT
     }

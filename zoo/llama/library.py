@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -62,6 +63,13 @@ def require() -> Any:
         module.llama_backend_init()
         _loaded["module"] = module
     return _loaded["module"]
+
+
+def ggml() -> Any:
+    """ggml's own library, which llama.cpp has loaded: what is below llama.h. Raises MissingExtra as ``require``."""
+    require()
+    # There is no public name for it.
+    return importlib.import_module("llama_cpp._ggml").libggml
 
 
 def kernels() -> tuple[str, ...]:

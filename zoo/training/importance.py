@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from gguf import TensorNameMap
-from gguf.constants import MODEL_ARCH_NAMES
+from gguf import MODEL_ARCH_NAMES, TensorNameMap
 from numpy.typing import NDArray
 
 from zoo.errors import ModelFileError

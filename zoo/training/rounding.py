@@ -24,8 +24,8 @@ FIRST = {
     torch.baddbmm: 1,
 } | {
     found: 0
-    for home, name in ((torch, "_grouped_mm"), (torch.nn.functional, "grouped_mm"))
-    if (found := getattr(home, name, None)) is not None
+    for found in (getattr(torch, "_grouped_mm", None), getattr(torch.nn.functional, "grouped_mm", None))
+    if found is not None
 }  # fmt: skip
 """Function of torch -> place of the argument that is multiplied with weights."""
 

@@ -70,7 +70,7 @@ def open_incoming(
     with told(address, repository, revision, file.path):
         client(address)
         from huggingface_hub import hf_hub_url
-        from huggingface_hub.utils._http import get_session
+        from huggingface_hub.utils import get_session  # type: ignore[attr-defined]  # public, lazy
 
         url = hf_hub_url(repository, file.path, repo_type=kind, revision=revision, endpoint=address)
         response, announced = _follow(get_session(), url, asked, begin, end, file.size_bytes, stall_seconds)
@@ -130,7 +130,7 @@ def _follow(
     session: Any, url: str, asked: Asked, begin: int, end: int, size: int, stall_seconds: float
 ) -> tuple[Any, dict[str, str]]:
     """The last answer, its body unread, and what the hub announced before it."""
-    from huggingface_hub.utils._headers import build_hf_headers
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # public, lazy
 
     home, announced = origin(asked.address), dict[str, str]()
     with_token = build_hf_headers(token=client(asked.address).token)

@@ -221,8 +221,11 @@ class HuggingFaceRepo:
         with plain(self.address, self.identity):
             api = self._api()
             from huggingface_hub import hf_hub_url
-            from huggingface_hub.utils._headers import build_hf_headers
-            from huggingface_hub.utils._http import get_session, hf_raise_for_status
+            from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, lazy
+                build_hf_headers,
+                get_session,
+                hf_raise_for_status,
+            )
 
             url = hf_hub_url(
                 self.identity, path, repo_type=self.kind, revision=revision, endpoint=self.address

@@ -61,8 +61,7 @@ def tune() -> None:
     if _tuned:
         return
     from huggingface_hub import constants, set_client_factory
-    from huggingface_hub.utils import _http
-    from huggingface_hub.utils.tqdm import disable_progress_bars
+    from huggingface_hub.utils import _http, disable_progress_bars  # type: ignore[attr-defined]  # public, lazy
 
     def factory() -> Any:
         made = _http.default_client_factory()
@@ -119,7 +118,7 @@ def _look(response: Any) -> None:
 def _raise(response: Any) -> None:
     """Raises the client's error for a bad answer."""
     if response is not None:
-        from huggingface_hub.utils._http import hf_raise_for_status
+        from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]  # public, lazy
 
         hf_raise_for_status(response)
 

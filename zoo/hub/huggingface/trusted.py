@@ -50,7 +50,7 @@ def _exchange(address: str, resource: str) -> tuple[str, float]:
     except ImportError:
         raise InputError(
             f"{SWITCH} is set, but this version of the Hub client does not support trusted publishers",
-            remedy="Install a newer one: pip install 'huggingface-hub>=1.19,<3'",
+            remedy="Install a newer one: pip install 'huggingface-hub>=1.29,<2.5'",
         ) from None
     try:
         answer = oidc_login(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -70,9 +71,8 @@ def send(
 
 def _xet_is_there() -> bool:
     from huggingface_hub import constants
-    from huggingface_hub.utils._runtime import is_xet_available
 
-    return bool(is_xet_available()) and not constants.HF_HUB_DISABLE_XET
+    return importlib.util.find_spec("hf_xet") is not None and not constants.HF_HUB_DISABLE_XET
 
 
 class Told(io.BufferedReader):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import importlib
 from typing import Any
 
 import numpy as np
@@ -64,8 +63,7 @@ def operation(name: str) -> int:
 
     Raises ZooError if the installed ggml does not have it, or lays tensors out otherwise than written here.
     """
-    library.require()
-    lib = importlib.import_module("llama_cpp._ggml").libggml
+    lib = library.ggml()
     lib.ggml_op_name.argtypes = [ctypes.c_int]
     lib.ggml_op_name.restype = ctypes.c_char_p
     lib.ggml_tensor_overhead.restype = ctypes.c_size_t

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import importlib
 from typing import Any
 
 import numpy as np
@@ -139,8 +138,7 @@ _TO_FLOAT = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_in
 @functools.cache
 def _ggml() -> Any:
     """ggml's C functions that quantize, from the library that llama.cpp has loaded."""
-    library.require()
-    lib = importlib.import_module("llama_cpp._ggml").libggml
+    lib = library.ggml()
     pointer, number, wide, size = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_size_t
     lib.ggml_quantize_chunk.argtypes = [number, pointer, pointer, wide, wide, wide, pointer]
     lib.ggml_quantize_chunk.restype = size
