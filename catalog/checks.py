@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog import calibration, corpora, licencefiles, schema, secrets, yamltext
+from catalog import corpusfiles, licencefiles, schema, secrets, yamltext
+from catalog.corpusfiles import FileFacts
 from catalog.filenames import absence
 from catalog.lock import Lock
 from catalog.meaning import Meaning
@@ -22,13 +22,17 @@ from catalog.yamltext import Document
 
 @dataclass(frozen=True)
 class CheckedRecipe:
-    """recipe is None exactly when there are problems. text is the file byte for byte."""
+    """recipe is None exactly when there are problems. text is the file byte for byte.
+
+    files: digest and lines of each file of the corpus by path, if there are no problems.
+    """
 
     file: str
     text: bytes
     recipe: Recipe | None
     lock: Lock
     problems: tuple[Problem, ...]
+    files: Mapping[str, FileFacts] = field(default_factory=dict)
 
 
 def check_recipe(path: Path, root: Path) -> CheckedRecipe:
@@ -49,17 +53,17 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
         found += lock_problems
     if document.data is not None:
         found += check_document(document, lock, path.stem, _existing(root))
+    files: Mapping[str, FileFacts] = {}
     if not found:
-        found += _same_content(document, root)
-    if not found:
-        found += [*calibration.overlaps(document, root), *corpora.overlaps(document, root)]
+        corpus = corpusfiles.read(document, root)
+        files, found = corpus.files, [*found, *corpus.problems]
         found += licencefiles.demands(document, root)
     recipe = None
     if not found:
         data = schema.fill_defaults(document.data, schema.load("recipe-v1"))
         texts = [licencefiles.path_in_zoo(entry, data["name"]) for entry in data["licence_files"]]
         recipe = recipe_from_mapping({**data, "licence_files": texts})
-    return CheckedRecipe(shown, text, recipe, lock, tuple(sorted(set(found))[:LIMIT]))
+    return CheckedRecipe(shown, text, recipe, lock, tuple(sorted(set(found))[:LIMIT]), files)
 
 
 def check_document(
@@ -83,21 +87,6 @@ def _shown(path: Path, root: Path) -> str:
         return path.resolve().relative_to(root.resolve()).as_posix()
     except (ValueError, OSError, RuntimeError):
         return str(path)
-
-
-def _same_content(document: Document, root: Path) -> list[Problem]:
-    """The parts of a corpus share no file, whatever it is called."""
-    first_use: dict[str, str] = {}
-    found = []
-    for part in ("train", "heldout", "evaluation", "calibration"):
-        for number, entry in enumerate(document.data.get("corpus", {}).get(part, [])):
-            digest = hashlib.sha256((root / entry["path"]).read_bytes()).hexdigest()
-            if digest in first_use:
-                what = f"the file has the same bytes as one under corpus.{first_use[digest]}"
-                instead = "Use each text once; the parts must not share text"
-                found.append(document.problem(("corpus", part, number, "path"), what, instead))
-            first_use.setdefault(digest, part)
-    return found
 
 
 def _leaves(path: Path, root: Path) -> bool:

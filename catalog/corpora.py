@@ -6,16 +6,11 @@ or learnt; the digest in the plan is that of the original file.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 from catalog import jsontext
-from catalog.problems import Problem, show
 from catalog.unseen import blank, same_text
-from catalog.yamltext import Document
 
 BOM = "\ufeff"
 SHORTEST_CHARACTERS = 40
@@ -46,80 +41,19 @@ def prompt_key(user: str, system: str | None) -> str:
     return json.dumps([same_text(user), same_text(system or "")], ensure_ascii=False)
 
 
-def overlaps(document: Document, root: Path) -> Iterator[Problem]:
-    """Prompts that are in two parts of the corpus. Every path is known to exist."""
-    corpus = document.data.get("corpus", {})
-    learnt: dict[str, str] = {}
-    for entry in corpus.get("train", []):
-        for line, user, system in _prompts(root / entry["path"]):
-            learnt.setdefault(_digest(prompt_key(user, system)), f"line {line} of {entry['path']}")
-    for number, entry in enumerate(corpus.get("heldout", [])):
-        shared = [
-            (line, user, learnt[key])
-            for line, user, system in _prompts(root / entry["path"])
-            if (key := _digest(prompt_key(user, system))) in learnt
-        ]
-        if shared:
-            line, user, where = shared[0]
-            what = f"line {line} of the file{_more(shared)} is the same prompt as {where}: {show(user)}"
-            instead = "Delete one of the two; held-out prompts must not be used for training"
-            yield document.problem(("corpus", "heldout", number, "path"), what, instead)
-    yield from _measured(document, root)
+def paragraph_key(text: str) -> str | None:
+    """Equal for longer paragraphs that a person reads as the same; None for a short one."""
+    folded = same_text(text.removeprefix(BOM)).casefold()
+    return folded if len(folded) >= SHORTEST_CHARACTERS else None
 
 
-def _measured(document: Document, root: Path) -> Iterator[Problem]:
-    """Training prompts that are a paragraph of an evaluation text."""
-    corpus = document.data.get("corpus", {})
-    measured = {
-        key: f"line {line} of {entry['path']}"
-        for entry in corpus.get("evaluation", [])
-        for line, key in paragraphs(root / entry["path"])
-    }
-    for number, entry in enumerate(corpus.get("train", [])):
-        shared = [
-            (line, user, measured[key])
-            for line, user, _ in _prompts(root / entry["path"])
-            if (key := _paragraph(user)) in measured
-        ]
-        if shared:
-            line, user, where = shared[0]
-            what = (
-                f"line {line} of the file{_more(shared)} is the same as {where}, which is used for measurement: "
-                f"{show(user)}"
-            )
-            yield document.problem(
-                ("corpus", "train", number, "path"), what, "Train and evaluate on different text"
-            )
-
-
-def paragraphs(path: Path) -> Iterator[tuple[int, str]]:
-    """(line number, digest) of every longer paragraph; white space, case and Unicode form are ignored."""
-    text, _ = clean(path.read_bytes().decode("utf-8", errors="replace"))
-    for number, line in enumerate(text.split("\n"), 1):
-        if key := _paragraph(line):
-            yield number, key
-
-
-def _paragraph(text: str) -> str | None:
-    folded = same_text(text).casefold()
-    return _digest(folded) if len(folded) >= SHORTEST_CHARACTERS else None
-
-
-def _prompts(path: Path) -> Iterator[tuple[int, str, str | None]]:
-    """(line number, user, system_hint) of every line that is a valid record; the corpus step reports the others."""
-    for number, line in enumerate(path.read_bytes().removeprefix(BOM.encode()).splitlines(), 1):
-        try:
-            row = jsontext.parse(line)
-        except jsontext.NotJson:
-            continue
-        if isinstance(row, dict) and isinstance(row.get("user"), str):
-            system = row.get("system_hint")
-            yield number, row["user"], system if isinstance(system, str) else None
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _more(shared: list[tuple[int, str, str]]) -> str:
-    return f" and {len(shared) - 1} more" if len(shared) > 1 else ""
+def prompt_in(line: bytes) -> tuple[str, str | None] | None:
+    """User text and system_hint of a line of a prompt file; None for what is not a record."""
+    try:
+        row = jsontext.parse(line)
+    except jsontext.NotJson:
+        return None
+    if not isinstance(row, dict) or not isinstance(row.get("user"), str):
+        return None
+    system = row.get("system_hint")
+    return row["user"], system if isinstance(system, str) else None

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
 from catalog import corpora, jsontext, unseen
 from catalog.problems import Problem, show
 from catalog.schema import violations
@@ -20,7 +18,12 @@ MAX_LINE_BYTES = 64 * 1024
 
 def read_prompts(path: Path, shown_as: str) -> list[dict[str, Any]]:
     """The records of a prompt file. Raises InputError with every bad line."""
-    rows, problems = parse_prompts(path.read_bytes(), shown_as)
+    return sound_prompts(path.read_bytes(), shown_as)
+
+
+def sound_prompts(raw: bytes, shown_as: str) -> list[dict[str, Any]]:
+    """The records in the bytes of a prompt file. Raises InputError with every bad line."""
+    rows, problems = parse_prompts(raw, shown_as)
     if problems:
         raise InputError("\n".join([f"{len(problems)} problems in {shown_as}", *map(str, problems[:20])]))
     return rows
@@ -56,6 +59,9 @@ def _line_faults(
         return
     faults = violations(row, "corpus-record-v1")
     if not faults and "tool_schema" in row:
+        # Only here: its import takes longer than the check of an ordinary file.
+        from catalog.lightschema import jsonschema
+
         try:
             jsonschema.Draft202012Validator.check_schema(row["tool_schema"])
         except jsonschema.SchemaError as error:

@@ -58,11 +58,11 @@ def make_plan(name: str, settings: Settings) -> Planned:
     found = [*checked.problems, *foresight.problems(checked, settings.root, raising=not checked.problems)]
     foresight.refuse(checked.file, found, safe="Nothing was made.")
     assert checked.recipe
-    seen = world.look(checked.recipe, settings)
+    seen = world.look(checked.recipe, settings, checked.files)
     made = plan.make(checked.recipe, digest(checked.text.decode()), checked.lock, seen)
     status = engine.status(made, Workspace(settings.work))
     to_run = [id_ for id_, reason in status.items() if reason != "reuse"]
-    rows = _prompt_rows(checked.recipe, settings)
+    rows = _prompt_rows(checked.recipe, checked)
     return Planned(
         checked,
         checked.recipe,
@@ -95,9 +95,9 @@ def needs(found: costs.Costs) -> str:
     return f"about {data_size(found.disk_bytes)} of disk and {data_size(found.memory_bytes)} of memory"
 
 
-def _prompt_rows(recipe: Recipe, settings: Settings) -> int:
+def _prompt_rows(recipe: Recipe, checked: CheckedRecipe) -> int:
     files = [*recipe.corpus.train, *recipe.corpus.heldout] if recipe.label else []
-    return sum((settings.root / file.path).read_bytes().count(b"\n") for file in files)
+    return sum(checked.files[file.path].lines for file in files)
 
 
 def _weights(recipe: Recipe, settings: Settings) -> dict[str, int]:

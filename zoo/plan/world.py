@@ -4,8 +4,10 @@ needs."""
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 
+from catalog.corpusfiles import FileFacts
 from catalog.recipe import Recipe
 from zoo.llama.convert import source
 from zoo.plan.plan import World, own_files
@@ -13,13 +15,17 @@ from zoo.settings import Settings
 from zoo.sources.resolve import content_sha256
 from zoo.stages.table import CONVERTER, every_tool
 
+_NOTHING: Mapping[str, FileFacts] = {}
 
-def look(recipe: Recipe, settings: Settings) -> World:
-    """The world as it is now; files that are missing are left out."""
+
+def look(recipe: Recipe, settings: Settings, read: Mapping[str, FileFacts] = _NOTHING) -> World:
+    """The world as it is now; files that are missing are left out. read: files whose digest is known already."""
     files = {}
     for name in own_files(recipe):
         path = settings.root / name
-        if path.exists():
+        if name in read:
+            files[name] = read[name].sha256
+        elif path.exists():
             files[name] = content_sha256(path, settings.root)
     return World(tool_versions(), files, settings.threads, settings.device)
 

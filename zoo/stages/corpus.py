@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog import corpora
-from zoo.corpora.prompts import distribution, read_prompts
+from zoo.corpora.prompts import distribution, sound_prompts
 from zoo.errors import InputError
 from zoo.files.whole import write_atomic
 from zoo.stages import Context, Facts
@@ -26,7 +26,7 @@ def run(context: Context) -> Facts:
             if left_out:
                 context.report.say(f"{file['path']}: read without {' and '.join(left_out)}")
             if source.suffix == ".jsonl":
-                entry |= distribution(read_prompts(source, file["path"]))
+                entry |= distribution(sound_prompts(raw, file["path"]))
             else:
                 entry["characters"] = len(_measurable(text, file["path"]))
             write_atomic(context.out / name, text)

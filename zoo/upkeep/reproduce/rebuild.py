@@ -63,7 +63,8 @@ def prepare(name: str, release: Release, settings: Settings) -> Prepared:
             safe="Nothing was made.",
             remedy="Restore the missing parts, or use the version of this program that made the release",
         )
-    seen = _then(world.look(checked.recipe, settings), recorded_json(name, release, "plan.json", settings))
+    now = world.look(checked.recipe, settings, checked.files)
+    seen = _then(now, recorded_json(name, release, "plan.json", settings))
     _check_inputs(release, checked.recipe, seen, checked.lock)
     own = _elsewhere(settings, folder / "work")
     made = _only_files(

@@ -1,0 +1,165 @@
+"""The files of a recipe's corpus, each read once and line by line: digests, counts, and text that two parts share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from io import RawIOBase
+from pathlib import Path
+
+from catalog.corpora import paragraph_key, prompt_in, prompt_key
+from catalog.problems import Problem, show
+from catalog.yamltext import Document
+
+PARTS = ("evaluation", "calibration", "train", "heldout")
+"""In the order of reading: what a part must not share with another is known when its turn comes."""
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What a plan needs to know of a file: its digest, and how many line feeds it has."""
+
+    sha256: str
+    lines: int
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """files: by path. problems: parts that share a file or, if none do, a prompt or a paragraph."""
+
+    files: dict[str, FileFacts]
+    problems: list[Problem]
+
+
+def read(document: Document, root: Path) -> Corpus:
+    """Read every file of the corpus. Every path is known to exist. Raises OSError."""
+    uses = [
+        _Use(part, number, entry["path"])
+        for part in PARTS
+        for number, entry in enumerate(document.data.get("corpus", {}).get(part, []))
+    ]
+    seen, files = _Seen(), dict[str, FileFacts]()
+    overlaps: list[Problem] = []
+    for use in uses:
+        with (root / use.path).open("rb", buffering=0) as stream:
+            reading = _Lines(stream)
+            overlaps += _overlaps(use, reading, seen, document)
+        files[use.path] = FileFacts(reading.sha256.hexdigest(), reading.feeds)
+    return Corpus(files, list(_same(uses, files, document)) or overlaps)
+
+
+@dataclass(frozen=True)
+class _Use:
+    """A file under ``corpus``."""
+
+    part: str
+    number: int
+    path: str
+
+    def problem(self, document: Document, what: str, instead: str) -> Problem:
+        return document.problem(("corpus", self.part, self.number, "path"), what, instead)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Where a paragraph that is measured on, or a prompt that is learnt, was first: by digest, (line, path)."""
+
+    measured: dict[bytes, tuple[int, str]] = field(default_factory=dict)
+    learnt: dict[bytes, tuple[int, str]] = field(default_factory=dict)
+
+
+def _same(uses: Iterable[_Use], files: dict[str, FileFacts], document: Document) -> Iterator[Problem]:
+    """The parts of a corpus share no file, whatever it is called. The later part of a recipe is named."""
+    order = ("train", "heldout", "evaluation", "calibration")
+    first_use: dict[str, str] = {}
+    for use in sorted(uses, key=lambda one: order.index(one.part)):
+        digest = files[use.path].sha256
+        if digest in first_use:
+            what = f"the file has the same bytes as one under corpus.{first_use[digest]}"
+            yield use.problem(document, what, "Use each text once; the parts must not share text")
+        first_use.setdefault(digest, use.part)
+
+
+def _overlaps(use: _Use, lines: _Lines, seen: _Seen, document: Document) -> Iterator[Problem]:
+    """Reads every line of a file; a problem for text of it that another part has too."""
+    match use.part:
+        case "evaluation":
+            for line, key in lines.paragraphs():
+                seen.measured.setdefault(key, (line, use.path))
+        case "calibration":
+            found = [(line, seen.measured[key], "") for line, key in lines.paragraphs() if key in seen.measured]
+            if found:
+                what = _shared(found, " as {where}, which measures the quants")
+                yield use.problem(document, what, "Calibrate and evaluate on different text")
+        case "train":
+            found = []
+            for line, user, system in lines.prompts():
+                seen.learnt.setdefault(_digest(prompt_key(user, system)), (line, use.path))
+                if seen.measured and (where := seen.measured.get(_paragraph(user) or b"")):
+                    found.append((line, where, user))
+            if found:
+                what = _shared(found, " as {where}, which is used for measurement: {user}")
+                yield use.problem(document, what, "Train and evaluate on different text")
+        case "heldout":
+            found = [
+                (line, seen.learnt[key], user)
+                for line, user, system in lines.prompts()
+                if (key := _digest(prompt_key(user, system))) in seen.learnt
+            ]
+            if found:
+                what = _shared(found, " prompt as {where}: {user}")
+                instead = "Delete one of the two; held-out prompts must not be used for training"
+                yield use.problem(document, what, instead)
+
+
+def _shared(found: list[tuple[int, tuple[int, str], str]], words: str) -> str:
+    line, (there, path), user = found[0]
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"line {line} of the file{more} is the same{words.format(where=f'line {there} of {path}', user=show(user))}"
+
+
+class _Lines:
+    """The lines of a file, without their ends. sha256 and feeds (line feeds) are known after the last one."""
+
+    def __init__(self, stream: RawIOBase) -> None:
+        self.sha256, self.feeds = hashlib.sha256(), 0
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        begun: list[bytes] = []
+        while block := self._stream.read(_BLOCK):
+            self.sha256.update(block)
+            self.feeds += block.count(b"\n")
+            begun.append(block)
+            # The end may be the first half of a Windows line end, or of a line.
+            if b"\n" in block or b"\r" in block[:-1]:
+                *lines, last = b"".join(begun).splitlines(keepends=True)
+                begun = [last]
+                if last.endswith(b"\n"):
+                    lines, begun = [*lines, last], []
+                yield from (line.rstrip(b"\r\n") for line in lines)
+        yield from b"".join(begun).splitlines()
+
+    def paragraphs(self) -> Iterator[tuple[int, bytes]]:
+        """(line number, digest) of every longer paragraph; white space, case and Unicode form are ignored."""
+        for number, line in enumerate(self, 1):
+            if key := _paragraph(line.decode("utf-8", errors="replace")):
+                yield number, key
+
+    def prompts(self) -> Iterator[tuple[int, str, str | None]]:
+        """(line number, user, system_hint) of every line that is a valid record; the corpus step reports the others."""
+        for number, line in enumerate(self, 1):
+            if found := prompt_in(line):
+                yield number, *found
+
+
+def _paragraph(text: str) -> bytes | None:
+    key = paragraph_key(text)
+    return _digest(key) if key else None
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
