@@ -1,6 +1,6 @@
 """mkdocs hooks: put generated reference pages and files into the documents. All HTML is made by ``zoo.site.pages``.
 
-The catalog's own pages are no part of mkdocs: `zoo site build` puts them beside the documents.
+mkdocs does not make the catalog's own pages: `zoo site build` adds them to the documents.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _POLICY = (
     "worker-src 'self'; base-uri 'none'; form-action 'self'"
 )
 _PAGES: dict[str, pages.Page] = {}
-"""Source path of a mkdocs page -> what goes into it; filled anew at the start of every build."""
+"""Source path of a mkdocs page -> what goes into it; filled again at the start of every build."""
 
 
 def on_files(files: Any, *, config: Any) -> Any:
@@ -52,7 +52,7 @@ def on_files(files: Any, *, config: Any) -> Any:
 
 
 def on_nav(nav: Any, *, config: Any, files: Any) -> Any:
-    """Leave word for the catalog's pages of what they link to: the first page of each entry of the navigation."""
+    """Write down what the catalog's pages link to: the first page of each entry of the navigation."""
     pages_of = [file for file in files.documentation_pages() if file.src_uri != "index.md"]
     links = [(item.title, _first(item).file.url) for item in nav.items if _first(item)]
     address = config.site_url if urlsplit(config.site_url or "").scheme in ("http", "https") else ""
@@ -67,7 +67,7 @@ def on_nav(nav: Any, *, config: Any, files: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Give pages with made contents their description, escaped, because the theme prints it as it is."""
+    """Give generated pages their description, escaped, because the theme prints it as it is."""
     made = _PAGES.get(page.file.src_uri)
     if made:
         page.meta.setdefault("description", html.escape(made.description))
@@ -75,7 +75,7 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
 
 
 def on_page_content(content: str, *, page: Any, **_: Any) -> str:
-    """Put the made HTML below whatever the page's own text is."""
+    """Put the generated HTML below the page's own text."""
     made = _PAGES.get(page.file.src_uri)
     if made is None:
         return content
@@ -98,31 +98,30 @@ def _headings(toc: Any) -> list[Any]:
 
 def on_post_page(output: str, *, page: Any, config: Any, **_: Any) -> str:
     """Fix the theme's page."""
-    return _mended(output, "../" * page.url.count("/"), Path(config.site_dir))
+    return _corrected(output, "../" * page.url.count("/"), Path(config.site_dir))
 
 
 def on_post_template(output_content: str, *, template_name: str, config: Any, **_: Any) -> str:
-    """Fix the theme's page for addresses that do not exist, and let it say where to go from there."""
+    """Fix the theme's page for addresses that do not exist, and link it to the catalog."""
     if template_name != "404.html":
         return output_content
     root = f"{urlsplit(config.site_url or '').path.rstrip('/')}/"
     words = (
-        "<h1>There is no such page</h1>\n"
-        "<p>It may have moved, or the address is not quite right. "
+        "<h1>Page not found</h1>\n"
+        "<p>It may have moved, or the address may be wrong. "
         f'Go to the <a href="{root}">catalog</a>, to <a href="{root}models/">all models</a> '
         f'or to <a href="{root}files/">all files</a>.</p>'
     )
     output = output_content.replace("<h1>404 - Not found</h1>", words)
-    return _mended(output, root, Path(config.site_dir))
+    return _corrected(output, root, Path(config.site_dir))
 
 
-def _mended(output: str, root: str, folder: Path) -> str:
-    """A page of the theme with what its own markup lacks of the standards, and a Content-Security-Policy.
+def _corrected(output: str, root: str, folder: Path) -> str:
+    """A page of the theme with corrected markup and a Content-Security-Policy.
 
     The theme's inline scripts become files of the site, so that the policy can refuse all others. Its search has no
-    name for screen readers, and two of its attributes stand where HTML does not allow them. Columns of a table are put
-    right by classes, because the policy refuses styles in the text too.
-    """
+    name for screen readers, and two of its attributes are where HTML does not allow them. Columns of a table are
+    aligned by classes, because the policy refuses inline styles too."""
     output = output.replace(_SEARCH, f'{_SEARCH} aria-label="Search"').replace(' tabindex=""', "")
     output = re.sub(r'(<input [^>]*type="checkbox"[^>]*?) autocomplete="off"', r"\1", output)
     output = re.sub(r' style="text-align: (left|center|right);"', r' class="zoo-\1"', output)

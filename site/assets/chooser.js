@@ -1,5 +1,5 @@
-// The form on the front page: asks core.js and shows the answer. The data is fetched when somebody first asks. What is
-// asked for is in the address, so that an answer can be sent to somebody else.
+// The form on the front page: asks core.js and shows the answer. The data is fetched at the first question. The question
+// is part of the page's address, so that a visitor can send an answer to someone else.
 const form = document.querySelector(".zoo-ask");
 const place = document.querySelector(".zoo-answer");
 const heading = document.querySelector(".zoo-asked");
@@ -12,7 +12,7 @@ const load = () =>
   (loading ??= Promise.all([
     import(new URL(form.dataset.core, document.baseURI)),
     fetch(new URL(form.dataset.data, document.baseURI)).then((answer) => {
-      if (!answer.ok) throw new Error(`the catalog's data answered ${answer.status}`);
+      if (!answer.ok) throw new Error(`the catalog's data was not found: HTTP status ${answer.status}`);
       return answer.json();
     }),
   ])
@@ -68,7 +68,7 @@ function figures(core, { pick, release }, context) {
     ["Size", core.dataSize(file.size)],
     ["Memory", `${core.dataSize(need)} predicted at ${core.count(context)} tokens`],
     ["Speed", ...tick, speed.words(), ...proof],
-    ["Loss", core.lossWords(file)],
+    ["Loss (0 is identical)", core.lossWords(file)],
     ["Licence", h("bdi", {}, shortened(release.licence, 100))],
   ];
   return h("dl", { class: "zoo-figures" }, rows.map(([name, ...words]) => h("div", {}, h("dt", {}, name), h("dd", {}, words))));
@@ -79,9 +79,9 @@ function shown(core, choice, context) {
   const more = choice.passed.length - passed.length;
   if (!choice.answer)
     return [
-      h("p", { class: "zoo-take" }, "Nothing to take"),
+      h("p", { class: "zoo-take" }, "No file recommended"),
       h("p", {}, choice.reason),
-      others("Models that were looked at", passed, more, true),
+      others("Models that were considered", passed, more, true),
     ];
   const { release, pick } = choice.answer;
   const line = command(choice.answer, context);
@@ -92,7 +92,7 @@ function shown(core, choice, context) {
         h("pre", { tabindex: "0", "aria-label": "Command" }, h("code", {}, line)),
         h("button", { type: "button", class: "zoo-copy" }, "Copy"),
       )
-    : h("p", {}, "How to get it: ", h("a", { href: `${modelUrl(release.name)}#commands` }, "the page of the model"), ".");
+    : h("p", {}, "How to get it: see ", h("a", { href: `${modelUrl(release.name)}#commands` }, "the page of the model"), ".");
   const runners = choice.runnersUp.map((one) => {
     const { file, speed } = one.pick;
     const said = [file.path, core.dataSize(file.size), core.lossWords(file), speed.words()].join(", ");
@@ -103,9 +103,9 @@ function shown(core, choice, context) {
     h(
       "p",
       { class: "zoo-take" },
-      "Take ",
+      "Recommended: ",
       h("strong", {}, h("bdi", {}, shortened(pick.file.path, 200))),
-      " of ",
+      " from ",
       h("a", { href: modelUrl(release.name) }, release.name),
       ` ${release.version}`,
     ),
@@ -116,9 +116,9 @@ function shown(core, choice, context) {
       ? null
       : h("p", {}, h("a", { class: "zoo-tap", href: tryUrl(release.name, pick.file.path) }, "Try it in the browser")),
     h("p", { class: "zoo-note" }, pick.reason()),
-    others("Runners-up", runners, 0, true),
-    others("Models that rank higher and were passed over", passed, more),
-    others("Other files of this model", judged(pick.beside)),
+    others("Next best models", runners, 0, true),
+    others("Higher-ranked models that were skipped", passed, more),
+    others("Other files of this model", judged(pick.runnersUp)),
     others("Rejected files of this model", judged(pick.rejected)),
   ];
 }
@@ -182,7 +182,7 @@ async function ask() {
     const { core, catalog } = await load();
     const asked = question(core, catalog);
     if (!asked) {
-      place.replaceChildren(h("p", { class: "zoo-take" }, "One of the numbers in the form is not valid."));
+      place.replaceChildren(h("p", { class: "zoo-take" }, "A number in the form is not valid."));
       form.reportValidity();
       return;
     }
@@ -195,12 +195,12 @@ async function ask() {
   } catch (error) {
     place.replaceChildren(
       h("p", { class: "zoo-take" }, "No answer"),
-      h("p", {}, `The chooser could not load (${error.message}). The pages for each board, below, work without it.`),
+      h("p", {}, `The chooser failed to load (${error.message}). The pages for each board, linked below, work without it.`),
     );
   }
 }
 
-// Typing asks once it pauses; a choice asks at once.
+// A typed value is asked after a pause; a choice from a list immediately.
 let pause = 0;
 form.addEventListener("input", (event) => {
   clearTimeout(pause);

@@ -1,10 +1,10 @@
-// Which file to take: the rules of zoo/choose/pick.py, zoo/choose/roofline.py and zoo/choose/chooser.py once more, for the browser. The
-// figures of the rules come with the data, and a test compares every answer and sentence with those of Python.
+// Which file to recommend: the rules of zoo/choose/pick.py, zoo/choose/roofline.py and zoo/choose/chooser.py again, for the browser.
+// The figures of the rules come with the data, and a test compares every answer and sentence with those of Python.
 // Nothing here touches the page.
 
 // --- Numbers as Python writes them
 
-// value with so many decimals; of two equally near, the even one, as Python's format does.
+// value with that many decimals; halves are rounded to the even digit, as Python's format does.
 export function fixed(value, decimals) {
   if (Math.abs(value) >= 1e21) return grouped(BigInt(value).toString(), decimals ? "0".repeat(decimals) : undefined);
   const short = Math.abs(value).toFixed(decimals);
@@ -21,7 +21,7 @@ export function fixed(value, decimals) {
 const grouped = (left, right) =>
   left.replace(/\B(?=(\d{3})+$)/g, ",") + (right === undefined ? "" : `.${right}`);
 
-// Python's format "g" with so many digits.
+// Python's format "g" with that many digits.
 export function general(value, digits = 6) {
   if (value === 0) return "0";
   const [mantissa, power] = value.toExponential(digits - 1).split("e");
@@ -97,7 +97,7 @@ const least = (list, key) =>
 const expanded = (text, parts) =>
   parts.reduce((made, part, place) => made.replaceAll(String.fromCharCode(place + 1), () => part), text);
 
-// What is kept beside the weights; null if that is not known.
+// What is kept in memory in addition to the weights; null if that is not known.
 function unpackedCache(value) {
   if (value === null) return null;
   const [full, windowed, windowTokens, state] = Array.isArray(value) ? value : [value, 0, 0, 0];
@@ -168,7 +168,7 @@ export function unpack(data) {
   return catalog;
 }
 
-// A machine that somebody describes; null where a figure is none.
+// A machine that the visitor describes; null if a figure is not valid.
 export function custom(rules, memoryGb, bandwidthGbs) {
   const memory = Math.round(memoryGb * 2 ** 30);
   const speed = bandwidthGbs * 1e9;
@@ -216,7 +216,7 @@ function bandwidths(device, file, rules) {
   ];
 }
 
-// Infinite where the bytes that are read for a token are not known.
+// Infinite if the number of bytes that are read for a token is not known.
 export const roof = (file, device, rules) =>
   file.judged ? bandwidths(device, file, rules)[2] / Math.max(file.read, 1) : Infinity;
 
@@ -237,12 +237,12 @@ const plausible = (speed, bound) => Number.isFinite(speed) && speed >= 0 && spee
 function implausibleWords(speed, bound) {
   if (!(Number.isFinite(speed) && speed >= 0)) return `${general(speed)} tokens/s is not a valid speed`;
   return (
-    `The measured ${rate(speed)} tokens/s is implausible: the memory of this device is taken to deliver the ` +
-    `weights at most ${rate(bound)} times per second`
+    `The measured ${rate(speed)} tokens/s is implausible: the memory of this device can read the weights at most ` +
+    `${rate(bound)} times per second, as its profile describes it`
   );
 }
 
-// Measured on that very device, else predicted; `words` says which.
+// Measured on exactly that device, else predicted; `words` says which.
 export function speedOf(file, device, context, rules) {
   const prediction = predict(file, device, context, rules);
   const here = file.speeds.filter((one) => one.valid && one.place === device.id);
@@ -251,7 +251,7 @@ export function speedOf(file, device, context, rules) {
   const refused = () => {
     const one = here.find((some) => !plausible(some.speed, prediction.roof));
     const before = one && (!kept || here.indexOf(one) < here.indexOf(kept));
-    return before ? ` (a measurement is refused: ${implausibleWords(one.speed, prediction.roof)})` : "";
+    return before ? ` (a measurement is ignored: ${implausibleWords(one.speed, prediction.roof)})` : "";
   };
   if (kept) {
     const said = () =>
@@ -269,7 +269,7 @@ const loss = (file) => file.kld ?? 0;
 const worse = (file, other) => file.kld !== null && file.kld - loss(other) > file.se + other.se;
 const lossKey = (file) => [loss(file), file.size, file.path];
 
-// "place, threads" -> the best valid speed that memory could deliver.
+// "place, threads" -> the best valid speed that the memory allows.
 function measuredOf(file, catalog) {
   file.measured ??= (() => {
     const found = new Map();
@@ -291,20 +291,22 @@ function bothMeasured(file, other, only, catalog) {
   return pairs.sort(([a], [b]) => compare([a.place, a.threads], [b.place, b.threads]));
 }
 
-// Says why a worse file is beaten; null if it is smaller and nowhere clearly slower.
+// Explains why a worse file is beaten; null if it is smaller and nowhere clearly slower.
 function whyBeaten(file, other, only, catalog) {
-  const said = () => `loses more than ${other.path}: ${lossWords(file)} against ${lossWords(other)}`;
-  if (file.size > other.size) return () => `It is ${dataSize(file.size - other.size)} larger and ${said()}.`;
-  if (file.size === other.size) return () => `It has the same size of ${dataSize(file.size)} and ${said()}.`;
-  const slower = bothMeasured(file, other, only, catalog).find(([one, beside]) => one.speed < catalog.rules.slower_share * beside.speed);
+  const against = () => `${lossWords(file)} against ${lossWords(other)}`;
+  if (file.size > other.size)
+    return () => `It is ${dataSize(file.size - other.size)} larger than ${other.path} and has a higher loss: ${against()}.`;
+  if (file.size === other.size)
+    return () => `It has the same size as ${other.path} (${dataSize(file.size)}) and a higher loss: ${against()}.`;
+  const slower = bothMeasured(file, other, only, catalog).find(([one, faster]) => one.speed < catalog.rules.slower_share * faster.speed);
   if (!slower) return null;
-  const [one, beside] = slower;
+  const [one, faster] = slower;
   return () =>
-    `It ${said()}; and it is slower: measured ${rate(one.speed)} against ${rate(beside.speed)} tokens/s ` +
-    `on ${one.place} with ${counted(one.threads, "thread")}.`;
+    `It has a higher loss than ${other.path}: ${against()}. It is also slower: measured ${rate(one.speed)} against ` +
+    `${rate(faster.speed)} tokens/s on ${one.place} with ${counted(one.threads, "thread")}.`;
 }
 
-// File -> {by, why} for those that another one beats; with `only`, speeds of that device count.
+// File -> {by, why} for files that another one beats; with `only`, only speeds of that device count.
 export function beaten(files, only, catalog) {
   const found = new Map();
   const ordered = [...files].sort((a, b) => compare(lossKey(a), lossKey(b)));
@@ -332,11 +334,11 @@ function toleranceWords(rules) {
   return `mean KLD of at most ${nats(rules.tolerance_nats)} nats${top}`;
 }
 
-// {file, need, speed, reason, rejected, beside}: file is null if there is none. Sentences are functions, made when
-// somebody reads them. rejected and beside are lists of {file, why}.
+// {file, need, speed, reason, rejected, runnersUp}: file is null if no file is usable. Sentences are functions, called when
+// they are shown. rejected and runnersUp are lists of {file, why}.
 export function pick(release, device, context, leastSpeed, catalog) {
   const { rules } = catalog;
-  // A speed is worked out when somebody looks at it: of a thousand models, most files do not fit a small board.
+  // A speed is computed only when it is needed: of a thousand models, most files do not fit a small board.
   const all = release.files.map((file) => ({
     file,
     need: needBytes(file, context, rules),
@@ -355,12 +357,12 @@ export function pick(release, device, context, leastSpeed, catalog) {
   }
   if (!usable.length) {
     const reason = () => nothing(all, fits, device, context, leastSpeed);
-    return { file: null, need: null, speed: null, reason, rejected, beside: [] };
+    return { file: null, need: null, speed: null, reason, rejected, runnersUp: [] };
   }
   const sound = usable.filter((one) => one.file.smoke);
   if (sound.length && sound.length < usable.length) {
     const why =
-      `It failed the chat smoke test; ${sound.length} of the ${usable.length} files that could be taken passed it.`;
+      `It failed the chat smoke test; ${sound.length} of the ${usable.length} usable files passed it.`;
     for (const one of usable) if (!one.file.smoke) rejected.push({ file: one.file, why: () => why });
     usable = sound;
   }
@@ -381,7 +383,7 @@ export function pick(release, device, context, leastSpeed, catalog) {
     speed: chosen.speed,
     reason: () => reason(chosen, best, usable.length, device, context, leastSpeed, rules),
     rejected,
-    beside: others.map((one) => ({ file: one.file, why: () => besideWords(one, chosen.file) })),
+    runnersUp: others.map((one) => ({ file: one.file, why: () => runnerUpWords(one, chosen.file) })),
   };
 }
 
@@ -395,8 +397,8 @@ function tooBig(one, device, context) {
 }
 
 const tooSlow = (one, leastSpeed) =>
-  `It is too slow: ${one.speed.words()}, ${rate(leastSpeed - one.speed.typical)} short of the ` +
-  `${rate(leastSpeed)} asked for.`;
+  `It is too slow: ${one.speed.words()}, ${rate(leastSpeed - one.speed.typical)} below the minimum of ` +
+  `${rate(leastSpeed)}.`;
 
 function nothing(all, fits, device, context, leastSpeed) {
   const known = all.filter((one) => one.need !== null);
@@ -405,15 +407,15 @@ function nothing(all, fits, device, context, leastSpeed) {
     const fastest = fitting.reduce((best, one) => (one.speed.typical > best.speed.typical ? one : best));
     return (
       `${counted(fitting.length, "file")} ${fitting.length === 1 ? "fits" : "fit"} on ${device.name}, but none is ` +
-      `fast enough: ${fastest.file.path} comes nearest with ${fastest.speed.words()}, ` +
-      `${rate(leastSpeed - fastest.speed.typical)} short of the ${rate(leastSpeed)} asked for.`
+      `fast enough. The fastest is ${fastest.file.path}: ${fastest.speed.words()}, ` +
+      `${rate(leastSpeed - fastest.speed.typical)} below the minimum of ${rate(leastSpeed)}.`
     );
   }
   if (!known.length)
-    return `Whether a file fits on ${device.name} is not known: the catalog records no memory need.`;
+    return `It is not known whether a file fits on ${device.name}: the catalog records no memory need.`;
   const nearest = least(known, (one) => [one.need, one.file.path]);
   return (
-    `No file fits on ${device.name}: the one that needs the least, ${nearest.file.path}, needs a predicted ` +
+    `No file fits on ${device.name}. ${nearest.file.path} needs the least memory: a predicted ` +
     `${dataSize(nearest.need)} at ${count(context)} tokens of context, ` +
     `${dataSize(nearest.need - device.free)} more than ${free(device)}.`
   );
@@ -421,39 +423,42 @@ function nothing(all, fits, device, context, leastSpeed) {
 
 function reason(chosen, best, usable, device, context, leastSpeed, rules) {
   const { file } = chosen;
-  const kind = leastSpeed === null ? "that fit" : `that fit and reach ${rate(leastSpeed)} tokens/s`;
-  let choice = `${file.path} has the least loss of the ${usable} files ${kind}: ${lossWords(file)}`;
+  const reach = leastSpeed === null ? "" : `${rate(leastSpeed)} tokens/s`;
+  const fits = reach ? `fits, reaches ${reach}` : "fits";
+  let choice =
+    `${file.path} has the lowest loss of the ${usable} files that ${reach ? `fit and reach ${reach}` : "fit"}: ` +
+    lossWords(file);
   if (usable === 1)
-    choice =
-      `${file.path} is the only file ${kind.replace("fit", "fits").replace("reach", "reaches")}: ${lossWords(file)}`;
+    choice = `${file.path} is the only file that ${reach ? `fits and reaches ${reach}` : "fits"}: ${lossWords(file)}`;
   else if (chosen !== best && tolerable(file, rules))
     choice =
-      `${file.path} is the smallest of the unbeaten files ${kind} whose loss makes no practical difference ` +
-      `(${toleranceWords(rules)}): ${lossWords(file)}, ${fixed(100 * file.top, 1)} % same top token`;
+      `${file.path} is the smallest file that ${fits}, is not beaten by another file, and is so close to the ` +
+      `original that you are unlikely to notice a difference: ${lossWords(file)}, ` +
+      `${fixed(100 * file.top, 1)} % same top token (limits: ${toleranceWords(rules)})`;
   else if (chosen !== best)
     choice =
-      `${file.path} is the smallest of the unbeaten files ${kind} whose loss cannot be told from the least: ` +
-      `${lossWords(file)} against ${lossWords(best.file)} of ${best.file.path}`;
+      `${file.path} is the smallest file that ${fits}, is not beaten by another file, and has the lowest loss ` +
+      `within the errors: ${lossWords(file)} against ${lossWords(best.file)} of ${best.file.path}`;
   const parts = [
     choice,
-    `It needs a predicted ${dataSize(chosen.need)} at ${count(context)} tokens of context, within ${free(device)}`,
-    `Its decode speed: ${chosen.speed.words()}`,
+    `It needs a predicted ${dataSize(chosen.need)} at ${count(context)} tokens of context, less than ${free(device)}`,
+    `Decode speed: ${chosen.speed.words()}`,
   ];
   if (!file.smoke) parts.push("It failed the chat smoke test");
   return `${parts.join(". ")}.`;
 }
 
-function besideWords(one, taken) {
+function runnerUpWords(one, taken) {
   const { file } = one;
   const difference = file.size - taken.size;
   const size = difference
-    ? `${dataSize(Math.abs(difference))} ${difference > 0 ? "larger" : "smaller"} than the pick`
-    : "of the same size as the pick";
-  let lost = "has a loss that cannot be told from the pick's";
-  if (worse(file, taken)) lost = "loses more";
-  else if (worse(taken, file)) lost = "loses less";
-  const smoke = file.smoke ? "" : "; it failed the chat smoke test";
-  return `It ${lost}, ${lossWords(file)} against ${lossWords(taken)}, and is ${size}; ${one.speed.words()}${smoke}.`;
+    ? `${dataSize(Math.abs(difference))} ${difference > 0 ? "larger" : "smaller"} than the recommended file`
+    : "the same size as the recommended file";
+  let lost = "the same within the errors";
+  if (worse(file, taken)) lost = "higher";
+  else if (worse(taken, file)) lost = "lower";
+  const smoke = file.smoke ? "" : " It failed the chat smoke test.";
+  return `Its loss is ${lost}: ${lossWords(file)} against ${lossWords(taken)}. It is ${size}. Decode speed: ${one.speed.words()}.${smoke}`;
 }
 
 // --- One file of the catalog: zoo.choose.chooser.choose
@@ -486,7 +491,7 @@ export function choose(question, catalog) {
     const { release } = one;
     if (context > release.context) {
       const why = () =>
-        `Its context is at most ${count(release.context)} tokens; ${count(context)} are asked for.`;
+        `Its context is at most ${count(release.context)} tokens; you asked for ${count(context)}.`;
       if (!good.length) passed.push({ ...one, why, pick: null });
       continue;
     }
@@ -515,11 +520,11 @@ export function choose(question, catalog) {
 }
 
 function poor(file, rules) {
-  const start = `The best file of it that could be taken, ${file.path}, `;
+  const start = `Its best usable file, ${file.path}, `;
   if (!file.smoke) return () => `${start}failed the chat smoke test.`;
   if (file.kld === null || file.kld <= rules.loss_limit) return null;
   const lost = fixed(file.kld, 4).replaceAll(",", "");
-  return () => `${start}loses a mean KLD of ${lost} nats, more than ${general(rules.loss_limit)}.`;
+  return () => `${start}has a mean KLD of ${lost} nats, more than the limit of ${general(rules.loss_limit)}.`;
 }
 
 function askedWords({ task, language }, number) {
@@ -540,11 +545,12 @@ function chosenWords(answer, question, asked, good, rules) {
   const limit = general(rules.loss_limit);
   const fits = ["fits"];
   if (question.leastSpeed !== null) fits.push(`reaches ${rate(question.leastSpeed)} tokens/s`);
-  if (good) fits.push(`loses at most ${limit} nats`);
+  if (good) fits.push("stays close to the original");
   let file = `a file that ${[fits.slice(0, -1).join(", "), fits.at(-1)].filter(Boolean).join(" and ")}`;
-  if (!good) file += `, although each of these fails the smoke test or loses more than ${limit} nats`;
-  if (asked === 1) return `${name} is ${askedWords(question, 1)} here (${standing}), and has ${file}.`;
-  return `Of ${askedWords(question, asked)}, ${name} ranks highest of those with ${file}: ${standing}.`;
+  if (good) file += ` (KLD of at most ${limit} nats)`;
+  const poor = good ? "" : ` No such file passes the chat smoke test and has a KLD of at most ${limit} nats.`;
+  if (asked === 1) return `${name} is ${askedWords(question, 1)} in this catalog (${standing}). It has ${file}.${poor}`;
+  return `Of ${askedWords(question, asked)}, ${name} is the highest-ranked one with ${file}: ${standing}.${poor}`;
 }
 
 function noModel(question, asked) {

@@ -1,5 +1,5 @@
-// Sorts and filters the table of all files. The rows that the page came with stay until somebody asks for others; then
-// the data is fetched, and rows like them are made.
+// Sorts and filters the table of all files. The page's own rows stay until the visitor sorts or filters; then the data is
+// fetched and the rows are made from it.
 const form = document.querySelector(".zoo-filter");
 const body = document.querySelector(".zoo-files tbody");
 const heads = [...document.querySelectorAll(".zoo-files th[data-sort]")];
@@ -18,7 +18,7 @@ const load = () =>
   (loading ??= Promise.all([
     import(new URL(form.dataset.core, document.baseURI)),
     fetch(new URL(form.dataset.data, document.baseURI)).then((answer) => {
-      if (!answer.ok) throw new Error(`the catalog's data answered ${answer.status}`);
+      if (!answer.ok) throw new Error(`the catalog's data was not found: HTTP status ${answer.status}`);
       return answer.json();
     }),
   ])
@@ -28,7 +28,7 @@ const load = () =>
       throw error;
     }));
 
-// What sorting and filtering looks at, worked out once.
+// The values that are sorted and filtered by, computed once.
 function ready(core, catalog) {
   const { rules } = catalog;
   for (const release of catalog.releases) {
@@ -61,7 +61,7 @@ const value = (name) => {
   return field.type === "checkbox" ? field.checked : field.value.trim();
 };
 
-// The files that the form asks for, in the order of the chosen column; what has no figure comes last either way.
+// The files that the form selects, ordered by the chosen column; files without a figure come last in both directions.
 function select({ core, catalog }) {
   const asked = Object.fromEntries(NAMES.map((name) => [name, value(name)]));
   const device = catalog.deviceOf.get(asked.board);
@@ -91,7 +91,7 @@ function select({ core, catalog }) {
   keyed.sort(([a], [b]) => {
     if ((a[0] === null) !== (b[0] === null)) return a[0] === null ? 1 : -1;
     for (let i = 0; i < a.length; i++) {
-      // The last key is the place in the catalog, which stays as it is.
+      // The last key is the place in the catalog, which never changes.
       if (a[i] !== b[i]) return (a[i] < b[i] ? -1 : 1) * (i === a.length - 1 ? 1 : sign);
     }
     return 0;
@@ -148,7 +148,7 @@ function append(core) {
   visible += next.length;
   more.hidden = visible >= rows.length;
   const files = core.counted(rows.length, "file");
-  found.textContent = visible < rows.length ? `${files}, the first ${core.count(visible)} are shown.` : `${files}.`;
+  found.textContent = visible < rows.length ? `${files}; the first ${core.count(visible)} are shown.` : `${files}.`;
   return next[0];
 }
 

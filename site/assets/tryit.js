@@ -1,5 +1,5 @@
-// Loads a file of the catalog into llama.cpp (wllama) and chats with it. Nothing is fetched but small JSON before the
-// visitor asks, and nothing runs whose sha256 is not the catalog's.
+// Loads a file of the catalog into llama.cpp (wllama) and chats with it. Only small JSON is fetched before the visitor
+// asks for more, and a file runs only if its sha256 is the catalog's.
 const form = document.querySelector(".zoo-try");
 const find = (name) => document.querySelector(`.zoo-${name}`);
 const { root } = form.dataset;
@@ -17,7 +17,7 @@ let messages = [];
 const state = (text) => (find("state").textContent = text);
 const { counted, dataSize } = await import(new URL(form.dataset.core, document.baseURI));
 
-// Characters that are not seen written out, as in zoo/site/pages/text.py.
+// Invisible characters are written out, as in zoo/site/pages/text.py.
 const visible = (text) =>
   text.replace(/(?![\n\t\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu, (one) => {
     const code = one.codePointAt(0).toString(16);
@@ -26,11 +26,11 @@ const visible = (text) =>
 
 async function json(path) {
   const answer = await fetch(new URL(path, document.baseURI));
-  if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
+  if (!answer.ok) throw new Error(`${path} was not found: HTTP status ${answer.status}`);
   return answer.json();
 }
 
-// --- What may be tried
+// --- Which files can be tried
 
 const yanked = (model, version) => model.yanks?.filter((one) => one.version === version).at(-1)?.action === "yank";
 
@@ -57,7 +57,7 @@ async function chooseModel(wanted) {
 
 const chosen = () => release.files.find((file) => file.path === fields.file.value);
 
-// Where the file can be had: from this site, or at the exact commit on its hub.
+// Where to load the file from: this site, or its hub at the exact commit.
 function address(file) {
   const name = fields.model.value;
   const here = `files/${name}/${release.version}/${file.path}`;
@@ -69,11 +69,11 @@ function address(file) {
 
 // Why a file cannot be tried, or null.
 function hindrance(file) {
-  if (typeof WebAssembly !== "object") return "This browser has no WebAssembly, so it cannot run a model. The page of the model has the commands to run it without one.";
-  if (!site.engine) return `The engine is not part of this site. Whoever builds it runs: ${site.how} and then zoo site build`;
+  if (typeof WebAssembly !== "object") return "This browser has no WebAssembly, so it cannot run a model. The page of the model shows commands to run it without a browser.";
+  if (!site.engine) return `This site has no engine to run models. Its owner can add one: run ${site.how} and then zoo site build`;
   if (file.size_bytes > MOST) return `A file of ${dataSize(file.size_bytes)} is too large for WebAssembly.`;
   if (!address(file))
-    return "This file lies in a folder hub, which a browser cannot reach. Whoever builds the site can add it: zoo site build --with-files 200";
+    return "This file is in a folder hub, which a browser cannot reach. The owner of the site can add it: run zoo site build --with-files 200";
   return null;
 }
 
@@ -90,13 +90,13 @@ function chooseFile() {
   find("load").disabled = Boolean(why);
   find("load").textContent = `Load ${dataSize(file.size_bytes)}`;
   const tight = navigator.deviceMemory && needs(file) > (navigator.deviceMemory * 2 ** 30) / 2;
-  const memory = `It needs about ${dataSize(needs(file))} of memory${tight ? ", more than half of what this machine has: it may fail" : ""}.`;
+  const memory = `It needs about ${dataSize(needs(file))} of memory${tight ? ", more than half of this machine's memory, so loading may fail" : ""}.`;
   state(why ?? memory);
 }
 
 // --- Loading
 
-// The bytes of the file as a Blob, hashed on the way. Raises an Error that says what happened.
+// The bytes of the file as a Blob, hashed while they arrive. Throws an Error that says what happened.
 async function download(file, signal) {
   const { sha256 } = await import(engineUrl("noble-hashes/sha2.js"));
   const answer = await fetch(address(file), { signal });
@@ -111,7 +111,7 @@ async function download(file, signal) {
     received += value.length;
     if (received > file.size_bytes) {
       await reader.cancel();
-      throw new Error(`more came than the ${dataSize(file.size_bytes)} that the catalog lists`);
+      throw new Error(`the file is larger than the ${dataSize(file.size_bytes)} in the catalog`);
     }
     hash.update(value);
     parts.push(value);
@@ -119,7 +119,7 @@ async function download(file, signal) {
     const speed = received / (Math.max(performance.now() - start, 1) / 1e3);
     state(`${dataSize(received)} of ${dataSize(file.size_bytes)}, ${dataSize(speed)}/s`);
   }
-  if (received < file.size_bytes) throw new Error(`only ${dataSize(received)} of ${dataSize(file.size_bytes)} came`);
+  if (received < file.size_bytes) throw new Error(`the connection ended after ${dataSize(received)} of ${dataSize(file.size_bytes)}`);
   const digest = [...hash.digest()].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   return { blob: new Blob(parts), digest };
 }
@@ -128,21 +128,21 @@ function showProof(digest, wanted) {
   const same = digest === wanted;
   find("proof").hidden = false;
   find("digest").textContent = digest;
-  find("verdict").textContent = same ? "✓ the same" : `another one than ${wanted}: refused`;
-  if (!same) find("here").textContent = "nothing was run";
+  find("verdict").textContent = same ? "✓ the same" : `different from ${wanted}, so the file is refused`;
+  if (!same) find("here").textContent = "nothing ran";
   return same;
 }
 
 async function start(blob) {
   const { Wllama } = await import(engineUrl("wllama/index.js"));
-  // A worker that dies says so to the log and then never answers, so an error in the log ends the loading.
+  // A worker that crashes writes to the log and then never answers, so an error in the log ends the loading.
   let fail;
   const failed = new Promise((_, reject) => (fail = reject));
   failed.catch(() => {});
   const error = (...words) => fail(new Error(`llama.cpp could not load the file (${words.map((one) => one?.message ?? one).join(" ")})`));
   const quiet = { debug() {}, log() {}, warn() {}, error };
   wllama = new Wllama({ default: engineUrl("wllama/wllama.wasm") }, { suppressNativeLog: true, logger: quiet });
-  // For browsers without the newest WebAssembly; else it would look for these on another host.
+  // For browsers without the newest WebAssembly; without this, the engine would fetch them from another host.
   wllama.setCompat({ worker: engineUrl("wllama-compat/wllama.js"), wasm: engineUrl("wllama-compat/wllama.wasm") });
   const threads = crossOriginIsolated ? Math.max(1, Math.floor(navigator.hardwareConcurrency / 2)) : 1;
   const ready = wllama.loadModel([blob], {
@@ -152,7 +152,7 @@ async function start(blob) {
     n_parallel: 1,
   });
   await Promise.race([ready, failed]);
-  // The engine does not always say so by itself.
+  // The engine does not always report this itself.
   if (!(wllama.getLoadedContextInfo().n_vocab > 0)) throw new Error("llama.cpp cannot read this file");
   return threads;
 }
@@ -170,7 +170,7 @@ async function load() {
     const { blob, digest } = await download(file, abort.signal);
     find("cancel").hidden = true;
     if (!showProof(digest, file.sha256)) {
-      state("What came is not the file that the catalog lists, so it was not run. Tell whoever keeps this zoo.");
+      state("The downloaded file is not the one in the catalog, so it was not run. Please report this to the owner of this zoo.");
       return;
     }
     state("Starting llama.cpp …");
@@ -183,7 +183,7 @@ async function load() {
     state(
       abort.signal.aborted
         ? "Cancelled. Nothing was kept."
-        : `It did not work: ${error.message}. Nothing was kept. Another file or browser may do, or take the commands on the page of the model.`,
+        : `This failed: ${error.message}. Nothing was kept. Try another file or browser, or use the commands on the page of the model.`,
     );
   } finally {
     loading = null;
@@ -202,7 +202,7 @@ async function unload() {
   find("chat").hidden = true;
   find("proof").hidden = true;
   find("here").textContent = "not measured yet";
-  // What hangs in the engine must not hang the page.
+  // If the engine hangs, the page must not.
   await Promise.race([old?.exit().catch(() => {}), new Promise((done) => setTimeout(done, 1000))]);
 }
 
@@ -262,7 +262,7 @@ async function say(text) {
       tell();
     }
   } catch (error) {
-    if (!abort.signal.aborted) words.textContent += ` [It broke off: ${error.message}]`;
+    if (!abort.signal.aborted) words.textContent += ` [The answer failed: ${error.message}]`;
   } finally {
     if (tokens < 2) find("here").textContent = "not measured";
     told.push({ role: "assistant", content: words.textContent });

@@ -36,7 +36,7 @@ _ASK = """async ([address, questions]) => {
     file: file(found.file), need: found.need, reason: found.reason(),
     speed: speed(found.speed),
     rejected: found.rejected.map((one) => [one.file.path, one.why()]),
-    beside: found.beside.map((one) => [one.file.path, one.why()]),
+    runnersUp: found.runnersUp.map((one) => [one.file.path, one.why()]),
   };
   return questions.map(([place, context, leastSpeed, task, language]) => {
     const device = typeof place === "string" ? catalog.deviceOf.get(place) : core.custom(catalog.rules, ...place);
@@ -82,7 +82,7 @@ def told(choice: Choice) -> dict[str, Any]:
             "reason": one.reason,
             "speed": speed and [speed.measured, speed.low, speed.typical, speed.high, speed.words],
             "rejected": [[judged.file.path, judged.reason] for judged in one.rejected],
-            "beside": [[judged.file.path, judged.reason] for judged in one.runners_up],
+            "runnersUp": [[judged.file.path, judged.reason] for judged in one.runners_up],
         }
 
     def offer(one: Any) -> Any:
@@ -140,24 +140,24 @@ def test_random_catalogs_reach_every_kind_of_answer() -> None:
     for words in (
         "measured ",
         "predicted ",
-        "a measurement is refused",
+        "a measurement is ignored",
         "does not fit",
         "too slow",
         "it is the reference",
-        "makes no practical difference",
-        "cannot be told from the least",
-        "has the least loss",
+        "unlikely to notice a difference",
+        "has the lowest loss within the errors",
+        "has the lowest loss of the",
         "is the only file that",
-        "and it is slower",
-        "larger and loses more",
+        "It is also slower",
+        "and has a higher loss",
         "failed the chat smoke test",
-        "loses a mean KLD of",
+        "has a mean KLD of",
         "Its context is at most",
         "None of the",
         "The catalog has no model",
         "memory need is not known",
         "probe answers right",
-        "although each of these",
+        "No such file passes",
     ):
         assert words in text, words
 

@@ -31,7 +31,7 @@ def test_answer_is_there_before_anybody_asks(samples: str, open_page: Any) -> No
     page = open_page(samples)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    assert take(page).startswith("Take model-Q8_0.gguf of smollm2-135m-instruct")
+    assert take(page).startswith("Recommended: model-Q8_0.gguf from smollm2-135m-instruct")
     page.wait_for_timeout(300)
     assert not [url for url in asked if "chooser.json" in url]
 
@@ -149,7 +149,7 @@ def test_without_scripts_every_board_has_its_page(samples: str, open_page: Any) 
     assert not page.locator(".zoo-copy").is_visible()
     page.click(".zoo-boards a[href$='boards/pi-zero-2/']")
     assert page.url.endswith("boards/pi-zero-2/")
-    assert take(page).startswith("Take model-Q8_0.gguf")
+    assert take(page).startswith("Recommended: model-Q8_0.gguf")
     assert "at least 20 tokens/s" in page.inner_text("table")
 
 
@@ -161,5 +161,5 @@ def test_when_the_data_cannot_be_had(samples: str, open_page: Any) -> None:
     assert "pages for each board" in page.inner_text(ANSWER)
     page.unroute("**/chooser.json*")
     ask(page, "pi-5-8gb", "Pi 5, 8 GB")
-    assert take(page).startswith("Take ")
+    assert take(page).startswith("Recommended: ")
     open_page.troubles.clear()

@@ -15,7 +15,9 @@ from catalog.release import Release, Speed
 from zoo.choose import chooser, pick
 from zoo.choose.chooser import Question
 
-OWN = tuple(devices.custom(round(gb * devices.GIBI), rate * devices.GIGA) for gb, rate in ((0.4, 1.0), (3.3, 17.5)))
+OWN = tuple(
+    devices.custom(round(gb * devices.GIBI), rate * devices.GIGA) for gb, rate in ((0.4, 1.0), (3.3, 17.5))
+)
 
 
 def questions(release: Release, chance: random.Random) -> Iterator[Question]:
@@ -26,7 +28,10 @@ def questions(release: Release, chance: random.Random) -> Iterator[Question]:
         found = pick.pick(release, device, context)
         typical = [found.speed.typical] if found.speed else []
         near = [speed.decode_tokens_per_second for file in release.files for speed in file.speeds]
-        near += [*typical, device.bandwidth_bytes_per_second.typical / min(f.size_bytes for f in release.files)]
+        near += [
+            *typical,
+            device.bandwidth_bytes_per_second.typical / min(f.size_bytes for f in release.files),
+        ]
         for least in (None, *(value * chance.choice((0.5, 0.999, 1.0, 1.001, 2.0)) for value in near)):
             yield Question(device, context, least)
 
@@ -39,12 +44,16 @@ def releases(seed: int) -> list[Release]:
         place, decode = chance.choice(devices.DEVICES).id, 10 ** chance.uniform(-1, 4)
         fast = Speed(place, "cpu", 4, 9.0, decode, 0.1, 0.1, None, True, (), "b.json")
         files = tuple(
-            dataclasses.replace(file, size_bytes=chance.choice((1, file.size_bytes)), speeds=(*file.speeds, fast))
+            dataclasses.replace(
+                file, size_bytes=chance.choice((1, file.size_bytes)), speeds=(*file.speeds, fast)
+            )
             for file in release.files
         )
         made.append(dataclasses.replace(release, files=files))
     made += [
-        dataclasses.replace(release, files=tuple(dataclasses.replace(f, memory=f.memory[:1]) for f in release.files))
+        dataclasses.replace(
+            release, files=tuple(dataclasses.replace(f, memory=f.memory[:1]) for f in release.files)
+        )
         for release in made[1::4]
     ]
     return made
@@ -98,7 +107,9 @@ def test_the_answer_is_the_same_with_what_is_known_and_without() -> None:
     chance = random.Random(5)
     for number in range(150):
         question = Question(
-            chance.choice(devices.DEVICES), chance.choice((512, 2048, 8192)), chance.choice((None, 3.0, 5.0, 20.0))
+            chance.choice(devices.DEVICES),
+            chance.choice((512, 2048, 8192)),
+            chance.choice((None, 3.0, 5.0, 20.0)),
         )
         answers = [chooser.choose(question, chooser.rank(some)) for some in (told_before, bare)]
         told = [

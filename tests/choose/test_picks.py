@@ -63,7 +63,7 @@ def test_larger_and_worse_is_dominated() -> None:
     found = dominated(release(file("R", 270, None), file("A", 112.1, 0.0962), file("B", 105.5, 0.0686)))
     assert list(found) == ["A.gguf"] and found["A.gguf"].by == "B.gguf"
     assert found["A.gguf"].sentence == (
-        "It is 6.6 MB larger and loses more than B.gguf: mean KLD 0.0962 ± 0.0010 nats against mean KLD "
+        "It is 6.6 MB larger than B.gguf and has a higher loss: mean KLD 0.0962 ± 0.0010 nats against mean KLD "
         "0.0686 ± 0.0010 nats."
     )
 
@@ -77,7 +77,9 @@ def test_equal_files_do_not_dominate_each_other() -> None:
     twin = file("A", 100, 0.05)
     assert not dominated(release(twin, dataclasses.replace(twin, path="B.gguf")))
     found = dominated(release(file("A", 100, 0.05), file("B", 100, 0.02)))
-    assert found["A.gguf"].sentence.startswith("It has the same size of 100.0 MB and loses more than B.gguf")
+    assert found["A.gguf"].sentence.startswith(
+        "It has the same size as B.gguf (100.0 MB) and a higher loss: "
+    )
 
 
 def test_the_reference_dominates_and_is_never_dominated() -> None:
@@ -92,7 +94,7 @@ def test_slower_and_worse_is_dominated_where_both_were_measured() -> None:
     slow = file("A", 90, 0.05, speeds=(speed(15.5),))
     found = dominated(release(good, slow))
     assert found["A.gguf"].sentence.endswith(
-        "and it is slower: measured 15.5 against 20.0 tokens/s on a laptop with 2 threads."
+        "It is also slower: measured 15.5 against 20.0 tokens/s on a laptop with 2 threads."
     )
     for other in (
         speed(15.5, threads=4),
@@ -130,9 +132,9 @@ def test_the_sample_on_a_large_and_a_small_board() -> None:
     )
     assert small.memory_bytes == 144_811_264 + 23_040 * 2048 + 4 * 49_152 * 512
     assert small.reason == (
-        "model-Q8_0.gguf has the least loss of the 3 files that fit: mean KLD 0.0056 ± 0.00033 nats. It needs a "
-        "predicted 292.7 MB at 2,048 tokens of context, within the 402.7 MB that Raspberry Pi Zero 2 W, 512 MB has "
-        "free for a model. Its decode speed: predicted 3.27 tokens/s (1.63 to 6.53)."
+        "model-Q8_0.gguf has the lowest loss of the 3 files that fit: mean KLD 0.0056 ± 0.00033 nats. It needs a "
+        "predicted 292.7 MB at 2,048 tokens of context, less than the 402.7 MB that Raspberry Pi Zero 2 W, 512 MB has "
+        "free for a model. Decode speed: predicted 3.27 tokens/s (1.63 to 6.53)."
     )
 
 
@@ -141,23 +143,23 @@ def test_a_least_speed_rejects_and_says_by_how_much() -> None:
     assert found.file is not None and found.file.path == Q4_K_M
     reasons = {one.file.path: one.reason for one in found.rejected}
     assert reasons[Q8_0] == (
-        "It is too slow: predicted 3.27 tokens/s (1.63 to 6.53), 0.73 short of the 4.00 asked for."
+        "It is too slow: predicted 3.27 tokens/s (1.63 to 6.53), 0.73 below the minimum of 4.00."
     )
-    assert "has the least loss of the 2 files that fit and reach 4.00 tokens/s" in found.reason
+    assert "has the lowest loss of the 2 files that fit and reach 4.00 tokens/s" in found.reason
 
 
 def test_nothing_fits_and_nothing_is_fast_enough() -> None:
     none = pick(RELEASE, custom(300_000_000, 1e9), 2048)
     assert none.file is None and none.speed is None and len(none.rejected) == 4 and not none.runners_up
     assert none.reason.startswith(
-        "No file fits on a machine with 0.279397 GB of memory, 1 GB/s: the one that needs "
+        "No file fits on a machine with 0.279397 GB of memory, 1 GB/s. model-Q4_0.gguf needs the least memory: a "
+        "predicted 239.6 MB"
     )
-    assert "model-Q4_0.gguf, needs a predicted 239.6 MB" in none.reason
     assert "73.8 MB more than the 165.8 MB" in none.reason
     slow = pick(RELEASE, device("pi-zero-2"), 2048, 50.0)
     assert slow.file is None and slow.reason == (
-        "3 files fit on Raspberry Pi Zero 2 W, 512 MB, but none is fast enough: model-Q4_0.gguf comes nearest with "
-        "predicted 4.77 tokens/s (2.38 to 9.54), 45.2 short of the 50.0 asked for."
+        "3 files fit on Raspberry Pi Zero 2 W, 512 MB, but none is fast enough. The fastest is model-Q4_0.gguf: "
+        "predicted 4.77 tokens/s (2.38 to 9.54), 45.2 below the minimum of 50.0."
     )
 
 
@@ -166,7 +168,7 @@ def test_a_speed_measured_on_that_board_stands_before_the_prediction() -> None:
     assert found.file is not None and found.file.path == Q8_0
     assert found.speed is not None and found.speed.measured and found.speed.typical == 39.81
     assert found.speed.words == "measured 39.8 tokens/s on pi-5-8gb with 4 threads"
-    assert "predicted" not in found.reason.partition("decode speed")[2]
+    assert "predicted" not in found.reason.partition("Decode speed")[2]
     elsewhere = pick(RELEASE, device("pi-5-4gb"), 2048, 30.0)
     assert elsewhere.speed is not None and not elsewhere.speed.measured
 
@@ -179,7 +181,7 @@ def test_disturbed_and_implausible_measurements_do_not_count() -> None:
     impossible = file("A", 100, 0.01, speeds=(speed(500.0, board.id), speed(40.0, board.id)))
     found = pick(release(impossible), board, 512)
     assert found.speed is not None and found.speed.measured and found.speed.typical == 40.0
-    assert "(a measurement is refused: The measured 500.0 tokens/s is implausible" in found.reason
+    assert "(a measurement is ignored: The measured 500.0 tokens/s is implausible" in found.reason
     only = pick(release(file("A", 100, 0.01, speeds=(speed(500.0, board.id),))), board, 512)
     assert only.speed is not None and not only.speed.measured
     assert only.speed.words.startswith("predicted ") and "500.0 tokens/s is implausible" in only.speed.words
@@ -190,10 +192,10 @@ def test_where_losses_cannot_be_told_apart_the_smaller_file_is_taken() -> None:
     found = pick(files, custom(2 * GIBI, 10e9), 512)
     assert found.file is not None and found.file.path == "B.gguf"
     assert found.reason.startswith(
-        "B.gguf is the smallest of the unbeaten files that fit whose loss cannot be told from the least: mean KLD "
-        "0.0340 ± 0.0040 nats against mean KLD 0.0300 ± 0.0040 nats of A.gguf."
+        "B.gguf is the smallest file that fits, is not beaten by another file, and has the lowest loss within the "
+        "errors: mean KLD 0.0340 ± 0.0040 nats against mean KLD 0.0300 ± 0.0040 nats of A.gguf."
     )
-    assert "has a loss that cannot be told from the pick's" in found.runners_up[0].reason
+    assert "Its loss is the same within the errors: " in found.runners_up[0].reason
 
 
 def test_a_dominated_file_is_rejected_with_the_sentence() -> None:
@@ -201,7 +203,7 @@ def test_a_dominated_file_is_rejected_with_the_sentence() -> None:
     found = pick(files, device("pi-5-4gb"), 512)
     assert found.file is not None and found.file.path == "B.gguf"
     assert found.rejected == ((files.files[0], dominated(files)["A.gguf"].sentence),)
-    assert found.reason.startswith("B.gguf has the least loss of the 2 files that fit")
+    assert found.reason.startswith("B.gguf has the lowest loss of the 2 files that fit")
 
 
 def test_what_beats_a_file_must_fit_too() -> None:
@@ -252,8 +254,8 @@ def test_an_unrecorded_memory_need_is_no_fit() -> None:
     [
         (0, None, "0 tokens is not a valid context"),
         (8193, None, "8,193 tokens is longer than the model's own, 8,192"),
-        (512, 0.0, "least speed of 0 tokens/s"),
-        (512, float("nan"), "least speed of nan"),
+        (512, 0.0, "minimum speed of 0 tokens/s"),
+        (512, float("nan"), "minimum speed of nan"),
     ],
 )
 def test_what_cannot_be_asked(context: int, least: float | None, words: str) -> None:
@@ -367,11 +369,11 @@ def test_the_command_says_what_why_and_how(capsys: Captured) -> None:
     code, out, err = called(capsys, MODEL.name, "--device", "pi-zero-2")
     assert code == 0
     assert out.startswith(f"{MODEL.name} 1.0.0 on Raspberry Pi Zero 2 W, 512 MB, 2,048 tokens of context\n")
-    assert f"\nRecommended: {Q8_0} (144.8 MB).\n{Q8_0} has the least loss of the 3 files that fit" in out
+    assert f"\nRecommended: {Q8_0} (144.8 MB).\n{Q8_0} has the lowest loss of the 3 files that fit" in out
     assert f"\n  llama-cli -m {Q8_0} -c 2048 -cnv\n" in out
     assert f"hf download local/smollm2-gguf {Q8_0} SHA256SUMS" in out
     assert "\nRunners-up:\n" in out and f"\nRejected:\n  {F16}: It does not fit" in out
-    assert "Prediction: All bytes of the file are read for every token" in err
+    assert "Prediction: It is assumed that all bytes of the file are read for every token" in err
     code, again, err = called(capsys, MODEL.name, "--device", "pi-zero-2", "--quiet")
     assert (code, again, err) == (0, out, "")
 
@@ -412,7 +414,7 @@ def test_when_nothing_fits_the_command_is_1(capsys: Captured) -> None:
         (("--memory-gb", "4", "--bandwidth-gbs", "nan"), "a bandwidth of nan GB/s"),
         (("--device", "pi-400", "--context", "9000"), "longer than the model's own"),
         (("--device", "pi-400", "--context", "x"), "not a valid integer"),
-        (("--device", "pi-400", "--least-speed", "-1"), "least speed of -1 tokens/s is not a valid speed"),
+        (("--device", "pi-400", "--least-speed", "-1"), "minimum speed of -1 tokens/s is not a valid speed"),
     ],
 )
 def test_asked_wrongly_is_2(arguments: tuple[str, ...], words: str, capsys: Captured) -> None:
@@ -447,22 +449,29 @@ def test_a_window_lets_a_long_context_fit() -> None:
     one = dataclasses.replace(RELEASE.files[1], memory=(), speeds=())
     full = Cache(604_000_000 // 32_768, 0, 0, 0, known=True)
     windowed = Cache(full.full_bytes_per_token // 6, 5 * full.full_bytes_per_token // 6, 512, 0, known=True)
-    needs = [
-        need_bytes(one, architected("gemma3", cache=cache), 32_768) or 0 for cache in (full, windowed)
-    ]
-    assert needs[0] - needs[1] == 5 * full.full_bytes_per_token // 6 * (32_768 - 1024) + (
-        full.full_bytes_per_token - windowed.full_bytes_per_token - windowed.window_bytes_per_token
-    ) * 32_768
+    needs = [need_bytes(one, architected("gemma3", cache=cache), 32_768) or 0 for cache in (full, windowed)]
+    assert (
+        needs[0] - needs[1]
+        == 5 * full.full_bytes_per_token // 6 * (32_768 - 1024)
+        + (full.full_bytes_per_token - windowed.full_bytes_per_token - windowed.window_bytes_per_token)
+        * 32_768
+    )
 
 
 @pytest.mark.parametrize("read", [None, 400_000_000])
 def test_a_measurement_of_experts_is_taken(read: int | None) -> None:
     speed = dataclasses.replace(RELEASE.files[1].speeds[0], device="pi-5-8gb", decode_tokens_per_second=20.0)
-    one = dataclasses.replace(RELEASE.files[1], size_bytes=1_420_000_000, memory=(), speeds=(speed,), read_bytes=read)
+    one = dataclasses.replace(
+        RELEASE.files[1], size_bytes=1_420_000_000, memory=(), speeds=(speed,), read_bytes=read
+    )
     cache = Cache(50_000, 0, 0, 0, known=True)
-    release = dataclasses.replace(architected("granitemoe", cache=cache, experts=32, experts_used=8), files=(one,))
+    release = dataclasses.replace(
+        architected("granitemoe", cache=cache, experts=32, experts_used=8), files=(one,)
+    )
     found = pick(release, device("pi-5-8gb"), 512, 15.0)
     assert found.file is one and found.speed and found.speed.measured and "refused" not in found.reason
     # A dense model of that size cannot be that fast.
-    dense = dataclasses.replace(architected("llama", cache=cache), files=(dataclasses.replace(one, read_bytes=None),))
+    dense = dataclasses.replace(
+        architected("llama", cache=cache), files=(dataclasses.replace(one, read_bytes=None),)
+    )
     assert "implausible" in pick(dense, device("pi-5-8gb"), 512, 15.0).reason

@@ -34,9 +34,9 @@ def test_the_smaller_file_is_taken_where_the_loss_makes_no_difference() -> None:
     found = pick(RELEASE, device("pi-5-4gb"), 2048)
     assert found.file is not None and found.file.type == "Q8_0"
     assert found.reason.startswith(
-        "model-Q8_0.gguf is the smallest of the unbeaten files that fit whose loss makes no practical difference "
-        "(mean KLD of at most 0.0200 nats and at least 90 % same top token): mean KLD 0.0056 ± 0.00033 nats, 96.1 % "
-        "same top token."
+        "model-Q8_0.gguf is the smallest file that fits, is not beaten by another file, and is so close to the "
+        "original that you are unlikely to notice a difference: mean KLD 0.0056 ± 0.00033 nats, 96.1 % same top token "
+        "(limits: mean KLD of at most 0.0200 nats and at least 90 % same top token)."
     )
     assert found.runners_up[0].file.type == "F16" and "126.1 MB larger" in found.runners_up[0].reason
 
@@ -48,7 +48,7 @@ def test_both_bounds_of_the_tolerance_count(kld: float, top: float, taken: str) 
     files = release(file("R", 270, None), with_top(file("A", 145, kld), top))
     found = pick(files, device("pi-5-4gb"), 512)
     assert found.file is not None and found.file.type == taken
-    assert ("no practical difference" in found.reason) == (taken == "A")
+    assert ("unlikely to notice a difference" in found.reason) == (taken == "A")
 
 
 def test_a_tolerance_of_ones_own_counts_alone() -> None:
@@ -67,9 +67,7 @@ def test_a_file_that_fails_as_a_chat_model_is_taken_only_if_all_do() -> None:
     broken = dataclasses.replace(file("A", 100, 0.001), smoke_passed=False)
     found = pick(release(broken, file("B", 200, 0.05)), device("pi-5-4gb"), 512)
     assert _taken(found.file) == "B"
-    assert found.rejected[0].reason == (
-        "It failed the chat smoke test; 1 of the 2 files that could be taken passed it."
-    )
+    assert found.rejected[0].reason == "It failed the chat smoke test; 1 of the 2 usable files passed it."
     assert _taken(pick(release(broken), device("pi-5-4gb"), 512).file) == "A"
 
 

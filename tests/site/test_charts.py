@@ -56,7 +56,7 @@ def test_a_smaller_file_with_less_loss_pushes_another_off_the_line() -> None:
     assert {row["type"]: row["on_the_line"] for row in rows(chart)} == {
         "Q4_0": "yes", "Q4_K_M": "yes", "Q5_K_M": "no", "Q8_0": "yes"
     }  # fmt: skip
-    assert chart and "1 drawn file behind it" in chart.text and len(circles(chart)) == 4
+    assert chart and "1 more file not on it" in chart.text and len(circles(chart)) == 4
 
 
 def test_for_speed_more_is_better() -> None:
@@ -176,6 +176,6 @@ def test_the_page_of_all_models_draws_the_newest_and_gives_the_data_of_all() -> 
     assert pictures.KIND.whole
     made = pictures.KIND.whole(facts, Site(), nobody)
     page = str(made["pictures/index.html"])
-    assert page.count("<circle") == pictures.DRAWN_MODELS and "10 more are in the data" in page
+    assert page.count("<circle") == pictures.DRAWN_MODELS and "The data has 10 more." in page
     assert str(made["pictures/loss-by-size.csv"]).count("\n") == 51
     assert "nothing to draw" in str(pictures.KIND.whole([], Site(), nobody)["pictures/index.html"])

@@ -46,7 +46,7 @@ def test_the_feed_tells_of_releases_and_yanks_newest_first() -> None:
     model = dataclasses.replace(sample().models[1], yanks=(event, back))
     found = entries(made(Catalog((model,)))["feed.atom"])
     assert [entry["title"] for entry in found] == [
-        "smollm2-tutor-57m 1.0.0 was taken back into use",
+        "smollm2-tutor-57m 1.0.0 was unyanked",
         "smollm2-tutor-57m 1.0.0 was yanked",
         "smollm2-tutor-57m 1.0.0",
         "smollm2-tutor-57m 1.1.0",

@@ -80,15 +80,15 @@ def test_every_version_has_a_page_that_stays() -> None:
     assert {f"{TUTOR}1.0.0/index.html", f"{TUTOR}1.1.0/index.html", f"{TUTOR}1.1.0/SHA256SUMS"} <= made.keys()
     old, new = made[f"{TUTOR}1.0.0/index.html"], made[f"{TUTOR}1.1.0/index.html"]
     assert 'id="evidence"' in old and 'id="use"' not in old
-    assert "the model's page" in told(new) and 'content="noindex"' in new
+    assert "The model's page" in told(new) and 'content="noindex"' in new
 
 
 def test_what_changed_between_versions() -> None:
     new, old = tutor().releases
     assert changes.of_versions((new, old)) == {
         "1.1.0": [
-            "Byte for byte the same: F16, Q8_0.",
-            "It was made from other sources.",
+            "Identical files: F16, Q8_0.",
+            "The sources changed.",
             "1 line of the recipe changed.",
         ]
     }
@@ -117,7 +117,7 @@ def test_a_dominated_file_names_the_one_that_beats_it() -> None:
     worse = dataclasses.replace(files[3], size_bytes=200_000_000)
     page = files_of(plain(files=(*files[:3], worse)))[f"{PLAIN}index.html"]
     (row,) = re.findall(r'<tr class="zoo-beaten">.*?</tr>', page, re.DOTALL)
-    assert "Beaten by model-Q8_0.gguf" in row and "larger and loses more" in row
+    assert "Beaten by model-Q8_0.gguf" in row and "larger than model-Q8_0.gguf and has a higher loss" in row
 
 
 def test_figures_lead_to_their_evidence() -> None:
@@ -142,7 +142,7 @@ def test_reproductions_are_counted() -> None:
     half = dataclasses.replace(done, identical=False, files_identical=2, tensors_identical=1000)
     made = files_of(dataclasses.replace(plain(), reproductions=(done, half)))
     words = told(made[f"{PLAIN}index.html"])
-    assert words.count("Built again 2 times, 1 of 2 with every file the same.") == 2
+    assert words.count("Reproduced 2 times; every file was identical in 1 of 2.") == 2
     assert "2 of 4 files and 1,000 of 1,088 tensors identical" in words
     assert "zoo reproduce smollm2-135m-instruct@1.0.0" in words
 
@@ -195,4 +195,4 @@ def test_a_release_without_a_dataset_has_no_page_for_one() -> None:
 def test_no_file_fits_is_said() -> None:
     huge = dataclasses.replace(plain().releases[0].files[0], size_bytes=10**15, memory=())
     page = files_of(plain(files=(huge,)))[f"{PLAIN}index.html"]
-    assert "No file fits on any board that this zoo knows." in page
+    assert "No file fits on any device that this zoo knows." in page

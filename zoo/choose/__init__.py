@@ -1,1 +1,1 @@
-"""Which file to take, why, and the commands that fetch and run it. Pure, without charts or pages."""
+"""Which file to recommend, why, and the commands that fetch and run it. Pure, without charts or pages."""

@@ -1,16 +1,16 @@
-"""One file out of the whole catalog for a board. Pure.
+"""One file of all models in the catalog for a board. Pure.
 
-Within a model, ``zoo.choose.pick`` decides. Across models a loss says nothing, for each is measured against another
-reference, so the models stand in an order that does not depend on the board:
+Within a model, ``zoo.choose.pick`` decides. Losses of different models cannot be compared, because each is measured
+against another reference. So the models are ranked in an order that does not depend on the board:
 
-1. Models that took the catalog's usual task probes, by the share they got right; then those that did not. The usual
-   probes are the set that most models took, in the language that is asked for.
-2. More parameters before fewer.
-3. With as many parameters, the same vocabulary and the same evaluation text, the lower perplexity.
+1. Models that took the catalog's usual task probes, by the share of right answers; then models that did not. The usual
+   probes are the set that most models took, in the language of the question.
+2. Models with more parameters first.
+3. With the same number of parameters, vocabulary and evaluation text: lower perplexity first.
 4. The name.
 
-The answer is the first model in that order with a file that fits, is fast enough, passed the chat smoke test and loses
-at most LOSS_LIMIT; if there is none, the first with any file that fits and is fast enough.
+The answer is the first model in that order with a file that fits, is fast enough, passed the chat smoke test and has a
+KLD of at most LOSS_LIMIT. If there is no such model: the first with any file that fits and is fast enough.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from zoo.choose import pick as picks
 from zoo.choose.pick import Pick, Shelf
 
 LOSS_LIMIT = 0.1
-"""Mean KLD in nats. What loses more is no longer much like the model that was ranked. A choice of this project."""
+"""Mean KLD in nats. A file with a higher one no longer behaves much like the ranked model. A choice of this project."""
 
 RUNNERS_UP = 3
 
 SPEEDS = (5.0, 10.0, 20.0)
-"""Least speeds in tokens per second that are asked for most."""
+"""Minimum speeds in tokens per second that people ask for most."""
 
 NOTHING, POOR, GOOD = OUTCOMES = "012"
-"""A release has no file to take; one that fails the smoke test or loses more than LOSS_LIMIT; a good one."""
+"""A release has no usable file; one that fails the smoke test or has a KLD above LOSS_LIMIT; a good one."""
 
 
 @functools.cache
 def questions() -> tuple[tuple[Device, int, float | None], ...]:
-    """The questions that are asked most: device, context length and least speed."""
+    """The most common questions: device, context length and minimum speed."""
     return tuple(itertools.product(devices.DEVICES, memory.CONTEXTS, (None, *SPEEDS)))
 
 
@@ -53,8 +53,8 @@ _PLACES = {(device.id, *rest): place for place, (device, *rest) in enumerate(que
 
 @dataclass(frozen=True)
 class Merit:
-    """What the order looks at. probes and perplexity are those of the file that the others are measured against, or
-    of the one with the least loss; evaluation_texts are digests."""
+    """What decides the order. probes and perplexity are those of the file that the others are measured against, or of
+    the file with the lowest loss; evaluation_texts are digests."""
 
     parameters: int
     vocabulary_size: int
@@ -65,18 +65,18 @@ class Merit:
 
 @dataclass(frozen=True)
 class Known:
-    """What a release has for each of ``questions()``, worked out beforehand: one sign of OUTCOMES for each."""
+    """What a release has for each of ``questions()``, computed in advance: one sign of OUTCOMES for each."""
 
     signs: str
 
     def outcome(self, question: Question) -> str | None:
-        """The sign; None for a question that nobody thought of."""
+        """The sign; None for a question that is not one of ``questions()``."""
         return None if question.place is None else self.signs[question.place]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A model that may be chosen. Its release that is current is loaded when somebody looks at it."""
+    """A model that may be chosen. Its current release is loaded when it is needed."""
 
     name: str
     task: str
@@ -87,21 +87,21 @@ class Entry:
 
     @functools.cached_property
     def release(self) -> Release:
-        """What ``load`` gives, once."""
+        """The result of ``load``, called once."""
         return self.load()
 
     @functools.cached_property
     def shelf(self) -> Shelf:
-        """The release, ready to be asked often."""
+        """The release, ready for many questions."""
         return Shelf(self.release)
 
     @functools.cached_property
     def picks(self) -> dict[tuple[str, int, float | None], Pick]:
-        """What ``pick`` answered before, for devices that have a profile."""
+        """Earlier answers of ``pick``, for devices that have a profile."""
         return {}
 
     def pick(self, question: Question) -> Pick:
-        """The file of it to take. Raises ValueError for a context that is longer than the model's."""
+        """The recommended file. Raises ValueError for a context that is longer than the model's."""
         device, context, least = question.device, question.context_tokens, question.least_tokens_per_second
         if devices.find(device.id) is not device:
             return self.shelf.pick(device, context, least)
@@ -123,7 +123,7 @@ class Question:
 
     @functools.cached_property
     def place(self) -> int | None:
-        """Where it stands among ``questions()``, whatever the task and the language; None if it does not."""
+        """Its position in ``questions()``, whatever the task and the language; None if it is not one of them."""
         if devices.find(self.device.id) is not self.device:
             return None
         return _PLACES.get((self.device.id, self.context_tokens, self.least_tokens_per_second))
@@ -131,7 +131,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Share:
-    """Answers of the usual probes that were right."""
+    """Right answers to the usual probes."""
 
     correct: int
     total: int
@@ -147,7 +147,7 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Offer:
-    """A model and the file of it to take; pick.file is never None."""
+    """A model and its recommended file; pick.file is never None."""
 
     ranked: Ranked
     pick: Pick
@@ -155,15 +155,15 @@ class Offer:
 
 @dataclass(frozen=True)
 class Passed:
-    """A model that ranks higher than the answer and was passed over. pick is None if the context is too long for it;
-    it and the reason are worked out when somebody reads them: most models of a long list are only counted."""
+    """A model that ranks higher than the answer and was skipped. pick is None if the context is too long for it. Both
+    are computed when they are needed: most models of a long list are only counted."""
 
     ranked: Ranked
     judge: Callable[[], tuple[str, Pick | None]]
 
     @functools.cached_property
     def judged(self) -> tuple[str, Pick | None]:
-        """What ``judge`` gives, once."""
+        """The result of ``judge``, called once."""
         return self.judge()
 
     @property
@@ -196,7 +196,7 @@ def entry(model: Model) -> Entry | None:
 
 
 def merit(release: Release) -> Merit:
-    """What gives a release its place."""
+    """What decides the place of a release."""
     first = min(
         release.files, key=lambda f: (f.loss is not None, f.loss.kld_mean_nats if f.loss else 0.0, f.path)
     )
@@ -230,7 +230,7 @@ def rank(some: Sequence[Entry], language: str | None = None) -> list[Ranked]:
 
 
 def choose(question: Question, ranked: Sequence[Ranked], runners_up: int = RUNNERS_UP) -> Choice:
-    """The first model in the order that serves, those after it, and why those before it do not."""
+    """The first suitable model in the order, the ones after it, and why the ones before it are not suitable."""
     asked = ranked
     if question.task is not None or question.language is not None:
         asked = [one for one in ranked if matches(one.entry, question)]
@@ -259,7 +259,7 @@ def choose(question: Question, ranked: Sequence[Ranked], runners_up: int = RUNNE
 
 
 def matches(entry: Entry, question: Question) -> bool:
-    """Whether a model is for the task and the language that are asked for."""
+    """Whether a model is for the task and the language of the question."""
     return question.task in (None, entry.task) and (
         question.language is None or question.language in entry.languages
     )
@@ -274,7 +274,7 @@ def _probes(entry: Entry, language: str | None) -> dict[tuple[str, str], ProbeSc
 
 
 def _usual(probed: Sequence[dict[tuple[str, str], ProbeScore]]) -> frozenset[tuple[str, str]]:
-    """The set of probes that most models took; of two, the larger, then the first by name."""
+    """The set of probes that most models took; of two such sets the larger one, then the first by name."""
     counted = Counter(frozenset(scores) for scores in probed if scores)
     return min(counted, key=lambda s: (-counted[s], -len(s), sorted(s)), default=frozenset())
 
@@ -312,22 +312,22 @@ def _outcome(entry: Entry, question: Question) -> str:
 
 
 def _judge(entry: Entry, question: Question) -> tuple[str, Pick | None]:
-    """Why a model was passed over, and the pick of it; no pick if the context is too long for it."""
+    """Why a model was skipped, and its pick; no pick if the context is too long for it."""
     context, longest = question.context_tokens, entry.release.architecture.context_tokens
     if context > longest:
-        return f"Its context is at most {longest:,} tokens; {context:,} are asked for.", None
+        return f"Its context is at most {longest:,} tokens; you asked for {context:,}.", None
     pick = entry.pick(question)
     return (_poor(pick.file) if pick.file else None) or pick.reason, pick
 
 
 def _poor(file: ModelFile) -> str | None:
-    """Why a file is taken only if there is no better one in the catalog."""
+    """Why a file is recommended only if the catalog has no better one."""
     if not file.smoke_passed:
-        return f"The best file of it that could be taken, {file.path}, failed the chat smoke test."
+        return f"Its best usable file, {file.path}, failed the chat smoke test."
     if file.loss and file.loss.kld_mean_nats > LOSS_LIMIT:
         return (
-            f"The best file of it that could be taken, {file.path}, loses a mean KLD of "
-            f"{file.loss.kld_mean_nats:.4f} nats, more than {LOSS_LIMIT:g}."
+            f"Its best usable file, {file.path}, has a mean KLD of {file.loss.kld_mean_nats:.4f} nats, more than the "
+            f"limit of {LOSS_LIMIT:g}."
         )
     return None
 
@@ -343,7 +343,7 @@ def asked_words(question: Question, number: int) -> str:
 
 
 def standing_words(one: Ranked) -> str:
-    """What gives a model its place in the order."""
+    """What decides a model's place in the order."""
     size = f"{short_count(one.entry.merit.parameters)} parameters"
     if one.share is None:
         return size
@@ -357,13 +357,16 @@ def _reason(offer: Offer, question: Question, asked: int, good: bool) -> str:
     if question.least_tokens_per_second is not None:
         fits.append(f"reaches {rate(question.least_tokens_per_second)} tokens/s")
     if good:
-        fits.append(f"loses at most {LOSS_LIMIT:g} nats")
-    file = f"a file that {_joined(fits)}"
-    if not good:
-        file += f", although each of these fails the smoke test or loses more than {LOSS_LIMIT:g} nats"
+        fits.append("stays close to the original")
+    file = f"a file that {_joined(fits)}{f' (KLD of at most {LOSS_LIMIT:g} nats)' if good else ''}"
+    poor = f" No such file passes the chat smoke test and has a KLD of at most {LOSS_LIMIT:g} nats." * (
+        not good
+    )
     if asked == 1:
-        return f"{name} is {asked_words(question, 1)} here ({standing}), and has {file}."
-    return f"Of {asked_words(question, asked)}, {name} ranks highest of those with {file}: {standing}."
+        return f"{name} is {asked_words(question, 1)} in this catalog ({standing}). It has {file}.{poor}"
+    return (
+        f"Of {asked_words(question, asked)}, {name} is the highest-ranked one with {file}: {standing}.{poor}"
+    )
 
 
 def _joined(words: Sequence[str]) -> str:

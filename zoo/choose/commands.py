@@ -1,4 +1,4 @@
-"""Shell commands to copy. Only values of a plain form get into one."""
+"""Shell commands to copy. They contain only values of a plain form."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*\Z")
 
 
 def recommended(picks: Sequence[Pick], release: Release) -> ModelFile:
-    """The file that commands name: what most boards should take, the smaller one where as many; else the smallest."""
+    """The file that commands name: the one recommended for most boards (of two, the smaller one), else the smallest."""
     votes = Counter(pick.file.path for pick in picks if pick.file)
     return min(release.files, key=lambda file: (-votes[file.path], file.size_bytes, file.path))
 
@@ -35,7 +35,7 @@ def is_address(text: str) -> bool:
 
 
 def pull(name: str, release: Release, file: ModelFile, site_address: str) -> list[str] | None:
-    """The zoo's own command, which verifies what it fetches; the folder that it makes.
+    """The zoo's own command, which verifies what it fetches, and a change to the folder that it makes.
 
     site_address: where the site with the catalog is, ending in a slash; empty if it has no address.
     """
@@ -46,7 +46,7 @@ def pull(name: str, release: Release, file: ModelFile, site_address: str) -> lis
 
 
 def download(name: str, release: Release, file: ModelFile) -> list[str] | None:
-    """Commands that fetch a file and SHA256SUMS at the exact commit; None without such a hub."""
+    """Commands that fetch a file and SHA256SUMS at the exact commit; None if the hub has no such commands."""
     location = release.location
     if not (is_address(location.hub) and is_repository(location.model.name) and _plain(name, location, file)):
         return None
@@ -68,14 +68,14 @@ def chat(path: str | Path, context_tokens: int = 0) -> str:
 
 
 def run(file: ModelFile) -> list[str] | None:
-    """Commands inside the folder of the release: check what is there, then chat."""
+    """Commands inside the folder of the release: check the files, then chat."""
     if not _PLAIN.match(file.path):
         return None
     return [f"sha256sum -c --ignore-missing {SUMS}", chat(file.path)]
 
 
 def ollama(name: str, file: ModelFile) -> list[str] | None:
-    """Commands inside that folder: a Modelfile of one line, a model of it, a chat."""
+    """Commands inside that folder: write a Modelfile of one line, create a model from it, chat."""
     if not (_PLAIN.match(file.path) and _PLAIN.match(name)):
         return None
     return [
@@ -90,7 +90,7 @@ def _plain(name: str, location: Location, file: ModelFile) -> bool:
 
 
 def one_line(name: str, release: Release, file: ModelFile, context_tokens: int) -> str | None:
-    """One command that fetches a file at its exact commit, checks it and chats with it; in a zoo, `zoo pull`."""
+    """One command that fetches a file at its exact commit, checks it and starts a chat; for other hubs, `zoo pull`."""
     location = release.location
     if not _plain(name, location, file):
         return None

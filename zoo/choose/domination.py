@@ -1,9 +1,9 @@
 """Which files of a release another one beats, and why. Pure.
 
-Loss is the mean KLD from the release's reference in nats; that of the reference itself is zero by definition. Two
-losses can be told apart if they differ by more than both standard errors together, which is stricter than the error of
-their difference. A file is beaten by one that loses less and is no larger, or that was measured clearly faster on the
-same device with as many threads: by more than the spread that a valid measurement may have.
+Loss is the mean KLD from the release's reference in nats; the loss of the reference itself is zero by definition. Two
+losses count as different if they differ by more than both standard errors together, which is stricter than the error
+of their difference. A file beats another if its loss is lower and it is no larger, or was measured clearly faster on
+the same device with as many threads: by more than the spread that a valid measurement may have.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from catalog.words import counted, data_size, nats, rate
 from zoo.choose import roofline
 
 SLOWER_SHARE = 1 - SPREAD_MAXIMUM
-"""Slower is less than this share of the other file's speed; nearer ones, two valid measurements cannot tell apart."""
+"""Slower means less than this share of the other file's speed; two valid measurements can differ by the rest."""
 
 
 class Beaten(NamedTuple):
-    """The path of the better file, and the sentence that says why it is better."""
+    """The path of the better file, and a sentence that explains why it is better."""
 
     by: str
     sentence: str
 
 
 class Domination:
-    """The files of one release, compared in pairs; each pair once, however often somebody asks."""
+    """The files of one release, compared in pairs; each pair is compared once."""
 
     def __init__(self, files: Sequence[ModelFile], architecture: Architecture) -> None:
         self._measured = {file.path: _measured(file, architecture) for file in files}
@@ -38,11 +38,11 @@ class Domination:
         self._found: dict[tuple[str, str, str | None], str | None] = {}
 
     def place(self, device: Device) -> str:
-        """The device, as far as it matters here: devices that no file was measured on are all alike."""
+        """The device, as far as it matters here: devices without a measurement all count as the same."""
         return device.id if device.id in self._places else ""
 
     def among(self, files: Sequence[ModelFile], only: Device | None) -> dict[str, Beaten]:
-        """Those of ``files`` that another of them beats, by path; with ``only``, speeds of that device count."""
+        """Those of ``files`` that another of them beats, by path. With ``only``, only speeds of that device count."""
         place = None if only is None else self.place(only)
         found = {}
         # The best beater comes first: it is the one to name.
@@ -68,13 +68,13 @@ def loss(file: ModelFile) -> tuple[float, float]:
 
 
 def worse(file: ModelFile, other: ModelFile) -> bool:
-    """Whether ``file`` loses more than ``other``, beyond both errors."""
+    """Whether the loss of ``file`` is higher than that of ``other``, beyond both errors."""
     (mean, error), (other_mean, other_error) = loss(file), loss(other)
     return file.loss is not None and mean - other_mean > error + other_error
 
 
 def by_loss(file: ModelFile) -> tuple[float, int, str]:
-    """Sort key: the least loss first."""
+    """Sort key: the lowest loss first."""
     return loss(file)[0], file.size_bytes, file.path
 
 
@@ -86,26 +86,28 @@ def _why_beaten(
 ) -> str | None:
     """The sentence, for a ``file`` that is worse than ``other``; None if it is smaller and nowhere clearly slower."""
     if file.size_bytes > other.size_bytes:
-        return f"It is {data_size(file.size_bytes - other.size_bytes)} larger and {_loses(file, other)}."
+        larger = data_size(file.size_bytes - other.size_bytes)
+        return f"It is {larger} larger than {other.path} and has a higher loss: {_against(file, other)}."
     if file.size_bytes == other.size_bytes:
-        return f"It has the same size of {data_size(file.size_bytes)} and {_loses(file, other)}."
+        size = data_size(file.size_bytes)
+        return f"It has the same size as {other.path} ({size}) and a higher loss: {_against(file, other)}."
     speeds, others = measured[file.path], measured[other.path]
     for place, threads in sorted(speeds.keys() & others.keys()):
         speed, other_speed = speeds[place, threads], others[place, threads]
         if speed < SLOWER_SHARE * other_speed and only in (None, place):
             return (
-                f"It {_loses(file, other)}; and it is slower: measured {rate(speed)} against "
-                f"{rate(other_speed)} tokens/s on {place} with {counted(threads, 'thread')}."
+                f"It has a higher loss than {other.path}: {_against(file, other)}. It is also slower: measured "
+                f"{rate(speed)} against {rate(other_speed)} tokens/s on {place} with {counted(threads, 'thread')}."
             )
     return None
 
 
-def _loses(file: ModelFile, other: ModelFile) -> str:
-    return f"loses more than {other.path}: {loss_words(file)} against {loss_words(other)}"
+def _against(file: ModelFile, other: ModelFile) -> str:
+    return f"{loss_words(file)} against {loss_words(other)}"
 
 
 def _measured(file: ModelFile, architecture: Architecture) -> dict[tuple[str, int], float]:
-    """(device, threads) -> the best valid decode speed, without those above the roof of a device that we know."""
+    """(device, threads) -> the best valid decode speed, without speeds that a known device's memory cannot reach."""
     found: dict[tuple[str, int], float] = {}
     for speed in file.speeds:
         known = devices.find(speed.device)

@@ -1,10 +1,10 @@
-"""Which file of a release to take on a device, and why not the others. Pure; every sentence says its numbers.
+"""Which file of a release to recommend for a device, and why not the others. Pure; every sentence gives its numbers.
 
 A file fits if its predicted memory and the device's reserve are within the device's memory. Loss is the mean KLD from
-the release's reference in nats, ± one standard error; that of the reference itself is zero by definition. Two losses
-can be told apart if they differ by more than both errors together, which is stricter than the error of their
-difference. A loss within the tolerance makes no practical difference: among such files the smallest is taken, so that
-nobody loads twice the bytes for a difference that cannot be seen.
+the release's reference in nats, ± one standard error; the loss of the reference itself is zero by definition. Two
+losses count as different if they differ by more than both errors together, which is stricter than the error of their
+difference. A reader is unlikely to notice a loss within the tolerance. The smallest of such files is recommended, so
+that nobody downloads twice the bytes for a difference that cannot be seen.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from zoo.choose.roofline import Prediction
 
 @dataclass(frozen=True)
 class Tolerance:
-    """A loss that makes no practical difference: mean KLD in nats at most, share of same top tokens at least."""
+    """A loss that a reader is unlikely to notice: mean KLD in nats at most, share of same top tokens at least."""
 
     kld_mean_nats: float
     same_top_share: float = 0.0
 
     def holds(self, file: ModelFile) -> bool:
-        """Whether the loss of ``file`` is within it; that of the reference always is."""
+        """Whether the loss of ``file`` is within the tolerance; the loss of the reference always is."""
         if file.loss is None:
             return True
         return (
@@ -47,16 +47,16 @@ class Tolerance:
 
 
 TOLERANCE = Tolerance(0.02, 0.9)
-"""Probabilities two hundredths of a nat from the reference's on average, and at most one token in ten another one. A
-choice of this project: the Q8_0 of a model with 135 million weights, half the size of its reference, lies within it
-(0.0056 nats, 94 % same top token), its Q5_K_M does not (0.096 nats, 81 %)."""
+"""Probabilities differ from the reference's by two hundredths of a nat on average, and at most one token in ten
+differs. A choice of this project: the Q8_0 of a model with 135 million weights, half the size of its reference, is
+within it (0.0056 nats, 94 % same top token); its Q5_K_M is not (0.096 nats, 81 %)."""
 
 CONTEXT_TOKENS = 2048
-"""Context length of a recommendation, as far as the model goes: a few pages of conversation."""
+"""Context length of a recommendation, or the model's own if that is shorter: a few pages of conversation."""
 
 
 class Judged(NamedTuple):
-    """A file that was not taken, and why."""
+    """A file that was not recommended, and why."""
 
     file: ModelFile
     reason: str
@@ -64,7 +64,7 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True)
 class DecodeSpeed:
-    """Decode speed in tokens per second: measured on that very device, else predicted. The words say which."""
+    """Decode speed in tokens per second: measured on exactly that device, else predicted. The words say which."""
 
     measured: bool
     low: float
@@ -76,7 +76,7 @@ class DecodeSpeed:
 
 @dataclass(frozen=True)
 class Pick:
-    """The one file to take, or None with the reason; memory_bytes is predicted, for that context."""
+    """The recommended file, or None with the reason; memory_bytes is predicted, for that context."""
 
     device: Device
     context_tokens: int
@@ -90,7 +90,7 @@ class Pick:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A file that is asked about. Its speed is worked out when somebody looks: most files of most models do not fit."""
+    """A file to consider. Its speed is computed only when it is needed: most files of most models do not fit."""
 
     file: ModelFile
     need_bytes: int | None
@@ -103,7 +103,7 @@ class _Candidate:
 
 @dataclass(frozen=True)
 class _Decision:
-    """Among files that can be taken: the sound ones, of these the beaten, those that are left, and the chosen one."""
+    """Among usable files: those that pass the smoke test, which of them are beaten, which are left, and the choice."""
 
     sound: tuple[ModelFile, ...]
     beaten: Mapping[str, Beaten]
@@ -113,7 +113,7 @@ class _Decision:
 
 
 class Shelf:
-    """A release that is asked often: what its questions have in common is worked out once."""
+    """A release for many questions: what the questions have in common is computed once."""
 
     def __init__(self, release: Release, tolerance: Tolerance = TOLERANCE) -> None:
         self._release, self._tolerance = release, tolerance
@@ -173,7 +173,7 @@ class Shelf:
         return self._decided[key]
 
     def _decision(self, files: Sequence[ModelFile], device: Device) -> _Decision:
-        # Files that fail as chat models are taken only if none passes.
+        # Files that fail as chat models are used only if none passes.
         sound = [file for file in files if file.smoke_passed] or files
         # Slower elsewhere is no reason to be rejected here, so only speeds of this device count.
         beaten = self._domination.among(sound, device)
@@ -185,8 +185,8 @@ class Shelf:
 
 
 def dominated(release: Release) -> dict[str, Beaten]:
-    """Files that another beats, by path: it is no larger, or was measured clearly faster on the same device with as
-    many threads, and its loss is lower beyond both errors. The reference is never among them: nothing loses less."""
+    """Files that another file beats, by path. The other file has a lower loss, beyond both errors, and it is no larger
+    or was measured clearly faster on the same device with as many threads. Nothing beats the reference."""
     return Shelf(release).dominated()
 
 
@@ -197,10 +197,11 @@ def pick(
     least_tokens_per_second: float | None = None,
     tolerance: Tolerance = TOLERANCE,
 ) -> Pick:
-    """Of the files that fit and are fast enough, the smallest whose loss makes no practical difference; if there is no
-    such file, the one with the least loss, or a smaller one whose loss cannot be told from it.
+    """Of the files that fit and are fast enough, the smallest whose loss a reader is unlikely to notice. If there is no
+    such file: the one with the lowest loss, or a smaller one whose loss is the same within the errors.
 
-    Raises ValueError for a context that is no length or longer than the model's, a speed or a tolerance that is none.
+    Raises ValueError for a context that is not positive or longer than the model's, and for an invalid speed or
+    tolerance.
     """
     return Shelf(release, tolerance).pick(device, context_tokens, least_tokens_per_second)
 
@@ -234,7 +235,7 @@ def _check_asked(
             f"{architecture.context_tokens:,} tokens"
         )
     if least is not None and not (math.isfinite(least) and least > 0):
-        raise ValueError(f"a least speed of {least:g} tokens/s is not a valid speed")
+        raise ValueError(f"a minimum speed of {least:g} tokens/s is not a valid speed")
     if not (math.isfinite(tolerance.kld_mean_nats) and tolerance.kld_mean_nats >= 0):
         raise ValueError(f"{tolerance.kld_mean_nats:g} nats is not a valid tolerance")
 
@@ -264,7 +265,7 @@ def _need_bytes(file: ModelFile, architecture: Architecture, context_tokens: int
 
 
 def _speed(file: ModelFile, architecture: Architecture, device: Device, context_tokens: int) -> DecodeSpeed:
-    """The best speed that was measured on this very device, validly and below the roof; else the prediction."""
+    """The best valid speed measured on exactly this device, if the memory allows it; else the prediction."""
     prediction = roofline.predict(file, architecture, device, context_tokens)
     here = [speed for speed in file.speeds if speed.valid and speed.device == device.id]
     refused = ""
@@ -274,7 +275,7 @@ def _speed(file: ModelFile, architecture: Architecture, device: Device, context_
         if verdict.kept:
             words = f"measured {rate(value)} tokens/s on {device.id} with {counted(speed.threads, 'thread')}"
             return DecodeSpeed(True, value, value, value, words + refused, prediction)
-        refused = refused or f" (a measurement is refused: {verdict.sentence.rstrip('.')})"
+        refused = refused or f" (a measurement is ignored: {verdict.sentence.rstrip('.')})"
     return DecodeSpeed(
         False, prediction.low, prediction.typical, prediction.high, prediction.words + refused, prediction
     )
@@ -301,37 +302,35 @@ def _too_big(candidate: _Candidate, device: Device, context_tokens: int) -> str 
 
 def _too_slow(candidate: _Candidate, least: float) -> str:
     speed = candidate.speed
-    return (
-        f"It is too slow: {speed.words}, {rate(least - speed.typical)} short of the {rate(least)} asked for."
-    )
+    return f"It is too slow: {speed.words}, {rate(least - speed.typical)} below the minimum of {rate(least)}."
 
 
 def _broken(usable: Sequence[ModelFile], sound: Sequence[ModelFile]) -> list[Judged]:
-    """The files that were left out because others pass the smoke test."""
-    why = f"It failed the chat smoke test; {len(sound)} of the {len(usable)} files that could be taken passed it."
+    """The files that are rejected because others pass the smoke test."""
+    why = f"It failed the chat smoke test; {len(sound)} of the {len(usable)} usable files passed it."
     return [Judged(file, why) for file in usable if file not in sound]
 
 
 def _nothing(
     candidates: Sequence[_Candidate], device: Device, context_tokens: int, least: float | None
 ) -> str:
-    """Why no file can be taken, and by how much the nearest misses."""
+    """Why no file is usable, and by how much the nearest misses."""
     known = [c for c in candidates if c.need_bytes is not None]
     fitting = [c for c in known if not _too_big(c, device, context_tokens)]
     if fitting and least is not None:
         fastest = max(fitting, key=lambda c: c.speed.typical)
-        short = f"{rate(least - fastest.speed.typical)} short of the {rate(least)} asked for"
+        short = f"{rate(least - fastest.speed.typical)} below the minimum of {rate(least)}"
         verb = "fits" if len(fitting) == 1 else "fit"
         return (
-            f"{counted(len(fitting), 'file')} {verb} on {device.name}, but none is fast enough: {fastest.file.path} "
-            f"comes nearest with {fastest.speed.words}, {short}."
+            f"{counted(len(fitting), 'file')} {verb} on {device.name}, but none is fast enough. The fastest is "
+            f"{fastest.file.path}: {fastest.speed.words}, {short}."
         )
     if not known:
-        return f"Whether a file fits on {device.name} is not known: the catalog records no memory need."
+        return f"It is not known whether a file fits on {device.name}: the catalog records no memory need."
     least_need = min(known, key=lambda c: (c.need_bytes or 0, c.file.path))
     need = least_need.need_bytes or 0
     return (
-        f"No file fits on {device.name}: the one that needs the least, {least_need.file.path}, needs a predicted "
+        f"No file fits on {device.name}. {least_need.file.path} needs the least memory: a predicted "
         f"{data_size(need)} at {context_tokens:,} tokens of context, {data_size(need - device.free_bytes)} more than "
         f"{_free(device)}."
     )
@@ -343,8 +342,8 @@ def _nothing(
 def _smallest_alike(
     best: ModelFile, left: Sequence[ModelFile], beaten: Mapping[str, Beaten], tolerance: Tolerance
 ) -> ModelFile:
-    """The smallest file within the tolerance, else the smallest whose loss cannot be told from the least; none that a
-    usable file beats by any evidence."""
+    """The smallest file within the tolerance, else the smallest whose loss is the same as the lowest within the errors;
+    never a file that a usable file beats by any evidence."""
     sound = [file for file in left if file.path not in beaten]
     alike = [f for f in sound if tolerance.holds(f)] or [f for f in sound if not worse(f, best)]
     return min(alike, key=lambda f: (f.size_bytes, *by_loss(f)), default=best)
@@ -360,27 +359,30 @@ def _reason(
     tolerance: Tolerance,
 ) -> str:
     file = chosen.file
-    kind = "that fit" if least is None else f"that fit and reach {rate(least)} tokens/s"
+    reach = "" if least is None else f"{rate(least)} tokens/s"
+    fits = f"fits, reaches {reach}" if reach else "fits"
     if usable == 1:
-        only = kind.replace("fit", "fits").replace("reach", "reaches")
-        choice = f"{file.path} is the only file {only}: {loss_words(file)}"
+        only = f"fits and reaches {reach}" if reach else "fits"
+        choice = f"{file.path} is the only file that {only}: {loss_words(file)}"
     elif file is not best and tolerance.holds(file):
         choice = (
-            f"{file.path} is the smallest of the unbeaten files {kind} whose loss makes no practical difference "
-            f"({tolerance.words}): {loss_words(file)}, {100 * _same_top(file):.1f} % same top token"
+            f"{file.path} is the smallest file that {fits}, is not beaten by another file, and is so close to the "
+            f"original that you are unlikely to notice a difference: {loss_words(file)}, "
+            f"{100 * _same_top(file):.1f} % same top token (limits: {tolerance.words})"
         )
     elif file is not best:
         choice = (
-            f"{file.path} is the smallest of the unbeaten files {kind} whose loss cannot be told from the least: "
-            f"{loss_words(file)} against {loss_words(best)} of {best.path}"
+            f"{file.path} is the smallest file that {fits}, is not beaten by another file, and has the lowest loss "
+            f"within the errors: {loss_words(file)} against {loss_words(best)} of {best.path}"
         )
     else:
-        choice = f"{file.path} has the least loss of the {usable} files {kind}: {loss_words(file)}"
+        fit = f"fit and reach {reach}" if reach else "fit"
+        choice = f"{file.path} has the lowest loss of the {usable} files that {fit}: {loss_words(file)}"
     parts = [
         choice,
         f"It needs a predicted {data_size(chosen.need_bytes or 0)} at {context_tokens:,} tokens of context, "
-        f"within {_free(device)}",
-        f"Its decode speed: {chosen.speed.words}",
+        f"less than {_free(device)}",
+        f"Decode speed: {chosen.speed.words}",
     ]
     if not file.smoke_passed:
         parts.append("It failed the chat smoke test")
@@ -388,21 +390,23 @@ def _reason(
 
 
 def _beside(candidate: _Candidate, chosen: _Candidate) -> str:
-    """How a runner-up compares with the file that was taken."""
+    """How a runner-up compares with the recommended file."""
     file, taken = candidate.file, chosen.file
     difference = file.size_bytes - taken.size_bytes
-    size = f"{data_size(abs(difference))} {'larger' if difference > 0 else 'smaller'} than the pick"
+    size = (
+        f"{data_size(abs(difference))} {'larger' if difference > 0 else 'smaller'} than the recommended file"
+    )
     if not difference:
-        size = "of the same size as the pick"
+        size = "the same size as the recommended file"
     if worse(file, taken):
-        loss = "loses more"
+        loss = "higher"
     elif worse(taken, file):
-        loss = "loses less"
+        loss = "lower"
     else:
-        loss = "has a loss that cannot be told from the pick's"
-    words = f"It {loss}, {loss_words(file)} against {loss_words(taken)}, and is {size}"
-    smoke = "" if file.smoke_passed else "; it failed the chat smoke test"
-    return f"{words}; {candidate.speed.words}{smoke}."
+        loss = "the same within the errors"
+    words = f"Its loss is {loss}: {loss_words(file)} against {loss_words(taken)}. It is {size}"
+    smoke = "" if file.smoke_passed else " It failed the chat smoke test."
+    return f"{words}. Decode speed: {candidate.speed.words}.{smoke}"
 
 
 def _same_top(file: ModelFile) -> float:

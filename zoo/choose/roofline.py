@@ -1,14 +1,14 @@
 """Predicted decode speed of a file on a device: the roofline model. Pure.
 
-To write one token, a model reads the weights that it uses once, and the keys, values and states that its layers keep.
-The memory delivers so many bytes per second, and the processor works through so many; the slower of the two decides:
+To write one token, a model reads once the weights that it uses and the keys, values and states that its layers keep.
+The memory and the processor each handle a limited number of bytes per second; the slower of the two decides:
 
     tokens/s = min( B / (W + K(n)),  C k / W )
 
-W: bytes of weights that are read: all of a dense model but an embedding table that is not its output head, and the
-used share of experts; K(n): bytes of keys, values and states that are read with n tokens in the cache, taken as half
-of the context; B: memory bandwidth in bytes/s; C: cores; k: bytes of weights that one core works through per second,
-known for some types on some processors. W and K come from the file's header through the catalog; B and k from
+W: bytes of weights that are read: in a dense model all but an embedding table that is not its output head, and of
+experts only the used share; K(n): bytes of keys, values and states that are read with n tokens in the cache, taken as
+half of the context; B: memory bandwidth in bytes/s; C: cores; k: bytes of weights that one core works through per
+second, known for some types on some processors. W and K come from the file's header through the catalog; B and k from
 ``catalog.device`` with their sources.
 
 The model is that of Williams, Waterman and Patterson, "Roofline: an insightful visual performance model for multicore
@@ -29,22 +29,22 @@ from catalog.words import data_size, rate
 
 CAUTION = 2.0
 """Where a figure rests on one report, the range goes from typical / CAUTION to typical x CAUTION; where the speed of
-the kernel is not known, only the low end moves. A choice of this project, not a measurement."""
+the kernel is not known, only the low end changes. A choice of this project, not a measurement."""
 
 BANDWIDTH = "memory bandwidth"
 KERNEL = "kernel speed"
 
 _KNOWN = {kernel.type for device in DEVICES for kernel in device.kernels}
 _KERNEL_TYPES = {name: quant.ggml_type for name, quant in QUANTS.items() if quant.ggml_type in _KNOWN}
-"""Type of a file -> the ggml type of most of its weights, for the types that some device profile knows."""
+"""Type of a file -> the ggml type of most of its weights, for types that are in a device profile."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Decode speed in tokens per second, never measured. roof: what the memory could deliver at best, cache empty; None
-    where the bytes that are read are not known.
+    """Decode speed in tokens per second, never measured. roof: the best that the memory allows with an empty cache;
+    None if the number of bytes per token is not known.
 
-    limited_by is BANDWIDTH or KERNEL, at the typical speed. assume: makes the assumptions when somebody reads them.
+    limited_by is BANDWIDTH or KERNEL, at the typical speed. assume: computes the assumptions when they are needed.
     """
 
     low: float
@@ -65,7 +65,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Plausibility:
-    """Whether a measured speed can be true; the sentence says its numbers."""
+    """Whether a measured speed is plausible; the sentence gives the numbers."""
 
     kept: bool
     sentence: str
@@ -93,19 +93,19 @@ def predict(file: ModelFile, architecture: Architecture, device: Device, context
 
 
 def weight_bytes(file: ModelFile) -> int:
-    """Bytes of weights that are taken as read for a token: as the catalog records them, else all of the file."""
+    """Bytes of weights that are read for a token: as the catalog records them, else the size of the file."""
     return max(file.size_bytes if file.read_bytes is None else file.read_bytes, 1)
 
 
 def judged(file: ModelFile, architecture: Architecture) -> bool:
-    """Whether it is known how few bytes are read for a token: recorded, or those of a dense architecture."""
+    """Whether the bytes that are read for a token are known: recorded, or those of a dense architecture."""
     return file.read_bytes is not None or architectures.dense(architecture.name)
 
 
 def roof(file: ModelFile, architecture: Architecture, device: Device) -> float | None:
-    """Tokens per second that the highest bandwidth allows with an empty cache; None if too little is known to say.
+    """Tokens per second that the highest bandwidth allows with an empty cache; None if too little is known.
 
-    Kernel speed is left out of it, for kernels get faster with new versions of llama.cpp, and memory does not.
+    Kernel speed is not part of it, because kernels get faster with new versions of llama.cpp, and memory does not.
     """
     if not judged(file, architecture):
         return None
@@ -113,27 +113,27 @@ def roof(file: ModelFile, architecture: Architecture, device: Device) -> float |
 
 
 def plausible(measured_tokens_per_second: float, prediction: Prediction) -> Plausibility:
-    """A measured speed above the roof is refused: so many bytes cannot have been read in that time."""
+    """A measured speed above the roof is implausible: that many bytes cannot be read in that time."""
     if not (math.isfinite(measured_tokens_per_second) and measured_tokens_per_second >= 0):
         return Plausibility(False, f"{measured_tokens_per_second:g} tokens/s is not a valid speed.")
     said = rate(measured_tokens_per_second)
     if prediction.roof is None:
         return Plausibility(
-            True, f"The measured {said} tokens/s is not judged: its bytes per token are not known."
+            True, f"The measured {said} tokens/s cannot be checked: the bytes read per token are not known."
         )
     bound = rate(prediction.roof)
     if measured_tokens_per_second <= prediction.roof:
-        return Plausibility(True, f"The measured {said} tokens/s is not above the roof of {bound} tokens/s.")
+        return Plausibility(True, f"The measured {said} tokens/s is within the limit of {bound} tokens/s.")
     return Plausibility(
         False,
-        f"The measured {said} tokens/s is implausible: the memory of this device is taken to deliver the weights at "
-        f"most {bound} times per second.",
+        f"The measured {said} tokens/s is implausible: the memory of this device can read the weights at most {bound} "
+        f"times per second, as its profile describes it.",
     )
 
 
 def cache_of(file: ModelFile, architecture: Architecture) -> Cache | None:
-    """What is kept beside the weights: as the catalog records it, else worked out of a memory need that it lists, as
-    if every layer kept the whole context. None if that cannot be done."""
+    """What is kept in memory in addition to the weights: as the catalog records it, else computed from a listed memory
+    need, as if every layer kept the complete context. None if neither is possible."""
     if architecture.cache is not None:
         return architecture.cache
     for need in file.memory:
@@ -144,12 +144,12 @@ def cache_of(file: ModelFile, architecture: Architecture) -> Cache | None:
 
 
 def ggml_type(file: ModelFile) -> str | None:
-    """The ggml type of most of the weights; None if the catalog does not tell, as when tensors fell back to others."""
+    """The ggml type of most of the weights; None if the catalog does not show it, for example after fallbacks."""
     return None if file.fallback_tensors else _KERNEL_TYPES.get(file.type)
 
 
 def _bandwidths(device: Device, file: ModelFile) -> tuple[float, float, float]:
-    """Low, typical and high in bytes per second, the range widened as far as CAUTION asks."""
+    """Low, typical and high in bytes per second; the range is widened by CAUTION where it applies."""
     figure = device.bandwidth_bytes_per_second
     single = figure.reports == 1
     careful = single or device.kernel(ggml_type(file)) is None
@@ -177,37 +177,40 @@ def _read_words(file: ModelFile, architecture: Architecture) -> str:
         part = f"{data_size(file.read_bytes)} of the file's {data_size(file.size_bytes)} are read for every token: "
         if architecture.experts:
             return f"{part}{architecture.experts_used} of {architecture.experts} experts in each layer, and the rest."
-        return f"{part}all weights, but one row only of an embedding table that is not the output head."
+        return f"{part}all weights, but only one row of an embedding table that is not the output head."
     if architectures.dense(architecture.name):
         return (
-            "All bytes of the file are read for every token. The catalog does not record how many are: a model whose "
-            "embedding table is not its output head reads less and may be faster."
+            "It is assumed that all bytes of the file are read for every token. The catalog does not record "
+            "how many are. A model whose embedding table is not its output head reads less and may be faster."
         )
     return (
-        "All bytes of the file are taken as read for every token. The catalog does not record how many are, and models "
-        f"of the architecture {architecture.name} may have experts, of which few are read: the model may be much "
-        "faster, and no measurement is refused."
+        "It is assumed that all bytes of the file are read for every token. The catalog does not record how "
+        f"many are. Models of the architecture {architecture.name} may have experts, of which only a few are read: the "
+        "model may be much faster, so no measurement is ignored as implausible."
     )
 
 
 def _cache_words(file: ModelFile, architecture: Architecture, context_tokens: int) -> str:
     cache = cache_of(file, architecture)
     if cache is None:
-        return "The KV cache is left out, for its size is not recorded."
+        return "The KV cache is not counted, because its size is not recorded."
     words = [f"The KV cache holds half of the {context_tokens:,} tokens of context, in 16 bits."]
     if cache.window_bytes_per_token:
         words.append(f"Layers with a sliding window read at most the last {cache.window_tokens:,} of them.")
     if cache.state_bytes and cache.known:
-        words.append(f"Recurrent layers read a state of {data_size(cache.state_bytes)}, whatever the context.")
+        words.append(
+            f"Recurrent layers read a state of {data_size(cache.state_bytes)}, whatever the context."
+        )
     if architecture.cache is None and not architectures.keeps_all(architecture.name):
         words.append(
-            "Every layer is taken to keep all of them, for the catalog does not record more. In the architecture "
-            f"{architecture.name} some layers keep less: the model needs less memory than shown and may be faster."
+            "It is assumed that every layer keeps all of them, because the catalog does not record more. In "
+            f"the architecture {architecture.name} some layers keep less, so the model needs less memory than shown "
+            "and may be faster."
         )
     elif architecture.cache is not None and not cache.known:
         words.append(
-            f"The architecture {architecture.name} is not known here: every layer is taken to keep all of them, which "
-            "is an upper bound."
+            f"The program does not know the architecture {architecture.name}. It assumes that every layer keeps all of "
+            "them, which is an upper bound."
         )
     return " ".join(words)
 
@@ -216,15 +219,15 @@ def _device_words(file: ModelFile, device: Device) -> tuple[str, ...]:
     found = []
     if device.bandwidth_bytes_per_second.reports == 1:
         found.append(
-            f"The bandwidth is one figure only ({device.bandwidth_bytes_per_second.source.rstrip('.')}); "
-            "half and double of it are taken as the range, which is caution and no measurement."
+            f"The bandwidth is a single figure ({device.bandwidth_bytes_per_second.source.rstrip('.')}). The range "
+            "goes from half to double of it, as a precaution; it was not measured."
         )
     kernel = device.kernel(ggml_type(file))
     if kernel and device.cores:
         found.append(f"All {device.cores} cores work on the weights. {kernel.source}")
     else:
         found.append(
-            f"How fast this processor works through {file.type} data is not known, so nothing is capped, and the low "
-            "end is taken at half of the typical bandwidth."
+            f"It is not known how fast this processor handles {file.type} data, so only the memory limits the speed, "
+            "and the low end is half of the typical bandwidth."
         )
     return tuple(found)

@@ -1,8 +1,7 @@
 """The static site: documents by mkdocs in a process of its own, the catalog's pages by ``zoo.site.pages``.
 
-What did not change since the last build is linked from the old site, file by file. A new site takes the place of the
-old one only when all of it is there.
-"""
+Files that did not change since the last build are linked from the old site. The new site replaces the old one only when
+it is complete."""
 
 from zoo.site.builder import SiteReport, build
 from zoo.site.content import check_catalog

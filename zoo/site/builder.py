@@ -1,4 +1,4 @@
-"""A build of the whole site beside the old one, and the swap when it ended well."""
+"""Builds the complete site next to the old one, and swaps the two if the build succeeds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from zoo.site import content, documents, drift, pages, state, swap, tryout
 from zoo.site.state import Part
 
 OWN = ("index.html", "sitemap.xml", "sitemap.xml.gz", documents.NAVIGATION)
-"""Files that mkdocs writes and that do not stay: the catalog has its own, or needs them only while building."""
+"""Files of mkdocs that are removed: the catalog has its own, or needs them only during the build."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class SiteReport:
 def build(
     settings: Settings, report: Reporter, *, strict: bool = True, files_megabytes: float | None = None
 ) -> SiteReport:
-    """Build the site into ``settings.site``. When anything fails, the site that was there stays as it was.
+    """Build the site into ``settings.site``. If anything fails, the old site stays unchanged.
 
-    files_megabytes: files of a folder hub up to that size become part of the site, to be tried in the browser.
-    """
+    files_megabytes: files of a folder hub up to that size become part of the site, so that visitors can try them in the
+    browser."""
     clock = time.monotonic()
     documents.require_mkdocs()
     content.read_text(settings)
@@ -55,7 +55,7 @@ def build(
         parts = _parts(settings, old, new, report, strict)
         parts["tryout"] = tryout.build(settings, parts, old, new, report, files_megabytes)
         state.remove_others(new, parts.values())
-        # While the record is gone, a kill between here and its writing only costs time.
+        # Without the record, a kill before it is written again only costs time.
         record.unlink(missing_ok=True)
         swap.replace(target, new)
         state.write(record, parts)
@@ -70,7 +70,7 @@ def _refuse_odd_names(settings: Settings) -> None:
         except UnicodeEncodeError:
             shown = str(folder).encode("utf-8", "backslashreplace").decode()
             raise InputError(
-                f"the name of the folder {shown} is not UTF-8, and the site cannot be built there",
+                f"the name of the folder {shown} is not UTF-8, so the site cannot be built there",
                 safe=content.SAFE,
                 remedy="Rename the folder",
                 again=AGAIN,
@@ -79,8 +79,8 @@ def _refuse_odd_names(settings: Settings) -> None:
 
 @contextmanager
 def _seldom_collected() -> Iterator[None]:
-    """Python looks for cycles a hundred times less often meanwhile: a build allocates much that stays and makes few
-    cycles, and looking took a fifth of its time."""
+    """Meanwhile Python collects cycles a hundred times less often: a build allocates much that stays and makes few
+    cycles, and collecting took a fifth of its time."""
     before = gc.get_threshold()
     gc.set_threshold(100 * before[0], *before[1:])
     try:
@@ -92,7 +92,7 @@ def _seldom_collected() -> Iterator[None]:
 def _parts(
     settings: Settings, old: Mapping[str, Part], new: Path, report: Reporter, strict: bool
 ) -> dict[str, Part]:
-    """Make or take over every part of the site in ``new``."""
+    """Make every part of the site in ``new``, or reuse it from the old site."""
     made = _documents(settings, old.get("documents"), new, report, strict)
     facts = made.facts
     shown, watched = drift.read(settings)
@@ -130,7 +130,7 @@ def _documents(settings: Settings, known: Part | None, new: Path, report: Report
 
 
 def _assets(new: Path) -> list[str]:
-    """Put in the bundled assets that the zoo has no file of its own for; returns the names of all."""
+    """Add the bundled assets, except those that the zoo has its own file for; returns the names of all."""
     source = bundled.site_folder() / "assets"
     names = sorted(_paths(source))
     for name in names:

@@ -1,4 +1,4 @@
-"""The catalog's part of the site: what is new is made, in several processes if there is much of it."""
+"""The catalog's part of the site: makes what is new, in several processes if there is much of it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from zoo.site import pages, state
 from zoo.site.pages.links import evidence_path
 from zoo.site.state import Part, Stamp
 
-SAFE = "The site that was there is unchanged"
-_NO_CATALOG = 'Restore it, or begin with an empty one: {"schema": "model-catalog/1", "models": []}'
+SAFE = "The existing site is unchanged"
+_NO_CATALOG = 'Restore it, or start with an empty one: {"schema": "model-catalog/1", "models": []}'
 _BATCH = 25
 """Models that one process makes at a time; fewer new ones are made in this process."""
 
@@ -51,7 +51,7 @@ def check_catalog(settings: Settings) -> index.Catalog:
     text = read_text(settings)
     catalog, problems = index.parse(text, settings.shown(settings.catalog))
     if problems:
-        raise InputError("\n".join(["the catalog is not sound:", *map(str, problems)]), safe=SAFE)
+        raise InputError("\n".join(["the catalog is invalid:", *map(str, problems)]), safe=SAFE)
     return catalog
 
 
@@ -104,7 +104,7 @@ def build(
         for number, made in zip(missing, _made(job, [pieces_of[n] for n in missing]), strict=True):
             if isinstance(made, str):
                 check_catalog(settings)
-                raise ZooError(made, safe=SAFE, remedy="Restore the file: it is written by zoo only")
+                raise ZooError(made, safe=SAFE, remedy="Restore the file: only zoo writes it")
             name, part = made
             parts[number] = f"model {name}", dataclasses.replace(part, key=keys[number])
             advance(1)
@@ -131,7 +131,9 @@ def _whole(
     files = pages.make_whole(facts, site, functools.partial(model_of, new))
     taken = [path for part in parts for path in part.files if path in files]
     if taken:
-        raise InputError(f"two pages want to be {taken[0]}", safe=SAFE, remedy="Rename one of the models")
+        raise InputError(
+            f"two pages have the same path {taken[0]}", safe=SAFE, remedy="Rename one of the models"
+        )
     names = [one["model"]["name"] for one in facts]
     texts = ((new / pages.model_json(name)).read_text(encoding="utf-8") for name in names)
     written = {**write_files(new, files), **write_files(new, {"catalog.json": pages.joined(texts)})}
@@ -148,7 +150,9 @@ def model_of(folder: Path, name: str) -> Model:
 def _check_order(names: Sequence[str], settings: Settings) -> None:
     if list(names) != sorted(set(names)):
         check_catalog(settings)
-        raise InputError("the models of the catalog are not sorted by name, each once", safe=SAFE)
+        raise InputError(
+            "the models in the catalog must be sorted by name, and each name may appear only once", safe=SAFE
+        )
 
 
 def _made(job: _Job, some: Sequence[_Piece]) -> Iterator[tuple[str, Part] | str]:
@@ -172,7 +176,7 @@ def _make_batch(job: _Job, some: Sequence[_Piece]) -> list[tuple[str, Part] | st
 def _make(job: _Job, piece: _Piece) -> tuple[str, Part] | str:
     model = entries.model(piece.text)
     if model is None:
-        return "a model of the catalog is not sound"
+        return "a model in the catalog is invalid"
     try:
         evidence, sources = _evidence(model, job.evidence)
         site = dataclasses.replace(job.site, drift=piece.drift)
@@ -205,11 +209,11 @@ def _evidence(
 def _checked(file: EvidenceFile, source: Path, place: str) -> bytes:
     """Only what the catalog lists, and only if it still is what the catalog says."""
     if unsafe_reason(file.path) or source.is_symlink() or not source.is_file():
-        raise _BadEvidence(f"evidence {place}/{file.path} is listed in the catalog but is not there")
+        raise _BadEvidence(f"evidence {place}/{file.path} is listed in the catalog but was not found")
     content = plainfiles.read_bytes(source)
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise _BadEvidence(
-            f"evidence {place}/{file.path} is not the file that the catalog lists (another sha256)"
+            f"evidence {place}/{file.path} differs from the catalog: its sha256 is another one"
         )
     return content
 

@@ -1,4 +1,4 @@
-"""The documents: mkdocs in a process of its own, and the digest that says whether it has to run."""
+"""The documents: mkdocs in its own process, and the digest that decides whether it must run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def mkdocs_file(settings: Settings) -> Path:
 
 
 def require_mkdocs() -> None:
-    """Raises MissingExtra if this Python cannot build the documents, or cannot draw the charts beside them."""
+    """Raises MissingExtra if this Python cannot build the documents or draw the charts."""
     extras.require("Building the site", *TOOLS, "pygal")
 
 
@@ -81,9 +81,9 @@ def build(settings: Settings, folder: Path, strict: bool) -> None:
     if done.returncode != 0:
         told = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("INFO")]
         quoted = "\n".join(f"  {line}" for line in told[-_QUOTED_LINES:])
-        what = f"mkdocs did not build the site (exit code {done.returncode}). It said:\n{quoted}"
-        safe = "The site that was there is unchanged"
-        raise ZooError(what, safe=safe, remedy="Fix what mkdocs names and build again")
+        what = f"mkdocs failed to build the site (exit code {done.returncode}). Its output:\n{quoted}"
+        safe = "The existing site is unchanged"
+        raise ZooError(what, safe=safe, remedy="Fix the problems that mkdocs names and build again")
 
 
 def navigation(folder: Path) -> dict[str, Any]:
@@ -92,9 +92,9 @@ def navigation(folder: Path) -> dict[str, Any]:
         found = jsontext.read(folder / NAVIGATION)
         return {name: found[name] for name in ("name", "address", "links", "pages")}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        what = f"mkdocs built documents without {NAVIGATION}, which site/hooks.py writes"
-        remedy = "Copy site/hooks.py and mkdocs.yml of this version into your zoo: zoo init makes a zoo that has them"
-        raise ZooError(what, safe="The site that was there is unchanged", remedy=remedy) from error
+        what = f"mkdocs built the documents without {NAVIGATION}, which site/hooks.py writes"
+        remedy = "Copy site/hooks.py and mkdocs.yml of this version into your zoo; zoo init makes a zoo that has them"
+        raise ZooError(what, safe="The existing site is unchanged", remedy=remedy) from error
 
 
 def _environment() -> dict[str, str]:

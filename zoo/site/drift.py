@@ -16,7 +16,7 @@ from zoo.site.pages.kinds import AS_RECORDED
 from zoo.site.state import Part
 
 PATH = f"evidence/{watch.FILE}"
-_AGAIN = "Make it again: zoo watch"
+_AGAIN = "Write it again: zoo watch"
 
 
 def read(settings: Settings) -> tuple[Drift | None, bytes]:
@@ -30,17 +30,18 @@ def read(settings: Settings) -> tuple[Drift | None, bytes]:
         report, problems = watch.parse(found.decode("utf-8"), shown)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        what = f"the report of the watch cannot be read: {reason}"
+        what = f"the drift report cannot be read: {reason}"
         raise InputError(what, where=shown, safe=content.SAFE, remedy=_AGAIN) from error
     if report is None:
-        told = "\n".join(["the report of the watch is not sound:", *map(str, problems)])
+        told = "\n".join(["the drift report is invalid:", *map(str, problems)])
         raise InputError(told, safe=content.SAFE, remedy=_AGAIN)
     badges = {key: _lasting(badge) for key, badge in watch.badges(report).items()}
     return Drift(PATH, watch.badge(report), badges), found
 
 
 def _lasting(badge: Badge) -> Badge:
-    """A badge that says the same tomorrow if nothing else is found, so that the page of its model stays as it is."""
+    """A badge that does not change if tomorrow's watch finds the same, so that the page of its model does not
+    change."""
     return AS_RECORDED if badge.state == AS_RECORDED.state else badge
 
 

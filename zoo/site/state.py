@@ -1,9 +1,8 @@
 """What the last build made, part by part, so that the next one need not make it again.
 
-A part is some files that are made together: the documents, the files of one model, the pages about all models. It is
-made anew when its key is another: a digest of everything that goes into it. The record lies beside the site and is
-only a help: without it, or with a site that somebody touched, everything is made anew.
-"""
+A part is a set of files that are made together: the documents, the files of one model, the pages about all models. It
+is made again when its key changes: a digest of everything that goes into it. The record is next to the site and only
+saves time: without it, or if somebody changed the site, everything is made again."""
 
 from __future__ import annotations
 
@@ -75,10 +74,10 @@ def read(path: Path) -> dict[str, Part]:
 
 
 def write(path: Path, parts: Mapping[str, Part]) -> None:
-    """Record the parts of the site that now stands: a line with what tells whether they still hold, then a line with
-    the facts of each."""
-    told = {name: [part.key, part.files, part.sources] for name, part in parts.items()}
-    head = json.dumps({"format": FORMAT, "parts": told}, separators=(",", ":"))
+    """Record the parts of the new site: a line with keys and stamps, which show whether they are still valid, then a
+    line with the facts of each."""
+    recorded = {name: [part.key, part.files, part.sources] for name, part in parts.items()}
+    head = json.dumps({"format": FORMAT, "parts": recorded}, separators=(",", ":"))
     write_atomic(path, "\n".join([head, *(part.facts_json for part in parts.values())]))
 
 
@@ -88,9 +87,9 @@ def facts_json(facts: Any) -> str:
 
 
 def take_over(part: Part | None, key: str, old: Path, new: Path) -> bool:
-    """Have the files of a part in the new site, linked from the old one. False if the part has to be made anew.
+    """Link the files of a part from the old site into the new one. False if the part must be made again.
 
-    Files that lie in ``new`` already, from a build before the last, stay where they are.
+    Files that are already in ``new``, from a build before the last, stay there.
     """
     if part is None or part.key != key:
         return False
@@ -109,7 +108,7 @@ def take_over(part: Part | None, key: str, old: Path, new: Path) -> bool:
 
 
 def _is_still(source: str, known: Stamp, sha256: str) -> bool:
-    """Whether a source is what it was. Where its time is another, as after every checkout, its content decides."""
+    """Whether a source is unchanged. If only its time differs, as after every checkout, its content decides."""
     found = stamp(source)
     if found == known or found is None or found[0] != known[0]:
         return found == known
@@ -117,7 +116,7 @@ def _is_still(source: str, known: Stamp, sha256: str) -> bool:
 
 
 def make_room(place: Path) -> None:
-    """See that a file can be written at ``place``: what lies there may be a link to a file of the old site."""
+    """Prepare ``place`` for a new file: an existing one may be a link to a file of the old site."""
     place.parent.mkdir(parents=True, exist_ok=True)
     place.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""The swap of a whole site: a folder takes the place of another, and nothing else is ever replaced."""
+"""The swap of a complete site: one folder replaces another, and nothing else is ever replaced."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ MARKERS = ("index.html", "catalog.json")
 """A folder with these is a site that was built here; only such a folder is replaced."""
 
 _OLD_MARKERS = ("index.html", "model_catalog.json", "sitemap.xml")
-"""The same of version 0.1."""
+"""The same for version 0.1."""
 
 
 def refuse_foreign(target: Path, settings: Settings) -> None:
-    """Raises InputError if something else than a built site would be replaced."""
+    """Raises InputError if the swap would replace anything other than a built site."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     if not any(all((target / name).is_file() for name in names) for names in (MARKERS, _OLD_MARKERS)):
         raise InputError(
-            f"{settings.shown(target)} holds something other than a site that was built here",
+            f"{settings.shown(target)} contains something other than a site built by this program",
             safe="Nothing was changed",
-            remedy="Move it away, or name another folder in the setting `site`",
+            remedy="Move it, or name another folder in the setting `site`",
         )
 
 
@@ -32,7 +32,7 @@ def _old(target: Path) -> Path:
 
 
 def restore(target: Path, new: Path) -> None:
-    """After a kill between the renames of ``replace``, the old site still lies beside its place."""
+    """After a kill between the renames of ``replace``, put the old site back in its place."""
     old = _old(target)
     if old.is_dir() and not target.exists():
         old.rename(target)
@@ -42,9 +42,9 @@ def restore(target: Path, new: Path) -> None:
 
 
 def replace(target: Path, new: Path) -> None:
-    """Put the new site in the place of the old one. The old one becomes what the next build begins with.
+    """Put the new site in the place of the old one. The next build starts with the old one.
 
-    Nothing is deleted, so the next build finds nearly every folder and file where it wants them.
+    Nothing is deleted, so the next build finds nearly every folder and file in its place.
     """
     old = _old(target)
     if target.exists():

@@ -1,9 +1,8 @@
-"""What the page "Try it in the browser" needs beside itself: the engine, and files of a folder hub if asked for.
+"""What the page "Try it in the browser" needs: the engine, and files of a folder hub if requested.
 
-The engine comes as packages of npm, pinned with their digests. They are looked for as ``npm pack`` leaves them, in the
-zoo's ``build/npm`` and in ``npm`` beside this Python's packages, and never fetched here. Without them the page says how
-to get them.
-"""
+The engine comes as npm packages, pinned with their digests. This module looks for the files of ``npm pack`` in the
+zoo's ``build/npm`` and in ``npm`` of this Python's environment, and never downloads them. Without them the page shows
+how to get them."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ MEGA = 1_000_000
 
 @dataclass(frozen=True)
 class Package:
-    """A package of npm: integrity as npm tells it; members: path in the package -> path below ``try/engine/``."""
+    """An npm package: integrity as npm shows it; members: path in the package -> path below ``try/engine/``."""
 
     name: str
     version: str
@@ -42,7 +41,7 @@ class Package:
 
     @property
     def file(self) -> str:
-        """The name that ``npm pack`` gives it."""
+        """The file name that ``npm pack`` uses."""
         return f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}.tgz"
 
 
@@ -101,7 +100,9 @@ def build(
         return known
     paths = [*_engine(packages, new), *_files(wanted, new)]
     if wanted:
-        report.say(f"{len(wanted)} files of the hub are part of the site, to be tried in the browser")
+        report.say(
+            f"{len(wanted)} files of the hub are part of the site; visitors can try them in the browser"
+        )
     site = {
         "engine": {p.name: p.version for p in PACKAGES} if packages else None,
         "how": HOW,
@@ -135,8 +136,8 @@ def _engine(files: list[Path], new: Path) -> Iterator[str]:
             raise Damaged(
                 f"{file.name} is not {package.name} {package.version}: its digest is {found}",
                 where=str(file),
-                safe="The site that was there is unchanged",
-                remedy=f"Delete it, or get it again: {HOW}",
+                safe="The existing site is unchanged",
+                remedy=f"Delete it, or download it again: {HOW}",
             )
         with tarfile.open(file) as archive:
             for member, name in package.members.items():

@@ -1,9 +1,9 @@
 """The pages that are made from data: the catalog's, and the reference of the file formats. Pure.
 
 ``KINDS`` are the kinds of catalog pages, a module each; ``make_each`` and ``make_whole`` run them for the builder of
-the site (``zoo.site``), ``render`` for whoever wants every file at once. ``recipe_reference``, ``schema_list`` and
+the site (``zoo.site``), ``render`` makes every file in one call. ``recipe_reference``, ``schema_list`` and
 ``command_reference`` make fragments that the mkdocs hook (``site/hooks.py``) puts into the documents.
-Text from a catalog is escaped by the templates, and characters that are not seen are written out by ``text``.
+The templates escape text from a catalog, and ``text`` writes out invisible characters.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def make_each(model: Model, site: Site, evidence: Evidence) -> Made:
 
 
 def make_whole(facts: Sequence[Facts], site: Site, models: Models) -> dict[str, str | bytes]:
-    """The files about all models, from the facts of each; ``models`` gives the few that are looked at more closely."""
+    """The files about all models, from the facts of each; ``models`` loads the few that need a closer look."""
     files: dict[str, str | bytes] = {}
     for kind in KINDS:
         if kind.whole:
@@ -100,5 +100,5 @@ def add(files: dict[str, str | bytes], more: Files) -> None:
     """Put ``more`` into ``files``. Raises PathTaken if a path is there already."""
     for path, content in more.items():
         if path in files:
-            raise PathTaken(f"two pages want to be {path}")
+            raise PathTaken(f"two pages have the same path {path}")
         files[path] = content

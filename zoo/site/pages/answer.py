@@ -1,4 +1,4 @@
-"""An answer of ``zoo.choose.chooser`` as people read it: what to take, why, the figures, the command, and the others.
+"""An answer of ``zoo.choose.chooser`` as people read it: the file, why, the figures, the command, and the alternatives.
 
 ``site/assets/chooser.js`` makes the same of the browser's own answers; a test compares the two.
 """
@@ -19,12 +19,13 @@ from zoo.site.pages import links
 from zoo.site.pages.page import fill
 
 SHOWN = 8
-"""Models that were passed over and are named; how many more there are is said."""
+"""Skipped models that are named; the others are only counted."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A model or file beside the answer: its words, and the address of its model from the site's root, or None."""
+    """An alternative to the answer: a model or file, its words, and its model's address from the site's root, or
+    None."""
 
     name: str
     url: str | None
@@ -32,7 +33,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Told:
+class Shown:
     """What the template shows. evidence: address of a measured speed's evidence from the site's root."""
 
     choice: Choice
@@ -58,11 +59,11 @@ class Told:
 
 
 def answer(choice: Choice, root: str) -> Markup:
-    """The fragment; ``root`` is the way to the site's root."""
-    return Markup(fill("answer.html", told=_told(choice), choice=choice, root=root, passed=_passed(choice)))
+    """The fragment; ``root`` is the path to the site's root."""
+    return Markup(fill("answer.html", shown=_shown(choice), choice=choice, root=root, passed=_passed(choice)))
 
 
-def _told(choice: Choice) -> Told | None:
+def _shown(choice: Choice) -> Shown | None:
     offer = choice.answer
     if offer is None or offer.pick.file is None:
         return None
@@ -71,7 +72,7 @@ def _told(choice: Choice) -> Told | None:
     speed = offer.pick.speed
     assert speed
     passed = _passed(choice)
-    return Told(
+    return Shown(
         choice=choice,
         name=name,
         version=release.version,
@@ -124,7 +125,7 @@ def _judged(some: Sequence[Judged]) -> tuple[Row, ...]:
 
 
 def _evidence(offer: Offer) -> str | None:
-    """Where the measurement that the speed was taken from lies."""
+    """The address of the measurement behind the speed."""
     pick, entry = offer.pick, offer.ranked.entry
     assert pick.file and pick.speed
     if not pick.speed.measured:

@@ -1,4 +1,4 @@
-"""A page for each board: the answer, the answers to other questions about that board, and how answers are found."""
+"""A page for each device: the answer, the answers to other questions about it, and how answers are found."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from zoo.site.pages.page import Page, fill
 
 ROOT = "../../"
 AIMS = 24
-"""Pairs of task and language on one page: those of the most models."""
+"""Pairs of task and language on one page: the most frequent ones."""
 
 Aim = tuple[str | None, str | None]
-"""Task and language that are asked for."""
+"""Task and language of a question."""
 
 
 def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
     some = offers.of_all(facts)
     ready = offers.entries(some, models)
     aims = _aims(some)
-    page = Page("Boards", "Which file to take for each board, and how that is found.", _index(), ())
+    page = Page("Devices", "The recommended file for each device, and how it is found.", _index(), ())
     files = {"boards/index.html": framed(page, "boards/", site)}
     if not some:
         return files
@@ -54,13 +54,13 @@ def _index() -> str:
 
 
 def _aims(some: Sequence[Facts]) -> list[Aim]:
-    """Tasks, and tasks with languages, that models are for; the most frequent first."""
+    """Tasks and languages of the models; the most frequent pairs first."""
     counted = Counter((one["task"], language) for one in some for language in set(one["languages"]))
     return sorted(counted, key=lambda aim: (-counted[aim], aim))[:AIMS]
 
 
 def _ranked(ready: Sequence[Entry], aims: Sequence[Aim]) -> dict[Aim, list[Ranked]]:
-    """The catalog's order for every aim, with the models for it only."""
+    """The catalog's order for every aim, with only the models for it."""
     languages = {None, *(language for _, language in aims)}
     by_language = {language: chooser.rank(ready, language) for language in languages}
     found: dict[Aim, list[Ranked]] = {(None, None): by_language[None]}
@@ -79,7 +79,7 @@ def _board(
     def ask(
         context: int, least: float | None = None, task: str | None = None, language: str | None = None
     ) -> Choice:
-        # The table shows answers only, so nobody looks for runners-up.
+        # The table shows only answers, so runners-up are not needed.
         return chooser.choose(Question(device, context, least, task, language), ranked[task, language], 0)
 
     first = chooser.choose(Question(device, pick.CONTEXT_TOKENS), ranked[None, None])
@@ -93,12 +93,12 @@ def _board(
         others=list(_others(ask, aims)),
         root=ROOT,
     )
-    description = f"The one file to take on {device.name}, with the reason. {first.reason}"
-    return Page(f"For {device.name}", description, html, ())
+    description = f"The recommended file for {device.name}, with the reason. {first.reason}"
+    return Page(f"A model for {device.name}", description, html, ())
 
 
 def _others(ask: Callable[..., Choice], aims: Sequence[Aim]) -> Iterator[tuple[str, list[Choice]]]:
-    """(what is asked for, the answer at each context length)."""
+    """(question, the answer at each context length)."""
     contexts = memory.CONTEXTS
     yield "any task and language", [ask(context) for context in contexts]
     for speed in chooser.SPEEDS:

@@ -12,11 +12,9 @@ from zoo.site.pages.text import listed, shortened
 
 
 def of_versions(releases: Sequence[Release]) -> Mapping[str, list[str]]:
-    """Version -> sentences; releases are newest first, and the oldest has nothing to be compared with."""
+    """Version -> sentences; releases are newest first, and the oldest one has no entry."""
     found = {new.version: list(_changes(new, old)) for new, old in itertools.pairwise(releases)}
-    return {
-        version: sentences or ["Nothing that the catalog records."] for version, sentences in found.items()
-    }
+    return {version: sentences or ["The catalog records no change."] for version, sentences in found.items()}
 
 
 def _changes(new: Release, old: Release) -> Iterator[str]:
@@ -24,20 +22,20 @@ def _changes(new: Release, old: Release) -> Iterator[str]:
     if added := [type_ for type_ in files if type_ not in before]:
         yield f"New files: {_words(added)}."
     if gone := [type_ for type_ in before if type_ not in files]:
-        yield f"No longer there: {_words(gone)}."
+        yield f"Removed files: {_words(gone)}."
     both = [type_ for type_ in files if type_ in before]
     same = [type_ for type_ in both if files[type_].sha256 == before[type_].sha256]
     if same:
-        yield f"Byte for byte the same: {_words(same)}."
+        yield f"Identical files: {_words(same)}."
     for type_ in both:
         if type_ not in same:
             yield from _file_changes(shortened(type_, 40), files[type_], before[type_])
     if new.licence != old.licence:
-        yield f"The licence is {shortened(new.licence, 80)}, it was {shortened(old.licence, 80)}."
+        yield f"The licence changed from {shortened(old.licence, 80)} to {shortened(new.licence, 80)}."
     if new.architecture != old.architecture:
         yield "The architecture or the chat template changed."
     if new.lineage != old.lineage:
-        yield "It was made from other sources."
+        yield "The sources changed."
     if tools := sorted(set(new.tools) - set(old.tools)):
         yield f"Made with {_words(tools)}."
     if lines := _changed_lines(new.recipe.text, old.recipe.text):
@@ -51,7 +49,7 @@ def _file_changes(type_: str, new: ModelFile, old: ModelFile) -> Iterator[str]:
     if new.loss and old.loss and new.loss.kld_mean_nats != old.loss.kld_mean_nats:
         is_, was = (plus_minus(one.kld_mean_nats, one.kld_mean_se_nats) for one in (new.loss, old.loss))
         parts.append(f"KLD {is_} nats, was {was}")
-    yield f"{type_}: {'; '.join(parts) or 'other bytes'}."
+    yield f"{type_}: {'; '.join(parts) or 'the bytes changed'}."
 
 
 def _changed_lines(new: str, old: str) -> int:

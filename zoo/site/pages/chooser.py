@@ -1,4 +1,4 @@
-"""The chooser at the top of the front page: an answer that is there from the start, and the form for others."""
+"""The chooser at the top of the front page: a first answer, and the form for other questions."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from zoo.site.pages.page import fill
 from zoo.site.pages.text import visible
 
 BOARD = "pi-5-4gb"
-"""The board of the answer that is there before somebody asks."""
+"""The device of the first answer."""
 
 CONTEXTS = (512, 2048, 4096, 8192, 16_384, 32_768)
 SCRIPTS = ("copy.js", "chooser.js")
 
 
 def families() -> list[tuple[str, list[Device]]]:
-    """Boards as people look for them."""
+    """Devices by family."""
     return [(name, list(some)) for name, some in groupby(devices.DEVICES, lambda device: device.family)]
 
 

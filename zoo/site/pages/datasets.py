@@ -1,4 +1,4 @@
-"""A page for the dataset of each release that has one: how many, which languages, what was left out."""
+"""A page for the dataset of each release that has one: how many rows, which languages, what was left out."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _CONTENTS = (
 
 
 def dataset_page(model: Model, release: Release, evidence: Evidence) -> Page:
-    """The page; figures that no evidence holds are said to be missing."""
+    """The page; it names figures that are not in the evidence as missing."""
     report = _report(evidence(release.version, REPORT))
     html = fill("dataset.html", model=model, release=release, report=report, root="../../../../")
-    words = f"The prompts and answers that {model.name} {release.version} was trained with."
+    words = f"The prompts and answers that {model.name} {release.version} was trained on."
     return Page(f"Dataset of {model.name} {release.version}", words, html, _CONTENTS)
 
 

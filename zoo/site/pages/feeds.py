@@ -1,6 +1,6 @@
 """Files for machines: the catalog, each model, digests, tables, news, sitemap. Their addresses do not change.
 
-What each of them is stands on the page ``reference/feeds`` of the documents.
+The page ``reference/feeds`` of the documents describes each of them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ COLUMNS = (
 
 
 def model_json(name: str) -> str:
-    """Where the JSON of a model lies: a catalog with that one model."""
+    """The address of a model's JSON: a catalog with that one model."""
     return f"models/{name}/model.json"
 
 
@@ -137,7 +137,7 @@ def _table(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _cell(cell: Any) -> Any:
-    """Spreadsheets take text that begins with one of these signs for a formula; a quote sign keeps it text."""
+    """Spreadsheets read text that begins with one of these signs as a formula; a quote sign keeps it text."""
     if not isinstance(cell, str):
         return cell
     shown = visible(cell)
@@ -155,7 +155,7 @@ def _news(model: Model) -> Iterator[dict[str, str]]:
             "path": f"models/{model.name}/{release.version}/",
         }
     for number, event in enumerate(model.yanks, 1):
-        done = "yanked" if event.action == "yank" else "taken back into use"
+        done = "yanked" if event.action == "yank" else "unyanked"
         instead = f" Use {event.replacement} instead." if event.replacement else ""
         yield {
             "id": f"yank:{number}:{model.name}@{event.version}",

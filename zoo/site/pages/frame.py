@@ -1,7 +1,8 @@
-"""The frame of a catalog page: head, header, contents, footer. The documents have the theme's own, which looks alike.
+"""The frame of a catalog page: head, header, contents, footer. The documents have the theme's frame, which looks the
+same.
 
-A page loads nothing from elsewhere, and its Content-Security-Policy says so to the browser. All addresses are relative,
-so that the site works below any path.
+A page loads nothing from other hosts, and its Content-Security-Policy makes the browser enforce that. All addresses are
+relative, so that the site works below any path.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ CATALOG = (
     Link("Catalog", ""),
     Link("All models", "models/"),
     Link("All files", "files/"),
-    Link("Pictures", "pictures/"),
+    Link("Charts", "pictures/"),
 )
 """The catalog's own entries of the navigation, before those of the documents."""
 
@@ -44,10 +45,10 @@ def framed(
     indexed: bool = True,
     drift: Drift | None = None,
 ) -> str:
-    """The whole HTML document of a page that is reached at ``path`` (``""``, or words that end with a slash).
+    """The complete HTML document of a page with the address ``path`` (``""``, or words that end with a slash).
 
     scripts: assets that are loaded as modules. policy: directives that differ from POLICY. indexed: whether search
-    engines should list it. drift: what the footer says of the last watch; its date is another every day, so only
+    engines should list it. drift: what the footer shows about the last watch; its date changes every day, so only
     the front page has it.
     """
     title = site.name if not path else f"{shortened(visible(page.title), 200)} - {site.name}"
@@ -70,6 +71,6 @@ def framed(
 
 
 def redirect(target: str, path: str, site: Site) -> str:
-    """A page at ``path`` that leads to ``target``, both from the site's root; a link for browsers that stay."""
+    """A page at ``path`` that redirects to ``target``, both from the site's root, with a link for other browsers."""
     root = "../" * path.count("/")
     return fill("redirect.html", url=root + target, target=target, site=site)

@@ -9,9 +9,9 @@ from zoo.site.pages.frame import framed
 from zoo.site.pages.kinds import Facts, Files, Kind, Models, Site
 from zoo.site.pages.page import Page, fill, rooted
 
-DESCRIPTION = "Small language models as GGUF files: measured loss and speed, and predicted memory, of each."
+DESCRIPTION = "Small language models as GGUF files, each with measured loss and speed and predicted memory."
 NEWEST = 12
-"""Models on the front page: those that were released last."""
+"""Models on the front page: the ones released last."""
 
 LISTED = 100
 """Models on one page of the list."""
@@ -49,7 +49,7 @@ def _lists(models: Sequence[Facts], site: Site) -> Iterator[tuple[str, str]]:
         rows = rooted((model["row"] for model in batch), root)
         html = fill("models.html", models=rows, number=number, last=len(pages), root=root, path=list_path)
         title = "All models" if number == 1 else f"All models, page {number}"
-        page = Page(title, f"The {len(models):,} models of this zoo by name.", html, ())
+        page = Page(title, f"The {len(models):,} models of this zoo, sorted by name.", html, ())
         yield f"{path}index.html", framed(page, path, site)
 
 

@@ -1,11 +1,11 @@
-"""What a kind of page is. A kind is one module; the builder of the site knows nothing else of it.
+"""What a kind of page is. A kind is one module; the builder of the site knows nothing else about it.
 
-Most pages tell of one model, so a kind has up to two halves. ``each`` gets one model and returns its pages and its
+Most pages are about one model, so a kind has up to two halves. ``each`` gets one model and returns its pages and its
 *facts*: the little that pages about all models need of it. ``whole`` gets the facts of every model, sorted by name, and
 a way to look at one model, and returns the pages about all of them. Both are pure, so the builder may keep what
 ``each`` returned for as long as the model, the program and the ``Site`` are the same: after one change among a thousand
-models, one is made anew. Facts hold rows of tables as HTML that is ready (``page.part``), so that pages about all
-models are put together and not made.
+models, only that one is made again. Facts hold rows of tables as ready HTML (``page.part``), so that pages about all
+models are only put together.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ Evidence = Callable[[str, str], bytes | None]
 
 
 Models = Callable[[str], Model]
-"""Name -> the model, for pages about all models that look at a few of them more closely."""
+"""Name -> the model, for pages about all models that need a closer look at a few of them."""
 
 
 @dataclass(frozen=True)
 class Link:
-    """A word and where it leads, from the site's root."""
+    """A title and its address from the site's root."""
 
     title: str
     url: str
 
 
-AS_RECORDED = Badge("as recorded", "the last watch found every file of this version served as recorded")
+AS_RECORDED = Badge("as recorded", "at the last watch the hub served every file of this version as recorded")
 
 
 @dataclass(frozen=True)
 class Drift:
     """What the last ``zoo watch`` found. url: its report, from the site's root; releases: (name, version) -> badge,
-    without a date where all is as recorded, for pages of models would change every day."""
+    without a date if all is as recorded, because pages of models would change every day."""
 
     url: str
     badge: Badge
     releases: Mapping[tuple[str, str], Badge]
 
     def by_model(self) -> dict[str, Drift]:
-        """What the pages of each model that was watched say of it."""
+        """What the pages of each watched model show."""
         found: dict[str, dict[tuple[str, str], Badge]] = {}
         for key, badge in self.releases.items():
             found.setdefault(key[0], {})[key] = badge
@@ -61,7 +61,7 @@ class Drift:
 
 @dataclass(frozen=True)
 class Site:
-    """What pages know of the site around them.
+    """What pages know about the site around them.
 
     documents: the entries of the documents' navigation; document_pages: the paths of all of them. address: where the
     site is served, with a final slash; empty when unknown. assets: path below ``assets/`` -> start of its digest.
@@ -76,7 +76,7 @@ class Site:
     drift: Drift | None = None
 
     def asset(self, path: str) -> str:
-        """Address of an asset from the site's root; another one when its content is another."""
+        """Address of an asset from the site's root; it changes when the content changes."""
         version = self.assets.get(path)
         return f"assets/{path}?v={version}" if version else f"assets/{path}"
 

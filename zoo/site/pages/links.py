@@ -1,4 +1,4 @@
-"""Which addresses pages may link to. A value that is of no known form gets no link, and is shown as text."""
+"""Which addresses pages may link to. A value of an unknown form is shown as text, without a link."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40,64}\Z")
 
 
 def evidence_path(name: str, version: str, path: str) -> str:
-    """Where an evidence file lies on the site, from its root."""
+    """The address of an evidence file from the site's root."""
     return f"evidence/{name}/{version}/{path}"
 
 

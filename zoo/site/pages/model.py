@@ -1,4 +1,4 @@
-"""The page of a model, a page for each of its versions, and pages at the names that it had before."""
+"""The page of a model, a page for each of its versions, and redirects from its former names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zoo.site.pages.text import shortened, visible
 
 
 def model_page(model: Model, release: Release, site: Site, drawn: Sequence[Chart]) -> Page:
-    """Everything about a model, with the figures of ``release`` and its pictures."""
+    """Everything about a model, with the figures of ``release`` and its charts."""
     found = sections.of_release(model, release, site, "../../", drawn, whole=True)
     return _page(model, release, found, whole=True)
 

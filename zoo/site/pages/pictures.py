@@ -1,4 +1,4 @@
-"""The pictures of a model, for its page, and the page that compares all models. Each has its sentences and its CSV."""
+"""The charts of a model, for its page, and the page that compares all models. Each has its sentences and its CSV."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Sit
 from zoo.site.pages.page import Page, fill
 
 DRAWN_MODELS = 40
-"""Models in the pictures of the whole catalog: those that were released last. The CSV files hold every model."""
+"""Models in the charts of all models: the ones released last. The CSV files hold every model."""
 
 _PATH = "pictures/"
 _DESCRIPTION = "Loss against size and against measured speed of every file, with the data as CSV."
 
 
 def of_release(model: Model, release: Release, evidence: Evidence) -> list[Chart]:
-    """The pictures of one release; those that its evidence has no data for are left out."""
+    """The charts of one release for which its evidence has data."""
     found = charts.points([dataclasses.replace(model, releases=(release,), yanks=())])
 
     def read(path: str, draw: Callable[[Any], Chart | None]) -> Chart | None:
@@ -48,17 +48,17 @@ def of_release(model: Model, release: Release, evidence: Evidence) -> list[Chart
 
 
 def figures(drawn: Sequence[Chart], folder: str) -> Markup:
-    """The HTML of pictures whose CSV files lie in ``folder``, as seen from the page."""
+    """The HTML of charts with their CSV files in ``folder``, as seen from the page."""
     return Markup(fill("figures.html", charts=drawn, folder=folder))
 
 
 def files(drawn: Sequence[Chart], folder: str) -> dict[str, str | bytes]:
-    """The CSV files of pictures by path on the site."""
+    """The CSV files of charts by path on the site."""
     return {f"{folder}{chart.id}.csv": chart.csv for chart in drawn}
 
 
 def _drawn(draw: Callable[[], Chart | None]) -> Chart | None:
-    """None for evidence that is missing or of another form than this program writes: its figures stay, undrawn."""
+    """None for evidence that is missing or of a form that this program does not write: such figures have no chart."""
     try:
         return draw()
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
@@ -89,7 +89,7 @@ def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
     made: dict[str, str | bytes] = {f"{_PATH}{chart.id}.csv": tables[chart.id] for chart in drawn}
     left_out = max(0, len(last) - DRAWN_MODELS)
     html = fill("pictures.html", figures=figures(drawn, ""), drawn=bool(drawn), left_out=left_out)
-    made[f"{_PATH}index.html"] = framed(Page("Pictures", _DESCRIPTION, html, ()), _PATH, site)
+    made[f"{_PATH}index.html"] = framed(Page("Charts", _DESCRIPTION, html, ()), _PATH, site)
     return made
 
 

@@ -60,7 +60,7 @@ def recipe_reference(schema: Mapping[str, Any]) -> Page:
 
 
 def schema_list(schemas: Mapping[str, Mapping[str, Any]], root: str) -> Page:
-    """A table of the published JSON Schemas by name; ``root`` is the way to the site's root."""
+    """A table of the published JSON Schemas by name; ``root`` is the path to the site's root."""
     return Page(
         "Schemas", "The published JSON Schemas.", fill("schemas.html", schemas=schemas, root=root), ()
     )
@@ -97,7 +97,7 @@ def command_reference(commands: Sequence[CommandDoc]) -> Page:
 
 
 def _blocks(schema: Mapping[str, Any]) -> Iterator[Block]:
-    yield Block("top-level", "Top level", "The keys of the file itself.", _keys(schema))
+    yield Block("top-level", "Top level", "The keys at the top level of the file.", _keys(schema))
     for name, part in schema["properties"].items():
         if "properties" in part:
             yield Block(name, name, part.get("description", ""), _keys(part))
@@ -143,7 +143,7 @@ def _default(part: Mapping[str, Any]) -> str:
 def _bounds(part: Mapping[str, Any]) -> str:
     found = [_bound(words, part[word]) for word, words in _BOUNDS if word in part]
     if part.get("uniqueItems"):
-        found.append("no entry twice")
+        found.append("no duplicates")
     return ", ".join(found)
 
 

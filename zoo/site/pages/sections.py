@@ -95,10 +95,10 @@ def _outline(release: Release, whole: bool) -> list[tuple[str, str]]:
     every = [
         ("use", "What it is for", whole),
         ("files", "Pick a file", True),
-        ("commands", "Get it and run it", True),
+        ("commands", "Download and run", True),
         ("evidence", "Evidence", True),
         ("probes", "Task probes", any(file.probes for file in release.files)),
-        ("pictures", "Pictures", whole),
+        ("pictures", "Charts", whole),
         ("training", "Training, before and after", release.training is not None),
         ("lineage", "Lineage and licences", True),
         ("limits", "Limits", True),

@@ -49,7 +49,7 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     current = pick.current(model)
     if current is None:
         return Made({}, None)
-    # The figures of chooser.json, as rows that the browser makes are to say the same.
+    # The figures of chooser.json, because rows that the browser makes must show the same.
     release = offers.rounded(current)
     beaten = pick.dominated(release)
     rows = [

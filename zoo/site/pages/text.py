@@ -23,12 +23,12 @@ def visible_value(value: Any) -> Any:
 
 
 def shortened(text: str, length: int) -> str:
-    """At most ``length`` characters; an ellipsis stands for the rest."""
+    """At most ``length`` characters; an ellipsis replaces the rest."""
     return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 
 def oneline(text: str) -> str:
-    """Words of a catalog inside a line of Markdown for machines: no line break, no sign that would mean something."""
+    """Words of a catalog in a line of Markdown for machines: no line breaks, and signs with a meaning are escaped."""
     return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", " ".join(visible(text).split()))
 
 

@@ -41,7 +41,10 @@ def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
         "tryit.html", names=[one["name"] for one in some], root="../", site=site, most=MOST_TRIED_BYTES
     )
     page = Page(
-        "Try it in the browser", "Chat with a file of this zoo on your own machine, in this page.", html, ()
+        "Try it in the browser",
+        "Chat with a model of this zoo in your browser, on your own machine.",
+        html,
+        (),
     )
     scripts = ("tryit.js",) if some else ()
     return {f"{PATH}index.html": framed(page, PATH, site, scripts=scripts, policy=policy(hubs))}

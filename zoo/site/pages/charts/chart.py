@@ -111,7 +111,7 @@ def as_csv(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """Text that a spreadsheet would take for a formula gets an apostrophe before it (OWASP, CSV injection)."""
+    """Text that a spreadsheet would read as a formula gets an apostrophe before it (OWASP, CSV injection)."""
     if not isinstance(value, str):
         return value
     shown = visible(value)

@@ -40,7 +40,7 @@ class Point:
 
 
 Placed = tuple[float, Point]
-"""A point and where it lies on the other axis."""
+"""A point and its position on the other axis."""
 
 
 class Axis(NamedTuple):
@@ -117,7 +117,7 @@ def _by_speed(found: Sequence[Point]) -> tuple[str, list[Placed], Axis]:
 
 
 def frontier(placed: Sequence[tuple[float, Point]], more_is_better: bool) -> list[tuple[float, Point]]:
-    """The points that none beats: no other is as good on x and loses less (a Pareto front), in order of x."""
+    """The points that no other point beats: none is as good on x with a lower loss (a Pareto front), in order of x."""
     sign = -1.0 if more_is_better else 1.0
     best, kept = math.inf, []
     for x, point in sorted(placed, key=lambda pair: (sign * pair[0], pair[1].kld_mean_nats, pair[1].name)):
@@ -235,8 +235,8 @@ def _words(
     for model, front in list(fronts.items())[:8]:
         files = [f"{visible(p.type)} ({x:,.1f} {unit}, {p.kld_mean_nats:.2g} nats)" for x, p in front]
         beaten = sum(point.model == model for _, point in placed) - len(front)
-        rest = f"; {counted(beaten, 'drawn file')} behind it" if beaten else ""
-        sentences.append(f"{visible(model)}: on the line {', '.join(files)}{rest}.")
+        rest = f"; {counted(beaten, 'more file')} not on it" if beaten else ""
+        sentences.append(f"{visible(model)}: on the line are {', '.join(files)}{rest}.")
     if len(fronts) > 8:
-        sentences.append(f"And {len(fronts) - 8} more models: see the data.")
+        sentences.append(f"The data has {len(fronts) - 8} more models.")
     return " ".join(sentences)

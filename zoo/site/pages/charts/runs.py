@@ -1,4 +1,4 @@
-"""What happened over steps and samples: the loss of a training, and every sample of the speed measurements."""
+"""Charts over steps and samples: the loss of a training, and every sample of the speed measurements."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoo.site.pages.charts.chart import Chart, canvas, finish
 from zoo.site.pages.text import visible
 
 _DRAWN_AT_MOST = 400
-"""Steps of a training that are drawn; longer ones are thinned evenly. The CSV keeps every step."""
+"""Steps of a training that are drawn; of a longer training, evenly chosen steps. The CSV keeps every step."""
 
 
 def training_loss(curve: Sequence[Mapping[str, Any]]) -> Chart | None:
@@ -25,7 +25,7 @@ def training_loss(curve: Sequence[Mapping[str, Any]]) -> Chart | None:
     least = min(steps, key=lambda pair: pair[1])
     text = (
         f"The training loss went from {steps[0][1]:.3g} nats at step {steps[0][0]} to {steps[-1][1]:.3g} at step "
-        f"{steps[-1][0]}; its least value was {least[1]:.3g} at step {least[0]}."
+        f"{steps[-1][0]}; the lowest value was {least[1]:.3g} at step {least[0]}."
     )
     rows: list[list[Any]] = [["step", "loss_nats", "learning_rate"]]
     rows += [[entry["step"], entry["loss"], entry.get("learning_rate")] for entry in curve]
@@ -65,14 +65,14 @@ def decode_samples(reports: Mapping[str, Mapping[str, Any]]) -> Chart | None:
 
 
 def _name(label: str, valid: bool) -> str:
-    """Beside a strip; the colour alone would not tell everybody that its run was disturbed."""
+    """The label of a strip; not everybody can see from the colour alone that its run was disturbed."""
     return visible(label)[:24] if valid else f"{visible(label)[:13]}, disturbed"
 
 
 def _words(strips: Mapping[str, Sequence[float]], valid: Mapping[str, bool]) -> str:
     parts = []
     for label, speeds in strips.items():
-        disturbed = "" if valid[label] else ", disturbed, so it does not count"
+        disturbed = "" if valid[label] else ", disturbed, so not valid"
         parts.append(
             f"{visible(label)}: {counted(len(speeds), 'sample')} from {min(speeds):.1f} to "
             f"{max(speeds):.1f} tokens/s{disturbed}"
