@@ -178,4 +178,4 @@ def test_the_page_of_all_models_draws_the_newest_and_gives_the_data_of_all() -> 
     page = str(made["pictures/index.html"])
     assert page.count("<circle") == pictures.DRAWN_MODELS and "The data has 10 more." in page
     assert str(made["pictures/loss-by-size.csv"]).count("\n") == 51
-    assert "nothing to draw" in str(pictures.KIND.whole([], Site(), nobody)["pictures/index.html"])
+    assert "There are no charts yet" in str(pictures.KIND.whole([], Site(), nobody)["pictures/index.html"])

@@ -95,13 +95,13 @@ def test_what_changed_between_versions() -> None:
     smaller = dataclasses.replace(new.files[1], size_bytes=60_000_000, sha256="0" * 64)
     other = dataclasses.replace(new, files=(smaller,), licence="MIT", lineage=old.lineage, recipe=old.recipe)
     assert changes.of_versions((other, old))["1.1.0"] == [
-        "No longer there: F16.",
+        "Removed files: F16.",
         "Q8_0: 60.0 MB, was 61.2 MB.",
-        "The licence is MIT, it was Apache-2.0.",
+        "The licence changed from Apache-2.0 to MIT.",
     ]
     alike = dataclasses.replace(old, version="1.0.1", files=())
     later = dataclasses.replace(alike, version="1.0.2")
-    assert changes.of_versions((later, alike))["1.0.2"] == ["Nothing that the catalog records."]
+    assert changes.of_versions((later, alike))["1.0.2"] == ["The catalog records no change."]
 
 
 def test_known_differences_are_limits_and_stay_text() -> None:
