@@ -27,7 +27,7 @@ from zoo.files.whole import write_atomic
 from zoo.gguf.imatrix import Imatrix
 from zoo.llama.measure import calibrate
 from zoo.llama.measure.evaluate import evaluate
-from zoo.llama.quantize.mix import write_mix
+from zoo.llama.quantize.mix import Content, write_mix
 from zoo.llama.quantize.presets import choose
 from zoo.llama.search.tensors import Tensors
 from zoo.plan.plan import SEARCH_WINDOW_TOKENS, SEARCH_WINDOWS
@@ -102,7 +102,7 @@ def others(model: Path, imatrix: Imatrix, limit_bytes: int, folder: Path, thread
 
     def make(name: str, types: Mapping[str, str], weighed: Imatrix | None) -> Path:
         target = folder / f"{name}.gguf"
-        write_mix(model, target, types, weighed, cache_folder=folder / "cache", threads=threads)
+        write_mix(model, target, Content(types, weighed), cache_folder=folder / "cache", threads=threads)
         return target
 
     plain = choose(model, "Q4_0", with_imatrix=False).types

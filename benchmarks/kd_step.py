@@ -80,10 +80,10 @@ class Lesson:
 
         from zoo.training import loop
         from zoo.training.checkpoints import Progress
-        from zoo.training.teacher import cache_teacher
+        from zoo.training.teacher import Question, cache_teacher
 
         spec, started = self.spec, time.perf_counter()
-        cache = cache_teacher(self.teacher, self.rows, spec.top_k, spec.temperature, folder, Silent())
+        cache = cache_teacher(Question(self.teacher, self.rows, spec.top_k, spec.temperature), folder, Silent())
         seconds = time.perf_counter() - started
         model, optimizer, moving = self.trainee()
         job = loop.Job(spec, self.rows, cache, torch.float32, "cpu", self.pad)

@@ -22,7 +22,7 @@ from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
 from zoo.llama.measure.evaluate import evaluate
 from zoo.llama.measure.windows import Text
-from zoo.llama.quantize.quantize import quantize
+from zoo.llama.quantize.quantize import Wanted, quantize
 
 LADDER = ("Q8_0", "Q5_0", "Q4_K_M", "Q4_0")
 WINDOW_TOKENS, WINDOWS = 512, 4
@@ -43,7 +43,7 @@ def measure(threads: int, say: Say) -> dict[str, Any]:
         files = {}
         for name in LADDER:
             files[name] = Path(folder) / f"{name}.gguf"
-            quantize(model, files[name], name, threads=threads, allow_fallback=True)
+            quantize(model, files[name], Wanted(name, allow_fallback=True), threads=threads)
         say("our evaluation")
         text = Text(source.name, "en", source.read_text(encoding="utf-8"))
         ours = evaluate(model, files, [text], window_tokens=WINDOW_TOKENS, windows=WINDOWS, threads=threads)

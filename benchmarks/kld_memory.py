@@ -17,7 +17,7 @@ from pi_runtime import system
 from zoo.errors import ZooError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
-from zoo.llama.quantize.quantize import quantize
+from zoo.llama.quantize.quantize import Wanted, quantize
 
 LADDER = ("Q8_0", "Q5_K_M", "Q5_0", "Q4_K_M", "IQ4_NL", "Q4_0")
 WINDOW_TOKENS, WINDOWS = 512, 4
@@ -44,7 +44,7 @@ def measure(threads: int, say: Say) -> dict[str, Any]:
         for name in LADDER:
             files.append(Path(folder) / f"{name}.gguf")
             say(f"quantizing to {name}")
-            quantize(model, files[-1], name, threads=threads, allow_fallback=True)
+            quantize(model, files[-1], Wanted(name, allow_fallback=True), threads=threads)
         say("evaluating in a separate process")
         command = [sys.executable, "-c", _CHILD, str(model), *map(str, (threads, WINDOW_TOKENS, WINDOWS))]
         done = subprocess.run([*command, *map(str, files[1:])], capture_output=True, text=True, check=False)

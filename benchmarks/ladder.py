@@ -27,7 +27,7 @@ from zoo.llama.measure import calibrate
 from zoo.llama.measure.evaluate import evaluate
 from zoo.llama.measure.windows import Text
 from zoo.llama.quantize.presets import choose
-from zoo.llama.quantize.quantize import quantize
+from zoo.llama.quantize.quantize import Wanted, quantize
 
 PAIRS = 5
 LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_NL", "Q4_0")
@@ -81,14 +81,9 @@ class Sides:
         }
 
     def _quantize(self, name: str, matrix: Imatrix) -> dict[str, int]:
+        wanted = Wanted(name, imatrix=matrix, allow_fallback=True)
         made = quantize(
-            self.model,
-            self.ours / f"{name}.gguf",
-            name,
-            threads=self.threads,
-            imatrix=matrix,
-            allow_fallback=True,
-            cache_folder=self.ours / "tensors",
+            self.model, self.ours / f"{name}.gguf", wanted, threads=self.threads, cache_folder=self.ours / "tensors"
         )
         return {"computed": made.computed, "reused": made.reused}
 

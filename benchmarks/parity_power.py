@@ -33,7 +33,7 @@ from zoo.files.whole import write_atomic
 from zoo.gguf.header import read_header, rewrite_header
 from zoo.gguf.layout import opened, read_raw
 from zoo.llama.convert.convert import convert
-from zoo.llama.quantize.quantize import quantize
+from zoo.llama.quantize.quantize import Wanted, quantize
 
 SCHEMA = "benchmark-parity/1"
 FOLDER = ROOT / "build" / "parity"
@@ -212,7 +212,7 @@ def _sound(model: Model, wanted: Sequence[str], out: Path) -> Iterator[dict[str,
         file = model.file
         if type_ != "f16":
             file = out / f"{type_}.gguf"
-            quantize(model.file, file, type_.upper(), threads=1, allow_fallback=True)
+            quantize(model.file, file, Wanted(type_.upper(), allow_fallback=True), threads=1)
         seen = _look(model.folder, type_)
         for threads in (1, 2) if type_ == "f16" else (1,):
             yield {

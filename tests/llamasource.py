@@ -54,8 +54,9 @@ def opened(path: Path) -> Iterator[Model]:
     lib = library.require()
     params = lib.llama_model_default_params()
     params.vocab_only = True
-    pointer = lib.llama_model_load_from_file(str(path).encode(), params)
-    assert pointer, library.last_error()
+    with library.hearing() as heard:
+        pointer = lib.llama_model_load_from_file(str(path).encode(), params)
+    assert pointer, heard.error()
     try:
         header: Any = None
         yield Model(path, header, 0, 1, 0, lib, lib.llama_model_get_vocab(pointer), None)

@@ -99,13 +99,13 @@ def _shape(text: str) -> tuple[int, ...]:
 def _load(path: Path) -> str:
     """llama.cpp's complaint about the file, or "" if it can be loaded."""
     lib = library.require()
-    library.forget_log()
     params = lib.llama_model_default_params()
     params.n_gpu_layers = 0
     params.use_extra_bufts = False
-    model = lib.llama_model_load_from_file(str(path).encode(), params)
+    with library.hearing() as heard:
+        model = lib.llama_model_load_from_file(str(path).encode(), params)
     if not model:
-        return library.last_error() or "no reason"
+        return heard.error() or "no reason"
     lib.llama_model_free(model)
     return ""
 
@@ -144,21 +144,21 @@ def allocated(path: Path, context_tokens: int) -> tuple[float, int]:
     All is as ``llama-server`` sets it: flash attention where there is, no full cache for layers with a window.
     """
     lib = library.require()
-    lines: list[str] = []
     params = lib.llama_model_default_params()
     params.n_gpu_layers = 0
     params.use_extra_bufts = False
-    model = lib.llama_model_load_from_file(str(path).encode(), params)
-    assert model, library.last_error()
+    with library.hearing() as heard:
+        model = lib.llama_model_load_from_file(str(path).encode(), params)
+    assert model, heard.error()
     try:
         wanted = lib.llama_context_default_params()
         wanted.n_ctx, wanted.n_seq_max, wanted.swa_full = context_tokens, 1, False
         wanted.n_threads = wanted.n_threads_batch = 1
-        with library.listening(lines.append):
+        with library.hearing() as heard:
             context = lib.llama_init_from_model(model, wanted)
-        assert context, library.last_error()
+        assert context, heard.error()
         lib.llama_free(context)
     finally:
         lib.llama_model_free(model)
-    found = [float(one[1]) for line in lines if (one := _BUFFER.search(line))]
+    found = [float(one[1]) for line in heard.lines() if (one := _BUFFER.search(line))]
     return sum(found) * 2**20, len(found)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from contextvars import ContextVar
+from typing import ParamSpec, Protocol, TypeVar
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
 
 Advance = Callable[[float], None]
 """Call it with how much was done since the last call, in the task's unit."""
@@ -28,24 +32,41 @@ class Reporter(Protocol):
         """A measured piece of work; ``total`` in ``unit`` ("tokens", "steps", "B"), None if unknown."""
 
 
-_listeners: list[Reporter] = []
+_hearing: ContextVar[Reporter | None] = ContextVar("hearing", default=None)
+"""Who hears of waits where no reporter can be handed in: inside the Hub client, which reports its tries in a log of the
+whole process, and in the reading of journals. It belongs to the work that is going on, so two threads that work for
+different people do not hear each other; ``carried`` takes it along to a thread that works for the same one."""
 
 
 @contextmanager
 def heard_by(report: Reporter) -> Iterator[None]:
-    """Within the block, ``report`` receives waits from rooms that have no reporter."""
-    _listeners.append(report)
+    """Within the block, ``report`` receives waits from rooms that have no reporter. Only for work of this thread."""
+    before = _hearing.set(report)
     try:
         yield
     finally:
-        _listeners.remove(report)
+        _hearing.reset(before)
 
 
 def murmur(text: str) -> bool:
     """Report that something takes longer; False if nobody listens."""
-    for report in _listeners[-1:]:
+    report = _hearing.get()
+    if report is not None:
         report.warn(text)
-    return bool(_listeners)
+    return report is not None
+
+
+def carried(work: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+    """``work`` for another thread: whoever hears of waits here hears of its waits too."""
+    report = _hearing.get()
+
+    def elsewhere(*given: _Given.args, **named: _Given.kwargs) -> _Result:
+        if report is None:
+            return work(*given, **named)
+        with heard_by(report):
+            return work(*given, **named)
+
+    return elsewhere
 
 
 class Silent:

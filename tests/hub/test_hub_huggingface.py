@@ -216,6 +216,20 @@ def test_without_xet_when_xet_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert tried == [False, True] and huggingface_hub.constants.HF_HUB_DISABLE_XET is False
 
 
+def test_the_last_of_several_turns_xet_on_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    constants = huggingface_hub.constants
+    for before in (False, True):
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", before)
+        switch = client.XetSwitch()
+        first, second = switch.off(), switch.off()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)  # whoever began first may end first, in another thread
+        assert constants.HF_HUB_DISABLE_XET is True
+        second.__exit__(None, None, None)
+        assert constants.HF_HUB_DISABLE_XET is before
+
+
 @pytest.mark.parametrize("at", ["refs", "tree"])
 def test_reads_that_fail(at: str, start: Start, tmp_path: Path) -> None:
     server = start()

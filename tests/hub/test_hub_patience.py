@@ -55,7 +55,7 @@ def silent_hub(clock: list[float], start: Start, tmp_path: Path, monkeypatch: py
     repo = connect(server.address, tmp_path).repo("model", "local", "m")
     oid = repo.commit(None, [put(repo, "a", "one", tmp_path)], [], "first")
     huggingface_hub.close_session()
-    monkeypatch.setattr(session, "_tuned", False)
+    session.tune.cache_clear()
     limit = session._limit
 
     def expire(request: Any) -> None:

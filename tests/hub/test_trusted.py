@@ -60,7 +60,7 @@ def hub(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Excha
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(zoo / "no-token"))
     monkeypatch.setattr(huggingface_hub.utils._auth, "_OIDC_TOKEN_CACHE", None)
-    monkeypatch.setattr(trusted, "_tokens", {})
+    monkeypatch.setattr(trusted, "OF_THIS_JOB", trusted.Tokens())
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_ID_TOKEN", "GITHUB_ACTIONS"):
         monkeypatch.delenv(name, raising=False)
     access = Access({_digest(token): "write" for token in TOKENS.values()})
@@ -102,28 +102,26 @@ def test_an_identity_from_another_ci_is_taken_from_its_variable(
 ) -> None:
     address, exchange = hub
     monkeypatch.setenv("HF_OIDC_ID_TOKEN", IDENTITY)
+    tokens, wanted = trusted.Tokens(), TOKENS["datasets/local/tutor-prompts"]
     for _ in range(3):
-        assert (
-            trusted.token_for(address, "dataset", "local/tutor-prompts")
-            == TOKENS["datasets/local/tutor-prompts"]
-        )
+        assert tokens.token_for(address, "dataset", "local/tutor-prompts") == wanted
     assert exchange.asked == ["datasets/local/tutor-prompts"]
-    assert TOKENS["datasets/local/tutor-prompts"] in trusted.given_out()
-    exchange.lifetime = 10
-    trusted._tokens.clear()
+    assert tokens.given_out() == (wanted,)
+    exchange.lifetime, others = 10, trusted.Tokens()
+    assert others.given_out() == ()  # two jobs in one process share nothing
     for _ in range(2):
-        trusted.token_for(address, "dataset", "local/tutor-prompts")
+        others.token_for(address, "dataset", "local/tutor-prompts")
     assert len(exchange.asked) == 3  # a token that ends soon is asked for anew
 
 
 def test_what_is_missing_is_said(hub: tuple[str, Exchange], monkeypatch: pytest.MonkeyPatch) -> None:
     address, _ = hub
     with pytest.raises(InputError, match="this job has no identity token") as refused:
-        trusted.token_for(address, "model", "local/tutor-gguf")
+        trusted.OF_THIS_JOB.token_for(address, "model", "local/tutor-gguf")
     assert "id-token: write" in refused.value.remedy
     monkeypatch.setenv("HF_OIDC_ID_TOKEN", "somebody-else")
     with pytest.raises(ZooError, match="does not accept this job's identity for local/tutor-gguf") as unknown:
-        trusted.token_for(address, "model", "local/tutor-gguf")
+        trusted.OF_THIS_JOB.token_for(address, "model", "local/tutor-gguf")
     assert "somebody-else" not in str(unknown.value) and "add a trusted publisher" in str(unknown.value)
     monkeypatch.delenv("HF_OIDC_RESOURCE")
-    assert trusted.token_for(address, "model", "local/tutor-gguf") is None
+    assert trusted.OF_THIS_JOB.token_for(address, "model", "local/tutor-gguf") is None

@@ -18,7 +18,7 @@ from zoo.gguf.header import read_header, rewrite_header
 from zoo.gguf.vocabfacts import vocabulary_facts
 from zoo.judge.parity.agreement import logits
 from zoo.judge.parity.check import MOST_LETTERS, Check, known_differences
-from zoo.judge.parity.compare import CHECKS, compare, end_of_turn, template
+from zoo.judge.parity.compare import CHECKS, Stated, compare, end_of_turn, template
 from zoo.judge.parity.distance import CAP, engine_allowance, figures, own_noise, relative_errors
 from zoo.judge.parity.material import CONVERSATIONS, MOST_TOKENS, STRINGS, TEXTS
 from zoo.judge.parity.parameters import first_difference
@@ -63,9 +63,8 @@ def checks(path: Path, folder: Seen) -> dict[str, Check]:
     exact = exact_logits(path, folder.texts, path.parent, threads=1)
     apart = [relative_errors(ours, theirs) for ours, theirs in zip(folder.logits, exact, strict=True)]
     row, facts = longest_row(path), vocabulary_facts(path)
-    made = compare(
-        folder, found.seen, exact=apart, longest_row=row, generated=found.generated, record=None, facts=facts
-    )
+    stated = Stated(None, facts)
+    made = compare(folder, found.seen, exact=apart, longest_row=row, generated=found.generated, stated=stated)
     return {check.name: check for check in made}
 
 

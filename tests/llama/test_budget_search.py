@@ -17,7 +17,7 @@ from zoo.gguf.header import read_header
 from zoo.llama.measure.lockstep import compare_window
 from zoo.llama.measure.windows import Text
 from zoo.llama.model import Model
-from zoo.llama.quantize.mix import write_mix
+from zoo.llama.quantize.mix import Content, write_mix
 from zoo.llama.search import sensitivity
 from zoo.llama.search.sensitivity import Journal, groups_of, mean
 from zoo.llama.search.tensors import Tensors
@@ -51,7 +51,7 @@ def test_a_trial_is_what_the_real_file_measures(trials: Trials, tmp_path: Path) 
     assert mean(nothing) == 0
     assert found == again
     target = tmp_path / "mix.gguf"
-    write_mix(trials.tensors.path, target, mix, cache_folder=None, threads=1)
+    write_mix(trials.tensors.path, target, Content(mix), cache_folder=None, threads=1)
     with Model.open(target, threads=1, context_tokens=64) as model:
         real = [
             compare_window(model, window, expected).kld_nats.mean()
@@ -95,10 +95,10 @@ def test_a_journal_goes_on_after_a_torn_line(tmp_path: Path) -> None:
         journal.add("error b", 2)
     place.write_bytes(place.read_bytes() + b'["c", [3')
     with Journal.open(place) as journal:
-        assert journal.values == {"a": [1.5], "error b": 2}
+        assert (journal.kld, journal.errors) == ({"a": [1.5]}, {"error b": 2})
         journal.add("error c", 4)
     with Journal.open(place) as journal:
-        assert journal.values == {"a": [1.5], "error b": 2, "error c": 4}
+        assert (journal.kld, journal.errors) == ({"a": [1.5]}, {"error b": 2, "error c": 4})
 
 
 def test_what_the_journal_knows_is_not_measured_again(
@@ -140,7 +140,7 @@ def _contexts(path: Path, folder: Path, limit: dict[str, Any], label: str = "B1M
 def test_the_file_keeps_the_budget_and_loses_less_than_a_plain_one(path: Path, tmp_path: Path) -> None:
     plain = tmp_path / "q4.gguf"
     tensors = Tensors.of(path, None)
-    write_mix(path, plain, dict.fromkeys(tensors.matrices, "Q4_0"), cache_folder=None, threads=1)
+    write_mix(path, plain, Content(dict.fromkeys(tensors.matrices, "Q4_0")), cache_folder=None, threads=1)
     limit = int(plain.stat().st_size * 1.1) + budget_stage.HEADER_BYTES
     contexts = _contexts(path, tmp_path, {"bytes": limit})
     sensitivity_stage.run(contexts[0])
@@ -182,7 +182,7 @@ def test_a_text_shorter_than_a_window_is_refused(path: Path, tmp_path: Path) -> 
 
 def test_a_quantized_model_is_refused(path: Path, tmp_path: Path) -> None:
     quantized = tmp_path / "q8.gguf"
-    write_mix(path, quantized, {"token_embd.weight": "Q8_0"}, cache_folder=None, threads=1)
+    write_mix(path, quantized, Content({"token_embd.weight": "Q8_0"}), cache_folder=None, threads=1)
     with pytest.raises(ModelFileError, match="already quantized"):
         Tensors.of(quantized, None)
 

@@ -16,7 +16,7 @@ from zoo.llama.measure.logits import window_logits
 from zoo.llama.measure.smoke import smoke
 from zoo.llama.measure.windows import Text, share_out
 from zoo.llama.model import Model
-from zoo.llama.quantize.quantize import quantize
+from zoo.llama.quantize.quantize import Wanted, quantize
 from zoo.progress import Silent
 
 pytest.importorskip("llama_cpp")
@@ -31,7 +31,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_file_against_itself_is_zero_and_its_quants_are_not(path: Path, tmp_path: Path) -> None:
     small = tmp_path / "q4.gguf"
-    quantize(path, small, "Q4_0", threads=1)
+    quantize(path, small, Wanted("Q4_0"), threads=1)
     result = evaluate(path, {"self": path, "q4": small}, TEXTS, window_tokens=64, windows=6, threads=1)
     own, other = result["candidates"]["self"], result["candidates"]["q4"]
     assert own["kld_max_nats"] == 0

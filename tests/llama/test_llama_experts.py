@@ -12,7 +12,7 @@ from llamaquant import llama_quantize, tensors
 
 from zoo.llama.measure import calibrate
 from zoo.llama.measure.windows import Text
-from zoo.llama.quantize.quantize import quantize
+from zoo.llama.quantize.quantize import Wanted, quantize
 from zoo.machine import resources
 
 pytest.importorskip("llama_cpp")
@@ -62,7 +62,7 @@ def test_each_expert_has_importance_of_its_own(model: Path, tmp_path: Path) -> N
     assert np.allclose(gate.sum(axis=0), USED * router, rtol=1e-6)
     for type_name in ("Q4_K_M", "Q5_0"):
         llama_quantize(model, tmp_path / "theirs.gguf", type_name, matrix)
-        quantize(model, tmp_path / "ours.gguf", type_name, threads=2, imatrix=matrix)
+        quantize(model, tmp_path / "ours.gguf", Wanted(type_name, imatrix=matrix), threads=2)
         assert tensors(tmp_path / "ours.gguf") == tensors(tmp_path / "theirs.gguf")
 
 

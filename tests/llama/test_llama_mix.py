@@ -85,12 +85,12 @@ def test_a_mix_is_the_same_whatever_threads_cache_and_slabs(
 ) -> None:
     types = _all(model, "Q4_K") | {"token_embd.weight": "Q8_0", "blk.0.ffn_down.weight": "IQ4_NL"}
     cache = tmp_path / "cache"
-    first = mix.write_mix(model, tmp_path / "a.gguf", types, cache_folder=cache, threads=1)
+    first = mix.write_mix(model, tmp_path / "a.gguf", mix.Content(types), cache_folder=cache, threads=1)
     assert (first.computed, first.reused) == (15, 0)
-    again = mix.write_mix(model, tmp_path / "b.gguf", types, cache_folder=cache, threads=2)
+    again = mix.write_mix(model, tmp_path / "b.gguf", mix.Content(types), cache_folder=cache, threads=2)
     assert (again.computed, again.reused) == (0, 15)
     monkeypatch.setattr(mix, "_SLAB_WEIGHTS", 1000)
-    mix.write_mix(model, tmp_path / "c.gguf", types, cache_folder=None, threads=3)
+    mix.write_mix(model, tmp_path / "c.gguf", mix.Content(types), cache_folder=None, threads=3)
     one, two, three = ((tmp_path / f"{name}.gguf").read_bytes() for name in "abc")
     assert one == two == three
     assert read_header(tmp_path / "a.gguf").bits_per_weight == first.bits_per_weight
@@ -102,12 +102,12 @@ def test_a_mix_is_the_same_whatever_threads_cache_and_slabs(
 
 def test_only_what_is_new_is_computed(model: Path, tmp_path: Path) -> None:
     cache, types = tmp_path / "cache", _all(model, "Q5_0")
-    mix.write_mix(model, tmp_path / "a.gguf", types, cache_folder=cache, threads=1)
+    mix.write_mix(model, tmp_path / "a.gguf", mix.Content(types), cache_folder=cache, threads=1)
     types["blk.1.attn_q.weight"] = types["token_embd.weight"] = "Q8_0"
-    made = mix.write_mix(model, tmp_path / "b.gguf", types, cache_folder=cache, threads=1)
+    made = mix.write_mix(model, tmp_path / "b.gguf", mix.Content(types), cache_folder=cache, threads=1)
     assert (made.computed, made.reused) == (2, 13)
     weighted = mix.write_mix(
-        model, tmp_path / "c.gguf", types, random_imatrix(model), cache_folder=cache, threads=1
+        model, tmp_path / "c.gguf", mix.Content(types, random_imatrix(model)), cache_folder=cache, threads=1
     )
     # The matrix does not know the embedding, which therefore stays what it was.
     assert (weighted.computed, weighted.reused, weighted.unweighted) == (14, 1, ("token_embd.weight",))
@@ -115,19 +115,25 @@ def test_only_what_is_new_is_computed(model: Path, tmp_path: Path) -> None:
 
 def test_a_damaged_cache_is_found_out(model: Path, tmp_path: Path) -> None:
     cache, types = tmp_path / "cache", _all(model, "Q8_0")
-    mix.write_mix(model, tmp_path / "a.gguf", types, cache_folder=cache, threads=1)
+    mix.write_mix(model, tmp_path / "a.gguf", mix.Content(types), cache_folder=cache, threads=1)
     blob = max(cache.rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0)
     raw = bytearray(blob.read_bytes())
     raw[100] ^= 1
     blob.write_bytes(raw)
-    made = mix.write_mix(model, tmp_path / "b.gguf", types, cache_folder=cache, threads=1)
+    made = mix.write_mix(model, tmp_path / "b.gguf", mix.Content(types), cache_folder=cache, threads=1)
     assert (made.computed, made.reused) == (1, 14)
     assert (tmp_path / "a.gguf").read_bytes() == (tmp_path / "b.gguf").read_bytes()
 
 
 def test_several_mixes_at_once(model: Path, tmp_path: Path) -> None:
     def make(name: str) -> None:
-        mix.write_mix(model, tmp_path / name, _all(model, "Q4_0"), cache_folder=tmp_path / "cache", threads=2)
+        mix.write_mix(
+            model,
+            tmp_path / name,
+            mix.Content(_all(model, "Q4_0")),
+            cache_folder=tmp_path / "cache",
+            threads=2,
+        )
 
     threads = [threading.Thread(target=make, args=(f"{number}.gguf",)) for number in range(4)]
     for thread in threads:
@@ -140,7 +146,9 @@ def test_several_mixes_at_once(model: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_mixed(model: Path, tmp_path: Path) -> None:
     def refuse(types: dict[str, str], imatrix: Imatrix | None = None) -> str:
         with pytest.raises((InputError, ModelFileError)) as caught:
-            mix.write_mix(model, tmp_path / "q.gguf", types, imatrix, cache_folder=None, threads=1)
+            mix.write_mix(
+                model, tmp_path / "q.gguf", mix.Content(types, imatrix), cache_folder=None, threads=1
+            )
         return str(caught.value)
 
     assert "no tensor blk.7" in refuse({"blk.7.attn_q.weight": "Q8_0"})

@@ -11,7 +11,7 @@ from tinygguf import make_tiny_gguf
 from catalog.quants import NEED_IMATRIX, QUANTS
 from zoo.gguf.header import read_header
 from zoo.gguf.imatrix import Imatrix
-from zoo.llama.quantize.quantize import quantize
+from zoo.llama.quantize.quantize import Wanted, quantize
 
 pytest.importorskip("llama_cpp")
 
@@ -33,7 +33,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _same(source: Path, folder: Path, type_name: str, imatrix: Imatrix | None) -> None:
     theirs, ours = folder / "theirs.gguf", folder / "ours.gguf"
     llama_quantize(source, theirs, type_name, imatrix)
-    quantize(source, ours, type_name, threads=2, imatrix=imatrix, allow_fallback=True)
+    quantize(source, ours, Wanted(type_name, imatrix=imatrix, allow_fallback=True), threads=2)
     assert tensors(ours) == tensors(theirs)
     for key in ("general.file_type", "general.quantization_version"):
         assert read_header(ours).metadata[key] == read_header(theirs).metadata[key]

@@ -13,7 +13,7 @@ from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError
 from zoo.gguf.header import read_header, rewrite_header
-from zoo.llama.quantize.quantize import quantize
+from zoo.llama.quantize.quantize import Wanted, quantize
 from zoo.progress import Advance, Silent
 
 pytest.importorskip("llama_cpp")
@@ -52,14 +52,14 @@ class Counting(Silent):
 
 def test_the_same_bytes_whatever_the_threads(wide: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "1.gguf", tmp_path / "2.gguf"
-    quantize(wide, one, "Q4_K_M", threads=1)
-    quantize(wide, two, "Q4_K_M", threads=2)
+    quantize(wide, one, Wanted("Q4_K_M"), threads=1)
+    quantize(wide, two, Wanted("Q4_K_M"), threads=2)
     assert one.read_bytes() == two.read_bytes()
 
 
 def test_the_report_is_what_the_file_says(wide: Path, tmp_path: Path) -> None:
     target, counting = tmp_path / "q.gguf", Counting()
-    report = quantize(wide, target, "Q4_K_M", threads=1, report=counting)
+    report = quantize(wide, target, Wanted("Q4_K_M"), threads=1, report=counting)
     header = read_header(target)
     assert report.type_name == "Q4_K_M"
     assert report.size_bytes == target.stat().st_size
@@ -86,7 +86,7 @@ def test_a_file_with_far_more_bits_than_its_name_says_is_reported(
 ) -> None:
     """llama.cpp gives the tied embedding a better type by design; in a tiny model that is nearly all of it."""
     source, counting = make_tiny_gguf(tmp_path / "m.gguf", width=64, vocabulary=vocabulary), Counting()
-    report = quantize(source, tmp_path / "q.gguf", name, threads=1, report=counting)
+    report = quantize(source, tmp_path / "q.gguf", Wanted(name), threads=1, report=counting)
     assert report.fallbacks == ()
     assert len(counting.warnings) == bool(said)
     assert all(re.search(said, warning) for warning in counting.warnings)
@@ -94,7 +94,7 @@ def test_a_file_with_far_more_bits_than_its_name_says_is_reported(
 
 def test_fallbacks_are_every_matrix_whose_rows_do_not_divide(narrow: Path, tmp_path: Path) -> None:
     target = tmp_path / "q.gguf"
-    report = quantize(narrow, target, "Q4_K_M", threads=1, allow_fallback=True)
+    report = quantize(narrow, target, Wanted("Q4_K_M", allow_fallback=True), threads=1)
     matrices = {tensor.name for tensor in read_header(narrow).tensors if len(tensor.shape) > 1}
     assert {fallback.name for fallback in report.fallbacks} == matrices
     assert {fallback.wanted for fallback in report.fallbacks} == {"Q4_K", "Q6_K"}
@@ -104,14 +104,14 @@ def test_fallbacks_are_every_matrix_whose_rows_do_not_divide(narrow: Path, tmp_p
 
 def test_fallbacks_are_refused_before_the_work(narrow: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"15 of 20 tensors .* multiple of 256") as caught:
-        quantize(narrow, tmp_path / "q.gguf", "Q4_K_M", threads=1)
+        quantize(narrow, tmp_path / "q.gguf", Wanted("Q4_K_M"), threads=1)
     assert "allow_fallback" in caught.value.remedy
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["Q8_0", "Q4_0", "Q5_0", "IQ4_NL"])
 def test_types_of_32_weights_fit_narrow_rows(narrow: Path, tmp_path: Path, name: str) -> None:
-    report = quantize(narrow, tmp_path / "q.gguf", name, threads=1)
+    report = quantize(narrow, tmp_path / "q.gguf", Wanted(name), threads=1)
     assert report.fallbacks == ()
     assert name in report.tensor_types
 
@@ -119,7 +119,7 @@ def test_types_of_32_weights_fit_narrow_rows(narrow: Path, tmp_path: Path, name:
 @pytest.mark.parametrize(("asked", "meant"), [("q8_0", "Q8_0"), ("Q4_KM", "Q4_K_M"), ("iq4nl", "IQ4_NL")])
 def test_an_unknown_type_is_corrected(wide: Path, tmp_path: Path, asked: str, meant: str) -> None:
     with pytest.raises(InputError) as caught:
-        quantize(wide, tmp_path / "q.gguf", asked, threads=1)
+        quantize(wide, tmp_path / "q.gguf", Wanted(asked), threads=1)
     assert meant in caught.value.remedy
 
 
@@ -127,24 +127,24 @@ def test_an_unknown_type_is_corrected(wide: Path, tmp_path: Path, asked: str, me
 def test_nan_in_the_weights_is_named(tmp_path: Path, tensor: str) -> None:
     bad = make_tiny_gguf(tmp_path / "bad.gguf", spoil=tensor)
     with pytest.raises(ModelFileError, match=f"{tensor} of bad.gguf holds NaN"):
-        quantize(bad, tmp_path / "q.gguf", "Q8_0", threads=1)
+        quantize(bad, tmp_path / "q.gguf", Wanted("Q8_0"), threads=1)
     assert list(tmp_path.iterdir()) == [bad]
 
 
 def test_a_quantized_file_is_not_quantized_again(wide: Path, tmp_path: Path) -> None:
-    quantize(wide, tmp_path / "8.gguf", "Q8_0", threads=1)
+    quantize(wide, tmp_path / "8.gguf", Wanted("Q8_0"), threads=1)
     with pytest.raises(ModelFileError, match="already quantized"):
-        quantize(tmp_path / "8.gguf", tmp_path / "4.gguf", "Q4_0", threads=1)
+        quantize(tmp_path / "8.gguf", tmp_path / "4.gguf", Wanted("Q4_0"), threads=1)
 
 
 def test_a_type_that_needs_an_importance_matrix_says_so(wide: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"imatrix|importance matrix"):
-        quantize(wide, tmp_path / "q.gguf", "IQ2_XXS", threads=1)
+        quantize(wide, tmp_path / "q.gguf", Wanted("IQ2_XXS"), threads=1)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_builders_path_does_not_travel_on(wide: Path, tmp_path: Path) -> None:
     leaky = tmp_path / "leaky.gguf"
     rewrite_header(wide, leaky, {"quantize.imatrix.file": "/home/anna/matrix.dat"})
-    quantize(leaky, tmp_path / "q.gguf", "Q8_0", threads=1)
+    quantize(leaky, tmp_path / "q.gguf", Wanted("Q8_0"), threads=1)
     assert "quantize.imatrix.file" not in read_header(tmp_path / "q.gguf").metadata

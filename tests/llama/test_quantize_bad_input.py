@@ -18,7 +18,7 @@ from smalldisk import mounted
 from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError, ZooError
-from zoo.llama.quantize.quantize import Override, quantize
+from zoo.llama.quantize.quantize import Override, Wanted, quantize
 
 pytest.importorskip("llama_cpp")
 
@@ -26,12 +26,12 @@ QUANTIZE = """
 import json, resource, sys
 from pathlib import Path
 from zoo.errors import ZooError
-from zoo.llama.quantize.quantize import quantize
+from zoo.llama.quantize.quantize import Wanted, quantize
 source, target, cache, limit = sys.argv[1:]
 if limit != "0":
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
 try:
-    quantize(Path(source), Path(target), "Q8_0", threads=2, cache_folder=Path(cache) if cache else None)
+    quantize(Path(source), Path(target), Wanted("Q8_0"), threads=2, cache_folder=Path(cache) if cache else None)
 except ZooError as error:
     print(json.dumps([error.exit_code, str(error)]))
 """
@@ -65,7 +65,7 @@ def test_a_file_that_is_no_sound_gguf(model: Path, tmp_path: Path, harm: Callabl
     bad = tmp_path / "bad.gguf"
     bad.write_bytes(raw)
     with pytest.raises(ModelFileError, match=r"bad\.gguf is not a valid GGUF file") as caught:
-        quantize(bad, tmp_path / "q.gguf", "Q8_0", threads=1, cache_folder=tmp_path / "cache")
+        quantize(bad, tmp_path / "q.gguf", Wanted("Q8_0"), threads=1, cache_folder=tmp_path / "cache")
     assert caught.value.exit_code == 1
     assert caught.value.remedy
     assert [path.name for path in tmp_path.iterdir()] == ["bad.gguf"]
@@ -79,7 +79,7 @@ def test_flipped_bits_give_a_sentence_or_a_whole_file(model: Path, tmp_path: Pat
         raw[draw.randrange(12000)] ^= 1 << draw.randrange(8)
         (tmp_path / "bad.gguf").write_bytes(raw)
         try:
-            quantize(tmp_path / "bad.gguf", tmp_path / "q.gguf", "Q8_0", threads=1)
+            quantize(tmp_path / "bad.gguf", tmp_path / "q.gguf", Wanted("Q8_0"), threads=1)
         except ZooError as error:
             assert error.exit_code in (1, 2)
             assert not (tmp_path / "q.gguf").exists()
@@ -101,7 +101,7 @@ def test_flipped_bits_give_a_sentence_or_a_whole_file(model: Path, tmp_path: Pat
 def test_an_exception_that_cannot_be(tmp_path: Path, override: Override, says: str) -> None:
     narrow = make_tiny_gguf(tmp_path / "narrow.gguf", width=64, vocabulary=300)
     with pytest.raises(InputError, match=says):
-        quantize(narrow, tmp_path / "q.gguf", "Q8_0", threads=1, overrides=[override])
+        quantize(narrow, tmp_path / "q.gguf", Wanted("Q8_0", overrides=[override]), threads=1)
     assert not (tmp_path / "q.gguf").exists()
 
 
@@ -111,7 +111,7 @@ def test_the_first_exception_that_matches_decides(model: Path, tmp_path: Path) -
         Override("blk.*.ffn_*", "IQ4_NL"),
         Override("token_embd.weight", "F16"),
     ]
-    report = quantize(model, tmp_path / "q.gguf", "Q4_0", threads=1, overrides=overrides)
+    report = quantize(model, tmp_path / "q.gguf", Wanted("Q4_0", overrides=overrides), threads=1)
     assert report.tensor_types == {"F16": 1, "F32": 5, "IQ4_NL": 3, "Q4_0": 4, "Q6_K": 7}
     assert report.overridden["blk.0.ffn_down.weight"] == "Q6_K"
     assert len(report.overridden) == 11
@@ -120,7 +120,7 @@ def test_the_first_exception_that_matches_decides(model: Path, tmp_path: Path) -
 def test_a_matrix_of_another_model(model: Path, tmp_path: Path) -> None:
     other = random_imatrix(make_tiny_gguf(tmp_path / "other.gguf", layers=4, vocabulary=300))
     with pytest.raises(InputError, match=r"does not belong to model\.gguf: the model has no blk\.2") as caught:
-        quantize(model, tmp_path / "q.gguf", "Q4_0", threads=1, imatrix=other)
+        quantize(model, tmp_path / "q.gguf", Wanted("Q4_0", imatrix=other), threads=1)
     assert caught.value.exit_code == 2
     assert not (tmp_path / "q.gguf").exists()
 
@@ -140,7 +140,7 @@ def test_a_file_that_may_not_grow(model: Path, tmp_path: Path, limit_bytes: int,
     """Fails while tensors grow, or while the file is put together from finished ones."""
     cache = tmp_path / "cache"
     if cached:
-        quantize(model, tmp_path / "first.gguf", "Q8_0", threads=1, cache_folder=cache)
+        quantize(model, tmp_path / "first.gguf", Wanted("Q8_0"), threads=1, cache_folder=cache)
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
     code, said = _run(str(model), str(tmp_path / "q.gguf"), str(cache), str(limit_bytes))
     assert code == 1

@@ -9,7 +9,7 @@ import pytest
 from tinygguf import make_tiny_gguf
 
 from zoo import __main__
-from zoo.llama.quantize.quantize import quantize
+from zoo.llama.quantize.quantize import Wanted, quantize
 from zoo.plan.store import Workspace
 
 pytest.importorskip("llama_cpp")
@@ -68,12 +68,12 @@ def test_what_a_process_works_on_stays(work: Path, capsys: pytest.CaptureFixture
 
 def test_tensors_are_made_again_in_the_same_bytes(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, cache = make_tiny_gguf(work / "model.gguf"), work / "tensors"
-    first = quantize(source, work / "one.gguf", "Q4_0", threads=1, cache_folder=cache)
+    first = quantize(source, work / "one.gguf", Wanted("Q4_0"), threads=1, cache_folder=cache)
     (cache / ".new-growing").write_bytes(b"another process")
     found = clean(capsys, "tensors")[1]["tensors"]
     assert found["files"] == first.computed > 0
     assert found["size_bytes"] > 100_000
     assert names(cache) == {".new-growing"}
-    again = quantize(source, work / "two.gguf", "Q4_0", threads=1, cache_folder=cache)
+    again = quantize(source, work / "two.gguf", Wanted("Q4_0"), threads=1, cache_folder=cache)
     assert (again.computed, again.reused) == (first.computed, 0)
     assert (work / "one.gguf").read_bytes() == (work / "two.gguf").read_bytes()

@@ -47,7 +47,7 @@ def faulty(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     monkeypatch.setattr(session, "TIMEOUT_SECONDS", 0.4)
     monkeypatch.setattr(session, "READ_SECONDS", 0.4)
-    monkeypatch.setattr(session, "_tuned", False)
+    session.tune.cache_clear()
     with FaultServer(start(token_file(tmp_path, "write")).address) as proxy:
         yield proxy
     huggingface_hub.close_session()

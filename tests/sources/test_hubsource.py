@@ -78,7 +78,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
     server = HubServer(tmp_path / "hub", "127.0.0.1", 0, Access({}, anonymous_write=True))
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     api = huggingface_hub.HfApi(endpoint=server.address, token=False)
-    with incoming.without_xet():
+    with incoming.XET.off():
         api.create_repo(REPO)
         commit = str(api.upload_folder(repo_id=REPO, folder_path=model).oid)
         api.create_tag(REPO, tag="v1.0")
@@ -303,7 +303,7 @@ def test_a_proxy_that_refuses(here: Here, monkeypatch: pytest.MonkeyPatch) -> No
 def upload(here: Here, folder: Path) -> str:
     """The commit of another repository state: what is in ``folder`` and nothing else."""
     api = huggingface_hub.HfApi(endpoint=here.server.address, token=False)
-    with incoming.without_xet():
+    with incoming.XET.off():
         return str(api.upload_folder(repo_id=REPO, folder_path=folder, delete_patterns="*").oid)
 
 
@@ -388,7 +388,7 @@ def test_lock_refuses_what_the_small_files_of_a_repository_show(
     (zoo / "zoo.toml").touch()
     data = json.loads((here.model / "config.json").read_text(encoding="utf-8"))
     raw = json.dumps({**data, "pad_token_id": 99_999}).encode()
-    with incoming.without_xet():
+    with incoming.XET.off():
         api = huggingface_hub.HfApi(endpoint=here.server.address, token=False)
         api.upload_file(repo_id=REPO, path_or_fileobj=raw, path_in_repo="config.json")
     (zoo / "recipes" / "it.yaml").write_text(
@@ -407,7 +407,7 @@ def test_lock_fetches_the_licence_text_of_a_repository(
     zoo = tmp_path / "zoo"
     (zoo / "recipes").mkdir(parents=True)
     (zoo / "zoo.toml").touch()
-    with incoming.without_xet():
+    with incoming.XET.off():
         api = huggingface_hub.HfApi(endpoint=here.server.address, token=False)
         api.upload_file(repo_id=REPO, path_or_fileobj=b"Terms.\n", path_in_repo="LICENSE")
     recipe = f"name: it\nstudent: {{source: 'hf:{REPO}@main', licence: MIT}}\nlicence_files: ['student:LICENSE']\n"

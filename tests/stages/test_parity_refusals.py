@@ -21,7 +21,7 @@ from zoo.errors import GateRefused
 from zoo.files.listing import records
 from zoo.gguf.header import rewrite_header
 from zoo.llama.convert.convert import convert
-from zoo.llama.quantize.quantize import quantize
+from zoo.llama.quantize.quantize import Wanted, quantize
 from zoo.progress import Silent
 from zoo.stages import Context
 from zoo.stages import parity as stage
@@ -94,7 +94,7 @@ def test_a_file_in_another_format_is_compared_with_the_weights_that_it_can_hold(
     type_: str, talker: tuple[Path, Path], tmp_path: Path
 ) -> None:
     """Rounding the weights to bf16 is what the recipe asks for; it is no difference of the file."""
-    quantize(talker[1], tmp_path / "b.gguf", type_.upper(), threads=1)
+    quantize(talker[1], tmp_path / "b.gguf", Wanted(type_.upper()), threads=1)
     report = judge(talker[0], tmp_path / "b.gguf", tmp_path / "run", type_)
     figures = next(check["figures"] for check in report["checks"] if check["name"] == "logits")
     assert figures["float32"]["mean_ratio"] < 0.01 and figures["stored"]["mean_ratio"] < 0.5

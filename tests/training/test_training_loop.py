@@ -26,10 +26,10 @@ from zoo.files.digests import sha256_file  # noqa: E402 - after the skip
 from zoo.progress import Silent  # noqa: E402 - after the skip
 from zoo.training.adapters import PRESETS, compute_dtype, preset_named  # noqa: E402 - after the skip
 from zoo.training.conversations import Conversation, encode  # noqa: E402 - after the skip
-from zoo.training.loop import distill  # noqa: E402 - after the skip
+from zoo.training.loop import Run, distill  # noqa: E402 - after the skip
 from zoo.training.models import load_tokenizer  # noqa: E402 - after the skip
 from zoo.training.report import DistillReport  # noqa: E402 - after the skip
-from zoo.training.teacher import INDEX, cache_teacher  # noqa: E402 - after the skip
+from zoo.training.teacher import INDEX, Question, cache_teacher  # noqa: E402 - after the skip
 
 SPEC = Distill(
     method="logits",
@@ -78,15 +78,17 @@ here.run(Path(sys.argv[4]), "killed", dataclasses.replace(here.SPEC, **json.load
 
 def run(home: Path, name: str, spec: Distill, reporter: Any, student: str = "student") -> DistillReport:
     return distill(
-        home / student,
-        home / "teacher",
-        TRAIN,
-        HELDOUT,
-        spec,
-        home / f"{name}-out",
-        home / f"{name}-scratch",
-        reporter,
-        threads=1,
+        Run(
+            home / student,
+            home / "teacher",
+            TRAIN,
+            HELDOUT,
+            spec,
+            home / f"{name}-out",
+            home / f"{name}-scratch",
+            reporter,
+            threads=1,
+        )
     )
 
 
@@ -198,25 +200,27 @@ def test_the_global_random_state_and_threads_are_given_back(home: Path) -> None:
 def test_a_teacher_cache_is_completed_after_a_kill_and_repaired(home: Path) -> None:
     folder = home / "killed-cache"
     rows = encode(load_tokenizer(home / "student"), TRAIN, SPEC.row_tokens).rows
-    whole_cache = cache_teacher(home / "teacher", rows, 16, 1.0, home / "whole-cache", Silent())
+    whole_cache = cache_teacher(Question(home / "teacher", rows, 16, 1.0), home / "whole-cache", Silent())
     scratch = home / "early-scratch"
     _kill_early(home)
     index = json.loads((scratch / "teacher" / INDEX).read_text())
     assert [shard["file"] for shard in index["shards"]] == ["shard-00000.safetensors"]
     (scratch / "teacher").rename(folder)
     first = (folder / "shard-00000.safetensors").stat().st_mtime_ns
-    cache = cache_teacher(home / "teacher", rows, 16, 1.0, folder, Silent())
+    cache = cache_teacher(Question(home / "teacher", rows, 16, 1.0), folder, Silent())
     assert (folder / "shard-00000.safetensors").stat().st_mtime_ns == first
     _assert_same(folder, home / "whole-cache")
     damaged = bytearray((folder / "shard-00001.safetensors").read_bytes())
     damaged[-1] ^= 1
     (folder / "shard-00001.safetensors").write_bytes(damaged)
-    cache_teacher(home / "teacher", rows, 16, 1.0, folder, Silent())
+    cache_teacher(Question(home / "teacher", rows, 16, 1.0), folder, Silent())
     _assert_same(folder, home / "whole-cache")
     mine, theirs = cache.targets([20, 3]), whole_cache.targets([20, 3])
     assert mine.ids.shape == (len(rows[20].positions) + len(rows[3].positions), 16)
     assert torch.equal(mine.logp, theirs.logp)
-    assert cache_teacher(home / "teacher", rows[:16], 16, 1.0, folder, Silent()).digest != cache.digest
+    assert (
+        cache_teacher(Question(home / "teacher", rows[:16], 16, 1.0), folder, Silent()).digest != cache.digest
+    )
 
 
 def _kill_early(home: Path) -> None:
@@ -277,7 +281,9 @@ def test_settings_that_do_not_fit_together_are_refused(home: Path, tmp_path: Pat
     with pytest.raises(InputError, match="ampere-balanced"):
         run(home, "bad", dataclasses.replace(SPEC, adapter="qlora"), Silent())
     with pytest.raises(InputError, match="needs a teacher"):
-        distill(home / "student", None, TRAIN, [], SPEC, tmp_path / "o", tmp_path / "s", Silent(), threads=1)
+        distill(
+            Run(home / "student", None, TRAIN, [], SPEC, tmp_path / "o", tmp_path / "s", Silent(), threads=1)
+        )
     with pytest.raises(InputError, match="row_tokens"):
         run(home, "bad", dataclasses.replace(SPEC, row_tokens=8), Silent())
 
@@ -285,7 +291,7 @@ def test_settings_that_do_not_fit_together_are_refused(home: Path, tmp_path: Pat
 def test_labels_need_no_teacher(home: Path, tmp_path: Path) -> None:
     spec = dataclasses.replace(SPEC, method="labels")
     done = distill(
-        home / "student", None, TRAIN, HELDOUT, spec, tmp_path / "o", tmp_path / "s", Silent(), threads=1
+        Run(home / "student", None, TRAIN, HELDOUT, spec, tmp_path / "o", tmp_path / "s", Silent(), threads=1)
     )
     assert done.heldout_after and done.heldout_before
     assert done.heldout_after.perplexity < done.heldout_before.perplexity
@@ -313,15 +319,17 @@ def test_a_second_student_uses_the_first_ones_teacher_cache(home: Path) -> None:
     for student in ("student", "sibling"):
         paths = (home / f"{student}-s-out", home / f"{student}-s-scratch")
         distill(
-            home / student,
-            home / "teacher",
-            TRAIN,
-            HELDOUT,
-            SPEC,
-            *paths,
-            Listening(),
-            threads=1,
-            shared=home / "shared",
+            Run(
+                home / student,
+                home / "teacher",
+                TRAIN,
+                HELDOUT,
+                SPEC,
+                *paths,
+                Listening(),
+                threads=1,
+                shared=home / "shared",
+            )
         )
     assert heard.count("read the teacher") == 1
     assert not (home / "sibling-s-scratch" / "teacher").exists()

@@ -20,7 +20,7 @@ import tinyzoo
 from llamaquant import random_imatrix
 from tinygguf import make_tiny_gguf
 
-from zoo.llama.quantize.quantize import quantize
+from zoo.llama.quantize.quantize import Wanted, quantize
 from zoo.llama.quantize.tensorcache import TensorCache
 
 pytest.importorskip("torch")
@@ -149,9 +149,9 @@ QUANTIZE = """
 import sys
 from pathlib import Path
 from zoo.gguf.imatrix import read_imatrix
-from zoo.llama.quantize.quantize import quantize
+from zoo.llama.quantize.quantize import Wanted, quantize
 source, matrix, target, cache = map(Path, sys.argv[1:])
-quantize(source, target, "IQ3_S", threads=2, imatrix=read_imatrix(matrix), cache_folder=cache)
+quantize(source, target, Wanted("IQ3_S", imatrix=read_imatrix(matrix)), threads=2, cache_folder=cache)
 """
 
 
@@ -172,7 +172,7 @@ def test_a_quantization_that_was_killed_leaves_no_file_and_a_sound_cache(tmp_pat
     matrix = random_imatrix(source)
     matrix.write(tmp_path / "imatrix.gguf")
     expected = tmp_path / "expected.gguf"
-    made = quantize(source, expected, "IQ3_S", threads=1, imatrix=matrix)
+    made = quantize(source, expected, Wanted("IQ3_S", imatrix=matrix), threads=1)
     out, cache = tmp_path / "out", tmp_path / "tensors"
     out.mkdir()
     target = out / "model.gguf"
@@ -190,7 +190,7 @@ def test_a_quantization_that_was_killed_leaves_no_file_and_a_sound_cache(tmp_pat
     for blob in blobs():
         with (tmp_path / "copied").open("wb") as stream:
             assert TensorCache(cache).copy(blob.name, blob.stat().st_size - 32, stream), "a torn blob has a name"
-    done = quantize(source, target, "IQ3_S", threads=1, imatrix=matrix, cache_folder=cache)
+    done = quantize(source, target, Wanted("IQ3_S", imatrix=matrix), threads=1, cache_folder=cache)
     assert target.read_bytes() == expected.read_bytes()
     assert (done.reused, done.computed) == (there, made.computed - there)
 

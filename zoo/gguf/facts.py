@@ -4,14 +4,43 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from catalog.recipe import plain
+from catalog.release import Cache
 from zoo.gguf import caches, header
 
 
-def header_facts(path: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Quantized:
+    """How a file was quantized, as far as a release reads it. fallbacks: one for each tensor of another type."""
+
+    fallbacks: list[object]
+    imatrix_sha256: str | None
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What a release reads of ``header_facts`` and of what the step that made the file adds to them."""
+
+    architecture: str
+    parameters: int
+    context_tokens: int
+    block_count: int
+    vocabulary_size: int
+    template_sha256: str | None
+    cache: Cache
+    experts: int | None
+    experts_used: int | None
+    bits_per_weight: float
+    tensors: int
+    tensor_types: dict[str, int]
+    read_bytes: int | None
+    quantize: Quantized | None
+
+
+def header_facts(path: Path) -> dict[str, object]:
     """Facts of one file by name: numbers, texts, and counts of its tensors."""
     found = header.read_header(path)
     facts = {

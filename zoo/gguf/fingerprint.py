@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 from zoo.gguf.layout import opened, read_raw
 
 
-def digests(path: Path) -> dict[str, Any]:
+def digests(path: Path) -> dict[str, object]:
     """``tensors``: name, type and sha256 of the stored bytes, in the order of the file; ``keys``: sha256 of the value
     of every header key as it is stored, sorted by name.
 

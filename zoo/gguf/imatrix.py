@@ -12,14 +12,13 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import InputError, ModelFileError
 from zoo.files.whole import write_atomic
-from zoo.gguf.layout import ARRAY, STRING, Bytes, RawFile, broken, opened, read_raw
+from zoo.gguf.layout import ARRAY, STRING, Bytes, RawFile, RawTensor, broken, opened, read_raw
 
 Floats = NDArray[np.float32]
 _ALIGNMENT = 32
@@ -156,7 +155,7 @@ def _paired(path: Path, values: Mapping[str, Floats]) -> tuple[dict[str, Floats]
     return sums, counts
 
 
-def _values(source: Bytes, raw: RawFile, tensor: Any) -> Floats:
+def _values(source: Bytes, raw: RawFile, tensor: RawTensor) -> Floats:
     if tensor.type_name != "F32":
         raise broken(source.path, f"{tensor.name} is {tensor.type_name}, not F32")
     start = raw.data_start + tensor.offset

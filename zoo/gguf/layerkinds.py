@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from typing import Any
 
 from zoo.gguf import caches
 from zoo.gguf.header import Header
@@ -21,7 +20,7 @@ SLIDING = frozenset(("sliding_attention", "chunked_attention"))
 _BOOL = 7
 
 
-def stated(header: Header, config: Mapping[str, Any]) -> dict[str, bytes]:
+def stated(header: Header, config: Mapping[str, object]) -> dict[str, bytes]:
     """Changes for ``rewrite_header`` that list the layers as ``config`` (config.json) does.
 
     Empty if llama.cpp's own pattern is the same, or if the header cannot express it: llama.cpp ends the process for a

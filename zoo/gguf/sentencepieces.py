@@ -15,8 +15,8 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from catalog.jsonvalues import listed, table, tables, whole
 from zoo.gguf.layout import Bytes, Entry, opened, read_raw
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, BYTE = 1, 2, 3, 4, 6
@@ -50,7 +50,7 @@ class Pieces:
         return b"".join(pieces) + _bytes(2, trainer) + _bytes(3, normalizer)
 
 
-def of_tokenizer(tokenizer: Mapping[str, Any], unknown: str | None = None) -> Pieces | None:
+def of_tokenizer(tokenizer: Mapping[str, object], unknown: str | None = None) -> Pieces | None:
     """The pieces of a tokenizer.json; None if it is not BPE with byte fallback, or its ids have gaps.
 
     unknown: the unknown token if tokenizer.json does not name one, as transformers 5 writes it for Llama; without one
@@ -58,18 +58,18 @@ def of_tokenizer(tokenizer: Mapping[str, Any], unknown: str | None = None) -> Pi
     split. A piece's score is minus the rank of the first merge that makes it: joining the best piece first then follows
     the merges.
     """
-    model = tokenizer.get("model") or {}
-    unknown = model.get("unk_token") or unknown or "<unk>"
+    model = table(tokenizer.get("model"))
+    unknown = str(model.get("unk_token") or unknown or "<unk>")
     if model.get("type") != "BPE" or not model.get("byte_fallback") or not model.get("merges"):
         return None
-    added = {int(token["id"]): token for token in tokenizer.get("added_tokens") or ()}
-    texts = {number: text for text, number in model["vocab"].items()}
-    texts |= {number: token["content"] for number, token in added.items()}
+    added = {whole(token["id"]): token for token in tables(tokenizer.get("added_tokens"))}
+    texts = {number: text for text, number in table(model["vocab"]).items() if isinstance(number, int)}
+    texts |= {number: str(token["content"]) for number, token in added.items()}
     if sorted(texts) != list(range(len(texts))) or len(set(texts.values())) != len(texts):
         return None
     ranks: dict[str, int] = {}
-    for merge in model["merges"]:
-        ranks.setdefault("".join(merge) if isinstance(merge, list) else merge.replace(" ", "", 1), len(ranks))
+    for merge in listed(model["merges"]):
+        ranks.setdefault(_joined(merge), len(ranks))
     ordered = [texts[number] for number in range(len(texts))]
     types = [_type(text, added.get(number), unknown) for number, text in enumerate(ordered)]
     scores = [
@@ -81,7 +81,7 @@ def of_tokenizer(tokenizer: Mapping[str, Any], unknown: str | None = None) -> Pi
     return Pieces(ordered, scores, types, _dummy_prefix(tokenizer))
 
 
-def contradicts(path: Path, tokenizer: Mapping[str, Any]) -> bool:
+def contradicts(path: Path, tokenizer: Mapping[str, object]) -> bool:
     """Whether the sentencepiece model at ``path`` joins pieces in a different order from the merges of a
     tokenizer.json.
 
@@ -98,9 +98,9 @@ def contradicts(path: Path, tokenizer: Mapping[str, Any]) -> bool:
     except (OSError, RuntimeError):
         return True
     last, made = math.inf, set[str]()
-    added = {token["content"] for token in tokenizer.get("added_tokens") or ()}
-    for merge in (tokenizer.get("model") or {}).get("merges") or ():
-        text = "".join(merge) if isinstance(merge, list) else merge.replace(" ", "", 1)
+    added = {token["content"] for token in tables(tokenizer.get("added_tokens"))}
+    for merge in listed(table(tokenizer.get("model")).get("merges")):
+        text = _joined(merge)
         number = reader.piece_to_id(text)
         again = text in made
         made.add(text)
@@ -115,7 +115,7 @@ def contradicts(path: Path, tokenizer: Mapping[str, Any]) -> bool:
     return False
 
 
-def disagree(path: Path | None, tokenizer: Mapping[str, Any] | None) -> bool:
+def disagree(path: Path | None, tokenizer: Mapping[str, object] | None) -> bool:
     """Whether a folder has both files, of the same kind, and they contradict each other."""
     return bool(path and tokenizer and of_tokenizer(tokenizer) is not None and contradicts(path, tokenizer))
 
@@ -128,7 +128,9 @@ def of_gguf(path: Path) -> Pieces | None:
         found = {name: entries.get(f"tokenizer.ggml.{name}") for name in names}
         if None in found.values() or _text(source, found["model"]) != "llama":
             return None
-        texts, scores, types = (_array(source, found[name]) for name in names[1:])
+        texts = _strings(source, found["tokens"])
+        scores = [float(score) for score in _numbers(source, found["scores"])]
+        types = [int(kind) for kind in _numbers(source, found["token_type"])]
         prefix = entries.get("tokenizer.ggml.add_space_prefix")
         dummy = prefix is None or bool(source.data[prefix.start])
         unknown = entries.get("tokenizer.ggml.unknown_token_id")
@@ -141,7 +143,12 @@ def of_gguf(path: Path) -> Pieces | None:
     return Pieces(texts, scores, types, dummy)
 
 
-def _type(text: str, added: Mapping[str, Any] | None, unknown: str) -> int:
+def _joined(merge: object) -> str:
+    """The piece that a merge makes; tokenizer.json writes one as a pair, or as a text with a space between both."""
+    return "".join(merge) if isinstance(merge, list) else str(merge).replace(" ", "", 1)
+
+
+def _type(text: str, added: Mapping[str, object] | None, unknown: str) -> int:
     if text == unknown:
         return UNKNOWN
     if added is not None:
@@ -149,18 +156,18 @@ def _type(text: str, added: Mapping[str, Any] | None, unknown: str) -> int:
     return BYTE if _BYTE.fullmatch(text) else NORMAL
 
 
-def _dummy_prefix(tokenizer: Mapping[str, Any]) -> bool:
+def _dummy_prefix(tokenizer: Mapping[str, object]) -> bool:
     """Whether a space is put before the text: by the normalizer, or by Llama's pre-tokenizer of transformers 5."""
-    cutter = tokenizer.get("pre_tokenizer") or {}
+    cutter = table(tokenizer.get("pre_tokenizer"))
     spaces = cutter.get("type") == "Metaspace" and cutter.get("prepend_scheme") != "never"
-    return spaces or "Prepend" in _kinds(tokenizer.get("normalizer"))
+    return spaces or "Prepend" in _kinds(table(tokenizer.get("normalizer")))
 
 
-def _kinds(normalizer: Mapping[str, Any] | None) -> set[str]:
-    """Types of a normalizer and of the parts of a sequence."""
-    if normalizer is None:
+def _kinds(normalizer: Mapping[str, object]) -> set[str]:
+    """Types of a normalizer and of the parts of a sequence; none for an empty one."""
+    if not normalizer:
         return set()
-    parts = normalizer.get("normalizers") or ()
+    parts = tables(normalizer.get("normalizers"))
     return {str(normalizer.get("type"))}.union(*map(_kinds, parts))
 
 
@@ -168,12 +175,17 @@ def _text(source: Bytes, entry: Entry | None) -> str:
     return source.data[entry.start + 8 : entry.end].decode("utf-8", errors="replace") if entry else ""
 
 
-def _array(source: Bytes, entry: Entry | None) -> list[Any]:
-    """Strings, 32-bit floats or 32-bit numbers of an array that ``read_raw`` has checked."""
+def _numbers(source: Bytes, entry: Entry | None) -> tuple[float, ...]:
+    """The 32-bit floats or 32-bit whole numbers of an array that ``read_raw`` has checked."""
     assert entry is not None
     block = bytes(source.data[entry.start : entry.end])
-    if entry.item_type != 8:
-        return list(struct.unpack(f"<{entry.count}{'f' if entry.item_type == 6 else 'i'}", block))
+    return struct.unpack(f"<{entry.count}{'f' if entry.item_type == 6 else 'i'}", block)
+
+
+def _strings(source: Bytes, entry: Entry | None) -> list[str]:
+    """The texts of an array that ``read_raw`` has checked."""
+    assert entry is not None
+    block = bytes(source.data[entry.start : entry.end])
     texts, place = [], 0
     for _ in range(entry.count):
         (length,) = struct.unpack_from("<Q", block, place)

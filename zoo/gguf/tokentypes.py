@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from zoo.gguf.layout import ARRAY
 from zoo.gguf.vocabfacts import INT32, vocabulary_facts
+from zoo.judge.parity.sourcerecord import SourceTokenizer
 
 KEY = "tokenizer.ggml.token_type"
 
 
-def stated(path: Path, source: Mapping[str, Any]) -> dict[str, bytes]:
+def stated(path: Path, source: SourceTokenizer) -> dict[str, bytes]:
     """Changes for ``rewrite_header`` that give the tokens of ``path`` the types that their source states.
 
     source: what source.json says about the tokenizer. Empty unless both have the same list of tokens.

@@ -6,15 +6,15 @@ import hashlib
 import itertools
 import struct
 from pathlib import Path
-from typing import Any
 
 from zoo.gguf.layout import ARRAY, STRING, opened, read_raw
+from zoo.judge.parity.sourcerecord import VocabularyFacts
 
 INT32 = 5
 """GGUF's number for the type of token types."""
 
 
-def vocabulary_facts(path: Path) -> dict[str, Any]:
+def vocabulary_facts(path: Path) -> VocabularyFacts:
     """tokens_sha256: of the token list as it is stored. token_types: runs of equal types, as [type, count] pairs; types
     are llama.cpp's (1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte). pre_tokenizer: its name. None if
     the file does not say. Raises ModelFileError if the file is not a valid GGUF.

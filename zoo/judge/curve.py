@@ -8,9 +8,11 @@ in dashes; they are named at the right, the worst first.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from zoo.judge.evaluation import Candidate, Evaluation
 
 WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 64, 600, 44, 350
@@ -34,7 +36,7 @@ class _Axis(NamedTuple):
         return self.begin + share * (self.end - self.begin)
 
 
-def svg(evaluation: Mapping[str, Any]) -> str:
+def svg(evaluation: Evaluation) -> str:
     """The picture of a report of ``zoo.llama.measure.evaluate``. Raises ValueError if it has no candidate."""
     curves = {
         name: [(point["kld_nats"], point["share_above"]) for point in candidate["curve"]]
@@ -70,11 +72,11 @@ def svg(evaluation: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _decade(value: float, rounding: Any) -> int:
+def _decade(value: float, rounding: Callable[[float], int]) -> int:
     return int(rounding(round(math.log10(value), 9)))
 
 
-def _spoken(candidates: Mapping[str, Any]) -> str:
+def _spoken(candidates: Mapping[str, Candidate]) -> str:
     means = [f"{name}: mean {entry['kld_mean_nats']:.3g} nats" for name, entry in candidates.items()]
     return "Share of positions whose KLD exceeds a value, per file. " + "; ".join(means)
 

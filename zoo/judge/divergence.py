@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +112,38 @@ def join(parts: Sequence[Window]) -> Window:
     return Window(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
+class Summary(TypedDict):
+    """Figures over some windows, ready for JSON; ``Divergence.summary`` says what they are."""
+
+    kld_mean_nats: float
+    kld_mean_se_nats: float | None
+    kld_median_nats: float
+    kld_p90_nats: float
+    kld_p95_nats: float
+    kld_p99_nats: float
+    kld_p99_9_nats: float
+    kld_max_nats: float
+    same_top_share: float
+    same_top_share_se: float | None
+    rms_delta_p: float
+    rms_delta_p_se: float | None
+    reference_perplexity: float
+    reference_perplexity_se: float | None
+    perplexity: float
+    perplexity_se: float | None
+    ln_ppl_ratio: float
+    ln_ppl_ratio_se: float | None
+    tokens: int
+    windows: int
+
+
+class CurvePoint(TypedDict):
+    """In the share ``share_above`` of the positions the KLD is greater than ``kld_nats``."""
+
+    share_above: float
+    kld_nats: float
+
+
 @dataclass
 class Divergence:
     """Collects windows, each with a label (a language), and summarises them."""
@@ -125,7 +158,7 @@ class Divergence:
         """The labels seen, sorted."""
         return sorted({label for label, _ in self.windows})
 
-    def summary(self, label: str | None = None) -> dict[str, float | int | None]:
+    def summary(self, label: str | None = None) -> Summary:
         """The figures over all windows, or over those of one label; ready for JSON, units in the key names.
 
         kld_*_nats; same_top_share and rms_delta_p (root of the mean squared difference of the right token's
@@ -137,7 +170,7 @@ class Divergence:
             raise ValueError("no window was measured")
         return _summary(chosen)
 
-    def curve(self) -> list[dict[str, float]]:
+    def curve(self) -> list[CurvePoint]:
         """The distribution of the KLD over positions: in the share ``share_above`` of them it is greater than
         ``kld_nats``. Shares go down by ten steps per decade, as far as the number of positions allows.
         """
@@ -151,7 +184,7 @@ class Divergence:
         ]
 
 
-def _summary(chosen: list[Window]) -> dict[str, float | int | None]:
+def _summary(chosen: list[Window]) -> Summary:
     def over(values: Callable[[Window], Floats]) -> tuple[float, float | None]:
         return ratio_mean([values(window) for window in chosen])
 

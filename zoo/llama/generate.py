@@ -19,11 +19,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from zoo.errors import InputError, ZooError
 from zoo.llama import grammar
 from zoo.llama import prompt as prompts
+from zoo.llama.library import Sampler
 from zoo.llama.model import Model
 from zoo.progress import Advance, Reporter, Silent
 
@@ -44,7 +44,7 @@ class Job:
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
-    json_schema: Mapping[str, Any] | None = None
+    json_schema: Mapping[str, object] | None = None
     forced: tuple[int, ...] = ()
 
 
@@ -66,7 +66,7 @@ class _Row:
     """A job in its slot; ``position`` is where its last token goes."""
 
     job: Job
-    sampler: Any
+    sampler: Sampler
     prompt_tokens: int
     position: int
     tokens: list[int] = field(default_factory=list)
@@ -203,10 +203,10 @@ def _forget(model: Model, slot: int) -> None:
     model.lib.llama_memory_seq_rm(model.lib.llama_get_memory(model.context), slot, -1, -1)
 
 
-def _sampler(model: Model, job: Job) -> Any:
+def _sampler(model: Model, job: Job) -> Sampler:
     """The job's chain: grammar, then greedy or top-p, temperature and a seeded draw."""
     lib = model.lib
-    chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+    chain: Sampler = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
     try:
         if job.json_schema is not None:
             lib.llama_sampler_chain_add(chain, grammar.sampler(model, job.json_schema))

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import importlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from types import ModuleType
+from typing import NewType
 
 from zoo import extras
+
+Vocabulary = NewType("Vocabulary", object)
+"""llama.cpp's pointer to a vocabulary. Like the pointers below it is only handed back to llama.cpp."""
+Context = NewType("Context", object)
+Sampler = NewType("Sampler", object)
+Observer = NewType("Observer", object)
+"""A C callback that sees the graph while it is computed."""
 
 _ERROR = 4
 _CONTINUED = 5
@@ -18,58 +28,83 @@ _KEPT_LINES = 400
 
 
 @dataclass
-class _Log:
-    """The last log lines of llama.cpp; a line may arrive in several pieces."""
+class Heard:
+    """What llama.cpp said during one piece of work, the last lines of it; a line may arrive in several pieces."""
 
-    lines: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
-    listeners: list[Callable[[str], None]] = field(default_factory=list)
-    open_level: int = 0
-    open_text: str = ""
+    _lines: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
+    _open_level: int = 0
+    _open_text: str = ""
 
     def receive(self, level: int, text: str) -> None:
+        """A piece of a line, from llama.cpp."""
         if level != _CONTINUED:
-            self.flush()
-            self.open_level = level
-        self.open_text += text
-        while "\n" in self.open_text:
-            line, self.open_text = self.open_text.split("\n", 1)
-            self._keep(line)
+            self._flush()
+            self._open_level = level
+        self._open_text += text
+        while "\n" in self._open_text:
+            line, self._open_text = self._open_text.split("\n", 1)
+            self._lines.append((self._open_level, line))
 
-    def flush(self) -> None:
-        if self.open_text:
-            self._keep(self.open_text)
-            self.open_text = ""
+    def lines(self) -> list[str]:
+        """Every kept line, oldest first."""
+        self._flush()
+        return [line for _, line in self._lines]
 
-    def _keep(self, line: str) -> None:
-        self.lines.append((self.open_level, line))
-        for listener in self.listeners:
-            listener(line)
+    def error(self) -> str:
+        """llama.cpp's reason for a failure: its first error line, or ""."""
+        self._flush()
+        errors = [line for level, line in self._lines if level == _ERROR and any(map(str.isalpha, line))]
+        # The first line is the cause; those after it only report that the caller gave up too.
+        return _without_function(errors[0]) if errors else ""
+
+    def _flush(self) -> None:
+        if self._open_text:
+            self._lines.append((self._open_level, self._open_text))
+            self._open_text = ""
 
 
-_log = _Log()
-_loaded: dict[str, Any] = {}
+_hearing: ContextVar[tuple[Heard, ...]] = ContextVar("hearing", default=())
+"""Who hears llama.cpp in this thread. The library has one log callback for the whole process and passes nothing on that
+says whose work a line is about; it calls back in the thread that does the work, and so the context tells."""
 
 
-def require() -> Any:
+@contextmanager
+def hearing() -> Iterator[Heard]:
+    """Hear what llama.cpp says of what this thread lets it do in the block. Blocks may lie within each other."""
+    heard = Heard()
+    before = _hearing.set((*_hearing.get(), heard))
+    try:
+        yield heard
+    finally:
+        _hearing.reset(before)
+
+
+@functools.cache
+def _loaded() -> tuple[ModuleType, object]:
+    """The module, and the log callback. Both live as long as the process, as the C library's state does: ctypes keeps
+    no reference of its own, and without ours the callback would be freed while in use.
+    """
+    module = extras.load("llama_cpp.llama_cpp")
+    callback = module.llama_log_callback(_on_log)
+    module.llama_log_set(callback, ctypes.c_void_p(0))
+    module.llama_backend_init()
+    return module, callback
+
+
+def require() -> ModuleType:
     """The module ``llama_cpp.llama_cpp``, its backend initialised and its log captured.
 
     Raises MissingExtra if llama-cpp-python is not installed or its library does not load.
     """
-    if "module" not in _loaded:
-        module = extras.load("llama_cpp.llama_cpp")
-        # ctypes keeps no reference of its own: without ours the callback would be freed while in use.
-        _loaded["callback"] = module.llama_log_callback(_on_log)
-        module.llama_log_set(_loaded["callback"], ctypes.c_void_p(0))
-        module.llama_backend_init()
-        _loaded["module"] = module
-    return _loaded["module"]
+    return _loaded()[0]
 
 
-def ggml() -> Any:
+def ggml() -> ctypes.CDLL:
     """ggml's own library, which llama.cpp has loaded: what is below llama.h. Raises MissingExtra as ``require``."""
     require()
     # There is no public name for it.
-    return importlib.import_module("llama_cpp._ggml").libggml
+    found: ctypes.CDLL = importlib.import_module("llama_cpp._ggml").libggml
+    return found
 
 
 def kernels() -> tuple[str, ...]:
@@ -85,36 +120,13 @@ def kernels() -> tuple[str, ...]:
 
 def _on_log(level: int, text: bytes | None, user_data: object) -> None:
     del user_data
-    _log.receive(level, (text or b"").decode("utf-8", errors="replace"))
-
-
-def forget_log() -> None:
-    """Drop the kept log lines, so that a later ``last_error`` speaks of later work only."""
-    _log.flush()
-    _log.lines.clear()
-
-
-def last_error() -> str:
-    """llama.cpp's reason for the latest failure: its first error line since ``forget_log``, or ""."""
-    _log.flush()
-    errors = [line for level, line in _log.lines if level == _ERROR and any(map(str.isalpha, line))]
-    # The first line is the cause; those after it only report that the caller gave up too.
-    return _without_function(errors[0]) if errors else ""
+    for heard in _hearing.get():
+        heard.receive(level, (text or b"").decode("utf-8", errors="replace"))
 
 
 def _without_function(line: str) -> str:
     head, separator, tail = line.partition(": ")
     return (tail if separator and " " not in head else line).strip()
-
-
-@contextmanager
-def listening(listener: Callable[[str], None]) -> Iterator[None]:
-    """Hand every log line to ``listener`` while the block runs."""
-    _log.listeners.append(listener)
-    try:
-        yield
-    finally:
-        _log.listeners.remove(listener)
 
 
 def versions() -> dict[str, str | None]:

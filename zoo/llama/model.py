@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn, Required, TypedDict, Unpack
+from types import ModuleType
+from typing import NoReturn, Required, TypedDict, Unpack
 
 from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.gguf.header import Header, read_header
 from zoo.llama import library
+from zoo.llama.library import Context, Heard, Observer, Vocabulary
 from zoo.templates.renderer import Renderer
 
 FLOOR_TOKENS = 256
@@ -29,7 +31,7 @@ class Wanted(TypedDict, total=False):
     parallel: int
     batch_tokens: int
     unified: bool
-    observer: Any
+    observer: Observer | None
     cache_f32: bool
 
 
@@ -49,7 +51,7 @@ class Shape:
     parallel: int = 1
     batch_tokens: int = 128
     unified: bool = False
-    observer: Any = None
+    observer: Observer | None = None
     cache_f32: bool = False
 
 
@@ -66,9 +68,9 @@ class Model:
     context_tokens: int
     parallel: int
     batch_tokens: int
-    lib: Any
-    vocab: Any
-    context: Any
+    lib: ModuleType
+    vocab: Vocabulary
+    context: Context
 
     @classmethod
     @contextmanager
@@ -80,16 +82,16 @@ class Model:
         shape = Shape(**wanted)
         lib = library.require()
         header = read_header(path)
-        library.forget_log()
         params = lib.llama_model_default_params()
         params.n_gpu_layers = 0
         params.load_mode = lib.LLAMA_LOAD_MODE_MMAP
         # Repacked weights would be a second copy in memory, and their kernels' sums depend on the batch's
         # width.
         params.use_extra_bufts = False
-        pointer = lib.llama_model_load_from_file(str(path).encode(), params)
+        with library.hearing() as heard:
+            pointer = lib.llama_model_load_from_file(str(path).encode(), params)
         if not pointer:
-            _refuse(path)
+            _refuse(path, heard)
         try:
             context = _context(lib, pointer, path, shape)
             try:
@@ -222,15 +224,16 @@ class Model:
                 batch.n_seq_id[index] = 1
                 batch.seq_id[index][0] = sequence
                 batch.logits[index] = wanted
-            code = self.lib.llama_decode(self.context, batch)
+            with library.hearing() as heard:
+                code = self.lib.llama_decode(self.context, batch)
         finally:
             self.lib.llama_batch_free(batch)
         if code != 0:
-            reason = library.last_error() or f"code {code}"
+            reason = heard.error() or f"code {code}"
             raise ZooError(f"llama.cpp could not decode with {self.path.name}: {reason}")
 
 
-def _context(lib: Any, pointer: Any, path: Path, shape: Shape) -> Any:
+def _context(lib: ModuleType, pointer: object, path: Path, shape: Shape) -> Context:
     if shape.threads < 1 or shape.context_tokens < 1 or shape.parallel < 1 or shape.batch_tokens < 1:
         raise InputError("threads, context_tokens, parallel and batch_tokens must be at least 1")
     if shape.parallel > lib.llama_max_parallel_sequences():
@@ -251,15 +254,16 @@ def _context(lib: Any, pointer: Any, path: Path, shape: Shape) -> Any:
     params.no_perf = True
     if shape.observer is not None:
         params.cb_eval = shape.observer
-    context = lib.llama_init_from_model(pointer, params)
+    with library.hearing() as heard:
+        context: Context = lib.llama_init_from_model(pointer, params)
     if not context:
-        _refuse(path)
+        _refuse(path, heard)
     return context
 
 
-def _refuse(path: Path) -> NoReturn:
+def _refuse(path: Path, heard: Heard) -> NoReturn:
     raise ModelFileError(
-        f"llama.cpp cannot load {path.name}: {library.last_error() or 'it gave no reason'}",
+        f"llama.cpp cannot load {path.name}: {heard.error() or 'it gave no reason'}",
         where=str(path),
         remedy="Check that it is a language model of an architecture that the installed llama.cpp knows",
     )

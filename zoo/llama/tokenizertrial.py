@@ -16,9 +16,9 @@ import sys
 import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 from catalog import jsontext
+from catalog.jsonvalues import table
 from zoo import extras
 from zoo.errors import GateRefused, ModelFileError, ZooError
 from zoo.gguf import sentencepieces
@@ -68,7 +68,7 @@ def refuse_unwritable(found: Inspected) -> None:
         )  # fmt: skip
 
 
-def is_known(kind: str, tokenizer: Mapping[str, Any], *, has_pieces: bool) -> bool:
+def is_known(kind: str, tokenizer: Mapping[str, object], *, has_pieces: bool) -> bool:
     """Whether the converter is known to write this tokenizer. kind: model_type of config.json."""
     if has_pieces or not tokenizer:
         return has_pieces and kind in SENTENCEPIECE
@@ -79,9 +79,9 @@ def is_known(kind: str, tokenizer: Mapping[str, Any], *, has_pieces: bool) -> bo
     return kind in SENTENCEPIECE and sentencepieces.of_tokenizer(tokenizer) is not None
 
 
-def _has_bytes(tokenizer: Mapping[str, Any]) -> bool:
+def _has_bytes(tokenizer: Mapping[str, object]) -> bool:
     """Whether it is of the kind that the converter's LlamaHfVocab takes."""
-    model, decoder = tokenizer.get("model") or {}, tokenizer.get("decoder") or {}
+    model, decoder = table(tokenizer.get("model")), table(tokenizer.get("decoder"))
     return bool(
         model.get("type") == "BPE" and model.get("byte_fallback") and decoder.get("type") == "Sequence"
     )

@@ -13,7 +13,6 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 _SETS = (
     "sse4_2", "avx", "f16c", "fma", "avx2", "avx_vnni", "avx512f", "avx512bw", "avx512vl", "avx512_vnni",
@@ -58,7 +57,7 @@ def here(cpuinfo: Path = Path("/proc/cpuinfo")) -> Processor:
     return Processor(platform.machine(), maker, tuple(name for name in _SETS if name in flags))
 
 
-def from_record(record: Any) -> Processor | None:
+def from_record(record: object) -> Processor | None:
     """The processor that a release records; None without a readable record."""
     if not isinstance(record, Mapping) or not isinstance(record.get("machine"), str):
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from zoo.errors import ModelFileError
 from zoo.modelfolder.files import CONFIG
@@ -18,17 +17,17 @@ _LAYER = re.compile(
 """Begins the name of a weight of the language model's own layers; those of an image encoder begin differently."""
 
 
-def refuse_more(config: Mapping[str, Any], names: Iterable[str]) -> None:
+def refuse_more(config: Mapping[str, object], names: Iterable[str]) -> None:
     """Raise ModelFileError where a layer is stored beyond those that config.json states. names: the model's own."""
     inner = config.get("text_config")
     said = inner if isinstance(inner, dict) else config
-    key = next((one for one in KEYS if type(said.get(one)) is int), None)
-    if key is None or any(said.get(one) for one in PREDICTING):
+    key, stated = next(((one, n) for one in KEYS if type(n := said.get(one)) is int), ("", 0))
+    if not key or any(said.get(one) for one in PREDICTING):
         return
     numbers = {int(found["number"]) for name in names if (found := _LAYER.match(name))}
-    if numbers and max(numbers) >= said[key]:
+    if numbers and max(numbers) >= stated:
         raise ModelFileError(
-            f"{key} is {said[key]}, but the weights have {max(numbers) + 1} layers (numbered from 0)",
+            f"{key} is {stated}, but the weights have {max(numbers) + 1} layers (numbered from 0)",
             where=CONFIG,
             remedy="Use the config.json that belongs to these weights. To release some layers only, correct the number "
             "and name the layers in the recipe: student: layers:",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
+from catalog.jsonvalues import table
 from zoo.errors import ModelFileError
 from zoo.modelfolder.weights import Stored, named
 
@@ -45,7 +45,7 @@ SIXTEEN_BITS = (
 )
 
 
-def quantized(config: Mapping[str, Any]) -> str | None:
+def quantized(config: Mapping[str, object]) -> str | None:
     """The format that a configuration says its weights are in, for people; None for plain weights.
 
     Raises ModelFileError for a format that cannot be converted to plain numbers here.
@@ -59,6 +59,7 @@ def quantized(config: Mapping[str, Any]) -> str | None:
     given = config.get("quantization_config") or config.get("quantization")
     if not given:
         return None
+    given = table(given)
     if _is_mlx(given):
         raise ModelFileError(
             f"The weights are quantized already (MLX, {given['bits']} bits; quantization of config.json)",
@@ -141,10 +142,10 @@ def refuse_lora(names: Iterable[str]) -> None:
         )
 
 
-def _is_mlx(given: Any) -> bool:
+def _is_mlx(given: Mapping[str, object]) -> bool:
     """MLX names no method; it writes the same values under ``quantization`` and ``quantization_config``."""
-    return isinstance(given, dict) and "quant_method" not in given and {"group_size", "bits"} <= set(given)
+    return "quant_method" not in given and {"group_size", "bits"} <= set(given)
 
 
-def _is_bitsandbytes(given: Mapping[str, Any]) -> bool:
+def _is_bitsandbytes(given: Mapping[str, object]) -> bool:
     return bool(given.get("load_in_4bit") or given.get("load_in_8bit"))

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from catalog.jsonvalues import table
 from zoo.errors import ModelFileError
+from zoo.judge.parity.sourcerecord import EndToken
 from zoo.modelfolder import (
     commands,
     depth,
@@ -49,7 +50,7 @@ class Inspected:
 
     folder: Path
     files: Mapping[str, Path]
-    small: Mapping[str, Mapping[str, Any]]
+    small: Mapping[str, Mapping[str, object]]
     shards: tuple[str, ...]
     tensors: Mapping[str, Stored]
     own: Mapping[str, str]
@@ -60,12 +61,12 @@ class Inspected:
     shown: str = ""
 
     @property
-    def config(self) -> Mapping[str, Any]:
+    def config(self) -> Mapping[str, object]:
         """config.json."""
         return self.small[CONFIG]
 
     @property
-    def text_config(self) -> Mapping[str, Any]:
+    def text_config(self) -> Mapping[str, object]:
         """The part of config.json that describes the language model."""
         inner = self.config.get("text_config")
         return inner if isinstance(inner, dict) else self.config
@@ -151,14 +152,14 @@ def _inspect(folder: Path, root: Path | None) -> Inspected:
     formats.refuse_packed(stored, quantized)
     own, rules = names.unwrapped(stored)
     depth.refuse_more(small[CONFIG], own.values())
-    sizes.refuse_impossible(small[CONFIG].get("text_config") or small[CONFIG], stored.values())
+    sizes.refuse_impossible(table(small[CONFIG].get("text_config")) or small[CONFIG], stored.values())
     words = vocabulary.read(small.get("tokenizer.json"), small.get("added_tokens.json"))
     return Inspected(folder, files, small, shards, stored, own, tuple(rules), words, quantized, ())
 
 
-def read_small(files: Mapping[str, Path]) -> dict[str, Mapping[str, Any]]:
+def read_small(files: Mapping[str, Path]) -> dict[str, Mapping[str, object]]:
     """Content of every small JSON file. Raises ModelFileError for the first that cannot be used."""
-    small: dict[str, Mapping[str, Any]] = {}
+    small: dict[str, Mapping[str, object]] = {}
     for name, path in files.items():
         if name.endswith(".json") and not name.endswith(".index.json"):
             small[name] = read_json(path, name)
@@ -167,14 +168,14 @@ def read_small(files: Mapping[str, Path]) -> dict[str, Mapping[str, Any]]:
     return small
 
 
-def end_tokens(small: Mapping[str, Mapping[str, Any]], words: Vocabulary) -> list[dict[str, Any]]:
+def end_tokens(small: Mapping[str, Mapping[str, object]], words: Vocabulary) -> list[EndToken]:
     """Every token that ends an answer, with the file that names it: {"id", "file"}, sorted."""
-    found = set()
+    found: set[tuple[int, str]] = set()
     for name in (CONFIG, GENERATION):
         given = small.get(name, {}).get("eos_token_id")
         if given is None and name == CONFIG:
-            given = (small.get(name, {}).get("text_config") or {}).get("eos_token_id")
-        found |= {(one, name) for one in (given if isinstance(given, list) else [given]) if one is not None}
+            given = table(small.get(name, {}).get("text_config")).get("eos_token_id")
+        found |= {(one, name) for one in (given if isinstance(given, list) else [given]) if isinstance(one, int)}
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
         given = small.get(name, {}).get("eos_token")
         text = given.get("content") if isinstance(given, dict) else given
@@ -186,7 +187,7 @@ def end_tokens(small: Mapping[str, Mapping[str, Any]], words: Vocabulary) -> lis
 
 def needed_tokens(found: Inspected) -> set[int]:
     """Numbers of the tokens that begin, end or stand for something unknown, as any of the small files names them."""
-    needed = {int(one["id"]) for one in end_tokens(found.small, found.vocabulary)}
+    needed = {one["id"] for one in end_tokens(found.small, found.vocabulary)}
     starts = (found.text_config.get("bos_token_id"), found.small.get(GENERATION, {}).get("bos_token_id"))
     needed |= {one for one in starts if isinstance(one, int)}
     for name in ("tokenizer_config.json", "special_tokens_map.json"):

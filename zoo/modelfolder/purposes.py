@@ -7,7 +7,6 @@ transformers would still load such a folder as a language model, without its hea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from zoo.errors import ModelFileError
 from zoo.modelfolder.files import CONFIG
@@ -28,7 +27,7 @@ HEADED = ("LMHeadModel", "DoubleHeadsModel")
 """Endings of older class names that do have a head that writes text."""
 
 
-def refuse_other(config: Mapping[str, Any]) -> None:
+def refuse_other(config: Mapping[str, object]) -> None:
     """Raise ModelFileError where the weights were saved from a class that writes no text.
 
     A class of the folder's own (``auto_map``) is not checked by its name.

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
 from catalog import jsontext
+from catalog.jsonvalues import texts
 from zoo.files.digests import pretty_json, sha256_file
 from zoo.files.whole import write_atomic
+from zoo.gguf.header import Header, Scalar
+from zoo.gguf.layout import PLAIN
+from zoo.judge.parity.sourcerecord import SourceRecord, SourceTokenizer, VocabularyFacts
 from zoo.modelfolder.inspection import Inspected, end_tokens
 
 FILE = "source.json"
 FORMAT = "zoo-source/1"
+PLAIN_TYPES = ("F64", *PLAIN)
+"""Types of a GGUF file whose values are numbers as they are."""
 CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
 
 
-def of_folder(found: Inspected) -> dict[str, Any]:
+def of_folder(found: Inspected) -> SourceRecord:
     """The record of a model folder."""
     config = found.text_config
-    context = next((config[key] for key in CONTEXT_KEYS if isinstance(config.get(key), int)), None)
+    context = next((size for key in CONTEXT_KEYS if isinstance(size := config.get(key), int)), None)
     return {
         "format": FORMAT,
         "kind": "folder",
@@ -33,51 +39,64 @@ def of_folder(found: Inspected) -> dict[str, Any]:
         },
         "embedding_rows": found.rows,
         "context_tokens": context,
-        "architecture": (found.config.get("architectures") or [None])[0],
+        "architecture": next(iter(texts(found.config.get("architectures"))), None),
         "renamed": [dict(rule) for rule in found.rules],
         "notes": list(found.notes),
     }
 
 
-def of_gguf(
-    metadata: Mapping[str, Any], *, vocabulary_size: int, context_tokens: int, rows: int | None,
-    quantized: str | None, notes: Sequence[str], facts: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    """The record of a GGUF file, from the single values of its metadata. quantized: its most used small type.
-
-    facts: more of its vocabulary (``zoo.gguf.vocabfacts``).
-    """
+def of_gguf(header: Header, facts: VocabularyFacts) -> SourceRecord:
+    """The record of a GGUF file. facts: of its vocabulary (``zoo.gguf.vocabfacts``)."""
+    metadata = header.metadata
+    tokenizer: SourceTokenizer = {
+        "vocabulary_size": header.vocabulary_size,
+        "normalizers": [],
+        "model_type": _text(metadata.get("tokenizer.ggml.model")),
+        **facts,
+    }
     keys = ("eos", "eot", "eom")
     ends = {f"tokenizer.ggml.{key}_token_id": metadata.get(f"tokenizer.ggml.{key}_token_id") for key in keys}
     return {
         "format": FORMAT,
         "kind": "gguf",
         "files": {},
-        "quantized": quantized,
+        "quantized": _most_used_small_type(header),
         "end_tokens": [
             {"id": number, "file": key} for key, number in ends.items() if isinstance(number, int)
         ],
-        "tokenizer": {
-            "vocabulary_size": vocabulary_size,
-            "normalizers": [],
-            "model_type": metadata.get("tokenizer.ggml.model"),
-            **(facts or {}),
-        },
-        "embedding_rows": rows,
-        "context_tokens": context_tokens,
-        "architecture": metadata.get("general.architecture"),
+        "tokenizer": tokenizer,
+        "embedding_rows": next((t.shape[-1] for t in header.tensors if t.name == "token_embd.weight"), None),
+        "context_tokens": header.context_tokens,
+        "architecture": _text(metadata.get("general.architecture")),
         "renamed": [],
-        "notes": list(notes),
+        "notes": [],
     }
 
 
-def read(folder: Path) -> dict[str, Any]:
-    """The content of ``source.json`` of an imported folder; empty where there is none."""
+def _most_used_small_type(header: Header) -> str | None:
+    """The type of most of its quantized matrices; None where no matrix is quantized."""
+    types = Counter(tensor.type_name for tensor in header.tensors if len(tensor.shape) > 1)
+    return next((name for name, _ in types.most_common() if name not in PLAIN_TYPES), None)
+
+
+def _text(value: Scalar | None) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def read(folder: Path) -> SourceRecord | None:
+    """The content of ``source.json`` of an imported folder; None where there is none, or one of another program."""
     path = folder / FILE
-    found: dict[str, Any] = jsontext.read(path, bounded=False) if path.is_file() else {}
-    return found
+    if not path.is_file():
+        return None
+    found = jsontext.read(path, bounded=False)
+    return found if _is_record(found) else None
 
 
-def write(folder: Path, record: Mapping[str, Any]) -> None:
+def _is_record(found: object) -> TypeGuard[SourceRecord]:
+    """Whether it is a record of this format; its parts are then those of ``SourceRecord``."""
+    return isinstance(found, dict) and found.get("format") == FORMAT
+
+
+def write(folder: Path, record: SourceRecord) -> None:
     """Write ``source.json`` into ``folder``, atomically."""
     write_atomic(folder / FILE, pretty_json(record))

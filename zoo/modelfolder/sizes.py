@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from zoo.errors import ModelFileError
 from zoo.modelfolder.files import CONFIG
@@ -27,7 +26,7 @@ MOST_PACKED = 8
 REMEDY = "Fix config.json, or fetch config.json and the weights again from one revision"
 
 
-def refuse_impossible(config: Mapping[str, Any], stored: Collection[Stored]) -> None:
+def refuse_impossible(config: Mapping[str, object], stored: Collection[Stored]) -> None:
     """Raise ModelFileError for more layers or experts than the stored tensors can hold: each would be built.
 
     config: the part of config.json that describes the language model.
@@ -57,7 +56,7 @@ def refuse_larger(described: int, stored: Collection[Stored], where: str = CONFI
 
 
 def refuse_beyond_tensors(
-    architecture: str, metadata: Mapping[str, Any], shapes: Collection[tuple[int, ...]], where: str
+    architecture: str, metadata: Mapping[str, object], shapes: Collection[tuple[int, ...]], where: str
 ) -> None:
     """Raise ModelFileError for a GGUF header that names a size which none of its tensors can have.
 

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from catalog import jsontext
 from zoo.errors import ModelFileError
@@ -16,21 +15,21 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 MOST_BYTES = 1 << 28
 """No JSON file of a model is larger; the largest known vocabularies take about 35 MB."""
 
-Test = Callable[[Any], bool]
+Test = Callable[[object], bool]
 _MISSING = object()
 
 
-def is_count(value: Any) -> bool:
+def is_count(value: object) -> bool:
     """A whole number above zero; true and false are not numbers."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def is_token(value: Any) -> bool:
+def is_token(value: object) -> bool:
     """A token id. Some files write -1 for "none"."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= -1
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -38,30 +37,30 @@ def _or_list(test: Test) -> Test:
     return lambda value: all(map(test, value)) if isinstance(value, list) else test(value)
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_table(value: Any) -> bool:
+def _is_table(value: object) -> bool:
     return isinstance(value, dict)
 
 
-def _is_truth(value: Any) -> bool:
+def _is_truth(value: object) -> bool:
     return isinstance(value, bool)
 
 
-def _is_marker(value: Any) -> bool:
+def _is_marker(value: object) -> bool:
     return isinstance(value, str) or (isinstance(value, dict) and isinstance(value.get("content"), str))
 
 
-def _is_templates(value: Any) -> bool:
-    def named(one: Any) -> bool:
+def _is_templates(value: object) -> bool:
+    def named(one: object) -> bool:
         return isinstance(one, dict) and all(isinstance(one.get(key), str) for key in ("name", "template"))
 
     return isinstance(value, str) or (isinstance(value, list) and all(map(named, value)))
 
 
-def _is_counts_of_tokens(value: Any) -> bool:
+def _is_counts_of_tokens(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(one, int) and one >= 0 for one in value.values())
 
 
@@ -137,7 +136,7 @@ def read_text(path: Path, name: str) -> str:
         ) from error
 
 
-def read_json(path: Path, name: str) -> dict[str, Any]:
+def read_json(path: Path, name: str) -> dict[str, object]:
     """The object of a small JSON file, with the types of TYPES. Raises ModelFileError that names the file."""
     text = read_text(path, name)
     try:
@@ -154,7 +153,7 @@ def read_json(path: Path, name: str) -> dict[str, Any]:
     return data
 
 
-def problems(name: str, data: Mapping[str, Any]) -> Iterator[str]:
+def problems(name: str, data: Mapping[str, object]) -> Iterator[str]:
     """What is wrong with the values of a file's keys, one sentence each."""
     if name in WHOLE and not WHOLE[name](data):
         yield "it must map texts to the numbers of tokens"
@@ -185,6 +184,6 @@ def _refusal(name: str, why: str, remedy: str) -> ModelFileError:
     return ModelFileError(f"The file cannot be used: {why}", where=name, remedy=remedy)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:57]}..."

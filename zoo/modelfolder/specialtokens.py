@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from zoo.errors import ModelFileError
 from zoo.modelfolder.files import CONFIG
@@ -16,7 +15,7 @@ OPTIONAL = ("pad_token_id", "unk_token_id")
 
 
 def refuse_without_row(
-    small: Mapping[str, Mapping[str, Any]], rows: int, texts: Mapping[str, int] | None = None
+    small: Mapping[str, Mapping[str, object]], rows: int, texts: Mapping[str, int] | None = None
 ) -> None:
     """Raise ModelFileError for the first number that has no row, with its file, its key and what to write.
 
@@ -38,7 +37,7 @@ def refuse_without_row(
             )
 
 
-def refuse_beyond(metadata: Mapping[str, Any], tokens: int, where: str) -> None:
+def refuse_beyond(metadata: Mapping[str, object], tokens: int, where: str) -> None:
     """Raise ModelFileError for a special token of a GGUF header whose number none of its ``tokens`` has."""
     for key in GGUF_KEYS:
         number = metadata.get(key)
@@ -51,7 +50,7 @@ def refuse_beyond(metadata: Mapping[str, Any], tokens: int, where: str) -> None:
             )
 
 
-def _named(small: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, int]]:
+def _named(small: Mapping[str, Mapping[str, object]]) -> Iterator[tuple[str, str, int]]:
     """(file, key, number) of every special token that is named by its number."""
     for file in FILES:
         content = small.get(file, {})
@@ -67,14 +66,15 @@ def _named(small: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, i
     yield from _listed(small)
 
 
-def _listed(small: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, int]]:
+def _listed(small: Mapping[str, Mapping[str, object]]) -> Iterator[tuple[str, str, int]]:
     """Tokens that tokenizer_config.json numbers itself; this counts if there is no tokenizer.json."""
     own = small.get("tokenizer_config.json", {})
-    if "tokenizer.json" in small or not isinstance(own.get("added_tokens_decoder"), dict):
+    decoder = own.get("added_tokens_decoder")
+    if "tokenizer.json" in small or not isinstance(decoder, dict):
         return
     numbers = {
         one.get("content"): int(number)
-        for number, one in own["added_tokens_decoder"].items()
+        for number, one in decoder.items()
         if isinstance(one, dict) and str(number).isdecimal()
     }
     for key in ("bos_token", "eos_token", "unk_token"):

@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from zoo.files.whole import write_atomic
 from zoo.modelfolder.smallfiles import read_json, read_text
@@ -39,8 +38,8 @@ def choose(files: Mapping[str, Path]) -> Choice:
         given |= {CONFIG: text} if text else {}
         notes += said if JINJA not in files else []
     if PROCESSOR in files:
-        text = read_json(files[PROCESSOR], PROCESSOR).get(KEY)
-        given |= {PROCESSOR: text} if isinstance(text, str) and text else {}
+        whole = read_json(files[PROCESSOR], PROCESSOR).get(KEY)
+        given |= {PROCESSOR: whole} if isinstance(whole, str) and whole else {}
     if not given:
         return Choice(None, "", tuple(notes))
     counts = next(iter(given))
@@ -63,7 +62,7 @@ def settle(folder: Path) -> None:
     (folder / PROCESSOR).unlink(missing_ok=True)
 
 
-def _configured(value: Any) -> tuple[str | None, list[str]]:
+def _configured(value: object) -> tuple[str | None, list[str]]:
     """The template of tokenizer_config.json, and notes about a list of named ones."""
     if isinstance(value, list):
         named = {one["name"]: one["template"] for one in value}

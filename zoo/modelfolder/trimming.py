@@ -7,11 +7,11 @@ since the model has no vector for it, and llama.cpp's converter refuses a vocabu
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
-from typing import Any
 
 from catalog import jsontext
+from catalog.jsonvalues import table, tables
 
 
 def trim(folder: Path, lost: Container[str]) -> None:
@@ -19,7 +19,7 @@ def trim(folder: Path, lost: Container[str]) -> None:
 
     A role that one of them has (padding) is then not set. Files without such a token keep their bytes.
     """
-    changes: dict[str, Callable[[Any, Container[str]], Any]] = {
+    changes: dict[str, Callable[[Mapping[str, object], Container[str]], dict[str, object]]] = {
         "tokenizer.json": _tokenizer,
         "tokenizer_config.json": _configuration,
         "special_tokens_map.json": _configuration,
@@ -29,25 +29,26 @@ def trim(folder: Path, lost: Container[str]) -> None:
         path = folder / name
         if not path.is_file():
             continue
-        before = jsontext.read(path, bounded=False)
+        before = table(jsontext.read(path, bounded=False))
         after = change(before, lost)
         if after != before:
             path.write_text(json.dumps(after, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _tokenizer(data: Any, lost: Container[str]) -> Any:
-    added = [one for one in data.get("added_tokens") or [] if one["content"] not in lost]
-    model = dict(data["model"])
-    if isinstance(model.get("vocab"), dict):
-        model["vocab"] = _numbers(model["vocab"], lost)
-    elif isinstance(model.get("vocab"), list):
-        model["vocab"] = [one for one in model["vocab"] if one[0] not in lost]
+def _tokenizer(data: Mapping[str, object], lost: Container[str]) -> dict[str, object]:
+    added = [one for one in tables(data.get("added_tokens")) if one["content"] not in lost]
+    model = dict(table(data["model"]))
+    words = model.get("vocab")
+    if isinstance(words, dict):
+        model["vocab"] = _numbers(words, lost)
+    elif isinstance(words, list):
+        model["vocab"] = [one for one in words if one[0] not in lost]
     return {**data, "added_tokens": added, "model": model}
 
 
-def _configuration(data: Any, lost: Container[str]) -> Any:
+def _configuration(data: Mapping[str, object], lost: Container[str]) -> dict[str, object]:
     """Without the tokens as values, as members of a list, and as entries of added_tokens_decoder."""
-    kept: dict[str, Any] = {}
+    kept: dict[str, object] = {}
     for key, value in data.items():
         if _text(value) in lost:
             continue
@@ -60,11 +61,11 @@ def _configuration(data: Any, lost: Container[str]) -> Any:
     return kept
 
 
-def _numbers(data: Any, lost: Container[str]) -> Any:
+def _numbers(data: Mapping[str, object], lost: Container[str]) -> dict[str, object]:
     return {text: number for text, number in data.items() if text not in lost}
 
 
-def _text(value: Any) -> Any:
+def _text(value: object) -> str | None:
     """The text of a token that is given as text or as an object; None for anything else."""
     text = value.get("content") if isinstance(value, dict) else value
     return text if isinstance(text, str) else None

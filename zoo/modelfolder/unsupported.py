@@ -6,7 +6,6 @@ Checked against llama-cpp-python 0.3.36.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from zoo.errors import ModelFileError
 from zoo.modelfolder.files import CONFIG
@@ -16,7 +15,7 @@ ROPE_INTERVAL = 4
 (``n_no_rope_layer_step`` in its ``models/smollm3.cpp``)."""
 
 
-def refuse(config: Mapping[str, Any]) -> None:
+def refuse(config: Mapping[str, object]) -> None:
     """Raise ModelFileError with the reason and what to do if the exported file would differ from this model."""
     kind = config.get("model_type")
     if kind == "stablelm" and config.get("qk_layernorm"):
@@ -35,8 +34,9 @@ def refuse(config: Mapping[str, Any]) -> None:
             f"max_position_embeddings to {window} in a copy of the folder",
         )
     turned = config.get("no_rope_layers")
-    usual = [int((number + 1) % ROPE_INTERVAL != 0) for number in range(len(turned or ()))]
-    if kind == "smollm3" and isinstance(turned, list) and turned and turned != usual:
+    turned = turned if isinstance(turned, list) else []
+    usual = [int((number + 1) % ROPE_INTERVAL != 0) for number in range(len(turned))]
+    if kind == "smollm3" and turned != usual:
         odd = next(number for number, (one, other) in enumerate(zip(turned, usual, strict=True)) if one != other)
         raise ModelFileError(
             f"layer {odd} {'has' if turned[odd] else 'has no'} rope: llama.cpp leaves the rope out of every fourth "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from catalog.jsonvalues import table, tables, whole
 from zoo.errors import ModelFileError
 from zoo.modelfolder.weights import named
 
@@ -32,18 +32,18 @@ class Vocabulary:
         return self.added.get(text, self.words.get(text))
 
 
-def read(tokenizer: Mapping[str, Any] | None, added: Mapping[str, Any] | None) -> Vocabulary:
+def read(tokenizer: Mapping[str, object] | None, added: Mapping[str, object] | None) -> Vocabulary:
     """From the content of tokenizer.json and added_tokens.json, either of which may be absent."""
     if tokenizer is None:
-        return Vocabulary(None, (), None, {}, dict(added or {}), frozenset())
-    model = tokenizer["model"]
+        return Vocabulary(None, (), None, {}, _counted(added or {}), frozenset())
+    model = table(tokenizer["model"])
     words = _words(model.get("vocab"))
-    listed = tokenizer.get("added_tokens") or []
-    ids = {str(one["content"]): int(one["id"]) for one in listed}
+    listed = tables(tokenizer.get("added_tokens"))
+    ids = {str(one["content"]): whole(one["id"]) for one in listed}
     return Vocabulary(
         size=max([*words.values(), *ids.values()], default=-1) + 1,
         normalizers=tuple(_kinds(tokenizer.get("normalizer"))),
-        model_type=model.get("type"),
+        model_type=kind if isinstance(kind := model.get("type"), str) else None,
         words=words,
         added=ids,
         markers=frozenset(str(one["content"]) for one in listed if one.get("special")),
@@ -90,7 +90,11 @@ def _shown(names: Mapping[str, int]) -> str:
     return named(f"{text} ({number})" for text, number in names.items())
 
 
-def _words(vocabulary: Any) -> dict[str, int]:
+def _counted(numbers: Mapping[str, object]) -> dict[str, int]:
+    return {text: number for text, number in numbers.items() if isinstance(number, int)}
+
+
+def _words(vocabulary: object) -> dict[str, int]:
     if isinstance(vocabulary, dict) and all(isinstance(one, int) for one in vocabulary.values()):
         return vocabulary
     # Unigram: a list of [text, score], numbered from 0.
@@ -101,7 +105,7 @@ def _words(vocabulary: Any) -> dict[str, int]:
     )
 
 
-def _strings(value: Any) -> Iterator[str]:
+def _strings(value: object) -> Iterator[str]:
     """Every string in a JSON value, keys of objects included."""
     if isinstance(value, str):
         yield value
@@ -111,7 +115,7 @@ def _strings(value: Any) -> Iterator[str]:
         yield from _strings(one)
 
 
-def _kinds(normalizer: Any) -> Iterator[str]:
+def _kinds(normalizer: object) -> Iterator[str]:
     if not isinstance(normalizer, dict):
         return
     if normalizer.get("type") == "Sequence":

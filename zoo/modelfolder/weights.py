@@ -7,9 +7,10 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, TypeGuard
 
 from catalog import jsontext
+from catalog.jsonvalues import table, text
 from zoo.errors import ModelFileError
 from zoo.modelfolder import otherlayouts
 from zoo.modelfolder.files import INDEX, SINGLE
@@ -32,6 +33,14 @@ class Stored:
     file: str
     dtype: str
     shape: tuple[int, ...]
+
+
+class Entry(TypedDict):
+    """A tensor in the header of a safetensors file; data_offsets: where its bytes begin and end, after the header."""
+
+    dtype: str
+    shape: list[int]
+    data_offsets: list[int]
 
 
 def weight_files(folder: Path, files: Mapping[str, Path]) -> tuple[str, ...]:
@@ -88,12 +97,12 @@ def tensors(files: Mapping[str, Path], names: Iterable[str]) -> dict[str, Stored
                     f"The tensor {name} is in both {found[name].file} and {file}", where=INDEX,
                     remedy="Fetch the weights again; each tensor must be in one file only",
                 )  # fmt: skip
-            found[name] = Stored(name, file, str(entry["dtype"]), tuple(entry["shape"]))
+            found[name] = Stored(name, file, entry["dtype"], tuple(entry["shape"]))
     _check_index(files, found)
     return found
 
 
-def read_header(path: Path, name: str) -> dict[str, dict[str, Any]]:
+def read_header(path: Path, name: str) -> dict[str, Entry]:
     """Tensor name to its entry (dtype, shape, data_offsets) of a safetensors file; the weights are not read.
 
     Format: 8 bytes with the length of the header, the header as JSON, the data without gaps. Raises ModelFileError.
@@ -108,11 +117,12 @@ def read_header(path: Path, name: str) -> dict[str, dict[str, Any]]:
         raw = stream.read(length)
     try:
         header = jsontext.parse(raw, unique=True)
-        entries = {key: entry for key, entry in header.items() if key != "__metadata__"}
-        sound = all(map(_is_entry, entries.values())) and _is_metadata(header.get("__metadata__", {}))
-    except (ValueError, AttributeError) as error:
+    except ValueError as error:
         raise _damaged(name, "its header cannot be read") from error
-    if not sound:
+    if not isinstance(header, dict) or not _is_metadata(header.pop("__metadata__", {})):
+        raise _damaged(name, "its header cannot be read")
+    entries = {key: entry for key, entry in header.items() if _is_entry(entry)}
+    if len(entries) != len(header):
         raise _damaged(name, "its header cannot be read")
     end = 0
     for start, stop in sorted(entry["data_offsets"] for entry in entries.values()):
@@ -128,7 +138,7 @@ def read_header(path: Path, name: str) -> dict[str, dict[str, Any]]:
     return entries
 
 
-def _is_entry(entry: Any) -> bool:
+def _is_entry(entry: object) -> TypeGuard[Entry]:
     """Whether a header describes a tensor in full: a type, a shape, and two offsets in order."""
     if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
         return False
@@ -138,11 +148,11 @@ def _is_entry(entry: Any) -> bool:
     return len(offsets) == 2 and offsets[0] <= offsets[1]
 
 
-def _is_size(value: Any) -> bool:
+def _is_size(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _is_metadata(value: Any) -> bool:
+def _is_metadata(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
 
 
@@ -160,7 +170,8 @@ def _named(names: Iterable[str]) -> str:
 def _index(files: Mapping[str, Path]) -> dict[str, str] | None:
     if INDEX not in files:
         return None
-    index: dict[str, str] = read_json(files[INDEX], INDEX)["weight_map"]
+    named_files = table(read_json(files[INDEX], INDEX)["weight_map"])
+    index = {name: text(file) for name, file in named_files.items()}
     outside = sorted({name for name in index.values() if "/" in name or not name.endswith(".safetensors")})
     if outside:
         raise ModelFileError(

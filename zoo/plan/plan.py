@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from catalog import budgets, sources
 from catalog.lock import Lock
@@ -28,7 +27,7 @@ class Step:
 
     id: str
     stage: str
-    spec: Mapping[str, Any]
+    spec: Mapping[str, object]
     inputs: Mapping[str, str]
     key: str
 
@@ -128,7 +127,7 @@ class _Maker:
         key = digest(parts)
         return Plan(recipe.name, recipe.version, steps, self._fetches(), key)
 
-    def _add(self, id_: str, stage: str, spec: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
+    def _add(self, id_: str, stage: str, spec: Mapping[str, object], inputs: Mapping[str, str]) -> None:
         key = digest(
             {
                 "stage": stage,
@@ -208,9 +207,9 @@ class _Maker:
         self._add("distill", "distill", spec, inputs)
         return "distill"
 
-    def _source(self, source: Source) -> dict[str, Any]:
+    def _source(self, source: Source) -> dict[str, object]:
         parsed = sources.parse(source.source)
-        spec: dict[str, Any] = {
+        spec: dict[str, object] = {
             "source": source.source,
             "sha256": source.sha256 or self.lock.sha256(source.source),
         }
@@ -223,10 +222,10 @@ class _Maker:
             spec["content"] = self.world.files.get(parsed.path)
         return spec
 
-    def _header(self) -> dict[str, Any]:
+    def _header(self) -> dict[str, object]:
         """What the GGUF header is completed with (keys of llama.cpp's general.* block)."""
         recipe = self.recipe
-        header: dict[str, Any] = {
+        header: dict[str, object] = {
             "general.name": recipe.name,
             "general.version": recipe.version,
             "general.license": recipe.licence,
@@ -243,10 +242,10 @@ class _Maker:
             }
         return {"type": recipe.export.type, "header": header}
 
-    def _files(self, *parts: str) -> dict[str, Any]:
+    def _files(self, *parts: str) -> dict[str, object]:
         return {part: [self._file(file) for file in getattr(self.recipe.corpus, part)] for part in parts}
 
-    def _file(self, file: CorpusFile) -> dict[str, Any]:
+    def _file(self, file: CorpusFile) -> dict[str, object]:
         return {**plain(file), "sha256": self.world.files.get(file.path)}
 
     def _fetches(self) -> tuple[Fetch, ...]:

@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from catalog import jsontext
 from zoo.errors import ZooError
@@ -63,7 +62,7 @@ class Workspace:
         return self.folder / "locks" / key
 
     def finish(
-        self, key: str, kind: str, out: Path, facts: Mapping[str, Any], spec: Mapping[str, Any]
+        self, key: str, kind: str, out: Path, facts: Mapping[str, object], spec: Mapping[str, object]
     ) -> Artifact:
         """Move the grown folder ``out`` into place as finished step ``key``, with its record inside."""
         files = records(out)

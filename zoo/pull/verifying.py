@@ -17,7 +17,7 @@ from zoo.files.digests import sha256_file
 from zoo.hub import Hub, Listed, Repo
 from zoo.hub.download import Patience, retrying
 from zoo.hub.download.files import is_here
-from zoo.progress import Advance, Reporter
+from zoo.progress import Advance, Reporter, carried
 from zoo.pull import accounts, pulling
 from zoo.pull.accounts import MANIFEST, SUMS, Difference, Manifest
 from zoo.release.provenance import SIGNATURE
@@ -238,7 +238,7 @@ def _contents(
 
     with report.task("checking", total, "B") as advance, ThreadPoolExecutor(THREADS) as pool:
         ordered = sorted(names, key=lambda name: (-manifest.files[name].size_bytes, name))
-        jobs = [pool.submit(look, name) for name in ordered]
+        jobs = [pool.submit(carried(look), name) for name in ordered]
         return [found for job in jobs if (found := job.result())]
 
 

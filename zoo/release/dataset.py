@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from catalog.jsonvalues import tables
 from catalog.release import Model, Release
 from zoo.corpora.distributions import described
 from zoo.files.digests import sha256_file
@@ -20,7 +21,7 @@ def write(material: Material, folder: Path, model: Model, release: Release) -> N
     for part in ("train", "heldout"):
         name = f"data/{part}.jsonl"
         place_file(label.path(f"{part}.jsonl"), folder / name)
-        files += [{"part": part, **file} for file in prompts.facts[part]]
+        files += [{"part": part, **file} for file in tables(prompts.facts[part])]
         if rows := material.rows(part):
             facts = {"name": part, "path": name, "sha256": sha256_file(folder / name)}
             splits.append({**facts, **described(rows)})

@@ -31,7 +31,10 @@ def contents(material: Material) -> dict[str, str | bytes]:
     for type_, maker in material.makers.items():
         found |= _of_file(material, type_, maker)
     if recipe.probes:
-        asked = {type_: artifacts[f"probe/{type_}"].json("probes.json") for type_ in material.makers}
+        asked = {
+            type_: probe_report.records(artifacts[f"probe/{type_}"].json("probes.json"))
+            for type_ in material.makers
+        }
         found["probes.json"] = pretty_json(probe_report.evidence(asked))
     if "label" in artifacts:
         splits = {part: material.rows(part) for part in ("train", "heldout")}

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from catalog import licencefiles, memory, terms
+from catalog.jsonvalues import number, table
 from catalog.recipe import Recipe, build, plain
 from catalog.release import (
     Ancestor,
     Architecture,
-    Cache,
     Dataset,
     HeldOut,
     Loss,
@@ -28,9 +27,12 @@ from catalog.release import (
     TypeCount,
 )
 from zoo.errors import ZooError
+from zoo.gguf.facts import FileFacts
+from zoo.judge.evaluation import Candidate
 from zoo.judge.parity.check import known_differences
 from zoo.modelfolder.record import FILE as SOURCE_FILE
 from zoo.plan.plan import file_name
+from zoo.release.facts import Bench, Compared, Labelled, Measured, Probed, Trained
 from zoo.release.folder import NOWHERE
 from zoo.release.material import Material
 from zoo.stages.table import tools_of
@@ -46,24 +48,26 @@ def valid_share(material: Material) -> float | None:
     """Share of the usable labels; None if nothing is labelled."""
     if "label" not in material.artifacts:
         return None
-    facts = material.artifacts["label"].facts
-    return float(facts["valid_rows"] / facts["rows"])
+    labelled: Labelled = build(Labelled, material.artifacts["label"].facts)
+    return labelled.valid_rows / labelled.rows
 
 
 def release(material: Material) -> Release:
     """The record of the release, without a place on a hub and without evidence, which is not written yet."""
-    recipe, text, exported = material.recipe, material.checked.text, material.artifacts["export"].facts
+    recipe, text = material.recipe, material.checked.text
+    exported: FileFacts = build(FileFacts, material.artifacts["export"].facts)
+    compared: Compared = build(Compared, material.artifacts["parity"].facts)
     tools, used = material.world.tools, _tools_used(material)
     architecture = Architecture(
-        name=exported["architecture"],
-        parameters=exported["parameters"],
-        context_tokens=exported["context_tokens"],
-        layers=exported["block_count"],
-        vocabulary_size=exported["vocabulary_size"],
-        template_sha256=exported["template_sha256"],
-        cache=build(Cache, exported["cache"]),
-        experts=exported["experts"],
-        experts_used=exported["experts_used"],
+        name=exported.architecture,
+        parameters=exported.parameters,
+        context_tokens=exported.context_tokens,
+        layers=exported.block_count,
+        vocabulary_size=exported.vocabulary_size,
+        template_sha256=exported.template_sha256,
+        cache=exported.cache,
+        experts=exported.experts,
+        experts_used=exported.experts_used,
     )
     return Release(
         version=recipe.version,
@@ -82,7 +86,7 @@ def release(material: Material) -> Release:
         location=NOWHERE,
         terms=_terms(recipe),
         quantized_source=_quantized(material),
-        differences=known_differences(material.artifacts["parity"].facts["checks"]) or None,
+        differences=known_differences(compared.checks) or None,
     )
 
 
@@ -103,7 +107,7 @@ def _quantized(material: Material) -> str | None:
     source = material.artifacts["import/student"]
     if not any(file.path == SOURCE_FILE for file in source.files):
         return None
-    found = source.json(SOURCE_FILE)["quantized"]
+    found = table(source.json(SOURCE_FILE))["quantized"]
     return None if found is None else str(found)
 
 
@@ -114,76 +118,79 @@ def _tools_used(material: Material) -> set[str]:
 def _file(material: Material, type_: str) -> ModelFile:
     artifact = material.artifacts[material.makers[type_]]
     (record,) = (file for file in artifact.files if file.path == "model.gguf")
-    facts, evaluation = artifact.facts, material.artifacts["evaluate"].facts
-    measured = evaluation["evaluation"]
-    candidate = measured["candidates"].get(type_)
-    source = candidate or measured["reference"]
-    contexts = [n for n in memory.CONTEXTS if n <= facts["context_tokens"]] or [facts["context_tokens"]]
+    facts: FileFacts = build(FileFacts, artifact.facts)
+    measured: Measured = build(Measured, material.artifacts["evaluate"].facts)
+    candidate = measured.evaluation["candidates"].get(type_)
+    source = candidate or measured.evaluation["reference"]
+    contexts = [n for n in memory.CONTEXTS if n <= facts.context_tokens] or [facts.context_tokens]
     return ModelFile(
         path=file_name(material.recipe.name, type_),
         type=type_,
         size_bytes=record.size_bytes,
         sha256=record.sha256,
-        bits_per_weight=facts["bits_per_weight"],
-        tensors=facts["tensors"],
-        fallback_tensors=len(facts.get("quantize", {}).get("fallbacks", [])),
+        bits_per_weight=facts.bits_per_weight,
+        tensors=facts.tensors,
+        fallback_tensors=len(facts.quantize.fallbacks) if facts.quantize else 0,
         memory=tuple(MemoryNeed(n, _need(record.size_bytes, facts, n)) for n in contexts),
         perplexity=source["perplexity"],
-        perplexity_se=source["perplexity_se"],
+        perplexity_se=number(source["perplexity_se"]),
         loss=_loss(candidate) if candidate else None,
-        smoke_passed=evaluation["smoke"][type_]["passed"],
+        smoke_passed=measured.smoke[type_]["passed"],
         speeds=(_speed(material, type_),),
         probes=_probes(material, type_),
-        imatrix_sha256=facts.get("quantize", {}).get("imatrix_sha256"),
-        tensor_types=tuple(TypeCount(name, count) for name, count in sorted(facts["tensor_types"].items())),
-        read_bytes=facts["read_bytes"],
+        imatrix_sha256=facts.quantize.imatrix_sha256 if facts.quantize else None,
+        tensor_types=tuple(TypeCount(name, count) for name, count in sorted(facts.tensor_types.items())),
+        read_bytes=facts.read_bytes,
     )
 
 
 def _speed(material: Material, type_: str) -> Speed:
-    report = material.artifacts[f"benchmark/{type_}"].json("bench.json")
-    summary, device = report["summary"], report["device"]
+    report: Bench = build(Bench, material.artifacts[f"benchmark/{type_}"].json("bench.json"))
+    summary, device = report.summary, report.device
     return Speed(
         device=device["label"] or device["board_model"] or device["cpu_model"] or "unknown machine",
         cpu=device["cpu_model"] or device["machine"] or "unknown",
-        threads=report["settings"]["threads"],
+        threads=report.settings["threads"],
         prompt_tokens_per_second=summary["prompt_tokens_per_second"]["median"],
         decode_tokens_per_second=summary["decode_tokens_per_second"]["median"],
         time_to_first_token_seconds=summary["time_to_first_token_seconds"]["median"],
         load_seconds=summary["load_seconds"],
         peak_memory_bytes=summary["peak_memory_bytes"],
-        valid=report["valid"],
-        reasons=tuple(report["reasons"]),
+        valid=report.valid,
+        reasons=report.reasons,
         evidence=f"bench-{type_}.json",
     )
 
 
 def _probes(material: Material, type_: str) -> tuple[ProbeScore, ...]:
     artifact = material.artifacts.get(f"probe/{type_}")
-    return tuple(build(ProbeScore, score) for score in artifact.facts["scores"]) if artifact else ()
+    if artifact is None:
+        return ()
+    probed: Probed = build(Probed, artifact.facts)
+    return probed.scores
 
 
 def _training(material: Material) -> Training | None:
     if "distill" not in material.artifacts or not material.recipe.distill:
         return None
-    facts = material.artifacts["distill"].facts
+    facts: Trained = build(Trained, material.artifacts["distill"].facts)
     return Training(
-        method=facts["method"],
-        adapter=facts["adapter"],
-        steps=facts["steps"],
-        rows=facts["rows"],
-        before=_held_out(facts["heldout_before"]),
-        after=_held_out(facts["heldout_after"]),
+        method=facts.method,
+        adapter=facts.adapter,
+        steps=facts.steps,
+        rows=facts.rows,
+        before=_held_out(facts.heldout_before),
+        after=_held_out(facts.heldout_after),
     )
 
 
 def _dataset_record(material: Material) -> Dataset | None:
     if "label" not in material.artifacts:
         return None
-    facts = material.artifacts["label"].facts
+    facts: Labelled = build(Labelled, material.artifacts["label"].facts)
     files = [*material.recipe.corpus.train, *material.recipe.corpus.heldout]
     licences = sorted({file.licence for file in files})
-    return Dataset(facts["rows"], facts["valid_rows"], " AND ".join(licences), material.recipe.languages)
+    return Dataset(facts.rows, facts.valid_rows, " AND ".join(licences), material.recipe.languages)
 
 
 def _lineage(material: Material) -> Iterator[Ancestor]:
@@ -197,19 +204,17 @@ def _lineage(material: Material) -> Iterator[Ancestor]:
             yield Ancestor(role, f"{file.path} ({file.source})", file.licence, None, sha256)
 
 
-def _need(size_bytes: int, facts: Mapping[str, Any], context_tokens: int) -> int:
-    return memory.need_bytes(
-        size_bytes, build(Cache, facts["cache"]), facts["vocabulary_size"], context_tokens
-    )
+def _need(size_bytes: int, facts: FileFacts, context_tokens: int) -> int:
+    return memory.need_bytes(size_bytes, facts.cache, facts.vocabulary_size, context_tokens)
 
 
-def _loss(candidate: Mapping[str, Any]) -> Loss:
+def _loss(candidate: Candidate) -> Loss:
     languages = [{"language": name, **figures} for name, figures in candidate["languages"].items()]
     loss: Loss = build(Loss, {**candidate, "languages": languages})
     return loss
 
 
-def _held_out(data: Mapping[str, Any]) -> HeldOut:
+def _held_out(data: Mapping[str, object]) -> HeldOut:
     if data["perplexity"] is None:
         raise ZooError(
             "the held-out perplexity is not finite", remedy="Lower the learning rate in the recipe"

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from catalog import cardrules
 from zoo.gguf.header import Header, read_header, read_metadata
@@ -81,7 +80,7 @@ def _of_folder(found: Inspected) -> SourceFacts:
         has_template=_has_template(found),
         licence=_card_licence(found.folder),
         row_lengths=tuple(n for n in (width, None if experts else inner) if n),
-        overflows=tuple(record.read(found.folder).get("beyond_float16") or ()),
+        overflows=tuple(said.get("beyond_float16", ())) if (said := record.read(found.folder)) else (),
     )
 
 
@@ -102,7 +101,7 @@ def _of_header(header: Header) -> SourceFacts:
     )
 
 
-def _first(config: Mapping[str, Any], keys: Iterable[str]) -> int | None:
+def _first(config: Mapping[str, object], keys: Iterable[str]) -> int | None:
     values = (config.get(key) for key in keys)
     return next((n for n in values if isinstance(n, int) and not isinstance(n, bool)), None)
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from catalog import jsontext
+from catalog.jsonvalues import table, text
 from catalog.words import counted, data_size
 from zoo import addresses
 from zoo.errors import ModelFileError, RemoteError, SourceError
@@ -190,7 +191,7 @@ def _shards(
     with tempfile.TemporaryDirectory(prefix="zoo-index-") as name:
         fetch_files(hub, commit, [tree[INDEX]], Path(name), where, report, patience)
         try:
-            return set(read_json(Path(name) / INDEX, INDEX)["weight_map"].values())
+            return {text(file) for file in table(read_json(Path(name) / INDEX, INDEX)["weight_map"]).values()}
         except ModelFileError as error:
             raise SourceError(
                 error.what, where=f"{where}: {INDEX}", remedy="Name another revision"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from catalog import sources
+from catalog.jsonvalues import table, text
 from zoo.errors import SourceError
 from zoo.files.digests import digest, sha256_file
 from zoo.files.listing import FileRecord, records
@@ -33,13 +33,14 @@ def locate(uri: str, root: Path) -> Path | None:
     return None
 
 
-def resolve(spec: Mapping[str, Any], root: Path, cache: Path, report: Reporter) -> Path:
+def resolve(spec: Mapping[str, object], root: Path, cache: Path, report: Reporter) -> Path:
     """The verified file or folder of a source spec (keys source, sha256, revision, files). Raises SourceError."""
-    uri = spec["source"]
+    uri, pin, pins = text(spec["source"]), spec["sha256"], spec.get("files")
     source = sources.parse(uri)
     if isinstance(source, sources.HubSource):
         try:
-            return hub.fetch(source.repo, str(spec["revision"]), spec.get("files"), cache, report)
+            files = None if pins is None else {name: text(one) for name, one in table(pins).items()}
+            return hub.fetch(source.repo, str(spec["revision"]), files, cache, report)
         except SourceError as error:
             error.where = error.where or uri
             raise
@@ -48,7 +49,7 @@ def resolve(spec: Mapping[str, Any], root: Path, cache: Path, report: Reporter) 
         raise SourceError(
             f"{uri} is not on this machine", safe="Nothing was changed.", remedy=missing_remedy(uri)
         )
-    verify(path, spec["sha256"], uri, report, root)
+    verify(path, None if pin is None else text(pin), uri, report, root)
     return path
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from zoo import extras
 from zoo.progress import Reporter
@@ -22,7 +21,7 @@ from zoo.stages.table import STAGES
 class Context:
     """What a stage may use. ``work`` is the work folder, for caches that several recipes share."""
 
-    spec: Mapping[str, Any]
+    spec: Mapping[str, object]
     inputs: Mapping[str, Artifact]
     out: Path
     scratch: Path
@@ -33,7 +32,8 @@ class Context:
     report: Reporter
 
 
-Facts = dict[str, Any]
+Facts = Mapping[str, object]
+"""What a stage says of the files that it made, ready for JSON."""
 Stage = Callable[[Context], Facts]
 
 

@@ -2,7 +2,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from catalog import jsontext
 from zoo.errors import Damaged, DamagedStep
@@ -27,7 +26,7 @@ class Artifact:
     key: str
     folder: Path
     files: tuple[FileRecord, ...]
-    facts: Mapping[str, Any]
+    facts: Mapping[str, object]
     memory: Path | None = field(default=None, compare=False, repr=False)
 
     def path(self, name: str) -> Path:
@@ -51,6 +50,6 @@ class Artifact:
         if not checked.is_sound(self.folder / record.path, record.path, record.sha256, self.memory):
             raise DamagedStep(self.kind, self.key, record.path)
 
-    def json(self, name: str) -> Any:
+    def json(self, name: str) -> object:
         """The content of one JSON file."""
         return jsontext.read(self.path(name), bounded=False)

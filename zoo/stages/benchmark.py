@@ -9,6 +9,7 @@ from collections import deque
 from pathlib import Path
 
 from catalog import jsontext
+from catalog.jsonvalues import text, whole
 from zoo import stopping
 from zoo.errors import ZooError
 from zoo.files.whole import place_file
@@ -21,16 +22,16 @@ REPORTS = ("bench.json", "bench.csv")
 def run(context: Context) -> Facts:
     """Writes ``bench.json`` and ``bench.csv``; the facts have only the settings, because a measurement is not
     constant."""
-    spec = context.spec
+    file_name = text(context.spec["file_name"])
     # The report uses the file's published name.
-    named = context.scratch / spec["file_name"]
+    named = context.scratch / file_name
     named.unlink(missing_ok=True)
     place_file(context.inputs["model"].path(MODEL_FILE), named)
     # A new folder each time: a measuring process that survived a kill may still write into the last one.
     made = Path(tempfile.mkdtemp(prefix="report-", dir=context.scratch))
     command = [sys.executable, "-m", "pi_runtime", "bench", str(named), "--out", str(made), "--log", "json"]
     for option in ("prompt_tokens", "decode_tokens", "samples"):
-        command += [f"--{option.replace('_', '-')}", str(spec[option])]
+        command += [f"--{option.replace('_', '-')}", str(context.spec[option])]
     _measure([*command, "--threads", str(context.threads)], context)
     for suffix, name in ((".json", REPORTS[0]), (".csv", REPORTS[1])):
         (path,) = made.glob(f"*{suffix}")
@@ -39,17 +40,17 @@ def run(context: Context) -> Facts:
     report = jsontext.read(context.out / REPORTS[0])
     if not report["valid"]:
         context.report.warn(
-            f"{spec['file_name']}: disturbed by other work, so the figures are not valid "
+            f"{file_name}: disturbed by other work, so the figures are not valid "
             f"({'; '.join(report['reasons'])})"
         )
-    return dict(spec)
+    return dict(context.spec)
 
 
 def _measure(command: list[str], context: Context) -> None:
     """Run the measuring process. Its progress is one JSON object per line; any other output explains a failure."""
     last: deque[str] = deque(maxlen=3)
     package_parent = str(Path(__file__).resolve().parents[2])
-    with context.report.task("measuring", context.spec["samples"] + 1, "runs") as advance:
+    with context.report.task("measuring", whole(context.spec["samples"]) + 1, "runs") as advance:
         process = stopping.start(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=package_parent
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from catalog import budgets
 from catalog.quants import LADDER, QUANTS
+from catalog.recipe import build
 from zoo.errors import ModelFileError
 from zoo.gguf import caches
 from zoo.gguf.facts import header_facts
@@ -15,7 +17,7 @@ from zoo.gguf.header import Header, read_header
 from zoo.llama.measure.lockstep import compare_window, opened
 from zoo.llama.measure.windows import tokens_sha256
 from zoo.llama.quantize import presets
-from zoo.llama.quantize.mix import write_mix
+from zoo.llama.quantize.mix import Content, write_mix
 from zoo.llama.search import search, sensitivity
 from zoo.llama.search.knapsack import OverBudget
 from zoo.llama.search.search import Found, Search
@@ -29,34 +31,71 @@ HEADER_BYTES = 16_384
 """Kept free for extra keys in a quantized file's header."""
 
 
+@dataclass(frozen=True)
+class Spec:
+    """label: the budget as the file is named. limit: the bytes, or what a board has free; see ``budgets.limit``."""
+
+    label: str
+    limit: dict[str, int | str]
+
+
+class MeasuredOn(TypedDict):
+    """The text that whole mixes were measured on."""
+
+    what: str
+    window_tokens: int
+    windows: int
+    scored_tokens_per_window: int
+    tokens_sha256: str
+
+
+class Account(TypedDict):
+    """How the types were found. KLDs are of the search's text; weights_only: of the mix before its file was written."""
+
+    limit: dict[str, int | str]
+    limit_bytes: int
+    types: dict[str, str]
+    predicted_kld_nats: float
+    weights_only_kld_nats: float
+    weights_only_kld_se_nats: float
+    measured_kld_nats: float
+    measured_kld_se_nats: float
+    measured_on: MeasuredOn
+    contenders: list[search.Contender]
+    swaps: list[search.Swap]
+
+
 def run(context: Context) -> Facts:
     """Writes ``model.gguf``; the facts are its header, its tensors' types, and how these were found."""
+    spec: Spec = build(Spec, context.spec)
     source = context.inputs["model"].path(MODEL_FILE)
     header = read_header(source)
-    limit = budgets.file_bytes(context.spec["limit"], caches.cache_of(header), header.vocabulary_size)
+    limit = budgets.file_bytes(spec.limit, caches.cache_of(header), header.vocabulary_size)
     target = context.out / MODEL_FILE
     with sensitivities.opened(context) as (trials, journal):
-        known = context.inputs["sensitivity"].json(sensitivities.FILE)
+        known: sensitivities.Record = build(
+            sensitivities.Record, context.inputs["sensitivity"].json(sensitivities.FILE)
+        )
         room = limit - trials.tensors.other_bytes - HEADER_BYTES
         hunt = Search(
-            trials, sensitivities.groups_by_name(trials), known["groups"], journal, room, context.report
+            trials, sensitivities.groups_by_name(trials), known.groups, journal, room, context.report
         )
         try:
             found = hunt.run(_presets(source, trials))
         except OverBudget as error:
-            raise _too_small(context, limit, error.missing_bytes) from error
+            raise _too_small(spec, limit, error.missing_bytes) from error
         made = _write(context, trials, header, found, limit, target)
         measured = _measure(trials, target)
-        account = _account(context, trials, found, limit, measured)
+        account = _account(spec, trials, found, limit, measured)
     context.report.say(
-        f"{context.spec['label']}: {target.stat().st_size:,} of {limit:,} bytes; KLD on the search's text "
+        f"{spec.label}: {target.stat().st_size:,} of {limit:,} bytes; KLD on the search's text "
         f"{account['predicted_kld_nats']:.4f} nats predicted, {account['measured_kld_nats']:.4f} measured"
     )
     facts = header_facts(target)
     return {
         **facts,
         "quantize": {
-            "type_name": context.spec["label"],
+            "type_name": spec.label,
             "size_bytes": target.stat().st_size,
             "bits_per_weight": made,
             "tensor_types": dict(sorted(Counter(t.type_name for t in read_header(target).tensors).items())),
@@ -73,10 +112,10 @@ def _presets(source: Path, trials: Trials) -> dict[str, dict[str, str]]:
     return {name: presets.choose(source, name, with_imatrix=weighed).types for name in compared}
 
 
-def _too_small(context: Context, limit_bytes: int, missing_bytes: int) -> ModelFileError:
+def _too_small(spec: Spec, limit_bytes: int, missing_bytes: int) -> ModelFileError:
     least = limit_bytes + missing_bytes
     return ModelFileError(
-        f"no choice of types meets the budget {context.spec['label']}: the smallest file that can be made has "
+        f"no choice of types meets the budget {spec.label}: the smallest file that can be made has "
         f"{least:,} bytes, {missing_bytes:,} more than the {limit_bytes:,} allowed",
         safe="Nothing was written",
         remedy=f"Allow at least {-(-least // 10**5) / 10:.1f}MB in quantize.budgets, or use a smaller student",
@@ -92,13 +131,15 @@ def _write(
     made = write_mix(
         trials.tensors.path,
         target,
-        found.types,
-        trials.tensors.imatrix,
+        Content(
+            found.types,
+            trials.tensors.imatrix,
+            file_type=_file_type(trials, found),
+            changes={"general.description": f"{named} {words}" if isinstance(named, str) else words},
+        ),
         cache_folder=context.work / CACHE,
         threads=context.threads,
         report=context.report,
-        file_type=_file_type(trials, found),
-        changes={"general.description": f"{named} {words}" if isinstance(named, str) else words},
     )
     if made.size_bytes > limit_bytes:
         raise ModelFileError(
@@ -126,11 +167,9 @@ def _measure(trials: Trials, path: Path) -> list[float]:
         ]
 
 
-def _account(
-    context: Context, trials: Trials, found: Found, limit_bytes: int, measured: list[float]
-) -> dict[str, Any]:
+def _account(spec: Spec, trials: Trials, found: Found, limit_bytes: int, measured: list[float]) -> Account:
     return {
-        "limit": context.spec["limit"],
+        "limit": spec.limit,
         "limit_bytes": limit_bytes,
         "types": dict(sorted(found.types.items())),
         "predicted_kld_nats": found.predicted_nats,

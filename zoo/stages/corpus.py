@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from catalog import corpora
+from catalog.jsonvalues import tables, text
 from zoo.corpora.prompts import distribution, sound_prompts
 from zoo.errors import InputError
 from zoo.files.whole import write_atomic
@@ -14,22 +15,23 @@ def run(context: Context) -> Facts:
 
     facts hold paths, rows and distributions per part.
     """
-    facts: Facts = {}
+    facts: dict[str, list[dict[str, object]]] = {}
     for part, files in context.spec.items():
         facts[part] = []
-        for number, file in enumerate(files):
-            source = context.root / file["path"]
+        for number, file in enumerate(tables(files)):
+            path = text(file["path"])
+            source = context.root / path
             name = f"{part}/{number:02d}-{source.name}"
             raw = source.read_bytes()
-            entry = {**file, "name": name, "size_bytes": len(raw)}
-            text, left_out = corpora.clean(_text(raw, file["path"]))
+            entry: dict[str, object] = {**file, "name": name, "size_bytes": len(raw)}
+            content, left_out = corpora.clean(_text(raw, path))
             if left_out:
                 context.report.say(f"{file['path']}: read without {' and '.join(left_out)}")
             if source.suffix == ".jsonl":
-                entry |= distribution(sound_prompts(raw, file["path"]))
+                entry |= distribution(sound_prompts(raw, path))
             else:
-                entry["characters"] = len(_measurable(text, file["path"]))
-            write_atomic(context.out / name, text)
+                entry["characters"] = len(_measurable(content, path))
+            write_atomic(context.out / name, content)
             facts[part].append(entry)
     return facts
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog import jsontext
+from catalog.jsonvalues import whole
 from catalog.recipe import Distill, build
 from zoo.errors import InputError
 from zoo.files.digests import pretty_json
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def run(context: Context) -> Facts:
     """Writes the model folder ``model/`` and ``distill-report.json``."""
     require()
-    from zoo.training.loop import distill
+    from zoo.training.loop import Run, distill
 
     spec = build(Distill, {name: value for name, value in context.spec.items() if name != "threads"})
     labels = context.inputs["labels"]
@@ -30,17 +31,19 @@ def run(context: Context) -> Facts:
     model = context.out / "model"
     model.mkdir(exist_ok=True)
     report = distill(
-        student,
-        teacher,
-        read_conversations(labels.path("train.jsonl")),
-        heldout,
-        spec,
-        model,
-        context.scratch,
-        context.report,
-        threads=context.spec["threads"],
-        device=context.device,
-        shared=context.work / "teachers",
+        Run(
+            student,
+            teacher,
+            read_conversations(labels.path("train.jsonl")),
+            heldout,
+            spec,
+            model,
+            context.scratch,
+            context.report,
+            threads=whole(context.spec["threads"]),
+            device=context.device,
+            shared=context.work / "teachers",
+        )
     ).to_json()
     timing = report.pop("timing")
     # A separate file, because it is never the same twice.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from catalog.recipe import Evaluate, build
 from zoo.errors import InputError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
 from zoo.judge import curve
+from zoo.judge.evaluation import Evaluation
 from zoo.llama.measure.evaluate import evaluate
 from zoo.llama.measure.smoke import smoke
 from zoo.machine.resources import free_cores
@@ -22,6 +24,7 @@ SMOKE_PROMPTS = (
 
 def run(context: Context) -> Facts:
     """Writes ``evaluation.json``, ``kld-curve.svg`` and ``smoke.json``; the facts hold both."""
+    spec: Evaluate = build(Evaluate, context.spec)
     corpus = context.inputs["texts"]
     files = {role: artifact.path(MODEL_FILE) for role, artifact in context.inputs.items() if role != "texts"}
     reference = next(iter(files))
@@ -29,25 +32,25 @@ def run(context: Context) -> Facts:
         files[reference],
         {name: path for name, path in files.items() if name != reference},
         texts(corpus, "evaluation"),
-        window_tokens=context.spec["window_tokens"],
-        windows=context.spec["windows"],
+        window_tokens=spec.window_tokens,
+        windows=spec.windows,
         threads=context.threads,
         report=context.report,
     )
     if report["rule"]["windows"] < 2:
         raise InputError(
-            f"the evaluation texts fill {report['rule']['windows']} of 2 windows of {context.spec['window_tokens']} "
+            f"the evaluation texts fill {report['rule']['windows']} of 2 windows of {spec.window_tokens} "
             "tokens; a standard error requires two",
             remedy="Add text under corpus.evaluation, or make window_tokens smaller",
         )
-    evaluation = {**report, "reference_type": reference}
+    evaluation: Evaluation = {**report, "reference_type": reference}
     smokes = {}
     with context.report.task("chat smoke test", len(files), "files") as advance:
         for name, path in files.items():
             smokes[name] = smoke(
                 path,
                 threads=free_cores(context.threads),
-                max_tokens=context.spec["smoke_max_tokens"],
+                max_tokens=spec.smoke_max_tokens,
                 prompts=SMOKE_PROMPTS,
             )
             advance(1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import jsontext
+from catalog.recipe import build
 from zoo.gguf import header, layerkinds, overflow, tokentypes
 from zoo.gguf.facts import header_facts
 from zoo.gguf.padding import padding
@@ -14,36 +16,45 @@ from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE, Artifact
 
 
+@dataclass(frozen=True)
+class Spec:
+    """The file's type, and what its header is completed with; an empty header for a teacher's file."""
+
+    type: str
+    header: dict[str, header.Scalar | list[str]]
+
+
 def run(context: Context) -> Facts:
     """Writes ``model.gguf``; the facts are its header in short."""
+    spec: Spec = build(Spec, context.spec)
     raw = context.scratch / "converted.gguf"
     folder = model_folder(context.inputs["model"])
-    convert.convert(folder, raw, type_=_type(context, folder), report=context.report)
+    convert.convert(folder, raw, type_=_type(spec, folder), report=context.report)
     overflow.refuse(raw)
     target = context.out / MODEL_FILE
-    header.rewrite_header(raw, target, {**context.spec["header"], **padding(raw)})
+    header.rewrite_header(raw, target, {**spec.header, **padding(raw)})
     raw.unlink()
     told = record.read(model_folder(context.inputs.get("source", context.inputs["model"])))
-    if types := tokentypes.stated(target, told.get("tokenizer") or {}):
+    if told and (types := tokentypes.stated(target, told["tokenizer"])):
         header.rewrite_header(target, target, types)
     if kinds := layerkinds.stated(header.read_header(target), jsontext.read(folder / "config.json", bounded=False)):
         header.rewrite_header(target, target, kinds)
-    found, context_tokens = header.read_header(target), told.get("context_tokens")
+    found, context_tokens = header.read_header(target), told["context_tokens"] if told else None
     if isinstance(context_tokens, int) and 0 < context_tokens < found.context_tokens:
         # The converter writes a million tokens for every hybrid with Mamba layers, whatever config.json says.
         header.rewrite_header(target, target, {f"{found.architecture}.context_length": context_tokens})
-    ends = [*_named_ends(folder), *(int(one["id"]) for one in told.get("end_tokens") or ())]
+    ends = [*_named_ends(folder), *(one["id"] for one in (told["end_tokens"] if told else ()))]
     if missing := endtokens.placed(target, ends, header.read_header(target).metadata):
         header.rewrite_header(target, target, missing)
     return header_facts(target)
 
 
-def _type(context: Context, folder: Path) -> str:
+def _type(spec: Spec, folder: Path) -> str:
     """The type that the recipe names. A teacher's file only answers prompts: it has the type of its folder, which is
     bf16 if f16 cannot represent the weights."""
     config = jsontext.read(folder / "config.json", bounded=False, finite=False)
-    own = not context.spec["header"] and config.get("dtype") == "bfloat16"
-    return "bf16" if own else str(context.spec["type"])
+    own = not spec.header and config.get("dtype") == "bfloat16"
+    return "bf16" if own else spec.type
 
 
 def _named_ends(folder: Path) -> list[int]:

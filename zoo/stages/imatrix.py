@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from catalog.jsonvalues import whole
 from zoo.files.digests import sha256_file
 from zoo.llama.measure import calibrate
 from zoo.machine.resources import free_cores
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE
-from zoo.stages.texts import texts
+from zoo.stages.texts import kept, texts
 
 
 def run(context: Context) -> Facts:
@@ -17,7 +18,7 @@ def run(context: Context) -> Facts:
         context.inputs["model"].path(MODEL_FILE),
         texts(corpus, "calibration", by_path=True),
         threads=free_cores(context.threads),
-        window_tokens=context.spec["window_tokens"],
+        window_tokens=whole(context.spec["window_tokens"]),
         report=context.report,
     )
     imatrix.write(context.out / IMATRIX_FILE)
@@ -26,5 +27,5 @@ def run(context: Context) -> Facts:
         "matrices": len(imatrix.sums),
         "windows": imatrix.chunk_count,
         "window_tokens": imatrix.chunk_tokens,
-        "texts": [{"path": file["path"], "sha256": file["sha256"]} for file in corpus.facts["calibration"]],
+        "texts": [{"path": file.path, "sha256": file.sha256} for file in kept(corpus, "calibration")],
     }

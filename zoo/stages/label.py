@@ -11,9 +11,10 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from catalog.jsonvalues import table, text
 from catalog.problems import show
+from catalog.recipe import Label, build
 from catalog.templateclock import TEMPLATE_CLOCK
 from zoo.corpora.prompts import read_prompts
 from zoo.corpora.rows import Answer, Row, invalid, labelled, messages_of, summary
@@ -31,6 +32,7 @@ from zoo.llama.prompt import MarkedText
 from zoo.machine.resources import free_cores
 from zoo.sources import resolve
 from zoo.stages import Context, Facts
+from zoo.stages.texts import kept
 from zoo.templates.markers import MarkerLost
 from zoo.templates.oracle import NAME as CLOCK_NAME
 
@@ -46,9 +48,9 @@ _MARKER_LIKE = re.compile(r"<[^<>\s]{1,64}>|\[/?[A-Z_]{2,32}\]|[<\[]\uff5c")
 
 def run(context: Context) -> Facts:
     """Writes ``train.jsonl``, ``heldout.jsonl`` (valid rows in the order of the prompts) and ``label-report.json``."""
-    spec = context.spec
     teacher = _teacher(context)
-    identity = {k: v for k, v in spec.items() if k != "teacher"} | {"model": sha256_file(teacher)} | _clock(teacher)
+    asked = {name: value for name, value in context.spec.items() if name != "teacher"}
+    identity = asked | {"model": sha256_file(teacher)} | _clock(teacher)
     rows = read_rows(context, identity)
     journal = context.work / "labels" / f"{digest(identity)}.jsonl"
     with locked(
@@ -75,27 +77,33 @@ def _clock(teacher: Path) -> dict[str, str]:
     return {"clock": TEMPLATE_CLOCK.isoformat()} if CLOCK_NAME in str(template) else {}
 
 
+def _spec(context: Context) -> Label:
+    spec: Label = build(Label, context.spec)
+    return spec
+
+
 def _teacher(context: Context) -> Path:
     if "teacher" in context.inputs:
         return context.inputs["teacher"].path("model.gguf")
-    return resolve.resolve(context.spec["teacher"], context.root, context.work, context.report)
+    return resolve.resolve(table(context.spec["teacher"]), context.root, context.work, context.report)
 
 
-def read_rows(context: Context, identity: Mapping[str, Any]) -> list[Row]:
+def read_rows(context: Context, identity: Mapping[str, object]) -> list[Row]:
     """Every prompt of the corpus artifact, keyed."""
-    artifact = context.inputs["prompts"]
+    artifact, named = context.inputs["prompts"], context.spec["system"]
+    system = None if named is None else text(named)
     found: list[Row] = []
     for part in ("train", "heldout"):
         number = 0
-        for file in artifact.facts[part]:
-            for record in read_prompts(artifact.path(file["name"]), file["path"]):
-                messages = messages_of(record, context.spec["system"])
+        for file in kept(artifact, part):
+            for record in read_prompts(artifact.path(file.name), file.path):
+                messages = messages_of(record, system)
                 schema = record.get("tool_schema") if record.get("requires_json") else None
                 key = digest({"messages": messages, "schema": schema, **_reading(messages), **identity})
                 if part == "heldout" and key in {row.key for row in found if row.part == "train"}:
                     raise InputError(
                         f"held-out record {number + 1} is also a training prompt: {show(record['user'])}",
-                        where=file["path"],
+                        where=file.path,
                         remedy="Delete one of the two; held-out prompts must not be used for training",
                     )
                 found.append(Row(key, part, number, messages, schema, tuple(record.get("tags", []))))
@@ -121,20 +129,20 @@ def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Conte
         return answers
     if answers:
         context.report.say(f"{len(answers)} of {len(wanted)} rows already have an answer")
-    spec = context.spec
-    room = PROMPT_TOKENS + 2 * spec["max_tokens"]
+    spec = _spec(context)
+    room = PROMPT_TOKENS + 2 * spec.max_tokens
     with (
         Model.open(
-            teacher, threads=free_cores(context.threads), context_tokens=room, parallel=spec["batch_rows"]
+            teacher, threads=free_cores(context.threads), context_tokens=room, parallel=spec.batch_rows
         ) as model,
         journals.open_to_append(journal, "label journal") as stream,
         context.report.task("labelling", len(missing), "rows") as advance,
     ):
-        for attempt in range(1 + spec["retries"]):
+        for attempt in range(1 + spec.retries):
             retry = []
             for answer in _ask(model, missing, attempt, context):
                 answers[answer.key] = answer
-                final = not answer.invalid or answer.attempts > spec["retries"]
+                final = not answer.invalid or answer.attempts > spec.retries
                 if final:
                     journals.append(stream, vars(answer), "label journal")
                     advance(1)
@@ -146,12 +154,12 @@ def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Conte
 
 
 def _ask(model: Model, rows: Sequence[Row], attempt: int, context: Context) -> Iterator[Answer]:
-    spec = context.spec
+    spec = _spec(context)
     schemas = {row.key: row.schema for row in rows}
     sound = []
     for row in rows:
         if fault := unanswerable(row, model):
-            yield Answer(row.key, "", "stop", 0, spec["retries"] + 1, fault)
+            yield Answer(row.key, "", "stop", 0, spec.retries + 1, fault)
         else:
             sound.append(row)
     jobs = [
@@ -159,15 +167,15 @@ def _ask(model: Model, rows: Sequence[Row], attempt: int, context: Context) -> I
             key=row.key,
             prompt_text=prompt.render(model, row.conversation),
             # Incomplete JSON cannot be completed, so a retry gets more room.
-            max_tokens=spec["max_tokens"] * (2 if attempt or row.schema else 1),
-            temperature=spec["temperature"] if not attempt else max(spec["temperature"], RETRY_TEMPERATURE),
-            top_p=spec["top_p"],
-            seed=spec["seed"] + attempt,
+            max_tokens=spec.max_tokens * (2 if attempt or row.schema else 1),
+            temperature=spec.temperature if not attempt else max(spec.temperature, RETRY_TEMPERATURE),
+            top_p=spec.top_p,
+            seed=spec.seed + attempt,
             json_schema=row.schema,
         )
         for row in sound
     ]
-    for result in generate(model, jobs, batch_rows=spec["batch_rows"]):
+    for result in generate(model, jobs, batch_rows=spec.batch_rows):
         text = result.text.strip()
         fault = invalid(text, result.finish, schemas[result.key])
         yield Answer(result.key, text, result.finish, len(result.tokens), attempt + 1, fault)
@@ -197,7 +205,8 @@ def read_journal(path: Path) -> dict[str, Answer]:
     return {answer.key: answer for answer in journals.read(path, _answer)}
 
 
-def _answer(data: Any) -> Answer:
+def _answer(found: object) -> Answer:
+    data = table(found)
     if data.keys() != {field.name for field in dataclasses.fields(Answer)}:
         raise KeyError("not the keys of an answer")
     key, text, finish, invalid_ = (journals.text(data[name]) for name in ("key", "text", "finish", "invalid"))

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+from catalog.jsonvalues import text
+from catalog.recipe import build
 from catalog.templateclock import TEMPLATE_CLOCK
 from zoo.errors import GateRefused, ModelFileError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
 from zoo.gguf.vocabfacts import vocabulary_facts
 from zoo.judge.parity.check import Check, known_differences
-from zoo.judge.parity.compare import compare, template
+from zoo.judge.parity.compare import Stated, compare, template
 from zoo.judge.parity.distance import relative_errors
 from zoo.judge.parity.material import TEXTS
 from zoo.judge.parity.seen import Seen, Taken
+from zoo.judge.parity.sourcerecord import SourceRecord
 from zoo.llama.measure import parity as file_side
 from zoo.llama.measure import widened
 from zoo.llama.measure.parity import FileSeen
@@ -31,6 +33,14 @@ from zoo.training import require
 FORMAT = "zoo-parity/2"
 
 
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """The type of the exported file, and the checks that may fail."""
+
+    type: str
+    allow: tuple[str, ...]
+
+
 def run(context: Context) -> Facts:
     """Writes ``parity.json``. Raises GateRefused with the first difference of every check that the recipe does not
     allow to fail."""
@@ -42,7 +52,8 @@ def run(context: Context) -> Facts:
             "llama.cpp's built-in chat formats render this template differently; programs that do not run the file's "
             "own template give the model a different prompt"
         )
-    allowed = context.spec["allow"]
+    spec: Spec = build(Spec, context.spec)
+    allowed = spec.allow
     refused = [check for check in checks if check.outcome(check.name in allowed) == "refused"]
     if refused:
         raise _refusal([f"  {check.name}: {check.detail}" for check in refused])
@@ -66,7 +77,7 @@ def _compared(context: Context, advance: Advance) -> tuple[list[Check], FileSeen
     weights = model_folder(context.inputs["weights"])
     folder = folder_side.look(
         weights,
-        context.spec["type"],
+        text(context.spec["type"]),
         threads=context.threads,
         advance=advance,
     )
@@ -88,7 +99,7 @@ def _compared(context: Context, advance: Advance) -> tuple[list[Check], FileSeen
 def examine(
     folder: Seen,
     path: Path,
-    said: Mapping[str, Any] | None,
+    said: SourceRecord | None,
     *,
     taking: Callable[[Sequence[str]], Taken] | None = None,
     scratch: Path,
@@ -117,8 +128,7 @@ def examine(
         exact=exact,
         longest_row=widened.longest_row(path),
         generated=file.generated,
-        record=said,
-        facts=vocabulary_facts(path),
+        stated=Stated(said, vocabulary_facts(path)),
     )
     own = template(folder.renderings, file.own)
     if not own.passed:
@@ -126,17 +136,16 @@ def examine(
     return checks, file
 
 
-def _record(context: Context) -> Mapping[str, Any] | None:
+def _record(context: Context) -> SourceRecord | None:
     """The source's facts from the import step; None if there are none."""
     source = context.inputs["source"]
     if all(file.path != record.FILE for file in source.files):
         return None
-    found: Mapping[str, Any] = source.json(record.FILE)
-    return found
+    return record.read(source.path(record.FILE).parent)
 
 
-def _entry(check: Check, allowed: bool) -> dict[str, Any]:
-    entry: dict[str, Any] = {"name": check.name, "outcome": check.outcome(allowed), "detail": check.detail}
+def _entry(check: Check, allowed: bool) -> dict[str, object]:
+    entry: dict[str, object] = {"name": check.name, "outcome": check.outcome(allowed), "detail": check.detail}
     if check.note:
         entry["note"] = check.note
     if check.figures:

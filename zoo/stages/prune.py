@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from catalog.jsonvalues import listed, whole
 from zoo.stages import Context, Facts
 from zoo.training import require
 
@@ -13,6 +14,6 @@ def run(context: Context) -> Facts:
     require()
     from zoo.training.importing import import_model
 
-    layers = tuple(context.spec["layers"])
+    layers = tuple(whole(number) for number in listed(context.spec["layers"]))
     source = context.inputs["model"].whole()
     return dataclasses.asdict(import_model(source, context.out, context.report, layers=layers))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from catalog.recipe import build
 from zoo.gguf.facts import header_facts
 from zoo.gguf.imatrix import Imatrix, read_imatrix
 from zoo.llama.quantize import quantize
@@ -15,18 +16,25 @@ CACHE = "tensors"
 """Folder of the work folder that holds quantized tensors; safe to delete."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """The file type, as llama.cpp names it, and the recipe's exceptions."""
+
+    type: str
+    allow_fallback: bool
+    overrides: tuple[quantize.Override, ...]
+
+
 def run(context: Context) -> Facts:
     """Writes ``model.gguf``; the facts are its header and the resulting tensor types."""
+    spec: Spec = build(Spec, context.spec)
     target = context.out / MODEL_FILE
     report = quantize.quantize(
         context.inputs["model"].path(MODEL_FILE),
         target,
-        context.spec["type"],
+        quantize.Wanted(spec.type, spec.allow_fallback, _imatrix(context), spec.overrides),
         threads=free_cores(context.threads),
         report=context.report,
-        allow_fallback=context.spec["allow_fallback"],
-        imatrix=_imatrix(context),
-        overrides=[quantize.Override(**override) for override in context.spec["overrides"]],
         cache_folder=context.work / CACHE,
     )
     context.report.say(f"{report.type_name}: {report.computed} tensors quantized, {report.reused} reused")

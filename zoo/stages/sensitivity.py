@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+from catalog.jsonvalues import whole
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
 from zoo.gguf.imatrix import read_imatrix
 from zoo.llama.measure.windows import tokens_sha256
 from zoo.llama.search import sensitivity
-from zoo.llama.search.sensitivity import Group, Journal
+from zoo.llama.search.sensitivity import Described, Group, Journal
 from zoo.llama.search.tensors import Tensors
 from zoo.llama.search.trials import Trials
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE
-from zoo.stages.texts import texts
+from zoo.stages.texts import kept, texts
 
 FILE = "sensitivity.json"
 
@@ -27,10 +29,10 @@ def run(context: Context) -> Facts:
         measured = sensitivity.measure(trials, groups, journal, context.report)
         record = {
             "texts": [
-                {"path": file["path"], "sha256": file["sha256"]}
-                for file in context.inputs["texts"].facts["calibration"]
+                {"path": file.path, "sha256": file.sha256}
+                for file in kept(context.inputs["texts"], "calibration")
             ],
-            "window_tokens": context.spec["window_tokens"],
+            "window_tokens": whole(context.spec["window_tokens"]),
             "windows": sensitivity.WINDOWS,
             "scored_tokens_per_window": len(trials.windows[0].targets),
             "tokens_sha256": tokens_sha256(trials.windows[: sensitivity.WINDOWS]),
@@ -38,6 +40,13 @@ def run(context: Context) -> Facts:
         }
     write_atomic(context.out / FILE, pretty_json(record))
     return {"groups": len(measured), "tokens_sha256": record["tokens_sha256"]}
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a search reads of ``sensitivity.json``."""
+
+    groups: dict[str, Described]
 
 
 @contextmanager
@@ -54,8 +63,8 @@ def opened(context: Context) -> Iterator[tuple[Trials, Journal]]:
             tensors,
             texts(context.inputs["texts"], "calibration"),
             context.scratch,
-            window_tokens=context.spec["window_tokens"],
-            windows=context.spec["windows"],
+            window_tokens=whole(context.spec["window_tokens"]),
+            windows=whole(context.spec["windows"]),
             threads=context.threads,
         ) as trials,
     ):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from catalog.quants import QUANTS
 from catalog.recipe import Recipe, plain
@@ -34,7 +33,7 @@ class Need:
     """The inputs for estimating a step's costs. weights: of the model that it works on, and of the teacher."""
 
     recipe: Recipe
-    spec: Mapping[str, Any]
+    spec: Mapping[str, object]
     weights: int
     teacher_weights: int
 
@@ -73,7 +72,7 @@ class Row:
     work: Callable[[Load], str] | None = None
     evidence: tuple[str, ...] = ()
     module: str = ""
-    measures: Callable[[Recipe, str], Mapping[str, Any] | None] | None = None
+    measures: Callable[[Recipe, str], Mapping[str, object] | None] | None = None
     sums: str = ""
     roundings: str = ""
 
@@ -102,7 +101,7 @@ def _search_memory(need: Need) -> int:
 
 
 def _quantized(need: Need) -> int:
-    return int(need.weights * QUANTS[need.spec["type"]].nominal_bits / 8)
+    return int(need.weights * QUANTS[str(need.spec["type"])].nominal_bits / 8)
 
 
 def _distill_disk(need: Need) -> int:
@@ -207,7 +206,7 @@ STAGES: Mapping[str, Row] = {
 """Every stage, in the order in which lines of work are shown."""
 
 
-def tools_of(stage: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
+def tools_of(stage: str, spec: Mapping[str, object]) -> tuple[str, ...]:
     """Packages that a step needs and whose version enters its key."""
     return (*STAGES[stage].tools, *(QLORA_TOOLS if spec.get("adapter") == "qlora" else ()))
 

@@ -11,7 +11,8 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import torch
 import transformers
@@ -19,6 +20,10 @@ import transformers
 from zoo.errors import InputError
 from zoo.progress import Reporter
 from zoo.training.models import load_model
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+    from transformers import PreTrainedModel
 
 ADAPTERS = ("none", "lora", "dora", "qlora")
 
@@ -71,7 +76,9 @@ def compute_dtype(
     return getattr(torch, preset.compute)
 
 
-def load_trainable(student: Path, adapter: str, preset: Preset, dtype: torch.dtype, device: str) -> Any:
+def load_trainable(
+    student: Path, adapter: str, preset: Preset, dtype: torch.dtype, device: str
+) -> PreTrainedModel:
     """The student with the weights that move set to require gradients, in training mode.
 
     Without an adapter the weights are float32 whatever ``dtype`` is (products are then cast); with one the
@@ -84,7 +91,7 @@ def load_trainable(student: Path, adapter: str, preset: Preset, dtype: torch.dty
     return apply_adapter(load_model(student, dtype, device), adapter, preset).train()
 
 
-def apply_adapter(model: Any, adapter: str, preset: Preset) -> Any:
+def apply_adapter(model: PreTrainedModel, adapter: str, preset: Preset) -> PreTrainedModel:
     """``model`` with the adapter on every linear layer but the output head; ``none`` returns it unchanged.
 
     The adapter starts as the identity; its random half comes from torch's global generator.
@@ -99,7 +106,7 @@ def apply_adapter(model: Any, adapter: str, preset: Preset) -> Any:
         return _peft().get_peft_model(model, lora_config(adapter, preset))
 
 
-def lora_config(adapter: str, preset: Preset) -> Any:
+def lora_config(adapter: str, preset: Preset) -> LoraConfig:
     """peft's configuration of an adapter."""
     return _peft().LoraConfig(
         r=preset.rank,
@@ -111,13 +118,13 @@ def lora_config(adapter: str, preset: Preset) -> Any:
     )
 
 
-def adapter_state(model: Any) -> dict[str, torch.Tensor]:
+def adapter_state(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     """The adapter's own weights, on the CPU, by name."""
     state = _peft().get_peft_model_state_dict(model)
     return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
 
 
-def merge(model: Any, base: Any, adapter: str, preset: Preset) -> Any:
+def merge(model: PreTrainedModel, base: PreTrainedModel, adapter: str, preset: Preset) -> PreTrainedModel:
     """A plain model: ``base`` (the student in float32) plus what the adapter of ``model`` learned.
 
     The adapter is attached to the float weights again instead of being merged where it was trained: with
@@ -129,18 +136,20 @@ def merge(model: Any, base: Any, adapter: str, preset: Preset) -> Any:
         return model
     fresh = apply_adapter(base, adapter, preset)
     _peft().set_peft_model_state_dict(fresh, adapter_state(model))
-    return fresh.merge_and_unload()
+    merged: PreTrainedModel = fresh.merge_and_unload()
+    return merged
 
 
-def _peft() -> Any:
+def _peft() -> ModuleType:
     """peft, imported when wanted: it takes seconds, and bitsandbytes with it talks about its kernels."""
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     import peft
 
-    return peft
+    module: ModuleType = peft
+    return module
 
 
-def _load_4bit(student: Path, preset: Preset, dtype: torch.dtype, device: str) -> Any:
+def _load_4bit(student: Path, preset: Preset, dtype: torch.dtype, device: str) -> PreTrainedModel:
     if preset.quantization is None:
         fitting = ", ".join(name for name, other in PRESETS.items() if other.quantization)
         raise InputError("qlora requires a preset that quantizes to 4 bits", remedy=f"Use one of {fitting}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import transformers
 
@@ -13,7 +13,7 @@ from zoo.training.models import LOCAL
 OTHERS = "Use a model of another architecture, one that writes text: such as Llama, Qwen, Mistral, Gemma or GPT-2"
 
 
-def check(shown: Path, config: Any, where: str) -> None:
+def check(shown: Path, config: Mapping[str, object], where: str) -> None:
     """Raises ModelFileError for an unknown architecture, one of another kind, and values that it does not take.
 
     shown: the folder that transformers reads. config: the content of config.json.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 from safetensors import SafetensorError
@@ -18,8 +18,19 @@ from zoo.progress import Reporter
 from zoo.training.files import read_json, write_json
 from zoo.training.writing import writing
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 KEPT = 2
 RUN, STATE = "run.json", "state.json"
+
+
+class StepLoss(TypedDict):
+    """One step, counted from 1: its loss in nats per assistant token, and its learning rate."""
+
+    step: int
+    loss: float
+    learning_rate: float
 
 
 @dataclass
@@ -27,7 +38,7 @@ class Progress:
     """Where a training stands: steps done, {step, loss, learning_rate} of each, tokens and seconds so far."""
 
     step: int
-    losses: list[dict[str, Any]]
+    losses: list[StepLoss]
     assistant_tokens: int
     row_tokens: int
     seconds: float
@@ -49,7 +60,7 @@ def open_run(scratch: Path, identity: str, report: Reporter) -> None:
     write_json(scratch / RUN, {"identity": identity})
 
 
-def save(scratch: Path, model: Any, optimizer: Any, progress: Progress) -> None:
+def save(scratch: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
     """Write the weights that move, the optimizer's state and ``progress``; older checkpoints beyond two are
     removed.
     """
@@ -74,7 +85,9 @@ def save(scratch: Path, model: Any, optimizer: Any, progress: Progress) -> None:
         shutil.rmtree(old)
 
 
-def restore(scratch: Path, model: Any, optimizer: Any, report: Reporter) -> Progress | None:
+def restore(
+    scratch: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, report: Reporter
+) -> Progress | None:
     """Load the newest checkpoint that is whole into ``model`` and ``optimizer``; None when there is none."""
     for part in scratch.glob("checkpoint-*.part"):
         shutil.rmtree(part)
@@ -106,7 +119,9 @@ def _sound(folder: Path) -> Progress:
     return Progress(**state)
 
 
-def _refuse_others(model: Any, weights: dict[str, torch.Tensor], moments: dict[str, torch.Tensor]) -> None:
+def _refuse_others(
+    model: PreTrainedModel, weights: dict[str, torch.Tensor], moments: dict[str, torch.Tensor]
+) -> None:
     """Before anything is put into the model: raises ValueError unless all of it is there and has the right shape."""
     names = trainable(model)
     if weights.keys() != names.keys() or any(weights[n].shape != names[n].shape for n in names):
@@ -115,7 +130,7 @@ def _refuse_others(model: Any, weights: dict[str, torch.Tensor], moments: dict[s
         raise ValueError("the optimizer's state belongs to another model")
 
 
-def trainable(model: Any) -> dict[str, Any]:
+def trainable(model: PreTrainedModel) -> dict[str, torch.nn.Parameter]:
     """The parameters that move, by name, in the model's order."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
@@ -124,7 +139,9 @@ def _folders(scratch: Path) -> list[Path]:
     return sorted(path for path in scratch.glob("checkpoint-*") if path.is_dir() and path.suffix != ".part")
 
 
-def _optimizer_tensors(names: dict[str, Any], optimizer: Any) -> dict[str, torch.Tensor]:
+def _optimizer_tensors(
+    names: dict[str, torch.nn.Parameter], optimizer: torch.optim.Optimizer
+) -> dict[str, torch.Tensor]:
     return {
         f"{name}|{kind}": torch.as_tensor(value).detach().cpu().contiguous()
         for name, parameter in names.items()
@@ -133,7 +150,10 @@ def _optimizer_tensors(names: dict[str, Any], optimizer: Any) -> dict[str, torch
 
 
 def _fill(
-    model: Any, optimizer: Any, weights: dict[str, torch.Tensor], moments: dict[str, torch.Tensor]
+    model: PreTrainedModel,
+    optimizer: torch.optim.Optimizer,
+    weights: dict[str, torch.Tensor],
+    moments: dict[str, torch.Tensor],
 ) -> None:
     for name, parameter in trainable(model).items():
         with torch.no_grad():

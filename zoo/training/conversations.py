@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zoo.errors import ModelFileError, ZooError
 from zoo.templates.markers import MarkerLost
 from zoo.training import markertext
 from zoo.training.prompts import Prompts
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Encoding:
     dropped: tuple[str, ...]
 
 
-def encode(tokenizer: Any, conversations: Sequence[Conversation], row_tokens: int) -> Encoding:
+def encode(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Conversation], row_tokens: int) -> Encoding:
     """Render, tokenize and mask every conversation, cut to ``row_tokens`` tokens.
 
     A row whose assistant part is empty after the cut is dropped and its key kept in ``dropped``.
@@ -78,7 +81,7 @@ def encode(tokenizer: Any, conversations: Sequence[Conversation], row_tokens: in
 
 
 def _encode_one(
-    tokenizer: Any, prompts: Prompts, conversation: Conversation, row_tokens: int
+    tokenizer: PreTrainedTokenizerBase, prompts: Prompts, conversation: Conversation, row_tokens: int
 ) -> EncodedRow:
     tokens = _tokens(prompts, conversation, len(conversation.messages), prompt=False)
     mask = [False] * len(tokens)
@@ -101,7 +104,7 @@ def _encode_one(
     return EncodedRow(conversation.key, tuple(tokens[:row_tokens]), tuple(mask[:row_tokens]))
 
 
-def _message_tokens(tokenizer: Any, tokens: list[int]) -> int:
+def _message_tokens(tokenizer: PreTrainedTokenizerBase, tokens: list[int]) -> int:
     """How many tokens a message has up to its end-of-turn token; all when the template has none."""
     special = markertext.ids(tokenizer)
     ends = [number for number, token in enumerate(tokens) if token in special]

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import transformers.modeling_utils as modeling
 
@@ -28,7 +27,7 @@ class Account:
     patterns: names of tensors that the architecture ignores by its own rule. tied: weight -> the weight it shares.
     """
 
-    info: Any = None
+    info: modeling.LoadStateDictInfo | None = None
     patterns: list[str] = field(default_factory=list)
     tied: dict[str, str] = field(default_factory=dict)
 
@@ -39,7 +38,9 @@ def account() -> Iterator[Account]:
     kept = Account()
     before = modeling.log_state_dict_report
 
-    def keep(*_: Any, model: Any = None, loading_info: Any = None, **__: Any) -> None:
+    def keep(
+        *_: object, model: object = None, loading_info: modeling.LoadStateDictInfo | None = None, **__: object
+    ) -> None:
         kept.info = loading_info
         kept.patterns = sorted(getattr(model, "_keys_to_ignore_on_load_unexpected", None) or ())
         kept.tied = dict(getattr(model, "all_tied_weights_keys", None) or {})
@@ -52,7 +53,7 @@ def account() -> Iterator[Account]:
 
 
 def refuse_differences(
-    kept: Account, config: Mapping[str, Any], where: str, wrapper: str = "", by: str = "config.json"
+    kept: Account, config: Mapping[str, object], where: str, wrapper: str = "", by: str = "config.json"
 ) -> None:
     """Raises ModelFileError unless every weight of the architecture came from the source, and none was left over.
 
@@ -83,7 +84,7 @@ def refuse_differences(
 
 
 def _names(
-    missing: list[str], unexpected: list[str], config: Mapping[str, Any], where: str, wrapper: str
+    missing: list[str], unexpected: list[str], config: Mapping[str, object], where: str, wrapper: str
 ) -> ModelFileError:
     parts = []
     if missing:
@@ -96,7 +97,7 @@ def _names(
     return ModelFileError("; ".join(parts), where=where, remedy=_remedy(missing, unexpected, config, wrapper))
 
 
-def _remedy(missing: list[str], unexpected: list[str], config: Mapping[str, Any], wrapper: str) -> str:
+def _remedy(missing: list[str], unexpected: list[str], config: Mapping[str, object], wrapper: str) -> str:
     if wrapper:
         return wrapper
     stated = config.get("num_hidden_layers")
@@ -124,7 +125,7 @@ def _remedy(missing: list[str], unexpected: list[str], config: Mapping[str, Any]
     return "Use the config.json that belongs to these weights, or save the model again with save_pretrained"
 
 
-def _keys(missing: list[str], config: Mapping[str, Any]) -> str:
+def _keys(missing: list[str], config: Mapping[str, object]) -> str:
     """The keys of config.json that ask for the missing weights, in parentheses."""
     biases = [key for key in ("attention_bias", "mlp_bias", "qkv_bias") if config.get(key)]
     only_biases = all(name.endswith(".bias") for name in missing)
@@ -133,7 +134,13 @@ def _keys(missing: list[str], config: Mapping[str, Any]) -> str:
     return f" ({', '.join(shown)})" if shown else ""
 
 
-def _shapes(mismatched: Any, config: Mapping[str, Any], where: str, wrapper: str, by: str) -> ModelFileError:
+def _shapes(
+    mismatched: Iterable[tuple[str, Sequence[int], Sequence[int]]],
+    config: Mapping[str, object],
+    where: str,
+    wrapper: str,
+    by: str,
+) -> ModelFileError:
     lines = []
     for name, ours, theirs in sorted(mismatched, key=lambda one: str(one[0])):
         key = _disagreeing(str(name), tuple(ours), tuple(theirs), config)
@@ -153,7 +160,9 @@ ROWS = (
 """Parts of a tensor's name, and the keys of config.json that its number of rows or columns comes from."""
 
 
-def _disagreeing(name: str, ours: tuple[int, ...], theirs: tuple[int, ...], config: Mapping[str, Any]) -> str:
+def _disagreeing(
+    name: str, ours: tuple[int, ...], theirs: tuple[int, ...], config: Mapping[str, object]
+) -> str:
     """The keys of config.json that gave the shape that does not fit, in parentheses; empty if none is known."""
     if len(ours) != len(theirs):
         return ""
@@ -163,13 +172,13 @@ def _disagreeing(name: str, ours: tuple[int, ...], theirs: tuple[int, ...], conf
     if isinstance(width, int) and isinstance(heads, int):
         sizes["head_dim"] = config.get("head_dim") or width // heads
     for parts, keys in (*ROWS, (("",), ("hidden_size",))):
-        numbers = [sizes.get(key) for key in keys]
-        known = any(part in name for part in parts) and all(isinstance(one, int) for one in numbers)
-        if known and math.prod(sizes[key] for key in keys) in other:
+        numbers = [number for key in keys if isinstance(number := sizes.get(key), int)]
+        known = any(part in name for part in parts) and len(numbers) == len(keys)
+        if known and math.prod(numbers) in other:
             return f" ({', '.join(f'{key}: {sizes[key]}' for key in keys)})"
     equal = [f"{key}: {value}" for key, value in config.items() if type(value) is int and value in other]
     return f" ({', '.join(equal)})" if equal else ""
 
 
-def _shape(shape: Any) -> str:
+def _shape(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape)) or "a single number"

@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import torch
 from safetensors import safe_open
 
+from catalog.jsonvalues import listed, table, whole
 from zoo.errors import ModelFileError
 from zoo.modelfolder.inspection import Inspected
 from zoo.modelfolder.weights import named
@@ -65,10 +66,18 @@ def _source_name(name: str, layers: str, order: Sequence[int] | None) -> str:
     return f"{match[1]}{order[int(match[2])]}{match[3]}" if match else name
 
 
+class _Tensors(Protocol):
+    """An open safetensors file."""
+
+    def get_tensor(self, name: str, /) -> torch.Tensor: ...
+
+
 class _Comparison:
     """Written tensors against stored ones; remembers which stored ones were met."""
 
-    def __init__(self, found: Inspected, written: Any, shards: Mapping[str, Any], kept: Account) -> None:
+    def __init__(
+        self, found: Inspected, written: _Tensors, shards: Mapping[str, _Tensors], kept: Account
+    ) -> None:
         self.found, self.written, self.shards, self.kept = found, written, shards, kept
         self.stored = {own: found.tensors[stored] for stored, own in found.own.items()}
         self.met: set[str] = set()
@@ -130,8 +139,7 @@ class _Comparison:
 
     def _tensor(self, name: str) -> torch.Tensor:
         one = self.stored[name]
-        tensor: torch.Tensor = self.shards[one.file].get_tensor(one.name)
-        return tensor
+        return self.shards[one.file].get_tensor(one.name)
 
     def _same_as_fp8(self, here: torch.Tensor, name: str) -> bool:
         """Whether a matrix is what its FP8 values and their scales give; only its shape where scales are unusual."""
@@ -140,8 +148,9 @@ class _Comparison:
             return False
         if scale is None or stored.dim() != 2:
             return True
-        block = (self.found.config.get("quantization_config") or {}).get("weight_block_size") or (128, 128)
-        original = dequantized(stored, self._tensor(f"{name}_scale_inv"), tuple(block))
+        stated = table(self.found.config.get("quantization_config")).get("weight_block_size")
+        rows, columns = (whole(one) for one in listed(stated or (128, 128)))
+        original = dequantized(stored, self._tensor(f"{name}_scale_inv"), (rows, columns))
         return bool(torch.allclose(here.float(), original, rtol=FP8_ROUNDING, atol=SMALLEST))
 
     def _same_as_mxfp4(self, here: torch.Tensor, name: str) -> bool:

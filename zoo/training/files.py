@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from catalog import jsontext
 from zoo.files.digests import digest, pretty_json, sha256_file
@@ -29,12 +28,12 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     fsync(path.parent)
 
 
-def write_json(path: Path, data: Any) -> None:
+def write_json(path: Path, data: object) -> None:
     """Write JSON whole or not at all."""
     write_atomic(path, pretty_json(data))
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path) -> object:
     """The data of a JSON file, or None when it is absent or not JSON (a scratch file is then simply made
     again).
     """

@@ -6,7 +6,7 @@ import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 import transformers
@@ -21,10 +21,15 @@ from zoo.training import architecture
 from zoo.training.exactly import Account, account, refuse_differences
 from zoo.training.models import LOCAL, quiet, reading
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 _COPY_BYTES = 1 << 22
 
 
-def load_folder(found: Inspected, scratch: Path, dtype: torch.dtype) -> tuple[Any, Any, Account]:
+def load_folder(
+    found: Inspected, scratch: Path, dtype: torch.dtype
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, Account]:
     """Model (on the CPU), tokenizer, and transformers' account of the load.
 
     dtype: what the weights become. scratch: a folder for the view, and for weights whose names had to be changed.
@@ -71,7 +76,7 @@ def _refuse_larger(shown: Path, found: Inspected) -> None:
     sizes.refuse_larger(described, found.tensors.values(), where)
 
 
-def _forget_packing(model: Any) -> None:
+def _forget_packing(model: PreTrainedModel) -> None:
     """Let the model be written as what it is now, plain numbers under plain names.
 
     transformers keeps the quantizer of a source and would give the tensors the names and scales of the packed ones
@@ -84,7 +89,14 @@ def _forget_packing(model: Any) -> None:
     model._weight_conversions = [one for one in used if not _packs(one)]
 
 
-def _packs(conversion: Any) -> bool:
+class _Conversion(Protocol):
+    """What transformers renames and merges when it loads, as far as it is looked at here."""
+
+    source_patterns: list[str]
+    target_patterns: list[str]
+
+
+def _packs(conversion: _Conversion) -> bool:
     """Whether one of transformers' conversions reads or names a packed tensor or its scales."""
     patterns = [*conversion.source_patterns, *conversion.target_patterns]
     return any(part in pattern for part in ("_blocks", "scale_inv", "_scales") for pattern in patterns)

@@ -7,19 +7,24 @@ from the shape (``f_attention_scale`` in src/models/gemma3.cpp), and transformer
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from zoo.judge.parity.sourcerecord import EndToken
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 SCALED = {"gemma2": 46, "gemma3": 62}
 """Architecture -> the number of layers of its 27B model, which llama.cpp scales by the width for each head."""
 
 
-def settle(model: Any, architecture: str, ends: Sequence[Mapping[str, Any]]) -> list[str]:
+def settle(model: PreTrainedModel, architecture: str, ends: Sequence[EndToken]) -> list[str]:
     """Change the configurations of ``model`` in place, and return notes on constants that the header does not state.
 
     ends: the file's end tokens, as ``source.json`` has them.
     """
-    ids = list(dict.fromkeys(int(one["id"]) for one in ends))
+    ids = list(dict.fromkeys(one["id"] for one in ends))
     if ids and getattr(model, "generation_config", None) is not None:
         model.generation_config.eos_token_id = ids if len(ids) > 1 else ids[0]
     config = model.config
@@ -31,7 +36,7 @@ def settle(model: Any, architecture: str, ends: Sequence[Mapping[str, Any]]) -> 
     return [f"the file does not state query_pre_attn_scalar; it is {scalar}, as llama.cpp computes it"]
 
 
-def settle_windows(model: Any, windows: Sequence[bool] | None) -> list[str]:
+def settle_windows(model: PreTrainedModel, windows: Sequence[bool] | None) -> list[str]:
     """Change ``layer_types`` of the configuration to ``windows``, and return a note if that is not what it was.
 
     windows: for each layer whether it sees a window only, as llama.cpp reads the header; None if it cannot be told.

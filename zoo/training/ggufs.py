@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 import transformers
@@ -16,8 +15,8 @@ import transformers.modeling_gguf_pytorch_utils as gguf_reader
 from zoo.errors import ModelFileError
 from zoo.gguf import caches, sentencepieces
 from zoo.gguf.header import Header, read_header, read_metadata
-from zoo.gguf.layout import PLAIN
 from zoo.gguf.vocabfacts import vocabulary_facts
+from zoo.judge.parity.sourcerecord import SourceRecord
 from zoo.modelfolder import record, sizes, specialtokens
 from zoo.modelfolder.ggufsources import FOLDER_INSTEAD, refuse_other, refuse_unreadable
 from zoo.modelfolder.smallfiles import refuse_pointer
@@ -27,9 +26,11 @@ from zoo.training.exactly import account, refuse_differences
 from zoo.training.ggufvalues import EXPERTS
 from zoo.training.models import LOCAL, quiet, reading
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 GGUF_MAGIC = b"GGUF"
 WIDE_TYPES = ("F64", "F32", "BF16")
-PLAIN_TYPES = ("F64", *PLAIN)
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,10 @@ class LoadedGguf:
     by_name: it went through the reader that only renames, reorders and shifts, so its values can be compared.
     """
 
-    model: Any
-    tokenizer: Any
-    said: dict[str, Any]
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    said: SourceRecord
+    vocabulary_size: int
     by_name: bool
 
 
@@ -81,10 +83,10 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
-    said = _record(header, vocabulary_facts(source))
+    said = record.of_gguf(header, vocabulary_facts(source))
     said["notes"] += ggufconstants.settle(model, header.architecture, said["end_tokens"])
     said["notes"] += ggufconstants.settle_windows(model, caches.windowed(header))
-    return LoadedGguf(model, tokenizer, said, by_name=used.names is not None)
+    return LoadedGguf(model, tokenizer, said, header.vocabulary_size, by_name=used.names is not None)
 
 
 def _dtype(header: Header) -> torch.dtype:
@@ -93,7 +95,7 @@ def _dtype(header: Header) -> torch.dtype:
     return torch.float32 if wide else torch.float16
 
 
-def _scale_rope(model: Any, source: Path, header: Header) -> bool:
+def _scale_rope(model: PreTrainedModel, source: Path, header: Header) -> bool:
     """State the rope's scaling in the configuration, from the factors of the file. False for a file without factors.
 
     Raises ModelFileError for factors that the configuration cannot state.
@@ -109,17 +111,6 @@ def _scale_rope(model: Any, source: Path, header: Header) -> bool:
     return True
 
 
-def _record(header: Header, facts: dict[str, Any]) -> dict[str, Any]:
-    types = Counter(tensor.type_name for tensor in header.tensors if len(tensor.shape) > 1)
-    quantized = [name for name, _ in types.most_common() if name not in PLAIN_TYPES]
-    rows = next((tensor.shape[-1] for tensor in header.tensors if tensor.name == "token_embd.weight"), None)
-    return record.of_gguf(
-        header.metadata, vocabulary_size=header.vocabulary_size, context_tokens=header.context_tokens, rows=rows,
-        quantized=quantized[0] if quantized else None, notes=[],
-        facts=facts,
-    )  # fmt: skip
-
-
 class _Used:
     """GGUF names that transformers' reader maps to weights; None while it has not said."""
 
@@ -132,8 +123,8 @@ def _used_names() -> Iterator[_Used]:
     found = _Used()
     before = gguf_reader.get_gguf_hf_weights_map
 
-    def heard(*arguments: Any, **more: Any) -> Any:
-        mapping = before(*arguments, **more)
+    def heard(*arguments: object, **more: object) -> dict[str, str]:
+        mapping: dict[str, str] = before(*arguments, **more)
         found.names = (found.names or set()) | set(mapping)
         return mapping
 

@@ -11,11 +11,10 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from gguf import GGUFReader, dequantize
+from gguf import GGUFReader, ReaderTensor, dequantize
 from numpy.typing import NDArray
 from safetensors import safe_open
 
@@ -60,7 +59,7 @@ def fingerprint(values: torch.Tensor, dtype: torch.dtype) -> bytes:
     return hashlib.sha256(np.bincount(bits, minlength=1 << 16).tobytes()).digest()
 
 
-def _taken(tensor: Any, left: Counter[bytes], dtype: torch.dtype) -> bool:
+def _taken(tensor: ReaderTensor, left: Counter[bytes], dtype: torch.dtype) -> bool:
     """Whether the tensor's values are among those that are left; they are then taken away."""
     values: Values = dequantize(tensor.data, tensor.tensor_type)
     for form in _forms(str(tensor.name), values):

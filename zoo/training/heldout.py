@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -27,6 +27,9 @@ from zoo.progress import Reporter
 from zoo.training.conversations import EncodedRow
 from zoo.training.losses import full_kld, label_cross_entropy
 from zoo.training.models import logits_at
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,11 @@ class Heldout:
 
 
 def measure(
-    student: Any, teacher: Any | None, rows: Sequence[EncodedRow], report: Reporter, what: str
+    student: PreTrainedModel,
+    teacher: PreTrainedModel | None,
+    rows: Sequence[EncodedRow],
+    report: Reporter,
+    what: str,
 ) -> Heldout:
     """Measure ``student`` (and compare with ``teacher``, of the same vocabulary) over ``rows``, at
     temperature 1.
@@ -97,7 +104,9 @@ def perplexity_of(loss: Estimate) -> Estimate:
     return Estimate(value, None if loss.se is None else value * loss.se)
 
 
-def _row_sums(student: Any, teacher: Any | None, row: EncodedRow) -> tuple[float, float, float]:
+def _row_sums(
+    student: PreTrainedModel, teacher: PreTrainedModel | None, row: EncodedRow
+) -> tuple[float, float, float]:
     """Sums over the assistant positions: loss in nats, KL in nats, positions with the same top token."""
     with torch.no_grad():
         ours = _logits(student, row)
@@ -110,7 +119,7 @@ def _row_sums(student: Any, teacher: Any | None, row: EncodedRow) -> tuple[float
         return float(loss), float(full_kld(ours, theirs).sum()), float(same)
 
 
-def _logits(model: Any, row: EncodedRow) -> torch.Tensor:
+def _logits(model: PreTrainedModel, row: EncodedRow) -> torch.Tensor:
     positions = torch.tensor(row.positions, device=model.device)
     return logits_at(
         model, torch.tensor([row.input_ids], device=model.device), torch.zeros_like(positions), positions

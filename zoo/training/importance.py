@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from zoo.errors import ModelFileError
 from zoo.progress import Reporter, Silent
 from zoo.training.models import load_model
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Sums = NDArray[np.float64]
 
@@ -48,7 +51,7 @@ def collect(
 
 
 @contextmanager
-def _watching(model: Any, sums: dict[str, Sums], counts: dict[str, int]) -> Iterator[None]:
+def _watching(model: PreTrainedModel, sums: dict[str, Sums], counts: dict[str, int]) -> Iterator[None]:
     names = _names(model)
     handles = []
     for module_name, module in model.named_modules():
@@ -64,7 +67,7 @@ def _watching(model: Any, sums: dict[str, Sums], counts: dict[str, int]) -> Iter
             handle.remove()
 
 
-def _names(model: Any) -> TensorNameMap:
+def _names(model: PreTrainedModel) -> TensorNameMap:
     kind = model.config.model_type
     numbers = {name: number for number, name in MODEL_ARCH_NAMES.items()}
     if kind not in numbers:

@@ -12,10 +12,11 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from catalog import jsontext
 from zoo.gguf import sentencepieces
+from zoo.judge.parity.sourcerecord import SourceRecord
 from zoo.modelfolder import record, templates, trimming, unsupported, vocabulary
 from zoo.modelfolder.files import SINGLE, TOKENIZER
 from zoo.modelfolder.inspection import Inspected, inspect, needed_tokens
@@ -26,6 +27,9 @@ from zoo.training.ggufs import load_gguf
 from zoo.training.layers import layer_count, prune
 from zoo.training.models import clean_json, quiet, save_model
 from zoo.training.writing import writing
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,13 @@ def import_model(
     )
 
 
-_Imported = tuple[Any, int, tuple[int, ...], dict[str, Any]]
-"""Model, layers of the source, layers that were kept, content of source.json."""
+class _Imported(NamedTuple):
+    """Model, number of layers of the source, layers that were kept, content of source.json."""
+
+    model: PreTrainedModel
+    total: int
+    kept: tuple[int, ...]
+    said: SourceRecord
 
 
 def _import_folder(
@@ -107,7 +116,7 @@ def _import_folder(
     if lost := _trim(found, model, out):
         said["tokenizer"]["vocabulary_size"] = min(lost.values())
         notes = [one for one in (vocabulary.left_out(lost), *notes) if one not in said["notes"]]
-    return model, total, kept, _precise(said, format_, notes)
+    return _Imported(model, total, kept, _precise(said, format_, notes))
 
 
 def _import_gguf(source: Path, out: Path, report: Reporter, layers: tuple[int, ...] | None) -> _Imported:
@@ -119,20 +128,20 @@ def _import_gguf(source: Path, out: Path, report: Reporter, layers: tuple[int, .
         with report.task(f"comparing with {source.name}", None, "tensors") as advance:
             ggufvalues.check(source, out / SINGLE, advance)
     _save_tokenizer({}, loaded.tokenizer, out)
-    _drop_inventions(out, loaded.said["tokenizer"]["vocabulary_size"])
+    _drop_inventions(out, loaded.vocabulary_size)
     pieces = sentencepieces.of_gguf(source)
     if pieces is not None:
         (out / "tokenizer.model").write_bytes(pieces.model())
-    return loaded.model, total, kept, _precise(loaded.said, format_, [])
+    return _Imported(loaded.model, total, kept, _precise(loaded.said, format_, []))
 
 
-def _precise(said: dict[str, Any], format_: precision.Format, notes: list[str]) -> dict[str, Any]:
+def _precise(said: SourceRecord, format_: precision.Format, notes: list[str]) -> SourceRecord:
     """The record with what float16 could not hold, and more notes."""
     notes = [*said["notes"], *notes, *format_.notes()]
     return {**said, "beyond_float16": list(format_.matrices), "notes": notes}
 
 
-def _trim(found: Inspected, model: Any, out: Path) -> dict[str, int]:
+def _trim(found: Inspected, model: PreTrainedModel, out: Path) -> dict[str, int]:
     """Take markers without a row out of the written tokenizer, and return them with their numbers.
 
     A tokenizer.json that was made here, from a SentencePiece model, is looked at for the first time.
@@ -155,7 +164,7 @@ def _drop_inventions(out: Path, size: int) -> None:
     trimming.trim(out, {text for text, number in every.items() if number >= size})
 
 
-def _kept(model: Any, layers: tuple[int, ...] | None) -> tuple[int, tuple[int, ...], str]:
+def _kept(model: PreTrainedModel, layers: tuple[int, ...] | None) -> tuple[int, tuple[int, ...], str]:
     """Layers there were, those that are kept, and the name of their list (empty if it was not needed)."""
     total = layer_count(model)
     if layers is None:
@@ -166,7 +175,7 @@ def _kept(model: Any, layers: tuple[int, ...] | None) -> tuple[int, tuple[int, .
     return total, layers, name
 
 
-def _save_tokenizer(files: Mapping[str, Path], tokenizer: Any, out: Path) -> None:
+def _save_tokenizer(files: Mapping[str, Path], tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
     """Copy a folder's tokenizer files as they are; a GGUF's tokenizer is written anew by transformers."""
     if "tokenizer.json" in files:
         for name in TOKENIZER:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from zoo.errors import InputError, ModelFileError
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
-def layer_count(model: Any) -> int:
+
+def layer_count(model: PreTrainedModel) -> int:
     """How many decoder layers the configuration states; 0 if it does not."""
     config = model.config.get_text_config()
     return int(getattr(config, "num_hidden_layers", 0) or 0)
 
 
-def decoder_layers(model: Any) -> tuple[str, Any]:
+def decoder_layers(model: PreTrainedModel) -> tuple[str, torch.nn.ModuleList]:
     """Name (in the model) and value of the list of decoder layers.
 
     It is the outermost ModuleList with as many modules as the configuration states layers; GPT-2 and Falcon call it
@@ -41,7 +44,7 @@ def _is_inside_a_list(name: str) -> bool:
     return any(part.isdigit() for part in name.split("."))
 
 
-def prune(model: Any, kept: tuple[int, ...]) -> str:
+def prune(model: PreTrainedModel, kept: tuple[int, ...]) -> str:
     """Keep the decoder layers ``kept`` and make the configuration say so; returns the name of the list of layers.
 
     Every per-layer list of the configuration (``layer_types`` and its like) is cut alike. ``layer_idx``

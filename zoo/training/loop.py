@@ -12,9 +12,9 @@ import math
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -35,7 +35,10 @@ from zoo.training.models import check_head, inference_dtype, load_model, load_to
 from zoo.training.repeatable import repeatable, seed_for
 from zoo.training.report import DistillReport
 from zoo.training.schedule import batch_rows, learning_rate
-from zoo.training.teacher import TeacherCache, cache_digest, cache_teacher
+from zoo.training.teacher import Question, TeacherCache, cache_digest, cache_teacher
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 CLIP_NORM = 1.0
 FLOAT16_LOSS_SCALE = 1024.0
@@ -56,52 +59,64 @@ class Job:
     pad: int
 
 
-def distill(
-    student: Path,
-    teacher: Path | None,
-    train: Sequence[Conversation],
-    heldout: Sequence[Conversation],
-    spec: Distill,
-    out: Path,
-    scratch: Path,
-    report: Reporter,
-    *,
-    threads: int,
-    device: str = "cpu",
-    shared: Path | None = None,
-) -> DistillReport:
-    """Train ``student`` on ``train`` and write the finished folder into ``out``; ``scratch`` keeps what a
-    resume needs.
+@dataclass(frozen=True)
+class Run:
+    """A training: who learns what from whom, how, and where.
 
-    shared: folder of teacher caches by digest, which other students then use too; None keeps this one in ``scratch``.
+    out: gets the finished folder; scratch keeps what a resume needs. shared: folder of teacher caches by digest, which
+    other students then use too; None keeps this one in ``scratch``.
+    """
+
+    student: Path
+    teacher: Path | None
+    train: Sequence[Conversation]
+    heldout: Sequence[Conversation]
+    spec: Distill
+    out: Path
+    scratch: Path
+    report: Reporter
+    threads: int
+    device: str = "cpu"
+    shared: Path | None = None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The conversations of a run as tokens."""
+
+    train: Encoding
+    heldout: Encoding
+
+
+def distill(run: Run) -> DistillReport:
+    """Train the student and write the finished folder; called again after a kill, it continues.
+
     Raises InputError for settings that do not fit together, ZooError for a loss that is no number.
     """
-    with repeatable(threads, device):
-        dtype = compute_dtype(preset_named(spec.preset), device, report)
-        tokenizer = load_tokenizer(student)
-        train_set, heldout_set = (encode(tokenizer, part, spec.row_tokens) for part in (train, heldout))
-        judge = _usable_teacher(teacher, tokenizer, spec, report)
-        _check(train_set, spec)
-        checkpoints.open_run(
-            scratch, _identity(student, judge, train_set, heldout_set, spec, device, dtype), report
-        )
+    spec, device = run.spec, run.device
+    with repeatable(run.threads, device):
+        dtype = compute_dtype(preset_named(spec.preset), device, run.report)
+        tokenizer = load_tokenizer(run.student)
+        rows = Rows(*(encode(tokenizer, part, spec.row_tokens) for part in (run.train, run.heldout)))
+        judge = _usable_teacher(run, tokenizer)
+        _check(rows.train, spec)
+        checkpoints.open_run(run.scratch, _identity(run, judge, rows, dtype), run.report)
         cache = None
         if spec.method == "logits" and judge is not None:
-            cache = _cache(judge, train_set.rows, spec, scratch / "teacher", shared, report, device)
-        before = _before(student, judge, heldout_set, scratch, report, device)
-        job = Job(spec, train_set.rows, cache, dtype, device, tokenizer.pad_token_id or 0)
-        progress, resumed = _train(student, job, out, scratch, report, threads)
-        after = _measure(out, judge, heldout_set, report, "held-out after", device)
-    return _report(job, train_set, progress, resumed, threads, before, after)
+            cache = _cache(run, Question(judge, rows.train.rows, spec.top_k, spec.temperature))
+        before = _before(run, judge, rows.heldout)
+        job = Job(spec, rows.train.rows, cache, dtype, device, tokenizer.pad_token_id or 0)
+        progress, resumed = _train(run, job)
+        after = _measure(run, run.out, judge, rows.heldout, "held-out after")
+    made = _report(run, rows.train, progress, resumed, dtype)
+    return replace(made, heldout_before=before, heldout_after=after)
 
 
-def _train(
-    student: Path, job: Job, out: Path, scratch: Path, report: Reporter, threads: int
-) -> tuple[Progress, int | None]:
+def _train(run: Run, job: Job) -> tuple[Progress, int | None]:
     """Run the steps left, merge and write ``out``; returns the progress and the step resumed from."""
     spec = job.spec
     torch.manual_seed(seed_for(spec.seed, "adapter"))
-    model = load_trainable(student, spec.adapter, preset_named(spec.preset), job.dtype, job.device)
+    model = load_trainable(run.student, spec.adapter, preset_named(spec.preset), job.dtype, job.device)
     if spec.adapter != "qlora":
         # bitsandbytes repacks 4-bit weights on a CPU at the first forward pass in evaluation mode, and the
         # repacked product has no gradient: a 4-bit model must not be run before it is trained.
@@ -111,27 +126,34 @@ def _train(
     optimizer = torch.optim.AdamW(
         parameters, lr=spec.learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True
     )
-    found = checkpoints.restore(scratch, model, optimizer, report)
-    progress = found or Progress(0, [], 0, 0, 0.0, threads)
+    found = checkpoints.restore(run.scratch, model, optimizer, run.report)
+    progress = found or Progress(0, [], 0, 0, 0.0, run.threads)
     resumed = progress.step if found else None
     if found:
-        report.say(f"Continuing after step {found.step} of {spec.steps}")
-        if found.threads != threads:
-            report.warn(
-                f"Started with {found.threads} threads, now using {threads}: the last bits of the weights may differ"
+        run.report.say(f"Continuing after step {found.step} of {spec.steps}")
+        if found.threads != run.threads:
+            run.report.warn(
+                f"Started with {found.threads} threads, now using {run.threads}: the last bits of the weights "
+                "may differ"
             )
-    with report.task("distil", spec.steps, "steps") as advance:
+    with run.report.task("distil", spec.steps, "steps") as advance:
         advance(progress.step)
         while progress.step < spec.steps:
             _one_step(model, optimizer, parameters, job, progress)
             if progress.step % spec.checkpoint_every_steps == 0 or progress.step == spec.steps:
-                checkpoints.save(scratch, model, optimizer, progress)
+                checkpoints.save(run.scratch, model, optimizer, progress)
             advance(1)
-    _finish(model, student, out, job)
+    _finish(model, run.student, run.out, job)
     return progress, resumed
 
 
-def _one_step(model: Any, optimizer: Any, parameters: list[Any], job: Job, progress: Progress) -> None:
+def _one_step(
+    model: PreTrainedModel,
+    optimizer: torch.optim.Optimizer,
+    parameters: list[torch.nn.Parameter],
+    job: Job,
+    progress: Progress,
+) -> None:
     """One optimizer step over one batch; ``progress`` is moved on."""
     started = time.monotonic()
     spec, step = job.spec, progress.step
@@ -166,7 +188,7 @@ def _one_step(model: Any, optimizer: Any, parameters: list[Any], job: Job, progr
     progress.seconds += time.monotonic() - started
 
 
-def _loss(model: Any, job: Job, numbers: Sequence[int]) -> torch.Tensor:
+def _loss(model: PreTrainedModel, job: Job, numbers: Sequence[int]) -> torch.Tensor:
     """Mean loss per assistant token of the batch, in nats."""
     rows = [job.rows[number] for number in numbers]
     longest = max(len(row.input_ids) for row in rows)
@@ -184,7 +206,7 @@ def _loss(model: Any, job: Job, numbers: Sequence[int]) -> torch.Tensor:
     return topk_kld(logits, ids, logp, tail, job.spec.temperature).mean()
 
 
-def _finish(model: Any, student: Path, out: Path, job: Job) -> None:
+def _finish(model: PreTrainedModel, student: Path, out: Path, job: Job) -> None:
     """Merge the adapter and write the finished folder, the tokenizer byte for byte the student's."""
     base = None if job.spec.adapter == "none" else load_model(student, torch.float32, "cpu")
     merged = merge(model, base, job.spec.adapter, preset_named(job.spec.preset))
@@ -195,53 +217,44 @@ def _finish(model: Any, student: Path, out: Path, job: Job) -> None:
             shutil.copyfile(student / name, out / name)
 
 
-def _cache(
-    teacher: Path,
-    rows: Sequence[EncodedRow],
-    spec: Distill,
-    own: Path,
-    shared: Path | None,
-    report: Reporter,
-    device: str,
-) -> TeacherCache:
+def _cache(run: Run, question: Question) -> TeacherCache:
     """The teacher over the rows, made by one process at a time where several share the folder."""
-    if shared is None:
-        return cache_teacher(teacher, rows, spec.top_k, spec.temperature, own, report, device=device)
-    folder = shared / cache_digest(teacher, rows, spec.top_k, spec.temperature)[:32]
-    with locked(folder.with_suffix(".lock"), lambda: report.say("another zoo is reading this teacher; waiting")):
-        return cache_teacher(teacher, rows, spec.top_k, spec.temperature, folder, report, device=device)
+    if run.shared is None:
+        return cache_teacher(question, run.scratch / "teacher", run.report, device=run.device)
+    folder = run.shared / cache_digest(question)[:32]
+    with locked(
+        folder.with_suffix(".lock"), lambda: run.report.say("another zoo is reading this teacher; waiting")
+    ):
+        return cache_teacher(question, folder, run.report, device=run.device)
 
 
-def _before(
-    student: Path, teacher: Path | None, rows: Encoding, scratch: Path, report: Reporter, device: str
-) -> Heldout | None:
+def _before(run: Run, teacher: Path | None, rows: Encoding) -> Heldout | None:
     """The untrained student's figures; kept in ``scratch`` so that a resume does not measure again."""
-    known = read_json(scratch / "heldout-before.json")
+    known = read_json(run.scratch / "heldout-before.json")
     if isinstance(known, dict) and known.pop("sha256", "") == digest(known):
         return Heldout(**known)
-    found = _measure(student, teacher, rows, report, "held-out before", device)
+    found = _measure(run, run.student, teacher, rows, "held-out before")
     if found is not None:
-        write_json(scratch / "heldout-before.json", {**asdict(found), "sha256": digest(asdict(found))})
+        write_json(run.scratch / "heldout-before.json", {**asdict(found), "sha256": digest(asdict(found))})
     return found
 
 
-def _measure(
-    folder: Path, teacher: Path | None, rows: Encoding, report: Reporter, what: str, device: str
-) -> Heldout | None:
+def _measure(run: Run, folder: Path, teacher: Path | None, rows: Encoding, what: str) -> Heldout | None:
     """Measure the model as it lies in ``folder`` (so the float16 rounding of a finished one counts), in
     float32.
     """
     if not rows.rows:
         return None
     gc.collect()
-    judge = load_model(teacher, inference_dtype(device), device) if teacher else None
-    model = load_model(folder, torch.float32, device)
+    judge = load_model(teacher, inference_dtype(run.device), run.device) if teacher else None
+    model = load_model(folder, torch.float32, run.device)
     check_head(model, rows.rows[0].input_ids)
-    return measure(model, judge, rows.rows, report, what)
+    return measure(model, judge, rows.rows, run.report, what)
 
 
-def _usable_teacher(teacher: Path | None, tokenizer: Any, spec: Distill, report: Reporter) -> Path | None:
+def _usable_teacher(run: Run, tokenizer: PreTrainedTokenizerBase) -> Path | None:
     """The teacher if its tokens are the student's; without that only its text can be learned from."""
+    teacher, spec = run.teacher, run.spec
     if teacher is None:
         if spec.method == "logits":
             raise InputError(
@@ -255,7 +268,7 @@ def _usable_teacher(teacher: Path | None, tokenizer: Any, spec: Distill, report:
             "Teacher and student have different vocabularies, so their logits cannot be compared",
             remedy="Use a teacher of the student's family, or method: labels",
         )
-    report.warn("Teacher and student have different vocabularies: no divergence is measured")
+    run.report.warn("Teacher and student have different vocabularies: no divergence is measured")
     return None
 
 
@@ -267,44 +280,33 @@ def _check(train: Encoding, spec: Distill) -> None:
         )
 
 
-def _identity(
-    student: Path,
-    teacher: Path | None,
-    train: Encoding,
-    heldout: Encoding,
-    spec: Distill,
-    device: str,
-    dtype: torch.dtype,
-) -> str:
+def _identity(run: Run, teacher: Path | None, rows: Rows, dtype: torch.dtype) -> str:
     """Digest of everything that decides the finished bytes, except the number of threads."""
-    models = [weights_digest(student), weights_digest(teacher) if teacher else None]
-    rows = [[row.input_ids, row.positions] for part in (train, heldout) for row in part.rows]
-    return digest([models, rows, len(train.rows), asdict(spec), device, str(dtype), versions()])
+    models = [weights_digest(run.student), weights_digest(teacher) if teacher else None]
+    tokens = [[row.input_ids, row.positions] for part in (rows.train, rows.heldout) for row in part.rows]
+    return digest(
+        [models, tokens, len(rows.train.rows), asdict(run.spec), run.device, str(dtype), versions()]
+    )
 
 
 def _report(
-    job: Job,
-    train: Encoding,
-    progress: Progress,
-    resumed: int | None,
-    threads: int,
-    before: Heldout | None,
-    after: Heldout | None,
+    run: Run, train: Encoding, progress: Progress, resumed: int | None, dtype: torch.dtype
 ) -> DistillReport:
+    """The account of the steps; what was measured before and after them is not in it yet."""
     speed = progress.row_tokens / progress.seconds if progress.seconds > 0 else None
     return DistillReport(
-        method=job.spec.method,
-        adapter=job.spec.adapter,
-        preset=job.spec.preset,
+        method=run.spec.method,
+        adapter=run.spec.adapter,
+        preset=run.spec.preset,
         steps=progress.step,
         rows=len(train.rows),
         dropped_rows=len(train.dropped),
         assistant_tokens_seen=progress.assistant_tokens,
         loss_curve=progress.losses,
-        dtype=str(job.dtype).removeprefix("torch."),
-        device=job.device,
-        threads=threads,
-        heldout_before=before,
-        heldout_after=after,
+        dtype=str(dtype).removeprefix("torch."),
+        device=run.device,
+        threads=run.threads,
+        heldout_before=None,
+        heldout_after=None,
         timing={"wall_seconds": progress.seconds, "tokens_per_second": speed, "resumed_from_step": resumed},
     )

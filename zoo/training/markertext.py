@@ -10,33 +10,37 @@ from __future__ import annotations
 import json
 import re
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING
 
 from catalog import jsontext
 from zoo.errors import ZooError
 from zoo.templates import markers
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerBase
+
 _LOOKS_SPECIAL = re.compile(r"<\|.*\|>|<｜.*｜>|<unused.*>|<pad>|<mask>|<2mass>|\[@BOS@\]", re.DOTALL)
 """Added tokens that llama.cpp's converter takes for control tokens, whatever the folder says of them
 (``does_token_look_special`` in its ``conversion/base.py``): teacher and student must read the same."""
 
-_COPIES: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+_COPIES: weakref.WeakKeyDictionary[PreTrainedTokenizerBase, Tokenizer] = weakref.WeakKeyDictionary()
 
 
-def ids(tokenizer: Any) -> set[int]:
+def ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
     """The ids of the control tokens."""
     special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
     return special | set(tokenizer.all_special_ids)
 
 
-def texts(tokenizer: Any) -> dict[str, int]:
+def texts(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
     """The texts of the control tokens, with their ids."""
     added = {str(token): (number, token.special) for number, token in tokenizer.added_tokens_decoder.items()}
     found = {text: number for text, (number, special) in added.items() if special or _LOOKS_SPECIAL.fullmatch(text)}
     return found | dict(zip(map(str, tokenizer.all_special_tokens), tokenizer.all_special_ids, strict=True))
 
 
-def tokens(tokenizer: Any, rendered: str) -> list[int]:
+def tokens(tokenizer: PreTrainedTokenizerBase, rendered: str) -> list[int]:
     """Token ids of a rendered text; nothing is added. Raises ZooError when markers in it cannot be kept as text."""
     if not markers.is_protected(rendered):
         return [int(token) for token in tokenizer(rendered, add_special_tokens=False)["input_ids"]]
@@ -53,7 +57,7 @@ def _name(number: int) -> str:
     return f"\ufdd1{number}\ufdd2"
 
 
-def _renamed(tokenizer: Any, names: dict[str, str]) -> Any:
+def _renamed(tokenizer: PreTrainedTokenizerBase, names: dict[str, str]) -> Tokenizer:
     """A ``tokenizers.Tokenizer`` like the tokenizer's own, with every text of ``names`` replaced by its name."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
@@ -73,4 +77,5 @@ def _renamed(tokenizer: Any, names: dict[str, str]) -> Any:
     if model.get("unk_token") in names:
         model["unk_token"] = names[model["unk_token"]]
     data["post_processor"] = data["truncation"] = data["padding"] = None
-    return type(backend).from_str(json.dumps(data))
+    renamed: Tokenizer = type(backend).from_str(json.dumps(data))
+    return renamed

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 import transformers
@@ -22,6 +22,9 @@ from zoo.progress import Advance, unheard
 from zoo.training import tokenizerfile
 from zoo.training.writing import writing
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 LOCAL = {"trust_remote_code": False, "local_files_only": True}
 HEAD_ROUNDINGS = 8
 """How many roundings the logits of ``logits_at`` and of the model may be apart, see ``check_head``."""
@@ -31,7 +34,7 @@ HEAD_ROUNDINGS = 8
 def quiet(advance: Advance = unheard) -> Iterator[None]:
     """Silence transformers' own progress bars and warnings; ``advance`` is told of every GGUF tensor read."""
 
-    def heard(items: Iterable[Any], **_: Any) -> Iterator[Any]:
+    def heard(items: Iterable[object], **_: object) -> Iterator[object]:
         for item in items:
             yield item
             advance(1)
@@ -51,7 +54,7 @@ def quiet(advance: Advance = unheard) -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def load_model(folder: Path, dtype: torch.dtype, device: str, **more: Any) -> Any:
+def load_model(folder: Path, dtype: torch.dtype, device: str, **more: object) -> PreTrainedModel:
     """The causal language model of ``folder`` in evaluation mode.
 
     Raises ModelFileError when the folder cannot be read as one.
@@ -79,7 +82,7 @@ def inference_dtype(device: str) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
-def load_tokenizer(folder: Path) -> Any:
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of ``folder``; ModelFileError when it cannot be read."""
     with quiet(), reading(folder):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **LOCAL)
@@ -125,13 +128,13 @@ def check_folder(folder: Path) -> None:
         raise otherlayouts.without_weights(folder)
 
 
-def causal(model: Any) -> Any:
+def causal(model: PreTrainedModel) -> PreTrainedModel:
     """The causal language model inside a peft wrapper, or the model itself."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def logits_at(
-    model: Any, input_ids: torch.Tensor, rows: torch.Tensor, positions: torch.Tensor
+    model: PreTrainedModel, input_ids: torch.Tensor, rows: torch.Tensor, positions: torch.Tensor
 ) -> torch.Tensor:
     """float32 logits [n, vocabulary] at n (row, position) pairs of ``input_ids`` [batch, tokens].
 
@@ -145,7 +148,7 @@ def logits_at(
     return torch.tanh(logits / cap) * cap if cap else logits
 
 
-def check_head(model: Any, input_ids: Sequence[int]) -> None:
+def check_head(model: PreTrainedModel, input_ids: Sequence[int]) -> None:
     """Raise ZooError unless ``logits_at`` gives what the model's own forward pass gives for a few tokens.
 
     Some architectures scale their logits after the head; this finds it out before any training. Both ways differ in
@@ -168,7 +171,7 @@ def check_head(model: Any, input_ids: Sequence[int]) -> None:
         )
 
 
-def save_model(model: Any, folder: Path, dtype: torch.dtype = torch.float16) -> None:
+def save_model(model: PreTrainedModel, folder: Path, dtype: torch.dtype = torch.float16) -> None:
     """Write ``config.json``, ``generation_config.json`` and one ``model.safetensors`` in ``dtype``, of 16 bits.
 
     Raises ModelFileError when a weight does not fit it (float16: beyond 65,504).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,6 +12,9 @@ from zoo.judge.parity.distance import F16_ROUNDING, own_noise, relative_errors
 from zoo.judge.parity.seen import Distances, Logits
 from zoo.progress import Advance
 from zoo.training.rounding import Change, Rounding, rounded, shaken
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 SEEDS = (1, 2)
 """Draws of random errors beside the rounding itself: a position that one draw happens to spare is seen by another."""
@@ -26,7 +29,7 @@ is f16 for every type."""
 
 
 def logits_and_noise(
-    model: Any, texts: Sequence[Sequence[int]], export_type: str, threads: int, advance: Advance
+    model: PreTrainedModel, texts: Sequence[Sequence[int]], export_type: str, threads: int, advance: Advance
 ) -> tuple[list[Logits], list[Distances]]:
     """Logits [tokens, vocabulary] of every text, and the own noise [tokens] of every position (``parity.distance``).
 
@@ -43,7 +46,7 @@ def logits_and_noise(
         return logits, noise
 
 
-def as_exported(model: Any, export_type: str) -> None:
+def as_exported(model: PreTrainedModel, export_type: str) -> None:
     """Round the matrices of ``model`` to bf16 where the recipe asks for a bf16 file: that is the model to compare with.
 
     An imported folder holds f16, or bf16 where f16 loses something; that loss is then the file's own difference.
@@ -66,7 +69,7 @@ def roundings(export_type: str) -> Iterator[Rounding]:
         yield Rounding(shaken(inputs[1], seed) if inputs else _same, cache)
 
 
-def run(model: Any, ids: Sequence[int], mode: Rounding | None = None) -> Logits:
+def run(model: PreTrainedModel, ids: Sequence[int], mode: Rounding | None = None) -> Logits:
     """Logits [tokens, vocabulary] of one text, float32."""
     with torch.no_grad(), ExitStack() as stack:
         if mode is not None:
@@ -91,11 +94,11 @@ def table_activations(model: torch.nn.Module, change: Change) -> Iterator[None]:
             hook.remove()
 
 
-def _on_input(change: Change) -> Callable[..., Any]:
+def _on_input(change: Change) -> Callable[[object, tuple[torch.Tensor, ...]], tuple[torch.Tensor, ...]]:
     return lambda _module, given: (change(given[0]), *given[1:])
 
 
-def _on_output(change: Change) -> Callable[..., Any]:
+def _on_output(change: Change) -> Callable[[object, object, torch.Tensor], torch.Tensor]:
     return lambda _module, _given, made: change(made)
 
 

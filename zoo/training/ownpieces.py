@@ -8,15 +8,18 @@ cut long ones elsewhere.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING
 
 from catalog import jsontext
 from zoo.gguf.sentencepieces import USER_DEFINED, Pieces
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 _PLAIN = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": False}
 
 
-def fit(tokenizer: Any, pieces: Pieces | None) -> None:
+def fit(tokenizer: PreTrainedTokenizerBase, pieces: Pieces | None) -> None:
     """Let ``tokenizer``, which transformers read from a file with ``pieces``, find these tokens in the text itself."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or pieces is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -18,6 +18,9 @@ from zoo.training.noise import as_exported, logits_and_noise
 from zoo.training.normalizing import cut, ids_of, normalizer_of
 from zoo.training.renderings import renderings
 from zoo.training.shapes import parameters
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def look(folder: Path, export_type: str, *, threads: int, advance: Advance = unheard) -> Seen:
@@ -63,7 +66,7 @@ def taking(folder: Path, names: Sequence[str]) -> Taken:
         return Taken(tuple(names), cut(tokenizer, STRINGS), normalizer_of(tokenizer, STRINGS))
 
 
-def _spaced(folder: Path, tokenizer: Any) -> Spaced | None:
+def _spaced(folder: Path, tokenizer: PreTrainedTokenizerBase) -> Spaced | None:
     """The cut with a space before every text, if that is another; ``tokenizer`` itself stays as it is."""
     if not tokenizerfile.puts_space_first(tokenizer):
         return None
@@ -73,7 +76,7 @@ def _spaced(folder: Path, tokenizer: Any) -> Spaced | None:
     return Spaced(cut(other, STRINGS), normalizer_of(other, STRINGS), markers)
 
 
-def _ends(folder: Path, tokenizer: Any) -> set[int]:
+def _ends(folder: Path, tokenizer: PreTrainedTokenizerBase) -> set[int]:
     """Ids that end a generation: the tokenizer's, and those of the generation configuration."""
     found = {int(tokenizer.eos_token_id)} if tokenizer.eos_token_id is not None else set()
     path = folder / "generation_config.json"

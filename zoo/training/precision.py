@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import safe_open
@@ -18,6 +18,9 @@ from safetensors import safe_open
 from catalog import jsontext
 from zoo.modelfolder.inspection import Inspected
 from zoo.modelfolder.weights import named
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 WIDER = frozenset(("BF16", "F32", "F64"))
 """Formats of stored tensors with a larger range than float16's."""
@@ -67,7 +70,7 @@ def of_folder(found: Inspected) -> Format:
     return judge.format()
 
 
-def of_model(model: Any) -> Format:
+def of_model(model: PreTrainedModel) -> Format:
     """The same of a model in float32."""
     judge = _Judge()
     for name, tensor in sorted(model.state_dict().items()):

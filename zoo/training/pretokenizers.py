@@ -8,9 +8,13 @@ equal rules share a row here. For sentencepiece vocabularies ("llama") it is whe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zoo.errors import ModelFileError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer, pre_tokenizers
+    from transformers import PreTrainedTokenizerBase
 
 _HEAD = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|"
 _TAIL = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -21,19 +25,19 @@ _QWEN35 = (
 )
 
 
-def _gpt2() -> Any:
+def _gpt2() -> pre_tokenizers.PreTokenizer:
     from tokenizers import pre_tokenizers
 
     return pre_tokenizers.ByteLevel(add_prefix_space=False)
 
 
-def _digits() -> Any:
+def _digits() -> pre_tokenizers.PreTokenizer:
     from tokenizers import pre_tokenizers
 
     return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), _gpt2()])
 
 
-def _falcon() -> Any:
+def _falcon() -> pre_tokenizers.PreTokenizer:
     from tokenizers import Regex, pre_tokenizers
 
     threes = pre_tokenizers.Split(Regex("[0-9][0-9][0-9]"), "isolated")
@@ -41,8 +45,8 @@ def _falcon() -> Any:
     return pre_tokenizers.Sequence(parts)
 
 
-def _by(pattern: str) -> Callable[[], Any]:
-    def make() -> Any:
+def _by(pattern: str) -> Callable[[], pre_tokenizers.PreTokenizer]:
+    def make() -> pre_tokenizers.PreTokenizer:
         from tokenizers import Regex, pre_tokenizers
 
         bytes_ = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -51,7 +55,7 @@ def _by(pattern: str) -> Callable[[], Any]:
     return make
 
 
-_NAMES: tuple[tuple[Callable[[], Any], str], ...] = (
+_NAMES: tuple[tuple[Callable[[], pre_tokenizers.PreTokenizer], str], ...] = (
     (_gpt2, "gpt-2 phi-2 jina-es jina-de jina-v2-es jina-v2-de gigachat a.x-4.0 mellum modern-bert mpt olmo jais "
             "trillion granite-docling"),
     (_digits, "starcoder refact command-r smollm codeshell exaone minerva-7b mellum2"),
@@ -60,7 +64,9 @@ _NAMES: tuple[tuple[Callable[[], Any], str], ...] = (
     (_by(_QWEN2), "qwen2 deepseek-r1-qwen kormo f2llmv2 stablelm2 megrez hunyuan solar-open"),
     (_by(_QWEN35), "qwen35"),
 )  # fmt: skip
-RULES: Mapping[str, Callable[[], Any]] = {name: make for make, names in _NAMES for name in names.split()}
+RULES: Mapping[str, Callable[[], pre_tokenizers.PreTokenizer]] = {
+    name: make for make, names in _NAMES for name in names.split()
+}
 PHI3 = ("phi-3", "phi3")
 """llama.cpp lets the markers of a file whose name holds one of these swallow the space after them, but not these:"""
 PHI3_KEEPS = frozenset(["<unk>", "<s>", "<|endoftext|>"])
@@ -68,7 +74,7 @@ WHOLE_FIRST = frozenset(["llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h
 """Names with which llama.cpp looks up a whole piece before it merges (``ignore_merges``)."""
 
 
-def _sentencepiece(backend: Any, dummy_prefix: bool) -> None:
+def _sentencepiece(backend: Tokenizer, dummy_prefix: bool) -> None:
     """llama.cpp's own defaults: a space before the text unless the file says otherwise, spaces written as U+2581."""
     from tokenizers import decoders, normalizers
 
@@ -82,7 +88,7 @@ def _sentencepiece(backend: Any, dummy_prefix: bool) -> None:
     )
 
 
-def _phi3(backend: Any) -> None:
+def _phi3(backend: Tokenizer) -> None:
     """Markers that swallow the space after them."""
     from tokenizers import AddedToken
 
@@ -92,7 +98,7 @@ def _phi3(backend: Any) -> None:
     ])  # fmt: skip
 
 
-def fit(tokenizer: Any, metadata: Mapping[str, Any], where: str) -> None:
+def fit(tokenizer: PreTrainedTokenizerBase, metadata: Mapping[str, object], where: str) -> None:
     """Let a tokenizer that transformers read from a GGUF file cut text as llama.cpp does with that file.
 
     Other kinds of vocabularies, and byte-level ones without a rule, are left as they are; parity judges them.

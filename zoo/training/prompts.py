@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
 from zoo.templates import markers
 from zoo.templates.renderer import Message, OverLimit, Renderer
 from zoo.training import markertext
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 class Prompts:
@@ -19,7 +22,7 @@ class Prompts:
     source: whose template it is, for messages. Raises ZooError without a template for plain conversations.
     """
 
-    def __init__(self, tokenizer: Any, source: str = "the student") -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, source: str = "the student") -> None:
         self._tokenizer = tokenizer
         special = {
             name: [str(one) for one in text] if isinstance(text, list | tuple) else str(text)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zoo.judge.parity.seen import Rendering
 from zoo.templates.oracle import with_fixed_clock
+from zoo.templates.renderer import Message
 from zoo.training.prompts import Prompts
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
-def renderings(tokenizer: Any, shown: Sequence[tuple[Sequence[Any], bool]]) -> list[Rendering]:
+
+def renderings(
+    tokenizer: PreTrainedTokenizerBase, shown: Sequence[tuple[Sequence[Message], bool]]
+) -> list[Rendering]:
     """One for each (messages, whether with the beginning of an answer), under the fixed clock.
 
     transformers renders without limits, so our own renderer goes first: raises OverLimit for a template that uses more
@@ -24,7 +30,7 @@ def renderings(tokenizer: Any, shown: Sequence[tuple[Sequence[Any], bool]]) -> l
     return [_rendering(tokenizer, messages, prompt) for messages, prompt in shown]
 
 
-def _rendering(tokenizer: Any, messages: Sequence[Any], prompt: bool) -> Rendering:
+def _rendering(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], prompt: bool) -> Rendering:
     try:
         text = tokenizer.apply_chat_template(
             [dict(message) for message in messages],

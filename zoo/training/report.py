@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
+from zoo.training.checkpoints import StepLoss
 from zoo.training.heldout import Heldout
 
 
@@ -25,7 +25,7 @@ class DistillReport:
     rows: int
     dropped_rows: int
     assistant_tokens_seen: int
-    loss_curve: list[dict[str, Any]]
+    loss_curve: list[StepLoss]
     dtype: str
     device: str
     threads: int
@@ -33,6 +33,6 @@ class DistillReport:
     heldout_after: Heldout | None
     timing: dict[str, float | int | None]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """JSON-ready data, keys in field order."""
         return asdict(self)

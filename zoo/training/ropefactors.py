@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from gguf import GGUFReader
@@ -31,7 +30,7 @@ def read(path: Path) -> Factors | None:
     return next((np.array(one.data, np.float64) for one in GGUFReader(path).tensors if one.name == TENSOR), None)
 
 
-def scaling(found: Factors, base: float, where: str) -> dict[str, Any] | None:
+def scaling(found: Factors, base: float, where: str) -> dict[str, object] | None:
     """The keys of config.json's rope_parameters that give the factors ``found``; None if all are 1 (no scaling).
 
     base: rope_theta. Raises ModelFileError if no parameters give them within the rounding of float32.
@@ -52,7 +51,7 @@ def scaling(found: Factors, base: float, where: str) -> dict[str, Any] | None:
     )
 
 
-def factors(given: Mapping[str, Any], base: float, pairs: int) -> Factors:
+def factors(given: Mapping[str, float], base: float, pairs: int) -> Factors:
     """What each frequency of the rope is divided by, float64 [pairs]."""
     low, high = given["low_freq_factor"], given["high_freq_factor"]
     # How often each pair turns within the old context.

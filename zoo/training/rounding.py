@@ -8,13 +8,14 @@ The rope's own product of frequencies and positions is left alone; engines compu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 Change = Callable[[torch.Tensor], torch.Tensor]
+Function = Callable[..., object]
+"""A function of torch. Not all its arguments are tensors, but those that are looked at here are."""
 
 FIRST = {
     torch.nn.functional.linear: 0,
@@ -40,8 +41,12 @@ class Rounding(TorchFunctionMode):  # type: ignore[misc]  # torch is untyped her
         self.inputs, self.cache = inputs, cache
 
     def __torch_function__(
-        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
+        self,
+        func: Function,
+        types: Collection[type],
+        args: Sequence[torch.Tensor] = (),
+        kwargs: Mapping[str, torch.Tensor] | None = None,
+    ) -> object:
         named = dict(kwargs or {})
         if func is torch.nn.functional.scaled_dot_product_attention:
             named.pop("dropout_p", None)
@@ -61,7 +66,9 @@ class Rounding(TorchFunctionMode):  # type: ignore[misc]  # torch is untyped her
             named["input"] = self.inputs(named["input"])
         return self.product(func, args, named)
 
-    def product(self, func: Any, args: Sequence[Any], named: Mapping[str, Any]) -> Any:
+    def product(
+        self, func: Function, args: Sequence[torch.Tensor], named: Mapping[str, torch.Tensor]
+    ) -> object:
         """The product itself, its input already rounded. Another engine's way of adding up goes here."""
         return func(*args, **named)
 

@@ -7,17 +7,22 @@ the width of its matrices begins, GPT-2 has no key for it, and each family names
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
+from catalog.jsonvalues import number, table
 from zoo.gguf import layerkinds
 from zoo.judge.parity.seen import Parameter
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PretrainedConfig, PreTrainedModel
 
 SCALINGS = {"default": "none", "linear": "linear", "yarn": "yarn", "llama3": "frequency factors",
             "longrope": "frequency factors", "su": "frequency factors"}  # fmt: skip
 """Kinds of rope scaling, by transformers' name, that llama.cpp has too."""
 
 
-def parameters(model: Any) -> dict[str, Parameter]:
+def parameters(model: PreTrainedModel) -> dict[str, Parameter]:
     """Every figure that can be told from ``model`` (a causal language model of transformers)."""
     config = model.config.get_text_config()
     found = {**_sizes(model, config), **_constants(model), **_rope(config)}
@@ -27,7 +32,7 @@ def parameters(model: Any) -> dict[str, Parameter]:
     return found
 
 
-def _sizes(model: Any, config: Any) -> dict[str, Parameter]:
+def _sizes(model: PreTrainedModel, config: PretrainedConfig) -> dict[str, Parameter]:
     rows, width = model.get_input_embeddings().weight.shape
     found = {
         "vocab_size": Parameter("the number of rows of the embedding", rows),
@@ -52,19 +57,19 @@ def _sizes(model: Any, config: Any) -> dict[str, Parameter]:
     return found
 
 
-def _widths(model: Any) -> frozenset[float]:
+def _widths(model: PreTrainedModel) -> frozenset[float]:
     """Lengths of the sides of all matrices, experts' included."""
     return frozenset(
         float(side) for weight in model.parameters() if weight.dim() > 1 for side in weight.shape
     )
 
 
-def _slides(config: Any) -> bool:
+def _slides(config: PretrainedConfig) -> bool:
     kinds = getattr(config, "layer_types", None)
     return kinds is None or "sliding_attention" in kinds
 
 
-def _constants(model: Any) -> dict[str, Parameter]:
+def _constants(model: PreTrainedModel) -> dict[str, Parameter]:
     """The constants of the norms, the width of heads and what part of it the rope turns, with all their values."""
     norms: set[float] = set()
     heads: set[float] = set()
@@ -91,34 +96,34 @@ def _constants(model: Any) -> dict[str, Parameter]:
     return found
 
 
-def _number(module: Any, name: str) -> float | None:
+def _number(module: nn.Module, name: str) -> float | None:
     value = getattr(module, name, None)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _rope(config: Any) -> dict[str, Parameter]:
+def _rope(config: PretrainedConfig) -> dict[str, Parameter]:
     kinds = getattr(config, "rope_parameters", None) or {}
     found: dict[str, Parameter] = {}
     for rope, suffix in _ropes(kinds):
-        if isinstance(rope.get("rope_theta"), int | float):
-            found[f"rope.freq_base{suffix}"] = Parameter("rope_theta", rope["rope_theta"])
+        if isinstance(base := rope.get("rope_theta"), int | float):
+            found[f"rope.freq_base{suffix}"] = Parameter("rope_theta", base)
             if not suffix:
                 found |= _scaling(rope)
     return found
 
 
-def _ropes(kinds: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
+def _ropes(kinds: Mapping[str, object]) -> Iterator[tuple[Mapping[str, object], str]]:
     """The rope of full attention, and that of sliding attention where it has one of its own."""
-    yield kinds.get("full_attention") or kinds, ""
-    if isinstance(kinds.get("sliding_attention"), Mapping):
-        yield kinds["sliding_attention"], "_swa"
+    yield table(kinds.get("full_attention")) or kinds, ""
+    if isinstance(sliding := kinds.get("sliding_attention"), Mapping):
+        yield sliding, "_swa"
 
 
-def _scaling(rope: Mapping[str, Any]) -> dict[str, Parameter]:
-    kind = SCALINGS.get(rope.get("rope_type", "default"))
+def _scaling(rope: Mapping[str, object]) -> dict[str, Parameter]:
+    kind = SCALINGS.get(str(rope.get("rope_type", "default")))
     if kind is None:
         return {}
     found = {"rope.scaling.type": Parameter("rope_type", kind)}
     if kind in ("linear", "yarn") and "factor" in rope:
-        found["rope.scaling.factor"] = Parameter("the rope's factor", rope["factor"])
+        found["rope.scaling.factor"] = Parameter("the rope's factor", number(rope["factor"]))
     return found

@@ -14,17 +14,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from catalog.jsonvalues import table, tables
 from zoo.files import digests
 from zoo.progress import Reporter
 from zoo.training.conversations import EncodedRow
 from zoo.training.files import read_json, weights_digest, write_json, write_whole
 from zoo.training.models import check_head, inference_dtype, load_model, logits_at
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 FORMAT = 1
 SHARD_ROWS = 16
@@ -61,22 +65,24 @@ class TeacherCache:
             return {key: shard.get_slice(key)[start:end] for key in ("top_ids", "top_logp", "tail_logp")}
 
 
-def cache_teacher(
-    teacher: Path,
-    rows: Sequence[EncodedRow],
-    top_k: int,
-    temperature: float,
-    folder: Path,
-    report: Reporter,
-    *,
-    device: str = "cpu",
-) -> TeacherCache:
-    """Make or complete the cache of ``teacher`` over ``rows`` in ``folder``; shards that are sound are kept.
+@dataclass(frozen=True)
+class Question:
+    """What a teacher is asked: its top_k most probable tokens at the rows' positions, softened by a temperature."""
+
+    teacher: Path
+    rows: Sequence[EncodedRow]
+    top_k: int
+    temperature: float
+
+
+def cache_teacher(question: Question, folder: Path, report: Reporter, *, device: str = "cpu") -> TeacherCache:
+    """Make or complete the cache of a teacher's answers in ``folder``; shards that are sound are kept.
 
     The model is loaded only when a shard is missing. Raises ModelFileError for a teacher that cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    digest = cache_digest(teacher, rows, top_k, temperature)
+    rows, top_k, temperature = question.rows, question.top_k, question.temperature
+    digest = cache_digest(question)
     groups = [range(start, min(start + SHARD_ROWS, len(rows))) for start in range(0, len(rows), SHARD_ROWS)]
     known = _known_shards(folder, digest)
     sound = {
@@ -86,7 +92,7 @@ def cache_teacher(
     }
     missing = [number for number in range(len(groups)) if number not in sound]
     if missing:
-        model = load_model(teacher, inference_dtype(device), device)
+        model = load_model(question.teacher, inference_dtype(device), device)
         check_head(model, rows[0].input_ids)
         tokens = sum(len(rows[row].input_ids) for number in missing for row in groups[number])
         with report.task("read the teacher", tokens, "tokens") as advance:
@@ -100,16 +106,17 @@ def cache_teacher(
     return TeacherCache(folder, digest, _spans(rows, groups))
 
 
-def cache_digest(teacher: Path, rows: Sequence[EncodedRow], top_k: int, temperature: float) -> str:
+def cache_digest(question: Question) -> str:
     """Everything that decides the cache's content: the teacher's bytes, the rows' tokens and positions, k and
     T.
     """
-    content = [[row.input_ids, row.positions] for row in rows]
-    return digests.digest([FORMAT, SHARD_ROWS, weights_digest(teacher), content, top_k, temperature])
+    content = [[row.input_ids, row.positions] for row in question.rows]
+    own = weights_digest(question.teacher)
+    return digests.digest([FORMAT, SHARD_ROWS, own, content, question.top_k, question.temperature])
 
 
 def _compute(
-    model: Any, rows: Sequence[EncodedRow], top_k: int, temperature: float
+    model: PreTrainedModel, rows: Sequence[EncodedRow], top_k: int, temperature: float
 ) -> dict[str, torch.Tensor]:
     """One shard. Row by row: a few hundred tokens already fill the cores, and memory stays at one row's
     logits.
@@ -118,7 +125,9 @@ def _compute(
     return {name: torch.cat([part[name] for part in parts]).cpu().contiguous() for name in parts[0]}
 
 
-def _one_row(model: Any, row: EncodedRow, top_k: int, temperature: float) -> dict[str, torch.Tensor]:
+def _one_row(
+    model: PreTrainedModel, row: EncodedRow, top_k: int, temperature: float
+) -> dict[str, torch.Tensor]:
     with torch.no_grad():
         ids = torch.tensor([row.input_ids], device=model.device)
         positions = torch.tensor(row.positions, device=model.device)
@@ -143,11 +152,11 @@ def _name(number: int) -> str:
 
 def _known_shards(folder: Path, digest: str) -> dict[str, str]:
     """File name to SHA-256 as the index has it; nothing when the index is another cache's."""
-    index = read_json(folder / INDEX)
     try:
+        index = table(read_json(folder / INDEX))
         if index["digest"] != digest:
             return {}
-        return {str(shard["file"]): str(shard["sha256"]) for shard in index["shards"]}
+        return {str(shard["file"]): str(shard["sha256"]) for shard in tables(index["shards"])}
     except (TypeError, KeyError):
         return {}
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from catalog import jsontext
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 PARTS = ("normalizer", "pre_tokenizer", "decoder")
 SPACE = "\u2581"
 """How sentencepiece writes a space."""
 
 
-def follow(tokenizer: Any, path: Path) -> None:
+def follow(tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
     """Give ``tokenizer`` the normalizer, pre-tokenizer and decoder of the tokenizer.json at ``path``, if there is one.
 
     Post-processing stays the class's, which follows tokenizer_config.json (add_bos_token and the like).
@@ -41,7 +44,7 @@ def follow(tokenizer: Any, path: Path) -> None:
         setattr(backend, name, getattr(made, name))
 
 
-def puts_space_first(tokenizer: Any) -> bool:
+def puts_space_first(tokenizer: PreTrainedTokenizerBase) -> bool:
     """Whether it puts a space before a text only where none stands, as Llama's tokenizer of transformers 5 does."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     parts = jsontext.parse(backend.to_str(), bounded=False) if backend is not None else {}
@@ -54,7 +57,7 @@ def puts_space_first(tokenizer: Any) -> bool:
     )
 
 
-def put_space_always(tokenizer: Any) -> None:
+def put_space_always(tokenizer: PreTrainedTokenizerBase) -> None:
     """Let such a tokenizer put a space before every text, as sentencepiece does (its ``add_dummy_prefix``)."""
     from tokenizers import normalizers
 

@@ -22,7 +22,7 @@ from zoo.files.digests import git_blob_sha1
 from zoo.hub import BRANCH, FolderHub, Hub, Repo
 from zoo.hub.interface import Served
 from zoo.hub.located import hub_of
-from zoo.progress import Reporter
+from zoo.progress import Reporter, carried
 from zoo.settings import Settings
 from zoo.upkeep.recorded import Expected, of_dataset, of_model
 from zoo.upkeep.upstream import Ask, Looked, look_at_sources
@@ -199,7 +199,7 @@ def _ask(
             return error
 
     notes.requests += len(expected)
-    answers = list(pool.map(one, expected))
+    answers = list(pool.map(carried(one), expected))
     failed = next((answer for answer in answers if not isinstance(answer, Served)), None)
     return [answer for answer in answers if isinstance(answer, Served)], str(failed) if failed else None
 

@@ -23,7 +23,7 @@ from zoo.hub.download.lines import Lines
 from zoo.hub.download.partial import Digest, Partial
 from zoo.hub.download.patience import Patience
 from zoo.machine.resources import free_bytes
-from zoo.progress import Advance, Reporter, unheard
+from zoo.progress import Advance, Reporter, carried, unheard
 
 SPARE_BYTES = 32 << 20
 """Kept free in addition to what is fetched."""
@@ -123,7 +123,7 @@ class _Work:
         total = sum(file.size_bytes for file in files)
         words = f"fetching {files[0].path}" if len(files) == 1 else f"fetching {len(files)} small files"
         with self.report.task(words, total, "B") as advance, ThreadPoolExecutor(SMALL_AT_ONCE) as pool:
-            jobs = [pool.submit(self._fetch, file, advance) for file in files]
+            jobs = [pool.submit(carried(self._fetch), file, advance) for file in files]
             try:
                 return [job.result() for job in jobs]
             except BaseException:

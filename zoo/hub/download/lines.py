@@ -22,7 +22,7 @@ from zoo.hub.download import spans as spans_room
 from zoo.hub.download.partial import BLOCK, Partial
 from zoo.hub.download.patience import Patience
 from zoo.hub.download.spans import Span
-from zoo.progress import Advance, Reporter
+from zoo.progress import Advance, Reporter, carried
 
 
 class Source(Protocol):
@@ -98,7 +98,7 @@ class Lines:
                 self.part.save()
         # A separate handle: closing the file does not wait for a hanging connection.
         handle = os.dup(self.part.handle)
-        threading.Thread(target=self._work, args=(span, handle), daemon=True).start()
+        threading.Thread(target=carried(self._work), args=(span, handle), daemon=True).start()
         return True
 
     def _work(self, span: Span | None, handle: int) -> None:

@@ -29,7 +29,6 @@ repositories."""
 
 _Result = TypeVar("_Result")
 _withheld: set[str] = set()
-_switching, _without, _before = threading.Lock(), 0, False
 
 
 def client(address: str, kind: str = "", identity: str = "") -> HfApi:
@@ -40,7 +39,7 @@ def client(address: str, kind: str = "", identity: str = "") -> HfApi:
     # None: HF_TOKEN or the client's own store.
     token: str | bool | None = None if may_have_token(address) else False
     if identity and token is None:
-        token = trusted.token_for(address, kind, identity)
+        token = trusted.OF_THIS_JOB.token_for(address, kind, identity)
     allow_token(address, allowed=token is not False)
     api: HfApi = library.HfApi(endpoint=address, token=token)
     # zoo check already checks cards; the client would ask a service, and its failure would look like a bad card.
@@ -77,7 +76,7 @@ def asking(
     except ImportError:
         return Asked(address, repository, revision, path, writing=writing)
     token = get_token()
-    secrets = tuple(secret for secret in (token, *trusted.given_out()) if secret)
+    secrets = tuple(secret for secret in (token, *trusted.OF_THIS_JOB.given_out()) if secret)
     return Asked(address, repository, revision, path, _token_from(address, token), writing, secrets)
 
 
@@ -123,22 +122,33 @@ def is_private_way(address: str) -> bool:
         return parts.hostname == "localhost"
 
 
-@contextmanager
-def without_xet() -> Iterator[None]:
-    """Within the block, large files use LFS; all threads share the switch, so the last one resets it."""
-    from huggingface_hub import constants
+class XetSwitch:
+    """The client's one switch against its xet storage. The first that wants it off turns it, the last turns it back."""
 
-    global _without, _before
-    with _switching:
-        _before = constants.HF_HUB_DISABLE_XET if _without == 0 else _before
-        _without += 1
-        constants.HF_HUB_DISABLE_XET = True
-    try:
-        yield
-    finally:
-        with _switching:
-            _without -= 1
-            constants.HF_HUB_DISABLE_XET = _before if _without == 0 else True
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users, self._before = 0, False
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Large files go by LFS meanwhile, for all threads: the client knows no other way."""
+        from huggingface_hub import constants
+
+        with self._lock:
+            if not self._users:
+                self._before = constants.HF_HUB_DISABLE_XET
+            self._users += 1
+            constants.HF_HUB_DISABLE_XET = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                constants.HF_HUB_DISABLE_XET = self._before if not self._users else True
+
+
+XET = XetSwitch()
+"""Lives as long as the constant that it turns: one of the process."""
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 from zoo.addresses import origin
 from zoo.errors import RemoteError, ZooError
 from zoo.hub.huggingface import faults
-from zoo.hub.huggingface.client import asking, client, without_xet
+from zoo.hub.huggingface.client import XET, asking, client
 from zoo.hub.huggingface.faults import Asked
 from zoo.hub.huggingface.session import bounded
 from zoo.hub.interface import Incoming, Listed
@@ -107,7 +107,7 @@ def by_client(address: str, kind: str, repository: str, revision: str, file: Lis
             )  # fmt: skip
 
         if address.startswith("http://"):
-            with without_xet():
+            with XET.off():
                 return Path(download())
         return Path(download())
 

@@ -18,7 +18,7 @@ from zoo.files.digests import git_blob_sha1
 from zoo.files.listing import FileRecord
 from zoo.hub.folder import refuse_clashes
 from zoo.hub.huggingface import incoming
-from zoo.hub.huggingface.client import client, patiently, plain, without_xet
+from zoo.hub.huggingface.client import XET, client, patiently, plain
 from zoo.hub.huggingface.session import READ_SECONDS
 from zoo.hub.huggingface.stream import Body
 from zoo.hub.huggingface.upload import announce, send
@@ -307,7 +307,7 @@ class HuggingFaceRepo:
     ) -> str:
         if operations:
             # A small file may still have to use LFS; only the hub knows.
-            with plain(self.address, self.identity, writing=True), without_xet():
+            with plain(self.address, self.identity, writing=True), XET.off():
                 self._preupload(operations)
         for operation in operations:
             # Else the client omits files that the branch already has, and an outdated parent is not noticed.

@@ -10,6 +10,7 @@ the contents of large files, whose progress is watched elsewhere.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import re
@@ -42,7 +43,6 @@ class _Bound:
 
 
 _bound: ContextVar[_Bound | None] = ContextVar("bound", default=None)
-_tuned = False
 
 
 @contextmanager
@@ -55,11 +55,9 @@ def bounded() -> Iterator[None]:
         _bound.reset(before)
 
 
+@functools.cache
 def tune() -> None:
-    """Once per process: limits, and no progress bars besides ours."""
-    global _tuned
-    if _tuned:
-        return
+    """Once per process, as the client has one factory for all connections: limits, and no other progress bars."""
     from huggingface_hub import constants, set_client_factory
     from huggingface_hub.utils import _http, disable_progress_bars  # type: ignore[attr-defined]  # public, lazy
 
@@ -82,7 +80,6 @@ def tune() -> None:
     constants.HF_HUB_DISABLE_TELEMETRY = True
     set_client_factory(factory)
     disable_progress_bars()
-    _tuned = True
 
 
 def _limit(request: Any) -> None:

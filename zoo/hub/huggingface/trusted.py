@@ -17,29 +17,37 @@ SWITCH, ID_TOKEN = "HF_OIDC_RESOURCE", "HF_OIDC_ID_TOKEN"
 MARGIN_SECONDS = 300.0
 """A token that expires sooner than this is requested again."""
 
-_lock = threading.Lock()
-_tokens: dict[tuple[str, str], tuple[str, float]] = {}
+
+class Tokens:
+    """Tokens that hubs gave for this job's identity, each until shortly before it ends. Safe to share by threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, str], tuple[str, float]] = {}
+
+    def token_for(self, address: str, kind: str, identity: str) -> str | None:
+        """A token that may write to one repository; None if trusted publishing is off.
+
+        Raises InputError if this job has no identity, ZooError if the hub does not accept it.
+        """
+        if not os.environ.get(SWITCH):
+            return None
+        resource = identity if kind == "model" else f"{kind}s/{identity}"
+        with self._lock:
+            token, ends = self._known.get((address, resource), ("", 0.0))
+            if time.monotonic() >= ends - MARGIN_SECONDS:
+                token, seconds = _exchange(address, resource)
+                self._known[address, resource] = (token, time.monotonic() + seconds)
+        return token
+
+    def given_out(self) -> tuple[str, ...]:
+        """Every token that was received here."""
+        return tuple(token for token, _ in list(self._known.values()))
 
 
-def token_for(address: str, kind: str, identity: str) -> str | None:
-    """A token that may write to one repository; None if trusted publishing is off.
-
-    Raises InputError if this job has no identity, ZooError if the hub does not accept it.
-    """
-    if not os.environ.get(SWITCH):
-        return None
-    resource = identity if kind == "model" else f"{kind}s/{identity}"
-    with _lock:
-        token, ends = _tokens.get((address, resource), ("", 0.0))
-        if time.monotonic() >= ends - MARGIN_SECONDS:
-            token, seconds = _exchange(address, resource)
-            _tokens[address, resource] = (token, time.monotonic() + seconds)
-    return token
-
-
-def given_out() -> tuple[str, ...]:
-    """Every token that was received here."""
-    return tuple(token for token, _ in list(_tokens.values()))
+OF_THIS_JOB = Tokens()
+"""Those that this process asked for. It has one identity, and no message may show any of its tokens, whichever hub the
+message is about."""
 
 
 def _exchange(address: str, resource: str) -> tuple[str, float]:

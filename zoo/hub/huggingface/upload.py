@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import Damaged, RemoteError
-from zoo.hub.huggingface.client import plain, without_xet
+from zoo.hub.huggingface.client import XET, plain
 from zoo.hub.huggingface.faults import MAYBE_DONE
 from zoo.progress import Advance
 
@@ -59,7 +59,7 @@ def send(
         except RemoteError as error:
             if error.kind not in MAYBE_DONE:
                 raise
-    with plain(address, repository, writing=True), without_xet(), Told(path, advance) as stream:
+    with plain(address, repository, writing=True), XET.off(), Told(path, advance) as stream:
         try:
             # The client reads a stream directly and does not use xet for it.
             operation.path_or_fileobj = stream

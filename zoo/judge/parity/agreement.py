@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from zoo.judge.parity.distance import (
     figures,
     relative_errors,
 )
-from zoo.judge.parity.seen import Distances, Seen
+from zoo.judge.parity.seen import Distances, Logits, Seen
 
 
 def logits(folder: Seen, file: Seen, exact: Sequence[Distances], longest_row: int) -> Check:
@@ -79,10 +78,10 @@ def _times(found: Figures) -> float:
     return found.mean_ratio * found.allowance
 
 
-def _rounded(found: Figures) -> dict[str, Any]:
+def _rounded(found: Figures) -> dict[str, object]:
     """For the evidence, to three digits: more would differ between two runs with another number of threads."""
 
-    def short(value: Any) -> Any:
+    def short(value: object) -> object:
         if isinstance(value, float):
             return float(f"{value:.3g}")
         if isinstance(value, dict):
@@ -92,7 +91,7 @@ def _rounded(found: Figures) -> dict[str, Any]:
     return {key: short(value) for key, value in dataclasses.asdict(found).items()}
 
 
-def _tops(folder: Seen, file: Seen, ours: Any, theirs: Any) -> str:
+def _tops(folder: Seen, file: Seen, ours: Logits, theirs: Logits) -> str:
     one, other = int(np.argmax(ours)), int(np.argmax(theirs))
     said = f"the most probable next token is {folder.named(one)} in "
     return said + ("both" if one == other else f"{folder.side}, {file.named(other)} in {file.side}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Check:
     passed: bool
     detail: str
     note: str = ""
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, object] = field(default_factory=dict)
 
     def outcome(self, allowed: bool) -> str:
         """ "passed", "reported" (passed with a note), "allowed" (by the recipe) or "refused"."""
@@ -32,14 +31,14 @@ MOST_LETTERS = 2000
 """Longest sentence that the schema of the catalog takes."""
 
 
-def known_differences(entries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def known_differences(entries: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
     """A sentence for each check of ``parity.json`` that is "reported", or "allowed" by the recipe; in their order."""
     found = []
     for entry in entries:
         if entry["outcome"] == "allowed":
             found.append(f"The recipe allows a difference in the check {entry['name']}. {entry['detail']}")
-        elif entry.get("note"):
-            found.append(entry["note"])
+        elif note := entry.get("note"):
+            found.append(str(note))
     return tuple(one if len(one) <= MOST_LETTERS else f"{one[: MOST_LETTERS - 3]}..." for one in found)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from catalog.words import counted
 from zoo.judge.parity import parameters
@@ -12,9 +12,18 @@ from zoo.judge.parity.check import Check, first_difference
 from zoo.judge.parity.material import CONVERSATIONS
 from zoo.judge.parity.seen import Distances, Generated, Rendering, Seen
 from zoo.judge.parity.source import source
+from zoo.judge.parity.sourcerecord import SourceRecord, VocabularyFacts
 from zoo.judge.parity.tokens import tokenizer
 
 CHECKS = ("tokenizer", "parameters", "logits", "template", "end_of_turn", "source")
+
+
+@dataclass(frozen=True)
+class Stated:
+    """record: what the import wrote of the source, None if nothing. facts: what the file says of its vocabulary."""
+
+    record: SourceRecord | None
+    facts: VocabularyFacts
 
 
 def compare(
@@ -24,15 +33,13 @@ def compare(
     exact: Sequence[Distances],
     longest_row: int,
     generated: Generated | None,
-    record: Mapping[str, Any] | None,
-    facts: Mapping[str, Any],
+    stated: Stated,
 ) -> list[Check]:
     """The checks, in the order of CHECKS.
 
     exact: distances of the file's logits computed in float32, text by text. longest_row: numbers in the file's longest
     row. generated: how the file behaves when it writes what the template writes after an answer; None without a
-    template. record: what the import recorded about the source, facts: what the file says about its vocabulary
-    (``source``).
+    template. stated: what the source and the file state of themselves.
     """
     return [
         tokenizer(folder, file),
@@ -40,7 +47,7 @@ def compare(
         logits(folder, file, exact, longest_row),
         template(folder.renderings, file.renderings),
         end_of_turn(folder, file, generated),
-        source(record, file, facts),
+        source(stated.record, file, stated.facts),
     ]
 
 

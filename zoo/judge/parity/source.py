@@ -7,10 +7,11 @@ import step records what the source's own small files say (``zoo.modelfolder.rec
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+from catalog.jsonvalues import number
 from zoo.judge.parity.check import Check
 from zoo.judge.parity.seen import Seen
+from zoo.judge.parity.sourcerecord import EndToken, SourceRecord, VocabularyFacts
 
 _SAME_CUT = (
     "llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2",
@@ -35,7 +36,7 @@ TEXT_KINDS = frozenset((1, 2, 5))
 differently."""
 
 
-def source(record: Mapping[str, Any] | None, file: Seen, facts: Mapping[str, Any]) -> Check:
+def source(record: SourceRecord | None, file: Seen, facts: VocabularyFacts) -> Check:
     """record: content of source.json, None if the import wrote none. facts: of the file, ``zoo.gguf.vocabfacts``."""
     if record is None:
         return Check("source", True, "The import recorded nothing of the source.")
@@ -49,12 +50,12 @@ def source(record: Mapping[str, Any] | None, file: Seen, facts: Mapping[str, Any
 
 
 def _differences(
-    record: Mapping[str, Any], file: Seen, facts: Mapping[str, Any]
+    record: SourceRecord, file: Seen, facts: VocabularyFacts
 ) -> Iterator[tuple[str, str | None]]:
     """What can be compared, each with the difference in words or None."""
-    if ends := _ends(record.get("end_tokens") or []):
+    if ends := _ends(record["end_tokens"]):
         yield "end tokens", _lost_end(ends, file)
-    context = record.get("context_tokens")
+    context = record["context_tokens"]
     if isinstance(context, int) and "context_length" in file.parameters:
         have = file.parameters["context_length"].value
         said = (
@@ -63,29 +64,27 @@ def _differences(
             else None
         )
         yield "context", said
-    words = record.get("tokenizer") or {}
-    size = words.get("vocabulary_size")
+    words = record["tokenizer"]
+    size = words["vocabulary_size"]
     if isinstance(size, int) and "vocab_size" in file.parameters:
         yield (
             "vocabulary size",
-            _vocabulary(size, record.get("embedding_rows"), file.parameters["vocab_size"].value),
+            _vocabulary(size, record["embedding_rows"], number(file.parameters["vocab_size"].value)),
         )
-    if words.get("tokens_sha256"):
+    if tokens := words.get("tokens_sha256"):
         said = "The list of tokens is not the source's: a token has another text or another number."
-        yield "list of tokens", None if words["tokens_sha256"] == facts.get("tokens_sha256") else said
-    if words.get("token_types") and facts.get("token_types"):
-        yield "types of tokens", _types(words["token_types"], facts["token_types"], file)
-    if words.get("pre_tokenizer") and facts.get("pre_tokenizer"):
-        yield "pre-tokenizer", _cut(words["pre_tokenizer"], facts["pre_tokenizer"])
+        yield "list of tokens", None if tokens == facts["tokens_sha256"] else said
+    if (ours := words.get("token_types")) and (theirs := facts["token_types"]):
+        yield "types of tokens", _types(ours, theirs, file)
+    if (rule := words.get("pre_tokenizer")) and (own := facts["pre_tokenizer"]):
+        yield "pre-tokenizer", _cut(rule, own)
 
 
-def _ends(listed: Sequence[Mapping[str, Any]]) -> Mapping[int, str]:
+def _ends(listed: Sequence[EndToken]) -> Mapping[int, str]:
     """Id -> the file that names it. If generation_config.json names ends, transformers uses nothing else."""
-    generation = [end for end in listed if end.get("file") == "generation_config.json"]
-    counted = generation or [
-        end for end in listed if not str(end.get("file")).startswith(("tokenizer_", "special_"))
-    ]
-    return {int(end["id"]): str(end["file"]) for end in counted if isinstance(end.get("id"), int)}
+    generation = [end for end in listed if end["file"] == "generation_config.json"]
+    counted = generation or [end for end in listed if not end["file"].startswith(("tokenizer_", "special_"))]
+    return {end["id"]: end["file"] for end in counted}
 
 
 def _lost_end(ends: Mapping[int, str], file: Seen) -> str | None:
@@ -95,7 +94,7 @@ def _lost_end(ends: Mapping[int, str], file: Seen) -> str | None:
     return None
 
 
-def _vocabulary(size: int, rows: Any, have: Any) -> str | None:
+def _vocabulary(size: int, rows: int | None, have: float) -> str | None:
     """Rows of an embedding beyond its tokens may be kept or not."""
     most = max(size, rows) if isinstance(rows, int) else size
     if size <= have <= most:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from zoo.judge.probes.item import Probe, Question, distinct
 
@@ -20,7 +20,7 @@ class _Fact(NamedTuple):
 
     key: str
     words: str
-    schema: Mapping[str, Any]
+    schema: Mapping[str, object]
     clause: str
 
 

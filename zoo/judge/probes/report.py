@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict, TypeGuard
 
+from catalog.jsonvalues import listed
 from catalog.recipe import plain
 from catalog.release import ModelFile, ProbeScore
 from zoo.judge.probes import MAKERS, make
 from zoo.judge.probes.item import Answer, Pair, Probe, Question
+
+
+class ProbeRecord(TypedDict):
+    """One probe of one file, as probes.json has it. items: each with its question, its answer and the verdict."""
+
+    probe: str
+    title: str
+    asks: str
+    language: str | None
+    shots: list[list[str]]
+    score: dict[str, object]
+    items: list[dict[str, object]]
+
 
 FORMAT = "zoo-probes/1"
 
@@ -39,7 +53,7 @@ def score(probe: str, language: str | None, verdicts: Sequence[bool]) -> ProbeSc
     return ProbeScore(probe, language, sum(verdicts), len(verdicts), low, high)
 
 
-def record(probe: Probe, answers: Sequence[Answer]) -> dict[str, Any]:
+def record(probe: Probe, answers: Sequence[Answer]) -> ProbeRecord:
     """One probe of one file, every item with its answer; ready for JSON."""
     items: tuple[Question | Pair, ...] = (*probe.questions, *probe.pairs)
     asked = [
@@ -57,11 +71,23 @@ def record(probe: Probe, answers: Sequence[Answer]) -> dict[str, Any]:
     }
 
 
-def _asked(item: Question | Pair) -> dict[str, Any]:
+def _asked(item: Question | Pair) -> dict[str, object]:
     return {name: value for name, value in vars(item).items() if value is not None and name != "max_tokens"}
 
 
-def evidence(files: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+def records(data: object) -> list[ProbeRecord]:
+    """The content of a probes.json. Raises TypeError for data of another shape."""
+    found = [one for one in listed(data) if _is_record(one)]
+    if len(found) != len(listed(data)):
+        raise TypeError("not the records of probes")
+    return found
+
+
+def _is_record(one: object) -> TypeGuard[ProbeRecord]:
+    return isinstance(one, dict) and one.keys() == ProbeRecord.__annotations__.keys()
+
+
+def evidence(files: Mapping[str, Sequence[ProbeRecord]]) -> dict[str, object]:
     """The records of all files of a release in one: every item once, with the answers by file type."""
     first = next(iter(files.values()))
     own = ("answer", "finish", "correct")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import NoReturn
 
 from zoo.judge.probes.item import Question
 
@@ -35,7 +35,7 @@ def last_number(text: str) -> str | None:
     return str(int(found[-1].replace(",", ""))) if found else None
 
 
-def _valid_json(text: str, schema: Mapping[str, Any]) -> bool:
+def _valid_json(text: str, schema: Mapping[str, object]) -> bool:
     import jsonschema
 
     fenced = _FENCE.fullmatch(text.strip())
@@ -47,5 +47,5 @@ def _valid_json(text: str, schema: Mapping[str, Any]) -> bool:
     return True
 
 
-def _no_constant(word: str) -> Any:
+def _no_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not valid JSON")

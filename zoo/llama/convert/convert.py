@@ -16,7 +16,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from catalog import jsontext
 from zoo import stopping
@@ -100,7 +100,7 @@ def stage(model_folder: Path, place: Path) -> None:
         (place / "tokenizer_config.json").write_text(json.dumps(said), encoding="utf-8")
 
 
-def _unknown(config: Mapping[str, Any]) -> str | None:
+def _unknown(config: Mapping[str, object]) -> str | None:
     """The unknown token that tokenizer_config.json names."""
     named = config.get("unk_token")
     text = named.get("content") if isinstance(named, dict) else named

@@ -12,7 +12,7 @@ import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from catalog import jsontext
 from zoo.llama.convert.cutting import rule_of
@@ -30,15 +30,21 @@ def main(script: Path, arguments: list[str]) -> None:
     runpy.run_path(str(script), run_name="__main__")
 
 
-def _restoring(plain: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    def load(*places: Any, **more: Any) -> dict[str, Any]:
+class _Model(Protocol):
+    """The converter's own model, as far as it is used here."""
+
+    dir_model: str | Path
+
+
+def _restoring(plain: Callable[..., dict[str, object]]) -> Callable[..., dict[str, object]]:
+    def load(*places: object, **more: object) -> dict[str, object]:
         return restored(plain(*places, **more))
 
     return load
 
 
-def _by_rule(plain: Callable[[Any, Any], str]) -> Callable[[Any, Any], str]:
-    def name(model: Any, tokenizer: Any) -> str:
+def _by_rule(plain: Callable[[_Model, object], str]) -> Callable[[_Model, object], str]:
+    def name(model: _Model, tokenizer: object) -> str:
         try:
             return plain(model, tokenizer)
         except NotImplementedError:

@@ -9,7 +9,8 @@ parity check proves the choice by what both sides make of text.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+
+from catalog.jsonvalues import table, tables
 
 _HEAD = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
 _TAIL = r"\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -45,25 +46,25 @@ RULES: Mapping[tuple[Step, ...], tuple[str | None, str | None]] = {
 merged), which llama.cpp ties to the name. None where it has no such rule."""
 
 
-def rule_of(tokenizer: Mapping[str, Any]) -> str | None:
+def rule_of(tokenizer: Mapping[str, object]) -> str | None:
     """The name for ``tokenizer.ggml.pre``; None if llama.cpp has no rule like that of this tokenizer.json."""
-    model = tokenizer.get("model") or {}
+    model = table(tokenizer.get("model"))
     if model.get("type") != "BPE" or tokenizer.get("pre_tokenizer") is None:
         return None
-    plain, whole = RULES.get(tuple(_steps(tokenizer["pre_tokenizer"])), (None, None))
+    plain, whole = RULES.get(tuple(_steps(table(tokenizer["pre_tokenizer"]))), (None, None))
     return whole if model.get("ignore_merges") else plain
 
 
-def described(tokenizer: Mapping[str, Any]) -> str:
+def described(tokenizer: Mapping[str, object]) -> str:
     """The steps of the pre-tokenizer in words, for a message."""
-    steps = [" ".join(step) for step in _steps(tokenizer.get("pre_tokenizer") or {})]
+    steps = [" ".join(step) for step in _steps(table(tokenizer.get("pre_tokenizer")))]
     return ", then ".join(steps) or "none"
 
 
-def _steps(step: Mapping[str, Any]) -> Iterator[Step]:
+def _steps(step: Mapping[str, object]) -> Iterator[Step]:
     kind = str(step.get("type") or "")
     if kind == "Sequence":
-        for part in step.get("pretokenizers") or ():
+        for part in tables(step.get("pretokenizers")):
             yield from _steps(part)
     elif kind == "ByteLevel":
         words = ("by words",) if step.get("use_regex", True) else ()
@@ -73,7 +74,7 @@ def _steps(step: Mapping[str, Any]) -> Iterator[Step]:
     elif kind == "Split":
         # Taking out what the pattern leaves over is the same for these patterns: they leave nothing over.
         usual = (step.get("behavior"), bool(step.get("invert"))) in (("Isolated", False), ("Removed", True))
-        pattern = step.get("pattern") or {}
+        pattern = table(step.get("pattern"))
         text = str(pattern.get("Regex", pattern.get("String", "")))
         yield (kind, text) if usual else (kind, text, str(step.get("behavior")))
     elif kind:

@@ -22,14 +22,12 @@ def placed(path: Path, wanted: Iterable[int], metadata: Mapping[str, object]) ->
     Raises ModelFileError if llama.cpp does not read the vocabulary.
     """
     lib = library.require()
-    library.forget_log()
     params = lib.llama_model_default_params()
     params.vocab_only = True
-    pointer = lib.llama_model_load_from_file(str(path).encode(), params)
+    with library.hearing() as heard:
+        pointer = lib.llama_model_load_from_file(str(path).encode(), params)
     if not pointer:
-        raise ModelFileError(
-            f"llama.cpp does not read the vocabulary: {library.last_error()}", where=path.name
-        )
+        raise ModelFileError(f"llama.cpp does not read the vocabulary: {heard.error()}", where=path.name)
     try:
         vocab = lib.llama_model_get_vocab(pointer)
         size = lib.llama_vocab_n_tokens(vocab)

@@ -7,12 +7,13 @@ publishers' alone, or takes a missing key for another value. ``restored`` puts t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-Config = Mapping[str, Any]
+from catalog.jsonvalues import table, texts
+
+Config = Mapping[str, object]
 
 
-def restored(config: Config) -> dict[str, Any]:
+def restored(config: Config) -> dict[str, object]:
     """A copy of ``config`` with the keys that the converter reads. Keys that are there and right stay as they are."""
     made = RULES.get(str(config.get("model_type")))
     return {**config, **(made(config) if made else {})}
@@ -20,7 +21,7 @@ def restored(config: Config) -> dict[str, Any]:
 
 def _gpt_neox(config: Config) -> Config:
     # The defaults are those of transformers' GPTNeoXConfig.
-    rope = config.get("rope_parameters") or {}
+    rope = table(config.get("rope_parameters"))
     found = {
         "rotary_pct": rope.get("partial_rotary_factor", 0.25),
         "rotary_emb_base": rope.get("rope_theta", 10000),
@@ -40,7 +41,7 @@ def _falcon(config: Config) -> Config:
 
 def _granite_hybrid(config: Config) -> Config:
     words = {"full_attention": "attention", "linear_attention": "mamba"}
-    return {"layer_types": [words.get(word, word) for word in config.get("layer_types") or []]}
+    return {"layer_types": [words.get(word, word) for word in texts(config.get("layer_types"))]}
 
 
 RULES: Mapping[str, Callable[[Config], Config]] = {

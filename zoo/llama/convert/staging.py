@@ -7,33 +7,32 @@ tokenizer_config.json, and where that is silent it takes llama.cpp's defaults.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+
+from catalog.jsonvalues import listed, table, tables
 
 
-def completed(config: Mapping[str, Any], tokenizer: Mapping[str, Any]) -> dict[str, Any]:
+def completed(config: Mapping[str, object], tokenizer: Mapping[str, object]) -> dict[str, object]:
     """``config`` with the added tokens of ``tokenizer``, and with no begin token where ``tokenizer`` adds none.
 
     What ``config`` says itself stays.
     """
     found = dict(config)
-    if not found.get("added_tokens_decoder") and (added := tokenizer.get("added_tokens")):
+    if not found.get("added_tokens_decoder") and (added := tables(tokenizer.get("added_tokens"))):
         found["added_tokens_decoder"] = {
             str(token["id"]): {name: value for name, value in token.items() if name != "id"} for token in added
         }
-    if found.get("add_bos_token") is None and not any(_markers(tokenizer.get("post_processor"))):
+    if found.get("add_bos_token") is None and not any(_markers(table(tokenizer.get("post_processor")))):
         found["add_bos_token"] = False
     return found
 
 
-def _markers(step: Mapping[str, Any] | None) -> Iterator[str]:
+def _markers(step: Mapping[str, object]) -> Iterator[str]:
     """Special tokens that a post-processor puts around one text."""
-    if step is None:
-        return
-    for part in step.get("processors") or ():
+    for part in tables(step.get("processors")):
         yield from _markers(part)
-    for part in step.get("single") or ():
+    for part in tables(step.get("single")):
         if "SpecialToken" in part:
-            yield str(part["SpecialToken"]["id"])
+            yield str(table(part["SpecialToken"])["id"])
     for name in ("cls", "sep"):
         if name in step:
-            yield str(step[name][0])
+            yield str(listed(step[name])[0])

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.gguf.imatrix import Imatrix
 from zoo.llama import library
-from zoo.llama.measure.graphtensor import at, name_of, operation, values
+from zoo.llama.library import Observer
+from zoo.llama.measure.graphtensor import GraphTensor, at, name_of, numbers, operation, values
 from zoo.llama.measure.windows import Text
 from zoo.llama.model import Model
 from zoo.progress import Reporter, Silent
@@ -44,7 +44,7 @@ def collect(
     """
     report = report or Silent()
     watch = _Watch(operation("MUL_MAT"), operation("MUL_MAT_ID"))
-    observer = library.require().ggml_backend_sched_eval_callback(watch.see)
+    observer = Observer(library.require().ggml_backend_sched_eval_callback(watch.see))
     batch = min(window_tokens, _BATCH_TOKENS)
     with Model.open(
         path, threads=threads, context_tokens=window_tokens, batch_tokens=batch, observer=observer
@@ -131,7 +131,7 @@ class _Watch:
             self.error = self.error or error
             return False
 
-    def _want(self, node: Any) -> bool:
+    def _want(self, node: GraphTensor) -> bool:
         if node.op not in (self.multiply, self.multiply_chosen):
             return False
         name = name_of(at(node.src[0]))
@@ -142,11 +142,11 @@ class _Watch:
         self._keep(name, *self.squared[node.src[1]])
         return False
 
-    def _look(self, node: Any) -> bool:
+    def _look(self, node: GraphTensor) -> bool:
         weights, inputs = at(node.src[0]), at(node.src[1])
         name = name_of(weights)
         if node.op == self.multiply_chosen:
-            self._add_chosen(name, weights, values(inputs), values(at(node.src[2]))[0, 0])
+            self._add_chosen(name, weights, values(inputs), numbers(at(node.src[2]))[0, 0])
         elif weights.ne[2] * weights.ne[3] == 1:
             rows = values(inputs)
             squared = _squares(rows.reshape(-1, rows.shape[3])), rows.size // rows.shape[3]
@@ -167,7 +167,7 @@ class _Watch:
         self._room(name, 1, len(squared))[0] += squared
         self.counts[name][0] += rows
 
-    def _add_stack(self, name: str, weights: Any, inputs: NDArray[Any]) -> None:
+    def _add_stack(self, name: str, weights: GraphTensor, inputs: NDArray[np.float32]) -> None:
         """A product with a stack of matrices. inputs: (ne3, ne2, tokens, row_length)."""
         stack, pile = weights.ne[2], weights.ne[3]
         sums = self._room(name, stack * pile, inputs.shape[3])
@@ -177,7 +177,9 @@ class _Watch:
                 sums[matrix] += _squares(inputs[i3, i2])
                 self.counts[name][matrix] += inputs.shape[2]
 
-    def _add_chosen(self, name: str, weights: Any, inputs: NDArray[Any], chosen: NDArray[Any]) -> None:
+    def _add_chosen(
+        self, name: str, weights: GraphTensor, inputs: NDArray[np.float32], chosen: NDArray[np.int32]
+    ) -> None:
         """A product with chosen experts. inputs: (1, tokens, experts used or 1, row_length); chosen: (tokens, used)."""
         rows = inputs[0]
         sums = self._room(name, weights.ne[2], rows.shape[2])
@@ -189,6 +191,6 @@ class _Watch:
                 self.counts[name][expert] += len(own)
 
 
-def _squares(rows: NDArray[Any]) -> Sums:
+def _squares(rows: NDArray[np.float32]) -> Sums:
     squared: Sums = np.sum(np.square(rows), axis=0, dtype=np.float64)
     return squared

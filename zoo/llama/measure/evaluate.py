@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from zoo.errors import InputError
 from zoo.judge.divergence import Divergence, Floats, perplexity
+from zoo.judge.evaluation import Candidate, Evaluation, Perplexity, Reference
 from zoo.llama.measure import lockstep
 from zoo.llama.measure.windows import RULE, Text, check_vocabularies, cut, describe, take, tokens_sha256
 from zoo.progress import Reporter, Silent
@@ -26,7 +26,7 @@ def evaluate(
     windows: int,
     threads: int,
     report: Reporter | None = None,
-) -> dict[str, Any]:
+) -> Evaluation:
     """Perplexity of the reference and, per candidate, divergence from it; ready for JSON.
 
     ``windows`` windows are shared out evenly among the texts, and evenly over each text's length. If the
@@ -68,7 +68,7 @@ def evaluate(
     }
 
 
-def _reference(own: Sequence[Floats], languages: Sequence[str]) -> dict[str, Any]:
+def _reference(own: Sequence[Floats], languages: Sequence[str]) -> Reference:
     by_language = {
         language: _perplexity([nll for nll, its in zip(own, languages, strict=True) if its == language])
         for language in sorted(set(languages))
@@ -76,7 +76,7 @@ def _reference(own: Sequence[Floats], languages: Sequence[str]) -> dict[str, Any
     return {**_perplexity(list(own)), "languages": by_language}
 
 
-def _perplexity(nll: list[Floats]) -> dict[str, Any]:
+def _perplexity(nll: list[Floats]) -> Perplexity:
     value, error = perplexity(nll)
     return {
         "perplexity": value,
@@ -86,6 +86,6 @@ def _perplexity(nll: list[Floats]) -> dict[str, Any]:
     }
 
 
-def _candidate(divergence: Divergence) -> dict[str, Any]:
+def _candidate(divergence: Divergence) -> Candidate:
     languages = {label: divergence.summary(label) for label in divergence.labels()}
     return {**divergence.summary(), "languages": languages, "curve": divergence.curve()}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,15 @@ from zoo.llama import library
 
 class GraphTensor(ctypes.Structure):
     """``struct ggml_tensor`` of ggml.h: ne in weights, nb in bytes, sources as addresses."""
+
+    if TYPE_CHECKING:
+        type: int
+        ne: Sequence[int]
+        nb: Sequence[int]
+        op: int
+        src: Sequence[int]
+        data: int | None
+        name: bytes
 
 
 GraphTensor._fields_ = [
@@ -33,28 +43,41 @@ GraphTensor._fields_ = [
     ("extra", ctypes.c_void_p),
 ]
 
-_NUMPY: dict[int, type[np.generic]] = {0: np.float32, 26: np.int32}
+F32, I32 = 0, 26
+"""ggml's numbers of the types (ggml.h)."""
+
+Number = TypeVar("Number", bound=np.generic)
 
 
-def at(address: int) -> Any:
+def at(address: int) -> GraphTensor:
     """The tensor at an address; valid while its graph is."""
     return GraphTensor.from_address(address)
 
 
-def name_of(tensor: Any) -> str:
+def name_of(tensor: GraphTensor) -> str:
     """The weight's name, without the marks that a scheduler adds (``CPU#blk.0.attn_k.weight#0``)."""
-    name: str = tensor.name.decode("utf-8", errors="replace")
+    name = tensor.name.decode("utf-8", errors="replace")
     return name.split("#")[1] if "#" in name else name
 
 
-def values(tensor: Any) -> NDArray[Any]:
-    """A view of an F32 or I32 tensor in host memory, shape (ne3, ne2, ne1, ne0), whatever its strides."""
-    kind = _NUMPY.get(tensor.type)
-    if kind is None or not tensor.data:
+def values(tensor: GraphTensor) -> NDArray[np.float32]:
+    """A view of an F32 tensor in host memory, shape (ne3, ne2, ne1, ne0), whatever its strides."""
+    return _view(tensor, F32, np.float32)
+
+
+def numbers(tensor: GraphTensor) -> NDArray[np.int32]:
+    """The same of an I32 tensor."""
+    return _view(tensor, I32, np.int32)
+
+
+def _view(tensor: GraphTensor, wanted: int, kind: type[Number]) -> NDArray[Number]:
+    if tensor.type != wanted or not tensor.data:
         raise ZooError("llama.cpp computes on something that is not F32 in this machine's memory")
     span = sum((n - 1) * step for n, step in zip(tensor.ne, tensor.nb, strict=True)) + tensor.nb[0]
     memory = (ctypes.c_char * span).from_address(tensor.data)
-    return np.ndarray(tuple(tensor.ne)[::-1], dtype=kind, buffer=memory, strides=tuple(tensor.nb)[::-1])
+    return np.ndarray(
+        tuple(tensor.ne)[::-1], dtype=kind, buffer=memoryview(memory), strides=tuple(tensor.nb)[::-1]
+    )
 
 
 @functools.cache

@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from zoo.errors import ZooError
 from zoo.gguf import caches, layerkinds
@@ -180,7 +179,7 @@ def _as_used(model: Model, messages: Sequence[Mapping[str, str]], prompt: bool) 
     if model.chat_template is None:
         return Rendering(None, "there is no chat template")
     try:
-        formatter: Any = Jinja2ChatFormatter(
+        formatter = Jinja2ChatFormatter(
             with_fixed_clock(model.chat_template), add_generation_prompt=prompt, **model.special_texts
         )
         return Rendering(str(formatter(messages=[dict(message) for message in messages]).prompt))

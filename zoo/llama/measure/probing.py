@@ -11,7 +11,6 @@ import ctypes
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -282,7 +281,7 @@ def _logits(model: Model, count: int) -> NDArray[np.float32]:
         return np.empty((0, model.vocabulary_size), dtype=np.float32)
     address = ctypes.cast(model.lib.llama_get_logits(model.context), ctypes.c_void_p).value or 0
     view = np.ctypeslib.as_array((ctypes.c_float * size).from_address(address))
-    found: NDArray[Any] = view.reshape(count, model.vocabulary_size).copy()
+    found: NDArray[np.float32] = view.reshape(count, model.vocabulary_size).copy()
     if not np.isfinite(found).all():
         raise ModelFileError(
             f"{model.path.name} computes logits that are not finite",

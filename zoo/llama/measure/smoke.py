@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from catalog import jsontext
 from zoo.errors import ZooError
@@ -14,7 +14,7 @@ from zoo.llama.prompt import render
 from zoo.templates.markers import plain
 
 PROMPTS = ("What is the capital of France?", "Say hello in one word.", "Is water wet? Answer yes or no.")
-SCHEMA: dict[str, Any] = {
+SCHEMA: dict[str, object] = {
     "type": "object",
     "properties": {
         "answer": {"type": "string", "maxLength": 40},
@@ -23,11 +23,37 @@ SCHEMA: dict[str, Any] = {
     "required": ["answer", "certain"],
     "additionalProperties": False,
 }
+
+
+class Check(TypedDict):
+    """One check of a file, with a sentence for people."""
+
+    passed: bool
+    detail: str
+
+
+class Shown(TypedDict):
+    """An answer as it was written. finish: "stop" or "length"."""
+
+    prompt: str
+    text: str
+    tokens: int
+    finish: str
+
+
+class Smoke(TypedDict):
+    """What ``smoke`` returns; smoke.json has one for each file."""
+
+    passed: bool
+    checks: dict[str, Check]
+    answers: list[Shown]
+
+
 _JSON_TOKENS = 96
 """Enough for any answer that fits SCHEMA: 40 characters, rarely more than a token each, and the frame."""
 
 
-def smoke(path: Path, *, threads: int, max_tokens: int, prompts: Sequence[str] = PROMPTS) -> dict[str, Any]:
+def smoke(path: Path, *, threads: int, max_tokens: int, prompts: Sequence[str] = PROMPTS) -> Smoke:
     """Greedy answers to ``prompts`` and one under a JSON Schema; a dict ready for JSON.
 
     ``passed`` is true if every check passed; ``checks`` has chat_template, stops and json, each with
@@ -52,11 +78,11 @@ def smoke(path: Path, *, threads: int, max_tokens: int, prompts: Sequence[str] =
     }
 
 
-def _check(passed: bool, detail: str) -> dict[str, Any]:
+def _check(passed: bool, detail: str) -> Check:
     return {"passed": passed, "detail": detail}
 
 
-def _render(model: Model, prompts: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+def _render(model: Model, prompts: Sequence[str]) -> tuple[list[str], Check]:
     """Rendered prompts; the bare ones if the template fails, so that the other checks still say something."""
     try:
         rendered = [render(model, [{"role": "user", "content": prompt}]) for prompt in prompts]
@@ -68,14 +94,14 @@ def _render(model: Model, prompts: Sequence[str]) -> tuple[list[str], dict[str, 
     return rendered, _check(True, f"{len(rendered)} conversations rendered.")
 
 
-def _stops(answers: Sequence[Result]) -> dict[str, Any]:
+def _stops(answers: Sequence[Result]) -> Check:
     ended = sum(answer.finish == "stop" and bool(answer.tokens) for answer in answers)
     return _check(
         ended > 0, f"{ended} of {len(answers)} answers ended by themselves after at least one token."
     )
 
 
-def _json(model: Model, rendered: Sequence[str]) -> dict[str, Any]:
+def _json(model: Model, rendered: Sequence[str]) -> Check:
     import jsonschema
 
     if not rendered:

@@ -14,7 +14,7 @@ from zoo.gguf.header import read_header
 from zoo.judge.parity.seen import Logits
 from zoo.llama.measure.logits import window_logits
 from zoo.llama.model import Model
-from zoo.llama.quantize.quantize import quantize
+from zoo.llama.quantize.quantize import Wanted, quantize
 
 
 def exact_logits(
@@ -28,7 +28,7 @@ def exact_logits(
         wide = path
         if {tensor.type_name for tensor in read_header(path).tensors} != {"F32"}:
             wide = Path(folder) / path.name
-            quantize(path, wide, "F32", threads=threads, allow_fallback=True)
+            quantize(path, wide, Wanted("F32", allow_fallback=True), threads=threads)
         with Model.open(wide, threads=threads, context_tokens=max(map(len, texts)), cache_f32=True) as model:
             for ids in texts:
                 yield window_logits(model, ids)

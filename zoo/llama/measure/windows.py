@@ -11,13 +11,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import InputError, ModelFileError
 from zoo.gguf.header import Header, read_header
+from zoo.judge.evaluation import TextTaken
 from zoo.llama.model import Model
 
 RULE = (
@@ -125,7 +125,7 @@ def take(judge: Model, cuts: Sequence[Cut], window_tokens: int, first: int | Non
     return taken
 
 
-def describe(own: Cut) -> dict[str, Any]:
+def describe(own: Cut) -> TextTaken:
     """A text in a report: its name, language, digest, and how much of it was taken."""
     return {
         "name": own.text.name,

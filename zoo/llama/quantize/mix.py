@@ -80,44 +80,54 @@ class _Job:
         return self.tensor.shape[1] if len(self.tensor.shape) > 1 else 1
 
 
+@dataclass(frozen=True)
+class Content:
+    """What a file is to hold: types by tensor, and by which importance. Tensors without a type are copied.
+
+    file_type: llama_ftype number for ``general.file_type``, None keeps the source's. changes: further metadata keys to
+    set or (None) remove.
+    """
+
+    types: Mapping[str, str]
+    imatrix: Imatrix | None = None
+    file_type: int | None = None
+    changes: Mapping[str, Scalar | list[str] | None] = field(default_factory=dict)
+
+
 def write_mix(
     source: Path,
     target: Path,
-    types: Mapping[str, str],
-    imatrix: Imatrix | None = None,
+    content: Content,
     *,
     cache_folder: Path | None,
     threads: int,
     report: Reporter | None = None,
-    file_type: int | None = None,
-    changes: Mapping[str, Scalar | list[str] | None] | None = None,
 ) -> MixReport:
-    """Write ``target``: ``source`` (F32, F16 or BF16) with the tensors in ``types`` as those types; whole or not
-    at all. Tensors that ``types`` does not name are copied.
+    """Write ``target``: ``source`` (F32, F16 or BF16) with the tensors as ``content`` says; whole or not at all.
 
     cache_folder: where quantized tensors are kept between calls (safe to share and to delete), None for nowhere.
-    threads: cores to use; they do not spin. file_type: llama_ftype number for ``general.file_type``, None keeps
-    the source's. changes: further metadata keys to set or (None) remove.
+    threads: cores to use; they do not spin.
     Raises InputError for a tensor that is not there, a type that does not fit its rows or needs importance, or an
     importance matrix of another model; ModelFileError for an unsound source, NaN or infinity; ZooError if the
     disk is full.
     """
-    report = report or Silent()
+    report, imatrix = report or Silent(), content.imatrix
     library.require()
     with opened(source) as data, _cache(cache_folder, target) as folder:
         raw = read_raw(data)
         cache = TensorCache(folder)
+        work = _Work(data, raw, cache, threads)
         if imatrix:
             check_fits(imatrix, {t.name: t.shape for t in raw.tensors}, source.name)
-        jobs = _jobs(data, raw, types, imatrix)
+        jobs = _jobs(data, raw, content.types, imatrix)
         try:
             missing = [job for job in jobs.values() if not cache.has(job.key, job.size_bytes)]
             with report.task(
                 "Quantizing", float(sum(weights(j.tensor) for j in missing)), "weights"
             ) as advance:
-                _quantize(data, raw, missing, cache, threads, advance)
-            header = _header(data, raw, jobs, file_type, imatrix, changes or {})
-            missing += _write(data, raw, header, jobs, cache, target, threads)
+                _quantize(work, missing, advance)
+            header = _header(data, raw, jobs, content)
+            missing += _write(work, header, jobs, target)
         except OSError as error:
             raise _unwritten(error, target) from error
     made = read_header(target)
@@ -216,22 +226,30 @@ def _pieces(data: Bytes, raw: RawFile, tensor: RawTensor) -> Iterator[memoryview
                 yield piece
 
 
-def _quantize(
-    data: Bytes, raw: RawFile, jobs: Sequence[_Job], cache: TensorCache, threads: int, advance: Advance
-) -> None:
+@dataclass(frozen=True)
+class _Work:
+    """An open source, the cache of finished tensors, and how many threads fill it."""
+
+    data: Bytes
+    raw: RawFile
+    cache: TensorCache
+    threads: int
+
+
+def _quantize(work: _Work, jobs: Sequence[_Job], advance: Advance) -> None:
     """Make the blobs of ``jobs``. Equal tensors are made once."""
     jobs = list({job.key: job for job in jobs}.values())
     slabs = _slabs(jobs)
     turn, told, failed = threading.Lock(), threading.Lock(), threading.Event()
 
-    def work() -> None:
+    def fill() -> None:
         while not failed.is_set():
             with turn:
                 job, first, last = next(slabs, (None, 0, 0))
             if job is None:
                 return
             try:
-                _quantize_slab(data, raw, job, first, last, cache)
+                _quantize_slab(work, job, first, last)
             except BaseException:
                 failed.set()
                 raise
@@ -239,9 +257,9 @@ def _quantize(
                 advance((last - first) * job.tensor.shape[0])
 
     try:
-        with ThreadPoolExecutor(max(1, threads), thread_name_prefix="quantize") as pool:
+        with ThreadPoolExecutor(max(1, work.threads), thread_name_prefix="quantize") as pool:
             try:
-                for future in [pool.submit(work) for _ in range(max(1, threads))]:
+                for future in [pool.submit(fill) for _ in range(max(1, work.threads))]:
                     future.result()
             except BaseException:
                 failed.set()
@@ -249,7 +267,7 @@ def _quantize(
     finally:
         for job in jobs:
             if job.stream is not None:
-                cache.drop(job.stream)
+                work.cache.drop(job.stream)
                 job.stream = None
 
 
@@ -266,7 +284,8 @@ def _slabs(jobs: Sequence[_Job]) -> Iterator[tuple[_Job | None, int, int]]:
         yield from cuts
 
 
-def _quantize_slab(data: Bytes, raw: RawFile, job: _Job, first: int, last: int, cache: TensorCache) -> None:
+def _quantize_slab(work: _Work, job: _Job, first: int, last: int) -> None:
+    data, raw, cache = work.data, work.raw, work.cache
     length = job.tensor.shape[0]
     row = row_bytes(job.tensor.type_name, length)
     start = raw.data_start + job.tensor.offset + first * row
@@ -298,24 +317,18 @@ def _check_finite(rows: Floats, name: str, path: Path) -> None:
         )
 
 
-def _header(
-    data: Bytes,
-    raw: RawFile,
-    jobs: Mapping[str, _Job],
-    file_type: int | None,
-    imatrix: Imatrix | None,
-    changes: Mapping[str, Scalar | list[str] | None],
-) -> bytes:
+def _header(data: Bytes, raw: RawFile, jobs: Mapping[str, _Job], content: Content) -> bytes:
     values: dict[str, Scalar | list[str] | None] = {"general.quantization_version": QUANTIZATION_VERSION}
-    if file_type is not None:
-        values["general.file_type"] = file_type
+    imatrix = content.imatrix
+    if content.file_type is not None:
+        values["general.file_type"] = content.file_type
     # llama-quantize also writes the matrix's path here (quantize.imatrix.file); a builder's path is no one's business.
     values["quantize.imatrix.file"] = None
     if imatrix and any(job.importance is not None for job in jobs.values()):
         values["quantize.imatrix.dataset"] = ", ".join(imatrix.datasets)
         values["quantize.imatrix.entries_count"] = len(imatrix.sums)
         values["quantize.imatrix.chunks_count"] = imatrix.chunk_count
-    return header_bytes(data, raw, {**values, **changes}, _descriptions(raw, jobs))
+    return header_bytes(data, raw, {**values, **content.changes}, _descriptions(raw, jobs))
 
 
 def _descriptions(raw: RawFile, jobs: Mapping[str, _Job]) -> bytes:
@@ -332,16 +345,9 @@ def _descriptions(raw: RawFile, jobs: Mapping[str, _Job]) -> bytes:
     return b"".join(found)
 
 
-def _write(
-    data: Bytes,
-    raw: RawFile,
-    header: bytes,
-    jobs: Mapping[str, _Job],
-    cache: TensorCache,
-    target: Path,
-    threads: int,
-) -> list[_Job]:
+def _write(work: _Work, header: bytes, jobs: Mapping[str, _Job], target: Path) -> list[_Job]:
     """Put the file together. Returns the jobs whose blob was damaged and was made again."""
+    data, raw, cache = work.data, work.raw, work.cache
     again = []
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as out:
         part = Path(out.name)
@@ -353,7 +359,7 @@ def _write(
                     _copy(data, raw, tensor, out)
                 elif not cache.copy(job.key, job.size_bytes, out):
                     again.append(job)
-                    _quantize(data, raw, [job], cache, threads, lambda _: None)
+                    _quantize(work, [job], lambda _: None)
                     if not cache.copy(job.key, job.size_bytes, out):
                         raise ZooError(f"what was just written to {cache.folder} cannot be read back")
                 out.write(b"\0" * (-out.tell() % raw.alignment))

@@ -8,10 +8,8 @@ from __future__ import annotations
 import ctypes
 import difflib
 import re
-import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from catalog.quants import QUANTS
 from zoo.errors import InputError, ModelFileError
@@ -24,7 +22,6 @@ _BECOMES = re.compile(r"^size = .* -> .*\((?P<type>\S+)\)$")
 _FALLBACK = re.compile(
     r"^warning: (?P<name>\S+) +- ncols +(?P<row>\d+) not divisible by .* type +(?P<type>\S+)\) *$"
 )
-_asking = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -116,12 +113,9 @@ def _ask(source: Path, number: int, with_imatrix: bool) -> list[str]:
     known[0].name, known[0].data, known[0].size = b"-", nothing, 1
     if with_imatrix:
         params.imatrix = ctypes.cast(known, type(params.imatrix))
-    lines: list[str] = []
-    with _asking:
-        library.forget_log()
-        with library.listening(lines.append):
-            code: Any = lib.llama_model_quantize(str(source).encode(), b"", ctypes.byref(params))
-            reason = library.last_error() or f"code {code}"
+    with library.hearing() as heard:
+        code = lib.llama_model_quantize(str(source).encode(), b"", ctypes.byref(params))
     if code != 0:
+        reason = heard.error() or f"code {code}"
         raise ModelFileError(f"llama.cpp cannot quantize {source.name}: {reason}", safe="Nothing was written")
-    return lines
+    return heard.lines()

@@ -14,12 +14,12 @@ from zoo.gguf.imatrix import Imatrix
 from zoo.gguf.layout import BLOCKS, PLAIN
 from zoo.gguf.privacy import local_path_keys
 from zoo.llama import library
-from zoo.llama.quantize.mix import MixReport, write_mix
+from zoo.llama.quantize.mix import Content, MixReport, write_mix
 from zoo.llama.quantize.presets import Choice, Fallback, choose, file_type
 from zoo.llama.quantize.rows import QUANTIZED, row_bytes
 from zoo.progress import Reporter, Silent
 
-__all__ = ["Fallback", "Override", "QuantizeReport", "file_type", "quantize"]
+__all__ = ["Fallback", "Override", "QuantizeReport", "Wanted", "file_type", "quantize"]
 
 MOST_OVER_NAME = 1.5
 """A file with more than so many times the bits of its name is reported. llama.cpp's mixes are made to stay near their
@@ -55,35 +55,45 @@ class QuantizeReport:
     reused: int
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a file is to be: a type of llama.cpp, and the exceptions to it. The first override that matches a tensor
+    decides. allow_fallback: tensors whose rows do not fit the type may become another one.
+    """
+
+    type_name: str
+    allow_fallback: bool = False
+    imatrix: Imatrix | None = None
+    overrides: Sequence[Override] = ()
+
+
 def quantize(
     source: Path,
     target: Path,
-    type_name: str,
+    wanted: Wanted,
     *,
     threads: int,
     report: Reporter | None = None,
-    allow_fallback: bool = False,
-    imatrix: Imatrix | None = None,
-    overrides: Sequence[Override] = (),
     cache_folder: Path | None = None,
 ) -> QuantizeReport:
     """Quantize an F32, F16 or BF16 file; the target is written whole or not at all, the same bytes each time.
 
-    The tensors' bytes are those of llama.cpp's own quantizer. The first override that matches a tensor decides.
+    The tensors' bytes are those of llama.cpp's own quantizer.
     cache_folder: where quantized tensors are kept for the next file, None for nowhere.
     Raises InputError for an unknown type, an override that matches nothing or does not fit, or an importance
     matrix of another model; ModelFileError if the source is unsound, already quantized or holds NaN or infinity,
-    if tensors would fall back and ``allow_fallback`` is off, or if the type needs a matrix and there is none.
+    if tensors would fall back and that is not allowed, or if the type needs a matrix and there is none.
     """
+    type_name, imatrix = wanted.type_name, wanted.imatrix
     file_type(type_name)
     report = report or Silent()
     header = read_header(source)
     _check_float(source, header)
     library.require()
     choice = choose(source, type_name, with_imatrix=imatrix is not None)
-    overridden = _overridden(header, choice, overrides)
+    overridden = _overridden(header, choice, wanted.overrides)
     fallbacks = tuple(fallback for fallback in choice.fallbacks if fallback.name not in overridden)
-    if fallbacks and not allow_fallback:
+    if fallbacks and not wanted.allow_fallback:
         _refuse_fallbacks(source, header, fallbacks)
     types = {**choice.types, **overridden}
     _check_importance(type_name, choice, types, imatrix)
@@ -97,13 +107,10 @@ def quantize(
     made = write_mix(
         source,
         target,
-        types,
-        imatrix,
+        Content(types, imatrix, file_type(type_name)[0], changes),
         cache_folder=cache_folder,
         threads=threads,
         report=report,
-        file_type=file_type(type_name)[0],
-        changes=changes,
     )
     return _account(type_name, made, fallbacks, overridden, imatrix)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,7 +135,7 @@ _TO_FLOAT = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_in
 
 
 @functools.cache
-def _ggml() -> Any:
+def _ggml() -> ctypes.CDLL:
     """ggml's C functions that quantize, from the library that llama.cpp has loaded."""
     lib = library.ggml()
     pointer, number, wide, size = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_size_t
@@ -153,7 +152,7 @@ def _ggml() -> Any:
     return lib
 
 
-def _check(lib: Any, type_name: str) -> None:
+def _check(lib: ctypes.CDLL, type_name: str) -> None:
     """The table of types is the library's own, or nothing is quantized with it."""
     traits = lib.ggml_get_type_traits(NUMBERS[type_name]).contents
     if (traits.block_weights, traits.block_bytes) != BLOCKS[type_name]:

@@ -15,12 +15,12 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from zoo.files.digests import digest
 from zoo.llama.search import knapsack, sensitivity
 from zoo.llama.search.knapsack import Option
-from zoo.llama.search.sensitivity import Group, Journal, mean, predicted
+from zoo.llama.search.sensitivity import Described, Group, Journal, mean, predicted
 from zoo.llama.search.trials import Mix, Trials
 from zoo.progress import Reporter
 
@@ -33,6 +33,28 @@ Choice = dict[str, str]
 """Group name -> type."""
 
 
+class Account(TypedDict):
+    """A mix that was measured whole."""
+
+    tensor_bytes: int
+    predicted_kld_nats: float
+    measured_kld_nats: float
+    measured_kld_se_nats: float
+
+
+class Contender(Account):
+    """The answer of the search, or a preset that fits."""
+
+    name: str
+
+
+class Swap(Account):
+    """A change of the best choice, and whether it was taken."""
+
+    change: Choice
+    taken: bool
+
+
 @dataclass(frozen=True)
 class Found:
     """The best choice. contenders and swaps tell what was tried: name, size, predicted and measured KLD in nats."""
@@ -42,8 +64,8 @@ class Found:
     predicted_nats: float
     measured_nats: float
     measured_se_nats: float
-    contenders: tuple[dict[str, Any], ...]
-    swaps: tuple[dict[str, Any], ...]
+    contenders: tuple[Contender, ...]
+    swaps: tuple[Swap, ...]
 
 
 @dataclass
@@ -52,7 +74,7 @@ class Search:
 
     trials: Trials
     groups: dict[str, Group]
-    described: dict[str, dict[str, Any]]
+    described: dict[str, Described]
     journal: Journal
     limit_bytes: int
     report: Reporter
@@ -66,9 +88,9 @@ class Search:
             answer = self._solve()
         contenders = {"search": answer, **self._fitting(presets)}
         measured = dict(zip(contenders, self._measure(list(contenders.values())), strict=True))
-        told = tuple(
+        told: list[Contender] = [
             {"name": name, **self._account(choice, measured[name])} for name, choice in contenders.items()
-        )
+        ]
         best = min(contenders, key=lambda name: (mean(measured[name]), name != "search"))
         choice, kld, swaps = self._swap(contenders[best], measured[best])
         return Found(
@@ -77,7 +99,7 @@ class Search:
             self._predicted(choice),
             mean(kld),
             standard_error(kld),
-            told,
+            tuple(told),
             tuple(swaps),
         )
 
@@ -96,7 +118,7 @@ class Search:
         probes = [(self.groups[n], answer[n]) for n in open_[:ROUND_PROBES]]
         sensitivity.alone(self.trials, probes, self.journal, self.report, "Measuring chosen types alone")
         for group, type_name in probes:
-            known = self.journal.values[sensitivity.kld_key(group.name, type_name)]
+            known = self.journal.kld[sensitivity.kld_key(group.name, type_name)]
             self.described[group.name]["kld_nats_by_window"][type_name] = known
         return bool(probes)
 
@@ -113,8 +135,8 @@ class Search:
                 found[name] = choice
         return found
 
-    def _swap(self, choice: Choice, kld: list[float]) -> tuple[Choice, list[float], list[dict[str, Any]]]:
-        told: list[dict[str, Any]] = []
+    def _swap(self, choice: Choice, kld: list[float]) -> tuple[Choice, list[float], list[Swap]]:
+        told: list[Swap] = []
         tried: set[str] = set()
         for _ in range(SWAP_ROUNDS):
             changes = [c for c in self._changes(choice) if digest(sorted(c.items())) not in tried][
@@ -168,7 +190,7 @@ class Search:
     def _measure(self, choices: Sequence[Choice]) -> list[list[float]]:
         """Whole mixes, those that the journal does not know."""
         keys = ["mix " + digest(self._mix(choice)) for choice in choices]
-        wanted = [i for i, key in enumerate(keys) if key not in self.journal.values]
+        wanted = [i for i, key in enumerate(keys) if key not in self.journal.kld]
         with self.report.task("Measuring complete mixes", float(len(wanted)), "trials") as advance:
 
             def done(number: int, kld: list[float]) -> None:
@@ -176,7 +198,7 @@ class Search:
                 advance(1)
 
             self.trials.run([self._mix(choices[i]) for i in wanted], done)
-        return [self.journal.values[key] for key in keys]
+        return [self.journal.kld[key] for key in keys]
 
     def _mix(self, choice: Choice) -> dict[str, str]:
         return {tensor: choice[name] for name, group in self.groups.items() for tensor in group.tensors}
@@ -187,7 +209,7 @@ class Search:
     def _predicted(self, choice: Choice) -> float:
         return sum(predicted(self.described[name], t) for name, t in choice.items())
 
-    def _account(self, choice: Choice, kld: Sequence[float]) -> dict[str, Any]:
+    def _account(self, choice: Choice, kld: Sequence[float]) -> Account:
         return {
             "tensor_bytes": self._size(choice),
             "predicted_kld_nats": self._predicted(choice),

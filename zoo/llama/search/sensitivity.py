@@ -10,13 +10,14 @@ A journal keeps what was measured, so that a killed run goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, TypedDict
 
+from catalog.jsonvalues import listed
 from zoo.errors import ModelFileError
 from zoo.files import journal as journals
 from zoo.llama.search.tensors import Tensors
@@ -44,6 +45,16 @@ class Group:
     tensors: tuple[str, ...]
     types: tuple[str, ...]
     weights: int
+
+
+class Described(TypedDict):
+    """What is known of a group, by type: bytes in a file, weighed squared error, and the KLD in nats by window."""
+
+    tensors: list[str]
+    weights: int
+    size_bytes: dict[str, int]
+    weighed_squared_error: dict[str, float]
+    kld_nats_by_window: dict[str, list[float]]
 
 
 def groups_of(tensors: Tensors) -> list[Group]:
@@ -82,32 +93,46 @@ def _merged(names: Sequence[str], per: int) -> dict[str, list[str]]:
 
 @dataclass
 class Journal:
-    """Measured figures by key, one JSON line each, in a file that only grows."""
+    """Measured figures by key, one JSON line each, in a file that only grows.
+
+    errors: weighed squared errors; their keys begin with "error ". kld: in nats, by window.
+    """
 
     path: Path
-    values: dict[str, Any] = field(default_factory=dict)
+    errors: dict[str, float] = field(default_factory=dict)
+    kld: dict[str, list[float]] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
     def open(cls, path: Path) -> Iterator[Journal]:
         """The figures of ``path``, which may be absent."""
-        journal = cls(path, dict(journals.read(path, _figure)))
+        journal = cls(path)
+        for key, figure in journals.read(path, _figure):
+            journal._keep(key, figure)
         with journals.open_to_append(path, _WHAT) as stream:
             journal._stream = stream
             yield journal
 
-    def add(self, key: str, value: Any) -> None:
+    def add(self, key: str, value: float | list[float]) -> None:
         """Keep a figure; it is on the disk when this returns."""
-        self.values[key] = value
+        assert self._stream is not None, "an open journal has a stream"
+        self._keep(key, value)
         journals.append(self._stream, [key, value], _WHAT)
 
-    _stream: Any = None
+    def _keep(self, key: str, value: float | list[float]) -> None:
+        if isinstance(value, list):
+            self.kld[key] = value
+        else:
+            self.errors[key] = value
+
+    _stream: IO[bytes] | None = None
 
 
-def _figure(data: Any) -> tuple[str, Any]:
+def _figure(data: object) -> tuple[str, float | list[float]]:
     """An error is a number, everything else numbers by window."""
-    key, value = data
-    if journals.text(key).startswith("error "):
+    key, value = listed(data)
+    key = journals.text(key)
+    if key.startswith("error "):
         return key, journals.number(value)
     if not isinstance(value, list) or not value:
         raise TypeError("not figures by window")
@@ -121,7 +146,7 @@ def kld_key(group: str, type_name: str) -> str:
 
 def measure(
     trials: Trials, groups: Sequence[Group], journal: Journal, report: Reporter
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Described]:
     """Errors by type and measured KLD (nats, per window) by type of every group, by its name; ready for JSON."""
     _errors(trials, groups, journal, report)
     probes = [(group, type_name) for group in groups for type_name in _probed(trials.tensors, group)]
@@ -129,13 +154,11 @@ def measure(
     return {group.name: describe(trials.tensors, group, journal) for group in groups}
 
 
-def describe(tensors: Tensors, group: Group, journal: Journal) -> dict[str, Any]:
+def describe(tensors: Tensors, group: Group, journal: Journal) -> Described:
     """What the journal knows of a group."""
-    errors = {t: sum(journal.values[f"error {name} {t}"] for name in group.tensors) for t in group.types}
+    errors = {t: sum(journal.errors[f"error {name} {t}"] for name in group.tensors) for t in group.types}
     measured = {
-        t: journal.values[kld_key(group.name, t)]
-        for t in group.types
-        if kld_key(group.name, t) in journal.values
+        t: journal.kld[kld_key(group.name, t)] for t in group.types if kld_key(group.name, t) in journal.kld
     }
     return {
         "tensors": list(group.tensors),
@@ -162,7 +185,7 @@ def alone(
     what: str,
 ) -> None:
     """Measure groups quantized alone, those that the journal does not know."""
-    wanted = [(group, t) for group, t in probes if kld_key(group.name, t) not in journal.values]
+    wanted = [(group, t) for group, t in probes if kld_key(group.name, t) not in journal.kld]
     mixes: list[Mix] = [dict.fromkeys(group.tensors, t) for group, t in wanted]
     with report.task(what, float(len(wanted)), "trials") as advance:
 
@@ -188,7 +211,7 @@ def _errors(trials: Trials, groups: Sequence[Group], journal: Journal, report: R
         for group in groups
         for name in group.tensors
         for type_name in group.types
-        if f"error {name} {type_name}" not in journal.values
+        if f"error {name} {type_name}" not in journal.errors
     ]
     weights = float(sum(tensors.matrices[name].weights for name, _ in wanted))
 
@@ -210,7 +233,7 @@ def _errors(trials: Trials, groups: Sequence[Group], journal: Journal, report: R
             raise
 
 
-def predicted(described: Mapping[str, Any], type_name: str) -> float:
+def predicted(described: Described, type_name: str) -> float:
     """KLD in nats of a described group quantized alone to a type: as measured, else scaled from the measured type
     whose error is nearest.
     """
