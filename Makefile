@@ -1,4 +1,4 @@
-# make demo     release the starter recipes into a folder hub and build the site; goes on where it stopped
+# make demo     release the starter recipes into a folder hub and build the site; resumes where it stopped
 # make test     every test
 # make check    style and types
 # make fuzz     50,000 damaged files against every reader

@@ -1,8 +1,8 @@
-"""The file that a byte budget finds, beside plain Q4_0, the presets that fit, and a mix made by hand.
+"""The file from a byte budget, compared with plain Q4_0, the presets that fit, and a mix made by hand.
 
 Everything is made from the same F16 file in one run, and measured on the same held-out text, which neither the search
-nor the importance matrix has seen. The presets have the importance matrix; plain Q4_0 and the mix by hand are made as
-our notes made them, without. The search runs as the stages of a release run it.
+nor the importance matrix has seen. The presets have the importance matrix; plain Q4_0 and the mix by hand do not. The
+search runs as in a release.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def search(model: Path, imatrix: Imatrix, limit_bytes: int, folder: Path, thread
 
 
 class _Linked(Artifact):
-    """The model as it lies in the cache; hashing it would be no part of the search."""
+    """The model in the cache, without its hash, which is not part of the search."""
 
     def path(self, name: str) -> Path:
         return self.folder / name
@@ -129,7 +129,8 @@ def measure(arguments: argparse.Namespace, say: Say) -> dict[str, Any]:
         folder = Path(name)
         say("collecting the importance matrix")
         took, imatrix = _timed(
-            # One thread: several of llama.cpp's wait for each other spinning, which a busy machine punishes.
+            # One thread: several threads of llama.cpp spin while they wait for each other, which is slow on a busy
+            # machine.
             lambda: calibrate.collect(model, smollm2.texts("calibration"), threads=1)
         )
         found = search(model, imatrix, limit, folder, threads)

@@ -1,7 +1,7 @@
-"""Collecting an importance matrix through llama.cpp's evaluation callback, beside hooks on the torch model.
+"""Collecting an importance matrix through llama.cpp's evaluation callback, compared with hooks on the torch model.
 
 Both read the same windows of the English calibration text with SmolLM2-135M, loading included: llama.cpp the F16 file
-that is quantized, torch the model folder in float32. They must agree, else they did not do the same work.
+that is quantized, torch the model folder in float32. They must agree, or they did not do the same work.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How long `zoo site build` takes, and how large the site is, with a thousand models of six files each.
 
-The models are generated; their evidence files too. Every build is a process of its own, as a person would start it:
-first with nothing there, then after one changed model, then with nothing changed. No target is judged when the machine
-was busy with other things: ``valid`` says so.
+The models are generated; their evidence files too. Every build is a separate process, as a person would start it: first
+from scratch, then after one changed model, then without changes. No target is checked if the machine was busy with
+other work: then ``valid`` is false.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ TARGETS = {
     "pages_bytes": 60_000_000,
     "front_gzip_bytes": 150_000,
 }
-"""Upper bounds, for 1,000 models on two cores. ``pages_bytes`` leaves out what mkdocs does not make: the engine of the
-try page, and the data for machines."""
+"""Upper bounds, for 1,000 models on two cores. ``pages_bytes`` does not include what mkdocs does not make: the engine
+of the try page, and the data for machines."""
 _PAGES = (".html", ".css", ".js", ".map", ".svg", ".png")
 
 _TYPES = (
@@ -208,7 +208,7 @@ def _build(folder: Path) -> dict[str, Any]:
 
 
 def measure(count: int, folder: Path, rounds: int) -> dict[str, Any]:
-    """Build the site in ``folder`` from nothing, then ``rounds`` times after one change and after none."""
+    """Build the site in ``folder`` from scratch, then ``rounds`` times after one change and without changes."""
     catalog = generate(count)
     make_zoo(folder, catalog)
     pairs.tell(f"building {count:,} models from scratch")

@@ -1,10 +1,10 @@
-"""What a release does with the catalog, with many models in it against one: check, plan, record and show.
+"""A release's work with the catalog, with many models in it compared with one: check, plan, record and show.
 
-Both catalogs are generated. Every run is a process of its own that calls what the commands call: the catalog's part of
-``zoo check``, the look whether the version is taken, the trial before anything is published, the record of one release
-more, and the look-up of ``zoo show``. Nothing is built. ``looks_seconds`` is all of that but the record, which
-writes the whole file, because the catalog is one file: ``record_seconds`` is therefore beside ``copy_seconds``, what
-the machine takes to copy a file of this size through to the disk.
+Both catalogs are generated. Every run is a separate process that calls what the commands call: the catalog's part of
+``zoo check``, the check whether the version is taken, the trial before publishing, the record of one more release, and
+the lookup of ``zoo show``. Nothing is built. ``looks_seconds`` is all of that except the record, which writes the
+complete file, because the catalog is one file. So ``record_seconds`` is reported with ``copy_seconds``, the time to
+copy a file of this size to the disk.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _timed(seconds: dict[str, float], name: str, work: Callable[[], object]) -> 
 
 
 def run(folder: str) -> str:
-    """The seconds of each step, as JSON; the catalog is afterwards as it was before."""
+    """The seconds of each step, as JSON; the catalog is restored afterwards."""
     settings, model = _mine(folder)
     version = "1.1.0"
     place = Location("folder", Repository(f"org/{model.name}-gguf", "0" * 40, version), None)
@@ -94,7 +94,7 @@ def run(folder: str) -> str:
 
 
 def _copy(settings: Settings) -> bool:
-    """The floor of every way to change one file safely: its bytes read, written beside it, and through to the disk."""
+    """The floor of every way to change one file safely: its bytes read, written next to it, and flushed to the disk."""
     copied = settings.root / "copy"
     with settings.catalog.open("rb", buffering=0) as stream:
         write_atomic(copied, iter(lambda: stream.read(1 << 22), b""))

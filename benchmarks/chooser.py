@@ -1,7 +1,7 @@
 """How long the front page's chooser takes to answer in Chromium, over a generated catalog of a thousand models.
 
-Each sample is one question (boards, contexts, least speeds, tasks and languages in turn) answered by ``core.js`` as the
-page loads it. Told besides: how long the data takes to unpack, and how large what the first page needs is, gzipped.
+Each sample is one question (boards, contexts, minimum speeds, tasks and languages in turn) answered by ``core.js`` as
+the page loads it. The report also has the time to unpack the data, and the gzipped size of what the first page needs.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 def main() -> None:
-    """Measure, print, and write the document if asked for."""
+    """Measure, print, and write the document if requested."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=1000)
     parser.add_argument("--out", type=Path)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from zoo.errors import ZooError
 
-# hf asks the network for a newer version of itself now and then; that would be no start-up time.
+# hf sometimes checks the network for a newer version of itself; that is not start-up time.
 ENVIRONMENT = {**os.environ, "HF_HUB_DISABLE_UPDATE_CHECK": "1"}
 
 
 def find(name: str) -> str:
-    """The command beside this Python, else on the search path. Raises ZooError if there is none."""
+    """The command next to this Python, else on the search path. Raises ZooError if there is none."""
     beside = Path(sys.executable).parent / name
     found = str(beside) if beside.is_file() else shutil.which(name)
     if found is None:
@@ -27,7 +27,7 @@ def find(name: str) -> str:
 def output(
     command: Sequence[str], cwd: Path | None = None, environment: Mapping[str, str] = ENVIRONMENT
 ) -> str:
-    """stdout of a command that ended well. Raises ZooError with its last words otherwise."""
+    """stdout of a successful command. Otherwise raises ZooError with its last line."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=cwd)
     if done.returncode:
         shown = " ".join([Path(command[0]).name, *command[1:]])

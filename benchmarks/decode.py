@@ -1,7 +1,7 @@
-"""Decode tokens per second as ``pi_runtime`` measures it, beside a bare loop over llama.cpp's C interface.
+"""Decode tokens per second as ``pi_runtime`` measures it, compared with a bare loop over llama.cpp's C interface.
 
 Both load the same file, read the same prompt once to warm up, then read it again and decode one greedy token after
-the other with the same threads. A ratio near 1 says that our measuring costs nothing.
+the other with the same threads. A ratio near 1 means that our measuring costs nothing.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Bare:
         self.vocabulary = lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(self.model))
 
     def decode(self, prompt: Sequence[int], count: int) -> tuple[list[int], float]:
-        """The tokens after ``prompt``, and the seconds that all but the first took."""
+        """The tokens after ``prompt``, and the seconds for all except the first."""
         lib, context, sampler = self.lib, self.context, self.sampler
         lib.llama_memory_clear(lib.llama_get_memory(context), True)
         array = (lib.llama_token * len(prompt))(*prompt)
@@ -67,14 +67,14 @@ class Bare:
         return tokens, seconds
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         self.lib.llama_sampler_free(self.sampler)
         self.lib.llama_free(self.context)
         self.lib.llama_model_free(self.model)
 
 
 class Sides:
-    """Both ways on one file. They must choose the same tokens, else they did not do the same work."""
+    """Both ways on one file. They must choose the same tokens, or they did not do the same work."""
 
     def __init__(self, path: Path, settings: Settings) -> None:
         self.path, self.settings = path, settings
@@ -87,7 +87,7 @@ class Sides:
         return {"decode_tokens_per_second": report["samples"][0]["decode_tokens_per_second"]}
 
     def bare(self) -> dict[str, Any]:
-        """The bare loop, likewise loaded anew and warmed up once."""
+        """The bare loop, also newly loaded and warmed up once."""
         loop, count = Bare(self.path, self.settings), self.settings.decode_tokens
         try:
             prompt = bench.prompt_ids(self.settings.prompt_tokens, loop.vocabulary)

@@ -1,4 +1,4 @@
-"""How long a person waits for ``zoo --help``, beside ``hf version`` of the same environment."""
+"""How long a person waits for ``zoo --help``, compared with ``hf version`` of the same environment."""
 
 from __future__ import annotations
 

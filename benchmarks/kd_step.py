@@ -1,8 +1,8 @@
-"""Seconds of one distillation step with the teacher read from the cache, beside a step that runs the teacher.
+"""Seconds of one distillation step with the teacher read from the cache, compared with a step that runs the teacher.
 
-A is the very step of ``zoo.training``: cached top-k of the teacher, logits at the assistant's positions only.
+A is the step of ``zoo.training``: cached top-k of the teacher, logits at the assistant's positions only.
 B is the plain way: the teacher's forward pass inside the step, logits of both models at every position, KL over the
-whole vocabulary, averaged over the same assistant positions. Rows, student, optimizer and clipping are the same.
+complete vocabulary, averaged over the same assistant positions. Rows, student, optimizer and clipping are the same.
 Filling the cache is not in A's step; how long it took is in ``settings``.
 """
 
@@ -31,7 +31,7 @@ PAIRS = 7
 
 
 def answered(recipe: Tutor, file: Path, threads: int) -> list[Conversation]:
-    """As many conversations as a step has rows, answered by the teacher as the label stage does it."""
+    """As many conversations as a step has rows, answered by the teacher as in the label stage."""
     rows = recipe.distill.batch_rows
     asked = material.plain_conversations(recipe, rows)
     with Model.open(file, threads=threads, context_tokens=recipe.room_tokens, parallel=rows) as model:
@@ -61,7 +61,7 @@ class Lesson:
         self.student, self.teacher = student, teacher
 
     def trainee(self) -> tuple[Any, Any, list[Any]]:
-        """Model, optimizer and the weights that move, as the training loop makes them."""
+        """Model, optimizer and the trained weights, as in the training loop."""
         import torch
 
         from zoo.training.adapters import load_trainable, preset_named
@@ -113,7 +113,7 @@ class Lesson:
             # The loop's schedule, so that the losses of the two sides can be compared.
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(next(steps), spec.steps, spec.warmup_steps, spec.learning_rate)
-            # Deterministic mode fills every new tensor once more; a plain loop would not ask for that.
+            # Deterministic mode fills every new tensor once more; a plain loop would not request that.
             torch.use_deterministic_algorithms(False)
             inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
             with torch.no_grad():

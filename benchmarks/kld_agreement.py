@@ -1,8 +1,8 @@
-"""Our KLD and perplexity beside those of llama.cpp's own perplexity tool, on the same files and tokens.
+"""Our KLD and perplexity, compared with those of llama.cpp's own perplexity tool, on the same files and tokens.
 
 The tool writes the reference's log-probabilities to a base file of 16 bits each: per token, the 65,535 steps between
-max(lowest, highest - 16) and the highest, so that what the reference finds less likely than e^-16 of its best is
-clamped, and all is rounded. Its kernels also take larger batches. Figures may differ by that, and by no more.
+max(lowest, highest - 16) and the highest, so values below e^-16 of the reference's best are clamped, and all are
+rounded. Its kernels also use larger batches. Figures may differ only because of that.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WINDOW_TOKENS, WINDOWS = 512, 4
 TOLERANCE = {"kld_mean_nats": 0.02, "kld_median_nats": 0.04, "perplexity": 0.005, "same_top_share": 0.01}
 """Largest difference allowed, as a share of the tool's figure; same_top_share as a difference of shares.
 
-To the KLDs 0.0005 nats are added, which is what the rounding of the base file does to small ones.
+For KLDs, 0.0005 nats are added, the effect of the base file's rounding on small ones.
 """
 ROUNDING_NATS = 0.0005
 
@@ -39,7 +39,7 @@ def measure(threads: int, say: Say) -> dict[str, Any]:
     model, tools = smollm2.f16_file(say), peers.tools(say)
     source = smollm2.text_path("evaluation", "en")
     with tempfile.TemporaryDirectory(prefix="agreement-", dir=material.CACHE) as folder:
-        # The tool reads the whole text; with as many windows as it holds, both take the same tokens.
+        # The tool reads the whole text; with as many windows as it has, both use the same tokens.
         files = {}
         for name in LADDER:
             files[name] = Path(folder) / f"{name}.gguf"

@@ -1,4 +1,4 @@
-"""Peak memory of the lock-step evaluation of seven files, in a process of its own, against the files' sizes."""
+"""Peak memory of the lock-step evaluation of seven files, in a separate process, compared with the files' sizes."""
 
 from __future__ import annotations
 

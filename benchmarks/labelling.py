@@ -1,4 +1,4 @@
-"""Tokens per second of our batched answers (llama.cpp) beside batched ``transformers.generate``, on a CPU.
+"""Tokens per second of our batched answers (llama.cpp), compared with batched ``transformers.generate``, on a CPU.
 
 Both answer the same prompts greedily, at most the same number of tokens, eight rows at a time, with the same
 threads and the same weights: transformers reads them from the same GGUF file and computes in float32. Counted are
@@ -55,7 +55,7 @@ class Transformers:
             self.pad = min(ends)
 
     def refuse_other_tokens(self, model: Model, prompts: Sequence[str]) -> None:
-        """Raises ZooError when the two tokenizers disagree about a prompt, for then the work differs."""
+        """Raises ZooError if the two tokenizers disagree about a prompt, because then the work differs."""
         for text in prompts:
             theirs = self.tokenizer(text, add_special_tokens=False)["input_ids"]
             if theirs != model.tokenize(text, add_special=False, parse_special=True):

@@ -1,9 +1,9 @@
-"""A ladder of six quants with an importance matrix and the KLD of each, beside llama.cpp's own tools.
+"""A ladder of six quants with an importance matrix and the KLD of each, compared with llama.cpp's own tools.
 
 Ours: calibrate, quantize six files, evaluate all of them in lock step, in one process and without a base file.
 Theirs: llama-imatrix, 6 x llama-quantize, llama-perplexity once for the base file and 6 times against it. Both begin
-with the same F16 file of SmolLM2-135M and the same texts, and use the same windows and threads. Then one type is
-added to our finished ladder: how many tensors are computed, and which were not there before?
+with the same F16 file of SmolLM2-135M and the same texts, and use the same windows and threads. Then one type is added
+to our finished ladder: how many tensors are computed, and which are new?
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Sides:
         return target
 
     def we(self) -> dict[str, Any]:
-        """Our ladder: mean KLD of each file, and the bytes that lay on the disk besides the quants."""
+        """Our ladder: mean KLD of each file, and the bytes on the disk in addition to the quants."""
         _empty(self.ours)
         matrix = calibrate.collect(
             self.model, [self._as_text(self.calibration)], threads=self.threads, window_tokens=WINDOW_TOKENS
@@ -110,7 +110,7 @@ class Sides:
         return {"kld_mean_nats": found, "base_bytes": base.stat().st_size}
 
     def add_one(self) -> dict[str, Any]:
-        """One type more for our finished ladder: what is computed must be what no file of it had."""
+        """One more type for our finished ladder: only tensors that no file had may be computed."""
         matrix = read_imatrix(self.ours / "imatrix.gguf")
         made = {
             (name, type_)

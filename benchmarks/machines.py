@@ -1,8 +1,8 @@
-"""How one machine stands in for several: torch and llama.cpp held to older instructions, and another Debian's Python.
+"""How one machine simulates several: torch and llama.cpp limited to older instructions, and another Debian's Python.
 
-torch chooses its kernels by ``ATEN_CPU_CAPABILITY``; oneDNN and MKL, which multiply its matrices, by variables of their
-own. llama.cpp is compiled anew with the wanted instructions. Both then give the bits that a processor without the newer
-instructions would give, as far as these libraries choose by instruction and not by the processor's maker.
+torch chooses its kernels by ``ATEN_CPU_CAPABILITY``; oneDNN and MKL, which multiply its matrices, by their own
+variables. llama.cpp is compiled again with the wanted instructions. Both then give the bits that a processor without
+the newer instructions would give, if these libraries choose by instruction and not by the processor's maker.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _has(flag: str) -> bool:
 
 
 def processor_flags() -> frozenset[str]:
-    """Instruction sets by the names of /proc/cpuinfo; none where the system does not say."""
+    """Instruction sets by the names of /proc/cpuinfo; none if the system does not list them."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -138,7 +138,7 @@ def compiled(build: Llama, say: Say) -> Path | None:
 
 @dataclass(frozen=True)
 class Debian:
-    """A Debian of its own in a folder, entered by chroot; the repository lies in it at ``/zoo``."""
+    """A separate Debian in a folder, entered by chroot, with the repository at ``/zoo``."""
 
     suite: str
     python: str
@@ -151,7 +151,7 @@ class Debian:
     def make(self, say: Say) -> None:
         """Make the folder with mmdebstrap and copy the repository's tracked files into it.
 
-        Raises ZooError where that cannot be done: it needs root, mmdebstrap and Debian's packages.
+        Raises ZooError if that fails: it needs root, mmdebstrap and Debian's packages.
         """
         if os.geteuid() or not shutil.which("mmdebstrap"):
             raise ZooError(
@@ -171,7 +171,7 @@ class Debian:
         run(["sh", "-c", f"git -C '{ROOT}' archive HEAD | tar -x -C '{there}'"])
 
     def command(self, *words: str) -> list[str]:
-        """``words`` as a command inside, in a mount space of its own with /proc and /dev."""
+        """``words`` as a command inside, in a separate mount namespace with /proc and /dev."""
         mounts = " && ".join(f"mount --rbind /{name} '{self.folder}/{name}'" for name in ("proc", "dev"))
         inner = f'{mounts} && exec chroot "$@"'
         return ["unshare", "--mount", "sh", "-c", inner, "sh", str(self.folder), *words]

@@ -1,4 +1,4 @@
-"""A release whose files are random bytes, on a folder hub behind a server of its own, for benchmarks of transfer."""
+"""A release whose files are random bytes, on a folder hub behind its own server, for benchmarks of transfer."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Served:
     lines: list[str] = field(default_factory=list)
 
     def sent_bytes(self) -> int:
-        """Bytes of contents in answers since the last call; forgets them."""
+        """Bytes of contents in answers since the last call; resets the count."""
         lines = list(self.lines)
         self.lines.clear()
         found = [match for line in lines if (match := _ANSWER.match(line))]

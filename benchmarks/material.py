@@ -1,6 +1,6 @@
 """What the model benchmarks work on: the weights, settings and prompts of the starter recipe that is distilled.
 
-Weights that had to be imported are kept in ``build/benchmarks``, each folder whole or not at all.
+Imported weights are kept in ``build/benchmarks``; each folder is either complete or missing.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Tutor:
 
 
 def tutor() -> Tutor:
-    """The starter recipe with a teacher. Raises ZooError if it is not sound."""
+    """The starter recipe with a teacher. Raises ZooError if it is not valid."""
     recipe = check_recipe(ROOT / RECIPE, ROOT).recipe
     if not (recipe and recipe.teacher and recipe.label and recipe.distill and recipe.student.layers):
         raise ZooError(f"{RECIPE} is not a valid recipe with a teacher", remedy=f"zoo check {RECIPE}")

@@ -1,9 +1,9 @@
 """The portability matrix: are the starter recipes released on other machines too, and with how much margin?
 
-Each cell is ``zoo release`` of one starter recipe in a zoo of its own, with torch and llama.cpp held to some
-instructions, some number of threads and a seed of the training. No cell may be refused; the document keeps every gate's
-figure beside its bound, and the sentence of a refusal. A finished cell is kept in ``build/matrix`` and found again as
-long as the program is the same, so the matrix resumes.
+Each cell is ``zoo release`` of one starter recipe in a separate zoo, with torch and llama.cpp limited to certain
+instructions, a number of threads and a training seed. No cell may be refused; the document has every gate's figure and
+bound, and the sentence of a refusal. A finished cell is kept in ``build/matrix`` and reused while the program is the
+same, so the matrix resumes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SLOW_BUILD, SLOW_WINDOWS = "sse42", 4
 
 @dataclass(frozen=True)
 class Cell:
-    """One release. seed: added to the recipe's seed of the training; None where nothing is trained."""
+    """One release. seed: added to the recipe's seed of the training; None if nothing is trained."""
 
     recipe: str
     torch: str
@@ -64,8 +64,8 @@ class Cell:
 def cells(torch: Sequence[str], llama: Sequence[str]) -> list[Cell]:
     """Every training (level of torch x seed), and every build of llama.cpp x threads of the recipe without one.
 
-    The trained ones go through the builds and the threads in turn, so that every pair of two settings occurs. What
-    differs most from the recipe's own machine comes first.
+    The trained ones use the builds and the threads in turn, so that every pair of two settings occurs. The cells that
+    differ most from the recipe's own machine come first.
     """
     trained = [
         Cell(TRAINED, level, llama[(row + seed) % len(llama)], THREADS[(row + seed // 2) % 2], seed)
@@ -81,7 +81,7 @@ def cells(torch: Sequence[str], llama: Sequence[str]) -> list[Cell]:
 
 
 def program_sha256() -> str:
-    """Digest of everything that a release is made by: the program, the recipes and the pinned versions."""
+    """Digest of everything that affects a release: the program, the recipes and the pinned versions."""
     found = hashlib.sha256()
     names = [ROOT / "constraints.txt"]
     for folder in ("zoo", "catalog", "pi_runtime", "recipes"):
@@ -92,10 +92,10 @@ def program_sha256() -> str:
 
 
 def run_cell(cell: Cell, torch: Torch, python_path: Path | None) -> dict[str, Any]:
-    """Release it and say what came of it; the zoo is kept where it was refused.
+    """Release it and return the outcome; the zoo is kept if the release was refused.
 
-    Trainings on one level of torch share a zoo, so that the teacher answers once for all seeds. Nothing that llama.cpp
-    makes is found again there: its steps follow the training, whose key has the seed.
+    Trainings on one level of torch share a zoo, so that the teacher answers once for all seeds. No step of llama.cpp is
+    reused there: its steps follow the training, whose key has the seed.
     """
     home = FOLDER / "cells" / (cell.id if cell.seed is None else f"{cell.recipe}-torch-{cell.torch}")
     if cell.seed is None:
@@ -141,7 +141,7 @@ def _edit(path: Path, cell: Cell) -> None:
 
 
 def _evidence(releases: Path) -> dict[str, Any]:
-    """Gates, parity and digests of a built release; nothing where it was refused before it was put together."""
+    """Gates, parity and digests of a built release; nothing if it was refused before it was assembled."""
     folder = next(iter(sorted(releases.glob("*/model"))), None)
     if folder is None:
         return {}
@@ -215,13 +215,13 @@ def document(
         "machine": system.device(None),
         "flags": sorted(machines.processor_flags()),
         "method": "torch by ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA and MKL_CBWR; llama.cpp compiled for each; "
-        f"cells of {SLOW_BUILD} evaluate over {SLOW_WINDOWS} windows; "
-        "one machine stands in for several, so processors of another maker or kind are not in it",
+        f"cells of {SLOW_BUILD} evaluate over {SLOW_WINDOWS} windows; one machine simulates several, so it does not "
+        "cover processors of other makers or kinds",
     }
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 0 when no cell that ran was refused, 3 otherwise."""
+    """Exit code 0 if no cell that ran was refused, 3 otherwise."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.matrix", description=(__doc__ or "").split("\n\n")[0]
     )

@@ -1,7 +1,7 @@
-"""How long ``zoo release`` takes when everything is released already.
+"""How long ``zoo release`` takes if everything is already released.
 
-Uses the zoo around the current folder and the environment's ZOO_* settings. Refuses when a recipe is not released
-yet: this benchmark never builds or publishes anything.
+Uses the zoo around the current folder and the environment's ZOO_* settings. Fails if a recipe is not released yet: this
+benchmark never builds or publishes anything.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def refuse_unreleased(recipes: Sequence[str]) -> None:
 
 
 def released_again(recipes: Sequence[str]) -> Work:
-    """``zoo release`` of all recipes in one command; it must say that nothing was left to do."""
+    """``zoo release`` of all recipes in one command; it must report that nothing was left to do."""
     command = [commands.find("zoo"), "release", "--json", *recipes]
 
     def run() -> dict[str, Any]:

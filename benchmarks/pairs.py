@@ -1,9 +1,8 @@
-"""Runs two ways of doing the same thing in pairs and says how their figures compare.
+"""Runs two ways of doing the same work in pairs and compares their figures.
 
-The order inside a pair alternates (A B, B A, A B, ...), so that a machine that slowly becomes faster or slower
-favours neither side. The ratio is taken inside each pair, because the two halves of a pair share the machine's mood;
-the median of those ratios is the result. A run that was disturbed says so: ``valid`` is false and ``reasons`` tells
-why.
+The order inside a pair alternates (A B, B A, A B, ...), so that a machine that slowly becomes faster or slower does not
+favour a side. The ratio is taken inside each pair, because both halves of a pair run under the same conditions; the
+median of those ratios is the result. For a disturbed run, ``valid`` is false and ``reasons`` says why.
 """
 
 from __future__ import annotations
@@ -49,10 +48,10 @@ Say = Callable[[str], None]
 
 
 class Watch(Protocol):
-    """Looks at how much of the machine others use, from its making on."""
+    """Measures how much of the machine other processes use, from its creation on."""
 
     def others(self) -> float | None:
-        """Share of all CPU time, 0 to 1; None where it cannot be seen."""
+        """Share of all CPU time, 0 to 1; None if unknown."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Target:
     at_least: float | None = None
 
     def reached(self, value: float) -> bool:
-        """Whether ``value`` keeps the bounds."""
+        """Whether ``value`` is within the bounds."""
         return (self.at_most is None or value <= self.at_most) and (
             self.at_least is None or value >= self.at_least
         )
@@ -80,9 +79,9 @@ class Target:
 
 @dataclass(frozen=True)
 class Comparison:
-    """figure: the key of a sample whose ratio is taken. settings: what both sides were asked to do.
+    """figure: the key of a sample whose ratio is taken. settings: the work of both sides.
 
-    spread_maximum: how far the ratios may lie apart (quartile distance over median) before nothing can be said.
+    spread_maximum: how far apart the ratios may be (quartile distance over median) for a valid result.
     """
 
     name: str
@@ -99,7 +98,7 @@ class Comparison:
 
 
 def watch_cpu() -> Watch:
-    """The machine's busy time less that of this process and of the children it has waited for."""
+    """The machine's busy time minus that of this process and of its finished children."""
     return system.CpuShare(own_seconds=lambda: system.own_cpu_seconds() + _children_cpu_seconds())
 
 
@@ -163,7 +162,7 @@ def _sample(side: Side, clock: Callable[[], float]) -> dict[str, Any]:
 
 
 def ratio(a: Mapping[str, Any], b: Mapping[str, Any], figure: str) -> float:
-    """A's figure over B's. Raises ZooError when B's is not above zero, because then there is none."""
+    """A's figure over B's. Raises ZooError if B's is not above zero, because then there is no ratio."""
     if b[figure] <= 0:
         raise ZooError(f"side B has {figure} {b[figure]}, so there is no ratio")
     return float(a[figure] / b[figure])
@@ -208,7 +207,7 @@ def report(
 
 
 def reasons(comparison: Comparison, count: int, spread: float | None, share: float | None) -> list[str]:
-    """Why the run may not be believed; empty means that it may."""
+    """Why the run is not valid; empty if it is."""
     found = []
     if count < comparison.pairs_minimum:
         found.append(f"{count} of the {comparison.pairs_minimum} required pairs")
@@ -269,7 +268,7 @@ def main(
 ) -> int:
     """Prepare, compare, answer on stdout. Returns 0 for a valid run and 1 for a disturbed one.
 
-    1 or 2 without a document when nothing could be measured.
+    1 or 2 without a document if nothing could be measured.
     """
     try:
         with prepare(arguments, tell) as comparison:
@@ -304,5 +303,5 @@ def conclusion(document: Mapping[str, Any]) -> str:
 
 
 def tell(line: str) -> None:
-    """Talk goes to stderr; stdout is for the document."""
+    """Messages go to stderr; stdout is for the document."""
     print(line, file=sys.stderr, flush=True)

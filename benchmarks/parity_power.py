@@ -1,9 +1,9 @@
-"""Does the parity gate accept sound files on any machine, and refuse broken ones?
+"""Whether the parity gate accepts valid files on any machine, and refuses broken ones.
 
-Sound files: tiny random models with sharp attention, students pruned from SmolLM2-135M, and that model itself, in every
+Valid files: tiny random models with sharp attention, students pruned from SmolLM2-135M, and that model itself, in every
 export type, with torch limited to several levels of instructions and llama.cpp on one and two threads. Each of these is
 a trial; none may be refused. Broken files: one fault each, on several of these models. Every one must be refused, and
-the document says by which checks. The norm constant is one that the logits need not show.
+the document lists the checks that refused it. The logits may not show a wrong norm constant.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ STUDENTS: Mapping[str, tuple[int, ...]] = {
 }
 """Layers of SmolLM2-135M that are kept."""
 FAULTY = (2, 3, 5, 10, 15, 17)
-"""Tiny models that faults are tried on."""
+"""Tiny models for the faults."""
 
 Change = Callable[[dict[str, np.ndarray]], None]
 
@@ -66,7 +66,7 @@ class Model:
 
 
 def models(say: Say) -> list[Model]:
-    """Everything that is tried, made once."""
+    """All material, made once."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     found = [_tiny(*shape) for shape in TINY]
     say(f"{len(found)} tiny models")
@@ -181,7 +181,7 @@ def _scaled(model: Model, target: Path) -> Path:
 
 
 def _untied(model: Model, target: Path) -> Path:
-    """The folder has a head of its own: the embedding with its rows in another order."""
+    """The folder has a separate head: the embedding with its rows in another order."""
     _copy(model, target, tie_word_embeddings=False)
     weights = load_file(target / "model.safetensors")
     rows = weights["model.embed_tokens.weight"]
@@ -191,11 +191,11 @@ def _untied(model: Model, target: Path) -> Path:
     return target
 
 
-# --- Trials, in a process that is held to some level of instructions
+# --- Trials, in a process that is limited to some level of instructions
 
 
 def trials(names: Sequence[str], wanted: Sequence[str], broken: bool) -> Iterator[dict[str, Any]]:
-    """Judge models by name: the sound files of the wanted types, or the broken ones."""
+    """Check models by name: the valid files of the wanted types, or the broken ones."""
     for name in names:
         model = Model(name, FOLDER / name)
         out = FOLDER / f"work-{os.getpid()}"
@@ -248,7 +248,7 @@ def _judged(seen: Any, file: Path, out: Path, threads: int) -> dict[str, Any]:
 
 
 def held(level: machines.Torch, *arguments: str) -> list[dict[str, Any]]:
-    """The trials of a child process whose torch is held to ``level``."""
+    """The trials of a child process whose torch is limited to ``level``."""
     command = [sys.executable, "-m", "benchmarks.parity_power", "--child", *arguments]
     done = subprocess.run(
         command,
@@ -316,7 +316,7 @@ def _by_fault(broken: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 if no sound file was refused and every broken one was, else 1."""
+    """0 if no valid file and every broken one was refused, else 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.parity_power", description=__doc__)
     parser.add_argument("--out", type=Path, help="also write the document to this file")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)

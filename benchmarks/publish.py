@@ -1,10 +1,11 @@
-"""Publishing a release beside ``upload_folder`` of the same folder to the same server: 60 MB and 10 small files.
+"""Publishing a release, compared with ``upload_folder`` of the same folder to the same server: 60 MB and 10 small
+files.
 
 A publishes, verifies and tags; the client's own ``upload_folder`` only uploads and commits. Both run in this process,
-every time into a repository of its own. The settings also tell, for A and for ``hf upload``, the requests and bytes of
-a first publication, of the same again and of one edited card, counted at the server; with ``--sparse-bytes N`` also
-the memory that publishing one sparse file of N bytes takes, and with ``--processes N`` the wall time of N whole
-processes, imports included, in turn with as many of ``hf upload``. The process of A begins where the recipe is read.
+each time into a new repository. The settings also have, for A and for ``hf upload``, the requests and bytes of a first
+publication, of a repetition and of one edited card, counted at the server; with ``--sparse-bytes N`` also the memory
+for publishing one sparse file of N bytes, and with ``--processes N`` the wall time of N complete processes, including
+imports, in turn with as many of ``hf upload``. The process of A starts after the recipe is read.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Bench:
 
 @contextmanager
 def bench() -> Iterator[Bench]:
-    """The zoo and its server, in a folder that goes away."""
+    """The zoo and its server, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="zoo-benchmark-") as name:
         zoo = Path(name)
         (zoo / "zoo.toml").touch()
@@ -95,9 +96,9 @@ def release_folder(zoo: Path, version: str) -> Path:
 
 
 def publish(zoo: Path, version: str, address: str, name: str) -> None:
-    """What ``zoo publish`` does once the recipe is read: upload, commit, verify, tag."""
+    """What ``zoo publish`` does after the recipe is read: upload, commit, verify, tag."""
     folder = release_folder(zoo, version)
-    # As zoo build notes them: nothing is hashed here.
+    # As recorded by zoo build: nothing is hashed here.
     listed = [line.split("\t") for line in (folder / "files").read_text(encoding="utf-8").splitlines()]
     files = tuple(FileRecord(path, int(size), sha256) for path, size, sha256 in listed)
     model = madeup.catalog_of(files[0], "0" * 40).models[0]
@@ -114,7 +115,7 @@ def note_files(zoo: Path, version: str) -> None:
 
 
 def zoo_side(made: Bench, name: str, version: str = "1.0.0") -> int:
-    """Publishes in a process of its own; its largest memory in bytes."""
+    """Publishes in a separate process; returns its largest memory in bytes."""
     command = [
         sys.executable,
         "-m",
@@ -136,7 +137,7 @@ def hf_side(made: Bench, name: str, version: str = "1.0.0") -> None:
 
 
 def environment(made: Bench) -> dict[str, str]:
-    """What both are given: a token that nobody looks at, no xet storage, no look for a newer version of hf."""
+    """Environment of both: a token that nobody checks, no xet storage, no check for a newer version of hf."""
     more = {"HF_ENDPOINT": made.server.address, "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"}
     home = {
         "HF_HOME": str(made.zoo / "hf-home"),
@@ -147,7 +148,7 @@ def environment(made: Bench) -> dict[str, str]:
 
 
 def costs(made: Bench, side: Any, name: str) -> dict[str, dict[str, int]]:
-    """What a first publication, the same again and one edited card cost."""
+    """What a first publication, a repetition and one edited card cost."""
     return {
         "first": made.counted(lambda: side(made, name)),
         "again": made.counted(lambda: side(made, name)),
@@ -167,7 +168,7 @@ def memory(made: Bench, size: int) -> dict[str, int]:
 
 
 def whole_processes(made: Bench, count: int) -> dict[str, Any]:
-    """Wall seconds of a first publication as a process of its own, imports included, in turn; every sample."""
+    """Wall seconds of a first publication as a separate process, including imports, in turn; every sample."""
     samples: dict[str, list[float]] = {"zoo": [], "hf upload": []}
     for number in range(count):
         for label, side in (("zoo", zoo_side), ("hf upload", hf_side)):
@@ -180,7 +181,7 @@ def whole_processes(made: Bench, count: int) -> dict[str, Any]:
 
 
 def forget(made: Bench) -> None:
-    """Take away the contents on the hub and what the last publication noted."""
+    """Remove the contents on the hub and the records of the last publication."""
     for path in (made.zoo / "hub" / "objects").glob("*/*"):
         path.unlink()
     for path in release_folder(made.zoo, "1.0.0").parent.glob("1.0.0.*"):
@@ -225,7 +226,7 @@ def uploaded(made: Bench, numbers: Iterator[int]) -> Work:
 
 @contextmanager
 def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
-    """The two ways, and what each asks and sends."""
+    """The two ways, and their requests and bytes."""
     with bench() as made:
         for version in ("1.0.0", "1.0.1"):
             note_files(made.zoo, version)
@@ -260,7 +261,7 @@ def prepare(arguments: argparse.Namespace, say: Say) -> Iterator[Comparison]:
 
 
 def _refuse_dear(found: dict[str, dict[str, int]]) -> None:
-    """Raises ZooError when a publication asks or sends more than it may."""
+    """Raises ZooError if a publication makes more requests or sends more bytes than allowed."""
     total = LARGE_BYTES + SMALL_FILES * SMALL_BYTES
     bounds = {"first": (12, 1.02 * total), "again": (2, 0), "one_card_edited": (7, 0.001 * total)}
     for name, (requests, size) in bounds.items():

@@ -1,7 +1,7 @@
-"""``zoo pull`` beside ``hf download`` of the same version from the same server: 60 MB and 10 small files.
+"""``zoo pull``, compared with ``hf download`` of the same version from the same server: 60 MB and 10 small files.
 
 ``zoo pull`` also compares hub, manifest, sums and catalog and hashes every byte; ``hf download`` does neither. Both are
-then killed at four fifths once and run again; the settings tell how many bytes each fetched the second time.
+then killed at four fifths once and run again; the settings have how many bytes each fetched the second time.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def hf_command(served: Served, target: Path) -> list[str]:
 
 
 def fetched(make: Any, served: Served, numbers: Iterator[int]) -> Work:
-    """Fetches into a folder that is not there yet, and looks that every file came."""
+    """Fetches into a new folder, and checks that every file arrived."""
 
     def run() -> dict[str, Any]:
         target = served.zoo / f"out-{next(numbers)}"
@@ -67,7 +67,7 @@ def fetched(make: Any, served: Served, numbers: Iterator[int]) -> Work:
 
 
 def environment(served: Served) -> dict[str, str]:
-    """What both commands are given: no token, no xet storage, no look for a newer version of hf."""
+    """Environment of both commands: no token, no xet storage, no check for a newer version of hf."""
     home = str(served.zoo / "hf-home")
     more = {"HF_ENDPOINT": served.address, "HF_HUB_DISABLE_XET": "1", "HF_HOME": home, "HF_HUB_OFFLINE": "0"}
     return {name: value for name, value in {**commands.ENVIRONMENT, **more}.items() if name != "HF_TOKEN"}

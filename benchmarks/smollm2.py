@@ -32,9 +32,9 @@ def f16_file(say: Say) -> Path:
 def spread_file(say: Say) -> Path:
     """The same model with every weight moved at random by up to half a quantization step of its source; made once.
 
-    The package holds Q4_1, so its weights lie on the steps of Q4_1, which makes that type all but lossless here and
-    nowhere else. Moved weights lie anywhere, as those of a model of full precision do. The text that it writes is
-    somewhat worse, which is no matter for how near a quant comes to it.
+    The package has Q4_1, so its weights are on the steps of Q4_1, which makes that type almost lossless only here.
+    Moved weights can be anywhere, like those of a model in full precision. The model writes slightly worse text, which
+    does not affect how close a quant comes to it.
     """
     source = f16_file(say)
     target = source.with_name(f"{source.stem}-spread.gguf")

@@ -1,6 +1,6 @@
-"""Many downloads at once from ``zoo hub serve``: every one must be whole. No comparison, so no pairs.
+"""Many simultaneous downloads from ``zoo hub serve``: every one must be complete. No comparison, so no pairs.
 
-The server runs in a process of its own, as people run it; the readers are threads here, each with its own connection.
+The server runs in a separate process, as for users; the readers are threads here, each with its own connection.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PIECE = 1 << 20
 
 
 def soak(readers: int, megabytes: int) -> dict[str, Any]:
-    """``readers`` downloads of one file at once; what went wrong, and how long it took."""
+    """``readers`` downloads of one file at the same time; what went wrong, and how long it took."""
     with tempfile.TemporaryDirectory(prefix="zoo-soak-") as name:
         folder, size = Path(name), megabytes * 1_000_000
         expected = _fill(folder, size)
@@ -59,7 +59,7 @@ def soak(readers: int, megabytes: int) -> dict[str, Any]:
 
 
 def _fill(folder: Path, size: int) -> int:
-    """A hub with one file of ``size`` bytes, no two megabytes of it alike; its CRC-32."""
+    """A hub with one file of ``size`` bytes, no two megabytes of it equal; its CRC-32."""
     (folder / "zoo.toml").touch()
     source, crc = folder / "source", 0
     with source.open("wb") as stream:
@@ -99,7 +99,7 @@ def _read_all(readers: int, port: int, size: int, expected: int) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 when every download was whole."""
+    """Run the command line; 0 if every download was complete."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.soak", description=str(__doc__).splitlines()[0]
     )

@@ -1,4 +1,4 @@
-"""``zoo verify`` of a pulled folder beside ``sha256sum -c`` of the same files; both begin with a new process."""
+"""``zoo verify`` of a pulled folder, compared with ``sha256sum -c`` of the same files; both start a new process."""
 
 from __future__ import annotations
 

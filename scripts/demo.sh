@@ -17,7 +17,7 @@ finish() {
     trap - INT TERM
     echo
     if [ -n "$released" ]; then
-        echo "Made in $folder, a zoo of its own:"
+        echo "Made in $folder, a separate zoo:"
         echo "  Released:$released"
         echo "    build/hub           the folder hub that they are published in"
         echo "    build/releases      the release folders: GGUF files, cards, evidence"
@@ -28,7 +28,7 @@ finish() {
     fi
     if [ "$code" -ne 0 ]; then
         echo "The demo did not finish: $1 (exit code $code). The reason is above."
-        echo "What is finished is kept. To go on from there, run the same command again: make demo"
+        echo "Finished work is kept. To continue, run the same command again: make demo"
         exit "$code"
     fi
     echo "Try next, in $folder:"

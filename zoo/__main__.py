@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # After SIGHUP the terminal may be gone.
         with contextlib.suppress(OSError, ValueError):
             output.show_cursor()
-            output.error("stopped. What is finished is kept. Run the same command to continue.")
+            output.error("stopped. Finished work is kept. Run the same command to continue.")
         return stopping.exit_code(error)
     except BrokenPipeError:
         # The reader of our stdout has gone, so nobody can see a message.

@@ -1,8 +1,8 @@
 """The catalog file: reading it, finding models in it, and changing it under its lock.
 
-Checking a catalog of thousands of models takes many seconds. So what was checked is remembered in the work folder: the
-file by what the system says of it, and each model's text by its digest. While nobody touches the file, a model is
-looked up without reading the others; after a change by hand only the texts that are new are checked.
+Checking a catalog of thousands of models takes many seconds. So the work folder records what was checked: the file by
+its size, times and inode, and each model's text by its digest. While the file is unchanged, a model is found without
+reading the others; after a manual change only new texts are checked.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from zoo.settings import Settings
 
 MAX_BYTES = 512 * 1024 * 1024
 REMEMBERED_BYTES = 256 * 1024
-"""A smaller catalog is checked in some milliseconds, every time."""
+"""A smaller catalog is checked every time, in a few milliseconds."""
 
 MEMORY = "catalog-checked"
-"""File in the work folder: a line of JSON with what the catalog was known by, then the digest of each model."""
+"""File in the work folder: a line of JSON that identifies the catalog, then the digest of each model."""
 
 
 def read_catalog(path: Path, shown_as: str) -> index.Catalog:
@@ -52,13 +52,13 @@ def read_catalog(path: Path, shown_as: str) -> index.Catalog:
 
 
 def read_model(settings: Settings, name: str) -> Model | None:
-    """One model; None if there is none of this name. Raises InputError with every problem of a broken catalog."""
+    """One model; None for an unknown name. Raises InputError with every problem of a broken catalog."""
     with _checked(settings) as found:
         return _model_in(found, name)
 
 
 def is_sound(settings: Settings) -> bool:
-    """Whether the catalog has no problem. False also says that it has to be read to find out."""
+    """Whether the catalog has no problems. False also means that it must be read to find out."""
     try:
         with _checked(settings):
             return True
@@ -88,7 +88,7 @@ Step = Callable[[index.Catalog], index.Catalog]
 def change(settings: Settings, step: Step) -> tuple[index.Catalog, bool]:
     """Write ``step(catalog)`` under the catalog's lock. Returns the catalog now, and whether it changed.
 
-    Raises InputError when ``step`` raises YankRefused; the catalog is then as it was.
+    Raises InputError if ``step`` raises YankRefused; then the catalog does not change.
     """
     path = settings.catalog
     with locked_folder(path.parent):
@@ -108,9 +108,10 @@ def change(settings: Settings, step: Step) -> tuple[index.Catalog, bool]:
 
 
 def change_model(settings: Settings, name: str, step: Step) -> bool:
-    """The same for one model: ``step`` gets a catalog that has no other, and returns one. Whether the file changed.
+    """The same for one model: ``step`` gets and returns a catalog with only this model. Returns whether the file
+    changed.
 
-    Reads and writes the others' bytes once, and looks at none of them. Raises InputError, Damaged.
+    Copies the others' bytes once without reading them as models. Raises InputError, Damaged.
     """
     path = settings.catalog
     with locked_folder(path.parent):
@@ -129,7 +130,7 @@ def change_model(settings: Settings, name: str, step: Step) -> bool:
 
 
 Found = entries.Cut | index.Catalog
-"""A sound catalog: a file that can be cut into its models, or the models."""
+"""A valid catalog: a file that can be split into its models, or the models."""
 
 
 def _model_in(found: Found, name: str) -> Model | None:
@@ -147,7 +148,7 @@ def _with_piece(found: Found, model: Model, piece: str) -> str | Iterator[bytes]
 
 
 def _read_back(settings: Settings, name: str, piece: str) -> None:
-    """Raises Damaged unless the file now has the piece; then remembers the file."""
+    """Raises Damaged unless the file now has the piece; then records the file."""
     handle = plainfiles.open_handle(settings.catalog)
     try:
         cut = entries.Cut(handle)
@@ -156,7 +157,7 @@ def _read_back(settings: Settings, name: str, piece: str) -> None:
             where = settings.shown(settings.catalog)
             raise Damaged("the catalog reads back differently from what was written", where=where)
         memory = _Memory(settings)
-        # If it is young, somebody else changed it since it was renamed.
+        # If it is too new, somebody else changed it since it was renamed.
         memory.write(_stamp(handle, wait=False), (*memory.pieces(), _digest(piece.encode())))
     finally:
         os.close(handle)
@@ -164,7 +165,7 @@ def _read_back(settings: Settings, name: str, piece: str) -> None:
 
 @contextlib.contextmanager
 def _checked(settings: Settings) -> Iterator[Found]:
-    """The catalog, checked now or known to be as it was when it was checked. Raises InputError with every problem."""
+    """The catalog, checked now or unchanged since its last check. Raises InputError with every problem."""
     path, shown = settings.catalog, settings.shown(settings.catalog)
     if not os.path.lexists(path):
         yield index.EMPTY
@@ -185,7 +186,8 @@ def _checked(settings: Settings) -> Iterator[Found]:
 
 
 def _check(cut: entries.Cut, memory: _Memory, handle: int, stamp: _Stamp | None) -> bool:
-    """Whether every piece is a sound model, in order. False also for a catalog in another form: look at it whole."""
+    """Whether every piece is a valid model, in order. False also for a catalog in another form, which must be read
+    completely."""
     known, digests, last = frozenset(memory.pieces()), [], ""
     try:
         for piece in cut.pieces():
@@ -200,7 +202,7 @@ def _check(cut: entries.Cut, memory: _Memory, handle: int, stamp: _Stamp | None)
             last = name
     except (OSError, UnicodeDecodeError):
         return False
-    # Somebody may have changed it meanwhile.
+    # Somebody may have changed it in the meantime.
     if _stamp(handle) == stamp:
         memory.write(stamp, digests)
     return True
@@ -210,12 +212,12 @@ _Stamp = tuple[int, ...]
 
 
 def _stamp(handle: int, *, wait: bool = True) -> _Stamp | None:
-    """What the system says of a file now, another after every later change; None if that cannot be relied on.
+    """The file's size, times and inode, which differ after every later change; None if that is not reliable.
 
-    wait: for a file that was changed a moment ago, until a further change would have another time.
+    wait: if the file has just changed, wait until another change would have a different time.
     """
     found = os.fstat(handle)
-    # A file system that counts in whole seconds would hide a change.
+    # A file system with times in full seconds would hide a change.
     if found.st_size < REMEMBERED_BYTES or found.st_ctime_ns % 1_000_000_000 == 0:
         return None
     if (young := GRAIN_SECONDS - (time.time() - found.st_mtime)) > 0:
@@ -227,13 +229,13 @@ def _stamp(handle: int, *, wait: bool = True) -> _Stamp | None:
 
 
 class _Memory:
-    """What is remembered. It is only a help: without it everything is checked anew."""
+    """The record of the last check. It is only a cache: without it everything is checked again."""
 
     def __init__(self, settings: Settings) -> None:
         self._path = settings.work / MEMORY
 
     def knows(self, stamp: _Stamp | None) -> bool:
-        """Whether a file with this stamp was found sound by these very checks."""
+        """Whether a file with this stamp passed exactly these checks."""
         if stamp is None:
             return False
         try:
@@ -244,7 +246,7 @@ class _Memory:
         return bool(head == {"rules": _rules(), "stamp": list(stamp)})
 
     def pieces(self) -> Collection[str]:
-        """Digests of the models that were found sound by these very checks."""
+        """Digests of the models that passed exactly these checks."""
         try:
             head, *digests = self._path.read_text(encoding="utf-8").split("\n")
             return digests if jsontext.parse(head, bounded=False)["rules"] == _rules() else ()
@@ -252,7 +254,7 @@ class _Memory:
             return ()
 
     def write(self, stamp: _Stamp | None, pieces: Collection[str]) -> None:
-        """A disk that takes no more only costs the next command some checking."""
+        """On a full disk the next command only has to check more."""
         if stamp is None:
             return
         head = json.dumps({"rules": _rules(), "stamp": stamp})
@@ -263,7 +265,7 @@ class _Memory:
 
 @functools.cache
 def _rules() -> str:
-    """The digest of everything that decides whether a catalog is sound."""
+    """The digest of everything that affects whether a catalog is valid."""
     texts = [*sorted(schema.FOLDER.parent.glob("*.py")), schema.FOLDER / "catalog-v1.schema.json"]
     return _digest(b"\0".join(path.read_bytes() for path in texts))
 

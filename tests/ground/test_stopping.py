@@ -94,7 +94,7 @@ def test_a_release_that_is_asked_to_end(tmp_path: Path) -> None:
             assert there.read(0.01)
         there.process.send_signal(number)
         assert there.ended() == 128 + number
-        assert b"stopped. What is finished is kept. Run the same command to continue." in there.shown
+        assert b"stopped. Finished work is kept. Run the same command to continue." in there.shown
         assert HIDE in there.shown and there.shown.rindex(SHOW) > there.shown.rindex(HIDE)
         assert b"Traceback" not in there.shown and b"bug in zoo" not in there.shown
         nobody_is_left(zoo)

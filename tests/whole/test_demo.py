@@ -50,7 +50,7 @@ def test_the_first_release_stays_when_a_gate_refuses_the_second(tmp_path: Path) 
     assert ready < made
     assert f"cd {zoo} && {ZOO} site serve" in said[ready:made] and f"cd {zoo} && {ZOO} site serve" in said[made:]
     assert "Released: plain\n" in said and "second is not released (exit code 3)" in said
-    assert said.endswith("To go on from there, run the same command again: make demo\n")
+    assert said.endswith("To continue, run the same command again: make demo\n")
     assert "plain" in (zoo / "build/site/index.html").read_text(encoding="utf-8")
 
     tinyzoo.write_recipe(zoo, {**refused, "gates": kept})

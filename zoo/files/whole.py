@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 GRAIN_SECONDS = 0.02
-"""Two changes of a file within this time may bear the same time of change; Linux counts in steps of 1 to 10 ms."""
+"""Two changes of a file within this time may have the same time of change; Linux counts in steps of 1 to 10 ms."""
 
 
 def write_atomic(path: Path, data: str | bytes | Iterable[bytes], *, settled: bool = False) -> None:

@@ -1,12 +1,11 @@
-"""Many prompts at once, each with the answer that it would have had alone.
+"""Many prompts together, each with the same answer as if it were alone.
 
 How a row's bytes stay independent of the other rows, of their order and of where a run was interrupted:
 
-- every sequence has a key-value stream of its own (no unified cache), and flash attention is off;
+- every sequence has its own key-value stream (no unified cache), and flash attention is off;
 - a prompt is read by itself, in pieces of ``batch_tokens``;
-- every later decode is exactly ``batch_rows`` wide: a slot with nothing to do reads a dummy token whose cache
-entry
-  is removed at once. Without this the matrix kernels change with the width, and with them the last bits of a
+- every later decode is exactly ``batch_rows`` wide: an idle slot reads a dummy token whose cache entry is removed
+immediately. Without this the matrix kernels change with the width, and with them the last bits of a
   logit;
 - every job has a sampler chain with its own seed, and each chain sees only its own row.
 
@@ -30,12 +29,12 @@ from zoo.progress import Advance, Reporter, Silent
 
 @dataclass(frozen=True)
 class Job:
-    """One answer to make.
+    """A request for one answer.
 
     prompt_text: a conversation as ``zoo.llama.prompt`` renders it (the template's markers become tokens).
     temperature 0 takes the most probable token each time; then top_p and seed (0 to 2^32 - 1) do not matter.
     json_schema: the answer must be JSON of this schema.
-    forced: ids that the answer must begin with, whatever the model would write; they end it as any other token does.
+    forced: ids that the answer must begin with, whatever the model would write; they can end it like any other token.
     """
 
     key: str
@@ -81,7 +80,7 @@ def generate(
 
     The model must have been opened with ``parallel >= batch_rows``.
     Raises InputError for a job that does not fit the context or whose schema cannot be a grammar, ZooError if
-    llama.cpp fails. Results that were already yielded stay good.
+    llama.cpp fails. Results that were already yielded stay valid.
     """
     if not 1 <= batch_rows <= model.parallel:
         raise InputError(f"batch_rows is {batch_rows}, but the model was opened for {model.parallel}")
@@ -105,7 +104,7 @@ def generate(
 def _fill(
     model: Model, slots: list[_Row | None], waiting: Iterator[Job], advance: Advance
 ) -> Iterator[Result]:
-    """Start jobs in the free slots; a job may already end with its first token."""
+    """Start jobs in the free slots; a job may end with its first token."""
     while None in slots:
         job = next(waiting, None)
         if job is None:

@@ -18,8 +18,8 @@ STRICT_CHARACTER = r'char ::= [^"\\\x00-\x1F\x7F] |'
 def schema_to_gbnf(schema: Mapping[str, object]) -> str:
     """llama.cpp's grammar text (GBNF) for a JSON Schema, through llama-cpp-python's converter.
 
-    Properties keep the schema's order. A string holds no raw control character: JSON forbids it, and the converter
-    does not. Raises InputError if the schema uses what the converter does not know.
+    Properties keep the schema's order. A string has no raw control characters: JSON forbids them, but the converter
+    does not. Raises InputError if the schema uses features that the converter does not support.
     """
     library.require()
     from llama_cpp.llama_grammar import json_schema_to_gbnf

@@ -24,7 +24,7 @@ GGML_TYPE_F32 = 0
 
 
 class Wanted(TypedDict, total=False):
-    """What a caller says of the context that it wants; see ``Shape``."""
+    """The caller's options for a context; see ``Shape``."""
 
     threads: Required[int]
     context_tokens: Required[int]
@@ -40,10 +40,10 @@ class Shape:
     """A context.
 
     context_tokens: room of each sequence. parallel: number of sequences. batch_tokens: most tokens of one decode.
-    unified: all sequences share one key-value cache of ``context_tokens`` in all, so that a prefix can be kept once
-    for many; a row's last bits then depend on the rows beside it. observer: a C callback that sees the graph while it
-    is computed (``zoo.llama.measure.calibrate``), or None. cache_f32: keep keys and values in float32 instead of
-    float16, at twice the memory.
+    unified: all sequences share one key-value cache of ``context_tokens`` in all, so that a prefix can be kept once for
+    many; then a row's last bits depend on the other rows. observer: a C callback that sees the graph while it is
+    computed (``zoo.llama.measure.calibrate``), or None. cache_f32: keep keys and values in float32 instead of float16,
+    at twice the memory.
     """
 
     threads: int
@@ -57,10 +57,10 @@ class Shape:
 
 @dataclass(frozen=True)
 class Model:
-    """An open model. Use ``Model.open(...)``; the pointers die with that block.
+    """An open model. Use ``Model.open(...)``; the pointers are only valid in that block.
 
-    context_tokens: room of each sequence. parallel: number of sequences, each with a key-value stream of its
-    own. batch_tokens: most tokens that one decode takes.
+    context_tokens: room of each sequence. parallel: number of sequences, each with its own key-value stream.
+    batch_tokens: most tokens that one decode takes.
     """
 
     path: Path
@@ -135,11 +135,11 @@ class Model:
 
     @cached_property
     def adds_bos(self) -> bool:
-        """Whether this vocabulary wants a text to begin with ``bos``."""
+        """Whether this vocabulary requires a text to begin with ``bos``."""
         return bool(self.lib.llama_vocab_get_add_bos(self.vocab))
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
-        """Token ids of ``text``. add_special: begin and end markers as the model wants them. parse_special:
+        """Token ids of ``text``. add_special: begin and end markers as the model requires. parse_special:
         markers written in the text become their token; leave it off for text that is not a rendered template.
         """
         raw = text.encode("utf-8")
@@ -154,7 +154,7 @@ class Model:
             room = -count
 
     def detokenize(self, tokens: Sequence[int], *, special: bool = False) -> bytes:
-        """The bytes that ``tokens`` stand for; ``special`` also writes markers. May end inside a UTF-8
+        """The bytes of ``tokens``; ``special`` also writes markers. May end inside a UTF-8
         character.
         """
         ids = (ctypes.c_int32 * max(1, len(tokens)))(*tokens)
@@ -194,7 +194,7 @@ class Model:
 
     @property
     def special_texts(self) -> dict[str, str]:
-        """The texts of special tokens that a template is handed, by the name that it knows."""
+        """The texts of special tokens for a template, by the names that templates use."""
         return {
             "bos_token": self.text_of(self.bos),
             "eos_token": self.text_of(int(self.lib.llama_vocab_eos(self.vocab))),
@@ -207,11 +207,11 @@ class Model:
         return str(self.lib.llama_vocab_get_text(self.vocab, token).decode("utf-8", errors="replace"))
 
     def clear(self) -> None:
-        """Forget every sequence."""
+        """Clear every sequence."""
         self.lib.llama_memory_clear(self.lib.llama_get_memory(self.context), False)
 
     def decode(self, rows: Sequence[tuple[int, int, int, bool]]) -> None:
-        """One decode of (token, position, sequence, wants logits) rows; at most ``batch_tokens`` of them.
+        """One decode of (token, position, sequence, needs logits) rows; at most ``batch_tokens`` of them.
 
         Raises ZooError if llama.cpp refuses.
         """

@@ -1,6 +1,6 @@
-"""Was the installed llama.cpp compiled for this processor? A wheel in a shared cache or home may come from another one.
+"""Whether the installed llama.cpp was compiled for this processor. A wheel in a shared cache may come from another one.
 
-``python -m zoo.llama.processor`` exits with 1 and says what is wrong, or with 0.
+``python -m zoo.llama.processor`` exits with 1 and prints what is wrong, or exits with 0.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FLAGS: Mapping[str, str] = {
     "DOTPROD": "asimddp",
     "SVE": "sve",
 }
-"""What llama.cpp calls a set of instructions that it was compiled with -> what Linux calls it in /proc/cpuinfo."""
+"""llama.cpp's name for a set of instructions -> Linux's name in /proc/cpuinfo."""
 
 NEW_FLAGS: Mapping[str, str] = {
     "AVX_VNNI": "avx_vnni",
@@ -39,7 +39,7 @@ NEW_FLAGS: Mapping[str, str] = {
     "MATMUL_INT8": "i8mm",
     "SME": "sme",
 }
-"""The same of sets whose names older kernels do not know: there, nothing follows from their absence."""
+"""The same for sets that older kernels do not list: there, their absence means nothing."""
 
 NAMES_KNOWN_SINCE = (6, 1)
 """The Linux version that has the names of all of these."""
@@ -50,7 +50,7 @@ _CODE = "from zoo.llama import library; print(library.system_info())"
 def fault() -> str | None:
     """What is wrong with the installed llama.cpp, as a sentence without full stop; None if it can run here.
 
-    It is loaded in a process of its own: compiled for another processor, it would take this one down.
+    It is loaded in a separate process: if it was compiled for another processor, it would crash this one.
     """
     done = subprocess.run([sys.executable, "-c", _CODE], capture_output=True, text=True, check=False)
     if done.returncode < 0:
@@ -71,7 +71,7 @@ def lacking(system_info: str, cpuinfo: str, kernel: str) -> list[str]:
     """Sets of instructions that llama.cpp was compiled with and this processor does not have.
 
     system_info: llama.cpp's own line, such as ``CPU : AVX2 = 1 | FMA = 1``; cpuinfo: the text of /proc/cpuinfo;
-    kernel: the version of Linux. Empty where the system does not say what the processor has.
+    kernel: the version of Linux. Empty if the system does not list the processor's instructions.
     """
     compiled = re.findall(r"(\w+) = 1\b", system_info)
     there = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo, re.MULTILINE)
@@ -82,7 +82,7 @@ def lacking(system_info: str, cpuinfo: str, kernel: str) -> list[str]:
 
 
 def main() -> int:
-    """Print what is wrong; the exit code."""
+    """Print what is wrong; returns the exit code."""
     found = fault()
     if found:
         print(f"llama.cpp cannot run here: {found}")

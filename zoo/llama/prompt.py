@@ -1,4 +1,4 @@
-"""A conversation as the tokens of its prompt: the template's markers are tokens, what people wrote is text."""
+"""A conversation as the tokens of its prompt: the template's markers are tokens, people's text is text."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _BLANK = " \t\n\v\f\r"
 
 
 class MarkedText(ModelFileError):
-    """A vocabulary takes a text for an end of turn, even if a person wrote it."""
+    """A vocabulary treats a text as an end of turn even if a person wrote it."""
 
 
 def render(model: Model, messages: Sequence[Mapping[str, str]]) -> str:
     """The text of ``messages`` and the beginning of an answer, for ``tokens`` of the same model.
 
     Markers in a content carry a sign (``zoo.templates.markers``). Raises ModelFileError as ``Model.render`` does, and
-    MarkerLost when the template changes such a marker.
+    MarkerLost if the template changes such a marker.
     """
     return markers.rendered(model.render, messages, model.control_tokens)
 
@@ -30,8 +30,8 @@ def tokens(model: Model, rendered: str) -> list[int]:
 
     With protected markers in it, the text is divided at the template's as ``llama_tokenize`` does at every one
     (``tokenizer_st_partition`` in llama.cpp's src/llama-vocab.cpp), and the rest is tokenized as plain text.
-    A file without a chat template is asked in bare text, which begins as its vocabulary wants every text to begin.
-    Raises MarkedText if the vocabulary makes an end of turn even of plain text.
+    For a file without a chat template the text is bare, with the beginning that its vocabulary requires.
+    Raises MarkedText if the vocabulary makes even plain text an end of turn.
     """
     if model.chat_template is None:
         begin = [model.bos] if model.adds_bos and model.bos >= 0 else []

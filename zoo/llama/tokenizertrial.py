@@ -1,9 +1,9 @@
-"""Whether transformers knows the architecture of a model folder, and llama.cpp's converter can write its tokenizer:
-known before any weight is read.
+"""Whether transformers supports the architecture of a model folder, and llama.cpp's converter can write its tokenizer,
+before any weight is read.
 
 Families whose rule is known need no trial. For the others transformers reads the configuration and the converter itself
-writes the vocabulary alone, in a process of its own (``zoo.training.tokenizertrial``). Without the converter or its
-packages nothing is said.
+writes the vocabulary alone, in a separate process (``zoo.training.tokenizertrial``). Without the converter or its
+packages nothing is checked.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from zoo.modelfolder.inspection import Inspected
 CHILD = "zoo.training.tokenizertrial"
 PACKAGES = ("torch", "transformers")
 SECONDS = 300
-"""A trial takes a few seconds. One that is still running then says nothing."""
+"""A trial takes a few seconds. One that takes longer is ignored."""
 PIECES, FOLDER, REFUSED = "tokenizer.model", "source", "refused.json"
 BYTE_LEVEL = frozenset((
     "falcon", "gpt2", "gpt_neox", "granite", "granitemoehybrid", "lfm2", "llama", "mistral", "olmo2", "phi3", "qwen2",
@@ -38,16 +38,16 @@ BYTE_LEVEL = frozenset((
 ))  # fmt: skip
 """Values of model_type whose byte-level vocabulary the converter writes by its rule; the families' test proves each."""
 SENTENCEPIECE = frozenset(("gemma", "gemma2", "gemma3_text", "llama", "mistral", "phi3"))
-"""Values of model_type that it writes from tokenizer.model, or from what is made in its place."""
+"""Values of model_type that it writes from tokenizer.model, or from what is made instead of it."""
 OF_LLAMA = frozenset(("llama", "mistral"))
 """Values of model_type that it also writes from a tokenizer.json of Llama's kind."""
 
 
 def refuse_unwritable(found: Inspected) -> None:
-    """Raise ModelFileError for an architecture that is not known or writes no text, and for a tokenizer that
+    """Raise ModelFileError for an architecture that is unknown or writes no text, and for a tokenizer that
     llama.cpp's converter cannot write, with the reason and the remedy.
 
-    Nothing is raised where the converter is not installed, or fails for a reason that is not the tokenizer's.
+    Nothing is raised if the converter is not installed, or fails for another reason.
     """
     words = found.small.get("tokenizer.json", {})
     kind = str(found.config.get("model_type"))
@@ -123,6 +123,6 @@ def _tried(files: tuple[tuple[str, Path], ...], lost: tuple[str, ...], content: 
 
 
 def _trim(folder: Path, lost: Collection[str]) -> None:
-    """As the import does with markers that have no row."""
+    """The same as the import does with markers that have no row."""
     if lost:
         trimming.trim(folder, lost)

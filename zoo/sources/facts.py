@@ -58,7 +58,7 @@ def read(path: Path, root: Path | None = None) -> SourceFacts:
 def stated_licence(path: Path) -> str | None:
     """What a model folder's card or a GGUF file's header says; None if it says nothing. An SPDX or a Hub word.
 
-    Raises ModelFileError for a file that is no sound GGUF.
+    Raises ModelFileError for a file that is not a valid GGUF.
     """
     if path.is_dir():
         return _card_licence(path)

@@ -2,19 +2,19 @@
 
 The mechanism, in the order in which a release uses it:
 
-1. ``importing`` turns a GGUF file or a Hugging Face folder into one plain folder (safetensors of 16 bits,
-   tokenizer, chat template), on request with some decoder layers only (depth pruning).
+1. ``importing`` converts a GGUF file or a Hugging Face folder to one plain folder (safetensors of 16 bits,
+   tokenizer, chat template), optionally with some decoder layers only (depth pruning).
 2. ``conversations`` renders chats with the model's own template and marks the tokens that the assistant
    wrote. Only those are learned and measured; everywhere below the output head is computed at those positions
    alone.
 3. ``teacher`` writes the teacher's top-k log-probabilities once, in shards that survive a SIGKILL.
 4. ``losses`` compares the student with them (or with the text itself); ``adapters`` decides which weights
    move; ``schedule`` says which rows and which learning rate a step has, as a pure function of the step.
-5. ``loop`` runs the steps with whole-or-nothing ``checkpoints``; the same call after a SIGKILL ends with the
+5. ``loop`` runs the steps with atomic ``checkpoints``; the same call after a SIGKILL ends with the
    same bytes.
 6. ``heldout`` measures the student before and after on conversations that were not trained on.
 
-Beside these, ``importance`` collects an importance matrix by hooks, to check the one that llama.cpp gives.
+In addition, ``importance`` collects an importance matrix with hooks, to check the one from llama.cpp.
 
 Importing this package loads none of the heavy libraries; importing its submodules does. Call ``require``
 first.
@@ -30,13 +30,13 @@ NEEDED = ("torch", "transformers", "peft", "safetensors")
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of the libraries that decide the bytes of a training; absent ones are left out."""
+    """Installed versions of the libraries that affect trained bytes; absent ones are omitted."""
     found = {name: extras.version(name) for name in LIBRARIES}
     return {name: version for name, version in found.items() if version != extras.ABSENT}
 
 
 def require() -> None:
-    """Raises MissingExtra when a library that every training needs is not installed, of another version, or broken."""
+    """Raises MissingExtra if a library that every training needs is missing, broken or of another version."""
     extras.require("Training", *NEEDED)
     for name in LOADED:
         extras.load(name)

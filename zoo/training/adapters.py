@@ -1,4 +1,4 @@
-"""Which weights move: all of them, or small low-rank matrices beside them (LoRA, DoRA, QLoRA).
+"""Which weights are trained: all of them, or small low-rank matrices added to them (LoRA, DoRA, QLoRA).
 
 Presets are named after the machines they suit. LoRA: Hu et al. 2021; QLoRA: Dettmers et al. 2023; DoRA: Liu
 et al. 2024.
@@ -53,7 +53,7 @@ PRESETS = {
 
 
 def preset_named(name: str) -> Preset:
-    """The preset of that name; InputError lists those that exist."""
+    """The preset of that name; InputError lists the existing ones."""
     if name not in PRESETS:
         raise InputError(f"There is no preset {name!r}", remedy=f"Use one of {', '.join(PRESETS)}")
     return PRESETS[name]
@@ -69,7 +69,7 @@ def supports_bfloat16(device: str) -> bool:
 def compute_dtype(
     preset: Preset, device: str, report: Reporter, supported: Callable[[str], bool] = supports_bfloat16
 ) -> torch.dtype:
-    """The preset's dtype; bfloat16 falls back to float16, with a warning, where the device has none."""
+    """The preset's dtype; bfloat16 falls back to float16, with a warning, if the device does not support it."""
     if preset.compute == "bfloat16" and not supported(device):
         report.warn(f"{device} has no bfloat16; float16 is used instead, whose range is smaller")
         return torch.float16
@@ -81,7 +81,7 @@ def load_trainable(
 ) -> PreTrainedModel:
     """The student with the weights that move set to require gradients, in training mode.
 
-    Without an adapter the weights are float32 whatever ``dtype`` is (products are then cast); with one the
+    Without an adapter the weights are float32 for any ``dtype`` (products are then cast); with one the
     frozen weights are in ``dtype`` or 4 bit and the adapter in float32.
     """
     if adapter == "none":
@@ -128,9 +128,8 @@ def merge(model: PreTrainedModel, base: PreTrainedModel, adapter: str, preset: P
     """A plain model: ``base`` (the student in float32) plus what the adapter of ``model`` learned.
 
     The adapter is attached to the float weights again instead of being merged where it was trained: with
-    qlora the trained-on weights are 4-bit roundings, and merging there would bake that rounding into a
-    release which is quantized once more afterwards; with lora and dora the frozen weights may be 16 bit,
-    which would round the sum.
+    qlora the trained-on weights are 4-bit roundings, and merging there would put that rounding into a release that is
+    quantized again later; with lora and dora the frozen weights may be 16 bit, which would round the sum.
     """
     if adapter == "none":
         return model

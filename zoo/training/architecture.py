@@ -1,4 +1,4 @@
-"""Whether the installed transformers knows the architecture of a model folder, as one that writes text."""
+"""Whether the installed transformers supports the architecture of a model folder, as one that writes text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: a folder that is renamed into place when whole; the last two are kept."""
+"""Checkpoints of a training: a folder that is renamed into place once complete; the last two are kept."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StepLoss(TypedDict):
 
 @dataclass
 class Progress:
-    """Where a training stands: steps done, {step, loss, learning_rate} of each, tokens and seconds so far."""
+    """The state of a training: steps done, {step, loss, learning_rate} of each, tokens and seconds so far."""
 
     step: int
     losses: list[StepLoss]
@@ -46,7 +46,7 @@ class Progress:
 
 
 def open_run(scratch: Path, identity: str, report: Reporter) -> None:
-    """Make ``scratch`` that of the run ``identity``: what another run left there is thrown away."""
+    """Prepare ``scratch`` for the run ``identity``: files of another run are deleted."""
     scratch.mkdir(parents=True, exist_ok=True)
     known = read_json(scratch / RUN)
     if known == {"identity": identity}:
@@ -107,8 +107,8 @@ def restore(
 
 
 def _sound(folder: Path) -> Progress:
-    """The progress of a checkpoint whose files are what was written. Raises ValueError, KeyError or another of those
-    that a record of another shape causes.
+    """The progress of a checkpoint whose files are unchanged. Raises ValueError, KeyError or other errors that a record
+    of another shape causes.
     """
     state = jsontext.read(folder / STATE, bounded=False)
     if state.pop("state_sha256") != digest(state):

@@ -1,9 +1,9 @@
 """Conversations as token rows, with a mask that is true exactly on what the assistant wrote.
 
-Any chat template is taken as it is. For every assistant message the conversation is rendered up to it with
+Any chat template works unchanged. For every assistant message the conversation is rendered up to it with
 the template's generation prompt, and again with the message: the tokens that are new are the message, up to
-and including its end-of-turn token. What the template puts after that token (a line break in ChatML) belongs
-to no one and is left out. A template that rewrites earlier turns breaks this; it is found out and refused.
+and including its end-of-turn token. What the template puts after that token (a line break in ChatML) is not counted. A
+template that rewrites earlier turns breaks this; it is detected and refused.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Conversation:
     """key: unique name; messages: (role, content) in order, role being system, user or assistant.
 
-    complete: False when the last answer was cut off, so that its end of turn is not what the teacher said.
+    complete: False if the last answer was cut off, so that its end of turn is not the teacher's.
     """
 
     key: str
@@ -67,7 +67,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Conversat
     """Render, tokenize and mask every conversation, cut to ``row_tokens`` tokens.
 
     A row whose assistant part is empty after the cut is dropped and its key kept in ``dropped``.
-    Raises ZooError when the template refuses a conversation or does not grow by appending.
+    Raises ZooError if the template refuses a conversation or does not grow by appending.
     """
     rows, dropped = [], []
     with Prompts(tokenizer) as prompts:

@@ -1,7 +1,7 @@
-"""Loading through transformers without its leniency: what is missing, left over or of another shape is refused.
+"""Loading through transformers without its leniency: missing, extra or differently shaped weights are refused.
 
-transformers fills missing weights with random numbers, drops unknown ones and says so in a log only. Its own account of
-a load (``LoadStateDictInfo``) is caught here before it becomes a log line.
+transformers fills missing weights with random numbers, drops unknown ones and only logs it. This module catches its own
+report of a load (``LoadStateDictInfo``) before it becomes a log line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LAYER = re.compile(r"\.(?:layers|h|blocks)\.(\d+)\.")
 
 @dataclass
 class Account:
-    """What transformers says of one load; info is None until it was said.
+    """transformers' report of one load; info is None until there is one.
 
     patterns: names of tensors that the architecture ignores by its own rule. tied: weight -> the weight it shares.
     """
@@ -34,7 +34,8 @@ class Account:
 
 @contextmanager
 def account() -> Iterator[Account]:
-    """Meanwhile the account of every load is kept instead of logged, and transformers raises nothing because of it."""
+    """Within the block, the report of every load is kept instead of logged, and transformers does not raise because of
+    it."""
     kept = Account()
     before = modeling.log_state_dict_report
 
@@ -55,7 +56,8 @@ def account() -> Iterator[Account]:
 def refuse_differences(
     kept: Account, config: Mapping[str, object], where: str, wrapper: str = "", by: str = "config.json"
 ) -> None:
-    """Raises ModelFileError unless every weight of the architecture came from the source, and none was left over.
+    """Raises ModelFileError unless every weight of the architecture came from the source, and no weight of the source
+    is left.
 
     config: the configuration that the architecture was built from. wrapper: a remedy that replaces the usual ones.
     by: what the configuration was read from, for people.

@@ -1,7 +1,7 @@
-"""The written weights against the source's own, tensor by tensor and value by value.
+"""Compares the written weights with the source's own, tensor by tensor and value by value.
 
-The imported folder stores the weights under the names of the source again (transformers turns its own layout back when
-it saves), so every tensor can be held against the one it came from, rounded as the import does.
+The imported folder stores the weights under the names of the source again (transformers restores that layout when it
+saves), so every tensor can be compared with its source, rounded as in the import.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMPUTED = re.compile(
     r"(^|\.)(rotary_emb\.(inv_freq|cos_cached|sin_cached)|masked_bias|attn\.bias|attention\.bias|position_ids)$"
 )
 """Tables that old versions of transformers stored with the weights: angles of the rotary embedding and causal masks.
-They are computed from the configuration, so they are no weights."""
+They are computed from the configuration, so they are not weights."""
 FP8_ROUNDING = 2.0**-7
 """Relative difference allowed between two ways to multiply an FP8 value by its scale: the product may be rounded to
 bfloat16 (2^-9), the scale itself too, and the result to float16 (2^-11)."""
@@ -36,7 +36,7 @@ SMALLEST = 2.0**-24
 def check(
     found: Inspected, weights: Path, kept: Account, *, layers: str = "", order: Sequence[int] | None = None
 ) -> list[str]:
-    """Raises ModelFileError unless ``weights`` (model.safetensors of the import) holds what the source holds.
+    """Raises ModelFileError unless ``weights`` (model.safetensors of the import) has the same values as the source.
 
     layers: name of the list of decoder layers, order: the source's number of each layer that was kept (None: all).
     Returns notes: tensors of the source that are not used, for a known reason.
@@ -54,7 +54,7 @@ def check(
             raise ModelFileError(
                 f"The imported weights differ from the source's: {named(wrong)}", where=found.shown,
                 safe="Nothing was made of them.",
-                remedy="Report this as a bug with the address of the model: transformers reads this source wrongly",
+                remedy="Report this as a bug with the address of the model: transformers misreads this source",
             )  # fmt: skip
         return comparison.left_over(complete=order is None)
 
@@ -73,7 +73,7 @@ class _Tensors(Protocol):
 
 
 class _Comparison:
-    """Written tensors against stored ones; remembers which stored ones were met."""
+    """Compares written tensors with stored ones; remembers which stored ones were found."""
 
     def __init__(
         self, found: Inspected, written: _Tensors, shards: Mapping[str, _Tensors], kept: Account
@@ -98,8 +98,8 @@ class _Comparison:
         return here.shape == original.shape and bool(torch.equal(here, original.to(here.dtype)))
 
     def renamed(self, name: str) -> bool:
-        """Whether a written tensor has the shape and values of a stored one that was not met: transformers gives some
-        old names new ones (``gamma``, ``beta``), and reorders nothing then."""
+        """Whether a written tensor has the shape and values of a stored one that was not found yet: transformers
+        renames some old tensors (``gamma``, ``beta``) without reordering."""
         here = self.written.get_tensor(name)
         for stored in sorted(set(self.stored) - self.met):
             if self.stored[stored].shape == tuple(here.shape) and torch.equal(
@@ -110,7 +110,7 @@ class _Comparison:
         return False
 
     def left_over(self, *, complete: bool) -> list[str]:
-        """Notes on stored tensors that were not written. Raises ModelFileError for one that has no reason."""
+        """Notes on stored tensors that were not written. Raises ModelFileError for one without a known reason."""
         scales = {name for name in self.stored if name.endswith(("_scale_inv", ".activation_scale"))}
         rest = sorted(set(self.stored) - self.met - (scales if self.found.quantized else set()))
         notes = []
@@ -142,7 +142,7 @@ class _Comparison:
         return self.shards[one.file].get_tensor(one.name)
 
     def _same_as_fp8(self, here: torch.Tensor, name: str) -> bool:
-        """Whether a matrix is what its FP8 values and their scales give; only its shape where scales are unusual."""
+        """Whether a matrix matches its FP8 values and their scales; only its shape if the scales are unusual."""
         stored, scale = self._tensor(name), self.stored.get(f"{name}_scale_inv")
         if here.shape != stored.shape:
             return False
@@ -154,7 +154,7 @@ class _Comparison:
         return bool(torch.allclose(here.float(), original, rtol=FP8_ROUNDING, atol=SMALLEST))
 
     def _same_as_mxfp4(self, here: torch.Tensor, name: str) -> bool:
-        """Whether the experts' matrices, which transformers keeps turned round, are what blocks and scales give."""
+        """Whether the experts' matrices, which transformers stores transposed, match their blocks and scales."""
         pair = [f"{name}_blocks", f"{name}_scales"]
         if pair[1] not in self.stored:
             return False

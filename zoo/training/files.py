@@ -1,4 +1,4 @@
-"""Scratch files of a training: whole or not there, and read back without complaint."""
+"""Scratch files of a training: either complete or missing; reading a broken one is not an error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def weights_digest(folder: Path) -> str:
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, flush it to the disk and rename it."""
+    """Let ``write`` fill a temporary file next to ``path``, flush it to the disk and rename it."""
     temporary = path.with_name(f".{path.name}.part")
     with writing():
         write(temporary)

@@ -1,4 +1,4 @@
-"""Loading an inspected model folder: transformers sees a view with the files that count, and nothing else."""
+"""Loading an inspected model folder: transformers only sees a view with the files that count."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def load_folder(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, Account]:
     """Model (on the CPU), tokenizer, and transformers' account of the load.
 
-    dtype: what the weights become. scratch: a folder for the view, and for weights whose names had to be changed.
+    dtype: of the loaded weights. scratch: a folder for the view, and for weights whose names had to be changed.
     Raises ModelFileError.
     """
     shown = view(found.files, scratch / "view", leave_out=(ADAPTER,))
@@ -58,9 +58,9 @@ def load_folder(
 
 
 def _refuse_larger(shown: Path, found: Inspected) -> None:
-    """Refuse a configuration of another size before memory is taken for it: on the meta device a model takes none.
+    """Refuse a configuration of another size before it uses memory: on the meta device a model needs none.
 
-    Raises ModelFileError for that, and for values from which no model can be built.
+    Raises ModelFileError for that, and for values that cannot form a model.
     """
     where = f"{found.shown}/{CONFIG}"
     config = transformers.AutoConfig.from_pretrained(shown, **LOCAL)
@@ -113,7 +113,7 @@ def _wrapper(found: Inspected) -> str:
 
 
 def _rename(source: Path, target: Path, own: Mapping[str, str]) -> None:
-    """Copy a safetensors file with other names for its tensors; the values stay as they are."""
+    """Copy a safetensors file with other tensor names; the values stay unchanged."""
     with source.open("rb") as stream, target.open("wb") as out:
         length = struct.unpack("<Q", stream.read(8))[0]
         header = jsontext.parse(stream.read(length))

@@ -1,6 +1,6 @@
-"""What transformers' GGUF reader does not take from the header of a GGUF file, set in the model's configuration.
+"""Values of a GGUF header that transformers' reader ignores, set in the model's configuration.
 
-Layers with a window: the reader takes the usual pattern, and the header may list them one by one.
+Layers with a window: the reader uses the usual pattern, but the header may list them one by one.
 End tokens: the reader keeps one of up to three. The scale of Gemma's attention: no header has it, llama.cpp computes it
 from the shape (``f_attention_scale`` in src/models/gemma3.cpp), and transformers' default is that of other sizes.
 """
@@ -39,7 +39,7 @@ def settle(model: PreTrainedModel, architecture: str, ends: Sequence[EndToken]) 
 def settle_windows(model: PreTrainedModel, windows: Sequence[bool] | None) -> list[str]:
     """Change ``layer_types`` of the configuration to ``windows``, and return a note if that is not what it was.
 
-    windows: for each layer whether it sees a window only, as llama.cpp reads the header; None if it cannot be told.
+    windows: for each layer whether it sees a window only, as llama.cpp reads the header; None if unknown.
     """
     kinds = getattr(model.config, "layer_types", None) or ()
     if windows is None or len(kinds) != len(windows) or not set(kinds) <= {"sliding_attention", "full_attention"}:

@@ -1,4 +1,4 @@
-"""Loading a GGUF file through transformers: every tensor of it must reach the model."""
+"""Loading a GGUF file through transformers: every tensor must reach the model."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WIDE_TYPES = ("F64", "F32", "BF16")
 class LoadedGguf:
     """model (float16, on the CPU), tokenizer, and the content of source.json.
 
-    by_name: it went through the reader that only renames, reorders and shifts, so its values can be compared.
+    by_name: it used the reader that only renames, reorders and shifts, so its values can be compared.
     """
 
     model: PreTrainedModel
@@ -48,7 +48,7 @@ class LoadedGguf:
 
 
 def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
-    """Raises ModelFileError for a file that is not sound, or whose tensors are not exactly the architecture's."""
+    """Raises ModelFileError for an invalid file, or one whose tensors are not exactly the architecture's."""
     header = _check(source)
     refuse_unreadable(header.architecture, source.name)
     shapes = [tensor.shape for tensor in header.tensors]
@@ -90,7 +90,7 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
 
 
 def _dtype(header: Header) -> torch.dtype:
-    """float32 where the file has matrices of a larger range than float16's, which can only be judged in it."""
+    """float32 if the file has matrices with a larger range than float16's, which can only be checked in float32."""
     wide = {tensor.type_name for tensor in header.tensors if len(tensor.shape) > 1} & set(WIDE_TYPES)
     return torch.float32 if wide else torch.float16
 
@@ -112,14 +112,14 @@ def _scale_rope(model: PreTrainedModel, source: Path, header: Header) -> bool:
 
 
 class _Used:
-    """GGUF names that transformers' reader maps to weights; None while it has not said."""
+    """GGUF names that transformers' reader maps to weights; None until it reports them."""
 
     names: set[str] | None = None
 
 
 @contextmanager
 def _used_names() -> Iterator[_Used]:
-    """Meanwhile the reader's map of names is overheard; architectures of its newer reader do not use one."""
+    """Within the block, records the reader's map of names; architectures of its newer reader do not use one."""
     found = _Used()
     before = gguf_reader.get_gguf_hf_weights_map
 
@@ -151,10 +151,10 @@ def _check(source: Path) -> Header:
         raise ModelFileError(
             "This is not a GGUF file: its first four bytes are wrong", where=source.name, remedy=remedy
         )
-    # transformers' reader says of a damaged file what went wrong inside of it, this one what is wrong with the file.
+    # For a damaged file, transformers' reader reports an internal error; this one reports what is wrong with the file.
     try:
         refuse_other(read_metadata(source), source.name)
         return read_header(source)
     except ModelFileError as error:
-        # Where a user's folders lie is no part of what a build says.
+        # The output of a build must not contain the user's folders.
         raise ModelFileError(error.what, where=source.name, remedy=error.remedy or remedy) from error

@@ -1,8 +1,8 @@
-"""The written weights against a GGUF file's own values.
+"""Compares the written weights with a GGUF file's own values.
 
-transformers gives tensors other names and orders their rows anew, so names and places cannot be compared. What no order
-changes is how often each value occurs. Every tensor of the file must occur with exactly its values, rounded as the
-import rounds it, in one written tensor, and every written tensor must come from one of the file.
+transformers renames tensors and reorders their rows, so names and places cannot be compared. How often each value
+occurs does not change. Every tensor of the file must occur with exactly its values, rounded as the import rounds it, in
+one written tensor, and every written tensor must come from one of the file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EXPERTS = "_exps."
 
 
 def check(source: Path, weights: Path, advance: Advance) -> None:
-    """Raises ModelFileError unless ``weights`` (safetensors) holds the values of the GGUF file ``source``."""
+    """Raises ModelFileError unless ``weights`` (safetensors) has the values of the GGUF file ``source``."""
     with safe_open(weights, framework="pt") as written:
         every = list(written.keys())
         dtype = written.get_tensor(every[0]).dtype
@@ -54,7 +54,7 @@ def check(source: Path, weights: Path, advance: Advance) -> None:
 
 
 def fingerprint(values: torch.Tensor, dtype: torch.dtype) -> bytes:
-    """A digest of how often each value of a type of 16 bits occurs, whatever the order and the shape."""
+    """A digest of how often each value of a 16-bit type occurs, for any order and shape."""
     bits = values.to(dtype).contiguous().view(torch.int16).numpy().view(np.uint16).ravel()
     return hashlib.sha256(np.bincount(bits, minlength=1 << 16).tobytes()).digest()
 
@@ -71,7 +71,7 @@ def _taken(tensor: ReaderTensor, left: Counter[bytes], dtype: torch.dtype) -> bo
 
 
 def _forms(name: str, values: Values) -> Iterator[list[Values]]:
-    """How transformers may hold a tensor: as it is, experts one by one, norms less one (Gemma, Nemotron), and the
+    """How transformers may store a tensor: unchanged, experts one by one, norms minus one (Gemma, Nemotron), and the
     logarithm of a negative decay (Mamba)."""
     yield [values]
     if EXPERTS in name:

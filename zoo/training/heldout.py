@@ -1,7 +1,7 @@
 """How well a student does on conversations that it was not trained on.
 
 Perplexity is exp of the mean negative log-likelihood of the assistant's tokens. The divergence is the mean
-KL(teacher || student) over the whole vocabulary, and same_top_share how often both put the same token first.
+KL(teacher || student) over the complete vocabulary, and same_top_share how often both rank the same token first.
 
 Tokens of one conversation are not independent, so the conversation is the unit of sampling. With x_r the sum
 over row r and n_r its tokens, the mean m = sum x_r / sum n_r is a ratio estimator and, with R rows,
@@ -10,7 +10,7 @@ over row r and n_r its tokens, the mean m = sum x_r / sum n_r is a ratio estimat
 
 (Cochran, Sampling Techniques, 3rd ed. 1977, chapter 6, without the finite population correction; Miller 2024,
 "Adding Error Bars to Evals", section 2.2, uses the same clustering; ``zoo.judge.divergence.ratio_mean`` is the same
-estimator over windows of positions, while here only a conversation's sums are at hand). By the delta method
+estimator over windows of positions, while here only a conversation's sums are available). By the delta method
 se(exp m) = exp(m) se(m).
 """
 
@@ -127,5 +127,5 @@ def _logits(model: PreTrainedModel, row: EncodedRow) -> torch.Tensor:
 
 
 def _finite(value: float | None) -> float | None:
-    """None for what JSON cannot say."""
+    """None for values that JSON cannot represent."""
     return value if value is not None and math.isfinite(value) else None

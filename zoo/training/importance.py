@@ -1,7 +1,7 @@
 """An importance matrix from the torch model: the same sums as ``zoo.llama.measure.calibrate``, by hooks on its layers.
 
-A second way to the same figures, which shows that neither is wrong. The product uses llama.cpp's, because it looks
-at the very file that is quantized and needs no torch; ``benchmarks/README.md`` has the times of both.
+A second way to the same figures, which verifies both. Releases use llama.cpp's, because it reads exactly the file that
+is quantized and needs no torch; ``benchmarks/README.md`` has the times of both.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def collect(
     """Sums of squared inputs, float64 (row_length,), and rows summed, by the GGUF name of each layer's matrices.
 
     windows: token ids, each window read from an empty cache, in float32 on the CPU.
-    Raises ModelFileError if the folder is no model, or of an architecture that GGUF has no names for.
+    Raises ModelFileError if the folder is not a model, or has an architecture without GGUF names.
     """
     report = report or Silent()
     model = load_model(folder, torch.float32, "cpu")

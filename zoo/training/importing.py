@@ -1,8 +1,8 @@
-"""From a GGUF file or a Hugging Face folder to one plain model folder, on request with some layers only.
+"""From a GGUF file or a Hugging Face folder to one plain model folder, optionally with some layers only.
 
 The folder holds the tokenizer and safetensors, in float16 or, where that cannot hold the weights, in bfloat16
-(``precision``). Its bytes depend on the source, the layers and the library versions, never on where the source lies.
-What was written is held against the source before it counts.
+(``precision``). Its bytes depend on the source, the layers and the library versions, never on the path of the source.
+The result is compared with the source before it is used.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What was written. parameters counts tied weights once; context_tokens is the model's own limit, if it
-    has one. notes: what is reported of the source, in sentences.
+    """The written model. parameters counts tied weights once; context_tokens is the model's own limit, if it
+    has one. notes: what is reported about the source, in sentences.
     """
 
     architecture: str
@@ -59,8 +59,8 @@ def import_model(
     """Write the model of ``source`` into the folder ``out``, keeping ``layers`` in that order (None: all).
 
     root: the zoo's folder, in which links of a model folder may end. Also writes ``source.json``, unless layers are
-    left out (that is then another model). Raises ModelFileError for a file that is damaged, pickled, incomplete or of
-    another kind, InputError for layers it has not.
+    dropped (then it is another model). Raises ModelFileError for a file that is damaged, pickled, incomplete or of
+    another kind, InputError for layers that it does not have.
     """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".import.") as scratch:
@@ -144,7 +144,7 @@ def _precise(said: SourceRecord, format_: precision.Format, notes: list[str]) ->
 def _trim(found: Inspected, model: PreTrainedModel, out: Path) -> dict[str, int]:
     """Take markers without a row out of the written tokenizer, and return them with their numbers.
 
-    A tokenizer.json that was made here, from a SentencePiece model, is looked at for the first time.
+    A tokenizer.json that was made here from a SentencePiece model is checked for the first time.
     """
     if not (out / "tokenizer.json").is_file():
         return {}
@@ -157,7 +157,7 @@ def _trim(found: Inspected, model: PreTrainedModel, out: Path) -> dict[str, int]
 
 
 def _drop_inventions(out: Path, size: int) -> None:
-    """Take tokens out that transformers' GGUF reader adds behind the file's own ``size`` tokens: it gives every Llama
+    """Remove tokens that transformers' GGUF reader adds after the file's own ``size`` tokens: it gives every Llama
     vocabulary an ``<|endoftext|>``."""
     words = vocabulary.read(jsontext.read(out / "tokenizer.json", bounded=False), None)
     every = {**words.words, **words.added}
@@ -170,7 +170,7 @@ def _kept(model: PreTrainedModel, layers: tuple[int, ...] | None) -> tuple[int, 
     if layers is None:
         return total, tuple(range(total)), ""
     name = prune(model, layers)
-    # The layers that are left may be of kinds, or in an order, that the whole model's were not.
+    # The kept layers may have kinds, or an order, that the complete model did not have.
     unsupported.refuse(model.config.to_dict())
     return total, layers, name
 

@@ -49,7 +49,7 @@ FLOAT16_LOSS_SCALE = 1024.0
 
 @dataclass(frozen=True)
 class Job:
-    """What stays the same over all steps."""
+    """Everything that stays the same for all steps."""
 
     spec: Distill
     rows: tuple[EncodedRow, ...]

@@ -6,7 +6,7 @@ rest gathered in one bucket (tail):
     KL = sum over i in top of p_i (ln p_i - ln q_i)  +  p_tail (ln p_tail - ln q_tail)
 
 Gathering tokens is a function of the token, so by the data-processing inequality (Cover and Thomas, Elements
-of Information Theory, 2nd ed., 2.8) this is a lower bound of the KL over the whole vocabulary; they are equal
+of Information Theory, 2nd ed., 2.8) this is a lower bound of the KL over the complete vocabulary; they are equal
 when k is the vocabulary. It is multiplied by T squared, which keeps the size of the gradient when T changes
 (Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network", section 2).
 """
@@ -44,10 +44,10 @@ def label_cross_entropy(student_logits: torch.Tensor, labels: torch.Tensor) -> t
 
 
 def full_kld(student_logits: torch.Tensor, teacher_logits: torch.Tensor) -> torch.Tensor:
-    """KL(teacher || student) over the whole vocabulary per position [n], in nats; sums in float64.
+    """KL(teacher || student) over the complete vocabulary per position [n], in nats; sums in float64.
 
     Heads of one family may be padded to different widths (Qwen2.5: 151,936 and 152,064 for one tokenizer); both are
-    cut to the smaller one, beyond which there are no tokens.
+    shortened to the smaller one, beyond which there are no tokens.
     """
     width = min(student_logits.shape[-1], teacher_logits.shape[-1])
     student_logits, teacher_logits = student_logits[..., :width], teacher_logits[..., :width]
@@ -57,7 +57,7 @@ def full_kld(student_logits: torch.Tensor, teacher_logits: torch.Tensor) -> torc
 
 
 def _weighted(teacher_logp: torch.Tensor, student_logp: torch.Tensor) -> torch.Tensor:
-    """p (ln p - ln q) elementwise, 0 where p is 0 (0 times infinity is no number)."""
+    """p (ln p - ln q) elementwise, 0 where p is 0 (0 times infinity is NaN)."""
     nothing = torch.isneginf(teacher_logp)
     safe = teacher_logp.masked_fill(nothing, 0.0)
     return torch.where(nothing, torch.zeros_like(safe), safe.exp() * (safe - student_logp))

@@ -1,8 +1,8 @@
 """Rendered conversations as tokens of transformers' tokenizers: markers that people wrote stay text.
 
-A tokenizer of the ``tokenizers`` library knows its markers by their text. For a conversation in which people wrote one,
-a copy of it knows them by names that no text has, and the template's markers are written with these: the same tokens,
-the same splitting and the same treatment of spaces around them.
+A tokenizer of the ``tokenizers`` library recognises its markers by their text. For a conversation in which people wrote
+one, a copy of it recognises them by names that no text contains, and the template's markers are written with these: the
+same tokens, the same splitting and the same treatment of spaces around them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _LOOKS_SPECIAL = re.compile(r"<\|.*\|>|<｜.*｜>|<unused.*>|<pad>|<mask>|<2mass>|\[@BOS@\]", re.DOTALL)
-"""Added tokens that llama.cpp's converter takes for control tokens, whatever the folder says of them
+"""Added tokens that llama.cpp's converter treats as control tokens, whatever the folder says about them
 (``does_token_look_special`` in its ``conversion/base.py``): teacher and student must read the same."""
 
 _COPIES: weakref.WeakKeyDictionary[PreTrainedTokenizerBase, Tokenizer] = weakref.WeakKeyDictionary()
@@ -53,7 +53,7 @@ def tokens(tokenizer: PreTrainedTokenizerBase, rendered: str) -> list[int]:
 
 
 def _name(number: int) -> str:
-    """What the copy calls a token: between noncharacters, so that no text has it."""
+    """The copy's name for a token: between noncharacters, so that no text contains it."""
     return f"\ufdd1{number}\ufdd2"
 
 

@@ -1,6 +1,6 @@
-"""Loading, running and saving a causal language model that lies in a plain Hugging Face folder.
+"""Loading, running and saving a causal language model in a plain Hugging Face folder.
 
-Only safetensors are read and written. Code that comes with a model is never run, and nothing is fetched.
+Only safetensors are read and written. A model's own code is never run, and nothing is fetched.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HEAD_ROUNDINGS = 8
 
 @contextmanager
 def quiet(advance: Advance = unheard) -> Iterator[None]:
-    """Silence transformers' own progress bars and warnings; ``advance`` is told of every GGUF tensor read."""
+    """Silence transformers' own progress bars and warnings; ``advance`` is called for every GGUF tensor read."""
 
     def heard(items: Iterable[object], **_: object) -> Iterator[object]:
         for item in items:
@@ -57,7 +57,7 @@ def quiet(advance: Advance = unheard) -> Iterator[None]:
 def load_model(folder: Path, dtype: torch.dtype, device: str, **more: object) -> PreTrainedModel:
     """The causal language model of ``folder`` in evaluation mode.
 
-    Raises ModelFileError when the folder cannot be read as one.
+    Raises ModelFileError if the folder cannot be read as one.
     """
     check_folder(folder)
     with quiet(), reading(folder):
@@ -69,7 +69,7 @@ def load_model(folder: Path, dtype: torch.dtype, device: str, **more: object) ->
 
 
 def _attention(folder: Path) -> str:
-    """torch's own fused attention, or plain matrices for the architectures (MPT) that know no other."""
+    """torch's own fused attention, or plain matrices for architectures (MPT) without it."""
     config = transformers.AutoConfig.from_pretrained(folder, **LOCAL)
     kind = transformers.MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
     return "sdpa" if getattr(kind, "_supports_sdpa", True) else "eager"
@@ -92,10 +92,10 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 @contextmanager
 def reading(source: Path, *views: Path, what: str = "model", where: str = "") -> Iterator[None]:
-    """Turn whatever a reader below says about a bad file into one ModelFileError.
+    """Convert any error of a reader below for a bad file to one ModelFileError.
 
-    views: other folders under which the reader was shown the source; none of these paths is repeated. what: the word
-    for what is read. where: the name for messages, if it is not the last part of ``source``.
+    views: other folders through which the reader saw the source; these paths are never shown. what: the word for what
+    is read. where: the name for messages, if it is not the last part of ``source``.
     """
     try:
         yield
@@ -121,7 +121,7 @@ def reading(source: Path, *views: Path, what: str = "model", where: str = "") ->
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ModelFileError for a folder without ``config.json`` or safetensors, with what it holds instead."""
+    """Raise ModelFileError for a folder without ``config.json`` or safetensors, with what it contains instead."""
     if not (folder / "config.json").is_file():
         raise otherlayouts.without_config(folder)
     if not any(folder.glob("*.safetensors")):
@@ -138,8 +138,8 @@ def logits_at(
 ) -> torch.Tensor:
     """float32 logits [n, vocabulary] at n (row, position) pairs of ``input_ids`` [batch, tokens].
 
-    The head of a small model costs as much as its layers, so it sees only the positions that count. Rows are
-    padded on the right; under causal attention nothing looks to the right, so no attention mask is needed.
+    The head of a small model costs as much as its layers, so it only processes the positions that count. Rows are
+    padded on the right; causal attention never looks to the right, so no attention mask is needed.
     """
     inner = causal(model)
     hidden = inner.base_model(input_ids=input_ids, use_cache=False).last_hidden_state
@@ -151,7 +151,7 @@ def logits_at(
 def check_head(model: PreTrainedModel, input_ids: Sequence[int]) -> None:
     """Raise ZooError unless ``logits_at`` gives what the model's own forward pass gives for a few tokens.
 
-    Some architectures scale their logits after the head; this finds it out before any training. Both ways differ in
+    Some architectures scale their logits after the head; this detects it before any training. Both ways differ in
     the width of one product only. Its result is rounded to the model's number format; its sum, in float32, is off by
     the square root of its length in roundings. The distance is the root mean square of the difference as a share of the
     logits' own. A scaled head is off by 10 % and more.
@@ -198,8 +198,7 @@ def save_model(model: PreTrainedModel, folder: Path, dtype: torch.dtype = torch.
 
 
 def clean_json(path: Path) -> None:
-    """Take local paths and loader flags out of a JSON file that transformers wrote; absent files are left
-    alone.
+    """Remove local paths and loader flags from a JSON file that transformers wrote; absent files are ignored.
     """
     if not path.is_file():
         return

@@ -1,4 +1,4 @@
-"""The logits of a model folder in float32, and how far they move when an engine rounds what goes into matrices."""
+"""The logits of a model folder in float32, and how far they move if an engine rounds the inputs of matrices."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 SEEDS = (1, 2)
-"""Draws of random errors beside the rounding itself: a position that one draw happens to spare is seen by another."""
+"""Draws of random errors in addition to the rounding itself: a position that one draw misses is found by another."""
 
 INPUTS: dict[str, tuple[torch.dtype, float] | None] = {
     "f16": (torch.float16, F16_ROUNDING),
     "bf16": (torch.bfloat16, 8 * F16_ROUNDING),
     "f32": None,
 }
-"""Type of the exported file -> what llama.cpp rounds the inputs of its matrices to, and by how much at most. The cache
-is f16 for every type."""
+"""Type of the exported file -> the type to which llama.cpp rounds the inputs of its matrices, and by how much at most.
+The cache is f16 for every type."""
 
 
 def logits_and_noise(
@@ -33,7 +33,7 @@ def logits_and_noise(
 ) -> tuple[list[Logits], list[Distances]]:
     """Logits [tokens, vocabulary] of every text, and the own noise [tokens] of every position (``parity.distance``).
 
-    model: in float32, on the CPU. ``advance`` hears of each text.
+    model: in float32, on the CPU. ``advance`` is called for each text.
     """
     with _threads(threads):
         logits, noise = [], []
@@ -61,7 +61,7 @@ def as_exported(model: PreTrainedModel, export_type: str) -> None:
 
 
 def roundings(export_type: str) -> Iterator[Rounding]:
-    """The runs that own noise is made of: rounding, and random errors as large."""
+    """The runs that measure own noise: rounding, and random errors of the same size."""
     inputs = INPUTS[export_type]
     yield Rounding(rounded(inputs[0]) if inputs else _same, rounded(torch.float16))
     for seed in SEEDS:

@@ -1,4 +1,4 @@
-"""A tokenizer's cut of strings, and the same tokenizer without the steps that change letters before it cuts."""
+"""How a tokenizer splits strings, with and without the steps that change letters first."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Tokens that people defined in a sentencepiece vocabulary, as a GGUF file has them.
+"""User-defined tokens of a sentencepiece vocabulary, as in a GGUF file.
 
 llama.cpp finds them in the text before it merges anything, the longest first. Gemma's are runs of spaces and of line
 breaks. transformers' reader writes their spaces as U+2581, as in other pieces, and leaves the runs to the merges, which
-cut long ones elsewhere.
+split long ones differently.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A model folder as transformers sees it, for the parity check of the file that was made from it."""
+"""A model folder from transformers' side, for the parity check of its exported file."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 def look(folder: Path, export_type: str, *, threads: int, advance: Advance = unheard) -> Seen:
-    """Tokens, logits (float32, on the CPU) and renderings of ``folder``; ``advance`` is told of each text.
+    """Tokens, logits (float32, on the CPU) and renderings of ``folder``; ``advance`` is called for each text.
 
-    export_type: number format of the file that it will be compared with, for the own noise of each position.
-    Raises ModelFileError when the folder cannot be read.
+    export_type: number format of the file to compare with, for the own noise of each position.
+    Raises ModelFileError if the folder cannot be read.
     """
     tokenizer = load_tokenizer(folder)
     rendered = renderings(tokenizer, [(m, prompt) for m in CONVERSATIONS for prompt in (False, True)])
@@ -54,9 +54,9 @@ def look(folder: Path, export_type: str, *, threads: int, advance: Advance = unh
 
 
 def taking(folder: Path, names: Sequence[str]) -> Taken:
-    """How the folder's tokenizer cuts the strings when the tokens with these texts are control tokens.
+    """How the folder's tokenizer splits the strings if the tokens with these texts are control tokens.
 
-    Raises ModelFileError when the folder cannot be read.
+    Raises ModelFileError if the folder cannot be read.
     """
     from tokenizers import AddedToken
 

@@ -1,8 +1,8 @@
-"""Which number format an imported folder is kept in: float16, or bfloat16 where float16 cannot hold the weights.
+"""Which number format an imported folder is kept in: float16, or bfloat16 if float16 cannot represent the weights.
 
 float16 is the more precise one (2^-11 of a value, bfloat16 2^-9) and has the smaller range: 65,504 at most, and below
-2^-14 its steps are all equal. So bfloat16 is kept where a weight is larger, or where a tensor is so small that float16
-loses more of it than bfloat16 would.
+2^-14 its steps are all equal. So bfloat16 is used if a weight is larger, or if a tensor is so small that float16 would
+lose more of it than bfloat16.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 WIDER = frozenset(("BF16", "F32", "F64"))
 """Formats of stored tensors with a larger range than float16's."""
 BF16_ROUNDING = 2.0**-9
-"""bfloat16 has 8 bits of precision, so it moves a value by at most this part of it."""
+"""bfloat16 has 8 bits of precision, so it changes a value by at most this share."""
 LIMIT = 65_504
 """The largest number of float16."""
 
@@ -41,7 +41,7 @@ class Format:
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the folder is kept in."""
+        """The number format of the folder."""
         return torch.bfloat16 if self.overflows or self.faint else torch.float16
 
     def notes(self) -> list[str]:
@@ -58,7 +58,7 @@ class Format:
 
 
 def of_folder(found: Inspected) -> Format:
-    """Look at every stored tensor of a wider format."""
+    """Check every stored tensor of a wider format."""
     judge = _Judge()
     with ExitStack() as stack:
         shards = {
@@ -80,7 +80,7 @@ def of_model(model: PreTrainedModel) -> Format:
 
 
 def kept(folder: Path) -> torch.dtype:
-    """What an imported folder is kept in, as its config.json says."""
+    """The number format of an imported folder, from its config.json."""
     config = jsontext.read(folder / "config.json", bounded=False, finite=False)
     return torch.bfloat16 if config.get("dtype") == "bfloat16" else torch.float16
 
@@ -93,7 +93,7 @@ class _Judge:
 
     def look(self, name: str, tensor: torch.Tensor) -> None:
         values = tensor.float()
-        # Infinity and NaN are refused elsewhere, with their own words.
+        # Infinity and NaN are refused elsewhere, with their own message.
         if values.numel() == 0 or not torch.isfinite(values).all():
             return
         half = values.to(torch.float16)

@@ -1,4 +1,4 @@
-"""How a tokenizer prepares text before it merges, by what a GGUF file states.
+"""How a tokenizer prepares text before it merges, from the values in a GGUF file.
 
 For byte-level vocabularies ("gpt2") that is the name of a rule (tokenizer.ggml.pre); transformers builds one plain
 tokenizer for all of them. The rules are those of llama.cpp's llama-vocab.cpp (in llama-cpp-python 0.3.36); names with
@@ -68,10 +68,10 @@ RULES: Mapping[str, Callable[[], pre_tokenizers.PreTokenizer]] = {
     name: make for make, names in _NAMES for name in names.split()
 }
 PHI3 = ("phi-3", "phi3")
-"""llama.cpp lets the markers of a file whose name holds one of these swallow the space after them, but not these:"""
+"""llama.cpp lets the markers of a file whose name holds one of these absorb the space after them, but not these:"""
 PHI3_KEEPS = frozenset(["<unk>", "<s>", "<|endoftext|>"])
 WHOLE_FIRST = frozenset(["llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"])
-"""Names with which llama.cpp looks up a whole piece before it merges (``ignore_merges``)."""
+"""Names with which llama.cpp looks up a complete piece before it merges (``ignore_merges``)."""
 
 
 def _sentencepiece(backend: Tokenizer, dummy_prefix: bool) -> None:
@@ -101,7 +101,7 @@ def _phi3(backend: Tokenizer) -> None:
 def fit(tokenizer: PreTrainedTokenizerBase, metadata: Mapping[str, object], where: str) -> None:
     """Let a tokenizer that transformers read from a GGUF file cut text as llama.cpp does with that file.
 
-    Other kinds of vocabularies, and byte-level ones without a rule, are left as they are; parity judges them.
+    Other kinds of vocabularies, and byte-level ones without a rule, stay unchanged; parity checks them.
     Raises ModelFileError for a rule that is not in RULES.
     """
     name, kind = metadata.get("tokenizer.ggml.pre"), metadata.get("tokenizer.ggml.model")

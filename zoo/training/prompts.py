@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Prompts:
     """A tokenizer's chat template, ready to render; use it in a ``with`` statement.
 
-    tokenizer: one of transformers'; of several named templates the default, as transformers takes it.
+    tokenizer: one of transformers'; of several named templates the default, as in transformers.
     source: whose template it is, for messages. Raises ZooError without a template for plain conversations.
     """
 
@@ -45,18 +45,18 @@ class Prompts:
     def token_ids(self, messages: Sequence[Message], *, prompt: bool) -> list[int]:
         """Ids of ``messages``, with the beginning of an answer if ``prompt``; markers that people wrote stay text.
 
-        Raises ModelFileError when the template cannot be rendered or refuses, MarkerLost when it changes such a marker.
+        Raises ModelFileError if the template cannot be rendered or refuses, MarkerLost if it changes such a marker.
         """
         rendered = markers.rendered(
             lambda shown: self._renderer.render(shown, add_generation_prompt=prompt),
             messages,
             markertext.texts(self._tokenizer),
         )
-        # The template writes the beginning-of-text token itself where the model wants one.
+        # The template itself writes the beginning-of-text token if the model requires one.
         return markertext.tokens(self._tokenizer, rendered)
 
     def refuse_over_limit(self, messages: Sequence[Message], *, prompt: bool) -> None:
-        """Raise OverLimit for a template that uses too much; anything else that is wrong with it is left to others."""
+        """Raise OverLimit for a template that uses too much; other errors are reported elsewhere."""
         try:
             self._renderer.render(messages, add_generation_prompt=prompt)
         except OverLimit:

@@ -1,4 +1,4 @@
-"""Conversations as transformers itself renders them, to compare this project's renderer and the exported file with."""
+"""Conversations rendered by transformers itself, for comparison with this project's renderer and the exported file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes a training repeatable to the byte: named seeds, fixed threads, deterministic algorithms."""
+"""What makes a training repeatable byte for byte: named seeds, fixed threads, deterministic algorithms."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ def seed_for(seed: int, name: str) -> int:
 
 @contextmanager
 def repeatable(threads: int, device: str) -> Iterator[None]:
-    """Fixed threads and deterministic algorithms; the caller's settings and random state come back
-    afterwards.
+    """Fixed threads and deterministic algorithms; the caller's settings and random state are restored afterwards.
     """
     if device.startswith("cuda"):
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -1,4 +1,4 @@
-"""What a training says about itself."""
+"""The report of a training."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ class DistillReport:
     """A finished training.
 
     loss_curve: one {step, loss, learning_rate} per step, step counted from 1, loss in nats per assistant
-    token. timing: everything that a clock had a part in (wall_seconds of the steps over all resumed parts,
-    tokens_per_second of row tokens, resumed_from_step); the rest is the same whenever and however often the
-    training was interrupted.
+    token. timing: everything that depends on time (wall_seconds of the steps over all resumed parts,
+    tokens_per_second of row tokens, resumed_from_step); the rest does not depend on interruptions.
     """
 
     method: str

@@ -1,8 +1,8 @@
-"""The rope scaling of Llama 3.1 and later, found again from the factors that GGUF files store (``rope_freqs.weight``).
+"""The rope scaling of Llama 3.1 and later, recovered from the factors that GGUF files store (``rope_freqs.weight``).
 
 llama.cpp's converter writes one factor for each pair of a head's values and drops the parameters that they came from;
-transformers' GGUF reader drops the factors. The parameters are searched here, and count only if they give the very
-factors again. Formula: ``_compute_llama3_parameters`` of transformers; conversion/llama.py of llama.cpp.
+transformers' GGUF reader drops the factors. The parameters are searched here, and accepted only if they give exactly
+these factors. Formula: ``_compute_llama3_parameters`` of transformers; conversion/llama.py of llama.cpp.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from zoo.errors import ModelFileError
 
 TENSOR = "rope_freqs.weight"
 LOW, HIGH = 1.0, 4.0
-"""Every published Llama has these; only their ratios to the old context count, so they may be chosen freely."""
+"""Every published Llama has these; only their ratios to the old context matter, so they can be chosen freely."""
 CONTEXTS = tuple(1 << power for power in range(8, 21))
-"""Old contexts to try where too few factors lie between 1 and the largest to compute it."""
+"""Old contexts to try if too few factors are between 1 and the largest to compute it."""
 Factors = NDArray[np.float64]
 
 
@@ -33,7 +33,7 @@ def read(path: Path) -> Factors | None:
 def scaling(found: Factors, base: float, where: str) -> dict[str, object] | None:
     """The keys of config.json's rope_parameters that give the factors ``found``; None if all are 1 (no scaling).
 
-    base: rope_theta. Raises ModelFileError if no parameters give them within the rounding of float32.
+    base: rope_theta. Raises ModelFileError if no parameters give them within float32 rounding.
     """
     if np.all(found == 1):
         return None

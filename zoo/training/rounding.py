@@ -1,8 +1,8 @@
-"""A model that computes as another engine does: what goes into matrices and into the cache is rounded.
+"""A model that computes as another engine does: inputs of matrices and of the cache are rounded.
 
-Every matrix product of a transformers model passes through a few functions of torch. ``Rounding`` takes their place
-while it is active, whatever the architecture: dense layers, GPT-2's transposed ones, experts, convolutions, attention.
-The rope's own product of frequencies and positions is left alone; engines compute it in float32 as well.
+Every matrix product of a transformers model passes through a few functions of torch. ``Rounding`` replaces them while
+it is active, for any architecture: dense layers, GPT-2's transposed ones, experts, convolutions, attention. The rope's
+own product of frequencies and positions is not rounded; engines also compute it in float32.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FIRST = {
 
 
 class Rounding(TorchFunctionMode):  # type: ignore[misc]  # torch is untyped here
-    """While active, ``inputs`` is applied to what every matrix of weights takes in, ``cache`` to queries, keys, values
+    """While active, ``inputs`` is applied to the inputs of every weight matrix, ``cache`` to queries, keys, values
     and attention weights. Both map a float32 tensor to one of the same shape.
     """
 
@@ -102,12 +102,12 @@ class Rounding(TorchFunctionMode):  # type: ignore[misc]  # torch is untyped her
 
 
 def rounded(dtype: torch.dtype) -> Change:
-    """Round to the nearest number of ``dtype``, as an engine does that holds its inputs in it."""
+    """Round to the nearest number of ``dtype``, as an engine with inputs in that type does."""
     return lambda values: values.to(dtype).to(values.dtype)
 
 
 def shaken(roundings: float, seed: int) -> Change:
-    """Move every number at random by up to ``roundings`` of itself: another draw of errors as large as a rounding's.
+    """Move every number at random by up to ``roundings`` of itself: another draw of errors of the size of a rounding.
 
     The same seed gives the same numbers on one machine.
     """

@@ -1,7 +1,7 @@
-"""Shape and constants of a model as it was built, by the names that GGUF has for them.
+"""Shape and constants of a model as it was built, by GGUF's names.
 
-What counts is what the modules hold, not what ``config.json`` calls them: LFM2's ``intermediate_size`` is only where
-the width of its matrices begins, GPT-2 has no key for it, and each family names the constant of its norms otherwise.
+The values come from the modules, not from ``config.json``: LFM2 computes the width of its matrices from
+``intermediate_size``, GPT-2 has no key for it, and each family has another name for the constant of its norms.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def parameters(model: PreTrainedModel) -> dict[str, Parameter]:
     config = model.config.get_text_config()
     found = {**_sizes(model, config), **_constants(model), **_rope(config)}
     if getattr(config, "tie_word_embeddings", False) is False:
-        # A tied head may be stored once more; a head of its own may not be missing.
+        # A tied head may be stored again; a separate head must not be missing.
         found["output.weight"] = Parameter("the head", "its own")
     return found
 

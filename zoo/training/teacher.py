@@ -1,12 +1,11 @@
 """The teacher's answer at every assistant position, computed once and kept on disk.
 
-Per position the k largest log-probabilities, their token ids and the log of what is left are stored, all at
-the given temperature. float32, not float16: float16 rounds a log-probability of -10 by up to 0.004 nats, and
-the top and the tail would no longer add up to one; the ids are four bytes anyway, so this costs a third more
-disk.
+Per position the k largest log-probabilities, their token ids and the log of the rest are stored, all at the given
+temperature. float32, not float16: float16 rounds a log-probability of -10 by up to 0.004 nats, and the top and the tail
+would no longer add up to one; the ids are four bytes anyway, so this costs a third more disk.
 
-Rows lie in shards of some rows each. A shard is renamed into place when whole and the index names its
-SHA-256, so a SIGKILL loses at most one shard and a damaged shard is computed again.
+Rows are stored in shards of some rows each. A shard is renamed into place once complete and the index has its SHA-256,
+so a SIGKILL loses at most one shard and a damaged shard is computed again.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class TeacherCache:
     spans: tuple[tuple[str, int, int], ...]
 
     def targets(self, rows: Sequence[int]) -> Targets:
-        """The teacher at all assistant positions of ``rows``, one row after the other."""
+        """The teacher's answers at all assistant positions of ``rows``, one row after the other."""
         parts = [self._row(row) for row in rows]
         return Targets(
             *(torch.cat([part[name] for part in parts]) for name in ("top_ids", "top_logp", "tail_logp"))
@@ -78,7 +77,7 @@ class Question:
 def cache_teacher(question: Question, folder: Path, report: Reporter, *, device: str = "cpu") -> TeacherCache:
     """Make or complete the cache of a teacher's answers in ``folder``; shards that are sound are kept.
 
-    The model is loaded only when a shard is missing. Raises ModelFileError for a teacher that cannot be read.
+    The model is loaded only if a shard is missing. Raises ModelFileError for a teacher that cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows, top_k, temperature = question.rows, question.top_k, question.temperature
@@ -98,7 +97,7 @@ def cache_teacher(question: Question, folder: Path, report: Reporter, *, device:
         with report.task("read the teacher", tokens, "tokens") as advance:
             for number in missing:
                 shard = _compute(model, [rows[row] for row in groups[number]], top_k, temperature)
-                # mypy cannot tell the type of a lambda's default.
+                # mypy cannot infer the type of a lambda's default.
                 write_whole(folder / _name(number), lambda part, shard=shard: save_file(shard, part))  # type: ignore[misc]  # of a default
                 sound[number] = digests.sha256_file(folder / _name(number))
                 _write_index(folder, digest, top_k, temperature, sound)

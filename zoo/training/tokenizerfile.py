@@ -1,8 +1,8 @@
-"""A tokenizer that cuts text as its tokenizer.json says.
+"""A tokenizer that splits text as its tokenizer.json says.
 
-Some tokenizer classes of transformers 5 build their own pipeline around the vocabulary. That of Llama, for one, puts no
-space before a text that begins with one, although the file and sentencepiece do. Other readers of the folder,
-llama.cpp's converter among them, go by the files.
+Some tokenizer classes of transformers 5 build their own pipeline around the vocabulary. For example, Llama's puts no
+space before a text that begins with one, although the file and sentencepiece do. Other readers of the folder, such as
+llama.cpp's converter, follow the files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SPACE = "\u2581"
 def follow(tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
     """Give ``tokenizer`` the normalizer, pre-tokenizer and decoder of the tokenizer.json at ``path``, if there is one.
 
-    Post-processing stays the class's, which follows tokenizer_config.json (add_bos_token and the like).
+    The class still does the post-processing, which follows tokenizer_config.json (add_bos_token and the like).
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or not path.is_file():

@@ -1,8 +1,8 @@
-"""The architecture and vocabulary of a model folder, tried without weights: ``python -m ... SCRIPT``.
+"""Tries the architecture and vocabulary of a model folder without weights: ``python -m ... SCRIPT``.
 
-In the current folder, ``source`` holds the small files. Where transformers cannot read the architecture as a language
-model, the reason is written to ``refused.json``. What the import would write of them goes into ``model``, and
-the converter writes ``out.gguf`` from that. Run by ``zoo.llama.tokenizertrial``, which reads what is printed.
+In the current folder, ``source`` has the small files. If transformers cannot read the architecture as a language model,
+the reason is written to ``refused.json``. The import's output for them goes into ``model``, and the converter writes
+``out.gguf`` from that. Run by ``zoo.llama.tokenizertrial``, which reads what is printed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from zoo.training.models import LOCAL, clean_json, quiet
 
 
 def main(script: Path) -> None:
-    """Write ``model`` as the import writes it, then run the converter on it."""
+    """Write ``model`` as the import does, then run the converter on it."""
     source, folder = Path("source"), Path("model")
     folder.mkdir()
     try:

@@ -1,4 +1,4 @@
-"""Faults of the disk, said as the operating system says them."""
+"""Disk errors, reported as the operating system reports them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Turn what the libraries of safetensors and tokenizers raise for a full disk or a missing right into OSError.
+    """Convert errors of the libraries safetensors and tokenizers for a full disk or a missing permission to OSError.
 
-    They are written in Rust, which names the number of the system's error in its message.
+    They are written in Rust, whose messages contain the number of the system's error.
     """
     try:
         yield

@@ -1,1 +1,1 @@
-"""From a model folder to a GGUF file by llama.cpp's own converter, in a process of its own."""
+"""From a model folder to a GGUF file by llama.cpp's own converter, in a separate process."""

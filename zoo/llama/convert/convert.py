@@ -1,8 +1,8 @@
 """A folder of transformers weights into one GGUF file, through llama.cpp's own converter.
 
-The converter (``source`` says where it comes from) carries a ``gguf`` package of its own, so it lives in a folder by
-itself and runs as a separate process that sees that folder first. Its network is shut, and the
-model folder is shown to it under a neutral name, because it writes the folder's name into the file.
+The converter (``source`` says where it comes from) has its own ``gguf`` package, so it has a separate folder and runs
+as a separate process that sees that folder first. It has no network, and it sees the model folder under a neutral name,
+because it writes the folder's name into the file.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from zoo.progress import Reporter, Silent
 
 TYPES = ("f32", "f16", "bf16")
 NEEDS = "pip install 'model-zoo-publisher[gguf,train]'"
-"""Brings the packages that the converter imports."""
+"""Installs the packages that the converter imports."""
 UNKNOWN_PRE_TOKENIZER = "BPE pre-tokenizer was not recognized"
 MISSING_PIECES = re.compile(r"(?:Missing|File not found:) \S*tokenizer\.model")
 UNSUPPORTED = re.compile(r"Model (\w+) is not supported")
 DISK_FULL = (r"No space left on device", r"Disk quota exceeded", r"\d+ requested and \d+ written")
-"""What the converter says of it; the last are numpy's words."""
+"""The converter's messages for a full disk; the last are numpy's."""
 _PERCENT = re.compile(r"(\d+)%\|")
 _SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
@@ -47,12 +47,12 @@ def convert(
     name: str = "model",
     report: Reporter | None = None,
 ) -> None:
-    """Write ``target``, a GGUF of ``type_`` ("f32", "f16" or "bf16"), whole or not at all.
+    """Write ``target``, a GGUF of ``type_`` ("f32", "f16" or "bf16"), atomically.
 
-    name: what the file calls itself (general.name). Neither it nor any other key depends on a local path, so
+    name: the model's name in the file (general.name). Neither it nor any other key depends on a local path, so
     the same folder content gives the same bytes.
-    Raises InputError for an unknown type, GateRefused for a tokenizer that llama.cpp does not know or cannot read,
-    ModelFileError if the folder is no model or the result is unsound, ZooError with the converter's last line if it
+    Raises InputError for an unknown type, GateRefused for a tokenizer that llama.cpp does not support or cannot read,
+    ModelFileError if the folder is not a model or the result is invalid, ZooError with the converter's last line if it
     fails.
     """
     if type_ not in TYPES:
@@ -77,8 +77,8 @@ def convert(
 
 
 def stage(model_folder: Path, place: Path) -> None:
-    """Links to the folder's files under a neutral name, config.json and tokenizer_config.json as the converter reads
-    them (some of its classes read the files themselves), and a tokenizer.model where it looks for one.
+    """Links to the folder's files under a neutral name, config.json and tokenizer_config.json in the form that the
+    converter reads (some of its classes read the files themselves), and a tokenizer.model if it needs one.
     """
     place.mkdir()
     for path in model_folder.resolve().iterdir():
@@ -92,7 +92,7 @@ def stage(model_folder: Path, place: Path) -> None:
     pieces = sentencepieces.of_tokenizer(tokenizer, _unknown(said))
     given = place / "tokenizer.model"
     if pieces is not None and (not given.exists() or sentencepieces.contradicts(given, tokenizer)):
-        # Where two files contradict each other, tokenizer.json counts, as in transformers.
+        # If two files contradict each other, tokenizer.json counts, as in transformers.
         given.unlink(missing_ok=True)
         given.write_bytes(pieces.model())
     if tokenizer or said:
@@ -114,7 +114,7 @@ def _check_clean(made: Path, model_folder: Path) -> None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Of a process that runs the converter in ``folder``: no secrets, no network."""
+    """Environment of a process that runs the converter in ``folder``: no secrets, no network."""
     kept = {key: value for key, value in os.environ.items() if key not in _SECRETS}
     shut = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     return kept | shut | {"PYTHONPATH": str(folder.resolve()), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -195,7 +195,7 @@ def failure(tail: Sequence[str], code: int, model_folder: Path) -> ZooError:
 def _lines(stream: IO[bytes] | None) -> Iterator[str]:
     """Lines that end with a newline or, as progress bars do, with a carriage return."""
     rest = b""
-    # The pipe of a process is buffered, so it has read1; IO does not say so.
+    # The pipe of a process is buffered, so it has read1; the type IO does not declare it.
     while stream is not None and (piece := stream.read1(1 << 16)):  # type: ignore[attr-defined]  # IO has no read1
         *whole, rest = re.split(rb"[\r\n]", rest + piece)
         yield from (line.decode("utf-8", errors="replace") for line in whole)

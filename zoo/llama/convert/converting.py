@@ -1,8 +1,8 @@
-"""Runs llama.cpp's converter in a process of its own: ``python -P converting.py SCRIPT ARGUMENTS...``.
+"""Runs llama.cpp's converter in a separate process: ``python -P converting.py SCRIPT ARGUMENTS...``.
 
-The converter reads config.json through transformers, which turns publishers' keys into its own. Here the keys that the
-converter looks for are put back (``oldkeys``). A byte-level vocabulary that it does not know is known by its rule
-(``cutting``). Nothing else of it is changed.
+The converter reads config.json through transformers, which replaces publishers' keys with its own. This module restores
+the keys that the converter reads (``oldkeys``). It identifies an unknown byte-level vocabulary by its rule
+(``cutting``). It changes nothing else.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from zoo.llama.convert.oldkeys import restored
 
 
 def main(script: Path, arguments: list[str]) -> None:
-    """Run ``script`` as a program would be, with the folders on the path that it expects there."""
+    """Run ``script`` as a program, with the folders that it expects on the path."""
     sys.path[:0] = [str(script.parent), str(script.parent / "gguf-py")]
     if (script.parent / "conversion" / "base.py").is_file():
         base = importlib.import_module("conversion.base")

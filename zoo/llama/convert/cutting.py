@@ -1,9 +1,9 @@
-"""The name that llama.cpp has for the rule by which a tokenizer.json cuts text before it merges.
+"""llama.cpp's name for the rule by which a tokenizer.json splits text before it merges.
 
-llama.cpp's converter knows a byte-level tokenizer by what it makes of one string, so it knows published vocabularies
-only. The rule does not depend on the vocabulary: a tokenizer that somebody trained with the rule of GPT-2 or Llama 3
-cuts as they do. Rules: llama-vocab.cpp of llama-cpp-python 0.3.36, which quotes the patterns of tokenizer.json. The
-parity check proves the choice by what both sides make of text.
+llama.cpp's converter identifies a byte-level tokenizer by its tokens for one string, so it recognises published
+vocabularies only. The rule does not depend on the vocabulary: a tokenizer that somebody trained with the rule of GPT-2
+or Llama 3 splits text as they do. Rules: llama-vocab.cpp of llama-cpp-python 0.3.36, which quotes the patterns of
+tokenizer.json. The parity check verifies the choice with the tokens of both sides.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ RULES: Mapping[tuple[Step, ...], tuple[str | None, str | None]] = {
     _split(f"{_UPPER}|{_LOWER}|" + r"\p{N}|" + _PATHS + _TAIL): (None, "tekken"),
     _split(_HEAD + r"\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|" + _TAIL): ("seed-coder", None),
 }  # fmt: skip
-"""Names by the steps of the pre-tokenizer: without and with ``ignore_merges`` (a whole piece that is a token is not
-merged), which llama.cpp ties to the name. None where it has no such rule."""
+"""Names by the steps of the pre-tokenizer: without and with ``ignore_merges`` (a complete piece that is a token is not
+merged), which llama.cpp ties to the name. None if it has no such rule."""
 
 
 def rule_of(tokenizer: Mapping[str, object]) -> str | None:
@@ -72,7 +72,7 @@ def _steps(step: Mapping[str, object]) -> Iterator[Step]:
     elif kind == "Digits":
         yield (kind, "each" if step.get("individual_digits") else "runs")
     elif kind == "Split":
-        # Taking out what the pattern leaves over is the same for these patterns: they leave nothing over.
+        # Removing what the pattern does not match is the same for these patterns: they match everything.
         usual = (step.get("behavior"), bool(step.get("invert"))) in (("Isolated", False), ("Removed", True))
         pattern = table(step.get("pattern"))
         text = str(pattern.get("Regex", pattern.get("String", "")))

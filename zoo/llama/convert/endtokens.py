@@ -1,6 +1,6 @@
-"""Places in the header for end tokens that generation_config.json names and llama.cpp would not stop at.
+"""Header keys for end tokens that generation_config.json names but at which llama.cpp would not stop.
 
-llama.cpp ends an answer at the ids of the keys below, and at tokens whose text it knows by sight, such as <|im_end|>
+llama.cpp ends an answer at the ids of the keys below, and at tokens whose text it recognises, such as <|im_end|>
 (llama-vocab.cpp). A model may name more. Two of the keys are often unused: end of turn and end of message.
 """
 
@@ -16,9 +16,9 @@ SLOTS = ("tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id")
 
 
 def placed(path: Path, wanted: Iterable[int], metadata: Mapping[str, object]) -> dict[str, int]:
-    """Header keys to set so that llama.cpp ends at every id of ``wanted``; empty if it does already.
+    """Header keys to set so that llama.cpp ends at every id of ``wanted``; empty if it already does.
 
-    At most as many ids as there are free SLOTS find a place, in the order of ``wanted``; parity refuses the rest.
+    At most as many ids as there are free SLOTS are stored, in the order of ``wanted``; parity refuses the rest.
     Raises ModelFileError if llama.cpp does not read the vocabulary.
     """
     lib = library.require()

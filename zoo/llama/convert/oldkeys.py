@@ -1,7 +1,7 @@
-"""config.json as llama.cpp's converter reads it, where transformers writes another key or another word.
+"""config.json in the form that llama.cpp's converter reads, if transformers writes another key or value.
 
-transformers 5 reads the keys that publishers wrote and saves its own. For some architectures the converter knows the
-publishers' alone, or takes a missing key for another value. ``restored`` puts them back beside the new ones.
+transformers 5 reads the keys that publishers wrote and saves its own. For some architectures the converter reads only
+the publishers' keys, or misreads a missing key. ``restored`` adds the old keys to the new ones.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""llama.cpp's converter, taken from the very source that the installed llama-cpp-python was built from.
+"""llama.cpp's converter, from the same source as the installed llama-cpp-python.
 
-The sdist of llama-cpp-python carries llama.cpp (MIT licence) in ``vendor/llama.cpp``. What the converter needs of it is
-unpacked into one folder with a stamp beside it: the sdist's version and digest, and a digest of the converter's files.
-This module imports nothing heavy; ``zoo.llama.convert.convert`` runs what lies in the folder.
+The sdist of llama-cpp-python contains llama.cpp (MIT licence) in ``vendor/llama.cpp``. The converter's files are
+unpacked into one folder with a stamp: the sdist's version and digest, and a digest of the converter's files. This
+module imports nothing heavy; ``zoo.llama.convert.convert`` runs the converter in the folder.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STAMP = "zoo-source.json"
 FORMAT = "zoo-llama-source/1"
 INSTALL = "zoo converter"
 PARTS = (SCRIPT, "conversion/*.py", "gguf-py/gguf/*.py", "models/templates/*.jinja")
-"""The converter: what decides its bytes. It puts some of the templates into files, for models that come without one."""
+"""The converter's files that affect its output. It puts some of the templates into files, for models without one."""
 LICENCES = ("LICENSE", "gguf-py/LICENSE")
 VOCABULARIES = ("models/ggml-vocab-*",)
 """Real vocabularies with test vectors. The converter does not need them; tests do."""
@@ -47,7 +47,7 @@ _NAME = re.compile(r"^Name: (\S+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Stamp:
-    """What a folder was unpacked from. ``converter_sha256`` is ``converter_sha256()`` of the folder as it was then."""
+    """What a folder was unpacked from. ``converter_sha256`` is ``converter_sha256()`` of the folder at that time."""
 
     format: str
     llama_cpp_python: str
@@ -61,7 +61,7 @@ def folder() -> Path:
 
 
 def found() -> Path:
-    """The converter's folder. Raises ZooError with the command that installs it if it is not there."""
+    """The converter's folder. Raises ZooError with the command that installs it if it is missing."""
     place = folder()
     if not (place / SCRIPT).is_file():
         raise ZooError(
@@ -77,7 +77,7 @@ def installed() -> str | None:
 
 
 def version() -> str:
-    """What enters a step's key: the source's version and 12 digits of the converter's digest, or "absent".
+    """The value for a step's key: the source's version and 12 digits of the converter's digest, or "absent".
 
     A folder without a stamp, such as a checkout of llama.cpp, has the version 0.
     """
@@ -89,9 +89,9 @@ def version() -> str:
 
 
 def fault() -> str | None:
-    """Why the converter that is here is not the one of the installed library, as a sentence part; None if it is.
+    """Why the installed converter does not match the installed library, as part of a sentence; None if it does.
 
-    A folder without a stamp says nothing of its origin and is not judged.
+    A folder without a stamp has no known origin and is not checked.
     """
     place, library = folder(), installed()
     stamp = read_stamp(place)
@@ -120,7 +120,7 @@ def read_stamp(place: Path) -> Stamp | None:
 def converter_sha256(place: Path) -> str:
     """Digest of the names and contents of the converter's files; it does not depend on where the folder is."""
     inner = hashlib.sha256()
-    # The second pattern of packages: a converter that was installed from a wheel keeps gguf beside the script.
+    # The second pattern of packages: a converter that was installed from a wheel has gguf next to the script.
     names = {path for part in (*PARTS, "gguf/*.py") for path in _below(place, part)}
     for name in sorted(names):
         digest = hashlib.sha256((place / name).read_bytes()).hexdigest()
@@ -140,7 +140,7 @@ def _below(place: Path, pattern: str) -> Iterator[str]:
 
 
 def download(version_: str, to: Path, report: Reporter) -> Path:
-    """The sdist of llama-cpp-python ``version_`` from the package index that pip is set up for.
+    """The sdist of llama-cpp-python ``version_`` from the package index that pip uses.
 
     Raises ZooError with pip's last line.
     """
@@ -162,10 +162,10 @@ def download(version_: str, to: Path, report: Reporter) -> Path:
 
 
 def unpack(sdist: Path, target: Path, *, vocabularies: bool = False, wanted: str | None = None) -> Stamp:
-    """Make ``target`` the converter's folder, atomically; what was there before is replaced.
+    """Make ``target`` the converter's folder, atomically; it replaces an earlier one.
 
     wanted: the version that the sdist must have (None: any).
-    Raises InputError for another version, ModelFileError for a file that is not a sound sdist of llama-cpp-python.
+    Raises InputError for another version, ModelFileError for a file that is not a valid sdist of llama-cpp-python.
     """
     patterns = (*PARTS, *LICENCES, *(VOCABULARIES if vocabularies else ()))
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -175,7 +175,7 @@ def unpack(sdist: Path, target: Path, *, vocabularies: bool = False, wanted: str
         try:
             with gzip.open(sdist) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
                 version_ = _extract(archive, made, patterns)
-                # To the end, where gzip keeps its checksum.
+                # Read to the end, where gzip has its checksum.
                 while stream.read(1 << 20):
                     pass
         except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
@@ -206,16 +206,16 @@ def unpack(sdist: Path, target: Path, *, vocabularies: bool = False, wanted: str
 
 
 def may_replace(target: Path) -> bool:
-    """Whether a folder is ours to replace: absent, empty, unpacked by us, or the place in the environment's folder."""
+    """Whether we may replace a folder: absent, empty, unpacked by us, or the default in the environment's folder."""
     if target.absolute() == FOLDER.absolute() or not target.exists():
         return True
     return target.is_dir() and (read_stamp(target) is not None or not any(target.iterdir()))
 
 
 def _extract(archive: tarfile.TarFile, to: Path, patterns: tuple[str, ...]) -> str | None:
-    """Write the wanted plain files; links, devices and names that lead elsewhere are never written.
+    """Write the wanted regular files; links, devices and names that lead outside are never written.
 
-    The version that the sdist's PKG-INFO states; None if it is of another package.
+    The version that the sdist's PKG-INFO states; None for another package.
     """
     version_ = None
     for member in archive:

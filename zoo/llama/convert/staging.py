@@ -1,7 +1,7 @@
 """tokenizer_config.json as llama.cpp's converter needs it, completed from tokenizer.json.
 
 transformers 5 states added tokens and begin tokens in tokenizer.json alone. The converter reads both from
-tokenizer_config.json, and where that is silent it takes llama.cpp's defaults.
+tokenizer_config.json, and otherwise uses llama.cpp's defaults.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from catalog.jsonvalues import listed, table, tables
 def completed(config: Mapping[str, object], tokenizer: Mapping[str, object]) -> dict[str, object]:
     """``config`` with the added tokens of ``tokenizer``, and with no begin token where ``tokenizer`` adds none.
 
-    What ``config`` says itself stays.
+    Existing values of ``config`` stay.
     """
     found = dict(config)
     if not found.get("added_tokens_decoder") and (added := tables(tokenizer.get("added_tokens"))):

@@ -1,7 +1,8 @@
-"""Collecting an importance matrix: text goes through the model, and every weight matrix's inputs are squared.
+"""Collecting an importance matrix: text goes through the model, and the inputs of every weight matrix are squared and
+summed.
 
 llama.cpp calls back while it computes (``cb_eval``). What is collected, and from which windows, is as in
-llama.cpp's imatrix tool: the matrices of the layers, windows that do not overlap, the rest of a text left out.
+llama.cpp's imatrix tool: the matrices of the layers, windows that do not overlap, without the rest of a text.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ def collect(
     window_tokens: int = WINDOW_TOKENS,
     report: Reporter | None = None,
 ) -> Imatrix:
-    """The importance matrix of the GGUF file ``path`` over ``texts``; sums are in float64, kept as float32.
+    """The importance matrix of the GGUF file ``path`` over ``texts``; sums are in float64, stored as float32.
 
-    Raises InputError for a text shorter than one window, ModelFileError for an unsound file or one that computes
-    NaN or infinity, ZooError if the model has no matrix that could be watched.
+    Raises InputError for a text shorter than one window, ModelFileError for an invalid file or one that computes NaN or
+    infinity, ZooError if the model has no matrix to collect from.
     """
     report = report or Silent()
     watch = _Watch(operation("MUL_MAT"), operation("MUL_MAT_ID"))
@@ -54,7 +55,7 @@ def collect(
             for tokens in taken:
                 model.clear()
                 for start in range(0, len(tokens), batch):
-                    # Every output is asked for: llama.cpp leaves out what no output needs, in the last layer too.
+                    # Every output is requested: llama.cpp skips what no output needs, also in the last layer.
                     part = tokens[start : start + batch]
                     watch.begin()
                     model.decode([(token, start + i, 0, True) for i, token in enumerate(part)])
@@ -72,7 +73,7 @@ def collect(
 
 
 def windows(model: Model, texts: Sequence[Text], window_tokens: int) -> list[list[int]]:
-    """Token ids of every whole window of every text. Raises InputError for a text that does not fill one."""
+    """Token ids of every complete window of every text. Raises InputError for a text shorter than one window."""
     if window_tokens < 1 or not texts:
         raise InputError("calibration requires a text and windows of at least one token")
     taken = []
@@ -93,7 +94,7 @@ def windows(model: Model, texts: Sequence[Text], window_tokens: int) -> list[lis
 
 @dataclass
 class _Watch:
-    """What was seen. sums: matrix -> float64 (matrices, row_length); counts: matrix -> int64 (matrices,)."""
+    """The collected sums. sums: matrix -> float64 (matrices, row_length); counts: matrix -> int64 (matrices,)."""
 
     multiply: int
     multiply_chosen: int
@@ -106,12 +107,12 @@ class _Watch:
     """Address of an input -> its squares and rows: query, key and value read the same one."""
 
     def begin(self) -> None:
-        """Before a decode. From the second on, nothing is computed after the last matrix: no output head."""
+        """Before a decode. From the second one on, nothing is computed after the last matrix: no output head."""
         self.squared.clear()
         self.stop_at = self.last
 
     def end(self, path: Path) -> None:
-        """After a decode. Raises what went wrong inside."""
+        """After a decode. Raises errors from inside the callback."""
         if self.error is not None:
             error, self.error = self.error, None
             raise error
@@ -123,7 +124,7 @@ class _Watch:
             )
 
     def see(self, address: int, ask: bool, user_data: object) -> bool:
-        """Called twice for every node: is it wanted, and then, when it is computed, to look at it."""
+        """Called twice for every node: whether it is needed, and then, once it is computed, to read it."""
         del user_data
         try:
             return self._want(at(address)) if ask else self._look(at(address))

@@ -1,7 +1,7 @@
 """How far quantized files are from their reference, over the same windows of text, in lock step.
 
-All files are open at once (memory-mapped, small contexts) and no base file is written; ``windows`` says which tokens
-are read and scored, ``lockstep`` how.
+All files are open at the same time (memory-mapped, small contexts) and no base file is written; ``windows`` defines
+which tokens are read and scored, ``lockstep`` how.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def evaluate(
 ) -> Evaluation:
     """Perplexity of the reference and, per candidate, divergence from it; ready for JSON.
 
-    ``windows`` windows are shared out evenly among the texts, and evenly over each text's length. If the
+    ``windows`` windows are distributed evenly among the texts, and evenly over each text's length. If the
     texts hold fewer, all are taken, a warning is given and ``windows`` of the result says how many.
     ``threads`` models work at the same time; the figures do not depend on it.
     Keys of a candidate: those of ``Divergence.summary``, and again per language; ``curve`` holds its
     ``Divergence.curve``.
-    Raises InputError for a text shorter than one window or senseless numbers, ModelFileError for an unsound
-    file, another vocabulary than the reference's, or logits that are not finite.
+    Raises InputError for a text shorter than one window or invalid numbers, ModelFileError for an invalid file, a
+    vocabulary that differs from the reference's, or logits that are not finite.
     """
     if threads < 1:
         raise InputError("an evaluation requires at least one thread")

@@ -1,4 +1,4 @@
-"""Looking into ggml's graph while llama.cpp computes: the tensors that its evaluation callback hands over."""
+"""Reading ggml's graph while llama.cpp computes: the tensors that its evaluation callback passes."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _view(tensor: GraphTensor, wanted: int, kind: type[Number]) -> NDArray[Numbe
 def operation(name: str) -> int:
     """ggml's number of an operation such as "MUL_MAT".
 
-    Raises ZooError if the installed ggml does not have it, or lays tensors out otherwise than written here.
+    Raises ZooError if the installed ggml does not have it, or has another tensor layout.
     """
     lib = library.ggml()
     lib.ggml_op_name.argtypes = [ctypes.c_int]

@@ -2,11 +2,10 @@
 
 Every model works with one thread, and as many models work at the same time as there are workers. Threads of
 llama.cpp spin while they wait for each other, models do not, so this is faster than giving each model all threads in
-turn, holds its speed on a busy machine, and gives the same figures for any number of workers.
+turn, stays fast on a busy machine, and gives the same figures for any number of workers.
 
-The reference's logits of a window are held from its reading until the last candidate has been compared with them;
-the order of the work lets at most about two windows be held at a time. Candidates' logits are compared batch by
-batch where llama.cpp left them.
+The reference's logits of a window stay in memory until the last candidate has been compared with them; the order of the
+work keeps this to about two windows at a time. Candidates' logits are compared batch by batch in llama.cpp's memory.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ def compare_models(
 
 @dataclass
 class _Run:
-    """The work in progress. ``held`` maps a window's number to the logits of the reference."""
+    """The work in progress. ``held`` maps a window's number to the reference's logits."""
 
     judge: Model
     models: Mapping[str, Model]
@@ -83,8 +82,8 @@ class _Run:
     busy: dict[str, Lock] = field(default_factory=dict)
 
     def submit(self, pool: ThreadPoolExecutor) -> list[Future[float]]:
-        """Hand in everything, in the order that it shall start: a window is read just before the last candidate
-        of the one before it, so that no worker waits and few windows are held.
+        """Submit all work in the order in which it must start: a window is read just before the last candidate of the
+        previous one, so that no worker waits and few windows are in memory.
         """
         self.busy = {name: Lock() for name in ("", *self.models)}
         jobs = []

@@ -16,7 +16,7 @@ def window_logits(model: Model, tokens: Sequence[int], *, first: int = 0) -> NDA
     """Logits after each of ``tokens[first:]``, float32, shape (len(tokens) - first, vocabulary).
 
     Row i predicts the token that follows ``tokens[first + i]``. Needs one window's logits in memory and a batch's
-    inside llama.cpp. Raises what ``logits_in_batches`` does.
+    inside llama.cpp. Raises the same as ``logits_in_batches``.
     """
     result = np.empty((max(len(tokens) - first, 0), model.vocabulary_size), dtype=np.float32)
     for start, rows in logits_in_batches(model, tokens, first=first):
@@ -30,7 +30,7 @@ def logits_in_batches(
     """The rows of ``window_logits`` batch by batch, as (number of the first row, rows).
 
     The cache is cleared before, so the window is read from scratch. Positions before ``first`` are read but their
-    logits are not computed. The rows lie in llama.cpp's memory and hold until the next step only.
+    logits are not computed. The rows are in llama.cpp's memory and are valid until the next step only.
     Raises InputError if the window does not fit the model's context, ZooError if llama.cpp fails.
     """
     if not 0 <= first < len(tokens) <= model.context_tokens:
@@ -47,7 +47,7 @@ def logits_in_batches(
 
 
 def _outputs(model: Model, count: int) -> NDArray[np.float32]:
-    """The first ``count`` outputs of the last decode, which lie one after another."""
+    """The first ``count`` outputs of the last decode, which are contiguous."""
     pointer = model.lib.llama_get_logits(model.context)
     address = ctypes.cast(pointer, ctypes.c_void_p).value or 0
     view = (ctypes.c_float * (count * model.vocabulary_size)).from_address(address)

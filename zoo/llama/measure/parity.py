@@ -1,4 +1,4 @@
-"""An exported file as llama.cpp sees it, for the parity check against the folder that it was made from."""
+"""An exported file from llama.cpp's side, for the parity check against the folder that it was made from."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from zoo.templates.oracle import with_fixed_clock
 from zoo.templates.renderer import OverLimit
 
 CONVERSATION_TOKENS = 1024
-"""Room for a conversation, also of a tokenizer that cuts at every byte."""
+"""Context for a conversation, even for a tokenizer that splits at every byte."""
 ORDINARY = 1
-"""llama.cpp's number for the type of a token that is neither a control token nor anything else of its own."""
+"""llama.cpp's number for the type of an ordinary token."""
 MARKER = re.compile(r"</?[|\w][^<>\s]{0,40}>|\[/?[A-Z_]+\]")
 """What templates write for a marker: <|end|>, </s>, <end_of_turn>, [/INST]."""
 FREQUENCY_FACTORS = {"rope_freqs.weight", "rope_factors_long.weight"}
@@ -34,12 +34,11 @@ FREQUENCY_FACTORS = {"rope_freqs.weight", "rope_factors_long.weight"}
 
 @dataclass(frozen=True)
 class FileSeen:
-    """The file's side. own: the renderings of this project's own code, which made the probes and the labels.
+    """The file's side. own: the renderings by this project's own code, which also renders the probes and the labels.
 
-    generated: what became of a generation that had to write what the template writes after the last answer; None
-    without a template. built_in: whether the
-    renderer inside llama.cpp, which runs no template but knows some by sight, writes the same: "same", "other" or
-    "unknown". read_clock: whether a rendering holds the date.
+    generated: the result of a generation that was forced to write what the template writes after the last answer; None
+    without a template. built_in: whether the renderer inside llama.cpp, which does not run templates but recognises
+    some, writes the same: "same", "other" or "unknown". read_clock: whether a rendering contains the date.
     """
 
     seen: Seen
@@ -57,16 +56,17 @@ def look(
     threads: int,
     advance: Advance = unheard,
 ) -> FileSeen:
-    """Tokens, renderings, and the logits of ``texts`` (ids of the other side); ``advance`` is told of each text.
+    """Tokens, renderings, and the logits of ``texts`` (ids of the other side); ``advance`` is called for each text.
 
-    normalized: the strings as the folder's normalizer writes them, to be cut as well.
+    normalized: the strings after the folder's normalizer, which are also split.
     Raises ModelFileError for a file that does not load.
     """
     room = max([CONVERSATION_TOKENS, *map(len, texts)])
     with Model.open(path, threads=threads, context_tokens=room) as model:
         ends = model.end_tokens
         shown = [(messages, prompt) for messages in CONVERSATIONS for prompt in (False, True)]
-        # First this one, which has limits: what passes them is never given to a library that has none.
+        # This one goes first because it has limits: a template that exceeds them is never given to a library without
+        # limits.
         own = tuple(_own(model, messages, prompt) for messages, prompt in shown)
         used = [_as_used(model, messages, prompt) for messages, prompt in shown]
         logits = []
@@ -99,7 +99,7 @@ def _cut(model: Model, texts: Sequence[str]) -> Cut:
 
 
 def _by_its_text(model: Model, path: Path) -> tuple[str, ...]:
-    """Texts of tokens that are control tokens for llama.cpp, and ordinary ones (type 1) in the file."""
+    """Texts of tokens that are control tokens for llama.cpp but ordinary ones (type 1) in the file."""
     runs = vocabulary_facts(path)["token_types"] or ()
     types = itertools.chain.from_iterable([kind] * count for kind, count in runs)
     found = (
@@ -111,7 +111,7 @@ def _by_its_text(model: Model, path: Path) -> tuple[str, ...]:
 
 
 def _parameters(header: Header) -> dict[str, Parameter]:
-    """Shape and constants as llama.cpp takes them from the header, its defaults filled in."""
+    """Shape and constants as llama.cpp reads them from the header, with its defaults."""
     own = f"{header.architecture}."
     found = {key.removeprefix(own): value for key, value in header.metadata.items() if key.startswith(own)}
     tensors = {tensor.name for tensor in header.tensors}
@@ -134,10 +134,10 @@ def _parameters(header: Header) -> dict[str, Parameter]:
             if not k.startswith(("attention.head", "attention.key", "rope.dim"))
         }
     if found.get("expert_count"):
-        # A width that no matrix of a model of experts need have.
+        # A width that a model of experts may not have in any matrix.
         found.pop("feed_forward_length", None)
     if isinstance(found.get("block_count"), int):
-        # Layers that predict several tokens ahead are counted in the header; transformers leaves them out.
+        # Layers that predict several tokens ahead are counted in the header; transformers does not count them.
         found["block_count"] = header.block_count - int(found.get("nextn_predict_layers", 0))
     if (windows := caches.windowed(header)) is not None:
         found[layerkinds.KEY] = layerkinds.shown(windows)
@@ -150,7 +150,7 @@ def _parameters(header: Header) -> dict[str, Parameter]:
 
 
 def _mentioned(seen: Seen) -> set[int]:
-    """Every id that a sentence may name; the model is closed by then."""
+    """Every id that a sentence may name; the model is closed at that time."""
     found = {token for ids in (*seen.cut.tokens, *seen.cut.whole, *seen.texts) for token in ids} | set(
         seen.ends
     )
@@ -173,7 +173,7 @@ def _own(model: Model, messages: Sequence[Mapping[str, str]], prompt: bool) -> R
 
 
 def _as_used(model: Model, messages: Sequence[Mapping[str, str]], prompt: bool) -> Rendering:
-    """As llama-cpp-python renders the file's template when people chat with it, the clock set."""
+    """The renderings by llama-cpp-python, as when people chat with the file, with the fixed clock."""
     from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
     if model.chat_template is None:
@@ -188,7 +188,7 @@ def _as_used(model: Model, messages: Sequence[Mapping[str, str]], prompt: bool) 
 
 
 def _generated(model: Model, own: Sequence[Rendering]) -> Generated | None:
-    """Let the generation that answers prompts write what stands after the answer that ends the last conversation."""
+    """Force the generation that answers prompts to write what follows the answer that ends the last conversation."""
     text = own[-2].text
     if text is None:
         return None
@@ -210,7 +210,7 @@ def _marker(model: Model, text: str) -> list[int]:
 def _built_in(
     model: Model, shown: Sequence[tuple[Sequence[Mapping[str, str]], bool]], used: Sequence[Rendering]
 ) -> str:
-    """What ``llama_chat_apply_template`` makes of the conversations that the template renders."""
+    """The output of ``llama_chat_apply_template`` for the conversations that the template renders."""
     texts = [
         (_by_sight(model, messages, prompt), rendering.text)
         for (messages, prompt), rendering in zip(shown, used, strict=True)

@@ -1,8 +1,8 @@
-"""Probe items asked of one file: greedy answers, and which of two sentences is more probable.
+"""Probe items for one file: greedy answers, and which of two sentences is more probable.
 
-Items that begin alike share the beginning: it is read once into a sequence of its own, and its cache entries are
-handed to every row that goes on from there (``llama_memory_seq_cp`` in a unified cache copies no bytes). Rows are
-fed together, each at its own place; one that is done makes room for the next item.
+Items with the same beginning share it: it is read once into a separate sequence, and every row continues from its cache
+entries (``llama_memory_seq_cp`` in a unified cache copies no bytes). Rows are decoded together, each at its own place;
+a finished one makes room for the next item.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from zoo.llama.model import Model
 from zoo.progress import Advance, unheard
 
 ROWS = 16
-"""Items that are asked at the same time."""
+"""Items that run at the same time."""
 
 BATCH_TOKENS = 192
 """Tokens of one decode; it bounds the logits in memory."""
@@ -50,7 +50,7 @@ class _Tokens:
     pairs: tuple[list[list[int]], ...]
 
     def room(self, probe: Probe) -> int:
-        """Cache entries that asking this probe can need: what is shared once, and the rest of ROWS items."""
+        """Cache entries that this probe can need: the shared beginning once, and the rest of ROWS items."""
         shared = _common(self.questions)
         rest = [
             len(tokens) - shared + question.max_tokens
@@ -63,7 +63,7 @@ class _Tokens:
 def ask(
     path: Path, probes: Sequence[Probe], *, threads: int, advance: Advance = unheard
 ) -> list[list[Answer]]:
-    """The answers to every probe, in the order of its items; ``advance`` is told of each item.
+    """The answers to every probe, in the order of its items; ``advance`` is called for each item.
 
     Raises ModelFileError for a file that does not load or whose logits are not finite.
     """
@@ -104,7 +104,7 @@ def _ask(model: Model, probe: Probe, tokens: _Tokens, advance: Advance) -> list[
 
 
 def _render(model: Model, shots: Sequence[tuple[str, str]], prompt: str) -> str:
-    """By the file's chat template; a file without one is asked in plain words."""
+    """Rendered with the file's chat template; without one, as plain text."""
     if model.chat_template is None:
         turns = [*shots, (prompt, "")]
         return "\n".join(f"Question: {asked}\nAnswer: {answer}".rstrip() for asked, answer in turns)
@@ -168,7 +168,8 @@ def _write(
 
 
 def _feed(model: Model, rows: dict[int, _Row]) -> list[tuple[int, NDArray[np.float32]]]:
-    """One decode of what is pending, as far as it fits; (sequence, logits) of the rows that have read everything."""
+    """One decode of the pending tokens, as far as they fit; (sequence, logits) of the rows that have read
+    everything."""
     batch: list[tuple[int, int, int, bool]] = []
     ready: list[int] = []
     for sequence, row in rows.items():
@@ -191,7 +192,7 @@ def _feed(model: Model, rows: dict[int, _Row]) -> list[tuple[int, NDArray[np.flo
 def _compare(
     model: Model, pairs: Sequence[Pair], tokens: Sequence[list[list[int]]], advance: Advance
 ) -> list[Answer]:
-    """Each pair's beginning is read once; only what follows it is scored, for the rest adds the same to both."""
+    """Each pair's beginning is read once; only what follows it is scored, because the rest adds the same to both."""
     answers: list[Answer] = []
     for start in range(0, len(pairs), ROWS // 2):
         scores = _scores(model, tokens[start : start + ROWS // 2])
@@ -204,7 +205,7 @@ def _compare(
 def _scores(model: Model, groups: Sequence[list[list[int]]]) -> list[list[float]]:
     """Sum of ln p of each sentence's tokens after what both of its pair share, in nats."""
     model.clear()
-    # The last shared token is read in both sequences: its logits are wanted in both.
+    # The last shared token is read in both sequences: its logits are needed in both.
     shared = [max(_common(sentences) - 1, 0) for sentences in groups]
     beginnings = [
         (token, position, 1 + 2 * number)
@@ -237,7 +238,7 @@ def _log_probability(logits: NDArray[np.float32], token: int) -> float:
 
 
 def _common(sequences: Sequence[Sequence[int]]) -> int:
-    """Length of the beginning that all share, at least one token being left to each."""
+    """Length of the beginning that all share; at least one token is left for each."""
     if not sequences:
         return 0
     length = min(len(tokens) for tokens in sequences) - 1
@@ -250,7 +251,7 @@ def _common(sequences: Sequence[Sequence[int]]) -> int:
 def _decode(
     model: Model, tokens: Sequence[tuple[int, int, int]], *, wanted: bool
 ) -> Iterator[NDArray[np.float32]]:
-    """Read (token, position, sequence) rows; yields the logits after each if they are wanted."""
+    """Read (token, position, sequence) rows; yields the logits after each if they are needed."""
 
     def parts() -> Iterator[NDArray[np.float32]]:
         for start in range(0, len(tokens), BATCH_TOKENS):
@@ -260,7 +261,7 @@ def _decode(
 
     found = parts()
     if not wanted:
-        # Nobody will ask for what is not there, so it is read now.
+        # No one asks for these logits, so they are read now.
         for _ in found:
             pass
     return found

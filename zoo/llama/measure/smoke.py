@@ -1,4 +1,4 @@
-"""Does a file behave as a chat model at all? Three checks that take seconds."""
+"""Whether a file behaves as a chat model: three checks that take seconds."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def smoke(path: Path, *, threads: int, max_tokens: int, prompts: Sequence[str] =
     """Greedy answers to ``prompts`` and one under a JSON Schema; a dict ready for JSON.
 
     ``passed`` is true if every check passed; ``checks`` has chat_template, stops and json, each with
-    ``passed`` and ``detail`` (a sentence); ``answers`` shows what was written. A file that fails a check is
-    no error; one that does not load is: ModelFileError.
+    ``passed`` and ``detail`` (a sentence); ``answers`` shows what was written. A failed check is not an error; a file
+    that does not load raises ModelFileError.
     """
     longest = max((len(prompt.encode()) for prompt in prompts), default=0)
     room = longest + 1024 + max(max_tokens, _JSON_TOKENS)

@@ -1,7 +1,7 @@
 """The logits of a file computed in float32: its weights widened, its cache in float32.
 
 llama.cpp rounds the inputs of an f16 matrix to f16, and on some processors adds the products up in f16 as well. Widened
-weights are the same numbers without these roundings, so that what is left of a difference is a difference of the model.
+weights are the same numbers without these roundings, so a remaining difference is a difference of the model.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def exact_logits(
 ) -> Iterator[Logits]:
     """Logits [tokens, vocabulary] after each of the ids of each text, one text at a time.
 
-    ``scratch`` needs room for 4 bytes for each weight. Raises ModelFileError for a file that does not load.
+    ``scratch`` needs 4 bytes of disk space for each weight. Raises ModelFileError for a file that does not load.
     """
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         wide = path
@@ -35,5 +35,5 @@ def exact_logits(
 
 
 def longest_row(path: Path) -> int:
-    """Numbers in the longest row that is multiplied: an upper end of how many products are added up."""
+    """Numbers in the longest row that is multiplied: an upper bound of how many products are added up."""
     return max(tensor.shape[0] for tensor in read_header(path).tensors if len(tensor.shape) > 1)

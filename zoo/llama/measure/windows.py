@@ -78,9 +78,9 @@ def _vocabulary(header: Header) -> tuple[int, str | None]:
 
 
 def cut(judge: Model, texts: Sequence[Text], window_tokens: int, windows: int) -> list[Cut]:
-    """Share ``windows`` windows out evenly among the texts, and evenly over each text's length.
+    """Distribute ``windows`` windows evenly among the texts, and evenly over each text's length.
 
-    If the texts hold fewer, all are taken. Raises InputError for senseless numbers or a text shorter than a window.
+    If the texts hold fewer, all are taken. Raises InputError for invalid numbers or a text shorter than a window.
     """
     if window_tokens < 4 or windows < 1 or not texts:
         raise InputError("an evaluation requires a text, a window and windows of at least 4 tokens")
@@ -100,8 +100,7 @@ def cut(judge: Model, texts: Sequence[Text], window_tokens: int, windows: int) -
 
 
 def share_out(windows: int, room: Sequence[int]) -> list[int]:
-    """Share ``windows`` out among texts that have ``room`` for so many each: as evenly as can be, first texts
-    first.
+    """Distribute ``windows`` among texts with ``room`` for that many each: as evenly as possible, first texts first.
     """
     shares = [0] * len(room)
     left = min(windows, sum(room))

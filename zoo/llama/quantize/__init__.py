@@ -1,1 +1,1 @@
-"""Tensors to llama.cpp's types, byte for byte as llama.cpp does it."""
+"""Quantizes tensors to llama.cpp's types, byte for byte as llama.cpp does."""

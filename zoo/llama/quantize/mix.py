@@ -1,8 +1,8 @@
-"""A whole GGUF file with a chosen type for every tensor.
+"""A complete GGUF file with a chosen type for every tensor.
 
-Tensors are cut into slabs of rows that plain Python threads quantize side by side, so memory holds a slab per
-thread and not a model. Finished tensors go into a cache by what they were made from; the file is then put
-together from it. The same input gives the same bytes, whatever the threads and the cache.
+Tensors are split into slabs of rows that plain Python threads quantize in parallel, so memory has a slab per thread
+instead of a model. Finished tensors go into a cache with a key of their inputs; then the file is assembled from it. The
+same input gives the same bytes, whatever the threads and the cache.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class MixReport:
     """What was made. bits_per_weight is real: 8 x bytes of all tensors / weights.
 
     tensor_types: number of tensors of each type. computed and reused: quantized tensors that were made now, and
-    that the cache had. unweighted: tensors that were quantized although the importance matrix does not know them.
+    that the cache had. unweighted: tensors that were quantized although the importance matrix does not have them.
     """
 
     size_bytes: int
@@ -154,7 +154,7 @@ def _cache(folder: Path | None, target: Path) -> nullcontext[Path] | _Scratch:
 
 
 class _Scratch:
-    """A cache for one call, beside the target."""
+    """A cache for one call, next to the target."""
 
     def __init__(self, target: Path) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent)
@@ -180,7 +180,7 @@ def _jobs(data: Bytes, raw: RawFile, types: Mapping[str, str], imatrix: Imatrix 
     known = {tensor.name: tensor for tensor in raw.tensors}
     if unknown := sorted(set(types) - set(known)):
         raise InputError(f"{data.path.name} has no tensor {unknown[0]}")
-    # Asked once: it reads the package's metadata, which for each of hundreds of tensors takes half a second.
+    # Called once: it reads the package's metadata, which would take half a second for hundreds of tensors.
     tool = library.versions()["llama-cpp-python"]
     jobs = {}
     for name, type_name in types.items():
@@ -209,7 +209,7 @@ def _jobs(data: Bytes, raw: RawFile, types: Mapping[str, str], imatrix: Imatrix 
 
 
 def _key(data: Bytes, raw: RawFile, tensor: RawTensor, made: str, importance: Floats | None) -> str:
-    """Digest of all that decides a quantized tensor's bytes. made: the type, and the version of what makes it."""
+    """Digest of everything that affects a quantized tensor's bytes. made: the type, and the version of its maker."""
     digest = hashlib.sha256(f"1 {tensor.type_name} {tensor.shape} {made} ".encode())
     for piece in _pieces(data, raw, tensor):
         digest.update(piece)
@@ -272,7 +272,7 @@ def _quantize(work: _Work, jobs: Sequence[_Job], advance: Advance) -> None:
 
 
 def _slabs(jobs: Sequence[_Job]) -> Iterator[tuple[_Job | None, int, int]]:
-    """(job, first row, last row + 1). A slab stays inside one matrix, because each has importance of its own."""
+    """(job, first row, last row + 1). A slab stays inside one matrix, because each has its own importance."""
     for job in jobs:
         most = max(1, _SLAB_WEIGHTS // job.tensor.shape[0])
         cuts = [

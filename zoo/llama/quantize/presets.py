@@ -1,6 +1,6 @@
 """llama.cpp's named file types ("Q4_K_M") and the type that each gives to every tensor of a model.
 
-The choice is llama.cpp's own: its quantizer is asked what it would do (``dry_run``), which reads no weights.
+The choice is llama.cpp's own: its quantizer reports what it would do (``dry_run``), which reads no weights.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def file_type(name: str) -> tuple[int, str]:
 
 
 def choose(source: Path, type_name: str, *, with_imatrix: bool) -> Choice:
-    """What llama.cpp would make of every tensor of ``source`` (F32, F16 or BF16) for the file type ``type_name``.
+    """The type that llama.cpp would give every tensor of ``source`` (F32, F16 or BF16) for the file type ``type_name``.
 
     with_imatrix: some mixes differ when there is an importance matrix.
     Raises InputError for an unknown type, ModelFileError if llama.cpp refuses the file.
@@ -75,7 +75,7 @@ def choose(source: Path, type_name: str, *, with_imatrix: bool) -> Choice:
         elif found := _FALLBACK.match(line):
             wanted[found["name"]] = (found["type"].upper(), int(found["row"]))
     _add_heads(source, base, types, wanted)
-    # A mix of a type that fits, such as Q4_0, asks Q6_K of a tied embedding and takes Q8_0: better than its name.
+    # A mix of a type that fits, such as Q4_0, requests Q6_K for a tied embedding and gets Q8_0: better than its name.
     wanted = {name: asked for name, asked in wanted.items() if asked[1] % BLOCKS[base][0]}
     fallbacks = tuple(
         Fallback(name, row, asked, types.get(name, "F16")) for name, (asked, row) in sorted(wanted.items())
@@ -84,7 +84,7 @@ def choose(source: Path, type_name: str, *, with_imatrix: bool) -> Choice:
 
 
 def _add_heads(source: Path, base: str, types: dict[str, str], wanted: dict[str, tuple[str, int]]) -> None:
-    """llama.cpp gives an output head (or a tied embedding) of odd rows Q8_0 and does not call it a fallback."""
+    """llama.cpp gives an output head (or a tied embedding) of odd rows Q8_0 and does not report it as a fallback."""
     heads = ("output.weight", "token_embd.weight")
     for tensor in read_header(source).tensors:
         odd = tensor.shape[0] % BLOCKS[base][0]
@@ -107,7 +107,7 @@ def _ask(source: Path, number: int, with_imatrix: bool) -> list[str]:
     params.nthread = 1
     params.ftype = number
     params.dry_run = True
-    # Only whether there is a matrix enters the choice, not what it says.
+    # Only the presence of a matrix affects the choice, not its content.
     nothing = (ctypes.c_float * 1)(1.0)
     known = (lib.llama_model_imatrix_data * 2)()
     known[0].name, known[0].data, known[0].size = b"-", nothing, 1

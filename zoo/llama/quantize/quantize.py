@@ -1,4 +1,4 @@
-"""One file of a ladder: llama.cpp's choice of types, the recipe's exceptions, and an account of what came out."""
+"""One file of a ladder: llama.cpp's choice of types, the recipe's exceptions, and a report of the result."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from zoo.progress import Reporter, Silent
 __all__ = ["Fallback", "Override", "QuantizeReport", "Wanted", "file_type", "quantize"]
 
 MOST_OVER_NAME = 1.5
-"""A file with more than so many times the bits of its name is reported. llama.cpp's mixes are made to stay near their
-names (Q4_K_M of a large model: 1.07); half as much again is the step to the type of the next size."""
+"""A file with more than this many times the bits of its name is reported. llama.cpp's mixes stay near their names
+(Q4_K_M of a large model: 1.07); 1.5 times is the step to the type of the next size."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class QuantizeReport:
 
     tensor_types: number of tensors of each type, sorted by name. overridden: tensors that an override decided.
     unweighted: tensors quantized without importance although there was a matrix. computed and reused: quantized
-    tensors made now and taken from the cache; they depend on what was done before, all else does not.
+    tensors made now and taken from the cache; they depend on earlier runs, everything else does not.
     """
 
     type_name: str
@@ -76,7 +76,7 @@ def quantize(
     report: Reporter | None = None,
     cache_folder: Path | None = None,
 ) -> QuantizeReport:
-    """Quantize an F32, F16 or BF16 file; the target is written whole or not at all, the same bytes each time.
+    """Quantize an F32, F16 or BF16 file; the target is written atomically, with the same bytes each time.
 
     The tensors' bytes are those of llama.cpp's own quantizer.
     cache_folder: where quantized tensors are kept for the next file, None for nowhere.
@@ -146,7 +146,8 @@ def _check_float(source: Path, header: Header) -> None:
 
 
 def _overridden(header: Header, choice: Choice, overrides: Sequence[Override]) -> dict[str, str]:
-    """Tensor -> type for what overrides decide. Only tensors that llama.cpp would quantize can be overridden."""
+    """Tensor -> type for the tensors that overrides decide. Only tensors that llama.cpp would quantize can be
+    overridden."""
     found: dict[str, str] = {}
     shapes = {tensor.name: tensor.shape for tensor in header.tensors}
     candidates = choice.types or {t.name: t.type_name for t in header.tensors if len(t.shape) > 1}
@@ -234,7 +235,7 @@ def _more_than_named(header: Header, type_name: str, types: dict[str, str]) -> s
 def _description(
     header: Header, type_name: str, types: dict[str, str], fallbacks: int, overridden: int
 ) -> str:
-    """What the file says of itself: a name such as Q4_K_M promises what its tensors may not keep."""
+    """The report of a file: a name such as Q4_K_M may not match all its tensors."""
     said = str(header.metadata.get("general.description", "")).strip()
     parts = [f"{type_name}: {_bits(header, types):.2f} bits per weight"]
     if fallbacks:

@@ -1,6 +1,6 @@
 """Rows of weights into ggml's block formats and back, through the functions that llama.cpp itself uses.
 
-The calls hold no lock of Python and start no thread of ggml, so several may run at once on plain Python threads.
+The calls do not hold Python's lock and start no ggml threads, so several can run in parallel on plain Python threads.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def needs_importance(type_name: str) -> bool:
 def quantize_rows(rows: Floats, type_name: str, importance: Floats | None = None) -> bytes:
     """The bytes that llama.cpp stores for ``rows`` (float32, shape (n_rows, row_length)) as ``type_name``.
 
-    importance: float32, shape (row_length,), the weight of each column's error; None weighs all alike.
-    Any split of a tensor into groups of whole rows gives the same bytes.
+    importance: float32, shape (row_length,), the weight of each column's error; None weighs all equally.
+    Any split of a tensor into groups of complete rows gives the same bytes.
     Raises InputError for a type that cannot be made, a row length that does not divide, importance of another
-    length, values that are NaN or infinite, or a type that needs importance values and has none.
+    length, values that are NaN or infinite, or a type that requires importance values and has none.
     """
     rows = np.ascontiguousarray(rows, dtype=np.float32)
     if rows.ndim != 2 or not len(rows):
@@ -98,7 +98,7 @@ def _checked(importance: Floats, length: int) -> Floats:
 def dequantize_rows(data: bytes, type_name: str, row_length: int) -> Floats:
     """Stored rows as float32, shape (n_rows, row_length).
 
-    Raises InputError for an unknown type, or bytes that are no whole number of rows.
+    Raises InputError for an unknown type, or bytes that are not a whole number of rows.
     """
     size = row_bytes(type_name, row_length)
     if not data or len(data) % size:

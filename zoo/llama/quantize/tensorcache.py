@@ -1,4 +1,4 @@
-"""Quantized tensors kept by what they were made from, so that no file and no recipe makes the same one twice."""
+"""Quantized tensors with a key of their inputs, so that no file or recipe makes the same one twice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEFT_BEHIND_SECONDS = 24 * 3600
 class TensorCache:
     """A folder of blobs: ``KEY`` holds a tensor's bytes and after them their SHA-256.
 
-    A blob that was cut short or changed is never used: it is found out when it is read, and made again.
+    An incomplete or changed blob is never used: reading detects it, and it is made again.
     Several processes may share the folder; at worst they make the same blob twice.
     """
 
@@ -24,20 +24,20 @@ class TensorCache:
         self.folder = folder
 
     def has(self, key: str, size_bytes: int) -> bool:
-        """Whether a blob of that size is there; ``copy`` is what finds out whether it is sound."""
+        """Whether a blob of that size is there; ``copy`` detects whether it is valid."""
         try:
             return self._path(key).stat().st_size == size_bytes + _DIGEST_BYTES
         except OSError:
             return False
 
     def new(self) -> IO[bytes]:
-        """A blob to be grown, under another name; give it to ``keep`` or to ``drop``."""
+        """A new blob to write, under another name; pass it to ``keep`` or ``drop``."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._sweep()
         return tempfile.NamedTemporaryFile(prefix=".new-", dir=self.folder, delete=False)
 
     def keep(self, key: str, stream: IO[bytes]) -> None:
-        """Put a whole blob in its place, its digest added, and close it."""
+        """Add the digest to a complete blob, move it into place and close it."""
         stream.flush()
         stream.seek(0)
         digest = hashlib.sha256()
@@ -50,12 +50,12 @@ class TensorCache:
         Path(stream.name).replace(target)
 
     def drop(self, stream: IO[bytes]) -> None:
-        """Give a blob up; does nothing to one that was kept."""
+        """Discard a blob; does nothing to a kept one."""
         stream.close()
         Path(stream.name).unlink(missing_ok=True)
 
     def copy(self, key: str, size_bytes: int, out: IO[bytes]) -> bool:
-        """Append a blob to ``out``. False, and the blob deleted, if it is not what was written once."""
+        """Append a blob to ``out``. Returns False and deletes the blob if it has changed since it was written."""
         path, start = self._path(key), out.tell()
         digest, left = hashlib.sha256(), size_bytes
         try:
@@ -74,7 +74,7 @@ class TensorCache:
         return False
 
     def _sweep(self) -> None:
-        """Remove what killed processes left half-grown."""
+        """Remove incomplete blobs of killed processes."""
         for left in self.folder.glob(".new-*"):
             try:
                 if time.time() - left.stat().st_mtime > _LEFT_BEHIND_SECONDS:

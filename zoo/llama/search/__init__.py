@@ -1,1 +1,1 @@
-"""The types with the least loss within a byte budget: measured alone, put together, solved."""
+"""The types with the least loss within a byte budget: measured alone, combined, solved."""

@@ -2,8 +2,9 @@
 
 Pure. Solved by dynamic programming over the size that is spent beyond every group's smallest option (Dudzinski and
 Walukiewicz, European Journal of Operational Research 28, 1987). Sizes are counted in steps of the greatest common
-divisor of their differences, which makes the answer exact; where that would take more than MOST_STEPS, in larger
-steps, rounded up, so that the budget is kept and the loss is at most that of a budget smaller by one step per group.
+divisor of their differences, which makes the answer exact; if that would take more than MOST_STEPS, in larger steps,
+rounded up, so that the result is within the budget and its loss is at most that of a budget smaller by one step per
+group.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def solve(groups: Mapping[str, Sequence[Option]], budget_bytes: int) -> dict[str
 
 
 def _useful(options: Sequence[Option]) -> list[Option]:
-    """Options that no other one beats, smallest first: each larger one has less loss."""
+    """Options that no other option beats, smallest first: each larger one has less loss."""
     found: list[Option] = []
     for option in sorted(options, key=lambda o: (o.size_bytes, o.loss)):
         if not found or option.loss < found[-1].loss:

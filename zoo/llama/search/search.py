@@ -1,12 +1,12 @@
 """The types per tensor with the least measured KLD within a number of bytes.
 
-1. A knapsack over the sensitivities of single groups, as if their KLDs added up. The groups that weigh most in the
-   answer are then measured as the type that it gave them, and it is solved again.
-2. The answer and every preset that fits are measured whole; the best goes on.
-3. Swaps: one group gets a better type, another a worse one. The most promising are measured whole, each against the
-   best so far over the same windows; one is taken if it is better by more than one standard error.
+1. A knapsack over the sensitivities of single groups, as if their KLDs added up. The groups with the most effect on the
+answer are then measured with their chosen type, and it is solved again. 2. The answer and every preset that fits are
+measured as complete mixes; the best one continues. 3. Swaps: one group gets a better type, another a worse one. The
+most promising are measured as complete mixes, each against the best so far over the same windows; one is accepted if it
+is better by more than one standard error.
 
-That KLDs of single groups add up is an approximation; the report says what was predicted and what was measured.
+Adding up KLDs of single groups is an approximation; the report has the predicted and the measured figure.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Swap(Account):
 
 @dataclass(frozen=True)
 class Found:
-    """The best choice. contenders and swaps tell what was tried: name, size, predicted and measured KLD in nats."""
+    """The best choice. contenders and swaps list what was tried: name, size, predicted and measured KLD in nats."""
 
     types: dict[str, str]
     size_bytes: int
@@ -70,7 +70,7 @@ class Found:
 
 @dataclass
 class Search:
-    """One search. described: what is known of every group; limit_bytes: for all groups together."""
+    """One search. described: the facts of every group; limit_bytes: for all groups together."""
 
     trials: Trials
     groups: dict[str, Group]
@@ -123,7 +123,7 @@ class Search:
         return bool(probes)
 
     def _fitting(self, presets: Mapping[str, Mix]) -> dict[str, Choice]:
-        """Presets that fit and that groups can express."""
+        """Presets that fit and that the groups can express."""
         found = {}
         for name, mix in presets.items():
             choice = {}
@@ -164,7 +164,7 @@ class Search:
         return choice, kld, told
 
     def _changes(self, choice: Choice) -> list[Choice]:
-        """Changes of one or two groups that keep the budget, those first whose predicted gain is greatest."""
+        """Changes of one or two groups within the budget, the largest predicted gain first."""
         room = self.limit_bytes - self._size(choice)
         steps = [step for name in self.groups for step in self._steps(name, choice[name])]
         gains = sorted((s for s in steps if s[3] < 0), key=lambda step: step[3])[: 4 * SWAP_TRIALS]
@@ -188,7 +188,7 @@ class Search:
                 yield name, type_name, other - size, predicted(known, type_name) - loss
 
     def _measure(self, choices: Sequence[Choice]) -> list[list[float]]:
-        """Whole mixes, those that the journal does not know."""
+        """Measure complete mixes that the journal does not have."""
         keys = ["mix " + digest(self._mix(choice)) for choice in choices]
         wanted = [i for i, key in enumerate(keys) if key not in self.journal.kld]
         with self.report.task("Measuring complete mixes", float(len(wanted)), "trials") as advance:
@@ -219,7 +219,7 @@ class Search:
 
 
 def _varied(changes: Sequence[Choice]) -> list[Choice]:
-    """The first changes in which no group occurs more than twice: trials of near twins tell little."""
+    """The first changes in which no group occurs more than twice: trials of similar mixes add little information."""
     used: Counter[str] = Counter()
     found = []
     for change in changes:

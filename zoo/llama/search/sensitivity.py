@@ -1,11 +1,11 @@
 """How much each tensor group of a model matters: the KLD that quantizing it alone causes, by type.
 
 Every group is quantized alone to one type (PROBE_TYPES) and measured; groups that hold much of the model
-(MEASURED_SHARE) are measured as every type. For the other types the figure is scaled by the ratio of weighed squared
-errors, because for small errors the KLD is a quadratic form of the change of the weights: on SmolLM2-135M measured
-KLD over squared error varied by less than a factor of two between 4.5 and 8.5 bits.
+(MEASURED_SHARE) are measured as every type. For the other types the figure is scaled by the ratio of weighted squared
+errors, because for small errors the KLD is a quadratic form of the change of the weights: on SmolLM2-135M measured KLD
+over squared error varied by less than a factor of two between 4.5 and 8.5 bits.
 
-A journal keeps what was measured, so that a killed run goes on where it was.
+A journal stores the measurements, so that a killed run resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CANDIDATES = (
 )  # fmt: skip
 """Types that a search may choose, as far as a tensor's rows divide."""
 PROBE_TYPES = ("Q4_0", "Q4_K", "Q8_0")
-"""A group is measured alone as the first of these that it can have."""
+"""A group is measured alone as the first of these types that it can have."""
 MEASURED_SHARE = 0.05
 MOST_GROUPS = 256
 _WHAT = "journal of measurements"
@@ -39,7 +39,7 @@ WINDOWS = 2
 
 @dataclass(frozen=True)
 class Group:
-    """Tensors that get the same type. types: those that all of them can have."""
+    """Tensors that get the same type. types: those that all of its tensors can have."""
 
     name: str
     tensors: tuple[str, ...]
@@ -58,7 +58,7 @@ class Described(TypedDict):
 
 
 def groups_of(tensors: Tensors) -> list[Group]:
-    """One group per tensor; where those would be more than MOST_GROUPS, neighbouring layers of a kind share one."""
+    """One group per tensor; if there would be more than MOST_GROUPS, neighbouring layers of a kind share one."""
     names = list(tensors.matrices)
     per = 1
     while len(merged := _merged(names, per)) > MOST_GROUPS and per < len(names):
@@ -78,7 +78,7 @@ def groups_of(tensors: Tensors) -> list[Group]:
 
 
 def _merged(names: Sequence[str], per: int) -> dict[str, list[str]]:
-    """Tensor names by group; ``blk.7.ffn_up.weight`` and its like of ``per`` neighbouring layers make one."""
+    """Tensor names by group; ``blk.7.ffn_up.weight`` and the same tensor of ``per`` neighbouring layers form one."""
     found: dict[str, list[str]] = {}
     for name in names:
         head, _, rest = name.partition(".")

@@ -1,9 +1,9 @@
-"""An open model whose weights can be exchanged while it is open, so that thousands of trials need no loading.
+"""An open model whose weights can be replaced while it is open, so that thousands of trials need no loading.
 
-llama.cpp maps a model file shared, so what is written into the file is at once what the model computes with. The file
-written to is a private copy. A tensor that is put in is stored in the copy's own type (F16 in most cases): the trial
-shows what quantization does to the weights, but not the rounding of activations that llama.cpp's kernels for
-quantized weights add, which the measurement of the finished file shows.
+llama.cpp maps a model file shared, so the model immediately computes with what is written into the file. That file is a
+private copy. A replaced tensor is stored in the copy's own type (F16 in most cases): the trial shows what quantization
+does to the weights, but not the rounding of activations that llama.cpp's kernels for quantized weights add, which the
+measurement of the finished file shows.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Swapping:
     def open(cls, tensors: Tensors, copy: Path, window_tokens: int) -> Iterator[Swapping]:
         """Copy the file to ``copy`` and open it with one thread; the copy is deleted at the end.
 
-        Raises OSError if there is no room for it, and what ``Model.open`` raises.
+        Raises OSError if the disk is full, and what ``Model.open`` raises.
         """
         try:
             shutil.copyfile(tensors.path, copy)
@@ -56,7 +56,7 @@ class Swapping:
             copy.unlink(missing_ok=True)
 
     def put(self, name: str, type_name: str, quantized: bytes) -> None:
-        """Let the model compute with the tensor as it is after quantization to ``type_name``."""
+        """Make the model compute with the tensor as quantized to ``type_name``."""
         if self.inside.get(name) == type_name:
             return
         matrix = self.tensors.matrices[name]
@@ -64,7 +64,7 @@ class Swapping:
         self.inside[name] = type_name
 
     def restore(self, name: str) -> None:
-        """Put the original back."""
+        """Restore the original."""
         if name in self.inside:
             self._write(name, self.tensors.read(name))
             del self.inside[name]
@@ -84,7 +84,7 @@ class Swapping:
         return found
 
     def kld_nats(self, windows: Sequence[Window], expected: Sequence[NDArray[np.float32]]) -> list[float]:
-        """Mean KLD of every window from the logits that are expected."""
+        """Mean KLD of every window from the expected logits."""
         return [
             float(compare_window(self.model, window, logits).kld_nats.mean())
             for window, logits in zip(windows, expected, strict=True)

@@ -1,4 +1,4 @@
-"""The weight matrices of an F32, F16 or BF16 file: their rows, what they become as another type, and at what error."""
+"""The weight matrices of an F32, F16 or BF16 file: their rows, their bytes as another type, and the error."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Tensors:
-    """The matrices of ``path`` that llama.cpp would quantize, by name, and what is not theirs of the file's bytes."""
+    """The matrices of ``path`` that llama.cpp would quantize, by name, and the file's other bytes."""
 
     path: Path
     matrices: dict[str, Matrix]
@@ -50,7 +50,7 @@ class Tensors:
 
     @classmethod
     def of(cls, path: Path, imatrix: Imatrix | None) -> Tensors:
-        """Raises ModelFileError if the file is unsound or already quantized."""
+        """Raises ModelFileError if the file is invalid or already quantized."""
         chosen = presets.choose(path, "Q8_0", with_imatrix=imatrix is not None).types
         with opened(path) as data:
             raw = read_raw(data)
@@ -67,7 +67,7 @@ class Tensors:
         return self.imatrix.importance(name) if self.imatrix else None
 
     def types(self, name: str, among: Sequence[str]) -> list[str]:
-        """Those types that the matrix can have: its rows divide, and there is importance where it is needed."""
+        """The types that the matrix can have: its rows divide, and there is importance if required."""
         matrix, weighed = self.matrices[name], self.importance(name) is not None
         return [
             t for t in among if not matrix.row_length % BLOCKS[t][0] and (weighed or not needs_importance(t))
@@ -92,7 +92,7 @@ class Tensors:
         )
 
     def error(self, name: str, quantized: bytes, type_name: str) -> float:
-        """Squared error of the stored bytes, weighed by column as the importance matrix says, summed in float64."""
+        """Squared error of the stored bytes, weighed by column as in the importance matrix, summed in float64."""
         rows, matrix = self.read(name), self.matrices[name]
         importance = self.importance(name)
         row = row_bytes(type_name, matrix.row_length)

@@ -1,8 +1,8 @@
-"""Trials of mixes: what a choice of types per tensor costs in KLD from the reference, over the same windows.
+"""Trials of mixes: the KLD of a choice of types per tensor from the reference, over the same windows.
 
-A mix maps tensors to types; tensors that it does not name stay as they are. As many trials run side by side as there
-are workers, each on a private copy of the reference file that is open and whose tensors are exchanged in place.
-Reference logits are computed once. A trial gives the same figures on any worker.
+A mix maps tensors to types; other tensors stay unchanged. Each worker runs a trial at the same time, on a private open
+copy of the reference file whose tensors are replaced in place. Reference logits are computed once. A trial gives the
+same figures on any worker.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FIRST_SHARE = 8
 
 @dataclass(frozen=True)
 class Trials:
-    """Open workers, the windows, and what the reference says of them."""
+    """Open workers, the windows, and the reference's results for them."""
 
     tensors: Tensors
     windows: tuple[Window, ...]
@@ -57,7 +57,7 @@ class Trials:
     ) -> Iterator[Trials]:
         """Open ``threads`` workers in ``scratch`` and read the windows with the reference.
 
-        Raises InputError for a text shorter than a window, ZooError if the disk has no room for the copies.
+        Raises InputError for a text shorter than a window, ZooError if the disk is too full for the copies.
         """
         for left in scratch.glob("copy-*.gguf"):
             left.unlink()
@@ -87,9 +87,9 @@ class Trials:
     def run(
         self, mixes: Sequence[Mix], done: Callable[[int, list[float]], None], windows: int | None = None
     ) -> None:
-        """Measure every mix; ``done`` is told its number and its mean KLD in nats per window, as they come in.
+        """Measure every mix; ``done`` receives its number and its mean KLD in nats per window, as they arrive.
 
-        windows: only the first so many. Neighbours in ``mixes`` should resemble each other.
+        windows: how many of the first to use. Neighbours in ``mixes`` should resemble each other.
         """
         with ThreadPoolExecutor(self.count) as pool:
             jobs = {pool.submit(self._trial, mix, windows): number for number, mix in enumerate(mixes)}
