@@ -80,7 +80,7 @@ def is_known(kind: str, tokenizer: Mapping[str, object], *, has_pieces: bool) ->
 
 
 def _has_bytes(tokenizer: Mapping[str, object]) -> bool:
-    """Whether it is of the kind that the converter's LlamaHfVocab takes."""
+    """Whether it is of the kind that the converter's LlamaHfVocab accepts."""
     model, decoder = table(tokenizer.get("model")), table(tokenizer.get("decoder"))
     return bool(
         model.get("type") == "BPE" and model.get("byte_fallback") and decoder.get("type") == "Sequence"

@@ -79,7 +79,7 @@ def compute_dtype(
 def load_trainable(
     student: Path, adapter: str, preset: Preset, dtype: torch.dtype, device: str
 ) -> PreTrainedModel:
-    """The student with the weights that move set to require gradients, in training mode.
+    """The student in training mode, with gradients for the weights to train.
 
     Without an adapter the weights are float32 for any ``dtype`` (products are then cast); with one the
     frozen weights are in ``dtype`` or 4 bit and the adapter in float32.
@@ -92,7 +92,7 @@ def load_trainable(
 
 
 def apply_adapter(model: PreTrainedModel, adapter: str, preset: Preset) -> PreTrainedModel:
-    """``model`` with the adapter on every linear layer but the output head; ``none`` returns it unchanged.
+    """``model`` with the adapter on every linear layer except the output head; ``none`` returns it unchanged.
 
     The adapter starts as the identity; its random half comes from torch's global generator.
     """
@@ -125,7 +125,7 @@ def adapter_state(model: PreTrainedModel) -> dict[str, torch.Tensor]:
 
 
 def merge(model: PreTrainedModel, base: PreTrainedModel, adapter: str, preset: Preset) -> PreTrainedModel:
-    """A plain model: ``base`` (the student in float32) plus what the adapter of ``model`` learned.
+    """A plain model: ``base`` (the student in float32) plus the trained adapter of ``model``.
 
     The adapter is attached to the float weights again instead of being merged where it was trained: with
     qlora the trained-on weights are 4-bit roundings, and merging there would put that rounding into a release that is
@@ -140,7 +140,7 @@ def merge(model: PreTrainedModel, base: PreTrainedModel, adapter: str, preset: P
 
 
 def _peft() -> ModuleType:
-    """peft, imported when wanted: it takes seconds, and bitsandbytes with it talks about its kernels."""
+    """peft, imported when needed: it takes seconds, and bitsandbytes prints messages about its kernels."""
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     import peft
 

@@ -14,7 +14,7 @@ OTHERS = "Use a model of another architecture, one that writes text: such as Lla
 
 
 def check(shown: Path, config: Mapping[str, object], where: str) -> None:
-    """Raises ModelFileError for an unknown architecture, one of another kind, and values that it does not take.
+    """Raises ModelFileError for an unknown architecture, one of another kind, and invalid values.
 
     shown: the folder that transformers reads. config: the content of config.json.
     """

@@ -61,7 +61,7 @@ def open_run(scratch: Path, identity: str, report: Reporter) -> None:
 
 
 def save(scratch: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
-    """Write the weights that move, the optimizer's state and ``progress``; older checkpoints beyond two are
+    """Write the trained weights, the optimizer's state and ``progress``; older checkpoints beyond two are
     removed.
     """
     final = scratch / f"checkpoint-{progress.step:08d}"
@@ -88,7 +88,7 @@ def save(scratch: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer
 def restore(
     scratch: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, report: Reporter
 ) -> Progress | None:
-    """Load the newest checkpoint that is whole into ``model`` and ``optimizer``; None when there is none."""
+    """Load the newest complete checkpoint into ``model`` and ``optimizer``; None if there is none."""
     for part in scratch.glob("checkpoint-*.part"):
         shutil.rmtree(part)
     for folder in reversed(_folders(scratch)):
@@ -122,7 +122,7 @@ def _sound(folder: Path) -> Progress:
 def _refuse_others(
     model: PreTrainedModel, weights: dict[str, torch.Tensor], moments: dict[str, torch.Tensor]
 ) -> None:
-    """Before anything is put into the model: raises ValueError unless all of it is there and has the right shape."""
+    """Checked before the model changes: raises ValueError unless everything exists and has the right shape."""
     names = trainable(model)
     if weights.keys() != names.keys() or any(weights[n].shape != names[n].shape for n in names):
         raise ValueError("the weights belong to another model")
@@ -131,7 +131,7 @@ def _refuse_others(
 
 
 def trainable(model: PreTrainedModel) -> dict[str, torch.nn.Parameter]:
-    """The parameters that move, by name, in the model's order."""
+    """The trained parameters, by name, in the model's order."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 

@@ -105,7 +105,7 @@ def _encode_one(
 
 
 def _message_tokens(tokenizer: PreTrainedTokenizerBase, tokens: list[int]) -> int:
-    """How many tokens a message has up to its end-of-turn token; all when the template has none."""
+    """How many tokens a message has up to its end-of-turn token; all if the template has none."""
     special = markertext.ids(tokenizer)
     ends = [number for number, token in enumerate(tokens) if token in special]
     return ends[-1] + 1 if ends else len(tokens)

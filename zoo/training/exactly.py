@@ -128,7 +128,7 @@ def _remedy(missing: list[str], unexpected: list[str], config: Mapping[str, obje
 
 
 def _keys(missing: list[str], config: Mapping[str, object]) -> str:
-    """The keys of config.json that ask for the missing weights, in parentheses."""
+    """The keys of config.json that require the missing weights, in parentheses."""
     biases = [key for key in ("attention_bias", "mlp_bias", "qkv_bias") if config.get(key)]
     only_biases = all(name.endswith(".bias") for name in missing)
     keys = ["model_type", *biases] if only_biases else ["num_hidden_layers", "model_type"]

@@ -29,13 +29,12 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_json(path: Path, data: object) -> None:
-    """Write JSON whole or not at all."""
+    """Write JSON atomically."""
     write_atomic(path, pretty_json(data))
 
 
 def read_json(path: Path) -> object:
-    """The data of a JSON file, or None when it is absent or not JSON (a scratch file is then simply made
-    again).
+    """The data of a JSON file, or None if it is absent or not JSON (then a scratch file is made again).
     """
     try:
         return jsontext.read(path, bounded=False)

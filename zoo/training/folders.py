@@ -77,7 +77,7 @@ def _refuse_larger(shown: Path, found: Inspected) -> None:
 
 
 def _forget_packing(model: PreTrainedModel) -> None:
-    """Let the model be written as what it is now, plain numbers under plain names.
+    """Make the model save its current form, plain numbers under plain names.
 
     transformers keeps the quantizer of a source and would give the tensors the names and scales of the packed ones
     again. Its renaming of scales (``.scale``, ``.qscale_weight``) has no effect on plain names; reversed, it would.

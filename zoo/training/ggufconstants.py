@@ -37,7 +37,7 @@ def settle(model: PreTrainedModel, architecture: str, ends: Sequence[EndToken]) 
 
 
 def settle_windows(model: PreTrainedModel, windows: Sequence[bool] | None) -> list[str]:
-    """Change ``layer_types`` of the configuration to ``windows``, and return a note if that is not what it was.
+    """Change ``layer_types`` of the configuration to ``windows``, and return a note if it was different.
 
     windows: for each layer whether it sees a window only, as llama.cpp reads the header; None if unknown.
     """

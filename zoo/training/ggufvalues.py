@@ -60,7 +60,7 @@ def fingerprint(values: torch.Tensor, dtype: torch.dtype) -> bytes:
 
 
 def _taken(tensor: ReaderTensor, left: Counter[bytes], dtype: torch.dtype) -> bool:
-    """Whether the tensor's values are among those that are left; they are then taken away."""
+    """Whether the tensor's values are among the remaining ones; if so, they are removed."""
     values: Values = dequantize(tensor.data, tensor.tensor_type)
     for form in _forms(str(tensor.name), values):
         wanted = Counter(fingerprint(torch.from_numpy(np.array(part)), dtype) for part in form)

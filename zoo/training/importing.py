@@ -136,13 +136,13 @@ def _import_gguf(source: Path, out: Path, report: Reporter, layers: tuple[int, .
 
 
 def _precise(said: SourceRecord, format_: precision.Format, notes: list[str]) -> SourceRecord:
-    """The record with what float16 could not hold, and more notes."""
+    """The record with what float16 cannot represent, and more notes."""
     notes = [*said["notes"], *notes, *format_.notes()]
     return {**said, "beyond_float16": list(format_.matrices), "notes": notes}
 
 
 def _trim(found: Inspected, model: PreTrainedModel, out: Path) -> dict[str, int]:
-    """Take markers without a row out of the written tokenizer, and return them with their numbers.
+    """Remove markers without a row from the written tokenizer, and return them with their numbers.
 
     A tokenizer.json that was made here from a SentencePiece model is checked for the first time.
     """
@@ -165,7 +165,7 @@ def _drop_inventions(out: Path, size: int) -> None:
 
 
 def _kept(model: PreTrainedModel, layers: tuple[int, ...] | None) -> tuple[int, tuple[int, ...], str]:
-    """Layers there were, those that are kept, and the name of their list (empty if it was not needed)."""
+    """The number of layers, the kept ones, and the name of their list (empty if it was not needed)."""
     total = layer_count(model)
     if layers is None:
         return total, tuple(range(total)), ""
@@ -176,7 +176,7 @@ def _kept(model: PreTrainedModel, layers: tuple[int, ...] | None) -> tuple[int, 
 
 
 def _save_tokenizer(files: Mapping[str, Path], tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
-    """Copy a folder's tokenizer files as they are; a GGUF's tokenizer is written anew by transformers."""
+    """Copy a folder's tokenizer files unchanged; transformers writes a GGUF's tokenizer."""
     if "tokenizer.json" in files:
         for name in TOKENIZER:
             if name in files:

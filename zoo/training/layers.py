@@ -45,7 +45,7 @@ def _is_inside_a_list(name: str) -> bool:
 
 
 def prune(model: PreTrainedModel, kept: tuple[int, ...]) -> str:
-    """Keep the decoder layers ``kept`` and make the configuration say so; returns the name of the list of layers.
+    """Keep the decoder layers ``kept`` and update the configuration; returns the name of the list of layers.
 
     Every per-layer list of the configuration (such as ``layer_types``) is shortened in the same way. ``layer_idx``
     addresses the key-value cache, so it must count the kept layers. Raises InputError for layers that the model does

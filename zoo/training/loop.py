@@ -91,7 +91,7 @@ class Rows:
 def distill(run: Run) -> DistillReport:
     """Train the student and write the finished folder; called again after a kill, it continues.
 
-    Raises InputError for settings that do not fit together, ZooError for a loss that is no number.
+    Raises InputError for settings that do not fit together, ZooError for a loss that is NaN or infinite.
     """
     spec, device = run.spec, run.device
     with repeatable(run.threads, device):
@@ -154,7 +154,7 @@ def _one_step(
     job: Job,
     progress: Progress,
 ) -> None:
-    """One optimizer step over one batch; ``progress`` is moved on."""
+    """One optimizer step over one batch; ``progress`` is updated."""
     started = time.monotonic()
     spec, step = job.spec, progress.step
     numbers = batch_rows(step, [len(row.input_ids) for row in job.rows], spec.batch_rows, spec.seed)
@@ -218,7 +218,7 @@ def _finish(model: PreTrainedModel, student: Path, out: Path, job: Job) -> None:
 
 
 def _cache(run: Run, question: Question) -> TeacherCache:
-    """The teacher over the rows, made by one process at a time where several share the folder."""
+    """The teacher over the rows, made by one process at a time if several share the folder."""
     if run.shared is None:
         return cache_teacher(question, run.scratch / "teacher", run.report, device=run.device)
     folder = run.shared / cache_digest(question)[:32]
@@ -240,8 +240,7 @@ def _before(run: Run, teacher: Path | None, rows: Encoding) -> Heldout | None:
 
 
 def _measure(run: Run, folder: Path, teacher: Path | None, rows: Encoding, what: str) -> Heldout | None:
-    """Measure the model as it lies in ``folder`` (so the float16 rounding of a finished one counts), in
-    float32.
+    """Measure the model in ``folder`` (including the float16 rounding of a finished one), in float32.
     """
     if not rows.rows:
         return None
@@ -253,7 +252,7 @@ def _measure(run: Run, folder: Path, teacher: Path | None, rows: Encoding, what:
 
 
 def _usable_teacher(run: Run, tokenizer: PreTrainedTokenizerBase) -> Path | None:
-    """The teacher if its tokens are the student's; without that only its text can be learned from."""
+    """The teacher if it has the student's tokens; otherwise only its text can be learned from."""
     teacher, spec = run.teacher, run.spec
     if teacher is None:
         if spec.method == "logits":
@@ -281,7 +280,7 @@ def _check(train: Encoding, spec: Distill) -> None:
 
 
 def _identity(run: Run, teacher: Path | None, rows: Rows, dtype: torch.dtype) -> str:
-    """Digest of everything that decides the finished bytes, except the number of threads."""
+    """Digest of everything that affects the finished bytes, except the number of threads."""
     models = [weights_digest(run.student), weights_digest(teacher) if teacher else None]
     tokens = [[row.input_ids, row.positions] for part in (rows.train, rows.heldout) for row in part.rows]
     return digest(

@@ -41,7 +41,7 @@ def texts(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
 
 
 def tokens(tokenizer: PreTrainedTokenizerBase, rendered: str) -> list[int]:
-    """Token ids of a rendered text; nothing is added. Raises ZooError when markers in it cannot be kept as text."""
+    """Token ids of a rendered text; nothing is added. Raises ZooError if markers in it cannot be kept as text."""
     if not markers.is_protected(rendered):
         return [int(token) for token in tokenizer(rendered, add_special_tokens=False)["input_ids"]]
     names = {text: _name(number) for text, number in texts(tokenizer).items()}

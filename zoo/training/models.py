@@ -83,7 +83,7 @@ def inference_dtype(device: str) -> torch.dtype:
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of ``folder``; ModelFileError when it cannot be read."""
+    """The tokenizer of ``folder``; ModelFileError if it cannot be read."""
     with quiet(), reading(folder):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **LOCAL)
         tokenizerfile.follow(tokenizer, folder / "tokenizer.json")

@@ -47,7 +47,7 @@ def logits_and_noise(
 
 
 def as_exported(model: PreTrainedModel, export_type: str) -> None:
-    """Round the matrices of ``model`` to bf16 where the recipe asks for a bf16 file: that is the model to compare with.
+    """Round the matrices of ``model`` to bf16 if the recipe exports a bf16 file: that is the model to compare with.
 
     An imported folder holds f16, or bf16 where f16 loses something; that loss is then the file's own difference.
     llama.cpp's converter rounds matrices, not vectors.

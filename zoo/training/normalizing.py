@@ -81,7 +81,7 @@ def _normalizing(backend: Tokenizer, steps: Sequence[Mapping[str, object]]) -> I
 
 
 def _made(steps: Sequence[Mapping[str, object]]) -> normalizers.Normalizer:
-    """A normalizer of the ``tokenizers`` library from its own description, which only a whole tokenizer reads."""
+    """A normalizer of the ``tokenizers`` library from its own description, which only a complete tokenizer can read."""
     from tokenizers import Tokenizer
 
     model = {"type": "BPE", "vocab": {}, "merges": []}

@@ -20,7 +20,7 @@ _PLAIN = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": 
 
 
 def fit(tokenizer: PreTrainedTokenizerBase, pieces: Pieces | None) -> None:
-    """Let ``tokenizer``, which transformers read from a file with ``pieces``, find these tokens in the text itself."""
+    """Make ``tokenizer``, which transformers read from a file with ``pieces``, find these tokens in the text itself."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or pieces is None:
         return

@@ -67,7 +67,7 @@ def taking(folder: Path, names: Sequence[str]) -> Taken:
 
 
 def _spaced(folder: Path, tokenizer: PreTrainedTokenizerBase) -> Spaced | None:
-    """The cut with a space before every text, if that is another; ``tokenizer`` itself stays as it is."""
+    """The tokens with a space before every text, if they differ; ``tokenizer`` itself does not change."""
     if not tokenizerfile.puts_space_first(tokenizer):
         return None
     other = load_tokenizer(folder)

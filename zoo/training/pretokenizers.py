@@ -89,7 +89,7 @@ def _sentencepiece(backend: Tokenizer, dummy_prefix: bool) -> None:
 
 
 def _phi3(backend: Tokenizer) -> None:
-    """Markers that swallow the space after them."""
+    """Markers that absorb the space after them."""
     from tokenizers import AddedToken
 
     backend.add_tokens([
@@ -99,7 +99,7 @@ def _phi3(backend: Tokenizer) -> None:
 
 
 def fit(tokenizer: PreTrainedTokenizerBase, metadata: Mapping[str, object], where: str) -> None:
-    """Let a tokenizer that transformers read from a GGUF file cut text as llama.cpp does with that file.
+    """Make a tokenizer that transformers read from a GGUF file split text as llama.cpp does with that file.
 
     Other kinds of vocabularies, and byte-level ones without a rule, stay unchanged; parity checks them.
     Raises ModelFileError for a rule that is not in RULES.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def renderings(
     tokenizer: PreTrainedTokenizerBase, shown: Sequence[tuple[Sequence[Message], bool]]
 ) -> list[Rendering]:
-    """One for each (messages, whether with the beginning of an answer), under the fixed clock.
+    """One rendering for each (messages, whether with the beginning of an answer), with the fixed clock.
 
     transformers renders without limits, so our own renderer goes first: raises OverLimit for a template that uses more
     than ``zoo.templates.limits`` allow.

@@ -52,7 +52,7 @@ def scaling(found: Factors, base: float, where: str) -> dict[str, object] | None
 
 
 def factors(given: Mapping[str, float], base: float, pairs: int) -> Factors:
-    """What each frequency of the rope is divided by, float64 [pairs]."""
+    """The divisor of each frequency of the rope, float64 [pairs]."""
     low, high = given["low_freq_factor"], given["high_freq_factor"]
     # How often each pair turns within the old context.
     turns = given["original_max_position_embeddings"] * _frequencies(base, pairs) / (2 * math.pi)

@@ -69,7 +69,7 @@ class Rounding(TorchFunctionMode):  # type: ignore[misc]  # torch is untyped her
     def product(
         self, func: Function, args: Sequence[torch.Tensor], named: Mapping[str, torch.Tensor]
     ) -> object:
-        """The product itself, its input already rounded. Another engine's way of adding up goes here."""
+        """The product itself, with rounded input. Override it for another engine's summation."""
         return func(*args, **named)
 
     def attention(

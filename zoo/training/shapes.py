@@ -23,7 +23,7 @@ SCALINGS = {"default": "none", "linear": "linear", "yarn": "yarn", "llama3": "fr
 
 
 def parameters(model: PreTrainedModel) -> dict[str, Parameter]:
-    """Every figure that can be told from ``model`` (a causal language model of transformers)."""
+    """Every figure of ``model`` (a causal language model of transformers)."""
     config = model.config.get_text_config()
     found = {**_sizes(model, config), **_constants(model), **_rope(config)}
     if getattr(config, "tie_word_embeddings", False) is False:
@@ -58,7 +58,7 @@ def _sizes(model: PreTrainedModel, config: PretrainedConfig) -> dict[str, Parame
 
 
 def _widths(model: PreTrainedModel) -> frozenset[float]:
-    """Lengths of the sides of all matrices, experts' included."""
+    """Lengths of the sides of all matrices, including experts'."""
     return frozenset(
         float(side) for weight in model.parameters() if weight.dim() > 1 for side in weight.shape
     )
@@ -70,7 +70,7 @@ def _slides(config: PretrainedConfig) -> bool:
 
 
 def _constants(model: PreTrainedModel) -> dict[str, Parameter]:
-    """The constants of the norms, the width of heads and what part of it the rope turns, with all their values."""
+    """The constants of the norms, the width of heads and the part of it that the rope turns, with all their values."""
     norms: set[float] = set()
     heads: set[float] = set()
     turned: set[float] = set()
@@ -113,7 +113,7 @@ def _rope(config: PretrainedConfig) -> dict[str, Parameter]:
 
 
 def _ropes(kinds: Mapping[str, object]) -> Iterator[tuple[Mapping[str, object], str]]:
-    """The rope of full attention, and that of sliding attention where it has one of its own."""
+    """The rope of full attention, and that of sliding attention if it has its own."""
     yield table(kinds.get("full_attention")) or kinds, ""
     if isinstance(sliding := kinds.get("sliding_attention"), Mapping):
         yield sliding, "_swa"

@@ -75,7 +75,7 @@ class Question:
 
 
 def cache_teacher(question: Question, folder: Path, report: Reporter, *, device: str = "cpu") -> TeacherCache:
-    """Make or complete the cache of a teacher's answers in ``folder``; shards that are sound are kept.
+    """Make or complete the cache of a teacher's answers in ``folder``; valid shards are kept.
 
     The model is loaded only if a shard is missing. Raises ModelFileError for a teacher that cannot be read.
     """
@@ -106,7 +106,7 @@ def cache_teacher(question: Question, folder: Path, report: Reporter, *, device:
 
 
 def cache_digest(question: Question) -> str:
-    """Everything that decides the cache's content: the teacher's bytes, the rows' tokens and positions, k and
+    """Everything that affects the cache's content: the teacher's bytes, the rows' tokens and positions, k and
     T.
     """
     content = [[row.input_ids, row.positions] for row in question.rows]
@@ -150,7 +150,7 @@ def _name(number: int) -> str:
 
 
 def _known_shards(folder: Path, digest: str) -> dict[str, str]:
-    """File name to SHA-256 as the index has it; nothing when the index is another cache's."""
+    """File name to SHA-256 from the index; empty if the index belongs to another cache."""
     try:
         index = table(read_json(folder / INDEX))
         if index["digest"] != digest:

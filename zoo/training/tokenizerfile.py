@@ -45,7 +45,7 @@ def follow(tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
 
 
 def puts_space_first(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether it puts a space before a text only where none stands, as Llama's tokenizer of transformers 5 does."""
+    """Whether it puts a space before a text only if there is none, as Llama's tokenizer of transformers 5 does."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     parts = jsontext.parse(backend.to_str(), bounded=False) if backend is not None else {}
     cutter = parts.get("pre_tokenizer") or {}
@@ -58,7 +58,7 @@ def puts_space_first(tokenizer: PreTrainedTokenizerBase) -> bool:
 
 
 def put_space_always(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Let such a tokenizer put a space before every text, as sentencepiece does (its ``add_dummy_prefix``)."""
+    """Make such a tokenizer put a space before every text, as sentencepiece does (its ``add_dummy_prefix``)."""
     from tokenizers import normalizers
 
     backend = tokenizer.backend_tokenizer

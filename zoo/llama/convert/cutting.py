@@ -47,7 +47,7 @@ merged), which llama.cpp ties to the name. None if it has no such rule."""
 
 
 def rule_of(tokenizer: Mapping[str, object]) -> str | None:
-    """The name for ``tokenizer.ggml.pre``; None if llama.cpp has no rule like that of this tokenizer.json."""
+    """The name for ``tokenizer.ggml.pre``; None if llama.cpp has no such rule for this tokenizer.json."""
     model = table(tokenizer.get("model"))
     if model.get("type") != "BPE" or tokenizer.get("pre_tokenizer") is None:
         return None

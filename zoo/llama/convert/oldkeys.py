@@ -14,7 +14,7 @@ Config = Mapping[str, object]
 
 
 def restored(config: Config) -> dict[str, object]:
-    """A copy of ``config`` with the keys that the converter reads. Keys that are there and right stay as they are."""
+    """A copy of ``config`` with the keys that the converter reads. Correct keys stay unchanged."""
     made = RULES.get(str(config.get("model_type")))
     return {**config, **(made(config) if made else {})}
 

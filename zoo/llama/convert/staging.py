@@ -12,7 +12,7 @@ from catalog.jsonvalues import listed, table, tables
 
 
 def completed(config: Mapping[str, object], tokenizer: Mapping[str, object]) -> dict[str, object]:
-    """``config`` with the added tokens of ``tokenizer``, and with no begin token where ``tokenizer`` adds none.
+    """``config`` with the added tokens of ``tokenizer``, and without a begin token if ``tokenizer`` adds none.
 
     Existing values of ``config`` stay.
     """

@@ -181,7 +181,8 @@ class _Watch:
     def _add_chosen(
         self, name: str, weights: GraphTensor, inputs: NDArray[np.float32], chosen: NDArray[np.int32]
     ) -> None:
-        """A product with chosen experts. inputs: (1, tokens, experts used or 1, row_length); chosen: (tokens, used)."""
+        """A product with selected experts. inputs: (1, tokens, experts used or 1, row_length); chosen: (tokens,
+        used)."""
         rows = inputs[0]
         sums = self._room(name, weights.ne[2], rows.shape[2])
         for slot in range(chosen.shape[1]):

@@ -83,7 +83,7 @@ def _check(passed: bool, detail: str) -> Check:
 
 
 def _render(model: Model, prompts: Sequence[str]) -> tuple[list[str], Check]:
-    """Rendered prompts; the bare ones if the template fails, so that the other checks still say something."""
+    """Rendered prompts; the bare ones if the template fails, so that the other checks still run."""
     try:
         rendered = [render(model, [{"role": "user", "content": prompt}]) for prompt in prompts]
     except ZooError as error:

@@ -125,7 +125,7 @@ def take(judge: Model, cuts: Sequence[Cut], window_tokens: int, first: int | Non
 
 
 def describe(own: Cut) -> TextTaken:
-    """A text in a report: its name, language, digest, and how much of it was taken."""
+    """A text in a report: its name, language, digest, and how much of it was used."""
     return {
         "name": own.text.name,
         "language": own.text.language,

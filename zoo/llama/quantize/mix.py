@@ -105,10 +105,10 @@ def write_mix(
 ) -> MixReport:
     """Write ``target``: ``source`` (F32, F16 or BF16) with the tensors as ``content`` says; whole or not at all.
 
-    cache_folder: where quantized tensors are kept between calls (safe to share and to delete), None for nowhere.
+    cache_folder: where quantized tensors are kept between calls (safe to share and to delete); None keeps nothing.
     threads: cores to use; they do not spin.
-    Raises InputError for a tensor that is not there, a type that does not fit its rows or needs importance, or an
-    importance matrix of another model; ModelFileError for an unsound source, NaN or infinity; ZooError if the
+    Raises InputError for a missing tensor, a type that does not fit its rows or requires importance, or an
+    importance matrix of another model; ModelFileError for an invalid source, NaN or infinity; ZooError if the
     disk is full.
     """
     report, imatrix = report or Silent(), content.imatrix
@@ -322,7 +322,7 @@ def _header(data: Bytes, raw: RawFile, jobs: Mapping[str, _Job], content: Conten
     imatrix = content.imatrix
     if content.file_type is not None:
         values["general.file_type"] = content.file_type
-    # llama-quantize also writes the matrix's path here (quantize.imatrix.file); a builder's path is no one's business.
+    # llama-quantize also writes the matrix's path here (quantize.imatrix.file); a builder's path must not be published.
     values["quantize.imatrix.file"] = None
     if imatrix and any(job.importance is not None for job in jobs.values()):
         values["quantize.imatrix.dataset"] = ", ".join(imatrix.datasets)
@@ -346,7 +346,7 @@ def _descriptions(raw: RawFile, jobs: Mapping[str, _Job]) -> bytes:
 
 
 def _write(work: _Work, header: bytes, jobs: Mapping[str, _Job], target: Path) -> list[_Job]:
-    """Put the file together. Returns the jobs whose blob was damaged and was made again."""
+    """Assemble the file. Returns the jobs whose blob was damaged and was made again."""
     data, raw, cache = work.data, work.raw, work.cache
     again = []
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as out:

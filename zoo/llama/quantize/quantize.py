@@ -81,8 +81,8 @@ def quantize(
     The tensors' bytes are those of llama.cpp's own quantizer.
     cache_folder: where quantized tensors are kept for the next file, None for nowhere.
     Raises InputError for an unknown type, an override that matches nothing or does not fit, or an importance
-    matrix of another model; ModelFileError if the source is unsound, already quantized or holds NaN or infinity,
-    if tensors would fall back and that is not allowed, or if the type needs a matrix and there is none.
+    matrix of another model; ModelFileError if the source is invalid, already quantized or has NaN or infinity,
+    if tensors would fall back and that is not allowed, or if the type requires a matrix and there is none.
     """
     type_name, imatrix = wanted.type_name, wanted.imatrix
     file_type(type_name)

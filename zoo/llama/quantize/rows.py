@@ -153,7 +153,7 @@ def _ggml() -> ctypes.CDLL:
 
 
 def _check(lib: ctypes.CDLL, type_name: str) -> None:
-    """The table of types is the library's own, or nothing is quantized with it."""
+    """Refuse to quantize unless the table of types matches the library."""
     traits = lib.ggml_get_type_traits(NUMBERS[type_name]).contents
     if (traits.block_weights, traits.block_bytes) != BLOCKS[type_name]:
         raise ZooError(

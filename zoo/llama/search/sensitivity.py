@@ -114,7 +114,7 @@ class Journal:
             yield journal
 
     def add(self, key: str, value: float | list[float]) -> None:
-        """Keep a figure; it is on the disk when this returns."""
+        """Store a figure; it is on the disk when this returns."""
         assert self._stream is not None, "an open journal has a stream"
         self._keep(key, value)
         journals.append(self._stream, [key, value], _WHAT)
@@ -155,7 +155,7 @@ def measure(
 
 
 def describe(tensors: Tensors, group: Group, journal: Journal) -> Described:
-    """What the journal knows of a group."""
+    """What the journal has about a group."""
     errors = {t: sum(journal.errors[f"error {name} {t}"] for name in group.tensors) for t in group.types}
     measured = {
         t: journal.kld[kld_key(group.name, t)] for t in group.types if kld_key(group.name, t) in journal.kld
@@ -184,7 +184,7 @@ def alone(
     report: Reporter,
     what: str,
 ) -> None:
-    """Measure groups quantized alone, those that the journal does not know."""
+    """Measure groups quantized alone that the journal does not have."""
     wanted = [(group, t) for group, t in probes if kld_key(group.name, t) not in journal.kld]
     mixes: list[Mix] = [dict.fromkeys(group.tensors, t) for group, t in wanted]
     with report.task(what, float(len(wanted)), "trials") as advance:
