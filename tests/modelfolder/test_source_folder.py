@@ -8,6 +8,7 @@ import shlex
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,22 @@ def refusal(folder: Path, root: Path | None = None) -> ModelFileError:
 
 
 SMALL = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
+
+
+@pytest.mark.parametrize("name", ["special_tokens_map.json", "config.json", "tokenizer_config.json"])
+def test_a_small_file_that_is_absurdly_large_is_refused_before_it_is_parsed(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b"[" * 60_000_000)
+    began = time.monotonic()
+    error = refusal(folder, folder.parents[1])
+    assert error.where == f"models/m/{name}" and "it has 60.0 MB" in error.what and "4 MiB" in error.what
+    assert time.monotonic() - began < 5
+
+
+def test_a_vocabulary_may_be_large(folder: Path) -> None:
+    """Those of known models have up to 35 MB."""
+    text = (folder / "tokenizer.json").read_text()
+    (folder / "tokenizer.json").write_text(text + " " * (5 << 20))
+    assert inspect(folder, None).vocabulary.size
 
 
 @pytest.mark.parametrize("name", [*SMALL, "chat_template.jinja", "special_tokens_map.json", INDEX])

@@ -1,13 +1,24 @@
-"""Commands in remedies: the words FOLDER, ADAPTER, MERGED and NEW_FOLDER become the user's paths. Pure."""
+"""Paths in remedies: the words FOLDER, ADAPTER, MERGED and NEW_FOLDER become the user's, and so do files. Pure."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
+
+from zoo.errors import ModelFileError
 
 _PLAIN = re.compile(r"[^\s'\"$`\\!][^'\"$`\\!\n]*\Z")
 """A path that is itself inside single quotes inside double quotes."""
 _WORD = re.compile(r"(?P<quote>')?\b(?P<word>NEW_FOLDER|FOLDER|ADAPTER|MERGED)(?P<rest>/[\w./-]+)?(?P<end>')?")
+
+
+class FileRefused(ModelFileError):
+    """A refusal whose remedy names the file that it is about. remedy: makes it from the file's place."""
+
+    def __init__(self, what: str, *, where: str, remedy: Callable[[str], str]) -> None:
+        super().__init__(what, where=where, remedy=remedy(where))
+        self.remedy_at = remedy
 
 
 def filled(remedy: str, place: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from catalog.jsonvalues import table
 from zoo.errors import ModelFileError
+from zoo.modelfolder.commands import FileRefused
 from zoo.modelfolder.weights import Stored, named
 
 ADAPTER = "adapter_config.json"
@@ -118,10 +120,12 @@ def refuse_adapter(files: Mapping[str, Path]) -> None:
     if ADAPTER not in files:
         return
     if any(name.startswith("model") and name.endswith(".safetensors") for name in files):
-        raise ModelFileError(
+        raise FileRefused(
             "The folder holds an adapter (LoRA) next to the weights. It is not clear whether they are merged",
             where=ADAPTER,
-            remedy=f"If they are merged, delete the adapter: rm {ADAPTER}; if not, merge them first: {MERGE}",
+            remedy=lambda place: (
+                f"If they are merged, delete the adapter: rm {shlex.quote(place)}; if not, merge them first: {MERGE}"
+            ),
         )
     raise ModelFileError(
         "This folder is an adapter (LoRA), not a model: it only changes another model's weights",

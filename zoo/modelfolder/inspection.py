@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -123,13 +122,11 @@ def inspect_small(folder: Path, shown: str) -> Inspected:
 def _placed(error: ModelFileError, folder: Path, root: Path | None) -> ModelFileError:
     """The same error with the file's place from the zoo's folder; a folder elsewhere is named by its last part."""
     shown = _shown(folder, root)
+    where = shown if error.where in ("", folder.name) else f"{shown}/{error.where}"
+    remedy = error.remedy_at(where) if isinstance(error, commands.FileRefused) else error.remedy
     if root and folder.is_relative_to(root):
-        error.remedy = commands.filled(error.remedy, shown)
-    if error.where in ("", folder.name):
-        return ModelFileError(error.what, where=shown, safe=error.safe, remedy=error.remedy)
-    # "the config.json that belongs to these weights" is another file than the one in the folder.
-    remedy = re.sub(rf"(?<!\bthe) {re.escape(error.where)}\b", lambda _: f" {shown}/{error.where}", error.remedy)
-    return ModelFileError(error.what, where=f"{shown}/{error.where}", safe=error.safe, remedy=remedy)
+        remedy = commands.filled(remedy, shown)
+    return ModelFileError(error.what, where=where, safe=error.safe, remedy=remedy)
 
 
 def _shown(folder: Path, root: Path | None) -> str:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection, Mapping
 
 from zoo.errors import ModelFileError
+from zoo.modelfolder.commands import FileRefused
 from zoo.modelfolder.files import CONFIG
 from zoo.modelfolder.weights import Stored
 
@@ -23,7 +24,11 @@ GGUF_SIDES = ("embedding_length", "feed_forward_length", "expert_count", "attent
 """A matrix has each of these as a side, or a multiple of it."""
 MOST_PACKED = 8
 """Values in one stored number: 32 bits hold eight of 4 bits, and no supported format packs more."""
-REMEDY = "Fix config.json, or fetch config.json and the weights again from one revision"
+
+
+def remedy(place: str) -> str:
+    """What to do about a config.json that its weights contradict."""
+    return f"Fix {place}, or fetch it and the weights again from one revision"
 
 
 def refuse_impossible(config: Mapping[str, object], stored: Collection[Stored]) -> None:
@@ -39,7 +44,7 @@ def refuse_impossible(config: Mapping[str, object], stored: Collection[Stored]) 
         for key in keys:
             value = config.get(key)
             if isinstance(value, int) and value > most:
-                raise ModelFileError(f"{key} is {_shown(value)}, but {there}", where=CONFIG, remedy=REMEDY)
+                raise FileRefused(f"{key} is {_shown(value)}, but {there}", where=CONFIG, remedy=remedy)
 
 
 def refuse_larger(described: int, stored: Collection[Stored], where: str = CONFIG) -> None:
@@ -49,9 +54,9 @@ def refuse_larger(described: int, stored: Collection[Stored], where: str = CONFI
     """
     held = sum(math.prod(one.shape) for one in stored)
     if described > 2 * MOST_PACKED * held:
-        raise ModelFileError(
+        raise FileRefused(
             f"config.json describes a model of {_shown(described)} weights, but the files hold {held:,}",
-            where=where, remedy=REMEDY,
+            where=where, remedy=remedy,
         )  # fmt: skip
 
 

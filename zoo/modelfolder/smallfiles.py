@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from catalog import jsontext
+from catalog.words import data_size
 from zoo.errors import ModelFileError
+from zoo.modelfolder.commands import FileRefused
 
 BOM = b"\xef\xbb\xbf"
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 MOST_BYTES = 1 << 28
 """No JSON file of a model is larger; the largest known vocabularies take about 35 MB."""
+MOST_BYTES_WITHOUT_VOCABULARY = 4 << 20
+"""The largest known is tokenizer_config.json of Gemma 3, 1.2 MB. transformers takes minutes for tens of MB."""
+VOCABULARIES = ("tokenizer.json", "vocab.json", "merges.txt", "model.safetensors.index.json")
+"""Files that grow with a vocabulary or with the number of tensors."""
 
 Test = Callable[[object], bool]
 _MISSING = object()
@@ -120,13 +127,15 @@ WHOLE = {"added_tokens.json": _is_counts_of_tokens, "vocab.json": _is_counts_of_
 def read_text(path: Path, name: str) -> str:
     """The text of a small file. Raises ModelFileError for a pointer, a byte order mark, and text that is not UTF-8."""
     refuse_pointer(path, name)
-    if path.stat().st_size > MOST_BYTES:
-        raise _refusal(name, f"it is larger than {MOST_BYTES >> 20} MiB", "Fetch the file again")
+    _refuse_large(path.stat().st_size, name)
     raw = path.read_bytes()
     if raw.startswith(BOM):
         raise _refusal(
             name, "it begins with a byte order mark",
-            f"Save it as UTF-8 without a byte order mark: sed -i '1s/^\\xEF\\xBB\\xBF//' {name}",
+            lambda place: (
+                "Save it as UTF-8 without a byte order mark: "
+                f"sed -i '1s/^\\xEF\\xBB\\xBF//' {shlex.quote(place)}"
+            ),
         )  # fmt: skip
     try:
         return raw.decode("utf-8")
@@ -149,7 +158,7 @@ def read_json(path: Path, name: str) -> dict[str, object]:
     if not isinstance(data, dict):
         raise _refusal(name, "it is not a JSON object", "Fetch the file again")
     for problem in problems(name, data):
-        raise _refusal(name, problem, f"Correct {name}, or fetch it again")
+        raise _refusal(name, problem, lambda place: f"Correct {place}, or fetch it again")
     return data
 
 
@@ -180,8 +189,22 @@ def refuse_pointer(path: Path, name: str) -> None:
             )
 
 
-def _refusal(name: str, why: str, remedy: str) -> ModelFileError:
-    return ModelFileError(f"The file cannot be used: {why}", where=name, remedy=remedy)
+def _refuse_large(size_bytes: int, name: str) -> None:
+    if size_bytes > MOST_BYTES:
+        raise _refusal(name, f"it is larger than {MOST_BYTES >> 20} MiB", "Fetch the file again")
+    if name not in VOCABULARIES and size_bytes > MOST_BYTES_WITHOUT_VOCABULARY:
+        raise _refusal(
+            name,
+            f"it has {data_size(size_bytes)}. A file without a vocabulary may have "
+            f"{MOST_BYTES_WITHOUT_VOCABULARY >> 20} MiB: the largest known has 1.2 MB, and tens of MB take minutes",
+            "Fetch the file again",
+        )
+
+
+def _refusal(name: str, why: str, remedy: str | Callable[[str], str]) -> ModelFileError:
+    """remedy: a text, or what makes it from the file's place."""
+    at = remedy if callable(remedy) else lambda _: remedy
+    return FileRefused(f"The file cannot be used: {why}", where=name, remedy=at)
 
 
 def _shown(value: object) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 
 from zoo.errors import ModelFileError
+from zoo.modelfolder.commands import FileRefused
 from zoo.modelfolder.files import CONFIG
 
 KEYS = ("bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id")
@@ -25,16 +27,21 @@ def refuse_without_row(
     known = {number: text for text, number in (texts or {}).items()}
     for file, key, number in _named(small):
         if number >= rows:
-            name = key.rpartition(".")[2]
-            null = f', or "{name}": null' if name in OPTIONAL else ""
             text = f" ({known[number]})" if number in known else ""
-            raise ModelFileError(
+            raise FileRefused(
                 f"{key} is {number}{text}, but the embedding has only {rows:,} rows (numbers from 0), so {rows - 1:,} "
                 "is the largest number",
                 where=file,
-                remedy=f"Correct {name} in {file}: write the number of a token that has a row{null}. If the token was "
-                "added to the tokenizer, save the model again after model.resize_token_embeddings(len(tokenizer))",
+                remedy=functools.partial(_correct, key.rpartition(".")[2]),
             )
+
+
+def _correct(key: str, place: str) -> str:
+    null = f', or "{key}": null' if key in OPTIONAL else ""
+    return (
+        f"Correct {key} in {place}: write the number of a token that has a row{null}. If the token was added to the "
+        "tokenizer, save the model again after model.resize_token_embeddings(len(tokenizer))"
+    )
 
 
 def refuse_beyond(metadata: Mapping[str, object], tokens: int, where: str) -> None:

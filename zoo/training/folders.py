@@ -71,7 +71,7 @@ def _refuse_larger(shown: Path, found: Inspected) -> None:
         reason = " ".join(f"{type(error).__name__}: {error}".replace(str(shown), found.shown).split())[:300]
         raise ModelFileError(
             f"transformers {transformers.__version__} cannot build a model from this configuration ({reason})",
-            where=where, remedy=sizes.REMEDY,
+            where=where, remedy=sizes.remedy(where),
         ) from error  # fmt: skip
     sizes.refuse_larger(described, found.tensors.values(), where)
 
