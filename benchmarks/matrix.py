@@ -178,14 +178,15 @@ def run_debian(debian: Debian, say: Say) -> dict[str, Any]:
     }
 
 
-def measure(wanted: Iterable[Cell], say: Say) -> Iterator[dict[str, Any]]:
-    """Every cell's outcome, kept cells without running them again."""
+def measure(wanted: Iterable[Cell], say: Say, *, older: bool = False) -> Iterator[dict[str, Any]]:
+    """Every cell's outcome, kept cells without running them again; older: also those of another program."""
     levels = {level.name: level for level in machines.torch_levels()}
     builds: Mapping[str, Llama] = {build.name: build for build in machines.llama_builds()}
     program = program_sha256()
     for number, cell in enumerate(listed := list(wanted), 1):
         kept = FOLDER / "outcomes" / f"{cell.id}.json"
-        if kept.is_file() and (found := json.loads(kept.read_text(encoding="utf-8")))["program"] == program:
+        found = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+        if found and (older or found["program"] == program):
             say(f"[{number}/{len(listed)}] {cell.id}: kept")
         else:
             say(f"[{number}/{len(listed)}] {cell.id}")
@@ -194,7 +195,7 @@ def measure(wanted: Iterable[Cell], say: Say) -> Iterator[dict[str, Any]]:
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(kept, pretty_json(found))
             say(f"    exit {found['exit_code']} after {found['seconds']:.0f} s")
-        yield {key: value for key, value in found.items() if key != "program"}
+        yield {**found, "program": found["program"][:12]}
 
 
 def document(
@@ -229,6 +230,7 @@ def main(arguments: Sequence[str]) -> int:
         "--cells", metavar="TEXT", action="append", help="only cells with this text in their name"
     )
     parser.add_argument("--list", action="store_true", help="name the cells and stop")
+    parser.add_argument("--older", action="store_true", help="keep cells that another version of the program ran")
     parser.add_argument("--no-debian", action="store_true", help="leave out the other Debian")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the JSON document there")
     options = parser.parse_args(arguments)
@@ -238,7 +240,7 @@ def main(arguments: Sequence[str]) -> int:
         print("\n".join(cell.id for cell in wanted))
         return 0
     try:
-        outcomes = list(measure(wanted, tell))
+        outcomes = list(measure(wanted, tell, older=options.older))
         debian = None if options.no_debian else run_debian(DEBIAN, tell)
     except ZooError as error:
         tell(str(error))

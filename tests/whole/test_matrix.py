@@ -114,6 +114,8 @@ def test_a_finished_cell_is_kept_until_the_program_changes(
     _, second = outcome(capsys, *words)
     assert (len(made_up), second["cells"]) == (count, first["cells"])
     monkeypatch.setattr(matrix, "program_sha256", lambda: "another")
+    _, older = outcome(capsys, *words, "--older")
+    assert (len(made_up), older["cells"]) == (count, first["cells"]), "and each says which program ran it"
     outcome(capsys, *words)
     assert len(made_up) == 2 * count
 
