@@ -36,6 +36,7 @@ class Family:
     layers: what student.layers keeps in the test; () for the whole model.
     old: what the publisher's config.json has where transformers writes another key; None takes a key away.
     refused: words of the refusal where the family cannot be released.
+    system_role: whether the template accepts a system message; without it no prompt of the second test has one.
     tutored: whether a second test distils it, pruned to ``layers`` if there are any; the first takes the whole model.
     """
 
@@ -57,6 +58,7 @@ class Family:
     refused: str | None = None
     note: str = ""
     tutored: bool = False
+    system_role: bool = True
 
 
 LLAMA2 = Vocabulary("llama-spm", "LlamaTokenizer", files=("tokenizer.json", "tokenizer.model"))
@@ -105,7 +107,8 @@ FAMILIES: tuple[Family, ...] = (
     Family("Gemma 3", "google/gemma-3-270m-it", "Gemma3TextConfig", GEMMA, "google-gemma-2-2b-it", "<bos>", "<eos>",
            ("<end_of_turn>",), pad="<pad>", unknown="<unk>", add_begin=True,
            shape={"head_dim": 32, "sliding_window": 64, "num_hidden_layers": 6, "query_pre_attn_scalar": 32},
-           layers=(0, 1, 2, 5), tutored=True, real_vocabulary=False, note="The test uses Gemma 4's vocabulary."),
+           layers=(0, 1, 2, 5), tutored=True, system_role=False, real_vocabulary=False,
+           note="The test uses Gemma 4's vocabulary."),
     Family("Phi-3", "microsoft/Phi-3-mini-4k-instruct", "Phi3Config",
            Vocabulary("phi-3", "LlamaTokenizer", files=("tokenizer.json", "tokenizer.model")),
            "microsoft-Phi-3.5-mini-instruct", "<s>", "<|endoftext|>", ("<|end|>", "<|assistant|>"),

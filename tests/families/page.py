@@ -22,7 +22,8 @@ weights.
 NFC = "The tokenizer's Unicode normalization (NFC) is not in llama.cpp; the card says so."
 PRUNED = "Also pruned to fewer layers."
 TUTORED = "Also pruned to fewer layers and distilled."
-DISTILLED = "Also distilled, under a chat template of plain words."
+DISTILLED, PLAIN_WORDS = "Also distilled", ", under a chat template of plain words"
+NO_SYSTEM = "Its chat template accepts no system message; `zoo check` points to the prompts that have one."
 
 
 def render() -> str:
@@ -33,6 +34,13 @@ def render() -> str:
 def _row(one: families.Family) -> str:
     notes = [one.note] if one.note else []
     notes += [NFC] if one.vocabulary.normalizer == "NFC" else []
-    notes += [TUTORED if one.tutored else PRUNED] if one.layers else [DISTILLED] if one.tutored else []
+    notes += [] if one.system_role else [NO_SYSTEM]
+    notes += [_training(one)] if one.layers or one.tutored else []
     result = f"refused: {one.refused}" if one.refused else "works"
     return f"| {one.name} | {one.example} | {result} | {' '.join(notes)} |\n"
+
+
+def _training(one: families.Family) -> str:
+    if one.layers:
+        return TUTORED if one.tutored else PRUNED
+    return DISTILLED + ("" if one.template else PLAIN_WORDS) + "."

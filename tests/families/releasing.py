@@ -38,18 +38,25 @@ def release(
         (folder / MODEL / "chat_template.jinja").write_text(TALK, encoding="utf-8")
     # A row that is also tutored is pruned there, so here the whole model is released.
     layers = row.layers if tutored or not row.tutored else ()
-    return release_model(folder, slug(name), layers=layers, tutored=tutored)
+    return release_model(folder, slug(name), layers=layers, tutored=tutored, system_role=row.system_role)
 
 
 def release_model(
-    folder: Path, recipe: str, *, layers: tuple[int, ...] = (), tutored: bool = False, **changes: Any
+    folder: Path,
+    recipe: str,
+    *,
+    layers: tuple[int, ...] = (),
+    tutored: bool = False,
+    system_role: bool = True,
+    **changes: Any,
 ) -> subprocess.CompletedProcess[str]:
     """Write a recipe for the model in MODEL and release it."""
     source = tinyzoo.source(folder)
     made = tinyzoo.tutored_recipe if tutored else tinyzoo.plain_recipe
     if tutored:
-        tinyzoo.write_jsonl(folder / "texts" / "train.jsonl", tinyzoo.TRAIN)
-        tinyzoo.write_jsonl(folder / "texts" / "heldout.jsonl", tinyzoo.HELDOUT)
+        for name, rows in (("train", tinyzoo.TRAIN), ("heldout", tinyzoo.HELDOUT)):
+            asked = [row for row in rows if system_role or not ({"system_hint", "requires_json"} & set(row))]
+            tinyzoo.write_jsonl(folder / "texts" / f"{name}.jsonl", asked)
     student = {**source, "layers": list(layers)} if layers else source
     # Random models say nothing valid; that a student is made and measured is what counts.
     folder_has_template = (folder / MODEL / "chat_template.jinja").is_file()

@@ -22,8 +22,9 @@ from zoo.plan import foresight
 from zoo.plan.contradictions import Case, problems
 from zoo.sources import facts
 from zoo.sources.facts import SourceFacts
+from zoo.sources.resolve import content_sha256
 
-STUDENT = SourceFacts("folder", 1024, 4, 300, "words", True, None, (512, 1024))
+STUDENT = SourceFacts("folder", 1024, 4, 300, "words", "{{ messages }}", None, (512, 1024))
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_vocabularies_that_differ(zoo: Path) -> None:
 
 
 def test_no_chat_template(zoo: Path) -> None:
-    bare = dataclasses.replace(STUDENT, has_template=False)
+    bare = dataclasses.replace(STUDENT, template=None)
     chat = changed(zoo, "plain", {"task": "chat"})
     assert [path for path, _ in told(chat, bare)] == ["task"]
     assert chat.recipe
@@ -213,6 +214,49 @@ def test_facts_of_a_gguf_file(tmp_path: Path) -> None:
     assert (found.vocabulary_size, found.row_lengths) == (1024, (256, 512))
 
 
+# --- System messages
+
+
+NO_SYSTEM = """{% for message in messages %}{% if message.role == 'system' %}{{ raise_exception('No system role') }}
+{% endif %}{{ message.content }}{% endfor %}"""
+
+
+def without_system_role(zoo: Path) -> None:
+    (zoo / "models/teacher/chat_template.jinja").write_text(NO_SYSTEM, encoding="utf-8")
+
+
+@pytest.mark.parametrize(("line", "changes", "place"), [
+    ({"user": "x", "system_hint": "Be brief."}, {}, "corpus.train[0].path: texts/train.jsonl:2 has a system message"),
+    ({"user": "x", "requires_json": True, "tool_name": "t", "tool_schema": {}}, {},
+     "corpus.train[0].path: texts/train.jsonl:2 has a system message"),
+    ({"user": "x"}, {"label.system": "Be brief."}, "label.system: label.system has a system message"),
+    ({"user": "x"}, {}, None),
+])  # fmt: skip
+def test_a_template_without_system_role(
+    line: dict[str, Any], changes: dict[str, Any], place: str | None, zoo: Path
+) -> None:
+    without_system_role(zoo)
+    rows = [{"user": "plain"}, line]
+    (zoo / "texts/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (zoo / "texts/heldout.jsonl").write_text('{"user": "apart"}\n', encoding="utf-8")
+    checked = changed(zoo, "tutored", {"student.sha256": _digest(zoo), "teacher.sha256": _digest(zoo), **changes})
+    found = [f"{problem.path}: {problem.what}" for problem in foresight.problems(checked, zoo)]
+    if place is None:
+        assert found == []
+        return
+    assert [one for one in found if one.startswith(place)] == found and len(found) == 2, "teacher and student"
+    assert all("No system role" in one for one in found)
+
+
+def test_nobody_is_asked_about_system_messages_without_a_teacher(zoo: Path) -> None:
+    without_system_role(zoo)
+    assert foresight.problems(changed(zoo, "plain", {"student.sha256": _digest(zoo)}), zoo) == []
+
+
+def _digest(zoo: Path) -> str:
+    return content_sha256(zoo / "models/teacher")
+
+
 # --- When it is told
 
 
@@ -245,7 +289,7 @@ def imported(zoo: Path, change: Callable[[dict[str, Any]], object]) -> dict[str,
 
 def test_what_is_known_only_after_the_import_stops_the_build(zoo: Path) -> None:
     checked = check_recipe(zoo / "recipes" / "plain.yaml", zoo)
-    foresight.refuse_imported(checked, imported(zoo, dict.copy))
+    foresight.refuse_imported(checked, zoo, imported(zoo, dict.copy))
     made = imported(zoo, lambda data: data.update(max_position_embeddings=20))
     with pytest.raises(InputError, match=r"recipes/plain.yaml:\d+:\d+: evaluate.window_tokens"):
-        foresight.refuse_imported(checked, made)
+        foresight.refuse_imported(checked, zoo, made)

@@ -46,6 +46,17 @@ def parse_prompts(raw: bytes, shown_as: str) -> tuple[list[dict[str, Any]], list
     return rows, problems
 
 
+def has_system(line: bytes) -> bool:
+    """Whether the conversation of a line's record begins with a system message. False for a line that is no record."""
+    if b'"system_hint"' not in line and b'"requires_json"' not in line:
+        return False
+    try:
+        row = jsontext.parse(line)
+    except jsontext.NotJson:
+        return False
+    return isinstance(row, dict) and bool(row.get("system_hint") or row.get("requires_json"))
+
+
 def _line_faults(
     line: bytes, rows: list[dict[str, Any]], seen: dict[str, int], number: int
 ) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from catalog.recipe import Recipe
 from catalog.yamltext import Document
 from zoo.gguf.layout import BLOCKS
 from zoo.plan.plan import with_imatrix
+from zoo.plan.systemprompts import Refused
 from zoo.sources.facts import SourceFacts
 
 Place = tuple[str | int, ...]
@@ -25,11 +26,15 @@ Finding = tuple[Place, str, str]
 
 @dataclass(frozen=True)
 class Case:
-    """A recipe and what is known about its sources; None for a source that is not here yet or not needed."""
+    """A recipe and what is known about its sources; None for a source that is not here yet or not needed.
+
+    systems: what chat templates say that refuse the system messages of the recipe's prompts.
+    """
 
     recipe: Recipe
     student: SourceFacts | None
     teacher: SourceFacts | None
+    systems: tuple[Refused, ...] = ()
 
 
 def problems(document: Document, case: Case) -> list[Problem]:
@@ -134,6 +139,16 @@ def _templates(case: Case) -> Iterator[Finding]:
         yield place, "the teacher answers prompts, but its source has no chat template", instead
 
 
+def _systems(case: Case) -> Iterator[Finding]:
+    for found in case.systems:
+        what = f"{found.where} has a system message, but {found.why}"
+        instead = (
+            "Write what it says into `user`: without `system_hint`, `requires_json` and `label.system`. "
+            "Or use another model"
+        )
+        yield found.place, what, instead
+
+
 # --- Licences
 
 
@@ -187,5 +202,5 @@ def _range(case: Case) -> Iterator[Finding]:
 
 
 RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
-    _contexts, _layers, _vocabularies, _templates, _licences, _types, _range,
+    _contexts, _layers, _vocabularies, _templates, _systems, _licences, _types, _range,
 )  # fmt: skip

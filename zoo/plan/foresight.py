@@ -9,10 +9,11 @@ from catalog import sources as source_uris
 from catalog import yamltext
 from catalog.checks import CheckedRecipe
 from catalog.problems import Problem
+from catalog.recipe import Recipe
 from catalog.words import counted
 from catalog.yamltext import Document
 from zoo.errors import InputError, ModelFileError
-from zoo.plan import contradictions
+from zoo.plan import contradictions, systemprompts
 from zoo.plan.contradictions import Case
 from zoo.sources import facts as sourcefacts
 from zoo.sources import resolve
@@ -47,7 +48,12 @@ def problems(checked: CheckedRecipe, root: Path, *, raising: bool = False) -> li
             found.append(document.problem((role, "source"), what, error.remedy))
     if recipe is None:
         return found
-    return [*found, *contradictions.problems(document, Case(recipe, facts["student"], facts["teacher"]))]
+    return [*found, *contradictions.problems(document, _case(recipe, root, facts))]
+
+
+def _case(recipe: Recipe, root: Path, facts: Mapping[str, SourceFacts | None]) -> Case:
+    systems = tuple(systemprompts.refused(recipe, root, facts))
+    return Case(recipe, facts.get("student"), facts.get("teacher"), systems)
 
 
 def _places(document: Document, root: Path) -> Iterator[tuple[str, Path, bool]]:
@@ -66,13 +72,12 @@ def _places(document: Document, root: Path) -> Iterator[tuple[str, Path, bool]]:
             yield role, path, role == "student" or distils
 
 
-def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact]) -> None:
+def refuse_imported(checked: CheckedRecipe, root: Path, imported: Mapping[str, Artifact]) -> None:
     """Raises InputError for contradictions with the imported model folders. ``imported``: by the id of their step."""
     if checked.recipe is None:
         return
     facts = {IMPORTS[id_]: sourcefacts.read(made.folder) for id_, made in imported.items() if id_ in IMPORTS}
-    case = Case(checked.recipe, facts.get("student"), facts.get("teacher"))
-    found = contradictions.problems(yamltext.parse(checked.text, checked.file), case)
+    found = contradictions.problems(yamltext.parse(checked.text, checked.file), _case(checked.recipe, root, facts))
     refuse(checked.file, found, safe="The imported models are kept. Nothing else was made.")
 
 

@@ -28,6 +28,7 @@ class SourceFacts:
     """None if the source does not say. context_tokens: as llama.cpp and transformers read it, scaled or not.
 
     words: digest of the tokens and their numbers, comparable between sources of the same ``kind`` (folder or gguf).
+    template: the text of the chat template that counts.
     row_lengths: of most matrices; empty where they are not known. licence: an SPDX or a Hub identifier. overflows:
     matrices that float16 cannot represent, known for an imported folder only.
     """
@@ -37,10 +38,15 @@ class SourceFacts:
     layers: int | None
     vocabulary_size: int | None
     words: str | None
-    has_template: bool
+    template: str | None
     licence: str | None
     row_lengths: tuple[int, ...]
     overflows: tuple[str, ...] = ()
+
+    @property
+    def has_template(self) -> bool:
+        """Whether it has a chat template."""
+        return self.template is not None
 
 
 def read(path: Path, root: Path | None = None) -> SourceFacts:
@@ -77,7 +83,7 @@ def _of_folder(found: Inspected) -> SourceFacts:
         layers=_first(config, _LAYER_KEYS),
         vocabulary_size=words.size,
         words=_digest(sorted(numbers.items(), key=lambda one: (one[1], one[0]))) if numbers else None,
-        has_template=_has_template(found),
+        template=templates.choose(found.files).text or None,
         licence=_card_licence(found.folder),
         row_lengths=tuple(n for n in (width, None if experts else inner) if n),
         overflows=tuple(said.get("beyond_float16", ())) if (said := record.read(found.folder)) else (),
@@ -87,7 +93,7 @@ def _of_folder(found: Inspected) -> SourceFacts:
 def _of_header(header: Header) -> SourceFacts:
     inner = header.metadata.get(f"{header.architecture}.feed_forward_length")
     experts = header.metadata.get(f"{header.architecture}.expert_count")
-    licence = header.metadata.get("general.license")
+    licence, template = (header.metadata.get(key) for key in ("general.license", "tokenizer.chat_template"))
     lengths = (header.embedding_length, None if experts or not isinstance(inner, int) else inner)
     return SourceFacts(
         kind="gguf",
@@ -95,7 +101,7 @@ def _of_header(header: Header) -> SourceFacts:
         layers=header.block_count,
         vocabulary_size=header.vocabulary_size,
         words=header.vocabulary_sha256,
-        has_template=header.template_sha256 is not None,
+        template=template if isinstance(template, str) and template else None,
         licence=licence if isinstance(licence, str) and licence else None,
         row_lengths=tuple(n for n in lengths if n),
     )
@@ -108,10 +114,6 @@ def _first(config: Mapping[str, object], keys: Iterable[str]) -> int | None:
 
 def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _has_template(found: Inspected) -> bool:
-    return bool(templates.choose(found.files).text)
 
 
 def _card_licence(folder: Path) -> str | None:

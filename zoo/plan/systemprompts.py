@@ -1,0 +1,71 @@
+"""Do the chat templates accept the system messages of the recipe's prompts? Found before anything is answered."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog import plainfiles
+from catalog.recipe import Recipe
+from zoo.corpora.prompts import has_system
+from zoo.errors import ModelFileError
+from zoo.sources.facts import SourceFacts
+from zoo.templates.renderer import Renderer
+
+USER = {"role": "user", "content": "question"}
+SYSTEM = {"role": "system", "content": "instruction"}
+SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>", "unk_token": "<unk>"}
+"""In place of the model's own: what they are decides nothing here."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """place: in the recipe; where: the first system message, for a sentence; why: what the template's refusal says."""
+
+    place: tuple[str | int, ...]
+    where: str
+    why: str
+
+
+def refused(recipe: Recipe, root: Path, sources: Mapping[str, SourceFacts | None]) -> Iterator[Refused]:
+    """What each template says that would have to render a system message and does not. ``sources``: by their role.
+
+    Only templates that accept the question alone are asked: others are another problem.
+    """
+    roles = [role for role, used in (("teacher", recipe.label), ("student", recipe.distill)) if used]
+    asked = [(role, found.template) for role in roles if (found := sources.get(role)) and found.template]
+    first = _first(recipe, root) if asked else None
+    if first is None:
+        return
+    for role, template in asked:
+        with Renderer(template, special=SPECIAL, source=f"the {role}") as renderer:
+            try:
+                renderer.render([USER])
+            except ModelFileError:
+                continue
+            try:
+                renderer.render([SYSTEM, USER])
+            except ModelFileError as error:
+                yield Refused(*first, why=error.what)
+
+
+def _first(recipe: Recipe, root: Path) -> tuple[tuple[str | int, ...], str] | None:
+    """Place and words for the first system message; None without one."""
+    if recipe.label and recipe.label.system:
+        return ("label", "system"), "label.system"
+    for part, files in (("train", recipe.corpus.train), ("heldout", recipe.corpus.heldout)):
+        for index, file in enumerate(files):
+            if (line := _line(root / file.path)) is not None:
+                return ("corpus", part, index, "path"), f"{file.path}:{line}"
+    return None
+
+
+def _line(path: Path) -> int | None:
+    """Of the first record with a system message. A file that cannot be read is reported by the recipe's check."""
+    try:
+        with os.fdopen(plainfiles.open_handle(path), "rb") as stream:
+            return next((number for number, line in enumerate(stream, 1) if has_system(line)), None)
+    except OSError:
+        return None
