@@ -7,19 +7,19 @@ import families
 HEAD = """\
 # Model families
 
-Tiny random models of these families go through a whole `zoo release` in the project's tests (`make families`): import,
-parity, importance matrix, quantization, evaluation, probes, smoke test, benchmark and publication to a folder hub. Each
-has its family's configuration, tokenizer, chat template and special tokens. What you release is checked the same way:
-parity compares your exported file with your source, whatever its family.
+The project's tests run a complete `zoo release` with a tiny random model of each of these families (`make families`):
+import, parity, importance matrix, quantization, evaluation, probes, smoke test, benchmark and publication to a folder
+hub. Each has its family's configuration, tokenizer, chat template and special tokens. Your release is checked in the
+same way: parity compares your exported file with your source, whatever its family.
 
 A family that is not listed may work as well. If llama.cpp's converter does not support the architecture, or cannot
-write the tokenizer, `zoo check` and `zoo lock` say so for a folder on this machine, and the import before it reads
-weights.
+write the tokenizer, `zoo check` and `zoo lock` report it for a folder on this machine, and the import reports it before
+it reads weights.
 
 | Family | Published as, for example | Result | Notes |
 |---|---|---|---|
 """
-NFC = "The tokenizer's Unicode normalization (NFC) is not in llama.cpp; the card says so."
+NFC = "llama.cpp does not do the tokenizer's Unicode normalization (NFC); the card mentions it."
 PRUNED = "Also pruned to fewer layers."
 TUTORED = "Also pruned to fewer layers and distilled."
 DISTILLED, PLAIN_WORDS = "Also distilled", ", under a chat template of plain words"

@@ -1,4 +1,4 @@
-"""Files for machines: well formed, the same every time, and hostile text stays text in each format."""
+"""Files for programs: well formed, the same every time, and hostile text stays text in each format."""
 
 from __future__ import annotations
 

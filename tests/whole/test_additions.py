@@ -1,4 +1,4 @@
-"""The page "Add to the house": its changes are made in a copy of the project, counted, and run."""
+"""The page "Extend the program": its changes are made in a copy of the project, counted, and run."""
 
 from __future__ import annotations
 

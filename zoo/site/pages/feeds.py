@@ -1,4 +1,4 @@
-"""Files for machines: the catalog, each model, digests, tables, news, sitemap. Their addresses do not change.
+"""Files for programs: the catalog, each model, digests, tables, news, sitemap. Their addresses do not change.
 
 The page ``reference/feeds`` of the documents describes each of them.
 """
