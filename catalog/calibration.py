@@ -27,5 +27,5 @@ def problems(document: Document, data: dict[str, Any]) -> Iterator[Problem]:
     for number, name in enumerate(ladder if isinstance(ladder, list) else []):
         if isinstance(name, str) and name in NEED_IMATRIX and (wanted is False or not has_text):
             what = f"{show(name)} cannot be made without an importance matrix"
-            instead = "Add text under `corpus: calibration:`, or take Q3_K_S, IQ3_S or a larger type"
+            instead = "Add text under `corpus: calibration:`, or use Q3_K_S, IQ3_S or a larger type"
             yield document.problem(("quantize", "ladder", number), what, instead)

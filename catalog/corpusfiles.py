@@ -79,7 +79,7 @@ def _same(uses: Iterable[_Use], files: dict[str, FileFacts], document: Document)
         digest = files[use.path].sha256
         if digest in first_use:
             what = f"the file has the same bytes as one under corpus.{first_use[digest]}"
-            yield use.problem(document, what, "Use each text once; the parts must not share text")
+            yield use.problem(document, what, "Use each text once. The parts must not share text")
         first_use.setdefault(digest, use.part)
 
 
@@ -111,7 +111,7 @@ def _overlaps(use: _Use, lines: _Lines, seen: _Seen, document: Document) -> Iter
             ]
             if found:
                 what = _shared(found, " prompt as {where}: {user}")
-                instead = "Delete one of the two; held-out prompts must not be used for training"
+                instead = "Delete one of the two. Held-out prompts must not be used for training"
                 yield use.problem(document, what, instead)
 
 

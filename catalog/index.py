@@ -44,7 +44,7 @@ def parse(text: str, shown_as: str) -> tuple[Catalog, list[Problem]]:
     try:
         data = jsontext.parse(text, unique=True)
     except jsontext.NotJson as error:
-        what, instead = f"not valid JSON: {error.what}", "Restore the file from version control; only zoo writes it"
+        what, instead = f"not valid JSON: {error.what}", "Restore the file from version control. Only zoo writes it"
         return EMPTY, [Problem(shown_as, error.line, error.column, "", what, instead)]
     found, models = _judged(Document(shown_as, data))
     if found:
@@ -126,7 +126,7 @@ def _order_problems(models: tuple[Model, ...], document: Document) -> list[Probl
             document.problem(
                 ("models",),
                 "the models are not sorted by name, or one is listed twice",
-                "Restore the file from version control; only zoo writes it",
+                "Restore the file from version control. Only zoo writes it",
             )
         )
     for index, model in enumerate(models):
@@ -137,7 +137,7 @@ def _order_problems(models: tuple[Model, ...], document: Document) -> list[Probl
                 document.problem(
                     path,
                     "the releases are not sorted from newest to oldest, or a version is listed twice",
-                    "Restore the file from version control; only zoo writes it",
+                    "Restore the file from version control. Only zoo writes it",
                 )
             )
         versions = {release.version for release in model.releases}
@@ -145,5 +145,5 @@ def _order_problems(models: tuple[Model, ...], document: Document) -> list[Probl
             if event.version not in versions:
                 what = f"version {show(event.version)} is yanked but was never released"
                 where = ("models", index, "yanks", number)
-                found.append(document.problem(where, what, "Restore the file from version control; only zoo writes it"))
+                found.append(document.problem(where, what, "Restore the file from version control. Only zoo writes it"))
     return found

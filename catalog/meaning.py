@@ -125,7 +125,7 @@ class Meaning:
                     path, what, f"Write the commit after @, or pin it with: zoo lock {self.document.file}"
                 )
         elif not self._get(role, "sha256"):
-            instead = f"Add `sha256:`, or let `zoo lock {self.document.file}` tell you the digest"
+            instead = f"Add `sha256:`, or run `zoo lock {self.document.file}` to see the digest"
             if self.lock.sha256(uri) is None:
                 yield self.document.problem(path, "the source is not pinned by a sha256", instead)
         if isinstance(source, sources.FileSource) and (wrong := self.missing(source.path)):
@@ -133,7 +133,7 @@ class Meaning:
             if wrong == THROUGH_LINK:
                 copy = f"{source.path.rstrip('/')}-copy"
                 words = f"cp -rL {shlex.quote(source.path)} {shlex.quote(copy)}"
-                instead = f"Copy what the link points to: {words}; then write file:{copy}"
+                instead = f"Copy what the link points to: {words}. Then write file:{copy}"
             yield self.document.problem(path, f"{show(source.path)} {wrong}", instead)
 
     def _layers(self) -> Iterator[Problem]:
@@ -172,7 +172,7 @@ class Meaning:
                 yield self.document.problem(path, f"a {kind} file ends in {suffix}", f"Write it as {suffix}")
             if name in first_use:
                 what = f"{show(name)} is already used as {first_use[name]}"
-                yield self.document.problem(path, what, "Use each file once; the parts must not share text")
+                yield self.document.problem(path, what, "Use each file once. The parts must not share text")
             first_use.setdefault(name, part)
             if kind == "text" and not entry.get("language"):
                 yield self.document.problem(

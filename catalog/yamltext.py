@@ -260,7 +260,7 @@ class _Builder:
         """YAML treats a no-break space as a letter: in a key, around a bare value or before a #, this is a mistake."""
         if not event.style and (found := where.search(text)):
             offset = found.start()
-            what = f"{named(text[offset])} is where a plain space is meant"
+            what = f"{named(text[offset])} is used instead of a plain space"
             self._refuse(
                 (place[0], place[1] + offset), path, what, "Write a plain space, or put the text in quotes"
             )

@@ -56,7 +56,7 @@ def unyank(catalog: Catalog, name: str, version: str, *, date: str, reason: str)
     if last and dataclasses.replace(last, date=date) == event:
         return catalog
     if model.yank_of(version) is None:
-        raise YankRefused(f"{name}@{version} is not yanked", f"Look at it with: zoo show {name}")
+        raise YankRefused(f"{name}@{version} is not yanked", f"See: zoo show {name}")
     return _with_event(catalog, model, event)
 
 

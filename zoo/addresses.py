@@ -23,7 +23,7 @@ def refuse_secret(text: str, where: str) -> None:
             "an address must not contain a name or a password",
             where=where,
             safe="The address was not used.",
-            remedy="Write it without them; put the token of a hub into HF_TOKEN",
+            remedy="Write it without them. Put the token of a hub into HF_TOKEN",
         )
 
 

@@ -123,7 +123,7 @@ def change_model(settings: Settings, name: str, step: Step) -> bool:
                 return False
             piece = entries.piece_of(after)
             if after.name != name or entries.model(piece) != after:
-                raise Damaged(f"the catalog cannot hold {name} as it is", where=settings.shown(path))
+                raise Damaged(f"the catalog cannot store {name} in this form", where=settings.shown(path))
             write_atomic(path, _with_piece(found, after, piece), settled=True)
         _read_back(settings, name, piece)
     return True

@@ -34,7 +34,7 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
     "threads": (
         "ZOO_THREADS",
         "0",
-        "threads for models; 0 means one for each fast core, within the quota",
+        "threads for models (0: one for each fast core, within the quota)",
     ),
     "device": ("ZOO_DEVICE", "cpu", "where training runs: cpu, cuda, cuda:0"),
 }
@@ -192,7 +192,7 @@ def _odd_space(text: str) -> str | None:
         found = next((place for place, char in enumerate(bare, 1) if is_odd_space(char)), None)
         if found:
             return (
-                f"{named(bare[found - 1])} is where a plain space is meant (at line {number}, column {found})"
+                f"{named(bare[found - 1])} is used instead of a plain space (at line {number}, column {found})"
             )
     return None
 

@@ -59,14 +59,14 @@ def _unended(lines: list[str], first: int, shown_as: str) -> Problem:
     for number, line in enumerate(lines[first:], first + 1):
         if _ALMOST.match(line):
             why = "indented" if line.strip() == "---" else show(line.strip())
-            what = f"the front matter does not end: the line that was meant to end it is {why}"
+            what = f"the front matter does not end: its closing line is {why}"
             return Problem(
                 shown_as, number, 1, "", what, "Write three hyphens at its beginning, and nothing else"
             )
         if line.startswith("#"):
             break
     what = "the front matter does not end"
-    return Problem(shown_as, 1, 1, "", what, "Write --- on a line of its own after the metadata")
+    return Problem(shown_as, 1, 1, "", what, "Write --- on a separate line after the metadata")
 
 
 def second_block(text: str, end: int, shown_as: str, data: Any, known: Iterable[str]) -> Problem | None:
@@ -94,7 +94,7 @@ def second_block(text: str, end: int, shown_as: str, data: Any, known: Iterable[
         if key in data and data[key] != second[key]
     ]
     what = (
-        f"a second block of metadata is on lines {before + start + 1} to {before + close + 1}; the first one ends on "
+        f"a second block of metadata is on lines {before + start + 1} to {before + close + 1}. The first one ends on "
         f"line {before}, and the Hub reads only that one" + (f" ({'; '.join(others[:3])})" if others else "")
     )
     return Problem(

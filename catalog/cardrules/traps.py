@@ -69,7 +69,7 @@ def _instead(word: str, path: Path_, tag: str) -> str:
         return "Write true or false"
     quoted = f'Put it in quotes: "{word}"'
     if tag == "float" and not word[-1].isdigit() and not _wants_text(path):  # .nan, .inf
-        return f'Write a number; or, if it is a word, put it in quotes: "{word}"'
+        return f'Write a number. If it is a word, put it in quotes: "{word}"'
     return quoted
 
 

@@ -139,7 +139,7 @@ MODEL_FAULTS = [
     ("metrics: [accuracy]", "co2_eq_emissions: .inf", "is read as the number inf", "Write a number"),
     ("metrics: [accuracy]", "co2_eq_emissions: {emissions: 1_000}", "is read as the number 1000", "Write a number"),
     ("metrics: [accuracy]", "inference: off", "is read as false", "Write true or false"),
-    ("metrics: [accuracy]", "mark: .NaN", "is read as the number nan", "if it is a word, put it in quotes"),
+    ("metrics: [accuracy]", "mark: .NaN", "is read as the number nan", "If it is a word, put it in quotes"),
     ("metrics: [accuracy]", "version: .inf", "is read as the number inf", 'Put it in quotes: ".inf"'),
     ("metrics: [accuracy]", "extra_gated_feilds: {A: text}", "does not support the key", "Write extra_gated_fields"),
     ("metrics: [accuracy]", "extra_gated_fields: {A: textbox}", "is not a type of question", "Write text"),
@@ -228,9 +228,9 @@ def test_faults_of_eval_results(old: str, new: str, what: str) -> None:
         ("\u2014-\nlicense: mit\n\u2014-\n", "begins with "),
         ("----\nlicense: mit\n----\n", 'begins with "----"'),
         ("+++\nlicense = 'mit'\n+++\n", "+++ (TOML)"),
-        ("---\nlicense: mit\n----\n# X\n", 'meant to end it is "----"'),
-        ("---\nlicense: mit\n ---\n# X\n", "meant to end it is indented"),
-        ("---\nlicense: mit\n...\n# X\n", 'meant to end it is "..."'),
+        ("---\nlicense: mit\n----\n# X\n", 'its closing line is "----"'),
+        ("---\nlicense: mit\n ---\n# X\n", "its closing line is indented"),
+        ("---\nlicense: mit\n...\n# X\n", 'its closing line is "..."'),
     ],
 )
 def test_headers_that_are_none(text: str, what: str) -> None:

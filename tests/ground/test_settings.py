@@ -137,4 +137,4 @@ def test_what_an_editor_adds_to_the_settings_file(root: Path) -> None:
     (root / MARKER).write_bytes('\ufeffnamespace = "lab"\r\n'.encode())
     assert origins(room.load(root, {}, {}))["namespace"] == ("lab", "zoo.toml")
     found = refusal(root, '# a\u00a0comment\nnamespace =\u00a0"l\u00a0b"\n')
-    assert "U+00A0 (no-break space) is where a plain space is meant (at line 2, column 12)" in found.what
+    assert "U+00A0 (no-break space) is used instead of a plain space (at line 2, column 12)" in found.what

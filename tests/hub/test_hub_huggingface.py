@@ -243,7 +243,7 @@ def test_reads_that_fail(at: str, start: Start, tmp_path: Path) -> None:
 def test_a_proxy_that_answers_in_the_hubs_place(start: Start, tmp_path: Path) -> None:
     server = start()
     server.answer = lambda _: Answer(200, b"<html>Sign in</html>", {"Content-Type": "text/html"})
-    with pytest.raises(ZooError, match="is there a proxy in between"):
+    with pytest.raises(ZooError, match="Is there a proxy in between"):
         connect(server.address, tmp_path).repo("model", "local", "m").refs()
 
 

@@ -217,14 +217,14 @@ def test_an_index_must_agree_with_its_files(folder: Path) -> None:
     assert "names tensors that its files lack: model.lost.weight" in refused(
         names | {"model.lost.weight": one}
     )
-    assert "does not name tensors that its files hold: model.norm" in refused(
+    assert "does not name tensors that its files have: model.norm" in refused(
         {name: file for name, file in names.items() if name != "model.norm.weight"}
     )
     other = {
         name: {one: two, two: one}[file] if name == "model.norm.weight" else file
         for name, file in names.items()
     }
-    assert "names another file for tensors" in refused(other)
+    assert "names the wrong file for tensors" in refused(other)
     assert "names files that are not in the folder: lost.safetensors; the folder has" in refused(
         names | {"a": "lost.safetensors"}
     )

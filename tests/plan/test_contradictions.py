@@ -109,7 +109,7 @@ def test_the_teacher_answers_within_its_own_context(zoo: Path) -> None:
 def test_layers_that_are_not_there(zoo: Path) -> None:
     checked = changed(zoo, "tutored", {"student.layers": [0, 2, 4, 5]})
     ((path, what),) = told(checked, STUDENT)
-    assert path == "student.layers" and "the model has 4 layers, 0 to 3; it has no layer 4, 5" in what
+    assert path == "student.layers" and "the model has 4 layers, 0 to 3, but no layer 4, 5" in what
     assert told(checked, dataclasses.replace(STUDENT, layers=6)) == []
     assert told(checked, dataclasses.replace(STUDENT, layers=None)) == []
 

@@ -50,7 +50,7 @@ REFUSED = {
     "attributes of the clock": ("{{ strftime_now.__globals__.os }}", "unsafe"),
     "attributes of the caller": ("{{ raise_exception.__globals__.os }}", "unsafe"),
     "a changed list": ("{{ messages.append(1) }}", "unsafe"),
-    "a private name": ("{% set n = namespace(__class__=1) %}", "may not hold"),
+    "a private name": ("{% set n = namespace(__class__=1) %}", "must not contain"),
     "a draw": ("{{ messages|random }}", "No filter named 'random'"),
     "random words": ("{{ lipsum() }}", "'lipsum' is undefined"),
     "another file": ("{% include '/etc/passwd' %}", "no loader"),

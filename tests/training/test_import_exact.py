@@ -75,7 +75,7 @@ def test_tensors_that_do_not_fit_are_named(spoil: Callable[[Tensors], Any], word
         ("num_key_value_heads", 4, "(num_key_value_heads: 4, head_dim: 16)"),
         ("num_attention_heads", 8, "(num_attention_heads: 8, head_dim: 16)"),
         ("hidden_size", 32, "(hidden_size: 32)"),
-        ("num_hidden_layers", 3, "or config.json belongs to another model (num_hidden_layers: 3, model_type: llama)"),
+        ("num_hidden_layers", 3, "Or config.json belongs to another model (num_hidden_layers: 3, model_type: llama)"),
         ("num_hidden_layers", 1, "the weights have 2 layers"),
         ("tie_word_embeddings", False, "lm_head.weight"),
         ("model_type", "qwen2", "config.json belongs to another model (model_type: qwen2)"),

@@ -137,7 +137,8 @@ def test_other_bytes_are_no_proof_where_they_may_differ_and_another_type_is() ->
     bytes_only = compare_file(FILE, "0" * 64, recorded(), recorded(b="9" * 64), free)
     assert not bytes_only.refuted and not bytes_only.identical
     assert lines([bytes_only], ()) == [
-        f"{FILE.path}: differs (sha256 0000000000000000, released {FILE.sha256[:16]}), which may be: the training ran "
+        f"{FILE.path}: differs (sha256 0000000000000000, released {FILE.sha256[:16]}), which is acceptable: the "
+        "training ran "
         "elsewhere; its tensor names, types and header are the same, and 2 of 272 tensors have the same bytes"
     ]
     assert compare_file(FILE, "0" * 64, recorded(), recorded(b="9" * 64)).refuted
@@ -335,7 +336,7 @@ def test_a_file_of_another_processor_is_neither_confirmed_nor_refuted(zoo: Path)
     assert all("the training" in file["may_differ"] for file in record["files"])
     assert "Another" in record["machine"]["recorded_processor"]
     done = tinyzoo.run(zoo, "reproduce", "tutored", "--no-record")
-    assert "Neither confirmed nor refuted: 0 of" in done.stdout and "which may be: " in done.stdout
+    assert "Neither confirmed nor refuted: 0 of" in done.stdout and "which is acceptable: " in done.stdout
 
 
 def test_inputs_of_another_day_are_refused(zoo: Path) -> None:

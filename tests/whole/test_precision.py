@@ -147,7 +147,7 @@ def test_a_release_says_the_line_to_write_and_then_passes(
     capsys.readouterr()
     assert main(("release", "plain")) == 2
     said = "".join(capsys.readouterr())
-    assert f"cannot hold the weights {UP} (beyond 65,504)" in said and "export: {type: bf16}" in said
+    assert f"cannot represent the weights {UP} (beyond 65,504)" in said and "export: {type: bf16}" in said
     assert "the model is kept in bfloat16" in said and "Traceback" not in said
     recipe["export"] = {"type": "bf16"}
     tinyzoo.write_recipe(zoo, recipe)

@@ -22,7 +22,7 @@ from zoo.llama.convert import source
 @click.option(
     "--to",
     type=click.Path(path_type=Path),
-    help="Install into this folder instead of Python's environment; then set ZOO_CONVERTER to it.",
+    help="Install into this folder instead of Python's environment. Set ZOO_CONVERTER to it.",
 )
 @click.option(
     "--vocabularies", is_flag=True, help="Also unpack the vocabularies that the tests need (70 MB)."

@@ -24,7 +24,7 @@ def command() -> None:
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 picks a free one."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--token-file", help="Private file with lines ROLE TOKEN; ROLE is read or write.")
+@click.option("--token-file", help="Private file with lines ROLE TOKEN. ROLE is read or write.")
 @click.option(
     "--allow-anonymous-write", is_flag=True, help="Let this machine write without a token (loopback only)."
 )

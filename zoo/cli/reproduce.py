@@ -22,7 +22,7 @@ UNDECIDED = 1
     is_flag=True,
     help="Rebuild only the quants, from the released reference file in the release folder.",
 )
-@click.option("--no-record", is_flag=True, help="Only compare; do not record the result or change the catalog.")
+@click.option("--no-record", is_flag=True, help="Only compare. Do not record the result or change the catalog.")
 @click.option("--keep", is_flag=True, help="Keep the rebuilt files in the work folder.")
 @click.argument("name")
 def command(call: Call, name: str, quants_only: bool, no_record: bool, keep: bool) -> int:

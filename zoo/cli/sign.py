@@ -19,7 +19,7 @@ from zoo.release.provenance import SIGNATURE
     "--key",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="PEM file with an elliptic-curve key; without it, the identity of this CI job signs.",
+    help="PEM file with an elliptic-curve key. [default: sign with the identity of this CI job]",
 )
 @click.argument("recipe")
 def command(call: Call, recipe: str, key: Path | None) -> None:

@@ -12,7 +12,7 @@ from zoo.upkeep import yank
 @click.command()
 @options("catalog", "hub", "releases")
 @click.option(
-    "--reason", required=True, help="Why it may be used again; readers see this sentence."
+    "--reason", required=True, help="Why it may be used again. Readers see this sentence."
 )
 @click.option("--catalog-only", is_flag=True, help="Do not change the card on the hub.")
 @click.argument("name")

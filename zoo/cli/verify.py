@@ -99,7 +99,7 @@ def _on_hub(call: Call, what: str | None, full: bool) -> list[Verified]:
         whole = full or hub.name == "folder"
         found += verifying.on_hub(hub, model, release, call.output, Patience(), full=whole)
     if not found:
-        raise InputError("the catalog holds no release, so there is nothing to check")
+        raise InputError("the catalog has no release, so there is nothing to check")
     return found
 
 

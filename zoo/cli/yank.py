@@ -12,7 +12,7 @@ from zoo.upkeep import yank
 
 @click.command()
 @options("catalog", "hub", "releases")
-@click.option("--reason", required=True, help="What is wrong with it; readers see this sentence.")
+@click.option("--reason", required=True, help="What is wrong with it. Readers see this sentence.")
 @click.option("--replacement", metavar="NAME@VERSION", help="What to use instead.")
 @click.option(
     "--severity",
@@ -39,5 +39,5 @@ def command(
     withdrawal(call, version, done, "is yanked" if done.changed else "was already yanked with this reason")
     for other in done.pointing_here:
         call.output.warn(
-            f"{other} is also yanked and names {name} as its replacement; yank it again with another one"
+            f"{other} is also yanked and names {name} as its replacement. Yank it again with another one"
         )

@@ -42,7 +42,7 @@ def read(path: Path, shape: Callable[[Any], Value]) -> list[Value]:
         count = counted(dropped, "line")
         murmur(f"{count} of {path.name} cannot be used and {'is' if dropped == 1 else 'are'} skipped")
     if rest:
-        murmur(f"the last line of {path.name} is incomplete; the work it recorded is done again")
+        murmur(f"the last line of {path.name} is incomplete, so the work it recorded is done again")
     return found
 
 

@@ -181,7 +181,7 @@ def _read_preamble(source: Bytes) -> tuple[int, int, int]:
     version = source.number("I", "the version")
     if version not in (2, 3):
         kind = "big-endian or newer" if version > 3 else "too old"
-        raise broken(source.path, f"version {version} is {kind}; this reader knows 2 and 3, little-endian")
+        raise broken(source.path, f"version {version} is {kind}. Supported are versions 2 and 3, little-endian")
     tensor_count = source.number("Q", "the number of tensors")
     entry_count = source.number("Q", "the number of keys")
     if tensor_count == 0:

@@ -26,7 +26,7 @@ def refuse(path: Path) -> None:
                 raise ModelFileError(
                     f"The weight {tensor.name} has values too large for {tensor.type_name}, which became infinite",
                     safe="Nothing was quantized.",
-                    remedy="Write `export: {type: bf16}` into the recipe; bf16 has a larger range",
+                    remedy="Write `export: {type: bf16}` into the recipe: bf16 has a larger range",
                 )
 
 

@@ -53,7 +53,7 @@ def _checkpoints(folder: Path) -> _Found:
     if not steps:
         return None
     steps.sort(key=lambda name: (len(name), name))
-    what = f"This folder holds checkpoints of a training ({_listed(steps)}), each a model folder of its own"
+    what = f"This folder holds checkpoints of a training ({_listed(steps)}), each a separate model folder"
     return what, f"Name the one to release: file:FOLDER/{steps[-1]}"
 
 
@@ -61,7 +61,7 @@ def _gguf(folder: Path) -> _Found:
     files = _matching(folder, "*.gguf")
     if not files:
         return None
-    what = f"This folder holds GGUF files ({_listed(files)}), it is not a model folder"
+    what = f"This folder has GGUF files ({_listed(files)}). It is not a model folder"
     return what, f"Name the file: file:FOLDER/{files[0]}"
 
 

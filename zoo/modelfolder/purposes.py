@@ -41,7 +41,7 @@ def refuse_other(config: Mapping[str, object]) -> None:
         if name.endswith(end):
             raise ModelFileError(
                 f"This model does not write text: {does}. architectures says {name}", where=CONFIG,
-                remedy="Use the language model that it was made from; base_model on its card usually names it",
+                remedy="Use the language model that it was made from. base_model on its card usually names it",
             )  # fmt: skip
     if name.endswith(NO_HEAD) and not name.endswith(HEADED):
         causal = name.removesuffix(NO_HEAD) + CAUSAL

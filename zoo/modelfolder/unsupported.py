@@ -27,7 +27,7 @@ def refuse(config: Mapping[str, object]) -> None:
     window, context = config.get("sliding_window"), config.get("max_position_embeddings")
     if kind == "mistral" and isinstance(window, int) and isinstance(context, int) and 0 < window < context:
         raise ModelFileError(
-            f"sliding_window is {window}: llama.cpp lets every token of a Mistral model see the whole context, so "
+            f"sliding_window is {window}: llama.cpp lets every token of a Mistral model see the complete context, so "
             f"beyond {window} tokens the exported file would behave differently",
             where=CONFIG,
             remedy="Use a version without a window (Mistral 7B 0.2 and later have none), or set "
@@ -42,6 +42,6 @@ def refuse(config: Mapping[str, object]) -> None:
             f"layer {odd} {'has' if turned[odd] else 'has no'} rope: llama.cpp leaves the rope out of every fourth "
             "layer of a SmolLM3 model and of no other, so the exported file would behave differently",
             where=CONFIG,
-            remedy="If you chose student.layers, choose them so that every fourth layer that stays is one without rope "
-            "(layers 3, 7, 11 and so on of the original), and no other",
+            remedy="If you chose student.layers, choose them so that exactly every fourth kept layer is one without "
+            "rope (layers 3, 7, 11 and so on of the original)",
         )

@@ -73,8 +73,8 @@ def without_row(
         f"The tokenizer has {vocabulary.size:,} tokens, but the embedding has {rows:,} rows; these have no row: "
         f"{_shown(names)}{uses}",
         where="tokenizer.json",
-        remedy="Use the tokenizer that belongs to these weights; if tokens were added, "
-        "save the model again after model.resize_token_embeddings(len(tokenizer)), or remove them",
+        remedy="Use the tokenizer that belongs to these weights. If tokens were added, save the model again after "
+        "model.resize_token_embeddings(len(tokenizer)), or remove them",
     )
 
 

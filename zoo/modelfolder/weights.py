@@ -95,7 +95,7 @@ def tensors(files: Mapping[str, Path], names: Iterable[str]) -> dict[str, Stored
             if name in found:
                 raise ModelFileError(
                     f"The tensor {name} is in both {found[name].file} and {file}", where=INDEX,
-                    remedy="Fetch the weights again; each tensor must be in one file only",
+                    remedy="Fetch the weights again. Each tensor must be in one file only",
                 )  # fmt: skip
             found[name] = Stored(name, file, entry["dtype"], tuple(entry["shape"]))
     _check_index(files, found)
@@ -190,8 +190,8 @@ def _check_index(files: Mapping[str, Path], found: Mapping[str, Stored]) -> None
     beyond = sorted(set(found) - set(index))
     for names, what in (
         (absent, "names tensors that its files lack"),
-        (elsewhere, "names another file for tensors than the one that holds them"),
-        (beyond, "does not name tensors that its files hold"),
+        (elsewhere, "names the wrong file for tensors"),
+        (beyond, "does not name tensors that its files have"),
     ):
         if names:
             raise ModelFileError(
@@ -209,7 +209,7 @@ def _no_weights(folder: Path) -> ModelFileError:
     if other:
         return ModelFileError(
             f"The folder has no {SINGLE} and no {INDEX}, only {_named(other)}", where=folder.name,
-            remedy=f"Rename a single file to {SINGLE}; for several, fetch their {INDEX} as well",
+            remedy=f"Rename a single file to {SINGLE}. For several files, also fetch their {INDEX}",
         )  # fmt: skip
     return otherlayouts.without_weights(folder)
 

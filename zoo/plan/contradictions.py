@@ -104,7 +104,7 @@ def _layers(case: Case) -> Iterator[Finding]:
     beyond = [layer for layer in kept if layer >= known]
     if beyond:
         what = (
-            f"the model has {known} layers, 0 to {known - 1}; it has no layer {', '.join(map(str, beyond))}"
+            f"the model has {known} layers, 0 to {known - 1}, but no layer {', '.join(map(str, beyond))}"
         )
         yield ("student", "layers"), what, f"Name layers of 0 to {known - 1}"
 
@@ -197,7 +197,7 @@ def _range(case: Case) -> Iterator[Finding]:
         return
     first, more = known.overflows[0], len(known.overflows) - 1
     which = f"{first} and {more} more" if more else first
-    what = f"the exported file would be f16, which cannot hold the weights {which} (beyond 65,504)"
+    what = f"the exported file would be f16, which cannot represent the weights {which} (beyond 65,504)"
     yield ("export", "type"), what, "Write `export: {type: bf16}`"
 
 

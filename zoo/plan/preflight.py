@@ -21,7 +21,7 @@ from zoo.sources import resolve
 from zoo.stages.table import CONVERTER, tools_of
 
 RELEASE_TOOLS = ("cyclonedx-python-lib",)
-"""What every release needs besides the tools of its steps."""
+"""What every release needs in addition to the tools of its steps."""
 
 RESERVE_BYTES = 500_000_000
 """Kept free in addition to what the plan needs."""
@@ -49,15 +49,14 @@ def check(
     free, needed = free_bytes(settings.work), (costs.disk_bytes or 0) + RESERVE_BYTES
     if costs.steps and free < needed:
         faults.append(
-            f"disk: {data_size(needed)} are needed at {settings.shown(settings.work)}, {data_size(free)} are free; "
-            "free some, or set another folder with --work"
+            f"disk: {data_size(needed)} are needed at {settings.shown(settings.work)}, {data_size(free)} are free. "
+            "Free some space, or set another folder with --work"
         )
     total, available = resources.memory_bytes()
     if costs.memory_bytes and total and costs.memory_bytes > total:
         faults.append(
             f"memory: about {data_size(costs.memory_bytes)} are needed, {data_size(total)} are available to this "
-            "program; "
-            "build on a larger machine"
+            "program. Build on a larger machine"
         )
     elif costs.memory_bytes and available and costs.memory_bytes > available:
         report.warn(
@@ -71,7 +70,7 @@ def check(
         and recipe.distill.adapter != "none"
     ):
         report.warn(
-            f"preset {recipe.distill.preset} is meant for a GPU, but device is cpu; this will be very slow"
+            f"preset {recipe.distill.preset} is meant for a GPU, but device is cpu. This will be very slow"
         )
     if faults:
         raise ZooError(

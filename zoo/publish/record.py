@@ -19,7 +19,7 @@ def refuse_unwritable(settings: Settings) -> None:
     """Checked before publishing: raises InputError or ZooError unless the catalog and evidence can be written."""
     if settings.catalog.is_dir():
         raise InputError(
-            "the catalog is a folder here and must be a file",
+            "the catalog is a folder here but must be a file",
             where=settings.shown(settings.catalog),
             safe="Nothing was published.",
             remedy="Name the file with --catalog or in zoo.toml, such as model_catalog.json",
@@ -70,7 +70,7 @@ def refuse_invalid(release: ReleaseFolder, location: Location, settings: Setting
         raise ZooError(
             "\n".join(["the catalog would not be valid with this release", *lines]),
             safe="Nothing was published.",
-            remedy="Fix these lines in the recipe; if the recipe does not have them, report a bug",
+            remedy="Fix these lines in the recipe. If the recipe does not have them, report a bug",
         )
 
 

@@ -170,10 +170,10 @@ def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
     if hit := sorted(touched & ours):
         lines = [f"someone else changed {', '.join(hit[:5])} in {target.label} in the meantime", *told]
         raise HubConflict(
-            "\n".join(lines), remedy="Check that commit; then run the same command to publish on top of it"
+            "\n".join(lines), remedy="Check that commit. Then run the same command to publish on top of it"
         ) from conflict
     work.report.say(
-        "\n".join([f"someone else committed other files to {target.label}; they are kept, planning again", *told])
+        "\n".join([f"someone else committed other files to {target.label}. They are kept. Planning again", *told])
     )
     keep = {*old.kept, *(touched & after.keys())}
     plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, keep)

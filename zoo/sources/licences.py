@@ -31,7 +31,7 @@ def read(uri: str, file: str, pin: Pin | None, root: Path, report: Reporter) -> 
     if raw is None:
         raise SourceError(
             f"the source has no file {file}", where=uri, safe="The licence text was not fetched.",
-            remedy="Name a text that it has under licence_files, or save the licence in the zoo and name its path",
+            remedy="Under licence_files, name a text that it has, or save the licence in the zoo and name its path",
         )  # fmt: skip
     if len(raw) > licencefiles.MAX_BYTES:
         raise SourceError(

@@ -104,7 +104,7 @@ def read_rows(context: Context, identity: Mapping[str, object]) -> list[Row]:
                     raise InputError(
                         f"held-out record {number + 1} is also a training prompt: {show(record['user'])}",
                         where=file.path,
-                        remedy="Delete one of the two; held-out prompts must not be used for training",
+                        remedy="Delete one of the two. Held-out prompts must not be used for training",
                     )
                 found.append(Row(key, part, number, messages, schema, tuple(record.get("tags", []))))
                 number += 1

@@ -49,7 +49,7 @@ def run(context: Context) -> Facts:
         checks, file = _compared(context, advance)
     if file.built_in == "other":
         context.report.warn(
-            "llama.cpp's built-in chat formats render this template differently; programs that do not run the file's "
+            "llama.cpp's built-in chat formats render this template differently. Programs that do not run the file's "
             "own template give the model a different prompt"
         )
     spec: Spec = build(Spec, context.spec)
@@ -158,5 +158,5 @@ def _refusal(lines: list[str]) -> GateRefused:
         "\n".join(["The exported file differs from the model that it was made from:", *lines]),
         safe="Nothing was quantized or published.",
         remedy="Fix the source model or its tokenizer. If a difference is known and harmless, allow the check under "
-        "`parity: {allow: [...]}` in the recipe; the release then shows it",
+        "`parity: {allow: [...]}` in the recipe. The release then shows it",
     )

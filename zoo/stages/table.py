@@ -139,7 +139,7 @@ def _imatrix_work(load: Load) -> str:
 
 def _budget_work(load: Load) -> str:
     budgets = counted(load.steps, "byte budget")
-    return f"search {budgets}: about {SEARCH_TRIALS} trials of whole mixes each"
+    return f"search {budgets}: about {SEARCH_TRIALS} trials of complete mixes each"
 
 
 def _evaluate_work(load: Load) -> str:

@@ -126,7 +126,7 @@ class _Namespace(jinja2.utils.Namespace):
     @staticmethod
     def _check(name: Any) -> None:
         if isinstance(name, str) and name.startswith("_"):
-            raise jinja2.exceptions.SecurityError(f"a namespace may not hold {name!r}: it begins with _")
+            raise jinja2.exceptions.SecurityError(f"a namespace must not contain {name!r}: it begins with _")
 
 
 def _tojson(

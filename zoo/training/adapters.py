@@ -71,7 +71,7 @@ def compute_dtype(
 ) -> torch.dtype:
     """The preset's dtype; bfloat16 falls back to float16, with a warning, if the device does not support it."""
     if preset.compute == "bfloat16" and not supported(device):
-        report.warn(f"{device} has no bfloat16; float16 is used instead, whose range is smaller")
+        report.warn(f"{device} has no bfloat16. Using float16 instead, which has a smaller range")
         return torch.float16
     return getattr(torch, preset.compute)
 

@@ -53,7 +53,7 @@ def open_run(scratch: Path, identity: str, report: Reporter) -> None:
         return
     if known is not None:
         report.say(
-            "The checkpoints belong to a different student, corpus or setting; training starts from the beginning"
+            "The checkpoints belong to a different student, corpus or setting. Training starts from the beginning"
         )
     for path in [*scratch.glob("checkpoint-*"), *scratch.glob("heldout-*.json")]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -116,12 +116,12 @@ def _remedy(missing: list[str], unexpected: list[str], config: Mapping[str, obje
         )
     if unexpected and not missing and all(name.endswith(".bias") for name in unexpected):
         return (
-            "The weights have biases that config.json does not ask for (model_type, attention_bias, mlp_bias): "
+            "The weights have biases that config.json does not have (model_type, attention_bias, mlp_bias): "
             "use the config.json that belongs to these weights"
         )
     if missing and not unexpected:
         return (
-            "Fetch all weight files of the repository again, in case a file or a tensor was lost; or config.json "
+            "Fetch all weight files of the repository again, in case a file or a tensor was lost. Or config.json "
             f"belongs to another model{_keys(missing, config)}"
         )
     return "Use the config.json that belongs to these weights, or save the model again with save_pretrained"

@@ -115,7 +115,7 @@ def reading(source: Path, *views: Path, what: str = "model", where: str = "") ->
         raise ModelFileError(
             f"This {what} cannot be read ({type(error).__name__}: {reason})",
             where=where or source.name,
-            remedy="Fetch the file again and compare its sha256 with the publisher's; models that require their own "
+            remedy="Fetch the file again and compare its sha256 with the publisher's. Models that require their own "
             "code are not supported",
         ) from error
 
@@ -181,10 +181,10 @@ def save_model(model: PreTrainedModel, folder: Path, dtype: torch.dtype = torch.
         if torch.isfinite(tensor).all():
             continue
         if torch.isnan(tensor).any():
-            what, remedy = "holds NaN", "Use another model, or train with a lower learning rate"
+            what, remedy = "has NaN", "Use another model, or train with a lower learning rate"
         else:
             name_of = str(dtype).removeprefix("torch.")
-            what = f"has infinity, or values that {name_of} cannot hold (beyond {torch.finfo(dtype).max:,.5g})"
+            what = f"has infinity, or values that {name_of} cannot represent (beyond {torch.finfo(dtype).max:,.5g})"
             remedy = "Use another model, or train with a lower learning rate or more weight decay"
         raise ModelFileError(f"The weight {name} {what}", remedy=remedy)
     half.config.dtype = dtype

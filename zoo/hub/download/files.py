@@ -166,7 +166,7 @@ class _Work:
         finally:
             part.close()
         part.remove()
-        self.report.warn(f"{file.path} arrived with the wrong content and was deleted; fetching it another way")
+        self.report.warn(f"{file.path} arrived with the wrong content and was deleted. Fetching it another way")
         return self._other_way(file, there, found, received)
 
     def _fill(self, part: Partial, advance: Advance) -> int:
@@ -199,7 +199,7 @@ class _Work:
                         kind="hash_mismatch", where=self.source,
                         facts={"path": file.path, "expected": digest.expected, "got": found, "got_first": before,
                                "removed": True},
-                        safe="What arrived was deleted; no file of that name was written.",
+                        safe="The wrong content was deleted. No file of that name was written.",
                         again=Again("later", "if this happens again, ask the owner of the repository"),
                     )  # fmt: skip
                 self._place(came, stream.fileno(), there)

@@ -216,7 +216,7 @@ def broken(error: BaseException, asked: Asked) -> RemoteError:
 
 def not_a_hub(asked: Asked) -> RemoteError:
     """Something else answered instead of the hub."""
-    what = f"{asked.address} sent an answer that no hub sends; is there a proxy in between?"
+    what = f"{asked.address} sent an answer that no hub sends. Is there a proxy in between?"
     return _error("proxy", what, {"address": asked.address, "repository": asked.repository},
                   "Check the address and the network (a sign-in page?)", AGAIN)  # fmt: skip
 

@@ -60,7 +60,7 @@ class HubServer(ThreadingHTTPServer):
         if access.anonymous_write and not is_loopback(host):
             raise InputError(
                 f"without tokens only this machine may write, but {host} is open to other machines",
-                remedy="Give a token file, or serve on 127.0.0.1",
+                remedy="Use a token file, or serve on 127.0.0.1",
             )
         self.host, self.log, self.stall_seconds = host, log, stall_seconds
         self.routes = Routes(Store(FolderHub(folder)), access)

@@ -95,7 +95,7 @@ class Request:
     def body(self, limit: int) -> bytes:
         """The complete body. Raises ApiError 413 if it is longer than ``limit``."""
         if self.left > limit:
-            raise ApiError(413, f"the request has {self.left} bytes; at most {limit} are accepted here")
+            raise ApiError(413, f"the request has {self.left} bytes, but at most {limit} are accepted here")
         wanted = self.left
         data = self.read(wanted)
         if len(data) != wanted:
@@ -121,7 +121,7 @@ class Request:
         """The body as one JSON object per line, read one by one."""
         if self.left > COMMIT_BYTES:
             raise ApiError(
-                413, f"the request has {self.left} bytes; at most {COMMIT_BYTES} are accepted here"
+                413, f"the request has {self.left} bytes, but at most {COMMIT_BYTES} are accepted here"
             )
         while self.left:
             line = self.stream.readline(min(self.left, LINE_BYTES))

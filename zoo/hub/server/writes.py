@@ -114,7 +114,7 @@ def lfs_verify(store: Store, request: Request) -> Answer:
 def commit(store: Store, repo: FolderRepo, identity: str, revision: str, request: Request) -> Answer:
     """One commit on the branch; 412 if its head is not the named parent."""
     if revision != BRANCH or request.one("create_pr"):
-        raise ApiError(400, f"commits go to the branch {BRANCH}; there are no others and no pull requests")
+        raise ApiError(400, f"commits go to the branch {BRANCH}. There are no other branches and no pull requests")
     header: Mapping[str, Any] | None = None
     adds: dict[str, FileRecord] = {}
     deletes: list[tuple[str, bool]] = []

@@ -88,7 +88,7 @@ def verify(
     if (public_key is None) == (identity is None) or (identity is None) != (issuer is None):
         raise InputError(
             "verifying a signature requires a public key, or an identity and its issuer",
-            remedy="Give --public-key, or --identity and --issuer",
+            remedy="Use --public-key, or --identity and --issuer",
         )
     _library("verifying")
     path = folder / SIGNATURE
@@ -223,7 +223,7 @@ def _require_identity() -> None:
     if token is None:
         raise InputError(
             "there is no identity to sign with",
-            remedy="Run in a CI job with an identity token (GitHub: permissions: id-token: write), or give --key FILE",
+            remedy="Run in a CI job with an identity token (GitHub: permissions: id-token: write), or use --key FILE",
         )
 
 

@@ -175,9 +175,9 @@ def _verdict(result: FileResult) -> str:
         return "was not made"
     begin = f"differs (sha256 {result.found_sha256[:16]}, released {result.recorded_sha256[:16]})"
     if result.latitude.why and not result.refuted:
-        return f"{begin}, which may be: {result.latitude.why}{_structure(result)}"
+        return f"{begin}, which is acceptable: {result.latitude.why}{_structure(result)}"
     if result.tensors_identical is None:
-        return f"{begin}; the release records no digests of its tensors, so the different ones are unknown"
+        return f"{begin}. The release records no digests of its tensors, so the different ones are unknown"
     said = f"{begin}; {result.tensors_identical} of {result.tensors} tensors are identical"
     if not result.different_tensors and not result.different_keys:
         said += ", and so is every header key: only their order or the padding differs"
