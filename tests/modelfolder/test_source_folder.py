@@ -239,10 +239,10 @@ def test_an_index_must_agree_with_its_files(folder: Path) -> None:
     [
         (lambda raw: raw[:-10], "it should have"),
         (lambda raw: raw + b"x", "it should have"),
-        (lambda raw: raw[:4], "cut short"),
-        (lambda raw: struct.pack("<Q", 1 << 60) + raw[8:], "cut short"),
+        (lambda raw: raw[:4], "is incomplete"),
+        (lambda raw: struct.pack("<Q", 1 << 60) + raw[8:], "is incomplete"),
         (lambda raw: raw.replace(b'"dtype"', b'"dtypo"', 1), "header cannot be read"),
-        (lambda raw: b"\0" * 8 + raw[8:], "cut short"),
+        (lambda raw: b"\0" * 8 + raw[8:], "is incomplete"),
         (lambda _: b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 7\n", "git lfs pull"),
     ],
 )

@@ -51,7 +51,7 @@ def test_a_step_of_another_shape_is_passed_over(tmp_path: Path, entry: dict[str,
             found = Journal(path, "f1")
         assert found.kept("model") == frozenset()
         assert found.committed("model") == "c" * 40
-        assert heard.warnings == ["1 line of 1.0.0.journal.jsonl cannot be used and is passed over"]
+        assert heard.warnings == ["1 line of 1.0.0.journal.jsonl cannot be used and is skipped"]
 
 
 def test_the_lines_around_a_bad_one_count(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ CASES: list[tuple[Fault, str, str, int, str]] = [
     (Fault("answer", status=409), "/commit/", "", ALWAYS, "someone else changed local/"),
     (Fault("answer", status=412), "/commit/", "", ALWAYS, "someone else changed local/"),
     (Fault("answer", status=413), "/commit/", "", ALWAYS, "does not accept a file this large"),
-    (Fault("answer", status=507), "/lfs/", "PUT", ALWAYS, "no room"),
+    (Fault("answer", status=507), "/lfs/", "PUT", ALWAYS, "no space left"),
     (too_many(3600), "/commit/", "", ALWAYS, "asks for fewer requests"),
     *((too_many(3600), path, "", ALWAYS, "asks for fewer requests") for path in
       ("/refs", "/tree/", "/preupload", "/lfs/")),

@@ -280,7 +280,7 @@ def test_settings_that_do_not_fit_together_are_refused(home: Path, tmp_path: Pat
         preset_named("hopper")
     with pytest.raises(InputError, match="ampere-balanced"):
         run(home, "bad", dataclasses.replace(SPEC, adapter="qlora"), Silent())
-    with pytest.raises(InputError, match="needs a teacher"):
+    with pytest.raises(InputError, match="requires a teacher"):
         distill(
             Run(home / "student", None, TRAIN, [], SPEC, tmp_path / "o", tmp_path / "s", Silent(), threads=1)
         )

@@ -180,7 +180,7 @@ def test_a_tag_that_moved_or_went_is_found(there: Settings, zoo: Path) -> None:
     assert finding.kind == "tag" and "moved from" in finding.what and finding.version == "1.0.0"
     (tags / "v1.0.0").unlink()
     (finding,) = look(there).findings
-    assert "tag v1.0.0 of local/tutor-gguf is gone" in finding.what
+    assert "tag v1.0.0 of local/tutor-gguf no longer exists" in finding.what
 
 
 def test_a_commit_that_went_is_found(there: Settings, zoo: Path) -> None:
@@ -365,7 +365,7 @@ def test_the_client_asks_a_real_server_for_an_upstream_model(zoo: Path, settings
     assert upstream("local/tutor-gguf", None, served) == Described(None, None, "no")
     with pytest.raises(InputError, match="no longer exists"):
         upstream("local/none", None, served)
-    with pytest.raises(InputError, match="has no commit"):
+    with pytest.raises(InputError, match="no longer has commit"):
         upstream("local/tutor-gguf", "c" * 40, served)
 
 

@@ -199,7 +199,7 @@ def _jobs(data: Bytes, raw: RawFile, types: Mapping[str, str], imatrix: Imatrix 
         importance = imatrix.importance(name) if imatrix and type_name not in PLAIN else None
         if importance is None and type_name not in PLAIN and needs_importance(type_name):
             raise InputError(
-                f"{name} cannot be {type_name}, because the importance matrix does not cover it",
+                f"{name} cannot be {type_name} without an importance matrix that covers it",
                 remedy="Add calibration text to the recipe (corpus.calibration), or use another type",
             )
         size = weights(tensor) // tensor.shape[0] * row
