@@ -10,6 +10,7 @@ llama-cpp-python. It imports nothing of the rest of this project: the two meet t
     parsers    texts of /proc and /sys to values; pure
     system     reads those texts; what is missing is None
     llama      the only use of llama.cpp
+    shape      the parts of a report as types
     verdict    median, quartiles, and whether a run may be believed
     bench      ``measure``: one file, one report
     words      sizes, rates and counts as people read them

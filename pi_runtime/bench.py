@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pi_runtime import VERSION, system, verdict
 from pi_runtime.llama import Session, software
 from pi_runtime.settings import WARMUPS, CouldNot, Settings
+from pi_runtime.shape import During, FileIdentity, Memory, Report, Runs, Sample, SettingsUsed, State, Times
 from pi_runtime.words import counted, rate
 
 SCHEMA = "bench-report/1"
@@ -49,7 +49,7 @@ def quiet(_line: str, _runs: int | None) -> None:
     """A progress listener that does not listen."""
 
 
-def measure(path: Path, settings: Settings, progress: Progress = quiet) -> dict[str, Any]:
+def measure(path: Path, settings: Settings, progress: Progress = quiet) -> Report:
     """Measure ``path`` in this process and return the report. Raises CouldNot or InvalidArguments."""
     settings.check()
     versions = software()
@@ -63,8 +63,8 @@ def measure(path: Path, settings: Settings, progress: Progress = quiet) -> dict[
     clock = time.perf_counter()
     with Session(path, settings) as session:
         load_seconds = time.perf_counter() - clock
-        run = _samples(session, settings, progress)
-        memory = {
+        during, run = _samples(session, settings, progress)
+        memory: Memory = {
             "peak_memory_bytes": system.own_memory("VmHWM"),
             "peak_memory_was_reset": was_reset,
             "memory_before_load_bytes": memory_before,
@@ -74,7 +74,7 @@ def measure(path: Path, settings: Settings, progress: Progress = quiet) -> dict[
         model, used = session.describe(), _settings_used(session, settings)
     if _stamp(path) != stamp:
         raise CouldNot(f"{path.name} was changed while it was being measured.")
-    report = {
+    report: Report = {
         "schema": SCHEMA,
         "measured_at_utc": started,
         "valid": False,
@@ -86,7 +86,7 @@ def measure(path: Path, settings: Settings, progress: Progress = quiet) -> dict[
         "software": {"pi_runtime_version": VERSION, "python_version": platform.python_version(), **versions},
         "settings": used,
         "summary": {"load_seconds": load_seconds, **verdict.summarise(run["samples"]), **memory},
-        "conditions": {"before": before, "after": system.conditions(), **run.pop("during")},
+        "conditions": {"before": before, "after": system.conditions(), **during},
         **run,
         "method": METHOD,
     }
@@ -121,7 +121,7 @@ def check_file(path: Path) -> None:
         raise CouldNot(f"{path.name} is not a GGUF file: it does not begin with the letters GGUF and a version.")
 
 
-def identify(path: Path) -> dict[str, Any]:
+def identify(path: Path) -> FileIdentity:
     """Base name, size in bytes and sha256. The folder is left out: it tells of a person, not of the file."""
     check_file(path)
     try:
@@ -142,7 +142,7 @@ def prompt_ids(count: int, vocabulary: int, seed: int = PROMPT_SEED) -> list[int
     return ids
 
 
-def _settings_used(session: Session, settings: Settings) -> dict[str, Any]:
+def _settings_used(session: Session, settings: Settings) -> SettingsUsed:
     return {
         "prompt_tokens": settings.prompt_tokens,
         "decode_tokens": settings.decode_tokens,
@@ -156,7 +156,7 @@ def _settings_used(session: Session, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _samples(session: Session, settings: Settings, progress: Progress) -> dict[str, Any]:
+def _samples(session: Session, settings: Settings, progress: Progress) -> tuple[During, Runs]:
     """Warm up, take the samples, and watch what the rest of the machine did meanwhile."""
     prompt = prompt_ids(settings.prompt_tokens, session.vocabulary_tokens)
     progress("warming up", None)
@@ -166,7 +166,7 @@ def _samples(session: Session, settings: Settings, progress: Progress) -> dict[s
     for complaint in verdict.busy(share.others()):
         progress(f"already now {complaint}; the run will hardly be valid", None)
     share, faults = system.CpuShare(), system.major_page_faults()
-    samples, repeats = [], True
+    repeats, samples = True, list[Sample]()
     for number in range(1, settings.samples + 1):
         tokens, times = _sample(session, prompt, settings.decode_tokens)
         repeats = repeats and tokens == first
@@ -176,11 +176,11 @@ def _samples(session: Session, settings: Settings, progress: Progress) -> dict[s
             f"decode {rate(times['decode_tokens_per_second'])} tokens/s",
             number + 1,
         )
-    return {
-        "during": {
-            "others_cpu_share": share.others(),
-            "major_page_faults": system.major_page_faults() - faults,
-        },
+    during: During = {
+        "others_cpu_share": share.others(),
+        "major_page_faults": system.major_page_faults() - faults,
+    }
+    return during, {
         "prompt_token_ids": prompt,
         "decoded_token_ids": first,
         "decoded_alike_every_time": repeats,
@@ -189,7 +189,7 @@ def _samples(session: Session, settings: Settings, progress: Progress) -> dict[s
     }
 
 
-def _sample(session: Session, prompt: list[int], decode_tokens: int) -> tuple[list[int], dict[str, float]]:
+def _sample(session: Session, prompt: list[int], decode_tokens: int) -> tuple[list[int], Times]:
     """One prompt and ``decode_tokens`` tokens after the first one: the tokens and the raw seconds."""
     session.forget()
     clock = time.perf_counter
@@ -214,7 +214,7 @@ def _sample(session: Session, prompt: list[int], decode_tokens: int) -> tuple[li
     }
 
 
-def _state() -> dict[str, Any]:
+def _state() -> State:
     """The board right after a sample, while the clock still is where the work put it."""
     return {
         "frequency_hertz": system.frequency(),

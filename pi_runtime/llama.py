@@ -10,12 +10,14 @@ import ctypes
 import importlib.metadata
 import os
 from collections import deque
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Protocol
 
 from pi_runtime.settings import CouldNot, Settings
+from pi_runtime.shape import ModelFacts, Versions
 
 UBATCH_TOKENS = 512
 """llama.cpp's default for tokens computed at once; a shorter prompt gets a batch of its own length."""
@@ -34,14 +36,73 @@ and run this with ~/bench/bin/python. pip compiles llama.cpp for this board; tha
 
 _LOG_ERROR = 4  # ggml_log_level; the comment in llama-cpp-python still has older numbers
 _messages: deque[str] = deque(maxlen=100)
-_kept_callbacks: list[Any] = []  # ctypes frees a callback that Python no longer refers to
+_kept_callbacks: list[object] = []  # ctypes frees a callback that Python no longer refers to
+
+
+class ModelParams(Protocol):
+    """``llama_model_params``, as far as it is set here."""
+
+    n_gpu_layers: int
+
+
+class ContextParams(Protocol):
+    """``llama_context_params``, as far as it is set here."""
+
+    n_ctx: int
+    n_batch: int
+    n_ubatch: int
+    n_threads: int
+    n_threads_batch: int
+    swa_full: bool
+    offload_kqv: bool
+    op_offload: bool
+
+
+class Library(Protocol):
+    """The functions of llama.cpp that are used, with C's types as ctypes hands them over.
+
+    A handle (model, vocabulary, context, memory, sampler, batch) is opaque: one function makes it, others take it.
+    """
+
+    llama_token: type[ctypes.c_int32]
+
+    def llama_log_callback(self, told: Callable[[int, bytes, object], None], /) -> object: ...
+    def llama_log_set(self, callback: object, data: ctypes.c_void_p, /) -> None: ...
+    def llama_backend_init(self) -> None: ...
+    def llama_version(self) -> bytes: ...
+    def llama_print_system_info(self) -> bytes: ...
+    def llama_model_default_params(self) -> ModelParams: ...
+    def llama_model_load_from_file(self, path: bytes, params: ModelParams, /) -> object: ...
+    def llama_model_has_encoder(self, model: object, /) -> bool: ...
+    def llama_model_has_decoder(self, model: object, /) -> bool: ...
+    def llama_model_get_vocab(self, model: object, /) -> object: ...
+    def llama_vocab_n_tokens(self, vocab: object, /) -> int: ...
+    def llama_model_desc(self, model: object, text: ctypes.Array[ctypes.c_char], size: int, /) -> int: ...
+    def llama_model_n_params(self, model: object, /) -> int: ...
+    def llama_model_size(self, model: object, /) -> int: ...
+    def llama_model_n_ctx_train(self, model: object, /) -> int: ...
+    def llama_model_free(self, model: object, /) -> None: ...
+    def llama_context_default_params(self) -> ContextParams: ...
+    def llama_init_from_model(self, model: object, params: ContextParams, /) -> object: ...
+    def llama_n_ctx(self, context: object, /) -> int: ...
+    def llama_get_memory(self, context: object, /) -> object: ...
+    def llama_memory_clear(self, memory: object, data: bool, /) -> None: ...
+    def llama_batch_get_one(self, tokens: ctypes.Array[ctypes.c_int32], count: int, /) -> object: ...
+    def llama_decode(self, context: object, batch: object, /) -> int: ...
+    def llama_synchronize(self, context: object, /) -> None: ...
+    def llama_free(self, context: object, /) -> None: ...
+    def llama_sampler_init_greedy(self) -> object: ...
+    def llama_sampler_sample(self, sampler: object, context: object, index: int, /) -> int: ...
+    def llama_sampler_free(self, sampler: object, /) -> None: ...
 
 
 @cache
-def library() -> Any:
+def library() -> Library:
     """The ctypes module, ready for use and with its messages going to ``_messages``."""
     try:
-        import llama_cpp.llama_cpp as lib
+        import llama_cpp.llama_cpp
+
+        lib: Library = llama_cpp.llama_cpp
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         raise CouldNot(f"llama-cpp-python cannot be used here ({error}). {INSTALL}") from error
     missing = [name for name in NEEDED if not hasattr(lib, name)]
@@ -73,7 +134,7 @@ def _advice(complaint: str) -> str:
     )
 
 
-def software() -> dict[str, Any]:
+def software() -> Versions:
     """Versions of llama.cpp and its binding, and the CPU features that this build uses."""
     lib = library()
     try:
@@ -97,9 +158,9 @@ class Session:
     def __init__(self, path: Path, settings: Settings) -> None:
         self._lib = library()
         self._name = path.name
-        self._model: Any = None
-        self._context: Any = None
-        self._sampler: Any = None
+        self._model: object = None
+        self._context: object = None
+        self._sampler: object = None
         self.ubatch_tokens = min(UBATCH_TOKENS, settings.prompt_tokens)
         _messages.clear()
         try:
@@ -146,7 +207,7 @@ class Session:
         """Number of token ids the model knows."""
         return int(self._lib.llama_vocab_n_tokens(self._lib.llama_model_get_vocab(self._model)))
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> ModelFacts:
         """What llama.cpp says about the model."""
         text = ctypes.create_string_buffer(256)
         self._lib.llama_model_desc(self._model, text, len(text))

@@ -10,24 +10,26 @@ import re
 import signal
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from pi_runtime.settings import CouldNot
+from pi_runtime.shape import Device, Distribution, Report
 from pi_runtime.words import counted, data_size
 
-CSV_SETTINGS = ("threads", "prompt_tokens", "decode_tokens")
+CsvSetting = Literal["threads", "prompt_tokens", "decode_tokens"]
+CSV_SETTINGS: tuple[CsvSetting, ...] = ("threads", "prompt_tokens", "decode_tokens")
 CSV_WORLD = ("file_name", "file_sha256", "device_label", "measured_at_utc", "valid", *CSV_SETTINGS)
 """Columns before those of the sample, so that rows of several reports can be put into one table."""
 
 
-def to_json(report: dict[str, Any]) -> str:
+def to_json(report: Report) -> str:
     """The report as text with a final newline. Infinity and NaN are refused, as JSON has no such numbers."""
     return json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def to_csv(report: dict[str, Any]) -> str:
+def to_csv(report: Report) -> str:
     """One row for each counted sample; an empty cell is a value this machine does not tell."""
-    world = {
+    world: dict[str, str | int | None] = {
         "file_name": report["file"]["name"],
         "file_sha256": report["file"]["sha256"],
         "device_label": report["device"]["label"],
@@ -42,7 +44,7 @@ def to_csv(report: dict[str, Any]) -> str:
     return text.getvalue()
 
 
-def to_summary(report: dict[str, Any]) -> str:
+def to_summary(report: Report) -> str:
     """A dozen lines for a person."""
     summary, settings, device = report["summary"], report["settings"], report["device"]
     board = device["label"] or device["board_model"] or device["cpu_model"] or device["machine"]
@@ -63,7 +65,7 @@ def to_summary(report: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cores(device: dict[str, Any]) -> list[str]:
+def _cores(device: Device) -> list[str]:
     """What the threads had to run on; older reports say less."""
     if device.get("cores_physical") is None:
         return []
@@ -74,14 +76,14 @@ def _cores(device: dict[str, Any]) -> list[str]:
     return [f"  cores                {words}{'' if quota is None else f', quota of {quota:g} CPUs'}"]
 
 
-def _line(name: str, values: dict[str, float | None], unit: str) -> str:
+def _line(name: str, values: Distribution, unit: str) -> str:
     text = f"  {name:<20} {values['median']:.2f} {unit}"
     if values["lower_quartile"] is None:
         return text
     return f"{text}, quartiles {values['lower_quartile']:.2f} to {values['upper_quartile']:.2f}"
 
 
-def file_stem(report: dict[str, Any]) -> str:
+def file_stem(report: Report) -> str:
     """``MODEL[--DEVICE]--TIME``: the time keeps an earlier report from being replaced."""
     name = report["file"]["name"].removesuffix(".gguf")
     label = report["device"]["label"] or ""
@@ -100,7 +102,7 @@ def check_folder(folder: Path) -> None:
         raise CouldNot(f"Reports cannot be written to {folder}: {error.strerror}.") from error
 
 
-def write(report: dict[str, Any], folder: Path) -> list[Path]:
+def write(report: Report, folder: Path) -> list[Path]:
     """Write ``STEM.csv`` and ``STEM.json`` into ``folder``, both or neither."""
     stem = file_stem(report)
     texts = {folder / f"{stem}.csv": to_csv(report), folder / f"{stem}.json": to_json(report)}

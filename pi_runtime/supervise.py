@@ -14,10 +14,11 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from pi_runtime.bench import Progress, quiet
 from pi_runtime.settings import CouldNot, Settings
+from pi_runtime.shape import Done, Failed, Message, Report
 
 _DAMAGED = "llama.cpp crashed on it; most likely the file is damaged. Fetch it again and compare its sha256"
 
@@ -33,7 +34,7 @@ CRASHES: dict[int, str] = {
 }
 
 
-def measure_in_child(path: Path, settings: Settings, progress: Progress = quiet) -> dict[str, Any]:
+def measure_in_child(path: Path, settings: Settings, progress: Progress = quiet) -> Report:
     """As ``bench.measure``, in a process of its own. The child is gone when this returns or raises."""
     with tempfile.TemporaryFile() as errors, _start(errors) as child:
         try:
@@ -44,8 +45,7 @@ def measure_in_child(path: Path, settings: Settings, progress: Progress = quiet)
         if answer is None:
             raise CouldNot(_why(path, code, errors))
     if "report" in answer:
-        report: dict[str, Any] = answer["report"]
-        return report
+        return answer["report"]
     raise _refusal(answer)
 
 
@@ -67,7 +67,7 @@ def _start(errors: IO[bytes]) -> subprocess.Popen[str]:
 
 def _converse(
     child: subprocess.Popen[str], path: Path, settings: Settings, progress: Progress
-) -> dict[str, Any] | None:
+) -> Done | Failed | None:
     """Hand over the request, pass the progress on, and return the last word; None if it never came."""
     assert child.stdin is not None and child.stdout is not None
     try:
@@ -76,7 +76,7 @@ def _converse(
     except BrokenPipeError:
         return None
     for line in child.stdout:
-        message: dict[str, Any] = json.loads(line)
+        message: Message = json.loads(line)
         if "progress" not in message:
             child.wait()
             return message
@@ -85,7 +85,7 @@ def _converse(
     return None
 
 
-def _refusal(answer: dict[str, Any]) -> CouldNot:
+def _refusal(answer: Failed) -> CouldNot:
     refusal = CouldNot(answer["failed"])
     refusal.exit_code = answer["exit_code"]
     return refusal

@@ -11,10 +11,11 @@ import resource
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pi_runtime import parsers
 from pi_runtime.cores import cores, memory_limit_bytes
+from pi_runtime.shape import Device, Look
 
 ROOT = Path("/")
 CPU_FOLDER = "sys/devices/system/cpu"
@@ -38,7 +39,7 @@ def parse_file(path: Path, parse: Callable[[str], Value | None]) -> Value | None
     return None if text is None else parse(text)
 
 
-def device(label: str | None, root: Path = ROOT) -> dict[str, Any]:
+def device(label: str | None, root: Path = ROOT) -> Device:
     """What stays the same during a run. Host name, serial number and addresses are left out on purpose."""
     cpuinfo = read_text(root / "proc/cpuinfo")
     cpufreq = root / CPU_FOLDER / "cpu0/cpufreq"
@@ -70,7 +71,7 @@ def operating_system() -> str | None:
         return None
 
 
-def conditions(root: Path = ROOT) -> dict[str, Any]:
+def conditions(root: Path = ROOT) -> Look:
     """What may change during a run; taken before the model is loaded and after the last sample."""
     celsius, zone = temperature(root)
     return {

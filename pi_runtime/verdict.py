@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from typing import Any
 
 from pi_runtime.parsers import NOW_BITS, OCCURRED_BITS, throttle_names
+from pi_runtime.shape import Distribution, Report, Sample, Speeds, Summarised
 from pi_runtime.words import counted
 
 QUARTILE_RULE = "linear interpolation between samples, extremes included (statistics.quantiles, inclusive)"
@@ -25,11 +25,15 @@ THRESHOLDS: dict[str, float] = {
 }
 """Every limit in one place; they are written into each report."""
 
-SUMMARISED = ("prompt_tokens_per_second", "decode_tokens_per_second", "time_to_first_token_seconds")
+SUMMARISED: tuple[Summarised, ...] = (
+    "prompt_tokens_per_second",
+    "decode_tokens_per_second",
+    "time_to_first_token_seconds",
+)
 SPREAD_CHECKED = SUMMARISED[:2]  # time to first token is the prompt's time once more
 
 
-def distribution(values: Sequence[float]) -> dict[str, float | None]:
+def distribution(values: Sequence[float]) -> Distribution:
     """Median, quartiles, extremes and relative spread; quartiles and spread are None for a single value."""
     median = statistics.median(values)
     lower: float | None = None
@@ -48,12 +52,20 @@ def distribution(values: Sequence[float]) -> dict[str, float | None]:
     }
 
 
-def summarise(samples: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+def summarise(samples: Sequence[Sample]) -> Speeds:
     """One distribution for each summarised figure."""
-    return {key: distribution([sample[key] for sample in samples]) for key in SUMMARISED}
+
+    def over(key: Summarised) -> Distribution:
+        return distribution([sample[key] for sample in samples])
+
+    return {
+        "prompt_tokens_per_second": over("prompt_tokens_per_second"),
+        "decode_tokens_per_second": over("decode_tokens_per_second"),
+        "time_to_first_token_seconds": over("time_to_first_token_seconds"),
+    }
 
 
-def reasons(report: dict[str, Any]) -> list[str]:
+def reasons(report: Report) -> list[str]:
     """Why this run may not be believed; empty means it may. Looks only at what the report itself says."""
     return [
         *_too_few(report["samples"]),
@@ -65,7 +77,7 @@ def reasons(report: dict[str, Any]) -> list[str]:
     ]
 
 
-def _too_few(samples: Sequence[dict[str, Any]]) -> list[str]:
+def _too_few(samples: Sequence[Sample]) -> list[str]:
     wanted = int(THRESHOLDS["samples_minimum"])
     return [f"{len(samples)} of the {wanted} samples that are needed"] if len(samples) < wanted else []
 
@@ -87,22 +99,23 @@ def busy(share: float | None) -> list[str]:
     return []
 
 
-def _throttled(report: dict[str, Any]) -> list[str]:
+def _throttled(report: Report) -> list[str]:
     """Flags up at any look, and "has occurred" flags that were not yet up at the look before."""
     before = report["conditions"]["before"]["throttled_flags"]
     looks = [sample["throttled_flags"] for sample in report["samples"]]
     looks.append(report["conditions"]["after"]["throttled_flags"])
-    if before is None or None in looks:
+    known = [flags for flags in looks if flags is not None]
+    if before is None or len(known) < len(looks):
         is_pi = (report["device"]["board_model"] or "").startswith("Raspberry Pi")
         return ["the Raspberry Pi's throttle flags could not be read"] if is_pi else []
     seen, previous = before & NOW_BITS, before
-    for flags in looks:
+    for flags in known:
         seen |= flags & (NOW_BITS | (OCCURRED_BITS & ~previous))
         previous = flags
     return [f"the board reported: {', '.join(throttle_names(seen))}"] if seen else []
 
 
-def _slowed(samples: Sequence[dict[str, Any]]) -> list[str]:
+def _slowed(samples: Sequence[Sample]) -> list[str]:
     clocks = [sample["frequency_hertz"] for sample in samples if sample["frequency_hertz"]]
     limit = THRESHOLDS["frequency_ratio_minimum"]
     if len(clocks) >= 2 and min(clocks) / max(clocks) < limit:
@@ -110,7 +123,7 @@ def _slowed(samples: Sequence[dict[str, Any]]) -> list[str]:
     return []
 
 
-def _scattered(summary: dict[str, dict[str, float | None]]) -> list[str]:
+def _scattered(summary: Speeds) -> list[str]:
     limit = THRESHOLDS["spread_maximum"]
     found = []
     for key in SPREAD_CHECKED:

@@ -12,10 +12,11 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from pi_runtime.bench import measure
 from pi_runtime.settings import CouldNot, Settings
+from pi_runtime.shape import Message
 
 _PR_SET_PDEATHSIG = 1
 
@@ -39,7 +40,7 @@ def main() -> int:
     die_with_parent()
     channel = private_stdout()
 
-    def say(message: dict[str, Any]) -> None:
+    def say(message: Message) -> None:
         channel.write(json.dumps(message, allow_nan=False) + "\n")
         channel.flush()
 
