@@ -35,7 +35,7 @@ from zoo.files.listing import FileRecord, records
 from zoo.hub import connect
 from zoo.hub.server import Access, HubServer
 from zoo.progress import Silent
-from zoo.publish.apply import apply
+from zoo.publish.apply import Publication, apply
 from zoo.release import NOWHERE, ReleaseFolder
 
 PAIRS = 15
@@ -104,7 +104,8 @@ def publish(zoo: Path, version: str, address: str, name: str) -> None:
     model = madeup.catalog_of(files[0], "0" * 40).models[0]
     release = dataclasses.replace(model.releases[0], version=version, location=NOWHERE)
     ready = ReleaseFolder(folder, "key", dataclasses.replace(model, releases=()), release, (), files, ())
-    apply(ready, (name, None), settings_room.load(zoo, {}, {}), connect(address, zoo), Silent())
+    place = Publication(ready, (name, None), settings_room.load(zoo, {}, {}), connect(address, zoo))
+    apply(place, Silent())
 
 
 def note_files(zoo: Path, version: str) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any
 
 from catalog import device, memory
 from catalog.problems import show
@@ -19,7 +18,7 @@ _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)")
 SPELLING = "Write whole bytes, or a number with a unit such as 92MB (10^6 bytes) or 88MiB (2^20 bytes)"
 
 
-def parse_bytes(value: Any) -> int | None:
+def parse_bytes(value: object) -> int | None:
     """Bytes of ``92MB``, ``88.5 MiB`` or a whole number; None for anything else. Fractions of a byte are cut off."""
     if isinstance(value, int | float) and not isinstance(value, bool) and value == int(value):
         return int(value) if value > 0 else None
@@ -29,7 +28,7 @@ def parse_bytes(value: Any) -> int | None:
     return int(Decimal(found[1]) * UNITS[found[2]]) or None
 
 
-def label(name: str | None, size: Any, device_id: str | None) -> str:
+def label(name: str | None, size: object, device_id: str | None) -> str:
     """The type label of a budget's file: its name, else ``B92MB`` by its bytes, else ``FIT-pi-zero-2``."""
     if name:
         return name
@@ -60,24 +59,25 @@ def limit(budget: Budget) -> dict[str, int | str]:
     }
 
 
-def file_bytes(limit: dict[str, Any], cache: Cache, vocabulary_size: int) -> int:
+def file_bytes(limit: Mapping[str, int | str], cache: Cache, vocabulary_size: int) -> int:
     """The most bytes that the file may have: the budget, or the device's memory minus cache and buffer."""
     if "bytes" in limit:
         return int(limit["bytes"])
-    tokens = limit["context_tokens"]
+    tokens = int(limit["context_tokens"])
     beside = memory.need_bytes(0, cache, vocabulary_size, tokens)
     return int(limit["free_bytes"]) - beside
 
 
-def problems(entry: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+def problems(entry: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
     """(key, what, instead) for everything wrong with one entry; "" is the entry itself."""
     size, fits = entry.get("bytes"), entry.get("fits")
     if (size is None) == (fits is None):
         yield "", "a budget needs one limit", "Write either `bytes:` or `fits:`"
     if size is not None and parse_bytes(size) is None:
         yield "bytes", f"{show(size)} is not a valid size", SPELLING
-    if isinstance(fits, dict) and isinstance(fits.get("device"), str) and not device.find(fits["device"]):
-        near = device.nearest(fits["device"])
+    wanted = fits.get("device") if isinstance(fits, dict) else None
+    if isinstance(wanted, str) and not device.find(wanted):
+        near = device.nearest(wanted)
         known = ", ".join(each.id for each in device.DEVICES)
         instead = f"Did you mean `{near}`?" if near else f"Known devices: {known}"
-        yield "fits.device", f"there is no device {show(fits['device'])}", instead
+        yield "fits.device", f"there is no device {show(wanted)}", instead

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from catalog.jsontext import JsonObject
 from catalog.problems import Problem, show
 from catalog.quants import NEED_IMATRIX
 from catalog.yamltext import Document
 
 
-def problems(document: Document, data: dict[str, Any]) -> Iterator[Problem]:
+def problems(document: Document, data: JsonObject) -> Iterator[Problem]:
     """Contradictions of ``quantize`` with ``corpus``. Tolerates any shape."""
     quantize, corpus = data.get("quantize"), data.get("corpus")
     if not isinstance(quantize, dict):

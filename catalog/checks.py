@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,16 +55,21 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
     if document.data is not None:
         found += check_document(document, lock, path.stem, _existing(root))
     files: Mapping[str, FileFacts] = {}
-    if not found:
-        corpus = corpusfiles.read(document, root)
+    recipe = None if found else _recipe(document)
+    if recipe and not found:
+        corpus = corpusfiles.read(document, recipe.corpus, root)
         files, found = corpus.files, [*found, *corpus.problems]
-        found += licencefiles.demands(document, root)
-    recipe = None
-    if not found:
-        data = schema.fill_defaults(document.data, schema.load("recipe-v1"))
-        texts = [licencefiles.path_in_zoo(entry, data["name"]) for entry in data["licence_files"]]
-        recipe = recipe_from_mapping({**data, "licence_files": texts})
-    return CheckedRecipe(shown, text, recipe, lock, tuple(sorted(set(found))[:LIMIT]), files)
+        found += licencefiles.demands(document, recipe, root)
+    problems = tuple(sorted(set(found))[:LIMIT])
+    return CheckedRecipe(shown, text, None if found else recipe, lock, problems, files)
+
+
+def _recipe(document: Document) -> Recipe:
+    """The recipe of data without problems."""
+    assert isinstance(document.data, dict)
+    recipe = recipe_from_mapping(schema.fill_defaults(document.data, schema.load("recipe-v1")))
+    texts = tuple(licencefiles.path_in_zoo(entry, recipe.name) for entry in recipe.licence_files)
+    return dataclasses.replace(recipe, licence_files=texts)
 
 
 def check_document(

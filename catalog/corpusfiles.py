@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from io import RawIOBase
 from pathlib import Path
 
+from catalog import recipe
 from catalog.corpora import paragraph_key, prompt_in, prompt_key
 from catalog.problems import Problem, show
 from catalog.yamltext import Document
@@ -34,12 +35,10 @@ class Corpus:
     problems: list[Problem]
 
 
-def read(document: Document, root: Path) -> Corpus:
+def read(document: Document, corpus: recipe.Corpus, root: Path) -> Corpus:
     """Read every file of the corpus. Every path is known to exist. Raises OSError."""
     uses = [
-        _Use(part, number, entry["path"])
-        for part in PARTS
-        for number, entry in enumerate(document.data.get("corpus", {}).get(part, []))
+        _Use(part, number, entry.path) for part in PARTS for number, entry in enumerate(corpus.parts[part])
     ]
     seen, files = _Seen(), dict[str, FileFacts]()
     overlaps: list[Problem] = []

@@ -6,10 +6,9 @@ Units: bytes, bytes per second. Memory is counted as it is sold, 1 GB = 2^30 byt
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from catalog import jsontext
 from catalog.problems import did_you_mean
@@ -127,10 +126,46 @@ def nearest(device_id: str) -> str | None:
     return did_you_mean(device_id, [device.id for device in DEVICES])
 
 
-def of(data: Mapping[str, Any]) -> Device:
+class _Speed(TypedDict):
+    low_bytes_per_second: float
+    typical_bytes_per_second: float
+    high_bytes_per_second: float
+    reports: int | None
+    source: str
+
+
+class _Kernel(TypedDict):
+    type: str
+    bytes_per_second_per_core: float
+    source: str
+
+
+class _Reserve(TypedDict):
+    bytes: int
+    reason: str
+
+
+class Profile(TypedDict):
+    """The content of a profile's file, as the schema ``device-v1`` has it."""
+
+    order: float
+    id: str
+    name: str
+    family: str
+    memory_bytes: int
+    memory_source: str
+    reserve: NotRequired[_Reserve]
+    bandwidth: _Speed
+    cores: int | None
+    cores_source: str
+    kernels: list[_Kernel]
+
+
+def of(data: Profile) -> Device:
     """A profile from the content of its file, which follows the schema ``device-v1``; a test holds every file to it."""
     speed, memory = data["bandwidth"], data["memory_bytes"]
-    reserve = data.get("reserve", {"bytes": reserve_bytes(memory), "reason": RESERVE_REASON})
+    usual: _Reserve = {"bytes": reserve_bytes(memory), "reason": RESERVE_REASON}
+    reserve = data.get("reserve", usual)
     return Device(
         id=data["id"],
         name=data["name"],
@@ -153,8 +188,8 @@ def of(data: Mapping[str, Any]) -> Device:
 
 
 def _all() -> tuple[Device, ...]:
-    found = sorted((jsontext.read(path) for path in FOLDER.glob("*.json")), key=lambda data: int(data["order"]))
-    return tuple(map(of, found))
+    found: list[Profile] = [jsontext.read(path) for path in FOLDER.glob("*.json")]
+    return tuple(map(of, sorted(found, key=lambda data: int(data["order"]))))
 
 
 DEVICES = _all()

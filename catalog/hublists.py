@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 _DATA = Path(__file__).parent / "data"
 
 
 @functools.cache
-def _hub() -> dict[str, Any]:
-    data: dict[str, Any] = json.loads((_DATA / "hub.json").read_text(encoding="utf-8"))
+def _hub() -> Mapping[str, Sequence[str]]:
+    data: dict[str, list[str]] = json.loads((_DATA / "hub.json").read_text(encoding="utf-8"))
     return data
 
 

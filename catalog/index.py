@@ -7,7 +7,6 @@ import itertools
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from catalog import jsonplaces, jsontext, schema
 from catalog.problems import Problem, show
@@ -57,7 +56,7 @@ def _judged(document: Document) -> tuple[list[Problem], tuple[Model, ...]]:
     found = schema.problems(document, "catalog-v1")
     if found:
         return found, ()
-    models = tuple(build(Model, entry) for entry in document.data["models"])
+    models = build(Catalog, document.data).models
     return _order_problems(models, document), models
 
 
@@ -107,7 +106,11 @@ def with_reproduction(catalog: Catalog, name: str, entry: Reproduction) -> Catal
     return Catalog(tuple(changed if other.name == name else other for other in catalog.models))
 
 
-def version_key(version: str) -> tuple[Any, ...]:
+VersionKey = tuple[tuple[int, ...], bool, tuple[tuple[int, int, str], ...], str]
+"""What versions are sorted by."""
+
+
+def version_key(version: str) -> VersionKey:
     """Sort key of a semantic version (https://semver.org, rule 11): a pre-release comes before its release."""
     core, _, pre = version.partition("-")
     numbers = tuple(int(part) for part in core.split("."))

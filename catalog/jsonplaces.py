@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import bisect
 import re
-from typing import Any
 
 from catalog import jsontext
+from catalog.jsontext import Json
 from catalog.yamltext import Document, Path_, Place
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
 
 
-def document(text: str, shown_as: str, data: Any) -> Document:
+def document(text: str, shown_as: str, data: Json) -> Document:
     """``data``, which is what ``text`` says, with its places. ``text`` must be valid JSON; of a key that is written
     twice the last one counts."""
     text = text.removeprefix("\ufeff")

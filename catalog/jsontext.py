@@ -13,9 +13,14 @@ import math
 import re
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from catalog import plainfiles
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+"""Whatever a JSON text can hold. What reads it looks which of these it is."""
+
+JsonObject: TypeAlias = dict[str, Json]
 
 LARGEST = 2**53
 """Whole numbers beyond this are not exact in every reader of JSON (RFC 8259, section 6), and our counts, sizes and
@@ -70,7 +75,7 @@ def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True, fini
             return float(word)
         refuse(f"{word} is not a number in JSON", word)
 
-    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+    def pairs(found: list[tuple[str, Json]]) -> JsonObject:
         made = dict(found)
         if len(made) != len(found):
             names = [name for name, _ in found]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from catalog import licences, terms
+from catalog.jsontext import JsonObject
 from catalog.paths import unsafe_reason
 from catalog.problems import Problem, show
+from catalog.recipe import Recipe
 from catalog.unseen import blank
 from catalog.yamltext import Document
 
@@ -53,7 +54,7 @@ def published_name(path: str) -> str:
 
 
 def problems(
-    document: Document, data: dict[str, Any], missing: Callable[[str], str | None]
+    document: Document, data: JsonObject, missing: Callable[[str], str | None]
 ) -> Iterator[Problem]:
     """What is wrong with the names. Tolerates any shape."""
     files = data.get("licence_files")
@@ -91,7 +92,7 @@ def _suffix(name: str) -> str:
     return "" if re.match(r"\.\d", suffix) else suffix
 
 
-def _words(document: Document, data: dict[str, Any]) -> Iterator[Problem]:
+def _words(document: Document, data: JsonObject) -> Iterator[Problem]:
     licence = data.get("licence")
     if data.get("licence_name") and isinstance(licence, str) and licences.hub_identifier(licence) != "other":
         what = (
@@ -100,11 +101,11 @@ def _words(document: Document, data: dict[str, Any]) -> Iterator[Problem]:
         yield document.problem(("licence_name",), what, "Delete licence_name", key=True)
 
 
-def read(document: Document, root: Path) -> tuple[dict[str, str], list[Problem]]:
+def read(document: Document, recipe: Recipe, root: Path) -> tuple[dict[str, str], list[Problem]]:
     """(published name -> text) of every licence file, and what is wrong with their content. Every path exists."""
     texts, found = {}, []
-    for number, entry in enumerate(document.data.get("licence_files", [])):
-        path, name = ("licence_files", number), path_in_zoo(entry, document.data["name"])
+    for number, name in enumerate(recipe.licence_files):
+        path = ("licence_files", number)
         raw = b"" if (root / name).is_dir() else (root / name).read_bytes()
         try:
             text = raw.decode("utf-8")
@@ -121,7 +122,7 @@ def read(document: Document, root: Path) -> tuple[dict[str, str], list[Problem]]
     return texts, found
 
 
-def demands(document: Document, root: Path) -> list[Problem]:
+def demands(document: Document, recipe: Recipe, root: Path) -> list[Problem]:
     """What is wrong with the content of the files, or what the licences of the recipe still require."""
-    texts, found = read(document, root)
-    return found or list(terms.problems(document, texts))
+    texts, found = read(document, recipe, root)
+    return found or list(terms.problems(document, recipe, texts))

@@ -7,7 +7,7 @@ seconds, at the start of every command.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from types import ModuleType
 
 _FORMATS = (
     "fqdn", "isoduration", "jsonpointer", "rfc3339_validator", "rfc3986_validator", "rfc3987", "rfc3987_syntax",
@@ -15,7 +15,7 @@ _FORMATS = (
 )  # fmt: skip
 _hidden = [name for name in _FORMATS if name not in sys.modules]
 # None makes an import fail, which the declared type of sys.modules does not cover.
-_modules: dict[str, Any] = sys.modules
+_modules: dict[str, ModuleType | None] = vars(sys)["modules"]
 for _name in _hidden:
     _modules[_name] = None
 

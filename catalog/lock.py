@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from catalog import schema, yamltext
+from catalog.jsontext import Json
 from catalog.problems import Problem
+from catalog.recipe import build
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,10 @@ class Lock:
         return (cls.empty(), found) if found else (cls.from_mapping(document.data), [])
 
     @classmethod
-    def from_mapping(cls, data: Mapping[str, Any]) -> Lock:
-        return cls(
-            {
-                uri: Pin(pin.get("revision"), tuple(PinnedFile(**entry) for entry in pin["files"]))
-                for uri, pin in data["sources"].items()
-            }
-        )
+    def from_mapping(cls, data: Json) -> Lock:
+        """The pins of data that follows the schema."""
+        sources = data.get("sources") if isinstance(data, dict) else None
+        return cls({uri: build(Pin, pin) for uri, pin in sources.items()} if isinstance(sources, dict) else {})
 
     def to_text(self) -> str:
         """YAML text, sorted, the same for the same pins."""

@@ -6,10 +6,10 @@ import datetime
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
-from typing import Any
 
 from catalog import budgets, calibration, hublists, licencefiles, licences, sources
 from catalog.cardrules.shape import repo_id_fault
+from catalog.jsontext import Json, JsonObject
 from catalog.lock import Lock
 from catalog.metrics import METRICS
 from catalog.paths import THROUGH_LINK, unsafe_reason
@@ -23,7 +23,7 @@ class Meaning:
     """Rules that a schema cannot express. Accepts any shape, because it also runs on data that breaks the schema."""
 
     def __init__(
-        self, document: Document, data: dict[str, Any], lock: Lock, missing: Callable[[str], str | None]
+        self, document: Document, data: JsonObject, lock: Lock, missing: Callable[[str], str | None]
     ) -> None:
         self.document = document
         self.data = data
@@ -56,8 +56,8 @@ class Meaning:
         yield from self._gates()
         yield from calibration.problems(self.document, self.data)
 
-    def _get(self, *path: str | int) -> Any:
-        value: Any = self.data
+    def _get(self, *path: str | int) -> Json:
+        value: Json = self.data
         for part in path:
             if isinstance(part, str) and isinstance(value, dict):
                 value = value.get(part)
@@ -138,17 +138,14 @@ class Meaning:
 
     def _layers(self) -> Iterator[Problem]:
         layers = self._get("student", "layers")
-        if (
-            isinstance(layers, list)
-            and all(isinstance(n, int | float) for n in layers)
-            and layers != sorted(layers)
-        ):
-            instead = f"Write {sorted(layers)}"
+        numbers = [n for n in layers if isinstance(n, int | float)] if isinstance(layers, list) else []
+        if numbers == layers and numbers != sorted(numbers):
+            instead = f"Write {sorted(numbers)}"
             yield self.document.problem(
                 ("student", "layers"), "the layers are not in ascending order", instead
             )
 
-    def _corpus_files(self) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    def _corpus_files(self) -> Iterator[tuple[str, int, JsonObject]]:
         for part in ("train", "heldout", "evaluation", "calibration"):
             files = self._get("corpus", part)
             for index, entry in enumerate(files if isinstance(files, list) else []):
@@ -316,7 +313,7 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _budget_label(entry: dict[str, Any]) -> str:
+def _budget_label(entry: JsonObject) -> str:
     name, fits = entry.get("name"), entry.get("fits")
     device_id = fits.get("device") if isinstance(fits, dict) else None
     texts = [value if isinstance(value, str) else None for value in (name, device_id)]

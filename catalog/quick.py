@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
 
 
-def sound(data: Any, name: str, load: Callable[[str], Mapping[str, Any]]) -> bool:
+def sound(data: object, name: str, load: Callable[[str], Mapping[str, object]]) -> bool:
     """True if ``data`` certainly follows the schema that ``load(name)`` gives; False if it needs a closer check."""
     check = _check(name, load)
     try:
@@ -21,7 +20,7 @@ def sound(data: Any, name: str, load: Callable[[str], Mapping[str, Any]]) -> boo
 
 
 @functools.cache
-def _check(name: str, load: Callable[[str], Mapping[str, Any]]) -> Callable[[Any], bool] | None:
+def _check(name: str, load: Callable[[str], Mapping[str, object]]) -> Callable[[object], bool] | None:
     try:
         # Only here: it is 6 MB of machine code, and most commands validate nothing large.
         import jsonschema_rs

@@ -10,9 +10,12 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar, overload
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 FORMAT = 1
 """The value of a recipe's first key, ``zoo:``."""
@@ -61,6 +64,16 @@ class Corpus:
     heldout: tuple[CorpusFile, ...]
     evaluation: tuple[CorpusFile, ...]
     calibration: tuple[CorpusFile, ...]
+
+    @property
+    def parts(self) -> Mapping[str, tuple[CorpusFile, ...]]:
+        """The files of every part by its name."""
+        return {
+            "train": self.train,
+            "heldout": self.heldout,
+            "evaluation": self.evaluation,
+            "calibration": self.calibration,
+        }
 
 
 @dataclass(frozen=True)
@@ -242,13 +255,20 @@ class Recipe:
     publish: Publish
 
 
-def build(cls: Any, value: Any) -> Any:
-    """Turn checked plain data into the frozen type ``cls`` (a dataclass, tuple, optional or scalar)."""
-    return _maker(cls)(value)
+Frozen = TypeVar("Frozen")
+
+
+def build(cls: type[Frozen], value: object) -> Frozen:
+    """Turn checked plain data into the frozen type ``cls``, a dataclass whose fields are dataclasses, tuples, optionals
+    or scalars. Raises TypeError for data of another shape."""
+    kind: object = cls
+    made = _maker(kind)(value)
+    assert isinstance(made, cls)
+    return made
 
 
 @functools.cache
-def _maker(cls: Any) -> Callable[[Any], Any]:
+def _maker(cls: object) -> Callable[[object], object]:
     """What ``build`` does for a type, computed once: a large catalog has a million values."""
     origin = typing.get_origin(cls)
     if origin in (types.UnionType, typing.Union):
@@ -256,40 +276,64 @@ def _maker(cls: Any) -> Callable[[Any], Any]:
         return lambda value: None if value is None else some(value)
     if origin is tuple:
         each = _maker(typing.get_args(cls)[0])
-        return tuple if each is _as_it_is else lambda value: tuple(map(each, value))
-    if dataclasses.is_dataclass(cls):
+        return functools.partial(_tuple, None if each is _as_it_is else each)
+    if isinstance(cls, type) and dataclasses.is_dataclass(cls):
         return _dataclass_maker(cls)
     if cls is float:
-        return float
+        return _number
     return _whole if cls is int else _as_it_is
 
 
-def _dataclass_maker(cls: Any) -> Callable[[Any], Any]:
+def _dataclass_maker(cls: type[DataclassInstance]) -> Callable[[object], object]:
     hints = typing.get_type_hints(cls)
     makers = [(field.name, _maker(hints[field.name])) for field in dataclasses.fields(cls)]
-    return lambda value: cls(**{name: make(value.get(name)) for name, make in makers})
+
+    def make(value: object) -> object:
+        if not isinstance(value, dict):
+            raise TypeError("not a block of keys and values")
+        return cls(**{name: made(value.get(name)) for name, made in makers})
+
+    return make
 
 
-def _whole(value: Any) -> Any:
+def _tuple(each: Callable[[object], object] | None, value: object) -> tuple[object, ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError("not a list")
+    return tuple(value) if each is None else tuple(map(each, value))
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float):
+        raise TypeError("not a number")
+    return float(value)
+
+
+def _whole(value: object) -> object:
     """60.0 is a whole number in JSON Schema; it is stored as one."""
     return int(value) if isinstance(value, float) else value
 
 
-def _as_it_is(value: Any) -> Any:
+def _as_it_is(value: object) -> object:
     return value
 
 
-def recipe_from_mapping(mapping: Mapping[str, Any]) -> Recipe:
+def recipe_from_mapping(mapping: Mapping[str, object]) -> Recipe:
     """A Recipe from data that ``catalog.checks`` validated and filled with defaults."""
-    return typing.cast(Recipe, build(Recipe, mapping))
+    return build(Recipe, mapping)
 
 
-def plain(value: Any) -> Any:
+@overload
+def plain(value: DataclassInstance) -> dict[str, object]: ...
+@overload
+def plain(value: Sequence[DataclassInstance]) -> list[object]: ...
+@overload
+def plain(value: object) -> object: ...
+def plain(value: object) -> object:
     """The reverse of ``build``: JSON-ready data of a frozen type, keys in field order.
 
     A field whose metadata has ``later`` is left out while it is None, so that older records stay as they were.
     """
-    kind: Any = type(value)
+    kind: object = type(value)
     names = _names(kind)
     if names:
         late, found = _later(kind), {name: getattr(value, name) for name in names}
@@ -300,12 +344,13 @@ def plain(value: Any) -> Any:
 
 
 @functools.cache
-def _names(kind: Any) -> tuple[str, ...]:
+def _names(kind: object) -> tuple[str, ...]:
     """The fields of a dataclass; none of another type."""
     return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
 
 
 @functools.cache
-def _later(kind: Any) -> frozenset[str]:
+def _later(kind: object) -> frozenset[str]:
     """The fields of a dataclass that older records lack."""
+    assert dataclasses.is_dataclass(kind)
     return frozenset(field.name for field in dataclasses.fields(kind) if "later" in field.metadata)

@@ -8,9 +8,10 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol, TypedDict, TypeVar
 
 from catalog import quick
+from catalog.jsontext import Json, JsonObject
 from catalog.metrics import METRICS
 from catalog.problems import LIMIT, Problem, did_you_mean, show
 from catalog.quants import LADDER
@@ -36,17 +37,61 @@ SYNONYMS = {
 }
 
 
+Schema = TypedDict(
+    "Schema",
+    {
+        "$ref": str,
+        "$defs": "dict[str, Schema]",
+        "title": str,
+        "description": str,
+        "type": "str | list[str]",
+        "properties": "dict[str, Schema]",
+        "required": "list[str]",
+        "items": "Schema",
+        "minItems": int,
+        "maxItems": int,
+        "uniqueItems": bool,
+        "minLength": int,
+        "maxLength": int,
+        "minimum": float,
+        "maximum": float,
+        "exclusiveMinimum": float,
+        "pattern": str,
+        "enum": "list[Json]",
+        "const": Json,
+        "default": Json,
+    },
+    total=False,
+)
+"""A JSON Schema of ours or a part of one, as far as this program reads it itself."""
+
+
 @functools.cache
-def load(name: str) -> dict[str, Any]:
+def load(name: str) -> Schema:
     """The schema ``schemas/NAME.schema.json``, with the names of the tables that it refers to (``x-names``)."""
     text = (FOLDER / f"{name}.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text, object_hook=_with_names)
+    schema: Schema = json.loads(text, object_hook=_with_names)
     return schema
 
 
-def _with_names(part: dict[str, Any]) -> dict[str, Any]:
+def _with_names(part: JsonObject) -> JsonObject:
     table = part.pop("x-names", None)
-    return part if table is None else {"enum": list(TABLES[table]), **part}
+    return part if table is None else {"enum": list(TABLES[str(table)]), **part}
+
+
+Kind = TypeVar("Kind", bound="jsonschema.Draft202012Validator")
+
+
+class _Extend(Protocol):
+    """``jsonschema.validators.extend``, which has no types of its own."""
+
+    def __call__(self, kind: type[Kind], rules: Mapping[str, object], /) -> type[Kind]: ...
+
+
+class _Judge(Protocol):
+    """A validator, which takes data of any type."""
+
+    def iter_errors(self, instance: object, /) -> Iterator[ValidationError]: ...
 
 
 @functools.cache
@@ -56,24 +101,24 @@ def validator(name: str) -> jsonschema.Draft202012Validator:
     from catalog.lightschema import jsonschema
 
     rules = {"pattern": _pattern, "uniqueItems": _unique_items}
-    extend: Any = jsonschema.validators.extend  # it has no types
-    kind = extend(jsonschema.Draft202012Validator, rules)
-    made: jsonschema.Draft202012Validator = kind(load(name))
-    return made
+    extend: _Extend = jsonschema.validators.extend
+    return extend(jsonschema.Draft202012Validator, rules)(load(name))
 
 
-def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[ValidationError]:
+def _pattern(
+    validator: jsonschema.Draft202012Validator, pattern: str, value: Json, schema: Schema
+) -> Iterator[ValidationError]:
     """Regular expressions as JSON Schema means them: Python's ``$`` also matches before a final newline."""
     from catalog.lightschema import ValidationError
 
-    del schema
-    if validator.is_type(value, "string") and not re.search(
-        re.sub(r"\$\Z", r"\\Z", pattern), value, re.ASCII
-    ):
+    del validator, schema
+    if isinstance(value, str) and not re.search(re.sub(r"\$\Z", r"\\Z", pattern), value, re.ASCII):
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
-def _unique_items(validator: Any, wanted: bool, value: Any, schema: Any) -> Iterator[ValidationError]:
+def _unique_items(
+    validator: jsonschema.Draft202012Validator, wanted: bool, value: Json, schema: Schema
+) -> Iterator[ValidationError]:
     """Skipped for a list that is too long anyway: jsonschema compares every entry with every other."""
     from catalog.lightschema import jsonschema
 
@@ -88,24 +133,31 @@ def names() -> list[str]:
 
 def problems(document: Document, name: str) -> list[Problem]:
     """Every violation of schema ``name`` in the document, in the order of the file."""
-    if quick.sound(document.data, name, load):
+    return _problems(document.data, document, name)
+
+
+def violations(data: object, name: str) -> list[str]:
+    """The same for data without lines: ``path: what. What instead.``"""
+    found = _problems(data, Document(name), name)
+    return [f"{problem.path or '(file)'}: {problem.what}. {problem.instead}" for problem in found]
+
+
+def _problems(data: object, document: Document, name: str) -> list[Problem]:
+    if quick.sound(data, name, load):
         return []
-    found = {
-        problem
-        for error in validator(name).iter_errors(document.data)
-        for problem in _of_error(error, document)
-    }
+    judge: _Judge = validator(name)
+    found = {problem for error in judge.iter_errors(data) for problem in _of_error(error, document)}
     return sorted(found)[:LIMIT]
 
 
-def violations(data: Any, name: str) -> list[str]:
-    """The same for data without lines: ``path: what. What instead.``"""
-    return [f"{p.path or '(file)'}: {p.what}. {p.instead}" for p in problems(Document(name, data), name)]
-
-
-def fill_defaults(data: Any, schema: dict[str, Any], root: dict[str, Any] | None = None) -> Any:
+def fill_defaults(data: JsonObject, schema: Schema) -> JsonObject:
     """A copy of ``data`` in which every absent key that has a default carries it, all the way down."""
-    root = root or schema
+    filled = _filled(data, schema, schema)
+    assert isinstance(filled, dict)
+    return filled
+
+
+def _filled(data: Json, schema: Schema, root: Schema) -> Json:
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
     if isinstance(data, dict):
@@ -114,69 +166,71 @@ def fill_defaults(data: Any, schema: dict[str, Any], root: dict[str, Any] | None
             if key not in filled and "default" in part:
                 filled[key] = copy.deepcopy(part["default"])
             if key in filled:
-                filled[key] = fill_defaults(filled[key], part, root)
+                filled[key] = _filled(filled[key], part, root)
         return filled
     if isinstance(data, list) and "items" in schema:
-        return [fill_defaults(item, schema["items"], root) for item in data]
+        return [_filled(item, schema["items"], root) for item in data]
     return data
 
 
 def _of_error(error: ValidationError, document: Document) -> Iterator[Problem]:
     path = tuple(error.absolute_path)
-    value: Any = error.instance
-    rule: Any = error.validator_value
-    schema: Any = error.schema
-    match error.validator:
-        case "additionalProperties":
+    # As jsonschema sets them on every error that a validator gives out; declared, they may also be unset.
+    told = vars(error)
+    value: Json = told["instance"]
+    rule: Json = told["validator_value"]
+    schema: Schema = told["schema"]
+    match error.validator, rule, value:
+        case "additionalProperties", _, dict(held):
             known = list(schema["properties"])
-            for key in value:
+            for key in held:
                 if key not in known:
                     yield document.problem(
                         (*path, key), f"unknown key {show(key)}", _other_key(key, known), key=True
                     )
-        case "required":
+        case "required", list(wanted_keys), dict(held):
             # jsonschema reports each missing key by itself; the first quoted word of the message is the key.
-            for key in rule:
-                if key not in value and error.message.startswith(f"'{key}'"):
+            for key in map(str, wanted_keys):
+                if key not in held and error.message.startswith(f"'{key}'"):
                     what, description = f"key {show(key)} is missing", _describe(schema, key)
                     yield document.problem(path, what, f"Add `{key}:` {description}".rstrip())
-        case "type":
-            wanted = rule if isinstance(rule, str) else " or ".join(rule)
+        case "type", str() | list(), _:
+            wanted = rule if isinstance(rule, str) else " or ".join(map(str, rule))
             yield document.problem(
                 path, f"{show(value)} is not {_KINDS.get(wanted, wanted)}", _hint(schema, value, wanted)
             )
-        case "enum":
-            near = did_you_mean(str(value), map(str, rule))
+        case "enum", list(allowed), _:
+            near = did_you_mean(str(value), map(str, allowed))
             hint = f"Did you mean `{near}`? " if near else ""
             yield document.problem(
                 path,
                 f"{show(value)} is not one of the values allowed",
-                f"{hint}Allowed: {', '.join(map(str, rule))}",
+                f"{hint}Allowed: {', '.join(map(str, allowed))}",
             )
-        case "const":
+        case "const", _, _:
             yield document.problem(path, f"{show(value)} is not {show(rule)}", f"Write {show(rule)}")
-        case "pattern":
+        case "pattern", _, _:
             yield document.problem(
                 path,
                 f"{show(value)} has the wrong form",
                 schema.get("description", f"It must match {rule}").rstrip("."),
             )
-        case "minimum" | "maximum" | "exclusiveMinimum":
+        case "minimum" | "maximum" | "exclusiveMinimum", _, _:
             words = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}[
                 str(error.validator)
             ]
             yield document.problem(
                 path, f"{show(value)} is out of range", f"Write a number of {words} {rule}"
             )
-        case "minLength" | "maxLength":
+        case "minLength" | "maxLength", _, str(text):
             words = "at least" if error.validator == "minLength" else "at most"
-            length = counted(len(value), "character")
+            length = counted(len(text), "character")
             yield document.problem(path, f"the text has {length}", f"Write {words} {rule}")
-        case "minItems" | "maxItems":
+        case "minItems" | "maxItems", _, list(entries):
             words = "at least" if error.validator == "minItems" else "at most"
-            length = counted(len(value), "entry", "entries")
+            length = counted(len(entries), "entry", "entries")
             yield document.problem(path, f"the list has {length}", f"Write {words} {rule}")
-        case "uniqueItems":
+        case "uniqueItems", _, _:
             yield document.problem(path, "the list has the same entry twice", "Delete one of the two")
         case _:
             yield document.problem(
@@ -200,16 +254,16 @@ def _other_key(key: str, known: list[str]) -> str:
     return f"Did you mean `{near}`?" if near else f"Known keys here: {', '.join(known)}"
 
 
-def _describe(schema: dict[str, Any], key: str) -> str:
-    description: str = schema.get("properties", {}).get(key, {}).get("description", "")
+def _describe(schema: Schema, key: str) -> str:
+    description = schema.get("properties", {}).get(key, {}).get("description", "")
     return f"({description.rstrip('.')})" if description else ""
 
 
-def _hint(schema: dict[str, Any], value: Any, wanted: str) -> str:
+def _hint(schema: Schema, value: Json, wanted: str) -> str:
     quoted_fits = re.search(schema.get("pattern", ""), str(value))
     if wanted == "string" and isinstance(value, int | float | bool) and quoted_fits:
         return f'Put it in quotes: "{value}"'
     if wanted == "array":
         return "Write a list: [a, b] or one `- entry` per line"
-    description: str = schema.get("description", "")
+    description = schema.get("description", "")
     return description.rstrip(".") or f"Write {_KINDS.get(wanted, wanted)}"

@@ -15,10 +15,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from catalog.problems import Problem, show
+from catalog.recipe import Recipe, plain
 from catalog.yamltext import Document
 
 AGREED = "agree to be bound by this agreement"
@@ -47,14 +47,13 @@ class Kind:
     use_policy: str
 
 
-def _llama(version: str, title: str, words: str, copyright_: str, **own: Any) -> Kind:
+def _llama(version: str, title: str, words: str, copyright_: str) -> Kind:
     folder = {"2": "https://ai.meta.com/llama", "3": "https://www.llama.com/llama3"}.get(
         version, f"https://www.llama.com/llama{version.replace('.', '_')}"
     )
     notice = f"{words} Community License, Copyright {copyright_} Meta Platforms, Inc. All Rights Reserved."
-    defaults: dict[str, Any] = {"display": "Built with Llama", "name_begins": "Llama", "answers_stay": False}
     return Kind(
-        f"LicenseRef-Llama-{version}", title, notice, **(defaults | own),
+        f"LicenseRef-Llama-{version}", title, notice, "Built with Llama", "Llama", answers_stay=False,
         source=f"{folder}/license/", use_policy=f"{folder}/use-policy/",
     )  # fmt: skip
 
@@ -77,13 +76,15 @@ KINDS: Mapping[str, Kind] = {
             source="https://ai.google.dev/gemma/terms",
             use_policy="https://ai.google.dev/gemma/prohibited_use_policy",
         ),
-        _llama(
-            "2", "llama 2 community license agreement", "Llama 2 is licensed under the LLAMA 2", "(c)",
+        replace(
+            _llama("2", "llama 2 community license agreement", "Llama 2 is licensed under the LLAMA 2", "(c)"),
             display=None, name_begins=None, answers_stay=True,
         ),
-        _llama(
-            "3", "meta llama 3 community license agreement",
-            "Meta Llama 3 is licensed under the Meta Llama 3", "\u00a9",
+        replace(
+            _llama(
+                "3", "meta llama 3 community license agreement",
+                "Meta Llama 3 is licensed under the Meta Llama 3", "\u00a9",
+            ),
             display="Built with Meta Llama 3", name_begins="Llama 3", answers_stay=True,
         ),
         *map(_later, ("3.1", "3.2", "3.3", "4")),
@@ -96,7 +97,7 @@ def named_in(expression: str) -> list[Kind]:
     return [KINDS[word] for word in re.split(r"[\s()]+", expression) if word in KINDS]
 
 
-def kinds_of(data: Mapping[str, Any]) -> list[tuple[str, Kind]]:
+def kinds_of(data: Mapping[str, object]) -> list[tuple[str, Kind]]:
     """(role, kind) of every licence with requirements in a recipe's data; role is student, teacher or release."""
     found = []
     for role in ("student", "teacher"):
@@ -110,31 +111,30 @@ def kinds_of(data: Mapping[str, Any]) -> list[tuple[str, Kind]]:
     return found
 
 
-def problems(document: Document, texts: Mapping[str, str]) -> Iterator[Problem]:
+def problems(document: Document, recipe: Recipe, texts: Mapping[str, str]) -> Iterator[Problem]:
     """What the licences of a valid recipe require and it lacks. texts: name -> text of its licence files."""
-    data = document.data
     done: set[str] = set()
-    for role, kind in kinds_of(data):
+    for role, kind in kinds_of(plain(recipe)):
         if kind.licence not in done:
-            yield from _passed_on(document, role, kind)
+            yield from _passed_on(document, recipe, role, kind)
             yield from _files(document, kind, texts)
-            yield from _name(document, kind)
-        if role == "teacher" and kind.answers_stay and kind not in named_in(data["student"]["licence"]):
+            yield from _name(document, recipe, kind)
+        if role == "teacher" and kind.answers_stay and kind not in named_in(recipe.student.licence):
             what = f"{kind.licence} does not allow using a model's answers to improve another language model"
             instead = "Use another teacher (section 1.b.v of its licence)"
             yield document.problem(("teacher", "licence"), what, instead)
         done.add(kind.licence)
 
 
-def _passed_on(document: Document, role: str, kind: Kind) -> Iterator[Problem]:
-    licence = document.data["licence"]
-    if kind not in named_in(licence):
-        what = f"the {role}'s licence {kind.licence} also applies to the release, but the release says {show(licence)}"
+def _passed_on(document: Document, recipe: Recipe, role: str, kind: Kind) -> Iterator[Problem]:
+    if kind not in named_in(recipe.licence):
+        said = show(recipe.licence)
+        what = f"the {role}'s licence {kind.licence} also applies to the release, but the release says {said}"
         yield document.problem(("licence",), what, f"Write {kind.licence}, alone or with AND")
 
 
 def _files(document: Document, kind: Kind, texts: Mapping[str, str]) -> Iterator[Problem]:
-    place = ("licence_files",) if "licence_files" in document.data else ("licence",)
+    place = ("licence_files",) if ("licence_files",) in document.value_places else ("licence",)
     folded = {name: _folded(_words_of(name, text)) for name, text in texts.items()}
     if not any(kind.title in text and AGREED in text for text in folded.values()):
         what = f"{kind.licence} requires a copy of its terms next to the files"
@@ -154,11 +154,10 @@ def _files(document: Document, kind: Kind, texts: Mapping[str, str]) -> Iterator
         yield document.problem(place, what, instead.rstrip("."))
 
 
-def _name(document: Document, kind: Kind) -> Iterator[Problem]:
+def _name(document: Document, recipe: Recipe, kind: Kind) -> Iterator[Problem]:
     if kind.name_begins is None:
         return
-    for path in (("name",), ("publish", "model")):
-        name = document.data[path[0]] if len(path) == 1 else document.data["publish"]["model"]
+    for path, name in ((("name",), recipe.name), (("publish", "model"), recipe.publish.model)):
         if not _letters(name).startswith(_letters(kind.name_begins)):
             what = f"{kind.licence} requires a name that begins with {show(kind.name_begins)}"
             yield document.problem(path, what, f"Write such as {_slug(kind.name_begins)}-{name}")

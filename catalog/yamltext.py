@@ -9,13 +9,15 @@ PyYAML's event stream is used because its own loader resolves aliases and 1.1 bo
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import yaml
 
 from catalog.filenames import absence
+from catalog.jsontext import Json, JsonObject
 from catalog.problems import Problem, dotted, show
 from catalog.unseen import named
 
@@ -54,7 +56,7 @@ class Document:
     """data is None when problems were found. ``value_places`` and ``key_places`` hold (line, column) per path."""
 
     file: str
-    data: Any = None
+    data: Json = None
     problems: list[Problem] = field(default_factory=list)
     value_places: dict[Path_, Place] = field(default_factory=dict)
     key_places: dict[Path_, Place] = field(default_factory=dict)
@@ -147,9 +149,9 @@ class _Builder:
         self.document = document
         self.values = 0
 
-    def build(self, text: str) -> Any:
-        root: list[Any] = []
-        stack: list[tuple[Any, Path_]] = [(root, ())]
+    def build(self, text: str) -> Json:
+        root: list[Json] = []
+        stack: list[tuple[list[Json] | JsonObject, Path_]] = [(root, ())]
         keys: list[str | None] = [None]
         documents = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
@@ -168,7 +170,7 @@ class _Builder:
             elif isinstance(event, yaml.CollectionEndEvent):
                 stack.pop()
                 keys.pop()
-            elif isinstance(event, yaml.NodeEvent):
+            elif isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
                 self._check(event, place, stack)
                 container, base = stack[-1]
                 if isinstance(container, dict) and keys[-1] is None:
@@ -176,17 +178,17 @@ class _Builder:
                     continue
                 path = self._path(container, base, keys[-1], len(stack))
                 self.document.value_places[path] = place
-                value: Any
+                value: Json
                 if isinstance(event, yaml.ScalarEvent):
                     value = self._scalar(event, place, path)
                 else:
                     value = {} if isinstance(event, yaml.MappingStartEvent) else []
                 if isinstance(container, dict):
-                    container[keys[-1]] = value
+                    container[keys[-1] or ""] = value
                 else:
                     container.append(value)
                 keys[-1] = None
-                if not isinstance(event, yaml.ScalarEvent):
+                if isinstance(value, dict | list):
                     stack.append((value, path))
                     keys.append(None)
         if not root or root[0] is None:
@@ -194,12 +196,14 @@ class _Builder:
         return root[0]
 
     @staticmethod
-    def _path(container: Any, base: Path_, key: str | None, depth: int) -> Path_:
+    def _path(container: list[Json] | JsonObject, base: Path_, key: str | None, depth: int) -> Path_:
         if isinstance(container, dict):
             return (*base, key or "")
         return () if depth == 1 else (*base, len(container))
 
-    def _check(self, event: Any, place: Place, stack: list[tuple[Any, Path_]]) -> None:
+    def _check(
+        self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, place: Place, stack: Sequence[tuple[object, Path_]]
+    ) -> None:
         path = stack[-1][1]
         self.values += 1
         if self.values > MAX_VALUES:
@@ -213,7 +217,9 @@ class _Builder:
         if event.tag and event.tag != "!":
             self._refuse(place, path, f"tag {show(event.tag)} is not allowed", "Delete the tag")
 
-    def _key(self, event: Any, place: Place, container: dict[str, Any], base: Path_) -> str:
+    def _key(
+        self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, place: Place, container: JsonObject, base: Path_
+    ) -> str:
         if not isinstance(event, yaml.ScalarEvent):
             self._refuse(place, base, "a key must be a word", "Write `key: value`")
         key = str(event.value)
@@ -231,8 +237,8 @@ class _Builder:
         self.document.key_places.setdefault((*base, key), place)
         return key
 
-    def _scalar(self, event: Any, place: Place, path: Path_) -> Any:
-        text: str = event.value
+    def _scalar(self, event: yaml.ScalarEvent, place: Place, path: Path_) -> Json:
+        text = event.value
         self._refuse_unseen(text, place, path)
         self._refuse_odd_space(text, event, place, path, _ODD_EDGE)
         if not event.implicit[0]:
@@ -255,7 +261,7 @@ class _Builder:
             self._refuse(place, path, what, "Delete it")
 
     def _refuse_odd_space(
-        self, text: str, event: Any, place: Place, path: Path_, where: re.Pattern[str]
+        self, text: str, event: yaml.ScalarEvent, place: Place, path: Path_, where: re.Pattern[str]
     ) -> None:
         """YAML treats a no-break space as a letter: in a key, around a bare value or before a #, this is a mistake."""
         if not event.style and (found := where.search(text)):
@@ -265,5 +271,5 @@ class _Builder:
                 (place[0], place[1] + offset), path, what, "Write a plain space, or put the text in quotes"
             )
 
-    def _refuse(self, place: Place, path: Path_, what: str, instead: str) -> Any:
+    def _refuse(self, place: Place, path: Path_, what: str, instead: str) -> NoReturn:
         raise _Refused(Problem(self.document.file, *place, dotted(path), what, instead))

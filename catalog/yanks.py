@@ -20,29 +20,20 @@ class YankRefused(ValueError):
     """It cannot be recorded; ``args`` are what is wrong and what to write instead."""
 
 
-def yank(
-    catalog: Catalog,
-    name: str,
-    version: str,
-    *,
-    date: str,
-    reason: str,
-    severity: str,
-    replacement: str | None,
-) -> Catalog:
-    """The catalog with ``version`` yanked. Repeating the same text changes nothing; different text adds an event.
+def yank(catalog: Catalog, name: str, event: YankEvent) -> Catalog:
+    """The catalog with the event's version yanked. The same text changes nothing; different text adds an event.
 
-    replacement is NAME@VERSION. Raises YankRefused.
+    Raises YankRefused.
     """
+    version = event.version
     model = find(catalog, name, version)
-    _check_reason(reason)
-    if severity not in SEVERITIES:
-        raise YankRefused(f"{show(severity)} is not a valid severity", f"Write one of: {', '.join(SEVERITIES)}")
-    if replacement is not None:
-        _check_replacement(catalog, f"{name}@{version}", replacement)
-    event = YankEvent(version, date, "yank", reason, severity, replacement)
+    _check_reason(event.reason)
+    if event.severity not in SEVERITIES:
+        raise YankRefused(f"{show(event.severity)} is not a valid severity", f"Write one of: {', '.join(SEVERITIES)}")
+    if event.replacement is not None:
+        _check_replacement(catalog, f"{name}@{version}", event.replacement)
     now = model.yank_of(version)
-    if now and dataclasses.replace(now, date=date) == event:
+    if now and dataclasses.replace(now, date=event.date) == event:
         return catalog
     return _with_event(catalog, model, event)
 

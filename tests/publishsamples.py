@@ -62,7 +62,7 @@ def settings(zoo: Path) -> Settings:
 
 def publish(release: ReleaseFolder, settings: Settings, hub: Any = None, **more: Any) -> Published:
     hub = hub or FolderHub(settings.root / "build" / "hub")
-    return publishing.apply(release, NAMES, settings, hub, Silent(), **more)
+    return publishing.apply(publishing.Publication(release, NAMES, settings, hub), Silent(), **more)
 
 
 def refs(settings: Settings) -> dict[str, tuple[dict[str, str], dict[str, str]]]:

@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -50,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         output.error(str(known))
         if output.json:
-            data: dict[str, Any] = {
+            data: dict[str, object] = {
                 "error": known.what,
                 "where": known.where,
                 "safe": known.safe,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class RemoteError(SourceError):
         what: str,
         *,
         kind: str,
-        facts: Mapping[str, Any] | None = None,
+        facts: Mapping[str, object] | None = None,
         transient: bool = False,
         wait_seconds: float | None = None,
         **words: Unpack[Words],

@@ -112,7 +112,7 @@ def targets(planned: Planned, release: ReleaseFolder, settings: Settings) -> tup
     """The hub, and what publishing would change there."""
     place = hub.connect(settings.hub, settings.root)
     names = (planned.recipe.publish.model, planned.recipe.publish.dataset)
-    return place, publishing.prepare(release, names, settings, place)
+    return place, publishing.prepare(publishing.Publication(release, names, settings, place))
 
 
 def refuse_taken_version(planned: Planned, settings: Settings) -> None:
@@ -146,7 +146,8 @@ def publish(
         if record.record(release, location, settings):
             _keep_banner(release, settings, report)
 
-    return publishing.apply(release, names, settings, place, report, how=verify, record=note)
+    publication = publishing.Publication(release, names, settings, place)
+    return publishing.apply(publication, report, how=verify, record=note)
 
 
 def _keep_banner(release: ReleaseFolder, settings: Settings, report: Reporter) -> None:

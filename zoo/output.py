@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from catalog import unseen
 from catalog.secrets import hidden
@@ -59,7 +59,7 @@ class Output:
 
         return Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
-    def answer(self, data: Mapping[str, Any], human: str) -> None:
+    def answer(self, data: Mapping[str, object], human: str) -> None:
         """The answer: ``data`` with --json, else ``human`` as plain text."""
         if self.json:
             # A terminal or pipe that is not UTF-8 gets the same data in ASCII.
@@ -73,7 +73,7 @@ class Output:
 
     def table(
         self,
-        data: Mapping[str, Any],
+        data: Mapping[str, object],
         title: str,
         columns: Sequence[str],
         rows: Sequence[Sequence[str]],
@@ -138,7 +138,7 @@ class Output:
             return self._progress_events(meter)
         return self._live(meter) if self._err.is_terminal else self._lines(meter)
 
-    def _event(self, kind: str, **data: Any) -> None:
+    def _event(self, kind: str, **data: object) -> None:
         # One write call, so that lines of several threads do not mix.
         sys.stderr.write(hidden(json.dumps({"event": kind, **data}, allow_nan=False, default=str)) + "\n")
         sys.stderr.flush()
@@ -198,7 +198,7 @@ class _Meter:
     def seconds(self) -> float:
         return time.monotonic() - self.started
 
-    def data(self, *, over: bool) -> dict[str, Any]:
+    def data(self, *, over: bool) -> dict[str, object]:
         """The same as data; per_second and seconds_left are None while unknown."""
         seconds, done = self.seconds(), self.done
         rate = done / seconds if seconds > 0 and done else None

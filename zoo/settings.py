@@ -10,7 +10,6 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from catalog.jsontext import LARGEST
 from catalog.problems import did_you_mean, show
@@ -153,7 +152,7 @@ def describe() -> list[tuple[str, str, str, str]]:
     return [(name, *rest) for name, rest in _SETTINGS.items()]
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, object]:
     try:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -197,7 +196,7 @@ def _odd_space(text: str) -> str | None:
     return None
 
 
-def _as_text(name: str, value: Any) -> str:
+def _as_text(name: str, value: object) -> str:
     if isinstance(value, int) and abs(value) > LARGEST:
         # 0xfff... may be longer than what Python writes out.
         raise InputError(

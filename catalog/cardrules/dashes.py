@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
+from catalog.jsontext import JsonObject
 from catalog.problems import Problem, show
 from catalog.unseen import named
 from catalog.yamltext import parse
@@ -69,7 +69,7 @@ def _unended(lines: list[str], first: int, shown_as: str) -> Problem:
     return Problem(shown_as, 1, 1, "", what, "Write --- on a separate line after the metadata")
 
 
-def second_block(text: str, end: int, shown_as: str, data: Any, known: Iterable[str]) -> Problem | None:
+def second_block(text: str, end: int, shown_as: str, data: JsonObject, known: Iterable[str]) -> Problem | None:
     """A second block of metadata that follows the first, which ends at ``text[end]`` and holds ``data``.
 
     Text between two thematic breaks is not metadata: a block counts only directly after the first, or with a known key.
@@ -89,9 +89,9 @@ def second_block(text: str, end: int, shown_as: str, data: Any, known: Iterable[
         return None
     second = parse("\n".join(rest[body:close]).encode("utf-8", "surrogatepass"), shown_as).data
     others = [
-        f"{key} is {show(data[key])} and {show(second[key])}"
-        for key in (second if isinstance(second, dict) else ())
-        if key in data and data[key] != second[key]
+        f"{key} is {show(data[key])} and {show(value)}"
+        for key, value in (second if isinstance(second, dict) else {}).items()
+        if key in data and data[key] != value
     ]
     what = (
         f"a second block of metadata is on lines {before + start + 1} to {before + close + 1}. The first one ends on "

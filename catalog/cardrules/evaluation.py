@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from catalog.cardrules.shape import Rule, anything, block, boolean, keys, repo_id, several, text, url
 from catalog.cardrules.traps import traps
+from catalog.jsontext import Json
 from catalog.problems import LIMIT, Problem, show
 from catalog.yamltext import Document, Path_, parse
 
@@ -31,12 +31,12 @@ def check_eval_results(text_: str, shown_as: str) -> list[Problem]:
     return sorted(set(found))[:LIMIT]
 
 
-def model_index(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def model_index(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     """A list of models, each with its results."""
     yield from several(_model, alone=False)(document, path, value)
 
 
-def _value(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def _value(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     """A number, or text around one such as "20.0 ± 1.2". A word, including ``.nan``, is not a measurement."""
     a_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not a_number and not (isinstance(value, str) and re.search(r"\d", value)):
@@ -45,14 +45,14 @@ def _value(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
         )
 
 
-def _date(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def _date(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     if not isinstance(value, str) or not _DATE.match(value):
         yield document.problem(
             path, f"{show(value)} is not a date", 'Write "2026-11-24" or "2026-11-24T10:30:00Z"'
         )
 
 
-def _commit(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def _commit(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     if not isinstance(value, str) or not _COMMIT.match(value):
         yield document.problem(
             path, f"{show(value)} is not a commit", "Write its 40 hexadecimal digits, in quotes"
@@ -74,7 +74,7 @@ _result: Rule = keys(
 _model: Rule = keys({"name": text, "results": several(_result, alone=False, none=True)}, {})
 
 
-def _entry(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def _entry(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     if not isinstance(value, dict):
         yield from block(document, path, value)
         return

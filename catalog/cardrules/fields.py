@@ -11,11 +11,11 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from catalog import hublists, licences
 from catalog.cardrules.evaluation import model_index
 from catalog.cardrules.shape import Rule, anything, block, boolean, keys, one_of, repo_id, several, text, url
+from catalog.jsontext import Json, JsonObject
 from catalog.problems import Problem, did_you_mean, show
 from catalog.yamltext import Document, Path_
 
@@ -30,7 +30,7 @@ _SPELLED = {
 
 def check_fields(document: Document, kind: str) -> list[Problem]:
     """Every problem of metadata that is valid YAML. kind is ``model`` or ``dataset``."""
-    data: dict[str, Any] = document.data
+    data = _block(document)
     rules = _rules(kind)
     found: list[Problem] = []
     for name, value in data.items():
@@ -55,8 +55,9 @@ def hints(document: Document, kind: str) -> list[Problem]:
     rules = _rules(kind)
     other = _rules("dataset" if kind == "model" else "model")
     found = []
-    for name in document.data:
-        if name in rules or _near(name, document.data, rules):
+    data = _block(document)
+    for name in data:
+        if name in rules or _near(name, data, rules):
             continue
         what = f"the Hub does not use the key {show(name)}"
         if name in other:
@@ -65,13 +66,19 @@ def hints(document: Document, kind: str) -> list[Problem]:
     return found
 
 
+def _block(document: Document) -> JsonObject:
+    """The metadata, which ``header`` found to be a block."""
+    assert isinstance(document.data, dict)
+    return document.data
+
+
 def _nothing(document: Document, name: str, kind: str) -> list[Problem]:
     if hublists.card_keys(kind)[name] in ("text or nothing", "anything"):
         return []
     return [document.problem((name,), "nothing follows the colon", "Write a value, or delete the key")]
 
 
-def _near(name: str, data: dict[str, Any], rules: dict[str, Rule]) -> str | None:
+def _near(name: str, data: JsonObject, rules: dict[str, Rule]) -> str | None:
     """The known key that ``name`` probably means: it differs by case, dashes, one letter or a common synonym."""
     folded = name.casefold().replace("-", "_").replace(" ", "_")
     near = _SPELLED.get(folded)
@@ -82,7 +89,7 @@ def _near(name: str, data: dict[str, Any], rules: dict[str, Rule]) -> str | None
     return near if near in rules and near not in data else None
 
 
-def _licence(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def _licence(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     known = hublists.licences()
     if not isinstance(value, str):
         yield from text(document, path, value)
@@ -99,7 +106,7 @@ def _licence(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
         yield document.problem(path, f"{show(value)} is not a licence identifier of the Hub", instead)
 
 
-def _licence_words(document: Document, data: dict[str, Any]) -> Iterator[Problem]:
+def _licence_words(document: Document, data: JsonObject) -> Iterator[Problem]:
     given = data.get("license")
     if (given == "other" or given == ["other"]) and not data.get("license_name"):
         what = "the licence is `other`, and its name is missing"
@@ -116,13 +123,13 @@ def _licence_words(document: Document, data: dict[str, Any]) -> Iterator[Problem
         )
 
 
-def _licence_link(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def _licence_link(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     if value not in _LICENCE_FILES:
         for problem in url(document, path, value):
             yield document.problem(path, problem.what, "Write LICENSE, LICENSE.md or https://...")
 
 
-def language(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def language(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     """ISO 639-1, -2 or -3 in lower case, or ``code`` or ``multilingual``; regions have another key."""
     if not isinstance(value, str):
         yield from text(document, path, value)
@@ -135,7 +142,7 @@ def language(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
         primary = re.split("[-_]", value)[0].lower()
         other = (
             "language_details"
-            if path[0] == "language" and "pretty_name" in document.data
+            if path[0] == "language" and "pretty_name" in _block(document)
             else "language_bcp47"
         )
         what = f"{show(value)} is more than a language: it has a region or script"
@@ -147,7 +154,7 @@ def language(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
         yield document.problem(path, what, "Write two or three letters, such as en or gsw")
 
 
-def _bcp47(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def _bcp47(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     """A language tag (RFC 5646) as far as its form and its language go."""
     if not isinstance(value, str):
         yield from text(document, path, value)
@@ -158,7 +165,7 @@ def _bcp47(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
         yield document.problem(path, f"{show(value)} is not a language tag (BCP 47)", "Write such as fr-CA")
 
 
-def _library(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def _library(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     """Any name in lower case; a near miss of a well-known one is reported."""
     if not isinstance(value, str) or not value.strip():
         yield from text(document, path, value)
@@ -178,11 +185,11 @@ def one_letter(one: str, other: str) -> bool:
     return any(short == long[:index] + long[index + 1 :] for index in range(len(long)))
 
 
-def _tag(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def _tag(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     yield from text(document, path, value, longest=100)
 
 
-def _data_files(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def _data_files(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     """A path or glob, several of them, or splits with paths
     (https://huggingface.co/docs/hub/datasets-manual-configuration)."""
     if isinstance(value, str):
@@ -193,7 +200,7 @@ def _data_files(document: Document, path: Path_, value: Any) -> Iterator[Problem
     yield from several(entry, alone=False)(document, path, value)
 
 
-def _emissions(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def _emissions(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     """Grams of CO2, alone or as ``emissions`` of a block (https://huggingface.co/docs/hub/model-cards-co2)."""
     given, at = (value.get("emissions"), (*path, "emissions")) if isinstance(value, dict) else (value, path)
     if isinstance(given, bool) or not isinstance(given, int | float) or given < 0:
@@ -202,7 +209,7 @@ def _emissions(document: Document, path: Path_, value: Any) -> Iterator[Problem]
         )
 
 
-def _source_dataset(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def _source_dataset(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     if value not in ("original", "extended") and not str(value).startswith("extended|"):
         yield from repo_id(document, path, value)
 
@@ -210,7 +217,7 @@ def _source_dataset(document: Document, path: Path_, value: Any) -> Iterator[Pro
 _FIELD_TYPES = ("text", "checkbox", "date_picker", "country", "ip_location", "select")
 
 
-def _form(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def _form(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     """Questions of a gated repository: a block of ``question: type``, or a list of such blocks
     (https://huggingface.co/docs/hub/models-gated, "Customize requested information").
     """
@@ -225,7 +232,7 @@ def _form(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
             yield from _question(document, (*at, question), answer)
 
 
-def _question(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def _question(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     given, at = (value.get("type"), (*path, "type")) if isinstance(value, dict) else (value, path)
     if given not in _FIELD_TYPES:
         near = did_you_mean(given, _FIELD_TYPES) if isinstance(given, str) else None
@@ -237,7 +244,7 @@ def _question(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
         )
 
 
-def _inference(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def _inference(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     """true, false or a block (``ApiModelMetadata.inference``); older cards have a word."""
     if isinstance(value, list) or (isinstance(value, int | float) and not isinstance(value, bool)):
         yield from boolean(document, path, value)

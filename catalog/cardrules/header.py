@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from catalog import hublists
 from catalog.cardrules.dashes import none_found, second_block
+from catalog.jsontext import JsonObject
 from catalog.problems import Problem
 from catalog.yamltext import Document, parse
 
@@ -24,6 +24,11 @@ class Header:
 
     yaml: str
     document: Document
+
+    @property
+    def data(self) -> JsonObject | None:
+        """The metadata; None where something is wrong with the header."""
+        return self.document.data if isinstance(self.document.data, dict) else None
 
 
 def read_header(text: str, shown_as: str) -> Header:
@@ -52,7 +57,7 @@ def read_header(text: str, shown_as: str) -> Header:
     return Header(yaml, document)
 
 
-def kind_of(data: Any) -> str:
+def kind_of(data: object) -> str:
     """``dataset`` if the metadata has a key that only datasets have, else ``model``."""
     return "dataset" if isinstance(data, dict) and _DATASET_KEYS & data.keys() else "model"
 

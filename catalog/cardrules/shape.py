@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
+from catalog.jsontext import Json
 from catalog.problems import Problem, did_you_mean, show
 from catalog.yamltext import Document, Path_
 
-Rule = Callable[[Document, Path_, Any], Iterator[Problem]]
+Rule = Callable[[Document, Path_, Json], Iterator[Problem]]
 
 # huggingface_hub.utils.validate_repo_id, which repeats the server's rule.
 _REPO_ID = re.compile(r"(\b[\w\-.]{1,96}\b/)?\b[\w\-.]{1,96}\b", re.ASCII)
 _URL = re.compile(r"https?://[^\s<>\"]+\Z")
 
 
-def text(document: Document, path: Path_, value: Any, longest: int = 1000) -> Iterator[Problem]:
+def text(document: Document, path: Path_, value: Json, longest: int = 1000) -> Iterator[Problem]:
     """Not empty, not longer than ``longest`` characters."""
     if not isinstance(value, str):
         quoted = (
@@ -33,7 +33,7 @@ def text(document: Document, path: Path_, value: Any, longest: int = 1000) -> It
 def one_of(known: Sequence[str], what: str) -> Rule:
     """A word from a closed list."""
 
-    def rule(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+    def rule(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
         if not isinstance(value, str):
             yield from text(document, path, value)
         elif value not in known:
@@ -44,7 +44,7 @@ def one_of(known: Sequence[str], what: str) -> Rule:
     return rule
 
 
-def repo_id(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def repo_id(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     """``name`` or ``owner/name``, as the Hub allows them."""
     if not isinstance(value, str):
         yield from text(document, path, value)
@@ -72,19 +72,19 @@ def repo_id_fault(value: str) -> str | None:
     return None
 
 
-def url(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def url(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     """An http address."""
     if not isinstance(value, str) or not _URL.match(value):
         yield document.problem(path, f"{show(value)} is not an address", "Write https://...")
 
 
-def boolean(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def boolean(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     """true or false."""
     if not isinstance(value, bool):
         yield document.problem(path, f"{show(value)} is neither true nor false", "Write true or false")
 
 
-def block(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def block(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     """A block of keys and values."""
     if not isinstance(value, dict):
         yield document.problem(
@@ -96,7 +96,7 @@ def several(rule: Rule, *, alone: bool = True, none: bool = False, longest: int 
     """A list, each entry by ``rule`` and once. alone: a single entry may be written without a list. none: it may be
     empty."""
 
-    def check(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+    def check(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
         if not isinstance(value, list):
             if alone and not isinstance(value, dict) and value is not None:
                 yield from rule(document, path, value)
@@ -124,7 +124,7 @@ def keys(required: dict[str, Rule], optional: dict[str, Rule]) -> Rule:
     """A block that must have ``required``; keys besides these two groups are near misses or ignored."""
     known = [*required, *optional]
 
-    def check(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+    def check(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
         if not isinstance(value, dict):
             yield from block(document, path, value)
             return
@@ -144,21 +144,21 @@ def keys(required: dict[str, Rule], optional: dict[str, Rule]) -> Rule:
     return check
 
 
-def anything(document: Document, path: Path_, value: Any) -> Iterator[Problem]:
+def anything(document: Document, path: Path_, value: Json) -> Iterator[Problem]:
     """No rule."""
     del document, path, value
     yield from ()
 
 
-def _is_scalar(value: Any) -> bool:
+def _is_scalar(value: Json) -> bool:
     return isinstance(value, str | int | float | bool)
 
 
-def _as_written(value: Any) -> str:
+def _as_written(value: Json) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _named(value: Any) -> str:
+def _named(value: Json) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, list):

@@ -8,17 +8,26 @@ version that is read as a number.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Protocol
 
 import yaml
 
 from catalog import hublists
+from catalog.jsontext import Json
 from catalog.problems import Problem, show
 from catalog.yamltext import Document, Path_
 
 _TEXT_KEYS = ("version", "revision", "date")
 _TAG = "tag:yaml.org,2002:"
-_RESOLVER: Any = yaml.resolver.Resolver()  # it has no types
+
+
+class _Resolver(Protocol):
+    """The part of PyYAML's resolver that is used; it has no types of its own."""
+
+    def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool], /) -> str: ...
+
+
+_RESOLVER: _Resolver = yaml.resolver.Resolver()
 
 
 def traps(text: str, document: Document) -> list[Problem]:
@@ -92,12 +101,15 @@ def _wants_boolean(path: Path_) -> bool:
 
 
 def _tag(word: str) -> str:
-    return str(_RESOLVER.resolve(yaml.ScalarNode, word, (True, False))).removeprefix(_TAG)
+    return _RESOLVER.resolve(yaml.ScalarNode, word, (True, False)).removeprefix(_TAG)
 
 
-def _at(data: Any, path: Path_) -> Any:
+def _at(data: Json, path: Path_) -> Json:
     for part in path:
-        data = data[part]
+        if isinstance(data, dict):
+            data = data[str(part)]
+        elif isinstance(data, list):
+            data = data[int(part)]
     return data
 
 

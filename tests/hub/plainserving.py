@@ -18,7 +18,7 @@ import pytest
 
 from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub
-from zoo.hub.server import Access, HubServer, read_tokens
+from zoo.hub.server import Access, Bounds, HubServer, read_tokens
 
 READ, WRITE = "reader-token-0123456789", "writer-token-0123456789"
 
@@ -70,10 +70,10 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     """Starts servers over ``tmp_path / hub``; stops them at the end."""
     running: list[HubServer] = []
 
-    def start(access: Access | None = None, **options: Any) -> Served:
+    def start(access: Access | None = None, log: Callable[[str], None] | None = None, **options: Any) -> Served:
         hub = FolderHub(tmp_path / "hub")
         access = access or Access({}, anonymous_write=True)
-        server = HubServer(hub.folder, "127.0.0.1", 0, access, **options)
+        server = HubServer(hub.folder, "127.0.0.1", 0, access, log, Bounds(**options))
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         running.append(server)
         return Served(hub, server)

@@ -24,7 +24,7 @@ from pullsamples import publish  # noqa: E402 - after the skip
 
 from zoo.errors import Damaged, RemoteError  # noqa: E402 - after the skip
 from zoo.hub import FolderHub, Listed, Repo, connect  # noqa: E402 - after the skip
-from zoo.hub.download import Fetched, Patience, fetch_files, files, partial, spans  # noqa: E402 - after the skip  # noqa: E402 - after the skip
+from zoo.hub.download import Fetched, Origin, Patience, fetch_files, files, partial, spans  # noqa: E402 - after the skip  # noqa: E402 - after the skip
 from zoo.hub.download.lines import _Trickle  # noqa: E402 - after the skip
 from zoo.hub.server import Access, HubServer  # noqa: E402 - after the skip
 from zoo.progress import Silent  # noqa: E402 - after the skip
@@ -58,7 +58,7 @@ class Setup:
         return connect(self.proxy.address, self.base).repo("model", "local", "m")
 
     def fetch(self, file: Listed = FILE, patience: Patience = QUICK) -> Fetched:
-        (done,) = fetch_files(self.repo, self.commit, [file], self.target, "here", Silent(), patience)
+        (done,) = fetch_files(Origin(self.repo, self.commit, "here"), [file], self.target, Silent(), patience)
         return done
 
     @property
@@ -279,13 +279,13 @@ import sys
 from pathlib import Path
 import huggingface_hub.constants
 huggingface_hub.constants.HF_HUB_OFFLINE = False
-from zoo.hub.download import Patience, fetch_files
+from zoo.hub.download import Origin, Patience, fetch_files
 from zoo.hub import Listed, connect
 from zoo.progress import Silent
 address, commit, out, size, sha, most = sys.argv[1:]
 repo = connect(address, Path(out)).repo("model", "local", "m")
 patience = Patience(most_connections=int(most), probe_seconds=0.2, least_span_bytes=1 << 19, gain=0)
-fetch_files(repo, commit, [Listed("m.gguf", int(size), sha)], Path(out), "here", Silent(), patience)
+fetch_files(Origin(repo, commit, "here"), [Listed("m.gguf", int(size), sha)], Path(out), Silent(), patience)
 """
 
 

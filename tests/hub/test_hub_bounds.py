@@ -17,7 +17,7 @@ import pytest
 
 from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub, connect
-from zoo.hub.server import Access, HubServer
+from zoo.hub.server import Access, Bounds, HubServer
 
 SEED = 7
 PART = 1 << 20
@@ -25,7 +25,7 @@ PART = 1 << 20
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[HubServer]:
-    made = HubServer(tmp_path / "hub", "127.0.0.1", 0, Access({}, anonymous_write=True), stall_seconds=2)
+    made = HubServer(tmp_path / "hub", "127.0.0.1", 0, Access({}, anonymous_write=True), bounds=Bounds(stall_seconds=2))
     made.routes.parts_above, made.routes.part_bytes = PART, PART
     threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
     yield made

@@ -47,7 +47,7 @@ def journal(settings: Settings) -> list[dict[str, str]]:
 
 def test_first_plan_adds_everything_with_its_reason(zoo: Path, settings: Settings) -> None:
     release, hub = make_release(zoo), FolderHub(zoo / "build" / "hub")
-    dataset, model = publishing.prepare(release, NAMES, settings, hub)
+    dataset, model = publishing.prepare(publishing.Publication(release, NAMES, settings, hub))
     assert (dataset.kind, model.kind) == ("dataset", "model")
     assert {(change.action, change.reason) for change in model.plan.changes} == {
         ("add", "not on the hub yet")
@@ -62,7 +62,8 @@ def test_plan_of_a_second_version(zoo: Path, settings: Settings) -> None:
     publish(make_release(zoo, "1.0.0", old="x"), settings)
     head = refs(settings)["model"][0]["main"]
     release = make_release(zoo, "1.1.0", **{"README.md": "# other"})
-    _, model = publishing.prepare(release, NAMES, settings, FolderHub(zoo / "build" / "hub"))
+    hub = FolderHub(zoo / "build" / "hub")
+    _, model = publishing.prepare(publishing.Publication(release, NAMES, settings, hub))
     assert {change.path: change.action for change in model.plan.changes} == {
         "MANIFEST.json": "skip", "README.md": "replace", "evidence/gates.json": "skip", "old": "delete",
         "recipe.yaml": "replace", "tutor-Q8_0.gguf": "skip",

@@ -148,7 +148,8 @@ def test_an_upload_that_arrives_changed_is_refused(
     path = release.folder / "model" / "tutor-Q8_0.gguf"
     found = path.stat()
     raw = bytearray(path.read_bytes())
-    publishing.prepare(release, NAMES, settings, connect(faulty.address, tmp_path))  # hashed, and remembered
+    hub = connect(faulty.address, tmp_path)
+    publishing.prepare(publishing.Publication(release, NAMES, settings, hub))  # hashed, and remembered
     raw[1000] ^= 1
     path.write_bytes(raw)
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))  # as a disk does it that turns a bit
@@ -182,9 +183,8 @@ def test_stalls_are_shown(
 
     monkeypatch.setattr(stalls, "STALL_SECONDS", 0.1)
     faulty.break_(Fault("stall_up", 1 << 20), path="/lfs/", method="PUT")
-    publishing.apply(
-        make_release(tmp_path, **BIG), NAMES, settings, connect(faulty.address, tmp_path), Hearing()
-    )
+    release, hub = make_release(tmp_path, **BIG), connect(faulty.address, tmp_path)
+    publishing.apply(publishing.Publication(release, NAMES, settings, hub), Hearing())
     assert any("no progress for" in line and "sending tutor-Q8_0.gguf" in line for line in warned)
 
 

@@ -44,7 +44,7 @@ STEPS = [{"id": "export", "stage": "export", "key": "e" * 64}]
 
 
 def told(release: Release, revisions: dict[str, str] | None = None) -> dict[str, Any]:
-    return statement.statement(release, "tutor", SUBJECTS, STEPS, UNNAMED, KEY, revisions or {})
+    return statement.statement(release, "tutor", SUBJECTS, statement.Build(STEPS, UNNAMED, KEY, revisions or {}))
 
 
 # --- The statement

@@ -18,7 +18,7 @@ from test_yanks import zoo as zoo
 
 from catalog import schema
 from catalog import watch as reports
-from catalog.release import Ancestor, EvidenceFile, ModelFile, RecipeRecord
+from catalog.release import Ancestor, EvidenceFile, ModelFile, RecipeRecord, YankEvent
 from catalog.watch import Report
 from zoo import catalogfile
 from zoo import settings as settings_room
@@ -142,9 +142,7 @@ def test_what_stands_as_recorded_is_no_finding(there: Settings, zoo: Path) -> No
 
 def test_a_banner_on_the_branch_is_no_drift(there: Settings, zoo: Path) -> None:
     released(zoo, there, "1.0.0", "1.1.0")
-    done = yank.yank(
-        NAME, "1.0.0", reason="bad", severity="low", replacement=None, date=DAY, settings=there
-    )
+    done = yank.yank(NAME, YankEvent("1.0.0", DAY, "yank", "bad", "low", None), settings=there)
     assert done.banner.state == "committed"
     found = look(there)
     assert found.findings == ()

@@ -38,7 +38,7 @@ CARD = "---\nlicense: mit\n---\n# tutor\n\nWords.\n"
 
 def yanked(catalog: Catalog, version: str = "1.0.0", **changes: str | None) -> Catalog:
     words = {"date": DAY, "reason": "wrong chat template", "severity": "high", "replacement": f"{NAME}@1.1.0"}
-    return yanks.yank(catalog, NAME, version, **{**words, **changes})
+    return yanks.yank(catalog, NAME, YankEvent(version=version, action="yank", **{**words, **changes}))
 
 
 # --- The catalog
@@ -162,7 +162,8 @@ def catalog_of(settings: Settings) -> Catalog:
 
 def do(settings: Settings, version: str = "1.0.0", **changes: str) -> yank.Yanked:
     words = {"reason": "wrong chat template", "severity": "high", "replacement": f"{NAME}@1.1.0", "date": DAY}
-    return yank.yank(NAME, version, settings=settings, **{**words, **changes})
+    event = YankEvent(version=version, action="yank", **{**words, **changes})
+    return yank.yank(NAME, event, settings=settings)
 
 
 def card_at(settings: Settings, revision: str) -> str:

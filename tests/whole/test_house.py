@@ -205,3 +205,54 @@ def test_no_command_imports_another() -> None:
     commands = {f"zoo.cli.{name}" for name in COMMANDS}
     for name in commands:
         assert not imports(modules()[name]) & commands, name
+
+
+PASSED_OVER: dict[str, tuple[int, int]] = {
+    "catalog": (3, 0),
+    "zoo.cli": (0, 3),
+    "zoo.llama": (0, 1),
+    "zoo.plan": (0, 1),
+    "zoo.site": (2, 0),
+    "zoo.stages": (0, 1),
+    "zoo.stopping": (2, 0),
+    "zoo.templates": (5, 0),
+    "zoo.training": (2, 1),
+}
+"""Room -> how often it says ``Any``, and how many of its functions take more than six parameters. None elsewhere.
+
+To lower a number: a document that is read becomes a TypedDict or a dataclass (``catalog.shapes.shaped`` checks it),
+whatever JSON can hold is ``catalog.jsontext.Json``, what is only handed on is ``object``, and a callable or a part of
+an untyped library is a Protocol. Parameters that belong together become a frozen dataclass. Then write the new number
+here.
+"""
+
+MOST_PARAMETERS = 6
+
+
+@functools.cache
+def passed_over() -> dict[str, tuple[int, int]]:
+    found: dict[str, tuple[int, int]] = {}
+    for name, path in (modules() | modules("pi_runtime")).items():
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        untyped = sum(isinstance(node, ast.Name) and node.id == "Any" for node in nodes)
+        wide = sum(parameters(node) > MOST_PARAMETERS for node in nodes if isinstance(node, FUNCTIONS))
+        before = found.get(room(name) or name.partition(".")[0], (0, 0))
+        found[room(name) or name.partition(".")[0]] = (before[0] + untyped, before[1] + wide)
+    return found
+
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """``self`` and ``cls`` are not counted."""
+    names = [one.arg for one in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
+    return len(names) - (names[:1] in (["self"], ["cls"]))
+
+
+@pytest.mark.parametrize("name", [*ROOMS, "pi_runtime"])
+def test_types_say_what_they_hold_and_functions_take_few_things(name: str) -> None:
+    untyped, wide = passed_over()[name]
+    most_untyped, most_wide = PASSED_OVER.get(name, (0, 0))
+    assert untyped <= most_untyped, f"{name} says Any {untyped} times; at most {most_untyped}"
+    assert wide <= most_wide, f"{name} has {wide} functions of more than {MOST_PARAMETERS} parameters, not {most_wide}"

@@ -150,7 +150,8 @@ class Shelf:
         chosen = next(candidate for candidate in left if candidate.file is made.chosen)
         others = sorted((c for c in left if c is not chosen), key=lambda c: by_loss(c.file))
         number = len(made.sound)
-        reason = _reason(chosen, made.best, number, device, context_tokens, least, self._tolerance)
+        asked = _Asked(device, context_tokens, least, self._tolerance)
+        reason = _reason(chosen, made.best, number, asked)
         beside = tuple(Judged(c.file, _beside(c, chosen)) for c in others)
         need = chosen.need_bytes
         return Pick(device, context_tokens, chosen.file, reason, need, chosen.speed, tuple(rejected), beside)
@@ -349,16 +350,18 @@ def _smallest_alike(
     return min(alike, key=lambda f: (f.size_bytes, *by_loss(f)), default=best)
 
 
-def _reason(
-    chosen: _Candidate,
-    best: ModelFile,
-    usable: int,
-    device: Device,
-    context_tokens: int,
-    least: float | None,
-    tolerance: Tolerance,
-) -> str:
-    file = chosen.file
+@dataclass(frozen=True)
+class _Asked:
+    """What a file is wanted for. least: tokens per second."""
+
+    device: Device
+    context_tokens: int
+    least: float | None
+    tolerance: Tolerance
+
+
+def _reason(chosen: _Candidate, best: ModelFile, usable: int, asked: _Asked) -> str:
+    file, least, tolerance = chosen.file, asked.least, asked.tolerance
     reach = "" if least is None else f"{rate(least)} tokens/s"
     fits = f"fits, reaches {reach}" if reach else "fits"
     if usable == 1:
@@ -380,8 +383,8 @@ def _reason(
         choice = f"{file.path} has the lowest loss of the {usable} files that {fit}: {loss_words(file)}"
     parts = [
         choice,
-        f"It needs a predicted {data_size(chosen.need_bytes or 0)} at {context_tokens:,} tokens of context, "
-        f"less than {_free(device)}",
+        f"It needs a predicted {data_size(chosen.need_bytes or 0)} at {asked.context_tokens:,} tokens of context, "
+        f"less than {_free(asked.device)}",
         f"Decode speed: {chosen.speed.words}",
     ]
     if not file.smoke_passed:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from catalog.recipe import plain
 from catalog.release import Model, ModelFile, Release
@@ -55,7 +54,7 @@ def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdic
     )
 
 
-def as_data(model: Model, release: Release, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def as_data(model: Model, release: Release, verdicts: Sequence[Verdict]) -> dict[str, object]:
     """A release as JSON data."""
     return {**plain(model), "releases": [plain(release)], "gates": [vars(verdict) for verdict in verdicts]}
 
@@ -80,7 +79,7 @@ def _speed(file: ModelFile) -> str:
     return f"{max(valid):.1f}" if valid else f"({max(disturbed):.1f})" if disturbed else ""
 
 
-def result_of(planned: Planned, release: ReleaseFolder, published: Published) -> dict[str, Any]:
+def result_of(planned: Planned, release: ReleaseFolder, published: Published) -> dict[str, object]:
     """The withdrawal of a publication."""
     place = published.location
     verb = "was released before" if published.already else "is released"
@@ -114,7 +113,7 @@ def today() -> str:
 def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
     """What was recorded, and whether the card was updated."""
     banner, last = done.banner, next(e for e in reversed(done.model.yanks) if e.version == version)
-    data: dict[str, Any] = {
+    data: dict[str, object] = {
         "name": done.model.name,
         "changed": done.changed,
         **vars(last),

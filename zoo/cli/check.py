@@ -138,7 +138,7 @@ def _is_own_catalog(path: Path, settings: Settings) -> bool:
 def _card(text: str, shown: str, path: Path, hints: list[Problem]) -> list[Problem]:
     """Check by the Hub's rules; also by the zoo's own rules if it is a zoo's card."""
     header = cardrules.read_header(text, shown)
-    data = header.document.data
+    data = header.data
     kind = cardrules.kind_of(data)
     if data is not None:
         hints += cardrules.hints(header.document, kind)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import click
 
@@ -20,6 +20,8 @@ from zoo.errors import InputError
 from zoo.output import Output
 from zoo.progress import heard_by
 from zoo.settings import Settings
+
+Result = TypeVar("Result")
 
 SETTING_OPTIONS = ("namespace", "hub", "work", "releases", "catalog", "evidence", "threads", "device")
 
@@ -62,20 +64,21 @@ def device_named(device_id: str) -> Device:
     return found
 
 
-def options(*setting_names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def options(*setting_names: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Adds --json, --quiet and the named settings; the function gets a Call first."""
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(function: Callable[..., Result]) -> Callable[..., Result]:
         @functools.wraps(function)
-        def wrapper(*args: Any, json_: bool, quiet: bool, log: str, **kwargs: Any) -> Any:
-            flags = {name: kwargs.pop(name) for name in setting_names}
+        def wrapper(*args: object, json_: bool, quiet: bool, log: str, **kwargs: object) -> Result:
+            given = {name: kwargs.pop(name) for name in setting_names}
+            flags = {name: None if text is None else str(text) for name, text in given.items()}
             for name, text in flags.items():
                 addresses.refuse_secret(text or "", f"flag --{name}")
             call = Call(Output(json_, quiet, log == "json"), flags)
             with heard_by(call.output):
                 return function(call, *args, **kwargs)
 
-        decorated: Callable[..., Any] = wrapper
+        decorated: Callable[..., Result] = wrapper
         described = {name: (variable, text) for name, variable, _, text in settings_room.describe()}
         for name in reversed(setting_names):
             variable, text = described[name]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
 from catalog import licencefiles, yamltext
 from catalog import sources as source_uris
+from catalog.jsontext import JsonObject
 from catalog.lock import Lock, Pin, PinnedFile
 from catalog.paths import unsafe_reason
 from catalog.words import counted
@@ -34,7 +34,8 @@ def command(call: Call, recipe: str) -> int:
     """
     settings = call.settings
     path = prepare.find_recipe(recipe, settings)
-    uris, imported = _uris(path)
+    data = _data(path)
+    uris, imported = _uris(data, path)
     pins: dict[str, Pin] = {}
     failures: dict[str, ZooError] = {}
     for uri in uris:
@@ -56,7 +57,7 @@ def command(call: Call, recipe: str) -> int:
     before = Lock.read(target, str(target))[0].pins if target.exists() else {}
     kept = {uri: pin for uri, pin in before.items() if uri in uris}
     write_atomic(target, Lock({**kept, **pins}).to_text())
-    texts = _texts(path, pins, failures, settings, call.output)
+    texts = _texts(data, path.stem, pins, failures, settings, call.output)
     shown = settings.shown(target)
     pinned = {uri: [vars(file) for file in pin.files] for uri, pin in pins.items()}
     failed = [_told(uri, error) for uri, error in failures.items()]
@@ -69,20 +70,22 @@ def command(call: Call, recipe: str) -> int:
 
 
 def _texts(
-    path: Path, pins: Mapping[str, Pin], failures: dict[str, ZooError], settings: Settings, report: Output
-) -> list[str]:
+    data: JsonObject, stem: str, pins: Mapping[str, Pin], failures: dict[str, ZooError], settings: Settings,
+    report: Output,
+) -> list[str]:  # fmt: skip
     """Fetch the files of sources that the recipe names; returns their paths in the zoo. Failures go into
     ``failures``."""
-    data = yamltext.read(path, str(path)).data
     name, found = data.get("name"), []
     listed = data.get("licence_files")
     for entry in listed if isinstance(listed, list) else []:
-        part = licencefiles.of_source(entry) if isinstance(entry, str) else None
+        if not isinstance(entry, str):
+            continue
+        part = licencefiles.of_source(entry)
         section = data.get(part[0]) if part else None
         uri = section.get("source") if isinstance(section, dict) else None
         if part is None or not isinstance(uri, str) or uri not in pins:
             continue
-        target = licencefiles.path_in_zoo(entry, name if isinstance(name, str) else path.stem)
+        target = licencefiles.path_in_zoo(entry, name if isinstance(name, str) else stem)
         try:
             _refuse_unsafe(target, settings)
             raw = licences.read(uri, part[1], pins[uri], settings.root, report)
@@ -108,27 +111,31 @@ def _refuse_unsafe(target: str, settings: Settings) -> None:
         )
 
 
-def _told(uri: str, error: ZooError) -> dict[str, Any]:
-    told = {"source": uri, "error": error.what, "safe": error.safe, "remedy": error.advice}
+def _told(uri: str, error: ZooError) -> dict[str, object]:
+    told: dict[str, object] = {"source": uri, "error": error.what, "safe": error.safe, "remedy": error.advice}
     return told | ({"kind": error.kind, "facts": error.facts} if isinstance(error, RemoteError) else {})
 
 
-def _uris(path: Path) -> tuple[list[str], set[str]]:
-    """All sources of a recipe, and those that are imported. The recipe need not be valid yet.
-
-    This command adds the pins that a recipe lacks.
-    """
+def _data(path: Path) -> JsonObject:
+    """The data of a recipe that need not be sound yet: this command adds the pins that it lacks."""
     document = yamltext.read(path, str(path))
     if document.problems:
         raise InputError("\n".join(map(str, document.problems)))
-    data = document.data if isinstance(document.data, dict) else {}
-    sections = [data[role] for role in ("student", "teacher") if isinstance(data.get(role), dict)]
-    uris = sorted({section["source"] for section in sections if isinstance(section.get("source"), str)})
-    if not uris:
+    return document.data if isinstance(document.data, dict) else {}
+
+
+def _uris(data: JsonObject, path: Path) -> tuple[list[str], set[str]]:
+    """All sources of a recipe, and those that are imported."""
+    given: dict[str, str] = {}
+    for role in ("student", "teacher"):
+        section = data.get(role)
+        uri = section.get("source") if isinstance(section, dict) else None
+        if isinstance(uri, str):
+            given[role] = uri
+    if not given:
         raise InputError("the recipe names no source", where=str(path), remedy="Add `student: source:`")
-    roles = ("student", "teacher") if data.get("distill") else ("student",)
-    given = [data[role].get("source") for role in roles if isinstance(data.get(role), dict)]
-    return uris, set(uris) & {one for one in given if isinstance(one, str)}
+    imported = {uri for role, uri in given.items() if role == "student" or data.get("distill")}
+    return sorted(set(given.values())), imported
 
 
 def _pin(uri: str, settings: Settings, report: Output, *, is_imported: bool) -> Pin:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
 import click
 
@@ -148,7 +147,7 @@ def _words(title: str, pick: Pick, run: list[str]) -> str:
     return "\n".join(lines)
 
 
-def _data(name: str, release: Release, pick: Pick, least: float | None, run: list[str]) -> dict[str, Any]:
+def _data(name: str, release: Release, pick: Pick, least: float | None, run: list[str]) -> dict[str, object]:
     """The answer as JSON. A speed is under ``measured`` or ``predicted``, never under both names."""
     return {
         "name": name,
@@ -166,7 +165,7 @@ def _data(name: str, release: Release, pick: Pick, least: float | None, run: lis
     }
 
 
-def _speed(pick: Pick) -> dict[str, Any] | None:
+def _speed(pick: Pick) -> dict[str, object] | None:
     speed = pick.speed
     if speed is None:
         return None
@@ -177,9 +176,9 @@ def _speed(pick: Pick) -> dict[str, Any] | None:
     return {"words": speed.words, "predicted": {**figures, "assumptions": assumptions}}
 
 
-def _file(file: ModelFile) -> dict[str, Any]:
+def _file(file: ModelFile) -> dict[str, object]:
     return {"path": file.path, "type": file.type, "size_bytes": file.size_bytes, "sha256": file.sha256}
 
 
-def _judged(one: Judged) -> dict[str, Any]:
+def _judged(one: Judged) -> dict[str, object]:
     return {**_file(one.file), "reason": one.reason}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -70,7 +69,8 @@ def command(
         call.output.say(f"Chosen: {file.path}. {pick.reason}")
     folder = Path(target or f"{chosen.model.name}-{chosen.release.version}").expanduser()
     hub = shelf.hub(chosen.release.location)
-    pulled = pulling.pull(hub, chosen, file, folder, call.output, Patience(stall_seconds=timeout), check)
+    order = pulling.Order(chosen, file, folder)
+    pulled = pulling.pull(hub, order, call.output, Patience(stall_seconds=timeout), check)
     call.output.answer(*_answer(chosen, pulled, pick, context_tokens, hub.name))
 
 
@@ -106,12 +106,12 @@ def _file(
 
 def _answer(
     chosen: Chosen, pulled: Pulled, pick: Pick | None, context_tokens: int, hub: str
-) -> tuple[dict[str, Any], str]:
+) -> tuple[dict[str, object], str]:
     place, file = chosen.release.location.model, pulled.file
     run = commands.chat(pulled.path, context_tokens)
     check = f"zoo verify {shlex.quote(str(pulled.folder))}"
     texts = list(chosen.release.terms.files) if chosen.release.terms else []
-    data = {
+    data: dict[str, object] = {
         "name": chosen.model.name,
         "version": chosen.release.version,
         "yanked": vars(chosen.yank) if chosen.yank else None,

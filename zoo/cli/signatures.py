@@ -5,33 +5,35 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import click
 
 from zoo.errors import InputError
 
+Result = TypeVar("Result")
+
 Check = Callable[[Path, Collection[str] | None], str]
 """Refuses files of a folder (None: all) that differ from the signed ones; returns who signed them."""
 
 
-def signature_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def signature_options(function: Callable[..., Result]) -> Callable[..., Result]:
     """Adds --require-signature and the signer's options; the function gets ``check``, None if no signature is
     required."""
 
     @functools.wraps(function)
     def wrapped(
-        *args: Any,
+        *args: object,
         require_signature: bool,
         public_key: Path | None,
         identity: str | None,
         issuer: str | None,
-        **kwargs: Any,
-    ) -> Any:
+        **kwargs: object,
+    ) -> Result:
         check = _check(public_key, identity, issuer) if require_signature or public_key or identity else None
         return function(*args, check=check, **kwargs)
 
-    decorated: Callable[..., Any] = wrapped
+    decorated: Callable[..., Result] = wrapped
     for option in (
         click.option("--issuer", metavar="URL", help="Issuer of that identity."),
         click.option("--identity", metavar="NAME", help="Identity that must have signed, such as a CI workflow."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -135,7 +134,7 @@ def _catalog(call: Call) -> Catalog | None:
 def _tell(call: Call, found: list[Verified]) -> int:
     differences = sum(len(one.differences) for one in found)
     missed = sum(len(one.unchecked) for one in found)
-    data: dict[str, Any] = {
+    data: dict[str, object] = {
         "differences": differences,
         "unchecked": missed,
         "places": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from catalog import yanks
+from catalog.release import YankEvent
 from zoo.cli.answers import today, versioned, withdrawal
 from zoo.cli.common import Call, options
 from zoo.upkeep import yank
@@ -32,10 +33,8 @@ def command(
     work.
     """
     model, version = versioned(name)
-    done = yank.yank(
-        model, version, reason=reason, severity=severity, replacement=replacement, date=today(),
-        settings=call.settings, card=not catalog_only,
-    )  # fmt: skip
+    event = YankEvent(version, today(), "yank", reason, severity, replacement)
+    done = yank.yank(model, event, settings=call.settings, card=not catalog_only)
     withdrawal(call, version, done, "is yanked" if done.changed else "was already yanked with this reason")
     for other in done.pointing_here:
         call.output.warn(

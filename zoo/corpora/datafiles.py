@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from catalog import jsontext
+from catalog.shapes import shaped
 from zoo.errors import Damaged
 from zoo.files import filelist
 from zoo.files.digests import git_blob
@@ -27,7 +28,11 @@ class DataFile:
     git_sha1: str
 
 
-def listing(files: Mapping[str, Path]) -> dict[str, Any]:
+class _Listing(TypedDict):
+    files: list[DataFile]
+
+
+def listing(files: Mapping[str, Path]) -> dict[str, object]:
     """The evidence for files on this machine, by their path in the repository."""
     return {"schema": SCHEMA, "files": [asdict(_look(path, files[path])) for path in sorted(files)]}
 
@@ -35,12 +40,12 @@ def listing(files: Mapping[str, Path]) -> dict[str, Any]:
 def parse(raw: bytes) -> tuple[DataFile, ...]:
     """The files of a listing. Raises Damaged for an invalid listing."""
     try:
-        entries = jsontext.parse(raw)["files"]
-        files = filelist.records(entries)
-        blobs = [filelist.digest_of(entry, "git_sha1", 40) for entry in entries]
-    except (ValueError, KeyError, TypeError):
+        files = filelist.checked(shaped(jsontext.parse(raw), _Listing)["files"])
+        for file in files:
+            filelist.refuse_other(file.git_sha1, 40)
+    except ValueError:
         raise Damaged(f"{FILE} is not a valid list of files") from None
-    return tuple(DataFile(f.path, f.size_bytes, f.sha256, git) for f, git in zip(files, blobs, strict=True))
+    return files
 
 
 def _look(path: str, there: Path) -> DataFile:

@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
+
+from zoo.corpora.rows import Labelled
 
 SCHEMA = "dataset-report/1"
 FILE = "dataset-report.json"
 QUANTILES = {"min": 0.0, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
 
 
-def report(splits: Mapping[str, Sequence[Mapping[str, Any]]], languages: Sequence[str]) -> dict[str, Any]:
+class Described(TypedDict):
+    """The rows of a split in short; lengths of the prompts are in characters."""
+
+    records: int
+    json: int
+    lengths: dict[str, int]
+    tags: dict[str, int]
+
+
+class Split(Described):
+    """The same with the file that the rows are in."""
+
+    name: str
+    path: str
+    sha256: str
+
+
+def report(splits: Mapping[str, Sequence[Labelled]], languages: Sequence[str]) -> dict[str, object]:
     """The report on labelled rows by split; splits without rows are omitted.
 
     languages: those of the recipe; a row counts for each one in its tags, because no program detects the language of a
@@ -30,7 +49,7 @@ def quantiles(lengths: Sequence[int]) -> dict[str, int]:
     return {name: found[min(int(q * len(found)), len(found) - 1)] for name, q in QUANTILES.items()}
 
 
-def _split(name: str, rows: Sequence[Mapping[str, Any]], languages: Sequence[str]) -> dict[str, Any]:
+def _split(name: str, rows: Sequence[Labelled], languages: Sequence[str]) -> dict[str, object]:
     tags = Counter(tag for row in rows for tag in set(row["tags"]))
     lengths: dict[str, list[int]] = {}
     for row in rows:
@@ -53,8 +72,8 @@ def _split(name: str, rows: Sequence[Mapping[str, Any]], languages: Sequence[str
     }
 
 
-def described(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the card says about the rows of one split; prompt lengths are in characters."""
+def described(rows: Sequence[Labelled]) -> Described:
+    """What the card says about the rows of one split."""
     lengths = sorted(len(m["content"]) for row in rows for m in row["messages"] if m["role"] == "user")
     return {
         "records": len(rows),

@@ -6,9 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from catalog import corpora, jsontext, unseen
+from catalog.jsontext import JsonObject
 from catalog.problems import Problem, show
 from catalog.schema import violations
 from zoo.errors import InputError
@@ -16,12 +17,23 @@ from zoo.errors import InputError
 MAX_LINE_BYTES = 64 * 1024
 
 
-def read_prompts(path: Path, shown_as: str) -> list[dict[str, Any]]:
+class Prompt(TypedDict):
+    """A record of a prompt file, as the schema ``corpus-record-v1`` has it."""
+
+    user: str
+    system_hint: NotRequired[str]
+    requires_json: NotRequired[bool]
+    tool_name: NotRequired[str]
+    tool_schema: NotRequired[JsonObject]
+    tags: NotRequired[list[str]]
+
+
+def read_prompts(path: Path, shown_as: str) -> list[Prompt]:
     """The records of a prompt file. Raises InputError with every bad line."""
     return sound_prompts(path.read_bytes(), shown_as)
 
 
-def sound_prompts(raw: bytes, shown_as: str) -> list[dict[str, Any]]:
+def sound_prompts(raw: bytes, shown_as: str) -> list[Prompt]:
     """The records in the bytes of a prompt file. Raises InputError with every bad line."""
     rows, problems = parse_prompts(raw, shown_as)
     if problems:
@@ -29,9 +41,9 @@ def sound_prompts(raw: bytes, shown_as: str) -> list[dict[str, Any]]:
     return rows
 
 
-def parse_prompts(raw: bytes, shown_as: str) -> tuple[list[dict[str, Any]], list[Problem]]:
+def parse_prompts(raw: bytes, shown_as: str) -> tuple[list[Prompt], list[Problem]]:
     """The valid records of JSON Lines text and the problems of the others. Pure."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Prompt] = []
     problems: list[Problem] = []
     seen: dict[str, int] = {}
     for number, line in enumerate(raw.removeprefix(corpora.BOM.encode()).splitlines(), 1):
@@ -58,7 +70,7 @@ def has_system(line: bytes) -> bool:
 
 
 def _line_faults(
-    line: bytes, rows: list[dict[str, Any]], seen: dict[str, int], number: int
+    line: bytes, rows: list[Prompt], seen: dict[str, int], number: int
 ) -> Iterator[tuple[str, str]]:
     if len(line) > MAX_LINE_BYTES:
         yield f"longer than {MAX_LINE_BYTES} bytes", "Shorten the prompt"
@@ -107,7 +119,7 @@ def _blank(text: str | None) -> str | None:
     return "U+0000 (NUL) is in the text" if "\x00" in text else None
 
 
-def distribution(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def distribution(rows: list[Prompt]) -> dict[str, object]:
     """Counts for a dataset card: rows, tags, prompts that require JSON, and prompt lengths in characters."""
     lengths = sorted(len(row["user"]) for row in rows)
     return {

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import jsonschema
 
 from catalog import jsontext
+from zoo.corpora.prompts import Prompt
 from zoo.files.digests import canonical_json
 
 
@@ -21,7 +22,7 @@ class Row:
     part: str
     number: int
     messages: tuple[tuple[str, str], ...]
-    schema: Mapping[str, Any] | None
+    schema: Mapping[str, object] | None
     tags: tuple[str, ...]
 
     @property
@@ -42,7 +43,7 @@ class Answer:
     invalid: str
 
 
-def messages_of(record: Mapping[str, Any], default_system: str | None) -> tuple[tuple[str, str], ...]:
+def messages_of(record: Prompt, default_system: str | None) -> tuple[tuple[str, str], ...]:
     """The conversation that the teacher must answer. The system prompt of a row with JSON asks for it."""
     parts = [record.get("system_hint") or default_system or ""]
     if record.get("requires_json"):
@@ -55,7 +56,7 @@ def messages_of(record: Mapping[str, Any], default_system: str | None) -> tuple[
     return (("system", system), *user) if system else user
 
 
-def invalid(text: str, finish: str, schema: Mapping[str, Any] | None) -> str:
+def invalid(text: str, finish: str, schema: Mapping[str, object] | None) -> str:
     """Why an answer is refused, "" if it is valid."""
     if not text:
         return "the answer is empty"
@@ -74,9 +75,27 @@ def invalid(text: str, finish: str, schema: Mapping[str, Any] | None) -> str:
     return ""
 
 
-def labelled(row: Row, answer: Answer) -> dict[str, Any]:
+class Message(TypedDict):
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+class Labelled(TypedDict):
     """One line of the labelled corpus."""
-    messages = [{"role": role, "content": content} for role, content in row.messages]
+
+    key: str
+    messages: list[Message]
+    tags: list[str]
+    requires_json: bool
+    finish: str
+    attempts: int
+
+
+def labelled(row: Row, answer: Answer) -> Labelled:
+    """The line of a row that was answered."""
+    messages: list[Message] = [{"role": role, "content": content} for role, content in row.messages]
     return {
         "key": row.key[:16],
         "messages": [*messages, {"role": "assistant", "content": answer.text}],
@@ -87,7 +106,7 @@ def labelled(row: Row, answer: Answer) -> dict[str, Any]:
     }
 
 
-def summary(rows: Sequence[Row], answers: Mapping[str, Answer]) -> dict[str, Any]:
+def summary(rows: Sequence[Row], answers: Mapping[str, Answer]) -> dict[str, object]:
     """Counts, and every row that stayed invalid, with its reason."""
     mine = [(row, answers[row.key]) for row in rows]
     return {

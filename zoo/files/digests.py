@@ -5,24 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 from zoo.progress import Advance, unheard
 
 _CHUNK = 1 << 20
 
 
-def canonical_json(value: Any) -> str:
+def canonical_json(value: object) -> str:
     """The canonical JSON text of a value: sorted keys, no spaces, no NaN. Digests are taken of this."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def pretty_json(value: Any) -> str:
+def pretty_json(value: object) -> str:
     """JSON for people and for diffs: sorted keys, two spaces, no NaN, a final newline."""
     return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """sha256 of the canonical JSON."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 

@@ -3,47 +3,58 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol, TypedDict, TypeVar
 
 from catalog.jsontext import LARGEST
 from catalog.paths import unsafe_reason
+from catalog.shapes import shaped
 from zoo.files.listing import FileRecord
 
 _HEX = re.compile(r"[0-9a-f]+\Z")
 
 
-def records(entries: Any) -> tuple[FileRecord, ...]:
-    """The entries of a parsed list, in its order. Raises ValueError, TypeError or KeyError for one that is not valid:
-    an unsafe path, a path twice, a size that is not a count of bytes, a digest that is not a sha256.
+class Entry(Protocol):
+    """A file as it is listed."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+class Listing(TypedDict):
+    """A document that lists files."""
+
+    files: list[FileRecord]
+
+
+Listed = TypeVar("Listed", bound=Entry)
+
+
+def records(entries: object) -> tuple[FileRecord, ...]:
+    """The entries of a parsed list, in its order. Raises ValueError as ``checked`` does."""
+    return checked(shaped(entries, list[FileRecord]))
+
+
+def checked(files: Sequence[Listed]) -> tuple[Listed, ...]:
+    """The same files. Raises ValueError for an unsafe path, a path twice, a size that is not a count of bytes, a digest
+    that is not a sha256.
     """
-    if not isinstance(entries, list):
-        raise TypeError("not a list of files")
-    found = tuple(FileRecord(_path(e), _size(e), digest_of(e, "sha256")) for e in entries)
-    if len({file.path for file in found}) != len(found):
+    for file in files:
+        if unsafe_reason(file.path):
+            raise ValueError("a path is not safe")
+        if not 0 <= file.size_bytes <= LARGEST:
+            raise ValueError("a size is not a count of bytes")
+        refuse_other(file.sha256)
+    if len({file.path for file in files}) != len(files):
         raise ValueError("a file is listed twice")
-    return found
+    return tuple(files)
 
 
-def digest_of(entry: Mapping[str, Any], key: str, digits: int = 64) -> str:
-    """The digest under ``key``, in hexadecimal. Raises ValueError, TypeError or KeyError."""
-    if not isinstance(entry, Mapping):
-        raise TypeError("not an entry of a list of files")
-    value = entry[key]
-    if not (isinstance(value, str) and len(value) == digits and _HEX.match(value)):
-        raise ValueError(f"{key} is not a digest of {digits} digits")
-    return value
-
-
-def _path(entry: Mapping[str, Any]) -> str:
-    path = entry["path"]
-    if not isinstance(path, str) or unsafe_reason(path):
-        raise ValueError("a path is not safe")
-    return path
-
-
-def _size(entry: Mapping[str, Any]) -> int:
-    size = entry["size_bytes"]
-    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= LARGEST:
-        raise ValueError("a size is not a count of bytes")
-    return size
+def refuse_other(digest: str, digits: int = 64) -> None:
+    """Raises ValueError for text that is not a digest of so many digits, in hexadecimal."""
+    if not (len(digest) == digits and _HEX.match(digest)):
+        raise ValueError(f"not a digest of {digits} digits")

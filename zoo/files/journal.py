@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TypeVar
 
 from catalog import jsontext, plainfiles
+from catalog.jsontext import Json
 from catalog.words import counted
 from zoo.errors import AGAIN, ZooError
 from zoo.files.digests import canonical_json
@@ -21,7 +22,7 @@ from zoo.progress import murmur
 Value = TypeVar("Value")
 
 
-def read(path: Path, shape: Callable[[Any], Value]) -> list[Value]:
+def read(path: Path, shape: Callable[[Json], Value]) -> list[Value]:
     """The values of every line that has the shape; empty if there is no file.
 
     shape: makes a value from a line's data; raises ValueError, TypeError, KeyError or AttributeError for another one.
@@ -62,7 +63,7 @@ def open_to_append(path: Path, what: str) -> IO[bytes]:
     return stream
 
 
-def append(stream: IO[bytes], value: Any, what: str) -> None:
+def append(stream: IO[bytes], value: object, what: str) -> None:
     """Write one line; it is on the disk when this returns. Raises ZooError."""
     try:
         stream.write(canonical_json(value).encode() + b"\n")
@@ -81,21 +82,21 @@ def _unwritable(what: str, error: OSError) -> ZooError:
     )
 
 
-def text(value: Any) -> str:
+def text(value: object) -> str:
     """``value`` if it is text, for a shape. Raises TypeError."""
     if not isinstance(value, str):
         raise TypeError("not text")
     return value
 
 
-def count(value: Any) -> int:
+def count(value: object) -> int:
     """``value`` if it is a whole number from 0, for a shape. Raises TypeError."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise TypeError("not a count")
     return value
 
 
-def number(value: Any) -> float:
+def number(value: object) -> float:
     """``value`` if it is a number, for a shape. Raises TypeError."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("not a number")

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TypedDict
 
 from catalog import jsontext
 from catalog.paths import unsafe_reason
@@ -59,6 +59,14 @@ class FolderHub:
         return FolderRepo(self.folder / "objects", self.folder / "repos" / kind / namespace / name)
 
 
+class Body(TypedDict):
+    """A commit. files: path -> sha256 and size in bytes."""
+
+    parent: str | None
+    message: str
+    files: dict[str, list[str | int]]
+
+
 @dataclass(frozen=True)
 class FolderRepo:
     """One repository of a FolderHub."""
@@ -70,7 +78,7 @@ class FolderRepo:
         return Refs(self._read_refs("heads"), self._read_refs("tags"))
 
     def tree(self, revision: str) -> dict[str, FileRecord]:
-        files = self._commit(revision)["files"]
+        files = self.body(revision)["files"]
         return {path: FileRecord(path, int(size), str(sha)) for path, (sha, size) in files.items()}
 
     def served(self, revision: str, path: str) -> Served:
@@ -133,7 +141,7 @@ class FolderRepo:
                     remedy="Someone else published here just now",
                     again=AGAIN,
                 )
-            files: dict[str, list[str | int]] = dict(self._commit(parent)["files"]) if parent else {}
+            files: dict[str, list[str | int]] = dict(self.body(parent)["files"]) if parent else {}
             for path in deletes:
                 files.pop(path, None)
             for file in adds:
@@ -144,14 +152,14 @@ class FolderRepo:
                 files[file.path] = [file.sha256, file.size_bytes]
             refuse_clashes(files)
             sweep(self.folder / "commits")
-            body = {"parent": parent, "message": message, "files": files}
+            body: Body = {"parent": parent, "message": message, "files": files}
             oid = digest(body)
             write_atomic(self.folder / "commits" / f"{oid}.json", canonical_json(body))
             self._move("heads", BRANCH, oid)
             return oid
 
     def tag(self, name: str, oid: str) -> None:
-        self._commit(oid)
+        self.body(oid)
         with locked(self.folder / "lock"):
             there = self._read_refs("tags").get(name)
             if there == oid:
@@ -168,10 +176,10 @@ class FolderRepo:
         found: list[CommitNote] = []
         current: str | None = revision
         while current and current != until and len(found) < 50:
-            body: dict[str, Any] = dict(self._commit(current))
+            body = self.body(current)
             seconds = (self.folder / "commits" / f"{current}.json").stat().st_mtime
             date = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            found.append(CommitNote(current, (), date, str(body["message"])))
+            found.append(CommitNote(current, (), date, body["message"]))
             current = body["parent"]
         return found
 
@@ -209,7 +217,8 @@ class FolderRepo:
             raise Damaged(f"{sha256!r} is not a sha256")
         return self.objects / sha256[:2] / sha256
 
-    def _commit(self, revision: str) -> dict[str, dict[str, list[str | int]]]:
+    def body(self, revision: str) -> Body:
+        """A commit as it was written. Raises InputError if there is none, Damaged if it is not what was written."""
         if not _OID.match(revision):
             raise InputError(f"{revision!r} is not a commit")
         try:
@@ -220,7 +229,8 @@ class FolderRepo:
             body = None
         if digest(body) != revision:
             raise Damaged(f"commit {revision[:12]} is damaged on disk", where=self.folder.name)
-        return dict(body)
+        made: Body = body
+        return made
 
     def _read_refs(self, kind: str) -> dict[str, str]:
         folder = self.folder / "refs" / kind

@@ -198,6 +198,7 @@ class _Maker:
         self._add("label", "label", spec, inputs)
 
     def _distill(self, student: str, teacher: Source) -> str:
+        assert self.recipe.distill
         inputs = {"student": student, "labels": "label"}
         # A teacher is imported for its logits, and also to measure how near the student comes to it.
         if "import/teacher" not in self.steps:

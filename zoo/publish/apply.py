@@ -24,7 +24,7 @@ from zoo.publish.verify import TREE, verify
 from zoo.release import ReleaseFolder
 from zoo.settings import Settings
 
-__all__ = ["Published", "Target", "VersionTaken", "apply", "prepare", "tag_of"]
+__all__ = ["Publication", "Published", "Target", "VersionTaken", "apply", "prepare", "tag_of"]
 
 Names = tuple[str, str | None]
 """The model repository, and the dataset repository if the recipe has one."""
@@ -49,15 +49,24 @@ class Published:
     already: bool
 
 
-def prepare(
-    release: ReleaseFolder, names: Names, settings: Settings, hub: Hub, journal: Journal | None = None
-) -> list[Target]:
+@dataclass(frozen=True)
+class Publication:
+    """A release that goes to repositories of a hub."""
+
+    release: ReleaseFolder
+    names: Names
+    settings: Settings
+    hub: Hub
+
+
+def prepare(publication: Publication, journal: Journal | None = None) -> list[Target]:
     """The plan of every repository. Raises VersionTaken if the version is published with different content."""
+    release, settings = publication.release, publication.settings
     hashes = Hashes(_beside(release, "hashes.json"))
     targets = []
-    for kind, name, files in _wanted(release, names):
+    for kind, name, files in _wanted(publication):
         refuse_unsafe(release.release.version, files)
-        repo = hub.repo(kind, settings.namespace, name)
+        repo = publication.hub.repo(kind, settings.namespace, name)
         repo.recognise(steps.git_digests(hashes, release.folder / kind, files))
         plan = plan_repo(kind, name, repo, tag_of(release), files, journal.kept(kind) if journal else ())
         _refuse_other_content(plan, release)
@@ -67,10 +76,7 @@ def prepare(
 
 
 def apply(
-    release: ReleaseFolder,
-    names: Names,
-    settings: Settings,
-    hub: Hub,
+    publication: Publication,
     report: Reporter,
     *,
     how: str = TREE,
@@ -81,10 +87,11 @@ def apply(
     how: ``tree`` compares the sizes and sha256 that the hub reports for the commit, ``full`` reads every file back.
     record: writes the release into the catalog.
     """
+    release, settings, hub = publication.release, publication.settings, publication.hub
     phase = _Phase("Nothing was changed.")
     with _told_how_to_go_on(release, settings, phase), _alone(release, report):
-        journal = Journal(_beside(release, "journal.jsonl"), _identity(release, names, settings, hub))
-        targets = prepare(release, names, settings, hub, journal)
+        journal = Journal(_beside(release, "journal.jsonl"), _identity(publication))
+        targets = prepare(publication, journal)
         already = all(target.plan.is_published for target in targets)
         _announce(targets, hub, report)
         hashes = Hashes(_beside(release, "hashes.json"))
@@ -143,8 +150,8 @@ def _title(release: ReleaseFolder) -> str:
     return f"{release.model.name} {release.release.version}"
 
 
-def _wanted(release: ReleaseFolder, names: Names) -> list[tuple[str, str, steps.Files]]:
-    model_name, dataset_name = names
+def _wanted(publication: Publication) -> list[tuple[str, str, steps.Files]]:
+    release, (model_name, dataset_name) = publication.release, publication.names
     wanted = [("model", model_name, release.model_files)]
     if release.has_dataset and dataset_name:
         # The data first: a model card that names a dataset must never have a dead link.
@@ -152,10 +159,11 @@ def _wanted(release: ReleaseFolder, names: Names) -> list[tuple[str, str, steps.
     return wanted
 
 
-def _identity(release: ReleaseFolder, names: Names, settings: Settings, hub: Hub) -> str:
-    files = [[kind, name, [vars(f) for f in files]] for kind, name, files in _wanted(release, names)]
+def _identity(publication: Publication) -> str:
+    settings = publication.settings
+    files = [[kind, name, [vars(f) for f in files]] for kind, name, files in _wanted(publication)]
     # Two folder hubs have the same name but not the same setting.
-    return digest([tag_of(release), settings.namespace, hub.name, settings.hub, files])
+    return digest([tag_of(publication.release), settings.namespace, publication.hub.name, settings.hub, files])
 
 
 def _beside(release: ReleaseFolder, suffix: str) -> Path:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import jsontext
+from catalog.shapes import shaped
 from zoo.errors import Damaged
 from zoo.files.digests import canonical_json, git_blob
 from zoo.files.listing import FileRecord
@@ -127,7 +128,7 @@ def _digest(path: Path, size: int, advance: Advance) -> Digests:
 
 def _read(path: Path) -> dict[str, list[str | int]]:
     try:
-        data = jsontext.read(path, bounded=False)
-        return {str(key): [*entry] for key, entry in data.items() if len(entry) == _COLUMNS}
-    except (OSError, ValueError, TypeError, AttributeError):
+        data = shaped(jsontext.read(path, bounded=False), dict[str, list[str | int]])
+        return {key: entry for key, entry in data.items() if len(entry) == _COLUMNS}
+    except (OSError, ValueError):
         return {}

@@ -19,11 +19,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from catalog.shapes import shaped
 from zoo.files import journal as journals
 
-Entry = dict[str, Any]
+Fact = str | list[str] | None
+Entry = dict[str, Fact]
 _WHAT = "journal of this publication"
 
 
@@ -34,11 +35,11 @@ class Journal:
         self.path, self.identity = path, identity
         self.entries = self._read()
 
-    def note(self, step: str, **facts: Any) -> None:
+    def note(self, step: str, **facts: Fact) -> None:
         """Append an entry, unless it already exists, and wait for the disk. Raises ZooError."""
         if not self.entries:
             self._append({"step": "begin", "files": self.identity})
-        entry = {"step": step, **facts}
+        entry: Entry = {"step": step, **facts}
         if entry not in self.entries:
             self._append(entry)
 
@@ -50,7 +51,7 @@ class Journal:
     def kept(self, kind: str) -> frozenset[str]:
         """Files of others that a commit for ``kind`` keeps."""
         lists = [e["keep"] for e in self.entries if e["step"] == "committing" and e.get("kind") == kind]
-        return frozenset(path for paths in lists for path in paths)
+        return frozenset(path for paths in lists if isinstance(paths, list) for path in paths)
 
     def _append(self, entry: Entry) -> None:
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -81,14 +82,12 @@ _TEXTS = {
 """Which values of each step must be text."""
 
 
-def _entry(data: Any) -> Entry:
-    """A line without its time. Raises KeyError or TypeError for a line that this program did not write."""
-    entry = {key: value for key, value in data.items() if key != "at"}
-    for key in _TEXTS[entry["step"]]:
+def _entry(data: object) -> Entry:
+    """A line without its time. Raises ValueError, KeyError or TypeError for a line that this program did not write."""
+    told = shaped(data, dict[str, Fact])
+    entry = {key: value for key, value in told.items() if key != "at"}
+    for key in _TEXTS[journals.text(entry["step"])]:
         journals.text(entry[key])
-    if entry["step"] == "committing":
-        if not isinstance(entry["keep"], list):
-            raise TypeError("keep is not a list")
-        for path in entry["keep"]:
-            journals.text(path)
+    if entry["step"] == "committing" and not isinstance(entry["keep"], list):
+        raise TypeError("keep is not a list")
     return entry

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from catalog import jsontext
 from catalog.release import Release
+from catalog.shapes import shaped
 from zoo.files import filelist
 from zoo.files.listing import FileRecord
 from zoo.hub import Listed
@@ -42,17 +42,19 @@ class Manifest:
     files: Mapping[str, FileRecord]
 
 
+class _Told(filelist.Listing):
+    name: str
+    version: str
+
+
 def read_manifest(raw: bytes) -> Manifest | None:
     """None if it is not a valid manifest, or names a file twice or by an unsafe path."""
     try:
-        data: Any = jsontext.parse(raw)
-        files = filelist.records(data["files"])
-        name, version = data["name"], data["version"]
-    except (ValueError, KeyError, TypeError):
+        data = shaped(jsontext.parse(raw), _Told)
+        files = filelist.checked(data["files"])
+    except ValueError:
         return None
-    if not (isinstance(name, str) and isinstance(version, str)):
-        return None
-    return Manifest(name, version, {file.path: file for file in files})
+    return Manifest(data["name"], data["version"], {file.path: file for file in files})
 
 
 def read_sums(raw: bytes) -> dict[str, str] | None:
@@ -109,7 +111,7 @@ def tree_against_manifest(tree: Mapping[str, Listed], manifest: Manifest) -> Ite
             yield Difference(path, MANIFEST, f"the hub says otherwise than {MANIFEST}", _words(file), got)
 
 
-def unlisted(paths: Mapping[str, Any], manifest: Manifest) -> list[str]:
+def unlisted(paths: Iterable[str], manifest: Manifest) -> list[str]:
     """Paths that no account mentions."""
     return sorted(path for path in paths if path not in manifest.files and not beside(path))
 

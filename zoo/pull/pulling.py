@@ -10,18 +10,20 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from catalog import jsontext, plainfiles
 from catalog.device import Device
 from catalog.release import ModelFile, Release
+from catalog.shapes import shaped
 from zoo.choose import pick as picks
 from zoo.choose.pick import Pick
 from zoo.errors import InputError, RemoteError, ZooError
 from zoo.files import filelist
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
-from zoo.hub import Hub, Listed, Repo
-from zoo.hub.download import Fetched, Patience, fetch_files, retrying
+from zoo.hub import Hub, Listed
+from zoo.hub.download import Fetched, Origin, Patience, fetch_files, retrying
 from zoo.progress import Reporter, Silent
 from zoo.pull import accounts as agreement
 from zoo.pull.accounts import MANIFEST, SUMS, Manifest
@@ -66,32 +68,40 @@ def recommended(release: Release, device: Device, context_tokens: int) -> Pick:
     return pick
 
 
+@dataclass(frozen=True)
+class Order:
+    """The file of a release that somebody wants, and the folder for it."""
+
+    chosen: Chosen
+    file: ModelFile
+    folder: Path
+
+
 def pull(
     hub: Hub,
-    chosen: Chosen,
-    file: ModelFile,
-    folder: Path,
+    order: Order,
     report: Reporter,
     patience: Patience,
     check: Callable[[Path, Collection[str]], str] | None = None,
 ) -> Pulled:
-    """Fetch ``file`` of a release with its manifest, sums and card into ``folder``.
+    """Fetch what is ordered, with the release's manifest, sums and card.
 
     check: refuses files of a folder that are not signed as they should be, else says by whom; it sees the small files
     before the large one is fetched.
 
     Raises RemoteError, also when the hub, the manifest and the catalog do not agree (kind ``disagreement``).
     """
+    chosen, file, folder = order.chosen, order.file, order.folder
     release, place = chosen.release, chosen.release.location.model
     refuse_other_release(folder, chosen.model.name, release.version)
     repo = hub.repo("model", *_split(place.name))
-    source = f"{place.name} at {place.commit[:12]}"
+    origin = Origin(repo, place.commit, f"{place.name} at {place.commit[:12]}")
     tree = retrying(lambda: repo.listing(place.commit), patience, report, 2)
-    manifest, found = accounts(repo, place.commit, tree, chosen.model.name, release, source, patience)
+    manifest, found = accounts(origin, tree, chosen.model.name, release, patience)
     if found:
         lines = [difference.sentence for difference in found]
         raise RemoteError(
-            "\n".join([f"{source} is not what was released", *(f"  {line}" for line in lines[:20])]),
+            "\n".join([f"{origin.source} is not what was released", *(f"  {line}" for line in lines[:20])]),
             kind="disagreement", facts={"differences": [vars(difference) for difference in found]},
             safe="Nothing was fetched.", remedy="Tell who keeps this catalog; do not use the file",
         )  # fmt: skip
@@ -99,38 +109,32 @@ def pull(
     model = Listed(file.path, file.size_bytes, file.sha256)
     if check:
         # One after the other: what vouches for the model is looked at before that is fetched.
-        done = fetch_files(repo, place.commit, wanted, folder, source, report, patience)
+        done = fetch_files(origin, wanted, folder, report, patience)
         check(folder, _signed(done))
-        done += fetch_files(repo, place.commit, [model], folder, source, report, patience)
+        done += fetch_files(origin, [model], folder, report, patience)
         signer = _check_or_remove(check, folder, done, folder / file.path)
     else:
-        done = fetch_files(repo, place.commit, [*wanted, model], folder, source, report, patience)
+        done = fetch_files(origin, [*wanted, model], folder, report, patience)
         signer = None
     _write_receipt(folder, chosen, hub, done)
     return Pulled(folder, file, tuple(done), tuple(agreement.unlisted(tree, manifest)), signer)
 
 
 def accounts(
-    repo: Repo,
-    commit: str,
-    tree: Mapping[str, Listed],
-    name: str,
-    release: Release | None,
-    source: str,
-    patience: Patience,
+    origin: Origin, tree: Mapping[str, Listed], name: str, release: Release | None, patience: Patience
 ) -> tuple[Manifest, list[agreement.Difference]]:
     """The manifest at a commit, and where it, SHA256SUMS, the tree and the catalog (of a release) differ."""
     for path in (MANIFEST, SUMS):
         if path not in tree:
-            raise RemoteError(f"{source} has no {path}, so it is not a release", kind="disagreement",
+            raise RemoteError(f"{origin.source} has no {path}, so it is not a release", kind="disagreement",
                               facts={"differences": []}, safe="Nothing was fetched.")  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="zoo-accounts-") as scratch:
         both = [tree[MANIFEST], tree[SUMS]]
-        fetch_files(repo, commit, both, Path(scratch), source, Silent(), patience)
+        fetch_files(origin, both, Path(scratch), Silent(), patience)
         manifest = agreement.read_manifest((Path(scratch) / MANIFEST).read_bytes())
         sums = agreement.read_sums((Path(scratch) / SUMS).read_bytes())
     if manifest is None:
-        raise RemoteError(f"{MANIFEST} of {source} is not a valid manifest", kind="disagreement",
+        raise RemoteError(f"{MANIFEST} of {origin.source} is not a valid manifest", kind="disagreement",
                           facts={"differences": []}, safe="Nothing was fetched.")  # fmt: skip
     found = [*agreement.sums_against_manifest(sums, manifest)]
     if release:
@@ -152,11 +156,17 @@ def refuse_other_release(folder: Path, name: str, version: str) -> None:
             )
 
 
+class _Receipt(TypedDict):
+    files: dict[str, str]
+
+
 def read_receipt(folder: Path) -> dict[str, str]:
     """Digest by path of what was pulled into ``folder``; empty without a receipt."""
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        data = jsontext.read(folder / RECEIPT)
-        return {path: filelist.digest_of(data["files"], path) for path in data["files"]}
+    with suppress(OSError, ValueError):
+        files = shaped(jsontext.read(folder / RECEIPT), _Receipt)["files"]
+        for digest in files.values():
+            filelist.refuse_other(digest)
+        return files
     return {}
 
 

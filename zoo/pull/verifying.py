@@ -15,7 +15,7 @@ from catalog.release import Model, Release, Repository
 from zoo.errors import Damaged, InputError, MissingExtra, RemoteError, ZooError
 from zoo.files.digests import sha256_file
 from zoo.hub import Hub, Listed, Repo
-from zoo.hub.download import Patience, retrying
+from zoo.hub.download import Origin, Patience, retrying
 from zoo.hub.download.files import is_here
 from zoo.progress import Advance, Reporter, carried
 from zoo.pull import accounts, pulling
@@ -128,26 +128,25 @@ def on_hub(
     hub: Hub, model: Model, release: Release, report: Reporter, patience: Patience, *, full: bool
 ) -> list[Verified]:
     """Both repositories of a release at their recorded commits. full: every byte is read back."""
-    place = release.location
-    found = [_repository(hub, "model", place.model, model.name, release, report, patience, full=full)]
+    place, reading = release.location, _Reading(hub, report, patience, full)
+    found = [_repository(reading, "model", place.model, model.name, release)]
     if place.dataset:
-        found.append(
-            _repository(hub, "dataset", place.dataset, model.name, release, report, patience, full=full)
-        )
+        found.append(_repository(reading, "dataset", place.dataset, model.name, release))
     return found
 
 
-def _repository(
-    hub: Hub,
-    kind: str,
-    place: Repository,
-    name: str,
-    release: Release,
-    report: Reporter,
-    patience: Patience,
-    *,
-    full: bool,
-) -> Verified:
+@dataclass(frozen=True)
+class _Reading:
+    """What is read from, who hears of it, and how much is read: full means every byte."""
+
+    hub: Hub
+    report: Reporter
+    patience: Patience
+    full: bool
+
+
+def _repository(reading: _Reading, kind: str, place: Repository, name: str, release: Release) -> Verified:
+    hub, report, patience = reading.hub, reading.report, reading.patience
     began = time.monotonic()
     missed: list[Unchecked] = []
     namespace, _, repository = place.name.partition("/")
@@ -156,7 +155,7 @@ def _repository(
     of_catalog = release if kind == "model" else None
     try:
         tree = retrying(lambda: repo.listing(place.commit), patience, report, 2)
-        manifest, found = pulling.accounts(repo, place.commit, tree, name, of_catalog, shown, patience)
+        manifest, found = pulling.accounts(Origin(repo, place.commit, shown), tree, name, of_catalog, patience)
     except (ZooError, OSError) as error:
         one = _not_as_recorded(MANIFEST, error, "a sound manifest", "none")
         broken, missed = ((one,), []) if isinstance(one, Difference) else ((), [one])
@@ -168,12 +167,12 @@ def _repository(
     found += [
         Difference(path, MANIFEST, "it is not of the release", "no such file", "a file") for path in extra
     ]
-    if full:
+    if reading.full:
         both = tree.keys() & manifest.files.keys()
         read = list(_read_back(repo, place.commit, manifest, both, report, patience))
         found += [one for one in read if isinstance(one, Difference)]
         missed += [one for one in read if isinstance(one, Unchecked)]
-    against = ("hub", MANIFEST, SUMS, *(("catalog",) if of_catalog else ()), *(("content",) if full else ()))
+    against = ("hub", MANIFEST, SUMS, *(("catalog",) if of_catalog else ()), *(("content",) if reading.full else ()))
     size = sum(file.size_bytes for file in manifest.files.values())
     return Verified(shown, name, release.version, len(manifest.files), size, time.monotonic() - began,
                     against, tuple(_once(found)), unchecked=tuple(missed))  # fmt: skip

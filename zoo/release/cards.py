@@ -9,18 +9,19 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jinja2
 import yaml
 
 from catalog import cardrules, hublists, licences, schema, unseen
 from catalog import terms as licence_terms
+from catalog.jsontext import JsonObject
 from catalog.problems import Problem, show
 from catalog.recipe import Recipe
 from catalog.release import HeldOut, Model, ModelFile, Release, Terms, bits_of
 from catalog.words import counted, data_size, rate
 from zoo.choose import commands
+from zoo.corpora.distributions import Split
 from zoo.files.bundled import site_folder
 from zoo.judge.probes import report as probe_report
 
@@ -40,10 +41,10 @@ MODEL_SECTIONS = ("Files", "How to run it", "Where it comes from")
 DATASET_SECTIONS = ("What is in it", "Distributions", "Sources and licences", "Limits")
 
 
-def model_metadata(recipe: Recipe, release: Release, namespace: str) -> dict[str, Any]:
+def model_metadata(recipe: Recipe, release: Release, namespace: str) -> dict[str, object]:
     """Front matter of the model card."""
     architecture = release.architecture
-    data: dict[str, Any] = {
+    data: dict[str, object] = {
         **_licence(release.licence, release.terms),
         "language": primary_languages(recipe.languages),
         "pipeline_tag": PIPELINE_TAGS[recipe.task],
@@ -70,7 +71,7 @@ def model_metadata(recipe: Recipe, release: Release, namespace: str) -> dict[str
     return data
 
 
-def dataset_metadata(recipe: Recipe, release: Release, splits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def dataset_metadata(recipe: Recipe, release: Release, splits: Sequence[Split]) -> dict[str, object]:
     """Front matter of the dataset card."""
     assert release.dataset
     rows = sum(split["records"] for split in splits)
@@ -98,7 +99,7 @@ def dataset_metadata(recipe: Recipe, release: Release, splits: Sequence[Mapping[
     }
 
 
-def remarks(parity: Mapping[str, Any]) -> list[str]:
+def remarks(parity: Mapping[str, object]) -> list[str]:
     """What a reader of the card must know about the template, from the report of the parity step, one sentence each.
 
     Differences between the file and its source are in the record of the release (``known_differences``).
@@ -146,8 +147,8 @@ def model_card(
 
 
 def dataset_card(
-    recipe: Recipe, model: Model, release: Release, namespace: str, splits: Sequence[Mapping[str, Any]],
-    files: Sequence[Mapping[str, Any]],
+    recipe: Recipe, model: Model, release: Release, namespace: str, splits: Sequence[Split],
+    files: Sequence[Mapping[str, object]],
 ) -> str:  # fmt: skip
     """The README.md of the dataset repository. files: the prompt files with part, path, source, licence, sha256."""
     assert release.dataset and recipe.teacher and recipe.label
@@ -175,14 +176,14 @@ def dataset_card(
     return _front_matter(dataset_metadata(recipe, release, splits)) + body
 
 
-def read_card(text: str, shown_as: str, kind: str) -> tuple[dict[str, Any], list[Problem]]:
+def read_card(text: str, shown_as: str, kind: str) -> tuple[JsonObject, list[Problem]]:
     """The front matter of a card and everything wrong with the card. kind is ``model`` or ``dataset``.
 
     The Hub's rules for metadata (catalog.cardrules), the zoo's own schema, and the sections that a card of the zoo has.
     """
     header = cardrules.read_header(text, shown_as)
     document = header.document
-    if document.data is None:
+    if header.data is None:
         return {}, document.problems
     found = cardrules.check_header(header, kind)
     told = {(problem.line, problem.path) for problem in found}
@@ -199,8 +200,7 @@ def read_card(text: str, shown_as: str, kind: str) -> tuple[dict[str, Any], list
             found.append(
                 Problem(shown_as, last, 1, "", f"section {show(section)} is missing", f"Add `## {section}`")
             )
-    data: dict[str, Any] = document.data
-    return data, found
+    return header.data, found
 
 
 def primary_languages(codes: Sequence[str]) -> list[str]:
@@ -231,9 +231,9 @@ def escape_markdown(text: str) -> str:
     )
 
 
-def _licence(expression: str, terms: Terms | None = None) -> dict[str, Any]:
+def _licence(expression: str, terms: Terms | None = None) -> dict[str, str]:
     """The keys of the Hub. The link is the recipe's, or a file that the Hub links by name."""
-    found: dict[str, Any] = {"license": licences.hub_identifier(expression)}
+    found = {"license": licences.hub_identifier(expression)}
     if found["license"] == "other":
         found["license_name"] = (terms.name if terms else None) or expression
     if terms:
@@ -242,7 +242,7 @@ def _licence(expression: str, terms: Terms | None = None) -> dict[str, Any]:
     return found
 
 
-def _front_matter(data: Mapping[str, Any]) -> str:
+def _front_matter(data: Mapping[str, object]) -> str:
     # default_style stays plain, but the dumper quotes words that YAML 1.1 reads as booleans (no, on).
     text: str = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=4096)
     return f"---\n{text}---\n"

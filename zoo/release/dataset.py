@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from catalog.jsonvalues import tables
 from catalog.release import Model, Release
-from zoo.corpora.distributions import described
+from zoo.corpora.distributions import Split, described
 from zoo.files.digests import sha256_file
 from zoo.files.whole import place_file, write_atomic
 from zoo.release import cards, licencetexts
@@ -17,14 +18,14 @@ from zoo.release.sealing import seal
 def write(material: Material, folder: Path, model: Model, release: Release) -> None:
     """Fill ``folder`` with data, card, manifest and sums."""
     label, prompts = material.artifacts["label"], material.artifacts["corpus/prompts"]
-    splits, files = [], []
+    splits, files = list[Split](), list[Mapping[str, object]]()
     for part in ("train", "heldout"):
         name = f"data/{part}.jsonl"
         place_file(label.path(f"{part}.jsonl"), folder / name)
         files += [{"part": part, **file} for file in tables(prompts.facts[part])]
         if rows := material.rows(part):
-            facts = {"name": part, "path": name, "sha256": sha256_file(folder / name)}
-            splits.append({**facts, **described(rows)})
+            digest = sha256_file(folder / name)
+            splits.append({"name": part, "path": name, "sha256": digest, **described(rows)})
     card = cards.dataset_card(material.recipe, model, release, material.settings.namespace, splits, files)
     write_atomic(folder / "README.md", card)
     if licencetexts.dataset_has_them(material):

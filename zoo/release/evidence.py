@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from catalog.release import EvidenceFile
 from zoo.corpora import datafiles, distributions
@@ -65,7 +64,7 @@ def _of_file(material: Material, type_: str, maker: str) -> dict[str, str | byte
     return found
 
 
-def _tensor_digests(material: Material) -> dict[str, dict[str, Any]]:
+def _tensor_digests(material: Material) -> dict[str, object]:
     return {
         file_name(material.recipe.name, type_): fingerprint.digests(
             material.artifacts[maker].path("model.gguf")

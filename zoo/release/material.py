@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from catalog import jsontext
 from catalog.checks import CheckedRecipe
 from catalog.recipe import Recipe
+from zoo.corpora.rows import Labelled
 from zoo.plan.plan import Plan, World, file_makers
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
@@ -31,7 +31,7 @@ class Material:
         """The step that makes each file, by the file's type or label."""
         return file_makers(self.recipe)
 
-    def rows(self, part: str) -> list[dict[str, Any]]:
+    def rows(self, part: str) -> list[Labelled]:
         """The labelled rows of ``train`` or ``heldout``."""
         text = self.artifacts["label"].path(f"{part}.jsonl").read_text(encoding="utf-8")
         return [jsontext.parse(line) for line in text.split("\n") if line]

@@ -210,8 +210,7 @@ def _need(size_bytes: int, facts: FileFacts, context_tokens: int) -> int:
 
 def _loss(candidate: Candidate) -> Loss:
     languages = [{"language": name, **figures} for name, figures in candidate["languages"].items()]
-    loss: Loss = build(Loss, {**candidate, "languages": languages})
-    return loss
+    return build(Loss, {**candidate, "languages": languages})
 
 
 def _held_out(data: Mapping[str, object]) -> HeldOut:
@@ -219,5 +218,4 @@ def _held_out(data: Mapping[str, object]) -> HeldOut:
         raise ZooError(
             "the held-out perplexity is not finite", remedy="Lower the learning rate in the recipe"
         )
-    held: HeldOut = build(HeldOut, data)
-    return held
+    return build(HeldOut, data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypedDict
 
 from catalog.recipe import Recipe
 from catalog.release import Model, Release
@@ -15,7 +16,23 @@ from zoo.release.folder import key_of
 from zoo.release.material import Material
 from zoo.release.provenance.bom import bom
 from zoo.release.provenance.builder import builder_id
-from zoo.release.provenance.statement import statement
+from zoo.release.provenance.statement import Build, statement
+
+
+class ManifestFile(TypedDict):
+    """A file as MANIFEST.json lists it."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+class Manifest(TypedDict):
+    """MANIFEST.json: every file of a repository but itself, the sums and signatures."""
+
+    name: str
+    version: str
+    files: list[ManifestFile]
 
 
 def write_provenance(material: Material, out: Path, model: Model, release: Release) -> None:
@@ -28,7 +45,7 @@ def write_provenance(material: Material, out: Path, model: Model, release: Relea
     key = key_of(material.plan, material.settings)
     builder = builder_id(material.settings.text("builder"), os.environ)
     revisions = {uri: pin.revision for uri, pin in material.checked.lock.pins.items() if pin.revision}
-    told = statement(release, model.name, subjects, steps, builder, key, revisions)
+    told = statement(release, model.name, subjects, Build(steps, builder, key, revisions))
     write_atomic(folder / provenance.STATEMENT, pretty_json(told))
     write_atomic(folder / provenance.BOM, bom(model, release, namespace, key))
 
@@ -36,10 +53,10 @@ def write_provenance(material: Material, out: Path, model: Model, release: Relea
 def seal(recipe: Recipe, folder: Path) -> None:
     """Write MANIFEST.json and SHA256SUMS over everything else in the folder."""
     found = records(folder)
-    manifest = {
+    manifest: Manifest = {
         "name": recipe.name,
         "version": recipe.version,
-        "files": [vars(f) for f in found],
+        "files": [{"path": f.path, "size_bytes": f.size_bytes, "sha256": f.sha256} for f in found],
     }
     write_atomic(folder / "MANIFEST.json", pretty_json(manifest))
     write_atomic(folder / "SHA256SUMS", "".join(f"{f.sha256}  {f.path}\n" for f in found))

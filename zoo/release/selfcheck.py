@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from catalog import jsontext, licences
 from catalog.recipe import Recipe
@@ -13,6 +12,7 @@ from zoo.files.digests import sha256_file
 from zoo.files.listing import FileRecord, records
 from zoo.gguf.facts import header_facts
 from zoo.release import cards
+from zoo.release.sealing import Manifest
 from zoo.stages.artifact import IMATRIX_FILE
 
 
@@ -101,6 +101,7 @@ def _card(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
     if problems:
         return
     zoo, architecture = card["zoo"], release.architecture
+    assert isinstance(zoo, dict)
     for name, value in {
         "version": release.version,
         "date": release.date,
@@ -126,7 +127,7 @@ def _manifests(folder: Path) -> Iterator[str]:
     for part in ("model", "dataset"):
         if not (folder / part).is_dir():
             continue
-        manifest: Any = jsontext.read(folder / part / "MANIFEST.json")
+        manifest: Manifest = jsontext.read(folder / part / "MANIFEST.json")
         there = {
             r.path: vars(r) for r in records(folder / part) if r.path not in ("MANIFEST.json", "SHA256SUMS")
         }

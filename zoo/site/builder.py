@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog.shapes import shaped
 from zoo.errors import AGAIN, InputError
 from zoo.files import bundled
 from zoo.files.locks import locked
@@ -94,7 +95,7 @@ def _parts(
 ) -> dict[str, Part]:
     """Make every part of the site in ``new``, or reuse it from the old site."""
     made = _documents(settings, old.get("documents"), new, report, strict)
-    facts = made.facts
+    facts = shaped(made.facts, documents.Facts)
     shown, watched = drift.read(settings)
     site = pages.Site(
         name=facts["name"],
@@ -120,13 +121,14 @@ def _documents(settings: Settings, known: Part | None, new: Path, report: Report
     with tempfile.TemporaryDirectory(prefix=f"{new.name}.", dir=new.parent) as name:
         made = Path(name, "documents")
         documents.build(settings, made, strict)
-        facts = documents.navigation(made)
+        told = documents.navigation(made)
         assets = {name: _short_digest(made / "assets" / name) for name in _assets(made)}
         paths = sorted(set(_paths(made)) - set(OWN))
         for path in paths:
             state.make_room(new / path)
             (made / path).rename(new / path)
-    return Part(key, state.stamps(new, paths), facts_json=state.facts_json({**facts, "assets": assets}))
+    facts: documents.Facts = {**told, "assets": assets}
+    return Part(key, state.stamps(new, paths), facts_json=state.facts_json(facts))
 
 
 def _assets(new: Path) -> list[str]:

@@ -110,22 +110,24 @@ def build(
             advance(1)
     found = [part for part in parts if part is not None]
     _check_order([name for name, _ in found], settings)
-    whole = _whole(keys, base, [part for _, part in found], site, old, old_folder, new)
+    whole = _whole(keys, base, [part for _, part in found], site, _Before(old, old_folder), new)
     return {**dict(found), "whole": whole}
 
 
+@dataclass(frozen=True)
+class _Before:
+    """The site that stands: its parts by name, and its folder."""
+
+    parts: Mapping[str, Part]
+    folder: Path
+
+
 def _whole(
-    keys: Sequence[str],
-    base: bytes,
-    parts: Sequence[Part],
-    site: pages.Site,
-    old: Mapping[str, Part],
-    old_folder: Path,
-    new: Path,
+    keys: Sequence[str], base: bytes, parts: Sequence[Part], site: pages.Site, before: _Before, new: Path
 ) -> Part:
     key = hashlib.sha256(base + f"{site.drift!r}\n".encode() + "\n".join(keys).encode()).hexdigest()
-    known = old.get("whole")
-    if known and state.take_over(known, key, old_folder, new):
+    known = before.parts.get("whole")
+    if known and state.take_over(known, key, before.folder, new):
         return known
     facts = [part.facts for part in parts]
     files = pages.make_whole(facts, site, functools.partial(model_of, new))
@@ -143,8 +145,7 @@ def _whole(
 def model_of(folder: Path, name: str) -> Model:
     """A model whose files lie below ``folder``, out of its JSON there, which was checked before it was written."""
     text = (folder / pages.model_json(name)).read_text(encoding="utf-8")
-    model: Model = build_type(Model, jsontext.parse(text)["models"][0])
-    return model
+    return build_type(Model, jsontext.parse(text)["models"][0])
 
 
 def _check_order(names: Sequence[str], settings: Settings) -> None:

@@ -8,9 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from catalog import jsontext
+from catalog.shapes import shaped
 from zoo import extras, stopping
 from zoo.errors import ZooError
 from zoo.files import bundled
@@ -86,12 +87,26 @@ def build(settings: Settings, folder: Path, strict: bool) -> None:
         raise ZooError(what, safe=safe, remedy="Fix the problems that mkdocs names and build again")
 
 
-def navigation(folder: Path) -> dict[str, Any]:
+class Navigation(TypedDict):
+    """Name and address of the site, the links of the navigation (title, address), the paths of all pages."""
+
+    name: str
+    address: str
+    links: list[tuple[str, str]]
+    pages: list[str]
+
+
+class Facts(Navigation):
+    """What the catalog's pages need of the documents. assets: path below ``assets/`` -> start of its digest."""
+
+    assets: dict[str, str]
+
+
+def navigation(folder: Path) -> Navigation:
     """What the hook wrote of the documents: name and address of the site, links of the navigation, pages."""
     try:
-        found = jsontext.read(folder / NAVIGATION)
-        return {name: found[name] for name in ("name", "address", "links", "pages")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return shaped(jsontext.read(folder / NAVIGATION), Navigation)
+    except (OSError, ValueError) as error:
         what = f"mkdocs built the documents without {NAVIGATION}, which site/hooks.py writes"
         remedy = "Copy site/hooks.py and mkdocs.yml of this version into your zoo; zoo init makes a zoo that has them"
         raise ZooError(what, safe="The existing site is unchanged", remedy=remedy) from error

@@ -10,12 +10,13 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from catalog import jsontext
+from catalog.shapes import shaped
 from zoo.files.whole import write_atomic
 
 FORMAT = 3
@@ -35,9 +36,9 @@ class Part:
     facts_json: str = "null"
 
     @functools.cached_property
-    def facts(self) -> Any:
-        """See zoo.site.pages.kinds. They are read only when somebody asks: most of a record is facts."""
-        return jsontext.parse(self.facts_json, bounded=False)
+    def facts(self) -> dict[str, Any]:
+        """Whoever made the part knows their form. They are read only when somebody asks: most of a record is facts."""
+        return shaped(jsontext.parse(self.facts_json, bounded=False), dict[str, object])
 
 
 def stamp(path: str) -> Stamp | None:
@@ -60,16 +61,23 @@ def stamps(folder: Path, paths: Iterable[str]) -> dict[str, Stamp]:
     return found
 
 
+class _Record(TypedDict):
+    """parts: key, files and sources of each, as in ``Part``."""
+
+    format: int
+    parts: dict[str, tuple[str, dict[str, Stamp], dict[str, tuple[Stamp, str]]]]
+
+
 def read(path: Path) -> dict[str, Part]:
     """The parts of the last build by name; none if there is no record that this program understands."""
     try:
         head, *facts = path.read_text(encoding="utf-8").split("\n")
-        data = jsontext.parse(head, bounded=False)
+        data = shaped(jsontext.parse(head, bounded=False), _Record)
         if data["format"] != FORMAT:
             return {}
         named = zip(data["parts"].items(), facts, strict=True)
-        return {name: _part(entry, text) for (name, entry), text in named}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {name: Part(*entry, text) for (name, entry), text in named}
+    except (OSError, ValueError):
         return {}
 
 
@@ -81,7 +89,7 @@ def write(path: Path, parts: Mapping[str, Part]) -> None:
     write_atomic(path, "\n".join([head, *(part.facts_json for part in parts.values())]))
 
 
-def facts_json(facts: Any) -> str:
+def facts_json(facts: object) -> str:
     """Facts as a record keeps them, in one line."""
     return json.dumps(facts, separators=(",", ":"))
 
@@ -144,13 +152,3 @@ def _clear(folder: str, below: str, kept: Set[str]) -> bool:
             else:
                 Path(entry).unlink()
     return not left
-
-
-def _part(entry: Sequence[Any], facts_json: str) -> Part:
-    key, files, sources = entry
-    read = {path: ((size, time), str(sha256)) for path, ((size, time), sha256) in sources.items()}
-    return Part(str(key), _stamps(files), read, facts_json)
-
-
-def _stamps(entry: Mapping[str, Any]) -> dict[str, Stamp]:
-    return {path: (size, time) for path, (size, time) in entry.items()}

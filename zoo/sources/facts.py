@@ -122,8 +122,8 @@ def _card_licence(folder: Path) -> str | None:
     try:
         if not path.is_file() or path.is_symlink() or path.stat().st_size > _CARD_BYTES:
             return None
-        data = cardrules.read_header(path.read_text(encoding="utf-8"), path.name).document.data
+        data = cardrules.read_header(path.read_text(encoding="utf-8"), path.name).data
     except (OSError, ValueError):
         return None
-    value = data.get("license") if isinstance(data, dict) else None
+    value = data.get("license") if data else None
     return value if isinstance(value, str) else None

@@ -21,7 +21,7 @@ from zoo.errors import ModelFileError, RemoteError, SourceError
 from zoo.files.digests import pretty_json, sha256_file
 from zoo.files.whole import write_atomic
 from zoo.hub import LOGIN, Listed
-from zoo.hub.download import Patience, fetch_files, retrying
+from zoo.hub.download import Origin, Patience, fetch_files, retrying
 from zoo.hub.download.files import is_here
 from zoo.hub.huggingface import HuggingFaceHub, HuggingFaceRepo
 from zoo.modelfolder.files import CONFIG, INDEX, SINGLE, TOKENIZER, is_used
@@ -71,7 +71,7 @@ def fetch(
     total = sum(file.size_bytes for file in wanted)
     report.say(f"fetching {repo} at {revision[:12]}: {counted(len(wanted), 'file')}, {data_size(total)}")
     where = f"hf:{repo}@{revision}"
-    fetch_files(hub, revision, wanted, target, where, report, patience, cache / "hub" / ".zoo")
+    fetch_files(Origin(hub, revision, where), wanted, target, report, patience, cache / "hub" / ".zoo")
     record = {
         file.path: sha256_file(target / file.path) if not file.sha256 else file.sha256 for file in wanted
     }
@@ -102,7 +102,8 @@ def resolve_revision(
     unknown = [file for file in tree.values() if not file.sha256 and file.size_bytes <= SMALL_BYTES]
     looked_at = [tree[path] for path in LOOKED_AT if judge and path in tree and tree[path] not in unknown]
     with tempfile.TemporaryDirectory(prefix="zoo-lock-") as name:
-        fetch_files(hub, commit, [*unknown, *looked_at], Path(name), f"hf:{repo}@{commit}", report, patience)
+        origin = Origin(hub, commit, f"hf:{repo}@{commit}")
+        fetch_files(origin, [*unknown, *looked_at], Path(name), report, patience)
         known |= {file.path: sha256_file(Path(name) / file.path) for file in unknown}
         if judge:
             judge(Path(name), f"hf:{repo}@{commit}")
@@ -119,7 +120,7 @@ def small_file(
     if there is None or there.size_bytes > SMALL_BYTES:
         return None
     with tempfile.TemporaryDirectory(prefix="zoo-lock-") as folder:
-        fetch_files(hub, commit, [there], Path(folder), f"hf:{repo}@{commit}", report, patience)
+        fetch_files(Origin(hub, commit, f"hf:{repo}@{commit}"), [there], Path(folder), report, patience)
         return (Path(folder) / name).read_bytes()
 
 
@@ -189,7 +190,7 @@ def _shards(
     if INDEX not in tree or tree[INDEX].size_bytes > SMALL_BYTES:
         return set()
     with tempfile.TemporaryDirectory(prefix="zoo-index-") as name:
-        fetch_files(hub, commit, [tree[INDEX]], Path(name), where, report, patience)
+        fetch_files(Origin(hub, commit, where), [tree[INDEX]], Path(name), report, patience)
         try:
             return {text(file) for file in table(read_json(Path(name) / INDEX, INDEX)["weight_map"]).values()}
         except ModelFileError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 
 @dataclass(frozen=True)
@@ -20,3 +21,13 @@ class Limits:
     wall_seconds: float = 120.0
     memory_bytes: int = 512 << 20
     characters: int = 4 << 20
+
+
+class Answer(TypedDict, total=False):
+    """What the process under these limits says: text and clock (whether the text holds the date), or why not: refused,
+    and a kind as in ``zoo.templates.rendering.Refusal``."""
+
+    text: str
+    clock: bool
+    refused: str
+    kind: str

@@ -19,10 +19,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from zoo.errors import AGAIN, Again, ModelFileError, ZooError
-from zoo.templates.limits import Limits
+from zoo.templates.limits import Answer, Limits
 
 _CODE = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from zoo.templates.worker import main; main()"
@@ -30,7 +29,8 @@ _CODE = (
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 """Environment variables that an interpreter may need to find its own libraries."""
 
-Message = Mapping[str, Any]
+Message = Mapping[str, str]
+"""One turn of a conversation: role and content."""
 
 
 class OverLimit(ModelFileError):
@@ -58,7 +58,7 @@ class Renderer:
         self._template, self._special, self._limits = template, dict(special), limits or Limits()
         self._lock = threading.Lock()
         self._worker: _Worker | None = None
-        self._refused: dict[str, Any] = {}
+        self._refused: Answer | None = None
 
     def __enter__(self) -> Renderer:
         return self
@@ -75,11 +75,11 @@ class Renderer:
 
     def render(
         self,
-        messages: Sequence[Message],
+        messages: Sequence[Mapping[str, object]],
         *,
         add_generation_prompt: bool = True,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        documents: Sequence[Mapping[str, Any]] | None = None,
+        tools: Sequence[Mapping[str, object]] | None = None,
+        documents: Sequence[Mapping[str, object]] | None = None,
     ) -> str:
         """The prompt text of a conversation; tools and documents in the form that transformers hands to templates.
 
@@ -92,7 +92,7 @@ class Renderer:
                     f"a message's content is {type(content).__name__}, not text",
                     remedy="The model reads only text: give each message one string as content",
                 )
-        values = {
+        values: dict[str, object] = {
             **self._special,
             "messages": [dict(message) for message in messages],
             "tools": tools,
@@ -104,9 +104,9 @@ class Renderer:
         if "refused" in answer:
             raise self._error(answer["refused"], answer.get("kind", ""))
         self.read_clock |= answer["clock"]
-        return str(answer["text"])
+        return answer["text"]
 
-    def _ask(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask(self, values: Mapping[str, object]) -> Answer:
         if self._refused:
             return self._refused
         if self._worker is None or not self._worker.ready():
@@ -170,7 +170,7 @@ class _Worker:
         """Whether the process is alive and belongs to this one: it may have been killed, or this one may be a fork."""
         return self.alive and self.owner == os.getpid() and self._process.poll() is None
 
-    def answer(self, request: Mapping[str, Any], limits: Limits, source: str) -> dict[str, Any]:
+    def answer(self, request: Mapping[str, object], limits: Limits, source: str) -> Answer:
         """The answer of the process to ``request``, or ``{"refused": WHY}`` when it ends instead."""
         try:
             self._stdin.write(json.dumps(request).encode() + b"\n")
@@ -183,7 +183,7 @@ class _Worker:
             self.end()
             raise
         if line.endswith(b"\n"):
-            found: dict[str, Any] = json.loads(line)
+            found: Answer = json.loads(line)
             return found
         return {"refused": self._why(limits, source, timed_out=line == b"timeout"), "kind": "limit"}
 

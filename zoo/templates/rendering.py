@@ -7,12 +7,13 @@ nothing but jinja2 and the standard library.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import jinja2
 import jinja2.ext
 import jinja2.nodes
+import jinja2.parser
 import jinja2.utils
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -59,7 +60,7 @@ class Template:
         except Exception as error:
             raise _refusal(error) from error
 
-    def render(self, values: Mapping[str, Any], most_characters: int) -> str:
+    def render(self, values: Mapping[str, object], most_characters: int) -> str:
         """The text for ``values``; ``read_clock`` then says whether it contains the date.
 
         Raises Refusal with the template's own complaint or jinja2's, and for more than ``most_characters``.
@@ -90,22 +91,23 @@ class _Generation(jinja2.ext.Extension):
 
     tags = {"generation"}  # noqa: RUF012  # jinja2's own declaration is an instance attribute
 
-    def parse(self, parser: Any) -> jinja2.nodes.Node:
+    def parse(self, parser: jinja2.parser.Parser) -> jinja2.nodes.Node:
         line = next(parser.stream).lineno
         body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
         return jinja2.nodes.CallBlock(self.call_method("_content"), [], [], body).set_lineno(line)
 
-    def _content(self, caller: Any) -> Any:
+    def _content(self, caller: Callable[[], str]) -> str:
         return caller()
 
 
 class _Dict:
     """``dict(...)`` and ``dict.fromkeys(...)``, and no other access to Python's type, as in transformers."""
 
-    def __call__(self, *args: Any, **more: Any) -> dict[Any, Any]:
+    # What is wrong with the arguments, Python's own type says.
+    def __call__(self, *args: Any, **more: Any) -> dict[object, object]:
         return dict(*args, **more)
 
-    def fromkeys(self, *args: Any) -> dict[Any, Any]:
+    def fromkeys(self, *args: Any) -> dict[object, object]:
         return dict.fromkeys(*args)
 
 
@@ -119,21 +121,21 @@ class _Namespace(jinja2.utils.Namespace):
             _Namespace._check(name)
         jinja2.utils.Namespace.__init__(self, found)
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: str, value: object) -> None:
         _Namespace._check(name)
         super().__setitem__(name, value)
 
     @staticmethod
-    def _check(name: Any) -> None:
+    def _check(name: object) -> None:
         if isinstance(name, str) and name.startswith("_"):
             raise jinja2.exceptions.SecurityError(f"a namespace must not contain {name!r}: it begins with _")
 
 
 def _tojson(
-    value: Any,
+    value: object,
     ensure_ascii: bool = False,
-    indent: Any = None,
-    separators: Any = None,
+    indent: int | str | None = None,
+    separators: tuple[str, str] | None = None,
     sort_keys: bool = False,
 ) -> str:
     """Not jinja2's own filter, which writes HTML's special characters as escapes."""

@@ -14,9 +14,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
-from zoo.templates.limits import Limits
+from zoo.templates.limits import Answer, Limits
 from zoo.templates.rendering import Refusal, Template
 
 
@@ -34,7 +33,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     template: list[Template] = []
 
-    def compiled() -> dict[str, Any]:
+    def compiled() -> Answer:
         template.append(Template(first["template"]))
         return {}
 
@@ -42,7 +41,7 @@ def main() -> None:
         return
     for line in sys.stdin.buffer:
 
-        def rendered(line: bytes = line) -> dict[str, Any]:
+        def rendered(line: bytes = line) -> Answer:
             text = template[0].render(json.loads(line)["values"], limits.characters)
             return {"text": text, "clock": template[0].read_clock}
 
@@ -50,7 +49,7 @@ def main() -> None:
             return
 
 
-def _answer(limits: Limits, work: Callable[[], dict[str, Any]]) -> bool:
+def _answer(limits: Limits, work: Callable[[], Answer]) -> bool:
     """Do ``work`` within the time limit and write the result. Returns whether it can take more requests."""
     signal.setitimer(signal.ITIMER_PROF, limits.cpu_seconds)
     sound = True

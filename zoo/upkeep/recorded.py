@@ -10,6 +10,7 @@ from pathlib import Path
 
 from catalog import jsontext, plainfiles
 from catalog.release import Release
+from catalog.shapes import shaped
 from zoo.corpora import datafiles
 from zoo.errors import Damaged
 from zoo.files import filelist
@@ -93,8 +94,8 @@ def _manifest(dataset: Repo, commit: str) -> dict[str, Expected]:
     tree = dataset.listing(commit)
     raw = _read(dataset, commit, MANIFEST, tree)
     try:
-        listed = filelist.records(jsontext.parse(raw)["files"])
-    except (ValueError, KeyError, TypeError):
+        listed = filelist.checked(shaped(jsontext.parse(raw), filelist.Listing)["files"])
+    except ValueError:
         raise Damaged(f"{MANIFEST} at {commit[:12]} is not a valid manifest") from None
     files = [Expected(file.path, file.sha256, file.size_bytes) for file in listed]
     # With git's digest, a branch that has moved can be compared with the recorded commit.

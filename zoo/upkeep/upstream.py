@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from catalog import licences, sources
 from catalog.index import Catalog
-from catalog.release import Ancestor, Model, Release
+from catalog.release import Ancestor, Release
 from catalog.watch import Finding, Report, Source, Unchecked
 from zoo.errors import InputError, ZooError
 from zoo.hub.interface import Described
@@ -39,7 +39,8 @@ def look_at_sources(catalog: Catalog, before: Report | None, ask: Ask) -> Looked
                 for key in dict.fromkeys([(repository, None), (repository, revision)]):
                     if key not in answers:
                         answers[key] = _asked(ask, done, *key)
-                    _judge(done, model, release, ancestor, key, answers[key], gated_before.get(repository))
+                    known = _Known(model.name, release.version, ancestor.licence, gated_before.get(repository))
+                    done.findings += _differences(known, *key, answers[key])
     done.seen.sort(key=lambda one: one.repository)
     return done
 
@@ -67,29 +68,34 @@ def _asked(ask: Ask, done: Looked, repository: str, revision: str | None) -> Des
     return answer
 
 
-def _judge(
-    done: Looked, model: Model, release: Release, ancestor: Ancestor, key: tuple[str, str | None],
-    answer: Described | ZooError, gated_before: str | None,
-) -> None:  # fmt: skip
-    repository, revision = key
+@dataclass(frozen=True)
+class _Known:
+    """A release that comes from an upstream model, and what is recorded of that. gated: as of the last watch."""
 
-    def note(kind: str, expected: str | None, found: str | None, what: str) -> None:
-        done.findings.append(
-            Finding(kind, model.name, release.version, repository, None, revision, expected, found, what)
-        )
+    name: str
+    version: str
+    licence: str
+    gated: str | None
+
+
+def _differences(
+    known: _Known, repository: str, revision: str | None, answer: Described | ZooError
+) -> Iterator[Finding]:
+    def note(kind: str, expected: str | None, found: str | None, what: str) -> Finding:
+        return Finding(kind, known.name, known.version, repository, None, revision, expected, found, what)
 
     if isinstance(answer, InputError):
-        note("source", revision, None, answer.what)
+        yield note("source", revision, None, answer.what)
         return
     if isinstance(answer, ZooError) or revision is not None:
         return
-    if not _same_licence(ancestor.licence, answer):
+    if not _same_licence(known.licence, answer):
         now = answer.licence_name or answer.licence or "none"
-        what = f"the licence of upstream {repository} is now {now}, but {ancestor.licence} is recorded"
-        note("licence", ancestor.licence, now, what)
-    if gated_before is not None and gated_before != answer.gated:
-        what = f"the gating of upstream {repository} changed from {gated_before} to {answer.gated}"
-        note("gating", gated_before, answer.gated, what)
+        what = f"the licence of upstream {repository} is now {now}, but {known.licence} is recorded"
+        yield note("licence", known.licence, now, what)
+    if known.gated is not None and known.gated != answer.gated:
+        what = f"the gating of upstream {repository} changed from {known.gated} to {answer.gated}"
+        yield note("gating", known.gated, answer.gated, what)
 
 
 def _same_licence(recorded: str, answer: Described) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from catalog import jsontext, yanks
 from catalog.index import Catalog
-from catalog.release import Model, Release
+from catalog.release import Model, Release, YankEvent
 from zoo import catalogfile
 from zoo.errors import AGAIN, ZooError
 from zoo.files.digests import pretty_json
@@ -50,25 +50,13 @@ class Yanked:
     pointing_here: tuple[str, ...] = ()
 
 
-def yank(
-    name: str,
-    version: str,
-    *,
-    reason: str,
-    severity: str,
-    replacement: str | None,
-    date: str,
-    settings: Settings,
-    card: bool = True,
-) -> Yanked:
+def yank(name: str, event: YankEvent, *, settings: Settings, card: bool = True) -> Yanked:
     """Record that a version must not be used, also on its card."""
 
     def step(catalog: Catalog) -> Catalog:
-        return yanks.yank(
-            catalog, name, version, date=date, reason=reason, severity=severity, replacement=replacement
-        )
+        return yanks.yank(catalog, name, event)
 
-    return _walk(name, version, step, settings, card)
+    return _walk(name, event.version, step, settings, card)
 
 
 def unyank(

@@ -46,17 +46,24 @@ class Fetched:
     resumed_bytes: int = 0
 
 
+@dataclass(frozen=True)
+class Origin:
+    """A commit of a repository; ``source`` says in words where that is."""
+
+    repo: Repo
+    revision: str
+    source: str
+
+
 def fetch_files(
-    repo: Repo,
-    revision: str,
+    origin: Origin,
     files: Iterable[Listed],
     folder: Path,
-    source: str,
     report: Reporter,
     patience: Patience | None = None,
     scratch: Path | None = None,
 ) -> list[Fetched]:
-    """Fetch and verify every file of ``files`` below ``folder``; ``source`` says where they come from.
+    """Fetch and verify every file of ``files`` below ``folder``.
 
     They grow in ``scratch``, on the same disk; ``folder/.zoo`` unless given.
 
@@ -64,11 +71,11 @@ def fetch_files(
     always has the requested digest, unless something else wrote it.
     """
     scratch = scratch or folder / ".zoo"
-    work = _Work(repo, revision, folder, scratch / "partial", source, report, patience or Patience())
+    work = _Work(origin, folder, scratch / "partial", report, patience or Patience())
     ordered = sorted(files, key=lambda file: (file.size_bytes, file.path))
     for file in ordered:
         if reason := unsafe_reason(file.path):
-            raise Damaged(f"{file.path!r} {reason}", where=source, safe="Nothing was fetched.")
+            raise Damaged(f"{file.path!r} {reason}", where=origin.source, safe="Nothing was fetched.")
     small = [file for file in ordered if file.size_bytes <= SMALL_BYTES]
     large = [file for file in ordered if file.size_bytes > SMALL_BYTES]
     with locked(scratch / "lock", lambda: report.say(f"another zoo is downloading into {folder}; waiting")):
@@ -97,11 +104,9 @@ def is_here(path: Path, file: Listed, advance: Advance = unheard) -> bool:
 
 @dataclass(frozen=True)
 class _Work:
-    repo: Repo
-    revision: str
+    origin: Origin
     folder: Path
     scratch: Path
-    source: str
     report: Reporter
     patience: Patience
 
@@ -136,7 +141,7 @@ class _Work:
             with self.report.task(f"checking {file.path}", file.size_bytes, "B") as advance:
                 if is_here(there, file, advance):
                     return Fetched(file, there, "here")
-        part = partial.begin(self.scratch, file, self.source)
+        part = partial.begin(self.scratch, file, self.origin.source)
         left = spans_room.missing(part.spans)
         if left < file.size_bytes:
             done = file.size_bytes - left
@@ -150,7 +155,7 @@ class _Work:
         there = self.folder / file.path
         if is_here(there, file):
             return Fetched(file, there, "here")
-        return self._finish(partial.begin(self.scratch, file, self.source), there, advance)
+        return self._finish(partial.begin(self.scratch, file, self.origin.source), there, advance)
 
     def _finish(self, part: Partial, there: Path, advance: Advance) -> Fetched:
         """Fill the part, verify it and rename it; try once more the other way if it is wrong."""
@@ -171,7 +176,7 @@ class _Work:
 
     def _fill(self, part: Partial, advance: Advance) -> int:
         def open_(begin: int, end: int) -> Incoming:
-            return self.repo.incoming(self.revision, part.file, begin, end, self.patience.stall_seconds)
+            return self.origin.repo.incoming(self.origin.revision, part.file, begin, end, self.patience.stall_seconds)
 
         lines = Lines(open_, part, self.patience, self.report)
         try:
@@ -187,7 +192,7 @@ class _Work:
 
     def _other_way(self, file: Listed, there: Path, before: str, received: int) -> Fetched:
         with tempfile.TemporaryDirectory(prefix="other-", dir=self.scratch) as name:
-            came = self.repo.other_way(self.revision, file, Path(name))
+            came = self.origin.repo.other_way(self.origin.revision, file, Path(name))
             digest = Digest(file)
             with came.open("r+b") as stream:
                 while block := stream.read(1 << 20):
@@ -196,7 +201,7 @@ class _Work:
                 if found != digest.expected:
                     raise RemoteError(
                         f"{file.path} arrived with the wrong content twice: digest {found}, not {digest.expected}",
-                        kind="hash_mismatch", where=self.source,
+                        kind="hash_mismatch", where=self.origin.source,
                         facts={"path": file.path, "expected": digest.expected, "got": found, "got_first": before,
                                "removed": True},
                         safe="The wrong content was deleted. No file of that name was written.",

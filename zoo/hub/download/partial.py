@@ -15,9 +15,10 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from catalog import jsontext
+from catalog.shapes import shaped
 from zoo.files.digests import git_blob
 from zoo.hub import Listed
 from zoo.hub.download import spans as spans_room
@@ -118,13 +119,13 @@ def begin(folder: Path, file: Listed, source: str) -> Partial:
     made = Partial(file, path, source, spans_room.whole(file.size_bytes), handle)
     there = os.fstat(handle).st_size
     found = _read(made.sidecar, file)
-    spans = _spans(found, file.size_bytes, there)
-    if spans is None:
+    spans = _spans(found, file.size_bytes, there) if found else None
+    if found is None or spans is None:
         made.restart()
         return made
-    made.spans, made.sparse = spans, bool(found["sparse"])
+    made.spans, made.sparse = spans, found["sparse"]
     # The record must match the file, else the rest of the download would be useless.
-    noted = int(found["hashed_bytes"])
+    noted = found["hashed_bytes"]
     made.hash_on(noted)
     if made.hashed != noted or made.digest.hexdigest() != found["hashed_digest"]:
         made.restart()
@@ -136,29 +137,31 @@ def part_path(folder: Path, file: Listed) -> Path:
     return folder / f"{file.sha256 or file.git_sha1}.part"
 
 
-def _read(path: Path, file: Listed) -> dict[str, Any]:
-    """The sidecar's data if it belongs to this content, else nothing."""
+class _Noted(TypedDict):
+    """What of a side-car is used again."""
+
+    format: int
+    size_bytes: int
+    sha256: str | None
+    git_sha1: str | None
+    sparse: bool
+    spans: list[tuple[int, int, int]]
+    hashed_bytes: int
+    hashed_digest: str
+
+
+def _read(path: Path, file: Listed) -> _Noted | None:
+    """The side-car if it is of this very content."""
     with suppress(OSError, ValueError):
-        data = jsontext.read(path)
-        wanted = {
-            "format": FORMAT,
-            "size_bytes": file.size_bytes,
-            "sha256": file.sha256,
-            "git_sha1": file.git_sha1,
-        }
-        if isinstance(data, dict) and all(data.get(key) == value for key, value in wanted.items()):
-            return data
-    return {}
+        noted = shaped(jsontext.read(path), _Noted)
+        known = (noted["format"], noted["size_bytes"], noted["sha256"], noted["git_sha1"])
+        if known == (FORMAT, file.size_bytes, file.sha256, file.git_sha1):
+            return noted
+    return None
 
 
-def _spans(found: dict[str, Any], size_bytes: int, there: int) -> list[Span] | None:
-    try:
-        spans = [Span(int(entry[0]), int(entry[1]), int(entry[2])) for entry in found["spans"]]
-        noted = int(found["hashed_bytes"])
-        if not found["sparse"]:
-            spans = spans_room.whole(size_bytes, there)
-        is_sound = spans_room.sound(spans, size_bytes) and 0 <= noted <= spans_room.frontier(spans)
-        within = all(span.position <= there for span in spans if span.position > span.begin)
-    except (KeyError, IndexError, TypeError, ValueError):
-        return None
+def _spans(found: _Noted, size_bytes: int, there: int) -> list[Span] | None:
+    spans = [Span(*entry) for entry in found["spans"]] if found["sparse"] else spans_room.whole(size_bytes, there)
+    is_sound = spans_room.sound(spans, size_bytes) and 0 <= found["hashed_bytes"] <= spans_room.frontier(spans)
+    within = all(span.position <= there for span in spans if span.position > span.begin)
     return spans if is_sound and within else None

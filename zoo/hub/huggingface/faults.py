@@ -10,7 +10,6 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from zoo.errors import AGAIN, RESUMES, Again, InputError, RemoteError, ZooError
 
@@ -19,7 +18,7 @@ MAYBE_DONE = frozenset(("server_error", "unreachable", "stalled", "proxy"))
 
 _NEW_TOKEN = "Make a new token and set HF_TOKEN to it"
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError)
-_Facts = Mapping[str, Any]
+_Facts = Mapping[str, object]
 _SIGNED = re.compile(r"\?[\w.-]+=\S+")
 """The query of an address; those of uploads are signed and work for anyone who has them."""
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from zoo.addresses import origin
@@ -21,6 +22,10 @@ from zoo.hub.huggingface.client import XET, asking, client
 from zoo.hub.huggingface.faults import Asked
 from zoo.hub.huggingface.session import bounded
 from zoo.hub.interface import Incoming, Listed
+
+if TYPE_CHECKING:
+    from httpx2 import Client, Response
+    from huggingface_hub.hf_api import RepoFile
 
 HOPS = 6
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})\Z")
@@ -43,7 +48,7 @@ def listing(address: str, kind: str, repository: str, revision: str) -> dict[str
     return {file.path: _listed(file) for file in files}
 
 
-def _listed(file: Any) -> Listed:
+def _listed(file: RepoFile) -> Listed:
     if file.lfs:
         return Listed(file.path, file.lfs.size, file.lfs.sha256)
     return Listed(file.path, file.size, None, file.blob_id)
@@ -55,17 +60,24 @@ def commit_of(address: str, kind: str, repository: str, revision: str | None) ->
         return str(client(address).repo_info(repository, revision=revision, repo_type=kind).sha)
 
 
+@dataclass(frozen=True)
+class Span:
+    """Bytes ``begin`` to ``end`` of a file."""
+
+    file: Listed
+    begin: int
+    end: int
+
+    @property
+    def is_part(self) -> bool:
+        return self.begin > 0 or self.end < self.file.size_bytes
+
+
 def open_incoming(
-    address: str,
-    kind: str,
-    repository: str,
-    revision: str,
-    file: Listed,
-    begin: int,
-    end: int,
-    stall_seconds: float,
+    address: str, kind: str, repository: str, revision: str, span: Span, stall_seconds: float
 ) -> Incoming:
-    """Bytes ``begin`` to ``end`` of a file. Raises RemoteError, also if a different file is announced."""
+    """The bytes of a span. Raises RemoteError, also if a different file is announced."""
+    file, begin = span.file, span.begin
     asked = asking(address, repository, revision, file.path)
     with told(address, repository, revision, file.path):
         client(address)
@@ -73,7 +85,7 @@ def open_incoming(
         from huggingface_hub.utils import get_session  # type: ignore[attr-defined]  # public, lazy
 
         url = hf_hub_url(repository, file.path, repo_type=kind, revision=revision, endpoint=address)
-        response, announced = _follow(get_session(), url, asked, begin, end, file.size_bytes, stall_seconds)
+        response, announced = _follow(get_session(), url, asked, span, stall_seconds)
         try:
             if file.size_bytes == begin and response.status_code == 416:
                 response.close()
@@ -86,9 +98,8 @@ def open_incoming(
             response.close()
             raise
     chunks = _chunks(response, address, repository, revision, file.path)
-    asked_for_a_range = begin > 0 or end < file.size_bytes
     ranged = response.status_code == 206 or (
-        not asked_for_a_range and "bytes" in response.headers.get("accept-ranges", "")
+        not span.is_part and "bytes" in response.headers.get("accept-ranges", "")
     )
     return Incoming(start, chunks, response.close, ranged)
 
@@ -127,8 +138,8 @@ def told(address: str, repository: str, revision: str = "", path: str = "") -> I
 
 
 def _follow(
-    session: Any, url: str, asked: Asked, begin: int, end: int, size: int, stall_seconds: float
-) -> tuple[Any, dict[str, str]]:
+    session: Client, url: str, asked: Asked, span: Span, stall_seconds: float
+) -> tuple[Response, dict[str, str]]:
     """The last answer, its body unread, and what the hub announced before it."""
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # public, lazy
 
@@ -136,8 +147,8 @@ def _follow(
     with_token = build_hf_headers(token=client(asked.address).token)
     without = {name: value for name, value in with_token.items() if name.lower() != "authorization"}
     wanted = {"Accept-Encoding": "identity"}
-    if begin > 0 or end < size:
-        wanted["Range"] = f"bytes={begin}-{end - 1}"
+    if span.is_part:
+        wanted["Range"] = f"bytes={span.begin}-{span.end - 1}"
     for _ in range(HOPS):
         at_home = origin(url) == home
         if not at_home and asked.address.startswith("https://") and not url.startswith("https://"):
@@ -162,7 +173,7 @@ def _follow(
     )  # fmt: skip
 
 
-def _check(response: Any, announced: dict[str, str], file: Listed, asked: Asked, begin: int) -> int:
+def _check(response: Response, announced: dict[str, str], file: Listed, asked: Asked, begin: int) -> int:
     """Where the body begins; everything announced must match ``file``. Raises RemoteError."""
     headers = response.headers
     if not announced and "text/html" in headers.get("content-type", ""):
@@ -194,19 +205,19 @@ def _check(response: Any, announced: dict[str, str], file: Listed, asked: Asked,
     return start
 
 
-def _chunks(response: Any, address: str, repository: str, revision: str, path: str) -> Iterator[bytes]:
+def _chunks(response: Response, address: str, repository: str, revision: str, path: str) -> Iterator[bytes]:
     with told(address, repository, revision, path):
         # As they arrive, so that a slow connection is noticed.
         yield from response.iter_raw()
 
 
-def _read_little(response: Any) -> None:
+def _read_little(response: Response) -> None:
     """Read enough of a refusal so that the connection can be used again."""
     if (_number(response.headers.get("content-length")) or 1 << 20) < 1 << 16:
         response.read()
 
 
-def _plain(headers: Any) -> dict[str, str]:
+def _plain(headers: Mapping[str, str]) -> dict[str, str]:
     return {str(name).lower(): str(value) for name, value in headers.items()}
 
 

@@ -209,9 +209,8 @@ class HuggingFaceRepo:
         return incoming.commit_of(self.address, self.kind, self.identity, revision)
 
     def incoming(self, revision: str, file: Listed, begin: int, end: int, stall_seconds: float) -> Incoming:
-        return incoming.open_incoming(
-            self.address, self.kind, self.identity, revision, file, begin, end, stall_seconds
-        )
+        span = incoming.Span(file, begin, end)
+        return incoming.open_incoming(self.address, self.kind, self.identity, revision, span, stall_seconds)
 
     def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
         return incoming.by_client(self.address, self.kind, self.identity, revision, file, folder)

@@ -20,11 +20,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zoo.addresses import origin
 from zoo.hub.huggingface import faults
 from zoo.progress import murmur
+
+if TYPE_CHECKING:
+    # The library under the client; older versions of the client have another one, which is used alike.
+    from httpx2 import Client, Request, Response
 
 READ_SECONDS = 20.0
 TIMEOUT_SECONDS = 60.0
@@ -39,7 +43,7 @@ class _Bound:
     """since: when the first try of the current request began. last: the last bad answer."""
 
     since: float | None = None
-    last: Any = None
+    last: Response | None = None
 
 
 _bound: ContextVar[_Bound | None] = ContextVar("bound", default=None)
@@ -61,7 +65,7 @@ def tune() -> None:
     from huggingface_hub import constants, set_client_factory
     from huggingface_hub.utils import _http, disable_progress_bars  # type: ignore[attr-defined]  # public, lazy
 
-    def factory() -> Any:
+    def factory() -> Client:
         made = _http.default_client_factory()
         made.timeout = None  # _limit sets a timeout if nobody asked for one
         hooks = made.event_hooks
@@ -82,10 +86,11 @@ def tune() -> None:
     disable_progress_bars()
 
 
-def _limit(request: Any) -> None:
+def _limit(request: Request) -> None:
     """Timeouts for every step, and an end to retries."""
     usual = READ_SECONDS if request.method in ("GET", "HEAD") else TIMEOUT_SECONDS
-    if not any(step is not None for step in (request.extensions.get("timeout") or {}).values()):
+    times = request.extensions.get("timeout")
+    if not isinstance(times, dict) or all(step is None for step in times.values()):
         request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), usual)
     bound = _bound.get()
     if bound is None:
@@ -97,7 +102,7 @@ def _limit(request: Any) -> None:
         raise TimeoutError("no answer")
 
 
-def _look(response: Any) -> None:
+def _look(response: Response) -> None:
     """Whether the request is answered; if the hub asks for a long wait, this is reported immediately."""
     bound = _bound.get()
     if bound is None:
@@ -112,7 +117,7 @@ def _look(response: Any) -> None:
         _raise(response)
 
 
-def _raise(response: Any) -> None:
+def _raise(response: Response | None) -> None:
     """Raises the client's error for a bad answer."""
     if response is not None:
         from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]  # public, lazy
@@ -120,7 +125,7 @@ def _raise(response: Any) -> None:
         hf_raise_for_status(response)
 
 
-def _note_redirect(response: Any) -> None:
+def _note_redirect(response: Response) -> None:
     """Where the first request of a chain of redirects went."""
     if 300 <= response.status_code < 400:
         response.request.extensions.setdefault("zoo_origin", origin(str(response.request.url)))
@@ -135,7 +140,7 @@ def allow_token(address: str, *, allowed: bool) -> None:
     (_allowed.add if allowed else _allowed.discard)(origin(address))
 
 
-def _keep_token(request: Any) -> None:
+def _keep_token(request: Request) -> None:
     """No token for addresses that the user did not name: a redirect, an address in an answer of the hub (where an
     upload is confirmed), another port of the same machine. A job's own identity service has its own token.
     """

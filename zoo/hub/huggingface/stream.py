@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zoo.hub.huggingface.client import plain
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 class Body(io.RawIOBase):
@@ -20,15 +23,16 @@ class Body(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        room = memoryview(buffer)
         while not self._rest:
             with plain(self._address):
                 chunk = next(self._chunks, None)
             if chunk is None:
                 return 0
             self._rest = memoryview(chunk)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
+        count = min(len(room), len(self._rest))
+        room[:count] = self._rest[:count]
         self._rest = self._rest[count:]
         return count
 

@@ -7,7 +7,7 @@ import importlib.util
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zoo.errors import Damaged, RemoteError
 from zoo.hub.huggingface.client import XET, plain
@@ -15,6 +15,7 @@ from zoo.hub.huggingface.faults import MAYBE_DONE
 from zoo.progress import Advance
 
 if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
     from huggingface_hub import CommitOperationAdd
 
 INLINE_BYTES = 1 << 20
@@ -89,7 +90,7 @@ class Told(io.BufferedReader):
         self._tell_to(begin + len(data))
         return data
 
-    def readinto(self, buffer: Any, /) -> int:
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         begin = self.tell()
         count = super().readinto(buffer)
         self._tell_to(begin + count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from zoo.errors import InputError
 from zoo.hub.huggingface.client import client, plain
@@ -24,13 +24,16 @@ def upstream(repository: str, revision: str | None, address: str) -> Described:
             raise InputError(f"{repository} no longer has commit {revision}") from None
         except RepositoryNotFoundError:
             raise InputError(f"{repository} no longer exists or is no longer public") from None
-    data: Any = info.card_data
-    card: dict[str, Any] = data.to_dict() if data else {}
-    licence = card.get("license")
+    card: Mapping[str, object] = vars(info.card_data) if info.card_data else {}
+    licence, name = card.get("license"), card.get("license_name")
     gated = info.gated if info.gated in ("auto", "manual") else "no"
     return Described(
-        " AND ".join(licence) if isinstance(licence, list) else licence, card.get("license_name"), gated
+        " AND ".join(map(str, licence)) if isinstance(licence, list) else _text(licence), _text(name), gated
     )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def default_address() -> str:

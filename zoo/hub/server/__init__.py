@@ -18,6 +18,6 @@ accepts both. Paths from requests are only looked up in commits, so they never r
 from __future__ import annotations
 
 from zoo.hub.server.access import Access, read_tokens
-from zoo.hub.server.server import HubServer, is_loopback
+from zoo.hub.server.server import Bounds, HubServer, is_loopback
 
-__all__ = ["Access", "HubServer", "is_loopback", "read_tokens"]
+__all__ = ["Access", "Bounds", "HubServer", "is_loopback", "read_tokens"]

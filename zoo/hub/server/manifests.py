@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from zoo.files.listing import FileRecord
 from zoo.hub.folder import FolderRepo
@@ -16,7 +15,7 @@ PREFERRED = ("Q4_K_M", "Q4_0", "Q5_K_M", "Q8_0")
 """Without a tag, as in llama.cpp's documentation: Q4_K_M if it exists, else the first that exists."""
 
 
-def manifest(repo: FolderRepo, tag: str) -> dict[str, Any]:
+def manifest(repo: FolderRepo, tag: str) -> dict[str, object]:
     """The answer: name, size and sha256 of the file at the head of the branch. Raises ApiError 404."""
     head = head_of(repo)
     there = repo.tree(head) if head else {}
@@ -24,7 +23,7 @@ def manifest(repo: FolderRepo, tag: str) -> dict[str, Any]:
     if file is None:
         raise ApiError(404, "this repository has no GGUF file of that name", "EntryNotFound")
     entry = views.entry(file)
-    lfs = {"sha256": file.sha256, **{name: entry["lfs"][name] for name in ("size", "pointerSize")}}
+    lfs = {"sha256": file.sha256, "size": entry["lfs"]["size"], "pointerSize": entry["lfs"]["pointerSize"]}
     return {"ggufFile": {"rfilename": file.path, "size": file.size_bytes, "blobId": entry["oid"], "lfs": lfs}}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
 
 from zoo.files.digests import sha256_file
 from zoo.hub.server.access import Signer
@@ -28,7 +27,7 @@ def part_bytes(size: int, least: int = PART_BYTES) -> int:
     return part
 
 
-def upload_action(signer: Signer, base: str, oid: str, size: int, part: int) -> dict[str, Any]:
+def upload_action(signer: Signer, base: str, oid: str, size: int, part: int) -> dict[str, object]:
     """The LFS action of an upload in parts: an address per part, and one that completes it."""
     header = {"chunk_size": str(part)}
     for number in range(1, -(-size // part) + 1):

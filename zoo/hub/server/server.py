@@ -11,9 +11,10 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from zoo.errors import InputError, ZooError
 from zoo.hub.folder import FolderHub
@@ -31,6 +32,18 @@ _HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5}
 _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
+
+
+_Incoming = socket.socket | tuple[bytes, socket.socket]
+"""What socketserver hands over; of a stream it is the connection."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Connections at the same time, and seconds for a step of one."""
+
+    connections: int = CONNECTIONS
+    stall_seconds: float = STALL_SECONDS
 
 
 def is_loopback(host: str) -> bool:
@@ -54,19 +67,18 @@ class HubServer(ThreadingHTTPServer):
         port: int,
         access: Access,
         log: Callable[[str], None] | None = None,
-        connections: int = CONNECTIONS,
-        stall_seconds: float = STALL_SECONDS,
+        bounds: Bounds = Bounds(),
     ) -> None:
         if access.anonymous_write and not is_loopback(host):
             raise InputError(
                 f"without tokens only this machine may write, but {host} is open to other machines",
                 remedy="Use a token file, or serve on 127.0.0.1",
             )
-        self.host, self.log, self.stall_seconds = host, log, stall_seconds
+        self.host, self.log, self.stall_seconds = host, log, bounds.stall_seconds
         self.routes = Routes(Store(FolderHub(folder)), access)
         # Separate from the routes, so that tests can wrap them: to count, or to fail on purpose.
         self.answer: Callable[[Request], Answer] = self.routes
-        self._slots = threading.BoundedSemaphore(connections)
+        self._slots = threading.BoundedSemaphore(bounds.connections)
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host.strip("[]"), port), _Handler)
 
@@ -81,7 +93,7 @@ class HubServer(ThreadingHTTPServer):
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.host, int(self.server_address[1])
 
-    def process_request(self, request: Any, client_address: Any) -> None:
+    def process_request(self, request: _Incoming, client_address: object) -> None:
         if self._slots.acquire(blocking=False):
             try:
                 super().process_request(request, client_address)
@@ -91,17 +103,18 @@ class HubServer(ThreadingHTTPServer):
                 raise
             return
         with contextlib.suppress(OSError):
+            assert isinstance(request, socket.socket)
             request.setblocking(False)
             request.send(_BUSY)
         self.shutdown_request(request)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
+    def process_request_thread(self, request: _Incoming, client_address: object) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._slots.release()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """A broken connection is not worth a message."""
 
 
@@ -211,5 +224,5 @@ class _Handler(BaseHTTPRequestHandler):
             self.command = "GET"
         self._send(refusal(ApiError(code, message or "the request cannot be read")), close=True)
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, *_: object) -> None:
         """Does nothing; _tell reports requests."""

@@ -10,25 +10,55 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import NotRequired, TypedDict
 
-from catalog import jsontext
 from zoo.files.listing import FileRecord
-from zoo.hub.folder import FolderRepo
+from zoo.hub.folder import Body, FolderRepo
 from zoo.hub.interface import BRANCH
 from zoo.hub.server.store import SHORT, shown
 
-JsonObject = dict[str, Any]
 _POINTER_BYTES = 134
 _NULL_DATE = "1970-01-01T00:00:00.000Z"
 
 
+class Lfs(TypedDict):
+    """A file's content as LFS knows it."""
+
+    oid: str
+    size: int
+    pointerSize: int
+
+
+class Entry(TypedDict):
+    """A file or folder of a tree; type is ``file`` or ``directory``."""
+
+    type: str
+    oid: str
+    size: int
+    path: str
+    lastCommit: NotRequired[LastCommit | None]
+
+
+class FileEntry(Entry):
+    """A file of a tree."""
+
+    lfs: Lfs
+
+
+class LastCommit(TypedDict):
+    """The commit that gave a file its content."""
+
+    id: str
+    title: str
+    date: str
+
+
 def info(
     kind: str, identity: str, repo: FolderRepo, oid: str | None, files: Mapping[str, FileRecord], blobs: bool
-) -> JsonObject:
+) -> dict[str, object]:
     """A repository at a commit; ``sha`` is null before the first one."""
     date = date_of(repo, oid) if oid else _NULL_DATE
-    data: JsonObject = {
+    data: dict[str, object] = {
         "_id": hashlib.sha256(f"{kind} {identity}".encode()).hexdigest()[:24],
         "id": identity,
         "author": identity.partition("/")[0],
@@ -48,16 +78,16 @@ def info(
     return data
 
 
-def _sibling(file: FileRecord, blobs: bool) -> JsonObject:
+def _sibling(file: FileRecord, blobs: bool) -> dict[str, object]:
     if not blobs:
         return {"rfilename": file.path}
     lfs = {"sha256": file.sha256, "size": file.size_bytes, "pointerSize": _POINTER_BYTES}
     return {"rfilename": file.path, "size": file.size_bytes, "blobId": file.sha256[:SHORT], "lfs": lfs}
 
 
-def entry(file: FileRecord) -> JsonObject:
+def entry(file: FileRecord) -> FileEntry:
     """A file of a tree."""
-    lfs = {"oid": file.sha256, "size": file.size_bytes, "pointerSize": _POINTER_BYTES}
+    lfs: Lfs = {"oid": file.sha256, "size": file.size_bytes, "pointerSize": _POINTER_BYTES}
     return {
         "type": "file",
         "oid": file.sha256[:SHORT],
@@ -67,7 +97,7 @@ def entry(file: FileRecord) -> JsonObject:
     }
 
 
-def _folder_entry(path: str, files: Iterable[FileRecord]) -> JsonObject:
+def _folder_entry(path: str, files: Iterable[FileRecord]) -> Entry:
     text = json.dumps([[file.path, file.sha256] for file in files])
     return {
         "type": "directory",
@@ -77,12 +107,12 @@ def _folder_entry(path: str, files: Iterable[FileRecord]) -> JsonObject:
     }
 
 
-def entries(files: Mapping[str, FileRecord], folder: str, recursive: bool) -> list[JsonObject]:
+def entries(files: Mapping[str, FileRecord], folder: str, recursive: bool) -> list[Entry]:
     """Files and folders in ``folder`` (empty: the top), sorted by path."""
     start = f"{folder}/" if folder else ""
     inside = {path: file for path, file in sorted(files.items()) if path.startswith(start)}
     groups: dict[str, list[FileRecord]] = {}
-    found = []
+    found: list[Entry] = []
     for path, file in inside.items():
         parts = path.removeprefix(start).split("/")
         if recursive or len(parts) == 1:
@@ -93,9 +123,9 @@ def entries(files: Mapping[str, FileRecord], folder: str, recursive: bool) -> li
     return sorted(found, key=lambda item: str(item["path"]))
 
 
-def paths_info(files: Mapping[str, FileRecord], paths: Iterable[str]) -> list[JsonObject]:
+def paths_info(files: Mapping[str, FileRecord], paths: Iterable[str]) -> list[Entry]:
     """Those of ``paths`` that are files or folders; others are omitted, as on the Hub."""
-    found = []
+    found: list[Entry] = []
     for path in dict.fromkeys(path.rstrip("/") for path in paths):
         below = [file for name, file in sorted(files.items()) if name.startswith(f"{path}/")]
         if path in files:
@@ -105,36 +135,33 @@ def paths_info(files: Mapping[str, FileRecord], paths: Iterable[str]) -> list[Js
     return found
 
 
-def history(repo: FolderRepo, oid: str) -> list[tuple[str, JsonObject]]:
+def history(repo: FolderRepo, oid: str) -> list[tuple[str, Body]]:
     """(commit, its body), newest first."""
     found = []
     current: str | None = oid
     while current:
-        repo.tree(current)  # refuses a damaged commit
-        body = jsontext.read(repo.folder / "commits" / f"{current}.json")
+        body = repo.body(current)
         found.append((current, body))
         current = body["parent"]
     return found
 
 
-def last_commits(repo: FolderRepo, oid: str) -> dict[str, JsonObject]:
+def last_commits(repo: FolderRepo, oid: str) -> dict[str, LastCommit]:
     """For every file of a commit, the commit that gave it its content."""
-    found: dict[str, JsonObject] = {}
+    found: dict[str, LastCommit] = {}
     commits = history(repo, oid)
     wanted = commits[0][1]["files"]
+    settled: set[str] = set()
     for commit, body in commits:
-        for path in wanted:
-            settled = path in found and found[path].get("done")
-            if settled:
-                continue
+        for path in [path for path in wanted if path not in settled]:
             if body["files"].get(path) == wanted[path]:
                 found[path] = {"id": shown(commit), "title": body["message"], "date": date_of(repo, commit)}
             else:
-                found[path]["done"] = True
-    return {path: {k: v for k, v in last.items() if k != "done"} for path, last in found.items()}
+                settled.add(path)
+    return found
 
 
-def refs(repo: FolderRepo) -> JsonObject:
+def refs(repo: FolderRepo) -> dict[str, object]:
     """Branches and tags."""
     there = repo.refs()
     return {
@@ -151,7 +178,7 @@ def refs(repo: FolderRepo) -> JsonObject:
     }
 
 
-def commits(repo: FolderRepo, oid: str) -> list[JsonObject]:
+def commits(repo: FolderRepo, oid: str) -> list[dict[str, object]]:
     """The history as the API lists it."""
     return [
         {

@@ -11,15 +11,22 @@ from dataclasses import dataclass, field
 from email.message import Message
 from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qs, unquote
 
 from catalog import jsontext
+from catalog.jsontext import Json, JsonObject
+from catalog.shapes import WrongShape, shaped
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 JSON_BYTES = 4 << 20
 LINE_BYTES = 16 << 20
 COMMIT_BYTES = 256 << 20
 PATH_BYTES = 4096
+
+Shape = TypeVar("Shape")
 
 
 class ApiError(Exception):
@@ -102,9 +109,16 @@ class Request:
             raise ApiError(400, "the request ended too early")
         return data
 
-    def json(self) -> dict[str, Any]:
+    def json(self) -> JsonObject:
         """The body as a JSON object."""
         return parse_object(self.body(JSON_BYTES))
+
+    def shaped(self, shape: type[Shape]) -> Shape:
+        """The body as a type, for which see ``catalog.shapes.shaped``. Raises ApiError 400."""
+        try:
+            return shaped(self.json(), shape)
+        except WrongShape as error:
+            raise ApiError(400, f"the request cannot be used: {error}") from error
 
     def form(self) -> dict[str, list[str]]:
         """The body as form fields, or as a JSON object of them."""
@@ -117,7 +131,7 @@ class Request:
         except ValueError as error:
             raise ApiError(400, "the request is not a form") from error
 
-    def lines(self) -> Iterator[dict[str, Any]]:
+    def lines(self) -> Iterator[JsonObject]:
         """The body as one JSON object per line, read one by one."""
         if self.left > COMMIT_BYTES:
             raise ApiError(
@@ -134,15 +148,15 @@ class Request:
                 yield parse_object(line)
 
 
-def parse_object(raw: bytes) -> dict[str, Any]:
+def parse_object(raw: bytes) -> JsonObject:
     """A JSON object. Raises ApiError 400."""
     try:
-        value = jsontext.parse(raw)
+        value: Json = jsontext.parse(raw)
     except jsontext.NotJson as error:
         raise ApiError(400, f"the request is not JSON: {error.what}") from error
     if not isinstance(value, dict):
         raise ApiError(400, "the request is not a JSON object")
-    return cast("dict[str, Any]", value)
+    return value
 
 
 def split_target(target: str) -> tuple[list[str], dict[str, list[str]]]:
@@ -173,7 +187,7 @@ class PacedReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the request took too long")

@@ -9,8 +9,9 @@ import hashlib
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
+from catalog.jsontext import JsonObject
 from zoo.errors import InputError
 from zoo.files.digests import git_blob_sha1
 from zoo.files.listing import FileRecord
@@ -43,15 +44,24 @@ def create(store: Store, request: Request) -> Answer:
     return as_json({"url": url, "name": identity, "id": identity})
 
 
+class _File(TypedDict):
+    path: str
+    size: int
+
+
+class _Announced(TypedDict):
+    """Files that a commit will have."""
+
+    files: list[_File]
+
+
 def preupload(store: Store, repo: FolderRepo, request: Request) -> Answer:
     """How each file must be sent, and what the branch has at its path now."""
     head = head_of(repo)
     there = repo.tree(head) if head else {}
     files = []
-    for item in _list(request.json(), "files"):
-        path, size = item.get("path"), item.get("size")
-        if not isinstance(path, str) or not isinstance(size, int):
-            raise ApiError(400, "a file has no path or no size")
+    for item in request.shaped(_Announced)["files"]:
+        path, size = item["path"], item["size"]
         mode = "regular" if size <= REGULAR_BYTES else "lfs"
         files.append({"path": path, "uploadMode": mode, "shouldIgnore": False})
         if path in there and there[path].size_bytes == size:
@@ -69,21 +79,35 @@ def _git_digest(path: str) -> str:
     return git_blob_sha1(Path(path).read_bytes())
 
 
+class _Object(TypedDict):
+    oid: str
+    size: int
+
+
+class _Batch(TypedDict):
+    """A request of Git LFS (https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md)."""
+
+    operation: str
+    objects: list[_Object]
+    hash_algo: NotRequired[str]
+    transfers: NotRequired[list[str] | None]
+
+
 def lfs_batch(
     store: Store, signer: Signer, repository: str, request: Request, parts_above: int, part: int
 ) -> Answer:
     """Addresses for missing contents; in parts of ``part`` bytes above ``parts_above``."""
-    data = request.json()
-    if data.get("operation") != "upload" or data.get("hash_algo", "sha256") != "sha256":
+    data = request.shaped(_Batch)
+    if data["operation"] != "upload" or data.get("hash_algo", "sha256") != "sha256":
         raise ApiError(400, "only uploads by sha256 are offered")
     objects, can_parts = [], "multipart" in (data.get("transfers") or ())
-    for item in _list(data, "objects"):
-        oid, size = item.get("oid"), item.get("size")
-        if not isinstance(oid, str) or not isinstance(size, int) or size < 0:
-            raise ApiError(400, "an object has no oid or no size")
-        found: dict[str, Any] = {"oid": oid, "size": size, "authenticated": True}
+    for item in data["objects"]:
+        oid, size = item["oid"], item["size"]
+        if size < 0:
+            raise ApiError(400, "an object has a size below zero")
+        found: dict[str, object] = {"oid": oid, "size": size, "authenticated": True}
         if store.size_of(oid) != size:
-            upload: dict[str, Any] = {"href": f"{request.base}/lfs/{oid}?{signer.query(oid, size)}"}
+            upload: dict[str, object] = {"href": f"{request.base}/lfs/{oid}?{signer.query(oid, size)}"}
             if can_parts and size > parts_above:
                 length = multipart.part_bytes(size, part)
                 upload = multipart.upload_action(signer, request.base, oid, size, length)
@@ -115,7 +139,7 @@ def commit(store: Store, repo: FolderRepo, identity: str, revision: str, request
     """One commit on the branch; 412 if its head is not the named parent."""
     if revision != BRANCH or request.one("create_pr"):
         raise ApiError(400, f"commits go to the branch {BRANCH}. There are no other branches and no pull requests")
-    header: Mapping[str, Any] | None = None
+    header: JsonObject | None = None
     adds: dict[str, FileRecord] = {}
     deletes: list[tuple[str, bool]] = []
     for line in request.lines():
@@ -139,7 +163,7 @@ def commit(store: Store, repo: FolderRepo, identity: str, revision: str, request
 
 
 def _write(
-    repo: FolderRepo, header: Mapping[str, Any], adds: dict[str, FileRecord], deletes: list[tuple[str, bool]]
+    repo: FolderRepo, header: JsonObject, adds: dict[str, FileRecord], deletes: list[tuple[str, bool]]
 ) -> str:
     named = header.get("parentCommit")
     message = _text(header, "summary")[:1000]
@@ -174,7 +198,7 @@ def _deleted(there: Mapping[str, FileRecord], deletes: list[tuple[str, bool]]) -
     return gone
 
 
-def _inline(store: Store, value: Mapping[str, Any]) -> FileRecord:
+def _inline(store: Store, value: JsonObject) -> FileRecord:
     path, content = _text(value, "path"), _text(value, "content")
     try:
         raw = base64.b64decode(content, validate=True) if value.get("encoding") == "base64" else None
@@ -188,7 +212,7 @@ def _inline(store: Store, value: Mapping[str, Any]) -> FileRecord:
     return FileRecord(path, len(raw), sha256)
 
 
-def _uploaded(store: Store, value: Mapping[str, Any]) -> FileRecord:
+def _uploaded(store: Store, value: JsonObject) -> FileRecord:
     path, oid = _text(value, "path"), _text(value, "oid")
     size = store.size_of(oid)
     if size is None or value.get("size", size) != size:
@@ -213,15 +237,8 @@ def tag(repo: FolderRepo, revision: str, request: Request) -> Answer:
     return as_json({})
 
 
-def _text(value: Mapping[str, Any], name: str) -> str:
+def _text(value: JsonObject, name: str) -> str:
     found = value.get(name)
     if not isinstance(found, str):
         raise ApiError(400, f"{name} is missing")
-    return found
-
-
-def _list(value: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    found = value.get(name)
-    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise ApiError(400, f"{name} is not a list")
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from catalog.release import Ancestor, Model, ModelFile, Release
 from zoo import __version__, extras
@@ -17,7 +17,9 @@ from zoo.files.digests import pretty_json
 from zoo.release.cards import PIPELINE_TAGS
 
 if TYPE_CHECKING:
+    from cyclonedx.model import HashType
     from cyclonedx.model.component import Component
+    from cyclonedx.model.license import LicenseExpression
 
 ROOT = "model"
 """The bom-ref of the released model."""
@@ -25,6 +27,17 @@ ROOT = "model"
 _CORPORA = ("train", "heldout", "evaluation", "calibration")
 _STANDARD_ERRORS = 1.96
 """Half the width of a 95 % interval in standard errors."""
+
+
+class _Metadata(TypedDict, total=False):
+    timestamp: str
+    component: dict[str, object]
+
+
+class _Made(TypedDict):
+    """The part of the library's output that is changed here."""
+
+    metadata: _Metadata
 
 
 def bom(model: Model, release: Release, namespace: str, key: str) -> str:
@@ -55,20 +68,20 @@ def bom(model: Model, release: Release, namespace: str, key: str) -> str:
     parts = [*_ancestors(release.lineage), *_tools(release.tools)]
     made.components.update(parts)
     made.register_dependency(root, parts)
-    data: dict[str, Any] = json.loads(JsonV1Dot6(made).output_as_string())
+    data: _Made = json.loads(JsonV1Dot6(made).output_as_string())
     # The library adds the time; a release has none.
     data["metadata"].pop("timestamp", None)
     data["metadata"]["component"]["modelCard"] = _model_card(model, release)
     return pretty_json(data)
 
 
-def _licence(expression: str) -> Any:
+def _licence(expression: str) -> list[LicenseExpression]:
     from cyclonedx.model.license import LicenseExpression
 
     return [LicenseExpression(expression)]
 
 
-def _hashes(sha256: str | None) -> Any:
+def _hashes(sha256: str | None) -> list[HashType]:
     from cyclonedx.model import HashAlgorithm, HashType
 
     return [HashType(alg=HashAlgorithm.SHA_256, content=sha256)] if sha256 else []
@@ -130,14 +143,14 @@ def _tools(tools: Iterable[str]) -> Iterable[Component]:
         )
 
 
-def _model_card(model: Model, release: Release) -> dict[str, Any]:
+def _model_card(model: Model, release: Release) -> dict[str, object]:
     """CycloneDX's model card of the released model."""
     data = [
         {"ref": _ref(number, ancestor)}
         for number, ancestor in enumerate(release.lineage)
         if ancestor.role in _CORPORA
     ]
-    parameters: dict[str, Any] = {
+    parameters: dict[str, object] = {
         "task": PIPELINE_TAGS.get(model.task, model.task),
         "architectureFamily": "transformer",
         "modelArchitecture": release.architecture.name,
@@ -161,14 +174,14 @@ def _model_card(model: Model, release: Release) -> dict[str, Any]:
     }
 
 
-def _metrics(file: ModelFile) -> Iterable[dict[str, Any]]:
+def _metrics(file: ModelFile) -> Iterable[dict[str, object]]:
     yield _metric("perplexity", file.path, file.perplexity, file.perplexity_se)
     if file.loss:
         yield _metric("kld_mean_nats", file.path, file.loss.kld_mean_nats, file.loss.kld_mean_se_nats)
         yield _metric("same_top_share", file.path, file.loss.same_top_share, file.loss.same_top_share_se)
 
 
-def _metric(kind: str, path: str, value: float, standard_error: float) -> dict[str, Any]:
+def _metric(kind: str, path: str, value: float, standard_error: float) -> dict[str, object]:
     half = _STANDARD_ERRORS * standard_error
     interval = {"lowerBound": f"{value - half:.6g}", "upperBound": f"{value + half:.6g}"}
     return {"type": kind, "slice": path, "value": f"{value:.6g}", "confidenceInterval": interval}

@@ -13,7 +13,8 @@ import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from zoo import extras
 from zoo.errors import Damaged, InputError, ZooError
@@ -23,6 +24,15 @@ from zoo.release.provenance import SIGNATURE
 
 if TYPE_CHECKING:
     from model_signing.manifest import Manifest
+
+
+Found = TypeVar("Found")
+
+
+class _Verifier(Protocol):
+    """What the library verifies a signature with."""
+
+    def verify(self, signature: object, /) -> Manifest: ...
 
 
 class SignatureRefused(Damaged):
@@ -161,7 +171,7 @@ def _signed(path: Path, public_key: Path | None, identity: str | None, issuer: s
 
 def _verifier(
     public_key: Path | None, identity: str | None, issuer: str | None
-) -> tuple[Any, Callable[[Path], Any]]:
+) -> tuple[_Verifier, Callable[[Path], object]]:
     """The library's verifier and how it reads signatures.
 
     Its public ``Config.verify`` requires every signed file; the parts under it verify what was fetched.
@@ -182,7 +192,7 @@ def _verifier(
     return verifier, sign_sigstore.Signature.read
 
 
-def _hashing(folder: Path) -> Any:
+def _hashing(folder: Path) -> object:
     hashing = _library("hashing")
     config = hashing.Config().use_file_serialization(hashing_algorithm="sha256", allow_symlinks=False)
     # Only the signature itself is skipped: a file that git would ignore counts too.
@@ -227,7 +237,7 @@ def _require_identity() -> None:
         )
 
 
-def _with_key(path: Path, use: Callable[[], Any]) -> Any:
+def _with_key(path: Path, use: Callable[[], Found]) -> Found:
     try:
         return use()
     except OSError as error:
@@ -246,7 +256,7 @@ def _with_key(path: Path, use: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _told(what: str, use: Callable[[], Any], remedy: str) -> Any:
+def _told(what: str, use: Callable[[], Found], remedy: str) -> Found:
     """The library's errors, which are of many kinds, as one of ours."""
     try:
         return use()
@@ -262,5 +272,5 @@ def _words(error: Exception) -> str:
 
 
 @functools.cache
-def _library(name: str) -> Any:
+def _library(name: str) -> ModuleType:
     return extras.load(f"model_signing.{name}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from catalog import sources
 from catalog.release import Ancestor, Release
@@ -22,20 +22,24 @@ BUILD_TYPE = "https://model-zoo-publisher.github.io/build-types/zoo-release/v1"
 _CORPUS = re.compile(r"(?P<path>\S+) \(.*\)\Z", re.DOTALL)
 
 
-def statement(
-    release: Release,
-    name: str,
-    subjects: Mapping[str, Sequence[FileRecord]],
-    steps: Iterable[Mapping[str, Any]],
-    builder: str,
-    key: str,
-    revisions: Mapping[str, str],
-) -> dict[str, Any]:
-    """The statement of a release.
+@dataclass(frozen=True)
+class Build:
+    """How a release was built.
 
-    subjects: files by repository (NAMESPACE/NAME). steps: id, stage and key of each step of the plan. builder: the
-    builder's URI. key: the digest that identifies this release folder. revisions: commits of ``hf:`` sources by URI.
+    steps: id, stage and key of each step of the plan. builder: the builder's URI. key: the digest that identifies the
+    release folder. revisions: commits of ``hf:`` sources by URI.
     """
+
+    steps: Sequence[Mapping[str, str]]
+    builder: str
+    key: str
+    revisions: Mapping[str, str]
+
+
+def statement(
+    release: Release, name: str, subjects: Mapping[str, Sequence[FileRecord]], build: Build
+) -> dict[str, object]:
+    """The statement of a release. subjects: files by repository (NAMESPACE/NAME)."""
     return {
         "_type": STATEMENT_TYPE,
         "subject": [
@@ -52,23 +56,23 @@ def statement(
                     "version": release.version,
                     "recipe": {"name": release.recipe.file, "digest": {"sha256": release.recipe.sha256}},
                 },
-                "internalParameters": {"steps": [dict(step) for step in steps]},
+                "internalParameters": {"steps": [dict(step) for step in build.steps]},
                 "resolvedDependencies": [
-                    *(_input(ancestor, revisions.get(ancestor.source)) for ancestor in release.lineage),
+                    *(_input(ancestor, build.revisions.get(ancestor.source)) for ancestor in release.lineage),
                     *_tools(release.tools),
                 ],
             },
             "runDetails": {
-                "builder": {"id": builder, "version": {"model-zoo-publisher": __version__}},
-                "metadata": {"invocationId": key},
+                "builder": {"id": build.builder, "version": {"model-zoo-publisher": __version__}},
+                "metadata": {"invocationId": build.key},
             },
         },
     }
 
 
-def _input(ancestor: Ancestor, revision: str | None) -> dict[str, Any]:
+def _input(ancestor: Ancestor, revision: str | None) -> dict[str, object]:
     """An input as a resource descriptor. Paths are those of the recipe, from the zoo's folder."""
-    found: dict[str, Any] = {"name": ancestor.role, "uri": ancestor.source}
+    found: dict[str, object] = {"name": ancestor.role, "uri": ancestor.source}
     digest = {"sha256": ancestor.sha256} if ancestor.sha256 else {}
     if ancestor.source.startswith("hf:"):
         source = sources.parse(ancestor.source)
@@ -86,7 +90,7 @@ def _input(ancestor: Ancestor, revision: str | None) -> dict[str, Any]:
     return found | {"annotations": annotations}
 
 
-def _tools(tools: Iterable[str]) -> Iterator[dict[str, Any]]:
+def _tools(tools: Iterable[str]) -> Iterator[dict[str, str]]:
     for tool in tools:
         name, _, version = tool.partition(" ")
         yield {"name": name, "uri": f"pkg:pypi/{name}@{version}"}

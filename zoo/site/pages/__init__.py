@@ -85,10 +85,11 @@ def render(
 ) -> dict[str, str | bytes]:
     """Every file of the catalog's part of the site by its path. ``evidence`` takes (name, version, path)."""
     files: dict[str, str | bytes] = {}
-    facts = []
+    facts: list[Facts] = []
     for one in catalog.models:
         made = make_each(one, site, functools.partial(evidence, one.name))
         add(files, made.files)
+        assert isinstance(made.facts, dict)
         facts.append(made.facts)
     by_name = {one.name: one for one in catalog.models}
     add(files, make_whole(facts, site, by_name.__getitem__))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import Literal, NotRequired, TypedDict
 
 from catalog import jsontext
 from catalog.jsontext import LARGEST
 from catalog.release import Model, Release
+from catalog.shapes import shaped
 from zoo.site.pages.frame import framed
 from zoo.site.pages.kinds import Evidence, Kind, Made, Site
 from zoo.site.pages.page import Page, TocEntry, fill
@@ -42,41 +43,43 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     return Made(files)
 
 
-def _report(content: bytes | None) -> Mapping[str, Any] | None:
+class _Split(TypedDict):
+    name: str
+    rows: int
+    json_rows: int
+    tags: dict[str, int]
+    languages: NotRequired[dict[str, int]]
+    finish: dict[str, int]
+    characters: dict[str, dict[str, int]]
+
+
+class _Report(TypedDict):
+    """What a page shows of the report; a template would fail on another form."""
+
+    schema: Literal["dataset-report/1"]
+    splits: list[_Split]
+    redaction: NotRequired[object]
+
+
+def _report(content: bytes | None) -> _Report | None:
     """The report, if the evidence holds one of the form that this program writes."""
     try:
-        data = jsontext.parse(content or b"null")
-        if data is None or data["schema"] != "dataset-report/1":
-            return None
-        splits = [_split(split) for split in data["splits"]]
-    except (ValueError, LookupError, TypeError, AttributeError):
+        found = shaped(jsontext.parse(content or b"null"), _Report)
+    except ValueError:
         return None
-    return {"splits": splits, "redaction": data.get("redaction")}
+    return found if all(map(_is_count, _counts(found))) else None
 
 
-def _split(split: Mapping[str, Any]) -> dict[str, Any]:
-    """Checked while copied, because a template would fail on another form."""
-    return {
-        "name": str(split["name"]),
-        "rows": _count(split["rows"]),
-        "json_rows": _count(split["json_rows"]),
-        "tags": {str(tag): _count(number) for tag, number in split["tags"].items()},
-        "languages": {str(name): _count(number) for name, number in split.get("languages", {}).items()},
-        "finish": {str(word): _count(number) for word, number in split["finish"].items()},
-        "characters": {
-            str(role): {str(name): _count(value) for name, value in lengths.items()}
-            for role, lengths in split["characters"].items()
-        },
-    }
+def _counts(report: _Report) -> Iterator[int]:
+    for split in report["splits"]:
+        yield from (split["rows"], split["json_rows"])
+        for found in (split["tags"], split.get("languages", {}), split["finish"], *split["characters"].values()):
+            yield from found.values()
 
 
-def _count(value: Any) -> int:
-    """A number of rows or characters, which a page can divide and show. Raises ValueError, TypeError."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError("not a count")
-    if not 0 <= value <= LARGEST:
-        raise ValueError("not a count")
-    return value
+def _is_count(number: int) -> bool:
+    """Whether it is a number of rows or characters, which a page can divide and show."""
+    return 0 <= number <= LARGEST
 
 
 KIND = Kind("datasets", _each)

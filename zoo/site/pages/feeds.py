@@ -9,7 +9,6 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from catalog import index
 from catalog.recipe import plain
@@ -94,14 +93,14 @@ def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
     return files
 
 
-def _rows(model: Model) -> Iterator[tuple[Any, ...]]:
+def _rows(model: Model) -> Iterator[tuple[object, ...]]:
     for release in model.releases:
         yanked = model.yank_of(release.version) is not None
         for file in release.files:
             yield _row(model, release, file, yanked)
 
 
-def _row(model: Model, release: Release, file: ModelFile, yanked: bool) -> tuple[Any, ...]:
+def _row(model: Model, release: Release, file: ModelFile, yanked: bool) -> tuple[object, ...]:
     need, loss = memory_at(file), file.loss
     architecture, place = release.architecture, release.location.model
     return (
@@ -130,13 +129,13 @@ def _row(model: Model, release: Release, file: ModelFile, yanked: bool) -> tuple
     )
 
 
-def _table(rows: Iterable[Sequence[Any]]) -> str:
+def _table(rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([_cell(cell) for cell in row] for row in rows)
     return text.getvalue()
 
 
-def _cell(cell: Any) -> Any:
+def _cell(cell: object) -> object:
     """Spreadsheets read text that begins with one of these signs as a formula; a quote sign keeps it text."""
     if not isinstance(cell, str):
         return cell

@@ -42,14 +42,12 @@ def framed(
     *,
     scripts: Sequence[str] = (),
     policy: Mapping[str, str] | None = None,
-    indexed: bool = True,
     drift: Drift | None = None,
 ) -> str:
     """The complete HTML document of a page with the address ``path`` (``""``, or words that end with a slash).
 
-    scripts: assets that are loaded as modules. policy: directives that differ from POLICY. indexed: whether search
-    engines should list it. drift: what the footer shows about the last watch; its date changes every day, so only
-    the front page has it.
+    scripts: assets that are loaded as modules. policy: directives that differ from POLICY. drift: what the
+    footer shows about the last watch; its date changes every day, so only the front page has it.
     """
     title = site.name if not path else f"{shortened(visible(page.title), 200)} - {site.name}"
     directives = {**POLICY, **(policy or {})}
@@ -65,7 +63,7 @@ def framed(
         policy="; ".join(f"{name} {value}" for name, value in directives.items()),
         scripts=scripts,
         canonical=site.address + path if site.address else "",
-        indexed=indexed,
+        indexed=page.indexed,
         drift=drift,
     )
 

@@ -21,7 +21,8 @@ Files = Mapping[str, str | bytes]
 """Path on the site, from its root -> content. A page is ``.../index.html`` and reached as ``.../``."""
 
 Facts = Mapping[str, Any]
-"""Of one model: name of the kind -> what it keeps, plain JSON data."""
+"""Of one model: name of the kind -> what it keeps, plain JSON data. Only the kind itself knows its form, and says it
+where it takes it up."""
 
 Evidence = Callable[[str, str], bytes | None]
 """(version, path) -> content of an evidence file of the model, checked against the catalog; None if it lists none."""
@@ -86,7 +87,7 @@ class Made:
     """The files of one model, and what pages about all models need of it."""
 
     files: Files
-    facts: Any = None
+    facts: object = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 from catalog import yanks
 from catalog.release import Model, Release
@@ -27,13 +27,36 @@ def version_page(model: Model, release: Release, site: Site) -> Page:
     return _page(model, release, found, whole=False)
 
 
-def facts(model: Model) -> dict[str, Any]:
+class Facts(TypedDict):
+    """What lists of models show of one."""
+
+    name: str
+    summary: str
+    task: str
+    languages: list[str]
+    licence: str
+    version: str
+    versions: list[str]
+    date: str
+    yanked: bool
+    files: int
+    smallest_bytes: int
+    largest_bytes: int
+
+
+class Listed(Facts):
+    """The same with its row in a list, as HTML."""
+
+    row: str
+
+
+def facts(model: Model) -> Listed:
     """What lists of models show of one, and its row in them."""
     found = _facts(model)
     return {**found, "row": part("models-row.html", model=found)}
 
 
-def _facts(model: Model) -> dict[str, Any]:
+def _facts(model: Model) -> Facts:
     release = sections.shown_release(model)
     sizes = [file.size_bytes for file in release.files]
     return {
@@ -70,7 +93,7 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     for release in model.releases:
         place = f"{path}{release.version}/"
         page = _short_page(model, release) if release == shown else version_page(model, release, site)
-        files[f"{place}index.html"] = framed(page, place, site, indexed=release != shown)
+        files[f"{place}index.html"] = framed(page, place, site)
     for name in model.former_names:
         files[f"models/{name}/index.html"] = redirect(path, f"models/{name}/", site)
     return Made(files, facts(model))
@@ -80,7 +103,7 @@ def _short_page(model: Model, release: Release) -> Page:
     """The page of the version that the model's page describes: its address, and what never changes."""
     html = fill("version.html", model=model, release=release)
     words = f"Version {release.version} of {model.name}: its files and digests."
-    return Page(f"{model.name} {release.version}", words, html, ())
+    return Page(f"{model.name} {release.version}", words, html, (), indexed=False)
 
 
 KIND = Kind("model", _each)

@@ -11,14 +11,14 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import NotRequired
 
 from catalog.recipe import build, plain
 from catalog.release import Loss, Model, ModelFile, Release
 from zoo.choose import chooser, pick
 from zoo.choose.chooser import Entry, Known, Merit
-from zoo.site.pages import packing
+from zoo.site.pages import kinds, packing
 from zoo.site.pages.kinds import Evidence, Files, Kind, Made, Models, Site
 from zoo.site.pages.text import visible
 
@@ -27,12 +27,18 @@ DIGITS, ERROR_DIGITS = 5, 4
 """Significant digits of measured figures, and of their standard errors, in what is chosen from. What is shown has
 fewer, and each one is a byte for everybody who asks the chooser."""
 
-Facts = Mapping[str, Any]
+
+class Facts(packing.Facts):
+    """Plain data of one model. hub: where the current release lies. digest: of all the others."""
+
+    hub: str | None
+    merit: dict[str, object] | None
+    known: str
+    digest: NotRequired[str]
 
 
-def facts(model: Model) -> dict[str, Any]:
-    """Plain data of one model. ``current`` is the place of the current release among those kept, or None; ``releases``
-    are the rows of chooser.json; ``hub`` is where the current release lies."""
+def facts(model: Model) -> Facts:
+    """Plain data of one model."""
     current = pick.current(model)
     kept = [r for r in model.releases if r is current or model.yank_of(r.version)]
     yanks = [model.yank_of(r.version) for r in kept]
@@ -99,7 +105,7 @@ def _digits(value: float, digits: int = DIGITS) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def of_all(facts: Sequence[Facts]) -> list[Facts]:
+def of_all(facts: Sequence[kinds.Facts]) -> list[Facts]:
     """The facts of this kind among those of every kind."""
     return [one[KIND.name] for one in facts]
 
@@ -108,7 +114,7 @@ def data_url(some: Sequence[Facts]) -> str:
     """Address of chooser.json from the site's root; another one when its content is another."""
     sha = hashlib.sha256(json.dumps(packing.rules()).encode())
     for one in some:
-        sha.update(one["digest"].encode())
+        sha.update(one.get("digest", "").encode())
     return f"{DATA}?v={sha.hexdigest()[:8]}"
 
 
@@ -129,7 +135,7 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     return Made({}, {**found, "digest": digest})
 
 
-def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
+def _whole(facts: Sequence[kinds.Facts], site: Site, models: Models) -> Files:
     del site, models
     return {DATA: packed_text(of_all(facts))}
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 from catalog import device as devices
 from catalog import memory
 from catalog.device import Device
+from catalog.jsontext import Json, JsonObject
 from catalog.release import ModelFile, Release, Speed
 from zoo.choose import chooser, pick, roofline
 from zoo.choose.chooser import Entry
@@ -21,7 +22,20 @@ from zoo.choose.domination import SLOWER_SHARE
 from zoo.site.pages import links
 from zoo.site.pages.text import visible
 
-Facts = Mapping[str, Any]
+Row = list[Json]
+"""The columns of a release, a file or a speed; the last column of the first two has rows of its own."""
+
+
+class Facts(TypedDict):
+    """What is packed of one model. current: the place of the current release among those kept; releases: their rows."""
+
+    name: str
+    task: str
+    languages: list[str]
+    yanked: list[str]
+    current: int | None
+    releases: list[Row]
+
 
 _NAME, _VERSION, _TYPE, _DEVICE = "\x01", "\x02", "\x03", "\x04"
 """Stand for what a text holds. No visible text has such a sign."""
@@ -50,8 +64,11 @@ _SPEED = ("place", "threads", "speed", "valid", "evidence")
 _WORDS = frozenset(("version", "licence", "repository", "path", "type", "ggml", "place", "evidence"))
 """Columns of texts."""
 
+_COUNTED = frozenset(("files", "speeds"))
+"""Columns of rows."""
 
-def release_row(name: str, release: Release) -> list[Any]:
+
+def release_row(name: str, release: Release) -> Row:
     """The columns of a release, its last one with those of its files."""
     shape, location = release.architecture, release.location
     known = links.repository_url(location)
@@ -64,11 +81,11 @@ def release_row(name: str, release: Release) -> list[Any]:
         shape.vocabulary_size,
         _sign(location.model.name, {name: _NAME, version: _VERSION}) if known else "",
         location.model.commit if known else 0,
-        [_file_row(name, release, file) for file in release.files],
+        [*(_file_row(name, release, file) for file in release.files)],
     ]
 
 
-def _file_row(name: str, release: Release, file: ModelFile) -> list[Any]:
+def _file_row(name: str, release: Release, file: ModelFile) -> Row:
     loss, type_ = file.loss, visible(file.type)
     signs = {name: _NAME, visible(release.version): _VERSION, type_: _TYPE}
     return [
@@ -89,7 +106,7 @@ def _file_row(name: str, release: Release, file: ModelFile) -> list[Any]:
     ]
 
 
-def _speed_row(name: str, release: Release, speed: Speed, signs: Mapping[str, str]) -> list[Any]:
+def _speed_row(name: str, release: Release, speed: Speed, signs: Mapping[str, str]) -> Row:
     place, url = visible(speed.device), links.evidence_url(name, release, speed.evidence)
     return [
         place,
@@ -113,13 +130,13 @@ def text(some: Sequence[Facts], ready: Sequence[Entry]) -> str:
     return json.dumps(packed(some, ready), ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
 
 
-def packed(some: Sequence[Facts], ready: Sequence[Entry]) -> dict[str, Any]:
+def packed(some: Sequence[Facts], ready: Sequence[Entry]) -> dict[str, object]:
     """Everything that ``core.js`` unpacks: one list per column."""
     words = _Words()
     releases = [row for one in some for row in one["releases"]]
-    files = [row for release in releases for row in release[-1]]
-    speeds = [row for file in files for row in file[-1]]
-    told = {
+    files = _below(releases)
+    speeds = _below(files)
+    told: dict[str, object] = {
         **rules(),
         "models": {
             "name": [one["name"] for one in some],
@@ -139,24 +156,30 @@ def packed(some: Sequence[Facts], ready: Sequence[Entry]) -> dict[str, Any]:
     return {**told, "words": words.list}
 
 
-def _columns(names: Sequence[str], rows: Iterable[Sequence[Any]], words: _Words) -> dict[str, list[Any]]:
+def _below(rows: Iterable[Row]) -> list[Row]:
+    """The rows of what each row holds: its last column."""
+    last = [row[-1] for row in rows]
+    return [row for some in last if isinstance(some, list) for row in some if isinstance(row, list)]
+
+
+def _columns(names: Sequence[str], rows: Iterable[Row], words: _Words) -> dict[str, Row]:
     columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
     return {name: _column(name, columns.get(name, []), words) for name in names}
 
 
-def _column(name: str, values: list[Any], words: _Words) -> list[Any]:
+def _column(name: str, values: Row, words: _Words) -> Row:
     if name in _WORDS:
-        return [words(value) for value in values]
+        return [words(str(value)) for value in values]
     # Of what belongs to a row, the number.
-    return [len(value) for value in values] if name in ("files", "speeds") else values
+    return [len(value) if isinstance(value, list) else value for value in values] if name in _COUNTED else values
 
 
-def rules() -> dict[str, Any]:
+def rules() -> dict[str, object]:
     """What is the same for every catalog: the figures of the rules, and the devices."""
     return {"rules": _rules(), "devices": [_device(device) for device in devices.DEVICES]}
 
 
-def _rules() -> dict[str, Any]:
+def _rules() -> dict[str, object]:
     return {
         "context_tokens": pick.CONTEXT_TOKENS,
         "tolerance_nats": pick.TOLERANCE.kld_mean_nats,
@@ -173,7 +196,7 @@ def _rules() -> dict[str, Any]:
     }
 
 
-def _device(device: Device) -> dict[str, Any]:
+def _device(device: Device) -> dict[str, object]:
     figure = device.bandwidth_bytes_per_second
     return {
         "id": device.id,
@@ -186,7 +209,7 @@ def _device(device: Device) -> dict[str, Any]:
     }
 
 
-def _cache(file: ModelFile, release: Release) -> list[int] | int | None:
+def _cache(file: ModelFile, release: Release) -> Json:
     """Bytes per token of the context; where not all layers keep all of it, also those of windows, and states."""
     cache = roofline.cache_of(file, release.architecture)
     if cache is None:
@@ -195,11 +218,11 @@ def _cache(file: ModelFile, release: Release) -> list[int] | int | None:
     return [cache.full_bytes_per_token, *more] if any(more) else cache.full_bytes_per_token
 
 
-def _listed(file: ModelFile, release: Release) -> dict[str, int] | int:
+def _listed(file: ModelFile, release: Release) -> Json:
     """Memory needs that the formula does not give, by context length; else 0."""
     shape = release.architecture
     cache = roofline.cache_of(file, shape)
-    found = {}
+    found: JsonObject = {}
     for need in file.memory:
         context = need.context_tokens
         if cache is None or need.bytes != memory.need_bytes(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -24,12 +23,16 @@ class TocEntry:
 
 @dataclass(frozen=True)
 class Page:
-    """A page without its frame. title and description are plain text, html is a safe fragment."""
+    """A page without its frame. title and description are plain text, html is a safe fragment.
+
+    indexed: whether search engines should list it.
+    """
 
     title: str
     description: str
     html: str
     toc: tuple[TocEntry, ...]
+    indexed: bool = True
 
 
 @functools.cache
@@ -58,7 +61,7 @@ ROOT = Markup("\0")
 """Stands for the way to the site's root in a part of a page. No visible text has such a sign."""
 
 
-def part(template: str, **values: Any) -> str:
+def part(template: str, **values: object) -> str:
     """The HTML of a piece that pages at several depths show; ``rooted`` makes it ready for one of them."""
     return fill(template, root=ROOT, **values)
 
@@ -68,6 +71,6 @@ def rooted(parts: Iterable[str], root: str) -> Markup:
     return Markup("".join(parts).replace(ROOT, root))
 
 
-def fill(template: str, **values: Any) -> str:
+def fill(template: str, **values: object) -> str:
     """The HTML of one template. ``values`` are escaped on their way in, unless they are Markup."""
     return environment().get_template(template).render(**values)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from markupsafe import Markup
 
 from catalog import jsontext
 from catalog.release import Model, Release
+from catalog.shapes import shaped
 from zoo.site.pages import charts
 from zoo.site.pages.charts import Chart, Point
+from zoo.site.pages.charts.runs import Bench
 from zoo.site.pages.frame import framed
 from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
 from zoo.site.pages.page import Page, fill
@@ -27,21 +28,21 @@ def of_release(model: Model, release: Release, evidence: Evidence) -> list[Chart
     """The charts of one release for which its evidence has data."""
     found = charts.points([dataclasses.replace(model, releases=(release,), yanks=())])
 
-    def read(path: str, draw: Callable[[Any], Chart | None]) -> Chart | None:
-        return _drawn(lambda: draw(jsontext.parse(evidence(release.version, path) or b"null")))
+    def training() -> Chart | None:
+        report = jsontext.parse(evidence(release.version, "distill-report.json") or b"null")
+        return charts.training_loss(report["loss_curve"])
 
-    reports = {}
+    reports: dict[str, Bench] = {}
     for file in release.files:
         for speed in file.speeds:
             content = evidence(release.version, speed.evidence)
-            report = _parsed(content)
-            if isinstance(report, dict):
+            if report := _parsed(content):
                 label = file.type if len(file.speeds) == 1 else f"{file.type}, {speed.device}"
                 reports[label] = report
     every = [
         charts.loss_by_size(found),
         charts.loss_by_speed(found),
-        read("distill-report.json", lambda report: charts.training_loss(report["loss_curve"])),
+        _drawn(training),
         _drawn(lambda: charts.decode_samples(reports)),
     ]
     return [chart for chart in every if chart]
@@ -65,9 +66,9 @@ def _drawn(draw: Callable[[], Chart | None]) -> Chart | None:
         return None
 
 
-def _parsed(content: bytes | None) -> Any:
+def _parsed(content: bytes | None) -> Bench | None:
     try:
-        return jsontext.parse(content or b"null")
+        return shaped(jsontext.parse(content or b"null"), Bench)
     except ValueError:
         return None
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
+from catalog.schema import Schema
 from zoo.site.pages.page import Page, TocEntry, fill
 
 _KINDS = {
@@ -18,7 +19,8 @@ _KINDS = {
 }
 
 # (schema word, how a bound is written)
-_BOUNDS = (
+_Bound = Literal["minimum", "exclusiveMinimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"]
+_BOUNDS: tuple[tuple[_Bound, str], ...] = (
     ("minimum", "at least {}"),
     ("exclusiveMinimum", "more than {}"),
     ("maximum", "at most {}"),
@@ -52,14 +54,14 @@ class Block:
     keys: tuple[Key, ...]
 
 
-def recipe_reference(schema: Mapping[str, Any]) -> Page:
+def recipe_reference(schema: Schema) -> Page:
     """Every key of a recipe: type, default, bounds, description; one table per block."""
     blocks = list(_blocks(schema))
     toc = tuple(TocEntry(block.title, block.id) for block in blocks)
     return Page("Recipe", "Every key of a recipe file.", fill("recipe-reference.html", blocks=blocks), toc)
 
 
-def schema_list(schemas: Mapping[str, Mapping[str, Any]], root: str) -> Page:
+def schema_list(schemas: Mapping[str, Schema], root: str) -> Page:
     """A table of the published JSON Schemas by name; ``root`` is the path to the site's root."""
     return Page(
         "Schemas", "The published JSON Schemas.", fill("schemas.html", schemas=schemas, root=root), ()
@@ -96,7 +98,7 @@ def command_reference(commands: Sequence[CommandDoc]) -> Page:
     return Page("Commands", "Every command and its options.", html, toc)
 
 
-def _blocks(schema: Mapping[str, Any]) -> Iterator[Block]:
+def _blocks(schema: Schema) -> Iterator[Block]:
     yield Block("top-level", "Top level", "The keys at the top level of the file.", _keys(schema))
     for name, part in schema["properties"].items():
         if "properties" in part:
@@ -108,12 +110,12 @@ def _blocks(schema: Mapping[str, Any]) -> Iterator[Block]:
         yield Block(name, name, part.get("description", ""), _keys(part))
 
 
-def _keys(block: Mapping[str, Any]) -> tuple[Key, ...]:
+def _keys(block: Schema) -> tuple[Key, ...]:
     required = block.get("required", ())
     return tuple(_key(name, part, name in required) for name, part in block["properties"].items())
 
 
-def _key(name: str, part: Mapping[str, Any], required: bool) -> Key:
+def _key(name: str, part: Schema, required: bool) -> Key:
     item = part.get("items", {})
     default = "required" if required else _default(part)
     allowed = [part["const"]] if "const" in part else part.get("enum", item.get("enum", ()))
@@ -122,7 +124,7 @@ def _key(name: str, part: Mapping[str, Any], required: bool) -> Key:
     return Key(name, _kind(part), values, default, _bounds(part), pattern, part.get("description", ""))
 
 
-def _kind(part: Mapping[str, Any]) -> str:
+def _kind(part: Schema) -> str:
     if "const" in part:
         return "fixed value"
     if "enum" in part:
@@ -131,28 +133,29 @@ def _kind(part: Mapping[str, Any]) -> str:
         return f"a {part['$ref'].rsplit('/', 1)[1]} block"
     if part.get("type") == "array":
         return f"list, each {_kind(part['items'])}"
-    return _KINDS.get(part.get("type", ""), "any")
+    type_ = part.get("type", "")
+    return _KINDS.get(type_, "any") if isinstance(type_, str) else "any"
 
 
-def _default(part: Mapping[str, Any]) -> str:
+def _default(part: Schema) -> str:
     if "default" not in part:
         return "none"
     return "empty" if part["default"] in ([], {}) else _value(part["default"])
 
 
-def _bounds(part: Mapping[str, Any]) -> str:
+def _bounds(part: Schema) -> str:
     found = [_bound(words, part[word]) for word, words in _BOUNDS if word in part]
     if part.get("uniqueItems"):
         found.append("no duplicates")
     return ", ".join(found)
 
 
-def _bound(words: str, value: Any) -> str:
+def _bound(words: str, value: object) -> str:
     said = words.format(_value(value))
     return said.replace("characters", "character").replace("entries", "entry") if value == 1 else said
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):

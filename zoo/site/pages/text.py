@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -17,7 +16,7 @@ def visible(text: str) -> str:
     return unseen.visible(text, kept="\n\t")
 
 
-def visible_value(value: Any) -> Any:
+def visible_value(value: object) -> str:
     """``visible`` for what templates print: markup stays as it is, other values become text."""
     return value if isinstance(value, Markup) else visible(str(value))
 
@@ -44,7 +43,7 @@ def prose(text: str) -> Markup:
     return Markup("").join(code.format(p) if index % 2 else escape(p) for index, p in enumerate(parts))
 
 
-FILTERS: dict[str, Callable[..., Any]] = {
+FILTERS: dict[str, Callable[..., object]] = {
     "shortened": shortened,
     "oneline": oneline,
     "data_size": words.data_size,

@@ -36,7 +36,7 @@ def policy(hubs: Iterable[str]) -> dict[str, str]:
 def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
     del models
     some = [one for one in offers.of_all(facts) if one["current"] is not None]
-    hubs = {one["hub"] for one in some}
+    hubs = {one["hub"] or "" for one in some}
     html = fill(
         "tryit.html", names=[one["name"] for one in some], root="../", site=site, most=MOST_TRIED_BYTES
     )

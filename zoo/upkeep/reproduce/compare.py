@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 from catalog.release import ModelFile, Release
 from zoo.machine.processor import Processor
@@ -100,14 +100,36 @@ def _stages_before(plan: Plan, step: str) -> set[str]:
     return found
 
 
+class Tensor(TypedDict):
+    """A tensor with the digest of its stored bytes."""
+
+    name: str
+    type: str
+    sha256: str
+
+
+class Fingerprint(TypedDict):
+    """What ``zoo.gguf.fingerprint.digests`` says of a file. keys: digest of the value of each header key."""
+
+    tensors: list[Tensor]
+    keys: dict[str, str]
+
+
+class Fingerprints(TypedDict):
+    """The evidence file tensors.json: the fingerprint of each file by its path."""
+
+    format: str
+    files: dict[str, Fingerprint]
+
+
 def compare_file(
     file: ModelFile,
     found_sha256: str,
-    recorded: Any | None,
-    found: Any | None,
+    recorded: Fingerprint | None,
+    found: Fingerprint | None,
     latitude: Latitude = Latitude(),
 ) -> FileResult:
-    """One file. recorded and found: what ``zoo.gguf.fingerprint.digests`` says of both; found may be None if the file
+    """One file. found may be None if the file
     digests are equal, because then everything in them is equal."""
     if found_sha256 == file.sha256:
         return FileResult(file.path, file.sha256, found_sha256, file.tensors, file.tensors)
@@ -123,7 +145,7 @@ def compare_file(
 _Entry = tuple[str | None, str]
 
 
-def _by_name(tensors: Iterable[Mapping[str, str]]) -> dict[str, _Entry]:
+def _by_name(tensors: Iterable[Tensor]) -> dict[str, _Entry]:
     return {tensor["name"]: (tensor["type"], tensor["sha256"]) for tensor in tensors}
 
 

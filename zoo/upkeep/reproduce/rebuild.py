@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from catalog import jsontext
 from catalog.checks import CheckedRecipe, check_recipe
+from catalog.jsontext import Json
 from catalog.lock import Lock
 from catalog.recipe import Recipe
 from catalog.release import Release
+from catalog.shapes import shaped
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.files.digests import digest, sha256_file
 from zoo.files.whole import place_file
@@ -64,7 +65,7 @@ def prepare(name: str, release: Release, settings: Settings) -> Prepared:
             remedy="Restore the missing parts, or use the version of this program that made the release",
         )
     now = world.look(checked.recipe, settings, checked.files)
-    seen = _then(now, recorded_json(name, release, "plan.json", settings))
+    seen = _then(now, recorded_plan(name, release, settings))
     _check_inputs(release, checked.recipe, seen, checked.lock)
     own = _elsewhere(settings, folder / "work")
     made = _only_files(
@@ -122,7 +123,31 @@ def begin_with(prepared: Prepared, release: Release, settings: Settings) -> Prep
     return dataclasses.replace(prepared, plan=_only_files(prepared.plan, prepared.recipe, given="export"))
 
 
-def recorded_json(name: str, release: Release, path: str, settings: Settings) -> Any | None:
+class _Trained(TypedDict):
+    """What of a step's spec may change the bytes of a training."""
+
+    threads: NotRequired[int]
+    device: NotRequired[str]
+
+
+class _Step(TypedDict):
+    spec: _Trained
+
+
+class PlanRecord(TypedDict):
+    """What is read of the evidence file plan.json. processor: see ``zoo.machine.processor.from_record``."""
+
+    steps: list[_Step]
+    processor: NotRequired[object]
+
+
+def recorded_plan(name: str, release: Release, settings: Settings) -> PlanRecord | None:
+    """The plan that the release was made by, where it is recorded and here."""
+    found = recorded_json(name, release, "plan.json", settings)
+    return None if found is None else shaped(found, PlanRecord)
+
+
+def recorded_json(name: str, release: Release, path: str, settings: Settings) -> object:
     """An evidence file of the release from this machine, if it is the one that the catalog records; else None."""
     entry = next((file for file in release.evidence if file.path == path), None)
     if entry is None:
@@ -133,13 +158,14 @@ def recorded_json(name: str, release: Release, path: str, settings: Settings) ->
     )
     for place in places:
         if place.is_file() and sha256_file(place) == entry.sha256:
-            return jsontext.read(place)
+            found: Json = jsontext.read(place)
+            return found
     return None
 
 
-def _then(seen: World, recorded: Any | None) -> World:
+def _then(seen: World, recorded: PlanRecord | None) -> World:
     """The world with the recorded training threads and device, because both change trained bytes."""
-    specs: list[Mapping[str, Any]] = [step["spec"] for step in recorded["steps"]] if recorded else []
+    specs = [step["spec"] for step in recorded["steps"]] if recorded else []
     trained = next((spec for spec in specs if "threads" in spec and "device" in spec), None)
     if trained is None:
         return seen

@@ -6,12 +6,14 @@ import contextlib
 import dataclasses
 import platform
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from catalog import index, schema
 from catalog.recipe import plain
 from catalog.release import Model, Release, Reproduction
+from catalog.shapes import shaped
 from zoo import catalogfile
 from zoo.files.digests import digest, pretty_json, sha256_file
 from zoo.files.whole import sweep, write_atomic
@@ -22,9 +24,37 @@ from zoo.plan.plan import file_makers, file_name
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.upkeep.reproduce import compare, rebuild
-from zoo.upkeep.reproduce.compare import FileResult, ToolChange
+from zoo.upkeep.reproduce.compare import FileResult, Fingerprint, Fingerprints, ToolChange
 
 SCHEMA = "reproduction/1"
+
+
+class Machine(TypedDict):
+    """Where it was made again, and on what it was made then."""
+
+    system: str
+    processor: str
+    recorded_processor: str | None
+
+
+Record = TypedDict(
+    "Record",
+    {
+        "schema": str,
+        "name": str,
+        "version": str,
+        "date": str,
+        "identical": bool,
+        "from": str,
+        "recipe_sha256": str,
+        "machine": Machine,
+        "tools": "list[str]",
+        "changed_tools": "list[dict[str, object]]",
+        "inputs": "list[dict[str, object]]",
+        "files": "list[dict[str, object]]",
+    },
+)
+"""The record of a reproduction, as the schema ``reproduction-v1`` has it."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +65,7 @@ class Outcome:
     release: Release
     results: tuple[FileResult, ...]
     changes: tuple[ToolChange, ...]
-    record: dict[str, Any]
+    record: Record
     entry: Reproduction
 
     @property
@@ -61,13 +91,12 @@ def reproduce(
         report.warn(line)
     if quants_only:
         prepared = rebuild.begin_with(prepared, release, settings)
-    plan_then = rebuild.recorded_json(model.name, release, "plan.json", settings)
-    then = processor.from_record(plan_then.get("processor") if isinstance(plan_then, dict) else None)
+    plan_then = rebuild.recorded_plan(model.name, release, settings)
+    then = processor.from_record(plan_then.get("processor") if plan_then else None)
     makers = {file_name(model.name, type_): step for type_, step in file_makers(prepared.recipe).items()}
     made = rebuild.run(prepared, report)
     now = dataclasses.replace(processor.here(), kernels=library.kernels())
-    recorded = rebuild.recorded_json(model.name, release, "tensors.json", settings)
-    known = recorded["files"] if recorded and recorded.get("format") == fingerprint.FORMAT else {}
+    known = _fingerprints(rebuild.recorded_json(model.name, release, "tensors.json", settings))
     results = []
     with report.task("comparing", len(release.files), "files") as advance:
         for file in release.files:
@@ -76,15 +105,20 @@ def reproduce(
                 results.append(FileResult(file.path, file.sha256, None, file.tensors, 0))
             else:
                 sha256 = sha256_file(path)
-                found = None if sha256 == file.sha256 else fingerprint.digests(path)
+                found = None if sha256 == file.sha256 else shaped(fingerprint.digests(path), Fingerprint)
                 free = compare.latitude(prepared.plan, makers[file.path], then, now)
                 results.append(compare.compare_file(file, sha256, known.get(file.path), found, free))
             advance(1)
     used = {name: prepared.world.tools.get(name, "absent") for name, _ in map(_tool, release.tools)}
-    record = _record(model.name, release, results, changes, used, quants_only, date)
-    record["machine"] |= {"processor": now.words, "recorded_processor": then.words if then else None}
+    machine: Machine = {
+        "system": platform.system(),
+        "processor": now.words,
+        "recorded_processor": then.words if then else None,
+    }
+    run = _Run(tuple(results), tuple(changes), used, machine, "released reference file" if quants_only else "sources")
+    record = _record(model.name, release, run, date)
     assert not schema.violations(record, "reproduction-v1")
-    return Outcome(model, release, tuple(results), changes, record, _entry(release, record))
+    return Outcome(model, release, run.results, changes, record, _entry(release, results, record))
 
 
 def write(outcome: Outcome, settings: Settings) -> None:
@@ -111,42 +145,55 @@ def _tool(text: str) -> tuple[str, str]:
     return name, version
 
 
-def _record(
-    name: str, release: Release, results: list[FileResult], changes: tuple[ToolChange, ...],
-    used: dict[str, str], quants_only: bool, date: str,
-) -> dict[str, Any]:  # fmt: skip
+def _fingerprints(recorded: object) -> dict[str, Fingerprint]:
+    """The recorded fingerprint of each file; none where they are missing or of another form."""
+    if not isinstance(recorded, dict) or recorded.get("format") != fingerprint.FORMAT:
+        return {}
+    return shaped(recorded, Fingerprints)["files"]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What was made again. tools: name -> version that was used; begun: what with."""
+
+    results: tuple[FileResult, ...]
+    changes: tuple[ToolChange, ...]
+    tools: Mapping[str, str]
+    machine: Machine
+    begun: str
+
+
+def _record(name: str, release: Release, run: _Run, date: str) -> Record:
     return {
         "schema": SCHEMA,
         "name": name,
         "version": release.version,
         "date": date,
-        "identical": all(result.identical for result in results),
-        "from": "released reference file" if quants_only else "sources",
+        "identical": all(result.identical for result in run.results),
+        "from": run.begun,
         "recipe_sha256": release.recipe.sha256,
-        "machine": {"system": platform.system(), "processor": platform.machine()},
-        "tools": [f"{tool} {version}" for tool, version in sorted(used.items())],
-        "changed_tools": [plain(change) for change in changes],
+        "machine": run.machine,
+        "tools": [f"{tool} {version}" for tool, version in sorted(run.tools.items())],
+        "changed_tools": [plain(change) for change in run.changes],
         "inputs": [plain(ancestor) for ancestor in release.lineage],
-        "files": [_file(result) for result in results],
+        "files": [_file(result) for result in run.results],
     }
 
 
-def _file(result: FileResult) -> dict[str, Any]:
-    found: dict[str, Any] = {**plain(result), "identical": result.identical}
-    found["may_differ"] = found.pop("latitude")["why"]
-    return found
+def _file(result: FileResult) -> dict[str, object]:
+    found = {name: value for name, value in plain(result).items() if name != "latitude"}
+    return {**found, "identical": result.identical, "may_differ": result.latitude.why}
 
 
-def _entry(release: Release, record: dict[str, Any]) -> Reproduction:
-    files = record["files"]
+def _entry(release: Release, results: Sequence[FileResult], record: Record) -> Reproduction:
     return Reproduction(
         version=release.version,
         date=record["date"],
         identical=record["identical"],
-        files_identical=sum(file["identical"] for file in files),
-        files=len(files),
-        tensors_identical=sum(file["tensors_identical"] or 0 for file in files),
-        tensors=sum(file["tensors"] for file in files),
+        files_identical=sum(result.identical for result in results),
+        files=len(results),
+        tensors_identical=sum(result.tensors_identical or 0 for result in results),
+        tensors=sum(result.tensors for result in results),
         tools=tuple(record["tools"]),
         evidence=f"reproductions/{record['date']}-{digest(record)[:12]}.json",
     )

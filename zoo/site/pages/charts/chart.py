@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 from xml.etree import ElementTree
 
 from markupsafe import Markup
@@ -45,10 +45,17 @@ class Chart:
     text: str
 
 
-def canvas(height: int = HEIGHT, **options: Any) -> Any:
+class Canvas(Protocol):
+    """A chart of the library that is being filled."""
+
+    def add(self, title: str, values: object, /, **options: object) -> object: ...
+    def render_tree(self) -> ElementTree.Element: ...
+
+
+def canvas(height: int = HEIGHT, **options: object) -> Canvas:
     """An empty XY chart of the library, without any style, script or legend of its own."""
     pygal = extras.load("pygal")
-    return pygal.XY(
+    made: Canvas = pygal.XY(
         pygal.Config(css=[], js=[]),
         width=WIDTH,
         height=height,
@@ -58,9 +65,10 @@ def canvas(height: int = HEIGHT, **options: Any) -> Any:
         stroke=False,
         **options,
     )
+    return made
 
 
-def finish(id_: str, title: str, drawing: Any, rows: Sequence[Sequence[Any]], text: str) -> Chart:
+def finish(id_: str, title: str, drawing: Canvas, rows: Sequence[Sequence[object]], text: str) -> Chart:
     """The chart of a filled canvas; the first of ``rows`` names the CSV's columns."""
     root = drawing.render_tree()
     _strip(root)
@@ -101,7 +109,7 @@ def _one_decimal(match: re.Match[str]) -> str:
     return f"{float(match[0]):.1f}".removesuffix(".0")
 
 
-def as_csv(rows: Iterable[Sequence[Any]]) -> str:
+def as_csv(rows: Iterable[Sequence[object]]) -> str:
     """The data of a chart; the first of ``rows`` names the columns."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(
@@ -110,7 +118,7 @@ def as_csv(rows: Iterable[Sequence[Any]]) -> str:
     return text.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     """Text that a spreadsheet would read as a formula gets an apostrophe before it (OWASP, CSV injection)."""
     if not isinstance(value, str):
         return value

@@ -6,12 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from catalog.release import Model
 from catalog.words import counted
 from zoo.choose import pick
-from zoo.site.pages.charts.chart import Chart, as_csv, canvas, finish
+from zoo.site.pages.charts.chart import Canvas, Chart, as_csv, canvas, finish
 from zoo.site.pages.text import shortened, visible
 
 CONTEXT_TOKENS = 2048
@@ -156,9 +156,9 @@ def _chart(id_: str, title: str, placed: list[Placed], axis: Axis) -> Chart | No
     return finish(id_, title, drawing, _rows(placed, fronts, axis), _words(placed, fronts, axis.unit))
 
 
-def _rows(placed: Sequence[Placed], fronts: Mapping[str, Sequence[Placed]], axis: Axis) -> list[list[Any]]:
+def _rows(placed: Sequence[Placed], fronts: Mapping[str, Sequence[Placed]], axis: Axis) -> list[list[object]]:
     on_line = {point.name for front in fronts.values() for _, point in front}
-    rows: list[list[Any]] = [
+    rows: list[list[object]] = [
         ["model", "type", axis.column, "kld_mean_nats", "kld_mean_se_nats", "memory_bytes", "on_the_line"]
     ]
     for x, p in sorted(placed, key=lambda pair: (pair[1].model, pair[0])):
@@ -168,7 +168,7 @@ def _rows(placed: Sequence[Placed], fronts: Mapping[str, Sequence[Placed]], axis
 
 
 def _draw(
-    drawing: Any,
+    drawing: Canvas,
     placed: Sequence[tuple[float, Point]],
     fronts: Mapping[str, Sequence[tuple[float, Point]]],
     named: set[str],
@@ -184,9 +184,9 @@ def _draw(
 
 def _dot(
     x: float, point: Point, radius: Callable[[int | None], float], named: set[str], one_model: bool
-) -> dict[str, Any]:
+) -> dict[str, object]:
     label = visible(point.type if one_model else point.name) if point.name in named else ""
-    dot: dict[str, Any] = {
+    dot: dict[str, object] = {
         "value": (x, math.log10(point.kld_mean_nats)),
         "node": {"r": radius(point.memory_bytes)},
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 from catalog.words import counted
 from zoo.site.pages.charts.chart import Chart, canvas, finish
@@ -13,7 +13,18 @@ _DRAWN_AT_MOST = 400
 """Steps of a training that are drawn; of a longer training, evenly chosen steps. The CSV keeps every step."""
 
 
-def training_loss(curve: Sequence[Mapping[str, Any]]) -> Chart | None:
+class _Sample(TypedDict):
+    decode_tokens_per_second: float | None
+
+
+class Bench(TypedDict):
+    """What is drawn of a benchmark report."""
+
+    valid: bool
+    samples: list[_Sample]
+
+
+def training_loss(curve: Sequence[Mapping[str, float]]) -> Chart | None:
     """Loss in nats per assistant token over optimizer steps; ``curve`` has {step, loss, learning_rate} per step."""
     steps = [(int(entry["step"]), float(entry["loss"])) for entry in curve]
     if len(steps) < 2:
@@ -27,12 +38,12 @@ def training_loss(curve: Sequence[Mapping[str, Any]]) -> Chart | None:
         f"The training loss went from {steps[0][1]:.3g} nats at step {steps[0][0]} to {steps[-1][1]:.3g} at step "
         f"{steps[-1][0]}; the lowest value was {least[1]:.3g} at step {least[0]}."
     )
-    rows: list[list[Any]] = [["step", "loss_nats", "learning_rate"]]
+    rows: list[list[object]] = [["step", "loss_nats", "learning_rate"]]
     rows += [[entry["step"], entry["loss"], entry.get("learning_rate")] for entry in curve]
     return finish("training-loss", "Training loss", drawing, rows, text)
 
 
-def decode_samples(reports: Mapping[str, Mapping[str, Any]]) -> Chart | None:
+def decode_samples(reports: Mapping[str, Bench]) -> Chart | None:
     """One strip per file: decode speed of every counted sample. ``reports``: label -> bench report, top strip first."""
     strips = {
         label: [s["decode_tokens_per_second"] for s in report["samples"] if s["decode_tokens_per_second"]]
@@ -56,7 +67,7 @@ def decode_samples(reports: Mapping[str, Mapping[str, Any]]) -> Chart | None:
     drawing.add(
         "disturbed", [(v, heights[label]) for label in labels if not valid[label] for v in strips[label]]
     )
-    rows: list[list[Any]] = [["file", "sample", "decode_tokens_per_second", "valid"]]
+    rows: list[list[object]] = [["file", "sample", "decode_tokens_per_second", "valid"]]
     for label in labels:
         rows += [[label, i, v, "yes" if valid[label] else "no"] for i, v in enumerate(strips[label], 1)]
     return finish(
