@@ -111,7 +111,7 @@ def test_lengths_are_counted_and_kept(model: Model) -> None:
     ("job", "said"),
     [
         (Job("k", "", 5), "empty prompt"),
-        (Job("k", "the " * 250, 50), "wants 50 more"),
+        (Job("k", "the " * 250, 50), "asks for 50 more"),
         (Job("k", "the", 0), "out of range"),
         (Job("k", "the", 5, top_p=0.0), "out of range"),
         (Job("k", "the", 5, json_schema={"$ref": "#/nowhere"}), "JSON Schema"),

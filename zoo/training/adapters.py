@@ -73,7 +73,8 @@ def compute_dtype(
     if preset.compute == "bfloat16" and not supported(device):
         report.warn(f"{device} has no bfloat16. Using float16 instead, which has a smaller range")
         return torch.float16
-    return getattr(torch, preset.compute)
+    found: torch.dtype = getattr(torch, preset.compute)
+    return found
 
 
 def load_trainable(

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+PLACE = "layer_idx"
+"""What modules call their number among the layers."""
+
+
 def layer_count(model: PreTrainedModel) -> int:
     """How many decoder layers the configuration states; 0 if it does not."""
     config = model.config.get_text_config()
@@ -65,8 +69,8 @@ def prune(model: PreTrainedModel, kept: tuple[int, ...]) -> str:
     setattr(model.get_submodule(parent), attribute, cut)
     for number, layer in enumerate(cut):
         for module in layer.modules():
-            if hasattr(module, "layer_idx"):
-                module.layer_idx = number
+            if hasattr(module, PLACE):
+                setattr(module, PLACE, number)
     config = model.config.get_text_config()
     for key, value in config.to_dict().items():
         if "layer" in key and isinstance(value, list) and len(value) == total:

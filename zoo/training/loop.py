@@ -164,7 +164,7 @@ def _one_step(
     torch.manual_seed(seed_for(spec.seed, f"step {step}"))
     loss = _loss(model, job, numbers)
     scale = FLOAT16_LOSS_SCALE if job.dtype == torch.float16 else 1.0
-    (loss * scale).backward()
+    torch.autograd.backward(loss * scale)
     if scale != 1.0:
         for parameter in parameters:
             if parameter.grad is not None:

@@ -143,7 +143,7 @@ def logits_at(
     """
     inner = causal(model)
     hidden = inner.base_model(input_ids=input_ids, use_cache=False).last_hidden_state
-    logits = inner.get_output_embeddings()(hidden[rows, positions]).float()
+    logits: torch.Tensor = inner.get_output_embeddings()(hidden[rows, positions]).float()
     cap = getattr(inner.config, "final_logit_softcapping", None)
     return torch.tanh(logits / cap) * cap if cap else logits
 

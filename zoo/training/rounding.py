@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch.overrides import TorchFunctionMode
+
+from catalog.jsonvalues import number
 
 Change = Callable[[torch.Tensor], torch.Tensor]
 Function = Callable[..., object]
@@ -31,7 +34,39 @@ FIRST = {
 """Function of torch -> place of the argument that is multiplied with weights."""
 
 
-class Rounding(TorchFunctionMode):  # type: ignore[misc]  # torch is untyped here
+@dataclass(frozen=True)
+class Attention:
+    """What ``scaled_dot_product_attention`` was asked for, without dropout.
+
+    query [..., heads, tokens, width]; key and value [..., KV heads, seen tokens, width].
+    """
+
+    query: torch.Tensor
+    key: torch.Tensor
+    value: torch.Tensor
+    mask: torch.Tensor | None = None
+    is_causal: bool = False
+    scale: float | None = None
+    enable_gqa: bool = False
+
+    @classmethod
+    def of(cls, args: Sequence[object], named: Mapping[str, object]) -> Attention:
+        """From the arguments of a call."""
+        given = {**dict(zip(("query", "key", "value", "attn_mask"), args, strict=False)), **named}
+        query, key, value = (_tensor(given[name]) for name in ("query", "key", "value"))
+        mask, scale = given.get("attn_mask"), given.get("scale")
+        return cls(
+            query,
+            key,
+            value,
+            None if mask is None else _tensor(mask),
+            bool(given.get("is_causal")),
+            None if scale is None else number(scale),
+            bool(given.get("enable_gqa")),
+        )
+
+
+class Rounding(TorchFunctionMode):
     """While active, ``inputs`` is applied to the inputs of every weight matrix, ``cache`` to queries, keys, values
     and attention weights. Both map a float32 tensor to one of the same shape.
     """
@@ -44,61 +79,52 @@ class Rounding(TorchFunctionMode):  # type: ignore[misc]  # torch is untyped her
         self,
         func: Function,
         types: Collection[type],
-        args: Sequence[torch.Tensor] = (),
-        kwargs: Mapping[str, torch.Tensor] | None = None,
+        args: Sequence[object] = (),
+        kwargs: Mapping[str, object] | None = None,
     ) -> object:
-        named = dict(kwargs or {})
+        named, call = dict(kwargs or {}), func
         if func is torch.nn.functional.scaled_dot_product_attention:
-            named.pop("dropout_p", None)
-            return self.attention(*args[:4], **named)
+            return self.attention(Attention.of(args, named))
         if func is torch.bmm:
             # Experts in one product: the weights are on the left or on the right.
-            return func(*(self.inputs(part) for part in args), **named)
-        if func is torch.matmul and all(part.dim() == 4 for part in args):
+            return call(*(self.inputs(_tensor(part)) for part in args), **named)
+        if func is torch.matmul and all(_tensor(part).dim() == 4 for part in args):
             # Attention written out, in architectures that change its scores (Gemma 2).
-            return func(*(self.cache(part) for part in args), **named)
+            return call(*(self.cache(_tensor(part)) for part in args), **named)
         place = FIRST.get(func)
         if place is None:
             return func(*args, **named)
         if len(args) > place:
-            args = [*args[:place], self.inputs(args[place]), *args[place + 1 :]]
+            args = [*args[:place], self.inputs(_tensor(args[place])), *args[place + 1 :]]
         else:
-            named["input"] = self.inputs(named["input"])
+            named["input"] = self.inputs(_tensor(named["input"]))
         return self.product(func, args, named)
 
-    def product(
-        self, func: Function, args: Sequence[torch.Tensor], named: Mapping[str, torch.Tensor]
-    ) -> object:
+    def product(self, func: Function, args: Sequence[object], named: Mapping[str, object]) -> object:
         """The product itself, with rounded input. Override it for another engine's summation."""
         return func(*args, **named)
 
-    def attention(
-        self,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        attn_mask: torch.Tensor | None = None,
-        is_causal: bool = False,
-        scale: float | None = None,
-        enable_gqa: bool = False,
-    ) -> torch.Tensor:
-        """torch's own definition of ``scaled_dot_product_attention``, spelt out so that its inner steps can be rounded.
-
-        query [..., heads, tokens, width]; key and value [..., KV heads, seen tokens, width].
-        """
-        if enable_gqa:
+    def attention(self, asked: Attention) -> torch.Tensor:
+        """torch's own definition of ``scaled_dot_product_attention``, spelt out so that inner steps can be rounded."""
+        query, key, value, mask = asked.query, asked.key, asked.value, asked.mask
+        if asked.enable_gqa:
             key, value = (
                 part.repeat_interleave(query.shape[-3] // part.shape[-3], -3) for part in (key, value)
             )
         scores = self.cache(query) @ self.cache(key).transpose(-2, -1)
-        scores = scores * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
-        if is_causal:
+        scores = scores * (1 / math.sqrt(query.shape[-1]) if asked.scale is None else asked.scale)
+        if asked.is_causal:
             seen = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool).tril()
             scores = scores.masked_fill(~seen, -math.inf)
-        if attn_mask is not None:
-            barred = attn_mask.dtype == torch.bool
-            scores = scores.masked_fill(~attn_mask, -math.inf) if barred else scores + attn_mask
+        if mask is not None:
+            scores = scores.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else scores + mask
         return self.cache(torch.softmax(scores, -1)) @ self.cache(value)
+
+
+def _tensor(value: object) -> torch.Tensor:
+    """An argument that torch takes no other kind of value for."""
+    assert isinstance(value, torch.Tensor)
+    return value
 
 
 def rounded(dtype: torch.dtype) -> Change:
