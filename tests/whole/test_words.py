@@ -72,9 +72,9 @@ ALLOWED: tuple[tuple[str, str], ...] = ()
 
 # How many such words each root still has (0 if not named). Lower a figure when you replace words; never raise one.
 YET: dict[str, int] = {
-    "CHANGELOG.md": 13, "Makefile": 1, "scripts": 1, "recipes": 1, "benchmarks": 44, "site/assets": 1,
+    "CHANGELOG.md": 13, "Makefile": 0, "scripts": 0, "recipes": 1, "benchmarks": 0, "site/assets": 1,
     "catalog/schemas": 5, "catalog/devices": 13, "catalog": 8, "pi_runtime": 9, "zoo/cli": 2, "zoo/judge": 3,
-    "zoo/llama": 22, "zoo/pull": 5, "zoo/sources": 1, "zoo/training": 21, "zoo": 1,
+    "zoo/llama": 1, "zoo/pull": 5, "zoo/sources": 0, "zoo/training": 0, "zoo": 0,
 }  # fmt: skip
 
 # Each root and the files in it that people read.
