@@ -6,15 +6,15 @@ import struct
 
 
 def cut(raw: bytearray) -> None:
-    """A download that broke off."""
+    """An incomplete download."""
     del raw[len(raw) * 2 // 3 :]
 
 
 def future(raw: bytearray) -> None:
-    """A version of the format that nobody has written yet."""
+    """A version of the format that does not exist yet."""
     raw[4:8] = struct.pack("<I", 9)
 
 
 def no_tensors(raw: bytearray) -> None:
-    """A header that says there is no tensor."""
+    """A header without tensors."""
     raw[8:16] = struct.pack("<Q", 0)

@@ -1,4 +1,4 @@
-"""What a bare install, or one with a single extra, must do: the calls, and how their answers are judged."""
+"""What a bare install, or one with a single extra, must do: the calls, and how their answers are checked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _UNFORESEEN = re.compile(r"Traceback|bug in zoo|No module named|ModuleNotFoundEr
 @dataclass(frozen=True)
 class Call:
     """A command and what it must answer. needs: without this extra it exits with 1 and names it; ``says`` is part of
-    what it prints where it works, with exit code ``code``."""
+    what it prints if it works, with exit code ``code``."""
 
     folder: Path
     words: tuple[str, ...]
@@ -66,7 +66,7 @@ def released(folder: Path, key: Path | None = None) -> Iterator[Released]:
 
 
 def environment() -> dict[str, str]:
-    """Of a process that is not of this test run, but whose network is as shut."""
+    """Environment of a process outside this test run, with the network shut in the same way."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ZOO_", "HF_"))}
     return {**kept, "COLUMNS": "200"}
 
@@ -111,7 +111,7 @@ def run(
     environment: dict[str, str],
     refused: dict[str, list[str]] | None = None,
 ) -> dict[str, Any]:
-    """Answers of the commands, asked of another Python."""
+    """Answers of the commands, run by another Python."""
     words = {
         "folder": str(folder),
         "refused": refused,
@@ -127,7 +127,7 @@ def run(
 
 
 def judge(answers: list[dict[str, Any]], asked: Collection[Call], extra: str) -> None:
-    """Every answer is what the calls ask for where ``extra`` alone is installed (empty: none)."""
+    """Every answer is as expected with only ``extra`` installed (empty: none)."""
     helps = len(answers) - len(asked)
     assert helps > 20
     for call, answer in zip([*[HELP] * helps, *asked], answers, strict=True):

@@ -65,7 +65,7 @@ def _model(name: str, chance: random.Random, files: int) -> Model:
 
 
 def _architecture(parameters: int, context: int, vocabulary: int, chance: random.Random) -> Architecture:
-    """Old records say little of what is kept and read; newer ones have windows, states and experts."""
+    """Old records say little about what is kept and read; newer ones have windows, states and experts."""
     name = chance.choice(("llama", "llama", "gemma3", "qwen3moe", "newborn"))
     plain = Architecture(name, parameters, context, 30, vocabulary, None)
     if chance.random() < 0.5:
@@ -130,7 +130,7 @@ def _file(
 
 def _speed(size: int, chance: random.Random) -> Speed:
     where = chance.choice(PLACES)
-    # Now and then above what the memory of any board delivers.
+    # Sometimes above what the memory of any board delivers.
     speed = chance.uniform(0.1, 14e9) / size
     threads, valid = chance.choice((1, 4)), chance.random() < 0.9
     return Speed(where, "cpu", threads, 9.0, speed, 0.1, 0.1, None, valid, (), "bench/F16.json")

@@ -1,4 +1,4 @@
-"""What every test stands on: the network shut but for this machine itself, no settings from outside, small zoos."""
+"""The base of every test: the network shut except for this machine, no settings from outside, small zoos."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from zoo.settings import Settings
 
 REPOSITORY = Path(__file__).parent.parent
 KEPT = frozenset(("ZOO_CONVERTER", "ZOO_UPDATE_GOLDEN"))
-"""Variables that say where a tool lies or how the tests run; they are no settings."""
+"""Variables for the place of a tool or for how the tests run; they are not settings."""
 
 # At import, so that modules which read the environment only once see it too, and so do processes of the tests.
 for variable in [name for name in os.environ if name.startswith("ZOO_") and name not in KEPT]:
@@ -39,11 +39,11 @@ LONGEST = (
     "test_real_recipe", "test_crash_search", "test_crash", "test_publish_random", "test_bare_imports", "test_installs",
     "test_pipeline", "test_parity_refusals", "test_markers_both", "test_gguf_again",
 )  # fmt: skip
-"""Files that take minutes, the longest first: begun last, one process would work alone at the end."""
+"""Files that take minutes, the longest first: started last, one process would work alone at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first. The whole table of families takes half an hour: only ``make families`` runs it."""
+    """Long files first. The complete table of families takes half an hour: only ``make families`` runs it."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
     if "FAMILIES" not in os.environ:
@@ -78,7 +78,7 @@ def zoo_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(zoo_folder: Path) -> Settings:
-    """Its settings, with nothing from outside."""
+    """Its settings, without any from outside."""
     return settings_room.load(zoo_folder, {}, {})
 
 

@@ -1,4 +1,4 @@
-"""Calls commands in one process and prints what each answered, as JSON.
+"""Calls commands in one process and prints each answer as JSON.
 
 It needs the standard library and the program only, so any Python that has the program can run it:
 ``python everycommand.py JSON``, an object with ``calls`` (lists of a folder and words; ``--help`` of every command is
@@ -18,7 +18,7 @@ from typing import Any
 
 
 class Refuse(importlib.abc.MetaPathFinder):
-    """Modules that are not to be found."""
+    """Modules that cannot be found."""
 
     def __init__(self, modules: list[str]) -> None:
         self.modules = frozenset(modules)
@@ -30,7 +30,7 @@ class Refuse(importlib.abc.MetaPathFinder):
 
 
 def hide(modules: list[str], packages: list[str]) -> None:
-    """Make this process one in which these were never installed."""
+    """Make this process behave as if these were not installed."""
     sys.meta_path.insert(0, Refuse(modules))
     hidden = frozenset(packages)
     finder = metadata.MetadataPathFinder
@@ -44,7 +44,7 @@ def hide(modules: list[str], packages: list[str]) -> None:
 
 
 def called(folder: str, words: list[str]) -> dict[str, Any]:
-    """What one command answered: words, code, out, err."""
+    """The answer of one command: words, code, out, err."""
     from zoo.__main__ import main
 
     os.chdir(folder)
@@ -55,7 +55,7 @@ def called(folder: str, words: list[str]) -> dict[str, Any]:
 
 
 def helps() -> list[list[str]]:
-    """``--help`` of the program, of every command, and of every command inside of one."""
+    """``--help`` of the program, of every command, and of every subcommand."""
     import click
 
     from zoo import cli

@@ -1,4 +1,4 @@
-"""A proxy before a real server that counts requests and breaks those it is told to, down to single bytes.
+"""A proxy before a real server that counts requests and breaks chosen ones, down to single bytes.
 
     with FaultServer(server.address) as faulty:
         faulty.break_(Fault("reset", after_bytes=1000), path="/resolve/", number=2)
@@ -8,19 +8,19 @@
 Kinds of faults:
 
     answer    ``status``, ``headers`` and ``body`` instead of the server's answer; the server is not asked
-    lost      the server does what it was asked, and the connection is reset before its answer
-    refuse    the connection is reset before the server hears of the request
+    lost      the server handles the request, and the connection is reset before its answer
+    refuse    the connection is reset before the server receives the request
     cut_up    ``after_bytes`` of the request's body reach the server, then ``call()`` if given; both sides are reset
     reset     ``after_bytes`` of the answer's body, then a reset
     close     ``after_bytes`` of the answer's body, then an orderly end before the announced length
     truncate  ``after_bytes`` of the answer's body, announced as if that were all
-    stall     ``after_bytes`` of the answer's body, then nothing until the test is over
-    stall_up  ``after_bytes`` of the request's body are read, then nothing more until the test is over
+    stall     ``after_bytes`` of the answer's body, then nothing until the test ends
+    stall_up  ``after_bytes`` of the request's body are read, then nothing more until the test ends
     trickle   the answer's body in pieces of ``piece_bytes`` with ``pause_seconds`` between them
-    corrupt   one bit of the answer's body is turned at ``after_bytes``; lengths and headers are right
-    headers   the answer with ``headers`` in the place of its own (a wrong ETag, a clock that is wrong)
-    call      ``call()`` is called, then the request goes on (to kill a process at a request)
-    call_after  the server does what it was asked, ``call()`` is called, then the answer goes on
+    corrupt   one bit of the answer's body is flipped at ``after_bytes``; lengths and headers are correct
+    headers   the answer with ``headers`` instead of its own (a wrong ETag, a wrong clock)
+    call      ``call()`` is called, then the request continues (to kill a process at a request)
+    call_after  the server handles the request, ``call()`` is called, then the answer continues
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def too_many(seconds: int) -> Fault:
 
 @dataclass
 class Exchange:
-    """One request as it went: ``number`` counts from 1; ``sent`` and ``received`` are bytes of bodies that passed."""
+    """One finished request: ``number`` counts from 1; ``sent`` and ``received`` are bytes of bodies that passed."""
 
     number: int
     method: str
@@ -107,7 +107,7 @@ class FaultServer(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """What clients are to be given."""
+        """The address for clients."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def break_(
@@ -118,13 +118,13 @@ class FaultServer(ThreadingHTTPServer):
             self._rules.append(_Rule(fault, path, method, number, times))
 
     def heal(self) -> None:
-        """No more faults; the list of exchanges begins anew."""
+        """Remove all faults and clear the list of exchanges."""
         with self._lock:
             self._rules.clear()
             self.exchanges.clear()
 
     def bytes_received(self) -> int:
-        """Bytes of request bodies that were taken in."""
+        """Bytes of received request bodies."""
         return sum(exchange.received for exchange in self.exchanges)
 
     def __enter__(self) -> FaultServer:
@@ -137,14 +137,14 @@ class FaultServer(ThreadingHTTPServer):
         self.server_close()
 
     def shutdown_request(self, request: Any) -> None:
-        # Not with a FIN first, which would make an orderly end of a reset.
+        # Without a FIN first, which would turn a reset into an orderly end.
         self.close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that broke is what this is for."""
+        """Broken connections are expected here."""
 
     def begin(self, method: str, path: str, headers: dict[str, str]) -> tuple[Exchange, Fault | None]:
-        """Count a request; which fault it shall have."""
+        """Count a request; returns its fault."""
         with self._lock:
             exchange = Exchange(len(self.exchanges) + 1, method, path, headers)
             self.exchanges.append(exchange)
@@ -266,11 +266,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.exchange.sent += len(data)
 
     def _reset(self) -> None:
-        """End the connection as a broken line does: with RST, not FIN."""
+        """End the connection like a broken line: with RST, not FIN."""
         self.close_connection = True
         with contextlib.suppress(OSError):
             self.wfile.flush()
-            time.sleep(0.01)  # what was sent shall arrive before the reset
+            time.sleep(0.01)  # sent data must arrive before the reset
             _harden(self.connection)
 
     def _wait(self) -> None:
@@ -280,7 +280,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, *_: Any) -> None:
-        """The list of exchanges tells everything."""
+        """The list of exchanges has everything."""
 
 
 def _harden(connection: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""Tiny model folders that are spoilt in one way each. Only numpy, safetensors and json."""
+"""Tiny model folders, each broken in one way. Only numpy, safetensors and json."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def change(folder: Path, edit: Callable[[Tensors], Any]) -> Path:
 
 
 def rename(folder: Path, rule: Callable[[str], str]) -> Path:
-    """Give every tensor the name that ``rule`` makes of its own."""
+    """Rename every tensor by ``rule``."""
     put(folder, {rule(name): value for name, value in tensors(folder).items()})
     return folder
 
@@ -54,7 +54,7 @@ def edit_json(folder: Path, name: str, **changes: Any) -> Path:
 
 
 def shard(folder: Path, *, keep_single: bool = False) -> Path:
-    """Two shards with an index in the place of model.safetensors."""
+    """Two shards with an index instead of model.safetensors."""
     values = tensors(folder)
     names = sorted(values)
     index = {}

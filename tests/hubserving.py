@@ -27,7 +27,7 @@ Start = Callable[..., HubServer]
 
 @pytest.fixture
 def online(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The client may ask this machine, has no token of anybody, and nobody waits between tries."""
+    """The client may use this machine, has no token, and nobody waits between tries."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)

@@ -1,4 +1,4 @@
-"""llama.cpp's own quantizer, called as its command-line tool calls it: what ours is compared with."""
+"""llama.cpp's own quantizer, called as its command-line tool calls it, to compare ours with."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from zoo.llama.model import Model
 
 MODELS = source.FOLDER / "models"
 SEPARATOR = "\n__ggml_vocab_test__\n"
-"""What stands between two texts of a ``.inp`` file (tests/test-tokenizer-0.cpp in llama.cpp)."""
+"""The separator between two texts of a ``.inp`` file (tests/test-tokenizer-0.cpp in llama.cpp)."""
 
 
 def vocabulary(name: str) -> Path:
@@ -35,7 +35,7 @@ def vocabularies() -> list[str]:
 
 
 def vectors(name: str) -> Iterator[tuple[str, list[int]]]:
-    """(text, token ids) pairs that llama.cpp states for a vocabulary; nothing for one without test vectors."""
+    """(text, token ids) pairs that llama.cpp states for a vocabulary; empty for one without test vectors."""
     path = vocabulary(name)
     given = path.with_name(f"{path.name}.inp")
     if not given.is_file():

@@ -1,4 +1,4 @@
-"""Small releases, and hubs that fail, for tests of publishing. A test module imports the fixtures that it uses."""
+"""Small releases, and failing hubs, for tests of publishing. A test module imports the fixtures that it uses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DATASET_FILES = {"README.md": "# prompts", "data/train.jsonl": '{"a": 1}\n'}
 
 
 def make_release(zoo: Path, version: str = "1.0.0", **changes: str) -> ReleaseFolder:
-    """A release folder of text files that stand for models. changes: content by file name of the model repository."""
+    """A release folder with text files instead of models. changes: content by file name of the model repository."""
     folder = zoo / "build" / "releases" / "tutor" / version
     shutil.rmtree(folder, ignore_errors=True)
     for part, files in (
@@ -91,7 +91,7 @@ def with_evidence(release: ReleaseFolder) -> ReleaseFolder:
 
 
 class Faulty:
-    """A hub that does something before its n-th call and tells its calls."""
+    """A hub that does something before its n-th call and records its calls."""
 
     def __init__(self, hub: FolderHub, act: Callable[[int, str, str], None]) -> None:
         self.hub, self.act, self.calls = hub, act, list[str]()

@@ -56,7 +56,8 @@ class Zoo:
 def make_zoo(
     folder: Path, key: Path | None = None, licences: Mapping[str, bytes] | None = None, **changes: bytes
 ) -> Zoo:
-    """``changes`` replaces contents on the hub, not in the accounts, by path with __ for what is no letter.
+    """``changes`` replaces contents on the hub, not in the accounts, by path with __ for characters that are not
+    letters.
 
     licences: texts that the catalog says the release carries, by name. key: signs the contents as they were before the
     changes.

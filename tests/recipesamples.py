@@ -1,4 +1,4 @@
-"""Sound recipes for tests that change them, apart from the starter recipes, which change for reasons of their own.
+"""Valid recipes for tests that change them; the starter recipes are separate, because they change for other reasons.
 
 Their corpora are those of the starters.
 """

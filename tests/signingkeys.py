@@ -1,4 +1,4 @@
-"""Keys to sign with, made anew."""
+"""New keys to sign with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file system of its own that fills up soon."""
+"""A separate file system that fills up soon."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 @contextmanager
 def mounted(folder: Path, size: str) -> Iterator[Path]:
-    """``folder``, new, on a file system of ``size`` (``400k``, ``1m``); skips where none may be mounted."""
+    """``folder``, new, on a file system of ``size`` (``400k``, ``1m``); skips if none can be mounted."""
     folder.mkdir()
     mount = shutil.which("mount")
     if os.geteuid() != 0 or mount is None:

@@ -1,4 +1,4 @@
-"""A tiny file of any architecture that llama.cpp knows. llama.cpp itself says which tensors, of which shapes."""
+"""A tiny file of any architecture that llama.cpp supports. llama.cpp itself reports the tensors and their shapes."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def make_tiny_arch(
     beside: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a file that llama.cpp loads, all of whose weights are zero. ``keys``, without the architecture's name, are
-    added to the usual ones; None leaves one out. ``beside``: tensor that llama.cpp asks for -> those that it needs
-    beside it and does not ask for, with spaces between; both without their layer.
+    added to the usual ones; None omits one. ``beside``: tensor that llama.cpp asks for -> those that it also needs but
+    does not ask for, separated by spaces; both without their layer.
 
-    Raises AssertionError with llama.cpp's complaint if it wants more than tensors.
+    Raises AssertionError with llama.cpp's complaint if it needs more than tensors.
     """
     described = {**_USUAL, **(keys or {})}
     # Most models have layers that are all alike, which needs fewer questions. Too many tensors are refused as well.
@@ -139,7 +139,8 @@ def _add(writer: gguf.GGUFWriter, key: str, value: Any) -> None:
 
 
 def allocated(path: Path, context_tokens: int) -> tuple[float, int]:
-    """Bytes that llama.cpp allocates for one sequence beside the weights, as its log says, and in how many buffers.
+    """Bytes that llama.cpp allocates for one sequence in addition to the weights, from its log, and in how many
+    buffers.
 
     All is as ``llama-server`` sets it: flash attention where there is, no full cache for layers with a window.
     """

@@ -1,4 +1,4 @@
-"""A tiny random llama-architecture GGUF whose tokenizer is a real one, cut down to its first ids."""
+"""A tiny random llama-architecture GGUF whose tokenizer is a real one, reduced to its first ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tiny random Llama in the Hugging Face layout, for tests that need a whole model and not a good one.
+"""A tiny random Llama in the Hugging Face layout, for tests that need a complete model, not a good one.
 
 llama.cpp's converter recognises a byte-level BPE tokenizer by a hash of what it makes of one sample text and
 refuses an unknown one. A Llama-style tokenizer (BPE with byte fallback) is not looked up. So the vocabulary

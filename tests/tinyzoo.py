@@ -1,4 +1,4 @@
-"""A whole zoo of tiny things: random models of one and two layers, a dozen prompts, short texts, small budgets.
+"""A complete tiny zoo: random models of one and two layers, a dozen prompts, short texts, small budgets.
 
 Everything runs for real: the converter, the quantizer, the training loop, the measuring process, the hub.
 """
@@ -26,7 +26,7 @@ END_TOKEN, END_SCALE = 2, 3.0
 so that random models end their answers by themselves, which the chat smoke test asks for."""
 
 STRANGER = {"HOME": "/tmp/home-of-zoetester", "USER": "zoetester", "LOGNAME": "zoetester"}
-"""Names that must not be found in anything that is published."""
+"""Names that must not occur in anything published."""
 
 SCHEMA = {
     "type": "object",

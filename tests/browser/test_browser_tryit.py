@@ -127,7 +127,7 @@ def test_a_file_of_another_length_is_refused(length: int, words: str, address: s
     assert not page.locator(".zoo-chat").is_visible()
 
 
-def test_a_download_that_fails_says_so(address: str, open_page: Any) -> None:
+def test_a_download_that_fails_reports_it(address: str, open_page: Any) -> None:
     page = open_page(address)
     page.route("**/try/files/**", lambda route: route.abort())
     load(page)
@@ -140,7 +140,7 @@ def test_a_download_that_fails_says_so(address: str, open_page: Any) -> None:
     open_page.troubles.clear()
 
 
-def test_bytes_that_are_no_model_say_so(address: str, open_page: Any) -> None:
+def test_bytes_that_are_no_model_report_it(address: str, open_page: Any) -> None:
     """The digest is right, so it is the engine that refuses."""
     page = open_page(address)
     page.route("**/model.json", lambda route: _changed(route, *_JUNK_SHA, *_JUNK_SIZE))
@@ -160,7 +160,7 @@ _REAL_SIZE = '"size_bytes":98362432'
 _JUNK_SIZE = (_REAL_SIZE, f'"size_bytes":{len(_JUNK)}')
 
 
-def test_a_browser_without_webassembly_is_told(address: str, open_page: Any) -> None:
+def test_a_browser_without_webassembly_is_reported(address: str, open_page: Any) -> None:
     page = open_page(address)
     page.add_init_script("delete window.WebAssembly")
     page.reload()

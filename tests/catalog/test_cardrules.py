@@ -1,4 +1,4 @@
-"""Metadata of cards: every rule breaks on its line, what the Hub takes passes, and the client reads the same."""
+"""Metadata of cards: every rule reports its line, what the Hub accepts passes, and the client reads the same."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ MODEL_FAULTS = [
 
 
 @pytest.mark.parametrize(("old", "new", "what", "instead"), MODEL_FAULTS)
-def test_model_faults_are_told_with_their_line_and_the_way_out(
+def test_model_faults_are_reported_with_their_line_and_what_to_do(
     old: str, new: str, what: str, instead: str
 ) -> None:
     assert MODEL.count(old) == 1
@@ -233,7 +233,7 @@ def test_faults_of_eval_results(old: str, new: str, what: str) -> None:
         ("---\nlicense: mit\n...\n# X\n", 'its closing line is "..."'),
     ],
 )
-def test_headers_that_are_none(text: str, what: str) -> None:
+def test_headers_that_are_invalid(text: str, what: str) -> None:
     (found,) = cardrules.check_card(text, "x")
     assert what in found.what and found.instead
 
@@ -256,7 +256,7 @@ extra_gated_fields:
 """
 
 
-def test_keys_of_the_hub_and_of_tools_are_not_taken_for_slips() -> None:
+def test_keys_of_the_hub_and_of_tools_are_not_mistaken_for_slips() -> None:
     assert problems(GATED, "model") == problems(GATED, "dataset") == []
     assert problems("extra_gated_fields:\n- Name: text\n- I agree: checkbox\n") == []
     tools = "model_type: llama\nmodel_link: x\nquantized_by: me\narxiv: 1\nlm_studio: {param_count: 8b}\nthumbnail:\n"

@@ -1,4 +1,4 @@
-"""The files of a corpus are read once, in blocks, and their lines are those of the whole text."""
+"""The files of a corpus are read once, in blocks, and their lines are those of the complete text."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ print(json.dumps({path: count for path, count in seen.items() if "/corpora/" in 
 
 
 @pytest.mark.parametrize("block", [1, 2, 3, 7, 1 << 20])
-def test_lines_are_those_of_the_whole_text(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+def test_lines_are_those_of_the_complete_text(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     monkeypatch.setattr(corpusfiles, "_BLOCK", block)
     dice = random.Random(block)
     for _ in range(200):

@@ -23,7 +23,7 @@ def found(device_id: str) -> Device:
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.id)
-def test_every_profile_is_sound(device: Device) -> None:
+def test_every_profile_is_valid(device: Device) -> None:
     assert find(device.id) is device
     figure = device.bandwidth_bytes_per_second
     assert 0 < figure.low <= figure.typical <= figure.high <= 120 * GIGA

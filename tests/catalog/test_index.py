@@ -118,14 +118,14 @@ def test_broken_catalog_gives_problems(text: str, words: str) -> None:
     assert all(problem.file == "model_catalog.json" and problem.instead for problem in problems)
 
 
-def test_truncation_is_told_where_it_is() -> None:
+def test_truncation_is_reported_where_it_is() -> None:
     _, (problem,) = index.parse(GOOD[:200], "x")
     assert problem.line == GOOD[:200].count("\n") + 1
 
 
 @given(st.data())
 @hypothesis_settings(max_examples=60, deadline=None)
-def test_any_damage_is_told_or_harmless(data: st.DataObject) -> None:
+def test_any_damage_is_reported_or_harmless(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(GOOD)))
     text = GOOD[:start] + data.draw(st.text(max_size=5)) + GOOD[start + data.draw(st.integers(0, 5)) :]
     catalog, problems = index.parse(text, "x")
@@ -151,7 +151,7 @@ def test_versions_of_semver_org() -> None:
     assert version_key("1.9.0") < version_key("1.10.0") < version_key("2.0.0-rc.1") < version_key("2.0.0")
 
 
-def test_versions_that_the_standard_does_not_tell_apart_make_a_sound_catalog() -> None:
+def test_versions_that_the_standard_does_not_tell_apart_make_a_valid_catalog() -> None:
     for published in (("1.0.0-1", "1.0.0-01"), ("1.0.0-01", "1.0.0-1")):
         catalog = filled(*published)
         assert index.parse(index.to_text(catalog), "x") == (catalog, [])
@@ -173,7 +173,7 @@ def test_versions_have_a_total_order(a: str, b: str, c: str) -> None:
 
 @given(st.lists(versions, min_size=1, max_size=5, unique=True))
 @hypothesis_settings(max_examples=25, deadline=None)
-def test_any_published_versions_make_a_sound_catalog(published: list[str]) -> None:
+def test_any_published_versions_make_a_valid_catalog(published: list[str]) -> None:
     catalog = filled(*published)
     assert index.parse(index.to_text(catalog), "x") == (catalog, [])
 

@@ -1,4 +1,4 @@
-"""Every key and value of JSON text has the line and column where it stands."""
+"""Every key and value of JSON text has its line and column."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def changed(edit: Any) -> tuple[str, list[Any]]:
                                                  "reason": "it is bad", "replacement": None, "severity": "low"}]), "{"),
     ],
 )  # fmt: skip
-def test_a_problem_of_a_catalog_stands_at_its_key_or_value(edit: Any, stands: str) -> None:
+def test_a_problem_of_a_catalog_is_at_its_key_or_value(edit: Any, stands: str) -> None:
     text, problems = changed(edit)
     problem = problems[0]
     assert problem.line > 1, problem

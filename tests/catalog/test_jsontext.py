@@ -1,4 +1,4 @@
-"""JSON of strangers: one reader, one error, and nothing comes out of it that a later step could stumble over."""
+"""JSON from others: one reader, one error, and no value that a later step cannot handle."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_what_comes_out_can_be_counted_written_and_read_again() -> None:
 
 @pytest.mark.parametrize("name", schema.names())
 def test_every_number_of_a_schema_is_bounded(name: str) -> None:
-    """Both ways, so that whatever is computed from a sound document is finite too."""
+    """Both ways, so that everything computed from a valid document is also finite."""
     open_ended = [
         path for path, node in _nodes(schema.load(name), "") if _numeric(node) and not _bounded(path, node)
     ]

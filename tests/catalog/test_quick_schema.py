@@ -1,4 +1,4 @@
-"""The quick yes of jsonschema-rs is a yes of jsonschema too, for sound data and for data broken in any place."""
+"""What jsonschema-rs accepts, jsonschema accepts too, for valid data and for data broken in any place."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def places(data: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def broken(data: Any, dice: random.Random) -> Any:
-    """A copy of ``data`` with one thing changed, added, doubled or taken away."""
+    """A copy of ``data`` with one value changed, added, doubled or removed."""
     copied = copy.deepcopy(data)
     container, key = dice.choice(list(places(copied)))
     match dice.randrange(5):

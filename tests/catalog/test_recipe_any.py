@@ -1,4 +1,4 @@
-"""Any text at all as a recipe: a recipe, or problems with places in the file; never anything else."""
+"""Any text at all as a recipe: either a recipe, or problems with places in the file."""
 
 from __future__ import annotations
 
@@ -80,14 +80,14 @@ def test_any_text(text: str, any_zoo: Path) -> None:
     new=st.text(st.characters(codec="utf-8"), max_size=20),
 )
 @lightly
-def test_any_slice_of_a_sound_recipe_may_be_replaced(
+def test_any_slice_of_a_valid_recipe_may_be_replaced(
     start: int, length: int, new: str, any_zoo: Path
 ) -> None:
     consistent((TUTORED[:start] + new + TUTORED[start + length :]).encode(), any_zoo)
 
 
 def paths_of(value: Any, base: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """The path of every value but the whole."""
+    """The path of every value except the top level."""
     for key, inner in (
         value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     ):
@@ -103,7 +103,7 @@ TUTORED_PATHS = list(paths_of(TUTORED_DATA))
     changes=st.lists(st.tuples(st.sampled_from(TUTORED_PATHS), st.just(...) | values), min_size=1, max_size=3)
 )
 @lightly
-def test_any_value_of_a_sound_recipe_may_be_replaced_or_deleted(
+def test_any_value_of_a_valid_recipe_may_be_replaced_or_deleted(
     changes: list[tuple[Any, Any]], any_zoo: Path
 ) -> None:
     data = copy.deepcopy(TUTORED_DATA)
@@ -117,5 +117,5 @@ def test_any_value_of_a_sound_recipe_may_be_replaced_or_deleted(
             else:
                 container[path[-1]] = new
         except (KeyError, IndexError, TypeError):
-            continue  # an earlier change took this place away
+            continue  # an earlier change removed this place
     consistent(yaml.safe_dump(data, sort_keys=False, allow_unicode=True).encode("utf-8", "replace"), any_zoo)

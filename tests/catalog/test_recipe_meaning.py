@@ -1,4 +1,4 @@
-"""What a schema cannot say: paths, pins, licences, sections that need each other, gates."""
+"""Rules that a schema cannot express: paths, pins, licences, sections that need each other, gates."""
 
 from __future__ import annotations
 
@@ -234,7 +234,7 @@ def test_the_lock_file_pins(check_text: Check, zoo_folder: Path) -> None:
     assert checked.lock.to_text() == lock.to_text()
 
 
-def test_a_broken_lock_file_is_told_with_its_own_name(check_text: Check, zoo_folder: Path) -> None:
+def test_a_broken_lock_file_is_reported_with_its_own_name(check_text: Check, zoo_folder: Path) -> None:
     path = zoo_folder / "recipes" / "plain.lock.yaml"
     path.write_text("zoo_lock: 1\nsources:\n  hf:a/b: {revision: main, files: []}\n", encoding="utf-8")
     assert [str(p).partition(": ")[0] for p in check_text(PLAIN).problems] == [

@@ -1,4 +1,4 @@
-"""From the bytes of a recipe file to data with lines, or to problems: never a traceback, never a hang."""
+"""From the bytes of a recipe file to data with lines, or to problems; never a traceback, never a hang."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ Check = Callable[..., CheckedRecipe]
 
 
 def only(checked: CheckedRecipe) -> Problem:
-    """The one problem that there is."""
+    """The only problem."""
     (problem,) = checked.problems
     assert checked.recipe is None
     return problem
 
 
-# --- Sound recipes
+# --- Valid recipes
 
 
 @pytest.mark.parametrize("name", STARTERS)
-def test_starter_recipe_is_sound(name: str) -> None:
+def test_starter_recipe_is_valid(name: str) -> None:
     checked = check_recipe(REPOSITORY / "recipes" / f"{name}.yaml", REPOSITORY)
     assert checked.problems == ()
     assert checked.recipe and checked.recipe.name == name
@@ -74,7 +74,7 @@ def test_places_of_a_list_at_the_top() -> None:
     assert document.value_places == {(): (2, 1), (0,): (2, 3), (1,): (3, 3), (1, 0): (3, 4)}
 
 
-# --- Files that are no recipe
+# --- Files that are not recipes
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         ("zoo: 1", "zoo: true", "zoo: true", 6, "zoo", "Write 1"),
     ],
 )  # fmt: skip
-def test_one_wrong_word_is_one_problem_with_a_way_out(
+def test_one_wrong_word_is_one_problem_with_what_to_do(
     old: str, new: str, at: str, column: int, path: str, instead: str, check_text: Check
 ) -> None:
     text = edited(PLAIN, old, new)
@@ -247,7 +247,7 @@ def test_a_final_newline_does_not_slip_through_a_pattern(old: str, new: str, che
     assert "has the wrong form" in only(check_text(edited(PLAIN, old, new))).what
 
 
-def test_all_problems_come_at_once_in_the_order_of_the_file(check_text: Check) -> None:
+def test_all_problems_come_together_in_the_order_of_the_file(check_text: Check) -> None:
     text = (
         PLAIN.replace("zoo: 1", "zoo: 3")
         .replace("date: 2026-11-22", "date: 2026-13-40")

@@ -1,4 +1,4 @@
-"""The JSON Schemas: sound by their own standard, closed, and the same as the dataclasses."""
+"""The JSON Schemas: valid by their own standard, closed, and the same as the dataclasses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_schemas_are_what_the_standard_asks() -> None:
 
 
 def _open_objects(part: Any, base: str = "") -> Iterator[str]:
-    """Objects with properties that let unknown keys pass. Front matter of the Hub's own keys is not ours to close."""
+    """Objects with properties that let unknown keys pass. Front matter with the Hub's own keys must stay open."""
     if isinstance(part, dict):
         open_ = (
             part.get("type") == "object"

@@ -1,4 +1,4 @@
-"""Unseen characters: joiners stay, what a terminal or a browser acts upon is written out, blank text is blank."""
+"""Invisible characters: joiners stay, control characters are escaped, blank text is blank."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_one_text_in_two_forms() -> None:
     assert unseen.same_text(" a \u00a0b\u3000c\r\n") == "a b c"
     assert unseen.same_text("\ufeffa\u200bb") == "ab"
     assert unseen.same_text("\u1112\u1161\u11ab") == unseen.same_text("\ud55c")
-    # A joiner makes another word in Persian, and case another prompt.
+    # A joiner makes a different word in Persian, and case a different prompt.
     assert unseen.same_text("\u0645\u06cc\u200c\u062e") != unseen.same_text("\u0645\u06cc\u062e")
     assert unseen.same_text("A") != unseen.same_text("a")
 

@@ -1,4 +1,4 @@
-"""What may be known of a release beforehand never hides a file that would be served."""
+"""What is known about a release beforehand never hides a file that would be chosen."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_what_is_known_beforehand_hides_no_file_that_pick_would_serve(seed: int)
 
 
 def test_a_shelf_takes_the_file_that_pick_explains() -> None:
-    """The short way to the file, without a sentence, is asked for every board of every model."""
+    """The short way to the file, without a sentence, is used for every board of every model."""
     chance, none = random.Random(3), 0
     for release in releases(3)[::3]:
         shelf = pick.Shelf(release)

@@ -1,4 +1,4 @@
-"""Picks: what beats what, what fits, the one file and the reasons, and the command that says it."""
+"""Picks: what beats what, what fits, the chosen file and the reasons, and the command that prints them."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_nothing_fits_and_nothing_is_fast_enough() -> None:
     )
 
 
-def test_a_speed_measured_on_that_board_stands_before_the_prediction() -> None:
+def test_a_speed_measured_on_that_board_comes_before_the_prediction() -> None:
     found = pick(RELEASE, device("pi-5-8gb"), 2048, 30.0)
     assert found.file is not None and found.file.path == Q8_0
     assert found.speed is not None and found.speed.measured and found.speed.typical == 39.81
@@ -187,7 +187,7 @@ def test_disturbed_and_implausible_measurements_do_not_count() -> None:
     assert only.speed.words.startswith("predicted ") and "500.0 tokens/s is implausible" in only.speed.words
 
 
-def test_where_losses_cannot_be_told_apart_the_smaller_file_is_taken() -> None:
+def test_where_losses_cannot_be_distinguished_the_smaller_file_is_taken() -> None:
     files = release(file("R", 2000, None), file("A", 150, 0.030, 0.004), file("B", 120, 0.034, 0.004))
     found = pick(files, custom(2 * GIBI, 10e9), 512)
     assert found.file is not None and found.file.path == "B.gguf"
@@ -272,7 +272,7 @@ def test_a_hostile_release_is_only_a_release() -> None:
     assert dominated(entry) == {}
 
 
-# --- What always holds
+# --- What is always true
 
 klds = st.none() | st.floats(0, 2, allow_subnormal=False)
 files = st.builds(
@@ -417,7 +417,7 @@ def test_when_nothing_fits_the_command_is_1(capsys: Captured) -> None:
         (("--device", "pi-400", "--least-speed", "-1"), "minimum speed of -1 tokens/s is not a valid speed"),
     ],
 )
-def test_asked_wrongly_is_2(arguments: tuple[str, ...], words: str, capsys: Captured) -> None:
+def test_invalid_arguments_is_2(arguments: tuple[str, ...], words: str, capsys: Captured) -> None:
     code, out, err = called(capsys, MODEL.name, *arguments)
     assert (code, out) == (2, "") and words in err
 

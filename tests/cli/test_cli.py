@@ -39,7 +39,7 @@ HEAVY = (
 
 @pytest.fixture(autouse=True)
 def inside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands run in the zoo of the test, if it asked for one."""
+    """Commands run in the zoo of the test, if it uses one."""
     if "zoo_folder" in request.fixturenames:
         monkeypatch.chdir(request.getfixturevalue("zoo_folder"))
 
@@ -88,7 +88,7 @@ def test_the_front_door_imports_nothing_heavy(arguments: tuple[str, ...]) -> Non
         f"print('imported', [n for n in {HEAVY!r} if n in sys.modules], code)"
     )
     done = process(*arguments, code=code)
-    if arguments == ("chekc",):  # an error is printed by rich, and that is all
+    if arguments == ("chekc",):  # rich only prints the error
         assert done.stdout.strip() == "imported ['rich'] 2"
     else:
         assert done.stdout.strip().endswith("imported [] 0"), done
@@ -117,12 +117,12 @@ def test_no_command_is_help(group: tuple[str, ...], capsys: Captured) -> None:
 
 def test_every_command_has_one_line_and_an_example(capsys: Captured) -> None:
     for name, words in COMMANDS.items():
-        # Beside the longest name, in a terminal of 80 columns.
+        # Next to the longest name, in a terminal of 80 columns.
         assert len(words) <= 80 - 4 - max(map(len, COMMANDS)), name
         assert f"  zoo {name}" in called(capsys, name, "--help")[1].partition("Examples:")[2], name
 
 
-# --- Asked wrongly
+# --- Invalid arguments
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_bad_settings(zoo_folder: Path, capsys: Captured, monkeypatch: pytest.Mo
 
 
 @in_a_zoo
-def test_check_of_a_sound_zoo(capsys: Captured) -> None:
+def test_check_of_a_valid_zoo(capsys: Captured) -> None:
     code, out, err = called(capsys, "check")
     assert (code, err) == (0, "") and out.endswith(" files checked, no problems.\n")
     code, data = as_json(capsys, "check")

@@ -1,4 +1,4 @@
-"""What ``zoo new`` takes from the source, and what it says of one that a release would refuse."""
+"""What ``zoo new`` takes from the source, and what it reports for one that a release would refuse."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def begun(zoo: Path, capsys: pytest.CaptureFixture[str], *more: str, source: str = "models/mine") -> tuple[Any, str]:
-    """The recipe and what was said."""
+    """The recipe and the output."""
     code = main(["new", "mine", "--source", f"file:{source}", *more])
     said = "".join(capsys.readouterr())
     assert code == 0, said
@@ -79,7 +79,7 @@ def test_a_base_model_begins_as_a_completion_model(zoo: Path, capsys: pytest.Cap
     assert recipe["task"] == "completion" and "chat template" not in words
 
 
-def test_a_source_that_the_import_refuses_is_named_at_once(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_source_that_the_import_refuses_is_named_immediately(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = make_tiny_llama(zoo / "models/mine")
     (folder / "model.safetensors").unlink()
     recipe, said = begun(zoo, capsys)
@@ -97,7 +97,9 @@ def test_an_absolute_path_inside_the_zoo_is_written_from_its_folder(
     assert not os.path.lexists(zoo / "recipes/mine.yaml")
 
 
-def test_check_names_a_refused_source_beside_other_problems(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_names_a_refused_source_with_other_problems(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Not after they are fixed."""
     folder = make_tiny_llama(zoo / "models/mine")
     (folder / "model.safetensors").unlink()

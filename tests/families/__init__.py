@@ -1,6 +1,6 @@
 """Tiny random models of the families that people use, each with its real vocabulary, template and special tokens.
 
-``make("Qwen3", folder)`` writes one model folder as its publisher lays it out. ``FAMILIES`` has a row for each.
+``make("Qwen3", folder)`` writes one model folder as its publisher does. ``FAMILIES`` has a row for each.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ SHAPE: dict[str, Any] = {
 }  # fmt: skip
 """What most configurations call the shape. Rows of 64 weights: every quantization by blocks of 32 fits."""
 SPREAD = 0.12
-"""Standard deviation of random weights; the usual 0.02 gives logits that are all but equal."""
+"""Standard deviation of random weights; the usual 0.02 gives logits that are almost equal."""
 
 
 @dataclass(frozen=True)
 class Family:
     """One row of the table.
 
-    config: class of transformers; shape: its arguments beside the vocabulary's size and the special tokens' ids.
-    template: a chat template of llama.cpp's source, None for base models. begin, end: texts of special tokens; further
-    ends stand in generation_config.json alone. add_begin: whether a text begins with ``begin``.
-    real_vocabulary: whether the vocabulary is the family's own; else the note says whose it is.
-    layers: what student.layers keeps in the test; () for the whole model.
-    old: what the publisher's config.json has where transformers writes another key; None takes a key away.
-    refused: words of the refusal where the family cannot be released.
+    config: class of transformers; shape: its arguments in addition to the vocabulary's size and the special tokens'
+    ids. template: a chat template of llama.cpp's source, None for base models. begin, end: texts of special tokens;
+    further ends are only in generation_config.json. add_begin: whether a text begins with ``begin``. real_vocabulary:
+    whether the vocabulary is the family's own; else the note says whose it is. layers: what student.layers keeps in the
+    test; () for the complete model. old: what the publisher's config.json has if transformers writes another key; None
+    removes a key. refused: words of the refusal if the family cannot be released.
     system_role: whether the template accepts a system message; without it no prompt of the second test has one.
-    tutored: whether a second test distils it, pruned to ``layers`` if there are any; the first takes the whole model.
+    tutored: whether a second test distils it, pruned to ``layers`` if there are any; the first takes the complete
+    model.
     """
 
     name: str
@@ -219,7 +219,7 @@ def _as_published(path: Path, old: Mapping[str, Any]) -> None:
 
 
 class _silent:
-    """transformers says nothing meanwhile."""
+    """Within the block, transformers prints nothing."""
 
     def __init__(self, transformers: Any) -> None:
         self.logging = transformers.utils.logging

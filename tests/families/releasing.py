@@ -1,4 +1,4 @@
-"""A family's model through the whole of ``zoo release``, in a zoo of its own."""
+"""A family's model through a complete ``zoo release``, in a separate zoo."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def release(
     families.make(name, folder / MODEL, **shape)
     if tutored and row.template is None:
         (folder / MODEL / "chat_template.jinja").write_text(TALK, encoding="utf-8")
-    # A row that is also tutored is pruned there, so here the whole model is released.
+    # A row that is also tutored is pruned there, so here the complete model is released.
     layers = row.layers if tutored or not row.tutored else ()
     return release_model(folder, slug(name), layers=layers, tutored=tutored, system_role=row.system_role)
 
@@ -58,7 +58,7 @@ def release_model(
             asked = [row for row in rows if system_role or not ({"system_hint", "requires_json"} & set(row))]
             tinyzoo.write_jsonl(folder / "texts" / f"{name}.jsonl", asked)
     student = {**source, "layers": list(layers)} if layers else source
-    # Random models say nothing valid; that a student is made and measured is what counts.
+    # Random models do not answer validly; what matters is that a student is made and measured.
     folder_has_template = (folder / MODEL / "chat_template.jinja").is_file()
     task = "chat" if folder_has_template else "completion"
     more: dict[str, Any] = {"student": student, "gates": [], "task": task, **changes}

@@ -1,6 +1,6 @@
 """Real vocabularies as the tokenizer files of a model folder: from llama.cpp's vocabulary GGUF files.
 
-The files hold tokens, types, scores and merges. How a family normalizes and cuts text, and what it puts around it, is
+The files hold tokens, types, scores and merges. How a family normalizes and splits text, and what it puts around it, is
 in ``SPLITS`` and in the functions below, as that family's own tokenizer.json has it.
 """
 
@@ -124,7 +124,7 @@ def _value(data: mmap.mmap, place: int, kind: int) -> tuple[Any, int]:
 
 
 def tokens_of(vocabulary: Vocabulary) -> tuple[list[str], list[int]]:
-    """Tokens and their types by id, with renamed and further ones; unused ones at the end are left out."""
+    """Tokens and their types by id, with renamed and further ones; unused ones at the end are omitted."""
     raw = read(vocabulary.source)
     tokens, types = list(raw.tokens), list(raw.types)
     # The converter fills the end of the embedding with names like these; a tokenizer does not have them.
@@ -143,7 +143,8 @@ def tokens_of(vocabulary: Vocabulary) -> tuple[list[str], list[int]]:
 
 
 def write(folder: Path, vocabulary: Vocabulary, config: Mapping[str, Any]) -> int:
-    """Write tokenizer files and tokenizer_config.json (``config`` beside the class); the number of tokens."""
+    """Write tokenizer files and tokenizer_config.json (``config`` in addition to the class); returns the number of
+    tokens."""
     tokens, types = tokens_of(vocabulary)
     sentencepiece = not vocabulary.split
     if "tokenizer.json" in vocabulary.files:
@@ -175,7 +176,7 @@ def _added(number: int, text: str, kind: int, *, idless: bool = False, phi3: boo
         "normalized": False,
     }
     flags["special"] = kind != USER_DEFINED
-    # Phi-3's markers swallow the space after them (its tokenizer.json, and llama.cpp by the model's name).
+    # Phi-3's markers absorb the space after them (its tokenizer.json, and llama.cpp by the model's name).
     flags["rstrip"] = phi3 and (text == "</s>" or (text.startswith("<|") and text != "<|endoftext|>"))
     return flags if idless else {"id": number, **flags}
 
@@ -262,7 +263,7 @@ def _merges(vocabulary: Vocabulary, tokens: Sequence[str]) -> list[list[str]]:
 
 
 def scores_of(vocabulary: Vocabulary) -> list[float]:
-    """A score for every token; from the rank of the merge that makes it where the file only has merges."""
+    """A score for every token; from the rank of the merge that makes it if the file only has merges."""
     raw = read(vocabulary.source)
     if not raw.merges:
         return list(raw.scores)
@@ -280,7 +281,7 @@ def _sentencepiece_model(vocabulary: Vocabulary, tokens: Sequence[str], types: S
     made = proto.ModelProto()
     scores = scores_of(vocabulary)
     for number, (text, kind) in enumerate(zip(tokens, types, strict=True)):
-        # Tokens that the family added to its sentencepiece model stand in added_tokens_decoder.
+        # Tokens that the family added to its sentencepiece model are in added_tokens_decoder.
         made.pieces.add(piece=text, score=scores[number] if number < len(scores) else 0.0, type=kind)
     spec = made.trainer_spec
     spec.model_type, spec.vocab_size, spec.byte_fallback = 2, len(tokens), True

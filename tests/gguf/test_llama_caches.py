@@ -1,4 +1,4 @@
-"""Memory beside the weights, against what llama.cpp itself allocates for a tiny file of each architecture."""
+"""Memory in addition to the weights, compared with llama.cpp's own allocation for a tiny file of each architecture."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ CONTEXTS = (512, 4096, 32_768)
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_figure_is_what_llama_cpp_allocates(name: str, tmp_path: Path) -> None:
-    """llama.cpp prints each buffer in MiB with two decimals: that is all we may be apart, beside the alignment."""
+    """llama.cpp prints each buffer in MiB with two decimals: the difference must be within that, plus the alignment."""
     path = make_tiny_arch(tmp_path / "tiny.gguf", *CASES[name])
     cache = cache_of(read_header(path))
     assert cache.known
@@ -141,12 +141,12 @@ def test_every_name_of_the_table_is_one_that_llama_cpp_knows() -> None:
 
 
 def shaped(**changes: Any) -> Header:
-    """A header of an architecture that is not in the table, unless ``changes`` say otherwise."""
+    """A header of an architecture that is not in the table, unless ``changes`` set one."""
     plain = Header("newborn", 1, 4096, 4, 256, 4, 2, 64, 32, 100, None, None, None, {}, {}, ())
     return dataclasses.replace(plain, **changes)
 
 
-def test_an_unknown_architecture_is_taken_to_keep_everything_and_says_so() -> None:
+def test_an_unknown_architecture_is_taken_to_keep_everything_and_reports_it() -> None:
     lists = {"newborn.attention.head_count_kv": (0, 2, 1, 0)}
     metadata = {
         "newborn.attention.sliding_window": 512,

@@ -1,4 +1,4 @@
-"""Reading and rewriting GGUF headers, and refusing what is none."""
+"""Reading and rewriting GGUF headers, and refusing invalid ones."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_a_pruned_model_lists_its_layers_and_llama_cpp_follows(pruned: Path, fil
     assert worst(tmp_path / "made.gguf") < 0.01 < 0.1 < worst(file)
 
 
-def test_the_whole_model_needs_no_list(whole: Path, file: Path) -> None:
+def test_the_complete_model_needs_no_list(whole: Path, file: Path) -> None:
     """Six of the four-layer file's layers would be five with a window and one without, as llama.cpp takes them."""
     header = dataclasses.replace(read_header(file), block_count=6)
     assert layerkinds.stated(header, config_of(whole)) == {}
@@ -134,7 +134,7 @@ def test_what_is_written(
 
 
 def test_parity_compares_the_layers(pruned: Path) -> None:
-    """A window that is longer than the texts moves no logit."""
+    """A window that is longer than the texts does not change logits."""
     model = transformers.AutoModelForCausalLM.from_pretrained(pruned)
     assert parameters(model)[layerkinds.KEY].value == "0, 1, 2"
 

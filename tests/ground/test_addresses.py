@@ -1,4 +1,4 @@
-"""Addresses with a name or password: refused before anything is asked, and shown by nothing."""
+"""Addresses with a name or password: refused before any request, and never shown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BAD = (
 
 
 def takers() -> list[list[str]]:
-    """Every command that takes an address, with what it needs besides; the address comes last."""
+    """Every command that takes an address, with its other arguments; the address comes last."""
     import click
 
     from zoo.cli import zoo as program

@@ -1,4 +1,4 @@
-"""The catalog file model by model: the same file as whole, checked once, checked again after every touch."""
+"""The catalog file model by model: the same as the complete file, checked once, and again after every change."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_model_by_model_is_the_same_file_as_whole(settings: Settings, seed: int) -> None:
+def test_model_by_model_is_the_same_file_as_a_complete_one(settings: Settings, seed: int) -> None:
     dice = random.Random(seed)
     whole = index.EMPTY
     for _ in range(25):
@@ -146,7 +146,7 @@ def test_models_that_are_not_sorted_are_refused_by_every_way_in(settings: Settin
     assert not (settings.work / catalogfile.MEMORY).exists()
 
 
-def test_a_catalog_in_another_form_is_read_whole_and_written_in_ours(settings: Settings) -> None:
+def test_a_catalog_in_another_form_is_read_completely_and_written_in_ours(settings: Settings) -> None:
     whole = catalog_of("a", "c")
     settings.catalog.write_text(json.dumps(json.loads(index.to_text(whole))), encoding="utf-8")
     assert catalogfile.read_model(settings, "c") == whole.models[1]

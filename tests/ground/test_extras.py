@@ -1,4 +1,4 @@
-"""The table of extras, and what is said of a package that is missing, of another version, or broken."""
+"""The table of extras, and what is reported about a package that is missing, broken or of another version."""
 
 from __future__ import annotations
 

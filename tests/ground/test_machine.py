@@ -1,4 +1,4 @@
-"""Processors and memory, as made-up machines and containers describe them, and under a real quota."""
+"""Processors and memory, with made-up machines and containers, and with a real quota."""
 
 from __future__ import annotations
 

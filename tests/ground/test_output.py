@@ -1,4 +1,4 @@
-"""The answer on stdout and nothing else; the talk on stderr; nothing that a terminal would act upon."""
+"""Only the answer on stdout; messages on stderr; no control characters."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_the_nearest_zoo_counts(root: Path) -> None:
     assert room.find_root(inner) == root
     (root / "a" / MARKER).touch()
     assert room.find_root(inner) == root / "a"
-    (inner / MARKER).mkdir()  # a folder of that name is none
+    (inner / MARKER).mkdir()  # a folder of that name does not count
     assert room.find_root(inner) == root / "a"
 
 

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP end a command as cleanly as Ctrl-C, in a real terminal, and no child is left behind."""
+"""SIGTERM and SIGHUP end a command as cleanly as Ctrl-C, in a real terminal, and leave no child process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FAR_SECONDS = 120
 
 
 class Terminal:
-    """A command in a terminal of its own; what it prints is kept."""
+    """A command in a separate terminal; its output is kept."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         import tinyzoo
@@ -64,7 +64,7 @@ class Terminal:
 
 
 def at_work_in(folder: Path) -> list[str]:
-    """Processes whose current folder or words lie in ``folder``."""
+    """Processes whose current folder or arguments are in ``folder``."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
@@ -150,7 +150,7 @@ def test_the_number_is_found_behind_other_errors(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_child_does_not_outlive_its_parent() -> None:
-    """Nor is it started for a parent that is gone already."""
+    """It is not started either for a parent that no longer exists."""
     code = (
         "import sys, time; from zoo import stopping; "
         "child = stopping.start(['sleep', '100']); print(child.pid, flush=True); time.sleep(100)"

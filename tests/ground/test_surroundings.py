@@ -67,7 +67,7 @@ def test_a_current_folder_that_was_deleted(
 def test_a_file_system_that_is_read_only(
     zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What only reads works; what writes names the file that it wanted, not a temporary one."""
+    """Commands that only read work; commands that write name the target file, not a temporary one."""
     with mounted(tmp_path / "small", "40m") as small:
         shutil.copytree(zoo, small / "zoo")
         subprocess.run(["mount", "-o", "remount,ro", small], check=True)

@@ -1,4 +1,4 @@
-"""Whole or nothing: files, folders, digests, locks between processes."""
+"""Atomic files and folders, digests, locks between processes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_digest_is_of_one_text() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {"a": [-float("inf")]}])
-def test_no_digest_of_what_is_no_number(value: Any) -> None:
+def test_no_digest_of_what_is_not_a_number(value: Any) -> None:
     with pytest.raises(ValueError):
         digest(value)
     with pytest.raises(ValueError):
@@ -151,7 +151,7 @@ def test_free_space_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
 # --- Steps
 
 
-def test_a_finished_step_is_found_whole(work: Workspace) -> None:
+def test_a_finished_step_is_found_complete(work: Workspace) -> None:
     made = finish(work)
     found = work.finished("k")
     assert found == made

@@ -1,4 +1,4 @@
-"""The proxy that breaks requests breaks them as it says, and leaves the others alone."""
+"""The proxy that breaks requests breaks them as described, and does not affect the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads from a real server behind a proxy that breaks them: nothing wrong gets a name, nothing comes twice."""
+"""Downloads from a real server behind a proxy that breaks them: nothing wrong gets a name, nothing is fetched twice."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ QUICK = Patience(stall_seconds=1.0, first_pause_seconds=0.01, longest_pause_seco
 
 @pytest.fixture(autouse=True)
 def online(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The client may ask this machine, has no token of anybody, and does not wait between its tries."""
+    """The client may use this machine, has no token, and does not wait between its tries."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
@@ -70,7 +70,7 @@ class Setup:
         return (self.target / FILE.path).read_bytes() == RAW
 
     def nothing(self) -> bool:
-        """Nothing stands under the final name."""
+        """No file has the final name."""
         return not (self.target / FILE.path).exists()
 
 
@@ -87,7 +87,7 @@ def here(tmp_path: Path) -> Iterator[Setup]:
     huggingface_hub.close_session()
 
 
-# --- What arrives whole
+# --- What arrives completely
 
 
 def test_a_file_arrives_and_the_second_time_nothing_is_asked_for(here: Setup) -> None:
@@ -126,7 +126,7 @@ def test_a_trickle_is_left(here: Setup) -> None:
     assert here.whole() and len(here.proxy.exchanges) == 2
 
 
-def test_a_trickle_is_less_than_the_least_over_the_whole_time() -> None:
+def test_a_trickle_is_less_than_the_least_over_the_complete_time() -> None:
     now = [0.0]
     trickle = _Trickle(Patience(stall_seconds=30, least_bytes_per_second=1000), lambda: now[0])
     for _ in range(200):
@@ -254,7 +254,7 @@ def test_room_is_looked_for_first(here: Setup, monkeypatch: pytest.MonkeyPatch) 
     assert not here.proxy.exchanges
 
 
-def test_a_disk_that_fills_up_meanwhile(here: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fills_up_in_the_meantime(here: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = os.pwrite
 
     def full(handle: int, data: bytes, at: int) -> int:
@@ -316,7 +316,7 @@ def test_killed_at_four_fifths_only_the_rest_is_fetched_again(most: int, here: S
     killed_at(here, 0.8, most, slow)
     done = here.fetch()
     assert here.whole()
-    # The kill may come a little late, so that less than a fifth is left; never more than that and one chunk.
+    # The kill may come a little late, so less than a fifth may be left; never more than that and one chunk.
     assert 0 < here.sent <= 0.2 * SIZE + (1 << 20)
     assert done.received_bytes + done.resumed_bytes == SIZE
 
@@ -336,7 +336,7 @@ def test_a_part_that_changed_on_disk_is_not_gone_on_with(here: Setup) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', "null", '{"spans": 3}'])
-def test_a_side_car_that_is_none(text: str, here: Setup) -> None:
+def test_a_sidecar_that_is_invalid(text: str, here: Setup) -> None:
     folder = here.target / ".zoo" / "partial"
     folder.mkdir(parents=True)
     part = partial.part_path(folder, FILE)
@@ -345,7 +345,7 @@ def test_a_side_car_that_is_none(text: str, here: Setup) -> None:
     assert here.fetch().resumed_bytes == 0 and here.whole()
 
 
-def test_the_side_car_says_where_from_and_how_far(here: Setup) -> None:
+def test_the_sidecar_says_where_from_and_how_far(here: Setup) -> None:
     here.proxy.break_(Fault("close", after_bytes=3_000_000), path="/resolve/", times=1)
     here.proxy.break_(Fault("answer", status=403), path="/resolve/", number=2)
     with pytest.raises(RemoteError):
@@ -379,7 +379,7 @@ def test_a_server_without_ranges_gets_one_connection(here: Setup) -> None:
     assert here.whole() and len(here.proxy.exchanges) == 1
 
 
-def test_a_server_that_sends_the_whole_file_again(here: Setup) -> None:
+def test_a_server_that_sends_the_complete_file_again(here: Setup) -> None:
     here.proxy.break_(Fault("reset", after_bytes=3_000_000), path="/resolve/")
     here.proxy.break_(Fault("answer", 0, 200, {"ETag": f'"{SHA}"'}, RAW), path="/resolve/", number=2, times=9)
     here.fetch()

@@ -1,4 +1,4 @@
-"""The folder hub: immutable commits, a branch that moves, tags that do not, and damage that is seen."""
+"""The folder hub: immutable commits, a branch that moves, tags that do not, and detected damage."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def put(repo: FolderRepo, path: str, content: str, tmp_path: Path) -> FileRecord
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    """Every file of the hub but the locks."""
+    """Every file of the hub except the locks."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "lock"]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
@@ -227,7 +227,7 @@ except HubConflict:
 """
 
 
-def test_of_commits_at_once_exactly_one_wins(repo: FolderRepo, tmp_path: Path) -> None:
+def test_of_commits_at_the_same_time_exactly_one_wins(repo: FolderRepo, tmp_path: Path) -> None:
     record = put(repo, "a", "one", tmp_path)
     first = repo.commit(None, [record], [], "first")
     processes = [

@@ -79,7 +79,7 @@ BITS = [
 
 
 def spoil(dice: random.Random) -> bytes:
-    """A request with some of its bytes changed, cut or doubled, and odd pieces put in."""
+    """A request with some of its bytes changed, removed or doubled, and odd pieces inserted."""
     raw = bytearray(dice.choice(GOOD))
     for _ in range(dice.randint(1, 6)):
         at = dice.randrange(len(raw) + 1)
@@ -193,10 +193,10 @@ def test_the_official_client_sends_parts(server: HubServer, tmp_path: Path) -> N
     assert sum(told) == len(raw) and len(told) > 3
 
 
-# --- Many at once
+# --- Many at the same time
 
 
-def test_many_readers_at_once(server: HubServer, tmp_path: Path) -> None:
+def test_many_readers_at_the_same_time(server: HubServer, tmp_path: Path) -> None:
     raw = os.urandom(4 << 20)
     record, wrong = fill(tmp_path / "hub", raw), list[str]()
 

@@ -1,4 +1,4 @@
-"""What a hub must do, once more with other versions of the official client, which lie in folders of their own."""
+"""What a hub must do, once more with other versions of the official client, which are in separate folders."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_same_suites_with_version_1(
 ) -> None:
     if not folder.is_dir() and "CI" not in os.environ:
         pytest.skip("version 1 of the client is not installed; run: make environment")
-    # What the client itself needs lies beside the newest.
+    # The client's own dependencies are next to the newest version.
     path = os.pathsep.join((str(folder), str(NEWEST), str(HERE.parents[1]), os.environ["PYTHONPATH"]))
     environment = {**os.environ, "PYTHONPATH": path}
     asked = [sys.executable, "-c", "import huggingface_hub; print(huggingface_hub.__version__)"]

@@ -202,7 +202,7 @@ def test_history(repo: Repo, tmp_path: Path) -> None:
     assert repo.history(first, None)[0].date.endswith("Z")
 
 
-def test_progress_is_told_by_bytes(repo: Repo, tmp_path: Path) -> None:
+def test_progress_is_reported_by_bytes(repo: Repo, tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(b"x" * 3 * LARGE)
     sha256, told = sha256_file(tmp_path / "big"), list[float]()
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The official client by itself against ``zoo hub serve``, and ours: refusals and faults in words."""
+"""The official client by itself against ``zoo hub serve``, and ours: refusals and faults as messages."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_token_that_may_write(start: Start, tmp_path: Path, monkeypatch: pytes
 
 
 class Faults:
-    """Stands before the routes and answers otherwise once, before or after the request is carried out."""
+    """Wraps the routes and answers differently once, before or after the request is handled."""
 
     def __init__(self, server: HubServer, at: str, status: int, *, after: bool = False, times: int = 1) -> None:
         self.routes, self.at, self.status, self.after = server.answer, at, status, after
@@ -175,7 +175,7 @@ def test_a_commit_that_did_not_happen(status: int, words: str, start: Start, tmp
     assert repo.commit(None, [record], [], "first")
 
 
-def test_of_commits_at_once_exactly_one_wins(start: Start, tmp_path: Path) -> None:
+def test_of_commits_at_the_same_time_exactly_one_wins(start: Start, tmp_path: Path) -> None:
     address, said = start().address, list[str]()
     first = connect(address, tmp_path).repo("model", "local", "m")
     parent = first.commit(None, [put(first, "a", "one", tmp_path)], [], "first")
@@ -224,7 +224,7 @@ def test_the_last_of_several_turns_xet_on_again(monkeypatch: pytest.MonkeyPatch)
         first, second = switch.off(), switch.off()
         first.__enter__()
         second.__enter__()
-        first.__exit__(None, None, None)  # whoever began first may end first, in another thread
+        first.__exit__(None, None, None)  # the first to start may end first, in another thread
         assert constants.HF_HUB_DISABLE_XET is True
         second.__exit__(None, None, None)
         assert constants.HF_HUB_DISABLE_XET is before
@@ -268,7 +268,7 @@ def test_a_hub_that_is_away(tmp_path: Path) -> None:
     assert "Check the address" in caught.value.advice
 
 
-def test_offline_mode_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_mode_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ZooError, match="offline mode"):
         connect("http://127.0.0.1:9", tmp_path).repo("model", "local", "m").refs()

@@ -1,4 +1,4 @@
-"""How long a hub that is silent is waited for, on a clock that the test moves, and what is said meanwhile."""
+"""How long a silent hub is waited for, with a clock that the test moves, and what is reported in the meantime."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_hub_that_is_silent(what: str, silent_hub: Any, clock: list[float]) ->
 
 
 @pytest.mark.parametrize("path", ["/refs", "/tree/"])
-def test_a_long_wait_that_is_asked_for_is_told_and_not_slept(
+def test_a_long_wait_that_is_asked_for_is_reported_and_not_slept(
     path: str, clock: list[float], start: Start, tmp_path: Path
 ) -> None:
     server = start()

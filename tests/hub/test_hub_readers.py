@@ -1,4 +1,4 @@
-"""Other programs' own ways to a release on ``zoo hub serve``, with hf_xet in reach and no variable but HF_ENDPOINT.
+"""How other programs get a release from ``zoo hub serve``, with hf_xet installed and only HF_ENDPOINT set.
 
 llama.cpp's own programs are no package here; TEST_LLAMA_CLI=FOLDER/llama-cli lets the real one download and answer.
 """
@@ -154,8 +154,8 @@ def test_llama_cli(variable: str, quant: str, served: HubServer, tmp_path: Path,
     assert kept.read_bytes() == expected and kept.name == hashlib.sha256(expected).hexdigest()
 
 
-def test_hf_upload_with_xet_is_told_what_to_set(client: str, tmp_path: Path, writable: HubServer) -> None:
-    """The stock client takes xet whenever it can, and shows of our refusal only the address, which says what to set."""
+def test_hf_upload_with_xet_is_reported_what_to_set(client: str, tmp_path: Path, writable: HubServer) -> None:
+    """The unmodified client uses xet if it can, and only shows the address of our refusal, which says what to set."""
     (tmp_path / "up").mkdir()
     (tmp_path / "up" / "big.bin").write_bytes(b"x" * (2 << 20))
     command = [str(Path(sys.executable).with_name("hf")), "upload", "local/up", str(tmp_path / "up")]

@@ -60,7 +60,7 @@ def test_resolve_whole_and_parts(serve: Serve, tmp_path: Path) -> None:
     connection.close()
 
 
-def test_what_is_not_there_is_told_by_its_kind(serve: Serve, tmp_path: Path) -> None:
+def test_what_is_not_there_is_reported_by_its_kind(serve: Serve, tmp_path: Path) -> None:
     served = serve()
     oid = fill(served.hub, tmp_path, {"a": b"x"})
     for path, code in (

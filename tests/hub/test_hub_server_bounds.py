@@ -1,4 +1,4 @@
-"""The folder hub over HTTP: who may what, what it refuses, and that nothing outside its folder is touched."""
+"""The folder hub over HTTP: permissions, refusals, and that nothing outside its folder changes."""
 
 import http.client
 import json
@@ -20,7 +20,7 @@ from zoo.hub.server import server as server_room
 pytest_plugins = ["plainserving"]
 
 
-# --- Who may
+# --- Permissions
 
 
 def test_roles(serve: Serve, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_slow_and_idle_connections_are_ended(serve: Serve) -> None:
             assert time.monotonic() - began < 3
 
 
-def test_too_many_connections_are_told_to_come_back(serve: Serve) -> None:
+def test_too_many_connections_are_reported_to_come_back(serve: Serve) -> None:
     served = serve(connections=2)
     wires = [socket.create_connection(("127.0.0.1", served.server.server_port), timeout=5) for _ in range(2)]
     try:
@@ -255,7 +255,7 @@ def test_names_that_lead_outside_are_not_created(serve: Serve, tmp_path: Path) -
     assert not everything(tmp_path)
 
 
-def test_a_fault_of_the_server_is_told_as_one(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_the_server_is_reported_as_one(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     served = serve()
 
     def broken(_: Any) -> Any:

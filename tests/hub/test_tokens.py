@@ -1,4 +1,5 @@
-"""The user's token goes to the hub that the user named and to nobody that data names: every command, real listeners."""
+"""The user's token is sent to the hub that the user named and never to one that data names: every command, real
+listeners."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ TOKEN = "hf_SECRETSECRETSECRET"
 
 
 class Listener:
-    """Answers everything as a hub that has what it is asked for, and keeps what it was sent."""
+    """Answers like a hub that has everything, and records what it receives."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str], bytes]] = []
@@ -56,7 +57,7 @@ class Listener:
 
     @property
     def told(self) -> bool:
-        """Whether the token came, in whatever place."""
+        """Whether the token arrived anywhere."""
         return any(TOKEN in repr(one) for one in self.asked)
 
 

@@ -1,4 +1,4 @@
-"""Trusted publishing, end to end: a job's identity becomes a token for each repository, and nothing of it is kept."""
+"""Trusted publishing, end to end: a job's identity becomes a token for each repository, and nothing is stored."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ IDENTITY = "identity-of-this-job"
 
 
 class Exchange:
-    """The hub's token exchange and GitHub's identity service before a real server that wants tokens."""
+    """The hub's token exchange and GitHub's identity service before a real server that requires tokens."""
 
     def __init__(self, server: HubServer) -> None:
         self.inner, self.asked, self.used = server.answer, list[str](), set[str]()
@@ -111,7 +111,7 @@ def test_an_identity_from_another_ci_is_taken_from_its_variable(
     assert others.given_out() == ()  # two jobs in one process share nothing
     for _ in range(2):
         others.token_for(address, "dataset", "local/tutor-prompts")
-    assert len(exchange.asked) == 3  # a token that ends soon is asked for anew
+    assert len(exchange.asked) == 3  # a token that expires soon is requested again
 
 
 def test_what_is_missing_is_said(hub: tuple[str, Exchange], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ def test_the_picture_names_every_file_worst_first_and_is_the_same_every_time() -
     texts = [element.text for element in root.iter(f"{SVG}text")]
     assert texts[-3:] == ["Q4_0", "<odd>", "Q8_0"]
     assert "F16 at 500 positions" in (root.findtext(f"{SVG}title") or "")
-    # Each file has its own line and a sample of it beside its name.
+    # Each file has its own line, and a sample of it next to its name.
     strokes = [(e.get("stroke"), e.get("stroke-dasharray")) for e in root.iter(f"{SVG}path")]
     assert len({stroke for stroke in strokes if stroke[0]}) == 3
 

@@ -1,4 +1,4 @@
-"""The maths of divergence against plain formulas, identities and a simulation."""
+"""The maths of divergence, compared with plain formulas, identities and a simulation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gates judge the unfavourable end of the interval and say by how much they are missed."""
+"""Gates judge the worse end of the interval and report by how much they are missed."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_ratios_carry_the_errors_of_both() -> None:
     for verdict in found:
         assert verdict.measured == pytest.approx(0.4)
         assert verdict.judged == pytest.approx(0.4 + 2 * se)
-    # 0.4894 is the unfavourable end.
+    # 0.4894 is the worse end.
     assert [verdict.kept for verdict in found] == [False, True]
 
 

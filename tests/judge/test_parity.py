@@ -38,7 +38,7 @@ pytest.importorskip("torch")
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A GGUF with SmolLM2's tokenizer, cut short, and the folder that is imported from it."""
+    """A GGUF with SmolLM2's shortened tokenizer, and the folder that is imported from it."""
     from zoo.training.importing import import_model
 
     base = tmp_path_factory.mktemp("parity")
@@ -91,7 +91,7 @@ def test_a_folder_and_its_file_agree(pair: tuple[Path, Path], folder: Seen) -> N
         ({"tokenizer__chat_template": "{{ messages[0].content }}"}, "template", "Conversation 1, byte 0: "),
     ],
 )
-def test_a_broken_file_is_told_with_the_first_difference(
+def test_a_broken_file_is_reported_with_the_first_difference(
     changes: dict[str, Any], check: str, words: str, pair: tuple[Path, Path], folder: Seen, tmp_path: Path
 ) -> None:
     found = checks(changed(pair, tmp_path / "broken.gguf", **changes), folder)
@@ -219,7 +219,7 @@ def test_only_a_harmless_normalizer_that_is_shown_to_be_all_passes(
 
 
 def test_a_token_that_llama_cpp_knows_by_its_text_is_reported_and_excuses_nothing_else() -> None:
-    """Qwen's vocabulary has an ordinary token </s>, which llama.cpp takes for an end of turn."""
+    """Qwen's vocabulary has an ordinary token </s>, which llama.cpp treats as an end of turn."""
     plain, controlled = cut(), cut()
     taken = Taken(("</s>",), dataclasses.replace(controlled, tokens=[[7], *controlled.tokens[1:]]), None)
     file = seen("the GGUF file", cut=taken.cut, by_sight=("</s>",))

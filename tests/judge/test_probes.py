@@ -1,4 +1,4 @@
-"""Probe items, verdicts and intervals: the same on every machine, right where they say so, and worded."""
+"""Probe items, verdicts and intervals: the same on every machine, correct, and with words for people."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_items_depend_on_the_seed_only(name: str) -> None:
 
 
 def test_items_are_those_that_were_measured() -> None:
-    """The figures of published releases rest on these very items: whoever changes them changes LABEL too."""
+    """The figures of published releases depend on exactly these items: to change them, change LABEL too."""
     text = repr([probes.make(name, 40, 0) for name in NAMES])
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == "a81543bd94d8a122"
 

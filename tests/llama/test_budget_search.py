@@ -88,7 +88,7 @@ def test_sensitivities_are_measured_alone_and_scaled_to_other_types(trials: Tria
     assert group["size_bytes"]["Q8_0"] == trials.tensors.matrices["blk.0.ffn_up.weight"].bytes_as("Q8_0")
 
 
-def test_a_journal_goes_on_after_a_torn_line(tmp_path: Path) -> None:
+def test_a_journal_continues_after_a_torn_line(tmp_path: Path) -> None:
     place = tmp_path / "journal"
     with Journal.open(place) as journal:
         journal.add("a", [1.5])

@@ -1,4 +1,4 @@
-"""Byte-level tokenizers that somebody trained: llama.cpp's rule is known by the steps, and parity proves it."""
+"""Byte-level tokenizers that somebody trained: llama.cpp's rule is identified by the steps, and parity verifies it."""
 
 from __future__ import annotations
 

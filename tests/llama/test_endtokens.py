@@ -1,4 +1,4 @@
-"""End tokens that only generation_config.json names get a place in the header."""
+"""End tokens that only generation_config.json names are stored in the header."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The knapsack against every possible choice."""
+"""The knapsack, compared with every possible choice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The converter's process, with a stand-in script in place of llama.cpp's."""
+"""The converter's process, with a test script instead of llama.cpp's."""
 
 from __future__ import annotations
 

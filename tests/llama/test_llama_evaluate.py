@@ -80,7 +80,7 @@ def test_windows_are_shared_out_evenly() -> None:
     assert share_out(100, [2, 0, 3]) == [2, 0, 3]
 
 
-def test_fewer_windows_than_asked_are_told(path: Path) -> None:
+def test_fewer_windows_than_asked_are_reported(path: Path) -> None:
     heard: list[str] = []
 
     class Listening(Silent):

@@ -1,4 +1,4 @@
-"""A mixture of experts: stacks of matrices, each with importance of its own. And how many cores are idle."""
+"""A mixture of experts: stacks of matrices, each with its own importance. And how many cores are idle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generation on a tiny random model: bytes that depend on the job alone, grammars, and clear refusals."""
+"""Generation on a tiny random model: bytes that depend only on the job, grammars, and clear refusals."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_a_string_under_a_grammar_holds_no_raw_line_break(model: Model) -> None:
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_a_file_without_a_template_is_asked_in_text_that_begins_as_its_vocabulary_wants(
+def test_a_file_without_a_template_is_asked_in_text_that_begins_as_its_vocabulary_requires(
     path: Path, tmp_path: Path, wanted: bool
 ) -> None:
     bare = tmp_path / "bare.gguf"

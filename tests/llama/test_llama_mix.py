@@ -41,7 +41,7 @@ def test_rows_there_and_back(type_name: str) -> None:
         assert len(made) == rows.size // block * size
         assert made == quantize_rows(rows[:2], type_name, weight) + quantize_rows(rows[2:], type_name, weight)
         back = dequantize_rows(made, type_name, 512)
-        # Better than taking every weight for zero, by more the more bits there are.
+        # Better than setting every weight to zero, and more so with more bits.
         assert np.square(back - rows).mean() < (0.9 if size * 8 / block < 4 else 0.02)
 
 
@@ -109,7 +109,7 @@ def test_only_what_is_new_is_computed(model: Path, tmp_path: Path) -> None:
     weighted = mix.write_mix(
         model, tmp_path / "c.gguf", mix.Content(types, random_imatrix(model)), cache_folder=cache, threads=1
     )
-    # The matrix does not know the embedding, which therefore stays what it was.
+    # The matrix does not have the embedding, which therefore stays unchanged.
     assert (weighted.computed, weighted.reused, weighted.unweighted) == (14, 1, ("token_embd.weight",))
 
 

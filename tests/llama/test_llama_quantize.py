@@ -1,4 +1,4 @@
-"""Quantizing tiny files: the same bytes each time, fallbacks told, damage refused."""
+"""Quantizing tiny files: the same bytes each time, fallbacks reported, damage refused."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_a_quantized_file_is_not_quantized_again(wide: Path, tmp_path: Path) -> 
         quantize(tmp_path / "8.gguf", tmp_path / "4.gguf", Wanted("Q4_0"), threads=1)
 
 
-def test_a_type_that_needs_an_importance_matrix_says_so(wide: Path, tmp_path: Path) -> None:
+def test_a_type_that_needs_an_importance_matrix_reports_it(wide: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"imatrix|importance matrix"):
         quantize(wide, tmp_path / "q.gguf", Wanted("IQ2_XXS"), threads=1)
     assert list(tmp_path.iterdir()) == []

@@ -37,7 +37,7 @@ FILES = {
 def sdist(
     path: Path, changes: Mapping[str, str | None] = {}, more: tuple[tarfile.TarInfo, ...] = (), top: str = TOP
 ) -> Path:
-    """A small source distribution; ``changes`` replace files or take them away (None)."""
+    """A small source distribution; ``changes`` replace files or remove them (None)."""
     with tarfile.open(path, "w:gz") as archive:
         for name, text in {**FILES, **changes}.items():
             if text is not None:
@@ -161,7 +161,7 @@ def test_the_command_needs_no_network_with_a_file(
     assert main(["converter", "--sdist", str(made), "--to", "made", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["llama_cpp_python"] == HERE and (tmp_path / "made" / source.SCRIPT).is_file()
-    # pip asks no index here, so that what it says is its own.
+    # pip uses no index here, so its messages are its own.
     assert main(["converter", "--to", "made"]) == 1
     assert "zoo converter --sdist FILE" in capsys.readouterr().err
     (tmp_path / "mine").mkdir()

@@ -38,7 +38,7 @@ def test_answers_are_those_of_one_item_alone(path: Path) -> None:
         assert ask(path, alone) == together[number : number + 1]
 
 
-def test_pairs_against_the_whole_sentences(path: Path) -> None:
+def test_pairs_against_the_complete_sentences(path: Path) -> None:
     probe = probes.make("pairs_en", 20, 0)
     answers = ask(path, probe)
     with Model.open(path, threads=1, context_tokens=256) as model:

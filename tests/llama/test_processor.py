@@ -1,4 +1,4 @@
-"""llama.cpp that was compiled for another processor is found before it takes a run down."""
+"""llama.cpp that was compiled for another processor is detected before it crashes a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a quantizer is given in bad faith or by bad luck: a sentence each time, and nothing half-written."""
+"""Hostile or accidental bad input for the quantizer: a sentence each time, and no incomplete file."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def empty(raw: bytearray) -> None:
 
 
 @pytest.mark.parametrize("harm", [cut, cut_header, other_format, future, no_tensors, more_tensors, empty])
-def test_a_file_that_is_no_sound_gguf(model: Path, tmp_path: Path, harm: Callable[[bytearray], None]) -> None:
+def test_a_file_that_is_not_a_valid_gguf(model: Path, tmp_path: Path, harm: Callable[[bytearray], None]) -> None:
     raw = bytearray(model.read_bytes())
     harm(raw)
     bad = tmp_path / "bad.gguf"
@@ -71,8 +71,8 @@ def test_a_file_that_is_no_sound_gguf(model: Path, tmp_path: Path, harm: Callabl
     assert [path.name for path in tmp_path.iterdir()] == ["bad.gguf"]
 
 
-def test_flipped_bits_give_a_sentence_or_a_whole_file(model: Path, tmp_path: Path) -> None:
-    """A flipped bit in a header is found or harmless; never a traceback, never half a file."""
+def test_flipped_bits_give_a_sentence_or_a_complete_file(model: Path, tmp_path: Path) -> None:
+    """A flipped bit in a header is detected or harmless; never a traceback, never an incomplete file."""
     sound, draw = model.read_bytes(), random.Random(5)
     for _ in range(40):
         raw = bytearray(sound)
@@ -137,7 +137,7 @@ def _run(*arguments: str) -> tuple[int, str]:
 @pytest.mark.parametrize("limit_bytes", [40_000, 400_000])
 @pytest.mark.parametrize("cached", [False, True])
 def test_a_file_that_may_not_grow(model: Path, tmp_path: Path, limit_bytes: int, cached: bool) -> None:
-    """Fails while tensors grow, or while the file is put together from finished ones."""
+    """Fails while tensors are written, or while the file is assembled from finished ones."""
     cache = tmp_path / "cache"
     if cached:
         quantize(model, tmp_path / "first.gguf", Wanted("Q8_0"), threads=1, cache_folder=cache)
@@ -156,7 +156,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("cache", ["", "cache"])
-def test_a_disk_that_is_full_half_way(model: Path, small_disk: Path, cache: str) -> None:
+def test_a_disk_that_is_full_partway(model: Path, small_disk: Path, cache: str) -> None:
     code, said = _run(str(model), str(small_disk / "q.gguf"), cache and str(small_disk / cache), "0")
     assert code == 1
     assert "No space left on device" in said and "Free some space on the disk" in said

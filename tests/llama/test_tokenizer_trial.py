@@ -1,4 +1,4 @@
-"""A tokenizer that llama.cpp's converter cannot write is refused before any weight is read, and no other is."""
+"""A tokenizer that llama.cpp's converter cannot write is refused before any weight is read; others are not refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NO_RULE = "llama.cpp has no rule that splits text as this model's tokenizer does
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A GPT-2 with a pre-tokenizer that llama.cpp has not."""
+    """A GPT-2 with a pre-tokenizer that llama.cpp does not have."""
     return trained(
         tmp_path_factory.mktemp("odd") / "model", {"type": "Sequence", "pretokenizers": [ODD, SPLITS["gpt2"]]}
     )
@@ -45,7 +45,7 @@ def edited(folder: Path, **values: Any) -> None:
 
 
 def tried(folder: Path) -> str:
-    """What is said of a folder; "" if nothing is."""
+    """The error for a folder; "" if there is none."""
     try:
         tokenizertrial.refuse_unwritable(inspect(folder))
     except ModelFileError as error:
@@ -102,7 +102,7 @@ def test_a_converter_that_fails_for_another_reason_says_nothing(
 
 
 def test_an_architecture_that_the_converter_lacks(odd: Path, tmp_path: Path) -> None:
-    """transformers knows CodeGen, llama.cpp does not."""
+    """transformers supports CodeGen, llama.cpp does not."""
     folder = Path(shutil.copytree(odd, tmp_path / "model"))
     edited(folder, model_type="codegen", architectures=["CodeGenForCausalLM"], rotary_dim=16)
     said = tried(folder)
@@ -120,7 +120,7 @@ def test_an_architecture_that_the_converter_lacks(odd: Path, tmp_path: Path) -> 
 def test_an_architecture_that_the_import_would_refuse(
     odd: Path, tmp_path: Path, config: dict[str, Any], said: str
 ) -> None:
-    """By the same words as at the import, and the remedy is not a GGUF file, which would be refused as well."""
+    """With the same message as the import. The remedy is not a GGUF file, which would also be refused."""
     folder = Path(shutil.copytree(odd, tmp_path / "model"))
     edited(folder, **config)
     found = tried(folder)
@@ -137,7 +137,7 @@ def test_a_vocabulary_that_only_tokenizer_model_could_give(tmp_path: Path) -> No
 
 
 def test_an_unusual_family_with_a_known_rule_is_tried_and_passes(tmp_path: Path) -> None:
-    """Markers without a row are left out first, as the import does; the converter would stumble over them."""
+    """Markers without a row are removed first, as in the import; the converter would fail on them."""
     folder = trained(tmp_path / "model", SPLITS["gpt2"])
     path = folder / "tokenizer.json"
     words = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Folders in another layout are recognised by the names of their files, and the remedy is a command that can be run."""
+"""Folders in another layout are recognised by the names of their files, and the remedy is a command that works."""
 
 from __future__ import annotations
 

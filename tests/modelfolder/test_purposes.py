@@ -1,4 +1,4 @@
-"""Sources that hold no language model, or not a whole one, are refused by their small files and headers."""
+"""Sources without a complete language model are refused because of their small files and headers."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def small_file(path: Path, architecture: str, **values: str | int) -> Path:
         ("qwen3", {"qwen3__pooling_type": 3}, "pooling_type"),
     ],
 )
-def test_a_gguf_file_that_is_no_whole_language_model(
+def test_a_gguf_file_that_is_not_a_complete_language_model(
     architecture: str, values: dict[str, str | int], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -105,5 +105,5 @@ def test_a_gguf_file_that_is_no_whole_language_model(
         assert "models/m.gguf" in shown and said in shown and "damaged" not in shown, shown
 
 
-def test_a_whole_model_is_none_of_these(tmp_path: Path) -> None:
+def test_a_complete_model_is_none_of_these(tmp_path: Path) -> None:
     sources.refuse_gguf(make_tiny_gguf(tmp_path / "m.gguf", vocabulary=300), tmp_path)

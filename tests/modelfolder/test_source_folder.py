@@ -1,4 +1,4 @@
-"""What a model folder says of itself: every fault is named with its file before anything is loaded."""
+"""Facts of a model folder: every fault is reported with its file before anything is loaded."""
 
 from __future__ import annotations
 
@@ -295,7 +295,7 @@ def test_the_merge_command_saves_weights_and_tokenizer(tmp_path: Path) -> None:
     assert inspect(tmp_path / "MERGED").vocabulary.size == 355
 
 
-def test_adapters_alone_beside_and_inside(folder: Path) -> None:
+def test_adapters_alone_next_to_and_inside(folder: Path) -> None:
     change(
         folder,
         lambda t: t.update({"model.layers.0.self_attn.q_proj.lora_A.weight": np.zeros((4, 64), np.float16)}),

@@ -1,4 +1,4 @@
-"""Headers of safetensors that lie, and configurations of another size: refused before memory is taken."""
+"""Wrong headers of safetensors, and configurations of another size: refused before memory is used."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def twice(header: Header) -> bytes:
 
 
 def swapped_sizes(header: Header) -> None:
-    """Two shapes change places, so that the sum is right and each is wrong."""
+    """Two shapes are swapped, so the sum is right and each one is wrong."""
     header[NORM]["shape"], header[MATRIX]["shape"] = header[MATRIX]["shape"], header[NORM]["shape"]
 
 
@@ -70,7 +70,7 @@ LIES: dict[str, tuple[Callable[[Header], object], str]] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_header_that_lies_is_named_before_anything_is_loaded(lie: str, folder: Path) -> None:
+def test_a_header_that_is_wrong_is_named_before_anything_is_loaded(lie: str, folder: Path) -> None:
     change, words = LIES[lie]
     written(folder, change)
     with pytest.raises(ModelFileError, match=words) as caught:

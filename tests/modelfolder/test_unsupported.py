@@ -1,4 +1,4 @@
-"""What llama.cpp cannot do is refused by the small files, before anything is made."""
+"""Features that llama.cpp lacks are refused because of the small files, before anything is made."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_an_interrupted_write_leaves_no_temporary_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_told_early(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported_early(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CouldNot, match="cannot be written"):
         report.check_folder(tmp_path / "file" / "below")

@@ -133,7 +133,7 @@ def test_a_context_larger_than_memory_gets_a_sentence() -> None:
     assert "insufficient memory" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_without_llama_cpp_the_way_to_install_it_is_told(tmp_path: Path) -> None:
+def test_without_llama_cpp_the_way_to_install_it_is_reported(tmp_path: Path) -> None:
     blocker = tmp_path / "llama_cpp" / "__init__.py"
     blocker.parent.mkdir()
     blocker.write_text("raise ImportError('blocked by a test')")

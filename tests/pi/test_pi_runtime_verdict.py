@@ -107,7 +107,7 @@ def test_each_disturbance_is_named(case: dict[str, Any], word: str) -> None:
     assert word in found[0]
 
 
-def test_flags_of_an_event_before_the_run_are_not_held_against_it() -> None:
+def test_flags_of_an_event_before_the_run_are_not_compared_with_it() -> None:
     old = 0x50000
     samples = [sample(number, throttled_flags=old) for number in range(1, 6)]
     assert verdict.reasons(report(samples, before=old, after=old)) == []

@@ -1,4 +1,4 @@
-"""Byte budgets in a recipe: sizes, names, what is refused, and the steps that they become."""
+"""Byte budgets in a recipe: sizes, names, refusals, and the resulting steps."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_what_fits_a_device_leaves_room_for_cache_and_buffer() -> None:
     assert budgets.file_bytes({"bytes": 7}, cache, 50_000) == 7
 
 
-def test_a_sound_budget_becomes_a_file_of_the_release(tmp_path: Path) -> None:
+def test_a_valid_budget_becomes_a_file_of_the_release(tmp_path: Path) -> None:
     entries = "    - {bytes: 92MB}\n    - {fits: {device: pi-zero-2}}\n"
     assert checked(tmp_path, entries) == ()
     recipe = check_recipe(tmp_path / "plain.yaml", ROOT).recipe

@@ -1,4 +1,4 @@
-"""``zoo clean``: sizes before, nothing with --dry-run, nothing that is in use, and the same bytes afterwards."""
+"""``zoo clean``: sizes before, nothing with --dry-run, nothing in use is deleted, and the same bytes afterwards."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytest.importorskip("llama_cpp")
 
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A zoo with two interrupted steps, a finished one, labels and a teacher's words."""
+    """A zoo with two interrupted steps, a finished one, labels and a teacher's answers."""
     (tmp_path / "zoo.toml").write_text('namespace = "tiny"\n')
     monkeypatch.chdir(tmp_path)
     work = tmp_path / "build/work"

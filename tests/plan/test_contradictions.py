@@ -1,4 +1,4 @@
-"""What a recipe wants and its source cannot give is told before anything expensive, with its line."""
+"""What a recipe requires but its source lacks is reported before anything expensive, with its line."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def told(
     found = problems(document, Case(checked.recipe, student, teacher))
     lines = checked.text.decode().splitlines()
     for problem in found:
-        # The place is that of the key, or of what is nearest around it where the recipe leaves it to the default.
+        # The place is that of the key, or of the nearest value around it if the recipe uses the default.
         assert 1 <= problem.line <= len(lines) and problem.instead
     return [(problem.path, problem.what) for problem in found]
 
@@ -76,7 +76,7 @@ BEYOND = [
 
 
 @pytest.mark.parametrize(("changes", "path", "what"), BEYOND, ids=[path for _, path, _ in BEYOND])
-def test_more_tokens_than_the_context_are_told(zoo: Path, changes: dict[str, Any], path: str, what: str) -> None:
+def test_more_tokens_than_the_context_are_reported(zoo: Path, changes: dict[str, Any], path: str, what: str) -> None:
     name = "tutored" if path.startswith("distill") else "plain"
     ((where, found),) = told(changed(zoo, name, changes), STUDENT)
     assert where == path and what in found
@@ -257,7 +257,7 @@ def _digest(zoo: Path) -> str:
     return content_sha256(zoo / "models/teacher")
 
 
-# --- When it is told
+# --- When it is reported
 
 
 def test_check_plan_and_build_tell_it_with_the_line(zoo: Path, capsys: Any, monkeypatch: Any) -> None:
@@ -272,7 +272,7 @@ def test_check_plan_and_build_tell_it_with_the_line(zoo: Path, capsys: Any, monk
         assert f"recipes/plain.yaml:{line}:" in out.out + out.err and not (zoo / "work").exists()
 
 
-def test_a_source_that_cannot_be_used_is_told_with_its_reason(zoo: Path) -> None:
+def test_a_source_that_cannot_be_used_is_reported_with_its_reason(zoo: Path) -> None:
     checked = check_recipe(zoo / "recipes" / "plain.yaml", zoo)
     config = zoo / "models" / "teacher" / "config.json"
     config.write_text("{", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Finished work that a disk or a hand changed: it is found when it is read, made again and never published."""
+"""Finished work that was changed on disk: it is detected when it is read, made again and never published."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PUBLISHED = ("build/releases", "build/hub", "model_catalog.json", "site/evidence
 
 
 def flip(path: Path, *, keep_times: bool = False) -> None:
-    """One byte in the middle is another one; the size stays."""
+    """One byte in the middle changes; the size stays."""
     before = path.stat()
     raw = bytearray(path.read_bytes())
     raw[len(raw) * 2 // 3] ^= 1
@@ -45,7 +45,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def zoo(released: Path, tmp_path: Path) -> Path:
-    """A copy of the released zoo of which nothing is published or assembled."""
+    """A copy of the released zoo, without publications and release folders."""
     folder = tmp_path / "zoo"
     shutil.copytree(released, folder, symlinks=True)
     return folder
@@ -101,7 +101,7 @@ def finished(work: Workspace, key: str = "k") -> Artifact:
 
 @pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """What another process would know: only what is on the disk."""
+    """What another process would see: only what is on the disk."""
     return lambda: monkeypatch.setattr(checked, "_known", {})
 
 

@@ -1,4 +1,4 @@
-"""zoo lock: pins what can be reached, and says what cannot."""
+"""zoo lock pins sources that it can reach, and reports the others."""
 
 from __future__ import annotations
 

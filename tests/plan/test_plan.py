@@ -117,7 +117,7 @@ def test_every_input_is_made_before_its_use(plain: Recipe, tutored: Recipe) -> N
 def test_keys_are_digests_and_differ(tutored: Recipe) -> None:
     found = keys(made(tutored))
     assert all(len(key) == 64 for key in found.values())
-    # The same source is imported once, whoever plays which part.
+    # The same source is imported once, for any roles.
     assert found["import/student"] == found["import/teacher"]
     assert len(set(found.values())) == len(found) - 1
     assert keys(made(tutored)) == found
@@ -181,7 +181,7 @@ def test_a_field_changes_its_step_and_what_follows(
 
 
 def test_every_field_of_a_step_is_in_the_list_above(tutored: Recipe) -> None:
-    """A new field must be decided upon: this test fails when one is added."""
+    """A new field needs a decision: this test fails when one is added."""
     counts = {
         name: len(dataclasses.fields(getattr(tutored, name)))
         for name in ("label", "distill", "export", "quantize", "evaluate", "benchmark")
@@ -295,7 +295,7 @@ def test_settings_that_change_no_bytes_are_no_part_of_the_plan(zoo_folder: Path,
     assert changed(base, seen(threads="2")) == after(base, "corpus/texts")
 
 
-def test_the_key_of_the_whole_follows_the_text_of_the_recipe(plain: Recipe) -> None:
+def test_the_key_of_the_complete_follows_the_text_of_the_recipe(plain: Recipe) -> None:
     one, other = made(plain), made(plain, sha256="other")
     assert one.key != other.key and one.steps == other.steps
     assert one.key != made(plain, tools={"torch": "2"}).key

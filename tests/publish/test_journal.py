@@ -1,4 +1,4 @@
-"""Journals of all kinds after anybody wrote into them: lines that cannot be used are passed over and reported."""
+"""Journals of all kinds after anybody wrote into them: unusable lines are skipped and reported."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def lines(path: Path, *entries: Any) -> None:
 
 @pytest.mark.parametrize("entry", STEPS, ids=lambda entry: entry["step"])
 @pytest.mark.parametrize("change", ["without", "null", "number", "list", "object"])
-def test_a_step_of_another_shape_is_passed_over(tmp_path: Path, entry: dict[str, Any], change: str) -> None:
+def test_a_step_of_another_shape_is_skipped(tmp_path: Path, entry: dict[str, Any], change: str) -> None:
     path = tmp_path / "1.0.0.journal.jsonl"
     for key in [key for key in entry if key != "parent" and key != "sha256"]:
         wrong: dict[str, Any] = {"without": None, "null": None, "number": 7, "list": [1], "object": {}}

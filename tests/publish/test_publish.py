@@ -1,4 +1,4 @@
-"""A release is out completely or not at all, and the same command again finishes what was begun."""
+"""A release is published completely or not at all, and the same command again completes it."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def test_paths_that_not_every_system_can_store(path: str, words: str, zoo: Path,
 @pytest.mark.parametrize(
     "version", ["", "1", "1.0", "01.0.0", "1.0.0/x", "1.0.0 ", "main", "1.0.0-", "٣.0.0", "1.0.0\n"]
 )
-def test_versions_that_are_none(version: str, zoo: Path, settings: Settings) -> None:
+def test_versions_that_are_invalid(version: str, zoo: Path, settings: Settings) -> None:
     release = make_release(zoo)
     odd = dataclasses.replace(release, release=dataclasses.replace(release.release, version=version))
     with pytest.raises(InputError, match="is not a valid version"):
@@ -300,7 +300,7 @@ def test_a_commit_that_is_not_what_was_uploaded_gets_no_tag(zoo: Path, settings:
     assert not any(tags for _, tags in refs(settings).values())
 
 
-# --- Two at once, and what is there already
+# --- Two at the same time, and what already exists
 
 
 def test_a_damaged_object_on_the_hub_is_not_trusted(zoo: Path) -> None:

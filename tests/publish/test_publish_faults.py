@@ -1,4 +1,5 @@
-"""Every fault on the way to a hub: people read what happened, what is safe and how to go on, and then it goes on."""
+"""Every fault on the way to a hub: people read what happened, what is safe and how to continue, and then it
+continues."""
 
 from __future__ import annotations
 
@@ -53,7 +54,7 @@ def faulty(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     huggingface_hub.close_session()
 
 
-# what breaks, at which requests, how often, and what people read (nothing: they need not know)
+# what breaks, at which requests, how often, and the message (empty: users need not know)
 CASES: list[tuple[Fault, str, str, int, str]] = [
     # Once: the client or we try again.
     *((Fault("answer", status=500), path, "", 1, "") for path in
@@ -68,7 +69,7 @@ CASES: list[tuple[Fault, str, str, int, str]] = [
     (Fault("trickle", piece_bytes=16, pause_seconds=0.001), "/tree/", "", ALWAYS, ""),
     (Fault("headers", headers={"ETag": '"wrong"'}), "", "", ALWAYS, ""),
     (Fault("headers", headers={"Date": "Thu, 01 Jan 1970 00:00:00 GMT"}), "", "", ALWAYS, ""),
-    # For ever: people are told.
+    # For ever: the error is reported.
     *((Fault("answer", status=500), path, "", ALWAYS, "failed with 500") for path in
       ("/refs", "/create", "/preupload", "/batch", "/lfs/", "/commit/", "/tree/", "/tag/")),
     *((Fault("refuse"), path, "", ALWAYS, "cannot be reached, or the connection broke") for path in
@@ -152,7 +153,7 @@ def test_an_upload_that_arrives_changed_is_refused(
     publishing.prepare(publishing.Publication(release, NAMES, settings, hub))  # hashed, and remembered
     raw[1000] ^= 1
     path.write_bytes(raw)
-    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))  # as a disk does it that turns a bit
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))  # as a disk that flips a bit does
     with pytest.raises(ZooError, match=r"not \w+ as announced|changed since the release was made"):
         publish(release, settings, connect(faulty.address, tmp_path))
     assert not any(branches for branches, _ in refs(settings).values())
@@ -202,7 +203,7 @@ def test_the_token_has_odd_characters(
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO])
-def test_a_local_disk_that_takes_no_more(
+def test_a_local_disk_that_is_full(
     number: int, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = make_release(tmp_path, **BIG)
@@ -232,7 +233,7 @@ def test_a_hub_folder_that_cannot_be_written(settings: Settings, tmp_path: Path)
     assert "zoo publish" in caught.value.advice
 
 
-# --- Several at once
+# --- Several at the same time
 
 
 def test_two_publishers_at_two_machines(start: Start, settings: Settings, tmp_path: Path) -> None:
@@ -256,7 +257,7 @@ def test_two_publishers_at_two_machines(start: Start, settings: Settings, tmp_pa
     complete_and_silent(settings, tmp_path, "")
 
 
-def test_a_publisher_and_a_catalog_writer_at_once(settings: Settings, tmp_path: Path) -> None:
+def test_a_publisher_and_a_catalog_writer_at_the_same_time(settings: Settings, tmp_path: Path) -> None:
     old, new = (with_evidence(make_release(tmp_path, version)) for version in ("1.0.0", "1.0.1"))
     hub = FolderHub(tmp_path / "build" / "hub")
     place, failed = publish(old, settings, hub).location, list[Exception]()

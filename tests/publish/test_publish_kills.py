@@ -1,4 +1,4 @@
-"""A publication that is killed at any call to the hub is carried on as if nothing had happened."""
+"""A publication that is killed at any call to the hub resumes as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def prepared(zoo: Path) -> Path:
 
 
 def final(zoo: Path) -> dict[str, Any]:
-    """Refs and commits of the hub, which hold no clock."""
+    """Refs and commits of the hub, which contain no time."""
     repos = zoo / "build" / "hub" / "repos"
     return {
         "refs": refs(settings_room.load(zoo, {}, {})),

@@ -33,7 +33,7 @@ def interfering(
     return Faulty(hub, interfere), heads
 
 
-def test_somebody_else_changes_our_files_meanwhile(zoo: Path, settings: Settings) -> None:
+def test_somebody_else_changes_our_files_in_the_meantime(zoo: Path, settings: Settings) -> None:
     release = make_release(zoo)
     hub, heads = interfering(settings, "commit dataset", [release.dataset_files[0]])
     with pytest.raises(HubConflict) as caught:
@@ -48,7 +48,7 @@ def test_somebody_else_changes_our_files_meanwhile(zoo: Path, settings: Settings
     assert len(other.tree(refs(settings)["dataset"][1]["v1.0.0"])) == len(release.dataset_files)
 
 
-def test_somebody_else_changes_other_files_meanwhile(zoo: Path, settings: Settings) -> None:
+def test_somebody_else_changes_other_files_in_the_meantime(zoo: Path, settings: Settings) -> None:
     release, notes = make_release(zoo), zoo / "notes"
     notes.write_text("hello", encoding="utf-8")
     theirs = FileRecord("notes.md", 5, sha256_file(notes))
@@ -93,8 +93,8 @@ def test_another_publisher_did_the_same(zoo: Path, settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("at", ["commit dataset", "commit model", "tag dataset", "tag model"])
-def test_another_publisher_is_wholly_done_meanwhile(at: str, zoo: Path, settings: Settings) -> None:
-    """At another machine, with the same release: commits, tags and all, just before a step of ours."""
+def test_another_publisher_is_completely_done_in_the_meantime(at: str, zoo: Path, settings: Settings) -> None:
+    """On another machine, with the same release: commits and tags, just before a step of ours."""
     release, other, done = make_release(zoo), make_release(zoo / "other"), list[Published]()
 
     def overtake(number: int, method: str, kind: str) -> None:

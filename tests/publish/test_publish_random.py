@@ -114,7 +114,7 @@ def fault(dice: random.Random, proxy: FaultServer) -> str:
 
 
 def whole(zoo: Path, release: dict[str, dict[str, FileRecord]]) -> bool:
-    """Every reference that the hub's log names is a whole release. True when all four references are there."""
+    """Every reference in the hub's log is a complete release. True when all four references are there."""
     hub, named = FolderHub(zoo / "build" / "hub"), list[str]()
     for kind, name in zip(("model", "dataset"), NAMES, strict=True):
         repo = hub.repo(kind, "local", name)

@@ -1,4 +1,4 @@
-"""How many requests a publication costs, counted before the server; none is asked twice, nothing is sent again."""
+"""How many requests a publication costs, counted before the server; none is repeated, nothing is sent again."""
 
 from __future__ import annotations
 

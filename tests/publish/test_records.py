@@ -55,13 +55,13 @@ def test_recording_other_content_or_into_a_broken_catalog_changes_nothing(
     assert settings.catalog.read_bytes() == before[:-20]
 
 
-def test_an_absent_catalog_is_empty_and_a_folder_is_none(tmp_path: Path) -> None:
+def test_an_absent_catalog_is_empty_and_a_folder_is_invalid(tmp_path: Path) -> None:
     assert records_room.read_catalog(tmp_path / "none.json", "x") == index.EMPTY
     with pytest.raises(InputError, match="the catalog cannot be read"):
         records_room.read_catalog(tmp_path, "x")
 
 
-# --- Looked at before anything is published
+# --- Checked before anything is published
 
 
 def with_catalog(zoo: Path, path: str, **more: str) -> Settings:
@@ -75,7 +75,7 @@ def test_a_missing_folder_of_the_catalog_is_made(zoo: Path) -> None:
     location = publish(release, mine).location
     assert record.record(release, location, mine) is True
     assert (zoo / "data/deep/model_catalog.json").is_file() and (zoo / "elsewhere/evidence").is_dir()
-    # Nor does recording itself leave a file in the folder's place.
+    # Recording itself does not leave a file at the folder's path either.
     other = with_catalog(zoo, "new/catalog.json")
     assert record.record(release, location, other) is True
     assert (zoo / "new/catalog.json").is_file()

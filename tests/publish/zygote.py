@@ -1,6 +1,6 @@
 """Publishes in a child per line of stdin, which costs a fork and not the imports. Used by test_publish_random.py.
 
-In: ``ADDRESS ZOO``. Out: the child's pid, then what it said (a word), or the signal that ended it.
+In: ``ADDRESS ZOO``. Out: the child's pid, then its output (a word), or the signal that ended it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A pipe, a device, a folder, a loop of links, nothing at all in the place of a file: an answer, and no waiting."""
+"""A pipe, a device, a folder, a loop of links, nothing instead of a file: an answer, and no waiting."""
 
 from __future__ import annotations
 

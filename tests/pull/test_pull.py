@@ -1,4 +1,4 @@
-"""zoo pull and zoo verify, as a person calls them."""
+"""zoo pull and zoo verify, as a user calls them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_named_file_comes_with_its_accounts(zoo: Zoo, say: Say) -> None:
 TEXTS = {"LICENSE": b"Gemma Terms of Use\n" * 30_000, "NOTICE": b"Gemma is provided under ...\n"}
 
 
-def test_licence_texts_come_beside_the_model_and_are_verified(
+def test_licence_texts_come_next_to_the_model_and_are_verified(
     tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = make_zoo(tmp_path / "zoo", licences=TEXTS)
@@ -168,7 +168,7 @@ def test_a_context_for_which_nothing_fits(zoo: Zoo, say: Say) -> None:
         ((NAME, "--catalog", "ftp://x/y"), "is not a valid http address"),
     ],
 )
-def test_asked_wrongly(words: tuple[str, ...], told: str, zoo: Zoo, say: Say) -> None:
+def test_invalid_arguments(words: tuple[str, ...], told: str, zoo: Zoo, say: Say) -> None:
     code, _, err = say("pull", *words)
     assert code == 2 and told in err
     assert not list(zoo.folder.glob(f"{NAME}-*"))
@@ -225,7 +225,7 @@ ESCAPING = b'{"name": 1, "version": 2, "files": [{"path": "../x", "size_bytes": 
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[1]", ESCAPING])
-def test_a_manifest_that_is_none(raw: bytes, tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manifest_that_is_invalid(raw: bytes, tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     zoo = altered(tmp_path / "zoo", MANIFEST__json=raw)
     monkeypatch.chdir(zoo.folder)
     code, _, err = say("pull", f"{NAME}:Q8_0")
@@ -341,7 +341,7 @@ def test_the_catalog_of_another_zoo_at_an_address(
 # --- Verify
 
 
-def test_a_difference_of_any_kind_is_told(zoo: Zoo, say: Say) -> None:
+def test_a_difference_of_any_kind_is_reported(zoo: Zoo, say: Say) -> None:
     say("pull", f"{NAME}:Q8_0")
     folder = zoo.folder / f"{NAME}-1.0.0"
     kept = zoo.folder / "kept"
@@ -383,7 +383,7 @@ def test_a_link_is_no_file(zoo: Zoo, say: Say) -> None:
     assert code == 3 and "it is a link" in out
 
 
-def test_what_is_not_of_the_release_is_told_and_is_no_difference(zoo: Zoo, say: Say) -> None:
+def test_what_is_not_of_the_release_is_reported_and_is_no_difference(zoo: Zoo, say: Say) -> None:
     say("pull", f"{NAME}:Q8_0")
     (zoo.folder / f"{NAME}-1.0.0" / "notes.txt").write_text("mine", encoding="utf-8")
     code, out, _ = say("verify", NAME)
@@ -446,7 +446,7 @@ def test_secrets_and_paths_stay_out_of_the_receipt(zoo: Zoo, say: Say) -> None:
 def test_a_full_disk_of_this_machine_is_no_difference(
     trouble: str, say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Verify keeps two small files for a moment; where it cannot, nothing is said about the hub."""
+    """Verify stores two small files for a moment; if it cannot, it does not report a difference of the hub."""
     with mounted(tmp_path / "small", "16k") as scratch:
         (scratch / "others").write_bytes(b"x" * 12_000)
         if trouble == "read-only":

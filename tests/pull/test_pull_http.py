@@ -122,7 +122,7 @@ def test_what_is_wrong_is_refused_and_the_command_again_does_it(
     assert pull()[0] == 0 and whole(zoo)
 
 
-def test_a_pull_that_was_killed_goes_on(zoo: Zoo, proxy: FaultServer, pull: Pull) -> None:
+def test_a_pull_that_was_killed_continues(zoo: Zoo, proxy: FaultServer, pull: Pull) -> None:
     slow = Fault("trickle", piece_bytes=1 << 15, pause_seconds=0.02)
     proxy.break_(slow, path=f"/{zoo.large}", times=100)
     command = [sys.executable, "-m", "zoo", "pull", f"{NAME}:Q8_0", "--hub", proxy.address]

@@ -94,7 +94,7 @@ def test_a_release_that_somebody_else_signed(
 def test_accounts_that_agree_and_are_not_those_that_were_signed(
     tmp_path: Path, keys: tuple[Path, Path, Path], say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Written otherwise, the manifest says the same, so that only the signature notices.
+    # The manifest has the same data in other bytes, so only the signature detects it.
     manifest = pretty_json(manifest_of(make_zoo(tmp_path / "first").contents)).encode() + b"\n"
     zoo = make_zoo(tmp_path / "zoo", keys[0], MANIFEST__json=manifest)
     monkeypatch.chdir(zoo.folder)

@@ -1,4 +1,4 @@
-"""A release that contradicts itself is not let out: every field, one by one, on a really built release."""
+"""A release that contradicts itself is not published: every field, one by one, on a really built release."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def parts(built: Path, tmp_path: Path) -> tuple[Recipe, Release, Path]:
     return checked.recipe, folder.release, tmp_path / "release"
 
 
-def test_a_whole_release_agrees(parts: tuple[Recipe, Release, Path]) -> None:
+def test_a_complete_release_agrees(parts: tuple[Recipe, Release, Path]) -> None:
     assert disagreements(*parts) == []
 
 
@@ -87,7 +87,7 @@ def test_one_flipped_byte_of_a_model_file(parts: tuple[Recipe, Release, Path]) -
     path = folder / "model" / release.files[1].path
     raw = bytearray(path.read_bytes())
     raw[-1] ^= 1
-    # The release folder holds links to the work folder, so the copy is written anew.
+    # The release folder holds links to the work folder, so the copy is written again.
     path.unlink()
     path.write_bytes(raw)
     lines = disagreements(recipe, release, folder)

@@ -74,7 +74,7 @@ def dataset_card(recipe: Recipe, splits: Any = SPLITS, files: Any = FILES) -> st
 
 
 def read(text: str, kind: str = "model") -> dict[str, Any]:
-    """The front matter of a sound card."""
+    """The front matter of a valid card."""
     data, problems = cards.read_card(text, "README.md", kind)
     assert problems == []
     return data
@@ -101,7 +101,7 @@ def test_golden(name: str, plain: Recipe, tutored: Recipe) -> None:
     assert text == path.read_text(encoding="utf-8")
 
 
-def test_cards_are_sound_and_pure(plain: Recipe, tutored: Recipe) -> None:
+def test_cards_are_valid_and_pure(plain: Recipe, tutored: Recipe) -> None:
     for recipe, number in ((plain, 0), (tutored, 1)):
         one = model_card(recipe, release_of(number), number)
         assert one == model_card(recipe, release_of(number), number)
@@ -284,7 +284,7 @@ def test_right_to_left_and_controls_are_shown_as_escapes(plain: Recipe) -> None:
 # --- Reading
 
 
-def test_a_missing_section_is_told_with_a_line(plain: Recipe) -> None:
+def test_a_missing_section_is_reported_with_a_line(plain: Recipe) -> None:
     text = model_card(plain, release_of(0), 0).replace("## How to run it", "### How to run it")
     _, (problem,) = cards.read_card(text, "README.md", "model")
     assert problem.what == 'section "How to run it" is missing'
@@ -317,7 +317,7 @@ def test_every_section_is_needed(plain: Recipe, tutored: Recipe) -> None:
         ("library_name: gguf", "license: mit", 'key "license" is written twice (first on line 2)'),
     ],
 )
-def test_wrong_front_matter_is_told_on_its_line(old: str, new: str, what: str, plain: Recipe) -> None:
+def test_wrong_front_matter_is_reported_on_its_line(old: str, new: str, what: str, plain: Recipe) -> None:
     text = model_card(plain, release_of(0), 0)
     line = text[: text.index(old)].count("\n") + 1
     _, problems = cards.read_card(text.replace(old, new, 1), "README.md", "model")

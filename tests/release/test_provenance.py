@@ -1,4 +1,4 @@
-"""Provenance: the statement says what was made of what, the bill of materials is valid, signatures hold or do not."""
+"""Provenance: the statement says what was made of what, the bill of materials is valid, signatures are valid or not."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_the_bill_of_materials_is_valid_and_the_same_every_time(model: Model) ->
     pytest.importorskip("rfc3987_syntax")
     assert validation.JsonStrictValidator(schema.SchemaVersion.V1_6).validate_str(text) is None
     assert made(model) == text and "timestamp" not in json.loads(text)["metadata"]
-    # Sets have another order in another process.
+    # Sets have a different order in another process.
     code = (
         "import sys; sys.path.insert(0, 'tests'); import sitesamples as s; from zoo.release.provenance.bom import bom;"
         f"m = next(m for m in (*s.sample().models, *s.hostile().models) if m.name == {model.name!r});"
@@ -355,7 +355,7 @@ def write_record(release: ReleaseFolder) -> None:
     (release.folder / RECORD).write_text(pretty_json(record), encoding="utf-8")
 
 
-# --- A whole tiny zoo
+# --- A complete tiny zoo
 
 
 def test_a_real_release_carries_its_provenance(

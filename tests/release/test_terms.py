@@ -1,4 +1,4 @@
-"""Licences with demands of their own: what a recipe must bring, and what card and page then show."""
+"""Licences with their own requirements: what a recipe must have, and what card and page then show."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write(zoo: Path, name: str, text: str) -> str:
 
 
 def complete(zoo: Path, kind: terms.Kind, base: str = PLAIN) -> dict[str, Any]:
-    """A recipe that has all that ``kind`` asks for."""
+    """A recipe that has everything that ``kind`` requires."""
     recipe: dict[str, Any] = yaml.safe_load(base)
     name = f"{kind.name_begins or 'my'}-{recipe['name']}".lower().replace(" ", "-")
     recipe |= {
@@ -137,7 +137,7 @@ def test_a_saved_page_is_a_copy_of_the_terms(check_text: Check, zoo_folder: Path
     assert told(check_text, recipe) == []
 
 
-def test_a_notice_in_another_file_is_none(check_text: Check, zoo_folder: Path) -> None:
+def test_a_notice_in_another_file_is_not_one(check_text: Check, zoo_folder: Path) -> None:
     recipe = complete(zoo_folder, terms.KINDS["LicenseRef-Gemma"])
     recipe["licence_files"].remove("licences/NOTICE.txt")
     write(zoo_folder, "LICENSE", agreement(terms.KINDS["LicenseRef-Gemma"]) + terms.KINDS["LicenseRef-Gemma"].notice)
@@ -228,7 +228,7 @@ def card_of(check_text: Check, **changes: Any) -> tuple[dict[str, Any], str]:
     return data, text
 
 
-def test_the_card_shows_what_the_licence_wants(check_text: Check) -> None:
+def test_the_card_shows_what_the_licence_requires(check_text: Check) -> None:
     files = ("LICENSE", "NOTICE", "USE_POLICY.md")
     found = Terms(None, None, "Built with Llama", ("https://www.llama.com/llama3_2/use-policy/",), files)
     data, text = card_of(check_text, terms=found, licence="LicenseRef-Llama-3.2")

@@ -109,7 +109,7 @@ def test_training_loss_is_drawn_thinned_and_given_whole() -> None:
     assert charts.training_loss(curve[:1]) is None
 
 
-def test_every_sample_is_a_dot_and_disturbed_ones_say_so() -> None:
+def test_every_sample_is_a_dot_and_disturbed_ones_report_it() -> None:
     def report(valid: bool, *speeds: float) -> dict[str, Any]:
         return {"valid": valid, "samples": [{"decode_tokens_per_second": v} for v in speeds]}
 

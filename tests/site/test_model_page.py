@@ -68,7 +68,7 @@ def test_a_yanked_newest_version_has_a_banner_and_the_page_describes_the_one_bef
     assert "was yanked" not in made[f"{TUTOR}1.0.0/index.html"]
 
 
-def test_a_model_whose_only_version_is_yanked_says_so_in_lists() -> None:
+def test_a_model_whose_only_version_is_yanked_reports_it_in_lists() -> None:
     event = YankEvent("1.0.0", "2026-11-23", "yank", HOSTILE, "critical", None)
     made = files_of(dataclasses.replace(plain(), yanks=(event,)))
     assert "zoo-yanked" in made["index.html"] and "zoo-yanked" in made["models/index.html"]

@@ -134,7 +134,7 @@ def test_hostile_text_stays_text(path: str) -> None:
         assert unseen not in html
 
 
-def test_long_recipe_text_is_shown_whole() -> None:
+def test_long_recipe_text_is_shown_completely() -> None:
     assert LONG in Tags(documents("hostile")["models/index/"]).text
 
 

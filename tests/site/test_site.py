@@ -202,7 +202,7 @@ def test_changed_evidence_is_refused_and_leaves_the_old_site(tmp_path: Path) -> 
     assert (zoo.site / "index.html").read_text() == "old"
 
 
-def test_after_one_change_only_that_model_and_the_pages_about_all_are_made_anew(tmp_path: Path) -> None:
+def test_after_one_change_only_that_model_and_the_pages_about_all_are_made_again(tmp_path: Path) -> None:
     plain, tutor = sample().models
     zoo = make_zoo(tmp_path, Catalog((plain, tutor)))
     site.build(zoo, Silent())
@@ -223,7 +223,7 @@ def test_after_one_change_only_that_model_and_the_pages_about_all_are_made_anew(
 
 
 @pytest.mark.parametrize("touch", ["the site", "evidence", "the record"])
-def test_what_somebody_touched_is_made_anew(tmp_path: Path, touch: str) -> None:
+def test_what_somebody_touched_is_made_again(tmp_path: Path, touch: str) -> None:
     zoo = make_zoo(tmp_path, sample())
     site.build(zoo, Silent())
     whole = {path: (zoo.site / path).read_bytes() for path in files_of(zoo.site)}
@@ -289,7 +289,7 @@ def test_a_zoo_of_its_own_uses_its_own_mkdocs_file(tmp_path: Path) -> None:
     assert site.mkdocs_file(zoo) == tmp_path / "mkdocs.yml"
 
 
-def test_an_interrupted_replacement_is_mended(tmp_path: Path) -> None:
+def test_an_interrupted_replacement_is_repaired(tmp_path: Path) -> None:
     target, old, new = tmp_path / "site", tmp_path / ".site.old", tmp_path / ".site.new"
     old.mkdir()
     (old / "index.html").write_text("old")

@@ -85,7 +85,7 @@ def test_a_zoo_that_was_never_watched_says_nothing() -> None:
     assert "watch.json" not in words_of(None, "index.html") + words_of(None, PAGE)
 
 
-def test_a_new_report_reaches_a_site_that_stands_and_a_removed_one_leaves_it(tmp_path: Path) -> None:
+def test_a_new_report_reaches_a_site_that_exists_and_a_removed_one_leaves_it(tmp_path: Path) -> None:
     zoo = make_zoo(tmp_path, sample())
     write(zoo, watch.to_text(GOOD))
     built = site.build(zoo, Silent()).folder

@@ -76,7 +76,7 @@ def test_a_site_that_grew_is_the_one_that_is_built_from_nothing(tmp_path: Path) 
     assert contents(site.build(afresh, Silent()).folder) == grown
 
 
-def test_evidence_with_another_time_and_the_same_content_makes_nothing_anew(tmp_path: Path) -> None:
+def test_evidence_with_another_time_and_the_same_content_makes_nothing_again(tmp_path: Path) -> None:
     zoo = make_zoo(tmp_path, sample())
     site.build(zoo, Silent())
     before = {path: (zoo.site / path).stat().st_ino for path in files_of(zoo.site)}
@@ -90,7 +90,7 @@ def test_evidence_with_another_time_and_the_same_content_makes_nothing_anew(tmp_
         site.build(zoo, Silent())
 
 
-def test_another_program_makes_every_page_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_program_makes_every_page_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     zoo = make_zoo(tmp_path, sample())
     site.build(zoo, Silent())
     before = {path: (zoo.site / path).stat().st_ino for path in files_of(zoo.site)}

@@ -38,7 +38,7 @@ def test_the_documentation_lists_the_table() -> None:
 
 
 def other(path: Path) -> Path:
-    """A sound file that says it is of an architecture of the same length of name."""
+    """A valid file with an architecture name of the same length."""
     raw = make_tiny_gguf(path, vocabulary=300).read_bytes()
     path.write_bytes(raw.replace(b"llama", b"olmoe"))
     return path
@@ -53,7 +53,7 @@ def test_another_architecture_is_refused_by_the_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [("lock", "recipes/plain.yaml"), ("plan", "plain"), ("build", "plain")])
-def test_every_command_that_reads_the_source_says_so(
+def test_every_command_that_reads_the_source_reports_it(
     command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")

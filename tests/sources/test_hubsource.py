@@ -1,4 +1,4 @@
-"""Sources on a hub: a model folder that the official client published, from a real server that is made to fail."""
+"""Sources on a hub: a model folder that the official client published, from a real server with faults."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("case", FAULTS)
-def test_a_fault_has_a_kind_a_way_out_and_leaves_nothing_wrong(case: str, here: Here) -> None:
+def test_a_fault_has_a_kind_a_remedy_and_leaves_nothing_wrong(case: str, here: Here) -> None:
     fault, path, kind = FAULTS[case]
     here.proxy.break_(fault, path=path, times=1000)
     error = here.error()
@@ -206,14 +206,14 @@ def test_what_came_before_a_break_is_not_fetched_again(here: Here) -> None:
     [("mian", "Did you mean main?", ["main"]), ("v1.1", "v1.0", ["v1.0"]), ("qqqq", "There are: main, v1.0", None)],
 )
 @pytest.mark.usefixtures("here")
-def test_a_wrong_revision_is_told_with_the_nearest(revision: str, words: str, nearest: list[str] | None) -> None:
+def test_a_wrong_revision_is_reported_with_the_nearest(revision: str, words: str, nearest: list[str] | None) -> None:
     with pytest.raises(RemoteError) as caught:
         hub.resolve_revision(REPO, revision, Silent(), QUICK)
     assert caught.value.kind == "revision_not_found" and words in caught.value.advice
     assert nearest is None or caught.value.facts["nearest"] == nearest
 
 
-def test_tokens_are_told_by_where_they_come_from_and_never_shown(
+def test_tokens_are_reported_by_where_they_come_from_and_never_shown(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "tokens"
@@ -272,7 +272,7 @@ def test_a_full_disk(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     assert error.kind == "disk_full" and error.facts["free_bytes"] == 5 and error.facts["needed_bytes"] > 5
 
 
-def test_a_certificate_that_is_none(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_that_is_invalid(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     # https spoken to a server that speaks http: the handshake fails.
     monkeypatch.setenv("HF_ENDPOINT", here.server.address.replace("http:", "https:"))
     error = here.error()

@@ -85,7 +85,7 @@ def test_a_name_that_leads_outside_writes_nothing(name: str, zoo: Path, capsys: 
     assert "Traceback" not in "".join(capsys.readouterr())
 
 
-def test_a_text_beside_a_single_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_next_to_a_single_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "recipes").mkdir()
     (tmp_path / "models").mkdir()
     (tmp_path / "zoo.toml").touch()

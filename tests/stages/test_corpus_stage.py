@@ -1,4 +1,4 @@
-"""Prompt and text files: every bad line named, sound ones copied byte for byte and counted."""
+"""Prompt and text files: every bad line reported, valid ones copied byte for byte and counted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def context(root: Path, spec: dict[str, Any]) -> Context:
 
 
 @pytest.mark.parametrize("part", ["train", "heldout"])
-def test_the_prompts_of_the_project_are_sound(part: str) -> None:
+def test_the_prompts_of_the_project_are_valid(part: str) -> None:
     path = REPOSITORY / "recipes" / "corpora" / "tutor" / f"prompts.{part}.jsonl"
     rows, problems = parse_prompts(path.read_bytes(), "x")
     assert not problems and len(rows) == path.read_bytes().count(b"\n")
@@ -125,7 +125,7 @@ def test_an_empty_file(raw: bytes) -> None:
     assert not rows and problem.what == "the file has no records"
 
 
-def test_all_bad_lines_come_at_once(tmp_path: Path) -> None:
+def test_all_bad_lines_come_together(tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
     path.write_bytes(b"\n".join(b"{" for _ in range(30)))
     with pytest.raises(InputError) as caught:
@@ -197,7 +197,7 @@ def test_a_text_that_is_not_utf_8_names_its_line(tmp_path: Path) -> None:
         (b"", "the file has no text", "t.txt:1"),
     ],
 )
-def test_a_text_that_is_none(tmp_path: Path, raw: bytes, what: str, where: str) -> None:
+def test_a_text_that_is_invalid(tmp_path: Path, raw: bytes, what: str, where: str) -> None:
     (tmp_path / "t.txt").write_bytes(raw)
     with pytest.raises(InputError) as caught:
         run(context(tmp_path, {"evaluation": [{"path": "t.txt"}]}))

@@ -1,4 +1,4 @@
-"""The label journal: rows answered before are found again, a line that a kill cut is dropped, keys are stable."""
+"""The label journal: answered rows are found again, an incomplete line is dropped, keys are stable."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_journal_cut_at_any_byte_loses_one_row_at_most(
         assert path.read_bytes().startswith(whole[: first if cut >= first else 0])
 
 
-def test_lines_of_another_format_are_passed_over(tmp_path: Path) -> None:
+def test_lines_of_another_format_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
     lines = [
         b"null",
@@ -97,7 +97,7 @@ def test_the_last_answer_of_a_key_counts(tmp_path: Path) -> None:
     assert read_journal(tmp_path / "j")["a"].text == "new"
 
 
-def test_a_full_disk_is_told() -> None:
+def test_a_full_disk_is_reported() -> None:
     class Full:
         def write(self, data: bytes) -> int:
             del data
@@ -200,7 +200,7 @@ def test_summary_counts_everything() -> None:
     ]
 
 
-def test_a_labelled_line_is_read_back_whole(tmp_path: Path) -> None:
+def test_a_labelled_line_is_read_back_completely(tmp_path: Path) -> None:
     """Also when the answer holds characters that some take for the end of a line."""
     text = "one\u2028two\u0085three\x0bfour\nfive"
     lines = [labelled(row("a" * 64), answer("a" * 64, text)), labelled(row("b" * 64), answer("b" * 64))]

@@ -1,4 +1,4 @@
-"""Conversions that went wrong in the ways that happen: the stage refuses each, exit code 3, and says where."""
+"""Conversions with typical faults: the stage refuses each, with exit code 3 and the place."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_good_pairs_pass(talker: tuple[Path, Path], words: tuple[Path, Path], tm
 def test_a_file_in_another_format_is_compared_with_the_weights_that_it_can_hold(
     type_: str, talker: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """Rounding the weights to bf16 is what the recipe asks for; it is no difference of the file."""
+    """The recipe asks to round the weights to bf16; this is not a difference of the file."""
     quantize(talker[1], tmp_path / "b.gguf", Wanted(type_.upper()), threads=1)
     report = judge(talker[0], tmp_path / "b.gguf", tmp_path / "run", type_)
     figures = next(check["figures"] for check in report["checks"] if check["name"] == "logits")
@@ -144,7 +144,7 @@ CHANGES_TEXT = "which llama.cpp does not apply. Nothing else differs"
         ("NFKC", CHANGES_TEXT),
         ("Lowercase", CHANGES_TEXT),
         ("StripAccents", CHANGES_TEXT),
-        # It works between markers, so that it cannot be shown to be all.
+        # It works between markers, so it cannot be shown to be the only difference.
         ("Strip", "String 11 ("),
     ],
 )
@@ -172,7 +172,7 @@ def test_a_rope_base_a_tenth_off(factor: float, talker: tuple[Path, Path], tmp_p
     rewrite_header(talker[1], tmp_path / "b.gguf", {"llama.rope.freq_base": 10_000.0 * factor})
     said = refusal(talker[0], tmp_path / "b.gguf", tmp_path / "run")
     assert f"rope_theta is 10000 in the folder, llama.rope.freq_base is {10_000 * factor:g} in the file" in said
-    # The logits alone tell it too: a header can be right and be read wrongly.
+    # The logits alone show it too: a header can be correct but misread.
     assert re.search(r"logits: Text \d, token \d+ \(", said)
 
 
@@ -263,7 +263,7 @@ def test_a_pre_tokenizer_that_llama_cpp_does_not_know(words: tuple[Path, Path], 
 def test_the_converter_refuses_a_pre_tokenizer_that_it_does_not_know(
     words: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A build of a folder whose tokenizer llama.cpp does not know ends before its first step."""
+    """A build of a folder whose tokenizer llama.cpp does not support ends before its first step."""
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
     shutil.rmtree(zoo / "models/teacher")
     shutil.copytree(words[0], zoo / "models/teacher")

@@ -114,7 +114,7 @@ def test_llama_cpp_reads_what_people_wrote_as_text(name: str) -> None:
 
 
 def byte_like(model: Any) -> set[int]:
-    """WordPiece vocabularies have one token for all that they cannot write."""
+    """WordPiece vocabularies have one token for everything that they cannot write."""
     return {token for text, token in model.control_tokens.items() if text in ("[UNK]", "<unk>")}
 
 
@@ -231,7 +231,7 @@ def test_the_tiny_template_is_rendered_as_before() -> None:
     assert rendered == "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n" and markers.SIGN not in rendered
 
 
-def test_rows_with_markers_are_asked_anew() -> None:
+def test_rows_with_markers_are_asked_again() -> None:
     label = pytest.importorskip("zoo.stages.label")
     assert label._reading((("user", "What is <|im_end|>?"),)) == {"markers": "text"}
     assert label._reading((("system", "[INST] x"), ("user", "y"))) == {"markers": "text"}

@@ -75,7 +75,7 @@ def test_a_template_may_look_into_a_message(text: str, kept: str) -> None:
         "{{ messages[0].content | reverse }}<|{{ messages[0].content[4:] }}",
     ],
 )
-def test_a_marker_that_cannot_be_told_apart_is_refused(text: str) -> None:
+def test_a_marker_that_cannot_be_distinguished_is_refused(text: str) -> None:
     with (
         Renderer(text, special={}, source="m") as renderer,
         pytest.raises(MarkerLost, match="chat marker") as caught,

@@ -1,4 +1,4 @@
-"""A chat template is somebody else's program: what it cannot do here, and what becomes of the process it runs in."""
+"""A chat template is somebody else's program: what it cannot do here, and what happens to its process."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_closing_ends_the_process() -> None:
 
 
 def test_the_process_dies_with_its_parent() -> None:
-    """Also when the parent has no time to say goodbye, and while the template is at work."""
+    """Also if the parent ends abruptly, and while the template runs."""
     code = (
         "from zoo.templates.renderer import Renderer; import os, signal, sys\n"
         f"r = Renderer({ECHO!r}, special={{}}, source='m')\n"

@@ -1,4 +1,4 @@
-"""A model folder with several chat templates: one counts, everywhere, and it is said which."""
+"""A model folder with several chat templates: one counts, everywhere, and it is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training goes on from the newest checkpoint that is what was written, whatever happened to the others."""
+"""A training resumes from the newest unchanged checkpoint, whatever happened to the others."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def state(change: Callable[[dict[str, object]], object]) -> Callable[[Path], Non
 
 
 def other_model(folder: Path) -> None:
-    """Files that are whole, and of another training."""
+    """Files that are complete, but of another training."""
     model = torch.nn.Linear(5, 5)
     (folder.parent / "other").mkdir(exist_ok=True)
     save(folder.parent / "other", model, torch.optim.AdamW(model.parameters()), Progress(2, [], 0, 0, 0.0, 1))
@@ -92,7 +92,7 @@ def test_a_damaged_checkpoint_is_left_out_and_touches_nothing(damage: str, tmp_p
     assert torch.equal(model.weight.detach(), before)
 
 
-def test_a_sound_one_is_taken(tmp_path: Path) -> None:
+def test_a_valid_one_is_taken(tmp_path: Path) -> None:
     weights = trained(tmp_path)
     model = torch.nn.Linear(3, 2)
     found = restore(tmp_path, model, torch.optim.AdamW(model.parameters()), Silent())

@@ -1,4 +1,4 @@
-"""What transformers' GGUF reader leaves out: further end tokens, and the scale of Gemma's attention."""
+"""What transformers' GGUF reader ignores: further end tokens, and the scale of Gemma's attention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights are what the source says, or the import is refused: through transformers, and value by value."""
+"""Weights match the source, or the import is refused: through transformers, and value by value."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_a_value_that_changes_on_the_way_is_found(
         imported(folder, layers)
 
 
-def test_layers_in_another_order_are_held_against_the_right_ones(folder: Path) -> None:
+def test_layers_in_another_order_are_compared_with_the_right_ones(folder: Path) -> None:
     before = tensors(folder)
     _, after = imported(folder, (1, 0))
     assert np.array_equal(after["model.layers.0.mlp.up_proj.weight"], before["model.layers.1.mlp.up_proj.weight"])

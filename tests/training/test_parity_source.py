@@ -1,4 +1,4 @@
-"""The exported file against what the source itself says: what the import lost or rewrote is seen."""
+"""The exported file against what the source itself says: what the import lost or rewrote is detected."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_kinds_of_plain_text_count_as_one() -> None:
 
 
 def test_the_import_of_a_gguf_file_records_its_vocabulary(tmp_path: Path) -> None:
-    """A real import and a real file: a rewritten pre-tokenizer and a lost type are seen, equal ones pass."""
+    """A real import and a real file: a rewritten pre-tokenizer and a lost type are detected, equal ones pass."""
     pytest.importorskip("torch")
     from zoo.progress import Silent
     from zoo.training.importing import import_model

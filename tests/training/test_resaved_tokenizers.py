@@ -1,4 +1,4 @@
-"""Llama-style folders as transformers 5 saves them: tokenizer.json alone, with less said than older files said."""
+"""Llama-style folders as transformers 5 saves them: only tokenizer.json, with less information than older files."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_resaved_folder_gives_the_same_model(resaved: Path, tmp_path: Path) ->
     folder = look(resaved, "f16", threads=1)
     found = tokenizer(folder, file_side.look(tmp_path / "m.gguf", folder.texts, threads=1).seen)
     assert found.passed and found.note.startswith("llama.cpp puts a space before"), found.detail
-    # Without the explanation the difference is a fault, and so is any other one beside it.
+    # Without the explanation the difference is a fault, and so is any additional one.
     file = file_side.look(tmp_path / "m.gguf", folder.texts, threads=1).seen
     assert not tokenizer(dataclasses.replace(folder, spaced=None), file).passed
     assert not tokenizer(folder, _with(file, 0)).passed

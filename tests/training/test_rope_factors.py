@@ -1,4 +1,4 @@
-"""The rope scaling of Llama 3.1 and later is found again from the factors that a GGUF file stores."""
+"""The rope scaling of Llama 3.1 and later is recovered from the factors that a GGUF file stores."""
 
 from __future__ import annotations
 

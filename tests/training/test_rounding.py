@@ -38,7 +38,7 @@ def model_of(name: str, more: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize(("name", "more"), FAMILIES, ids=[name for name, _ in FAMILIES])
 def test_every_weight_matrix_is_reached_and_nothing_else_changes(name: str, more: dict[str, Any]) -> None:
-    """Inputs multiplied by 0 leave no logits that depend on the text; multiplied by 1 they are what they were."""
+    """Inputs multiplied by 0 leave no logits that depend on the text; multiplied by 1 they are unchanged."""
     from zoo.training.noise import run
     from zoo.training.rounding import Rounding
 

@@ -1,4 +1,4 @@
-"""Markers that were added to a tokenizer whose model was not resized: left out, reported, and the file works."""
+"""Markers that were added to a tokenizer whose model was not resized: removed, reported, and the file works."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXTRA = ["<tool0>", "<tool1>", "<pad-me>"]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A sound folder whose tokenizer was saved again with three more markers, one of them for padding."""
+    """A valid folder whose tokenizer was saved again with three more markers, one of them for padding."""
     folder = sound(tmp_path / "m")
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     tokenizer.add_special_tokens({"additional_special_tokens": EXTRA[:2], "pad_token": EXTRA[2]})

@@ -32,7 +32,7 @@ def check(name: str, dtype: Any, spread: float, **more: Any) -> None:
 @pytest.mark.parametrize("spread", [1e-3, 1.0, 1e3])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_logits_of_any_size_agree(dtype: str, spread: float) -> None:
-    """An absolute bound would refuse large logits and see nothing in small ones."""
+    """An absolute bound would refuse large logits and miss differences in small ones."""
     check("Llama", getattr(torch, dtype), spread)
 
 

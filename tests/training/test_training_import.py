@@ -1,4 +1,4 @@
-"""Importing a model: layers kept, files plain and repeatable, bad files refused in a sentence."""
+"""Importing a model: layers kept, files plain and repeatable, bad files refused with a sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training a tiny model: it learns, survives a SIGKILL with the same bytes, and says when it cannot go on."""
+"""Training a tiny model: it learns, survives a SIGKILL with the same bytes, and reports when it cannot continue."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def run(home: Path, name: str, spec: Distill, reporter: Any, student: str = "stu
 
 
 class Remembering(Silent):
-    """A reporter that keeps what it was told."""
+    """A reporter that records its messages."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
@@ -169,7 +169,7 @@ def test_a_killed_training_ends_with_the_same_bytes(home: Path, whole: DistillRe
     assert kept == ["checkpoint-00000006", "checkpoint-00000008"]
 
 
-def test_a_damaged_checkpoint_is_left_out_and_other_settings_start_anew(home: Path, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_left_out_and_other_settings_start_again(home: Path, tmp_path: Path) -> None:
     make_tiny_llama(tmp_path / "student", layers=1)
     make_tiny_llama(tmp_path / "teacher", layers=2)
     run(tmp_path, "a", SPEC, Silent())
@@ -298,7 +298,7 @@ def test_labels_need_no_teacher(home: Path, tmp_path: Path) -> None:
     assert done.heldout_after.kld_mean_nats is None
 
 
-def test_a_loss_that_is_no_number_stops_with_the_step_and_a_way_out(home: Path) -> None:
+def test_a_loss_that_is_nan_stops_with_the_step_and_what_to_do(home: Path) -> None:
     with pytest.raises(ZooError, match=r"step \d+ of 8.*learning_rate") as caught:
         run(home, "nan", dataclasses.replace(SPEC, learning_rate=1e30), Silent())
     assert caught.value.exit_code == 1

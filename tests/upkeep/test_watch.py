@@ -1,4 +1,4 @@
-"""The watch: nothing is reported of what stands as recorded, and everything that was tampered with is found."""
+"""The watch: nothing is reported for unchanged files, and everything that was changed is found."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ DATA = "data/train.jsonl"
 
 
 def released(zoo: Path, settings: Settings, *versions: str, data_recorded: bool = True) -> None:
-    """Versions whose catalog entries tell the truth of what was published.
+    """Versions whose catalog entries match what was published.
 
-    data_recorded: with the digests of the data as evidence, which older releases have not.
+    data_recorded: with the digests of the data as evidence, which older releases lack.
     """
     for version in versions:
         made = with_data(make_release(zoo, version, **{GGUF: f"weights of {version}"}), data_recorded)
@@ -165,7 +165,7 @@ def test_other_bytes_on_the_branch_are_found(there: Settings, zoo: Path) -> None
     assert there.catalog.read_bytes() == text
 
 
-def test_a_branch_that_holds_an_older_release_whole_is_no_drift(there: Settings, zoo: Path) -> None:
+def test_a_branch_that_holds_an_older_release_completely_is_no_drift(there: Settings, zoo: Path) -> None:
     released(zoo, there, "1.0.0", "2.0.0", "1.0.1")
     assert look(there).findings == ()
 
@@ -242,7 +242,7 @@ def test_data_that_went_is_found(zoo: Path, settings: Settings) -> None:
 
 
 def test_a_manifest_that_was_changed_is_found(there: Settings, zoo: Path) -> None:
-    """The data and the manifest of the pinned commit, both of another's making; the recorded digests stand."""
+    """The data and the manifest of the pinned commit, both from somebody else; the recorded digests do not change."""
     released(zoo, there, "1.0.0")
     before = repo_of(zoo, "dataset").tree(repo_of(zoo, "dataset").refs().tags["v1.0.0"])
     other = "rows of 6.6.6"
@@ -262,7 +262,7 @@ def test_a_manifest_that_was_changed_is_found(there: Settings, zoo: Path) -> Non
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"files": [{"path": 1}]}'])
-def test_a_manifest_that_is_none(content: str | None, zoo: Path, settings: Settings) -> None:
+def test_a_manifest_that_is_invalid(content: str | None, zoo: Path, settings: Settings) -> None:
     released(zoo, settings, "1.0.0")
     repo = repo_of(zoo, "dataset")
     pinned = commit(zoo, "MANIFEST.json", content, "dataset")
@@ -272,7 +272,7 @@ def test_a_manifest_that_is_none(content: str | None, zoo: Path, settings: Setti
     assert len(found) == 1 and "MANIFEST.json" in found[0].what and found[0].repository == "local/tutor-prompts"
 
 
-def test_a_hub_that_cannot_be_asked_is_told_and_no_drift(zoo: Path, settings: Settings) -> None:
+def test_a_hub_that_cannot_be_requested_is_reported_and_no_drift(zoo: Path, settings: Settings) -> None:
     released(zoo, settings, "1.0.0")
     (zoo / "build" / "hub").rename(zoo / "away")
     found = look(settings)

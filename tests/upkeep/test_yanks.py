@@ -1,4 +1,4 @@
-"""Yanks: what the catalog records, what the card says, and that nothing else moves."""
+"""Yanks: what the catalog records, what the card says, and that nothing else changes."""
 
 from __future__ import annotations
 
@@ -120,13 +120,13 @@ def test_the_banner_says_what_and_why_and_comes_off_without_a_trace() -> None:
 
 @given(st.text(st.characters(codec="utf-8"), max_size=200), st.booleans())
 @hypothesis_settings(max_examples=60, deadline=None)
-def test_any_card_comes_back_whole(text: str, front: bool) -> None:
+def test_any_card_comes_back_completely(text: str, front: bool) -> None:
     model = yanked(filled("1.0.0", "1.1.0")).models[0]
     card = (CARD if front else "") + text
     assert banner.take_off(banner.put(card, model)) == banner.take_off(card)
 
 
-# --- The walk, on both hubs
+# --- All steps, on both hubs
 
 
 @pytest.fixture
@@ -218,12 +218,12 @@ def test_without_the_hub_the_card_is_pending_until_the_command_is_given_again(
     assert yank.pending(settings, NAME) is None and "was withdrawn" in card_at(settings, "main")
 
 
-def test_a_hub_that_cannot_be_reached_is_told(zoo: Path, settings: Settings, served: str) -> None:
+def test_a_hub_that_cannot_be_reached_is_reported(zoo: Path, settings: Settings, served: str) -> None:
     released(zoo, settings_room.load(zoo, {"hub": served}, {}), "1.0.0", "1.1.0")
     nowhere = settings_room.load(zoo, {"hub": "http://127.0.0.1:9"}, {})
     done = do(nowhere)
     assert done.banner.state == "pending" and "cannot be reached" in (done.banner.why or "")
-    # The release says where it lies, so the setting (a folder) is not asked.
+    # The release records its place, so the setting (a folder) is not used.
     assert do(settings).banner.state == "committed"
 
 

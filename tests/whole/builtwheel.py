@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def call(command: Sequence[str | Path], cwd: Path, environment: Mapping[str, str] | None = None) -> str:
-    """What a command printed; the test fails with its words unless it ended with 0."""
+    """What a command printed; the test fails with its output unless it ended with 0."""
     words = [str(word) for word in command]
     done = subprocess.run(
         words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False

@@ -1,6 +1,6 @@
 """Every reader of files that others may have written, and ways to damage such files. For tests.
 
-A reader takes the damaged bytes and a folder of its own. It returns what it said (messages), or raises a ZooError.
+A reader takes the damaged bytes and its own folder. It returns its messages, or raises a ZooError.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from zoo.errors import ZooError
 
 SECONDS = 2.0
-"""An answer takes no longer, of this process's own time: what people wait before they think that nothing happens."""
+"""The longest time for an answer, of this process's own time: how long people wait before they suspect a hang."""
 LONGEST_LINE = 1500
 LONGEST = 100_000
 
@@ -28,7 +28,7 @@ Reader = Callable[[bytes, Path], object]
 
 @dataclass(frozen=True)
 class Case:
-    """A reader and a sound file for it. form: json, lines (of JSON), text or binary."""
+    """A reader and a valid file for it. form: json, lines (of JSON), text or binary."""
 
     name: str
     form: str
@@ -37,7 +37,7 @@ class Case:
 
 
 class TooLong(BaseException):
-    """Not an Exception, so that no reader takes it for a broken file."""
+    """Not an Exception, so that no reader mistakes it for a broken file."""
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def own_time(seconds: float) -> Iterator[None]:
 
 
 def faults(case: Case, raw: bytes, folder: Path) -> str:
-    """What is wrong with the answer to ``raw``, "" if it is one that a person can use."""
+    """What is wrong with the answer to ``raw``, "" if a person can use it."""
     said: object = ""
     started = time.process_time()
     try:
@@ -88,7 +88,7 @@ _RAW = (
     "[" * 50_000, '{"a":' * 600 + "1" + "}" * 600, '"https://u:p@h/"', '"\\n\\n"', '"1.0.0"', "-1", "1", "[null]",
     '{"a": {}}', '[[1, 2], [3]]', '"NaN"', '"é\\u0301"', "99999999999999",
 )  # fmt: skip
-"""JSON, or what looks like it, to be put in the place of any value."""
+"""JSON, or text that looks like it, to replace any value."""
 
 _BYTES = (
     b"", b"\x00", b"\xff", b"\xff" * 8, b"\x7f" + b"\xff" * 7, b"\n", b"\r\n", b"\xef\xbb\xbf", b"---\n", b"&a [*a]",
@@ -98,7 +98,7 @@ _BYTES = (
 
 
 def damaged(case: Case, rng: random.Random) -> bytes:
-    """The sound file with one to four things changed."""
+    """The valid file with one to four changes."""
     raw = case.sound
     if case.form in ("json", "lines") and rng.random() < 0.7:
         raw = _other_values(raw, case.form, rng)

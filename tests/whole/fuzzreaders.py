@@ -1,4 +1,4 @@
-"""The readers of everything that others may have written, each with a sound file. For tests of damage."""
+"""The readers of everything that others may have written, each with a valid file. For tests of damage."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def recipe(path: Path, folder: Path) -> object:
 
 
 def commands(path: Path, folder: Path) -> object:
-    """What people give a catalog to, and what the site makes of it."""
+    """Commands that read a catalog, and the site."""
     catalog = catalogfile.read_catalog(path, path.name)
     index.to_text(catalog)
     for model in catalog.models:
@@ -107,7 +107,7 @@ def manifest(raw: bytes, folder: Path) -> object:
 
 
 def artifact(path: Path, folder: Path) -> object:
-    """A record of a finished step, and what was remembered of it."""
+    """A record of a finished step, and its cached digests."""
     memory = folder / "checked" / "k.json"
     memory.parent.mkdir(exist_ok=True)
     memory.write_bytes(path.read_bytes())
@@ -223,7 +223,7 @@ def in_model_folder(name: str, source: Path) -> Reader:
 
 
 def cases(base: Path) -> dict[str, Case]:
-    """Every reader with a sound file. Those of models need what the extras bring."""
+    """Every reader with a valid file. Those of models need the extras."""
     recipes = sorted((REPOSITORY / "recipes").glob("*.yaml"))
     texts = [path.read_bytes() for path in recipes if not path.name.endswith(".lock.yaml")]
     catalog = index.to_text(sample()).encode()

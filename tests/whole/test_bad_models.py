@@ -1,4 +1,4 @@
-"""Bad models, texts and disks as a user meets them: a sentence, exit code 1 or 2, and nothing half-made."""
+"""Bad models, texts and disks as a user meets them: a sentence, exit code 1 or 2, and no incomplete files."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def test_a_disk_that_fills_up_half_way(
+def test_a_disk_that_fills_up_partway(
     zoo: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ZOO_WORK", str(small_disk / "work"))

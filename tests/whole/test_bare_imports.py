@@ -1,4 +1,4 @@
-"""Every command with no extra and with each extra alone, where everything else refuses to be imported."""
+"""Every command with no extra and with each extra alone, where nothing else can be imported."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
 
 
 def test_the_list_of_commands_needs_little(tmp_path: Path) -> None:
-    """What people wait for most often: ``zoo --help`` starts without these, which cost more than all that it needs."""
+    """``zoo --help`` is used most often: it starts without these, which cost more than everything it needs."""
     code = "import sys; from zoo.__main__ import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True

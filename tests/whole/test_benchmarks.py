@@ -1,4 +1,4 @@
-"""Comparisons in pairs, with sides, clock and watch that are made up: ratios, validity, the document, exit codes."""
+"""Comparisons in pairs, with made-up sides, clock and watch: ratios, validity, the document, exit codes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMPARE = pairs.compare  # stays the real one where a test puts a made-up one in
 
 
 class Clock:
-    """Stands still until a side lets time pass."""
+    """Does not advance until a side lets time pass."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -107,7 +107,7 @@ def test_the_order_alternates_and_warm_ups_are_not_counted() -> None:
     assert [pair["ran_first"] for pair in document["pairs"]] == ["a", "b", "a"]
 
 
-def test_a_busy_warm_up_is_told_at_once() -> None:
+def test_a_busy_warm_up_is_reported_immediately() -> None:
     clock, said = Clock(), list[str]()
     made = comparison(clock.side("a", 1.0), clock.side("b", 1.0), warmups=1)
     pairs.compare(made, 1, said.append, clock=clock, watching=lambda: FakeWatch(0.3))
@@ -148,7 +148,7 @@ def test_scattered_ratios_make_a_run_invalid_unless_the_comparison_allows_them()
     assert compared(replace(made, spread_maximum=0.5), 5, clock)["valid"] is True
 
 
-def test_every_reason_is_told() -> None:
+def test_every_reason_is_reported() -> None:
     clock = Clock()
     made = comparison(clock.side("a", 1.0, 3.0), clock.side("b", 4.0))
     assert len(compared(made, 4, clock, 0.5)["reasons"]) == 3
@@ -192,7 +192,7 @@ def test_a_ratio_to_nothing_is_refused() -> None:
         pairs.ratio({"tokens": 1.0}, {"tokens": 0.0}, "tokens")
 
 
-def test_a_clock_that_stands_still_is_refused() -> None:
+def test_a_clock_that_does_not_advance_is_refused() -> None:
     clock = Clock()
     with pytest.raises(ZooError, match="did not advance"):
         compared(comparison(clock.side("a", 0.0), clock.side("b", 1.0)), 1, clock)

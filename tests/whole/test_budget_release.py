@@ -1,4 +1,4 @@
-"""A byte budget all the way: recipe, search, release folder, catalog words, cards; and what stops it."""
+"""A byte budget from start to end: recipe, search, release folder, catalog, cards; and what stops it."""
 
 from __future__ import annotations
 

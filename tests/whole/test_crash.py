@@ -1,4 +1,4 @@
-"""SIGKILL everywhere: the same command again ends with the bytes of a run that nobody disturbed.
+"""SIGKILL everywhere: the same command again ends with the bytes of an undisturbed run.
 
 The processes are killed from outside, when a line on stderr or a file says where they are.
 """
@@ -52,13 +52,13 @@ def kill_when(zoo: Path, there: Callable[[list[str]], bool], *arguments: str) ->
 
 
 def moment(step: str, zoo: Path) -> Callable[[list[str]], bool]:
-    """When to kill: as soon as the step has begun, or in the middle of those that go on from there."""
+    """When to kill: as soon as the step has begun, or in the middle of those that resume from there."""
     if step == "label":
         return lambda _: len(journal(zoo)) >= 2
     if step == "distill":
         return is_there("build/work/partial/*/scratch/checkpoint-*[0-9]", zoo)
     if step == "benchmark/Q8_0":
-        # The measuring process has written its report, which the next run must not take for its own.
+        # The measuring process has written its report, which the next run must not mistake for its own.
         return is_there("build/work/partial/*/scratch/report*/tutored-Q8_0*.json", zoo)
     begun = re.compile(rf"\[\d+/\d+\] {re.escape(step)}\n")
     return lambda lines: any(begun.match(line) for line in tuple(lines))
@@ -83,7 +83,7 @@ def journal(zoo: Path) -> list[str]:
 
 
 def leftovers(zoo: Path) -> Iterator[Path]:
-    """Temporary files where people look."""
+    """Temporary files in places that users see."""
     for folder in ("build/releases", "build/hub", "site"):
         for path in (zoo / folder).rglob("*"):
             if re.search(r"\.new-|\.old$|\.tmp$|\.put-|\.part$", path.name):
@@ -98,7 +98,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def survivor(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """A zoo whose release was killed in every step, and what each killed run had said."""
+    """A zoo whose release was killed in every step, and the output of each killed run."""
     zoo = tinyzoo.make_tiny_zoo(tmp_path_factory.mktemp("crash") / "zoo")
     said = {}
     for step in STEPS:
@@ -131,7 +131,7 @@ def test_no_question_is_asked_twice(undisturbed: Path, survivor: tuple[Path, dic
     assert before and 2 <= int(before[1]) < 11
 
 
-def test_training_goes_on_from_its_checkpoint(survivor: tuple[Path, dict[str, str]]) -> None:
+def test_training_continues_from_its_checkpoint(survivor: tuple[Path, dict[str, str]]) -> None:
     zoo, said = survivor
     assert re.search(r"Continuing after step [24] of 6", said["export"])
     evidence = zoo / "build/releases/tutored/1.0.0/model/evidence"

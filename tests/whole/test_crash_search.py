@@ -1,4 +1,4 @@
-"""SIGKILL in a byte budget's search and in a quantization: the same bytes in the end, and nothing measured twice."""
+"""SIGKILL in a byte budget's search and in a quantization: the same bytes at the end, and nothing measured twice."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def killed(arguments: list[str], until: Callable[[], bool]) -> bool:
     return process.returncode == -signal.SIGKILL
 
 
-def test_a_quantization_that_was_killed_leaves_no_file_and_a_sound_cache(tmp_path: Path) -> None:
+def test_a_quantization_that_was_killed_leaves_no_file_and_a_valid_cache(tmp_path: Path) -> None:
     source = make_tiny_gguf(tmp_path / "model.gguf", layers=4)
     matrix = random_imatrix(source)
     matrix.write(tmp_path / "imatrix.gguf")

@@ -62,7 +62,7 @@ def test_the_first_release_stays_when_a_gate_refuses_the_second(tmp_path: Path) 
 
 @pytest.fixture
 def program(tmp_path: Path) -> Callable[[str], Path]:
-    """A program in the place of ``zoo`` that runs these shell commands; $1 is the command's name, $2 the recipe."""
+    """A program instead of ``zoo`` that runs these shell commands; $1 is the command's name, $2 the recipe."""
 
     def write(commands: str) -> Path:
         path = tmp_path / "program"

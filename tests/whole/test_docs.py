@@ -1,4 +1,4 @@
-"""What the documents say is there: commands, options, make targets, files, links, exit codes, rooms, settings."""
+"""What the documents name exists: commands, options, make targets, files, links, exit codes, rooms, settings."""
 
 from __future__ import annotations
 
@@ -135,8 +135,8 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_file_that_is_named_exists(page: Path) -> None:
-    """Paths of this repository in code style; those with a placeholder, of a reader's own zoo, or that the reader is
-    to write are passed over."""
+    """Paths of this repository in code style; those with a placeholder, of a reader's own zoo, or that the reader
+    writes are skipped."""
     written = set(re.findall(r"^Write `([^`]+)`:", page.read_text(encoding="utf-8"), re.M))
     paths = {s.rstrip(":,") for s in snippets(page) if re.fullmatch(rf"({'|'.join(PLACES)})/[\w./-]*", s)} - written
     own = re.compile(r"my-|NAME|site/evidence|[A-Z]{4,}(?!\.)")
@@ -179,7 +179,7 @@ def test_the_architecture_page_names_every_room_and_no_other() -> None:
     assert all((ROOT / path).exists() for line in drawing for path in re.findall(r"\bzoo/\w+(?:\.py)?", line))
 
 
-def test_the_recipe_of_the_how_to_is_sound() -> None:
+def test_the_recipe_of_the_how_to_is_valid() -> None:
     page = (ROOT / "site/docs/how-to/write-a-recipe.md").read_text(encoding="utf-8")
     (text,) = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if block.startswith("zoo: 1")]
     document = yamltext.parse(text.encode(), "my-model.yaml")

@@ -1,4 +1,4 @@
-"""Tiny models of the families that people use, through a whole release; the documentation's page says the same."""
+"""Tiny models of the families that people use, through a complete release; the documentation's page says the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The house stands as the architecture page says: imports point down, no circles, one door to each neighbour."""
+"""The house is as the architecture page says: imports point down, no circles, one door to each neighbour."""
 
 from __future__ import annotations
 
@@ -77,10 +77,10 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "model_signing": "zoo.release.provenance.signing",
     "cryptography": "zoo.release.provenance.signing",
 }  # fmt: skip
-"""Outside package -> the only places that may import it. ``zoo.__main__`` catches click's errors."""
+"""External package -> the only places that may import it. ``zoo.__main__`` catches click's errors."""
 
 NEIGHBOURS = ("pi_runtime", "site", "benchmarks")
-"""What is beside the house: a board's program, the hooks of mkdocs, the measurements."""
+"""What is next to the house: a board's program, the hooks of mkdocs, the measurements."""
 
 
 @functools.cache
@@ -98,7 +98,7 @@ def modules(*packages: str) -> dict[str, Path]:
 def imports(path: Path) -> frozenset[str]:
     """Absolute names that a file imports, at any depth; ``from a import b`` gives a.b where b is a module, else a.
 
-    What is imported for types alone counts as well, and what is loaded by its name in ``extras.load``.
+    Imports only for types also count, and modules loaded by name in ``extras.load``.
     """
     known = modules() | modules(*NEIGHBOURS)
     found: set[str] = set()
@@ -144,7 +144,7 @@ def test_the_board_and_the_house_share_no_code() -> None:
         assert not any(target.partition(".")[0] == "pi_runtime" for target in imports(path)), name
 
 
-def test_nothing_in_the_house_imports_what_is_beside_it() -> None:
+def test_nothing_in_the_house_imports_what_is_next_to_it() -> None:
     for name, path in modules().items():
         assert not any(target.partition(".")[0] in ("site", "benchmarks", "tests") for target in imports(path)), name
 
@@ -183,7 +183,7 @@ def test_catalog_imports_nothing_of_zoo() -> None:
 
 
 def test_json_of_others_has_one_reader() -> None:
-    """A new reader takes catalog.jsontext, which fails in one way; these read what this program or its child wrote."""
+    """A new reader uses catalog.jsontext, which fails in one way; these read what this program or its child wrote."""
     own = {
         "catalog.jsontext",  # the reader itself
         "catalog.schema", "catalog.hublists",  # files of this package

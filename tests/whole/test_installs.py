@@ -1,4 +1,4 @@
-"""The wheel in new environments, each with one extra alone: nothing is borrowed from the environment of the tests.
+"""The wheel in new environments, each with one extra alone: nothing comes from the environment of the tests.
 
 Packages come from the folder of wheels that ``make environment`` fills, so the network stays shut. The large extras run
 with ``make installs``, which adds their wheels.

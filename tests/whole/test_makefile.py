@@ -1,4 +1,4 @@
-"""The Makefile compiles llama.cpp again when the one that is installed is for another processor."""
+"""The Makefile compiles llama.cpp again if the installed one is for another processor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def environment(folder: Path, python: str) -> subprocess.CompletedProcess[str]:
-    """``make environment`` where the environment is there; its Python is ``python``, and its pip only takes notes."""
+    """``make environment`` if the environment exists; its Python is ``python``, and its pip only records its calls."""
     pip = f'echo "$CMAKE_ARGS | $*" >> {folder}/pip.txt; touch {folder}/new'
     for name, commands in (("python", python), ("pip", pip)):
         (folder / name).write_text(f"#!/bin/sh\n{commands}\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The portability matrix: its cells meet every pair of settings, a refusal is counted, a finished cell is kept."""
+"""The portability matrix: its cells cover every pair of settings, a refusal is counted, a finished cell is kept."""
 
 from __future__ import annotations
 

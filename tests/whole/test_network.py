@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-# An address for documentation (RFC 5737): nobody is there.
+# An address for documentation (RFC 5737) that nobody uses.
 OUTSIDE = ("192.0.2.1", 80)
 
 

@@ -1,4 +1,4 @@
-"""What has one place: each was written several times before, by rules that differed."""
+"""Things with one place: each was written several times before, with different rules."""
 
 from __future__ import annotations
 

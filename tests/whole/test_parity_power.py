@@ -1,4 +1,4 @@
-"""The parity gate refuses each of the faults of the benchmark ``parity_power``, and accepts the sound file."""
+"""The parity gate refuses each of the faults of the benchmark ``parity_power``, and accepts the valid file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole path through the command line, on tiny random models: nothing is replaced by a fake."""
+"""The complete path through the command line, with tiny random models: nothing is replaced by a fake."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ SMALL = {"ladder": ["Q4_0"], "allow_fallback": True, "imatrix_window_tokens": 64
 
 
 def made_now(err: str) -> list[str]:
-    """Ids of the steps that this run began."""
+    """Ids of the steps that this run started."""
     return re.findall(r"^\[\d+/\d+\] (\S+)$", err, re.MULTILINE)
 
 
@@ -90,7 +90,7 @@ def change_recipe(zoo: Path, name: str, **changes: Any) -> None:
 
 
 @pytest.mark.parametrize("part", ["plain/1.0.0/model", "tutored/1.0.0/model", "tutored/1.0.0/dataset"])
-def test_a_release_folder_is_whole(whole: Path, part: str) -> None:
+def test_a_release_folder_is_complete(whole: Path, part: str) -> None:
     folder = whole / "build/releases" / part
     sums = subprocess.run(
         ["sha256sum", "-c", "--strict", "SHA256SUMS"], cwd=folder, capture_output=True, text=True
@@ -238,7 +238,7 @@ def test_a_second_run_does_nothing(zoo: Path, capsys: pytest.CaptureFixture[str]
         found = [path for folder in folders for path in (zoo / folder).rglob("*") if path.is_file()]
         return {path: path.stat().st_mtime_ns for path in [*found, zoo / "model_catalog.json"]}
 
-    # The zoo is a copy, whose files have other inodes: their digests are worked out and remembered once more.
+    # The zoo is a copy, whose files have other inodes: their digests are computed and stored again.
     call(capsys, "release", "plain", "tutored")
     before = state()
     code, out, err = call(capsys, "release", "plain", "tutored")
@@ -272,7 +272,7 @@ def test_a_broken_gate_stops_the_release(zoo: Path, capsys: pytest.CaptureFixtur
     assert tinyzoo.tree(zoo / "build/hub") == before
 
 
-def test_a_promise_that_the_source_does_not_keep_is_told_before_the_first_step(
+def test_a_promise_that_the_source_does_not_keep_is_reported_before_the_first_step(
     zoo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     change_recipe(zoo, "plain", version="1.1.0", context_tokens=4096)
@@ -293,7 +293,7 @@ def test_published_versions_never_change(zoo: Path, capsys: pytest.CaptureFixtur
     assert code == 1
     assert "plain 1.0.0 is already released from a different recipe" in err and "Raise the version" in err
     assert not made_now(err), "it is refused before dear work"
-    # Without the catalog's word the hub's own is as good.
+    # Without the catalog's record, the hub's is enough.
     assert call(capsys, "build", "plain")[0] == 0
     code, _, err = call(capsys, "publish", "plain")
     assert code == 1
@@ -302,7 +302,7 @@ def test_published_versions_never_change(zoo: Path, capsys: pytest.CaptureFixtur
 
 
 def test_one_more_quant_runs_only_what_is_new(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # The version stands in every header, so it is kept and the release is built, not published.
+    # Every header has the version, so it is kept and the release is built, not published.
     change_recipe(zoo, "plain", quantize={**SMALL, "ladder": ["Q8_0", "Q4_0", "Q5_0"]})
     code, _, err = call(capsys, "build", "plain")
     assert code == 0, err
@@ -409,7 +409,7 @@ def test_too_few_held_out_answers_are_refused_before_training(
     zoo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     distill = yaml.safe_load((zoo / "recipes/tutored.yaml").read_text(encoding="utf-8"))["distill"]
-    # The row that asks for JSON has a long system prompt, so nothing of its answer is left.
+    # The row that asks for JSON has a long system prompt, so its answer is completely dropped.
     change_recipe(zoo, "tutored", version="1.1.0", distill={**distill, "row_tokens": 96})
     code, _, err = call(capsys, "release", "tutored")
     assert code == 2
@@ -455,7 +455,7 @@ def test_terms_go_with_the_release(
     release = catalog_of(zoo).release("termed", "1.0.0")
     assert release and release.quantized_source is None and release.terms
     assert release.terms.files == ("LICENSE", "NOTICE") and release.terms.use_policies == (kind.use_policy,)
-    # The text is part of what the release is: another one makes another plan.
+    # The text is part of the release: a different one makes a different plan.
     before = json.loads((folder.parent / "release.json").read_text(encoding="utf-8"))["key"]
     (zoo / "licences" / "NOTICE").write_text(f"{kind.notice}\nChanged.\n", encoding="utf-8")
     code, out, _ = call(capsys, "plan", "termed", "--json")

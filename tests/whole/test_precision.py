@@ -1,4 +1,4 @@
-"""Weights that float16 cannot hold: kept in bfloat16 and reported, or refused with the line to write."""
+"""Weights that float16 cannot represent: kept in bfloat16 and reported, or refused with the line to write."""
 
 from __future__ import annotations
 

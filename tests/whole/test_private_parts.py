@@ -1,6 +1,6 @@
-"""Private parts of other packages: every one that is used is named here with the reason, and is still there.
+"""Private parts of other packages: every used one is listed here with the reason, and still exists.
 
-A new version of such a package may take a part away without a word. These tests fail on that day, before a user does;
+A new version of such a package may remove a part without notice. These tests fail on that day, before a user does;
 until then the bounds in pyproject.toml keep the versions away that nobody tried.
 """
 

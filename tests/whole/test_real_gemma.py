@@ -28,7 +28,7 @@ SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 """Of the file of version 1.0.0 (Q4_K_M, Gemma terms of use). make families installs the package and its parts."""
 NAME = "gemma-3-270m"
 TERMS = "Gemma Terms of Use. By using Gemma you agree to be bound by this Agreement.\n"
-"""In place of the whole text, which a test does not need: its words that zoo check looks for."""
+"""Instead of the full text, which a test does not need: the words that zoo check looks for."""
 NOTICE = "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms\n"
 
 PATIENCE_SECONDS = 1800.0
@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.families, pytest.mark.xdist_group("gemma")]
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The one file, put together from the four parts."""
+    """The file, assembled from the four parts."""
     package = pytest.importorskip(MODULE)
     path = tmp_path_factory.mktemp("gemma") / "gemma-3-270m-q4_k_m.gguf"
     importlib.import_module(MODULE)
@@ -64,7 +64,7 @@ def test_gemma_keeps_its_vocabulary_from_a_gguf_source(source: Path, tmp_path: P
 
 @pytest.fixture(scope="module")
 def zoo(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A zoo with Gemma released: the whole path, the source's own checks and Gemma's terms included."""
+    """A zoo with Gemma released: the complete path, with the source's own checks and Gemma's terms."""
     folder = tmp_path_factory.mktemp("real") / "zoo"
     for made in ("models", "licences", "texts", "recipes"):
         (folder / made).mkdir(parents=True)
@@ -104,7 +104,7 @@ def test_gemma_is_released_with_plausible_figures(zoo: Path) -> None:
     assert q8.loss and q4.loss
     assert 0 < q8.loss.kld_mean_nats < 0.05 < q4.loss.kld_mean_nats < 1.5
     assert q8.loss.same_top_share > 0.85
-    # English prose under a model of 270 million parameters: neither known by heart nor noise.
+    # English prose under a model of 270 million parameters: neither memorised nor noise.
     assert 5 < f16.perplexity < 300
     header = read_header(zoo / "build/releases" / NAME / "1.0.0/model" / f"{NAME}-F16.gguf")
     assert (header.architecture, header.block_count, header.embedding_length) == ("gemma3", 18, 640)

@@ -1,4 +1,4 @@
-"""One real release: SmolLM2 135M through the whole path, with small budgets (some minutes)."""
+"""One real release: SmolLM2 135M through the complete path, with small budgets (some minutes)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A zoo with the shipped recipe, cut short, released."""
+    """A zoo with the shipped recipe, shortened and released."""
     assert smollm2().is_file()
     folder = tmp_path_factory.mktemp("real") / "zoo"
     folder.mkdir()
@@ -64,7 +64,7 @@ def test_the_figures_are_plausible(zoo: Path) -> None:
     assert q8.loss.kld_mean_nats < q4.loss.kld_mean_nats < 1.5
     assert q8.loss.same_top_share > q4.loss.same_top_share > 0.4
     assert q8.loss.same_top_share > 0.85
-    # English prose under a 135M model: neither known by heart nor noise.
+    # English prose under a 135M model: neither memorised nor noise.
     assert 5 < f16.perplexity < 150
     assert abs(q8.perplexity / f16.perplexity - 1) < 0.1
     for file in release.files:

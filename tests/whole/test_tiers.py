@@ -1,4 +1,4 @@
-"""Slow tiers run again when their inputs changed, and only then."""
+"""Slow tiers run again only if their inputs changed."""
 
 from __future__ import annotations
 

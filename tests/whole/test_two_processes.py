@@ -1,4 +1,4 @@
-"""Two ``zoo release`` at once on one work folder, one hub and one catalog."""
+"""Two ``zoo release`` at the same time on one work folder, one hub and one catalog."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from catalog import index
 
 
 def together(zoo: Path, *commands: tuple[str, ...]) -> list[subprocess.CompletedProcess[str]]:
-    """Start them at once and wait for all."""
+    """Start them at the same time and wait for all."""
     processes = [tinyzoo.start(zoo, *command) for command in commands]
     try:
         said = [process.communicate(timeout=300) for process in processes]
@@ -47,7 +47,7 @@ def commits(zoo: Path, repository: str) -> list[str]:
 
 
 def test_the_same_recipe_twice_and_another_one_at_once(tmp_path: Path) -> None:
-    """Three processes: two want the same release, the third shares the source and the texts with them."""
+    """Three processes: two make the same release, the third shares the source and the texts with them."""
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
     tinyzoo.write_recipe(zoo, tinyzoo.tutored_recipe(zoo, "second", summary="Another student of the same teacher."))
     commands = [("release", name) for name in ("tutored", "tutored", "second")]
@@ -55,7 +55,7 @@ def test_the_same_recipe_twice_and_another_one_at_once(tmp_path: Path) -> None:
     assert [process.returncode for process in done] == [0, 0, 0], "\n\n".join(process.stderr for process in done)
     said = [process.stderr for process in done]
     assert any("another zoo" in text and "waiting" in text for text in said)
-    # What two processes want is made by one: each question and each training once.
+    # One process makes what two need: each question and each training once.
     (journal,) = (zoo / "build/work/labels").glob("*.jsonl")
     keys = [json.loads(line)["key"] for line in journal.read_text(encoding="utf-8").splitlines()]
     assert len(keys) == len(set(keys)) == len(tinyzoo.TRAIN) + len(tinyzoo.HELDOUT)

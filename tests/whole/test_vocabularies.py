@@ -1,4 +1,4 @@
-"""Real vocabularies: what llama.cpp states of each is what our door gives, and what an exported file gives."""
+"""Real vocabularies: llama.cpp's test vectors match our door and an exported file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_our_door_to_llama_gives_the_stated_ids(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in BUILT if name in WITH_VECTORS])
 def test_the_tokenizer_of_the_tests_own_models_gives_the_stated_ids(name: str, tmp_path: Path) -> None:
-    """So the tiny models of the families have the tokenizer of their family, normalizer apart."""
+    """So the tiny models of the families have the tokenizer of their family, except the normalizer."""
     plain = dataclasses.replace(BUILT[name].vocabulary, normalizer=None, rename={}, files=("tokenizer.json",))
     builder.write(tmp_path, plain, {"bos_token": "<s>"})
     tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))

@@ -62,7 +62,7 @@ def test_a_workflow_needs_nothing_of_the_clone(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
-def test_commands_of_a_page_need_nothing_of_the_clone_unless_it_says_so(page: Path) -> None:
+def test_commands_of_a_page_need_nothing_of_the_clone_unless_it_reports_it(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for block in blocks(page):
         before = text.partition(block)[0].rstrip().removesuffix("```").rstrip().splitlines()
