@@ -133,7 +133,7 @@ class Meaning:
             if wrong == THROUGH_LINK:
                 copy = f"{source.path.rstrip('/')}-copy"
                 words = f"cp -rL {shlex.quote(source.path)} {shlex.quote(copy)}"
-                instead = f"Copy what the link points to: {words}. Then write file:{copy}"
+                instead = f"Copy what the link points to: {words}; then write file:{copy}"
             yield self.document.problem(path, f"{show(source.path)} {wrong}", instead)
 
     def _layers(self) -> Iterator[Problem]:

@@ -96,7 +96,7 @@ def _copied(path: str) -> str:
     cached = _CACHED.search(path)
     name = cached["name"] if cached else PurePosixPath(path).name or "NAME"
     copy = f"mkdir -p models && cp -rL {shlex.quote(path)} {shlex.quote(f'models/{name}')}"
-    words = f"A source is a file or folder of the zoo. Copy it with: {copy} and then write file:models/{name}"
+    words = f"A source is a file or folder of the zoo. Copy it with: {copy}; then write file:models/{name}"
     if cached and cached["commit"]:
         words += f". Or write hf:{cached['org']}/{name}@{cached['commit']}, which is fetched from the Hub"
     return words

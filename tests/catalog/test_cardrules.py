@@ -299,7 +299,7 @@ BLOCK = "---\nlicense: mit\n---\n"
         (
             BLOCK + "---\nlicense: apache-2.0\nlanguage: en\n---\n# X\n",
             4,
-            "lines 4 to 7; the first one ends on line 3",
+            "lines 4 to 7. The first one ends on line 3",
         ),
         (BLOCK + "\n\n---\nlicense: mit\n---\n", 6, "lines 6 to 8"),
         (BLOCK + "---  \nown: 1\n---\n", 4, "lines 4 to 6"),

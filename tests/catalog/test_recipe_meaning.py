@@ -159,7 +159,7 @@ def test_a_word_of_the_hub_for_a_licence_is_translated(word: str, ours: str | No
         ("models/m.gguf", "Write file:models/m.gguf for a file or folder of the zoo, or hf:models/m.gguf@COMMIT"),
         ("m.gguf", "Write file:m.gguf for a file or folder of the zoo"),
         ("https://hub.example/org/name", "Write hf:org/name@COMMIT"),
-        ("/data/my model", "cp -rL '/data/my model' 'models/my model'and then write file:models/my model"),
+        ("/data/my model", "cp -rL '/data/my model' 'models/my model'; then write file:models/my model"),
         ("file:/data/m", "mkdir -p models && cp -rL /data/m models/m; then write file:models/m"),
         (f"/c/models--org--a-name/snapshots/{COMMIT}/", f"models/a-name. Or write hf:org/a-name@{COMMIT}"),
         ("/c/models--org--a-name", "cp -rL /c/models--org--a-name models/a-name; then write file:models/a-name"),
