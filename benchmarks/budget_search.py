@@ -27,6 +27,7 @@ from zoo.files.whole import write_atomic
 from zoo.gguf.imatrix import Imatrix
 from zoo.llama.measure import calibrate
 from zoo.llama.measure.evaluate import evaluate
+from zoo.llama.measure.windows import Windows
 from zoo.llama.quantize.mix import Content, write_mix
 from zoo.llama.quantize.presets import choose
 from zoo.llama.search.tensors import Tensors
@@ -140,8 +141,7 @@ def measure(arguments: argparse.Namespace, say: Say) -> dict[str, Any]:
             model,
             {"budget": found["file"], **files},
             smollm2.texts("evaluation"),
-            window_tokens=WINDOW_TOKENS,
-            windows=WINDOWS,
+            Windows(window_tokens=WINDOW_TOKENS, windows=WINDOWS),
             threads=threads,
         )
         sizes = {name: path.stat().st_size for name, path in {"budget": found["file"], **files}.items()}

@@ -21,7 +21,7 @@ from zoo.errors import ZooError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
 from zoo.llama.measure.evaluate import evaluate
-from zoo.llama.measure.windows import Text
+from zoo.llama.measure.windows import Text, Windows
 from zoo.llama.quantize.quantize import Wanted, quantize
 
 LADDER = ("Q8_0", "Q5_0", "Q4_K_M", "Q4_0")
@@ -46,7 +46,7 @@ def measure(threads: int, say: Say) -> dict[str, Any]:
             quantize(model, files[name], Wanted(name, allow_fallback=True), threads=threads)
         say("our evaluation")
         text = Text(source.name, "en", source.read_text(encoding="utf-8"))
-        ours = evaluate(model, files, [text], window_tokens=WINDOW_TOKENS, windows=WINDOWS, threads=threads)
+        ours = evaluate(model, files, [text], Windows(window_tokens=WINDOW_TOKENS, windows=WINDOWS), threads=threads)
         theirs = {}
         base = Path(folder) / "base.kld"
         common = ("--chunks", str(WINDOWS), "-c", str(WINDOW_TOKENS), "-t", str(threads))

@@ -28,9 +28,10 @@ import json, resource, sys
 from pathlib import Path
 from benchmarks import smollm2
 from zoo.llama.measure.evaluate import evaluate
+from zoo.llama.measure.windows import Windows
 model, threads, window, windows, *files = sys.argv[1:]
 found = evaluate(Path(model), {Path(f).stem: Path(f) for f in files}, smollm2.texts("evaluation"),
-                 window_tokens=int(window), windows=int(windows), threads=int(threads))
+                 Windows(window_tokens=int(window), windows=int(windows)), threads=int(threads))
 print(json.dumps({"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
                   "kld_mean_nats": {k: v["kld_mean_nats"] for k, v in found["candidates"].items()}}))
 """

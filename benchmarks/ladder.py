@@ -25,7 +25,7 @@ from zoo.gguf.imatrix import Imatrix, read_imatrix
 from zoo.llama.convert.convert import convert
 from zoo.llama.measure import calibrate
 from zoo.llama.measure.evaluate import evaluate
-from zoo.llama.measure.windows import Text
+from zoo.llama.measure.windows import Text, Windows
 from zoo.llama.quantize.presets import choose
 from zoo.llama.quantize.quantize import Wanted, quantize
 
@@ -71,8 +71,7 @@ class Sides:
             self.model,
             files,
             [self._as_text(self.evaluation)],
-            window_tokens=WINDOW_TOKENS,
-            windows=WINDOWS,
+            Windows(window_tokens=WINDOW_TOKENS, windows=WINDOWS),
             threads=self.threads,
         )
         return {

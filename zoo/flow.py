@@ -72,9 +72,8 @@ def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFold
     found = find(planned.plan, settings)
     if found is not None:
         return found
-    preflight.check(
-        planned.recipe, planned.plan, planned.to_run, planned.costs, planned.world.tools, settings, report
-    )
+    build = preflight.Build(planned.recipe, planned.plan, planned.to_run, planned.world.tools)
+    preflight.check(build, planned.costs, settings, report)
     prepare.announce(planned, report)
 
     def use(built: engine.Built) -> ReleaseFolder:

@@ -14,7 +14,7 @@ from zoo.judge.divergence import compare
 from zoo.llama.measure.evaluate import evaluate
 from zoo.llama.measure.logits import window_logits
 from zoo.llama.measure.smoke import smoke
-from zoo.llama.measure.windows import Text, share_out
+from zoo.llama.measure.windows import Text, Windows, share_out
 from zoo.llama.model import Model
 from zoo.llama.quantize.quantize import Wanted, quantize
 from zoo.progress import Silent
@@ -32,7 +32,9 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_file_against_itself_is_zero_and_its_quants_are_not(path: Path, tmp_path: Path) -> None:
     small = tmp_path / "q4.gguf"
     quantize(path, small, Wanted("Q4_0"), threads=1)
-    result = evaluate(path, {"self": path, "q4": small}, TEXTS, window_tokens=64, windows=6, threads=1)
+    result = evaluate(
+        path, {"self": path, "q4": small}, TEXTS, Windows(window_tokens=64, windows=6), threads=1
+    )
     own, other = result["candidates"]["self"], result["candidates"]["q4"]
     assert own["kld_max_nats"] == 0
     assert own["same_top_share"] == 1
@@ -42,14 +44,16 @@ def test_a_file_against_itself_is_zero_and_its_quants_are_not(path: Path, tmp_pa
     assert other["tokens"] == 6 * 31 == result["reference"]["tokens"]
     assert set(other["languages"]) == {"en", "fr-CA"}
     assert [text["windows"] for text in result["texts"]] == [3, 3]
-    again = evaluate(path, {"self": path, "q4": small}, TEXTS, window_tokens=64, windows=6, threads=2)
+    again = evaluate(
+        path, {"self": path, "q4": small}, TEXTS, Windows(window_tokens=64, windows=6), threads=2
+    )
     assert json.loads(json.dumps(result)) == again
 
 
 def test_a_window_is_what_the_two_models_say_of_it(path: Path, tmp_path: Path) -> None:
     other = make_tiny_gguf(tmp_path / "other.gguf", seed=1)
     text = TEXTS[0]
-    result = evaluate(path, {"other": other}, [text], window_tokens=64, windows=1, threads=1)
+    result = evaluate(path, {"other": other}, [text], Windows(window_tokens=64, windows=1), threads=1)
     rows = []
     for file in (path, other):
         with Model.open(file, threads=1, context_tokens=64) as model:
@@ -87,23 +91,23 @@ def test_fewer_windows_than_asked_are_reported(path: Path) -> None:
         def warn(self, text: str) -> None:
             heard.append(text)
 
-    result = evaluate(path, {}, TEXTS, window_tokens=128, windows=99, threads=1, report=Listening())
+    result = evaluate(path, {}, TEXTS, Windows(window_tokens=128, windows=99), threads=1, report=Listening())
     assert result["rule"]["windows"] < result["rule"]["windows_asked"] == 99
     assert len(heard) == 1
 
 
 def test_a_short_text_and_another_vocabulary_are_refused(path: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="less than one window"):
-        evaluate(path, {}, [Text("tiny", "en", "hello")], window_tokens=64, windows=1, threads=1)
+        evaluate(path, {}, [Text("tiny", "en", "hello")], Windows(window_tokens=64, windows=1), threads=1)
     other = make_tiny_gguf(tmp_path / "other.gguf", vocabulary=1000)
     with pytest.raises(ModelFileError, match="a different vocabulary"):
-        evaluate(path, {"other": other}, TEXTS, window_tokens=64, windows=1, threads=1)
+        evaluate(path, {"other": other}, TEXTS, Windows(window_tokens=64, windows=1), threads=1)
 
 
 def test_weights_that_are_not_finite_are_refused(path: Path, tmp_path: Path) -> None:
     bad = make_tiny_gguf(tmp_path / "bad.gguf", spoil="blk.0.ffn_up.weight")
     with pytest.raises(ModelFileError, match=r"bad\.gguf computes logits that are not finite"):
-        evaluate(path, {"bad": bad}, TEXTS, window_tokens=64, windows=1, threads=1)
+        evaluate(path, {"bad": bad}, TEXTS, Windows(window_tokens=64, windows=1), threads=1)
 
 
 def test_smoke_of_random_weights_says_what_failed(path: Path) -> None:

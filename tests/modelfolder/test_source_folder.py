@@ -456,6 +456,22 @@ def test_a_pin_of_every_file_stays_valid(folder: Path) -> None:
         verify(folder, old, "file:m", Silent())
 
 
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": "another/1"}'])
+def test_a_source_json_of_another_program_is_not_read(text: str, tmp_path: Path) -> None:
+    (tmp_path / record.FILE).write_text(text, encoding="utf-8")
+    assert record.read(tmp_path) is None
+
+
+def test_a_source_json_that_was_changed_is_refused(folder: Path, tmp_path: Path) -> None:
+    made = record.of_folder(inspect(folder))
+    record.write(tmp_path, made)
+    assert record.read(tmp_path) == made
+    edit_json(tmp_path, record.FILE, tokenizer={"vocabulary_size": "many"})
+    with pytest.raises(ModelFileError, match="not what the import writes: tokenizer") as refused:
+        record.read(tmp_path)
+    assert refused.value.where == record.FILE and "Delete it" in refused.value.remedy
+
+
 def test_what_the_source_says_is_recorded(folder: Path, tmp_path: Path) -> None:
     edit_json(folder, "generation_config.json", eos_token_id=[2, 0])
     edit_json(

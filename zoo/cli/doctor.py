@@ -169,15 +169,8 @@ def _recipe(name: str, call: Call) -> tuple[list[Finding], int]:
         )
     ]
     try:
-        preflight.check(
-            planned.recipe,
-            planned.plan,
-            planned.to_run,
-            costs,
-            planned.world.tools,
-            call.settings,
-            call.output,
-        )
+        build = preflight.Build(planned.recipe, planned.plan, planned.to_run, planned.world.tools)
+        preflight.check(build, costs, call.settings, call.output)
     except ZooError as error:
         return [
             *found,

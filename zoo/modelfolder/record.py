@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TypeGuard
 
 from catalog import jsontext
 from catalog.jsonvalues import texts
+from catalog.shapes import WrongShape, shaped
+from zoo.errors import ModelFileError
 from zoo.files.digests import pretty_json, sha256_file
 from zoo.files.whole import write_atomic
 from zoo.gguf.header import Header, Scalar
@@ -84,17 +85,26 @@ def _text(value: Scalar | None) -> str | None:
 
 
 def read(folder: Path) -> SourceRecord | None:
-    """The content of ``source.json`` of an imported folder; None where there is none, or one of another program."""
+    """The content of ``source.json`` of an imported folder; None where there is none, or one of another program.
+
+    Raises ModelFileError for one that was changed.
+    """
     path = folder / FILE
     if not path.is_file():
         return None
-    found = jsontext.read(path, bounded=False)
-    return found if _is_record(found) else None
-
-
-def _is_record(found: object) -> TypeGuard[SourceRecord]:
-    """Whether it is a record of this format; its parts are then those of ``SourceRecord``."""
-    return isinstance(found, dict) and found.get("format") == FORMAT
+    try:
+        found: object = jsontext.read(path, bounded=False)
+    except jsontext.NotJson:
+        return None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        return None
+    try:
+        return shaped(found, SourceRecord)
+    except WrongShape as error:
+        raise ModelFileError(
+            f"The file is not what the import writes: {error}", where=FILE,
+            remedy="Delete it. The import writes it again",
+        ) from error  # fmt: skip
 
 
 def write(folder: Path, record: SourceRecord) -> None:

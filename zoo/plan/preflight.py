@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from catalog import sources as source_uris
 from catalog.recipe import Recipe
@@ -27,16 +28,19 @@ RESERVE_BYTES = 500_000_000
 """Kept free in addition to what the plan needs."""
 
 
-def check(
-    recipe: Recipe,
-    plan: Plan,
-    to_run: Iterable[str],
-    costs: Costs,
-    tools: Mapping[str, str],
-    settings: Settings,
-    report: Reporter,
-) -> None:
+@dataclass(frozen=True)
+class Build:
+    """What is to be built: the steps with the ids ``to_run``, with the packages ``tools`` (name to version)."""
+
+    recipe: Recipe
+    plan: Plan
+    to_run: Iterable[str]
+    tools: Mapping[str, str]
+
+
+def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> None:
     """Raises ZooError that names everything missing; only warns if memory is scarce."""
+    recipe, plan, to_run, tools = build.recipe, build.plan, build.to_run, build.tools
     steps = [plan.step(id_) for id_ in to_run]
     stages = {step.stage for step in steps}
     needed_tools = {tool for step in steps for tool in tools_of(step.stage, step.spec)}

@@ -10,6 +10,7 @@ from zoo.judge import curve
 from zoo.judge.evaluation import Evaluation
 from zoo.llama.measure.evaluate import evaluate
 from zoo.llama.measure.smoke import smoke
+from zoo.llama.measure.windows import Windows
 from zoo.machine.resources import free_cores
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
@@ -32,8 +33,7 @@ def run(context: Context) -> Facts:
         files[reference],
         {name: path for name, path in files.items() if name != reference},
         texts(corpus, "evaluation"),
-        window_tokens=spec.window_tokens,
-        windows=spec.windows,
+        Windows(window_tokens=spec.window_tokens, windows=spec.windows),
         threads=context.threads,
         report=context.report,
     )

@@ -6,10 +6,10 @@ is quantized and needs no torch; ``benchmarks/README.md`` has the times of both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -75,8 +75,10 @@ def _names(model: PreTrainedModel) -> TensorNameMap:
     return TensorNameMap(numbers[kind], model.config.num_hidden_layers)
 
 
-def _adder(name: str, sums: dict[str, Sums], counts: dict[str, int]) -> Any:
-    def add(module: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+def _adder(
+    name: str, sums: dict[str, Sums], counts: dict[str, int]
+) -> Callable[[torch.nn.Module, tuple[torch.Tensor, ...]], None]:
+    def add(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         del module
         rows = inputs[0].reshape(-1, inputs[0].shape[-1])
         squared = rows.square().sum(dim=0, dtype=torch.float64).numpy()

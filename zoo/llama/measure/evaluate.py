@@ -13,7 +13,16 @@ from zoo.errors import InputError
 from zoo.judge.divergence import Divergence, Floats, perplexity
 from zoo.judge.evaluation import Candidate, Evaluation, Perplexity, Reference
 from zoo.llama.measure import lockstep
-from zoo.llama.measure.windows import RULE, Text, check_vocabularies, cut, describe, take, tokens_sha256
+from zoo.llama.measure.windows import (
+    RULE,
+    Text,
+    Windows,
+    check_vocabularies,
+    cut,
+    describe,
+    take,
+    tokens_sha256,
+)
 from zoo.progress import Reporter, Silent
 
 
@@ -21,16 +30,15 @@ def evaluate(
     reference: Path,
     candidates: Mapping[str, Path],
     texts: Sequence[Text],
+    wanted: Windows,
     *,
-    window_tokens: int,
-    windows: int,
     threads: int,
     report: Reporter | None = None,
 ) -> Evaluation:
     """Perplexity of the reference and, per candidate, divergence from it; ready for JSON.
 
-    ``windows`` windows are distributed evenly among the texts, and evenly over each text's length. If the
-    texts hold fewer, all are taken, a warning is given and ``windows`` of the result says how many.
+    The windows are distributed evenly among the texts, and evenly over each text's length. If the texts hold fewer, all
+    are taken, a warning is given and ``windows`` of the result says how many.
     ``threads`` models work at the same time; the figures do not depend on it.
     Keys of a candidate: those of ``Divergence.summary``, and again per language; ``curve`` holds its
     ``Divergence.curve``.
@@ -39,7 +47,7 @@ def evaluate(
     """
     if threads < 1:
         raise InputError("an evaluation requires at least one thread")
-    report = report or Silent()
+    report, window_tokens, windows = report or Silent(), wanted.window_tokens, wanted.windows
     check_vocabularies(reference, candidates)
     with lockstep.opened({"": reference, **candidates}, window_tokens) as models:
         judge = models.pop("")

@@ -59,6 +59,14 @@ class Window:
         return np.array(self.tokens[self.first + 1 :], dtype=np.int64)
 
 
+@dataclass(frozen=True)
+class Windows:
+    """How many windows are wanted, and how many tokens each has."""
+
+    window_tokens: int
+    windows: int
+
+
 def check_vocabularies(reference: Path, candidates: Mapping[str, Path]) -> None:
     """Raise ModelFileError naming the first file whose vocabulary is not the reference's."""
     judge = read_header(reference)
@@ -100,8 +108,7 @@ def cut(judge: Model, texts: Sequence[Text], window_tokens: int, windows: int) -
 
 
 def share_out(windows: int, room: Sequence[int]) -> list[int]:
-    """Distribute ``windows`` among texts with ``room`` for that many each: as evenly as possible, first texts first.
-    """
+    """Distribute ``windows`` among texts with ``room`` for that many each: as evenly as possible, first texts first."""
     shares = [0] * len(room)
     left = min(windows, sum(room))
     while left:

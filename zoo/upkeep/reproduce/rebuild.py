@@ -85,9 +85,8 @@ def run(prepared: Prepared, report: Reporter) -> dict[str, Path]:
         id_ for id_, why in engine.status(prepared.plan, Workspace(prepared.folder)).items() if why != "reuse"
     ]
     estimate = costs.estimate(prepared.recipe, prepared.plan, to_run, 0, {})
-    preflight.check(
-        prepared.recipe, prepared.plan, to_run, estimate, prepared.world.tools, prepared.settings, report
-    )
+    build = preflight.Build(prepared.recipe, prepared.plan, to_run, prepared.world.tools)
+    preflight.check(build, estimate, prepared.settings, report)
     report.say(f"{len(to_run)} steps to run: {', '.join(to_run) or 'none'}")
 
     def use(built: engine.Built) -> dict[str, Path]:
