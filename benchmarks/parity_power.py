@@ -237,9 +237,9 @@ def _look(folder: Path, type_: str) -> Any:
 
 
 def _judged(seen: Any, file: Path, out: Path, threads: int) -> dict[str, Any]:
-    from zoo.stages.parity import examine
+    from zoo.stages.parity import Work, examine
 
-    checks, _ = examine(seen, file, None, scratch=out, threads=threads)
+    checks, _ = examine(seen, file, None, Work(out, threads))
     figures = next(check.figures for check in checks if check.name == "logits")
     return {
         "refused_by": [check.name for check in checks if not check.passed],

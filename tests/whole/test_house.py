@@ -211,7 +211,6 @@ PASSED_OVER: dict[str, tuple[int, int]] = {
     "catalog": (3, 0),
     "zoo.cli": (0, 3),
     "zoo.site": (2, 0),
-    "zoo.stages": (0, 1),
     "zoo.stopping": (2, 0),
     "zoo.templates": (5, 0),
 }

@@ -87,41 +87,45 @@ def _compared(context: Context, advance: Advance) -> tuple[list[Check], FileSeen
             folder,
             path,
             _record(context),
+            Work(context.scratch, free_cores(context.threads), advance),
             taking=lambda names: folder_side.taking(weights, names),
-            scratch=context.scratch,
-            threads=free_cores(context.threads),
-            advance=advance,
         )
     except ModelFileError as error:
         raise _refusal([f"  tokens and logits: {error}"]) from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """scratch: room for 4 bytes for each weight. threads: cores to use. advance: called after each text."""
+
+    scratch: Path
+    threads: int
+    advance: Advance = unheard
 
 
 def examine(
     folder: Seen,
     path: Path,
     said: SourceRecord | None,
+    work: Work,
     *,
     taking: Callable[[Sequence[str]], Taken] | None = None,
-    scratch: Path,
-    threads: int,
-    advance: Advance = unheard,
 ) -> tuple[list[Check], FileSeen]:
     """Every check of the file ``path`` against the folder's side, and the file's side.
 
     said: the content of source.json, None if there is none. taking: how the folder's tokenizer splits the strings with
-    some texts as control tokens; None if not needed. scratch: room for 4 bytes for each weight. Raises ModelFileError
-    for a file that does not load.
+    some texts as control tokens; None if not needed. Raises ModelFileError for a file that does not load.
     """
     normalized = folder.normalizer.texts if folder.normalizer else None
-    file = file_side.look(path, folder.texts, normalized, threads=threads, advance=advance)
+    file = file_side.look(path, folder.texts, normalized, threads=work.threads, advance=work.advance)
     if taking is not None and file.seen.by_sight:
         folder = dataclasses.replace(folder, taken=taking(file.seen.by_sight))
     exact = []
     if all(ours.shape == theirs.shape for ours, theirs in zip(folder.logits, file.seen.logits, strict=True)):
-        rows_of = widened.exact_logits(path, folder.texts, scratch, threads=threads)
+        rows_of = widened.exact_logits(path, folder.texts, work.scratch, threads=work.threads)
         for ours, theirs in zip(folder.logits, rows_of, strict=True):
             exact.append(relative_errors(ours, theirs))
-            advance(1)
+            work.advance(1)
     checks = compare(
         folder,
         file.seen,
