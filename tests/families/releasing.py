@@ -55,8 +55,8 @@ def release_model(
     made = tinyzoo.tutored_recipe if tutored else tinyzoo.plain_recipe
     if tutored:
         for name, rows in (("train", tinyzoo.TRAIN), ("heldout", tinyzoo.HELDOUT)):
-            asked = [row for row in rows if system_role or not ({"system_hint", "requires_json"} & set(row))]
-            tinyzoo.write_jsonl(folder / "texts" / f"{name}.jsonl", asked)
+            plain = [{"user": row["user"], "tags": row["tags"]} for row in rows]
+            tinyzoo.write_jsonl(folder / "texts" / f"{name}.jsonl", rows if system_role else plain)
     student = {**source, "layers": list(layers)} if layers else source
     # Random models do not answer validly; what matters is that a student is made and measured.
     folder_has_template = (folder / MODEL / "chat_template.jinja").is_file()
