@@ -124,7 +124,7 @@ def compare(
         for side in (comparison.a, comparison.b):
             _sample(side, clock)
     for complaint in verdict.busy(watch.others()) if comparison.warmups else []:
-        say(f"already now {complaint}; the run will hardly be valid")
+        say(f"before the samples, {complaint}; the run is unlikely to be valid")
     watch = watching()
     measured = [_pair(comparison, number, count, say, clock) for number in range(1, count + 1)]
     conditions = {"before": before, "after": system.conditions(), "others_cpu_share": watch.others()}

@@ -26,7 +26,7 @@ MOST_BANDWIDTH = 10**15
 """Bytes per second that no machine reaches; a larger figure has the wrong unit."""
 
 RESERVE_REASON = (
-    "Left to the system, its firmware and graphics, and other programs: an eighth of the memory, at least 128 MiB. "
+    "Kept for the system, its firmware and graphics, and other programs: an eighth of the memory, at least 128 MiB. "
     "This is a choice of this project, not a measurement."
 )
 
@@ -83,7 +83,7 @@ class Device:
 
 
 def reserve_bytes(memory_bytes: int) -> int:
-    """What is left to the system; RESERVE_REASON says why."""
+    """What is kept for the system; RESERVE_REASON explains why."""
     return min(max(memory_bytes // RESERVE_SHARE, LEAST_RESERVE_BYTES), memory_bytes)
 
 

@@ -1,4 +1,4 @@
-"""Measure how fast a GGUF file runs on the machine at hand, with its world written beside the figures.
+"""Measure how fast a GGUF file runs on the machine at hand, with the state of the machine next to the figures.
 
 This package is copied to a small board and run there with ``python3 -m pi_runtime bench FILE.gguf``.
 It must work with the Python 3.11 of Debian 12 (Raspberry Pi OS "bookworm") and imports the standard
@@ -14,7 +14,7 @@ llama-cpp-python. It imports nothing of the rest of this project: the two meet t
     verdict    median, quartiles, and whether a run may be believed
     bench      ``measure``: one file, one report
     words      sizes, rates and counts as people read them
-    report     the report as JSON, CSV and a summary; files written whole or not at all
+    report     the report as JSON, CSV and a summary; files are written atomically
     worker     the child process that loads the file
     supervise  starts that child, so that a crash in llama.cpp becomes a sentence
 """

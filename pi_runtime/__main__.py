@@ -20,7 +20,7 @@ from pi_runtime.settings import CouldNot, Settings
 
 
 class Stopped(BaseException):
-    """A signal asked us to end."""
+    """A signal asked the program to stop."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -28,8 +28,10 @@ class Stopped(BaseException):
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line; argparse answers what it does not know with exit code 2."""
-    top = argparse.ArgumentParser(prog="python3 -m pi_runtime", description="Measure a GGUF file here.")
+    """The command line; argparse refuses unknown arguments with exit code 2."""
+    top = argparse.ArgumentParser(
+        prog="python3 -m pi_runtime", description="Measure a GGUF file on this machine."
+    )
     top.add_argument("--version", action="version", version=f"pi_runtime {VERSION}")
     command = top.add_subparsers(dest="command", required=True).add_parser(
         "bench",
@@ -42,21 +44,24 @@ def parser() -> argparse.ArgumentParser:
         ("--prompt-tokens", defaults.prompt_tokens, "length of the prompt, %(default)s"),
         ("--decode-tokens", defaults.decode_tokens, "tokens decoded after the first one, %(default)s"),
         ("--samples", defaults.samples, "counted runs, %(default)s; fewer than 5 are never valid"),
-        ("--threads", None, "one for each core unless given"),
-        ("--context", None, "in tokens; just large enough unless given"),
+        ("--threads", None, "threads; default: one for each fast core"),
+        ("--context", None, "context length in tokens; default: just large enough"),
     ):
         command.add_argument(option, type=int, default=value, metavar="N", help=words)
-    command.add_argument("--out", type=Path, metavar="DIR", help="write the report there as JSON and CSV")
-    command.add_argument("--device", metavar="LABEL", help="name of the board, for example pi-5-8gb")
-    command.add_argument("--json", action="store_true", help="print the whole report instead of a summary")
+    command.add_argument("--out", type=Path, metavar="DIR", help="folder for the report as JSON and CSV")
+    command.add_argument("--device", metavar="LABEL", help="name of the device, for example pi-5-8gb")
+    command.add_argument("--json", action="store_true", help="print the complete report instead of a summary")
     command.add_argument(
-        "--log", choices=("text", "json"), default="text", help="progress as text, or one JSON object per line"
+        "--log",
+        choices=("text", "json"),
+        default="text",
+        help="progress as text, or one JSON object per line",
     )
     return top
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Check what is cheap, measure, write, answer."""
+    """Run the cheap checks, measure, write the report, answer."""
     settings = Settings(
         prompt_tokens=arguments.prompt_tokens,
         decode_tokens=arguments.decode_tokens,
@@ -89,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _tell(str(error))
         return error.exit_code
     except Stopped as stop:
-        _tell("stopped; no unfinished file is left behind")
+        _tell("stopped; no partial file is left")
         return 128 + stop.number
     except BrokenPipeError:
         # Whoever read our stdout has left; without this Python complains again when it flushes at exit.

@@ -29,7 +29,7 @@ METHOD = {
     "quartiles": verdict.QUARTILE_RULE,
     "spread": "(upper quartile - lower quartile) / median",
     "load_seconds": "opening the file and making the context; the file had just been read for its digest, "
-    "so storage is left out as far as memory could hold the file; never inside any tokens per second",
+    "so storage does not count if memory could hold the file; no speed includes this",
     "prompt_tokens_per_second": "prompt tokens / prompt_seconds, until the last token's logits are ready",
     "time_to_first_token_seconds": "from the start of the prompt until the first token is chosen",
     "decode_tokens_per_second": "decode tokens / decode_seconds, one token at a time after the first, "
@@ -42,11 +42,11 @@ METHOD = {
 }
 
 Progress = Callable[[str, int | None], None]
-"""Told a line for people, and how many runs are done if that changed: the warm-up is the first."""
+"""Receives a line for people, and the number of finished runs if it changed; the warm-up is the first run."""
 
 
 def quiet(_line: str, _runs: int | None) -> None:
-    """A progress listener that does not listen."""
+    """A progress listener that ignores everything."""
 
 
 def measure(path: Path, settings: Settings, progress: Progress = quiet) -> Report:
@@ -73,7 +73,7 @@ def measure(path: Path, settings: Settings, progress: Progress = quiet) -> Repor
         }
         model, used = session.describe(), _settings_used(session, settings)
     if _stamp(path) != stamp:
-        raise CouldNot(f"{path.name} was changed while it was being measured.")
+        raise CouldNot(f"{path.name} changed during the measurement.")
     report: Report = {
         "schema": SCHEMA,
         "measured_at_utc": started,
@@ -104,7 +104,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def check_file(path: Path) -> None:
-    """Refuse, before any dear work, what is plainly no single GGUF file."""
+    """Refuse what is clearly not a single GGUF file, before any expensive work."""
     if re.search(r"-\d{5}-of-\d{5}\.gguf$", path.name):
         join = "Join the parts with: llama-gguf-split --merge FIRST OUT"
         raise CouldNot(f"{path.name} is one part of a split model. {join}")
@@ -116,13 +116,13 @@ def check_file(path: Path) -> None:
     except OSError as error:
         raise CouldNot(f"{path.name} cannot be read: {error.strerror}.") from error
     if head[:8] == b"version ":
-        raise CouldNot(f"{path.name} is a Git LFS pointer, not the file itself. Fetch it with: git lfs pull")
+        raise CouldNot(f"{path.name} is a Git LFS pointer, not the file itself. Download the file with: git lfs pull")
     if head[:4] != b"GGUF" or len(head) < 8:
         raise CouldNot(f"{path.name} is not a GGUF file: it does not begin with the letters GGUF and a version.")
 
 
 def identify(path: Path) -> FileIdentity:
-    """Base name, size in bytes and sha256. The folder is left out: it tells of a person, not of the file."""
+    """Base name, size in bytes and sha256. The folder is left out: it may identify a person."""
     check_file(path)
     try:
         with path.open("rb") as file:
@@ -157,14 +157,14 @@ def _settings_used(session: Session, settings: Settings) -> SettingsUsed:
 
 
 def _samples(session: Session, settings: Settings, progress: Progress) -> tuple[During, Runs]:
-    """Warm up, take the samples, and watch what the rest of the machine did meanwhile."""
+    """Warm up, take the samples, and record what the rest of the machine did meanwhile."""
     prompt = prompt_ids(settings.prompt_tokens, session.vocabulary_tokens)
     progress("warming up", None)
     share = system.CpuShare()
     first, warmup = _sample(session, prompt, settings.decode_tokens)
     progress("warmed up", 1)
     for complaint in verdict.busy(share.others()):
-        progress(f"already now {complaint}; the run will hardly be valid", None)
+        progress(f"before the samples, {complaint}; the run is unlikely to be valid", None)
     share, faults = system.CpuShare(), system.major_page_faults()
     repeats, samples = True, list[Sample]()
     for number in range(1, settings.samples + 1):
@@ -204,7 +204,7 @@ def _sample(session: Session, prompt: list[int], decode_tokens: int) -> tuple[li
     decode_seconds = clock() - first_done
     prompt_seconds = prompt_done - start
     if prompt_seconds <= 0 or decode_seconds <= 0:
-        raise CouldNot("The machine's clock stood still during a sample; nothing can be measured with it.")
+        raise CouldNot("The machine's clock did not advance during a sample, so nothing can be measured.")
     return tokens, {
         "prompt_seconds": prompt_seconds,
         "decode_seconds": decode_seconds,
@@ -215,7 +215,7 @@ def _sample(session: Session, prompt: list[int], decode_tokens: int) -> tuple[li
 
 
 def _state() -> State:
-    """The board right after a sample, while the clock still is where the work put it."""
+    """The state of the device directly after a sample, before its clock changes again."""
     return {
         "frequency_hertz": system.frequency(),
         "temperature_celsius": system.temperature()[0],

@@ -20,7 +20,7 @@ from pi_runtime.settings import CouldNot, Settings
 from pi_runtime.shape import ModelFacts, Versions
 
 UBATCH_TOKENS = 512
-"""llama.cpp's default for tokens computed at once; a shorter prompt gets a batch of its own length."""
+"""llama.cpp's default for tokens computed in one batch; a shorter prompt gets a batch of its own length."""
 
 NEEDED = (
     "llama_batch_get_one", "llama_decode", "llama_get_memory", "llama_init_from_model", "llama_log_set",
@@ -32,7 +32,7 @@ INSTALL = """Install it on Raspberry Pi OS with:
     sudo apt install python3-venv build-essential cmake
     python3 -m venv ~/bench
     ~/bench/bin/pip install 'llama-cpp-python>=0.3.36'
-and run this with ~/bench/bin/python. pip compiles llama.cpp for this board; that takes a while."""
+and run this program with ~/bench/bin/python. pip compiles llama.cpp for this device, which takes a while."""
 
 _LOG_ERROR = 4  # ggml_log_level; the comment in llama-cpp-python still has older numbers
 _messages: deque[str] = deque(maxlen=100)
@@ -104,7 +104,7 @@ def library() -> Library:
 
         lib: Library = llama_cpp.llama_cpp
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
-        raise CouldNot(f"llama-cpp-python cannot be used here ({error}). {INSTALL}") from error
+        raise CouldNot(f"llama-cpp-python cannot be used on this machine ({error}). {INSTALL}") from error
     missing = [name for name in NEEDED if not hasattr(lib, name)]
     if missing:
         raise CouldNot(f"This llama-cpp-python is too old or too new: {missing[0]} is missing. {INSTALL}")
@@ -128,10 +128,8 @@ def _complaint() -> str:
 def _advice(complaint: str) -> str:
     """What to do about a file that cannot be loaded: only these two causes need different steps."""
     if "allocate" in complaint or "memory" in complaint:
-        return "There is not enough free memory: take a smaller quant, or stop other programs."
-    return (
-        "The file is damaged, incomplete, or made for another version; fetch it again and compare its sha256."
-    )
+        return "There is not enough free memory. Use a smaller file, or stop other programs."
+    return "The file is damaged, incomplete, or made for another version. Download it again and compare its sha256."
 
 
 def software() -> Versions:
@@ -181,7 +179,9 @@ class Session:
     def _refuse_other_kinds(self) -> None:
         lib, model = self._lib, self._model
         if lib.llama_model_has_encoder(model) or not lib.llama_model_has_decoder(model):
-            raise CouldNot(f"{self._name} is not a decoder-only language model; only those can be measured.")
+            raise CouldNot(
+                f"{self._name} is not a decoder-only language model. Only such models can be measured."
+            )
 
     def _make_context(self, settings: Settings) -> None:
         params = self._lib.llama_context_default_params()
@@ -220,7 +220,7 @@ class Session:
         }
 
     def forget(self) -> None:
-        """Empty the context, so that every sample starts alike."""
+        """Empty the context, so that every sample starts in the same state."""
         if self._memory:
             self._lib.llama_memory_clear(self._memory, True)
 
@@ -237,7 +237,7 @@ class Session:
         return int(self._lib.llama_sampler_sample(self._sampler, self._context, -1))
 
     def close(self) -> None:
-        """Give the memory back; harmless when called twice."""
+        """Free the memory; safe to call twice."""
         if self._sampler:
             self._lib.llama_sampler_free(self._sampler)
         if self._context:

@@ -1,4 +1,4 @@
-"""The report as JSON, as CSV and as a summary for a person; files are written whole or not at all."""
+"""The report as JSON, as CSV and as a summary for a person; files are written atomically (complete or not at all)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def to_summary(report: Report) -> str:
 
 
 def _cores(device: Device) -> list[str]:
-    """What the threads had to run on; older reports say less."""
+    """The cores that the threads ran on; older reports contain less."""
     if device.get("cores_physical") is None:
         return []
     words = (
@@ -93,7 +93,7 @@ def file_stem(report: Report) -> str:
 
 
 def check_folder(folder: Path) -> None:
-    """Make ``folder`` if need be and see that it can be written to, before minutes are spent on measuring."""
+    """Make ``folder`` if necessary and check that it is writable, before the measurement takes minutes."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -114,7 +114,7 @@ def write(report: Report, folder: Path) -> list[Path]:
 
 
 def write_together(texts: dict[Path, str]) -> None:
-    """Write every text to a temporary file beside its place, then move all of them there.
+    """Write every text to a temporary file next to its place, then move all of them there.
 
     Ctrl-C and SIGTERM wait during the moves, so that they cannot leave one file of two.
     """

@@ -1,4 +1,4 @@
-"""What a measurement may be asked for, and the two ways of saying no."""
+"""The options of a measurement, and the two kinds of errors."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Settings:
         if self.context_tokens is not None and self.context_tokens < needed:
             raise InvalidArguments(
                 f"--context {self.context_tokens} is too small: prompt and decode need {needed} tokens. "
-                "Leave it out and it is just large enough."
+                "Leave out --context to get a context that is just large enough."
             )
         label = self.device_label
         if label is not None and not (0 < len(label) <= 80 and label.isprintable()):
-            raise InvalidArguments("--device takes 1 to 80 printable characters, for example 'pi-5-8gb'.")
+            raise InvalidArguments("--device must have 1 to 80 printable characters, for example 'pi-5-8gb'.")
 
     def _check_threads(self) -> None:
         if self.threads is None:
@@ -58,7 +58,7 @@ class Settings:
         if self.threads > usable:
             # ggml's threads spin while they wait, so surplus threads take time from the working ones.
             raise InvalidArguments(
-                f"--threads {self.threads} is more than the {usable} cores this process may use; "
+                f"--threads {self.threads} is more than the {usable} cores that this process may use; "
                 "the result would measure waiting threads."
             )
 

@@ -20,17 +20,17 @@ from pi_runtime.bench import Progress, quiet
 from pi_runtime.settings import CouldNot, Settings
 from pi_runtime.shape import Done, Failed, Message, Report
 
-_DAMAGED = "llama.cpp crashed on it; most likely the file is damaged. Fetch it again and compare its sha256"
+_DAMAGED = "llama.cpp crashed; most likely the file is damaged. Download it again and compare its sha256"
 
 CRASHES: dict[int, str] = {
     signal.SIGABRT: _DAMAGED,
     signal.SIGSEGV: _DAMAGED,
     signal.SIGFPE: _DAMAGED,
-    signal.SIGBUS: "reading it failed half-way: storage is failing, or the file was cut short meanwhile",
+    signal.SIGBUS: "reading it failed partway: the storage is failing, or the file was cut during the run",
     signal.SIGILL: "this llama.cpp was compiled for another processor. Compile it on this machine: "
     "pip install --force-reinstall --no-cache-dir --no-binary llama-cpp-python llama-cpp-python",
     signal.SIGKILL: "the process was killed, most likely because memory ran out. "
-    "Take a smaller quant, a smaller --context, or stop other programs",
+    "Use a smaller file, a smaller --context, or stop other programs",
 }
 
 
@@ -68,7 +68,7 @@ def _start(errors: IO[bytes]) -> subprocess.Popen[str]:
 def _converse(
     child: subprocess.Popen[str], path: Path, settings: Settings, progress: Progress
 ) -> Done | Failed | None:
-    """Hand over the request, pass the progress on, and return the last word; None if it never came."""
+    """Hand over the request, pass the progress on, and return the answer; None if none arrived."""
     assert child.stdin is not None and child.stdout is not None
     try:
         with child.stdin as request:
@@ -92,7 +92,7 @@ def _refusal(answer: Failed) -> CouldNot:
 
 
 def _why(path: Path, code: int, errors: IO[bytes]) -> str:
-    """A sentence for a child that ended without a last word."""
+    """A sentence for a child that ended without an answer."""
     errors.seek(0)
     words = errors.read().decode("utf-8", errors="replace").strip().splitlines()
     # After an assertion ggml prints a back trace; the line that names the assertion says more.
@@ -100,4 +100,4 @@ def _why(path: Path, code: int, errors: IO[bytes]) -> str:
     telling = telling or (words[-1] if words else "")
     cause = CRASHES.get(-code, f"the measuring process ended with code {code}")
     sentence = f"{path.name} could not be measured: {cause}."
-    return f"{sentence} Its last words: {telling}" if telling else sentence
+    return f"{sentence} Its last output: {telling}" if telling else sentence

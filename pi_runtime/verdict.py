@@ -1,4 +1,4 @@
-"""Median and quartiles of the samples, and whether the run may be believed. Pure."""
+"""Median and quartiles of the samples, and whether the run is valid. Pure."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def summarise(samples: Sequence[Sample]) -> Speeds:
 
 
 def reasons(report: Report) -> list[str]:
-    """Why this run may not be believed; empty means it may. Looks only at what the report itself says."""
+    """Why this run is not valid; empty if it is valid. Uses only the contents of the report."""
     return [
         *_too_few(report["samples"]),
         *_held_back(report["device"].get("cpu_quota"), report["settings"]["threads"]),
@@ -79,21 +79,21 @@ def reasons(report: Report) -> list[str]:
 
 def _too_few(samples: Sequence[Sample]) -> list[str]:
     wanted = int(THRESHOLDS["samples_minimum"])
-    return [f"{len(samples)} of the {wanted} samples that are needed"] if len(samples) < wanted else []
+    return [f"only {len(samples)} of the {wanted} required samples"] if len(samples) < wanted else []
 
 
 def _held_back(quota: float | None, threads: int) -> list[str]:
     """A quota below the threads stops them for part of the time: the figure would be the quota's, not the machine's."""
     if quota is None or quota >= threads:
         return []
-    return [f"{counted(threads, 'thread')} had the time of {quota:g} CPUs only, by the quota of the control group"]
+    return [f"the quota of the control group gave {counted(threads, 'thread')} the time of only {quota:g} CPUs"]
 
 
 def busy(share: float | None) -> list[str]:
     """What is to be said about the share of CPU time that other processes used."""
     limit = THRESHOLDS["others_cpu_share_maximum"]
     if share is None:
-        return ["how much CPU time other processes used could not be seen"]
+        return ["the CPU time of other processes could not be read"]
     if share > limit:
         return [f"other processes used {share:.0%} of the machine's CPU time; at most {limit:.0%} is allowed"]
     return []

@@ -237,7 +237,7 @@ def test_one_wrong_word_is_one_problem_with_what_to_do(
 def test_a_missing_key_says_what_it_is_for(check_text: Check) -> None:
     problem = only(check_text(edited(PLAIN, "owners: [tests]\n", "")))
     assert problem.what == 'key "owners" is missing'
-    assert problem.instead == "Add `owners:` (Who answers for it: names or handles)"
+    assert problem.instead == "Add `owners:` (Who is responsible for the model: names or handles)"
 
 
 @pytest.mark.parametrize(

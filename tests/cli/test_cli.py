@@ -135,8 +135,8 @@ def test_every_command_has_one_line_and_an_example(capsys: Captured) -> None:
         (("plan", "--thread", "2", "x"), "No such option"),
         (("check", "--format", "xml"), "'xml' is not one of 'human', 'json', 'github'"),
         (("--nonsense",), "No such option"),
-        (("show", ""), "'' names no model. Write NAME or NAME@VERSION; zoo catalog lists them"),
-        (("pick", "plain@", "--device", "pi-5-4gb"), "'plain@' names no model"),
+        (("show", ""), "'' is not a model name. Write NAME or NAME@VERSION; zoo catalog lists them"),
+        (("pick", "plain@", "--device", "pi-5-4gb"), "'plain@' is not a model name"),
     ],
 )
 @in_a_zoo

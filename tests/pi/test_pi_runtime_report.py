@@ -26,7 +26,7 @@ def small_report() -> dict[str, Any]:
     return {
         "measured_at_utc": "2026-11-22T13:34:00Z",
         "valid": False,
-        "reasons": ["2 of the 5 samples that are needed"],
+        "reasons": ["only 2 of the 5 required samples"],
         "file": {"name": "tiny model.Q4_0.gguf", "sha256": "00" * 32},
         "device": {"label": "Pi 5, 8 GB", "board_model": None, "cpu_model": None, "machine": None},
         "settings": {"threads": 2, "prompt_tokens": 4, "decode_tokens": 2},

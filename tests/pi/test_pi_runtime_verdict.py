@@ -90,7 +90,7 @@ def test_a_machine_without_clock_and_throttle_figures_can_be_valid() -> None:
     [
         (report([sample(1), sample(2)]), "2 of the 5 samples"),
         (report(share=0.06), "other processes used 6%"),
-        (report(share=None), "could not be seen"),
+        (report(share=None), "could not be read"),
         (report(before=0x4), "throttled now"),
         (report(after=0x50000), "under-voltage has occurred, throttling has occurred"),
         (report(five("throttled_flags", 0, 0x8, 0, 0, 0)), "soft temperature limit now"),

@@ -111,7 +111,7 @@ def test_a_busy_warm_up_is_reported_immediately() -> None:
     clock, said = Clock(), list[str]()
     made = comparison(clock.side("a", 1.0), clock.side("b", 1.0), warmups=1)
     pairs.compare(made, 1, said.append, clock=clock, watching=lambda: FakeWatch(0.3))
-    assert any("already now other processes used 30%" in line for line in said)
+    assert any("before the samples, other processes used 30%" in line for line in said)
 
 
 def test_a_quiet_run_is_valid() -> None:
@@ -122,7 +122,7 @@ def test_a_quiet_run_is_valid() -> None:
 
 @pytest.mark.parametrize(
     ("share", "reason"),
-    [(0.06, "other processes used 6%"), (None, "could not be seen")],
+    [(0.06, "other processes used 6%"), (None, "could not be read")],
 )
 def test_others_make_a_run_invalid(share: float | None, reason: str) -> None:
     document = steady(share)

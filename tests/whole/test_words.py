@@ -68,7 +68,10 @@ WORDS: dict[str, str] = {
 }  # fmt: skip
 
 # Where a word of the table is right: (a regular expression for the path, the words around it).
-ALLOWED: tuple[tuple[str, str], ...] = ()
+ALLOWED: tuple[tuple[str, str], ...] = (
+    ("recipes/.*", "facts it was not told"),
+    ("site/hooks.py", "text-align: .left.center"),
+)
 
 # How many such words each root still has (0 if not named). Lower a figure when you replace words; never raise one.
 YET: dict[str, int] = {
@@ -106,7 +109,8 @@ def sentences(path: Path) -> Iterator[tuple[int, str]]:
     if path.suffix == ".py":
         yield from _strings(ast.parse(text))
     elif path.suffix == ".json":
-        yield from ((_line(text, value), value) for value in _values(json.loads(text)))
+        for value in _values(json.loads(text)):
+            yield _line(text, value), re.sub(r"`[^`\n]+`", "", value)
     elif path.suffix == ".md":
         prose = re.sub(r"^ *```.*?^ *```", _blank, text, flags=re.MULTILINE | re.DOTALL)
         yield from _paragraphs(re.sub(r"`[^`\n]+`|\]\([^)]*\)|<[^>]+>", _blank, prose))

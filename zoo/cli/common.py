@@ -50,7 +50,7 @@ def name_and_version(text: str) -> tuple[str, str]:
     name, at, version = text.partition("@")
     if not name or (at and not version):
         raise InputError(
-            f"{text!r} names no model", remedy="Write NAME or NAME@VERSION; zoo catalog lists them"
+            f"{text!r} is not a model name", remedy="Write NAME or NAME@VERSION; zoo catalog lists them"
         )
     return name, version
 

@@ -50,7 +50,7 @@ def _check(public_key: Path | None, identity: str | None, issuer: str | None) ->
     if (public_key is None) == (identity is None) or (identity is None) != (issuer is None):
         raise InputError(
             "the required signer is not given",
-            safe="Nothing was fetched.",
+            safe="Nothing was downloaded.",
             remedy="Add --public-key FILE, or --identity NAME and --issuer URL",
         )
     if public_key and not public_key.is_file():

@@ -1,9 +1,9 @@
-"""Fetching releases and looking whether they are still what they were.
+"""Downloads releases, and verifies that they are unchanged.
 
-names      NAME@VERSION:QUANT, the version and the file that it means; pure
-machine    this machine as a device, when none is named
+names      NAME@VERSION:QUANT: which version and file it means; pure
+machine    this machine as a device, if none is named
 catalogs   the catalog of this zoo, of a file, or of an address
-agreement  hub's tree, MANIFEST.json, SHA256SUMS and catalog against each other; pure
-pulling    the walk of one pull
-verifying  what is on disk or on the hub against all of these
+accounts   compares the hub's tree, MANIFEST.json, SHA256SUMS and the catalog; pure
+pulling    the steps of one pull
+verifying  compares what is on disk or on the hub with all of these
 """

@@ -1,4 +1,4 @@
-"""Four accounts of one release against each other: the hub's tree, MANIFEST.json, SHA256SUMS, the catalog. Pure."""
+"""Compares four accounts of one release: the hub's tree, MANIFEST.json, SHA256SUMS, the catalog. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)\Z")
 
 @dataclass(frozen=True)
 class Difference:
-    """A file of which two accounts differ, or that is not there. ``of`` says whose account was not met."""
+    """A file that is missing, or that two accounts describe differently. ``of`` names the account that was not met."""
 
     path: str
     of: str
@@ -58,7 +58,7 @@ def read_manifest(raw: bytes) -> Manifest | None:
 
 
 def read_sums(raw: bytes) -> dict[str, str] | None:
-    """Digest by path of the lines of SHA256SUMS; None if a line is none."""
+    """Digest by path of the lines of SHA256SUMS; None if a line is invalid."""
     found = {}
     for line in raw.decode("utf-8", "replace").splitlines():
         match = _LINE.match(line)
@@ -69,7 +69,7 @@ def read_sums(raw: bytes) -> dict[str, str] | None:
 
 
 def sums_against_manifest(sums: Mapping[str, str] | None, manifest: Manifest) -> Iterator[Difference]:
-    """SHA256SUMS must say of the same files the same."""
+    """SHA256SUMS must list the same files with the same digests."""
     if sums is None:
         yield Difference(
             SUMS, SUMS, "has a line that is not a digest and a path", "sha256 and path", "something else"
@@ -79,36 +79,36 @@ def sums_against_manifest(sums: Mapping[str, str] | None, manifest: Manifest) ->
         file = manifest.files.get(path)
         expected, got = file.sha256 if file else "no such file", sums.get(path, "no such line")
         if expected != got:
-            yield Difference(path, MANIFEST, f"{SUMS} says otherwise than {MANIFEST}", expected, got)
+            yield Difference(path, MANIFEST, f"{SUMS} and {MANIFEST} differ", expected, got)
 
 
 def manifest_against_catalog(manifest: Manifest, name: str, release: Release) -> Iterator[Difference]:
     """Name, version, and every file that the catalog records."""
     if (manifest.name, manifest.version) != (name, release.version):
-        yield Difference(MANIFEST, "catalog", "it is of another release", f"{name} {release.version}",
+        yield Difference(MANIFEST, "catalog", "it belongs to another release", f"{name} {release.version}",
                          f"{manifest.name} {manifest.version}")  # fmt: skip
     for path in release.terms.files if release.terms else ():
         if path not in manifest.files:
-            yield Difference(path, "catalog", f"the catalog names this licence text, {MANIFEST} does not", "a file",
+            yield Difference(path, "catalog", f"the catalog lists this licence text, but {MANIFEST} does not", "a file",
                              "no such file")  # fmt: skip
     recorded = [FileRecord(f.path, f.size_bytes, f.sha256) for f in release.files]
     recorded += [FileRecord(f"evidence/{f.path}", f.size_bytes, f.sha256) for f in release.evidence]
     for file in recorded:
         listed = manifest.files.get(file.path)
         if listed != file:
-            yield Difference(file.path, "catalog", f"{MANIFEST} says otherwise than the catalog", _words(file),
+            yield Difference(file.path, "catalog", f"{MANIFEST} and the catalog differ", _words(file),
                              _words(listed))  # fmt: skip
 
 
 def tree_against_manifest(tree: Mapping[str, Listed], manifest: Manifest) -> Iterator[Difference]:
-    """Every file that the manifest lists is in the tree with that size and, where the hub tells it, digest."""
+    """Every file that the manifest lists is in the tree with that size and, if the hub reports it, digest."""
     for path, file in sorted(manifest.files.items()):
         there = tree.get(path)
         if there is None:
             yield Difference(path, MANIFEST, "it is not on the hub", _words(file), "no such file")
         elif there.size_bytes != file.size_bytes or (there.sha256 or file.sha256) != file.sha256:
             got = f"{there.size_bytes} bytes, sha256 {there.sha256 or 'not reported'}"
-            yield Difference(path, MANIFEST, f"the hub says otherwise than {MANIFEST}", _words(file), got)
+            yield Difference(path, MANIFEST, f"the hub and {MANIFEST} differ", _words(file), got)
 
 
 def unlisted(paths: Iterable[str], manifest: Manifest) -> list[str]:

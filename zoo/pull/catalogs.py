@@ -1,4 +1,4 @@
-"""The catalog of this zoo, of a file, or of an address; and the hub that its releases lie on."""
+"""The catalog of this zoo, of a file, or of an address; and the hub that has its releases."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Shelf:
         recorded = self.folder_hub if location.hub == "folder" else location.hub
         if not (self.hub_text or recorded):
             raise InputError(
-                f"{self.shown_as} is next to a folder hub, and does not say where that is",
-                remedy="Add --hub and the folder, or the address that serves it",
+                f"the releases of {self.shown_as} are in a folder hub, but the catalog does not record its place",
+                remedy="Add --hub with the folder, or with the address that serves it",
             )
         # What is named on the command line is meant from the current folder, like --to.
         if self.hub_text:
@@ -62,7 +62,7 @@ def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
     else:
         path = Path(catalog).expanduser()
         if not path.is_file():
-            raise InputError(f"there is no catalog {catalog}")
+            raise InputError(f"catalog {catalog} not found")
         found = catalogfile.read_catalog(path, catalog)
     return Shelf(found, catalog, hub_text or "", "", Path.cwd())
 
@@ -76,21 +76,23 @@ def read_url(address: str, report: Reporter) -> str:
 
     address = addresses.parse(address, "flag --catalog", query=True)
     if not is_private_way(address):
-        report.warn(f"{address} is read over plain http: anybody on the way can change it, digests included")
+        report.warn(
+            f"{address} uses plain http: anybody on the network can change the catalog, including its digests"
+        )
     facts = {"address": address}
     try:
         with urllib.request.urlopen(address, timeout=SECONDS) as answer:
             raw: bytes = answer.read(catalogfile.MAX_BYTES + 1)
     except urllib.error.HTTPError as error:
-        raise RemoteError(f"{address} answered {error.code}", kind="not_found" if error.code == 404 else "refused",
+        raise RemoteError(f"{address} returned HTTP {error.code}", kind="not_found" if error.code == 404 else "refused",
                           facts={**facts, "status": error.code}, remedy="Check the address") from error  # fmt: skip
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise RemoteError(f"{address} cannot be read: {reason}", kind="unreachable", facts=facts, transient=True,
                           remedy="Check the address and the network") from error  # fmt: skip
     if len(raw) > catalogfile.MAX_BYTES:
-        raise InputError(f"{address} is too long to be a catalog")
+        raise InputError(f"{address} is too large for a catalog")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{address} is not text, so it is not a catalog") from error
+        raise InputError(f"{address} is not UTF-8 text, so it is not a catalog") from error

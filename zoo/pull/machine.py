@@ -1,4 +1,4 @@
-"""This machine as a device: a board that has a profile, else its memory as the system tells it."""
+"""This machine as a device: a board with a profile, else its memory as the system reports it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COPIED_BYTES = 64 * devices.MEBI
 
 
 def this_machine() -> Device:
-    """Raises ValueError where the system does not tell its memory."""
+    """Raises ValueError if the system does not report its memory."""
     total, _ = resources.memory_bytes()
     try:
         board = _BOARD.read_text(encoding="ascii", errors="replace").strip("\0\n ")
@@ -26,7 +26,7 @@ def this_machine() -> Device:
 
 
 def profile_of(board: str, total_bytes: int) -> Device | None:
-    """The profile of a board by the name that its firmware gives it; the system sees a little less than all memory."""
+    """The profile of a board by the name in its firmware; the system sees slightly less than all memory."""
     found = re.match(r"Raspberry Pi (Zero 2|400|[45])", board)
     if not found:
         return None
@@ -38,7 +38,7 @@ def profile_of(board: str, total_bytes: int) -> Device | None:
 def _other(total_bytes: int) -> Device:
     made = devices.custom(total_bytes, _copy_speed())
     words = f"this machine ({total_bytes / devices.GIBI:.1f} GB of memory)"
-    source = "Measured now on one core: how fast memory is copied, reading and writing counted."
+    source = "Measured now on one core: the speed of copying memory, reading and writing counted."
     bandwidth = dataclasses.replace(made.bandwidth_bytes_per_second, source=source)
     return dataclasses.replace(made, id="this-machine", name=words, bandwidth_bytes_per_second=bandwidth)
 

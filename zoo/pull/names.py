@@ -1,4 +1,4 @@
-"""NAME[@VERSION][:QUANT]: which version and which file are meant. Pure."""
+"""NAME[@VERSION][:QUANT]: which version and which file it means. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoo.errors import GateRefused, InputError
 
 @dataclass(frozen=True)
 class Wish:
-    """What was written; empty texts where nothing was."""
+    """What the user wrote; empty texts for parts that were left out."""
 
     name: str
     version: str
@@ -22,7 +22,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The version that is meant. notes: what a person should know of the choice. yank: it is yanked, and allowed."""
+    """The chosen version. notes: what a person should know about the choice. yank: it is yanked, and allowed."""
 
     model: Model
     release: Release
@@ -31,22 +31,23 @@ class Chosen:
 
 
 class Yanked(GateRefused):
-    """The version was taken out of use."""
+    """The version was yanked."""
 
 
 def parse(text: str) -> Wish:
-    """Raises InputError on a text that names nothing."""
+    """Raises InputError for a text that is not a valid name."""
     rest, _, quant = text.partition(":")
     name, at, version = rest.partition("@")
     if not name or (at and not version) or (":" in text and not quant) or "/" in name:
         raise InputError(
-            f"{text!r} names no model", remedy="Write NAME, NAME@VERSION, NAME:QUANT or NAME@VERSION:QUANT"
+            f"{text!r} is not a model name",
+            remedy="Write NAME, NAME@VERSION, NAME:QUANT or NAME@VERSION:QUANT",
         )
     return Wish(name, version, quant)
 
 
 def choose(catalog: Catalog, wish: Wish, allow_yanked: bool = False) -> Chosen:
-    """The version of a wish: the newest that is not yanked, unless one is named.
+    """The version of a request: the newest that is not yanked, unless one is named.
 
     Raises InputError when there is none of this name, Yanked when it is yanked.
     """
@@ -59,7 +60,7 @@ def choose(catalog: Catalog, wish: Wish, allow_yanked: bool = False) -> Chosen:
             notes.append(f"{release.version} is yanked: {yank.reason}")
         raise Yanked(
             "\n".join([f"every version of {model.name} is yanked", *(f"  {note}" for note in notes)]),
-            safe="Nothing was fetched.", remedy=f"To take it all the same: zoo pull {model.name} --allow-yanked",
+            safe="Nothing was downloaded.", remedy=f"To download it anyway: zoo pull {model.name} --allow-yanked",
         )  # fmt: skip
     release_ = next((r for r in model.releases if r.version == wish.version), None)
     if release_ is None:
@@ -71,11 +72,11 @@ def choose(catalog: Catalog, wish: Wish, allow_yanked: bool = False) -> Chosen:
     if yank and not allow_yanked:
         severity = f" (severity {yank.severity})" if yank.severity else ""
         target = yanks.replacement_now(catalog, yank)
-        instead = f"Take its replacement: zoo pull {target}. " if target else ""
+        instead = f"Use its replacement: zoo pull {target}. " if target else ""
         raise Yanked(
             f"{model.name} {wish.version} was yanked on {yank.date}{severity}: {yank.reason}",
-            safe="Nothing was fetched.",
-            remedy=f"{instead}To take it all the same, add --allow-yanked",
+            safe="Nothing was downloaded.",
+            remedy=f"{instead}To download it anyway, add --allow-yanked",
         )
     return Chosen(model, release_, yank, tuple(notes))
 
@@ -94,6 +95,6 @@ def _model(catalog: Catalog, name: str) -> tuple[Model, list[str]]:
         return found, []
     for model in catalog.models:
         if name in model.former_names and model.releases:
-            return model, [f"{name} is called {model.name} now"]
+            return model, [f"{name} is now called {model.name}"]
     remedy = instead_of(name, (model.name for model in catalog.models))
     raise InputError(f"the catalog has no model {name!r}", remedy=remedy)

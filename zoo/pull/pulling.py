@@ -1,6 +1,6 @@
-"""The walk of one pull: accounts first, then the bytes, then a receipt that ``zoo verify`` goes by.
+"""The steps of one pull: compare the accounts, download the bytes, write a receipt for ``zoo verify``.
 
-Nothing large is fetched before hub, manifest and catalog agree on what it has to be.
+Nothing large is downloaded before hub, manifest and catalog agree on its content.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from zoo.release.provenance import SIGNATURE
 
 RECEIPT = ".zoo/pull.json"
 COMPANION_BYTES = 1 << 20
-"""Files at the top of the repository up to this size (card, recipe, signatures) come along."""
+"""Files at the top of the repository up to this size (card, recipe, signatures) are downloaded too."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,15 @@ class Pulled:
 
 
 def recommended(release: Release, device: Device, context_tokens: int) -> Pick:
-    """The pick for a device. Raises ZooError when no file fits, InputError for a context that is none."""
+    """The pick for a device. Raises ZooError when no file fits, InputError for an invalid context."""
     try:
         pick = picks.pick(release, device, context_tokens)
     except ValueError as error:
         raise InputError(str(error), remedy="Write another --context") from error
     if pick.file is None:
         raise ZooError(
-            pick.reason, safe="Nothing was fetched.",
-            remedy=f"To take a file all the same, name it: {', '.join(f.type for f in release.files)}",
+            pick.reason, safe="Nothing was downloaded.",
+            remedy=f"To download a file anyway, name it: {', '.join(f.type for f in release.files)}",
         )  # fmt: skip
     return pick
 
@@ -103,7 +103,7 @@ def pull(
         raise RemoteError(
             "\n".join([f"{origin.source} is not what was released", *(f"  {line}" for line in lines[:20])]),
             kind="disagreement", facts={"differences": [vars(difference) for difference in found]},
-            safe="Nothing was fetched.", remedy="Tell who keeps this catalog; do not use the file",
+            safe="Nothing was downloaded.", remedy="Do not use the file, and report this to the owner of the catalog",
         )  # fmt: skip
     wanted = [_as_listed(manifest, tree[path]) for path in _companions(tree)]
     model = Listed(file.path, file.size_bytes, file.sha256)
@@ -127,7 +127,7 @@ def accounts(
     for path in (MANIFEST, SUMS):
         if path not in tree:
             raise RemoteError(f"{origin.source} has no {path}, so it is not a release", kind="disagreement",
-                              facts={"differences": []}, safe="Nothing was fetched.")  # fmt: skip
+                              facts={"differences": []}, safe="Nothing was downloaded.")  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="zoo-accounts-") as scratch:
         both = [tree[MANIFEST], tree[SUMS]]
         fetch_files(origin, both, Path(scratch), Silent(), patience)
@@ -135,7 +135,7 @@ def accounts(
         sums = agreement.read_sums((Path(scratch) / SUMS).read_bytes())
     if manifest is None:
         raise RemoteError(f"{MANIFEST} of {origin.source} is not a valid manifest", kind="disagreement",
-                          facts={"differences": []}, safe="Nothing was fetched.")  # fmt: skip
+                          facts={"differences": []}, safe="Nothing was downloaded.")  # fmt: skip
     found = [*agreement.sums_against_manifest(sums, manifest)]
     if release:
         found += agreement.manifest_against_catalog(manifest, name, release)
@@ -144,15 +144,15 @@ def accounts(
 
 
 def refuse_other_release(folder: Path, name: str, version: str) -> None:
-    """Files of two versions have the same names, so a folder holds one. Raises InputError."""
+    """Files of two versions have the same names, so a folder may contain only one. Raises InputError."""
     if folder.is_file():
-        raise InputError(f"{folder} is a file", safe="Nothing was fetched.", remedy="Name a folder with --to")
+        raise InputError(f"{folder} is a file", safe="Nothing was downloaded.", remedy="Name a folder with --to")
     with suppress(OSError):
         there = agreement.read_manifest(plainfiles.read_bytes(folder / MANIFEST))
         if there is None or (there.name, there.version) != (name, version):
-            what = f"{there.name} {there.version}" if there else f"a {MANIFEST} that this program did not write"
+            what = f"{there.name} {there.version}" if there else f"a {MANIFEST} from another program"
             raise InputError(
-                f"{folder} holds {what}", safe="Nothing was fetched.", remedy="Name another folder with --to"
+                f"{folder} contains {what}", safe="Nothing was downloaded.", remedy="Name another folder with --to"
             )
 
 

@@ -1,4 +1,4 @@
-"""What is on disk or on the hub against MANIFEST.json, SHA256SUMS, the receipt of the pull and the catalog."""
+"""Compares disk or hub with MANIFEST.json, SHA256SUMS, the receipt of the pull and the catalog."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from zoo.pull.accounts import MANIFEST, SUMS, Difference, Manifest
 from zoo.release.provenance import SIGNATURE
 
 THREADS = 2
-"""Two files at a time keep a disk busy while one is hashed; more would only make a card seek."""
+"""Two files at a time keep a disk busy while one is hashed; more would only make an SD card seek."""
 
 
 SERVED_OTHERWISE = frozenset(
@@ -32,13 +32,13 @@ SERVED_OTHERWISE = frozenset(
         "file_not_found", "revision_not_found",
     }
 )  # fmt: skip
-"""Kinds of errors that say what the hub serves; all others say only that it could not be asked, or this machine could
-not keep the answer."""
+"""Kinds of errors about what the hub serves; all others mean only that the hub could not be asked, or that this machine
+could not store the answer."""
 
 
 @dataclass(frozen=True)
 class Unchecked:
-    """What could not be compared, and why: neither as released nor different."""
+    """What could not be compared, and why; neither equal nor different."""
 
     path: str
     why: str
@@ -50,7 +50,7 @@ class Unchecked:
 
 @dataclass(frozen=True)
 class Verified:
-    """One place that was looked at. absent: files of the release that are not here and need not be."""
+    """One checked place. absent: files of the release that are not here and need not be."""
 
     place: str
     name: str
@@ -74,12 +74,12 @@ def folder(
     """
     began = time.monotonic()
     if not (path / MANIFEST).is_file():
-        raise InputError(
-            f"{shown} has no {MANIFEST}", remedy="Name a folder that zoo pull filled, or a model"
-        )
+        raise InputError(f"{shown} has no {MANIFEST}", remedy="Name a folder that zoo pull made, or a model")
     manifest = accounts.read_manifest((path / MANIFEST).read_bytes())
     if manifest is None:
-        broken = Difference(MANIFEST, MANIFEST, "it is not a valid manifest", "a list of files", "something else")
+        broken = Difference(
+            MANIFEST, MANIFEST, "it is not a valid manifest", "a list of files", "something else"
+        )
         return Verified(shown, "", "", 1, 0, time.monotonic() - began, (MANIFEST,), (broken,))
     release = catalog.release(manifest.name, manifest.version) if catalog else None
     against, found = [MANIFEST], list[Difference]()
@@ -107,7 +107,8 @@ def folder(
     extra = tuple(accounts.unlisted(dict.fromkeys(_walk(path)), manifest))
     if complete:
         found += [
-            Difference(name, MANIFEST, "it is not of the release", "no such file", "a file") for name in extra
+            Difference(name, MANIFEST, "it does not belong to the release", "no such file", "a file")
+            for name in extra
         ]
     size = sum(manifest.files[name].size_bytes for name in here)
     return Verified(shown, manifest.name, manifest.version, len(here), size, time.monotonic() - began,
@@ -115,11 +116,11 @@ def folder(
 
 
 def signed(found: Verified, path: Path, check: Callable[[Path, None], str]) -> Verified:
-    """With the signature looked at too: ``check`` refuses, or says by whom."""
+    """Checks the signature too: ``check`` raises an error, or returns the signer."""
     try:
         signer = check(path, None)
     except Damaged as error:
-        refused = Difference(SIGNATURE, "signature", error.what, "a sound signature", "none")
+        refused = Difference(SIGNATURE, "signature", error.what, "a valid signature", "none")
         return dataclasses.replace(found, differences=(*found.differences, refused))
     return dataclasses.replace(found, against=(*found.against, f"signature by {signer}"))
 
@@ -157,7 +158,7 @@ def _repository(reading: _Reading, kind: str, place: Repository, name: str, rele
         tree = retrying(lambda: repo.listing(place.commit), patience, report, 2)
         manifest, found = pulling.accounts(Origin(repo, place.commit, shown), tree, name, of_catalog, patience)
     except (ZooError, OSError) as error:
-        one = _not_as_recorded(MANIFEST, error, "a sound manifest", "none")
+        one = _not_as_recorded(MANIFEST, error, "a valid manifest", "none")
         broken, missed = ((one,), []) if isinstance(one, Difference) else ((), [one])
         seconds = time.monotonic() - began
         return Verified(
@@ -165,7 +166,8 @@ def _repository(reading: _Reading, kind: str, place: Repository, name: str, rele
         )
     extra = accounts.unlisted(tree, manifest)
     found += [
-        Difference(path, MANIFEST, "it is not of the release", "no such file", "a file") for path in extra
+        Difference(path, MANIFEST, "it does not belong to the release", "no such file", "a file")
+        for path in extra
     ]
     if reading.full:
         both = tree.keys() & manifest.files.keys()
@@ -179,7 +181,7 @@ def _repository(reading: _Reading, kind: str, place: Repository, name: str, rele
 
 
 def _not_as_recorded(path: str, error: ZooError | OSError, expected: str, got: str) -> Difference | Unchecked:
-    """An error as what it says: of what the hub serves, or only that nothing could be compared.
+    """Turns an error into a difference (what the hub serves) or an unchecked file (nothing could be compared).
 
     Raises MissingExtra again: it names the command that makes all of it possible.
     """
@@ -201,7 +203,7 @@ def _not_as_recorded(path: str, error: ZooError | OSError, expected: str, got: s
 def _read_back(
     repo: Repo, commit: str, manifest: Manifest, paths: Iterable[str], report: Reporter, patience: Patience
 ) -> Iterator[Difference | Unchecked]:
-    """Every byte that the hub serves, hashed and thrown away."""
+    """Hashes every byte that the hub serves, and keeps none."""
     import hashlib
 
     for path in sorted(paths):
@@ -251,31 +253,27 @@ def _content(path: Path, manifest: Manifest, name: str, advance: Advance) -> Dif
         return Difference(name, MANIFEST, "it is not a plain file", "a plain file", "something else")
     size = there.stat().st_size
     if size != file.size_bytes:
-        return Difference(
-            name, MANIFEST, "it has another length", f"{file.size_bytes} bytes", f"{size} bytes"
-        )
+        return Difference(name, MANIFEST, "its length differs", f"{file.size_bytes} bytes", f"{size} bytes")
     if is_here(there, Listed(name, file.size_bytes, file.sha256), advance):
         return None
-    return Difference(name, MANIFEST, "it has other content", file.sha256, sha256_file(there))
+    return Difference(name, MANIFEST, "its content differs", file.sha256, sha256_file(there))
 
 
 def _receipt(path: Path, receipt: dict[str, str], manifest: Manifest) -> Iterator[Difference]:
-    """What the pull left; files of the manifest are looked at with all others."""
+    """Compares with the receipt of the pull; the other checks cover files of the manifest."""
     for name, digest in sorted(receipt.items()):
         there = path / name
         listed = manifest.files.get(name)
         if listed and listed.sha256 != digest:
-            yield Difference(
-                name, "receipt", f"{MANIFEST} is not the one that was pulled", digest, listed.sha256
-            )
+            yield Difference(name, "receipt", f"{MANIFEST} changed after the pull", digest, listed.sha256)
         elif not listed and not there.is_file():
             yield Difference(name, "receipt", "it is missing", digest, "no such file")
         elif not listed and (got := sha256_file(there)) != digest:
-            yield Difference(name, "receipt", "it is not what was pulled", digest, got)
+            yield Difference(name, "receipt", "it changed after the pull", digest, got)
 
 
 def _is_model(manifest: Manifest, release: Release) -> bool:
-    """Whether a manifest is that of the model repository; the dataset's lists no weights."""
+    """Whether a manifest belongs to the model repository; the dataset's manifest lists no weights."""
     return any(file.path in manifest.files for file in release.files) or not any(
         path.startswith("data/") for path in manifest.files
     )

@@ -154,19 +154,19 @@ def _wanted(
     absent = sorted(shards - set(tree))
     if absent:
         raise SourceError(
-            f"{INDEX} of {where} names missing files: {named(absent)}", safe="Nothing was fetched.",
+            f"{INDEX} of {where} names missing files: {named(absent)}", safe="Nothing was downloaded.",
             remedy="Name a revision that is complete",
         )  # fmt: skip
     if not shards and SINGLE not in tree:
         raise SourceError(
             f"{where} has neither {SINGLE} nor {INDEX} at its root, and safetensors files in subfolders are not used "
             "as weights",
-            safe="Nothing was fetched.", remedy="Name a revision or a repository that has them",
+            safe="Nothing was downloaded.", remedy="Name a revision or a repository that has them",
         )  # fmt: skip
     if shards and SINGLE in tree and SINGLE not in shards:
         raise SourceError(
             f"{where} has two sets of weights: {SINGLE}, and {named(sorted(shards))} of {INDEX}",
-            safe="Nothing was fetched.",
+            safe="Nothing was downloaded.",
             remedy="Name a revision with one set, or fetch the repository into the zoo's folder, delete the set you "
             "do not need, and name the folder with file:",
         )  # fmt: skip
@@ -218,7 +218,7 @@ def _refuse_other_pins(repo: str, revision: str, tree: Mapping[str, Listed], pin
                 f"{sha256}",
                 kind="hash_mismatch",
                 facts={"path": path, "expected": sha256, "got": there.sha256, "removed": False},
-                safe="Nothing was fetched.",
+                safe="Nothing was downloaded.",
                 remedy="If you want the new file, pin the source again with zoo lock",
             )
 
