@@ -59,7 +59,7 @@ def test_csv_has_one_row_for_each_sample_and_empty_cells_for_null() -> None:
 
 def test_summary_tells_why_a_run_is_not_valid() -> None:
     text = report.to_summary(small_report())
-    assert "NOT VALID" in text and "2 of the 5 samples" in text and "not known" in text
+    assert "NOT VALID" in text and "2 of the 5 required samples" in text and "not known" in text
 
 
 def test_infinity_and_nan_are_refused() -> None:

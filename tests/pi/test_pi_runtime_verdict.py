@@ -88,7 +88,7 @@ def test_a_machine_without_clock_and_throttle_figures_can_be_valid() -> None:
 @pytest.mark.parametrize(
     ("case", "word"),
     [
-        (report([sample(1), sample(2)]), "2 of the 5 samples"),
+        (report([sample(1), sample(2)]), "2 of the 5 required samples"),
         (report(share=0.06), "other processes used 6%"),
         (report(share=None), "could not be read"),
         (report(before=0x4), "throttled now"),
@@ -131,7 +131,7 @@ def test_a_quota_below_the_threads_is_no_measurement_of_the_machine(
     quota: float | None, threads: int, held: bool
 ) -> None:
     found = verdict.reasons(report(quota=quota, threads=threads))
-    assert [f"the time of {quota:g} CPUs only" in reason for reason in found] == [True] * held
+    assert [f"the time of only {quota:g} CPUs" in reason for reason in found] == [True] * held
 
 
 def test_a_report_of_an_older_version_says_nothing_of_a_quota() -> None:

@@ -108,7 +108,7 @@ def test_a_licence_text_that_the_manifest_forgot(zoo: Zoo, say: Say) -> None:
     release = dataclasses.replace(zoo.release, terms=Terms(None, None, None, (), ("LICENSE",)))
     write_catalog(zoo.folder, Catalog((dataclasses.replace(zoo.model, releases=(release,)),)))
     code, out, err = say("pull", f"{NAME}@1.0.0:q8_0")
-    assert code != 0 and "LICENSE: the catalog names this licence text" in out + err
+    assert code != 0 and "LICENSE: the catalog lists this licence text" in out + err
 
 
 @pytest.mark.usefixtures("zoo")
@@ -133,7 +133,7 @@ def test_without_a_quant_the_recommended_one_comes_with_its_reason(say: Say) -> 
     answer = json.loads(out)
     picked = json.loads(say("pick", NAME, "--device", "pi-5-4gb", "--json")[1])
     assert code == 0 and answer["file"]["path"] == picked["file"]["path"] and answer["reason"] == picked["reason"]
-    assert answer["device"] == "pi-5-4gb" and f"Taking {answer['file']['path']}." in err
+    assert answer["device"] == "pi-5-4gb" and f"Chosen: {answer['file']['path']}." in err
 
 
 @pytest.mark.usefixtures("zoo")
@@ -362,7 +362,7 @@ def test_a_difference_of_any_kind_is_reported(zoo: Zoo, say: Say) -> None:
     for path, raw, words in (
         (zoo.large, flipped, "its content differs"), (zoo.large, large[:-1], "its length differs"),
         (zoo.large, None, "it is missing"), ("README.md", b"", "its length differs"),
-        ("SHA256SUMS", b"x", "has a line"), ("SHA256SUMS", b"", "says otherwise"),
+        ("SHA256SUMS", b"x", "has a line"), ("SHA256SUMS", b"", "SHA256SUMS and MANIFEST.json differ"),
         ("MANIFEST.json", b"{}", "not a valid manifest"),
     ):  # fmt: skip
         code, out = damage(path, raw)

@@ -75,9 +75,7 @@ ALLOWED: tuple[tuple[str, str], ...] = (
 
 # How many such words each root still has (0 if not named). Lower a figure when you replace words; never raise one.
 YET: dict[str, int] = {
-    "CHANGELOG.md": 13, "Makefile": 0, "scripts": 0, "recipes": 1, "benchmarks": 0, "site/assets": 1,
-    "catalog/schemas": 5, "catalog/devices": 13, "catalog": 8, "pi_runtime": 9, "zoo/cli": 2, "zoo/judge": 3,
-    "zoo/llama": 1, "zoo/pull": 5, "zoo/sources": 0, "zoo/training": 0, "zoo": 0,
+    "CHANGELOG.md": 13, "catalog": 10, "pi_runtime": 1, "zoo/cli": 2, "zoo/judge": 3, "zoo/llama": 1,
 }  # fmt: skip
 
 # Each root and the files in it that people read.

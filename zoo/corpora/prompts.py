@@ -59,7 +59,7 @@ def parse_prompts(raw: bytes, shown_as: str) -> tuple[list[Prompt], list[Problem
 
 
 def has_system(line: bytes) -> bool:
-    """Whether the conversation of a line's record begins with a system message. False for a line that is no record."""
+    """Whether the conversation of a line's record begins with a system message; False if the line is not a record."""
     if b'"system_hint"' not in line and b'"requires_json"' not in line:
         return False
     try:

@@ -101,7 +101,7 @@ def pull(
     if found:
         lines = [difference.sentence for difference in found]
         raise RemoteError(
-            "\n".join([f"{origin.source} is not what was released", *(f"  {line}" for line in lines[:20])]),
+            "\n".join([f"{origin.source} differs from the release", *(f"  {line}" for line in lines[:20])]),
             kind="disagreement", facts={"differences": [vars(difference) for difference in found]},
             safe="Nothing was downloaded.", remedy="Do not use the file, and report this to the owner of the catalog",
         )  # fmt: skip

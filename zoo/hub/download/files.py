@@ -75,7 +75,7 @@ def fetch_files(
     ordered = sorted(files, key=lambda file: (file.size_bytes, file.path))
     for file in ordered:
         if reason := unsafe_reason(file.path):
-            raise Damaged(f"{file.path!r} {reason}", where=origin.source, safe="Nothing was fetched.")
+            raise Damaged(f"{file.path!r} {reason}", where=origin.source, safe="Nothing was downloaded.")
     small = [file for file in ordered if file.size_bytes <= SMALL_BYTES]
     large = [file for file in ordered if file.size_bytes > SMALL_BYTES]
     with locked(scratch / "lock", lambda: report.say(f"another zoo is downloading into {folder}; waiting")):
