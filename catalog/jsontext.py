@@ -97,7 +97,7 @@ def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True, fini
     except RecursionError:
         raise NotJson("it is nested too deeply") from None
     except ValueError:
-        raise NotJson("it holds half of a surrogate pair, which is not a character") from None
+        raise NotJson("it contains half of a surrogate pair, which is not a character") from None
     return data
 
 

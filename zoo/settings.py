@@ -24,8 +24,8 @@ MARKER = "zoo.toml"
 _SETTINGS: dict[str, tuple[str, str, str]] = {
     "namespace": ("ZOO_NAMESPACE", "local", "user or organisation on the hub"),
     "hub": ("ZOO_HUB", "build/hub", "a folder, or the address of a hub"),
-    "work": ("ZOO_WORK", "build/work", "folder of finished and growing steps"),
-    "releases": ("ZOO_RELEASES", "build/releases", "folder of release folders"),
+    "work": ("ZOO_WORK", "build/work", "folder of finished and unfinished steps"),
+    "releases": ("ZOO_RELEASES", "build/releases", "folder of built releases"),
     "catalog": ("ZOO_CATALOG", "model_catalog.json", "the catalog file"),
     "evidence": ("ZOO_EVIDENCE", "site/evidence", "folder of evidence files that the site links to"),
     "site": ("ZOO_SITE", "build/site", "folder of the built site"),

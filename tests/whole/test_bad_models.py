@@ -72,7 +72,7 @@ def flipped_type(raw: bytearray) -> None:
         (cut, "not a valid GGUF file"),
         (other_format, "it does not begin with the letters GGUF"),
         (future, "version 9"),
-        (no_tensors, "it holds no tensors"),
+        (no_tensors, "it has no tensors"),
         (flipped, "the key 'llama.embedding_length' is missing"),
         (flipped_type, "250"),
     ],

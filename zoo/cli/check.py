@@ -32,7 +32,7 @@ EVAL_RESULTS = ".eval_results"
     "format_",
     type=click.Choice(["human", "json", "github"]),
     default="human",
-    help="How problems are printed: text, or github for annotations in a pull request.",
+    help="How to print problems. github makes annotations in a pull request.",
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:

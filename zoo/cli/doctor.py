@@ -48,7 +48,7 @@ class Finding:
 def command(call: Call, recipe: str | None) -> int:
     """Show what is installed, what is missing and how to install it. With RECIPE, also whether it can be built here.
 
-    Exit code 1 when RECIPE cannot be built here.
+    Exit code 1 if RECIPE cannot be built here.
     """
     settings = _settings(call)
     findings = [*_packages(), *_tools(), *_machine(settings.work if settings else Path.cwd())]

@@ -28,7 +28,7 @@ def command() -> None:
 @click.option(
     "--allow-anonymous-write", is_flag=True, help="Let this machine write without a token (loopback only)."
 )
-@click.option("--verbose", is_flag=True, help="A line per request on stderr.")
+@click.option("--verbose", is_flag=True, help="Print a line per request to stderr.")
 def serve(
     call: Call,
     folder: str | None,

@@ -35,7 +35,7 @@ from zoo.errors import InputError, ZooError
     "--tolerance",
     type=float,
     metavar="NATS",
-    help="Largest mean KLD (loss) you accept. 0 asks for the least loss. [default: "
+    help="Largest mean KLD (loss) you accept. 0 picks the file with the least loss. [default: "
     f"{picks.TOLERANCE.kld_mean_nats:g}, with {100 * picks.TOLERANCE.same_top_share:g} % same top token]",
 )
 @click.argument("name")

@@ -33,7 +33,7 @@ def command(call: Call, what: str | None, remote: bool, full: bool, check: Check
     """Check that the files of a release are identical to the published ones.
 
     WHAT is a folder, NAME or NAME@VERSION; by default the current folder, else every release on this disk. Each
-    file is compared with MANIFEST.json, SHA256SUMS, the receipt of the pull and, where there is one, the catalog. Exit
+    file is compared with MANIFEST.json, SHA256SUMS, the receipt of the pull and the catalog, if there is one. Exit
     code 3 if anything differs, 1 if nothing differs but something could not be checked.
     """
     folder = _folder(what)

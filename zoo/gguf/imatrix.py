@@ -137,7 +137,7 @@ def _paired(path: Path, values: Mapping[str, Floats]) -> tuple[dict[str, Floats]
         if not name.endswith((_SUMS, _COUNTS)):
             continue
         if not np.isfinite(value).all() or (value < 0).any():
-            raise broken(path, f"{name} holds values that are negative, NaN or infinite")
+            raise broken(path, f"{name} has values that are negative, NaN or infinite")
         if name.endswith(_SUMS):
             sums[name.removesuffix(_SUMS)] = value
         elif name.endswith(_COUNTS):

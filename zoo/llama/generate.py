@@ -141,7 +141,7 @@ def _check(model: Model, job: Job, prompt_tokens: int) -> None:
     if prompt_tokens + job.max_tokens > model.context_tokens:
         raise InputError(
             f"job {job.key!r} has a prompt of {prompt_tokens} tokens and asks for {job.max_tokens} more, "
-            f"but a row holds {model.context_tokens}",
+            f"but a row has {model.context_tokens}",
             remedy="Shorten the prompt, lower max_tokens or open the model with more context",
         )
 

@@ -265,5 +265,5 @@ def _refuse(path: Path, heard: Heard) -> NoReturn:
     raise ModelFileError(
         f"llama.cpp cannot load {path.name}: {heard.error() or 'it gave no reason'}",
         where=str(path),
-        remedy="Check that it is a language model of an architecture that the installed llama.cpp knows",
+        remedy="Check that it is a language model of an architecture that the installed llama.cpp supports",
     )

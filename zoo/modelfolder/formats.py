@@ -121,7 +121,7 @@ def refuse_adapter(files: Mapping[str, Path]) -> None:
         return
     if any(name.startswith("model") and name.endswith(".safetensors") for name in files):
         raise FileRefused(
-            "The folder holds an adapter (LoRA) next to the weights. It is not clear whether they are merged",
+            "The folder has an adapter (LoRA) next to the weights. It is not clear whether they are merged",
             where=ADAPTER,
             remedy=lambda place: (
                 f"If they are merged, delete the adapter: rm {shlex.quote(place)}; if not, merge them first: {MERGE}"
@@ -140,7 +140,7 @@ def refuse_lora(names: Iterable[str]) -> None:
     found = sorted(name for name in names if any(part in name for part in parts))
     if found:
         raise ModelFileError(
-            f"The weights hold adapter (LoRA) matrices that are not merged: {named(found)}",
+            f"The weights include adapter (LoRA) matrices that are not merged: {named(found)}",
             where="model.safetensors",
             remedy=f"Merge the adapter first: {MERGE}",
         )

@@ -53,7 +53,7 @@ def _checkpoints(folder: Path) -> _Found:
     if not steps:
         return None
     steps.sort(key=lambda name: (len(name), name))
-    what = f"This folder holds checkpoints of a training ({_listed(steps)}), each a separate model folder"
+    what = f"This folder contains checkpoints of a training ({_listed(steps)}), each a separate model folder"
     return what, f"Name the one to release: file:FOLDER/{steps[-1]}"
 
 

@@ -55,7 +55,7 @@ def refuse_larger(described: int, stored: Collection[Stored], where: str = CONFI
     held = sum(math.prod(one.shape) for one in stored)
     if described > 2 * MOST_PACKED * held:
         raise FileRefused(
-            f"config.json describes a model of {_shown(described)} weights, but the files hold {held:,}",
+            f"config.json describes a model of {_shown(described)} weights, but the files have {held:,}",
             where=where, remedy=remedy,
         )  # fmt: skip
 

@@ -60,7 +60,7 @@ def weight_files(folder: Path, files: Mapping[str, Path]) -> tuple[str, ...]:
         )
     if SINGLE in files and SINGLE not in shards:
         raise ModelFileError(
-            f"The folder holds two sets of weights: {SINGLE}, and {_named(shards)} of {INDEX}",
+            f"The folder has two sets of weights: {SINGLE}, and {_named(shards)} of {INDEX}",
             where=folder.name,
             remedy=f"Delete the set you do not need: either {SINGLE}, or {INDEX} with its files",
         )

@@ -192,7 +192,7 @@ def unpack(sdist: Path, target: Path, *, vocabularies: bool = False, wanted: str
             )
         if wanted is not None and version_ != wanted:
             raise InputError(
-                f"This is the source of {PACKAGE} {version_}; version {wanted} is installed",
+                f"This is the source of {PACKAGE} {version_}, but version {wanted} is installed",
                 where=sdist.name,
                 safe="Nothing was changed.",
                 remedy=f"Use the file of version {wanted}",

@@ -54,7 +54,7 @@ def evaluate(
         cuts = cut(judge, texts, window_tokens, windows)
         taken = take(judge, cuts, window_tokens)
         if len(taken) < windows:
-            report.warn(f"The texts hold {len(taken)} windows of {window_tokens} tokens, not {windows}")
+            report.warn(f"The texts have {len(taken)} windows of {window_tokens} tokens, not {windows}")
         own, compared = lockstep.compare_models(judge, models, taken, threads, report)
     languages = [window.language for window in taken]
     found = {

@@ -310,7 +310,7 @@ def _check_finite(rows: Floats, name: str, path: Path) -> None:
 
     if not np.isfinite(rows).all():
         raise ModelFileError(
-            f"the tensor {name} of {path.name} holds NaN or infinity",
+            f"the tensor {name} of {path.name} contains NaN or infinity",
             where=str(path),
             safe="Nothing was written",
             remedy="Training or conversion failed: repeat it from an earlier checkpoint",

@@ -62,7 +62,7 @@ def quantize_rows(rows: Floats, type_name: str, importance: Floats | None = None
     count, length = rows.shape
     size = count * row_bytes(type_name, length)
     if not np.isfinite(rows).all():
-        raise InputError("the weights hold NaN or infinity")
+        raise InputError("the weights contain NaN or infinity")
     if importance is not None:
         importance = _checked(importance, length)
     elif needs_importance(type_name):
