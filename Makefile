@@ -69,6 +69,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt zoo/llama/build.cmake
 	@rm -rf $(VENV)/hub1 $(VENV)/hub-lowest
 	@$(BIN)/pip install -q --target $(VENV)/hub1 huggingface-hub==1.33.0
 	@$(BIN)/pip install -q --no-deps --target $(VENV)/hub-lowest huggingface-hub==1.29.0
+	@# mkdocs 1.x is no longer maintained: a test builds the documents with its successor too.
+	@rm -rf $(VENV)/properdocs
+	@$(BIN)/pip install -q --no-deps --target $(VENV)/properdocs properdocs==1.6.7
 	@# From these the tests make new environments, with the network shut.
 	@rm -rf $(VENV)/wheels
 	@$(BIN)/pip wheel -q --no-build-isolation -w $(VENV)/wheels -c constraints.txt '.[$(LIGHT_EXTRAS)]'

@@ -5,15 +5,16 @@ mkdocs does not make the catalog's own pages: `zoo site build` adds them to the 
 
 from __future__ import annotations
 
-import hashlib
 import html
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from jinja2.ext import Extension as TemplateExtension
+from markdown.extensions import Extension as MarkdownExtension
+from markdown.treeprocessors import Treeprocessor
 from mkdocs.structure.files import File
 from mkdocs.structure.toc import AnchorLink, TableOfContents
 
@@ -26,13 +27,22 @@ from catalog import schema  # noqa: E402 - after the path is set
 from zoo.cli import reference  # noqa: E402 - after the path is set
 from zoo.site import pages  # noqa: E402 - after the path is set
 
-_SEARCH = 'data-md-component="search" role="dialog"'
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "worker-src 'self'; base-uri 'none'; form-action 'self'"
-)
+FIXES = {
+    "base.html": {' type="checkbox" id="__drawer" autocomplete="off"': ' type="checkbox" id="__drawer"',
+                  ' type="checkbox" id="__search" autocomplete="off"': ' type="checkbox" id="__search"'},
+    "partials/nav-item.html": {' tabindex="{{ tabindex }}"': '{% if tabindex %} tabindex="{{ tabindex }}"{% endif %}'},
+}  # fmt: skip
+"""Template of the theme -> what is invalid in it -> what it becomes. All else is in ``site/theme``."""
+
+_SIDES = {f"text-align: {side};": side for side in ("left", "center", "right")}
 _PAGES: dict[str, pages.Page] = {}
 """Source path of a mkdocs page -> what goes into it; filled again at the start of every build."""
+
+
+def on_config(config: Any) -> Any:
+    """Align the columns of tables by classes."""
+    config.markdown_extensions.append(_Aligned())
+    return config
 
 
 def on_files(files: Any, *, config: Any) -> Any:
@@ -96,43 +106,37 @@ def _headings(toc: Any) -> list[Any]:
     return [child for item in toc for child in (item.children if item.level == 1 else [item])]
 
 
-def on_post_page(output: str, *, page: Any, config: Any, **_: Any) -> str:
-    """Fix the theme's page."""
-    return _corrected(output, "../" * page.url.count("/"), Path(config.site_dir))
+def on_env(env: Any, **_: Any) -> Any:
+    """Fix two attributes in the theme's templates that are not in any block or small file that could be replaced."""
+    env.add_extension(_ValidTemplates)
+    return env
 
 
-def on_post_template(output_content: str, *, template_name: str, config: Any, **_: Any) -> str:
-    """Fix the theme's page for addresses that do not exist, and link it to the catalog."""
-    if template_name != "404.html":
-        return output_content
-    root = f"{urlsplit(config.site_url or '').path.rstrip('/')}/"
-    words = (
-        "<h1>Page not found</h1>\n"
-        "<p>It may have moved, or the address may be wrong. "
-        f'Go to the <a href="{root}">catalog</a>, to <a href="{root}models/">all models</a> '
-        f'or to <a href="{root}files/">all files</a>.</p>'
-    )
-    output = output_content.replace("<h1>404 - Not found</h1>", words)
-    return _corrected(output, root, Path(config.site_dir))
+class _ValidTemplates(TemplateExtension):
+    """Templates of the theme as they are read: HTML has no ``autocomplete`` of a checkbox and no empty ``tabindex``."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """The source with what FIXES says of this template."""
+        del filename
+        for wrong, right in FIXES.get(name or "", {}).items():
+            source = source.replace(wrong, right)
+        return source
 
 
-def _corrected(output: str, root: str, folder: Path) -> str:
-    """A page of the theme with corrected markup and a Content-Security-Policy.
+class _Columns(Treeprocessor):
+    """Columns of a table are aligned by classes: the policy refuses styles in the text."""
 
-    The theme's inline scripts become files of the site, so that the policy can refuse all others. Its search has no
-    name for screen readers, and two of its attributes are where HTML does not allow them. Columns of a table are
-    aligned by classes, because the policy refuses inline styles too."""
-    output = output.replace(_SEARCH, f'{_SEARCH} aria-label="Search"').replace(' tabindex=""', "")
-    output = re.sub(r'(<input [^>]*type="checkbox"[^>]*?) autocomplete="off"', r"\1", output)
-    output = re.sub(r' style="text-align: (left|center|right);"', r' class="zoo-\1"', output)
+    def run(self, root: Any) -> None:
+        """Replace the style of every cell that has one."""
+        for cell in (*root.iter("th"), *root.iter("td")):
+            if side := _SIDES.get(cell.get("style", "")):
+                cell.set("class", f"zoo-{side}")
+                del cell.attrib["style"]
 
-    def moved(found: re.Match[str]) -> str:
-        script = found[1].encode()
-        path = f"assets/theme/{hashlib.sha256(script).hexdigest()[:16]}.js"
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(script)
-        return f'<script src="{root}{path}"></script>'
 
-    output = re.sub(r"<script>(.*?)</script>", moved, output, flags=re.DOTALL)
-    meta = f'<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-    return output.replace('<meta charset="utf-8">', meta, 1)
+class _Aligned(MarkdownExtension):
+    """Makes Markdown use ``_Columns``, after its own processing of a table's cells."""
+
+    def extendMarkdown(self, md: Any) -> None:
+        """Add it."""
+        md.treeprocessors.register(_Columns(md), "zoo-columns", 0)

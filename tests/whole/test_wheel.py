@@ -39,7 +39,7 @@ def test_the_wheel_carries_schemas_templates_site_and_recipes(wheel: Path) -> No
     with zipfile.ZipFile(wheel) as archive:
         held = {name: archive.read(name) for name in archive.namelist()}
     folders = {"catalog/schemas": "catalog/schemas", "recipes": "zoo/_data/recipes"}
-    folders |= {f"site/{part}": f"zoo/_data/site/{part}" for part in ("docs", "templates", "assets")}
+    folders |= {f"site/{part}": f"zoo/_data/site/{part}" for part in ("docs", "templates", "assets", "theme")}
     for folder, place in folders.items():
         ours = tinyzoo.tree(REPOSITORY / folder)
         assert ours

@@ -60,7 +60,7 @@ def _fill(folder: Path, title: str) -> None:
     (folder / ".gitignore").write_text(_IGNORE, encoding="utf-8")
     (folder / "model_catalog.json").write_text(index.to_text(index.EMPTY), encoding="utf-8")
     shutil.copytree(bundled.recipes_folder(), folder / "recipes")
-    for part in ("docs", "assets"):
+    for part in ("docs", "assets", "theme"):
         shutil.copytree(bundled.site_folder() / part, folder / "site" / part)
     shutil.copyfile(bundled.site_folder() / "hooks.py", folder / "site" / "hooks.py")
     text = bundled.mkdocs_file().read_text(encoding="utf-8")

@@ -23,7 +23,12 @@ NAVIGATION = "navigation.json"
 CODE = Path(__file__).resolve().parent.parent.parent
 """The folder that holds the packages ``zoo`` and ``catalog``."""
 
-TOOLS = ("mkdocs", "mkdocs-material")
+PROGRAM = "mkdocs"
+"""The package that builds the documents, as a module that runs. ``properdocs`` builds the same from the same files: to
+change over is this line and the package's name in pyproject.toml. ``site/hooks.py`` is the only file that imports it.
+"""
+
+TOOLS = (PROGRAM, "mkdocs-material")
 _QUOTED_LINES = 30
 _VARIABLES = ("ZOO_SITE_URL",)
 
@@ -58,6 +63,7 @@ def program() -> Iterator[Path]:
     yield from _files(CODE / "catalog")
     yield from _files(bundled.site_folder() / "templates")
     yield from _files(bundled.site_folder() / "assets")
+    yield from _files(bundled.site_folder() / "theme")
 
 
 def _files(folder: Path, but: str = "__pycache__") -> Iterator[Path]:
@@ -68,7 +74,7 @@ def _files(folder: Path, but: str = "__pycache__") -> Iterator[Path]:
 
 def build(settings: Settings, folder: Path, strict: bool) -> None:
     """Run mkdocs into ``folder``. Raises ZooError with its words."""
-    command = [sys.executable, "-m", "mkdocs", "build", "--clean", "--strict" if strict else "--no-strict"]
+    command = [sys.executable, "-m", PROGRAM, "build", "--clean", "--strict" if strict else "--no-strict"]
     command += ["--config-file", str(mkdocs_file(settings).resolve()), "--site-dir", str(folder)]
     done = subprocess.run(
         stopping.bound(command),
@@ -82,9 +88,9 @@ def build(settings: Settings, folder: Path, strict: bool) -> None:
     if done.returncode != 0:
         told = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("INFO")]
         quoted = "\n".join(f"  {line}" for line in told[-_QUOTED_LINES:])
-        what = f"mkdocs failed to build the site (exit code {done.returncode}). Its output:\n{quoted}"
+        what = f"{PROGRAM} failed to build the site (exit code {done.returncode}). Its output:\n{quoted}"
         safe = "The existing site is unchanged"
-        raise ZooError(what, safe=safe, remedy="Fix the problems that mkdocs names and build again")
+        raise ZooError(what, safe=safe, remedy="Fix the problems that it names and build again")
 
 
 class Navigation(TypedDict):
@@ -108,7 +114,7 @@ def navigation(folder: Path) -> Navigation:
         return shaped(jsontext.read(folder / NAVIGATION), Navigation)
     except (OSError, ValueError) as error:
         what = f"mkdocs built the documents without {NAVIGATION}, which site/hooks.py writes"
-        remedy = "Copy site/hooks.py and mkdocs.yml of this version into your zoo; zoo init makes a zoo that has them"
+        remedy = "Copy site/hooks.py, site/theme and mkdocs.yml of this version into your zoo; zoo init makes them"
         raise ZooError(what, safe="The existing site is unchanged", remedy=remedy) from error
 
 
