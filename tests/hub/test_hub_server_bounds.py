@@ -79,6 +79,9 @@ def test_web_pages_and_other_names_are_kept_out(serve: Serve) -> None:
     for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example"):
         assert served.ask("GET", "/api/whoami-v2", Host=host).status == 403
     assert served.ask("GET", "/api/whoami-v2", Host="a b").status == 400
+    with socket.create_connection(("127.0.0.1", served.server.server_port), timeout=20) as connection:
+        connection.sendall(b"GET /api/whoami-v2 HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize(

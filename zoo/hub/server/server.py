@@ -170,8 +170,10 @@ class _Handler(BaseHTTPRequestHandler):
         lengths = self.headers.get_all("Content-Length") or ["0"]
         if len(lengths) > 1 or not re.fullmatch(r"[0-9]{1,15}", lengths[0]):
             raise ApiError(400, "the request has no valid Content-Length")
-        host = self.headers.get("Host", "")
-        if not _HOST.match(host):
+        hosts = self.headers.get_all("Host") or [""]
+        host = hosts[0]
+        # Two of them would be understood in two ways (RFC 9112, section 3.2).
+        if len(hosts) > 1 or not _HOST.match(host):
             raise ApiError(400, "the request has no valid Host")
         if is_loopback(self.hub.host) and not is_loopback(re.sub(r":\d+\Z", "", host)):
             raise ApiError(403, "this hub is for this machine only")
