@@ -32,25 +32,52 @@ class Reporter(Protocol):
         """A measured piece of work; ``total`` in ``unit`` ("tokens", "steps", "B"), None if unknown."""
 
 
-_hearing: ContextVar[Reporter | None] = ContextVar("hearing", default=None)
-"""Who hears of waits where no reporter can be handed in: inside the Hub client, which reports its tries in a log of the
-whole process, and in the reading of journals. It belongs to the work that is going on, so two threads that work for
-different people do not hear each other; ``carried`` takes it along to a thread that works for the same one."""
+class _Waits:
+    """Who hears of waits where no reporter can be handed in: inside the Hub client, which reports its retries in a log
+    of the complete process, and in the reading of journals.
+
+    A listener belongs to the work of a thread, so two threads that work for different people do not hear each other. A
+    thread that a library starts has no listener of its own; what it reports goes to the only one there is, if there is
+    one. The one object below lives as long as the process, as that log does.
+    """
+
+    def __init__(self) -> None:
+        self._here: ContextVar[Reporter | None] = ContextVar("here", default=None)
+        self._open: list[Reporter] = []
+
+    @contextmanager
+    def heard_by(self, report: Reporter) -> Iterator[None]:
+        before = self._here.set(report)
+        self._open.append(report)
+        try:
+            yield
+        finally:
+            self._open.remove(report)
+            self._here.reset(before)
+
+    def own(self) -> Reporter | None:
+        """The listener of this thread's work."""
+        return self._here.get()
+
+    def listener(self) -> Reporter | None:
+        """The same, else the only one in the process."""
+        if (here := self.own()) is not None:
+            return here
+        every = list({id(one): one for one in list(self._open)}.values())
+        return every[0] if len(every) == 1 else None
 
 
-@contextmanager
-def heard_by(report: Reporter) -> Iterator[None]:
+_WAITS = _Waits()
+
+
+def heard_by(report: Reporter) -> AbstractContextManager[None]:
     """Within the block, ``report`` receives waits from rooms that have no reporter. Only for work of this thread."""
-    before = _hearing.set(report)
-    try:
-        yield
-    finally:
-        _hearing.reset(before)
+    return _WAITS.heard_by(report)
 
 
 def murmur(text: str) -> bool:
     """Report that something takes longer; False if nobody listens."""
-    report = _hearing.get()
+    report = _WAITS.listener()
     if report is not None:
         report.warn(text)
     return report is not None
@@ -58,7 +85,7 @@ def murmur(text: str) -> bool:
 
 def carried(work: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
     """``work`` for another thread: whoever hears of waits here hears of its waits too."""
-    report = _hearing.get()
+    report = _WAITS.own()
 
     def elsewhere(*given: _Given.args, **named: _Given.kwargs) -> _Result:
         if report is None:

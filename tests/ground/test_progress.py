@@ -47,9 +47,28 @@ def test_the_innermost_listener_hears_and_the_outer_one_comes_back() -> None:
 
 
 def test_work_that_is_carried_to_other_threads_is_heard_here() -> None:
-    heard = Heard()
-    with heard_by(heard), ThreadPoolExecutor(4) as pool:
+    ours, other = Heard(), Heard()
+    begun, over = threading.Event(), threading.Event()
+
+    def somebody_else() -> None:
+        with heard_by(other):
+            begun.set()
+            over.wait()
+
+    thread = threading.Thread(target=somebody_else)
+    thread.start()
+    begun.wait()
+    with heard_by(ours), ThreadPoolExecutor(4) as pool:
         assert all(pool.map(carried(murmur), "abcd"))
-        assert not any(pool.map(murmur, "efgh"))
-    assert sorted(heard.lines) == list("abcd")
+        assert not any(pool.map(murmur, "efgh")), "whose work that is, nobody can say"
+    over.set()
+    thread.join()
+    assert (sorted(ours.lines), other.lines) == (list("abcd"), [])
     assert not carried(murmur)("outside of it nobody listens")
+
+
+def test_a_thread_that_a_library_starts_is_heard_by_the_only_listener() -> None:
+    heard = Heard()
+    with heard_by(heard), heard_by(heard), ThreadPoolExecutor(2) as pool:
+        assert all(pool.map(murmur, "ab"))
+    assert sorted(heard.lines) == ["a", "b"]
