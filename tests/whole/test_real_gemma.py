@@ -34,8 +34,7 @@ NOTICE = "Gemma is provided under and subject to the Gemma Terms of Use found at
 PATIENCE_SECONDS = 1800.0
 """262,144 tokens in every row of logits: minutes on two free cores."""
 
-# One process makes the release that all of these look at.
-pytestmark = [pytest.mark.families, pytest.mark.xdist_group("gemma")]
+pytestmark = pytest.mark.families
 
 
 @pytest.fixture(scope="module")
