@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog import corpusfiles, licencefiles, schema, secrets, yamltext
+from catalog import corpusfiles, licencefiles, placeholders, schema, secrets, yamltext
 from catalog.corpusfiles import FileFacts
 from catalog.filenames import absence
 from catalog.lock import Lock
@@ -26,6 +26,7 @@ class CheckedRecipe:
     """recipe is None exactly when there are problems. text is the file byte for byte.
 
     files: digest and lines of each file of the corpus by path, if there are no problems.
+    hints: what is allowed, but worth a look.
     """
 
     file: str
@@ -34,6 +35,7 @@ class CheckedRecipe:
     lock: Lock
     problems: tuple[Problem, ...]
     files: Mapping[str, FileFacts] = field(default_factory=dict)
+    hints: tuple[Problem, ...] = ()
 
 
 def check_recipe(path: Path, root: Path) -> CheckedRecipe:
@@ -61,7 +63,8 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
         files, found = corpus.files, [*found, *corpus.problems]
         found += licencefiles.demands(document, recipe, root)
     problems = tuple(sorted(set(found))[:LIMIT])
-    return CheckedRecipe(shown, text, None if found else recipe, lock, problems, files)
+    hints = placeholders.hints(document)
+    return CheckedRecipe(shown, text, None if found else recipe, lock, problems, files, hints)
 
 
 def _recipe(document: Document) -> Recipe:

@@ -13,7 +13,10 @@ import yaml
 from tinygguf import make_tiny_gguf
 from tinymodel import make_tiny_llama
 
+from zoo import settings
 from zoo.__main__ import main
+from zoo.plan import prepare
+from zoo.progress import Silent
 
 
 @pytest.fixture()
@@ -122,3 +125,30 @@ def test_a_source_that_must_not_be_read_is_not(source: str, zoo: Path, capsys: p
     path.write_text(f"zoo: 1\nname: mine\nstudent:\n  source: file:models/{source}\n", "utf-8")
     assert main(["check", "recipes/mine.yaml"]) == 2
     assert "safetensors" not in "".join(capsys.readouterr())
+
+
+class Warned(Silent):
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.texts.append(text)
+
+
+def test_the_summary_of_a_new_recipe_is_named_until_it_is_written(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_tiny_llama(zoo / "models/mine")
+    begun(zoo, capsys, "--licence", "Apache-2.0")
+    path = zoo / "recipes/mine.yaml"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if text.startswith("summary:"))
+    assert main(["check", "recipes/mine.yaml"]) == 0
+    place = f"recipes/mine.yaml:{line}:10: summary: this is the text of a new recipe"
+    assert f"hint: {place}" in capsys.readouterr().err
+    warned = Warned()
+    prepare.announce(prepare.make_plan("mine", settings.load(zoo, {}, {})), warned)
+    assert [text for text in warned.texts if text.startswith(place)]
+    lines[line - 1] = "summary: A tiny model."
+    path.write_text("\n".join(lines), encoding="utf-8")
+    assert main(["check", "recipes/mine.yaml"]) == 0 and "hint" not in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tinymodel import make_tiny_llama
 from catalog import jsontext
 from zoo.__main__ import main
 from zoo.errors import ModelFileError
-from zoo.llama import tokenizertrial
+from zoo.llama import tokenizertrial, trialmemory
 from zoo.modelfolder.inspection import inspect
 from zoo.progress import Silent
 from zoo.sources.resolve import content_sha256
@@ -37,6 +38,12 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained(
         tmp_path_factory.mktemp("odd") / "model", {"type": "Sequence", "pretokenizers": [ODD, SPLITS["gpt2"]]}
     )
+
+
+@pytest.fixture(autouse=True)
+def forgetful(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is remembered of earlier tests."""
+    monkeypatch.setattr(trialmemory, "MEMORY", tmp_path / "memory")
 
 
 def edited(folder: Path, **values: Any) -> None:
@@ -91,14 +98,35 @@ def test_nothing_is_said_without_the_converter_or_its_packages(
     assert tried(odd) == ""
 
 
+def test_a_trial_is_made_once(odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command is a process of its own, so the disk remembers it; other files or code are another trial."""
+    made: list[Any] = []
+    run = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda *given, **more: made.append(given) or run(*given, **more))
+    first = tried(odd)
+    assert NO_RULE in first and len(made) == 1
+    assert tried(odd) == first and len(made) == 1
+    (kept,) = (tmp_path / "memory").iterdir()
+    kept.write_text('{"what": 1, "never": "heard"}', encoding="utf-8")
+    assert tried(odd) == first and len(made) == 2, "what cannot be read is tried again"
+    other = Path(shutil.copytree(odd, tmp_path / "other"))
+    edited(other, n_ctx=77)
+    assert NO_RULE in tried(other) and len(made) == 3
+    monkeypatch.setattr(trialmemory, "_code", lambda: "changed")
+    assert tried(odd) == first and len(made) == 4
+
+
+def test_an_environment_that_cannot_be_written_to_tries_again(odd: Path, tmp_path: Path) -> None:
+    (tmp_path / "memory").write_text("a file", encoding="utf-8")
+    assert NO_RULE in tried(odd) and NO_RULE in tried(odd)
+
+
 def test_a_converter_that_fails_for_another_reason_says_nothing(
     odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "convert_hf_to_gguf.py").write_text("raise SystemExit('no memory')\n", encoding="utf-8")
     monkeypatch.setenv("ZOO_CONVERTER", str(tmp_path))
-    tokenizertrial._tried.cache_clear()
     assert tried(odd) == ""
-    tokenizertrial._tried.cache_clear()
 
 
 def test_an_architecture_that_the_converter_lacks(odd: Path, tmp_path: Path) -> None:

@@ -114,6 +114,7 @@ def _check(path: Path, settings: Settings, hints: list[Problem]) -> list[Problem
         from zoo.plan import foresight
 
         checked = check_recipe(path, settings.root)
+        hints += checked.hints
         return [*checked.problems, *foresight.problems(checked, settings.root)]
     # What was checked and not touched since is not read again.
     if path.suffix == ".json" and _is_own_catalog(path, settings) and catalogfile.is_sound(settings):

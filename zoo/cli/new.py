@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from catalog import licences, schema
+from catalog import licences, placeholders, schema
 from catalog import sources as source_uris
 from catalog.checks import check_recipe
 from zoo.cli.common import Call, options
@@ -30,7 +30,7 @@ zoo: 1
 name: {name}
 version: 0.1.0
 date: {date}
-summary: Write one or two sentences about what this model is.
+summary: {summary}
 task: {task}
 languages: [en]
 licence: {licence}
@@ -89,6 +89,7 @@ def command(call: Call, name: str, source: str, licence: str | None, owner: str)
     path = _located(source, settings)
     text = _TEMPLATE.format(
         name=name,
+        summary=placeholders.SUMMARY,
         date=datetime.date.today().isoformat(),
         task=_task(path, settings),
         licence=licence or _licence(path),

@@ -3,13 +3,11 @@ before any weight is read.
 
 Families whose rule is known need no trial. For the others transformers reads the configuration and the converter itself
 writes the vocabulary alone, in a separate process (``zoo.training.tokenizertrial``). Without the converter or its
-packages nothing is checked.
+packages nothing is checked. What a trial found is remembered on the disk (``zoo.llama.trialmemory``).
 """
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import shutil
 import subprocess
 import sys
@@ -20,9 +18,11 @@ from pathlib import Path
 from catalog import jsontext
 from catalog.jsonvalues import table
 from zoo import extras
-from zoo.errors import GateRefused, ModelFileError, ZooError
+from zoo.errors import GateRefused, ModelFileError
 from zoo.gguf import sentencepieces
+from zoo.llama import trialmemory
 from zoo.llama.convert import convert, cutting, source
+from zoo.llama.trialmemory import Refused
 from zoo.modelfolder import trimming
 from zoo.modelfolder.files import CONFIG, TOKENIZER
 from zoo.modelfolder.inspection import Inspected
@@ -57,9 +57,14 @@ def refuse_unwritable(found: Inspected) -> None:
         return
     if any(extras.version(name) == extras.ABSENT or extras.unfit(name) for name in PACKAGES):
         return
-    names = (CONFIG, *(name for name in TOKENIZER if name in found.files))
-    refused = _tried(tuple((name, found.files[name]) for name in names), tuple(sorted(found.without_row)),
-                     _digest({name: found.files[name] for name in names}))  # fmt: skip
+    files = {name: found.files[name] for name in (CONFIG, *TOKENIZER) if name in found.files}
+    lost = tuple(sorted(found.without_row))
+    key = trialmemory.key(files, lost)
+    known, refused = trialmemory.recall(key)
+    if not known:
+        settled, refused = _tried(files, lost)
+        if settled:
+            trialmemory.keep(key, refused)
     if refused is not None:
         where = refused.where or ("tokenizer.json" if "tokenizer.json" in found.files else PIECES)
         raise ModelFileError(
@@ -87,24 +92,12 @@ def _has_bytes(tokenizer: Mapping[str, object]) -> bool:
     )
 
 
-def _digest(files: Mapping[str, Path]) -> str:
-    inner = hashlib.sha256()
-    for name, path in files.items():
-        with path.open("rb") as stream:
-            inner.update(f"{name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
-    return inner.hexdigest()
-
-
-@functools.lru_cache(maxsize=64)
-def _tried(files: tuple[tuple[str, Path], ...], lost: tuple[str, ...], content: str) -> ZooError | None:
-    """Why transformers or the converter refuses the ``files``; None if neither does. content: digest, for the
-    memory.
-    """
-    del content
+def _tried(files: Mapping[str, Path], lost: tuple[str, ...]) -> tuple[bool, Refused | None]:
+    """(whether the trial settled it, why transformers or the converter refuses the ``files``)."""
     with tempfile.TemporaryDirectory(prefix="zoo-tokenizer-") as scratch:
         folder = Path(scratch, FOLDER)
         folder.mkdir()
-        for name, path in files:
+        for name, path in files.items():
             shutil.copyfile(path, folder / name)
         _trim(folder, lost)
         command = [sys.executable, "-P", "-m", CHILD, str((source.found() / source.SCRIPT).resolve())]
@@ -114,12 +107,14 @@ def _tried(files: tuple[tuple[str, Path], ...], lost: tuple[str, ...], content: 
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            return None
+            return False, None
         if (told := Path(scratch, REFUSED)).is_file():
-            return ModelFileError(**jsontext.read(told), where=CONFIG)
+            return True, Refused(**jsontext.read(told), where=CONFIG)
         lines = done.stdout.decode("utf-8", errors="replace").splitlines()
         refused = convert.failure(lines, done.returncode, folder) if done.returncode else None
-    return refused if isinstance(refused, GateRefused) else None
+    if isinstance(refused, GateRefused):
+        return True, Refused(refused.what, refused.remedy, refused.where)
+    return refused is None, None
 
 
 def _trim(folder: Path, lost: Collection[str]) -> None:

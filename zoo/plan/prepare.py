@@ -75,6 +75,8 @@ def make_plan(name: str, settings: Settings) -> Planned:
 
 def announce(planned: Planned, report: Reporter) -> None:
     """Report what the run will cost before it starts."""
+    for hint in planned.checked.hints:
+        report.warn(str(hint))
     if not planned.costs.steps:
         return
     total = len(planned.plan.steps)

@@ -1,0 +1,72 @@
+"""What trials of tokenizers found, remembered beside the converter: one small file for each trial.
+
+A trial takes seconds of a processor, and every command that reads a recipe would repeat it. Its result follows from the
+files of the model, the installed converter and packages, and our own code; a digest of all these is its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from catalog import jsontext
+from zoo import extras
+from zoo.files.digests import digest, sha256_file
+from zoo.files.whole import write_atomic
+from zoo.llama.convert import source
+
+MEMORY = Path(sys.prefix) / "llama.cpp-trials"
+"""In the Python environment, as the converter is: the results hold for what is installed there."""
+CODE = ("llama", "modelfolder", "training")
+"""Rooms whose code a trial runs."""
+PACKAGES = ("torch", "transformers", "tokenizers", "sentencepiece", "gguf")
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why a tokenizer cannot be written. where: the file that it is about, or empty."""
+
+    what: str
+    remedy: str
+    where: str = ""
+
+
+def key(files: Mapping[str, Path], lost: tuple[str, ...]) -> str:
+    """The name of the trial of these files. lost: tokens that are taken out before it."""
+    return digest({
+        "files": {name: sha256_file(path) for name, path in files.items()},
+        "lost": list(lost),
+        "converter": source.version(),
+        "packages": {name: extras.version(name) for name in PACKAGES},
+        "python": sys.version,
+        "code": _code(),
+    })  # fmt: skip
+
+
+def recall(name: str) -> tuple[bool, Refused | None]:
+    """(whether the trial is remembered, why it refused)."""
+    try:
+        found = jsontext.read(MEMORY / f"{name}.json")
+        return True, None if found is None else Refused(**{key: str(value) for key, value in found.items()})
+    except (OSError, ValueError, TypeError, AttributeError):
+        return False, None
+
+
+def keep(name: str, refused: Refused | None) -> None:
+    """Remember a trial. An environment that cannot be written to repeats it."""
+    try:
+        write_atomic(MEMORY / f"{name}.json", json.dumps(refused and asdict(refused)))
+    except OSError:
+        return
+
+
+def _code() -> str:
+    house = Path(__file__).parents[1]
+    inner = hashlib.sha256()
+    for path in sorted(path for room in CODE for path in (house / room).rglob("*.py")):
+        inner.update(path.read_bytes())
+    return inner.hexdigest()
