@@ -67,6 +67,9 @@ def _report(content: bytes | None) -> _Report | None:
         found = shaped(jsontext.parse(content or b"null"), _Report)
     except ValueError:
         return None
+    for split in found["splits"]:
+        split.setdefault("languages", {})  # releases made before it have none
+    found.setdefault("redaction", None)
     return found if all(map(_is_count, _counts(found))) else None
 
 
