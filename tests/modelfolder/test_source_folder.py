@@ -231,7 +231,7 @@ def test_an_index_must_agree_with_its_files(folder: Path) -> None:
     assert "weights must be .safetensors files" in refused(names | {"a": "../m/model.safetensors"})
     assert "weights must be .safetensors files" in refused(names | {"a": "pytorch_model.bin"})
     put(folder, tensors(folder, one), two)
-    assert "is in model-00001-of-00002.safetensors and in model-00002" in refused(names)
+    assert "is in both model-00001-of-00002.safetensors and model-00002" in refused(names)
 
 
 @pytest.mark.parametrize(
