@@ -35,11 +35,12 @@ def locate(uri: str, root: Path) -> Path | None:
 
 def resolve(spec: Mapping[str, object], root: Path, cache: Path, report: Reporter) -> Path:
     """The verified file or folder of a source spec (keys source, sha256, revision, files). Raises SourceError."""
-    uri, pin, pins = text(spec["source"]), spec["sha256"], spec.get("files")
+    uri = text(spec["source"])
     source = sources.parse(uri)
     if isinstance(source, sources.HubSource):
+        pins = spec.get("files")
+        files = None if pins is None else {name: text(one) for name, one in table(pins).items()}
         try:
-            files = None if pins is None else {name: text(one) for name, one in table(pins).items()}
             return hub.fetch(source.repo, str(spec["revision"]), files, cache, report)
         except SourceError as error:
             error.where = error.where or uri
@@ -49,6 +50,7 @@ def resolve(spec: Mapping[str, object], root: Path, cache: Path, report: Reporte
         raise SourceError(
             f"{uri} is not on this machine", safe="Nothing was changed.", remedy=missing_remedy(uri)
         )
+    pin = spec["sha256"]
     verify(path, None if pin is None else text(pin), uri, report, root)
     return path
 
