@@ -14,14 +14,14 @@ from catalog.problems import Problem, show
 from catalog.yamltext import Document
 
 PARTS = ("evaluation", "calibration", "train", "heldout")
-"""In the order of reading: what a part must not share with another is known when its turn comes."""
+"""In the order of reading: when a part is read, the text that it must not share is already known."""
 
 _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What a plan needs to know of a file: its digest, and how many line feeds it has."""
+    """What a plan needs about a file: its digest, and its number of line feeds."""
 
     sha256: str
     lines: int
@@ -64,14 +64,14 @@ class _Use:
 
 @dataclass(frozen=True)
 class _Seen:
-    """Where a paragraph that is measured on, or a prompt that is learnt, was first: by digest, (line, path)."""
+    """First place of a paragraph used for measurement, or of a training prompt: by digest, (line, path)."""
 
     measured: dict[bytes, tuple[int, str]] = field(default_factory=dict)
     learnt: dict[bytes, tuple[int, str]] = field(default_factory=dict)
 
 
 def _same(uses: Iterable[_Use], files: dict[str, FileFacts], document: Document) -> Iterator[Problem]:
-    """The parts of a corpus share no file, whatever it is called. The later part of a recipe is named."""
+    """The parts of a corpus must not share a file under any name. The later part in the recipe is reported."""
     order = ("train", "heldout", "evaluation", "calibration")
     first_use: dict[str, str] = {}
     for use in sorted(uses, key=lambda one: order.index(one.part)):
@@ -83,7 +83,7 @@ def _same(uses: Iterable[_Use], files: dict[str, FileFacts], document: Document)
 
 
 def _overlaps(use: _Use, lines: _Lines, seen: _Seen, document: Document) -> Iterator[Problem]:
-    """Reads every line of a file; a problem for text of it that another part has too."""
+    """Reads every line of a file; a problem for text that another part also has."""
     match use.part:
         case "evaluation":
             for line, key in lines.paragraphs():

@@ -1,7 +1,7 @@
-"""Values of JSON data whose shape is known, by type: what a reader expects, or a TypeError that says what is there.
+"""Values of JSON data with a known shape, by type: what a reader expects, or a TypeError that names the actual value.
 
-What others wrote is checked before it comes here (schemas, ``zoo.modelfolder.smallfiles``), what the project wrote
-itself has a digest. These functions tell the type checker so, and hold it to be true.
+Data from others is checked before (schemas, ``zoo.modelfolder.smallfiles``), the project's own data has a digest. These
+functions state this for the type checker, and verify it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def whole(value: object) -> int:
 
 
 def number(value: object) -> float:
-    """A number; a whole one stays whole."""
+    """A number; an int stays an int."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     raise _unexpected(value, "a number")

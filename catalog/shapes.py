@@ -1,6 +1,6 @@
 """Parsed JSON as a type: a dataclass, a TypedDict, or lists and dicts of them. Checked all the way down, not converted.
 
-The types say once what code reads of a document, so that whoever reads on need not look again. A document of another
+The types state once what code reads from a document, so that later code need not check again. A document of another
 form is refused with the place of the first difference.
 """
 
@@ -21,7 +21,7 @@ _Read = Callable[[object], Any]
 
 
 class WrongShape(ValueError):
-    """The data is not of the type that is needed; the text says where and why."""
+    """The data does not have the required type; the text says where and why."""
 
     def __init__(self, what: str, place: str = "") -> None:
         super().__init__(f"{place.removeprefix('.') or 'the document'} {what}")
@@ -31,8 +31,8 @@ class WrongShape(ValueError):
 def shaped(data: object, shape: type[Shape]) -> Shape:
     """``data`` as the type ``shape``. Raises WrongShape.
 
-    Keys that the type does not have are left out. Text is no number, and ``true`` is none either; a whole number is
-    taken where any number may be.
+    Keys that the type does not have are omitted. Text and ``true`` are not numbers; a whole number is accepted for any
+    number.
     """
     kind: object = shape
     made: Shape = _reader(kind)(data)
@@ -67,7 +67,7 @@ _WORDS: Mapping[object, tuple[tuple[type, ...], str]] = {
     bool: ((bool,), "true or false"),
     types.NoneType: ((types.NoneType,), "null"),
 }
-"""What each plain type takes, and what it is called."""
+"""What each plain type accepts, and its name."""
 
 
 def _plain(taken: tuple[type, ...], words: str) -> _Read:
@@ -165,7 +165,7 @@ def _block(kind: type) -> _Read:
 
 
 def _placed(parts: Iterable[tuple[str, _Read, object]]) -> WrongShape:
-    """What is wrong with the first part that is, with its place. Places are worked out for data that is refused."""
+    """The first error, with its place. Places are only computed for refused data."""
     for place, reader, value in parts:
         try:
             reader(value)
@@ -175,7 +175,7 @@ def _placed(parts: Iterable[tuple[str, _Read, object]]) -> WrongShape:
 
 
 def _optional(kind: type) -> frozenset[str]:
-    """Keys that a document may lack, but for those that their own annotation says it of."""
+    """Optional keys of a document, except those with their own annotation."""
     if typing.is_typeddict(kind):
         found: frozenset[str] = vars(kind)["__optional_keys__"]
         return found

@@ -19,7 +19,7 @@ _SIZES = (
 
 
 def fixed(value: float, decimals: int) -> str:
-    """``1,234.5``. From a quadrillion on no figure is a real one: powers keep a cell of a table narrow."""
+    """``1,234.5``. From a quadrillion on, figures are not real: powers keep a table cell narrow."""
     return f"{value:,.{decimals}f}" if abs(value) < 1e15 else f"{value:.3g}"
 
 
@@ -52,14 +52,14 @@ def short_count(number: int) -> str:
 
 
 def rate(per_second: float) -> str:
-    """A speed without its unit: two decimals below 10, one above, powers where no real speed lies."""
+    """A speed without its unit: two decimals below 10, one above, powers beyond real speeds."""
     if per_second and not 0.01 <= abs(per_second) < 1e6:
         return f"{per_second:.2g}"
     return f"{per_second:,.{2 if per_second < 9.995 else 1}f}"
 
 
 def duration(seconds: float) -> str:
-    """``12 s``, ``3 min 20 s``, ``5 h 10 min``: a time that somebody waits."""
+    """``12 s``, ``3 min 20 s``, ``5 h 10 min``: a waiting time."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -69,7 +69,7 @@ def duration(seconds: float) -> str:
 
 
 def measured_seconds(value: float) -> str:
-    """``0.35 s``: a time that was measured."""
+    """``0.35 s``: a measured time."""
     return f"{fixed(value, 2)} s"
 
 
@@ -79,7 +79,7 @@ def bits(value: float) -> str:
 
 
 def nats(value: float) -> str:
-    """Four decimals, fewer digits where those would be none."""
+    """Four decimals, or significant digits if they would all be zero."""
     size = abs(value)
     if value == 0 or 0.001 <= size < 1e4:
         return f"{value:.4f}"

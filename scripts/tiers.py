@@ -1,7 +1,7 @@
 """Slow tiers of the tests run again when what they test has changed: which have, and running those.
 
 ``tests/tiers.json`` keeps, for each tier, a digest of its inputs at the last run that passed. Comments, docstrings and
-annotations of Python are not in the digest, because they change no behaviour.
+annotations of Python are not in the digest, because they do not change behaviour.
 
     python scripts/tiers.py            shows each tier, and exits with 1 if one has to run
     python scripts/tiers.py run        runs those that CI runs (make tiers)
@@ -52,13 +52,13 @@ TIERS = (
 def inputs_sha256(tier: Tier, root: Path = ROOT) -> str:
     """Digest of the tier's inputs: their paths, and what of them can change behaviour.
 
-    Raises FileNotFoundError for an input that is not there: a moved folder must not leave its tier untested.
+    Raises FileNotFoundError for a missing input: a moved folder must not leave its tier untested.
     """
     found = hashlib.sha256()
     for name in tier.inputs:
         path = root / name
         if not path.exists():
-            raise FileNotFoundError(f"{name}, an input of the tier {tier.target}, was not found: correct TIERS")
+            raise FileNotFoundError(f"{name}, an input of the tier {tier.target}, was not found: fix TIERS")
         files = [path] if path.is_file() else [p for p in sorted(path.rglob("*")) if _counts(p)]
         for file in files:
             found.update(file.relative_to(root).as_posix().encode() + b"\0" + _behaviour(file) + b"\0")
@@ -75,7 +75,7 @@ def _behaviour(path: Path) -> bytes:
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes away docstrings, and the annotations of functions and their arguments."""
+    """Removes docstrings, and the annotations of functions and their arguments."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         return None if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str) else node
@@ -90,13 +90,13 @@ class _Bare(ast.NodeTransformer):
 
 
 def stale(root: Path = ROOT) -> list[Tier]:
-    """The tiers whose inputs are others than when they passed last."""
+    """The tiers whose inputs have changed since they last passed."""
     known = _record(root)
     return [tier for tier in TIERS if known.get(tier.target, {}).get("inputs_sha256") != inputs_sha256(tier, root)]
 
 
 def passed(target: str, root: Path = ROOT) -> None:
-    """Record that ``target`` passed. Raises StopIteration for a target that is no tier."""
+    """Record that ``target`` passed. Raises StopIteration for a target that is not a tier."""
     tier = next(tier for tier in TIERS if tier.target == target)
     day = time.strftime("%Y-%m-%d", time.gmtime())
     kept = _record(root) | {target: {"inputs_sha256": inputs_sha256(tier, root), "passed_on": day}}
@@ -109,7 +109,7 @@ def _record(root: Path) -> dict[str, dict[str, str]]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 0 when nothing is left to run or all of it passed."""
+    """Exit code 0 if nothing is left to run or everything passed."""
     if arguments[:1] == ["passed"]:
         passed(arguments[1])
         return 0

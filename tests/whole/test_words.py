@@ -75,7 +75,7 @@ ALLOWED: tuple[tuple[str, str], ...] = (
 
 # How many such words each root still has (0 if not named). Lower a figure when you replace words; never raise one.
 YET: dict[str, int] = {
-    "CHANGELOG.md": 13, "catalog": 10, "pi_runtime": 1, "zoo/cli": 2, "zoo/judge": 3, "zoo/llama": 1,
+    "CHANGELOG.md": 13, "catalog": 8, "pi_runtime": 1, "zoo/cli": 2, "zoo/judge": 3, "zoo/llama": 0,
 }  # fmt: skip
 
 # Each root and the files in it that people read.

@@ -218,7 +218,7 @@ class FolderRepo:
         return self.objects / sha256[:2] / sha256
 
     def body(self, revision: str) -> Body:
-        """A commit as it was written. Raises InputError if there is none, Damaged if it is not what was written."""
+        """A stored commit. Raises InputError if it is missing, Damaged if it has changed."""
         if not _OID.match(revision):
             raise InputError(f"{revision!r} is not a commit")
         try:

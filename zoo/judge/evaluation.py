@@ -19,7 +19,7 @@ class Rule(TypedDict):
 
 
 class TextTaken(TypedDict):
-    """A text: its digest, its tokens, and how many windows of it were taken."""
+    """A text: its digest, its tokens, and how many of its windows were used."""
 
     name: str
     language: str

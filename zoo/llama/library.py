@@ -16,7 +16,7 @@ from typing import NewType
 from zoo import extras
 
 Vocabulary = NewType("Vocabulary", object)
-"""llama.cpp's pointer to a vocabulary. Like the pointers below it is only handed back to llama.cpp."""
+"""llama.cpp's pointer to a vocabulary. Like the pointers below, it is only passed back to llama.cpp."""
 Context = NewType("Context", object)
 Sampler = NewType("Sampler", object)
 Observer = NewType("Observer", object)
@@ -29,7 +29,7 @@ _KEPT_LINES = 400
 
 @dataclass
 class Heard:
-    """What llama.cpp said during one piece of work, the last lines of it; a line may arrive in several pieces."""
+    """The last log lines of llama.cpp during one piece of work; a line may arrive in several pieces."""
 
     _lines: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
     _open_level: int = 0
@@ -64,13 +64,13 @@ class Heard:
 
 
 _hearing: ContextVar[tuple[Heard, ...]] = ContextVar("hearing", default=())
-"""Who hears llama.cpp in this thread. The library has one log callback for the whole process and passes nothing on that
-says whose work a line is about; it calls back in the thread that does the work, and so the context tells."""
+"""Who receives llama.cpp's log in this thread. The library has one log callback for the process and does not say which
+work a line belongs to. It calls back in the thread that does the work, so the context shows it."""
 
 
 @contextmanager
 def hearing() -> Iterator[Heard]:
-    """Hear what llama.cpp says of what this thread lets it do in the block. Blocks may lie within each other."""
+    """Collect llama.cpp's log lines for this thread's work in the block. Blocks may be nested."""
     heard = Heard()
     before = _hearing.set((*_hearing.get(), heard))
     try:
@@ -82,7 +82,7 @@ def hearing() -> Iterator[Heard]:
 @functools.cache
 def _loaded() -> tuple[ModuleType, object]:
     """The module, and the log callback. Both live as long as the process, as the C library's state does: ctypes keeps
-    no reference of its own, and without ours the callback would be freed while in use.
+    no reference, and without ours the callback would be freed while in use.
     """
     module = extras.load("llama_cpp.llama_cpp")
     callback = module.llama_log_callback(_on_log)
@@ -102,7 +102,7 @@ def require() -> ModuleType:
 def ggml() -> ctypes.CDLL:
     """ggml's own library, which llama.cpp has loaded: what is below llama.h. Raises MissingExtra as ``require``."""
     require()
-    # There is no public name for it.
+    # It has no public name.
     found: ctypes.CDLL = importlib.import_module("llama_cpp._ggml").libggml
     return found
 

@@ -158,7 +158,7 @@ def read_json(path: Path, name: str) -> dict[str, object]:
     if not isinstance(data, dict):
         raise _refusal(name, "it is not a JSON object", "Fetch the file again")
     for problem in problems(name, data):
-        raise _refusal(name, problem, lambda place: f"Correct {place}, or fetch it again")
+        raise _refusal(name, problem, lambda place: f"Fix {place}, or fetch it again")
     return data
 
 

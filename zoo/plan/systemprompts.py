@@ -1,4 +1,4 @@
-"""Do the chat templates accept the system messages of the recipe's prompts? Found before anything is answered."""
+"""Whether the chat templates accept the system messages of the recipe's prompts, checked before labelling."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zoo.templates.renderer import Renderer
 USER = {"role": "user", "content": "question"}
 SYSTEM = {"role": "system", "content": "instruction"}
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>", "unk_token": "<unk>"}
-"""In place of the model's own: what they are decides nothing here."""
+"""Used instead of the model's own tokens: their text does not matter here."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Refused:
 
 
 def refused(recipe: Recipe, root: Path, sources: Mapping[str, SourceFacts | None]) -> Iterator[Refused]:
-    """What each template says that would have to render a system message and does not. ``sources``: by their role.
+    """The refusal of each template that must render a system message but does not. ``sources``: by their role.
 
-    Only templates that accept the question alone are asked: others are another problem.
+    Only templates that accept the question alone are checked: others are a different problem.
     """
     roles = [role for role, used in (("teacher", recipe.label), ("student", recipe.distill)) if used]
     asked = [(role, found.template) for role in roles if (found := sources.get(role)) and found.template]
@@ -52,7 +52,7 @@ def refused(recipe: Recipe, root: Path, sources: Mapping[str, SourceFacts | None
 
 
 def _first(recipe: Recipe, root: Path) -> tuple[tuple[str | int, ...], str] | None:
-    """Place and words for the first system message; None without one."""
+    """Place and description of the first system message; None without one."""
     if recipe.label and recipe.label.system:
         return ("label", "system"), "label.system"
     for part, files in (("train", recipe.corpus.train), ("heldout", recipe.corpus.heldout)):

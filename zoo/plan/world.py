@@ -19,7 +19,7 @@ _NOTHING: Mapping[str, FileFacts] = {}
 
 
 def look(recipe: Recipe, settings: Settings, read: Mapping[str, FileFacts] = _NOTHING) -> World:
-    """The world as it is now; files that are missing are left out. read: files whose digest is known already."""
+    """The world as it is now; missing files are omitted. read: files whose digest is already known."""
     files = {}
     for name in own_files(recipe):
         path = settings.root / name

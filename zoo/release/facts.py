@@ -1,4 +1,4 @@
-"""What a release reads of the facts that steps left with their artifacts; ``build`` makes these of them."""
+"""The facts of steps that a release reads from their artifacts; ``build`` makes them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.judge.evaluation import Evaluation
 
 @dataclass(frozen=True)
 class Labelled:
-    """Of ``label``: rows that were asked, and those with a sound answer."""
+    """Of ``label``: rows that were asked, and those with a valid answer."""
 
     rows: int
     valid_rows: int
@@ -31,7 +31,7 @@ class Trained:
 
 
 class Smoked(TypedDict):
-    """A file's chat smoke test, as far as it is read."""
+    """The parts of a file's chat smoke test that are used."""
 
     passed: bool
 
@@ -59,7 +59,7 @@ class Compared:
 
 
 class Median(TypedDict):
-    """A figure over all runs, as far as it is read."""
+    """The parts of a figure over all runs that are used."""
 
     median: float
 
@@ -75,7 +75,7 @@ class BenchSummary(TypedDict):
 
 
 class BenchDevice(TypedDict):
-    """The machine, by each of the names that it has."""
+    """The machine, by each of its names."""
 
     label: str | None
     board_model: str | None
@@ -84,14 +84,14 @@ class BenchDevice(TypedDict):
 
 
 class BenchSettings(TypedDict):
-    """How it was measured, as far as it is read."""
+    """The parts of the measurement's settings that are used."""
 
     threads: int
 
 
 @dataclass(frozen=True)
 class Bench:
-    """``bench.json``, which ``pi_runtime`` writes. reasons: why the figures do not count; none where they do."""
+    """``bench.json``, which ``pi_runtime`` writes. reasons: why the figures are not valid; empty if they are."""
 
     summary: BenchSummary
     device: BenchDevice

@@ -33,7 +33,7 @@ class Context:
 
 
 Facts = Mapping[str, object]
-"""What a stage says of the files that it made, ready for JSON."""
+"""A stage's facts about the files that it made, ready for JSON."""
 Stage = Callable[[Context], Facts]
 
 

@@ -40,7 +40,7 @@ class Spec:
 
 
 class MeasuredOn(TypedDict):
-    """The text that whole mixes were measured on."""
+    """The text that complete mixes were measured on."""
 
     what: str
     window_tokens: int

@@ -24,8 +24,8 @@ class Limits:
 
 
 class Answer(TypedDict, total=False):
-    """What the process under these limits says: text and clock (whether the text holds the date), or why not: refused,
-    and a kind as in ``zoo.templates.rendering.Refusal``."""
+    """The answer of the process under these limits: text and clock (whether the text contains the date), or the reason:
+    refused, and a kind as in ``zoo.templates.rendering.Refusal``."""
 
     text: str
     clock: bool

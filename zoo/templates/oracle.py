@@ -1,7 +1,7 @@
 """The fixed clock for other libraries, which render a template with today's date.
 
 They do not accept a clock: transformers converts a given function to text, and llama-cpp-python passes its own. So the
-clock goes into the template: a macro of the same name is put before it, which every jinja2 runs alike.
+clock goes into the template: a macro of the same name is put before it, which every jinja2 runs in the same way.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Renders conversations with a model's chat template, in a separate process for each template.
 
-The process starts at the first conversation, answers one after another, and is ended when it uses more than its limits
+The process starts at the first conversation, answers one after another, and is ended if it uses more than its limits
 (``zoo.templates.limits``); the next conversation then gets a new one. It ends with this process: its input ends.
 """
 

@@ -103,7 +103,7 @@ class _Generation(jinja2.ext.Extension):
 class _Dict:
     """``dict(...)`` and ``dict.fromkeys(...)``, and no other access to Python's type, as in transformers."""
 
-    # What is wrong with the arguments, Python's own type says.
+    # Python's own type reports what is wrong with the arguments.
     def __call__(self, *args: Any, **more: Any) -> dict[object, object]:
         return dict(*args, **more)
 

@@ -90,7 +90,7 @@ def _forget_packing(model: PreTrainedModel) -> None:
 
 
 class _Conversion(Protocol):
-    """What transformers renames and merges when it loads, as far as it is looked at here."""
+    """The parts of transformers' renaming and merging at load that are used here."""
 
     source_patterns: list[str]
     target_patterns: list[str]

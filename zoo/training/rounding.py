@@ -18,7 +18,7 @@ from catalog.jsonvalues import number
 
 Change = Callable[[torch.Tensor], torch.Tensor]
 Function = Callable[..., object]
-"""A function of torch. Not all its arguments are tensors, but those that are looked at here are."""
+"""A function of torch. Not all its arguments are tensors, but those used here are."""
 
 FIRST = {
     torch.nn.functional.linear: 0,
@@ -36,7 +36,7 @@ FIRST = {
 
 @dataclass(frozen=True)
 class Attention:
-    """What ``scaled_dot_product_attention`` was asked for, without dropout.
+    """The arguments of ``scaled_dot_product_attention``, without dropout.
 
     query [..., heads, tokens, width]; key and value [..., KV heads, seen tokens, width].
     """

@@ -66,7 +66,7 @@ class TeacherCache:
 
 @dataclass(frozen=True)
 class Question:
-    """What a teacher is asked: its top_k most probable tokens at the rows' positions, softened by a temperature."""
+    """The request to a teacher: its top_k most probable tokens at the rows' positions, softened by a temperature."""
 
     teacher: Path
     rows: Sequence[EncodedRow]

@@ -123,7 +123,7 @@ def is_private_way(address: str) -> bool:
 
 
 class XetSwitch:
-    """The client's one switch against its xet storage. The first that wants it off turns it, the last turns it back."""
+    """The client's only switch for its xet storage. The first user turns it off, the last one restores it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -131,7 +131,7 @@ class XetSwitch:
 
     @contextmanager
     def off(self) -> Iterator[None]:
-        """Large files go by LFS meanwhile, for all threads: the client knows no other way."""
+        """Within the block, large files use LFS in all threads: the client has no other way."""
         from huggingface_hub import constants
 
         with self._lock:

@@ -46,8 +46,8 @@ class Tokens:
 
 
 OF_THIS_JOB = Tokens()
-"""Those that this process asked for. It has one identity, and no message may show any of its tokens, whichever hub the
-message is about."""
+"""The tokens that this process requested. It has one identity, and no message about any hub may show any of its
+tokens."""
 
 
 def _exchange(address: str, resource: str) -> tuple[str, float]:

@@ -3,7 +3,7 @@
 wire    requests with bounds, answers, errors in the client's form
 access  tokens with roles, signed upload addresses
 store   repositories, revisions and contents of the folder
-views   what the API says of commits and files, as JSON
+views   the API's JSON for commits and files
 writes  create, preupload, LFS, commit, tag
 multipart  large contents in parts
 manifests  which file llama.cpp means by a tag

@@ -35,7 +35,7 @@ _BUSY = (
 
 
 _Incoming = socket.socket | tuple[bytes, socket.socket]
-"""What socketserver hands over; of a stream it is the connection."""
+"""What socketserver passes; for a stream it is the connection."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the API says of commits and files, as JSON.
+"""The API's JSON for commits and files.
 
 Every file is listed as an LFS file, because only this form includes the sha256.
 ``oid`` and ``blobId`` of a file are opaque: the first 40 digits of that sha256.

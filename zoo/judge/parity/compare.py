@@ -20,7 +20,8 @@ CHECKS = ("tokenizer", "parameters", "logits", "template", "end_of_turn", "sourc
 
 @dataclass(frozen=True)
 class Stated:
-    """record: what the import wrote of the source, None if nothing. facts: what the file says of its vocabulary."""
+    """record: the import's record of the source, None if there is none. facts: the file's facts about its
+    vocabulary."""
 
     record: SourceRecord | None
     facts: VocabularyFacts

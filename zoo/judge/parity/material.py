@@ -64,8 +64,8 @@ TEXTS = (
 with the distance of two tokens."""
 
 MOST_TOKENS = 448
-"""A text is cut after so many tokens, or at the model's own limit. By then a rope base that is a tenth too large moves
-the logits of SmolLM2-135M by ten times the rounding of f16."""
+"""Most tokens of a text, which is cut there or at the model's own limit. By then a rope base that is a tenth too large
+moves the logits of SmolLM2-135M by ten times the rounding of f16."""
 
 Conversation = tuple[Mapping[str, str], ...]
 

@@ -49,8 +49,8 @@ class Generated:
 
 @dataclass(frozen=True)
 class Cut:
-    """Strings cut into tokens. tokens: ids of every string, without begin and end markers; whole: with them, as the
-    model wants them. decoded: the bytes that the ids of ``tokens`` stand for.
+    """Strings split into tokens. tokens: ids of every string, without begin and end markers; whole: with them, as the
+    model requires. decoded: the bytes that the ids of ``tokens`` stand for.
     """
 
     tokens: Sequence[Sequence[int]]

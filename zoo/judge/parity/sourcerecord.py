@@ -1,4 +1,4 @@
-"""The shape of source.json: what the import writes of a source (``zoo.modelfolder.record``) and the checks read."""
+"""The shape of source.json: what the import records about a source (``zoo.modelfolder.record``) and the checks read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class EndToken(TypedDict):
 
 
 class VocabularyFacts(TypedDict):
-    """What a GGUF file says of its vocabulary (``zoo.gguf.vocabfacts``)."""
+    """A GGUF file's facts about its vocabulary (``zoo.gguf.vocabfacts``)."""
 
     tokens_sha256: str | None
     token_types: list[list[int]] | None
@@ -21,7 +21,7 @@ class VocabularyFacts(TypedDict):
 
 
 class SourceTokenizer(TypedDict):
-    """vocabulary_size: None where no file says it. The last three are a GGUF source's ``VocabularyFacts``."""
+    """vocabulary_size: None if no file has it. The last three are a GGUF source's ``VocabularyFacts``."""
 
     vocabulary_size: int | None
     normalizers: list[str]
@@ -33,8 +33,8 @@ class SourceTokenizer(TypedDict):
 
 class SourceRecord(TypedDict):
     """kind: "folder" or "gguf". files: sha256 by name of the small files. quantized: the format of the weights, None
-    for plain ones. renamed: what a wrapper's names were changed by. pieces_contradicted: tokenizer.model joins pieces
-    in another order. beyond_float16: matrices that float16 cannot hold.
+    for plain ones. renamed: how a wrapper's names were changed. pieces_contradicted: tokenizer.model joins pieces in
+    another order. beyond_float16: matrices that float16 cannot represent.
     """
 
     format: str

@@ -14,8 +14,8 @@ HARMLESS = {
     "llama.cpp does not compose letters before it cuts text. "
     "Write composed letters (Unicode form NFC), as keyboards do."
 }
-"""Steps of normalizers that leave ordinary text as it is, and what the card says of them. Others (NFKC, NFD, Lowercase,
-StripAccents, Strip) change letters that people write, so without them the file behaves differently."""
+"""Steps of normalizers that leave ordinary text as it is, and what the card says about them. Others (NFKC, NFD,
+Lowercase, StripAccents, Strip) change letters that people write, so without them the file behaves differently."""
 
 
 BY_SIGHT = (

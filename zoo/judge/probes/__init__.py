@@ -1,7 +1,7 @@
 """Task probes: small questions with a right answer that can be checked, made by seeded code of this project. Pure.
 
 Each probe is a file with one function ``(items, seed) -> Probe``; the same numbers give the same items on every
-machine. ``zoo.llama.measure.probing`` asks them, ``verdict`` judges the answers, ``report`` counts and words them.
+machine. ``zoo.llama.measure.probing`` runs them, ``verdict`` checks the answers, ``report`` counts and describes them.
 """
 
 from __future__ import annotations

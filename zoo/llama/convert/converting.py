@@ -31,7 +31,7 @@ def main(script: Path, arguments: list[str]) -> None:
 
 
 class _Model(Protocol):
-    """The converter's own model, as far as it is used here."""
+    """The parts of the converter's own model that are used here."""
 
     dir_model: str | Path
 

@@ -103,7 +103,7 @@ def write_mix(
     threads: int,
     report: Reporter | None = None,
 ) -> MixReport:
-    """Write ``target``: ``source`` (F32, F16 or BF16) with the tensors as ``content`` says; whole or not at all.
+    """Write ``target``: ``source`` (F32, F16 or BF16) with the tensors as in ``content``, atomically.
 
     cache_folder: where quantized tensors are kept between calls (safe to share and to delete); None keeps nothing.
     threads: cores to use; they do not spin.

@@ -34,7 +34,7 @@ Choice = dict[str, str]
 
 
 class Account(TypedDict):
-    """A mix that was measured whole."""
+    """A complete mix that was measured."""
 
     tensor_bytes: int
     predicted_kld_nats: float
