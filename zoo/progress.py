@@ -84,7 +84,7 @@ def murmur(text: str) -> bool:
 
 
 def carried(work: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
-    """``work`` for another thread: whoever hears of waits here hears of its waits too."""
+    """``work`` for another thread, whose waits are reported to the same reporter."""
     report = _WAITS.own()
 
     def elsewhere(*given: _Given.args, **named: _Given.kwargs) -> _Result:
