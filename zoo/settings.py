@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.jsontext import LARGEST
-from catalog.problems import did_you_mean, show
+from catalog.problems import did_you_mean, instead_of, show
 from catalog.unseen import is_odd_space, named
 from zoo import addresses
 from zoo.errors import InputError
@@ -37,6 +37,9 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
     ),
     "device": ("ZOO_DEVICE", "cpu", "where training runs: cpu, cuda, cuda:0"),
 }
+PREFIX = "ZOO_"
+OTHER_VARIABLES = ("ZOO_CONVERTER", "ZOO_DEBUG", "ZOO_SITE_URL")
+"""Variables that are read elsewhere: the converter's folder, a traceback for a report, the site's address."""
 LONGEST = 1000
 """Most characters of a setting; usable paths and addresses have a few hundred at most."""
 MAX_BYTES = 64 * 1024
@@ -145,6 +148,13 @@ def load(start: Path, flags: Mapping[str, str | None], environment: Mapping[str,
         _check(name, value)
         values[name] = value
     return Settings(root, values)
+
+
+def misspelt(environment: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable that begins as ours do and that nothing reads."""
+    known = [*(variable for variable, _, _ in _SETTINGS.values()), *OTHER_VARIABLES]
+    unread = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    return [f"the environment variable {show(name)} is not read. {instead_of(name, known)}" for name in unread]
 
 
 def describe() -> list[tuple[str, str, str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,19 @@ def test_what_an_editor_adds_to_the_settings_file(root: Path) -> None:
     assert origins(room.load(root, {}, {}))["namespace"] == ("lab", "zoo.toml")
     found = refusal(root, '# a\u00a0comment\nnamespace =\u00a0"l\u00a0b"\n')
     assert "U+00A0 (no-break space) is used instead of a plain space (at line 2, column 12)" in found.what
+
+
+def test_a_misspelt_variable_is_named_with_the_nearest_one() -> None:
+    known = {variable: "x" for _, variable, _, _ in room.describe()} | dict.fromkeys(room.OTHER_VARIABLES, "x")
+    assert room.misspelt({**known, "HOME": "/", "FOO": "1"}) == []
+    (said,) = room.misspelt({"ZOO_THREAD": "2"})
+    assert said == 'the environment variable "ZOO_THREAD" is not read. Did you mean ZOO_THREADS?'
+    assert len(room.misspelt({"ZOO_FOO": "1", "ZOO_WROK": "a"})) == 2
+
+
+def test_every_variable_that_is_read_is_known() -> None:
+    known = {variable for _, variable, _, _ in room.describe()} | {*room.OTHER_VARIABLES}
+    house = Path(__file__).parents[2]
+    texts = [path.read_text(encoding="utf-8") for path in (house / "zoo").rglob("*.py")]
+    texts.append((house / "mkdocs.yml").read_text(encoding="utf-8"))
+    assert {name for text in texts for name in re.findall(r"ZOO_[A-Z_]+", text)} <= known

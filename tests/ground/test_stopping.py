@@ -110,6 +110,7 @@ def test_a_release_that_is_asked_to_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", stopping.SIGNALS)
 def test_a_server_ends_in_peace(number: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / "hub").mkdir()
     there = Terminal(tmp_path, "hub", "serve", str(tmp_path / "hub"), "--port", "0")
     there.until(b"For the official client")
     time.sleep(0.1)

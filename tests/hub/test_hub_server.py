@@ -252,6 +252,15 @@ def run_serve(tmp_path: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
+def test_a_folder_that_was_named_must_be_there(tmp_path: Path) -> None:
+    """The setting's folder need not: the first upload makes it."""
+    (tmp_path / "zoo.toml").touch()
+    with run_serve(tmp_path, "biuld/hub") as process:
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 2 and "there is no folder biuld/hub" in said and "mkdir -p biuld/hub" in said
+    assert not (tmp_path / "biuld").exists()
+
+
 def test_zoo_hub_serve(tmp_path: Path) -> None:
     (tmp_path / "zoo.toml").touch()
     fill(FolderHub(tmp_path / "build" / "hub"), tmp_path, {"a": b"x"})

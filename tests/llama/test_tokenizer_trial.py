@@ -28,6 +28,7 @@ from zoo.modelfolder.inspection import inspect
 from zoo.progress import Silent
 from zoo.sources.resolve import content_sha256
 from zoo.stages import Context, importing
+from zoo.training import models
 
 NO_RULE = "llama.cpp has no rule that splits text as this model's tokenizer does"
 
@@ -200,3 +201,29 @@ def test_the_usual_tiny_models_need_none_either(tmp_path: Path) -> None:
     found = inspect(make_tiny_llama(tmp_path / "model"))
     words = found.small["tokenizer.json"]
     assert tokenizertrial.is_known("llama", words, has_pieces="tokenizer.model" in found.files)
+
+
+@pytest.mark.parametrize(
+    ("own", "kind", "refused"),
+    [
+        ({"AutoTokenizer": ["tok.Own", None]}, "OwnTokenizer", True),
+        ({"AutoTokenizer": ["tok.Own", None]}, "LlamaTokenizer", False),
+        (None, "OwnTokenizer", False),
+    ],
+    ids=["own", "known", "without auto_map"],
+)
+def test_a_tokenizer_with_code_of_its_own_is_refused_in_our_words(
+    own: Any, kind: str, refused: bool, tmp_path: Path
+) -> None:
+    folder = make_tiny_llama(tmp_path / "model")
+    path = folder / "tokenizer_config.json"
+    more = {"auto_map": own} if own else {}
+    path.write_text(json.dumps({**jsontext.read(path), "tokenizer_class": kind, **more}), encoding="utf-8")
+    said = tried(folder)
+    if not refused:
+        assert said == "" and models.load_tokenizer(folder)
+        return
+    assert "model/tokenizer_config.json: This tokenizer requires its own code (auto_map)" in said
+    assert "remove auto_map" in said and "trust_remote_code" not in said
+    with pytest.raises(ModelFileError, match="requires its own code"):
+        models.load_tokenizer(folder)

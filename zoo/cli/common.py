@@ -42,6 +42,8 @@ class Call:
             raise InputError(
                 "the current folder was deleted", remedy="Change into your zoo: cd FOLDER"
             ) from None
+        for sentence in settings_room.misspelt(os.environ):
+            self.output.warn(sentence)
         return settings_room.load(here, self.flags, os.environ)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -50,6 +51,11 @@ def serve(
     place = Path(folder) if folder else _folder_of(call.settings.hub, call.settings.root)
     if place.exists() and not place.is_dir():
         raise InputError(f"{place} is not a folder", remedy="Name a folder, such as: zoo hub serve build/hub")
+    # The setting's folder is made by the first upload; a folder that was named and is missing is a slip.
+    if folder and not place.exists():
+        raise InputError(
+            f"there is no folder {place}", remedy=f"Name another one, or make it: mkdir -p {shlex.quote(folder)}"
+        )
     try:
         server = HubServer(place, host, port, access, _log if verbose else None)
     except (OSError, OverflowError) as error:

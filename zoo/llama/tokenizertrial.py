@@ -23,8 +23,8 @@ from zoo.gguf import sentencepieces
 from zoo.llama import trialmemory
 from zoo.llama.convert import convert, cutting, source
 from zoo.llama.trialmemory import Refused
-from zoo.modelfolder import trimming
-from zoo.modelfolder.files import CONFIG, TOKENIZER
+from zoo.modelfolder import purposes, trimming
+from zoo.modelfolder.files import CONFIG, TOKENIZER, TOKENIZER_CONFIG
 from zoo.modelfolder.inspection import Inspected
 
 CHILD = "zoo.training.tokenizertrial"
@@ -51,7 +51,8 @@ def refuse_unwritable(found: Inspected) -> None:
     """
     words = found.small.get("tokenizer.json", {})
     kind = str(found.config.get("model_type"))
-    if is_known(kind, words, has_pieces=PIECES in found.files):
+    own = purposes.has_own_tokenizer(found.small.get(TOKENIZER_CONFIG, {}))
+    if not own and is_known(kind, words, has_pieces=PIECES in found.files):
         return
     if not (source.folder() / source.SCRIPT).is_file() or source.fault() is not None:
         return
@@ -109,7 +110,7 @@ def _tried(files: Mapping[str, Path], lost: tuple[str, ...]) -> tuple[bool, Refu
         except subprocess.TimeoutExpired:
             return False, None
         if (told := Path(scratch, REFUSED)).is_file():
-            return True, Refused(**jsontext.read(told), where=CONFIG)
+            return True, Refused(**jsontext.read(told))
         lines = done.stdout.decode("utf-8", errors="replace").splitlines()
         refused = convert.failure(lines, done.returncode, folder) if done.returncode else None
     if isinstance(refused, GateRefused):

@@ -19,7 +19,7 @@ from zoo.modelfolder.formats import ADAPTER
 from zoo.modelfolder.inspection import Inspected
 from zoo.training import architecture
 from zoo.training.exactly import Account, account, refuse_differences
-from zoo.training.models import LOCAL, quiet, reading
+from zoo.training.models import LOCAL, quiet, reading, refuse_own_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -53,6 +53,7 @@ def load_folder(
     if found.quantized:
         _forget_packing(model)
     with quiet(), reading(found.folder, shown, what="tokenizer", where=found.shown):
+        refuse_own_tokenizer(shown, found.shown)
         tokenizer = transformers.AutoTokenizer.from_pretrained(shown, **LOCAL)
     return model, tokenizer, kept
 

@@ -15,9 +15,11 @@ import torch
 import transformers
 import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
+from catalog import jsontext
 from zoo.errors import ModelFileError, ZooError
 from zoo.files.whole import fsync
-from zoo.modelfolder import otherlayouts
+from zoo.modelfolder import otherlayouts, purposes
+from zoo.modelfolder.files import TOKENIZER_CONFIG
 from zoo.progress import Advance, unheard
 from zoo.training import tokenizerfile
 from zoo.training.writing import writing
@@ -82,9 +84,27 @@ def inference_dtype(device: str) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
+def refuse_own_tokenizer(folder: Path, where: str = "") -> None:
+    """Raise ModelFileError for a tokenizer that needs code of the folder's own. where: the folder for messages."""
+    path = folder / TOKENIZER_CONFIG
+    if not path.is_file() or not purposes.has_own_tokenizer(jsontext.read(path, bounded=False, finite=False)):
+        return
+    try:
+        with quiet():
+            transformers.AutoTokenizer.from_pretrained(folder, **LOCAL)
+    except ValueError as error:
+        raise ModelFileError(
+            "This tokenizer requires its own code (auto_map), which zoo never runs",
+            where=f"{where or folder.name}/{TOKENIZER_CONFIG}",
+            remedy="Use a model whose tokenizer transformers knows. If tokenizer.json holds all of it, make a copy of "
+            "the folder and remove auto_map from its tokenizer_config.json",
+        ) from error
+
+
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of ``folder``; ModelFileError if it cannot be read."""
     with quiet(), reading(folder):
+        refuse_own_tokenizer(folder)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **LOCAL)
         tokenizerfile.follow(tokenizer, folder / "tokenizer.json")
     return tokenizer

@@ -18,9 +18,9 @@ from catalog import jsontext
 from zoo.errors import ModelFileError
 from zoo.llama.convert import convert, converting
 from zoo.llama.tokenizertrial import REFUSED
-from zoo.modelfolder.files import CONFIG, TOKENIZER
+from zoo.modelfolder.files import CONFIG, TOKENIZER, TOKENIZER_CONFIG
 from zoo.training import architecture
-from zoo.training.models import LOCAL, clean_json, quiet
+from zoo.training.models import LOCAL, clean_json, quiet, refuse_own_tokenizer
 
 
 def main(script: Path) -> None:
@@ -30,8 +30,11 @@ def main(script: Path) -> None:
     try:
         with quiet():
             architecture.check(source, jsontext.read(source / CONFIG, bounded=False, finite=False), "")
+            refuse_own_tokenizer(source)
     except ModelFileError as error:
-        Path(REFUSED).write_text(json.dumps({"what": error.what, "remedy": error.remedy}), encoding="utf-8")
+        where = TOKENIZER_CONFIG if error.where.endswith(TOKENIZER_CONFIG) else CONFIG
+        words = {"what": error.what, "remedy": error.remedy, "where": where}
+        Path(REFUSED).write_text(json.dumps(words), encoding="utf-8")
         raise SystemExit(1) from error
     with quiet():
         config = transformers.AutoConfig.from_pretrained(source, **LOCAL)
