@@ -56,7 +56,7 @@ def cpu_model(cpuinfo: str) -> str | None:
 def board_model(device_tree: str | None, cpuinfo: str | None) -> str | None:
     """Name of the board: the device tree's (ends with a NUL byte), else the Model line of Pi kernels.
 
-    The serial number beside it in /proc/cpuinfo identifies a person's board and is never read.
+    The serial number next to it in /proc/cpuinfo identifies a person's board and is never read.
     """
     if device_tree and device_tree.strip("\0 \n"):
         return device_tree.strip("\0 \n")

@@ -433,8 +433,8 @@ function reason(chosen, best, usable, device, context, leastSpeed, rules) {
   else if (chosen !== best && tolerable(file, rules))
     choice =
       `${file.path} is the smallest file that ${fits}, is not beaten by another file, and is so close to the ` +
-      `original that you are unlikely to notice a difference: ${lossWords(file)}, ` +
-      `${fixed(100 * file.top, 1)} % same top token (limits: ${toleranceWords(rules)})`;
+      `original that you are unlikely to notice a difference: ${lossWords(file)}, and its most probable next token ` +
+      `is the same in ${fixed(100 * file.top, 1)} % of cases (limits: ${toleranceWords(rules)})`;
   else if (chosen !== best)
     choice =
       `${file.path} is the smallest file that ${fits}, is not beaten by another file, and has the lowest loss ` +

@@ -64,18 +64,21 @@ WORDS: dict[str, str] = {
     r"gr[a]y(s|ed|ish)?(?![-:=\"'_;])": "grey",
     r"(analy|paraly|cataly)z(e|ed|es|ing)": "-yse",
     r"(defen|offen|preten)se": "-ce",
-    r"(?<!model-)licens(e|es)(?![-:=\"'`_./])": "licence; license is a verb, and the Hub's key in code style",
+    r"(?<!model-)(?-i:[Ll]icens(e|es))(?![-:=\"'`_./])": "licence; license is a verb, and the Hub's key in code style",
 }  # fmt: skip
 
 # Where a word of the table is right: (a regular expression for the path, the words around it).
 ALLOWED: tuple[tuple[str, str], ...] = (
     ("recipes/.*", "facts it was not told"),
     ("site/hooks.py", "text-align: .left.center"),
+    # Names of licences, and texts that are measured on.
+    ("catalog/terms.py", "ommunity [Ll]icense"),
+    ("zoo/judge/parity/material.py", ".*"),
 )
 
 # How many such words each root still has (0 if not named). Lower a figure when you replace words; never raise one.
 YET: dict[str, int] = {
-    "CHANGELOG.md": 13, "catalog": 8, "pi_runtime": 1, "zoo/cli": 2, "zoo/judge": 3, "zoo/llama": 0,
+    "CHANGELOG.md": 13,
 }  # fmt: skip
 
 # Each root and the files in it that people read.

@@ -371,7 +371,8 @@ def _reason(chosen: _Candidate, best: ModelFile, usable: int, asked: _Asked) -> 
         choice = (
             f"{file.path} is the smallest file that {fits}, is not beaten by another file, and is so close to the "
             f"original that you are unlikely to notice a difference: {loss_words(file)}, "
-            f"{100 * _same_top(file):.1f} % same top token (limits: {tolerance.words})"
+            f"and its most probable next token is the same in {100 * _same_top(file):.1f} % of cases (limits: "
+            f"{tolerance.words})"
         )
     elif file is not best:
         choice = (
