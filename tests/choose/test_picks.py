@@ -380,7 +380,7 @@ def test_the_command_says_what_why_and_how(capsys: Captured) -> None:
 
 @pytest.mark.usefixtures("a_zoo")
 def test_the_command_as_json(capsys: Captured) -> None:
-    code, data = as_json(capsys, f"{MODEL.name}@1.0.0", "--device", "pi-5-8gb", "--least-speed", "30")
+    code, data = as_json(capsys, f"{MODEL.name}@1.0.0", "--device", "pi-5-8gb", "--min-speed", "30")
     assert code == 0 and data["file"]["path"] == Q8_0 and data["version"] == "1.0.0"
     assert data["decode_speed"]["measured"] == {"tokens_per_second": 39.81}
     assert "predicted" not in data["decode_speed"]
@@ -395,7 +395,7 @@ def test_the_command_as_json(capsys: Captured) -> None:
 def test_when_nothing_fits_the_command_is_1(capsys: Captured) -> None:
     code, out, _ = called(capsys, MODEL.name, "--memory-gb", "0.25", "--bandwidth-gbs", "1")
     assert code == 1 and "No file recommended. No file fits on" in out and "Run it" not in out
-    code, data = as_json(capsys, MODEL.name, "--device", "pi-zero-2", "--least-speed", "99")
+    code, data = as_json(capsys, MODEL.name, "--device", "pi-zero-2", "--min-speed", "99")
     assert code == 1 and data["file"] is None and data["commands"] == [] and data["decode_speed"] is None
     assert len(data["rejected"]) == 4
 
@@ -414,7 +414,7 @@ def test_when_nothing_fits_the_command_is_1(capsys: Captured) -> None:
         (("--memory-gb", "4", "--bandwidth-gbs", "nan"), "a bandwidth of nan GB/s"),
         (("--device", "pi-400", "--context", "9000"), "longer than the model's own"),
         (("--device", "pi-400", "--context", "x"), "not a valid integer"),
-        (("--device", "pi-400", "--least-speed", "-1"), "minimum speed of -1 tokens/s is not a valid speed"),
+        (("--device", "pi-400", "--min-speed", "-1"), "minimum speed of -1 tokens/s is not a valid speed"),
     ],
 )
 def test_invalid_arguments_is_2(arguments: tuple[str, ...], words: str, capsys: Captured) -> None:
