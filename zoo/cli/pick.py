@@ -30,7 +30,7 @@ from zoo.errors import InputError, ZooError
 @click.option(
     "--context", "context_tokens", type=int, default=2048, show_default=True, help="Context length in tokens."
 )
-@click.option("--min-speed", type=float, metavar="T", help="Minimum decode speed in tokens/s.")
+@click.option("--min-speed", "least_speed", type=float, metavar="T", help="Minimum decode speed in tokens/s.")
 @click.option(
     "--tolerance",
     type=float,

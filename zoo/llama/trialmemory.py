@@ -1,4 +1,4 @@
-"""What trials of tokenizers found, remembered beside the converter: one small file for each trial.
+"""What trials of tokenizers found, remembered next to the converter: one small file for each trial.
 
 A trial takes seconds of a processor, and every command that reads a recipe would repeat it. Its result follows from the
 files of the model, the installed converter and packages, and our own code; a digest of all these is its name.
