@@ -20,7 +20,7 @@ from zoo.files.whole import write_atomic
 from zoo.llama.convert import source
 
 MEMORY = Path(sys.prefix) / "llama.cpp-trials"
-"""In the Python environment, as the converter is: the results hold for what is installed there."""
+"""In the Python environment, like the converter: the results are valid for what is installed there."""
 CODE = ("llama", "modelfolder", "training")
 """Rooms whose code a trial runs."""
 PACKAGES = ("torch", "transformers", "tokenizers", "sentencepiece", "gguf")
@@ -28,7 +28,7 @@ PACKAGES = ("torch", "transformers", "tokenizers", "sentencepiece", "gguf")
 
 @dataclass(frozen=True)
 class Refused:
-    """Why a tokenizer cannot be written. where: the file that it is about, or empty."""
+    """Why a tokenizer cannot be written. where: the file concerned, or empty."""
 
     what: str
     remedy: str
@@ -36,7 +36,7 @@ class Refused:
 
 
 def key(files: Mapping[str, Path], lost: tuple[str, ...]) -> str:
-    """The name of the trial of these files. lost: tokens that are taken out before it."""
+    """The name of the trial of these files. lost: tokens that are removed before it."""
     return digest({
         "files": {name: sha256_file(path) for name, path in files.items()},
         "lost": list(lost),
@@ -48,7 +48,7 @@ def key(files: Mapping[str, Path], lost: tuple[str, ...]) -> str:
 
 
 def recall(name: str) -> tuple[bool, Refused | None]:
-    """(whether the trial is remembered, why it refused)."""
+    """(whether the trial has a stored result, why it refused)."""
     try:
         found = jsontext.read(MEMORY / f"{name}.json")
         return True, None if found is None else Refused(**{key: str(value) for key, value in found.items()})
@@ -57,7 +57,7 @@ def recall(name: str) -> tuple[bool, Refused | None]:
 
 
 def keep(name: str, refused: Refused | None) -> None:
-    """Remember a trial. An environment that cannot be written to repeats it."""
+    """Store a trial's result. If the environment cannot be written, the trial is repeated."""
     try:
         write_atomic(MEMORY / f"{name}.json", json.dumps(refused and asdict(refused)))
     except OSError:
