@@ -185,7 +185,7 @@ def test_what_is_no_importance_matrix(model: Path, tmp_path: Path) -> None:
     made = random_imatrix(model)
     made.sums["blk.0.attn_q.weight"][0, 0] = np.nan
     made.write(tmp_path / "nan.gguf")
-    with pytest.raises(ModelFileError, match=r"attn_q\.weight\.in_sum2 holds values"):
+    with pytest.raises(ModelFileError, match=r"attn_q\.weight\.in_sum2 has values"):
         read_imatrix(tmp_path / "nan.gguf")
     whole = random_imatrix(model).encoded()
     (tmp_path / "cut.gguf").write_bytes(whole[: len(whole) // 2])

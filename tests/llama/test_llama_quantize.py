@@ -126,7 +126,7 @@ def test_an_unknown_type_is_corrected(wide: Path, tmp_path: Path, asked: str, me
 @pytest.mark.parametrize("tensor", ["blk.1.ffn_down.weight", "token_embd.weight"])
 def test_nan_in_the_weights_is_named(tmp_path: Path, tensor: str) -> None:
     bad = make_tiny_gguf(tmp_path / "bad.gguf", spoil=tensor)
-    with pytest.raises(ModelFileError, match=f"{tensor} of bad.gguf holds NaN"):
+    with pytest.raises(ModelFileError, match=f"{tensor} of bad.gguf contains NaN"):
         quantize(bad, tmp_path / "q.gguf", Wanted("Q8_0"), threads=1)
     assert list(tmp_path.iterdir()) == [bad]
 
