@@ -278,7 +278,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hub_choices", description=str(__doc__))
     parser.add_argument("--packages", type=Path, metavar="FOLDER", help="where the other servers are installed")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="reads of each, %(default)s")
-    parser.add_argument("--folder", type=Path, default=Path("build/hub_choices"), help="where it works, %(default)s")
+    parser.add_argument("--folder", type=Path, default=Path("build/hub_choices"), help="working folder, %(default)s")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the JSON document there")
     arguments = parser.parse_args(argv)
     folder = arguments.folder.resolve()
