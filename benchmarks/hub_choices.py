@@ -2,7 +2,7 @@
 
 Servers: the folder hub's own (``http.server`` below it), uvicorn with starlette, and aiohttp, each in its own process
 and as its documentation serves a file. Clients: the download room, and ``hf_hub_download`` of the official client. This
-is no comparison in pairs; it was made to decide once, and is kept so that the decision can be looked at again.
+is not a comparison in pairs; it was made to decide once, and is kept so that the decision can be looked at again.
 
 The other servers are taken from ``--packages``: ``pip install --target FOLDER uvicorn starlette aiohttp httptools``.
 """

@@ -35,7 +35,7 @@ from zoo.errors import InputError, ZooError
     "--tolerance",
     type=float,
     metavar="NATS",
-    help="Largest mean KLD (loss) you accept. 0 picks the file with the least loss. [default: "
+    help="Largest mean KLD (loss) you accept. 0 picks the file with the lowest loss. [default: "
     f"{picks.TOLERANCE.kld_mean_nats:g}, with {100 * picks.TOLERANCE.same_top_share:g} % same top token]",
 )
 @click.argument("name")
@@ -51,8 +51,8 @@ def command(
 ) -> int:
     """Recommend one file of NAME (or NAME@VERSION) for a board, with the reason.
 
-    It is the smallest file that stays close to the original (KLD within the tolerance), else the one with the least
-    loss. A speed is measured if the catalog has a valid measurement on this board, else predicted. Exit code 1 if no
+    It is the smallest file that stays close to the original (KLD within the tolerance), else the one with the lowest
+    loss. A speed is measured if the catalog has a valid measurement on this device, else predicted. Exit code 1 if no
     file fits, none is fast enough, or the version was yanked.
     """
     device = _device(device_id, memory_gb, bandwidth_gbs)

@@ -54,6 +54,6 @@ def refuse_other(config: Mapping[str, object]) -> None:
 
 
 def has_own_tokenizer(tokenizer_config: Mapping[str, object]) -> bool:
-    """Whether the folder says that its tokenizer is a class of its own, which transformers may know all the same."""
+    """Whether the folder says that its tokenizer is a class of its own, which transformers may know anyway."""
     own = tokenizer_config.get("auto_map")
     return bool(own.get("AutoTokenizer")) if isinstance(own, Mapping) else isinstance(own, list)

@@ -20,7 +20,7 @@ _AGAIN = "Write it again: zoo watch"
 
 
 def read(settings: Settings) -> tuple[Drift | None, bytes]:
-    """What pages show, and the file. Raises InputError for a report that cannot be read or is not sound."""
+    """What pages show, and the file. Raises InputError for a report that cannot be read or is invalid."""
     place = settings.evidence / watch.FILE
     shown = settings.shown(place)
     if not place.exists() and not place.is_symlink():

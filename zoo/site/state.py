@@ -37,7 +37,7 @@ class Part:
 
     @functools.cached_property
     def facts(self) -> dict[str, Any]:
-        """Whoever made the part knows their form. They are read only when somebody asks: most of a record is facts."""
+        """The kind that made the part knows their form. They are read only when needed: most of a record is facts."""
         return shaped(jsontext.parse(self.facts_json, bounded=False), dict[str, object])
 
 

@@ -75,7 +75,7 @@ WHOLE_FIRST = frozenset(["llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h
 
 
 def _sentencepiece(backend: Tokenizer, dummy_prefix: bool) -> None:
-    """llama.cpp's own defaults: a space before the text unless the file says otherwise, spaces written as U+2581."""
+    """llama.cpp's own defaults: a space before the text unless the file turns it off, spaces written as U+2581."""
     from tokenizers import decoders, normalizers
 
     spaces = normalizers.Replace(" ", "\u2581")

@@ -1,1 +1,1 @@
-"""The types with the least loss within a byte budget: measured alone, combined, solved."""
+"""The types with the lowest loss within a byte budget: measured alone, combined, solved."""

@@ -70,7 +70,7 @@ def _useful(options: Sequence[Option]) -> list[Option]:
 def _walk(
     useful: Mapping[str, Sequence[Option]], steps: Mapping[str, Sequence[int]], room: int
 ) -> dict[str, Option]:
-    """best[c]: the least loss of the groups so far within c steps; taken: the option of the last group there."""
+    """best[c]: the lowest loss of the groups so far within c steps; taken: the option of the last group there."""
     best = np.zeros(room + 1)
     taken = []
     for name, options in useful.items():
