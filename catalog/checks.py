@@ -61,7 +61,8 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
     if recipe and not found:
         corpus = corpusfiles.read(document, recipe.corpus, root)
         files, found = corpus.files, [*found, *corpus.problems]
-        found += licencefiles.demands(document, recipe, root)
+        texts = licencefiles.demands(document, recipe, root)
+        found += texts or licencefiles.outdated(document, recipe, lock, root)
     problems = tuple(sorted(set(found))[:LIMIT])
     hints = placeholders.hints(document)
     return CheckedRecipe(shown, text, None if found else recipe, lock, problems, files, hints)

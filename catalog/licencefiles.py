@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from catalog import licences, terms
+from catalog import licences, sources, terms
 from catalog.jsontext import JsonObject
+from catalog.lock import Lock
 from catalog.paths import unsafe_reason
 from catalog.problems import Problem, show
 from catalog.recipe import Recipe
@@ -126,3 +128,33 @@ def demands(document: Document, recipe: Recipe, root: Path) -> list[Problem]:
     """What is wrong with the content of the files, or what the licences of the recipe still require."""
     texts, found = read(document, recipe, root)
     return found or list(terms.problems(document, recipe, texts))
+
+
+def outdated(document: Document, recipe: Recipe, lock: Lock, root: Path) -> Iterator[Problem]:
+    """Copies in the zoo that are not the text of their source, because the pin, the source or the copy was changed.
+
+    Compared are sources on a hub, whose pin has the text's digest, and folders of the zoo.
+    """
+    assert isinstance(document.data, dict)
+    entries = document.data.get("licence_files")
+    for number, entry in enumerate(entries if isinstance(entries, list) else []):
+        part = of_source(str(entry))
+        source = part and (recipe.student if part[0] == "student" else recipe.teacher)
+        if part is None or source is None:
+            continue
+        wanted = _sha256_of(source.source, part[1], lock, root)
+        copy = recipe.licence_files[number]
+        if wanted and hashlib.sha256((root / copy).read_bytes()).hexdigest() != wanted:
+            what = f"{show(copy)} is not the {part[1]} of the {part[0]}'s source"
+            yield document.problem(("licence_files", number), what, "Fetch it again with: zoo lock")
+
+
+def _sha256_of(uri: str, file: str, lock: Lock, root: Path) -> str | None:
+    """The digest of a file at the top of a source; None where it is not at hand."""
+    source = sources.parse(uri)
+    if isinstance(source, sources.FileSource):
+        place = root / source.path
+        path = (place if place.is_dir() else place.parent) / file
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    pin = lock.pins.get(uri)
+    return {one.path: one.sha256 for one in pin.files}.get(file) if pin else None

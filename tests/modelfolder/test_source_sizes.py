@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 from collections.abc import Callable
@@ -165,9 +166,15 @@ def test_a_constant_without_a_value_is_refused_with_its_key(value: str, folder: 
     assert "__float__" not in caught.value.what
 
 
-@pytest.mark.parametrize("value", [1_000_000_000, 2**32 - 1])
 @pytest.mark.parametrize(
-    "key", ["block_count", "embedding_length", "feed_forward_length", "attention.head_count"]
+    ("key", "value"),
+    [
+        ("embedding_length", 3),
+        *itertools.product(
+            ("block_count", "embedding_length", "feed_forward_length", "attention.head_count"),
+            (1_000_000_000, 2**32 - 1),
+        ),
+    ],
 )
 def test_a_header_of_another_size_is_refused_before_memory_is_taken(
     key: str, value: int, tmp_path: Path

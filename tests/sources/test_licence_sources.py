@@ -14,9 +14,11 @@ from tinyzoo import make_tiny_zoo, plain_recipe, write_recipe
 
 from catalog import licencefiles
 from catalog.checks import check_recipe
+from catalog.lock import Lock, Pin, PinnedFile
 from catalog.sources import PackageSource
 from zoo.__main__ import main
 from zoo.sources import packages as packagesource
+from zoo.sources.resolve import content_sha256
 
 TEXT = "A licence of these weights.\n"
 Changed = Callable[..., Path]
@@ -55,6 +57,46 @@ def test_check_asks_for_it_lock_fetches_it_and_the_plan_has_it(
     checked = check_recipe(path, zoo)
     # The folder's own pin is another one now: a licence text counts.
     assert not any(problem.path.startswith("licence_files") for problem in checked.problems)
+
+
+def test_a_copy_that_is_not_the_text_of_the_pinned_source_is_named(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The copy was changed by hand, or the pin moved on without it."""
+    recipe = plain_recipe(zoo)
+    folder = zoo / recipe["student"]["source"].removeprefix("file:")
+    recipe["licence_files"] = ["student:LICENSE"]
+    recipe["student"]["sha256"] = content_sha256(folder, zoo)
+    write_recipe(zoo, recipe)
+    path, copy = zoo / "recipes/plain.yaml", zoo / "licences/plain/LICENSE"
+    assert main(("lock", "plain")) == 0
+    assert not check_recipe(path, zoo).problems
+    copy.write_text("Other terms.\n", encoding="utf-8")
+    (problem,) = check_recipe(path, zoo).problems
+    assert problem.instead == "Fetch it again with: zoo lock"
+    assert problem.path == "licence_files[0]" and "is not the LICENSE of the student's source" in problem.what
+    assert main(("lock", "plain")) == 0 and copy.read_text(encoding="utf-8") == TEXT
+    assert not check_recipe(path, zoo).problems
+    capsys.readouterr()
+
+
+def test_a_copy_is_compared_with_a_later_pin_of_a_hub_source(zoo: Path) -> None:
+    recipe = plain_recipe(zoo)
+    recipe["licence_files"] = ["student:LICENSE"]
+    recipe["student"]["source"] = uri = "hf:some/model"
+    recipe["student"].pop("sha256", None)
+    write_recipe(zoo, recipe)
+    copy = zoo / "licences/plain/LICENSE"
+    copy.parent.mkdir(parents=True)
+    copy.write_text(TEXT, encoding="utf-8")
+    path = zoo / "recipes/plain.yaml"
+    for text, wrong in ((TEXT, 0), ("New terms.\n", 1)):
+        sha256 = hashlib.sha256(text.encode()).hexdigest()
+        pin = Pin("c" * 40, (PinnedFile("LICENSE", len(text), sha256), PinnedFile("config.json", 2, "a" * 64)))
+        path.with_name("plain.lock.yaml").write_text(Lock({uri: pin}).to_text(), encoding="utf-8")
+        found = check_recipe(path, zoo).problems
+        assert len([one for one in found if one.path == "licence_files[0]"]) == wrong, found
+        assert len(found) == wrong
 
 
 def test_what_the_source_lacks_is_named_and_nothing_is_written(

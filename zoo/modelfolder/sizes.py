@@ -22,6 +22,7 @@ GGUF_LAYERS = "block_count"
 GGUF_SIDES = ("embedding_length", "feed_forward_length", "expert_count", "attention.head_count",
               "attention.head_count_kv", "attention.key_length", "attention.value_length")  # fmt: skip
 """A matrix has each of these as a side, or a multiple of it."""
+GGUF_REMEDY = "Fetch or build the file again and compare its SHA-256 with the published one"
 MOST_PACKED = 8
 """Values in one stored number: 32 bits hold eight of 4 bits, and no supported format packs more."""
 
@@ -61,12 +62,20 @@ def refuse_larger(described: int, stored: Collection[Stored], where: str = CONFI
 
 
 def refuse_beyond_tensors(
-    architecture: str, metadata: Mapping[str, object], shapes: Collection[tuple[int, ...]], where: str
+    architecture: str, metadata: Mapping[str, object], shapes: Collection[tuple[int, ...]], where: str,
+    width: int | None = None,
 ) -> None:
     """Raise ModelFileError for a GGUF header that names a size which none of its tensors can have.
 
-    metadata: the header's single values. shapes: of the tensors, in weights. where: the file's name.
-    """
+    metadata: the header's single values. shapes: of the tensors, in weights. where: the file's name. width: of the
+    embedding's rows, which embedding_length states.
+    """  # fmt: skip
+    stated = metadata.get(f"{architecture}.embedding_length")
+    if width and isinstance(stated, int) and stated < width:
+        raise ModelFileError(
+            f"{architecture}.embedding_length is {stated:,}, but the rows of the embedding have {width:,} values",
+            where=where, remedy=GGUF_REMEDY,
+        )  # fmt: skip
     longest = max((side for shape in shapes for side in shape), default=0)
     for key in (f"{architecture}.{name}" for name in (GGUF_LAYERS, *GGUF_SIDES)):
         value = metadata.get(key)
@@ -79,7 +88,7 @@ def refuse_beyond_tensors(
         if isinstance(value, int) and value > most:
             raise ModelFileError(
                 f"{key} is {_shown(value)}, but {there}", where=where,
-                remedy="Fetch or build the file again and compare its SHA-256 with the published one",
+                remedy=GGUF_REMEDY,
             )  # fmt: skip
 
 

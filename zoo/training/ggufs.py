@@ -15,6 +15,7 @@ import transformers.modeling_gguf_pytorch_utils as gguf_reader
 from zoo.errors import ModelFileError
 from zoo.gguf import caches, sentencepieces
 from zoo.gguf.header import Header, read_header, read_metadata
+from zoo.gguf.padding import EMBEDDING
 from zoo.gguf.vocabfacts import vocabulary_facts
 from zoo.judge.parity.sourcerecord import SourceRecord
 from zoo.modelfolder import record, sizes, specialtokens
@@ -52,7 +53,8 @@ def load_gguf(source: Path, report: Reporter) -> LoadedGguf:
     header = _check(source)
     refuse_unreadable(header.architecture, source.name)
     shapes = [tensor.shape for tensor in header.tensors]
-    sizes.refuse_beyond_tensors(header.architecture, header.metadata, shapes, source.name)
+    width = next((tensor.shape[0] for tensor in header.tensors if tensor.name == EMBEDDING), None)
+    sizes.refuse_beyond_tensors(header.architecture, header.metadata, shapes, source.name, width)
     specialtokens.refuse_beyond(header.metadata, header.vocabulary_size, source.name)
     named_ = {"gguf_file": source.name, **LOCAL}
     with (
