@@ -1,4 +1,4 @@
-"""Whether a kept library would serve or fetch better than the code here: 500 MB over loopback, and bad manners.
+"""Whether a maintained library would serve or fetch better than this code: 500 MB over loopback, and bad requests.
 
 Servers: the folder hub's own (``http.server`` below it), uvicorn with starlette, and aiohttp, each in its own process
 and as its documentation serves a file. Clients: the download room, and ``hf_hub_download`` of the official client. This
@@ -82,7 +82,7 @@ def serve(name: str, folder: Path) -> None:
 
 
 class Server:
-    """One of them in a process of its own."""
+    """One of them in a separate process."""
 
     def __init__(self, name: str, folder: Path, packages: Path | None) -> None:
         path = os.pathsep.join(str(one) for one in (Path.cwd(), packages, os.environ.get("PYTHONPATH")) if one)
@@ -104,7 +104,7 @@ class Server:
         self.process.wait(10)
 
     def memory_bytes(self) -> int:
-        """The most it ever held."""
+        """Its peak memory."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
@@ -131,7 +131,7 @@ def read_all(server: Server) -> dict[str, float]:
 
 
 def manners(server: Server) -> dict[str, Any]:
-    """How long a server bears a head that never ends and a body that stays out, and what it answers."""
+    """How long a server accepts an endless head and a missing body, and its answers."""
 
     def until_closed(first: bytes, drip: bytes) -> float | None:
         began = time.perf_counter()
@@ -195,7 +195,7 @@ print(json.dumps({"seconds": seconds, "memory_bytes": 1024 * resource.getrusage(
 
 
 def fetch(way: str, address: str, folder: Path, sha256: str, *, kill_after: float | None = None) -> dict[str, Any]:
-    """Fetches the file into ``folder`` in a process of its own; None of it is deleted before."""
+    """Fetches the file into ``folder`` in a separate process; earlier parts are kept."""
     quiet = {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HOME": str(folder / "home")}
     environment = {**os.environ, **quiet}
     words = [sys.executable, "-c", _FETCH, way, address, str(folder), sha256, str(MEGABYTES * 1_000_000)]
@@ -211,7 +211,7 @@ def fetch(way: str, address: str, folder: Path, sha256: str, *, kill_after: floa
 
 
 def clients(folder: Path, sha256: str, rounds: int) -> dict[str, Any]:
-    """Both clients from our server: ordinary, with a byte that is wrong, and cut off at half."""
+    """Both clients from our server: normal, with a wrong byte, and interrupted at half."""
     from zoo.hub.server import Access, HubServer
 
     found: dict[str, Any] = {}
@@ -249,7 +249,7 @@ def clients(folder: Path, sha256: str, rounds: int) -> dict[str, Any]:
 
 
 def prepare(folder: Path) -> str:
-    """The file, a copy with one wrong byte, and a folder hub that holds it. Returns its sha256."""
+    """The file, a copy with one wrong byte, and a folder hub with it. Returns its sha256."""
     from zoo.files.listing import FileRecord
     from zoo.hub import FolderHub
     from zoo.progress import unheard
@@ -292,7 +292,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     servers[name]["reads"].append(read_all(server))
                     servers[name]["memory_bytes"] = server.memory_bytes()
         for name in SERVERS:
-            pairs.tell(f"the manners of {name}")
+            pairs.tell(f"bad requests to {name}")
             with Server(name, folder, arguments.packages) as server:
                 servers[name]["manners"] = manners(server)
         pairs.tell("the clients")

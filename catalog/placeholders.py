@@ -1,4 +1,4 @@
-"""Words that a new recipe begins with, so that it passes the checks, and that nobody should publish. Pure."""
+"""Placeholder text of a new recipe, which passes the checks but should not be published. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ SUMMARY = "Write one or two sentences about what this model is."
 
 
 def hints(document: Document) -> tuple[Problem, ...]:
-    """The places of a recipe that still hold such words."""
+    """The places of a recipe that still have placeholder text."""
     data = document.data if isinstance(document.data, dict) else {}
     summary = data.get("summary")
     if not isinstance(summary, str) or " ".join(summary.split()) != SUMMARY:
         return ()
-    what = "this is the text of a new recipe, and it becomes the description on the card and the pages"
+    what = "this is placeholder text, which would become the description on the card and the pages"
     return (document.problem(("summary",), what, "Write what the model is, in one or two sentences"),)

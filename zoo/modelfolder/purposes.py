@@ -28,7 +28,7 @@ HEADED = ("LMHeadModel", "DoubleHeadsModel")
 
 
 def refuse_other(config: Mapping[str, object]) -> None:
-    """Raise ModelFileError where the weights were saved from a class that writes no text.
+    """Raise ModelFileError if the weights were saved from a class that does not write text.
 
     A class of the folder's own (``auto_map``) is not checked by its name.
     """
