@@ -144,7 +144,7 @@ def test_the_summary_of_a_new_recipe_is_named_until_it_is_written(
     lines = path.read_text(encoding="utf-8").splitlines()
     line = next(number for number, text in enumerate(lines, 1) if text.startswith("summary:"))
     assert main(["check", "recipes/mine.yaml"]) == 0
-    place = f"recipes/mine.yaml:{line}:10: summary: this is the text of a new recipe"
+    place = f"recipes/mine.yaml:{line}:10: summary: this is placeholder text"
     assert f"hint: {place}" in capsys.readouterr().err
     warned = Warned()
     prepare.announce(prepare.make_plan("mine", settings.load(zoo, {}, {})), warned)
