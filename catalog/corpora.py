@@ -53,7 +53,7 @@ def prompt_in(line: bytes) -> tuple[str, str | None] | None:
         row = jsontext.parse(line)
     except jsontext.NotJson:
         return None
-    if not isinstance(row, dict) or not isinstance(row.get("user"), str):
+    if not isinstance(row, dict) or not isinstance(user := row.get("user"), str):
         return None
     system = row.get("system_hint")
-    return row["user"], system if isinstance(system, str) else None
+    return user, system if isinstance(system, str) else None

@@ -12,6 +12,7 @@ from typing import NotRequired, TypedDict
 
 from catalog import jsontext
 from catalog.problems import did_you_mean
+from catalog.shapes import shaped
 
 MEBI = 2**20
 GIBI = 2**30
@@ -188,7 +189,7 @@ def of(data: Profile) -> Device:
 
 
 def _all() -> tuple[Device, ...]:
-    found: list[Profile] = [jsontext.read(path) for path in FOLDER.glob("*.json")]
+    found = [shaped(jsontext.read(path), Profile) for path in FOLDER.glob("*.json")]
     return tuple(map(of, sorted(found, key=lambda data: int(data["order"]))))
 
 

@@ -38,7 +38,7 @@ def document(text: str, shown_as: str, data: Json) -> Document:
         elif token == ":":
             wants_key = False
         elif wants_key:
-            path[-1] = jsontext.parse(token)
+            path[-1] = str(jsontext.parse(token))
             found.key_places[_now(path)] = at
         else:
             found.value_places[_now(path)] = at

@@ -13,7 +13,7 @@ import math
 import re
 import sys
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias
 
 from catalog import plainfiles
 
@@ -38,7 +38,7 @@ class NotJson(ValueError):
         self.what, self.line, self.column = what, line, column
 
 
-def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True, finite: bool = True) -> Any:
+def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True, finite: bool = True) -> Json:
     """The data in JSON text. Raises NotJson, and nothing else.
 
     unique: a key that is written twice is refused. bounded: so is a whole number beyond LARGEST; model folders hold
@@ -84,7 +84,7 @@ def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True, fini
         return made
 
     try:
-        data = json.loads(
+        data: Json = json.loads(
             decoded, parse_int=whole, parse_float=broken, parse_constant=constant,
             object_pairs_hook=pairs if unique else None,
         )  # fmt: skip
@@ -101,7 +101,7 @@ def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True, fini
     return data
 
 
-def read(path: Path, *, bounded: bool = True, finite: bool = True) -> Any:
+def read(path: Path, *, bounded: bool = True, finite: bool = True) -> Json:
     """The data in a plain JSON file. Raises OSError, NotJson."""
     return parse(plainfiles.read_bytes(path), bounded=bounded, finite=finite)
 

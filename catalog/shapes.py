@@ -31,8 +31,8 @@ class WrongShape(ValueError):
 def shaped(data: object, shape: type[Shape]) -> Shape:
     """``data`` as the type ``shape``. Raises WrongShape.
 
-    Keys that the type does not have are omitted. Text and ``true`` are not numbers; a whole number is accepted for any
-    number.
+    Use ``object`` for what may be anything. Keys that the type does not have are omitted. Text and ``true`` are not
+    numbers; a whole number is accepted for any number.
     """
     kind: object = shape
     made: Shape = _reader(kind)(data)

@@ -19,6 +19,7 @@ from pathlib import Path
 from catalog import entries, index, jsontext, plainfiles, schema, yanks
 from catalog.problems import instead_of
 from catalog.release import Model, Release
+from catalog.shapes import shaped
 from zoo.errors import Damaged, InputError
 from zoo.files.locks import locked_folder
 from zoo.files.whole import GRAIN_SECONDS, sweep, write_atomic
@@ -249,8 +250,9 @@ class _Memory:
         """Digests of the models that passed exactly these checks."""
         try:
             head, *digests = self._path.read_text(encoding="utf-8").split("\n")
-            return digests if jsontext.parse(head, bounded=False)["rules"] == _rules() else ()
-        except (OSError, ValueError, TypeError, KeyError):
+            told = shaped(jsontext.parse(head, bounded=False), dict[str, object])
+            return digests if told.get("rules") == _rules() else ()
+        except (OSError, ValueError):
             return ()
 
     def write(self, stamp: _Stamp | None, pieces: Collection[str]) -> None:

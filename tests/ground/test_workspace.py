@@ -216,6 +216,13 @@ def test_a_step_without_files_or_with_a_link_is_refused(work: Workspace) -> None
     assert work.finished("k") is None and out.is_dir()
 
 
+@pytest.mark.parametrize("record", ['"text"', "[]", "3", "null", '{"kind": 1, "files": [], "facts": {}}'])
+def test_a_record_of_another_form_is_not_a_finished_step(work: Workspace, record: str) -> None:
+    finish(work)
+    (work.folder / "k" / artifact.RECORD).write_text(record, encoding="utf-8")
+    assert work.finished("k") is None
+
+
 def test_facts_that_are_no_json_leave_nothing_finished(work: Workspace) -> None:
     out = work.partial("k") / "out"
     out.mkdir()

@@ -32,7 +32,8 @@ def trained(scratch: Path) -> list[list[float]]:
         optimizer.zero_grad()
         model(torch.ones(1, 3)).sum().backward()
         optimizer.step()
-        save(scratch, model, optimizer, Progress(step, [{"step": step, "loss": 0.1}], 3, 4, 1.5, 1))
+        losses = [{"step": step, "loss": 0.1, "learning_rate": 0.01}]
+        save(scratch, model, optimizer, Progress(step, losses, 3, 4, 1.5, 1))
         weights.append(model.weight.detach().flatten().tolist())
     return weights
 
@@ -96,5 +97,5 @@ def test_a_valid_one_is_taken(tmp_path: Path) -> None:
     weights = trained(tmp_path)
     model = torch.nn.Linear(3, 2)
     found = restore(tmp_path, model, torch.optim.AdamW(model.parameters()), Silent())
-    assert found == Progress(2, [{"step": 2, "loss": 0.1}], 3, 4, 1.5, 1)
+    assert found == Progress(2, [{"step": 2, "loss": 0.1, "learning_rate": 0.01}], 3, 4, 1.5, 1)
     assert model.weight.detach().flatten().tolist() == weights[1]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from catalog import corpora, jsontext, unseen
-from catalog.jsontext import JsonObject
 from catalog.problems import Problem, show
 from catalog.schema import violations
+from catalog.shapes import shaped
 from zoo.errors import InputError
 
 MAX_LINE_BYTES = 64 * 1024
@@ -24,7 +24,7 @@ class Prompt(TypedDict):
     system_hint: NotRequired[str]
     requires_json: NotRequired[bool]
     tool_name: NotRequired[str]
-    tool_schema: NotRequired[JsonObject]
+    tool_schema: NotRequired[dict[str, object]]
     tags: NotRequired[list[str]]
 
 
@@ -76,12 +76,13 @@ def _line_faults(
         yield f"longer than {MAX_LINE_BYTES} bytes", "Shorten the prompt"
         return
     try:
-        row = jsontext.parse(line)
+        told = jsontext.parse(line)
     except jsontext.NotJson as error:
         yield f"not a JSON object in UTF-8 ({str(error)[:80]})", "Write one JSON object per line"
         return
-    faults = violations(row, "corpus-record-v1")
-    if not faults and "tool_schema" in row:
+    faults = violations(told, "corpus-record-v1")
+    row: Prompt = {"user": ""} if faults else shaped(told, Prompt)
+    if "tool_schema" in row:
         # Only here: its import takes longer than the check of an ordinary file.
         from catalog.lightschema import jsonschema
 
@@ -96,8 +97,8 @@ def _line_faults(
         what, _, instead = fault.partition(". ")
         yield what, instead.rstrip(".")
     if not faults:
-        texts = [(name, _blank(row.get(name))) for name in ("user", "system_hint")]
-        faults = [f"{name}: {why}" for name, why in texts if why]
+        texts = {"user": _blank(row["user"]), "system_hint": _blank(row.get("system_hint"))}
+        faults = [f"{name}: {why}" for name, why in texts.items() if why]
         for fault in faults:
             yield fault, "Write the text, or delete the line"
     if faults:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from catalog import jsontext
+from catalog.shapes import shaped
 
 _Identity = tuple[int, int, int, int]
 _known: dict[Path, dict[str, tuple[str, _Identity]]] = {}
@@ -69,9 +70,8 @@ def _read(memory: Path | None) -> dict[str, tuple[str, _Identity]]:
         return {}
     if memory not in _known:
         _known[memory] = {}
-        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-            entries = jsontext.read(memory, bounded=False).items()
-            _known[memory] = {name: (sha256, (a, b, c, d)) for name, (sha256, (a, b, c, d)) in entries}
+        with contextlib.suppress(OSError, ValueError):
+            _known[memory] = shaped(jsontext.read(memory, bounded=False), dict[str, tuple[str, _Identity]])
     return _known[memory]
 
 

@@ -20,6 +20,7 @@ from typing import IO, TypedDict
 
 from catalog import jsontext
 from catalog.paths import unsafe_reason
+from catalog.shapes import WrongShape, shaped
 from zoo.errors import AGAIN, Damaged, InputError, ZooError
 from zoo.files.digests import canonical_json, digest, sha256_file
 from zoo.files.listing import FileRecord
@@ -223,14 +224,13 @@ class FolderRepo:
             raise InputError(f"{revision!r} is not a commit")
         try:
             body = jsontext.read(self.folder / "commits" / f"{revision}.json")
+            if digest(body) == revision:
+                return shaped(body, Body)
         except FileNotFoundError:
             raise InputError(f"the repository has no commit {revision[:12]}") from None
-        except jsontext.NotJson:
-            body = None
-        if digest(body) != revision:
-            raise Damaged(f"commit {revision[:12]} is damaged on disk", where=self.folder.name)
-        made: Body = body
-        return made
+        except (jsontext.NotJson, WrongShape):
+            pass
+        raise Damaged(f"commit {revision[:12]} is damaged on disk", where=self.folder.name)
 
     def _read_refs(self, kind: str) -> dict[str, str]:
         folder = self.folder / "refs" / kind

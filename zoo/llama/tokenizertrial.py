@@ -17,6 +17,7 @@ from pathlib import Path
 
 from catalog import jsontext
 from catalog.jsonvalues import table
+from catalog.shapes import shaped
 from zoo import extras
 from zoo.errors import GateRefused, ModelFileError
 from zoo.gguf import sentencepieces
@@ -110,7 +111,7 @@ def _tried(files: Mapping[str, Path], lost: tuple[str, ...]) -> tuple[bool, Refu
         except subprocess.TimeoutExpired:
             return False, None
         if (told := Path(scratch, REFUSED)).is_file():
-            return True, Refused(**jsontext.read(told))
+            return True, shaped(jsontext.read(told), Refused)
         lines = done.stdout.decode("utf-8", errors="replace").splitlines()
         refused = convert.failure(lines, done.returncode, folder) if done.returncode else None
     if isinstance(refused, GateRefused):

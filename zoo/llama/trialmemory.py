@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from catalog import jsontext
+from catalog.shapes import shaped
 from zoo import extras
 from zoo.files.digests import digest, sha256_file
 from zoo.files.whole import write_atomic
@@ -51,8 +52,8 @@ def recall(name: str) -> tuple[bool, Refused | None]:
     """(whether the trial has a stored result, why it refused)."""
     try:
         found = jsontext.read(MEMORY / f"{name}.json")
-        return True, None if found is None else Refused(**{key: str(value) for key, value in found.items()})
-    except (OSError, ValueError, TypeError, AttributeError):
+        return True, None if found is None else shaped(found, Refused)
+    except (OSError, ValueError):
         return False, None
 
 

@@ -159,7 +159,7 @@ def read_json(path: Path, name: str) -> dict[str, object]:
         raise _refusal(name, "it is not a JSON object", "Fetch the file again")
     for problem in problems(name, data):
         raise _refusal(name, problem, lambda place: f"Fix {place}, or fetch it again")
-    return data
+    return {**data}
 
 
 def problems(name: str, data: Mapping[str, object]) -> Iterator[str]:

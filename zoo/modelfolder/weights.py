@@ -11,6 +11,7 @@ from typing import TypedDict, TypeGuard
 
 from catalog import jsontext
 from catalog.jsonvalues import table, text
+from catalog.shapes import shaped
 from zoo.errors import ModelFileError
 from zoo.modelfolder import otherlayouts
 from zoo.modelfolder.files import INDEX, SINGLE
@@ -75,12 +76,18 @@ def weight_files(folder: Path, files: Mapping[str, Path]) -> tuple[str, ...]:
     return shards
 
 
+class _Index(TypedDict):
+    """The file that each tensor is in."""
+
+    weight_map: dict[str, str]
+
+
 def shards_of(folder: Path) -> set[str]:
     """Files that the index of a folder names; empty without an index, or with one that cannot be read."""
     try:
-        data = jsontext.read((folder / INDEX), bounded=False)
-        return {name for name in data["weight_map"].values() if "/" not in name}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        index = shaped(jsontext.read((folder / INDEX), bounded=False), _Index)
+        return {name for name in index["weight_map"].values() if "/" not in name}
+    except (OSError, ValueError):
         return set()
 
 

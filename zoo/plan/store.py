@@ -10,8 +10,10 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypedDict
 
 from catalog import jsontext
+from catalog.shapes import shaped
 from zoo.errors import ZooError
 from zoo.files import checked
 from zoo.files.digests import digest, pretty_json
@@ -21,6 +23,12 @@ from zoo.files.whole import fsync, sync, write_atomic
 from zoo.stages.artifact import RECORD, Artifact
 
 _LONGEST_KIND = 100
+
+
+class _Record(TypedDict):
+    kind: str
+    files: list[FileRecord]
+    facts: dict[str, object]
 
 
 class Workspace:
@@ -33,16 +41,17 @@ class Workspace:
         """The finished step ``key``, if it exists and every file has its recorded size."""
         folder = self.folder / key
         try:
-            record = jsontext.read((folder / RECORD), bounded=False)
-            if record.pop("sha256", None) not in (None, digest(record)):
+            told = shaped(jsontext.read((folder / RECORD), bounded=False), dict[str, object])
+            if told.pop("sha256", None) not in (None, digest(told)):
                 return None
-            if not isinstance(record["kind"], str) or len(record["kind"]) > _LONGEST_KIND:
+            record = shaped(told, _Record)
+            if len(record["kind"]) > _LONGEST_KIND:
                 return None
-            files = tuple(FileRecord(**entry) for entry in record["files"])
+            files = tuple(record["files"])
             if any((folder / file.path).stat().st_size != file.size_bytes for file in files):
                 return None
             return Artifact(record["kind"], key, folder, files, record["facts"], self._memory(key))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError):
             return None
 
     def partial(self, key: str) -> Path:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from catalog import jsontext
 from catalog.recipe import build, plain
 from catalog.release import Location, Model, Release, Repository
+from catalog.shapes import shaped
 from zoo.files.digests import digest, pretty_json, sha256_file
 from zoo.files.listing import FileRecord
 from zoo.files.locks import locked
@@ -56,19 +58,27 @@ def find(plan: Plan, settings: Settings) -> ReleaseFolder | None:
     return found if found and found.key == key_of(plan, settings) else None
 
 
+class _Record(TypedDict):
+    key: str
+    model: dict[str, object]
+    release: dict[str, object]
+    verdicts: list[gates.Verdict]
+    files: dict[str, list[FileRecord]]
+
+
 def load(folder: Path) -> ReleaseFolder | None:
     """The release in ``folder``, or None if there is none or a file is missing or of another size."""
     try:
-        data = jsontext.read((folder / RECORD), bounded=False)
+        data = shaped(jsontext.read((folder / RECORD), bounded=False), _Record)
         release = build(Release, {**data["release"], "location": plain(NOWHERE)})
         model = build(Model, {**data["model"], "releases": []})
-        verdicts = tuple(gates.Verdict(**entry) for entry in data["verdicts"])
-        parts = {part: tuple(FileRecord(**e) for e in data["files"][part]) for part in ("model", "dataset")}
+        verdicts = tuple(data["verdicts"])
+        parts = {part: tuple(data["files"][part]) for part in ("model", "dataset")}
         for part, files in parts.items():
             if any((folder / part / file.path).stat().st_size != file.size_bytes for file in files):
                 return None
         return ReleaseFolder(folder, data["key"], model, release, verdicts, parts["model"], parts["dataset"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -76,14 +86,15 @@ def with_signatures(release: ReleaseFolder) -> ReleaseFolder:
     """The release after ``model.sig`` was written into its folders: its record lists them, so they are published."""
     path = release.folder / RECORD
     with locked(release.folder.with_name(f".{release.release.version}.lock")):
-        data = jsontext.read(path, bounded=False)
+        data = shaped(jsontext.read(path, bounded=False), dict[str, object])
+        lists = shaped(data["files"], dict[str, list[FileRecord]])
         for part in ("model", "dataset"):
             signature = release.folder / part / provenance.SIGNATURE
             if signature.is_file():
                 size, name = signature.stat().st_size, provenance.SIGNATURE
-                others = [entry for entry in data["files"][part] if entry["path"] != name]
-                record = FileRecord(name, size, sha256_file(signature))
-                data["files"][part] = sorted([*others, vars(record)], key=lambda entry: str(entry["path"]))
+                others = [file for file in lists[part] if file.path != name]
+                lists[part] = sorted([*others, FileRecord(name, size, sha256_file(signature))])
+        data["files"] = {part: [vars(file) for file in files] for part, files in lists.items()}
         write_atomic(path, pretty_json(data))
     found = load(release.folder)
     assert found

@@ -9,6 +9,7 @@ from functools import cached_property
 from catalog import jsontext
 from catalog.checks import CheckedRecipe
 from catalog.recipe import Recipe
+from catalog.shapes import shaped
 from zoo.corpora.rows import Labelled
 from zoo.plan.plan import Plan, World, file_makers
 from zoo.settings import Settings
@@ -34,4 +35,4 @@ class Material:
     def rows(self, part: str) -> list[Labelled]:
         """The labelled rows of ``train`` or ``heldout``."""
         text = self.artifacts["label"].path(f"{part}.jsonl").read_text(encoding="utf-8")
-        return [jsontext.parse(line) for line in text.split("\n") if line]
+        return [shaped(jsontext.parse(line), Labelled) for line in text.split("\n") if line]

@@ -8,6 +8,7 @@ from pathlib import Path
 from catalog import jsontext, licences
 from catalog.recipe import Recipe
 from catalog.release import Release
+from catalog.shapes import shaped
 from zoo.files.digests import sha256_file
 from zoo.files.listing import FileRecord, records
 from zoo.gguf.facts import header_facts
@@ -127,7 +128,7 @@ def _manifests(folder: Path) -> Iterator[str]:
     for part in ("model", "dataset"):
         if not (folder / part).is_dir():
             continue
-        manifest: Manifest = jsontext.read(folder / part / "MANIFEST.json")
+        manifest = shaped(jsontext.read(folder / part / "MANIFEST.json"), Manifest)
         there = {
             r.path: vars(r) for r in records(folder / part) if r.path not in ("MANIFEST.json", "SHA256SUMS")
         }

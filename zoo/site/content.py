@@ -145,7 +145,7 @@ def _whole(
 def model_of(folder: Path, name: str) -> Model:
     """A model whose files lie below ``folder``, out of its JSON there, which was checked before it was written."""
     text = (folder / pages.model_json(name)).read_text(encoding="utf-8")
-    return build_type(Model, jsontext.parse(text)["models"][0])
+    return build_type(index.Catalog, jsontext.parse(text)).models[0]
 
 
 def _check_order(names: Sequence[str], settings: Settings) -> None:

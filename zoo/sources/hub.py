@@ -12,9 +12,11 @@ import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TypedDict
 
 from catalog import jsontext
 from catalog.jsonvalues import table, text
+from catalog.shapes import shaped
 from catalog.words import counted, data_size
 from zoo import addresses
 from zoo.errors import ModelFileError, RemoteError, SourceError
@@ -244,11 +246,16 @@ def _record(target: Path) -> Path:
     return target.with_name(f"{target.name}.json")
 
 
+class _Fetched(TypedDict):
+    """What was noted of files that were fetched: the digest of each by its path."""
+
+    sha256: dict[str, str]
+
+
 def _is_whole(target: Path, pins: Mapping[str, str]) -> bool:
     """Whether everything that was fetched is still here and matches the pins."""
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        record = jsontext.read(_record(target))["sha256"]
-        expected = {str(path): str(sha256) for path, sha256 in record.items()} | dict(pins)
+    with suppress(OSError, ValueError):
+        expected = shaped(jsontext.read(_record(target)), _Fetched)["sha256"] | dict(pins)
         return all(
             is_here(target / path, Listed(path, (target / path).stat().st_size, sha256))
             for path, sha256 in expected.items()

@@ -7,9 +7,11 @@ import sys
 import tempfile
 from collections import deque
 from pathlib import Path
+from typing import TypedDict
 
 from catalog import jsontext
 from catalog.jsonvalues import text, whole
+from catalog.shapes import shaped
 from zoo import stopping
 from zoo.errors import ZooError
 from zoo.files.whole import place_file
@@ -37,13 +39,18 @@ def run(context: Context) -> Facts:
         (path,) = made.glob(f"*{suffix}")
         path.rename(context.out / name)
     named.unlink()
-    report = jsontext.read(context.out / REPORTS[0])
+    report = shaped(jsontext.read(context.out / REPORTS[0]), _Verdict)
     if not report["valid"]:
         context.report.warn(
             f"{file_name}: disturbed by other work, so the figures are not valid "
             f"({'; '.join(report['reasons'])})"
         )
     return dict(context.spec)
+
+
+class _Verdict(TypedDict):
+    valid: bool
+    reasons: list[str]
 
 
 def _measure(command: list[str], context: Context) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from catalog import jsontext
 from catalog.jsonvalues import whole
 from catalog.recipe import Distill, build
+from catalog.shapes import shaped
+from zoo.corpora.rows import Message
 from zoo.errors import InputError
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
@@ -67,6 +69,15 @@ def _refuse_too_few(student: Path, heldout: list[Conversation], spec: Distill) -
         )
 
 
+class _Row(TypedDict):
+    """What is trained on of a labelled row."""
+
+    key: str
+    messages: list[Message]
+    tags: list[str]
+    finish: str
+
+
 def read_conversations(path: Path) -> list[Conversation]:
     """The rows of a labelled file."""
     from zoo.training.conversations import Conversation
@@ -74,7 +85,7 @@ def read_conversations(path: Path) -> list[Conversation]:
     found = []
     # Not splitlines(): an answer may contain U+2028, which splitlines() treats as the end of a line.
     for line in path.read_text(encoding="utf-8").rstrip("\n").split("\n"):
-        row = jsontext.parse(line)
+        row = shaped(jsontext.parse(line), _Row)
         messages = tuple((message["role"], message["content"]) for message in row["messages"])
         found.append(Conversation(row["key"], messages, tuple(row["tags"]), complete=row["finish"] == "stop"))
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import jsontext
+from catalog.jsonvalues import table
 from catalog.recipe import build
 from zoo.gguf import header, layerkinds, overflow, tokentypes
 from zoo.gguf.facts import header_facts
@@ -37,7 +38,7 @@ def run(context: Context) -> Facts:
     told = record.read(model_folder(context.inputs.get("source", context.inputs["model"])))
     if told and (types := tokentypes.stated(target, told["tokenizer"])):
         header.rewrite_header(target, target, types)
-    if kinds := layerkinds.stated(header.read_header(target), jsontext.read(folder / "config.json", bounded=False)):
+    if kinds := layerkinds.stated(header.read_header(target), _config(folder)):
         header.rewrite_header(target, target, kinds)
     found, context_tokens = header.read_header(target), told["context_tokens"] if told else None
     if isinstance(context_tokens, int) and 0 < context_tokens < found.context_tokens:
@@ -52,15 +53,18 @@ def run(context: Context) -> Facts:
 def _type(spec: Spec, folder: Path) -> str:
     """The type that the recipe names. A teacher's file only answers prompts: it has the type of its folder, which is
     bf16 if f16 cannot represent the weights."""
-    config = jsontext.read(folder / "config.json", bounded=False, finite=False)
-    own = not spec.header and config.get("dtype") == "bfloat16"
+    own = not spec.header and _config(folder).get("dtype") == "bfloat16"
     return "bf16" if own else spec.type
+
+
+def _config(folder: Path) -> dict[str, object]:
+    return table(jsontext.read(folder / "config.json", bounded=False, finite=False))
 
 
 def _named_ends(folder: Path) -> list[int]:
     """End tokens of generation_config.json, in its order. The file was written or checked by the import."""
     path = folder / "generation_config.json"
-    named = jsontext.read(path, bounded=False).get("eos_token_id") if path.is_file() else None
+    named = table(jsontext.read(path, bounded=False)).get("eos_token_id") if path.is_file() else None
     return [n for n in (named if isinstance(named, list) else [named]) if isinstance(n, int)]
 
 

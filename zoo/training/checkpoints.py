@@ -12,6 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from catalog import jsontext
+from catalog.jsonvalues import table
+from catalog.shapes import shaped
 from zoo.files.digests import digest, sha256_file
 from zoo.files.whole import fsync
 from zoo.progress import Reporter
@@ -110,13 +112,13 @@ def _sound(folder: Path) -> Progress:
     """The progress of a checkpoint whose files are unchanged. Raises ValueError, KeyError or other errors that a record
     of another shape causes.
     """
-    state = jsontext.read(folder / STATE, bounded=False)
+    state = table(jsontext.read(folder / STATE, bounded=False))
     if state.pop("state_sha256") != digest(state):
         raise ValueError("the record has changed since it was written")
-    for name, sha256 in state.pop("sha256").items():
+    for name, sha256 in table(state.pop("sha256")).items():
         if sha256_file(folder / f"{name}.safetensors") != sha256:
             raise ValueError(f"{name} has changed since it was written")
-    return Progress(**state)
+    return shaped(state, Progress)
 
 
 def _refuse_others(

@@ -12,6 +12,7 @@ import torch
 import transformers
 
 from catalog import jsontext
+from catalog.jsonvalues import table
 from zoo.errors import ModelFileError
 from zoo.modelfolder import sizes
 from zoo.modelfolder.files import CONFIG, SINGLE, view
@@ -117,7 +118,7 @@ def _rename(source: Path, target: Path, own: Mapping[str, str]) -> None:
     """Copy a safetensors file with other tensor names; the values stay unchanged."""
     with source.open("rb") as stream, target.open("wb") as out:
         length = struct.unpack("<Q", stream.read(8))[0]
-        header = jsontext.parse(stream.read(length))
+        header = table(jsontext.parse(stream.read(length)))
         raw = json.dumps({own.get(name, name): entry for name, entry in header.items()}).encode()
         raw += b" " * (-len(raw) % 8)
         out.write(struct.pack("<Q", len(raw)) + raw)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from catalog import jsontext
+from catalog.jsonvalues import table
 from zoo.gguf import sentencepieces
 from zoo.judge.parity.sourcerecord import SourceRecord
 from zoo.modelfolder import record, templates, trimming, unsupported, vocabulary
@@ -148,7 +149,7 @@ def _trim(found: Inspected, model: PreTrainedModel, out: Path) -> dict[str, int]
     """
     if not (out / "tokenizer.json").is_file():
         return {}
-    words = vocabulary.read(jsontext.read(out / "tokenizer.json", bounded=False), None)
+    words = vocabulary.read(table(jsontext.read(out / "tokenizer.json", bounded=False)), None)
     rows = int(model.get_input_embeddings().weight.shape[0])
     lost = vocabulary.without_row(words, rows, needed_tokens(found), templates.choose(found.files).text or "")
     if lost:
@@ -159,7 +160,7 @@ def _trim(found: Inspected, model: PreTrainedModel, out: Path) -> dict[str, int]
 def _drop_inventions(out: Path, size: int) -> None:
     """Remove tokens that transformers' GGUF reader adds after the file's own ``size`` tokens: it gives every Llama
     vocabulary an ``<|endoftext|>``."""
-    words = vocabulary.read(jsontext.read(out / "tokenizer.json", bounded=False), None)
+    words = vocabulary.read(table(jsontext.read(out / "tokenizer.json", bounded=False)), None)
     every = {**words.words, **words.added}
     trimming.trim(out, {text for text, number in every.items() if number >= size})
 

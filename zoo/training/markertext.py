@@ -13,6 +13,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from catalog import jsontext
+from catalog.jsonvalues import listed, table, tables, text
 from zoo.errors import ZooError
 from zoo.templates import markers
 
@@ -65,17 +66,20 @@ def _renamed(tokenizer: PreTrainedTokenizerBase, names: dict[str, str]) -> Token
             "A message has a chat marker in it, which this tokenizer cannot keep as text",
             remedy="Remove the marker from the prompt, or use a student with a tokenizer.json",
         )
-    data = jsontext.parse(backend.to_str(), bounded=False)
-    for token in data["added_tokens"]:
-        if token["content"] in names:
-            token |= {"content": names[token["content"]], "normalized": False}
-    model = data["model"]
-    if isinstance(model["vocab"], dict):
-        model["vocab"] = {names.get(text, text): number for text, number in model["vocab"].items()}
+    data = table(jsontext.parse(backend.to_str(), bounded=False))
+    for token in tables(data["added_tokens"]):
+        if (content := text(token["content"])) in names:
+            token |= {"content": names[content], "normalized": False}
+    model = table(data["model"])
+    vocab = model["vocab"]
+    if isinstance(vocab, dict):
+        model["vocab"] = {names.get(word, word): number for word, number in vocab.items()}
     else:
-        model["vocab"] = [[names.get(text, text), score] for text, score in model["vocab"]]
-    if model.get("unk_token") in names:
-        model["unk_token"] = names[model["unk_token"]]
+        scores = (listed(pair) for pair in listed(vocab))
+        model["vocab"] = [[names.get(text(word), word), score] for word, score in scores]
+    unknown = model.get("unk_token")
+    if isinstance(unknown, str) and unknown in names:
+        model["unk_token"] = names[unknown]
     data["post_processor"] = data["truncation"] = data["padding"] = None
     renamed: Tokenizer = type(backend).from_str(json.dumps(data))
     return renamed

@@ -16,6 +16,7 @@ import transformers
 import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
 from catalog import jsontext
+from catalog.jsonvalues import table
 from zoo.errors import ModelFileError, ZooError
 from zoo.files.whole import fsync
 from zoo.modelfolder import otherlayouts, purposes
@@ -87,7 +88,9 @@ def inference_dtype(device: str) -> torch.dtype:
 def refuse_own_tokenizer(folder: Path, where: str = "") -> None:
     """Raise ModelFileError for a tokenizer that needs code of the folder's own. where: the folder for messages."""
     path = folder / TOKENIZER_CONFIG
-    if not path.is_file() or not purposes.has_own_tokenizer(jsontext.read(path, bounded=False, finite=False)):
+    if not path.is_file() or not purposes.has_own_tokenizer(
+        table(jsontext.read(path, bounded=False, finite=False))
+    ):
         return
     try:
         with quiet():

@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 from catalog import jsontext
+from catalog.jsonvalues import listed, table, tables, texts, whole
 from zoo.gguf.sentencepieces import USER_DEFINED, Pieces
 
 if TYPE_CHECKING:
@@ -25,15 +26,17 @@ def fit(tokenizer: PreTrainedTokenizerBase, pieces: Pieces | None) -> None:
     if backend is None or pieces is None:
         return
     own = {number: text for number, text in enumerate(pieces.texts) if pieces.types[number] == USER_DEFINED}
-    data = jsontext.parse(backend.to_str(), bounded=False)
-    model = data["model"]
-    known = {token["id"]: token["content"] for token in data["added_tokens"]}
+    data = table(jsontext.parse(backend.to_str(), bounded=False))
+    model, tokens = table(data["model"]), tables(data["added_tokens"])
+    known = {token["id"]: token["content"] for token in tokens}
     missing = {number: text for number, text in own.items() if known.get(number) != text}
     if not missing or model["type"] != "BPE" or any(number in known for number in missing):
         return
-    lost = {text for text, number in model["vocab"].items() if number in missing and text != missing[number]}
-    model["vocab"] = {missing.get(number, text): number for text, number in model["vocab"].items()}
-    model["merges"] = [merge for merge in model["merges"] if not lost & {*merge, "".join(merge)}]
+    numbers = {text: whole(number) for text, number in table(model["vocab"]).items()}
+    lost = {text for text, number in numbers.items() if number in missing and text != missing[number]}
+    model["vocab"] = {missing.get(number, text): number for text, number in numbers.items()}
+    merges = [texts(merge) for merge in listed(model["merges"])]
+    model["merges"] = [merge for merge in merges if not lost & {*merge, "".join(merge)}]
     added = [{"id": number, "content": text, **_PLAIN} for number, text in missing.items()]
-    data["added_tokens"] = sorted([*data["added_tokens"], *added], key=lambda token: int(token["id"]))
+    data["added_tokens"] = sorted([*tokens, *added], key=lambda token: whole(token["id"]))
     tokenizer._tokenizer = type(backend).from_str(json.dumps(data))

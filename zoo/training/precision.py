@@ -16,6 +16,7 @@ import torch
 from safetensors import safe_open
 
 from catalog import jsontext
+from catalog.jsonvalues import table
 from zoo.modelfolder.inspection import Inspected
 from zoo.modelfolder.weights import named
 
@@ -81,7 +82,7 @@ def of_model(model: PreTrainedModel) -> Format:
 
 def kept(folder: Path) -> torch.dtype:
     """The number format of an imported folder, from its config.json."""
-    config = jsontext.read(folder / "config.json", bounded=False, finite=False)
+    config = table(jsontext.read(folder / "config.json", bounded=False, finite=False))
     return torch.bfloat16 if config.get("dtype") == "bfloat16" else torch.float16
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog import jsontext
+from catalog.jsonvalues import table
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -30,9 +31,9 @@ def follow(tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
     if backend is None or not path.is_file():
         return
     told = jsontext.read(path, bounded=False)
-    if not isinstance(told, dict) or (told.get("model") or {}).get("type") != "BPE":
+    if not isinstance(told, dict) or table(told.get("model")).get("type") != "BPE":
         return
-    now = jsontext.parse(backend.to_str(), bounded=False)
+    now = table(jsontext.parse(backend.to_str(), bounded=False))
     parts = {name: told.get(name) for name in PARTS}
     if parts == {name: now.get(name) for name in PARTS}:
         return
@@ -47,8 +48,8 @@ def follow(tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
 def puts_space_first(tokenizer: PreTrainedTokenizerBase) -> bool:
     """Whether it puts a space before a text only if there is none, as Llama's tokenizer of transformers 5 does."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    parts = jsontext.parse(backend.to_str(), bounded=False) if backend is not None else {}
-    cutter = parts.get("pre_tokenizer") or {}
+    parts = table(jsontext.parse(backend.to_str(), bounded=False)) if backend is not None else {}
+    cutter = table(parts.get("pre_tokenizer"))
     return (
         cutter.get("type") == "Metaspace"
         and cutter.get("prepend_scheme") in ("first", "always")

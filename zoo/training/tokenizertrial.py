@@ -15,6 +15,7 @@ from pathlib import Path
 import transformers
 
 from catalog import jsontext
+from catalog.jsonvalues import table
 from zoo.errors import ModelFileError
 from zoo.llama.convert import convert, converting
 from zoo.llama.tokenizertrial import REFUSED
@@ -29,7 +30,7 @@ def main(script: Path) -> None:
     folder.mkdir()
     try:
         with quiet():
-            architecture.check(source, jsontext.read(source / CONFIG, bounded=False, finite=False), "")
+            architecture.check(source, table(jsontext.read(source / CONFIG, bounded=False, finite=False)), "")
             refuse_own_tokenizer(source)
     except ModelFileError as error:
         where = TOKENIZER_CONFIG if error.where.endswith(TOKENIZER_CONFIG) else CONFIG

@@ -10,10 +10,12 @@ import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from catalog import jsontext, yanks
 from catalog.index import Catalog
 from catalog.release import Model, Release, YankEvent
+from catalog.shapes import shaped
 from zoo import catalogfile
 from zoo.errors import AGAIN, ZooError
 from zoo.files.digests import pretty_json
@@ -92,11 +94,15 @@ def refresh(model: Model, release: Release, settings: Settings) -> Banner:
     return done
 
 
+class _Pending(TypedDict):
+    why: str
+
+
 def pending(settings: Settings, name: str) -> str | None:
     """Why the card of a model is not up to date yet, if so."""
     try:
-        return str(jsontext.read(pending_marker(settings, name))["why"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return shaped(jsontext.read(pending_marker(settings, name)), _Pending)["why"]
+    except (OSError, ValueError):
         return None
 
 

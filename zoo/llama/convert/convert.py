@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from catalog import jsontext
+from catalog.jsonvalues import table
 from zoo import stopping
 from zoo.errors import AGAIN, GateRefused, InputError, ModelFileError, ZooError
 from zoo.gguf import sentencepieces
@@ -84,11 +85,11 @@ def stage(model_folder: Path, place: Path) -> None:
     for path in model_folder.resolve().iterdir():
         if path.name not in ("config.json", "tokenizer_config.json"):
             (place / path.name).symlink_to(path)
-    config = jsontext.read(model_folder / "config.json", bounded=False, finite=False)
+    config = table(jsontext.read(model_folder / "config.json", bounded=False, finite=False))
     (place / "config.json").write_text(json.dumps(oldkeys.restored(config)), encoding="utf-8")
     words, own = model_folder / "tokenizer.json", model_folder / "tokenizer_config.json"
-    tokenizer = jsontext.read(words, bounded=False) if words.is_file() else {}
-    said = jsontext.read(own, bounded=False) if own.is_file() else {}
+    tokenizer = table(jsontext.read(words, bounded=False)) if words.is_file() else {}
+    said = table(jsontext.read(own, bounded=False)) if own.is_file() else {}
     pieces = sentencepieces.of_tokenizer(tokenizer, _unknown(said))
     given = place / "tokenizer.model"
     if pieces is not None and (not given.exists() or sentencepieces.contradicts(given, tokenizer)):
@@ -165,7 +166,7 @@ def failure(tail: Sequence[str], code: int, model_folder: Path) -> ZooError:
         )
     if UNKNOWN_PRE_TOKENIZER in said:
         path = model_folder / "tokenizer.json"
-        rule = cutting.described(jsontext.read(path, bounded=False)) if path.is_file() else "not stated"
+        rule = cutting.described(table(jsontext.read(path, bounded=False))) if path.is_file() else "not stated"
         return GateRefused(
             "llama.cpp has no rule that splits text as this model's tokenizer does, so the file would behave "
             f"differently (pre_tokenizer of tokenizer.json: {rule})",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from catalog import jsontext
+from catalog.jsonvalues import table
 from zoo.llama.convert.cutting import rule_of
 from zoo.llama.convert.oldkeys import restored
 
@@ -49,7 +50,7 @@ def _by_rule(plain: Callable[[_Model, object], str]) -> Callable[[_Model, object
             return plain(model, tokenizer)
         except NotImplementedError:
             path = Path(model.dir_model) / "tokenizer.json"
-            found = rule_of(jsontext.read(path, bounded=False)) if path.is_file() else None
+            found = rule_of(table(jsontext.read(path, bounded=False))) if path.is_file() else None
             if found is None:
                 raise
             return found

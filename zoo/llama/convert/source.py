@@ -25,6 +25,7 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 
 from catalog import jsontext
+from catalog.shapes import shaped
 from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.progress import Reporter
 
@@ -108,13 +109,10 @@ def fault() -> str | None:
 def read_stamp(place: Path) -> Stamp | None:
     """The stamp of a folder; None without one, or if it cannot be read."""
     try:
-        data = jsontext.read(place / STAMP)
-        stamp = Stamp(**data)
-    except (OSError, ValueError, TypeError):
+        stamp = shaped(jsontext.read(place / STAMP), Stamp)
+    except (OSError, ValueError):
         return None
-    return (
-        stamp if stamp.format == FORMAT and all(isinstance(v, str) for v in asdict(stamp).values()) else None
-    )
+    return stamp if stamp.format == FORMAT else None
 
 
 def converter_sha256(place: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import TypedDict
 
 from markupsafe import Markup
 
@@ -24,12 +25,18 @@ _PATH = "pictures/"
 _DESCRIPTION = "Loss against size and against measured speed of every file, with the data as CSV."
 
 
+class _Distilled(TypedDict):
+    """What is drawn of the report of a training."""
+
+    loss_curve: list[dict[str, float]]
+
+
 def of_release(model: Model, release: Release, evidence: Evidence) -> list[Chart]:
     """The charts of one release for which its evidence has data."""
     found = charts.points([dataclasses.replace(model, releases=(release,), yanks=())])
 
     def training() -> Chart | None:
-        report = jsontext.parse(evidence(release.version, "distill-report.json") or b"null")
+        report = shaped(jsontext.parse(evidence(release.version, "distill-report.json") or b"null"), _Distilled)
         return charts.training_loss(report["loss_curve"])
 
     reports: dict[str, Bench] = {}
