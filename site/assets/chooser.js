@@ -12,7 +12,7 @@ const load = () =>
   (loading ??= Promise.all([
     import(new URL(form.dataset.core, document.baseURI)),
     fetch(new URL(form.dataset.data, document.baseURI)).then((answer) => {
-      if (!answer.ok) throw new Error(`the catalog's data was not found: HTTP status ${answer.status}`);
+      if (!answer.ok) throw new Error(`the catalog's data could not be loaded: HTTP status ${answer.status}`);
       return answer.json();
     }),
   ])

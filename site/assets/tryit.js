@@ -26,7 +26,7 @@ const visible = (text) =>
 
 async function json(path) {
   const answer = await fetch(new URL(path, document.baseURI));
-  if (!answer.ok) throw new Error(`${path} was not found: HTTP status ${answer.status}`);
+  if (!answer.ok) throw new Error(`${path} could not be loaded: HTTP status ${answer.status}`);
   return answer.json();
 }
 
@@ -100,7 +100,7 @@ function chooseFile() {
 async function download(file, signal) {
   const { sha256 } = await import(engineUrl("noble-hashes/sha2.js"));
   const answer = await fetch(address(file), { signal });
-  if (!answer.ok) throw new Error(`the hub answered ${answer.status}`);
+  if (!answer.ok) throw new Error(`the hub returned HTTP status ${answer.status}`);
   const hash = sha256.create();
   const parts = [];
   let received = 0;

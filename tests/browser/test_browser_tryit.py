@@ -110,13 +110,13 @@ def test_a_file_with_another_digest_is_refused(address: str, open_page: Any) -> 
     page.route("**/model.json", lambda route: _changed(route, '"sha256":"b179', '"sha256":"c179'))
     page.reload()
     load(page)
-    state(page, "is not the file that the catalog lists, so it was not run", 60)
-    assert re.fullmatch("another one than c179[0-9a-f]{60}: refused", page.inner_text(".zoo-verdict"))
-    assert page.inner_text(".zoo-here") == "nothing was run"
+    state(page, "is not the one in the catalog, so it was not run", 60)
+    assert re.fullmatch("different from c179[0-9a-f]{60}, so the file is refused", page.inner_text(".zoo-verdict"))
+    assert page.inner_text(".zoo-here") == "nothing ran"
     assert not page.locator(".zoo-chat").is_visible()
 
 
-@pytest.mark.parametrize(("length", "words"), [(14, "more came than"), (16, "only 15 bytes of")])
+@pytest.mark.parametrize(("length", "words"), [(14, "is larger than the"), (16, "ended after 15 bytes of")])
 def test_a_file_of_another_length_is_refused(length: int, words: str, address: str, open_page: Any) -> None:
     page = open_page(address)
     page.route("**/model.json", lambda route: _changed(route, _REAL_SIZE, f'"size_bytes":{length}'))
@@ -131,12 +131,12 @@ def test_a_download_that_fails_reports_it(address: str, open_page: Any) -> None:
     page = open_page(address)
     page.route("**/try/files/**", lambda route: route.abort())
     load(page)
-    state(page, "It did not work:")
+    state(page, "This failed:")
     assert "Nothing was kept" in page.inner_text(".zoo-state")
     page.unroute("**/try/files/**")
     page.route("**/try/files/**", lambda route: route.fulfill(status=404, body="no"))
     load(page)
-    state(page, "the hub answered 404")
+    state(page, "the hub returned HTTP status 404")
     open_page.troubles.clear()
 
 
@@ -147,7 +147,7 @@ def test_bytes_that_are_no_model_report_it(address: str, open_page: Any) -> None
     page.route("**/try/files/**", lambda route: route.fulfill(body=_JUNK))
     page.reload()
     load(page)
-    state(page, "It did not work: llama.cpp cannot read this file", 30)
+    state(page, "This failed: llama.cpp cannot read this file", 30)
     open_page.troubles.clear()
 
 
@@ -172,7 +172,7 @@ def test_without_engine_or_file_the_page_says_what_to_do(samples: str, open_page
     page = open_page(f"{samples}try/?model={NAME}")
     page.route("**/site.json", lambda route: route.fulfill(json={"engine": None, "how": "npm pack x", "files": []}))
     page.reload()
-    state(page, "The engine is not part of this site. Whoever builds it runs: npm pack x")
+    state(page, "This site has no engine to run models. Its owner can add one: run npm pack x")
     page.unroute("**/site.json")
     page.route("**/site.json", lambda route: route.fulfill(json={"engine": {}, "how": "", "files": []}))
     page.reload()

@@ -115,7 +115,7 @@ def test_gemma_carries_its_terms(zoo: Path) -> None:
     assert (model / "NOTICE").read_text(encoding="utf-8") == NOTICE
     card = (model / "README.md").read_text(encoding="utf-8")
     assert "license: gemma" in card
-    assert "weights were quantized before they came here" in card
+    assert "source of the student was already quantized" in card
 
 
 def test_gemma_is_pulled_as_it_was_published(zoo: Path, tmp_path: Path) -> None:
