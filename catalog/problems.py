@@ -81,7 +81,7 @@ def instead_of(word: str, known: Iterable[str], nothing: str = "None exist yet")
     if not names:
         return nothing
     near = did_you_mean(word, names)
-    return f"Did you mean {near}?" if near else f"There are: {', '.join(names)}"
+    return f"Did you mean {near}?" if near else f"Available: {', '.join(names)}"
 
 
 def show(value: object) -> str:

@@ -90,7 +90,7 @@ def find(catalog: Catalog, name: str, version: str) -> Model:
         raise YankRefused(f"the catalog has no model {show(name)}", instead)
     if not any(release.version == version for release in model.releases):
         versions = ", ".join(release.version for release in model.releases)
-        raise YankRefused(f"the catalog has no version {show(version)} of {name}", f"There are: {versions}")
+        raise YankRefused(f"the catalog has no version {show(version)} of {name}", f"Available: {versions}")
     return model
 
 

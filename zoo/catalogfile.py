@@ -79,7 +79,7 @@ def find(catalog: index.Catalog, name: str, version: str = "") -> tuple[Model, R
     release = catalog.release(name, version) if version else model.releases[0]
     if release is None:
         versions = ", ".join(one.version for one in model.releases)
-        raise InputError(f"the catalog has no version {version!r} of {name}", remedy=f"There are: {versions}")
+        raise InputError(f"the catalog has no version {version!r} of {name}", remedy=f"Available: {versions}")
     return model, release
 
 

@@ -406,7 +406,7 @@ def test_when_nothing_fits_the_command_is_1(capsys: Captured) -> None:
     [
         ((), "no device is given. Add --device with one of: pi-zero-2, pi-4-2gb"),
         (("--device", "pi-5-4g"), "there is no device 'pi-5-4g'. Did you mean pi-5-4gb?"),
-        (("--device", "mainframe"), "There are: pi-zero-2, "),
+        (("--device", "mainframe"), "Available: pi-zero-2, "),
         (("--device", "pi-400", "--memory-gb", "4"), "Leave one of them out"),
         (("--memory-gb", "4"), "needs both --memory-gb and --bandwidth-gbs"),
         (("--memory-gb", "-4", "--bandwidth-gbs", "1"), "is not a positive number"),
@@ -427,7 +427,7 @@ def test_a_model_or_version_that_is_not_there(capsys: Captured) -> None:
     board = ("--device", "pi-400")
     assert "Did you mean smollm2-tutor-57m?" in called(capsys, "smollm2-tutor-57", *board)[2]
     code, _, err = called(capsys, "smollm2-tutor-57m@9.9.9", *board)
-    assert code == 2 and "There are: 1.1.0, 1.0.0" in err
+    assert code == 2 and "Available: 1.1.0, 1.0.0" in err
     assert called(capsys, "zzz", *board)[0] == 2
 
 

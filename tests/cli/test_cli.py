@@ -129,7 +129,7 @@ def test_every_command_has_one_line_and_an_example(capsys: Captured) -> None:
     ("arguments", "words"),
     [
         (("chekc",), "zoo: there is no command 'chekc'. Did you mean check? See: zoo --help"),
-        (("zzzzzz",), "zoo: there is no command 'zzzzzz'. There are: init, new, check,"),
+        (("zzzzzz",), "zoo: there is no command 'zzzzzz'. Available: init, new, check,"),
         (("plan",), "Missing argument 'RECIPE'. See: zoo plan --help"),
         (("plan", "a", "b"), "Got unexpected extra argument (b)"),
         (("plan", "--thread", "2", "x"), "No such option"),
@@ -290,7 +290,7 @@ def test_plan_of_what_is_not_there(capsys: Captured) -> None:
     code, out, err = called(capsys, "plan", "smollm2-135m-instuct")
     assert (code, out) == (2, "") and "Did you mean smollm2-135m-instruct?" in err
     code, _, err = called(capsys, "plan", "zzz")
-    assert code == 2 and "There are: " in err
+    assert code == 2 and "Available: " in err
     for odd in ("none.yaml", "/", "..", "", "recipes/", "a\nb"):
         assert called(capsys, "plan", odd)[0] == 2, odd
 

@@ -203,7 +203,7 @@ def test_what_came_before_a_break_is_not_fetched_again(here: Here) -> None:
 
 @pytest.mark.parametrize(
     ("revision", "words", "nearest"),
-    [("mian", "Did you mean main?", ["main"]), ("v1.1", "v1.0", ["v1.0"]), ("qqqq", "There are: main, v1.0", None)],
+    [("mian", "Did you mean main?", ["main"]), ("v1.1", "v1.0", ["v1.0"]), ("qqqq", "Available: main, v1.0", None)],
 )
 @pytest.mark.usefixtures("here")
 def test_a_wrong_revision_is_reported_with_the_nearest(revision: str, words: str, nearest: list[str] | None) -> None:

@@ -356,7 +356,7 @@ def test_inputs_of_another_day_are_refused(zoo: Path) -> None:
     [
         ("nobody", "the catalog has no model 'nobody'"),
         ("smollm2-tutor-57", "Did you mean smollm2-tutor-57m?"),
-        (f"{MODEL.name}@9.9.9", "There are: 1.0.0"),
+        (f"{MODEL.name}@9.9.9", "Available: 1.0.0"),
         (MODEL.name, "the recorded recipe of smollm2-135m-instruct 1.0.0 cannot be built here"),
     ],
 )

@@ -85,7 +85,7 @@ class _Lazy(click.Group):
             from catalog.problems import did_you_mean
 
             near = did_you_mean(args[0], COMMANDS)
-            hint = f"Did you mean {near}?" if near else f"There are: {', '.join(COMMANDS)}."
+            hint = f"Did you mean {near}?" if near else f"Available: {', '.join(COMMANDS)}."
             raise click.UsageError(f"there is no command {args[0]!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)
 

@@ -66,7 +66,7 @@ def choose(catalog: Catalog, wish: Wish, allow_yanked: bool = False) -> Chosen:
     if release_ is None:
         versions = ", ".join(r.version for r in model.releases)
         raise InputError(
-            f"the catalog has no version {wish.version!r} of {model.name}", remedy=f"There are: {versions}"
+            f"the catalog has no version {wish.version!r} of {model.name}", remedy=f"Available: {versions}"
         )
     yank = model.yank_of(wish.version)
     if yank and not allow_yanked:

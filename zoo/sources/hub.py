@@ -237,7 +237,7 @@ def _with_nearest(error: RemoteError, hub: HuggingFaceRepo, revision: str | None
     if near:
         remedy = f"Did you mean {' or '.join(near)}?"
     else:
-        remedy = f"There are: {', '.join(names[:10])}" if names else "Name a commit, a tag or a branch"
+        remedy = f"Available: {', '.join(names[:10])}" if names else "Name a commit, a tag or a branch"
     facts = {**error.facts, "nearest": near or names[:10]}
     return RemoteError(error.what, kind=error.kind, facts=facts, remedy=remedy)
 
