@@ -193,7 +193,7 @@ def test_what_the_catalog_could_not_hold_is_not_written(settings: Settings) -> N
     write(settings, catalog_of("a"))
     before = settings.catalog.read_bytes()
     odd = dataclasses.replace(catalog_of("b").models[0], releases=())
-    with pytest.raises(Damaged, match="cannot hold b"):
+    with pytest.raises(Damaged, match="cannot store b"):
         catalogfile.change_model(settings, "b", lambda known: Catalog((*known.models, odd)))
     assert settings.catalog.read_bytes() == before
 
