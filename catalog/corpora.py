@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import NamedTuple
 
 from catalog import jsontext
 from catalog.unseen import blank, same_text
@@ -47,8 +48,16 @@ def paragraph_key(text: str) -> str | None:
     return folded if len(folded) >= SHORTEST_CHARACTERS else None
 
 
-def prompt_in(line: bytes) -> tuple[str, str | None] | None:
-    """User text and system_hint of a line of a prompt file; None for what is not a record."""
+class Spoken(NamedTuple):
+    """A prompt's texts, and whether its conversation begins with a system message."""
+
+    user: str
+    system_hint: str | None
+    has_system: bool
+
+
+def prompt_in(line: bytes) -> Spoken | None:
+    """The texts of a line of a prompt file; None for what is not a record."""
     try:
         row = jsontext.parse(line)
     except jsontext.NotJson:
@@ -56,4 +65,5 @@ def prompt_in(line: bytes) -> tuple[str, str | None] | None:
     if not isinstance(row, dict) or not isinstance(user := row.get("user"), str):
         return None
     system = row.get("system_hint")
-    return user, system if isinstance(system, str) else None
+    has_system = bool(system or row.get("requires_json"))
+    return Spoken(user, system if isinstance(system, str) else None, has_system)

@@ -21,10 +21,12 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What a plan needs about a file: its digest, and its number of line feeds."""
+    """What a plan needs about a file: its digest, its number of line feeds, and the first line of a prompt file whose
+    conversation begins with a system message."""
 
     sha256: str
     lines: int
+    system_line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def read(document: Document, corpus: recipe.Corpus, root: Path) -> Corpus:
         with (root / use.path).open("rb", buffering=0) as stream:
             reading = _Lines(stream)
             overlaps += _overlaps(use, reading, seen, document)
-        files[use.path] = FileFacts(reading.sha256.hexdigest(), reading.feeds)
+        files[use.path] = FileFacts(reading.sha256.hexdigest(), reading.feeds, reading.system_line)
     return Corpus(files, list(_same(uses, files, document)) or overlaps)
 
 
@@ -125,6 +127,7 @@ class _Lines:
 
     def __init__(self, stream: RawIOBase) -> None:
         self.sha256, self.feeds = hashlib.sha256(), 0
+        self.system_line: int | None = None
         self._stream = stream
 
     def __iter__(self) -> Iterator[bytes]:
@@ -152,7 +155,9 @@ class _Lines:
         """(line number, user, system_hint) of every line that is a valid record; the corpus step reports the others."""
         for number, line in enumerate(self, 1):
             if found := prompt_in(line):
-                yield number, *found
+                if found.has_system and self.system_line is None:
+                    self.system_line = number
+                yield number, found.user, found.system_hint
 
 
 def _paragraph(text: str) -> bytes | None:

@@ -289,7 +289,7 @@ def imported(zoo: Path, change: Callable[[dict[str, Any]], object]) -> dict[str,
 
 def test_what_is_known_only_after_the_import_stops_the_build(zoo: Path) -> None:
     checked = check_recipe(zoo / "recipes" / "plain.yaml", zoo)
-    foresight.refuse_imported(checked, zoo, imported(zoo, dict.copy))
+    foresight.refuse_imported(checked, imported(zoo, dict.copy))
     made = imported(zoo, lambda data: data.update(max_position_embeddings=20))
     with pytest.raises(InputError, match=r"recipes/plain.yaml:\d+:\d+: evaluate.window_tokens"):
-        foresight.refuse_imported(checked, zoo, made)
+        foresight.refuse_imported(checked, made)

@@ -58,17 +58,6 @@ def parse_prompts(raw: bytes, shown_as: str) -> tuple[list[Prompt], list[Problem
     return rows, problems
 
 
-def has_system(line: bytes) -> bool:
-    """Whether the conversation of a line's record begins with a system message; False if the line is not a record."""
-    if b'"system_hint"' not in line and b'"requires_json"' not in line:
-        return False
-    try:
-        row = jsontext.parse(line)
-    except jsontext.NotJson:
-        return False
-    return isinstance(row, dict) and bool(row.get("system_hint") or row.get("requires_json"))
-
-
 def _line_faults(
     line: bytes, rows: list[Prompt], seen: dict[str, int], number: int
 ) -> Iterator[tuple[str, str]]:

@@ -48,11 +48,11 @@ def problems(checked: CheckedRecipe, root: Path, *, raising: bool = False) -> li
             found.append(document.problem((role, "source"), what, error.remedy))
     if recipe is None:
         return found
-    return [*found, *contradictions.problems(document, _case(recipe, root, facts))]
+    return [*found, *contradictions.problems(document, _case(checked, recipe, facts))]
 
 
-def _case(recipe: Recipe, root: Path, facts: Mapping[str, SourceFacts | None]) -> Case:
-    systems = tuple(systemprompts.refused(recipe, root, facts))
+def _case(checked: CheckedRecipe, recipe: Recipe, facts: Mapping[str, SourceFacts | None]) -> Case:
+    systems = tuple(systemprompts.refused(checked, facts))
     return Case(recipe, facts.get("student"), facts.get("teacher"), systems)
 
 
@@ -72,12 +72,12 @@ def _places(document: Document, root: Path) -> Iterator[tuple[str, Path, bool]]:
             yield role, path, role == "student" or distils
 
 
-def refuse_imported(checked: CheckedRecipe, root: Path, imported: Mapping[str, Artifact]) -> None:
+def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact]) -> None:
     """Raises InputError for contradictions with the imported model folders. ``imported``: by the id of their step."""
     if checked.recipe is None:
         return
     facts = {IMPORTS[id_]: sourcefacts.read(made.folder) for id_, made in imported.items() if id_ in IMPORTS}
-    found = contradictions.problems(yamltext.parse(checked.text, checked.file), _case(checked.recipe, root, facts))
+    found = contradictions.problems(yamltext.parse(checked.text, checked.file), _case(checked, checked.recipe, facts))
     refuse(checked.file, found, safe="The imported models are kept. Nothing else was made.")
 
 

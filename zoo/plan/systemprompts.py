@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from catalog import plainfiles
+from catalog.checks import CheckedRecipe
+from catalog.corpusfiles import FileFacts
 from catalog.recipe import Recipe
-from zoo.corpora.prompts import has_system
 from zoo.errors import ModelFileError
 from zoo.sources.facts import SourceFacts
 from zoo.templates.renderer import Renderer
@@ -29,14 +27,17 @@ class Refused:
     why: str
 
 
-def refused(recipe: Recipe, root: Path, sources: Mapping[str, SourceFacts | None]) -> Iterator[Refused]:
+def refused(checked: CheckedRecipe, sources: Mapping[str, SourceFacts | None]) -> Iterator[Refused]:
     """The refusal of each template that must render a system message but does not. ``sources``: by their role.
 
     Only templates that accept the question alone are checked: others are a different problem.
     """
+    recipe = checked.recipe
+    if recipe is None:
+        return
     roles = [role for role, used in (("teacher", recipe.label), ("student", recipe.distill)) if used]
     asked = [(role, found.template) for role in roles if (found := sources.get(role)) and found.template]
-    first = _first(recipe, root) if asked else None
+    first = _first(recipe, checked.files) if asked else None
     if first is None:
         return
     for role, template in asked:
@@ -51,21 +52,12 @@ def refused(recipe: Recipe, root: Path, sources: Mapping[str, SourceFacts | None
                 yield Refused(*first, why=error.what)
 
 
-def _first(recipe: Recipe, root: Path) -> tuple[tuple[str | int, ...], str] | None:
+def _first(recipe: Recipe, read: Mapping[str, FileFacts]) -> tuple[tuple[str | int, ...], str] | None:
     """Place and description of the first system message; None without one."""
     if recipe.label and recipe.label.system:
         return ("label", "system"), "label.system"
     for part, files in (("train", recipe.corpus.train), ("heldout", recipe.corpus.heldout)):
         for index, file in enumerate(files):
-            if (line := _line(root / file.path)) is not None:
+            if (line := read[file.path].system_line) is not None:
                 return ("corpus", part, index, "path"), f"{file.path}:{line}"
     return None
-
-
-def _line(path: Path) -> int | None:
-    """Of the first record with a system message. A file that cannot be read is reported by the recipe's check."""
-    try:
-        with os.fdopen(plainfiles.open_handle(path), "rb") as stream:
-            return next((number for number, line in enumerate(stream, 1) if has_system(line)), None)
-    except OSError:
-        return None
