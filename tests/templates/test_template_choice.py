@@ -95,6 +95,6 @@ def test_a_template_of_many_megabytes_is_refused_in_a_sentence() -> None:
     template = "{{ messages }}" * 3_000_000
     with (
         Renderer(template, special={}, source="m", limits=Limits(cpu_seconds=0.5)) as renderer,
-        pytest.raises(ModelFileError, match=r"0\.5 seconds of processor time|512 MB of memory"),
+        pytest.raises(ModelFileError, match=r"0\.5 seconds of processor time|512 MiB of memory"),
     ):
         renderer.render([{"role": "user", "content": "a"}])

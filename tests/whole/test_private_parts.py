@@ -24,8 +24,9 @@ DOCUMENTED = frozenset((
     "cryptography.hazmat.primitives", "cyclonedx.model", "cyclonedx.model.bom", "cyclonedx.model.component",
     "cyclonedx.model.license", "cyclonedx.model.tool", "cyclonedx.output.json", "http.client", "http.server",
     "huggingface_hub.errors", "huggingface_hub.hf_api", "huggingface_hub.utils", "jinja2.ext", "jinja2.nodes",
-    "jinja2.sandbox", "jinja2.utils", "jsonschema.exceptions", "llama_cpp.llama_chat_format", "llama_cpp.llama_cpp",
-    "llama_cpp.llama_grammar", "mkdocs.structure.files", "mkdocs.structure.toc", "model_signing.hashing",
+    "jinja2.parser", "jinja2.sandbox", "jinja2.utils", "jsonschema.exceptions", "llama_cpp.llama_chat_format",
+    "llama_cpp.llama_cpp", "llama_cpp.llama_grammar", "mkdocs.structure.files", "mkdocs.structure.toc",
+    "model_signing.hashing",
     "model_signing.manifest", "model_signing.signing", "packaging.licenses", "packaging.requirements",
     "playwright.sync_api", "rich.console", "rich.live", "rich.table", "rich.text", "safetensors.numpy",
     "safetensors.torch", "torch.overrides",
@@ -208,8 +209,10 @@ def _own(nodes: list[ast.AST]) -> set[str]:
 
 
 def _ours(nodes: list[ast.AST]) -> set[str]:
-    """Names of what is imported from our own rooms; and hashlib, whose ``_Hash`` is a type's name alone."""
-    found = {"hashlib"}
+    """Names of what is imported from our own rooms; hashlib, whose ``_Hash`` is a type's name alone; os, whose
+    ``_exit`` is public.
+    """
+    found = {"hashlib", "os"}
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in ROOMS:
             found |= {alias.asname or alias.name for alias in node.names}
