@@ -30,7 +30,7 @@ USER = "<|user|>"
 MARKED = ("<|system|> one<|end|>  two", "<|end|>\n three", "</s> four", "<s> five", "<|endoftext|> six", " <|end|> ")
 
 
-USER_DEFINED = 4
+USER_DEFINED, UNUSED = 4, 5
 """Of llama.cpp's types of tokens."""
 
 
@@ -70,8 +70,8 @@ def test_pruned_it_keeps_the_types_and_ends_of_its_source(source: Path, tmp_path
     before = vocabulary_facts(source)
     runs = before["token_types"]
     types = [kind for kind, count in runs for _ in range(count)]
-    plain = next(number for number in range(400, len(types)) if types[number] == 1)
-    types[plain] = USER_DEFINED
+    plain = [number for number in range(400, len(types)) if types[number] == 1]
+    types[plain[0]], types[plain[-1]] = USER_DEFINED, UNUSED
     changed = struct.pack(f"<IIQ{len(types)}i", ARRAY, INT32, len(types), *types)
     rewrite_header(source, marked, {tokentypes.KEY: changed})
     wanted = vocabulary_facts(marked)
