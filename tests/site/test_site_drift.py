@@ -45,7 +45,7 @@ def test_pages_say_what_the_last_watch_found_and_lead_to_its_report() -> None:
     front, model = words_of(GOOD, "index.html"), words_of(GOOD, PAGE)
     assert "On 2026-11-24, 7 files of 1 release were served as recorded." in front
     assert 'href="./evidence/watch.json"' in front
-    assert "The last watch found every file of this version served as recorded." in model
+    assert "At the last watch the hub served every file of this version as recorded." in model
     assert 'href="../../evidence/watch.json"' in model
     assert "watch.json" not in words_of(GOOD, f"models/{MODELS[1].name}/index.html")
 
