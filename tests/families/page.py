@@ -23,7 +23,7 @@ NFC = "llama.cpp does not do the tokenizer's Unicode normalization (NFC); the ca
 PRUNED = "Also pruned to fewer layers."
 TUTORED = "Also pruned to fewer layers and distilled."
 DISTILLED, PLAIN_WORDS = "Also distilled", ", under a chat template of plain words"
-NO_SYSTEM = "Its chat template accepts no system message; `zoo check` points to the prompts that have one."
+NO_SYSTEM = "Its chat template accepts no system message; a build points to a prompt that has one, after the import."
 
 
 def render() -> str:

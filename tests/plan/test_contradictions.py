@@ -22,7 +22,6 @@ from zoo.plan import foresight
 from zoo.plan.contradictions import Case, problems
 from zoo.sources import facts
 from zoo.sources.facts import SourceFacts
-from zoo.sources.resolve import content_sha256
 
 STUDENT = SourceFacts("folder", 1024, 4, 300, "words", "{{ messages }}", None, (512, 1024))
 
@@ -221,10 +220,6 @@ NO_SYSTEM = """{% for message in messages %}{% if message.role == 'system' %}{{ 
 {% endif %}{{ message.content }}{% endfor %}"""
 
 
-def without_system_role(zoo: Path) -> None:
-    (zoo / "models/teacher/chat_template.jinja").write_text(NO_SYSTEM, encoding="utf-8")
-
-
 @pytest.mark.parametrize(("line", "changes", "place"), [
     ({"user": "x", "system_hint": "Be brief."}, {}, "corpus.train[0].path: texts/train.jsonl:2 has a system message"),
     ({"user": "x", "requires_json": True, "tool_name": "t", "tool_schema": {}}, {},
@@ -232,29 +227,30 @@ def without_system_role(zoo: Path) -> None:
     ({"user": "x"}, {"label.system": "Be brief."}, "label.system: label.system has a system message"),
     ({"user": "x"}, {}, None),
 ])  # fmt: skip
-def test_a_template_without_system_role(
+def test_a_template_without_system_role_stops_the_build_after_the_import(
     line: dict[str, Any], changes: dict[str, Any], place: str | None, zoo: Path
 ) -> None:
-    without_system_role(zoo)
     rows = [{"user": "plain"}, line]
     (zoo / "texts/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     (zoo / "texts/heldout.jsonl").write_text('{"user": "apart"}\n', encoding="utf-8")
-    checked = changed(zoo, "tutored", {"student.sha256": _digest(zoo), "teacher.sha256": _digest(zoo), **changes})
-    found = [f"{problem.path}: {problem.what}" for problem in foresight.problems(checked, zoo)]
+    checked, made = changed(zoo, "tutored", changes), imported(zoo, dict.copy)
+    folder = made["import/student"].folder
+    (folder / "chat_template.jinja").write_text(NO_SYSTEM, encoding="utf-8")
+    made["import/teacher"] = made["import/student"]
+    assert foresight.problems(checked, zoo) == [], "the check runs no template"
     if place is None:
-        assert found == []
+        foresight.refuse_imported(checked, made)
         return
-    assert [one for one in found if one.startswith(place)] == found and len(found) == 2, "teacher and student"
-    assert all("No system role" in one for one in found)
+    with pytest.raises(InputError) as caught:
+        foresight.refuse_imported(checked, made)
+    found = [text for text in caught.value.what.splitlines()[1:] if "No system role" in text]
+    assert len(found) == 2 and all(place in text for text in found), "teacher and student"
 
 
-def test_nobody_is_asked_about_system_messages_without_a_teacher(zoo: Path) -> None:
-    without_system_role(zoo)
-    assert foresight.problems(changed(zoo, "plain", {"student.sha256": _digest(zoo)}), zoo) == []
-
-
-def _digest(zoo: Path) -> str:
-    return content_sha256(zoo / "models/teacher")
+def test_system_messages_do_not_matter_without_training(zoo: Path) -> None:
+    made = imported(zoo, dict.copy)
+    (made["import/student"].folder / "chat_template.jinja").write_text(NO_SYSTEM, encoding="utf-8")
+    foresight.refuse_imported(check_recipe(zoo / "recipes" / "plain.yaml", zoo), made)
 
 
 # --- When it is reported

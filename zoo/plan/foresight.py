@@ -9,7 +9,6 @@ from catalog import sources as source_uris
 from catalog import yamltext
 from catalog.checks import CheckedRecipe
 from catalog.problems import Problem
-from catalog.recipe import Recipe
 from catalog.words import counted
 from catalog.yamltext import Document
 from zoo.errors import InputError, ModelFileError
@@ -48,12 +47,7 @@ def problems(checked: CheckedRecipe, root: Path, *, raising: bool = False) -> li
             found.append(document.problem((role, "source"), what, error.remedy))
     if recipe is None:
         return found
-    return [*found, *contradictions.problems(document, _case(checked, recipe, facts))]
-
-
-def _case(checked: CheckedRecipe, recipe: Recipe, facts: Mapping[str, SourceFacts | None]) -> Case:
-    systems = tuple(systemprompts.refused(checked, facts))
-    return Case(recipe, facts.get("student"), facts.get("teacher"), systems)
+    return [*found, *contradictions.problems(document, Case(recipe, facts["student"], facts["teacher"]))]
 
 
 def _places(document: Document, root: Path) -> Iterator[tuple[str, Path, bool]]:
@@ -73,11 +67,16 @@ def _places(document: Document, root: Path) -> Iterator[tuple[str, Path, bool]]:
 
 
 def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact]) -> None:
-    """Raises InputError for contradictions with the imported model folders. ``imported``: by the id of their step."""
+    """Raises InputError for contradictions with the imported model folders. ``imported``: by the id of their step.
+
+    Only here are chat templates rendered: the check of a stranger's recipe runs nothing that it brings.
+    """
     if checked.recipe is None:
         return
     facts = {IMPORTS[id_]: sourcefacts.read(made.folder) for id_, made in imported.items() if id_ in IMPORTS}
-    found = contradictions.problems(yamltext.parse(checked.text, checked.file), _case(checked, checked.recipe, facts))
+    systems = tuple(systemprompts.refused(checked, facts))
+    case = Case(checked.recipe, facts.get("student"), facts.get("teacher"), systems)
+    found = contradictions.problems(yamltext.parse(checked.text, checked.file), case)
     refuse(checked.file, found, safe="The imported models are kept. Nothing else was made.")
 
 
