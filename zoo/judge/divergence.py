@@ -22,10 +22,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
+
+from zoo.judge.evaluation import CurvePoint, Summary
 
 Floats = NDArray[np.float64]
 _ROWS_AT_ONCE = 4
@@ -110,38 +111,6 @@ def join(parts: Sequence[Window]) -> Window:
     """Join the parts of one window, in order."""
     names = [field.name for field in fields(Window)]
     return Window(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-
-class Summary(TypedDict):
-    """Figures over some windows, ready for JSON; ``Divergence.summary`` says what they are."""
-
-    kld_mean_nats: float
-    kld_mean_se_nats: float | None
-    kld_median_nats: float
-    kld_p90_nats: float
-    kld_p95_nats: float
-    kld_p99_nats: float
-    kld_p99_9_nats: float
-    kld_max_nats: float
-    same_top_share: float
-    same_top_share_se: float | None
-    rms_delta_p: float
-    rms_delta_p_se: float | None
-    reference_perplexity: float
-    reference_perplexity_se: float | None
-    perplexity: float
-    perplexity_se: float | None
-    ln_ppl_ratio: float
-    ln_ppl_ratio_se: float | None
-    tokens: int
-    windows: int
-
-
-class CurvePoint(TypedDict):
-    """In the share ``share_above`` of the positions the KLD is greater than ``kld_nats``."""
-
-    share_above: float
-    kld_nats: float
 
 
 @dataclass

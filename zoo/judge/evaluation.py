@@ -1,10 +1,40 @@
-"""The shape of evaluation.json: what ``zoo.llama.measure.evaluate`` measures, and charts and records read."""
+"""The shape of evaluation.json, without numpy: what ``zoo.llama.measure.evaluate`` measures and records read."""
 
 from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
-from zoo.judge.divergence import CurvePoint, Summary
+
+class Summary(TypedDict):
+    """Figures over some windows, ready for JSON; ``Divergence.summary`` says what they are."""
+
+    kld_mean_nats: float
+    kld_mean_se_nats: float | None
+    kld_median_nats: float
+    kld_p90_nats: float
+    kld_p95_nats: float
+    kld_p99_nats: float
+    kld_p99_9_nats: float
+    kld_max_nats: float
+    same_top_share: float
+    same_top_share_se: float | None
+    rms_delta_p: float
+    rms_delta_p_se: float | None
+    reference_perplexity: float
+    reference_perplexity_se: float | None
+    perplexity: float
+    perplexity_se: float | None
+    ln_ppl_ratio: float
+    ln_ppl_ratio_se: float | None
+    tokens: int
+    windows: int
+
+
+class CurvePoint(TypedDict):
+    """In the share ``share_above`` of the positions the KLD is greater than ``kld_nats``."""
+
+    share_above: float
+    kld_nats: float
 
 
 class Rule(TypedDict):
