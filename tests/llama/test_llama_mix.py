@@ -154,7 +154,7 @@ def test_what_cannot_be_mixed(model: Path, tmp_path: Path) -> None:
     assert "no tensor blk.7" in refuse({"blk.7.attn_q.weight": "Q8_0"})
     assert "without an importance matrix" in refuse({"blk.0.attn_q.weight": "IQ2_XXS"})
     other = random_imatrix(make_tiny_gguf(tmp_path / "other.gguf", width=64, vocabulary=300))
-    assert "not of model.gguf" in refuse(_all(model, "Q8_0"), other)
+    assert "does not belong to model.gguf" in refuse(_all(model, "Q8_0"), other)
     more = random_imatrix(make_tiny_gguf(tmp_path / "more.gguf", layers=3, vocabulary=300))
     assert "the model has no blk.2" in refuse(_all(model, "Q8_0"), more)
     assert not (tmp_path / "q.gguf").exists()

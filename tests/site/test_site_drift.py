@@ -90,7 +90,7 @@ def test_a_new_report_reaches_a_site_that_exists_and_a_removed_one_leaves_it(tmp
     write(zoo, watch.to_text(GOOD))
     built = site.build(zoo, Silent()).folder
     assert (built / drift.PATH).read_text(encoding="utf-8") == watch.to_text(GOOD)
-    assert "last watch found" in (built / PAGE).read_text(encoding="utf-8")
+    assert "At the last watch" in (built / PAGE).read_text(encoding="utf-8")
     write(zoo, watch.to_text(dataclasses.replace(GOOD, date="2026-11-25", findings=(LOST,))))
     site.build(zoo, Silent())
     assert "2026-11-25" in (built / drift.PATH).read_text(encoding="utf-8")
