@@ -26,9 +26,11 @@ for variable in [name for name in os.environ if name.startswith("ZOO_") and name
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 
-# A shell that runs the tests in the background has Ctrl-C ignored, and so would every process that a test interrupts.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell that runs the tests in the background ignores Ctrl-C, nohup ignores the end of the terminal, and every process
+# that a test interrupts would inherit both.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
 SHUT = Path(__file__).parent / "shut"
 os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (str(SHUT), os.environ.get("PYTHONPATH", "")) if p)

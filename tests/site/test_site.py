@@ -196,7 +196,7 @@ def test_changed_evidence_is_refused_and_leaves_the_old_site(tmp_path: Path) -> 
     old_site(zoo)
     (zoo.evidence / "smollm2-135m-instruct/1.0.0/evaluation.json").write_bytes(b"changed")
     with pytest.raises(
-        errors.ZooError, match=r"smollm2-135m-instruct/1\.0\.0/evaluation\.json is not the file"
+        errors.ZooError, match=r"smollm2-135m-instruct/1\.0\.0/evaluation\.json differs from the catalog"
     ):
         site.build(zoo, Silent())
     assert (zoo.site / "index.html").read_text() == "old"
@@ -234,7 +234,7 @@ def test_what_somebody_touched_is_made_again(tmp_path: Path, touch: str) -> None
         (zoo.site.parent / ".site.json").write_text('{"format": 1, "parts": {"documents": 7}}')
     else:
         (zoo.evidence / "smollm2-135m-instruct/1.0.0/evaluation.json").write_bytes(b"changed")
-        with pytest.raises(errors.ZooError, match="is not the file"):
+        with pytest.raises(errors.ZooError, match="differs from the catalog"):
             site.build(zoo, Silent())
         return
     site.build(zoo, Silent())

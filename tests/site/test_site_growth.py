@@ -86,7 +86,7 @@ def test_evidence_with_another_time_and_the_same_content_makes_nothing_again(tmp
     site.build(zoo, Silent())
     assert {path: (zoo.site / path).stat().st_ino for path in files_of(zoo.site)} == before
     sources[0].write_bytes(b"x" * sources[0].stat().st_size)
-    with pytest.raises(errors.ZooError, match="is not the file"):
+    with pytest.raises(errors.ZooError, match="differs from the catalog"):
         site.build(zoo, Silent())
 
 

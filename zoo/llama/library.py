@@ -22,6 +22,7 @@ Sampler = NewType("Sampler", object)
 Observer = NewType("Observer", object)
 """A C callback that sees the graph while it is computed."""
 
+_DEBUG = 1
 _ERROR = 4
 _CONTINUED = 5
 _KEPT_LINES = 400
@@ -29,7 +30,10 @@ _KEPT_LINES = 400
 
 @dataclass
 class Heard:
-    """The last log lines of llama.cpp during one piece of work; a line may arrive in several pieces."""
+    """The last log lines of llama.cpp during one piece of work; a line may arrive in several pieces.
+
+    Without its lines for debugging: thousands of them, for a deep model, would push out the others.
+    """
 
     _lines: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
     _open_level: int = 0
@@ -43,7 +47,7 @@ class Heard:
         self._open_text += text
         while "\n" in self._open_text:
             line, self._open_text = self._open_text.split("\n", 1)
-            self._lines.append((self._open_level, line))
+            self._keep(line)
 
     def lines(self) -> list[str]:
         """Every kept line, oldest first."""
@@ -59,8 +63,12 @@ class Heard:
 
     def _flush(self) -> None:
         if self._open_text:
-            self._lines.append((self._open_level, self._open_text))
+            self._keep(self._open_text)
             self._open_text = ""
+
+    def _keep(self, line: str) -> None:
+        if self._open_level != _DEBUG:
+            self._lines.append((self._open_level, line))
 
 
 _hearing: ContextVar[tuple[Heard, ...]] = ContextVar("hearing", default=())
