@@ -80,4 +80,4 @@ def problems(entry: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
         near = device.nearest(wanted)
         known = ", ".join(each.id for each in device.DEVICES)
         instead = f"Did you mean `{near}`?" if near else f"Known devices: {known}"
-        yield "fits.device", f"there is no device {show(wanted)}", instead
+        yield "fits.device", f"device {show(wanted)} was not found", instead

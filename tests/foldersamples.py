@@ -1,4 +1,4 @@
-"""Tiny model folders, each broken in one way. Only numpy, safetensors and json."""
+"""Tiny model folders, each broken in one way, and their refusal. No torch."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file, save_file
 from tinymodel import make_tiny_llama
 
+from zoo.errors import ModelFileError
+from zoo.modelfolder.inspection import inspect
+
 Tensors = dict[str, np.ndarray]
 INDEX = "model.safetensors.index.json"
+SMALL = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
 
 
 def sound(folder: Path, layers: int = 2) -> Path:
@@ -66,3 +71,11 @@ def shard(folder: Path, *, keep_single: bool = False) -> Path:
     if not keep_single:
         (folder / "model.safetensors").unlink()
     return folder
+
+
+def refusal(folder: Path, root: Path | None = None) -> ModelFileError:
+    """Inspect a folder that must be refused, with a remedy and without the folder's place in the words."""
+    with pytest.raises(ModelFileError) as caught:
+        inspect(folder, root)
+    assert caught.value.remedy and str(folder.parent) not in str(caught.value)
+    return caught.value

@@ -128,8 +128,8 @@ def test_every_command_has_one_line_and_an_example(capsys: Captured) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("chekc",), "zoo: there is no command 'chekc'. Did you mean check? See: zoo --help"),
-        (("zzzzzz",), "zoo: there is no command 'zzzzzz'. Available: init, new, check,"),
+        (("chekc",), "zoo: command 'chekc' was not found. Did you mean check? See: zoo --help"),
+        (("zzzzzz",), "zoo: command 'zzzzzz' was not found. Available: init, new, check,"),
         (("plan",), "Missing argument 'RECIPE'. See: zoo plan --help"),
         (("plan", "a", "b"), "Got unexpected extra argument (b)"),
         (("plan", "--thread", "2", "x"), "No such option"),
@@ -332,7 +332,7 @@ def test_a_new_recipe_points_to_a_page_and_a_command_that_are_there(zoo_folder: 
 def test_show_of_what_is_not_there(zoo_folder: Path, capsys: Captured) -> None:
     code, out, err = called(capsys, "show", "nosuch")
     assert (code, out) == (2, "")
-    assert err == "zoo: there is no release 'nosuch'. None exist yet. Make one with: zoo release NAME.\n"
+    assert err == "zoo: release 'nosuch' was not found. None exist yet. Make one with: zoo release NAME.\n"
     (zoo_folder / "model_catalog.json").write_text(index.to_text(sample()), encoding="utf-8")
     assert "Did you mean smollm2-tutor-57m?" in called(capsys, "show", "smollm2-tutor-57")[2]
     assert called(capsys, "show", "smollm2-tutor-57m@9.9.9")[0] == 2
@@ -421,9 +421,9 @@ def test_lock_pins_a_file_of_the_zoo(zoo_folder: Path, capsys: Captured) -> None
 @in_a_zoo
 def test_errors_with_json(capsys: Captured) -> None:
     code, out, err = called(capsys, "plan", "smollm2-135m-instuct", "--json")
-    assert code == 2 and err.startswith("zoo: there is no recipe")
+    assert code == 2 and err.startswith("zoo: recipe 'smollm2-135m-instuct' was not found")
     assert json.loads(out) == {
-        "error": "there is no recipe 'smollm2-135m-instuct'", "where": "", "safe": "",
+        "error": "recipe 'smollm2-135m-instuct' was not found", "where": "", "safe": "",
         "remedy": "Did you mean smollm2-135m-instruct?",
     }  # fmt: skip
 

@@ -257,7 +257,7 @@ def test_a_folder_that_was_named_must_be_there(tmp_path: Path) -> None:
     (tmp_path / "zoo.toml").touch()
     with run_serve(tmp_path, "biuld/hub") as process:
         said = process.communicate(timeout=60)[1]
-    assert process.returncode == 2 and "there is no folder biuld/hub" in said and "mkdir -p biuld/hub" in said
+    assert process.returncode == 2 and "folder biuld/hub was not found" in said and "mkdir -p biuld/hub" in said
     assert not (tmp_path / "biuld").exists()
 
 

@@ -86,7 +86,7 @@ class _Lazy(click.Group):
 
             near = did_you_mean(args[0], COMMANDS)
             hint = f"Did you mean {near}?" if near else f"Available: {', '.join(COMMANDS)}."
-            raise click.UsageError(f"there is no command {args[0]!r}. {hint}", ctx)
+            raise click.UsageError(f"command {args[0]!r} was not found. {hint}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -62,7 +62,7 @@ def device_named(device_id: str) -> Device:
     found = devices.find(device_id)
     if found is None:
         remedy = instead_of(device_id, (device.id for device in devices.DEVICES))
-        raise InputError(f"there is no device {device_id!r}", remedy=remedy)
+        raise InputError(f"device {device_id!r} was not found", remedy=remedy)
     return found
 
 

@@ -54,7 +54,7 @@ def serve(
     # The setting's folder is made by the first upload; a folder that was named and is missing is a slip.
     if folder and not place.exists():
         raise InputError(
-            f"there is no folder {place}", remedy=f"Name another one, or make it: mkdir -p {shlex.quote(folder)}"
+            f"folder {place} was not found", remedy=f"Name another one, or make it: mkdir -p {shlex.quote(folder)}"
         )
     try:
         server = HubServer(place, host, port, access, _log if verbose else None)

@@ -38,7 +38,7 @@ def command(call: Call, name: str) -> None:
         catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
         names = {m.name for m in catalog.models} | {p.name for p in settings.releases.glob("[a-z0-9]*")}
         remedy = instead_of(model_name, sorted(names), catalogfile.NOTHING_YET)
-        raise InputError(f"there is no release {name!r}", remedy=remedy)
+        raise InputError(f"release {name!r} was not found", remedy=remedy)
     glance(call, built.model, built.release, built.verdicts)
 
 

@@ -57,7 +57,7 @@ def _folder(what: str | None) -> Path | None:
     path = Path(what or ".").expanduser()
     if what and ("/" in what or what in (".", "..")):
         if not path.is_dir():
-            raise InputError(f"there is no folder {what}")
+            raise InputError(f"folder {what} was not found")
         return path
     return path if (path / MANIFEST).is_file() or (path / "release.json").is_file() else None
 

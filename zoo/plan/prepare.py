@@ -48,7 +48,7 @@ def find_recipe(name: str, settings: Settings) -> Path:
             p.stem for p in (settings.root / "recipes").glob("*.yaml") if not p.name.endswith(".lock.yaml")
         )
         remedy = instead_of(name, names, "None exist yet. Make one with: zoo new NAME")
-        raise InputError(f"there is no recipe {name!r}", remedy=remedy)
+        raise InputError(f"recipe {name!r} was not found", remedy=remedy)
     return found
 
 

@@ -110,7 +110,7 @@ class Lines:
                     span = None if self.stop.is_set() else self._next()
                     if span:
                         span.taken = True
-        except BaseException as error:  # noqa: BLE001 - told by the thread that waits
+        except BaseException as error:  # noqa: BLE001 - the thread that waits reports it
             with self.lock:
                 self.failure = self.failure or error
         finally:

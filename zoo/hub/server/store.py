@@ -48,7 +48,7 @@ class Store:
         except InputError as error:
             raise ApiError(404, error.what, "RepoNotFound") from error
         if not repo.folder.is_dir():
-            raise ApiError(404, f"there is no {kind} repository {namespace}/{name}", "RepoNotFound")
+            raise ApiError(404, f"{kind} repository {namespace}/{name} was not found", "RepoNotFound")
         return repo
 
     def create(self, kind: str, namespace: str, name: str) -> bool:
@@ -158,7 +158,7 @@ def commit_of(repo: FolderRepo, revision: str) -> str:
         found = sorted((repo.folder / "commits").glob(f"{revision}*.json"))
         if len(found) == 1:
             return found[0].name.removesuffix(".json")
-    raise ApiError(404, f"there is no revision {revision[:100]}", "RevisionNotFound")
+    raise ApiError(404, f"revision {revision[:100]} was not found", "RevisionNotFound")
 
 
 def head_of(repo: FolderRepo) -> str | None:
