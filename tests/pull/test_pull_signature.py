@@ -112,4 +112,4 @@ def test_who_must_have_signed_is_said(
 ) -> None:
     monkeypatch.chdir(make_zoo(tmp_path / "zoo").folder)
     code, _, err = say("pull", f"{NAME}:Q8_0", *words)
-    assert code == 2 and ("public-key" in err or "no file nix" in err)
+    assert code == 2 and ("public-key" in err or "file nix was not found" in err)
