@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import re
 from dataclasses import dataclass
 
 from catalog import jsonplaces, jsontext, schema
 from catalog.problems import Problem, show
 from catalog.recipe import build, plain
 from catalog.release import Model, Release, Reproduction
+from catalog.versions import preference, version_key
 from catalog.yamltext import Document
 
 SCHEMA = "model-catalog/1"
@@ -79,7 +79,8 @@ def with_release(catalog: Catalog, model: Model, release: Release) -> Catalog:
                 return catalog
             raise CatalogConflict(f"{model.name} {release.version} is in the catalog with different content")
     merged = tuple(sorted((*releases, release), key=lambda r: version_key(r.version), reverse=True))
-    words = model if not known or merged[0] == release else known
+    # A release candidate or a backport does not change what people read about the model.
+    words = model if not known or max(merged, key=lambda r: preference(r.version)) == release else known
     history = known or model
     entry = dataclasses.replace(
         words,
@@ -104,21 +105,6 @@ def with_reproduction(catalog: Catalog, name: str, entry: Reproduction) -> Catal
         return catalog
     changed = dataclasses.replace(model, reproductions=(*model.reproductions, entry))
     return Catalog(tuple(changed if other.name == name else other for other in catalog.models))
-
-
-VersionKey = tuple[tuple[int, ...], bool, tuple[tuple[int, int, str], ...], str]
-"""What versions are sorted by."""
-
-
-def version_key(version: str) -> VersionKey:
-    """Sort key of a semantic version (https://semver.org, rule 11): a pre-release comes before its release."""
-    core, _, pre = version.partition("-")
-    numbers = tuple(int(part) for part in core.split("."))
-    identifiers = tuple(
-        (0, int(p), "") if re.fullmatch(r"[0-9]+", p) else (1, 0, p) for p in pre.split(".") if p
-    )
-    # The text itself comes last, so that versions that are equal by rule 11 (1.0.0-1, 1.0.0-01) still have an order.
-    return (numbers, not pre, identifiers, version)
 
 
 def _order_problems(models: tuple[Model, ...], document: Document) -> list[Problem]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from catalog.versions import preference
+
 LATER = {"later": True}
 """Metadata of a field that older records lack. It is None then, and is not written."""
 
@@ -308,7 +310,7 @@ class Reproduction:
 
 @dataclass(frozen=True)
 class Model:
-    """Everything released under one name; the text is that of its newest release. Releases are newest first.
+    """Everything released under one name; the text is that of its preferred release. Releases are newest first.
 
     yanks and reproductions are in the order in which they happened. former_names: old names of this model.
     """
@@ -334,9 +336,13 @@ class Model:
         last = next((event for event in reversed(self.yanks) if event.version == version), None)
         return last if last and last.action == "yank" else None
 
+    def preferred(self) -> tuple[Release, ...]:
+        """The releases in the order in which they are recommended: stable ones first, then the newest first."""
+        return tuple(sorted(self.releases, key=lambda one: preference(one.version), reverse=True))
+
     def in_use(self) -> tuple[Release, ...]:
-        """The releases that are not yanked, newest first."""
-        return tuple(release for release in self.releases if self.yank_of(release.version) is None)
+        """The releases that are not yanked, in the order in which they are recommended."""
+        return tuple(release for release in self.preferred() if self.yank_of(release.version) is None)
 
 
 def bits_of(type_: str) -> str:

@@ -72,6 +72,20 @@ def replacement_now(catalog: Catalog, event: YankEvent) -> str | None:
     return None
 
 
+def standing(catalog: Catalog, name: str, version: str) -> YankEvent | None:
+    """The yank that holds for a version now, with the replacement to use now; None if there is none."""
+    model = catalog.model(name)
+    event = model.yank_of(version) if model else None
+    return dataclasses.replace(event, replacement=replacement_now(catalog, event)) if event else None
+
+
+def sentence(event: YankEvent) -> str:
+    """What people must know about a yanked version: when, how bad, why, and what to use instead."""
+    stop = "" if event.reason.endswith((".", "!", "?")) else "."
+    instead = f" Use {event.replacement} instead." if event.replacement else ""
+    return f"WITHDRAWN on {event.date} (severity: {event.severity}): {event.reason}{stop}{instead}"
+
+
 def pointing_at(catalog: Catalog, target: str) -> tuple[str, ...]:
     """NAME@VERSION of every yank that holds and names ``target`` as its replacement."""
     return tuple(

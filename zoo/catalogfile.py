@@ -71,12 +71,12 @@ NOTHING_YET = "None exist yet. Make one with: zoo release NAME"
 
 
 def find(catalog: index.Catalog, name: str, version: str = "") -> tuple[Model, Release]:
-    """A model and one of its releases, by default the newest. Raises InputError that lists what exists."""
+    """A model and one of its releases, by default the newest stable one. Raises InputError that lists what exists."""
     model = catalog.model(name)
     if model is None:
         remedy = instead_of(name, (one.name for one in catalog.models), NOTHING_YET)
         raise InputError(f"the catalog has no model {name!r}", remedy=remedy)
-    release = catalog.release(name, version) if version else model.releases[0]
+    release = catalog.release(name, version) if version else model.preferred()[0]
     if release is None:
         versions = ", ".join(one.version for one in model.releases)
         raise InputError(f"the catalog has no version {version!r} of {name}", remedy=f"Available: {versions}")

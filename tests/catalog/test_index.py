@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from sitesamples import filled, hostile, model_and_release, sample
 
 from catalog import index
-from catalog.index import Catalog, CatalogConflict, version_key, with_release
+from catalog.index import Catalog, CatalogConflict, with_release
 from catalog.release import YankEvent
+from catalog.versions import version_key
 
 
 def test_text_round_trip() -> None:
@@ -62,6 +63,16 @@ def test_words_are_those_of_the_newest_release() -> None:
     assert newer.models[0].summary == "new"
     older = with_release(filled("2.0.0"), dataclasses.replace(model, summary="old"), release)
     assert older.models[0].summary == model.summary
+
+
+def test_a_release_candidate_does_not_change_the_words_of_a_stable_release() -> None:
+    model, candidate = model_and_release("2.0.0-rc.1")
+    both = with_release(filled("1.0.0"), dataclasses.replace(model, summary="candidate"), candidate).models[0]
+    assert both.summary == model.summary and [r.version for r in both.releases] == ["2.0.0-rc.1", "1.0.0"]
+    assert [r.version for r in both.preferred()] == ["1.0.0", "2.0.0-rc.1"]
+    only = with_release(filled("1.0.0-rc.1"), dataclasses.replace(model, summary="second"),
+                        dataclasses.replace(candidate, version="1.0.0-rc.2")).models[0]  # fmt: skip
+    assert only.summary == "second" and only.preferred()[0].version == "1.0.0-rc.2"
 
 
 def test_look_up() -> None:

@@ -158,6 +158,33 @@ def test_names_of_repositories(name: str, hub: Hub) -> None:
             hub.repo("model", *parts)
 
 
+def test_a_branch_beside_main_lives_until_its_commit_has_a_tag(hub: Hub, repo: Repo, tmp_path: Path) -> None:
+    first = repo.commit(None, [put(repo, "a", "one", tmp_path)], [], "first")
+    second = repo.commit(first, [put(repo, "a", "two", tmp_path)], [], "second")
+    for seen in (repo, hub.repo("model", "local", "m")):
+        seen.begin("publish-1.0.1", first)
+        assert seen.refs().branches == {"main": second, "publish-1.0.1": first}
+    with pytest.raises(HubConflict):
+        repo.commit(second, [put(repo, "a", "three", tmp_path)], [], "beside", "publish-1.0.1")
+    beside = repo.commit(first, [put(repo, "a", "three", tmp_path)], ["a/b"], "beside", "publish-1.0.1")
+    assert repo.refs().branches == {"main": second, "publish-1.0.1": beside}
+    with repo.open(beside, "a") as stream:
+        assert stream.read() == b"three"
+    repo.begin("publish-1.0.1", first)
+    assert repo.refs().branches["publish-1.0.1"] == beside
+    repo.tag("v1.0.1", beside)
+    for _ in range(2):
+        repo.end("publish-1.0.1")
+        found = hub.repo("model", "local", "m").refs()
+        assert (dict(found.branches), dict(found.tags)) == ({"main": second}, {"v1.0.1": beside})
+    with repo.open(beside, "a") as stream:
+        assert stream.read() == b"three"
+    for name in ("main", "../tags/v1.0.1"):
+        with pytest.raises(InputError):
+            repo.end(name) if name == "main" else repo.begin(name, first)
+    assert repo.refs().branches == {"main": second}
+
+
 def test_repositories_are_apart(hub: Hub, tmp_path: Path) -> None:
     one, other = hub.repo("model", "local", "m"), hub.repo("dataset", "local", "m")
     one.commit(None, [put(one, "a", "one", tmp_path)], [], "first")

@@ -21,6 +21,7 @@ from smalldisk import mounted
 from catalog.index import Catalog
 from catalog.release import Terms, YankEvent
 from zoo.__main__ import main
+from zoo.choose import pick as picks
 from zoo.files.digests import pretty_json
 from zoo.pull import accounts, machine, names
 
@@ -292,6 +293,64 @@ def test_the_newest_version_that_is_not_yanked_is_taken(zoo: Zoo) -> None:
     assert names.choose(Catalog((model,)), names.parse(NAME), True).release.version == "1.1.0"
     with pytest.raises(names.Yanked, match="every version"):
         names.choose(Catalog((dataclasses.replace(model, releases=(newer,)),)), names.parse(NAME))
+
+
+def versions_of(zoo: Zoo, *versions: str, yanked: tuple[str, ...] = ()) -> Catalog:
+    releases = tuple(dataclasses.replace(zoo.release, version=version) for version in versions)
+    events = tuple(YankEvent(version, "2026-11-24", "yank", "slow", "low", None) for version in yanked)
+    return Catalog((dataclasses.replace(zoo.model, releases=releases, yanks=events),))
+
+
+@pytest.mark.parametrize(
+    ("versions", "yanked", "plain", "pre"),
+    [
+        (("1.1.0-rc.1", "1.0.0"), (), "1.0.0", "1.1.0-rc.1"),
+        (("1.2.0", "1.1.0-rc.1", "1.0.3"), ("1.2.0",), "1.0.3", "1.1.0-rc.1"),
+        (("1.1.0", "1.1.0-rc.2", "1.1.0-rc.1"), (), "1.1.0", "1.1.0"),
+        (("1.0.0-rc.2", "1.0.0-rc.1"), (), "1.0.0-rc.2", "1.0.0-rc.2"),
+        (("1.1.0-rc.1", "1.0.0"), ("1.0.0",), "1.1.0-rc.1", "1.1.0-rc.1"),
+    ],
+)
+def test_a_pre_release_is_taken_only_if_asked_for_or_if_nothing_else_is_there(
+    versions: tuple[str, ...], yanked: tuple[str, ...], plain: str, pre: str, zoo: Zoo
+) -> None:
+    catalog = versions_of(zoo, *versions, yanked=yanked)
+    chosen = names.choose(catalog, names.parse(NAME))
+    assert chosen.release.version == plain
+    assert any("is a pre-release" in note for note in chosen.notes) == ("-" in plain)
+    assert names.choose(catalog, names.parse(NAME), pre=True).release.version == pre
+    current, newest = picks.current(catalog.models[0]), picks.current(catalog.models[0], pre=True)
+    assert current and newest and (current.version, newest.version) == (plain, pre)
+
+
+def test_the_commands_take_a_pre_release_with_pre(zoo: Zoo, say: Say) -> None:
+    write_catalog(zoo.folder, versions_of(zoo, "1.1.0-rc.1", "1.0.0"))
+    pick = ("pick", NAME, "--device", "pi-5-8gb", "--json")
+    assert json.loads(say(*pick)[1])["version"] == "1.0.0"
+    assert json.loads(say(*pick, "--pre")[1])["version"] == "1.1.0-rc.1"
+    code, out, _ = say("pull", f"{NAME}:Q4_0", "--json")
+    assert code == 0 and json.loads(out)["version"] == "1.0.0"
+    code, _, err = say("pull", f"{NAME}:Q4_0", "--pre")
+    # The hub of this test has only 1.0.0, so the manifest belongs to another release.
+    assert code == 1 and f"{NAME} 1.1.0-rc.1" in err
+
+
+def test_verify_and_catalog_say_that_a_version_is_withdrawn(zoo: Zoo, say: Say) -> None:
+    assert say("pull", f"{NAME}:Q4_0")[0] == 0
+    event = YankEvent("1.0.0", "2026-11-24", "yank", "the template is wrong", "high", f"{NAME}@1.1.0")
+    newer = dataclasses.replace(zoo.release, version="1.1.0")
+    model = dataclasses.replace(zoo.model, releases=(newer, zoo.release), yanks=(event,))
+    write_catalog(zoo.folder, Catalog((model,)))
+    words = f"WITHDRAWN on 2026-11-24 (severity: high): the template is wrong. Use {NAME}@1.1.0 instead."
+    for told in (("verify", f"{NAME}-1.0.0/"), ("verify", f"{NAME}@1.0.0", "--on-hub")):
+        code, out, _ = say(*told)
+        assert code == 0 and words in " ".join(out.split()), out
+        code, out, _ = say(*told, "--json")
+        assert json.loads(out)["places"][0]["withdrawn"]["reason"] == "the template is wrong"
+    code, out, _ = say("catalog")
+    assert code == 0 and "WITHDRAWN" in out and "the template is wrong" in out
+    row = next(line for line in out.splitlines() if "1.1.0" in line)
+    assert "WITHDRAWN" not in row
 
 
 def test_a_former_name_leads_to_the_new_one(zoo: Zoo) -> None:

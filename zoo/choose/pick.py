@@ -19,6 +19,7 @@ from catalog import device as devices
 from catalog import memory
 from catalog.device import Device
 from catalog.release import Architecture, Model, ModelFile, Release
+from catalog.versions import version_key
 from catalog.words import counted, data_size, nats, rate
 from zoo.choose import roofline
 from zoo.choose.domination import Beaten, Domination, by_loss, loss_words, worse
@@ -217,9 +218,11 @@ def recommendations(release: Release) -> tuple[Pick, ...]:
     return tuple(shelf.pick(device, context_tokens) for device in devices.DEVICES)
 
 
-def current(model: Model) -> Release | None:
-    """The newest release that is not yanked: the only one to recommend. None if all are yanked."""
-    return next(iter(model.in_use()), None)
+def current(model: Model, *, pre: bool = False) -> Release | None:
+    """The only release to recommend: the newest stable one that is not yanked, else the newest pre-release that is not.
+    pre: the newest that is not yanked, whether stable or not. None if all are yanked."""
+    in_use = model.in_use()
+    return max(in_use, key=lambda one: version_key(one.version), default=None) if pre else next(iter(in_use), None)
 
 
 # --- What fits, and how fast it is

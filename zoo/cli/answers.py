@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from catalog import yanks
 from catalog.recipe import plain
 from catalog.release import Model, ModelFile, Release
 from catalog.words import counted, data_size
@@ -41,8 +42,7 @@ def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdic
             f"commit {place.model.commit[:12]}."
         )
     if yank := model.yank_of(release.version):
-        instead = f" Use {yank.replacement} instead." if yank.replacement else ""
-        notes.insert(0, f"WITHDRAWN on {yank.date} (severity: {yank.severity}): {yank.reason}{instead}")
+        notes.insert(0, yanks.sentence(yank))
     again = [one for one in model.reproductions if one.version == release.version]
     if again:
         notes.append(

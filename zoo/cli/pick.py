@@ -38,10 +38,12 @@ from zoo.errors import InputError, ZooError
     help="Largest mean KLD (loss) you accept. 0 picks the file with the lowest loss. [default: "
     f"{picks.TOLERANCE.kld_mean_nats:g}, with {100 * picks.TOLERANCE.same_top_share:g} % same top token]",
 )
+@click.option("--pre", is_flag=True, help="Accept a pre-release, such as 1.1.0-rc.1, if it is the newest version.")
 @click.argument("name")
 def command(
     call: Call,
     name: str,
+    pre: bool,
     device_id: str | None,
     memory_gb: float | None,
     bandwidth_gbs: float | None,
@@ -59,7 +61,7 @@ def command(
     settings = call.settings
     model_name, version = name_and_version(name)
     catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
-    release = _release(catalog, model_name, version)
+    release = _release(catalog, model_name, version, pre)
     try:
         asked = picks.TOLERANCE if tolerance is None else picks.Tolerance(tolerance)
         pick = picks.pick(release, device, context_tokens, least_speed, asked)
@@ -102,10 +104,10 @@ def _ids() -> str:
     return ", ".join(device.id for device in devices.DEVICES)
 
 
-def _release(catalog: Catalog, name: str, version: str) -> Release:
+def _release(catalog: Catalog, name: str, version: str, pre: bool) -> Release:
     model, release = catalogfile.find(catalog, name, version)
     if not version:
-        release = picks.current(model) or release
+        release = picks.current(model, pre=pre) or release
     if yanked := model.yank_of(release.version):
         raise _not_recommended(model, yanked)
     return release

@@ -34,6 +34,7 @@ from zoo.pull.pulling import Pulled
 )  # fmt: skip
 @click.option("--to", "target", metavar="FOLDER", help="Where to put the files. [default: NAME-VERSION]")
 @click.option("--allow-yanked", is_flag=True, help="Accept a yanked version.")
+@click.option("--pre", is_flag=True, help="Accept a pre-release, such as 1.1.0-rc.1, if it is the newest version.")
 @click.option(
     "--timeout", type=float, default=Patience.stall_seconds, show_default=True, metavar="SECONDS",
     help="Reconnect if no data arrives for this many seconds.",
@@ -47,20 +48,22 @@ def command(
     asked_tokens: int | None,
     target: str | None,
     allow_yanked: bool,
+    pre: bool,
     timeout: float,
     check: Check | None,
 ) -> None:
     """Download and verify one file of NAME[@VERSION][:QUANT], with its manifest, card and licence texts.
 
-    Without QUANT, the file recommended for the device is chosen, and the reason is shown. Each file is compared with
-    the hub's file list, the release's manifest and the catalog; it gets its final name only if it matches. After an
-    interruption, run the same command to resume. --catalog may be the path or the address of another zoo's catalog.
+    Without VERSION, the newest stable version that is not yanked is taken. Without QUANT, the file recommended for the
+    device is chosen, and the reason is shown. Each file is compared with the hub's file list, the release's manifest
+    and the catalog; it gets its final name only if it matches. After an interruption, run the same command to resume.
+    --catalog may be the path or the address of another zoo's catalog.
     """
     if not 0 < timeout < 3600:
         raise InputError("--timeout is not a valid time", remedy="Write seconds, such as --timeout 30")
     wish, device = names.parse(name), _device(device_id)
     shelf = shelf_of(call)
-    chosen = names.choose(shelf.catalog, wish, allow_yanked)
+    chosen = names.choose(shelf.catalog, wish, allow_yanked, pre)
     _tell(call, chosen)
     own_tokens = chosen.release.architecture.context_tokens
     context_tokens = asked_tokens or max(min(CONTEXT_TOKENS, own_tokens), 1)

@@ -76,7 +76,7 @@ def _find(call: Call, name: str) -> tuple[Model, Release]:
     settings = call.settings
     model_name, version = name_and_version(name)
     model = catalogfile.read_model(settings, model_name)
-    if model and (release := model.release(version) if version else model.releases[0]):
+    if model and (release := model.release(version) if version else model.preferred()[0]):
         return model, release
     # Its names and versions make the refusal.
     catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))

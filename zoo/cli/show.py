@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from catalog.index import version_key
 from catalog.problems import instead_of
+from catalog.versions import preference
 from zoo import catalogfile
 from zoo.cli.answers import glance
 from zoo.cli.common import Call, name_and_version, options
@@ -24,7 +24,7 @@ def command(call: Call, name: str) -> None:
     settings = call.settings
     model_name, version = name_and_version(name)
     model = catalogfile.read_model(settings, model_name)
-    release = (model.release(version) if version else model.releases[0]) if model else None
+    release = (model.release(version) if version else model.preferred()[0]) if model else None
     if model and release:
         glance(call, model, release, ())
         here = settings.releases / model_name / release.version / "model"
@@ -45,4 +45,4 @@ def command(call: Call, name: str) -> None:
 def _built_versions(folder: Path) -> list[str]:
     """Versions with a release folder, oldest first; journals and other files next to them are ignored."""
     names = [path.parent.name for path in folder.glob(f"*/{RECORD}")]
-    return sorted((n for n in names if re.match(r"[0-9]+\.[0-9]+\.[0-9]+(-|\Z)", n)), key=version_key)
+    return sorted((n for n in names if re.match(r"[0-9]+\.[0-9]+\.[0-9]+(-|\Z)", n)), key=preference)

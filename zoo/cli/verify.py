@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from catalog import yanks
 from catalog.index import Catalog
+from catalog.recipe import plain
 from catalog.release import Model, Release
 from catalog.words import counted, data_size
 from zoo.cli.common import Call, options
@@ -33,8 +36,9 @@ def command(call: Call, what: str | None, remote: bool, full: bool, check: Check
     """Check that the files of a release are identical to the published ones.
 
     WHAT is a folder, NAME or NAME@VERSION; by default the current folder, else every release on this disk. Each
-    file is compared with MANIFEST.json, SHA256SUMS, the receipt of the pull and the catalog, if there is one. Exit
-    code 3 if anything differs, 1 if nothing differs but something could not be checked.
+    file is compared with MANIFEST.json, SHA256SUMS, the receipt of the pull and the catalog, if there is one. A
+    withdrawn version is marked, with the reason. Exit code 3 if anything differs, 1 if nothing differs but something
+    could not be checked.
     """
     folder = _folder(what)
     if remote and check:
@@ -96,7 +100,9 @@ def _on_hub(call: Call, what: str | None, full: bool) -> list[Verified]:
     for model, release in _releases(shelf.catalog, what):
         hub = shelf.hub(release.location)
         whole = full or hub.name == "folder"
-        found += verifying.on_hub(hub, model, release, call.output, Patience(), full=whole)
+        yank = yanks.standing(shelf.catalog, model.name, release.version)
+        checked = verifying.on_hub(hub, model, release, call.output, Patience(), full=whole)
+        found += [dataclasses.replace(one, withdrawn=yank) for one in checked]
     if not found:
         raise InputError("the catalog has no release, so there is nothing to check")
     return found
@@ -142,6 +148,7 @@ def _tell(call: Call, found: list[Verified]) -> int:
                 **vars(one),
                 "differences": [vars(d) for d in one.differences],
                 "unchecked": [vars(u) for u in one.unchecked],
+                "withdrawn": plain(one.withdrawn),
             }
             for one in found
         ],
@@ -158,6 +165,7 @@ def _tell(call: Call, found: list[Verified]) -> int:
             f"{one.place}:{of}, {counted(one.files, 'file')}, {data_size(one.bytes)}{rate}: {verdict}"
             f" (by {', '.join(one.against)})"
         )
+        lines += [f"  {yanks.sentence(one.withdrawn)}"] if one.withdrawn else []
         lines += [f"  {difference.sentence}" for difference in one.differences]
         lines += [f"  {unchecked.sentence}" for unchecked in one.unchecked]
         if one.absent and not one.differences:

@@ -131,10 +131,15 @@ class FolderRepo:
         fsync(target.parent)
 
     def commit(
-        self, parent: str | None, adds: Iterable[FileRecord], deletes: Iterable[str], message: str
+        self,
+        parent: str | None,
+        adds: Iterable[FileRecord],
+        deletes: Iterable[str],
+        message: str,
+        branch: str = BRANCH,
     ) -> str:
         with locked(self.folder / "lock"):
-            head = self._read_refs("heads").get(BRANCH)
+            head = self._read_refs("heads").get(branch)
             if head != parent:
                 raise HubConflict(
                     f"the branch is at {head or 'no commit'}, not at {parent or 'no commit'} as expected",
@@ -156,8 +161,22 @@ class FolderRepo:
             body: Body = {"parent": parent, "message": message, "files": files}
             oid = digest(body)
             write_atomic(self.folder / "commits" / f"{oid}.json", canonical_json(body))
-            self._move("heads", BRANCH, oid)
+            self._move("heads", branch, oid)
             return oid
+
+    def begin(self, branch: str, oid: str) -> None:
+        self.body(oid)
+        with locked(self.folder / "lock"):
+            if branch not in self._read_refs("heads"):
+                self._move("heads", branch, oid)
+
+    def end(self, branch: str) -> None:
+        _refuse_main(branch)
+        with locked(self.folder / "lock"):
+            if branch in self._read_refs("heads"):
+                self._log("heads", branch, None)
+                (self.folder / "refs" / "heads" / branch).unlink(missing_ok=True)
+                fsync(self.folder / "refs" / "heads")
 
     def tag(self, name: str, oid: str) -> None:
         self.body(oid)
@@ -239,13 +258,22 @@ class FolderRepo:
 
     def _move(self, kind: str, name: str, oid: str) -> None:
         if not _NAME.match(name):
-            raise InputError(f"{name!r} is not a valid name for a tag")
+            raise InputError(f"{name!r} is not a valid name for a {'tag' if kind == 'tags' else 'branch'}")
         sweep(self.folder / "refs" / kind)
+        self._log(kind, name, oid)
+        write_atomic(self.folder / "refs" / kind / name, oid + "\n")
+
+    def _log(self, kind: str, name: str, oid: str | None) -> None:
+        """Append a move of a ref; None: it is deleted."""
         with (self.folder / "refs.log").open("a", encoding="utf-8") as log:
             log.write(canonical_json({"ref": f"{kind}/{name}", "oid": oid}) + "\n")
             log.flush()
             os.fsync(log.fileno())
-        write_atomic(self.folder / "refs" / kind / name, oid + "\n")
+
+
+def _refuse_main(branch: str) -> None:
+    if branch == BRANCH:
+        raise InputError(f"the branch {BRANCH} is never deleted")
 
 
 def _chunks(stream: IO[bytes], left: int) -> Iterator[memoryview]:

@@ -112,9 +112,20 @@ class Repo(Protocol):
         """
 
     def commit(
-        self, parent: str | None, adds: Iterable[FileRecord], deletes: Iterable[str], message: str
+        self,
+        parent: str | None,
+        adds: Iterable[FileRecord],
+        deletes: Iterable[str],
+        message: str,
+        branch: str = BRANCH,
     ) -> str:
-        """One commit on the branch whose head must be ``parent`` (None: no commit yet). Raises HubConflict."""
+        """One commit on a branch whose head must be ``parent`` (None: no commit yet). Raises HubConflict."""
+
+    def begin(self, branch: str, oid: str) -> None:
+        """A new branch that begins at a commit, beside ``main``. An existing one is accepted, wherever it is."""
+
+    def end(self, branch: str) -> None:
+        """Delete a branch beside ``main``; commits with a tag stay. A missing one is accepted."""
 
     def tag(self, name: str, oid: str) -> None:
         """A new tag. The same tag on the same commit is accepted; on another commit it raises HubConflict."""

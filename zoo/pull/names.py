@@ -8,6 +8,7 @@ from catalog import yanks
 from catalog.index import Catalog
 from catalog.problems import instead_of
 from catalog.release import Model, ModelFile, Release, YankEvent
+from catalog.versions import is_prerelease
 from zoo.errors import GateRefused, InputError
 
 
@@ -46,17 +47,19 @@ def parse(text: str) -> Wish:
     return Wish(name, version, quant)
 
 
-def choose(catalog: Catalog, wish: Wish, allow_yanked: bool = False) -> Chosen:
+def choose(catalog: Catalog, wish: Wish, allow_yanked: bool = False, pre: bool = False) -> Chosen:
     """The version of a request: the newest that is not yanked, unless one is named.
+
+    pre: a pre-release counts like any other version; else it is chosen only if no stable version is in use.
 
     Raises InputError when there is none of this name, Yanked when it is yanked.
     """
     model, notes = _model(catalog, wish.name)
     if not wish.version:
-        for release in model.releases:
+        for release in model.releases if pre else model.preferred():
             yank = model.yank_of(release.version)
             if yank is None or allow_yanked:
-                return Chosen(model, release, yank, tuple(notes))
+                return Chosen(model, release, yank, (*notes, *_about(release, pre)))
             notes.append(f"{release.version} is yanked: {yank.reason}")
         raise Yanked(
             "\n".join([f"every version of {model.name} is yanked", *(f"  {note}" for note in notes)]),
@@ -79,6 +82,13 @@ def choose(catalog: Catalog, wish: Wish, allow_yanked: bool = False) -> Chosen:
             remedy=f"{instead}To download it anyway, add --allow-yanked",
         )
     return Chosen(model, release_, yank, tuple(notes))
+
+
+def _about(release: Release, pre: bool) -> list[str]:
+    """What to know about a version that nobody named."""
+    if pre or not is_prerelease(release.version):
+        return []
+    return [f"{release.version} is a pre-release; no stable version is in use"]
 
 
 def file_of(release: Release, quant: str) -> ModelFile:

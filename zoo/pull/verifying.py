@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog import yanks
 from catalog.index import Catalog
-from catalog.release import Model, Release, Repository
+from catalog.release import Model, Release, Repository, YankEvent
 from zoo.errors import Damaged, InputError, MissingExtra, RemoteError, ZooError
 from zoo.files.digests import sha256_file
 from zoo.hub import Hub, Listed, Repo
@@ -50,7 +51,8 @@ class Unchecked:
 
 @dataclass(frozen=True)
 class Verified:
-    """One checked place. absent: files of the release that are not here and need not be."""
+    """One checked place. absent: files of the release that are not here and need not be. withdrawn: the yank of this
+    version, as the catalog has it."""
 
     place: str
     name: str
@@ -63,6 +65,7 @@ class Verified:
     absent: int = 0
     unlisted: tuple[str, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
+    withdrawn: YankEvent | None = None
 
 
 def folder(
@@ -111,8 +114,10 @@ def folder(
             for name in extra
         ]
     size = sum(manifest.files[name].size_bytes for name in here)
+    yank = yanks.standing(catalog, manifest.name, manifest.version) if catalog else None
+    absent = len(manifest.files) - len(here)
     return Verified(shown, manifest.name, manifest.version, len(here), size, time.monotonic() - began,
-                    tuple(against), tuple(_once(found)), len(manifest.files) - len(here), extra, missed)  # fmt: skip
+                    tuple(against), tuple(_once(found)), absent, extra, missed, yank)  # fmt: skip
 
 
 def signed(found: Verified, path: Path, check: Callable[[Path, None], str]) -> Verified:

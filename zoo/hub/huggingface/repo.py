@@ -47,6 +47,15 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _SHA1 = re.compile(r"[0-9a-f]{40}\Z")
 
 
+@dataclass(frozen=True)
+class _Header:
+    """What a commit says, the head that it goes on, and the branch."""
+
+    message: str
+    parent: str
+    branch: str
+
+
 @dataclass
 class HuggingFaceRepo:
     """One repository of a HuggingFaceHub. It caches trees, which never change, and uploaded contents."""
@@ -141,7 +150,12 @@ class HuggingFaceRepo:
         return True
 
     def commit(
-        self, parent: str | None, adds: Iterable[FileRecord], deletes: Iterable[str], message: str
+        self,
+        parent: str | None,
+        adds: Iterable[FileRecord],
+        deletes: Iterable[str],
+        message: str,
+        branch: str = BRANCH,
     ) -> str:
         adds = list(adds)
         before = self._before(parent) if parent else {}
@@ -151,17 +165,40 @@ class HuggingFaceRepo:
         refuse_clashes(after)
         operations = [self._operation(file) for file in adds]
         if parent and not operations and not gone:
-            return self._unchanged(parent)
+            return self._unchanged(parent, branch)
         self._ensure()
         guard = parent or self._first_parent()
 
         def ours() -> str | None:
             """The head, if it has the planned content: then the answer was lost after the commit was made."""
-            head = self.refs().branches.get(BRANCH)
+            head = self.refs().branches.get(branch)
             there = head is not None and head != guard and _ours(self.tree(head)) == _ours(after)
             return head if there else None
 
-        return patiently(lambda: self._send(operations, gone, message, guard), settled=ours)
+        header = _Header(message, guard, branch)
+        return patiently(lambda: self._send(operations, gone, header), settled=ours)
+
+    def begin(self, branch: str, oid: str) -> None:
+        def create() -> bool:
+            with plain(self.address, self.identity, writing=True):
+                self._api().create_branch(
+                    self.identity, branch=branch, revision=oid, repo_type=self.kind, exist_ok=True
+                )
+            return True
+
+        patiently(create, settled=lambda: branch in self.refs().branches or None)
+
+    def end(self, branch: str) -> None:
+        def delete() -> bool:
+            with plain(self.address, self.identity, writing=True):
+                self._api().delete_branch(self.identity, branch=branch, repo_type=self.kind)
+            return True
+
+        if branch == BRANCH:
+            raise InputError(f"the branch {BRANCH} is never deleted")
+        if branch not in self.refs().branches:
+            return
+        patiently(delete, settled=lambda: branch not in self.refs().branches or None)
 
     def tag(self, name: str, oid: str) -> None:
         if self._tags.get(name) == oid:
@@ -289,9 +326,9 @@ class HuggingFaceRepo:
         except InputError:
             raise _conflict(self.refs().branches.get(BRANCH, "no commit"), parent) from None
 
-    def _unchanged(self, parent: str) -> str:
+    def _unchanged(self, parent: str, branch: str) -> str:
         """An empty commit, which the client would not make."""
-        head = self.refs().branches.get(BRANCH, "no commit")
+        head = self.refs().branches.get(branch, "no commit")
         if head != parent:
             raise _conflict(head, parent)
         return head
@@ -301,9 +338,7 @@ class HuggingFaceRepo:
             self.identity, operations, repo_type=self.kind, revision=BRANCH, free_memory=False
         )
 
-    def _send(
-        self, operations: list[CommitOperationAdd], deletes: list[str], message: str, parent: str
-    ) -> str:
+    def _send(self, operations: list[CommitOperationAdd], deletes: list[str], header: _Header) -> str:
         if operations:
             # A small file may still have to use LFS; only the hub knows.
             with plain(self.address, self.identity, writing=True), XET.off():
@@ -317,7 +352,8 @@ class HuggingFaceRepo:
             gone = [CommitOperationDelete(path, is_folder=False) for path in deletes]
             made = self._api().create_commit(
                 self.identity, [*operations, *gone],
-                commit_message=message, repo_type=self.kind, revision=BRANCH, parent_commit=parent,
+                commit_message=header.message, repo_type=self.kind, revision=header.branch,
+                parent_commit=header.parent,
             )  # fmt: skip
             return str(made.oid)
 

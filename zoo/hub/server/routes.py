@@ -109,6 +109,10 @@ class Routes:
                 return writes.commit(self.store, repo, identity, revision, request)
             case "POST", ["tag", revision]:
                 return writes.tag(repo, revision, request)
+            case "POST", ["branch", name]:
+                return writes.begin(repo, name, request)
+            case "DELETE", ["branch", name]:
+                return writes.end(repo, name)
             case "DELETE", ["tag", _]:
                 raise ApiError(403, "tags are never removed here; published versions stay")
         raise _no_such()

@@ -136,9 +136,9 @@ def lfs_verify(store: Store, request: Request) -> Answer:
 
 
 def commit(store: Store, repo: FolderRepo, identity: str, revision: str, request: Request) -> Answer:
-    """One commit on the branch; 412 if its head is not the named parent."""
-    if revision != BRANCH or request.one("create_pr"):
-        raise ApiError(400, f"commits go to the branch {BRANCH}. There are no other branches and no pull requests")
+    """One commit on a branch; 412 if its head is not the named parent."""
+    if request.one("create_pr") or (revision != BRANCH and revision not in repo.refs().branches):
+        raise ApiError(400, f"commits go to {BRANCH} or another branch that exists. There are no pull requests")
     header: JsonObject | None = None
     adds: dict[str, FileRecord] = {}
     deletes: list[tuple[str, bool]] = []
@@ -157,21 +157,25 @@ def commit(store: Store, repo: FolderRepo, identity: str, revision: str, request
             raise ApiError(400, "a line of the commit has an unknown kind")
     if header is None:
         raise ApiError(400, "the commit has no header")
-    oid = _write(repo, header, adds, deletes)
+    oid = _write(repo, revision, header, adds, deletes)
     url = f"{request.base}/{identity}/commit/{shown(oid)}"
     return as_json({"success": True, "commitOid": shown(oid), "commitUrl": url, "hookOutput": ""})
 
 
 def _write(
-    repo: FolderRepo, header: JsonObject, adds: dict[str, FileRecord], deletes: list[tuple[str, bool]]
+    repo: FolderRepo,
+    branch: str,
+    header: JsonObject,
+    adds: dict[str, FileRecord],
+    deletes: list[tuple[str, bool]],
 ) -> str:
     named = header.get("parentCommit")
     message = _text(header, "summary")[:1000]
     for _ in range(1 if named else _TRIES):
-        parent = _parent(repo, named) if named else head_of(repo)
+        parent = _parent(repo, named) if named else repo.refs().branches.get(branch)
         gone = _deleted(repo.tree(parent) if parent else {}, deletes)
         try:
-            return repo.commit(parent, adds.values(), gone, message)
+            return repo.commit(parent, adds.values(), gone, message, branch)
         except HubConflict as error:
             conflict = error
         except InputError as error:
@@ -226,7 +230,7 @@ def tag(repo: FolderRepo, revision: str, request: Request) -> Answer:
     refs = repo.refs()
     if name in refs.tags:
         raise ApiError(409, "Tag reference exists already")
-    if name in refs.branches or (len(name) in (40, 64) and not name.strip("0123456789abcdef")):
+    if name in refs.branches or _like_a_commit(name):
         raise ApiError(400, "this name belongs to a branch or looks like a commit")
     try:
         repo.tag(name, commit_of(repo, revision))
@@ -235,6 +239,35 @@ def tag(repo: FolderRepo, revision: str, request: Request) -> Answer:
     except InputError as error:
         raise ApiError(400, error.what) from error
     return as_json({})
+
+
+def begin(repo: FolderRepo, name: str, request: Request) -> Answer:
+    """A new branch; 409 if there is one of this name."""
+    start = request.json().get("startingPoint") or BRANCH
+    refs = repo.refs()
+    if name in refs.branches:
+        raise ApiError(409, "Reference already exists")
+    if name == BRANCH or name in refs.tags or _like_a_commit(name):
+        raise ApiError(400, "this name belongs to a tag or to the main branch, or looks like a commit")
+    try:
+        repo.begin(name, commit_of(repo, str(start)))
+    except InputError as error:
+        raise ApiError(400, error.what) from error
+    return as_json({})
+
+
+def end(repo: FolderRepo, name: str) -> Answer:
+    """Delete a branch; 403 for the main one."""
+    if name == BRANCH:
+        raise ApiError(403, f"the branch {BRANCH} is never removed here")
+    if name not in repo.refs().branches:
+        raise ApiError(404, f"branch {name[:100]} was not found", "RevisionNotFound")
+    repo.end(name)
+    return as_json({})
+
+
+def _like_a_commit(name: str) -> bool:
+    return len(name) in (40, 64) and not name.strip("0123456789abcdef")
 
 
 def _text(value: JsonObject, name: str) -> str:

@@ -82,7 +82,7 @@ def _parsed(content: bytes | None) -> Bench | None:
 
 def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     del site, evidence
-    date = model.releases[0].date
+    date = model.preferred()[0].date
     return Made({}, {"date": date, "points": [dataclasses.asdict(p) for p in charts.points([model])]})
 
 

@@ -49,8 +49,8 @@ def memory_at(file: ModelFile) -> MemoryNeed | None:
 
 
 def shown_release(model: Model) -> Release:
-    """The release that the model's page describes: the newest that is not yanked, else the newest."""
-    return picks.current(model) or model.releases[0]
+    """The release that the model's page describes: the recommended one, else the newest stable one."""
+    return picks.current(model) or model.preferred()[0]
 
 
 def of_release(
