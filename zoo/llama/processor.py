@@ -52,7 +52,7 @@ def fault() -> str | None:
 
     It is loaded in a separate process: if it was compiled for another processor, it would crash this one.
     """
-    done = subprocess.run([sys.executable, "-c", _CODE], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-P", "-c", _CODE], capture_output=True, text=True, check=False)
     if done.returncode < 0:
         return (
             f"loading it ended with signal {-done.returncode}; it may have been compiled for a different processor"

@@ -74,7 +74,7 @@ def _files(folder: Path, but: str = "__pycache__") -> Iterator[Path]:
 
 def build(settings: Settings, folder: Path, strict: bool) -> None:
     """Run mkdocs into ``folder``. Raises ZooError with its words."""
-    command = [sys.executable, "-m", PROGRAM, "build", "--clean", "--strict" if strict else "--no-strict"]
+    command = [sys.executable, "-P", "-m", PROGRAM, "build", "--clean", "--strict" if strict else "--no-strict"]
     command += ["--config-file", str(mkdocs_file(settings).resolve()), "--site-dir", str(folder)]
     done = subprocess.run(
         stopping.bound(command),

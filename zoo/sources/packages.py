@@ -25,10 +25,8 @@ def find(source: PackageSource, root: Path | None = None) -> Path | None:
     """
     name = f"{source.module.replace('.', '/')}/{source.file}"
     for distribution in metadata.distributions(path=_places(root)):
-        path = _declared(distribution, name)
-        if path is not None and not (
-            root and path.resolve().is_relative_to(root.resolve()) and not _is_environment(path)
-        ):
+        path = _declared(distribution, name, root)
+        if path is not None:
             return path
     return None
 
@@ -44,7 +42,7 @@ def beside(source: PackageSource, name: str, root: Path | None = None) -> Path |
         parent = wanted.rpartition("/")[0]
         places = [one for one in files if one.rpartition("/")[2] == name and ".dist-info/" in one]
         for place in (f"{parent}/{name}", *sorted(places, key=len)):
-            if place in files and (path := _declared(distribution, place)) is not None:
+            if place in files and (path := _declared(distribution, place, root)) is not None:
                 return path
     return None
 
@@ -72,7 +70,7 @@ def missing_remedy(source: PackageSource) -> str:
 
 def _distribution(top: str) -> metadata.Distribution | None:
     """The installed distribution that declares the top-level module ``top``."""
-    for distribution in metadata.distributions():
+    for distribution in metadata.distributions(path=_places(None)):
         if any(file.as_posix() in (f"{top}/__init__.py", f"{top}.py") for file in distribution.files or ()):
             return distribution
     return None
@@ -90,11 +88,13 @@ def _places(root: Path | None) -> list[str]:
     return [place for place in sys.path if place and Path(place).resolve() not in mine]
 
 
-def _declared(distribution: metadata.Distribution, name: str) -> Path | None:
+def _declared(distribution: metadata.Distribution, name: str, root: Path | None) -> Path | None:
+    """The file that the distribution declares under this name, unless it is missing or one of the zoo's own."""
     for file in distribution.files or ():
         if file.as_posix() == name:
             path = Path(str(distribution.locate_file(file)))
-            return path if path.is_file() else None
+            own = root and path.resolve().is_relative_to(root.resolve()) and not _is_environment(path)
+            return path if path.is_file() and not own else None
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,7 @@ def run(context: Context) -> Facts:
     place_file(context.inputs["model"].path(MODEL_FILE), named)
     # A new folder each time: a measuring process that survived a kill may still write into the last one.
     made = Path(tempfile.mkdtemp(prefix="report-", dir=context.scratch))
-    command = [sys.executable, "-m", "pi_runtime", "bench", str(named), "--out", str(made), "--log", "json"]
+    command = [sys.executable, "-P", "-m", "pi_runtime", "bench", str(named), "--out", str(made), "--log", "json"]
     for option in ("prompt_tokens", "decode_tokens", "samples"):
         command += [f"--{option.replace('_', '-')}", str(context.spec[option])]
     _measure([*command, "--threads", str(context.threads)], context)
@@ -56,10 +57,11 @@ class _Verdict(TypedDict):
 def _measure(command: list[str], context: Context) -> None:
     """Run the measuring process. Its progress is one JSON object per line; any other output explains a failure."""
     last: deque[str] = deque(maxlen=3)
-    package_parent = str(Path(__file__).resolve().parents[2])
+    search = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, search))}
     with context.report.task("measuring", whole(context.spec["samples"]) + 1, "runs") as advance:
         process = stopping.start(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=package_parent
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
         )
         try:
             assert process.stderr

@@ -143,7 +143,7 @@ def download(version_: str, to: Path, report: Reporter) -> Path:
     Raises ZooError with pip's last line.
     """
     report.say(f"downloading the source of {PACKAGE} {version_} (about 77 MB; pip keeps a copy)")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", PACKAGE]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", PACKAGE]
     command += ["--disable-pip-version-check", "--dest", str(to), f"{PACKAGE}=={version_}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     sdists = sorted(to.glob("*.tar.gz"))
