@@ -3,17 +3,12 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from catalog.problems import show
 from catalog.secrets import has_secret
 from zoo.errors import InputError
-
-
-class Stranger(str):
-    """An address that comes only from data, such as a catalog: no token is sent there."""
-
-    __slots__ = ()
 
 
 def refuse_secret(text: str, where: str) -> None:
@@ -52,7 +47,20 @@ def parse(address: str, where: str, *, query: bool = False) -> str:
     return address if query else address.rstrip("/")
 
 
-def origin(address: str) -> tuple[str, str, int]:
+Origin = tuple[str, str, int]
+"""Scheme, host and port."""
+
+
+def origin(address: str) -> Origin:
     """Scheme, host and port of an address, which decide who may have a token. Raises ValueError for a broken port."""
     parts = urlsplit(address)
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def is_private_way(address: str) -> bool:
+    """Whether nobody on the way can read what is sent to ``address``."""
+    parts = urlsplit(address)
+    try:
+        return parts.scheme == "https" or ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return parts.hostname == "localhost"

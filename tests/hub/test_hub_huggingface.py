@@ -21,8 +21,7 @@ from hubserving import LARGE, TOKEN, Start, moves, put, token_file  # noqa: E402
 from zoo.addresses import parse  # noqa: E402 - after the skip
 from zoo.errors import InputError, ZooError  # noqa: E402 - after the skip
 from zoo.hub import HubConflict, connect  # noqa: E402 - after the skip
-from zoo.hub.huggingface import HuggingFaceHub, client, session  # noqa: E402 - after the skip
-from zoo.hub.huggingface import repo as repo_room  # noqa: E402 - after the skip
+from zoo.hub.huggingface import Door, HuggingFaceHub, client, session  # noqa: E402 - after the skip
 from zoo.hub.server import HubServer  # noqa: E402 - after the skip
 from zoo.hub.server.wire import Answer, ApiError, Slice  # noqa: E402 - after the skip
 
@@ -69,8 +68,8 @@ def test_hf_upload_and_download(start: Start, tmp_path: Path) -> None:
 
 def test_the_clients_own_calls(start: Start) -> None:
     server = start()
-    session.allow_token(server.address, allowed=True)  # our hooks stay in a process that used them once
-    api = huggingface_hub.HfApi(endpoint=server.address, token="any-token")
+    bound = {session.BOUND: server.address}  # our hooks stay in a process that used them once
+    api = huggingface_hub.HfApi(endpoint=server.address, token="any-token", headers=bound)
     assert api.create_repo("local/d", repo_type="dataset").endswith("/datasets/local/d")
     api.create_repo("local/d", repo_type="dataset", exist_ok=True)
     with pytest.raises(huggingface_hub.errors.HfHubHTTPError):
@@ -211,7 +210,7 @@ def test_without_xet_when_xet_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPa
                 raise ConnectionError("Network error: 404 Not Found")
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", False)
-    monkeypatch.setattr(repo_room, "client", lambda *_: Api())
+    monkeypatch.setattr(Door, "api", lambda *_: Api())
     put(connect("https://hub.example", tmp_path).repo("model", "a", "b"), "x", "x" * LARGE, tmp_path)
     assert tried == [False, True] and huggingface_hub.constants.HF_HUB_DISABLE_XET is False
 
@@ -285,7 +284,7 @@ def test_without_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_addresses(tmp_path: Path) -> None:
-    assert connect("http://127.0.0.1:1/", tmp_path) == HuggingFaceHub("http://127.0.0.1:1")
+    assert connect("http://127.0.0.1:1/", tmp_path) == HuggingFaceHub(Door("http://127.0.0.1:1", named=True))
     assert connect("https://hub.example", tmp_path).name == "https://hub.example"
     for address in (
         "http://",
@@ -302,12 +301,12 @@ def test_addresses(tmp_path: Path) -> None:
 
 
 def test_the_token_goes_over_no_open_wire() -> None:
-    from zoo.hub.huggingface.client import is_private_way
+    from zoo.addresses import is_private_way
 
     open_wires = [
         not is_private_way(a) for a in ("https://x", "http://127.0.0.1:1", "http://localhost", "http://x")
     ]
     assert open_wires == [False, False, False, True]
-    assert client.client("http://hub.example").token is False
+    assert Door("http://hub.example", named=True).api().token is False
     with contextlib.suppress(AttributeError):
-        assert client.client("https://hub.example").token is None
+        assert Door("https://hub.example", named=True).api().token is None

@@ -6,9 +6,13 @@ from __future__ import annotations
 import dataclasses
 import http.server
 import json
+import re
+import shlex
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,20 +20,32 @@ import pytest
 pytest.importorskip("huggingface_hub")
 import huggingface_hub
 import huggingface_hub.constants
+from conftest import REPOSITORY
 from pullsamples import NAME, Zoo, make_zoo, write_catalog
 
+from catalog.lock import Lock, Pin, PinnedFile
+from catalog.recipe import plain
 from catalog.release import Location
+from zoo import cli
+from zoo import settings as settings_room
 from zoo.__main__ import main
-from zoo.hub import connect_recorded
-from zoo.hub.huggingface import client, session
+from zoo.files.digests import pretty_json
+from zoo.files.listing import records
+from zoo.hub import Hubs
+from zoo.hub.huggingface import Door, HuggingFaceHub, client, incoming
+from zoo.hub.huggingface.session import BOUND
+from zoo.output import Output
+from zoo.plan import prepare
+from zoo.progress import heard_by
+from zoo.release.folder import key_of
 
 TOKEN = "hf_SECRETSECRETSECRET"
 
 
 class Listener:
-    """Answers like a hub that has everything, and records what it receives."""
+    """Answers like a hub that has everything, and records what it receives. to: where it redirects to instead."""
 
-    def __init__(self) -> None:
+    def __init__(self, to: str = "") -> None:
         self.asked: list[tuple[str, dict[str, str], bytes]] = []
         keep = self.asked
 
@@ -40,8 +56,10 @@ class Listener:
                     (self.path, {k.lower(): v for k, v in self.headers.items()}, self.rfile.read(size))
                 )
                 raw = b"{}"
-                self.send_response(200 if "/refs" in self.path else 401)
+                self.send_response(307 if to else 200 if "/refs" in self.path else 401)
                 self.send_header("Content-Length", str(len(raw)))
+                if to:
+                    self.send_header("Location", to + self.path)
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(raw)
@@ -55,6 +73,10 @@ class Listener:
         self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
     @property
     def told(self) -> bool:
         """Whether the token arrived anywhere."""
@@ -65,9 +87,16 @@ class Listener:
 def listener() -> Iterator[Listener]:
     made = Listener()
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
     huggingface_hub.close_session()
+
+
+@pytest.fixture
+def own() -> Iterator[Listener]:
+    """The hub that the user named."""
+    made = Listener()
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -76,8 +105,6 @@ def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
     monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
     monkeypatch.setattr(client, "PAUSES_SECONDS", (0.0, 0.0))
-    monkeypatch.setattr(client, "_withheld", set())
-    monkeypatch.setattr(session, "_allowed", set())
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     monkeypatch.delenv("HF_ENDPOINT", raising=False)
     made = make_zoo(tmp_path / "zoo")
@@ -93,31 +120,117 @@ def recorded_at(zoo: Zoo, address: str) -> Path:
     return write_catalog(zoo.folder, dataclasses.replace(zoo.catalog, models=(model,)))
 
 
-COMMANDS = {
-    "pull": ("pull", NAME, "--device", "pi-5-4gb"),
-    "pull of a stranger": ("pull", NAME, "--device", "pi-5-4gb", "--catalog", "CATALOG"),
-    "verify": ("verify", NAME, "--on-hub"),
-    "verify of a stranger": ("verify", NAME, "--on-hub", "--full", "--catalog", "CATALOG"),
-    "watch": ("watch", "--no-upstream"),
-    "yank": ("yank", f"{NAME}@1.0.0", "--reason", "It never stops."),
+# What follows each command, OWN for the hub that the user names. The catalog names the stranger for every release.
+LINES: dict[str, tuple[str, ...]] = {
+    "init": ("init more",),
+    "new": ("new other --source hf:evil/model",),
+    "check": ("check",),
+    "plan": (f"plan {NAME}", "plan remote"),
+    "build": ("build remote",),
+    "release": (f"release {NAME} --hub OWN", "release remote --hub OWN"),
+    "sign": (f"sign {NAME}",),
+    "publish": (f"publish {NAME} --hub OWN", f"publish {NAME} --dry-run --hub OWN"),
+    "yank": (f"yank {NAME}@1.0.0 --reason 'It never stops.'",),
+    "unyank": (f"unyank {NAME}@1.0.0 --reason 'It stops.'",),
+    "watch": ("watch", "watch --no-upstream"),
+    "show": (f"show {NAME}",),
+    "pick": (f"pick {NAME} --device pi-5-4gb",),
+    "pull": (f"pull {NAME} --device pi-5-4gb", f"pull {NAME} --device pi-5-4gb --catalog model_catalog.json"),
+    "verify": (f"verify {NAME} --on-hub", f"verify {NAME} --on-hub --full --catalog model_catalog.json"),
+    "reproduce": (f"reproduce {NAME}",),
+    "catalog": ("catalog",),
+    "hub": ("hub serve nowhere",),
+    "site": ("site nothing",),
+    "clean": ("clean",),
+    "lock": ("lock remote",),
+    "doctor": ("doctor", "doctor remote"),
+    "converter": ("converter --sdist nowhere.tar.gz",),
 }
+OF_CATALOG = ("pull", "verify", "watch", "yank", "unyank")
+"""Commands that go to the hub of a release. Only these may talk to an address that the user did not name."""
+OF_USER = ("publish", "release", "lock", "watch")
+"""Commands that go to the hub that the user named, or that HF_ENDPOINT names."""
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def built(zoo: Zoo) -> None:
+    """Two recipes: one whose release is built, with a version after those of the catalog, and one with a Hub source."""
+    shutil.copytree(REPOSITORY / "recipes", zoo.folder / "recipes")
+    path = zoo.folder / "recipes" / f"{NAME}.yaml"
+    path.write_text(path.read_text("utf-8").replace("version: 1.0.0", "version: 9.9.9"), encoding="utf-8")
+    text = path.read_text("utf-8").replace(f"name: {NAME}", "name: remote")
+    text = re.sub(r"source: package:.*", f"source: hf:evil/model@{'7' * 40}", text)
+    (zoo.folder / "recipes" / "remote.yaml").write_text(text, encoding="utf-8")
+    pins = {f"hf:evil/model@{'7' * 40}": Pin("7" * 40, (PinnedFile("model.safetensors", 9, "8" * 64),))}
+    (zoo.folder / "recipes" / "remote.lock.yaml").write_text(Lock(pins).to_text(), encoding="utf-8")
+    settings = settings_room.load(zoo.folder, {}, {})
+    planned = prepare.make_plan(NAME, settings)
+    folder = zoo.folder / "build" / "releases" / NAME / "9.9.9"
+    for name in ("README.md", "model-Q8_0.gguf", "MANIFEST.json"):
+        (folder / "model").mkdir(parents=True, exist_ok=True)
+        (folder / "model" / name).write_text(name, encoding="utf-8")
+    release = dataclasses.replace(zoo.release, version="9.9.9", evidence=())
+    record = {
+        "key": key_of(planned.plan, settings), "verdicts": [],
+        "model": {k: v for k, v in plain(zoo.model).items() if k != "releases"},
+        "release": {k: v for k, v in plain(release).items() if k != "location"},
+        "files": {"model": [vars(one) for one in records(folder / "model")], "dataset": []},
+    }  # fmt: skip
+    (folder / "release.json").write_text(pretty_json(record), encoding="utf-8")
+
+
+def test_every_command_has_a_line() -> None:
+    assert list(LINES) == list(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("line", [line for lines in LINES.values() for line in lines])
 def test_a_hub_that_a_catalog_names_gets_no_token(
-    command: str, zoo: Zoo, listener: Listener, capsys: pytest.CaptureFixture[str]
+    line: str,
+    zoo: Zoo,
+    listener: Listener,
+    own: Listener,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    path = recorded_at(zoo, listener.address)
-    words = [str(path) if word == "CATALOG" else word for word in COMMANDS[command]]
+    monkeypatch.setenv("HF_ENDPOINT", own.address)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", own.address)
+    recorded_at(zoo, listener.address)
+    built(zoo)
+    words = shlex.split(line.replace("OWN", own.address))
+    name = words[0]
+    if name == "unyank":
+        main(["yank", words[1], "--reason", "It never stops.", "--catalog-only"])
     main([*words, "--log", "json"])
     said = capsys.readouterr()
-    assert listener.asked, "the command did not talk to the hub"
-    assert not listener.told
+    assert not listener.told and all("authorization" not in headers for _, headers, _ in listener.asked)
+    assert TOKEN not in said.out + said.err and "bug in zoo" not in said.err
+    assert all(BOUND.lower() not in headers for one in (listener, own) for _, headers, _ in one.asked)
+    warnings = [json.loads(text)["text"] for text in said.err.splitlines() if '"warning"' in text]
+    withheld = [text for text in warnings if "token is not sent" in text]
+    if name in OF_CATALOG:
+        assert listener.asked, "the command did not talk to the hub of the catalog"
+        (sentence,) = withheld
+        assert listener.address in sentence and sentence.endswith(f"add --hub {listener.address}")
+    else:
+        assert not listener.asked and not withheld
+    if name in OF_USER and line != "watch --no-upstream":
+        assert own.told, "the hub that the user named did not get the token"
+
+
+@pytest.mark.parametrize(
+    "line", [f"pull {NAME} --device pi-5-4gb --hub OWN", f"publish {NAME} --hub OWN", "lock remote", "watch --hub OWN",
+             f"yank {NAME}@1.0.0 --reason x --hub OWN", f"verify {NAME} --on-hub --full --hub OWN"],
+)  # fmt: skip
+def test_a_redirect_takes_no_token_along(
+    line: str, zoo: Zoo, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = Listener(to=listener.address)
+    monkeypatch.setenv("HF_ENDPOINT", named.address)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", named.address)
+    built(zoo)
+    main(shlex.split(line.replace("OWN", named.address)))
+    named.close()
+    assert named.told and not listener.told
     assert all("authorization" not in headers for _, headers, _ in listener.asked)
-    assert TOKEN not in said.out + said.err
-    warnings = [json.loads(line)["text"] for line in said.err.splitlines() if '"warning"' in line]
-    (sentence,) = [text for text in warnings if "token is not sent" in text]
-    assert sentence.endswith(f"add --hub {listener.address}")
 
 
 @pytest.mark.parametrize("way", ["flag", "environment", "file", "endpoint"])
@@ -141,30 +254,53 @@ def test_a_hub_that_the_user_names_gets_it(
     assert "token is not sent" not in capsys.readouterr().err
 
 
+def token_for(address: str, named: str, folder: Path) -> str | bool | None:
+    hub = Hubs(folder, named).open(address)
+    assert isinstance(hub, HuggingFaceHub)
+    return hub.door.api().token
+
+
 def test_another_port_or_scheme_of_the_named_host_is_another_hub(tmp_path: Path, zoo: Zoo) -> None:
     del zoo
     named = "https://hub.example:8443"
     for other in ("https://hub.example", "https://hub.example:8444", "http://hub.example:8443"):
-        assert client.client(connect_recorded(other, tmp_path, named).name).token is False
+        assert token_for(other, named, tmp_path) is False
     for same in ("https://hub.example:8443/", "https://HUB.example:8443"):
-        assert client.client(connect_recorded(same, tmp_path, named).name).token is None
-    assert client.client(connect_recorded("https://huggingface.co", tmp_path, "build/hub").name).token is None
+        assert token_for(same, named, tmp_path) is None
+    assert token_for("https://huggingface.co", "build/hub", tmp_path) is None
     for evil in ("https://huggingface.co.evil.example", "https://evil.example/huggingface.co"):
-        assert client.client(connect_recorded(evil, tmp_path, named).name).token is False
+        assert token_for(evil, named, tmp_path) is False
 
 
-def test_an_address_in_an_answer_of_the_hub_gets_no_token(zoo: Zoo, listener: Listener) -> None:
-    """As where an upload is to be confirmed: the client sends its token to whatever address stands there."""
+def test_plain_http_gets_no_token_and_it_is_said_once(zoo: Zoo, capsys: pytest.CaptureFixture[str]) -> None:
     del zoo
-    other = Listener()
-    try:
-        client.client(listener.address)  # named by the user
-        from huggingface_hub.utils._headers import build_hf_headers
-        from huggingface_hub.utils._http import get_session
+    door = Door("http://hub.example", named=True)
+    with heard_by(Output(False, False, True)):
+        assert [door.api().token for _ in range(3)] == [False] * 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "token is not sent to http://hub.example, because it uses plain http" in line
 
-        for address in (listener.address, other.address):
-            get_session().post(f"{address}/verify", headers=build_hf_headers(token=TOKEN), json={})
-    finally:
-        other.server.shutdown()
-        other.server.server_close()
-    assert listener.told and other.asked and not other.told
+
+def test_a_token_is_bound_to_one_hub(zoo: Zoo, listener: Listener, own: Listener) -> None:
+    """As where an upload is to be confirmed: the client sends its headers to whatever address an answer has."""
+    del zoo
+    headers = Door(own.address, named=True).headers()
+    assert TOKEN in repr(headers)
+    from huggingface_hub.utils import build_hf_headers, get_session
+
+    for address in (own.address, listener.address):
+        get_session().post(f"{address}/verify", headers=headers, json={})
+    assert own.told and listener.asked and not listener.told
+    own.asked.clear()
+    get_session().post(own.address, headers=build_hf_headers(token=TOKEN), json={})
+    assert own.asked and not own.told, "a token that is bound to no hub was sent"
+
+
+def test_the_stores_own_client_takes_the_token_only_to_the_hub(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has connections of its own, and asks for keys at the address that the hub's answer names."""
+    del zoo
+    for route, safe in (("https://hub.example/api/x", True), ("https://evil.example/api/x", False)):
+        found = SimpleNamespace(xet_file_data=SimpleNamespace(refresh_route=route))
+        monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lambda *_, f=found, **__: f)
+        api = Door("https://hub.example", named=True).api()
+        assert incoming._refreshes_at_home(api, "a/b", "c", "model", "d") is safe

@@ -52,7 +52,7 @@ class Part(NamedTuple):
 
 DOORS = {
     "huggingface_hub": (
-        Part("huggingface_hub.HfApi._validate_yaml", "zoo/hub/huggingface/client.py", "api._validate_yaml",
+        Part("huggingface_hub.HfApi._validate_yaml", "zoo/hub/huggingface/door.py", "api._validate_yaml",
              "a commit of a card asks a service, whose absence looks like a bad card; nothing public switches it off"),
         Part("huggingface_hub.utils._http.default_client_factory", "zoo/hub/huggingface/session.py",
              "huggingface_hub.utils._http",

@@ -1,9 +1,10 @@
-"""The only door to a hub. ``connect`` opens the hub of the setting ``hub``; ``interface`` defines what every hub can
-do."""
+"""The only way to a hub. ``connect`` opens the hub of the setting ``hub``, ``Hubs`` those that a catalog names;
+``interface`` defines what every hub can do."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from zoo import addresses
@@ -18,12 +19,12 @@ __all__ = [
     "FolderRepo",
     "Hub",
     "HubConflict",
+    "Hubs",
     "Incoming",
     "Listed",
     "Refs",
     "Repo",
     "connect",
-    "connect_recorded",
     "refuse_clashes",
 ]
 
@@ -34,9 +35,7 @@ LOGIN = "https://huggingface.co"
 def connect(address: str, root: Path) -> Hub:
     """The hub that the user names: a folder (relative to the zoo) or an http address. Raises InputError."""
     if address.startswith(("http://", "https://")):
-        from zoo.hub.huggingface import HuggingFaceHub
-
-        return HuggingFaceHub(addresses.parse(address, "setting hub"))
+        return _over_http(addresses.parse(address, "setting hub"), named=True)
     if "://" in address:
         raise InputError(
             "this version publishes only to a folder or to an http address",
@@ -46,19 +45,34 @@ def connect(address: str, root: Path) -> Hub:
     return FolderHub(root / Path(address).expanduser())
 
 
-def connect_recorded(address: str, root: Path, named: str) -> Hub:
-    """The hub that data such as a catalog names. The user's token is sent there only if the user named it too: in the
-    setting hub (``named``), in HF_ENDPOINT, or as the hub that an official login is for.
-    """
-    if not address.startswith(("http://", "https://")):
-        return connect(address, root)
-    from zoo.hub.huggingface import HuggingFaceHub
+def _over_http(address: str, *, named: bool) -> Hub:
+    from zoo.hub.huggingface import Door, HuggingFaceHub
 
-    found = addresses.parse(address, "hub of the catalog")
-    login = os.environ.get("HF_ENDPOINT", "").strip() or LOGIN
-    known = [
-        addresses.parse(one, "named hub") for one in (named, login) if one.startswith(("http://", "https://"))
-    ]
-    if addresses.origin(found) not in {addresses.origin(one) for one in known}:
-        found = addresses.Stranger(found)
-    return HuggingFaceHub(found)
+    return HuggingFaceHub(Door(address, named))
+
+
+@dataclass(frozen=True)
+class Hubs:
+    """The hubs of one command that data such as a catalog names, each opened once.
+
+    The user's token is sent there only if the user named the same scheme, host and port too: in the setting hub
+    (``named``), in HF_ENDPOINT, or as the hub that an official login is for.
+    """
+
+    root: Path
+    named: str
+    _opened: dict[str, Hub] = field(default_factory=dict, compare=False, repr=False)
+
+    def open(self, address: str) -> Hub:
+        """The recorded or named hub, an address or a folder relative to ``root``. Raises InputError."""
+        if not address.startswith(("http://", "https://")):
+            return connect(address, self.root)
+        found = addresses.parse(address, "setting hub" if address == self.named else "hub of the catalog")
+        if found not in self._opened:
+            self._opened[found] = _over_http(found, named=addresses.origin(found) in self._origins())
+        return self._opened[found]
+
+    def _origins(self) -> set[addresses.Origin]:
+        login = os.environ.get("HF_ENDPOINT", "").strip() or LOGIN
+        known = [one for one in (self.named, login) if one.startswith(("http://", "https://"))]
+        return {addresses.origin(addresses.parse(one, "named hub")) for one in known}

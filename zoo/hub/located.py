@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from catalog.release import Location
 from zoo.errors import InputError
-from zoo.hub import Hub, connect, connect_recorded
+from zoo.hub import Hub, Hubs
 from zoo.settings import Settings
 
 
-def hub_of(place: Location, settings: Settings) -> Hub:
+def hubs_of(settings: Settings) -> Hubs:
+    """The hubs of a catalog of this zoo. Make it once for a command."""
+    return Hubs(settings.root, settings.hub)
+
+
+def hub_of(place: Location, settings: Settings, hubs: Hubs) -> Hub:
     """The recorded hub, or the one that --hub names. Raises InputError if the setting names another one."""
     there, given = place.hub, settings.values["hub"]
     if there.startswith(("http://", "https://")) and not given.origin.startswith("flag"):
-        return connect_recorded(there, settings.root, given.text)
-    found = connect(given.text, settings.root)
+        return hubs.open(there)
+    found = hubs.open(given.text)
     if found.name != there and not given.origin.startswith("flag"):
         raise InputError(
             f"{place.model.name} was published to hub {there}, but the setting hub is {found.name}",

@@ -8,9 +8,10 @@ from pathlib import Path
 from catalog import index
 from catalog.index import Catalog
 from catalog.release import Location
-from zoo import addresses, catalogfile, hub
+from zoo import addresses, catalogfile
 from zoo.errors import InputError, RemoteError
-from zoo.hub import Hub
+from zoo.hub import Hub, Hubs
+from zoo.hub.located import hubs_of
 from zoo.progress import Reporter
 from zoo.settings import Settings
 
@@ -22,14 +23,14 @@ class Shelf:
     """A catalog and where its releases are.
 
     hub_text: a folder or address that was named instead of the recorded one, else empty. folder_hub: what the word
-    ``folder`` in the catalog means; empty if nobody knows.
+    ``folder`` in the catalog means; empty if nobody knows. hubs: opens those that the catalog records.
     """
 
     catalog: Catalog
     shown_as: str
     hub_text: str
     folder_hub: str
-    root: Path
+    hubs: Hubs
 
     def hub(self, location: Location) -> Hub:
         """The hub of a release. Raises InputError for somebody else's folder hub."""
@@ -39,17 +40,14 @@ class Shelf:
                 f"the releases of {self.shown_as} are in a folder hub, but the catalog does not record its place",
                 remedy="Add --hub with the folder, or with the address that serves it",
             )
-        # What is named on the command line is meant from the current folder, like --to.
-        if self.hub_text:
-            return hub.connect(self.hub_text, Path.cwd())
-        return hub.connect_recorded(recorded, self.root, self.folder_hub)
+        return self.hubs.open(self.hub_text or recorded)
 
 
 def own_shelf(settings: Settings, hub_text: str | None) -> Shelf:
     """The catalog of this zoo. Raises InputError."""
     shown = settings.shown(settings.catalog)
     found = catalogfile.read_catalog(settings.catalog, shown)
-    return Shelf(found, shown, hub_text or "", settings.hub, settings.root)
+    return Shelf(found, shown, hub_text or "", settings.hub, _hubs(hub_text, settings))
 
 
 def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
@@ -64,7 +62,12 @@ def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
         if not path.is_file():
             raise InputError(f"catalog {catalog} not found")
         found = catalogfile.read_catalog(path, catalog)
-    return Shelf(found, catalog, hub_text or "", "", Path.cwd())
+    return Shelf(found, catalog, hub_text or "", "", _hubs(hub_text))
+
+
+def _hubs(hub_text: str | None, settings: Settings | None = None) -> Hubs:
+    # What is named on the command line is meant from the current folder, like --to.
+    return hubs_of(settings) if settings and not hub_text else Hubs(Path.cwd(), hub_text or "")
 
 
 def read_url(address: str, report: Reporter) -> str:
@@ -72,10 +75,8 @@ def read_url(address: str, report: Reporter) -> str:
     import urllib.error
     import urllib.request
 
-    from zoo.hub.huggingface.client import is_private_way
-
     address = addresses.parse(address, "flag --catalog", query=True)
-    if not is_private_way(address):
+    if not addresses.is_private_way(address):
         report.warn(
             f"{address} uses plain http: anybody on the network can change the catalog, including its digests"
         )

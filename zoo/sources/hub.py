@@ -25,7 +25,7 @@ from zoo.files.whole import write_atomic
 from zoo.hub import LOGIN, Listed
 from zoo.hub.download import Origin, Patience, fetch_files, retrying
 from zoo.hub.download.files import is_here
-from zoo.hub.huggingface import HuggingFaceHub, HuggingFaceRepo
+from zoo.hub.huggingface import Door, HuggingFaceHub, HuggingFaceRepo
 from zoo.modelfolder.files import CONFIG, INDEX, SINGLE, TOKENIZER, is_used
 from zoo.modelfolder.smallfiles import read_json
 from zoo.modelfolder.weights import named
@@ -128,7 +128,7 @@ def small_file(
 
 def _repo(repo: str) -> HuggingFaceRepo:
     namespace, _, name = repo.partition("/")
-    return HuggingFaceHub(endpoint()).repo("model", namespace, name)
+    return HuggingFaceHub(Door(endpoint(), named=True)).repo("model", namespace, name)
 
 
 def _listing(hub: HuggingFaceRepo, revision: str, patience: Patience, report: Reporter) -> dict[str, Listed]:

@@ -19,9 +19,9 @@ from catalog.release import Model, Release, Repository
 from catalog.watch import Finding, Report, Unchecked, Watched
 from zoo.errors import Damaged, ZooError
 from zoo.files.digests import git_blob_sha1
-from zoo.hub import BRANCH, FolderHub, Hub, Repo
+from zoo.hub import BRANCH, FolderHub, Hub, Hubs, Repo
 from zoo.hub.interface import Served
-from zoo.hub.located import hub_of
+from zoo.hub.located import hub_of, hubs_of
 from zoo.progress import Reporter, carried
 from zoo.settings import Settings
 from zoo.upkeep.recorded import Expected, of_dataset, of_model
@@ -35,8 +35,10 @@ _SOUND = ("equal", "size only")
 
 @dataclass
 class _Notes:
-    """What was found; ``datasets`` has the recorded dataset files of releases, by version."""
+    """What was found; ``datasets`` has the recorded dataset files of releases, by version. hubs: those of all
+    releases."""
 
+    hubs: Hubs
     findings: list[Finding] = field(default_factory=list)
     unchecked: list[Unchecked] = field(default_factory=list)
     requests: int = 0
@@ -77,7 +79,7 @@ def look(
 
     before: the last report, to detect changes of gating. ask: None skips upstream models.
     """
-    notes, watched = _Notes(), []
+    notes, watched = _Notes(hubs_of(settings)), []
     total = sum(len(of_model(r, _evidence(settings, m, r))) for m in catalog.models for r in m.releases)
     with report.task("asking the hub", total, "files") as advance, ThreadPoolExecutor(WORKERS) as pool:
         for model in catalog.models:
@@ -101,7 +103,7 @@ def _release(
 ) -> Watched | None:
     place, who = release.location, f"{model.name} {release.version}"
     try:
-        hub = hub_of(place, settings)
+        hub = hub_of(place, settings, notes.hubs)
         if isinstance(hub, FolderHub) and not hub.folder.is_dir():
             raise ZooError("the folder hub does not exist", remedy="Name it with --hub")
         repo = _repo(hub, "model", place.model)

@@ -22,7 +22,7 @@ from zoo.files.digests import pretty_json
 from zoo.files.listing import FileRecord
 from zoo.files.whole import write_atomic
 from zoo.hub import BRANCH, HubConflict, Repo
-from zoo.hub.located import hub_of
+from zoo.hub.located import hub_of, hubs_of
 from zoo.progress import unheard
 from zoo.settings import Settings
 from zoo.upkeep import banner
@@ -113,7 +113,7 @@ def pending_marker(settings: Settings, name: str) -> Path:
 
 def _repo(release: Release, settings: Settings) -> Repo:
     namespace, _, name = release.location.model.name.partition("/")
-    return hub_of(release.location, settings).repo("model", namespace, name)
+    return hub_of(release.location, settings, hubs_of(settings)).repo("model", namespace, name)
 
 
 def _commit(model: Model, repo: Repo, place: str) -> Banner:

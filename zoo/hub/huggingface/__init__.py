@@ -4,8 +4,7 @@ Commits here have 40 digits. The Hub's tree has the sha256 of LFS files only; fo
 digest. Their sha256 is known if a local file has that digest; else they are read once, checked against git's digest and
 hashed. Small files travel inside the commit, larger ones are uploaded by ``put`` before it.
 
-The token is HF_TOKEN or the client's own. It is sent only to a hub that the user named (``zoo.hub.connect_recorded``),
-not over plain http to another machine, and is never shown.
+The token is HF_TOKEN or the client's own. Whether it may be sent decides the ``Door`` of a hub; it is never shown.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ import re
 from dataclasses import dataclass
 
 from zoo.errors import InputError
+from zoo.hub.huggingface.door import Door
 from zoo.hub.huggingface.repo import HuggingFaceRepo
 
-__all__ = ["HuggingFaceHub", "HuggingFaceRepo"]
+__all__ = ["Door", "HuggingFaceHub", "HuggingFaceRepo"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
 
@@ -25,14 +25,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
 class HuggingFaceHub:
     """A hub at an address such as ``http://127.0.0.1:8000``."""
 
-    address: str
+    door: Door
 
     @property
     def name(self) -> str:
-        return self.address
+        return self.door.address
 
     def repo(self, kind: str, namespace: str, name: str) -> HuggingFaceRepo:
         for part in (namespace, name):
             if not _NAME.match(part):
                 raise InputError(f"{part!r} is not a valid name for a repository", remedy="Use letters, digits, - _ .")
-        return HuggingFaceRepo(self.address, kind, f"{namespace}/{name}")
+        return HuggingFaceRepo(self.door, kind, f"{namespace}/{name}")

@@ -18,13 +18,15 @@ from urllib.parse import urljoin
 from zoo.addresses import origin
 from zoo.errors import RemoteError, ZooError
 from zoo.hub.huggingface import faults
-from zoo.hub.huggingface.client import XET, asking, client
+from zoo.hub.huggingface.client import XET
+from zoo.hub.huggingface.door import Door
 from zoo.hub.huggingface.faults import Asked
-from zoo.hub.huggingface.session import bounded
+from zoo.hub.huggingface.session import BOUND, READ_SECONDS, bounded
 from zoo.hub.interface import Incoming, Listed
 
 if TYPE_CHECKING:
     from httpx2 import Client, Response
+    from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 
 HOPS = 6
@@ -32,11 +34,11 @@ _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})\Z")
 _DIGEST = re.compile(r'(?:W/)?"?([0-9a-f]{40}|[0-9a-f]{64})"?\Z')
 
 
-def listing(address: str, kind: str, repository: str, revision: str) -> dict[str, Listed]:
+def listing(door: Door, kind: str, repository: str, revision: str) -> dict[str, Listed]:
     """The files of a revision with the digests in its tree. Raises RemoteError."""
     try:
-        with told(address, repository, revision), bounded():
-            api = client(address)
+        with told(door, repository, revision), bounded():
+            api = door.api()
             from huggingface_hub.hf_api import RepoFile
 
             found = api.list_repo_tree(repository, recursive=True, revision=revision, repo_type=kind)
@@ -54,10 +56,10 @@ def _listed(file: RepoFile) -> Listed:
     return Listed(file.path, file.size, None, file.blob_id)
 
 
-def commit_of(address: str, kind: str, repository: str, revision: str | None) -> str:
+def commit_of(door: Door, kind: str, repository: str, revision: str | None) -> str:
     """The commit that a branch or tag (None: the main branch) is on now. Raises RemoteError."""
-    with told(address, repository, revision or ""), bounded():
-        return str(client(address).repo_info(repository, revision=revision, repo_type=kind).sha)
+    with told(door, repository, revision or ""), bounded():
+        return str(door.api().repo_info(repository, revision=revision, repo_type=kind).sha)
 
 
 @dataclass(frozen=True)
@@ -74,18 +76,18 @@ class Span:
 
 
 def open_incoming(
-    address: str, kind: str, repository: str, revision: str, span: Span, stall_seconds: float
+    door: Door, kind: str, repository: str, revision: str, span: Span, stall_seconds: float
 ) -> Incoming:
     """The bytes of a span. Raises RemoteError, also if a different file is announced."""
     file, begin = span.file, span.begin
-    asked = asking(address, repository, revision, file.path)
-    with told(address, repository, revision, file.path):
-        client(address)
+    asked = door.asking(repository, revision, file.path)
+    with told(door, repository, revision, file.path):
+        door.api()
         from huggingface_hub import hf_hub_url
         from huggingface_hub.utils import get_session  # type: ignore[attr-defined]  # public, lazy
 
-        url = hf_hub_url(repository, file.path, repo_type=kind, revision=revision, endpoint=address)
-        response, announced = _follow(get_session(), url, asked, span, stall_seconds)
+        url = hf_hub_url(repository, file.path, repo_type=kind, revision=revision, endpoint=door.address)
+        response, announced = _follow(get_session(), url, door, asked, span, stall_seconds)
         try:
             if file.size_bytes == begin and response.status_code == 416:
                 response.close()
@@ -97,17 +99,17 @@ def open_incoming(
         except BaseException:
             response.close()
             raise
-    chunks = _chunks(response, address, repository, revision, file.path)
+    chunks = _chunks(response, door, repository, revision, file.path)
     ranged = response.status_code == 206 or (
         not span.is_part and "bytes" in response.headers.get("accept-ranges", "")
     )
     return Incoming(start, chunks, response.close, ranged)
 
 
-def by_client(address: str, kind: str, repository: str, revision: str, file: Listed, folder: Path) -> Path:
+def by_client(door: Door, kind: str, repository: str, revision: str, file: Listed, folder: Path) -> Path:
     """The complete file through the official client's own download: xet storage if hub and client support it."""
-    with told(address, repository, revision, file.path):
-        api = client(address)
+    with told(door, repository, revision, file.path):
+        api = door.api()
 
         def download() -> str:
             return str(
@@ -117,35 +119,48 @@ def by_client(address: str, kind: str, repository: str, revision: str, file: Lis
                 )
             )  # fmt: skip
 
-        if address.startswith("http://"):
+        if door.address.startswith("http://") or not _refreshes_at_home(api, repository, file.path, kind, revision):
             with XET.off():
                 return Path(download())
         return Path(download())
 
 
+def _refreshes_at_home(api: HfApi, repository: str, path: str, kind: str, revision: str) -> bool:
+    """Whether the xet storage's client would take the user's token only to the hub: it has connections of its own, and
+    asks for new keys at the address that the hub names in its answer.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    url = hf_hub_url(repository, path, repo_type=kind, revision=revision, endpoint=api.endpoint)
+    found = get_hf_file_metadata(
+        url, token=api.token, timeout=READ_SECONDS, endpoint=api.endpoint, headers=api.headers
+    )
+    xet = found.xet_file_data
+    return xet is None or origin(xet.refresh_route) == origin(str(api.endpoint))
+
+
 @contextmanager
-def told(address: str, repository: str, revision: str = "", path: str = "") -> Iterator[None]:
+def told(door: Door, repository: str, revision: str = "", path: str = "") -> Iterator[None]:
     """Errors of the client and of the HTTP library under it as a RemoteError."""
     try:
         yield
     except ZooError:
         raise
     except Exception as error:
-        found = faults.of(error, asking(address, repository, revision, path), time.time())
+        found = faults.of(error, door.asking(repository, revision, path), time.time())
         if found is None:
             raise
         raise found from error
 
 
 def _follow(
-    session: Client, url: str, asked: Asked, span: Span, stall_seconds: float
+    session: Client, url: str, door: Door, asked: Asked, span: Span, stall_seconds: float
 ) -> tuple[Response, dict[str, str]]:
     """The last answer, its body unread, and what the hub announced before it."""
-    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # public, lazy
-
     home, announced = origin(asked.address), dict[str, str]()
-    with_token = build_hf_headers(token=client(asked.address).token)
-    without = {name: value for name, value in with_token.items() if name.lower() != "authorization"}
+    with_token = door.headers()
+    secret = ("authorization", BOUND.lower())
+    without = {name: value for name, value in with_token.items() if name.lower() not in secret}
     wanted = {"Accept-Encoding": "identity"}
     if span.is_part:
         wanted["Range"] = f"bytes={span.begin}-{span.end - 1}"
@@ -205,8 +220,8 @@ def _check(response: Response, announced: dict[str, str], file: Listed, asked: A
     return start
 
 
-def _chunks(response: Response, address: str, repository: str, revision: str, path: str) -> Iterator[bytes]:
-    with told(address, repository, revision, path):
+def _chunks(response: Response, door: Door, repository: str, revision: str, path: str) -> Iterator[bytes]:
+    with told(door, repository, revision, path):
         # As they arrive, so that a slow connection is noticed.
         yield from response.iter_raw()
 

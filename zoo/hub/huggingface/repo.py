@@ -18,7 +18,8 @@ from zoo.files.digests import git_blob_sha1
 from zoo.files.listing import FileRecord
 from zoo.hub.folder import refuse_clashes
 from zoo.hub.huggingface import incoming
-from zoo.hub.huggingface.client import XET, client, patiently, plain
+from zoo.hub.huggingface.client import XET, patiently, plain
+from zoo.hub.huggingface.door import Door
 from zoo.hub.huggingface.session import READ_SECONDS
 from zoo.hub.huggingface.stream import Body
 from zoo.hub.huggingface.upload import announce, send
@@ -60,7 +61,7 @@ class _Header:
 class HuggingFaceRepo:
     """One repository of a HuggingFaceHub. It caches trees, which never change, and uploaded contents."""
 
-    address: str
+    door: Door
     kind: str
     identity: str
     _exists: bool = False
@@ -78,7 +79,7 @@ class HuggingFaceRepo:
         return found
 
     def _look(self) -> Refs | None:
-        with plain(self.address, self.identity):
+        with plain(self.door, self.identity):
             from huggingface_hub.errors import RepositoryNotFoundError
 
             try:
@@ -97,7 +98,7 @@ class HuggingFaceRepo:
         return dict(self._trees[revision])
 
     def _list(self, revision: str) -> list[RepoFile]:
-        with plain(self.address, self.identity):
+        with plain(self.door, self.identity):
             from huggingface_hub.hf_api import RepoFile
 
             found = self._api().list_repo_tree(
@@ -107,17 +108,23 @@ class HuggingFaceRepo:
 
     def served(self, revision: str, path: str) -> Served:
         # One HEAD request.
-        with plain(self.address, self.identity):
-            from huggingface_hub import hf_hub_url
+        with plain(self.door, self.identity):
+            from huggingface_hub import get_hf_file_metadata, hf_hub_url
             from huggingface_hub.errors import (
                 EntryNotFoundError,
                 RepositoryNotFoundError,
                 RevisionNotFoundError,
             )
 
-            url = hf_hub_url(self.identity, path, repo_type=self.kind, revision=revision, endpoint=self.address)
+            api = self.door.api()
+            url = hf_hub_url(
+                self.identity, path, repo_type=self.kind, revision=revision, endpoint=api.endpoint
+            )
             try:
-                found = client(self.address).get_hf_file_metadata(url=url, timeout=READ_SECONDS)
+                # The client's own method would leave out the headers, and with them for whom the token is.
+                found = get_hf_file_metadata(
+                    url, token=api.token, timeout=READ_SECONDS, endpoint=api.endpoint, headers=api.headers
+                )
             except EntryNotFoundError:
                 return Served(ABSENT_FILE)
             except (RevisionNotFoundError, RepositoryNotFoundError):
@@ -137,7 +144,7 @@ class HuggingFaceRepo:
         """Always True: the client does not report whether the hub already had the content."""
         if not _SHA256.match(sha256):
             raise Damaged(f"{sha256!r} is not a sha256")
-        client(self.address)
+        self.door.api()
         operation = announce(path, sha256)
         if isinstance(operation.path_or_fileobj, bytes):
             self._blobs[git_blob_sha1(operation.path_or_fileobj)] = sha256
@@ -145,7 +152,7 @@ class HuggingFaceRepo:
         else:
             operation.path_in_repo = path.name
             self._ensure()
-            send(operation, self.address, self.identity, lambda: self._preupload([operation]), advance)
+            send(operation, self.door, self.identity, lambda: self._preupload([operation]), advance)
         self._put[sha256] = operation
         return True
 
@@ -180,7 +187,7 @@ class HuggingFaceRepo:
 
     def begin(self, branch: str, oid: str) -> None:
         def create() -> bool:
-            with plain(self.address, self.identity, writing=True):
+            with plain(self.door, self.identity, writing=True):
                 self._api().create_branch(
                     self.identity, branch=branch, revision=oid, repo_type=self.kind, exist_ok=True
                 )
@@ -190,7 +197,7 @@ class HuggingFaceRepo:
 
     def end(self, branch: str) -> None:
         def delete() -> bool:
-            with plain(self.address, self.identity, writing=True):
+            with plain(self.door, self.identity, writing=True):
                 self._api().delete_branch(self.identity, branch=branch, repo_type=self.kind)
             return True
 
@@ -205,7 +212,7 @@ class HuggingFaceRepo:
             return  # known from the last read of the refs, and tags do not move
 
         def create() -> str | None:
-            with plain(self.address, self.identity, writing=True):
+            with plain(self.door, self.identity, writing=True):
                 self._api().create_tag(
                     self.identity, tag=name, revision=oid, repo_type=self.kind, exist_ok=True
                 )
@@ -223,7 +230,7 @@ class HuggingFaceRepo:
             )
 
     def history(self, revision: str, until: str | None) -> list[CommitNote]:
-        with plain(self.address, self.identity):
+        with plain(self.door, self.identity):
             found = self._api().list_repo_commits(self.identity, revision=revision, repo_type=self.kind)
         notes = []
         for commit in found[:50]:
@@ -239,34 +246,32 @@ class HuggingFaceRepo:
         return patiently(lambda: self._open(revision, path, offset))
 
     def listing(self, revision: str) -> dict[str, Listed]:
-        return incoming.listing(self.address, self.kind, self.identity, revision)
+        return incoming.listing(self.door, self.kind, self.identity, revision)
 
     def commit_of(self, revision: str | None) -> str:
         """The commit that a branch or a tag is on now; None means the main branch. Raises RemoteError."""
-        return incoming.commit_of(self.address, self.kind, self.identity, revision)
+        return incoming.commit_of(self.door, self.kind, self.identity, revision)
 
     def incoming(self, revision: str, file: Listed, begin: int, end: int, stall_seconds: float) -> Incoming:
         span = incoming.Span(file, begin, end)
-        return incoming.open_incoming(self.address, self.kind, self.identity, revision, span, stall_seconds)
+        return incoming.open_incoming(self.door, self.kind, self.identity, revision, span, stall_seconds)
 
     def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
-        return incoming.by_client(self.address, self.kind, self.identity, revision, file, folder)
+        return incoming.by_client(self.door, self.kind, self.identity, revision, file, folder)
 
     def _open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
         stack = ExitStack()
-        with plain(self.address, self.identity):
-            api = self._api()
+        with plain(self.door, self.identity):
+            headers = {**self.door.headers(self.kind, self.identity), "Accept-Encoding": "identity"}
             from huggingface_hub import hf_hub_url
             from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, lazy
-                build_hf_headers,
                 get_session,
                 hf_raise_for_status,
             )
 
             url = hf_hub_url(
-                self.identity, path, repo_type=self.kind, revision=revision, endpoint=self.address
+                self.identity, path, repo_type=self.kind, revision=revision, endpoint=self.door.address
             )
-            headers = {**build_hf_headers(token=api.token), "Accept-Encoding": "identity"}
             if offset:
                 headers["Range"] = f"bytes={offset}-"
             response = stack.enter_context(get_session().stream("GET", url, headers=headers))
@@ -274,14 +279,14 @@ class HuggingFaceRepo:
                 stack.close()
                 return io.BytesIO()
             hf_raise_for_status(response)
-            body = io.BufferedReader(Body(self.address, stack, response.iter_bytes(1 << 20)))
+            body = io.BufferedReader(Body(self.door, stack, response.iter_bytes(1 << 20)))
             skip = offset if response.status_code == 200 else 0
         while skip > 0 and (data := body.read(min(skip, 1 << 20))):
             skip -= len(data)
         return cast("IO[bytes]", body)
 
     def _api(self) -> HfApi:
-        return client(self.address, self.kind, self.identity)
+        return self.door.api(self.kind, self.identity)
 
     def _record(self, file: RepoFile, revision: str) -> FileRecord:
         if file.lfs:
@@ -310,7 +315,7 @@ class HuggingFaceRepo:
             self._exists = True
 
     def _create(self) -> None:
-        with plain(self.address, self.identity, writing=True):
+        with plain(self.door, self.identity, writing=True):
             self._api().create_repo(self.identity, repo_type=self.kind, exist_ok=True)
 
     def _first_parent(self) -> str:
@@ -341,12 +346,12 @@ class HuggingFaceRepo:
     def _send(self, operations: list[CommitOperationAdd], deletes: list[str], header: _Header) -> str:
         if operations:
             # A small file may still have to use LFS; only the hub knows.
-            with plain(self.address, self.identity, writing=True), XET.off():
+            with plain(self.door, self.identity, writing=True), XET.off():
                 self._preupload(operations)
         for operation in operations:
             # Else the client omits files that the branch already has, and an outdated parent is not noticed.
             operation._remote_oid = None
-        with plain(self.address, self.identity, writing=True):
+        with plain(self.door, self.identity, writing=True):
             from huggingface_hub import CommitOperationDelete
 
             gone = [CommitOperationDelete(path, is_folder=False) for path in deletes]

@@ -71,7 +71,7 @@ def tune() -> None:
         hooks = made.event_hooks
         made.event_hooks = {
             "request": [*hooks["request"], _keep_token, _limit],
-            "response": [*hooks["response"], _note_redirect, _look],
+            "response": [*hooks["response"], _look],
         }
         return made
 
@@ -125,30 +125,21 @@ def _raise(response: Response | None) -> None:
         hf_raise_for_status(response)
 
 
-def _note_redirect(response: Response) -> None:
-    """Where the first request of a chain of redirects went."""
-    if 300 <= response.status_code < 400:
-        response.request.extensions.setdefault("zoo_origin", origin(str(response.request.url)))
-
-
-_allowed: set[tuple[str, str, int]] = set()
-"""Who may receive the token: hubs that the user named and that were used."""
-
-
-def allow_token(address: str, *, allowed: bool) -> None:
-    """Allow or forbid sending the user's token to this scheme, host and port."""
-    (_allowed.add if allowed else _allowed.discard)(origin(address))
+BOUND = "X-Zoo-Token-For"
+"""Header with the address that the token of a request is for. It stays in this process."""
 
 
 def _keep_token(request: Request) -> None:
-    """No token for addresses that the user did not name: a redirect, an address in an answer of the hub (where an
-    upload is confirmed), another port of the same machine. A job's own identity service has its own token.
+    """A token goes only to the scheme, host and port that it is bound to: not along a redirect, not to an address in an
+    answer of the hub (where an upload is confirmed), not with a request that is not bound. A job's own identity service
+    has its own token.
     """
+    bound = request.headers.pop(BOUND, "") or request.extensions.get("zoo_bound", "")
+    request.extensions["zoo_bound"] = bound  # the library copies it to the next request of a chain of redirects
     to = origin(str(request.url))
-    first = request.extensions.get("zoo_origin")
     identity = os.environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
-    at_home = to in _allowed and first in (None, to)
-    if not at_home and not (identity and to == origin(identity)):
+    mine = origin(identity if identity and not bound else bound)
+    if to != mine:
         request.headers.pop("Authorization", None)
 
 

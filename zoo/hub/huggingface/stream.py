@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from zoo.hub.huggingface.client import plain
+from zoo.hub.huggingface.door import Door
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 class Body(io.RawIOBase):
     """The body of an answer as a stream; a broken connection becomes a ZooError."""
 
-    def __init__(self, address: str, stack: ExitStack, chunks: Iterator[bytes]) -> None:
-        self._address, self._stack, self._chunks = address, stack, chunks
+    def __init__(self, door: Door, stack: ExitStack, chunks: Iterator[bytes]) -> None:
+        self._door, self._stack, self._chunks = door, stack, chunks
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
@@ -26,7 +27,7 @@ class Body(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         room = memoryview(buffer)
         while not self._rest:
-            with plain(self._address):
+            with plain(self._door):
                 chunk = next(self._chunks, None)
             if chunk is None:
                 return 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from zoo.errors import Damaged, RemoteError
 from zoo.hub.huggingface.client import XET, plain
+from zoo.hub.huggingface.door import Door
 from zoo.hub.huggingface.faults import MAYBE_DONE
 from zoo.progress import Advance
 
@@ -44,23 +45,23 @@ def announce(path: Path, sha256: str) -> CommitOperationAdd:
 
 
 def send(
-    operation: CommitOperationAdd, address: str, repository: str, upload: Callable[[], None], advance: Advance
+    operation: CommitOperationAdd, door: Door, repository: str, upload: Callable[[], None], advance: Advance
 ) -> None:
     """Call ``upload``, which sends the large file of ``operation``, and report its bytes as they are sent.
 
     Only https hubs have xet storage. If that fails, the file uses LFS, as it always does for other hubs.
     """
     path = Path(str(operation.path_or_fileobj))
-    if address.startswith("https://") and _xet_is_there():
+    if door.address.startswith("https://") and _xet_is_there():
         try:
-            with plain(address, repository, writing=True):
+            with plain(door, repository, writing=True):
                 upload()
             advance(path.stat().st_size)
             return
         except RemoteError as error:
             if error.kind not in MAYBE_DONE:
                 raise
-    with plain(address, repository, writing=True), XET.off(), Told(path, advance) as stream:
+    with plain(door, repository, writing=True), XET.off(), Told(path, advance) as stream:
         try:
             # The client reads a stream directly and does not use xet for it.
             operation.path_or_fileobj = stream

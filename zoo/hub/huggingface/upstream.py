@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from zoo.errors import InputError
-from zoo.hub.huggingface.client import client, plain
+from zoo.hub.huggingface.client import plain
+from zoo.hub.huggingface.door import Door
 from zoo.hub.huggingface.session import READ_SECONDS
 from zoo.hub.interface import Described
 
@@ -15,11 +16,12 @@ def upstream(repository: str, revision: str | None, address: str) -> Described:
 
     Raises ZooError if the hub does not answer.
     """
-    with plain(address, repository):
+    door = Door(address, named=True)  # HF_ENDPOINT, or the hub of the official login
+    with plain(door, repository):
         from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
         try:
-            info = client(address).model_info(repository, revision=revision, timeout=READ_SECONDS)
+            info = door.api().model_info(repository, revision=revision, timeout=READ_SECONDS)
         except RevisionNotFoundError:
             raise InputError(f"{repository} no longer has commit {revision}") from None
         except RepositoryNotFoundError:
