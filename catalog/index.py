@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from catalog import jsonplaces, jsontext, schema
 from catalog.problems import Problem, show
 from catalog.recipe import build, plain
-from catalog.release import Model, Release, Reproduction
+from catalog.release import Location, Model, Release, Reproduction
 from catalog.versions import preference, version_key
 from catalog.yamltext import Document
 
@@ -91,6 +91,29 @@ def with_release(catalog: Catalog, model: Model, release: Release) -> Catalog:
     )
     others = [m for m in catalog.models if m.name != model.name]
     return Catalog(tuple(sorted((*others, entry), key=lambda m: m.name)))
+
+
+def with_place(catalog: Catalog, name: str, version: str, place: Location, *, mirror: bool) -> Catalog:
+    """The catalog with one more mirror of a version, or with ``place`` as its place; nothing else changes.
+
+    A location in the same repositories is replaced. Raises KeyError for an unknown model or version.
+    """
+    model, known = catalog.model(name), catalog.release(name, version)
+    if model is None or known is None:
+        raise KeyError(f"{name}@{version}")
+    others = [one for one in known.mirrors or () if not _same_repositories(one, place)]
+    if mirror:
+        at = next((i for i, one in enumerate(known.mirrors or ()) if _same_repositories(one, place)), len(others))
+        others.insert(at, place)
+    location = known.location if mirror else place
+    entry = dataclasses.replace(known, location=location, mirrors=tuple(others) or None)
+    releases = tuple(entry if one.version == version else one for one in model.releases)
+    changed = dataclasses.replace(model, releases=releases)
+    return Catalog(tuple(changed if other.name == name else other for other in catalog.models))
+
+
+def _same_repositories(one: Location, other: Location) -> bool:
+    return (one.hub, one.model.name) == (other.hub, other.model.name)
 
 
 def with_reproduction(catalog: Catalog, name: str, entry: Reproduction) -> Catalog:

@@ -251,11 +251,12 @@ class Terms:
 
 @dataclass(frozen=True)
 class Release:
-    """One published version. A published release never changes.
+    """One published version. A published release never changes; only the places that have it may.
 
     quantized_source: the type of the student's weights as their source had them (``Q4_K``), None for plain ones.
     differences: known ones between the files and the original, those that the recipe allows among them, in plain
-    sentences; None if there are none.
+    sentences; None if there are none. mirrors: other places with the same files, in the order in which they are tried;
+    None if there are none.
     """
 
     version: str
@@ -273,6 +274,11 @@ class Release:
     terms: Terms | None = field(default=None, metadata=LATER)
     quantized_source: str | None = field(default=None, metadata=LATER)
     differences: tuple[str, ...] | None = field(default=None, metadata=LATER)
+    mirrors: tuple[Location, ...] | None = field(default=None, metadata=LATER)
+
+    def places(self) -> tuple[Location, ...]:
+        """Where the release is: its own place, then its mirrors."""
+        return (self.location, *(self.mirrors or ()))
 
 
 @dataclass(frozen=True)

@@ -38,13 +38,12 @@ def online(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts servers over ``tmp_path / build / hub``; stops them at the end."""
+    """Starts servers over ``tmp_path / build / hub``, or another folder; stops them at the end."""
     running = []
 
-    def begin(access: Access | None = None, **options: Any) -> HubServer:
-        server = HubServer(
-            tmp_path / "build" / "hub", "127.0.0.1", 0, access or Access({}, anonymous_write=True), **options
-        )
+    def begin(access: Access | None = None, *, folder: Path | None = None, **options: Any) -> HubServer:
+        folder = folder or tmp_path / "build" / "hub"
+        server = HubServer(folder, "127.0.0.1", 0, access or Access({}, anonymous_write=True), **options)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         running.append(server)
         return server

@@ -6,18 +6,22 @@ import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sitesamples import sample
 
+from zoo import flow
 from zoo import settings as settings_room
 from zoo.errors import ZooError
 from zoo.files.listing import records
 from zoo.hub import FolderHub
+from zoo.plan.prepare import Planned
 from zoo.progress import Silent
 from zoo.publish import apply as publishing
 from zoo.publish.apply import Published
+from zoo.publish.places import Way
 from zoo.release import NOWHERE, ReleaseFolder
 from zoo.settings import Settings
 
@@ -62,7 +66,16 @@ def settings(zoo: Path) -> Settings:
 
 def publish(release: ReleaseFolder, settings: Settings, hub: Any = None, **more: Any) -> Published:
     hub = hub or FolderHub(settings.root / "build" / "hub")
-    return publishing.apply(publishing.Publication(release, NAMES, settings, hub), Silent(), **more)
+    known = {name: more.pop(name) for name in ("owner", "recorded", "way") if name in more}
+    return publishing.apply(publishing.Publication(release, NAMES, settings, hub, **known), Silent(), **more)
+
+
+def through_flow(release: ReleaseFolder, settings: Settings, way: Way = Way.PLACE) -> Published:
+    """Publish as ``zoo publish`` does, with the checks before and the catalog after. Of the plan, only the names of
+    the repositories are used."""
+    names = SimpleNamespace(model=NAMES[0], dataset=NAMES[1])
+    planned = cast("Planned", SimpleNamespace(recipe=SimpleNamespace(publish=names)))
+    return flow.publish(planned, release, settings, Silent(), way=way)
 
 
 def refs(settings: Settings) -> dict[str, tuple[dict[str, str], dict[str, str]]]:

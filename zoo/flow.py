@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ from zoo.plan import engine, foresight, preflight, prepare
 from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
-from zoo.publish import record
+from zoo.publish import line, places, record
 from zoo.publish.apply import Published, Target, VersionTaken
+from zoo.publish.places import Way
 from zoo.release import ReleaseFolder, assemble, find
 from zoo.release.sign import sign as sign_release
 from zoo.settings import Settings
@@ -107,11 +109,31 @@ def refuse_failed_gates(release: ReleaseFolder) -> None:
         )
 
 
-def targets(planned: Planned, release: ReleaseFolder, settings: Settings) -> tuple[hub.Hub, list[Target]]:
-    """The hub, and what publishing would change there."""
-    place = hub.connect(settings.hub, settings.root)
-    names = (planned.recipe.publish.model, planned.recipe.publish.dataset)
-    return place, publishing.prepare(publishing.Publication(release, names, settings, place))
+def targets(
+    planned: Planned, release: ReleaseFolder, settings: Settings, way: Way = Way.PLACE
+) -> tuple[hub.Hub, list[Target]]:
+    """The hub, and what publishing would change there. Raises what publishing would refuse before it sends anything."""
+    publication, _ = _publication(planned, release, settings, way)
+    return publication.hub, publishing.prepare(publication)
+
+
+def _publication(
+    planned: Planned, release: ReleaseFolder, settings: Settings, asked: Way
+) -> tuple[publishing.Publication, places.Decision]:
+    """What is published where, decided by the catalog alone. Raises ZooError before the hub is asked for anything."""
+    record.refuse_unwritable(settings)
+    record.refuse_blocked_evidence(release, settings)
+    there = hub.connect(settings.hub, settings.root)
+    expected = Repository(f"{settings.namespace}/{planned.recipe.publish.model}", "0" * 40, "v0")
+    record.refuse_invalid(release, Location(there.name, expected, None), settings)
+    names = (planned.recipe.publish.model, planned.recipe.publish.dataset if release.has_dataset else None)
+    model = catalogfile.read_model(settings, release.model.name)
+    known = model.release(release.release.version) if model else None
+    place = places.Place(there.name, expected.name, f"{settings.namespace}/{names[1]}" if names[1] else None)
+    decided = places.decide(release.model.name, release.release, known, place, asked)
+    owner = line.owner_of(release.model.name, model, there.name)
+    found = publishing.Publication(release, names, settings, there, owner, decided.recorded, decided.way)
+    return found, decided
 
 
 def refuse_taken_version(planned: Planned, settings: Settings) -> None:
@@ -131,40 +153,63 @@ def refuse_taken_version(planned: Planned, settings: Settings) -> None:
 
 
 def publish(
-    planned: Planned, release: ReleaseFolder, settings: Settings, report: Reporter, verify: str = "tree"
+    planned: Planned,
+    release: ReleaseFolder,
+    settings: Settings,
+    report: Reporter,
+    verify: str = "tree",
+    way: Way = Way.PLACE,
 ) -> Published:
-    """Publish and record. verify: ``tree`` or ``full``, which reads every file back."""
+    """Publish and record. verify: ``tree`` or ``full``, which reads every file back. way: what another place means."""
     refuse_failed_gates(release)
-    record.refuse_unwritable(settings)
-    place = hub.connect(settings.hub, settings.root)
-    expected = Repository(f"{settings.namespace}/{planned.recipe.publish.model}", "0" * 40, "v0")
-    record.refuse_invalid(release, Location(place.name, expected, None), settings)
-    names = (planned.recipe.publish.model, planned.recipe.publish.dataset)
+    publication, decided = _publication(planned, release, settings, way)
+
+    def committing(target: Target) -> None:
+        if target.kind == "model" and target.plan.line.branch == hub.BRANCH:
+            # The new card has no banner. A kill from here on must not make anybody forget that.
+            _await_banner(release, publication, settings)
 
     def note(location: Location) -> None:
-        if record.record(release, location, settings):
-            _keep_banner(release, settings, report)
+        record.record(release, location, settings, decided.way)
+        _keep_banner(release, location, settings, report)
 
-    publication = publishing.Publication(release, names, settings, place)
-    return publishing.apply(publication, report, how=verify, record=note)
+    return publishing.apply(publication, report, how=verify, record=note, committing=committing)
 
 
-def _keep_banner(release: ReleaseFolder, settings: Settings, report: Reporter) -> None:
-    """The new card replaced the old one, so list the withdrawn versions on it again."""
+def _await_banner(release: ReleaseFolder, publication: publishing.Publication, settings: Settings) -> None:
+    """Note that the card of the main branch loses the list of withdrawn versions, if there is one."""
+    model = catalogfile.read_model(settings, release.model.name)
+    if model and yanks.active(model):
+        repository = f"{settings.namespace}/{publication.names[0]}"
+        yank.expect(settings, model.name, repository, release.release.version)
+
+
+def _keep_banner(release: ReleaseFolder, location: Location, settings: Settings, report: Reporter) -> None:
+    """List the withdrawn versions on the card again, if a new card replaced the one that did, now or in an earlier
+    run."""
     model = catalogfile.read_model(settings, release.model.name)
     entry = model.release(release.release.version) if model else None
-    if model and entry and yanks.active(model):
-        banner = yank.refresh(model, entry, settings)
+    if model and entry and (yanks.active(model) or yank.pending(settings, model.name)):
+        banner = yank.refresh(model, dataclasses.replace(entry, location=location), settings)
         if banner.why:
             report.warn(f"the card does not show yet that older versions are withdrawn: {banner.why}")
 
 
-def existing_release(planned: Planned, settings: Settings) -> ReleaseFolder:
-    """The release folder of exactly this plan. Raises ZooError if it is not built."""
-    found = find(planned.plan, settings)
+def existing_release(planned: Planned, settings: Settings, way: Way = Way.PLACE) -> ReleaseFolder:
+    """The release folder of exactly this plan. Raises ZooError if it is not built.
+
+    way: a mirror has the very files of the recorded place, whose cards name that place's namespace.
+    """
+    namespace = settings.namespace
+    if way is Way.MIRROR:
+        model = catalogfile.read_model(settings, planned.plan.name)
+        known = model.release(planned.plan.version) if model else None
+        namespace = known.location.model.name.partition("/")[0] if known else namespace
+    found = find(planned.plan, settings.with_namespace(namespace))
     if found is None:
+        named = "" if settings.values["namespace"].origin != "flag --namespace" else f" --namespace {namespace}"
         raise ZooError(
             f"{planned.plan.name} {planned.plan.version} is not built",
-            remedy=f"Build it with: zoo build {planned.plan.name}",
+            remedy=f"Build it with: zoo build {planned.plan.name}{named}",
         )
     return found

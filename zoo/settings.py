@@ -5,6 +5,7 @@ Defaults live in ``_SETTINGS``. Every value records where it came from, so that 
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import tomllib
 from collections.abc import Mapping
@@ -96,6 +97,11 @@ class Settings:
     @property
     def namespace(self) -> str:
         return self.text("namespace")
+
+    def with_namespace(self, namespace: str) -> Settings:
+        """These settings with another namespace."""
+        value = dataclasses.replace(self.values["namespace"], text=namespace)
+        return dataclasses.replace(self, values={**self.values, "namespace": value})
 
     @property
     def device(self) -> str:

@@ -249,6 +249,30 @@ def test_check_of_other_files(zoo_folder: Path, capsys: Captured) -> None:
     assert code == 2 and "this is not a recipe, prompt file, card or catalog" in out
 
 
+def test_check_of_two_recipes_with_one_repository(zoo_folder: Path, capsys: Captured) -> None:
+    recipes = zoo_folder / "recipes"
+    text = (recipes / "smollm2-tutor-57m.yaml").read_text(encoding="utf-8")
+    copied = text.replace("name: smollm2-tutor-57m\n", "name: copied\n").replace("57m-gguf", "57M-gguf")
+    (recipes / "copied.yaml").write_text(copied, encoding="utf-8")
+    for arguments, files in (
+        ((), ("recipes/smollm2-tutor-57m.yaml", "recipes/copied.yaml")),
+        (("recipes/copied.yaml",), ("recipes/copied.yaml",)),
+    ):
+        code, data = as_json(capsys, "check", *arguments)
+        assert code == 2
+        told = {(p["file"], p["path"]): p for p in data["problems"]}
+        assert set(told) == {(file, f"publish.{kind}") for file in files for kind in ("model", "dataset")}
+        one = told["recipes/copied.yaml", "publish.model"]
+        assert one["what"] == '"smollm2-tutor-57M-gguf" is also the model repository of recipes/smollm2-tutor-57m.yaml'
+        assert copied.splitlines()[one["line"] - 1].strip().startswith("model: smollm2-tutor")
+    # A broken neighbour is no reason to stop, and a model's own copy elsewhere is not another model.
+    (recipes / "copied.yaml").write_text("publish: [", encoding="utf-8")
+    (zoo_folder / "elsewhere").mkdir()
+    (zoo_folder / "elsewhere" / "smollm2-tutor-57m.yaml").write_text(text, encoding="utf-8")
+    assert called(capsys, "check", "recipes/smollm2-tutor-57m.yaml")[0] == 0
+    assert called(capsys, "check", "elsewhere/smollm2-tutor-57m.yaml")[0] == 0
+
+
 @in_a_zoo
 def test_check_of_a_folder_and_of_odd_names(capsys: Captured) -> None:
     code, data = as_json(capsys, "check", "recipes")

@@ -250,7 +250,7 @@ def test_everything_is_committed_and_verified_before_any_tag(zoo: Path, settings
     publish(make_release(zoo), settings, watching)
     later = watching.calls[watching.calls.index("commit dataset") :]
     assert later == [
-        "commit dataset", "commit model", "tree dataset", "tree model", "tag dataset", "tag model"
+        "commit dataset", "commit model", "tree dataset", "tree model", "refs model", "tag dataset", "tag model"
     ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from publishsamples import make_release, publish
 
 from zoo import settings as settings_room
 from zoo.hub import connect
+from zoo.publish.line import Owner
 from zoo.release import ReleaseFolder
 
 pytest_plugins = ["hubserving"]
@@ -33,9 +34,14 @@ def test_requests(start: Start, tmp_path: Path) -> None:
     settings, server = settings_room.load(tmp_path, {}, {}), start()
     with FaultServer(server.address) as counted:
 
+        commits: dict[str, str] = {}
+
         def asked(release: ReleaseFolder) -> list[str]:
             counted.heal()
-            publish(release, settings, connect(counted.address, tmp_path))
+            # As the catalog knows them, so that nobody needs to ask the hub whose repository it is.
+            owner = Owner((release.model.name,), commits)
+            place = publish(release, settings, connect(counted.address, tmp_path), owner=owner).location.model
+            commits[place.commit] = place.tag.removeprefix("v")
             return [f"{e.method} {e.path.partition('?')[0].rpartition('/')[2][:10]}" for e in counted.exchanges]
 
         first = release_of(tmp_path, "1.0.0")

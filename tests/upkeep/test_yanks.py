@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from publishsamples import make_release, publish, settings, zoo
+from publishsamples import make_release, publish, settings, through_flow, zoo
 from sitesamples import filled
 
 from catalog import index, yanks
@@ -25,7 +25,7 @@ from zoo.__main__ import main
 from zoo.errors import InputError
 from zoo.hub import FolderHub, connect
 from zoo.progress import Silent
-from zoo.publish import record
+from zoo.publish import record, steps
 from zoo.settings import Settings
 from zoo.upkeep import banner, yank
 
@@ -253,6 +253,44 @@ def test_a_newer_release_keeps_the_yank_and_the_command_again_brings_the_banner_
     assert "was withdrawn" in card_at(settings, "main") and card_at(settings, "v1.2.0") == CARD
 
 
+@pytest.mark.parametrize("way", ["folder", "http"])
+def test_the_notice_survives_a_kill_at_any_moment_of_a_newer_release(
+    way: str, zoo: Path, settings: Settings, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "http":
+        settings = settings_room.load(zoo, {"hub": request.getfixturevalue("served")}, {})
+    released(zoo, settings, "1.0.0", "1.1.0")
+    do(settings)
+    release = make_release(zoo, "1.2.0", **{"README.md": CARD})
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    # After the commit; after the tags; after the catalog.
+    for room, name in ((steps, "tag"), (record, "record"), (flow, "_keep_banner")):
+        with monkeypatch.context() as patch:
+            patch.setattr(room, name, killed)
+            with pytest.raises(KeyboardInterrupt):
+                through_flow(release, settings)
+        assert card_at(settings, "main") == CARD
+        assert "1.2.0 did not finish" in (yank.pending(settings, NAME) or "")
+    assert through_flow(release, settings).already
+    assert "was withdrawn" in card_at(settings, "main") and card_at(settings, "v1.2.0") == CARD
+    assert yank.pending(settings, NAME) is None
+
+
+def test_every_publication_brings_the_notice_up(zoo: Path, settings: Settings) -> None:
+    released(zoo, settings, "1.0.0", "1.1.0")
+    do(settings)
+    repo = FolderHub(zoo / "build" / "hub").repo("model", "local", "tutor-gguf")
+    release = make_release(zoo, "1.1.0", **{"README.md": CARD})
+    card = next(file for file in release.model_files if file.path == "README.md")
+    repo.commit(repo.refs().branches["main"], [card], [], "by hand")
+    assert card_at(settings, "main") == CARD
+    assert through_flow(release, settings).already
+    assert "was withdrawn" in card_at(settings, "main")
+
+
 # --- The command
 
 
@@ -291,7 +329,8 @@ def test_a_release_that_is_published_by_the_flow_carries_the_banner_on(zoo: Path
     released(zoo, settings, "1.0.0", "1.1.0")
     do(settings)
     release = make_release(zoo, "1.2.0", **{"README.md": CARD})
-    record.record(release, publish(release, settings).location, settings)
+    location = publish(release, settings).location
+    record.record(release, location, settings)
     assert card_at(settings, "main") == CARD
-    flow._keep_banner(release, settings, Silent())
+    flow._keep_banner(release, location, settings, Silent())
     assert "was withdrawn" in card_at(settings, "main") and card_at(settings, "v1.2.0") == CARD

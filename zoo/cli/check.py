@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
-from catalog import cardrules, index
+from catalog import cardrules, index, targets
 from catalog.checks import check_recipe
 from catalog.filenames import absence
 from catalog.lock import Lock
 from catalog.problems import Problem
+from catalog.targets import Target, target_of
 from catalog.words import counted
 from zoo import catalogfile
 from zoo.cli.common import Call, options
@@ -49,7 +50,9 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
             "there is nothing to check here", remedy="Name a file, or make a recipe with: zoo new NAME"
         )
     hints: list[Problem] = []
-    problems = [problem for path in files for problem in _check(path, settings, hints)]
+    recipes: list[Target] = []
+    problems = [problem for path in files for problem in _check(path, settings, hints, recipes)]
+    problems += _shared(recipes, settings)
     checked = [settings.shown(path) for path in files]
     output = dataclasses.replace(call.output, json=call.output.json or format_ == "json")
     words = [problem.as_github() if format_ == "github" else str(problem) for problem in problems]
@@ -74,9 +77,13 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
 def _own(settings: Settings) -> list[Path]:
     recipes = settings.root / "recipes"
     _refuse_unreadable(recipes)
-    found = [path for path in sorted(recipes.glob("*.y*ml")) if not path.name.endswith(".lock.yaml")]
-    found += sorted(recipes.rglob("*.jsonl"))
+    found = [*_recipes(settings), *sorted(recipes.rglob("*.jsonl"))]
     return [*found, settings.catalog] if os.path.lexists(settings.catalog) else found
+
+
+def _recipes(settings: Settings) -> list[Path]:
+    found = sorted((settings.root / "recipes").glob("*.y*ml"))
+    return [path for path in found if not path.name.endswith(".lock.yaml")]
 
 
 def _files(paths: tuple[Path, ...], settings: Settings) -> Iterator[Path]:
@@ -101,8 +108,19 @@ def _refuse_unreadable(folder: Path) -> None:
         os.listdir(folder)  # noqa: PTH208 - it is the listing itself that is tried
 
 
-def _check(path: Path, settings: Settings, hints: list[Problem]) -> list[Problem]:
-    """Every problem of a file; things that are allowed but worth a look go into ``hints``."""
+def _shared(checked: list[Target], settings: Settings) -> list[Problem]:
+    """Repositories of checked recipes that other recipes of the zoo name, too."""
+    files = {target.file.resolve() for target in checked}
+    unread = [path for path in _recipes(settings) if path.resolve() not in files] if checked else []
+    others = [target for path in unread if (target := target_of(path, settings.shown(path)))]
+    return targets.problems(checked, [*checked, *others])
+
+
+def _check(
+    path: Path, settings: Settings, hints: list[Problem], recipes: list[Target]
+) -> list[Problem]:
+    """Every problem of a file; things that are allowed but worth a look go into ``hints``, valid recipes' repositories
+    into ``recipes``."""
     shown = settings.shown(path)
     if path.name.endswith(".lock.yaml"):
         return Lock.read(path, shown)[1]
@@ -115,6 +133,10 @@ def _check(path: Path, settings: Settings, hints: list[Problem]) -> list[Problem
 
         checked = check_recipe(path, settings.root)
         hints += checked.hints
+        if checked.recipe:
+            publish = checked.recipe.publish
+            names = {"model": publish.model, **({"dataset": publish.dataset} if publish.dataset else {})}
+            recipes.append(Target(path, shown, checked.recipe.name, names))
         return [*checked.problems, *foresight.problems(checked, settings.root)]
     # What was checked and not touched since is not read again.
     if path.suffix == ".json" and _is_own_catalog(path, settings) and catalogfile.is_sound(settings):

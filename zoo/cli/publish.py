@@ -10,6 +10,7 @@ from zoo.cli.answers import result_of
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.plan import prepare
 from zoo.plan.prepare import Planned
+from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
 
 
@@ -23,31 +24,42 @@ from zoo.release import ReleaseFolder
     show_default=True,
     help="Compare sizes and sha256 that the hub reports, or read every file back.",
 )
+@click.option(
+    "--mirror", "way", flag_value=Way.MIRROR.value, default="",
+    help="The version is published elsewhere: record this hub as a second place for the same files.",
+)
+@click.option(
+    "--move", "way", flag_value=Way.MOVE.value,
+    help="The version is published elsewhere: make this hub its place, for example after a rehearsal in a folder.",
+)
 @click.argument("recipe")
-def command(call: Call, recipe: str, dry_run: bool, verify: str) -> None:
+def command(call: Call, recipe: str, dry_run: bool, verify: str, way: str) -> None:
     """Publish the built release of RECIPE (a name or a file). It must pass its gates.
 
     One verified commit per repository, then the tags, then the catalog. After an interruption, run the same command to
-    resume; nothing is done twice. A published version never changes.
+    resume; nothing is done twice. A published version never changes. The main branch holds the highest stable version;
+    a pre-release or an older version only gets its commit and its tag.
     """
-    planned = prepare.make_plan(recipe, call.settings)
-    release = flow.existing_release(planned, call.settings)
+    planned, asked = prepare.make_plan(recipe, call.settings), Way(way or Way.PLACE.value)
+    release = flow.existing_release(planned, call.settings, asked)
     if dry_run:
-        _dry_run(call, planned, release)
+        _dry_run(call, planned, release, asked)
         return
-    published = flow.publish(planned, release, call.settings, call.output, verify)
+    published = flow.publish(planned, release, call.settings, call.output, verify, asked)
     result = result_of(planned, release, published)
     call.output.answer(result, str(result["sentence"]))
 
 
-def _dry_run(call: Call, planned: Planned, release: ReleaseFolder) -> None:
-    _, targets = flow.targets(planned, release, call.settings)
+def _dry_run(call: Call, planned: Planned, release: ReleaseFolder, way: Way) -> None:
+    _, targets = flow.targets(planned, release, call.settings, way)
     rows, repositories = [], []
     for target in targets:
         changes = [vars(change) for change in target.plan.changes]
+        plan = target.plan
         repositories.append(
-            {"kind": target.kind, "name": target.name, "parent": target.plan.parent, "changes": changes}
-        )
+            {"kind": target.kind, "name": target.name, "branch": plan.line.branch, "parent": plan.parent,
+             "changes": changes}
+        )  # fmt: skip
         rows += [
             (target.kind, change.action, change.path, data_size(change.size_bytes), change.reason)
             for change in target.plan.changes

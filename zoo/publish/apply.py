@@ -18,7 +18,9 @@ from zoo.progress import Reporter
 from zoo.publish import steps
 from zoo.publish.hashes import Hashes
 from zoo.publish.journal import Journal
-from zoo.publish.plan import RepoPlan, plan_repo, refuse_unsafe
+from zoo.publish.line import NOBODY, Owner
+from zoo.publish.places import Way
+from zoo.publish.plan import RepoPlan, VersionTaken, plan_repo, refuse_unsafe
 from zoo.publish.steps import Target, Work
 from zoo.publish.verify import TREE, verify
 from zoo.release import ReleaseFolder
@@ -28,10 +30,6 @@ __all__ = ["Publication", "Published", "Target", "VersionTaken", "apply", "prepa
 
 Names = tuple[str, str | None]
 """The model repository, and the dataset repository if the recipe has one."""
-
-
-class VersionTaken(ZooError):
-    """The version is already published with different content."""
 
 
 @dataclass
@@ -51,16 +49,27 @@ class Published:
 
 @dataclass(frozen=True)
 class Publication:
-    """A release that goes to repositories of a hub."""
+    """A release that goes to repositories of a hub.
+
+    owner: the model that the repositories must belong to. recorded: where the catalog says that this release is on this
+    hub; None for a new place. way: with a move, other commits than the recorded ones may replace them in the catalog.
+    """
 
     release: ReleaseFolder
     names: Names
     settings: Settings
     hub: Hub
+    owner: Owner = NOBODY
+    recorded: Location | None = None
+    way: Way = Way.PLACE
 
 
 def prepare(publication: Publication, journal: Journal | None = None) -> list[Target]:
-    """The plan of every repository. Raises VersionTaken if the version is published with different content."""
+    """The plan of every repository. Nothing is sent.
+
+    Raises VersionTaken if the version is published with different content, or if the hub no longer has what the catalog
+    records; InputError for a repository of another model.
+    """
     release, settings = publication.release, publication.settings
     hashes = Hashes(_beside(release, "hashes.json"))
     targets = []
@@ -68,9 +77,14 @@ def prepare(publication: Publication, journal: Journal | None = None) -> list[Ta
         refuse_unsafe(release.release.version, files)
         repo = publication.hub.repo(kind, settings.namespace, name)
         repo.recognise(steps.git_digests(hashes, release.folder / kind, files))
-        plan = plan_repo(kind, name, repo, tag_of(release), files, journal.kept(kind) if journal else ())
+        keep = journal.kept(kind) if journal else ()
+        plan = plan_repo(kind, name, repo, tag_of(release), files, keep, publication.owner)
+        target = Target(kind, name, release.folder / kind, repo, plan)
+        recorded = _recorded(publication, kind)
+        if recorded and publication.way is not Way.MOVE:
+            target = steps.as_recorded(target, recorded, publication.hub.name)
         _refuse_other_content(plan, release)
-        targets.append(Target(kind, name, release.folder / kind, repo, plan))
+        targets.append(target)
     hashes.save()
     return targets
 
@@ -81,21 +95,22 @@ def apply(
     *,
     how: str = TREE,
     record: Callable[[Location], object] = lambda _: None,
+    committing: Callable[[Target], object] = lambda _: None,
 ) -> Published:
     """Publish. Both repositories are committed and verified before either gets its tag; ``record`` comes last.
 
     how: ``tree`` compares the sizes and sha256 that the hub reports for the commit, ``full`` reads every file back.
-    record: writes the release into the catalog.
+    record: writes the release into the catalog. committing: called before each commit.
     """
     release, settings, hub = publication.release, publication.settings, publication.hub
     phase = _Phase("Nothing was changed.")
-    with _told_how_to_go_on(release, settings, phase), _alone(release, report):
+    with _told_how_to_go_on(publication, phase), _alone(release, report):
         journal = Journal(_beside(release, "journal.jsonl"), _identity(publication))
         targets = prepare(publication, journal)
         already = all(target.plan.is_published for target in targets)
         _announce(targets, hub, report)
         hashes = Hashes(_beside(release, "hashes.json"))
-        work = Work(tag_of(release), _title(release), hub.name, hashes, journal, report)
+        work = Work(tag_of(release), _title(release), hub.name, hashes, journal, report, committing)
         commits = _out(work, targets, how, phase)
         places = {
             t.kind: Repository(f"{settings.namespace}/{t.name}", commits[t.kind], work.tag) for t in targets
@@ -112,7 +127,7 @@ def apply(
 
 def _out(work: Work, targets: list[Target], how: str, phase: _Phase) -> dict[str, str]:
     """The verified and tagged commit of every kind."""
-    commits = {t.kind: t.plan.tagged or steps.earlier_commit(work, t) for t in targets}
+    commits = {t.kind: t.plan.tagged or t.commit or steps.earlier_commit(work, t) for t in targets}
     waiting = [target for target in targets if commits[target.kind] is None]
     phase.safe = _before(targets, commits)
     steps.check_files(work, waiting)
@@ -126,10 +141,13 @@ def _out(work: Work, targets: list[Target], how: str, phase: _Phase) -> dict[str
     ]
     for target in done:
         verify(work, target, how)
+    # Every later tag is looked at before the first one is set: a tag stays for ever.
+    done = [done[0], *(t if t.plan.is_published else steps.free(work, t) for t in done[1:])]
+    tagged = []
     for target in done:
-        steps.tag(work, target)
+        tagged.append(steps.tag(work, target))
         phase.safe = "Everything is committed and verified. Tags that were set are correct and stay."
-    return {target.kind: str(target.commit) for target in done}
+    return {target.kind: str(target.commit) for target in tagged}
 
 
 def _before(targets: list[Target], commits: dict[str, str | None]) -> str:
@@ -159,6 +177,11 @@ def _wanted(publication: Publication) -> list[tuple[str, str, steps.Files]]:
     return wanted
 
 
+def _recorded(publication: Publication, kind: str) -> Repository | None:
+    place = publication.recorded
+    return None if place is None else place.model if kind == "model" else place.dataset
+
+
 def _identity(publication: Publication) -> str:
     settings = publication.settings
     files = [[kind, name, [vars(f) for f in files]] for kind, name, files in _wanted(publication)]
@@ -179,12 +202,13 @@ def _alone(release: ReleaseFolder, report: Reporter) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _told_how_to_go_on(release: ReleaseFolder, settings: Settings, phase: _Phase) -> Iterator[None]:
+def _told_how_to_go_on(publication: Publication, phase: _Phase) -> Iterator[None]:
     """An error that ends this early says what is safe and the command to continue."""
-    flags = [
-        f"--{name} {value.text}" for name, value in settings.values.items() if value.origin.startswith("flag")
-    ]
-    command = " ".join(["zoo publish", release.model.name, *flags])
+    given = publication.settings.values.items()
+    flags = [f"--{name} {value.text}" for name, value in given if value.origin.startswith("flag")]
+    if publication.way is not Way.PLACE:
+        flags.append(f"--{publication.way.value}")
+    command = " ".join(["zoo publish", publication.release.model.name, *flags])
     try:
         yield
     except VersionTaken:
@@ -216,7 +240,10 @@ def _refuse_other_content(plan: RepoPlan, release: ReleaseFolder) -> None:
 
 
 def _announce(targets: list[Target], hub: Hub, report: Reporter) -> None:
-    """Report what will be sent before sending it."""
+    """Report what will be sent before sending it, and where if that is not the main branch."""
+    for target in targets:
+        if target.plan.line.above and not target.plan.is_published:
+            report.say(f"{target.label}: the main branch stays at {target.plan.line.above}")
     sending = [change for target in targets for change in target.plan.changed if change.action != "delete"]
     if sending:
         total = sum(change.size_bytes for change in sending)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.paths import unsafe_reason
-from zoo.errors import Damaged, InputError
+from zoo.errors import Damaged, InputError, ZooError
 from zoo.files.listing import FileRecord
-from zoo.hub import BRANCH, Repo, refuse_clashes
+from zoo.hub import Repo, refuse_clashes
+from zoo.publish import line as lines
+from zoo.publish.line import MAIN, NOBODY, Line, Owner
 
 ADDED_BY_HUB = ".gitattributes"
 """Hubs may add this file themselves."""
 
 _RESERVED = (".git", ".cache", ".huggingface")
-_NUMBER = r"(?:0|[1-9][0-9]{0,5})"
-_VERSION = re.compile(
-    rf"{_NUMBER}(?:\.{_NUMBER}){{2}}(?:-[0-9A-Za-z-]{{1,20}}(?:\.[0-9A-Za-z-]{{1,20}}){{0,3}})?\Z"
-)
+
+
+class VersionTaken(ZooError):
+    """The version is already published with different content."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,10 @@ class Change:
 
 @dataclass(frozen=True)
 class RepoPlan:
-    """One repository: its planned files, the head they are compared with, the tag's commit if there is one."""
+    """One repository: its planned files, the head they are compared with, the tag's commit if there is one.
+
+    line: the branch that the commit goes to; owner: the model that the repository must belong to.
+    """
 
     kind: str
     name: str
@@ -41,6 +45,8 @@ class RepoPlan:
     tagged: str | None
     files: tuple[FileRecord, ...]
     changes: tuple[Change, ...]
+    line: Line = MAIN
+    owner: Owner = NOBODY
 
     @property
     def is_published(self) -> bool:
@@ -64,7 +70,7 @@ class RepoPlan:
 
 def refuse_unsafe(version: str, files: Sequence[FileRecord]) -> None:
     """Raises InputError for a version that is not a valid tag, Damaged for a path that some systems cannot store."""
-    if not _VERSION.match(version):
+    if not lines.VERSION.match(version):
         raise InputError(f"{version!r} is not a valid version", remedy="Write three numbers, for example 1.0.0")
     for file in files:
         reason = unsafe_reason(file.path)
@@ -84,20 +90,24 @@ def plan_repo(
     tag: str,
     files: Sequence[FileRecord],
     keep: Collection[str] = (),
+    owner: Owner = NOBODY,
 ) -> RepoPlan:
-    """Compare ``files`` with the tag's commit if the version is already published, else with the branch's head.
+    """Compare ``files`` with the tag's commit if the version is already published, else with the head of its branch.
 
-    keep: files of others to keep, if they are not in ``files``.
+    keep: files of others to keep, if they are not in ``files``. Raises InputError if the repository is another model's.
     """
-    refs = repo.refs()
-    head, tagged = refs.branches.get(BRANCH), refs.tags.get(tag)
-    base = tagged or head
+    refs, label, version = repo.refs(), f"{kind} repository {name}", tag.removeprefix("v")
+    tagged = refs.tags.get(tag)
+    line = lines.of_tagged(refs, version) if tagged else lines.choose(label, repo, refs, version, owner)
+    base = tagged or line.head
     there = repo.tree(base) if base else {}
     changes = _changes(there, files, keep)
     if tagged and not any(change.action in ("add", "replace") for change in changes):
         # The manifest is ours and unchanged: files that it does not list came from others.
         changes = _changes(there, files, there)
-    return RepoPlan(kind, name, head, tagged, tuple(files), tuple(changes))
+    elif tagged:
+        lines.refuse_other_model(label, repo, tagged, owner)
+    return RepoPlan(kind, name, line.head, tagged, tuple(files), tuple(changes), line, owner)
 
 
 def _changes(

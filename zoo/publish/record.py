@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from pathlib import Path
 
 from catalog import index
 from catalog.release import Location, Release
@@ -11,6 +12,8 @@ from zoo.catalogfile import change_model, read_model
 from zoo.errors import InputError, ZooError
 from zoo.files.digests import sha256_file
 from zoo.files.whole import sweep, write_atomic
+from zoo.publish import places
+from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
 from zoo.settings import Settings
 
@@ -53,6 +56,29 @@ def refuse_unwritable(settings: Settings) -> None:
             )
 
 
+def refuse_blocked_evidence(release: ReleaseFolder, settings: Settings) -> None:
+    """Checked before publishing: raises ZooError if something is in the way of the release's evidence files."""
+    folder = settings.evidence / release.model.name / release.release.version
+    files = [folder / file.path for file in release.release.evidence]
+    folders = {settings.evidence / release.model.name, folder, *(path.parent for path in files)}
+    for path in sorted(one for one in folders if os.path.lexists(one)):
+        if not path.is_dir() or not os.access(path, os.W_OK):
+            what = "cannot be written" if path.is_dir() else "is not a folder"
+            raise _blocked(path, what, settings)
+    for path in files:
+        if path.is_dir():
+            raise _blocked(path, "is a folder, but an evidence file belongs there", settings)
+
+
+def _blocked(path: Path, what: str, settings: Settings) -> ZooError:
+    shown = settings.shown(path)
+    return ZooError(
+        f"the evidence of this release cannot be written: {shown} {what}",
+        safe="Nothing was published.",
+        remedy=f"Move {shown} away, or name another folder with --evidence",
+    )
+
+
 def refuse_invalid(release: ReleaseFolder, location: Location, settings: Settings) -> None:
     """Checked before publishing: raises ZooError if the catalog with this release would not be valid.
 
@@ -74,18 +100,18 @@ def refuse_invalid(release: ReleaseFolder, location: Location, settings: Setting
         )
 
 
-def record(release: ReleaseFolder, location: Location, settings: Settings) -> bool:
-    """Write the release into the catalog and its evidence into the evidence folder. False if both already existed."""
+def record(
+    release: ReleaseFolder, location: Location, settings: Settings, way: Way = Way.PLACE
+) -> bool:
+    """Write the release into the catalog and its evidence into the evidence folder. False if both already existed.
+
+    way: a mirror is added to a recorded release, and a move replaces its place.
+    """
     entry: Release = dataclasses.replace(release.release, location=location)
     target = settings.evidence / release.model.name / entry.version
 
     def step(catalog: index.Catalog) -> index.Catalog:
-        try:
-            merged = index.with_release(catalog, release.model, entry)
-        except index.CatalogConflict as conflict:
-            raise ZooError(
-                str(conflict), safe="The catalog was not changed.", remedy="Raise the version in the recipe"
-            ) from conflict
+        merged = _merged(catalog, release, entry, way)
         sweep(target)
         for file in entry.evidence:
             there = target / file.path
@@ -94,3 +120,19 @@ def record(release: ReleaseFolder, location: Location, settings: Settings) -> bo
         return merged
 
     return change_model(settings, release.model.name, step)
+
+
+def _merged(catalog: index.Catalog, release: ReleaseFolder, entry: Release, way: Way) -> index.Catalog:
+    known, name, place = catalog.release(release.model.name, entry.version), release.model.name, entry.location
+    if known and places.same(known, entry):
+        # A folder hub that was lost and made again has other commits at the same place.
+        again = known.location.hub == place.hub == "folder" and known.location.model.name == place.model.name
+        if way is not Way.PLACE or again:
+            return index.with_place(catalog, name, entry.version, place, mirror=way is Way.MIRROR)
+    try:
+        mirrors = known.mirrors if known else None
+        return index.with_release(catalog, release.model, dataclasses.replace(entry, mirrors=mirrors))
+    except index.CatalogConflict as conflict:
+        raise ZooError(
+            str(conflict), safe="The catalog was not changed.", remedy="Raise the version in the recipe"
+        ) from conflict

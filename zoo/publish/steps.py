@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog.release import Repository
 from zoo.errors import InputError, ZooError
 from zoo.files.listing import FileRecord
-from zoo.hub import HubConflict, Repo
+from zoo.hub import BRANCH, HubConflict, Repo
 from zoo.progress import Reporter
 from zoo.publish.hashes import GIT_BYTES, Hashes
 from zoo.publish.journal import Journal
-from zoo.publish.plan import ADDED_BY_HUB, RepoPlan, plan_repo
+from zoo.publish.plan import ADDED_BY_HUB, RepoPlan, VersionTaken, plan_repo
 from zoo.publish.stalls import watched
 
 Files = tuple[FileRecord, ...]
@@ -42,7 +43,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Work:
-    """What every step needs. title: what the commit says."""
+    """What every step needs. title: what the commit says. committing: called before each commit."""
 
     tag: str
     title: str
@@ -50,6 +51,7 @@ class Work:
     hashes: Hashes
     journal: Journal
     report: Reporter
+    committing: Callable[[Target], object] = lambda _: None
 
 
 def git_digests(hashes: Hashes, folder: Path, files: Sequence[FileRecord]) -> dict[str, str]:
@@ -71,6 +73,37 @@ def earlier_commit(work: Work, target: Target) -> str | None:
         return None
     kept = work.journal.kept(target.kind)
     return None if differences(there, target.plan.files, kept) else oid
+
+
+def as_recorded(target: Target, recorded: Repository, hub: str) -> Target:
+    """The target with the commit that the catalog records, if only its tag is missing on the hub.
+
+    Raises VersionTaken if the tag is on another commit, or if the hub no longer has the commit. Only a folder hub is
+    made again without a question: nobody else can have its commits.
+    """
+    tag, tagged = recorded.tag, target.plan.tagged
+    if tagged == recorded.commit:
+        return target
+    if tagged:
+        raise VersionTaken(
+            f"tag {tag} of {target.label} moved: the catalog records commit {recorded.commit[:12]}, but it is on"
+            f" {tagged[:12]}",
+            safe="Nothing was changed.",
+            remedy="Set it back on the hub. If the new commit is right, record it by adding --move",
+        )
+    try:
+        there = target.repo.tree(recorded.commit) if target.plan.parent else {}
+    except InputError:
+        there = {}
+    if there and not differences(there, target.plan.files, frozenset(there)):
+        return dataclasses.replace(target, commit=recorded.commit)
+    if hub == "folder":
+        return target
+    raise VersionTaken(
+        f"{target.label} at {hub} no longer has commit {recorded.commit[:12]}, which the catalog records",
+        safe="Nothing was changed.",
+        remedy="To publish the same files there again and record the new commits, add --move",
+    )
 
 
 def differences(
@@ -137,7 +170,10 @@ def commit(work: Work, target: Target) -> Target:
         deletes = [change.path for change in plan.changed if change.action == "delete"]
         try:
             with watched(work.report, f"committing to {target.label} at {work.hub}"):
-                oid = target.repo.commit(plan.parent, adds, deletes, work.title)
+                work.committing(target)
+                if plan.line.begins and plan.parent:
+                    target.repo.begin(plan.line.branch, plan.parent)
+                oid = target.repo.commit(plan.parent, adds, deletes, work.title, plan.line.branch)
             break
         except HubConflict as conflict:
             target = _plan_again(work, target, conflict)
@@ -150,12 +186,15 @@ def commit(work: Work, target: Target) -> Target:
 def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
     """The plan on the new head, if nobody touched our files. Raises HubConflict with who, when and what."""
     old = target.plan
-    plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, old.kept)
+    plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, old.kept, old.owner)
     head = plan.parent
     if plan.tagged and not plan.changed:
         return dataclasses.replace(
             target, plan=plan
         )  # another publisher did the same and finished first
+    if not plan.tagged and plan.line.branch != old.line.branch:
+        # A higher version was published in the meantime, so this one goes beside the main branch now.
+        return _sent(work, dataclasses.replace(target, plan=plan))
     if plan.tagged or head is None or head == old.parent:
         raise conflict
     before = target.repo.tree(old.parent) if old.parent else {}
@@ -176,19 +215,61 @@ def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
         "\n".join([f"someone else committed other files to {target.label}. They are kept. Planning again", *told])
     )
     keep = {*old.kept, *(touched & after.keys())}
-    plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, keep)
-    again = dataclasses.replace(target, plan=plan)
-    # Files of the old head that the new one lacks must be there too.
+    plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, keep, old.owner)
+    return _sent(work, dataclasses.replace(target, plan=plan))
+
+
+def _sent(work: Work, again: Target) -> Target:
+    """Files of the old head that the new one lacks must be there too."""
     check_files(work, [again])
     upload(work, again)
     return again
 
 
-def tag(work: Work, target: Target) -> None:
-    """Set the tag on the verified commit. The hub reports an existing tag on another commit."""
+def free(work: Work, target: Target) -> Target:
+    """The target if its tag can be set: nobody has it, or it is on this very release, whose commit is taken then.
+
+    Raises VersionTaken if the tag is on anything else.
+    """
+    there = target.repo.refs().tags.get(work.tag)
+    if there is None or there == target.commit:
+        return target
+    files = target.repo.tree(there)
+    if differences(files, target.plan.files, frozenset(files)):
+        raise VersionTaken(
+            f"tag {work.tag} of {target.label} is on commit {there[:12]}, which is another release: somebody else used"
+            " this version in the meantime",
+            safe="Tags that were set stay, and no tag moved. This release's commit has no complete version.",
+            remedy="Raise the version in the recipe, then release again",
+        )
+    return dataclasses.replace(target, commit=there)
+
+
+def tag(work: Work, target: Target) -> Target:
+    """Set the tag on the verified commit, and end its branch if that is beside the main one.
+
+    Raises VersionTaken if somebody else set the tag on another release.
+    """
     if target.commit is None:
         raise ZooError(f"{target.label} has no commit to tag")
     with watched(work.report, f"setting tag {work.tag} of {target.label} at {work.hub}"):
-        target.repo.tag(work.tag, target.commit)
+        try:
+            target.repo.tag(work.tag, target.commit)
+        except HubConflict as conflict:
+            target = free(work, target)
+            if target.repo.refs().tags.get(work.tag) != target.commit:
+                raise conflict
     if not target.plan.is_published:
         work.journal.note("tagged", kind=target.kind, oid=target.commit)
+    if target.plan.line.branch != BRANCH:
+        _end(work, target)
+    return target
+
+
+def _end(work: Work, target: Target) -> None:
+    """Delete the branch that the commit was made on. The tag keeps the commit, so a failure harms nothing."""
+    branch = target.plan.line.branch
+    try:
+        target.repo.end(branch)
+    except (ZooError, OSError) as error:
+        work.report.warn(f"branch {branch} of {target.label} is not needed any more but could not be deleted: {error}")

@@ -94,6 +94,13 @@ def refresh(model: Model, release: Release, settings: Settings) -> Banner:
     return done
 
 
+def expect(settings: Settings, name: str, repository: str, version: str) -> None:
+    """Note before a commit that its new card does not list withdrawn versions yet; ``refresh`` removes the note."""
+    why = f"the publication of {version} did not finish. Run it again"
+    told = {"repository": repository, "version": version, "why": why}
+    write_atomic(pending_marker(settings, name), pretty_json(told))
+
+
 class _Pending(TypedDict):
     why: str
 

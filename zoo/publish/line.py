@@ -1,0 +1,130 @@
+"""Which branch of a repository a version goes to. ``main`` holds the highest stable version, because people who name no
+version read it. A backport or a pre-release goes to a branch beside it, which is deleted once the tag is set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+from catalog import jsontext
+from catalog.release import Location, Model
+from catalog.shapes import WrongShape, shaped
+from catalog.versions import preference, version_key
+from zoo.errors import InputError
+from zoo.hub import BRANCH, Refs, Repo
+
+MANIFEST = "MANIFEST.json"
+BESIDE = "publish-"
+"""What the name of a branch beside ``main`` begins with; the version follows."""
+
+_NUMBER = r"(?:0|[1-9][0-9]{0,5})"
+VERSION = re.compile(
+    rf"{_NUMBER}(?:\.{_NUMBER}){{2}}(?:-[0-9A-Za-z-]{{1,20}}(?:\.[0-9A-Za-z-]{{1,20}}){{0,3}})?\Z"
+)
+_MANIFEST_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The model that a repository belongs to: its names, the former ones too, and its recorded commits with their
+    versions, so that those need not be read."""
+
+    names: tuple[str, ...] = ()
+    commits: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A branch and the commit that the next one is made on; None in an empty repository. begins: the branch is new.
+
+    above: the version that ``main`` keeps, if the branch is another one.
+    """
+
+    branch: str = BRANCH
+    head: str | None = None
+    begins: bool = False
+    above: str | None = None
+
+
+NOBODY = Owner()
+"""Any model; for repositories of which the catalog knows nothing."""
+MAIN = Line()
+"""The main branch of an empty repository."""
+
+
+def owner_of(name: str, model: Model | None, hub: str) -> Owner:
+    """The owner of the repositories of a model, from the catalog's record of its releases on a hub."""
+    places = [place for one in (model.releases if model else ()) for place in _places(one.location, hub)]
+    return Owner((name, *(model.former_names if model else ())), dict(places))
+
+
+def _places(location: Location, hub: str) -> Iterable[tuple[str, str]]:
+    if location.hub == hub:
+        for place in (location.model, location.dataset):
+            if place:
+                yield place.commit, place.tag.removeprefix("v")
+
+
+def choose(label: str, repo: Repo, refs: Refs, version: str, owner: Owner) -> Line:
+    """The line of a version that has no tag yet. Raises InputError if the repository is another model's."""
+    head = refs.branches.get(BRANCH)
+    if head is None:
+        return MAIN
+    held = _held(label, repo, head, owner)
+    tagged = {name.removeprefix("v"): oid for name, oid in refs.tags.items() if _is_version(name)}
+    others = {*tagged, *([held] if held else [])} - {version}
+    highest = max(others, key=preference, default=None)
+    if highest is None or preference(highest) < preference(version):
+        return Line(head=head)
+    branch = f"{BESIDE}{version}"
+    if branch in refs.branches:
+        return Line(branch, refs.branches[branch], above=highest)
+    lower = [one for one in tagged if version_key(one) < version_key(version)]
+    start = tagged[max(lower, key=version_key)] if lower else head
+    return Line(branch, start, begins=True, above=highest)
+
+
+def of_tagged(refs: Refs, version: str) -> Line:
+    """The line of a version with a tag: the branch that a stopped run left, if there is one."""
+    branch = f"{BESIDE}{version}"
+    if branch in refs.branches:
+        return Line(branch, refs.branches[branch])
+    return Line(head=refs.branches.get(BRANCH))
+
+
+def refuse_other_model(label: str, repo: Repo, head: str, owner: Owner) -> None:
+    """Raises InputError if a commit of the repository holds another model's release."""
+    _held(label, repo, head, owner)
+
+
+class _Told(TypedDict):
+    name: str
+    version: str
+
+
+def _held(label: str, repo: Repo, head: str, owner: Owner) -> str | None:
+    """The version at a commit, None if that holds no release. Raises InputError if it is another model's."""
+    if head in owner.commits:
+        return owner.commits[head]
+    if MANIFEST not in repo.tree(head):
+        return None
+    with repo.open(head, MANIFEST) as stream:
+        raw = stream.read(_MANIFEST_BYTES)
+    try:
+        told = shaped(jsontext.parse(raw), _Told)
+    except (jsontext.NotJson, WrongShape):
+        return None
+    if owner.names and told["name"] not in owner.names:
+        raise InputError(
+            f"{label} belongs to another model: it holds {told['name']} {told['version']}",
+            safe="Nothing was changed.",
+            remedy="Name another repository under `publish:` in the recipe",
+        )
+    return told["version"] if VERSION.match(told["version"]) else None
+
+
+def _is_version(tag: str) -> bool:
+    return tag.startswith("v") and VERSION.match(tag.removeprefix("v")) is not None

@@ -1,0 +1,94 @@
+"""Whether a release may go to a place, by what the catalog already records: decided before anything is sent. Pure.
+
+A version has one place. The same files elsewhere are a mirror of it, or it moves there. Everything else is refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import Enum
+
+from catalog.release import Location, Release
+from zoo.errors import InputError
+from zoo.publish.plan import VersionTaken
+from zoo.release import NOWHERE
+
+
+class Way(Enum):
+    """What publishing does to the catalog: a first or the recorded place, one more mirror, or another place."""
+
+    PLACE = "place"
+    MIRROR = "mirror"
+    MOVE = "move"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A hub and the full names of the repositories there; dataset is None without one."""
+
+    hub: str
+    model: str
+    dataset: str | None
+
+    def holds(self, location: Location) -> bool:
+        """Whether a location is here, at any commit."""
+        dataset = location.dataset.name if location.dataset else None
+        return (location.hub, location.model.name, dataset) == (self.hub, self.model, self.dataset)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """way: what publishing does. recorded: where the catalog says that the release is at this place, if it does."""
+
+    way: Way
+    recorded: Location | None = None
+
+
+def decide(name: str, release: Release, known: Release | None, place: Place, asked: Way) -> Decision:
+    """What publishing ``release`` at ``place`` means. known: the catalog's record of this version.
+
+    Raises VersionTaken or InputError, with the command to use instead.
+    """
+    who = f"{name} {release.version}"
+    if known is None:
+        if asked is not Way.PLACE:
+            what = "mirrored" if asked is Way.MIRROR else "moved"
+            raise InputError(
+                f"{who} is not in the catalog yet, so it cannot be {what}",
+                safe="Nothing was changed.",
+                remedy=f"Publish it first with: zoo publish {name}",
+            )
+        return Decision(Way.PLACE)
+    if not same(release, known):
+        raise VersionTaken(
+            f"{who} is in the catalog with different content",
+            safe="Nothing was changed; published versions never change.",
+            remedy="Raise the version in the recipe, then release again",
+        )
+    if place.holds(known.location):
+        if asked is Way.MIRROR:
+            raise InputError(
+                f"{who} is published at this place itself, so this is not a mirror",
+                safe="Nothing was changed.",
+                remedy="Name another hub with --hub",
+            )
+        return Decision(asked, known.location)
+    mirror = next((one for one in known.mirrors or () if place.holds(one)), None)
+    if asked is Way.PLACE and mirror is None:
+        raise VersionTaken(
+            f"{who} is already published at another place: {known.location.model.name} on hub {known.location.hub}",
+            safe="Nothing was changed.",
+            remedy="To record this hub as a second place for the same files, add --mirror. To make it the place that "
+            "people are sent to, add --move",
+        )
+    return Decision(Way.MIRROR if asked is Way.PLACE else asked, mirror)
+
+
+def same(one: Release, other: Release) -> bool:
+    """Whether two records are of the same release, wherever it is."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(release: Release) -> Release:
+    return dataclasses.replace(release, location=NOWHERE, mirrors=None)
