@@ -20,7 +20,7 @@ from zoo.publish.hashes import Hashes
 from zoo.publish.journal import Journal
 from zoo.publish.line import NOBODY, Owner
 from zoo.publish.places import Way
-from zoo.publish.plan import RepoPlan, VersionTaken, plan_repo, refuse_unsafe
+from zoo.publish.plan import Known, RepoPlan, VersionTaken, plan_repo, refuse_unsafe
 from zoo.publish.steps import Target, Work
 from zoo.publish.verify import TREE, verify
 from zoo.release import ReleaseFolder
@@ -78,7 +78,7 @@ def prepare(publication: Publication, journal: Journal | None = None) -> list[Ta
         repo = publication.hub.repo(kind, settings.namespace, name)
         repo.recognise(steps.git_digests(hashes, release.folder / kind, files))
         keep = journal.kept(kind) if journal else ()
-        plan = plan_repo(kind, name, repo, tag_of(release), files, keep, publication.owner)
+        plan = plan_repo(kind, name, repo, tag_of(release), files, Known(publication.owner, keep))
         target = Target(kind, name, release.folder / kind, repo, plan)
         recorded = _recorded(publication, kind)
         if recorded and publication.way is not Way.MOVE:

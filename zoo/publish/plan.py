@@ -33,6 +33,18 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What is known of a repository before it is read. keep: files of others to keep, if the release does not have
+    them."""
+
+    owner: Owner = NOBODY
+    keep: Collection[str] = ()
+
+
+NOTHING = Known()
+
+
+@dataclass(frozen=True)
 class RepoPlan:
     """One repository: its planned files, the head they are compared with, the tag's commit if there is one.
 
@@ -89,25 +101,24 @@ def plan_repo(
     repo: Repo,
     tag: str,
     files: Sequence[FileRecord],
-    keep: Collection[str] = (),
-    owner: Owner = NOBODY,
+    known: Known = NOTHING,
 ) -> RepoPlan:
     """Compare ``files`` with the tag's commit if the version is already published, else with the head of its branch.
 
-    keep: files of others to keep, if they are not in ``files``. Raises InputError if the repository is another model's.
+    Raises InputError if the repository is another model's.
     """
     refs, label, version = repo.refs(), f"{kind} repository {name}", tag.removeprefix("v")
     tagged = refs.tags.get(tag)
-    line = lines.of_tagged(refs, version) if tagged else lines.choose(label, repo, refs, version, owner)
+    line = lines.of_tagged(refs, version) if tagged else lines.choose(label, repo, refs, version, known.owner)
     base = tagged or line.head
     there = repo.tree(base) if base else {}
-    changes = _changes(there, files, keep)
+    changes = _changes(there, files, known.keep)
     if tagged and not any(change.action in ("add", "replace") for change in changes):
         # The manifest is ours and unchanged: files that it does not list came from others.
         changes = _changes(there, files, there)
     elif tagged:
-        lines.refuse_other_model(label, repo, tagged, owner)
-    return RepoPlan(kind, name, line.head, tagged, tuple(files), tuple(changes), line, owner)
+        lines.refuse_other_model(label, repo, tagged, known.owner)
+    return RepoPlan(kind, name, line.head, tagged, tuple(files), tuple(changes), line, known.owner)
 
 
 def _changes(

@@ -14,7 +14,7 @@ from zoo.hub import BRANCH, HubConflict, Repo
 from zoo.progress import Reporter
 from zoo.publish.hashes import GIT_BYTES, Hashes
 from zoo.publish.journal import Journal
-from zoo.publish.plan import ADDED_BY_HUB, RepoPlan, VersionTaken, plan_repo
+from zoo.publish.plan import ADDED_BY_HUB, Known, RepoPlan, VersionTaken, plan_repo
 from zoo.publish.stalls import watched
 
 Files = tuple[FileRecord, ...]
@@ -186,7 +186,7 @@ def commit(work: Work, target: Target) -> Target:
 def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
     """The plan on the new head, if nobody touched our files. Raises HubConflict with who, when and what."""
     old = target.plan
-    plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, old.kept, old.owner)
+    plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, Known(old.owner, old.kept))
     head = plan.parent
     if plan.tagged and not plan.changed:
         return dataclasses.replace(
@@ -215,7 +215,7 @@ def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
         "\n".join([f"someone else committed other files to {target.label}. They are kept. Planning again", *told])
     )
     keep = {*old.kept, *(touched & after.keys())}
-    plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, keep, old.owner)
+    plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, Known(old.owner, keep))
     return _sent(work, dataclasses.replace(target, plan=plan))
 
 
