@@ -77,6 +77,10 @@ def with_release(catalog: Catalog, model: Model, release: Release) -> Catalog:
         if other.version == release.version:
             if other == release:
                 return catalog
+            if other == _unpinned(release):
+                # An older record gets the digests that it lacks.
+                releases = tuple(one for one in releases if one is not other)
+                continue
             raise CatalogConflict(f"{model.name} {release.version} is in the catalog with different content")
     merged = tuple(sorted((*releases, release), key=lambda r: version_key(r.version), reverse=True))
     # A release candidate or a backport does not change what people read about the model.
@@ -114,6 +118,14 @@ def with_place(catalog: Catalog, name: str, version: str, place: Location, *, mi
 
 def _same_repositories(one: Location, other: Location) -> bool:
     return (one.hub, one.model.name) == (other.hub, other.model.name)
+
+
+def _unpinned(release: Release) -> Release:
+    """The release as a record from before the digests of manifests has it."""
+    place = release.location
+    bare = dataclasses.replace(place.model, manifest_sha256=None)
+    data = place.dataset and dataclasses.replace(place.dataset, manifest_sha256=None)
+    return dataclasses.replace(release, location=dataclasses.replace(place, model=bare, dataset=data))
 
 
 def with_reproduction(catalog: Catalog, name: str, entry: Reproduction) -> Catalog:

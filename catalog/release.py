@@ -209,11 +209,16 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Repository:
-    """A hub repository at the commit that was verified, and the tag on that commit."""
+    """A hub repository at the commit that was verified, and the tag on that commit.
+
+    manifest_sha256: the digest of MANIFEST.json there, which lists every other file with its digest; None in older
+    records.
+    """
 
     name: str
     commit: str
     tag: str
+    manifest_sha256: str | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)

@@ -54,13 +54,19 @@ class Zoo:
 
 
 def make_zoo(
-    folder: Path, key: Path | None = None, licences: Mapping[str, bytes] | None = None, **changes: bytes
+    folder: Path,
+    key: Path | None = None,
+    licences: Mapping[str, bytes] | None = None,
+    *,
+    pinned: bool = True,
+    more: Mapping[str, bytes] | None = None,
+    **changes: bytes,
 ) -> Zoo:
     """``changes`` replaces contents on the hub, not in the accounts, by path with __ for characters that are not
     letters.
 
     licences: texts that the catalog says the release carries, by name. key: signs the contents as they were before the
-    changes.
+    changes. pinned: the catalog has the manifest's digest from before the changes. more: files that no account lists.
     """
     folder.mkdir(parents=True)
     (folder / "zoo.toml").touch()
@@ -79,11 +85,13 @@ def make_zoo(
     contents["SHA256SUMS"] = "".join(f"{r.sha256}  {r.path}\n" for r in records).encode()
     if key:
         contents["model.sig"] = _signature(contents, folder / "signed", key)
+    pin = _sha(contents["MANIFEST.json"]) if pinned else None
     for path in list(contents):
         contents[path] = changes.get(path.replace(".", "__").replace("-", "__"), contents[path])
+    contents |= more or {}
     hub = FolderHub(folder / "build" / "hub")
     commit = publish(hub.repo("model", NAMESPACE, REPOSITORY), contents, folder)
-    place = Location("folder", Repository(f"{NAMESPACE}/{REPOSITORY}", commit, "v1.0.0"), None)
+    place = Location("folder", Repository(f"{NAMESPACE}/{REPOSITORY}", commit, "v1.0.0", pin), None)
     carried = Terms(None, None, None, (), tuple(licences)) if licences else None
     release = dataclasses.replace(model.releases[0], files=tuple(files), location=place, terms=carried)
     catalog = Catalog((dataclasses.replace(model, releases=(release,)),))

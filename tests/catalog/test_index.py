@@ -57,6 +57,20 @@ def test_other_content_under_a_known_version_is_refused() -> None:
         with_release(filled("1.0.0"), model, dataclasses.replace(release, date="2027-01-01"))
 
 
+def test_an_older_record_gets_the_digest_of_its_manifest() -> None:
+    model, release = model_and_release("1.0.0")
+    place = release.location
+    pinned = dataclasses.replace(
+        release, location=dataclasses.replace(place, model=dataclasses.replace(place.model, manifest_sha256="a" * 64))
+    )
+    known = with_release(filled("1.0.0"), model, pinned)
+    assert known.models[0].releases == (pinned,)
+    assert with_release(known, model, pinned) is known
+    for other in (release, dataclasses.replace(pinned, date="2027-01-01")):
+        with pytest.raises(CatalogConflict):
+            with_release(known, model, other)
+
+
 def test_words_are_those_of_the_newest_release() -> None:
     model, release = model_and_release("1.5.0")
     newer = with_release(filled("1.0.0"), dataclasses.replace(model, summary="new"), release)

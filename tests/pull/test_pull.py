@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -513,3 +514,58 @@ def test_a_full_disk_of_this_machine_is_no_difference(
         monkeypatch.setattr(tempfile, "tempdir", str(scratch if trouble != "absent" else scratch / "none"))
         code, out, err = say("verify", NAME, "--on-hub")
     assert code == 1 and "could not be checked" in out and "difference" not in out, (out, err)
+
+
+# --- The digest of the manifest pins every file
+
+
+def altered_everywhere(folder: Path, *, pinned: bool) -> Zoo:
+    """A hub with another card, and with accounts that agree with it."""
+    card = b"# Another model\n"
+    data = manifest_of(make_zoo(folder / "first").contents)
+    files = data["files"]
+    assert isinstance(files, list)
+    for entry in files:
+        if entry["path"] == "README.md":
+            entry |= {"size_bytes": len(card), "sha256": hashlib.sha256(card).hexdigest()}
+    sums = "".join(f"{entry['sha256']}  {entry['path']}\n" for entry in files).encode()
+    changes = {"README__md": card, "MANIFEST__json": pretty_json(data).encode(), "SHA256SUMS": sums}
+    return make_zoo(folder / "zoo", pinned=pinned, **changes)
+
+
+def test_a_hub_that_changes_the_card_and_all_its_own_accounts(
+    tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = altered_everywhere(tmp_path, pinned=True)
+    monkeypatch.chdir(made.folder)
+    code, _, err = say("pull", f"{NAME}:Q4_0")
+    assert code == 1 and "MANIFEST.json: it is not the one that was published" in err
+    assert not (made.folder / f"{NAME}-1.0.0").exists()
+    code, out, _ = say("verify", NAME, "--on-hub")
+    assert code == 3 and "it is not the one that was published" in out
+    # Files that came from elsewhere, compared with the catalog here.
+    say("pull", f"{NAME}:Q4_0", "--catalog", str(unpinned(made)), "--hub", str(made.hub.folder), "--to", "files")
+    code, out, _ = say("verify", "files/")
+    assert code == 3 and "it is not the one that was published" in out
+
+
+def unpinned(zoo: Zoo) -> Path:
+    """The catalog as a program before this digest wrote it, in another folder."""
+    place = zoo.release.location
+    bare = dataclasses.replace(place, model=dataclasses.replace(place.model, manifest_sha256=None))
+    model = dataclasses.replace(zoo.model, releases=(dataclasses.replace(zoo.release, location=bare),))
+    (zoo.folder / "older").mkdir(exist_ok=True)
+    return write_catalog(zoo.folder / "older", Catalog((model,)))
+
+
+def test_an_older_catalog_stays_valid_and_it_is_said(zoo: Zoo, say: Say) -> None:
+    path = unpinned(zoo)
+    assert "manifest_sha256" not in path.read_text(encoding="utf-8")
+    words = ("--catalog", str(path), "--hub", str(zoo.hub.folder))
+    code, out, _ = say("pull", f"{NAME}:Q4_0", *words)
+    assert code == 0 and accounts.UNPINNED in out
+    assert accounts.UNPINNED in say("verify", f"{NAME}-1.0.0/", "--catalog", str(path))[1]
+    assert accounts.UNPINNED in say("verify", NAME, "--on-hub", *words)[1]
+    for out in (say("pull", f"{NAME}:Q4_0")[1], say("verify", f"{NAME}-1.0.0/")[1]):
+        assert accounts.UNPINNED not in out
+    assert json.loads(say("verify", f"{NAME}-1.0.0/", "--json")[1])["places"][0]["pinned"] is True

@@ -96,7 +96,7 @@ def test_accounts_that_agree_and_are_not_those_that_were_signed(
 ) -> None:
     # The manifest has the same data in other bytes, so only the signature detects it.
     manifest = pretty_json(manifest_of(make_zoo(tmp_path / "first").contents)).encode() + b"\n"
-    zoo = make_zoo(tmp_path / "zoo", keys[0], MANIFEST__json=manifest)
+    zoo = make_zoo(tmp_path / "zoo", keys[0], pinned=False, MANIFEST__json=manifest)
     monkeypatch.chdir(zoo.folder)
     code, _, err = say("pull", f"{NAME}:Q8_0", "--public-key", str(keys[1]))
     assert code == 1 and "MANIFEST.json has other content" in err

@@ -18,6 +18,7 @@ from zoo.cli.signatures import Check, signature_options
 from zoo.errors import InputError
 from zoo.hub.download import Patience
 from zoo.pull import names, pulling
+from zoo.pull.accounts import UNPINNED
 from zoo.pull.machine import this_machine
 from zoo.pull.names import Chosen
 from zoo.pull.pulling import Pulled
@@ -135,6 +136,7 @@ def _answer(
             for one in pulled.fetched
         ],
         "checked_against": ["hub", "MANIFEST.json", "SHA256SUMS", "catalog"],
+        "manifest_sha256": place.manifest_sha256,
         "licence_texts": texts,
         "signer": pulled.signer,
         "unlisted": list(pulled.unlisted),
@@ -146,6 +148,7 @@ def _answer(
         f"{chosen.model.name} {chosen.release.version} {file.type}: {pulled.path} "
         f"({data_size(file.size_bytes)}, {how}).",
         f"It matches the hub, MANIFEST.json, SHA256SUMS and the catalog: sha256 {file.sha256}.",
+        *([] if place.manifest_sha256 else [f"{UNPINNED}."]),
         *([f"It is signed by {pulled.signer}."] if pulled.signer else []),
         *([f"Its licence texts are next to it, also verified: {', '.join(texts)}. Read them first."] if texts else []),
         "", "Run it:", f"  {run}", "Check it again at any time:", f"  {check}",

@@ -18,7 +18,7 @@ from zoo.cli.shelf import shelf_of
 from zoo.cli.signatures import Check, signature_options
 from zoo.errors import InputError
 from zoo.hub.download import Patience
-from zoo.pull import names, verifying
+from zoo.pull import accounts, names, verifying
 from zoo.pull.accounts import MANIFEST
 from zoo.pull.verifying import Verified
 from zoo.settings import NoZoo
@@ -166,6 +166,8 @@ def _tell(call: Call, found: list[Verified]) -> int:
             f" (by {', '.join(one.against)})"
         )
         lines += [f"  {yanks.sentence(one.withdrawn)}"] if one.withdrawn else []
+        if one.pinned is False and not one.differences:
+            lines.append(f"  {accounts.UNPINNED}")
         lines += [f"  {difference.sentence}" for difference in one.differences]
         lines += [f"  {unchecked.sentence}" for unchecked in one.unchecked]
         if one.absent and not one.differences:

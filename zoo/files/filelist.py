@@ -13,6 +13,9 @@ from zoo.files.listing import FileRecord
 
 _HEX = re.compile(r"[0-9a-f]+\Z")
 
+MANIFEST, SUMS = "MANIFEST.json", "SHA256SUMS"
+"""The lists of a release's files: for programs, and for ``sha256sum -c``."""
+
 
 class Entry(Protocol):
     """A file as it is listed."""

@@ -12,6 +12,7 @@ from catalog.release import Location, Repository
 from catalog.words import counted, data_size
 from zoo.errors import AGAIN, ZooError
 from zoo.files.digests import digest
+from zoo.files.filelist import MANIFEST
 from zoo.files.locks import locked
 from zoo.hub import Hub
 from zoo.progress import Reporter
@@ -113,7 +114,8 @@ def apply(
         work = Work(tag_of(release), _title(release), hub.name, hashes, journal, report, committing)
         commits = _out(work, targets, how, phase)
         places = {
-            t.kind: Repository(f"{settings.namespace}/{t.name}", commits[t.kind], work.tag) for t in targets
+            t.kind: Repository(f"{settings.namespace}/{t.name}", commits[t.kind], work.tag, _manifest(t))
+            for t in targets
         }
         location = Location(hub.name, places["model"], places.get("dataset"))
         phase.safe = f"The release is out: tag {work.tag} is set and verified. Only its catalog entry is missing."
@@ -148,6 +150,11 @@ def _out(work: Work, targets: list[Target], how: str, phase: _Phase) -> dict[str
         tagged.append(steps.tag(work, target))
         phase.safe = "Everything is committed and verified. Tags that were set are correct and stay."
     return {target.kind: str(target.commit) for target in tagged}
+
+
+def _manifest(target: Target) -> str | None:
+    """The digest of the list of all files, which was verified with them."""
+    return next((file.sha256 for file in target.plan.files if file.path == MANIFEST), None)
 
 
 def _before(targets: list[Target], commits: dict[str, str | None]) -> str:

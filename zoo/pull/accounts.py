@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from catalog import jsontext
-from catalog.release import Release
+from catalog.release import Release, Repository
 from catalog.shapes import shaped
 from zoo.files import filelist
 from zoo.files.listing import FileRecord
 from zoo.hub import Listed
 from zoo.release.provenance import SIGNATURE
 
-MANIFEST, SUMS = "MANIFEST.json", "SHA256SUMS"
+MANIFEST, SUMS = filelist.MANIFEST, filelist.SUMS
+UNPINNED = (
+    f"The catalog has no digest of {MANIFEST} for this version, because it was published by an older program. Card, "
+    "recipe and provenance are only compared with the release's own lists"
+)
+"""Said of a version whose catalog entry pins its model files only."""
+
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)\Z")
 
 
@@ -35,11 +42,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What MANIFEST.json lists; it does not list itself, SHA256SUMS and signatures."""
+    """What MANIFEST.json lists; it does not list itself, SHA256SUMS and signatures. sha256: its own digest."""
 
     name: str
     version: str
     files: Mapping[str, FileRecord]
+    sha256: str
 
 
 class _Told(filelist.Listing):
@@ -54,7 +62,8 @@ def read_manifest(raw: bytes) -> Manifest | None:
         files = filelist.checked(data["files"])
     except ValueError:
         return None
-    return Manifest(data["name"], data["version"], {file.path: file for file in files})
+    listed = {file.path: file for file in files}
+    return Manifest(data["name"], data["version"], listed, hashlib.sha256(raw).hexdigest())
 
 
 def read_sums(raw: bytes) -> dict[str, str] | None:
@@ -80,6 +89,13 @@ def sums_against_manifest(sums: Mapping[str, str] | None, manifest: Manifest) ->
         expected, got = file.sha256 if file else "no such file", sums.get(path, "no such line")
         if expected != got:
             yield Difference(path, MANIFEST, f"{SUMS} and {MANIFEST} differ", expected, got)
+
+
+def manifest_against_pin(manifest: Manifest, place: Repository) -> Iterator[Difference]:
+    """The digest that the catalog records for the manifest, which is that of every file that it lists."""
+    pin = place.manifest_sha256
+    if pin and manifest.sha256 != pin:
+        yield Difference(MANIFEST, "catalog", "it is not the one that was published", pin, manifest.sha256)
 
 
 def manifest_against_catalog(manifest: Manifest, name: str, release: Release) -> Iterator[Difference]:

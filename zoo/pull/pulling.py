@@ -14,7 +14,7 @@ from typing import TypedDict
 
 from catalog import jsontext, plainfiles
 from catalog.device import Device
-from catalog.release import ModelFile, Release
+from catalog.release import ModelFile, Release, Repository
 from catalog.shapes import shaped
 from zoo.choose import pick as picks
 from zoo.choose.pick import Pick
@@ -97,7 +97,7 @@ def pull(
     repo = hub.repo("model", *_split(place.name))
     origin = Origin(repo, place.commit, f"{place.name} at {place.commit[:12]}")
     tree = retrying(lambda: repo.listing(place.commit), patience, report, 2)
-    manifest, found = accounts(origin, tree, chosen.model.name, release, patience)
+    manifest, found = accounts(origin, tree, place, chosen.model.name, release, patience)
     if found:
         lines = [difference.sentence for difference in found]
         raise RemoteError(
@@ -121,7 +121,12 @@ def pull(
 
 
 def accounts(
-    origin: Origin, tree: Mapping[str, Listed], name: str, release: Release | None, patience: Patience
+    origin: Origin,
+    tree: Mapping[str, Listed],
+    place: Repository,
+    name: str,
+    release: Release | None,
+    patience: Patience,
 ) -> tuple[Manifest, list[agreement.Difference]]:
     """The manifest at a commit, and where it, SHA256SUMS, the tree and the catalog (of a release) differ."""
     for path in (MANIFEST, SUMS):
@@ -136,7 +141,10 @@ def accounts(
     if manifest is None:
         raise RemoteError(f"{MANIFEST} of {origin.source} is not a valid manifest", kind="disagreement",
                           facts={"differences": []}, safe="Nothing was downloaded.")  # fmt: skip
-    found = [*agreement.sums_against_manifest(sums, manifest)]
+    found = [
+        *agreement.manifest_against_pin(manifest, place),
+        *agreement.sums_against_manifest(sums, manifest),
+    ]
     if release:
         found += agreement.manifest_against_catalog(manifest, name, release)
     found += agreement.tree_against_manifest(tree, manifest)

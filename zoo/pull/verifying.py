@@ -52,7 +52,8 @@ class Unchecked:
 @dataclass(frozen=True)
 class Verified:
     """One checked place. absent: files of the release that are not here and need not be. withdrawn: the yank of this
-    version, as the catalog has it."""
+    version, as the catalog has it. pinned: whether the catalog has the digest of the manifest, which is that of every
+    file; None without a catalog."""
 
     place: str
     name: str
@@ -66,6 +67,7 @@ class Verified:
     unlisted: tuple[str, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
     withdrawn: YankEvent | None = None
+    pinned: bool | None = None
 
 
 def folder(
@@ -91,8 +93,11 @@ def folder(
         found += accounts.sums_against_manifest(accounts.read_sums((path / SUMS).read_bytes()), manifest)
     elif complete:
         found.append(Difference(SUMS, MANIFEST, "it is missing", "a file", "none"))
-    if release and _is_model(manifest, release):
+    place = _place(manifest, release) if release else None
+    if place:
         against.append("catalog")
+        found += accounts.manifest_against_pin(manifest, place)
+    if release and place is release.location.model:
         found += accounts.manifest_against_catalog(manifest, manifest.name, release)
     receipt = pulling.read_receipt(path)
     if receipt:
@@ -117,7 +122,8 @@ def folder(
     yank = yanks.standing(catalog, manifest.name, manifest.version) if catalog else None
     absent = len(manifest.files) - len(here)
     return Verified(shown, manifest.name, manifest.version, len(here), size, time.monotonic() - began,
-                    tuple(against), tuple(_once(found)), absent, extra, missed, yank)  # fmt: skip
+                    tuple(against), tuple(_once(found)), absent, extra, missed, yank,
+                    place.manifest_sha256 is not None if place else None)  # fmt: skip
 
 
 def signed(found: Verified, path: Path, check: Callable[[Path, None], str]) -> Verified:
@@ -161,7 +167,7 @@ def _repository(reading: _Reading, kind: str, place: Repository, name: str, rele
     of_catalog = release if kind == "model" else None
     try:
         tree = retrying(lambda: repo.listing(place.commit), patience, report, 2)
-        manifest, found = pulling.accounts(Origin(repo, place.commit, shown), tree, name, of_catalog, patience)
+        manifest, found = pulling.accounts(Origin(repo, place.commit, shown), tree, place, name, of_catalog, patience)
     except (ZooError, OSError) as error:
         one = _not_as_recorded(MANIFEST, error, "a valid manifest", "none")
         broken, missed = ((one,), []) if isinstance(one, Difference) else ((), [one])
@@ -179,10 +185,12 @@ def _repository(reading: _Reading, kind: str, place: Repository, name: str, rele
         read = list(_read_back(repo, place.commit, manifest, both, report, patience))
         found += [one for one in read if isinstance(one, Difference)]
         missed += [one for one in read if isinstance(one, Unchecked)]
-    against = ("hub", MANIFEST, SUMS, *(("catalog",) if of_catalog else ()), *(("content",) if reading.full else ()))
+    pinned = place.manifest_sha256 is not None
+    by_catalog = ("catalog",) if of_catalog or pinned else ()
+    against = ("hub", MANIFEST, SUMS, *by_catalog, *(("content",) if reading.full else ()))
     size = sum(file.size_bytes for file in manifest.files.values())
     return Verified(shown, name, release.version, len(manifest.files), size, time.monotonic() - began,
-                    against, tuple(_once(found)), unchecked=tuple(missed))  # fmt: skip
+                    against, tuple(_once(found)), unchecked=tuple(missed), pinned=pinned)  # fmt: skip
 
 
 def _not_as_recorded(path: str, error: ZooError | OSError, expected: str, got: str) -> Difference | Unchecked:
@@ -277,11 +285,11 @@ def _receipt(path: Path, receipt: dict[str, str], manifest: Manifest) -> Iterato
             yield Difference(name, "receipt", "it changed after the pull", digest, got)
 
 
-def _is_model(manifest: Manifest, release: Release) -> bool:
-    """Whether a manifest belongs to the model repository; the dataset's manifest lists no weights."""
-    return any(file.path in manifest.files for file in release.files) or not any(
-        path.startswith("data/") for path in manifest.files
-    )
+def _place(manifest: Manifest, release: Release) -> Repository | None:
+    """The repository of a release that a manifest belongs to; the dataset's manifest lists no weights."""
+    has_weights = any(file.path in manifest.files for file in release.files)
+    has_data = any(path.startswith("data/") for path in manifest.files)
+    return release.location.dataset if has_data and not has_weights else release.location.model
 
 
 def _walk(path: Path) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import TypedDict
 from catalog.recipe import Recipe
 from catalog.release import Model, Release
 from zoo.files.digests import pretty_json
+from zoo.files.filelist import MANIFEST, SUMS
 from zoo.files.listing import records
 from zoo.files.whole import write_atomic
 from zoo.release import provenance
@@ -58,5 +59,5 @@ def seal(recipe: Recipe, folder: Path) -> None:
         "version": recipe.version,
         "files": [{"path": f.path, "size_bytes": f.size_bytes, "sha256": f.sha256} for f in found],
     }
-    write_atomic(folder / "MANIFEST.json", pretty_json(manifest))
-    write_atomic(folder / "SHA256SUMS", "".join(f"{f.sha256}  {f.path}\n" for f in found))
+    write_atomic(folder / MANIFEST, pretty_json(manifest))
+    write_atomic(folder / SUMS, "".join(f"{f.sha256}  {f.path}\n" for f in found))

@@ -10,6 +10,7 @@ from catalog.recipe import Recipe
 from catalog.release import Release
 from catalog.shapes import shaped
 from zoo.files.digests import sha256_file
+from zoo.files.filelist import MANIFEST, SUMS
 from zoo.files.listing import FileRecord, records
 from zoo.gguf.facts import header_facts
 from zoo.release import cards
@@ -128,9 +129,9 @@ def _manifests(folder: Path) -> Iterator[str]:
     for part in ("model", "dataset"):
         if not (folder / part).is_dir():
             continue
-        manifest = shaped(jsontext.read(folder / part / "MANIFEST.json"), Manifest)
+        manifest = shaped(jsontext.read(folder / part / MANIFEST), Manifest)
         there = {
-            r.path: vars(r) for r in records(folder / part) if r.path not in ("MANIFEST.json", "SHA256SUMS")
+            r.path: vars(r) for r in records(folder / part) if r.path not in (MANIFEST, SUMS)
         }
         listed = {entry["path"]: entry for entry in manifest["files"]}
         for path in sorted(there.keys() | listed.keys()):

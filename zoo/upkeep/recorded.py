@@ -17,7 +17,7 @@ from zoo.files import filelist
 from zoo.files.digests import git_blob_sha1
 from zoo.hub import Listed, Repo
 
-MANIFEST = "MANIFEST.json"
+MANIFEST = filelist.MANIFEST
 _SMALL_BYTES = 4 << 20
 _STALL_SECONDS = 20.0
 
