@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from zoo.hub.download import Patience
 from zoo.pull import names, pulling
 from zoo.pull.accounts import UNPINNED
 from zoo.pull.machine import this_machine
+from zoo.pull.mirrors import Source, first_that_serves
 from zoo.pull.names import Chosen
 from zoo.pull.pulling import Pulled
 
@@ -72,10 +74,15 @@ def command(
     if pick:
         call.output.say(f"Chosen: {file.path}. {pick.reason}")
     folder = Path(target or f"{chosen.model.name}-{chosen.release.version}").expanduser()
-    hub = shelf.hub(chosen.release.location)
-    order = pulling.Order(chosen, file, folder)
-    pulled = pulling.pull(hub, order, call.output, Patience(stall_seconds=timeout), check)
-    call.output.answer(*_answer(chosen, pulled, pick, context_tokens, hub.name))
+    patience = Patience(stall_seconds=timeout)
+
+    def use(source: Source) -> Pulled:
+        order = pulling.Order(dataclasses.replace(chosen, release=source.release), file, folder)
+        return pulling.pull(source.hub, order, call.output, patience, check)
+
+    source, pulled = first_that_serves(shelf, chosen.release, call.output, use)
+    chosen = dataclasses.replace(chosen, release=source.release)
+    call.output.answer(*_answer(chosen, pulled, pick, context_tokens, source.hub.name))
 
 
 def _tell(call: Call, chosen: Chosen) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from zoo import addresses
 from zoo.errors import InputError
 from zoo.hub.folder import FolderHub, FolderRepo, refuse_clashes
-from zoo.hub.interface import BRANCH, CommitNote, Hub, HubConflict, Incoming, Listed, Refs, Repo
+from zoo.hub.interface import BRANCH, CommitNote, Hub, HubConflict, Incoming, Listed, NoCommit, Refs, Repo
 
 __all__ = [
     "BRANCH",
@@ -22,6 +22,7 @@ __all__ = [
     "Hubs",
     "Incoming",
     "Listed",
+    "NoCommit",
     "Refs",
     "Repo",
     "connect",

@@ -34,6 +34,7 @@ from zoo.hub.interface import (
     HubConflict,
     Incoming,
     Listed,
+    NoCommit,
     Refs,
     Served,
 )
@@ -246,7 +247,7 @@ class FolderRepo:
             if digest(body) == revision:
                 return shaped(body, Body)
         except FileNotFoundError:
-            raise InputError(f"the repository has no commit {revision[:12]}") from None
+            raise NoCommit(f"the repository has no commit {revision[:12]}") from None
         except (jsontext.NotJson, WrongShape):
             pass
         raise Damaged(f"commit {revision[:12]} is damaged on disk", where=self.folder.name)

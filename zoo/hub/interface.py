@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from zoo.errors import ZooError
+from zoo.errors import InputError, ZooError
 from zoo.files.listing import FileRecord
 from zoo.progress import Advance
 
@@ -30,6 +30,10 @@ class Incoming:
 
 class HubConflict(ZooError):
     """Someone else moved the branch or took the tag; nothing was written."""
+
+
+class NoCommit(InputError):
+    """The repository does not have the commit, or does not exist."""
 
 
 @dataclass(frozen=True)

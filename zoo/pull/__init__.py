@@ -5,5 +5,6 @@ machine    this machine as a device, if none is named
 catalogs   the catalog of this zoo, of a file, or of an address
 accounts   compares the hub's tree, MANIFEST.json, SHA256SUMS and the catalog; pure
 pulling    the steps of one pull
+mirrors    the places that have a release, tried in order
 verifying  compares what is on disk or on the hub with all of these
 """

@@ -1,0 +1,88 @@
+"""The places that have a release, tried in order: its own, then its mirrors. Each is compared with the catalog."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from catalog.release import Location, Release
+from zoo.errors import Damaged, InputError, RemoteError, ZooError
+from zoo.hub import Hub, NoCommit
+from zoo.progress import Reporter
+from zoo.pull.catalogs import Shelf
+
+Result = TypeVar("Result")
+
+_LOCAL = frozenset({"disk_full"})
+"""Kinds of errors of this machine, which another place would not change."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened hub, and the release as it is there: its ``location`` is this place."""
+
+    hub: Hub
+    release: Release
+
+
+def sources(shelf: Shelf, release: Release) -> Iterator[Source]:
+    """Where the release can be had, in order; each hub is opened when it is its turn.
+
+    A hub that the user named is the only one: at its own recorded place if it has one, else at the commits of the
+    release's place. Raises InputError if there is none, such as only somebody else's folder hub.
+    """
+    if shelf.hub_text:
+        hub = shelf.hub(release.location)
+        there = next((one for one in release.places() if one.hub == hub.name), release.location)
+        yield Source(hub, _at(release, there))
+        return
+    refused: InputError | None = None
+    found = False
+    for place in release.places():
+        try:
+            hub = shelf.hub(place)
+        except InputError as error:
+            refused = refused or error
+            continue
+        found = True
+        yield Source(hub, _at(release, place))
+    if refused and not found:
+        raise refused
+
+
+def first_that_serves(
+    shelf: Shelf, release: Release, report: Reporter, use: Callable[[Source], Result]
+) -> tuple[Source, Result]:
+    """The first source that ``use`` succeeds with, and its result; each failure is reported before the next is tried.
+
+    Raises the error of the first source, with those of the others in its text.
+    """
+    failed: list[tuple[Source, ZooError]] = []
+    for source in sources(shelf, release):
+        if failed:
+            report.warn(f"{_sentence(*failed[-1])}. Trying the mirror {_name(source)}")
+        try:
+            return source, use(source)
+        except (RemoteError, Damaged, NoCommit) as error:
+            if isinstance(error, RemoteError) and error.kind in _LOCAL:
+                raise
+            failed.append((source, error))
+    (_, first), *others = failed
+    if others:
+        lines = [f"  {_sentence(*one)}" for one in others]
+        first.what = "\n".join([first.what, "No mirror served it either:", *lines])
+    raise first
+
+
+def _at(release: Release, place: Location) -> Release:
+    return dataclasses.replace(release, location=place)
+
+
+def _name(source: Source) -> str:
+    return f"{source.release.location.model.name} on {source.hub.name}"
+
+
+def _sentence(source: Source, error: ZooError) -> str:
+    return f"{_name(source)} failed: {error.what.splitlines()[0]}"
