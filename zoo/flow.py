@@ -11,6 +11,7 @@ from catalog import yanks
 from catalog.release import Location, Repository
 from zoo import catalogfile, hub
 from zoo.errors import GateRefused, ZooError
+from zoo.files.filelist import MANIFEST
 from zoo.plan import engine, foresight, preflight, prepare
 from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
@@ -130,7 +131,8 @@ def _publication(
     model = catalogfile.read_model(settings, release.model.name)
     known = model.release(release.release.version) if model else None
     place = places.Place(there.name, expected.name, f"{settings.namespace}/{names[1]}" if names[1] else None)
-    decided = places.decide(release.model.name, release.release, known, place, asked)
+    manifest = next((file.sha256 for file in release.model_files if file.path == MANIFEST), None)
+    decided = places.decide(release.model.name, release.release, manifest, known, place, asked)
     owner = line.owner_of(release.model.name, model, there.name)
     found = publishing.Publication(release, names, settings, there, owner, decided.recorded, decided.way)
     return found, decided

@@ -124,6 +124,20 @@ def test_a_mirror_is_recorded_once_and_can_become_the_place(zoo: Path, settings:
     assert (recorded(settings).location, recorded(settings).mirrors) == (done.location, (third,))
 
 
+def test_a_mirror_has_exactly_the_published_files(zoo: Path, settings: Settings, start: Start) -> None:
+    through_flow(make_release(zoo), settings)
+    # The same weights and evidence, but another card, and so another list of files.
+    other = make_release(zoo, **{"README.md": "# elsewhere", "MANIFEST.json": '{"other": 1}'})
+    address = start(folder=zoo / "second").address
+    with pytest.raises(VersionTaken, match="another card or provenance than this build") as told:
+        through_flow(other, on(settings, address, namespace="mine"), Way.MIRROR)
+    assert f"zoo build {MODEL} --namespace local" in told.value.remedy
+    assert not (zoo / "second" / "repos").exists()
+    # But it can move there with its card.
+    moved = through_flow(other, on(settings, address, namespace="mine"), Way.MOVE).location
+    assert recorded(settings).location == moved and moved.model.name == "mine/tutor-gguf"
+
+
 def test_what_is_not_published_has_no_mirror_and_does_not_move(zoo: Path, settings: Settings) -> None:
     for way, word in ((Way.MIRROR, "mirrored"), (Way.MOVE, "moved")):
         with pytest.raises(InputError, match=f"is not in the catalog yet, so it cannot be {word}"):

@@ -20,6 +20,7 @@ from zoo.errors import InputError
 from zoo.hub.download import Patience
 from zoo.pull import accounts, names, verifying
 from zoo.pull.accounts import MANIFEST
+from zoo.pull.mirrors import sources
 from zoo.pull.verifying import Verified
 from zoo.settings import NoZoo
 
@@ -98,11 +99,11 @@ def _on_hub(call: Call, what: str | None, full: bool) -> list[Verified]:
     shelf = shelf_of(call)
     found = []
     for model, release in _releases(shelf.catalog, what):
-        hub = shelf.hub(release.location)
-        whole = full or hub.name == "folder"
         yank = yanks.standing(shelf.catalog, model.name, release.version)
-        checked = verifying.on_hub(hub, model, release, call.output, Patience(), full=whole)
-        found += [dataclasses.replace(one, withdrawn=yank) for one in checked]
+        for source in sources(shelf, release):
+            whole = full or source.hub.name == "folder"
+            there = verifying.on_hub(source.hub, model, source.release, call.output, Patience(), full=whole)
+            found += [dataclasses.replace(one, withdrawn=yank) for one in there]
     if not found:
         raise InputError("the catalog has no release, so there is nothing to check")
     return found

@@ -14,9 +14,9 @@ from catalog.release import Location, Model
 from catalog.shapes import WrongShape, shaped
 from catalog.versions import preference, version_key
 from zoo.errors import InputError
+from zoo.files.filelist import MANIFEST
 from zoo.hub import BRANCH, Refs, Repo
 
-MANIFEST = "MANIFEST.json"
 BESIDE = "publish-"
 """What the name of a branch beside ``main`` begins with; the version follows."""
 

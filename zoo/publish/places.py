@@ -45,8 +45,11 @@ class Decision:
     recorded: Location | None = None
 
 
-def decide(name: str, release: Release, known: Release | None, place: Place, asked: Way) -> Decision:
-    """What publishing ``release`` at ``place`` means. known: the catalog's record of this version.
+def decide(
+    name: str, release: Release, manifest_sha256: str | None, known: Release | None, place: Place, asked: Way
+) -> Decision:
+    """What publishing ``release`` at ``place`` means. known: the catalog's record of this version. manifest_sha256: the
+    digest of the list of all files of its model repository.
 
     Raises VersionTaken or InputError, with the command to use instead.
     """
@@ -82,7 +85,16 @@ def decide(name: str, release: Release, known: Release | None, place: Place, ask
             remedy="To record this hub as a second place for the same files, add --mirror. To make it the place that "
             "people are sent to, add --move",
         )
-    return Decision(Way.MIRROR if asked is Way.PLACE else asked, mirror)
+    way = Way.MIRROR if asked is Way.PLACE else asked
+    pinned = known.location.model.manifest_sha256
+    if way is Way.MIRROR and pinned and manifest_sha256 != pinned:
+        namespace = known.location.model.name.partition("/")[0]
+        raise VersionTaken(
+            f"{who} is published with another card or provenance than this build, so this is not a mirror of it",
+            safe="Nothing was changed.",
+            remedy=f"Make the published files again with: zoo build {name} --namespace {namespace}",
+        )
+    return Decision(way, mirror)
 
 
 def same(one: Release, other: Release) -> bool:

@@ -41,6 +41,8 @@ def sources(shelf: Shelf, release: Release) -> Iterator[Source]:
     refused: InputError | None = None
     found = False
     for place in release.places():
+        if not _same_files(place, release.location):
+            continue
         try:
             hub = shelf.hub(place)
         except InputError as error:
@@ -74,6 +76,13 @@ def first_that_serves(
         lines = [f"  {_sentence(*one)}" for one in others]
         first.what = "\n".join([first.what, "No mirror served it either:", *lines])
     raise first
+
+
+def _same_files(place: Location, other: Location) -> bool:
+    """Whether two places have the same files, as far as the catalog says: the same commit, or the same list of all
+    files. Older records do not say; then only what the catalog records of the release is compared."""
+    lists = {place.model.manifest_sha256, other.model.manifest_sha256}
+    return place.model.commit == other.model.commit or len(lists) == 1 or None in lists
 
 
 def _at(release: Release, place: Location) -> Release:
