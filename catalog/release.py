@@ -131,7 +131,8 @@ class ModelFile:
     """One GGUF file. loss is None for the exported file itself, which the others are measured against.
 
     imatrix_sha256: digest of the importance matrix that it was quantized with, None without one. read_bytes: bytes of
-    weights that are read for a token; None in older records.
+    weights that are read for a token; None in older records. measured_sha256: digest of the file that was evaluated,
+    probed and measured, which is this one without the words of its header; None in older records, where it is this one.
     """
 
     path: str
@@ -151,6 +152,7 @@ class ModelFile:
     tensor_types: tuple[TypeCount, ...] = ()
     probes: tuple[ProbeScore, ...] = ()
     read_bytes: int | None = field(default=None, metadata=LATER)
+    measured_sha256: str | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)

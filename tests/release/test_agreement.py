@@ -110,3 +110,14 @@ def test_a_card_that_says_otherwise(parts: tuple[Recipe, Release, Path]) -> None
     card.unlink()
     card.write_text(text.replace("version: 1.0.0", "version: 1.0.1"), encoding="utf-8")
     assert any("version on the card" in line for line in disagreements(recipe, release, folder))
+
+
+def test_the_measured_file(parts: tuple[Recipe, Release, Path]) -> None:
+    """The figures are of the released files without their words, and of nothing else."""
+    recipe, release, folder = parts
+    first, *others = release.files
+    wrong = dataclasses.replace(first, measured_sha256="0" * 64)
+    (line,) = disagreements(recipe, dataclasses.replace(release, files=(wrong, *others)), folder)
+    assert line.startswith(f"  {first.path}: the file that was measured has sha256 {'0' * 16}, without the words")
+    older = dataclasses.replace(first, measured_sha256=None)
+    assert disagreements(recipe, dataclasses.replace(release, files=(older, *others)), folder) == []

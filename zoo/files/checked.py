@@ -18,11 +18,11 @@ from pathlib import Path
 from catalog import jsontext
 from catalog.shapes import shaped
 
-_Identity = tuple[int, int, int, int]
-_known: dict[Path, dict[str, tuple[str, _Identity]]] = {}
+Identity = tuple[int, int, int, int]
+_known: dict[Path, dict[str, tuple[str, Identity]]] = {}
 
 
-def identity(path: Path) -> _Identity | None:
+def identity(path: Path) -> Identity | None:
     """Size, modification and change time in nanoseconds, inode; None unless it is a regular file."""
     try:
         found = path.lstat()
@@ -65,17 +65,17 @@ def remember(folder: Path, digests: Mapping[str, str], memory: Path) -> None:
     _write(memory, known)
 
 
-def _read(memory: Path | None) -> dict[str, tuple[str, _Identity]]:
+def _read(memory: Path | None) -> dict[str, tuple[str, Identity]]:
     if memory is None:
         return {}
     if memory not in _known:
         _known[memory] = {}
         with contextlib.suppress(OSError, ValueError):
-            _known[memory] = shaped(jsontext.read(memory, bounded=False), dict[str, tuple[str, _Identity]])
+            _known[memory] = shaped(jsontext.read(memory, bounded=False), dict[str, tuple[str, Identity]])
     return _known[memory]
 
 
-def _write(memory: Path | None, known: Mapping[str, tuple[str, _Identity]]) -> None:
+def _write(memory: Path | None, known: Mapping[str, tuple[str, Identity]]) -> None:
     """On a full disk the next process only has to read more."""
     if memory is None:
         return

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import Damaged
+from zoo.files.checked import Identity, identity
 from zoo.files.digests import sha256_file
+
+_LARGE_BYTES = 1 << 20
+_hashed: dict[Path, tuple[Identity, str]] = {}
 
 
 @dataclass(frozen=True, order=True)
@@ -26,5 +30,18 @@ def records(folder: Path) -> tuple[FileRecord, ...]:
             raise Damaged(f"{path.name} is neither a regular file nor a folder", where=str(folder))
         if path.is_file():
             name = path.relative_to(folder).as_posix()
-            found.append(FileRecord(name, path.stat().st_size, sha256_file(path)))
+            found.append(FileRecord(name, path.stat().st_size, sha256_of(path)))
     return tuple(sorted(found))
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file. A large file that this process hashed before, and that has not changed since, is not read
+    again."""
+    before = identity(path)
+    known = _hashed.get(path)
+    if known and known[0] == before:
+        return known[1]
+    found = sha256_file(path)
+    if before and before[0] >= _LARGE_BYTES and identity(path) == before:
+        _hashed[path] = (before, found)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from catalog.recipe import plain
@@ -13,11 +13,25 @@ from zoo.gguf import caches, header
 
 
 @dataclass(frozen=True)
-class Quantized:
-    """How a file was quantized, as far as a release reads it. fallbacks: one for each tensor of another type."""
+class Budget:
+    """What a file had to stay within."""
 
+    limit_bytes: int
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """How a file was quantized, as far as a release reads it. fallbacks: one for each tensor of another type.
+
+    overridden: the type of each tensor that the recipe decides. budget: None for a file of the ladder.
+    """
+
+    type_name: str
+    bits_per_weight: float
     fallbacks: list[object]
     imatrix_sha256: str | None
+    overridden: dict[str, str] = field(default_factory=dict)
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,9 @@ def estimate(
     steps = [step for step in plan.steps if step.id in wanted]
     needs = [(step.stage, _need(recipe, step, found)) for step in steps]
     disk = sum(STAGES[stage].disk(need) for stage, need in needs)
-    # The hub holds a copy of what is published; a release folder holds links.
-    disk += sum(STAGES[stage].disk(need) for stage, need in needs if stage in ("export", "quantize"))
+    # The release folder holds a copy with the words of the header, the hub one of what is published.
+    released = [plan.step(id_) for id_ in dict.fromkeys(file_makers(recipe).values())]
+    disk += 2 * sum(_file_bytes(step, _need(recipe, step, found)) for step in released)
     # Finished tensors stay in the work folder, for the next file of the ladder.
     disk += sum(STAGES[stage].disk(need) for stage, need in needs if stage == "quantize")
     fetch = sum(f.size_bytes or 0 for f in plan.fetches) if any(s.stage == "import" for s in steps) else 0
@@ -68,6 +69,13 @@ def parameters_of(recipe: Recipe, role: str, found: Mapping[str, int]) -> int:
         if candidate.size_bytes:
             return int(candidate.size_bytes * 8 / (4.5 if is_gguf(candidate.source) else 16))
     return 0
+
+
+def _file_bytes(step: Step, need: Need) -> int:
+    """The size of the file that a step makes, without what it needs while it runs."""
+    if step.stage == "export":
+        return 2 * need.weights
+    return STAGES[step.stage].disk(need) if step.stage == "quantize" else need.weights
 
 
 def _role(step: Step) -> str:

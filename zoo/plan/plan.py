@@ -109,7 +109,7 @@ class _Maker:
                 weights = self._distill(weights, recipe.teacher)
         # Pruned and distilled weights have the source's tokenizer, but no record of it.
         record = {} if weights == "import/student" else {"source": "import/student"}
-        self._add("export", "export", self._header(), {"model": weights, **record})
+        self._add("export", "export", self._export(), {"model": weights, **record})
         parity = {"type": recipe.export.type, "allow": list(recipe.parity.allow)}
         compared = {"weights": weights, "model": "export", "source": "import/student"}
         self._add("parity", "parity", parity, compared)
@@ -223,25 +223,10 @@ class _Maker:
             spec["content"] = self.world.files.get(parsed.path)
         return spec
 
-    def _header(self) -> dict[str, object]:
-        """What the GGUF header is completed with (keys of llama.cpp's general.* block)."""
-        recipe = self.recipe
-        header: dict[str, object] = {
-            "general.name": recipe.name,
-            "general.version": recipe.version,
-            "general.license": recipe.licence,
-            "general.description": recipe.summary,
-            "general.languages": list(recipe.languages),
-        }
-        if recipe.student.upstream:
-            organization, _, name = recipe.student.upstream.partition("/")
-            header |= {
-                "general.base_model.count": 1,
-                "general.base_model.0.name": name,
-                "general.base_model.0.organization": organization,
-                "general.base_model.0.repo_url": f"https://huggingface.co/{recipe.student.upstream}",
-            }
-        return {"type": recipe.export.type, "header": header}
+    def _export(self) -> dict[str, object]:
+        """The name is in the header from the start, because llama.cpp reads it. Other words are added to the finished
+        files, see ``zoo.gguf.wording``."""
+        return {"type": self.recipe.export.type, "header": {"general.name": self.recipe.name}}
 
     def _files(self, *parts: str) -> dict[str, object]:
         return {part: [self._file(file) for file in getattr(self.recipe.corpus, part)] for part in parts}

@@ -1,4 +1,4 @@
-"""Compares four accounts of one release: the hub's tree, MANIFEST.json, SHA256SUMS, the catalog. Pure."""
+"""Compares four accounts of one release: the hub's tree, MANIFEST.json, SHA256SUMS, the catalog."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from catalog import jsontext
 from catalog.release import Release, Repository
 from catalog.shapes import shaped
 from zoo.files import filelist
 from zoo.files.listing import FileRecord
+from zoo.gguf import wording
 from zoo.hub import Listed
 from zoo.release.provenance import SIGNATURE
 
@@ -114,6 +116,15 @@ def manifest_against_catalog(manifest: Manifest, name: str, release: Release) ->
         if listed != file:
             yield Difference(file.path, "catalog", f"{MANIFEST} and the catalog differ", _words(file),
                              _words(listed))  # fmt: skip
+
+
+def measured_against_catalog(folder: Path, release: Release) -> Iterator[Difference]:
+    """The files that are in ``folder``, without the words of their headers, must be the ones that were measured."""
+    for file in release.files:
+        if file.measured_sha256 and (folder / file.path).is_file():
+            found, recorded = wording.unworded_sha256(folder / file.path), file.measured_sha256
+            if found != recorded:
+                yield Difference(file.path, "catalog", "it is not the file that was measured", recorded, found)
 
 
 def tree_against_manifest(tree: Mapping[str, Listed], manifest: Manifest) -> Iterator[Difference]:

@@ -111,6 +111,8 @@ def folder(
     ]
     looked = _contents(path, manifest, here, report)
     found += [one for one in looked if isinstance(one, Difference)]
+    if release and "catalog" in against and not found:
+        found += accounts.measured_against_catalog(path, release)
     missed = tuple(one for one in looked if isinstance(one, Unchecked))
     extra = tuple(accounts.unlisted(dict.fromkeys(_walk(path)), manifest))
     if complete:

@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from catalog.checks import CheckedRecipe
-from catalog.recipe import plain
+from catalog.recipe import build, plain
 from zoo.errors import ZooError
 from zoo.files.digests import pretty_json
 from zoo.files.listing import records
 from zoo.files.locks import locked
 from zoo.files.whole import fsync, place_file, sync, write_atomic
+from zoo.gguf import wording
+from zoo.gguf.facts import FileFacts
 from zoo.judge import gates
 from zoo.plan.plan import Plan, World, file_name
 from zoo.progress import Reporter
@@ -22,8 +24,9 @@ from zoo.release import cards, dataset, evidence, licencetexts, record, selfchec
 from zoo.release.folder import RECORD, ReleaseFolder, find, key_of, load
 from zoo.release.material import Material
 from zoo.release.sealing import seal, write_provenance
+from zoo.release.words import header_words
 from zoo.settings import Settings
-from zoo.stages.artifact import IMATRIX_FILE, Artifact
+from zoo.stages.artifact import IMATRIX_FILE, MODEL_FILE, Artifact
 
 
 def assemble(
@@ -73,11 +76,11 @@ def _write(material: Material, out: Path) -> None:
     recipe, model_folder, dataset_folder = material.recipe, out / "model", out / "dataset"
     evidence_folder = model_folder / "evidence"
     _place_models(material, model_folder)
-    for name, content in evidence.contents(material).items():
+    for name, content in evidence.contents(material, model_folder).items():
         write_atomic(evidence_folder / name, content)
     write_atomic(model_folder / "recipe.yaml", material.checked.text)
     licencetexts.place(material, model_folder)
-    model, release = record.model(recipe), record.release(material)
+    model, release = record.model(recipe), record.release(material, model_folder)
     verdicts = gates.judge(recipe, release.files, release.training, record.valid_share(material))
     write_atomic(evidence_folder / "gates.json", pretty_json([vars(v) for v in verdicts]))
     release = dataclasses.replace(release, evidence=evidence.listed(evidence_folder))
@@ -103,7 +106,18 @@ def _write(material: Material, out: Path) -> None:
 
 def _place_models(material: Material, folder: Path) -> None:
     for type_, maker in material.makers.items():
+        artifact = material.artifacts[maker]
+        facts: FileFacts = build(FileFacts, artifact.facts)
         target = folder / file_name(material.recipe.name, type_)
-        place_file(material.artifacts[maker].path("model.gguf"), target)
+        target.parent.mkdir(exist_ok=True)
+        wording.place(artifact.path(MODEL_FILE), target, header_words(material.recipe, facts))
+        budget = facts.quantize.budget if facts.quantize else None
+        if budget and target.stat().st_size > budget.limit_bytes:
+            raise ZooError(
+                f"{target.name} has {target.stat().st_size:,} bytes with the words of its header, more than the "
+                f"{budget.limit_bytes:,} allowed",
+                safe="Nothing was published; the finished steps are kept.",
+                remedy="Shorten the summary in the recipe",
+            )
     if "imatrix" in material.artifacts:
         place_file(material.artifacts["imatrix"].path(IMATRIX_FILE), folder / IMATRIX_FILE)

@@ -8,19 +8,25 @@ from pathlib import Path
 from catalog.release import EvidenceFile
 from zoo.corpora import datafiles, distributions
 from zoo.files.digests import pretty_json
-from zoo.files.listing import records
-from zoo.gguf import fingerprint
+from zoo.files.listing import records, sha256_of
+from zoo.gguf import fingerprint, wording
 from zoo.gguf.fingerprint import FORMAT as TENSORS_FORMAT
 from zoo.judge.probes import report as probe_report
 from zoo.llama import library
 from zoo.machine import processor
 from zoo.plan.plan import file_name
 from zoo.release.material import Material
+from zoo.stages.artifact import MODEL_FILE
 from zoo.stages.table import STAGES
 
+MEASURED_FORMAT = "zoo-measured/1"
 
-def contents(material: Material) -> dict[str, str | bytes]:
-    """Name -> content of every evidence file except the verdicts, which need the record first."""
+
+def contents(material: Material, folder: Path) -> dict[str, str | bytes]:
+    """Name -> content of every evidence file except the verdicts, which need the record first.
+
+    folder: where the released files are.
+    """
     recipe, artifacts = material.recipe, material.artifacts
     found: dict[str, str | bytes] = {
         name: artifacts[stage].path(name).read_bytes()
@@ -42,7 +48,8 @@ def contents(material: Material) -> dict[str, str | bytes]:
         found[datafiles.FILE] = pretty_json(datafiles.listing(data))
     if "imatrix" in artifacts:
         found["imatrix.json"] = pretty_json(artifacts["imatrix"].facts)
-    found["tensors.json"] = pretty_json({"format": TENSORS_FORMAT, "files": _tensor_digests(material)})
+    found["tensors.json"] = pretty_json({"format": TENSORS_FORMAT, "files": _tensor_digests(material, folder)})
+    found["measured.json"] = pretty_json(_measured(material, folder))
     steps = [{"id": s.id, "key": s.key, "spec": s.spec, "inputs": s.inputs} for s in material.plan.steps]
     made_on = dataclasses.replace(processor.here(), kernels=library.kernels())
     found["plan.json"] = pretty_json(
@@ -64,12 +71,28 @@ def _of_file(material: Material, type_: str, maker: str) -> dict[str, str | byte
     return found
 
 
-def _tensor_digests(material: Material) -> dict[str, object]:
+def _tensor_digests(material: Material, folder: Path) -> dict[str, object]:
+    names = [file_name(material.recipe.name, type_) for type_ in material.makers]
+    return {name: fingerprint.digests(folder / name) for name in names}
+
+
+def _measured(material: Material, folder: Path) -> dict[str, object]:
+    """Which file each measurement is of: the released one without the words of its header."""
+    files = {}
+    for type_, maker in material.makers.items():
+        name = file_name(material.recipe.name, type_)
+        (measured,) = (file for file in material.artifacts[maker].files if file.path == MODEL_FILE)
+        files[name] = {
+            "sha256": sha256_of(folder / name),
+            "measured_sha256": measured.sha256,
+            "measured_size_bytes": measured.size_bytes,
+        }
     return {
-        file_name(material.recipe.name, type_): fingerprint.digests(
-            material.artifacts[maker].path("model.gguf")
-        )
-        for type_, maker in material.makers.items()
+        "format": MEASURED_FORMAT,
+        "what": "Every file was evaluated, probed and measured before the keys below were added to its header. "
+        "Without them it has the digest measured_sha256, which is the one in the reports of the measurements.",
+        "keys": list(wording.KEYS),
+        "files": files,
     }
 
 

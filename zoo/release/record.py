@@ -27,6 +27,7 @@ from catalog.release import (
     TypeCount,
 )
 from zoo.errors import ZooError
+from zoo.files.listing import sha256_of
 from zoo.gguf.facts import FileFacts
 from zoo.judge.evaluation import Candidate
 from zoo.judge.parity.check import known_differences
@@ -35,6 +36,7 @@ from zoo.plan.plan import file_name
 from zoo.release.facts import Bench, Compared, Labelled, Measured, Probed, Trained
 from zoo.release.folder import NOWHERE
 from zoo.release.material import Material
+from zoo.stages.artifact import MODEL_FILE
 from zoo.stages.table import tools_of
 
 
@@ -52,8 +54,11 @@ def valid_share(material: Material) -> float | None:
     return labelled.valid_rows / labelled.rows
 
 
-def release(material: Material) -> Release:
-    """The record of the release, without a place on a hub and without evidence, which is not written yet."""
+def release(material: Material, folder: Path) -> Release:
+    """The record of the release, without a place on a hub and without evidence, which is not written yet.
+
+    folder: where the released files are.
+    """
     recipe, text = material.recipe, material.checked.text
     exported: FileFacts = build(FileFacts, material.artifacts["export"].facts)
     compared: Compared = build(Compared, material.artifacts["parity"].facts)
@@ -74,7 +79,7 @@ def release(material: Material) -> Release:
         date=recipe.date,
         licence=recipe.licence,
         architecture=architecture,
-        files=tuple(_file(material, type_) for type_ in material.makers),
+        files=tuple(_file(material, type_, folder) for type_ in material.makers),
         training=_training(material),
         dataset=_dataset_record(material),
         lineage=tuple(_lineage(material)),
@@ -115,23 +120,25 @@ def _tools_used(material: Material) -> set[str]:
     return {tool for step in material.plan.steps for tool in tools_of(step.stage, step.spec)}
 
 
-def _file(material: Material, type_: str) -> ModelFile:
+def _file(material: Material, type_: str, folder: Path) -> ModelFile:
     artifact = material.artifacts[material.makers[type_]]
-    (record,) = (file for file in artifact.files if file.path == "model.gguf")
+    (measured_file,) = (file for file in artifact.files if file.path == MODEL_FILE)
+    path = folder / file_name(material.recipe.name, type_)
+    size_bytes = path.stat().st_size
     facts: FileFacts = build(FileFacts, artifact.facts)
     measured: Measured = build(Measured, material.artifacts["evaluate"].facts)
     candidate = measured.evaluation["candidates"].get(type_)
     source = candidate or measured.evaluation["reference"]
     contexts = [n for n in memory.CONTEXTS if n <= facts.context_tokens] or [facts.context_tokens]
     return ModelFile(
-        path=file_name(material.recipe.name, type_),
+        path=path.name,
         type=type_,
-        size_bytes=record.size_bytes,
-        sha256=record.sha256,
+        size_bytes=size_bytes,
+        sha256=sha256_of(path),
         bits_per_weight=facts.bits_per_weight,
         tensors=facts.tensors,
         fallback_tensors=len(facts.quantize.fallbacks) if facts.quantize else 0,
-        memory=tuple(MemoryNeed(n, _need(record.size_bytes, facts, n)) for n in contexts),
+        memory=tuple(MemoryNeed(n, _need(size_bytes, facts, n)) for n in contexts),
         perplexity=source["perplexity"],
         perplexity_se=number(source["perplexity_se"]),
         loss=_loss(candidate) if candidate else None,
@@ -141,6 +148,7 @@ def _file(material: Material, type_: str) -> ModelFile:
         imatrix_sha256=facts.quantize.imatrix_sha256 if facts.quantize else None,
         tensor_types=tuple(TypeCount(name, count) for name, count in sorted(facts.tensor_types.items())),
         read_bytes=facts.read_bytes,
+        measured_sha256=measured_file.sha256,
     )
 
 

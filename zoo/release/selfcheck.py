@@ -12,6 +12,7 @@ from catalog.shapes import shaped
 from zoo.files.digests import sha256_file
 from zoo.files.filelist import MANIFEST, SUMS
 from zoo.files.listing import FileRecord, records
+from zoo.gguf import wording
 from zoo.gguf.facts import header_facts
 from zoo.release import cards
 from zoo.release.sealing import Manifest
@@ -24,6 +25,7 @@ def disagreements(recipe: Recipe, release: Release, folder: Path) -> list[str]:
     return [
         *_files(release, model),
         *_headers(recipe, release, model),
+        *_measured(release, model),
         *_imatrix(release, model),
         *_card(recipe, release, model),
         *_manifests(folder),
@@ -82,6 +84,18 @@ def _headers(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
         for name, value in expected.items():
             if found[name] != value:
                 yield _differ(f"{name} of {file.path}", f"header says {found[name]}", f"release says {value}")
+
+
+def _measured(release: Release, folder: Path) -> Iterator[str]:
+    """Check that the files are the measured ones but for the words of their headers. Reads every byte."""
+    for file in release.files:
+        found = wording.unworded_sha256(folder / file.path)
+        if file.measured_sha256 not in (None, found):
+            yield _differ(
+                file.path,
+                f"the file that was measured has sha256 {str(file.measured_sha256)[:16]}",
+                f"without the words of its header this one has {found[:16]}",
+            )
 
 
 def _imatrix(release: Release, folder: Path) -> Iterator[str]:

@@ -13,7 +13,7 @@ from catalog.recipe import build
 from zoo.errors import ModelFileError
 from zoo.gguf import caches
 from zoo.gguf.facts import header_facts
-from zoo.gguf.header import Header, read_header
+from zoo.gguf.header import read_header
 from zoo.llama.measure.lockstep import compare_window, opened
 from zoo.llama.measure.windows import tokens_sha256
 from zoo.llama.quantize import presets
@@ -28,7 +28,9 @@ from zoo.stages.artifact import MODEL_FILE
 from zoo.stages.quantize import CACHE
 
 HEADER_BYTES = 16_384
-"""Kept free for extra keys in a quantized file's header."""
+"""Kept free for extra keys in a quantized file's header, and for its wording, which a schema limits to 4 KB."""
+WORDING_BYTES = 8_192
+"""The part that stays free for the wording."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def run(context: Context) -> Facts:
             found = hunt.run(_presets(source, trials))
         except OverBudget as error:
             raise _too_small(spec, limit, error.missing_bytes) from error
-        made = _write(context, trials, header, found, limit, target)
+        made = _write(context, trials, found, limit, target)
         measured = _measure(trials, target)
         account = _account(spec, trials, found, limit, measured)
     context.report.say(
@@ -122,28 +124,20 @@ def _too_small(spec: Spec, limit_bytes: int, missing_bytes: int) -> ModelFileErr
     )
 
 
-def _write(
-    context: Context, trials: Trials, header: Header, found: Found, limit_bytes: int, target: Path
-) -> float:
+def _write(context: Context, trials: Trials, found: Found, limit_bytes: int, target: Path) -> float:
     """Write the file; returns its bits per weight."""
-    named = header.metadata.get("general.description")
-    words = f"Types chosen per tensor by measured loss within {limit_bytes:,} bytes."
     made = write_mix(
         trials.tensors.path,
         target,
-        Content(
-            found.types,
-            trials.tensors.imatrix,
-            file_type=_file_type(trials, found),
-            changes={"general.description": f"{named} {words}" if isinstance(named, str) else words},
-        ),
+        Content(found.types, trials.tensors.imatrix, file_type=_file_type(trials, found)),
         cache_folder=context.work / CACHE,
         threads=context.threads,
         report=context.report,
     )
-    if made.size_bytes > limit_bytes:
+    if made.size_bytes > limit_bytes - WORDING_BYTES:
         raise ModelFileError(
-            f"the file has {made.size_bytes:,} bytes, more than the {limit_bytes:,} allowed",
+            f"the file has {made.size_bytes:,} bytes and gets up to {WORDING_BYTES:,} of words, more than the "
+            f"{limit_bytes:,} allowed",
             remedy="Report this as a bug",
         )
     return made.bits_per_weight

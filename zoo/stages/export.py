@@ -1,4 +1,4 @@
-"""export: a model folder becomes one GGUF file through llama.cpp's converter, its header completed from the recipe."""
+"""export: a model folder becomes one GGUF file through llama.cpp's converter, its header completed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from catalog import jsontext
 from catalog.jsonvalues import table
 from catalog.recipe import build
-from zoo.gguf import header, layerkinds, overflow, tokentypes
+from zoo.gguf import header, layerkinds, overflow, tokentypes, wording
 from zoo.gguf.facts import header_facts
 from zoo.gguf.padding import padding
 from zoo.llama.convert import convert, endtokens
@@ -33,7 +33,9 @@ def run(context: Context) -> Facts:
     convert.convert(folder, raw, type_=_type(spec, folder), report=context.report)
     overflow.refuse(raw)
     target = context.out / MODEL_FILE
-    header.rewrite_header(raw, target, {**spec.header, **padding(raw)})
+    # Words come last, when the release is assembled; whatever the converter found in the folder is not the recipe's.
+    unworded = wording.removed() if spec.header else {}
+    header.rewrite_header(raw, target, {**unworded, **spec.header, **padding(raw)})
     raw.unlink()
     told = record.read(model_folder(context.inputs.get("source", context.inputs["model"])))
     if told and (types := tokentypes.stated(target, told["tokenizer"])):

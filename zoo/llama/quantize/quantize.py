@@ -98,7 +98,6 @@ def quantize(
     types = {**choice.types, **overridden}
     _check_importance(type_name, choice, types, imatrix)
     changes: dict[str, Scalar | list[str] | None] = dict.fromkeys(local_path_keys(header))
-    changes["general.description"] = _description(header, type_name, types, len(fallbacks), len(overridden))
     report.say(
         f"{type_name}: {len(types)} of {len(header.tensors)} tensors, {_bits(header, types):.2f} bits per weight"
     )
@@ -230,16 +229,3 @@ def _more_than_named(header: Header, type_name: str, types: dict[str, str]) -> s
         f"another type is {largest.name} ({types.get(largest.name, largest.type_name)}, "
         f"{math.prod(largest.shape) / header.parameters:.0%} of the weights)"
     )
-
-
-def _description(
-    header: Header, type_name: str, types: dict[str, str], fallbacks: int, overridden: int
-) -> str:
-    """The report of a file: a name such as Q4_K_M may not match all its tensors."""
-    said = str(header.metadata.get("general.description", "")).strip()
-    parts = [f"{type_name}: {_bits(header, types):.2f} bits per weight"]
-    if fallbacks:
-        parts.append(f"{fallbacks} of {len(header.tensors)} tensors have another type than the name says")
-    if overridden:
-        parts.append(f"{overridden} tensors have a type of the recipe's choice")
-    return f"{said} {'; '.join(parts)}.".strip()

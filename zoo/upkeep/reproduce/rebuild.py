@@ -12,19 +12,21 @@ from catalog import jsontext
 from catalog.checks import CheckedRecipe, check_recipe
 from catalog.jsontext import Json
 from catalog.lock import Lock
-from catalog.recipe import Recipe
-from catalog.release import Release
+from catalog.recipe import Recipe, build
+from catalog.release import ModelFile, Release
 from catalog.shapes import shaped
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.files.digests import digest, sha256_file
-from zoo.files.whole import place_file
-from zoo.gguf.facts import header_facts
+from zoo.gguf import wording
+from zoo.gguf.facts import FileFacts, header_facts
+from zoo.gguf.header import rewrite_header
 from zoo.plan import costs, engine, plan, preflight, world
 from zoo.plan.plan import Plan, World, file_makers, file_name
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
+from zoo.release.words import header_words
 from zoo.settings import Settings, Value
-from zoo.stages.artifact import MODEL_FILE
+from zoo.stages.artifact import MODEL_FILE, Artifact
 
 
 @dataclass(frozen=True)
@@ -85,23 +87,35 @@ def run(prepared: Prepared, report: Reporter) -> dict[str, Path]:
         id_ for id_, why in engine.status(prepared.plan, Workspace(prepared.folder)).items() if why != "reuse"
     ]
     estimate = costs.estimate(prepared.recipe, prepared.plan, to_run, 0, {})
-    build = preflight.Build(prepared.recipe, prepared.plan, to_run, prepared.world.tools)
-    preflight.check(build, estimate, prepared.settings, report)
+    work = preflight.Build(prepared.recipe, prepared.plan, to_run, prepared.world.tools)
+    preflight.check(work, estimate, prepared.settings, report)
     report.say(f"{len(to_run)} steps to run: {', '.join(to_run) or 'none'}")
 
     def use(built: engine.Built) -> dict[str, Path]:
+        recipe = prepared.recipe
         return {
-            file_name(prepared.recipe.name, type_): built.artifacts[maker].path(MODEL_FILE)
-            for type_, maker in file_makers(prepared.recipe).items()
+            file_name(recipe.name, type_): _worded(prepared, built.artifacts[maker], file_name(recipe.name, type_))
+            for type_, maker in file_makers(recipe).items()
         }
 
     return engine.run_and(prepared.plan, prepared.settings, report, use)
 
 
-def begin_with(prepared: Prepared, release: Release, settings: Settings) -> Prepared:
-    """Use the released reference file instead of making it: only the quants are rebuilt.
+def _worded(prepared: Prepared, artifact: Artifact, name: str) -> Path:
+    """The file of a step with the words of its header, as a release has it."""
+    target = prepared.folder / "files" / name
+    target.parent.mkdir(exist_ok=True)
+    facts: FileFacts = build(FileFacts, artifact.facts)
+    wording.place(artifact.path(MODEL_FILE), target, header_words(prepared.recipe, facts))
+    return target
 
-    Raises ZooError if the file is not in the release folder or has changed since the release.
+
+def begin_with(prepared: Prepared, release: Release, settings: Settings) -> Prepared:
+    """Use the released reference file, without the words of its header, instead of making it: only the quants are
+    rebuilt.
+
+    Raises ZooError if the file is not in the release folder or has changed since the release, Damaged if it is not the
+    measured one.
     """
     reference = release.files[0]
     there = settings.releases / prepared.recipe.name / release.version / "model" / reference.path
@@ -117,9 +131,23 @@ def begin_with(prepared: Prepared, release: Release, settings: Settings) -> Prep
     workspace = Workspace(prepared.folder)
     if workspace.finished(step.key) is None:
         out = workspace.partial(step.key) / "out"
-        place_file(there, out / MODEL_FILE)
+        out.mkdir(exist_ok=True)
+        rewrite_header(there, out / MODEL_FILE, wording.removed())
+        refuse_other_measured(reference, there)
         workspace.finish(step.key, step.stage, out, header_facts(out / MODEL_FILE), step.spec)
     return dataclasses.replace(prepared, plan=_only_files(prepared.plan, prepared.recipe, given="export"))
+
+
+def refuse_other_measured(file: ModelFile, there: Path) -> None:
+    """Raises Damaged if a released file, without the words of its header, is not the one that was measured."""
+    if file.measured_sha256 not in (None, found := wording.unworded_sha256(there)):
+        raise Damaged(
+            f"{file.path} is not the file that was measured: without the words of its header it has sha256 {found}, "
+            f"but {file.measured_sha256} is recorded",
+            where="the catalog",
+            safe="Nothing was recorded.",
+            remedy="Do not rely on this version's figures. Publish a new one, and withdraw this one with: zoo yank",
+        )
 
 
 class _Trained(TypedDict):

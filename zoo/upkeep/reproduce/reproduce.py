@@ -105,6 +105,8 @@ def reproduce(
                 results.append(FileResult(file.path, file.sha256, None, file.tensors, 0))
             else:
                 sha256 = sha256_file(path)
+                if sha256 == file.sha256:
+                    rebuild.refuse_other_measured(file, path)
                 found = None if sha256 == file.sha256 else shaped(fingerprint.digests(path), Fingerprint)
                 free = compare.latitude(prepared.plan, makers[file.path], then, now)
                 results.append(compare.compare_file(file, sha256, known.get(file.path), found, free))
