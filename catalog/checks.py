@@ -68,6 +68,17 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
     return CheckedRecipe(shown, text, None if found else recipe, lock, problems, files, hints)
 
 
+def recorded_recipe(text: str, shown_as: str) -> Recipe | None:
+    """The recipe of a text that was checked when it was released; the files that it names are not looked at.
+
+    None if this program does not understand it.
+    """
+    document = yamltext.parse(text.encode(), shown_as)
+    if document.problems or schema.problems(document, "recipe-v1"):
+        return None
+    return _recipe(document)
+
+
 def _recipe(document: Document) -> Recipe:
     """The recipe of data without problems."""
     assert isinstance(document.data, dict)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from catalog import jsonplaces, jsontext, schema
 from catalog.problems import Problem, show
 from catalog.recipe import build, plain
-from catalog.release import Location, Model, Release, Reproduction
+from catalog.release import Correction, Location, Model, Release, Reproduction
 from catalog.versions import preference, version_key
 from catalog.yamltext import Document
 
@@ -92,6 +92,7 @@ def with_release(catalog: Catalog, model: Model, release: Release) -> Catalog:
         yanks=history.yanks,
         reproductions=history.reproductions,
         former_names=history.former_names,
+        corrections=history.corrections,
     )
     others = [m for m in catalog.models if m.name != model.name]
     return Catalog(tuple(sorted((*others, entry), key=lambda m: m.name)))
@@ -140,6 +141,26 @@ def with_reproduction(catalog: Catalog, name: str, entry: Reproduction) -> Catal
         return catalog
     changed = dataclasses.replace(model, reproductions=(*model.reproductions, entry))
     return Catalog(tuple(changed if other.name == name else other for other in catalog.models))
+
+
+def with_correction(catalog: Catalog, words: Model, entry: Correction) -> Catalog:
+    """The catalog with one more correction of a card; adding the same entry again changes nothing.
+
+    ``words`` gives the model's text, if the version is the one that readers get by default. Raises KeyError for an
+    unknown model or version.
+    """
+    model = catalog.model(words.name)
+    if model is None or model.release(entry.version) is None:
+        raise KeyError(f"{words.name}@{entry.version}")
+    if entry in (model.corrections or ()):
+        return catalog
+    changed = dataclasses.replace(model, corrections=(*(model.corrections or ()), entry))
+    if model.preferred()[0].version == entry.version:
+        changed = dataclasses.replace(
+            changed, summary=words.summary, task=words.task, owners=words.owners, good_at=words.good_at,
+            bad_at=words.bad_at,
+        )  # fmt: skip
+    return Catalog(tuple(changed if other.name == words.name else other for other in catalog.models))
 
 
 def _order_problems(models: tuple[Model, ...], document: Document) -> list[Problem]:

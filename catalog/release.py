@@ -322,10 +322,28 @@ class Reproduction:
 
 
 @dataclass(frozen=True)
+class Correction:
+    """The card of a version was corrected on the hub; its files, its figures and its tag did not change.
+
+    fields: keys of the recipe whose words differ from the released recipe, sorted; none if only the program's own text
+    of the card changed. recipe_sha256: of the recipe with the new words. card_sha256: of the new card without the
+    notice of a withdrawn version; evidence is its path below the release's evidence folder.
+    """
+
+    version: str
+    date: str
+    reason: str
+    fields: tuple[str, ...]
+    recipe_sha256: str
+    card_sha256: str
+    evidence: str
+
+
+@dataclass(frozen=True)
 class Model:
     """Everything released under one name; the text is that of its preferred release. Releases are newest first.
 
-    yanks and reproductions are in the order in which they happened. former_names: old names of this model.
+    yanks, reproductions and corrections are in the order in which they happened. former_names: old names of this model.
     """
 
     name: str
@@ -339,6 +357,7 @@ class Model:
     yanks: tuple[YankEvent, ...] = ()
     reproductions: tuple[Reproduction, ...] = ()
     former_names: tuple[str, ...] = ()
+    corrections: tuple[Correction, ...] | None = field(default=None, metadata=LATER)
 
     def release(self, version: str) -> Release | None:
         """The release of this version, None if there is none."""

@@ -95,9 +95,10 @@ def test_a_kill_leaves_the_old_file_or_the_new_one(measured: Path, tmp_path: Pat
         from pathlib import Path
         from zoo.gguf import wording
         print("ready", flush=True)
+        measured, out = Path({str(measured)!r}), Path({str(folder / "out.gguf")!r})
         while True:
             for version in ("1.0.0", "2.0.0"):
-                wording.place(Path({str(measured)!r}), Path({str(folder / "out.gguf")!r}), {{"general.version": version}})
+                wording.place(measured, out, {{"general.version": version}})
     """
     good = {sha256(folder / "out.gguf"), sha256(tmp_path / "new.gguf")}
     for moment in (0.0, 0.003, 0.011, 0.02, 0.05):

@@ -25,6 +25,7 @@ from zoo.corpora import datafiles
 from zoo.files.listing import records
 from zoo.gguf.header import read_header
 from zoo.gguf.imatrix import read_imatrix
+from zoo.gguf.wording import unworded_sha256
 from zoo.plan import prepare, world
 from zoo.settings import load
 
@@ -299,6 +300,29 @@ def test_published_versions_never_change(zoo: Path, capsys: pytest.CaptureFixtur
     assert code == 1
     assert "plain 1.0.0 is already published with different content" in err and "Raise the version" in err
     assert tinyzoo.tree(zoo / "build/hub") == before
+
+
+def test_another_version_or_other_words_run_no_step(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    measured = {file["type"]: file["measured_sha256"] for file in release_files(zoo, "1.0.0")}
+    change_recipe(zoo, "plain", version="1.0.1", summary="Other words for another version.", languages=["fr"])
+    code, _, err = call(capsys, "build", "plain")
+    assert (code, made_now(err)) == (0, []), err
+    assert not list((zoo / "build/work/partial").glob("*"))
+    for file in release_files(zoo, "1.0.1"):
+        path = zoo / "build/releases/plain/1.0.1/model" / file["path"]
+        header = read_header(path).metadata
+        assert header["general.version"] == "1.0.1"
+        assert str(header["general.description"]).startswith("Other words for another version.")
+        assert file["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert file["measured_sha256"] == measured[file["type"]] == unworded_sha256(path) != file["sha256"]
+        report = json.loads((path.parent / f"evidence/bench-{file['type']}.json").read_text(encoding="utf-8"))
+        assert report["file"]["sha256"] == file["measured_sha256"]
+
+
+def release_files(zoo: Path, version: str) -> list[dict[str, Any]]:
+    record = json.loads((zoo / "build/releases/plain" / version / "release.json").read_text(encoding="utf-8"))
+    files: list[dict[str, Any]] = record["release"]["files"]
+    return files
 
 
 def test_one_more_quant_runs_only_what_is_new(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ def disagreements(recipe: Recipe, release: Release, folder: Path) -> list[str]:
         *_headers(recipe, release, model),
         *_measured(release, model),
         *_imatrix(release, model),
-        *_card(recipe, release, model),
+        *card(recipe, release, (model / "README.md").read_text(encoding="utf-8")),
         *_manifests(folder),
     ]
 
@@ -111,12 +111,13 @@ def _imatrix(release: Release, folder: Path) -> Iterator[str]:
             )
 
 
-def _card(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
-    card, problems = cards.read_card((folder / "README.md").read_text(encoding="utf-8"), "README.md", "model")
+def card(recipe: Recipe, release: Release, text: str) -> Iterator[str]:
+    """What is wrong with the text of a model card, or differs from the release. One sentence each."""
+    told, problems = cards.read_card(text, "README.md", "model")
     yield from (f"  {problem}" for problem in problems)
     if problems:
         return
-    zoo, architecture = card["zoo"], release.architecture
+    zoo, architecture = told["zoo"], release.architecture
     assert isinstance(zoo, dict)
     for name, value in {
         "version": release.version,
@@ -129,11 +130,11 @@ def _card(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
     }.items():
         if zoo[name] != value:
             yield _differ(f"{name} on the card", str(zoo[name]), f"release says {value}")
-    if card.get("base_model") != recipe.student.upstream:
+    if told.get("base_model") != recipe.student.upstream:
         yield _differ(
-            "base model on the card", str(card.get("base_model")), f"recipe says {recipe.student.upstream}"
+            "base model on the card", str(told.get("base_model")), f"recipe says {recipe.student.upstream}"
         )
-    licence = card.get("license_name", card["license"])
+    licence = told.get("license_name", told["license"])
     own = release.terms.name if release.terms else None
     if licence not in (own or release.licence, licences.hub_identifier(release.licence)):
         yield _differ("licence on the card", str(licence), f"release says {release.licence}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -85,7 +86,7 @@ def refresh(model: Model, release: Release, settings: Settings) -> Banner:
     marker = pending_marker(settings, model.name)
     place = release.location.model.name
     try:
-        done = _commit(model, _repo(release, settings), place)
+        done = commit_card(repo_of(release, settings), place, lambda card: banner.put(card, model), _message(model))
     except (ZooError, OSError) as error:
         why = str(error)
         write_atomic(marker, pretty_json({"repository": place, "version": release.version, "why": why}))
@@ -118,18 +119,23 @@ def pending_marker(settings: Settings, name: str) -> Path:
     return settings.releases / name / "banner-pending.json"
 
 
-def _repo(release: Release, settings: Settings) -> Repo:
+def repo_of(release: Release, settings: Settings) -> Repo:
+    """The model repository of a release on its hub."""
     namespace, _, name = release.location.model.name.partition("/")
     return hub_of(release.location, settings, hubs_of(settings)).repo("model", namespace, name)
 
 
-def _commit(model: Model, repo: Repo, place: str) -> Banner:
+def commit_card(repo: Repo, place: str, change: Callable[[str], str], message: str) -> Banner:
+    """One commit on the branch that replaces the card by ``change(card)`` and nothing else; again on a head that moved.
+
+    Raises ZooError, HubConflict, and what ``change`` raises.
+    """
     for _ in range(_TRIES):
         head = repo.refs().branches.get(BRANCH)
         if head is None:
             raise ZooError(f"the hub has no repository {place}", remedy="Check the setting hub")
-        before = _read_card(repo, head)
-        after = banner.put(before, model)
+        before = read_card(repo, head)
+        after = change(before)
         if after == before:
             return Banner("unchanged", place, head)
         raw = after.encode()
@@ -139,7 +145,7 @@ def _commit(model: Model, repo: Repo, place: str) -> Banner:
             path.write_bytes(raw)
             repo.put(path, record.sha256, unheard)
             try:
-                return Banner("committed", place, repo.commit(head, [record], [], _message(model)))
+                return Banner("committed", place, repo.commit(head, [record], [], message))
             except HubConflict:
                 continue
     raise HubConflict(
@@ -148,7 +154,8 @@ def _commit(model: Model, repo: Repo, place: str) -> Banner:
     )
 
 
-def _read_card(repo: Repo, head: str) -> str:
+def read_card(repo: Repo, head: str) -> str:
+    """The card at a commit. Raises ZooError if it is not a card."""
     with repo.open(head, CARD) as stream:
         raw = stream.read(CARD_BYTES + 1)
     try:

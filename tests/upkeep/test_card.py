@@ -1,0 +1,242 @@
+"""Corrected cards: only README.md changes, every figure stays, and the correction is on record."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tinyzoo
+import yaml
+
+from catalog.recipe import Recipe
+from catalog.release import Correction, Model
+from zoo import catalogfile
+from zoo import settings as settings_room
+from zoo.__main__ import main
+from zoo.errors import ZooError
+from zoo.hub import FolderHub
+from zoo.upkeep import banner, correct, correction
+
+ENTRY = Correction("1.0.0", "2026-11-28", "A <b>word</b> was wrong.", ("summary",), "0" * 64, "1" * 64, "corrections/x.md")
+CARD = "---\nlicense: mit\n---\n# plain\n\nWords.\n"
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A zoo whose recipe ``plain`` is really released to a folder hub."""
+    folder = tinyzoo.make_tiny_zoo(tmp_path_factory.mktemp("card") / "zoo")
+    done = tinyzoo.run(folder, "release", "plain", "--quiet")
+    assert done.returncode == 0, done.stderr
+    shutil.rmtree(folder / "build/work")
+    return folder
+
+
+@pytest.fixture
+def zoo(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(released, tmp_path / "zoo")
+    monkeypatch.chdir(tmp_path / "zoo")
+    return tmp_path / "zoo"
+
+
+@pytest.fixture
+def served(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The zoo's hub behind the real server, and the catalog as if the release had been published there."""
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+    pytest.importorskip("huggingface_hub.constants")
+    from zoo.hub.server import Access, HubServer
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(zoo / "no-token"))
+    server = HubServer(zoo / "build/hub", "127.0.0.1", 0, Access({}, anonymous_write=True))
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    catalog = zoo / "model_catalog.json"
+    catalog.write_text(catalog.read_text().replace('"hub": "folder"', f'"hub": "{server.address}"'))
+    with (zoo / "zoo.toml").open("a") as stream:
+        stream.write(f'hub = "{server.address}"\n')
+    yield server.address
+    server.shutdown()
+    server.server_close()
+    huggingface_hub.close_session()
+
+
+def change(zoo: Path, **changes: Any) -> None:
+    path = zoo / "recipes/plain.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes, sort_keys=False))
+
+
+def repo(zoo: Path) -> Any:
+    return FolderHub(zoo / "build/hub").repo("model", "tiny", "plain-gguf")
+
+
+def card_at(zoo: Path, name: str) -> str:
+    refs = repo(zoo).refs()
+    with repo(zoo).open(refs.branches.get(name) or refs.tags[name], "README.md") as stream:
+        return str(stream.read().decode())
+
+
+def model_of(zoo: Path) -> Model:
+    found = catalogfile.read_model(settings_room.load(zoo, {}, {}), "plain")
+    assert found
+    return found
+
+
+def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = main(list(words))
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+# --- Pure
+
+
+def test_a_card_tells_of_its_corrections_and_of_nothing_without_any() -> None:
+    assert correction.with_section(CARD, "1.0.0", ()) == CARD
+    card = correction.with_section(CARD, "1.0.0", (ENTRY,))
+    assert card.startswith(CARD) and card.count(correction.TITLE) == 1
+    assert card.endswith("- 2026-11-28: A &lt;b&gt;word&lt;/b&gt; was wrong. (changed: summary)\n")
+    model = Model("a", "b", "chat", (), (), (), (), ())
+    assert banner.take_off(banner.put(card, model)) == card
+
+
+def test_words_and_everything_else_are_told_apart(zoo: Path) -> None:
+    before = recipe_of(zoo)
+    change(zoo, summary="Another summary of it.", bad_at=["sums"], licence="MIT", version="2.0.0")
+    assert correction.changed(before, recipe_of(zoo)) == (("bad_at", "summary"), ("licence", "version"))
+    assert correction.changed(before, before) == ((), ())
+
+
+def recipe_of(zoo: Path) -> Recipe:
+    recipe = correct.recipe_of(zoo / "recipes/plain.yaml", settings_room.load(zoo, {}, {})).recipe
+    assert recipe
+    return recipe
+
+
+# --- The command
+
+
+@pytest.mark.parametrize("way", ["folder", "http"])
+def test_only_the_card_on_the_branch_changes(
+    way: str, zoo: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    if way == "http":
+        request.getfixturevalue("served")
+    tags, files = dict(repo(zoo).refs().tags), repo(zoo).tree(repo(zoo).refs().branches["main"])
+    old, release = card_at(zoo, "main"), model_of(zoo).releases
+    change(zoo, summary="Words that a reader understands.", good_at=["tests"])
+    text = (zoo / "model_catalog.json").read_bytes()
+    code, out, err = call(capsys, "card", "plain")
+    assert code == 0, err
+    assert "+Words that a reader understands." in out and "zoo card plain --publish" in out
+    assert (card_at(zoo, "main"), (zoo / "model_catalog.json").read_bytes()) == (old, text)
+
+    code, out, err = call(capsys, "card", "plain", "--publish", "--reason", "The summary was not clear.")
+    assert code == 0, err
+    assert "Only README.md changed." in out
+    card = card_at(zoo, "main")
+    assert "Words that a reader understands." in card and "- tests\n" in card
+    assert "The summary was not clear. (changed: good\\_at, summary)" in card.replace("good_at", "good\\_at")
+    # Figures: every table row of the released card is on the new one.
+    rows = [line for line in old.split("\n") if line.startswith("|")]
+    assert rows and [line for line in card.split("\n") if line.startswith("|")] == rows
+    assert (card_at(zoo, "v1.0.0"), dict(repo(zoo).refs().tags)) == (old, tags)
+    now = repo(zoo).tree(repo(zoo).refs().branches["main"])
+    assert {path for path in files | now if files.get(path) != now.get(path)} == {"README.md"}
+
+    model = model_of(zoo)
+    assert model.releases == release and model.summary == "Words that a reader understands."
+    assert model.corrections
+    (entry,) = model.corrections
+    assert (entry.reason, entry.fields) == ("The summary was not clear.", ("good_at", "summary"))
+    assert entry.card_sha256 == hashlib.sha256(card.encode()).hexdigest()
+    assert (zoo / "site/evidence/plain/1.0.0" / entry.evidence).read_text() == card
+    assert call(capsys, "check", "model_catalog.json")[0] == 0
+
+    # Again: nothing. Other words: one more line.
+    head = repo(zoo).refs().branches["main"]
+    for words in (("--reason", "The summary was not clear."), ()):
+        code, out, _ = call(capsys, "card", "plain", "--publish", *words)
+        assert (code, "Nothing to do" in out) == (0, True)
+    assert repo(zoo).refs().branches["main"] == head and model_of(zoo) == model
+    change(zoo, summary="Words that every reader understands.")
+    assert call(capsys, "card", "plain", "--publish")[0] == 0
+    assert "Other words for good" in card_at(zoo, "main") and "The summary was not clear." in card_at(zoo, "main")
+    assert len(model_of(zoo).corrections or ()) == 2
+
+
+def test_without_other_words_there_is_nothing_to_correct(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = repo(zoo).refs().branches["main"]
+    path = zoo / "recipes/plain.yaml"
+    path.write_text("# A remark.\n" + path.read_text())
+    code, out, _ = call(capsys, "card", "plain", "--publish")
+    assert (code, repo(zoo).refs().branches["main"]) == (0, head) and "has these words already" in out
+    assert model_of(zoo).corrections is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"licence": "MIT"}, "in more than the words of the card: licence"),
+        ({"languages": ["fr"]}, "in more than the words of the card: languages"),
+        ({"version": "2.0.0"}, "plain 2.0.0 is not published"),
+        ({"summary": "short"}, "plain.yaml is not valid"),
+    ],
+)
+def test_what_is_not_a_correction_is_refused(
+    changes: dict[str, Any], said: str, zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head, text = repo(zoo).refs().branches["main"], (zoo / "model_catalog.json").read_bytes()
+    change(zoo, **changes)
+    code, _, err = call(capsys, "card", "plain", "--publish")
+    assert code == 2 and said in err and "Nothing was changed." in err
+    assert (repo(zoo).refs().branches["main"], (zoo / "model_catalog.json").read_bytes()) == (head, text)
+
+
+def test_the_notice_of_a_withdrawn_version_stays(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(capsys, "yank", "plain@1.0.0", "--reason", "It never stops.")[0] == 0
+    change(zoo, summary="Words that a reader understands.")
+    code, _, err = call(capsys, "card", "plain", "--publish")
+    assert code == 0, err
+    assert "was withdrawn" in card_at(zoo, "main") and "Words that a reader understands." in card_at(zoo, "main")
+    assert call(capsys, "unyank", "plain@1.0.0", "--reason", "It does.")[0] == 0
+    (entry,) = model_of(zoo).corrections or ()
+    assert hashlib.sha256(card_at(zoo, "main").encode()).hexdigest() == entry.card_sha256
+
+
+def test_someone_elses_card_is_kept_unless_asked(zoo: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    theirs = tmp_path / "README.md"
+    theirs.write_text(card_at(zoo, "main") + "\nTheir words.\n")
+    from zoo.files.listing import FileRecord
+
+    record = FileRecord("README.md", theirs.stat().st_size, hashlib.sha256(theirs.read_bytes()).hexdigest())
+    repo(zoo).put(theirs, record.sha256, lambda _: None)
+    repo(zoo).commit(repo(zoo).refs().branches["main"], [record], [], "theirs")
+    change(zoo, summary="Words that a reader understands.")
+    code, _, err = call(capsys, "card", "plain", "--publish")
+    assert code == 2 and "someone else changed it" in err and "Their words." in card_at(zoo, "main")
+    assert model_of(zoo).corrections is None
+    assert call(capsys, "card", "plain", "--publish", "--force")[0] == 0
+    assert "Their words." not in card_at(zoo, "main")
+
+
+def test_interrupted_between_catalog_and_hub_the_same_command_continues(
+    zoo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(zoo, summary="Words that a reader understands.")
+
+    def broken(*_: object) -> None:
+        raise ZooError("the hub went away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(correct, "commit_card", broken)
+        code, _, err = call(capsys, "card", "plain", "--publish", "--reason", "Not clear.")
+    assert code == 1 and "The catalog has the correction" in err
+    text = (zoo / "model_catalog.json").read_bytes()
+    code, out, _ = call(capsys, "card", "plain", "--publish", "--reason", "Not clear.")
+    assert code == 0 and "Only README.md changed." in out
+    assert (zoo / "model_catalog.json").read_bytes() == text
+    assert "Not clear." in card_at(zoo, "main")

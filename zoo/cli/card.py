@@ -1,0 +1,51 @@
+"""zoo card"""
+
+from __future__ import annotations
+
+import click
+
+from zoo.cli.answers import today
+from zoo.cli.common import Call, options
+from zoo.plan import prepare
+from zoo.upkeep import correct
+
+
+@click.command()
+@options("catalog", "evidence", "hub", "releases")
+@click.option("--publish", is_flag=True, help="Commit the corrected README.md. Without it, only show the change.")
+@click.option("--reason", default="", help="What was wrong. Readers of the card see this sentence.")
+@click.option("--force", is_flag=True, help="Replace the card even if someone else changed it on the hub.")
+@click.argument("recipe")
+def command(call: Call, recipe: str, publish: bool, reason: str, force: bool) -> None:
+    """Correct the card of the published version of RECIPE (a name or a file) without a new version.
+
+    Change words in the recipe (summary, task, owners, good_at, bad_at, notes of sources), not the version. Figures
+    come from the catalog. Files and tags do not change. The correction is recorded in the catalog and on the card.
+    """
+    settings = call.settings
+    checked = correct.recipe_of(prepare.find_recipe(recipe, settings), settings)
+    found = correct.prepare(checked, settings, reason=reason, date=today(), force=force)
+    place = found.release.location.model.name
+    data: dict[str, object] = {
+        "name": found.model.name,
+        "version": found.release.version,
+        "repository": place,
+        "fields": list(found.fields),
+        "differs": found.differs,
+        "diff": found.diff(),
+        "published": False,
+        "commit": None,
+    }
+    what = f"the card of {found.model.name} {found.release.version} on {place}"
+    if not publish:
+        said = f"{found.diff()}This would change {what}. Publish it with: zoo card {recipe} --publish"
+        call.output.answer(data, said if found.differs else f"Nothing to correct: {what} has these words.")
+        return
+    assert checked.recipe
+    done = correct.publish(found, checked.recipe, settings)
+    data |= {"published": True, "commit": done.commit}
+    words = {
+        "committed": f"Corrected {what} (commit {(done.commit or '')[:12]}). Only README.md changed.",
+        "unchanged": f"Nothing to do: {what} has these words already.",
+    }
+    call.output.answer(data, words[done.state])

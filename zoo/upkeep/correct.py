@@ -1,0 +1,230 @@
+"""Correcting the card of a published version: the catalog first, then one commit that changes README.md only.
+
+The new words come from the recipe, every figure from the catalog's record. Running it again does what is missing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog import checks, index, unseen
+from catalog.checks import CheckedRecipe
+from catalog.index import Catalog
+from catalog.jsonvalues import table
+from catalog.recipe import Recipe
+from catalog.release import Correction, Model, Release
+from catalog.yanks import REASON_CHARACTERS
+from zoo import catalogfile
+from zoo.errors import AGAIN, InputError, ZooError
+from zoo.files.whole import write_atomic
+from zoo.hub import BRANCH, Repo
+from zoo.release import cards, record, selfcheck
+from zoo.settings import Settings
+from zoo.upkeep import banner, correction
+from zoo.upkeep.reproduce.rebuild import recorded_json
+from zoo.upkeep.yank import Banner, commit_card, read_card, repo_of
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """A card with the recipe's words. entry: what the catalog is to record, None if it has it already.
+
+    before: the card that the branch has now, card: the new one; both without the notice of a withdrawn version.
+    """
+
+    model: Model
+    release: Release
+    entry: Correction | None
+    fields: tuple[str, ...]
+    before: str
+    card: str
+
+    @property
+    def differs(self) -> bool:
+        return self.before != self.card
+
+    def diff(self) -> str:
+        """The lines that change, as a unified diff."""
+        lines = difflib.unified_diff(
+            self.before.splitlines(keepends=True), self.card.splitlines(keepends=True), "README.md now", "README.md"
+        )
+        return "".join(lines)
+
+
+def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: str, force: bool) -> Corrected:
+    """The corrected card, checked; nothing is changed.
+
+    reason: "" for one that names the changed keys. force: also if someone else changed the card on the branch.
+    Raises InputError if the version is not published, is not the one on the branch, if the recipe differs in more than
+    words, or for a card that the Hub would refuse; ZooError if the hub does not answer.
+    """
+    recipe = checked.recipe
+    assert recipe
+    model = catalogfile.read_model(settings, recipe.name)
+    release = model.release(recipe.version) if model else None
+    if model is None or release is None:
+        raise InputError(
+            f"{recipe.name} {recipe.version} is not published, so there is no card to correct",
+            safe="Nothing was changed.",
+            remedy=f"Publish it with: zoo release {recipe.name}",
+        )
+    fields = _fields(checked, recipe, release)
+    repo = repo_of(release, settings)
+    head = repo.refs().branches.get(BRANCH)
+    if head is None:
+        raise ZooError(f"the hub has no repository {release.location.model.name}", remedy="Check the setting hub")
+    before = banner.take_off(read_card(repo, head))
+    _refuse_other_version(before, recipe, release)
+    earlier = tuple(one for one in model.corrections or () if one.version == release.version)
+    if not force:
+        _refuse_other_card(before, repo, release, earlier)
+    entry = _entry(checked, release, fields, reason or _default_reason(fields), date)
+    words = record.model(recipe)
+    for known in earlier[-1:]:
+        card = _card(recipe, words, release, earlier, settings)
+        if _sha256(card) == known.card_sha256 and (not reason or correction.same_words(known, entry)):
+            return Corrected(model, release, None, fields, before, card)
+    if not fields and not earlier:
+        bare = _card(recipe, words, release, (), settings)
+        if bare == banner.take_off(read_card(repo, release.location.model.commit)):
+            return Corrected(model, release, None, fields, before, bare)
+    card = _card(recipe, words, release, (*earlier, entry), settings)
+    sha256 = _sha256(card)
+    entry = dataclasses.replace(entry, card_sha256=sha256, evidence=f"corrections/{sha256[:12]}.md")
+    return Corrected(model, release, entry, fields, before, card)
+
+
+def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Banner:
+    """Record the correction and its card, then commit README.md. Raises ZooError; the same call again continues."""
+    name, release = found.release.location.model.name, found.release
+    model = found.model
+    if entry := found.entry:
+        write_atomic(settings.evidence / model.name / release.version / entry.evidence, found.card)
+        words = record.model(recipe)
+
+        def step(catalog: Catalog) -> Catalog:
+            return index.with_correction(catalog, words, entry)
+
+        catalogfile.change_model(settings, model.name, step)
+        model = catalogfile.read_model(settings, model.name) or model
+
+    def change(now: str) -> str:
+        if banner.take_off(now) not in (found.before, found.card):
+            raise ZooError(
+                "README.md was changed on the hub meanwhile", remedy="Look at the change there", again=AGAIN
+            )
+        return banner.put(found.card, model)
+
+    try:
+        return commit_card(repo_of(release, settings), name, change, f"{model.name} {release.version}: corrected card")
+    except ZooError as error:
+        error.safe = "The catalog has the correction; the card on the hub is as it was."
+        error.again = error.again or AGAIN
+        raise
+
+
+def _fields(checked: CheckedRecipe, recipe: Recipe, release: Release) -> tuple[str, ...]:
+    """The keys whose words differ. Raises InputError if anything else does."""
+    released = checks.recorded_recipe(release.recipe.text, release.recipe.file)
+    if released is None:
+        raise InputError(
+            f"the recorded recipe of {recipe.name} {release.version} is not valid for this program",
+            safe="Nothing was changed.",
+            remedy="Raise the version in the recipe, then release it",
+        )
+    fields, others = correction.changed(released, recipe)
+    if others:
+        raise InputError(
+            f"{checked.file} differs from the recipe of {recipe.name} {release.version} in more than the words of the "
+            f"card: {', '.join(others[:12])}",
+            safe="Nothing was changed.",
+            remedy=f"Restore these keys, or raise the version and run: zoo release {recipe.name}. A correction may "
+            f"change {', '.join(correction.WORDS)}",
+        )
+    return fields
+
+
+def _refuse_other_version(before: str, recipe: Recipe, release: Release) -> None:
+    told, _ = cards.read_card(before, "README.md on the hub", "model")
+    shown = table(told.get("zoo", {})).get("version")
+    if shown != release.version:
+        raise InputError(
+            f"the card on the branch of {release.location.model.name} is that of version {shown}, not of "
+            f"{recipe.version}",
+            safe="Nothing was changed.",
+            remedy="Only the card that the branch shows can be corrected. Set this version in the recipe",
+        )
+
+
+def _refuse_other_card(before: str, repo: Repo, release: Release, earlier: tuple[Correction, ...]) -> None:
+    """Someone else's changes of the page are kept, unless the user says otherwise."""
+    if _sha256(before) in {one.card_sha256 for one in earlier}:
+        return
+    if before != banner.take_off(read_card(repo, release.location.model.commit)):
+        raise InputError(
+            f"README.md on the branch of {release.location.model.name} is not the one that this zoo published: someone "
+            "else changed it",
+            safe="Nothing was changed.",
+            remedy="Look at it there. To replace it anyway, add --force",
+        )
+
+
+def _default_reason(fields: tuple[str, ...]) -> str:
+    return f"Other words for {', '.join(fields)}." if fields else "The text around the figures was improved."
+
+
+def _entry(
+    checked: CheckedRecipe, release: Release, fields: tuple[str, ...], reason: str, date: str
+) -> Correction:
+    if unseen.blank(reason) or len(reason) > REASON_CHARACTERS or unseen.visible(reason) != reason:
+        raise InputError(
+            f"the reason must be one line of 1 to {REASON_CHARACTERS} visible characters",
+            safe="Nothing was changed.",
+            remedy="Write it as plain text: --reason TEXT",
+        )
+    return Correction(release.version, date, reason, fields, hashlib.sha256(checked.text).hexdigest(), "", "")
+
+
+def _card(
+    recipe: Recipe, words: Model, release: Release, corrections: tuple[Correction, ...], settings: Settings
+) -> str:
+    """The card from the recipe's words and the record's figures. Raises InputError if its metadata is not valid."""
+    compared = recorded_json(recipe.name, release, "parity.json", settings)
+    if compared is None and any(file.path == "parity.json" for file in release.evidence):
+        raise InputError(
+            f"the evidence of {recipe.name} {release.version} is not on this machine",
+            where=settings.shown(settings.evidence / recipe.name / release.version / "parity.json"),
+            safe="Nothing was changed.",
+            remedy="Restore the folder from version control",
+        )
+    namespace = release.location.model.name.partition("/")[0]
+    remarks = cards.remarks(table(compared)) if compared is not None else []
+    bare = cards.model_card(recipe, words, release, namespace, remarks)
+    card = correction.with_section(bare, release.version, corrections)
+    if wrong := list(selfcheck.card(recipe, release, card)):
+        raise InputError(
+            "\n".join(["the corrected card would not be valid", *wrong]),
+            safe="Nothing was changed.",
+            remedy="Fix these words in the recipe",
+        )
+    return card
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def recipe_of(path: Path, settings: Settings) -> CheckedRecipe:
+    """The recipe with the new words. Raises InputError with every problem."""
+    checked = checks.check_recipe(path, settings.root)
+    if checked.recipe is None:
+        raise InputError(
+            "\n".join([f"{checked.file} is not valid", *(f"  {problem}" for problem in checked.problems)]),
+            safe="Nothing was changed.",
+            remedy=f"Fix these lines, then look at them with: zoo check {checked.file}",
+        )
+    return checked
