@@ -22,7 +22,8 @@ from zoo.errors import ZooError
 from zoo.hub import FolderHub
 from zoo.upkeep import banner, correct, correction
 
-ENTRY = Correction("1.0.0", "2026-11-28", "A <b>word</b> was wrong.", ("summary",), "0" * 64, "1" * 64, "corrections/x.md")
+REASON = "A <b>word</b> was wrong."
+ENTRY = Correction("1.0.0", "2026-11-28", REASON, ("summary",), "0" * 64, "1" * 64, "corrections/x.md")
 CARD = "---\nlicense: mit\n---\n# plain\n\nWords.\n"
 
 
