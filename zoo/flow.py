@@ -150,7 +150,8 @@ def refuse_taken_version(planned: Planned, settings: Settings) -> None:
     raise VersionTaken(
         f"{planned.plan.name} {planned.plan.version} is already released {why}",
         safe="Nothing was changed; published versions never change.",
-        remedy=f"Raise the version in {planned.checked.file}, or look at it with: zoo show {planned.plan.name}",
+        remedy=f"Raise the version in {planned.checked.file}, or look at it with: zoo show {planned.plan.name}. If "
+        f"only words of its card are wrong, correct them with: zoo card {planned.plan.name}",
     )
 
 
