@@ -30,7 +30,11 @@ SUMMARISED: tuple[Summarised, ...] = (
     "decode_tokens_per_second",
     "time_to_first_token_seconds",
 )
-SPREAD_CHECKED = SUMMARISED[:2]  # time to first token is the prompt's time once more
+SPREAD_CHECKED: dict[Summarised, str] = {
+    "prompt_tokens_per_second": "prompt processing speed",
+    "decode_tokens_per_second": "decode speed",
+}
+"""What is judged by its spread, and its name in sentences. Time to first token is the prompt's time once more."""
 
 
 def distribution(values: Sequence[float]) -> Distribution:
@@ -126,8 +130,8 @@ def _slowed(samples: Sequence[Sample]) -> list[str]:
 def _scattered(summary: Speeds) -> list[str]:
     limit = THRESHOLDS["spread_maximum"]
     found = []
-    for key in SPREAD_CHECKED:
+    for key, name in SPREAD_CHECKED.items():
         spread = summary[key]["spread"]
         if spread is not None and spread > limit:
-            found.append(f"{key} is spread over {spread:.0%} of its median; at most {limit:.0%} is allowed")
+            found.append(f"{name} varies by {spread:.0%} between samples; at most {limit:.0%} is allowed")
     return found
