@@ -212,6 +212,17 @@ def _release(
     )
 
 
+def completion(catalog: Catalog) -> Catalog:
+    """The same models without a chat template."""
+
+    def bare(release: Release) -> Release:
+        shape = dataclasses.replace(release.architecture, template_sha256=None)
+        return dataclasses.replace(release, architecture=shape)
+
+    models = (dataclasses.replace(model, releases=tuple(map(bare, model.releases))) for model in catalog.models)
+    return dataclasses.replace(catalog, models=tuple(models))
+
+
 def _file(
     type_: str, size: int, bits: float, loss: Loss | None, speed: Speed | None = None, fallbacks: int = 0
 ) -> ModelFile:

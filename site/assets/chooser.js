@@ -37,15 +37,19 @@ const tryUrl = (name, path) => `${root}try/?model=${encodeURIComponent(name)}&fi
 const MOST_TRIED_BYTES = 2e9;
 const PLAIN = /^[A-Za-z0-9][A-Za-z0-9._/+-]*$/;
 
-// The same command as in zoo/choose/commands.py.
+// The same words and command as in zoo/choose/commands.py.
+const COMPLETES = "This is a completion model: it has no chat template, and it continues the text of its prompt.";
 function command({ release, pick }, context) {
-  const { name, version, hub } = release;
+  const { name, version, hub, completes } = release;
   const { path, type } = pick.file;
   if (!PLAIN.test(name) || !PLAIN.test(path)) return null;
   if (!hub) return PLAIN.test(type) ? `zoo pull ${name}@${version}:${type}` : null;
+  const start = completes
+    ? `llama-completion -m ${path} -c ${context} -no-cnv -p "Once upon a time" -n 64`
+    : `llama-cli -m ${path} -c ${context} -cnv`;
   return (
     `hf download ${hub[0]} ${path} SHA256SUMS --revision ${hub[1]} --local-dir ${name} && cd ${name} && ` +
-    `sha256sum -c --ignore-missing SHA256SUMS && llama-cli -m ${path} -c ${context} -cnv`
+    `sha256sum -c --ignore-missing SHA256SUMS && ${start}`
   );
 }
 
@@ -111,6 +115,7 @@ function shown(core, choice, context) {
     ),
     h("p", {}, choice.reason),
     figures(core, choice.answer, context),
+    release.completes ? h("p", {}, COMPLETES) : null,
     run,
     pick.file.size > MOST_TRIED_BYTES
       ? null

@@ -127,6 +127,7 @@ export function unpack(data) {
       parameters: releases.parameters[index],
       context: releases.context[index],
       vocabulary: releases.vocabulary[index],
+      completes: releases.completes[index] === 1,
       hub: repository ? [expanded(repository, [name, version]), releases.commit[index]] : null,
       files: [],
     };

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sitesamples import completion, sample
 
 from catalog import device as devices
+from catalog.index import Catalog
+from zoo.choose import commands
 
 ANSWER = ".zoo-answer"
 
@@ -59,7 +64,12 @@ def test_choose_a_board_and_read_the_answer(samples: str, open_page: Any, fits: 
     fits(page)
 
 
-def test_board_pages_say_what_the_browser_says(samples: str, open_page: Any) -> None:
+@pytest.mark.parametrize("kind", ["chat", "completion"])
+def test_board_pages_say_what_the_browser_says(
+    kind: str, samples: str, open_page: Any, build_site: Callable[[Catalog], Path], hosted: Callable[..., str]
+) -> None:
+    if kind == "completion":
+        samples = hosted(build_site(completion(sample())))
     page = open_page(f"{samples}?board=pi-5-4gb")
     for device in devices.DEVICES:
         ask(page, device.id, device.name)
@@ -69,6 +79,7 @@ def test_board_pages_say_what_the_browser_says(samples: str, open_page: Any) -> 
             f"{samples}boards/{device.id}/",
         )
         assert words(page).replace(" ", "") == plain
+        assert (commands.COMPLETES in words(page)) == (kind == "completion" and "Recommended" in plain)
 
 
 def test_question_stands_in_the_address(samples: str, open_page: Any) -> None:

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sitesamples import hostile, sample
+from sitesamples import completion, hostile, sample
 
 from catalog import index
 from catalog.device import DEVICES, GIBI, Device, custom, find
 from catalog.release import Cache, Loss, MemoryNeed, ModelFile, Release, Speed
 from zoo.__main__ import main
+from zoo.choose import commands
 from zoo.choose.pick import Tolerance, dominated, need_bytes, pick
 
 MODEL = sample().models[0]
@@ -376,6 +377,13 @@ def test_the_command_says_what_why_and_how(capsys: Captured) -> None:
     assert "Prediction: It is assumed that all bytes of the file are read for every token" in err
     code, again, err = called(capsys, MODEL.name, "--device", "pi-zero-2", "--quiet")
     assert (code, again, err) == (0, out, "")
+
+
+def test_a_completion_model_is_run_as_one(a_zoo: Path, capsys: Captured) -> None:
+    (a_zoo / "model_catalog.json").write_text(index.to_text(completion(sample())), encoding="utf-8")
+    code, out, _ = called(capsys, MODEL.name, "--device", "pi-zero-2")
+    assert code == 0 and f"\n{commands.COMPLETES}\nRun it:\n" in out and "llama-cli" not in out
+    assert f'\n  llama-completion -m {Q8_0} -c 2048 -no-cnv -p "Once upon a time" -n 64\n' in out
 
 
 @pytest.mark.usefixtures("a_zoo")

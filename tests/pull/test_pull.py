@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from pullsamples import LARGE, NAME, Zoo, make_zoo, manifest_of, write_catalog
+from sitesamples import completion
 from smalldisk import mounted
 
 from catalog.index import Catalog
@@ -73,6 +74,16 @@ def test_the_named_file_comes_with_its_accounts(zoo: Zoo, say: Say) -> None:
 
 
 TEXTS = {"LICENSE": b"Gemma Terms of Use\n" * 30_000, "NOTICE": b"Gemma is provided under ...\n"}
+
+
+def test_a_completion_model_is_run_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, say: Say) -> None:
+    made = make_zoo(tmp_path / "zoo")
+    write_catalog(made.folder, completion(Catalog((made.model,))))
+    monkeypatch.chdir(made.folder)
+    code, out, err = say("pull", f"{NAME}@1.0.0:q8_0")
+    assert code == 0, err
+    assert "This is a completion model" in out and "llama-cli" not in out
+    assert f"llama-completion -m {NAME}-1.0.0/{made.large} -c 2048 -no-cnv" in out
 
 
 def test_licence_texts_come_next_to_the_model_and_are_verified(

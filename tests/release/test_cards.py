@@ -18,6 +18,7 @@ from catalog import schema
 from catalog.checks import CheckedRecipe
 from catalog.recipe import Recipe
 from catalog.release import Release
+from zoo.choose import commands
 from zoo.release import cards
 
 Check = Callable[..., CheckedRecipe]
@@ -203,11 +204,22 @@ def test_numbers_on_the_card(plain: Recipe, tutored: Recipe) -> None:
     # Fewest nats wins the command line.
     best = min(release.files[1:], key=lambda file: file.loss.kld_mean_nats if file.loss else 9)
     assert f"llama-cli -m {best.path} -cnv" in text
+    assert commands.COMPLETES not in text and "the chat template renders" in text
     assert "## Training" not in text
     training = model_card(tutored, release_of(1), 1)
     assert (
         "## Training" in training and "| before training |" in training and "| after training |" in training
     )
+
+
+def test_a_completion_model_is_called_one(plain: Recipe) -> None:
+    release = release_of(0)
+    bare = dataclasses.replace(release.architecture, template_sha256=None)
+    text = model_card(plain, dataclasses.replace(release, architecture=bare), 0)
+    assert f"\n{commands.COMPLETES}\n\n```sh\nllama-completion -m " in text
+    assert "-no-cnv -p" in text and "llama-cli" not in text and "the chat template renders" not in text
+    _, problems = cards.read_card(text, "README.md", "model")
+    assert not problems
 
 
 def test_what_works_otherwise_in_llama_cpp_is_on_the_card(plain: Recipe) -> None:

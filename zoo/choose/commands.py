@@ -13,6 +13,9 @@ from zoo.choose.pick import Pick
 
 HUB = "https://huggingface.co"
 SUMS = "SHA256SUMS"
+COMPLETES = "This is a completion model: it has no chat template, and it continues the text of its prompt."
+"""Shown next to the commands of such a model."""
+PROMPT = "Once upon a time"
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _ADDRESS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*/?\Z")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*\Z")
@@ -61,27 +64,38 @@ def download(name: str, release: Release, file: ModelFile) -> list[str] | None:
     ]
 
 
-def chat(path: str | Path, context_tokens: int = 0) -> str:
-    """The command that chats with a file through llama.cpp, quoted where the path needs it; 0: its usual context."""
-    context = f" -c {context_tokens}" if context_tokens else ""
-    return f"llama-cli -m {shlex.quote(str(path))}{context} -cnv"
+def completes(release: Release) -> bool:
+    """True for a completion model: its files have no chat template, so llama.cpp cannot chat with it."""
+    return release.architecture.template_sha256 is None
 
 
-def run(file: ModelFile) -> list[str] | None:
-    """Commands inside the folder of the release: check the files, then chat."""
+def start(release: Release, path: str | Path, context_tokens: int = 0) -> str:
+    """The command that runs a file through llama.cpp, quoted where the path needs it; 0: its usual context.
+
+    It chats, or a completion model continues an example. llama-completion does that since llama.cpp b7348, where
+    llama-cli became a program that only chats and ignores -no-cnv.
+    """
+    rest = f"{shlex.quote(str(path))}{f' -c {context_tokens}' if context_tokens else ''}"
+    if completes(release):
+        return f'llama-completion -m {rest} -no-cnv -p "{PROMPT}" -n 64'
+    return f"llama-cli -m {rest} -cnv"
+
+
+def run(release: Release, file: ModelFile) -> list[str] | None:
+    """Commands inside the folder of the release: check the files, then run one."""
     if not _PLAIN.match(file.path):
         return None
-    return [f"sha256sum -c --ignore-missing {SUMS}", chat(file.path)]
+    return [f"sha256sum -c --ignore-missing {SUMS}", start(release, file.path)]
 
 
-def ollama(name: str, file: ModelFile) -> list[str] | None:
-    """Commands inside that folder: write a Modelfile of one line, create a model from it, chat."""
+def ollama(name: str, release: Release, file: ModelFile) -> list[str] | None:
+    """Commands inside that folder: write a Modelfile of one line, create a model from it, run it."""
     if not (_PLAIN.match(file.path) and _PLAIN.match(name)):
         return None
     return [
         f"echo 'FROM ./{file.path}' > Modelfile",
         f"ollama create {name} -f Modelfile",
-        f"ollama run {name}",
+        f'ollama run {name} "{PROMPT}"' if completes(release) else f"ollama run {name}",
     ]
 
 
@@ -90,7 +104,7 @@ def _plain(name: str, location: Location, file: ModelFile) -> bool:
 
 
 def one_line(name: str, release: Release, file: ModelFile, context_tokens: int) -> str | None:
-    """One command that fetches a file at its exact commit, checks it and starts a chat; for other hubs, `zoo pull`."""
+    """One command that fetches a file at its exact commit, checks it and runs it; for other hubs, `zoo pull`."""
     location = release.location
     if not _plain(name, location, file):
         return None
@@ -99,5 +113,5 @@ def one_line(name: str, release: Release, file: ModelFile, context_tokens: int) 
     return (
         f"hf download {location.model.name} {file.path} {SUMS} --revision {location.model.commit} "
         f"--local-dir {name} && cd {name} && sha256sum -c --ignore-missing {SUMS} && "
-        + chat(file.path, context_tokens)
+        + start(release, file.path, context_tokens)
     )

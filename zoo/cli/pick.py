@@ -69,7 +69,7 @@ def command(
         raise InputError(str(error), remedy="See: zoo pick --help") from error
     run = _commands(model_name, release, pick)
     title = f"{model_name} {release.version} on {device.name}, {context_tokens:,} tokens of context"
-    call.output.answer(_data(model_name, release, pick, least_speed, run), _words(title, pick, run))
+    call.output.answer(_data(model_name, release, pick, least_speed, run), _words(title, release, pick, run))
     for assumption in pick.speed.prediction.assumptions if pick.speed else ():
         call.output.say(f"Prediction: {assumption}")
     return 0 if pick.file else 1
@@ -128,10 +128,10 @@ def _commands(name: str, release: Release, pick: Pick) -> list[str]:
     if pick.file is None:
         return []
     fetch = commands.download(name, release, pick.file)
-    return [*(fetch or []), commands.chat(pick.file.path, pick.context_tokens)]
+    return [*(fetch or []), commands.start(release, pick.file.path, pick.context_tokens)]
 
 
-def _words(title: str, pick: Pick, run: list[str]) -> str:
+def _words(title: str, release: Release, pick: Pick, run: list[str]) -> str:
     lines = [title, ""]
     if pick.file is None:
         lines.append(f"No file recommended. {pick.reason}")
@@ -140,6 +140,7 @@ def _words(title: str, pick: Pick, run: list[str]) -> str:
             f"Recommended: {pick.file.path} ({data_size(pick.file.size_bytes)}).",
             pick.reason,
             "",
+            *([commands.COMPLETES] if commands.completes(release) else []),
             "Run it:",
         ]
         lines += [f"  {line}" for line in run]

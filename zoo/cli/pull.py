@@ -119,7 +119,7 @@ def _answer(
     chosen: Chosen, pulled: Pulled, pick: Pick | None, context_tokens: int, hub: str
 ) -> tuple[dict[str, object], str]:
     place, file = chosen.release.location.model, pulled.file
-    run = commands.chat(pulled.path, context_tokens)
+    run = commands.start(chosen.release, pulled.path, context_tokens)
     check = f"zoo verify {shlex.quote(str(pulled.folder))}"
     texts = list(chosen.release.terms.files) if chosen.release.terms else []
     data: dict[str, object] = {
@@ -158,6 +158,8 @@ def _answer(
         *([] if place.manifest_sha256 else [f"{UNPINNED}."]),
         *([f"It is signed by {pulled.signer}."] if pulled.signer else []),
         *([f"Its licence texts are next to it, also verified: {', '.join(texts)}. Read them first."] if texts else []),
-        "", "Run it:", f"  {run}", "Check it again at any time:", f"  {check}",
+        "",
+        *([commands.COMPLETES] if commands.completes(chosen.release) else []),
+        "Run it:", f"  {run}", "Check it again at any time:", f"  {check}",
     ]  # fmt: skip
     return data, "\n".join(human)

@@ -34,7 +34,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Shown:
-    """What the template shows. evidence: address of a measured speed's evidence from the site's root."""
+    """What the template shows. evidence: address of a measured speed's evidence from the site's root. completes: the
+    sentence about a completion model, empty for any other."""
 
     choice: Choice
     name: str
@@ -49,6 +50,7 @@ class Shown:
     evidence: str | None
     loss: str
     why: str
+    completes: str
     command: str | None
     try_url: str | None
     runners: tuple[Row, ...]
@@ -86,6 +88,7 @@ def _shown(choice: Choice) -> Shown | None:
         evidence=_evidence(offer),
         loss=loss_words(file),
         why=offer.pick.reason,
+        completes=commands.COMPLETES if commands.completes(release) else "",
         command=commands.one_line(name, release, file, context),
         try_url=links.try_url(name, file),
         runners=tuple(_runner(one) for one in choice.runners_up),

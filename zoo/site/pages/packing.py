@@ -16,7 +16,7 @@ from catalog import memory
 from catalog.device import Device
 from catalog.jsontext import Json, JsonObject
 from catalog.release import ModelFile, Release, Speed
-from zoo.choose import chooser, pick, roofline
+from zoo.choose import chooser, commands, pick, roofline
 from zoo.choose.chooser import Entry
 from zoo.choose.domination import SLOWER_SHARE
 from zoo.site.pages import links
@@ -56,7 +56,9 @@ class _Words:
         return place
 
 
-_RELEASE = ("version", "licence", "parameters", "context", "vocabulary", "repository", "commit", "files")
+_RELEASE = (
+    "version", "licence", "parameters", "context", "vocabulary", "completes", "repository", "commit", "files",
+)  # fmt: skip
 _FILE = (
     "path", "type", "ggml", "size", "bits", "read", "judged", "cache", "listed", "kld", "se", "top", "smoke", "speeds",
 )  # fmt: skip
@@ -79,6 +81,7 @@ def release_row(name: str, release: Release) -> Row:
         shape.parameters,
         shape.context_tokens,
         shape.vocabulary_size,
+        int(commands.completes(release)),
         _sign(location.model.name, {name: _NAME, version: _VERSION}) if known else "",
         location.model.commit if known else 0,
         [*(_file_row(name, release, file) for file in release.files)],
