@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from sitesamples import sample
 from zoo import flow
 from zoo import settings as settings_room
 from zoo.errors import ZooError
+from zoo.files.digests import pretty_json
 from zoo.files.listing import records
 from zoo.hub import FolderHub
 from zoo.plan.prepare import Planned
@@ -51,6 +54,46 @@ def make_release(zoo: Path, version: str = "1.0.0", **changes: str) -> ReleaseFo
     release = dataclasses.replace(model.releases[0], version=version, location=NOWHERE, evidence=())
     parts = (records(folder / "model"), records(folder / "dataset"))
     return ReleaseFolder(folder, "key", dataclasses.replace(model, releases=()), release, (), *parts)
+
+
+def complete_release(zoo: Path, version: str = "1.0.0") -> ReleaseFolder:
+    """A release folder whose record, manifests and sums agree with its files, which are random bytes, so that it can be
+    pulled and verified."""
+    folder = zoo / "build" / "releases" / "smollm2-135m-instruct" / version
+    shutil.rmtree(folder, ignore_errors=True)
+    model = sample().models[0]
+    assert model.name == folder.parent.name
+    files = []
+    for number, file in enumerate(model.releases[0].files):
+        raw = random.Random(f"{version} {number}").randbytes(20_000 + number)
+        files.append(dataclasses.replace(file, size_bytes=len(raw), sha256=hashlib.sha256(raw).hexdigest()))
+        _put(folder / "model" / file.path, raw)
+    _put(folder / "model" / "README.md", f"---\nlicense: mit\n---\n# {version}\n".encode())
+    recipe = dataclasses.replace(model.releases[0].recipe, text=version, sha256=_sha256(version))
+    _put(folder / "model" / "recipe.yaml", version.encode())
+    _put(folder / "model" / "evidence" / "gates.json", b"[]")
+    _put(folder / "dataset" / "README.md", b"# prompts")
+    _put(folder / "dataset" / "data" / "train.jsonl", f'{{"version": "{version}"}}\n'.encode())
+    for part in ("model", "dataset"):
+        found = records(folder / part)
+        manifest = {"name": model.name, "version": version, "files": [vars(file) for file in found]}
+        _put(folder / part / "MANIFEST.json", pretty_json(manifest).encode())
+        _put(folder / part / "SHA256SUMS", "".join(f"{f.sha256}  {f.path}\n" for f in found).encode())
+    release = dataclasses.replace(
+        model.releases[0], version=version, files=tuple(files), recipe=recipe, location=NOWHERE, terms=None, lineage=()
+    )
+    parts = (records(folder / "model"), records(folder / "dataset"))
+    bare = dataclasses.replace(model, releases=())
+    return with_evidence(ReleaseFolder(folder, "key", bare, release, (), *parts))
+
+
+def _put(path: Path, raw: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(raw)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @pytest.fixture
