@@ -20,6 +20,7 @@ from zoo.errors import InputError
 from zoo.hub.download import Patience
 from zoo.pull import names, pulling
 from zoo.pull.accounts import UNPINNED
+from zoo.pull.arriving import some
 from zoo.pull.machine import this_machine
 from zoo.pull.mirrors import Source, first_that_serves
 from zoo.pull.names import Chosen
@@ -36,6 +37,7 @@ from zoo.pull.pulling import Pulled
     help=f"Context length in tokens. [default: {CONTEXT_TOKENS}, or the model's own if that is shorter]",
 )  # fmt: skip
 @click.option("--to", "target", metavar="FOLDER", help="Where to put the files. [default: NAME-VERSION]")
+@click.option("--force", is_flag=True, help="Replace files of the same name in the folder that zoo pull did not write.")
 @click.option("--allow-yanked", is_flag=True, help="Accept a yanked version.")
 @click.option("--pre", is_flag=True, help="Accept a pre-release, such as 1.1.0-rc.1, if it is the newest version.")
 @click.option(
@@ -50,6 +52,7 @@ def command(
     device_id: str | None,
     asked_tokens: int | None,
     target: str | None,
+    force: bool,
     allow_yanked: bool,
     pre: bool,
     timeout: float,
@@ -59,8 +62,9 @@ def command(
 
     Without VERSION, the newest stable version that is not yanked is taken. Without QUANT, the file recommended for the
     device is chosen, and the reason is shown. Each file is compared with the hub's file list, the release's manifest
-    and the catalog; it gets its final name only if it matches. After an interruption, run the same command to resume.
-    --catalog may be the path or the address of another zoo's catalog.
+    and the catalog. Files get their places only when every check has passed. Files that other programs wrote are not
+    replaced. After an interruption, run the same command to resume. --catalog may be the path or the address of another
+    zoo's catalog.
     """
     if not 0 < timeout < 3600:
         raise InputError("--timeout is not a valid time", remedy="Write seconds, such as --timeout 30")
@@ -77,11 +81,14 @@ def command(
     patience = Patience(stall_seconds=timeout)
 
     def use(source: Source) -> Pulled:
-        order = pulling.Order(dataclasses.replace(chosen, release=source.release), file, folder)
+        order = pulling.Order(dataclasses.replace(chosen, release=source.release), file, folder, force)
         return pulling.pull(source.hub, order, call.output, patience, check)
 
     source, pulled = first_that_serves(shelf, chosen.release, call.output, use)
     chosen = dataclasses.replace(chosen, release=source.release)
+    if pulled.unlisted:
+        what = "the hub also has files that the release does not list. They were not downloaded"
+        call.output.warn(f"{what}: {some(pulled.unlisted)}")
     call.output.answer(*_answer(chosen, pulled, pick, context_tokens, source.hub.name))
 
 

@@ -16,6 +16,24 @@ def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[N
     The lock is on the file ``path``, which is created if missing, or on an existing folder. For a folder that may be
     missing, see ``locked_folder``.
     """
+    told = False
+
+    def wait() -> None:
+        nonlocal told
+        if not told:
+            on_wait()
+        told = True
+
+    while (handle := _taken(path, wait)) is None:
+        pass
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _taken(path: Path, on_wait: Callable[[], None]) -> int | None:
+    """The handle that holds the lock; None if the file was deleted or replaced while this waited for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -24,9 +42,13 @@ def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[N
         except BlockingIOError:
             on_wait()
             fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
+        if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
+            return handle
+    except BaseException:
         os.close(handle)
+        raise
+    os.close(handle)
+    return None
 
 
 @contextmanager

@@ -86,7 +86,10 @@ def _same_files(place: Location, other: Location) -> bool:
 
 
 def _at(release: Release, place: Location) -> Release:
-    return dataclasses.replace(release, location=place)
+    """The release at a place. The list of all files is the same at each, so one digest holds for all of them."""
+    pin = place.model.manifest_sha256 or release.location.model.manifest_sha256
+    model = dataclasses.replace(place.model, manifest_sha256=pin)
+    return dataclasses.replace(release, location=dataclasses.replace(place, model=model))
 
 
 def _name(source: Source) -> str:

@@ -6,7 +6,7 @@ Nothing large is downloaded before hub, manifest and catalog agree on its conten
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +27,13 @@ from zoo.hub.download import Fetched, Origin, Patience, fetch_files, retrying
 from zoo.progress import Reporter, Silent
 from zoo.pull import accounts as agreement
 from zoo.pull.accounts import MANIFEST, SUMS, Manifest
+from zoo.pull.arriving import arriving, digests, others, some
 from zoo.pull.names import Chosen
 from zoo.release.provenance import SIGNATURE
 
 RECEIPT = ".zoo/pull.json"
 COMPANION_BYTES = 1 << 20
-"""Files at the top of the repository up to this size (card, recipe, signatures) are downloaded too."""
+"""Files at the top of the release up to this size (card, recipe, signatures) are downloaded too."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,12 @@ def recommended(release: Release, device: Device, context_tokens: int) -> Pick:
 
 @dataclass(frozen=True)
 class Order:
-    """The file of a release that somebody wants, and the folder for it."""
+    """The file of a release that somebody wants, and the folder for it. force: files of others there are replaced."""
 
     chosen: Chosen
     file: ModelFile
     folder: Path
+    force: bool = False
 
 
 def pull(
@@ -84,12 +86,13 @@ def pull(
     patience: Patience,
     check: Callable[[Path, Collection[str]], str] | None = None,
 ) -> Pulled:
-    """Fetch what is ordered, with the release's manifest, sums and card.
+    """Fetch what is ordered, with the release's manifest, sums and card. Only what the manifest lists is fetched.
 
     check: refuses files of a folder that are not signed as they should be, else says by whom; it sees the small files
     before the large one is fetched.
 
-    Raises RemoteError, also when the hub, the manifest and the catalog do not agree (kind ``disagreement``).
+    Raises RemoteError, also when the hub, the manifest and the catalog do not agree (kind ``disagreement``), and
+    InputError if files are in the way. A refused release leaves nothing in the folder.
     """
     chosen, file, folder = order.chosen, order.file, order.folder
     release, place = chosen.release, chosen.release.location.model
@@ -105,19 +108,38 @@ def pull(
             kind="disagreement", facts={"differences": [vars(difference) for difference in found]},
             safe="Nothing was downloaded.", remedy="Do not use the file, and report this to the owner of the catalog",
         )  # fmt: skip
-    wanted = [_as_listed(manifest, tree[path]) for path in _companions(tree)]
+    wanted = [_as_listed(manifest, tree[path]) for path in _companions(tree, manifest)]
     model = Listed(file.path, file.size_bytes, file.sha256)
-    if check:
-        # One after the other: what vouches for the model is looked at before that is fetched.
-        done = fetch_files(origin, wanted, folder, report, patience)
-        check(folder, _signed(done))
-        done += fetch_files(origin, [model], folder, report, patience)
-        signer = _check_or_remove(check, folder, done, folder / file.path)
-    else:
-        done = fetch_files(origin, [*wanted, model], folder, report, patience)
+    _make_way(order, [*wanted, model], report)
+    with arriving(folder, origin, report, patience) as arrival:
         signer = None
-    _write_receipt(folder, chosen, hub, done)
-    return Pulled(folder, file, tuple(done), tuple(agreement.unlisted(tree, manifest)), signer)
+        if check:
+            # One after the other: what vouches for the model is looked at before that is fetched.
+            done = arrival.fetch(wanted)
+            check(arrival.gather(done), _signed(done))
+            done += arrival.fetch([model])
+            signer = check(arrival.gather(done), _signed(done))
+        else:
+            done = arrival.fetch([*wanted, model])
+        done = arrival.settle(done)
+        _write_receipt(folder, chosen, hub, done)
+    extra = tuple(agreement.unlisted(tree, manifest))
+    return Pulled(folder, file, tuple(done), extra, signer)
+
+
+def _make_way(order: Order, wanted: Sequence[Listed], report: Reporter) -> None:
+    """Raises InputError with the files that would be replaced and are not of an earlier pull, unless that was asked."""
+    found = others(order.folder, wanted, read_receipt(order.folder))
+    if not found:
+        return
+    if not order.force:
+        raise InputError(
+            f"{order.folder} has files of the same name with other content, and zoo pull did not write them: "
+            f"{some(found)}",
+            safe="Nothing was downloaded.",
+            remedy="Name another folder with --to, or replace these files with --force",
+        )
+    report.warn(f"replacing files that zoo pull did not write: {some(found)}")
 
 
 def accounts(
@@ -178,29 +200,21 @@ def read_receipt(folder: Path) -> dict[str, str]:
     return {}
 
 
-def _companions(tree: Mapping[str, Listed]) -> list[str]:
+def _companions(tree: Mapping[str, Listed], manifest: Manifest) -> list[str]:
+    """The small files at the top that belong to the release; never one that tools of this machine obey (.envrc)."""
     return sorted(
         path
-        for path, file in tree.items()
-        if "/" not in path
-        and file.size_bytes <= COMPANION_BYTES
+        for path in (*manifest.files, MANIFEST, SUMS, SIGNATURE)
+        if path in tree
+        and "/" not in path
+        and not path.startswith(".")
+        and tree[path].size_bytes <= COMPANION_BYTES
         and not path.endswith(".gguf")
-        and path != ".gitattributes"
     )
 
 
 def _signed(done: Iterable[Fetched]) -> list[str]:
     return [one.file.path for one in done if one.file.path != SIGNATURE]
-
-
-def _check_or_remove(
-    check: Callable[[Path, Collection[str]], str], folder: Path, done: list[Fetched], path: Path
-) -> str:
-    try:
-        return check(folder, _signed(done))
-    except ZooError:
-        path.unlink(missing_ok=True)
-        raise
 
 
 def _as_listed(manifest: Manifest, there: Listed) -> Listed:
@@ -209,8 +223,7 @@ def _as_listed(manifest: Manifest, there: Listed) -> Listed:
 
 
 def _write_receipt(folder: Path, chosen: Chosen, hub: Hub, done: list[Fetched]) -> None:
-    files = read_receipt(folder)
-    files |= {one.file.path: one.file.sha256 for one in done if one.file.sha256}
+    files = read_receipt(folder) | digests(done)
     place = chosen.release.location.model
     data = {
         "format": 1,

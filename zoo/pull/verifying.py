@@ -21,20 +21,11 @@ from zoo.hub.download.files import is_here
 from zoo.progress import Advance, Reporter, carried
 from zoo.pull import accounts, pulling
 from zoo.pull.accounts import MANIFEST, SUMS, Difference, Manifest
+from zoo.pull.arriving import SERVED_OTHERWISE
 from zoo.release.provenance import SIGNATURE
 
 THREADS = 2
 """Two files at a time keep a disk busy while one is hashed; more would only make an SD card seek."""
-
-
-SERVED_OTHERWISE = frozenset(
-    {
-        "disagreement", "hash_mismatch", "wrong_length", "wrong_etag", "wrong_revision", "not_found",
-        "file_not_found", "revision_not_found",
-    }
-)  # fmt: skip
-"""Kinds of errors about what the hub serves; all others mean only that the hub could not be asked, or that this machine
-could not store the answer."""
 
 
 @dataclass(frozen=True)
