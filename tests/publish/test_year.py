@@ -196,6 +196,19 @@ def test_a_year_of_versions(year: Year, start: Start) -> None:
     year.check("1.1.0", "1.1.0", year.root / "mirror")
     code, found = year.ask("verify", NAME, "--on-hub", "--full")
     assert code == 0, found
+    code, found = year.ask("watch", "--no-upstream")
+    assert code == 0, found
+
+    # November: the notice reaches the mirror, too; and a tag that is gone there is found and set again.
+    assert year.ask("yank", f"{NAME}@1.0.1", "--reason", "Superseded.", "--severity", "low")[0] == 0
+    for behind in (year.behind, year.root / "mirror"):
+        assert "Version 1.0.1 was withdrawn" in year.card(FolderHub(behind))
+    tag = FolderHub(year.root / "mirror").repo("model", "local", NAMES[0]).folder / "refs" / "tags" / "v1.0.1"
+    tag.unlink()
+    code, found = year.ask("watch", "--no-upstream")
+    assert code == 3 and f"(mirror on {mirror.address})" in str(found["findings"])
+    year.publish("1.0.1", mirror.address)
+    assert year.ask("watch", "--no-upstream")[0] == 0 and tag.is_file()
     stop(public)
     assert year.pulled() == "1.1.0"
     code, out, err = year.say("pull", f"{NAME}@1.0.0:{QUANT}", "--to", "never")

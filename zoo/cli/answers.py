@@ -118,6 +118,7 @@ def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
         "changed": done.changed,
         **vars(last),
         "banner": vars(banner),
+        "mirrors": [{"hub": hub, **vars(one)} for hub, one in done.mirrors],
     }
     cards = {
         "committed": f"The card of {banner.repository} shows it too (commit {(banner.commit or '')[:12]}).",
@@ -130,3 +131,9 @@ def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
         call.output.warn(
             f"The card is pending: {banner.why} Run the same command again when the hub can be reached."
         )
+    for hub, one in done.mirrors:
+        if one.state == "pending":
+            call.output.warn(
+                f"The card of the mirror {one.repository} on {hub} is not changed yet: {one.why} Run the same command "
+                f"again with: --hub {hub}"
+            )

@@ -8,6 +8,7 @@ drifts if it has no recorded release completely. Then the tags, and the licence 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -86,6 +87,8 @@ def look(
             for release in model.releases:
                 done = _release(model, release, settings, notes, pool)
                 watched += [done] if done else []
+                for mirror in release.mirrors or ():
+                    _mirror(model, dataclasses.replace(release, location=mirror), settings, notes, pool)
                 advance(len(of_model(release, _evidence(settings, model, release))))
     sources = look_at_sources(catalog, before, ask) if ask else Looked()
     return Report(
@@ -135,6 +138,18 @@ def _release(
         model.name, release.version, place.model.name, place.model.commit, heads[0] or None,
         files, equal, size_only,
     )  # fmt: skip
+
+
+def _mirror(model: Model, there: Release, settings: Settings, notes: _Notes, pool: ThreadPoolExecutor) -> None:
+    """Watch a mirror of a release, whose ``location`` it is: its commits and its tags. A named hub is the only one that
+    is asked, so mirrors are left out then."""
+    if settings.values["hub"].origin.startswith("flag"):
+        return
+    own, at = _Notes(notes.hubs), f"(mirror on {there.location.hub})"
+    _release(model, there, settings, own, pool)
+    notes.requests += own.requests
+    notes.findings += [dataclasses.replace(one, what=f"{one.what} {at}") for one in own.findings]
+    notes.unchecked += [dataclasses.replace(one, what=f"{one.what} {at}") for one in own.unchecked]
 
 
 def _part(

@@ -6,16 +6,17 @@ so a pinned version still gives exactly the published bytes.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
 from catalog import jsontext, yanks
 from catalog.index import Catalog
-from catalog.release import Model, Release, YankEvent
+from catalog.release import Location, Model, Release, YankEvent
 from catalog.shapes import shaped
 from zoo import catalogfile
 from zoo.errors import AGAIN, ZooError
@@ -45,12 +46,13 @@ class Banner:
 
 @dataclass(frozen=True)
 class Yanked:
-    """The model as the catalog has it now, whether the catalog changed, and the card."""
+    """The model as the catalog has it now, whether the catalog changed, and the card; ``mirrors`` by their hub."""
 
     model: Model
     changed: bool
     banner: Banner
     pointing_here: tuple[str, ...] = ()
+    mirrors: tuple[tuple[str, Banner], ...] = ()
 
 
 def yank(name: str, event: YankEvent, *, settings: Settings, card: bool = True) -> Yanked:
@@ -77,8 +79,34 @@ def _walk(name: str, version: str, step: catalogfile.Step, settings: Settings, c
     catalog, changed = catalogfile.change(settings, step)
     model = yanks.find(catalog, name, version)
     release = next(one for one in model.releases if one.version == version)
-    done = refresh(model, release, settings) if card else Banner("left out", release.location.model.name)
-    return Yanked(model, changed, done, yanks.pointing_at(catalog, f"{name}@{version}"))
+    left_out = Banner("left out", release.location.model.name)
+    done = _card(model, release, settings) if card else left_out
+    mirrors = tuple(_at_mirrors(model, release, settings)) if card else ()
+    return Yanked(model, changed, done, yanks.pointing_at(catalog, f"{name}@{version}"), mirrors)
+
+
+def _card(model: Model, release: Release, settings: Settings) -> Banner:
+    """Update the card of the release's place, or of its mirror on the hub that --hub names."""
+    named = settings.values["hub"]
+    mirror = next((one for one in release.mirrors or () if one.hub == named.text), None)
+    if mirror and named.origin.startswith("flag"):
+        return _at_mirror(model, release, mirror, settings)
+    return refresh(model, release, settings)
+
+
+def _at_mirrors(model: Model, release: Release, settings: Settings) -> Iterator[tuple[str, Banner]]:
+    """Update the cards of the mirrors. A hub that was named is the only one that is written to."""
+    if not settings.values["hub"].origin.startswith("flag"):
+        for place in release.mirrors or ():
+            yield place.hub, _at_mirror(model, release, place, settings)
+
+
+def _at_mirror(model: Model, release: Release, place: Location, settings: Settings) -> Banner:
+    try:
+        repo = repo_of(dataclasses.replace(release, location=place), settings)
+        return commit_card(repo, place.model.name, lambda card: banner.put(card, model), _message(model))
+    except (ZooError, OSError) as error:
+        return Banner("pending", place.model.name, why=str(error))
 
 
 def refresh(model: Model, release: Release, settings: Settings) -> Banner:
