@@ -22,6 +22,7 @@ from zoo.plan import foresight
 from zoo.plan.contradictions import Case, problems
 from zoo.sources import facts
 from zoo.sources.facts import SourceFacts
+from zoo.templates.renderer import OverLimit
 
 STUDENT = SourceFacts("folder", 1024, 4, 300, "words", "{{ messages }}", None, (512, 1024))
 
@@ -218,6 +219,7 @@ def test_facts_of_a_gguf_file(tmp_path: Path) -> None:
 
 NO_SYSTEM = """{% for message in messages %}{% if message.role == 'system' %}{{ raise_exception('No system role') }}
 {% endif %}{{ message.content }}{% endfor %}"""
+ENDLESS = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
 
 
 @pytest.mark.parametrize(("line", "changes", "place"), [
@@ -245,6 +247,14 @@ def test_a_template_without_system_role_stops_the_build_after_the_import(
         foresight.refuse_imported(checked, made)
     found = [text for text in caught.value.what.splitlines()[1:] if "No system role" in text]
     assert len(found) == 2 and all(place in text for text in found), "teacher and student"
+
+
+def test_a_template_without_end_is_refused_once(zoo: Path) -> None:
+    made = imported(zoo, dict.copy)
+    (made["import/student"].folder / "chat_template.jinja").write_text(ENDLESS, encoding="utf-8")
+    with pytest.raises(OverLimit, match="more than 5 seconds") as caught:
+        foresight.refuse_imported(changed(zoo, "tutored", {"label.system": "Be brief."}), made)
+    assert "models are kept" in caught.value.safe
 
 
 def test_system_messages_do_not_matter_without_training(zoo: Path) -> None:

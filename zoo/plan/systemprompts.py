@@ -10,7 +10,7 @@ from catalog.corpusfiles import FileFacts
 from catalog.recipe import Recipe
 from zoo.errors import ModelFileError
 from zoo.sources.facts import SourceFacts
-from zoo.templates.renderer import Renderer
+from zoo.templates.renderer import OverLimit, Renderer
 
 USER = {"role": "user", "content": "question"}
 SYSTEM = {"role": "system", "content": "instruction"}
@@ -30,7 +30,8 @@ class Refused:
 def refused(checked: CheckedRecipe, sources: Mapping[str, SourceFacts | None]) -> Iterator[Refused]:
     """The refusal of each template that must render a system message but does not. ``sources``: by their role.
 
-    Only templates that accept the question alone are checked: others are a different problem.
+    Only templates that accept the question alone are checked: others are a different problem. Raises OverLimit for one
+    that uses too much: no later step could use it, and each would spend the same time until it knows.
     """
     recipe = checked.recipe
     if recipe is None:
@@ -44,6 +45,9 @@ def refused(checked: CheckedRecipe, sources: Mapping[str, SourceFacts | None]) -
         with Renderer(template, special=SPECIAL, source=f"the {role}") as renderer:
             try:
                 renderer.render([USER])
+            except OverLimit as error:
+                error.safe = "The imported models are kept. Nothing else was made."
+                raise
             except ModelFileError:
                 continue
             try:
