@@ -7,6 +7,7 @@ This module imports nothing of ours.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict, Unpack
@@ -24,6 +25,20 @@ class Again:
         how = f"Continue {self.when} with: {command}" if self.when else f"Continue with: {command}"
         words = how if command else f"Run the same command again {self.when}".rstrip()
         return words if command or not self.note else f"{words}; {self.note}"
+
+
+_LONGEST, _HEAD, _TAIL = 400, 200, 100
+_TOO_LONG = re.compile(rf"\S{{{_LONGEST + 1},}}")
+
+
+def short(text: str) -> str:
+    """Text in which no word is longer than people can read: a name may come from the input that a message is about.
+
+    The word stays one word, so that a password in a long address is still found and hidden.
+    """
+    if len(text) <= _LONGEST:
+        return text
+    return _TOO_LONG.sub(lambda word: f"{word[0][:_HEAD]}...{word[0][-_TAIL:]}", text)
 
 
 AGAIN = Again()
@@ -56,6 +71,7 @@ class ZooError(Exception):
     def __init__(
         self, what: str, *, where: str = "", safe: str = "", remedy: str = "", again: Again | None = None
     ) -> None:
+        what, where, safe, remedy = map(short, (what, where, safe, remedy))
         super().__init__(what)
         self.what = what
         self.where = where

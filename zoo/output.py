@@ -117,7 +117,8 @@ class Output:
             sys.stderr.flush()
 
     def _talk(self, kind: str, text: str, line: str, style: str = "") -> None:
-        text, line = bounded(text), bounded(line)
+        # Hidden first: half an address is not recognised as one.
+        text, line = bounded(hidden(text)), bounded(line)
         if self.events:
             self._event(kind, text=text)
         else:

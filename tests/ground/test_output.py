@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from zoo import output as room
+from zoo.errors import InputError
 from zoo.output import Output, _Meter, visible
 
 Captured = pytest.CaptureFixture[str]
@@ -208,6 +209,19 @@ def test_quiet_events_are_warnings_and_errors(capsys: Captured) -> None:
     with out.task("work", 1, "rows") as advance:
         advance(1)
     assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["warning"]
+
+
+def test_a_password_in_a_long_address_stays_hidden(capsys: pytest.CaptureFixture[str]) -> None:
+    for length in (300, 1500, 5000):
+        address = f"https://user:{'p4ss' * length}@hub.example/x"
+        error = InputError(f"cannot reach {address}", where=address)
+        assert len(str(error)) < 1500
+        for output in (Output(), Output(json=True, events=True)):
+            output.say(address)
+            output.error(str(error))
+            output.answer({"error": error.what}, error.what)
+    said = capsys.readouterr()
+    assert "p4ss" not in said.out + said.err and "***@hub.example" in said.out
 
 
 def test_what_is_said_is_bounded(capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,12 +28,16 @@ Reader = Callable[[bytes, Path], object]
 
 @dataclass(frozen=True)
 class Case:
-    """A reader and a valid file for it. form: json, lines (of JSON), text or binary."""
+    """A reader and a valid file for it. form: json, lines (of JSON), text or binary.
+
+    one_in: it takes longer, so only one damaged file in so many is tried.
+    """
 
     name: str
     form: str
     sound: bytes
     read: Reader
+    one_in: int = 1
 
 
 class TooLong(BaseException):

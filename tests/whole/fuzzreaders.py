@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from sitesamples import sample
 from catalog import cardrules, index, watch, yamltext
 from catalog.checks import check_recipe
 from catalog.lock import Lock
+from catalog.recipe import plain
 from zoo import catalogfile
 from zoo import settings as settings_room
 from zoo.__main__ import main
@@ -120,7 +122,8 @@ def artifact(path: Path, folder: Path) -> object:
 
 def release(path: Path, folder: Path) -> object:
     del path
-    return str(load(folder))[:200]
+    found = load(folder)
+    return str(found and [*found.verdicts, *found.model_files])[:200]
 
 
 def card(raw: bytes, folder: Path) -> object:
@@ -240,20 +243,21 @@ def cases(base: Path) -> dict[str, Case]:
     step = {
         "kind": "k",
         "key": "k",
-        "files": [{"path": "a", "size_bytes": 1, "sha256": "0" * 64}],
+        "files": [{"path": "a", "size_bytes": 1, "sha256": hashlib.sha256(b"a").hexdigest()}],
         "facts": {"x": 1},
     }
-    finding = {"kind": "file", "name": "m", "version": "1.0.0", "repository": "a/b", "path": "c", "revision": None,
+    finding = {"kind": "digest", "name": "m", "version": "1.0.0", "repository": "a/b", "path": "c", "revision": None,
                "expected": "x", "found": "y", "what": "z"}  # fmt: skip
     watch_report = {"schema": watch.SCHEMA, "date": "2026-11-22", "requests": 3, "releases": [], "sources": [],
                     "findings": [finding], "unchecked": [{"what": "a", "why": "b"}]}  # fmt: skip
-    verdict = {field.name: None for field in dataclasses.fields(gates.Verdict)}
+    model = sample().models[0]
+    verdict = dataclasses.asdict(gates.Verdict("kld_mean_nats", None, 0.5, 0.5, 1.0, True, "It is kept."))
     record = {
         "key": "k",
-        "model": {"name": "x"},
-        "release": {},
+        "model": plain(dataclasses.replace(model, releases=())),
+        "release": plain(model.releases[0]),
         "verdicts": [verdict],
-        "files": {"model": listed, "dataset": []},
+        "files": {"model": [], "dataset": []},
     }
     prompts = [{"user": f"question {n}", "tags": ["lang:en"], "system_hint": "Be brief."} for n in range(4)]
     tool = {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}

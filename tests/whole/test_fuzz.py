@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
 from pathlib import Path
 
 import fuzzing
+import fuzzmore
 import pytest
 from fuzzing import Case
 from fuzzreaders import cases, text_of
@@ -18,12 +20,16 @@ from fuzzreaders import cases, text_of
 from catalog import index
 from zoo.corpora.prompts import parse_prompts
 
+KIND = bytes.fromhex("06072a8648ce3d0201")
+"""id-ecPublicKey as DER writes it (RFC 5480, section 2.1.1)."""
+
 MUTATIONS = int(os.environ.get("FUZZ_MUTATIONS", "2000"))
 
 
 @pytest.fixture(scope="module")
 def every(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
-    return cases(tmp_path_factory.mktemp("sound"))
+    base = tmp_path_factory.mktemp("sound")
+    return {**cases(base), **fuzzmore.cases(base)}
 
 
 def test_no_damaged_file_is_a_fault_of_the_program(every: dict[str, Case], tmp_path: Path) -> None:
@@ -34,7 +40,7 @@ def test_no_damaged_file_is_a_fault_of_the_program(every: dict[str, Case], tmp_p
         folder = tmp_path / name.replace(" ", "-")
         folder.mkdir()
         (folder / "zoo.toml").touch()
-        for number in range(share):
+        for number in range(max(share // case.one_in, 1)):
             seed = f"{name}/{number}"
             if fault := fuzzing.faults(case, fuzzing.damaged(case, random.Random(seed)), folder):
                 found.append(f"{seed}: {fault}")
@@ -49,6 +55,7 @@ def test_the_sound_files_are_read(every: dict[str, Case], tmp_path: Path) -> Non
         folder.mkdir()
         (folder / "zoo.toml").touch()
         assert not fuzzing.faults(case, case.sound, folder), name
+        case.read(case.sound, folder)  # a refusal of the valid file would be raised here
     assert not index.parse(text_of(every["catalog"].sound), "x")[1]
     assert not parse_prompts(every["prompts"].sound, "x")[1]
 
@@ -81,6 +88,19 @@ def test_what_was_found_so(every: dict[str, Case], tmp_path: Path) -> None:
         "artifact": every["artifact"].sound.decode().replace('"k"', f'"{"x" * 100_000}"', 1),
         "prompts": '{"user": "a", "' + "t" * 5000 + '": 1}\n',
         "model tokenizer_config.json": '{"model_max_length": 1' + "0" * 400 + "}",
+        "commit of a hub": '{"parent": null, "message": "m", "files": {"a": ["0"]}}',
+        "ref of a hub": "0" * 5000,
+        "evidence of a rebuild": '{"steps": 1, "format": []}',
+        "index of weights": '{"weight_map": {"a": "' + "x" * 5000 + '"}}',
+        "command line": "--" + "x" * 5000,
     }.items():
         if name.strip() in every:
             assert not fuzzing.faults(every[name.strip()], raw.encode(), tmp_path), name
+
+
+def test_a_public_key_of_an_unknown_kind(every: dict[str, Case], tmp_path: Path) -> None:
+    case = every.get("public key") or pytest.skip("signing is not installed")
+    first, *middle, last = case.sound.decode().splitlines()
+    der = base64.b64decode("".join(middle)).replace(KIND, KIND[:-1] + b"\x63", 1)
+    raw = "\n".join([first, base64.b64encode(der).decode(), last]).encode()
+    assert der != base64.b64decode("".join(middle)) and not fuzzing.faults(case, raw, tmp_path)

@@ -20,8 +20,9 @@ from typing import IO, TypedDict
 
 from catalog import jsontext
 from catalog.paths import unsafe_reason
-from catalog.shapes import WrongShape, shaped
+from catalog.shapes import shaped
 from zoo.errors import AGAIN, Damaged, InputError, ZooError
+from zoo.files import filelist
 from zoo.files.digests import canonical_json, digest, sha256_file
 from zoo.files.listing import FileRecord
 from zoo.files.locks import locked
@@ -66,7 +67,7 @@ class Body(TypedDict):
 
     parent: str | None
     message: str
-    files: dict[str, list[str | int]]
+    files: dict[str, tuple[str, int]]
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,7 @@ class FolderRepo:
         return Refs(self._read_refs("heads"), self._read_refs("tags"))
 
     def tree(self, revision: str) -> dict[str, FileRecord]:
-        files = self.body(revision)["files"]
-        return {path: FileRecord(path, int(size), str(sha)) for path, (sha, size) in files.items()}
+        return {file.path: file for file in _records(self.body(revision))}
 
     def served(self, revision: str, path: str) -> Served:
         try:
@@ -148,7 +148,7 @@ class FolderRepo:
                     remedy="Someone else published here just now",
                     again=AGAIN,
                 )
-            files: dict[str, list[str | int]] = dict(self.body(parent)["files"]) if parent else {}
+            files = dict(self.body(parent)["files"]) if parent else {}
             for path in deletes:
                 files.pop(path, None)
             for file in adds:
@@ -156,7 +156,7 @@ class FolderRepo:
                     raise InputError(f"path {file.path!r} {reason}")
                 if not self._object(file.sha256).exists():
                     raise ZooError(f"the content of {file.path} was not uploaded")
-                files[file.path] = [file.sha256, file.size_bytes]
+                files[file.path] = (file.sha256, file.size_bytes)
             refuse_clashes(files)
             sweep(self.folder / "commits")
             body: Body = {"parent": parent, "message": message, "files": files}
@@ -245,10 +245,12 @@ class FolderRepo:
         try:
             body = jsontext.read(self.folder / "commits" / f"{revision}.json")
             if digest(body) == revision:
-                return shaped(body, Body)
+                found = shaped(body, Body)
+                filelist.checked(_records(found))
+                return found
         except FileNotFoundError:
             raise NoCommit(f"the repository has no commit {revision[:12]}") from None
-        except (jsontext.NotJson, WrongShape):
+        except ValueError:
             pass
         raise Damaged(f"commit {revision[:12]} is damaged on disk", where=self.folder.name)
 
@@ -275,6 +277,10 @@ class FolderRepo:
 def _refuse_main(branch: str) -> None:
     if branch == BRANCH:
         raise InputError(f"the branch {BRANCH} is never deleted")
+
+
+def _records(body: Body) -> list[FileRecord]:
+    return [FileRecord(path, size, sha256) for path, (sha256, size) in body["files"].items()]
 
 
 def _chunks(stream: IO[bytes], left: int) -> Iterator[memoryview]:

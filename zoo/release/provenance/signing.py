@@ -238,11 +238,13 @@ def _require_identity() -> None:
 
 
 def _with_key(path: Path, use: Callable[[], Found]) -> Found:
+    from cryptography.exceptions import UnsupportedAlgorithm
+
     try:
         return use()
     except OSError as error:
         raise InputError(f"the key cannot be read ({error.strerror})", where=path.name) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         # The file is not quoted: it may be a secret.
         why = (
             "it is encrypted"

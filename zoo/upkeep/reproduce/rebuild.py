@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 from dataclasses import dataclass
@@ -10,14 +11,13 @@ from typing import NotRequired, TypedDict
 
 from catalog import jsontext
 from catalog.checks import CheckedRecipe, check_recipe
-from catalog.jsontext import Json
 from catalog.lock import Lock
 from catalog.recipe import Recipe, build
 from catalog.release import ModelFile, Release
-from catalog.shapes import shaped
+from catalog.shapes import WrongShape, shaped
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.files.digests import digest, sha256_file
-from zoo.gguf import wording
+from zoo.gguf import fingerprint, wording
 from zoo.gguf.facts import FileFacts, header_facts
 from zoo.gguf.header import rewrite_header
 from zoo.plan import costs, engine, plan, preflight, world
@@ -27,6 +27,7 @@ from zoo.progress import Reporter
 from zoo.release.words import header_words
 from zoo.settings import Settings, Value
 from zoo.stages.artifact import MODEL_FILE, Artifact
+from zoo.upkeep.reproduce.compare import Fingerprint, Fingerprints
 
 
 @dataclass(frozen=True)
@@ -170,12 +171,24 @@ class PlanRecord(TypedDict):
 
 def recorded_plan(name: str, release: Release, settings: Settings) -> PlanRecord | None:
     """The plan that the release was made by, where it is recorded and here."""
-    found = recorded_json(name, release, "plan.json", settings)
-    return None if found is None else shaped(found, PlanRecord)
+    with contextlib.suppress(WrongShape):
+        return shaped(recorded_json(name, release, "plan.json", settings), PlanRecord)
+    return None
+
+
+def recorded_fingerprints(name: str, release: Release, settings: Settings) -> dict[str, Fingerprint]:
+    """The recorded fingerprint of each file; none where they are missing or of another form."""
+    with contextlib.suppress(WrongShape):
+        found = shaped(recorded_json(name, release, "tensors.json", settings), Fingerprints)
+        return found["files"] if found["format"] == fingerprint.FORMAT else {}
+    return {}
 
 
 def recorded_json(name: str, release: Release, path: str, settings: Settings) -> object:
-    """An evidence file of the release from this machine, if it is the one that the catalog records; else None."""
+    """An evidence file of the release from this machine, if it is the one that the catalog records; else None.
+
+    The catalog may be somebody else's, so the file may hold anything.
+    """
     entry = next((file for file in release.evidence if file.path == path), None)
     if entry is None:
         return None
@@ -185,8 +198,8 @@ def recorded_json(name: str, release: Release, path: str, settings: Settings) ->
     )
     for place in places:
         if place.is_file() and sha256_file(place) == entry.sha256:
-            found: Json = jsontext.read(place)
-            return found
+            with contextlib.suppress(jsontext.NotJson):
+                return jsontext.read(place)
     return None
 
 

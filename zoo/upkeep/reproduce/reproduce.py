@@ -24,7 +24,7 @@ from zoo.plan.plan import file_makers, file_name
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.upkeep.reproduce import compare, rebuild
-from zoo.upkeep.reproduce.compare import FileResult, Fingerprint, Fingerprints, ToolChange
+from zoo.upkeep.reproduce.compare import FileResult, Fingerprint, ToolChange
 
 SCHEMA = "reproduction/1"
 
@@ -96,7 +96,7 @@ def reproduce(
     makers = {file_name(model.name, type_): step for type_, step in file_makers(prepared.recipe).items()}
     made = rebuild.run(prepared, report)
     now = dataclasses.replace(processor.here(), kernels=library.kernels())
-    known = _fingerprints(rebuild.recorded_json(model.name, release, "tensors.json", settings))
+    known = rebuild.recorded_fingerprints(model.name, release, settings)
     results = []
     with report.task("comparing", len(release.files), "files") as advance:
         for file in release.files:
@@ -145,13 +145,6 @@ def clean(outcome: Outcome, settings: Settings) -> None:
 def _tool(text: str) -> tuple[str, str]:
     name, _, version = text.rpartition(" ")
     return name, version
-
-
-def _fingerprints(recorded: object) -> dict[str, Fingerprint]:
-    """The recorded fingerprint of each file; none where they are missing or of another form."""
-    if not isinstance(recorded, dict) or recorded.get("format") != fingerprint.FORMAT:
-        return {}
-    return shaped(recorded, Fingerprints)["files"]
 
 
 @dataclass(frozen=True)
