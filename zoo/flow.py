@@ -10,15 +10,16 @@ from pathlib import Path
 from catalog import yanks
 from catalog.release import Location, Repository
 from zoo import catalogfile, hub
-from zoo.errors import GateRefused, ZooError
+from zoo.errors import GateRefused, InputError, ZooError
 from zoo.files.filelist import MANIFEST
 from zoo.plan import engine, foresight, preflight, prepare
 from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
-from zoo.publish import line, places, record
+from zoo.publish import line, places, record, repair
 from zoo.publish.apply import Published, Target, VersionTaken
 from zoo.publish.places import Way
+from zoo.publish.repair import Repaired
 from zoo.release import ReleaseFolder, assemble, find
 from zoo.release.sign import sign as sign_release
 from zoo.settings import Settings
@@ -196,6 +197,16 @@ def _keep_banner(release: ReleaseFolder, location: Location, settings: Settings,
         banner = yank.refresh(model, dataclasses.replace(entry, location=location), settings)
         if banner.why:
             report.warn(f"the card does not show yet that older versions are withdrawn: {banner.why}")
+
+
+def repaired(name: str, settings: Settings, report: Reporter) -> Repaired:
+    """Repair every version of a model at the hub of the settings. Raises Damaged if something is left."""
+    model = catalogfile.read_model(settings, name)
+    if model is None:
+        raise InputError(f"the catalog has no model {name!r}", remedy="See: zoo catalog")
+    found = repair.repair(model, hub.connect(settings.hub, settings.root), settings, report)
+    repair.refuse_left(name, found)
+    return found
 
 
 def existing_release(planned: Planned, settings: Settings, way: Way = Way.PLACE) -> ReleaseFolder:

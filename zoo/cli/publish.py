@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from catalog.words import data_size
@@ -10,6 +12,7 @@ from zoo.cli.answers import result_of
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.plan import prepare
 from zoo.plan.prepare import Planned
+from zoo.publish import repair as repairs
 from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
 
@@ -32,14 +35,21 @@ from zoo.release import ReleaseFolder
     "--move", "way", flag_value=Way.MOVE.value,
     help="The version is published elsewhere: make this hub its place, for example after a rehearsal in a folder.",
 )
+@click.option(
+    "--repair", is_flag=True,
+    help="Read back every published version, and send again what the hub lost or damaged. Nothing else is published.",
+)
 @click.argument("recipe")
-def command(call: Call, recipe: str, dry_run: bool, verify: str, way: str) -> None:
+def command(call: Call, recipe: str, dry_run: bool, verify: str, way: str, repair: bool) -> None:
     """Publish the built release of RECIPE (a name or a file). It must pass its gates.
 
     One verified commit per repository, then the tags, then the catalog. After an interruption, run the same command to
     resume; nothing is done twice. A published version never changes. The main branch holds the highest stable version;
     a pre-release or an older version only gets its commit and its tag.
     """
+    if repair:
+        _repair(call, recipe)
+        return
     planned, asked = prepare.make_plan(recipe, call.settings), Way(way or Way.PLACE.value)
     release = flow.existing_release(planned, call.settings, asked)
     if dry_run:
@@ -48,6 +58,21 @@ def command(call: Call, recipe: str, dry_run: bool, verify: str, way: str) -> No
     published = flow.publish(planned, release, call.settings, call.output, verify, asked)
     result = result_of(planned, release, published)
     call.output.answer(result, str(result["sentence"]))
+
+
+def _repair(call: Call, recipe: str) -> None:
+    """The catalog knows what was published, so the recipe need not be valid, or be there at all."""
+    name = Path(recipe).name.removesuffix(".yaml").removesuffix(".yml")
+    found = flow.repaired(name, call.settings, call.output)
+    data = {
+        "name": name,
+        "hub": found.hub,
+        "versions": found.versions,
+        "contents": found.contents,
+        "sent_again": found.sent,
+        "restored": found.restored,
+    }
+    call.output.answer(data, repairs.sentence(name, found))
 
 
 def _dry_run(call: Call, planned: Planned, release: ReleaseFolder, way: Way) -> None:

@@ -27,6 +27,7 @@ from zoo.files.digests import canonical_json, digest, sha256_file
 from zoo.files.listing import FileRecord
 from zoo.files.locks import locked
 from zoo.files.whole import fsync, sweep, write_atomic
+from zoo.hub import foldermend
 from zoo.hub.interface import (
     ABSENT_COMMIT,
     ABSENT_FILE,
@@ -41,6 +42,7 @@ from zoo.hub.interface import (
 )
 from zoo.progress import Advance
 
+MEND = "Send it again from the machine that published it: zoo publish NAME --repair"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
 _OID = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -90,15 +92,45 @@ class FolderRepo:
             return Served(ABSENT_COMMIT)
         if file is None:
             return Served(ABSENT_FILE)
-        try:
-            # The size of the stored object: an incomplete one is detected without reading it.
-            size = self._object(file.sha256).stat().st_size
-        except FileNotFoundError:
-            return Served(ABSENT_FILE)
-        return Served(None, size, file.sha256)
+        size = self._size_of(file.sha256)
+        return Served(ABSENT_FILE) if size is None else Served(None, size, file.sha256)
 
     def recognise(self, digests: Mapping[str, str]) -> None:
         """Nothing to do: this hub stores the sha256 of every file."""
+
+    def lost(self, files: Iterable[FileRecord]) -> list[FileRecord]:
+        return [file for file in files if self._size_of(file.sha256) != file.size_bytes]
+
+    def _size_of(self, sha256: str) -> int | None:
+        """Of the stored object: an incomplete one is detected without reading it."""
+        try:
+            return self._object(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def restore(self, path: Path, sha256: str, advance: Advance) -> None:
+        self.put(path, sha256, advance)
+
+    def restore_commit(self, oid: str, files: Iterable[FileRecord], title: str) -> bool:
+        with locked(self.folder / "lock"):
+            body = foldermend.body_of(self.folder, oid, files, title)
+            if body is not None:
+                write_atomic(self.folder / "commits" / f"{oid}.json", canonical_json(body))
+            return body is not None
+
+    def restore_branch(self, name: str, oid: str) -> bool:
+        with locked(self.folder / "lock"):
+            if self._is_readable(self._read_refs("heads").get(name, "")):
+                return False
+            self._move("heads", name, foldermend.last_place(self.folder, name, self._is_readable) or oid)
+            return True
+
+    def _is_readable(self, oid: str) -> bool:
+        try:
+            self.body(oid)
+        except (InputError, Damaged):
+            return False
+        return True
 
     def put(self, path: Path, sha256: str, advance: Advance) -> bool:
         target = self._object(sha256)
@@ -183,6 +215,8 @@ class FolderRepo:
         self.body(oid)
         with locked(self.folder / "lock"):
             there = self._read_refs("tags").get(name)
+            if there and not _OID.match(there):
+                there = None  # the file of the tag is damaged
             if there == oid:
                 return
             if there:
@@ -208,7 +242,10 @@ class FolderRepo:
         file = self.tree(revision).get(path)
         if file is None:
             raise InputError(f"commit {revision[:12]} has no file {path}")
-        stream = self._object(file.sha256).open("rb")
+        try:
+            stream = self._object(file.sha256).open("rb")
+        except FileNotFoundError:
+            raise Damaged(f"the content of {file.path} is missing from the hub's folder", remedy=MEND) from None
         stream.seek(offset)
         return stream
 
@@ -217,14 +254,11 @@ class FolderRepo:
 
     def incoming(self, revision: str, file: Listed, begin: int, end: int, stall_seconds: float) -> Incoming:
         del stall_seconds
-        try:
-            stream = self.open(revision, file.path, begin)
-        except FileNotFoundError:
-            raise Damaged(f"the content of {file.path} is missing from the hub's folder") from None
+        stream = self.open(revision, file.path, begin)
         size = os.fstat(stream.fileno()).st_size
         if size != file.size_bytes:
             stream.close()
-            raise Damaged(f"the hub's folder has {size} bytes for {file.path}, not {file.size_bytes}")
+            raise Damaged(f"the hub's folder has {size} bytes for {file.path}, not {file.size_bytes}", remedy=MEND)
         return Incoming(begin, _chunks(stream, end - begin), stream.close, ranged=False)
 
     def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
@@ -252,7 +286,7 @@ class FolderRepo:
             raise NoCommit(f"the repository has no commit {revision[:12]}") from None
         except ValueError:
             pass
-        raise Damaged(f"commit {revision[:12]} is damaged on disk", where=self.folder.name)
+        raise Damaged(f"commit {revision[:12]} is damaged on disk", where=self.folder.name, remedy=MEND)
 
     def _read_refs(self, kind: str) -> dict[str, str]:
         folder = self.folder / "refs" / kind

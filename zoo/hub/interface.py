@@ -13,6 +13,10 @@ from zoo.progress import Advance
 
 BRANCH = "main"
 
+SEND_AGAIN = "X-Zoo-Send-Again"
+"""Header of a request to upload. It asks ``zoo hub serve`` to read its copy before it says that it has a content. Other
+hubs ignore it."""
+
 
 @dataclass(frozen=True)
 class Incoming:
@@ -114,6 +118,25 @@ class Repo(Protocol):
         ``path`` was hashed before: a hub refuses bytes with another sha256, but need not read them twice.
         ``advance`` receives negative amounts if a part must be sent again.
         """
+
+    def lost(self, files: Iterable[FileRecord]) -> list[FileRecord]:
+        """Published files whose content the hub no longer has, as far as it tells without reading them.
+
+        Raises ZooError if the hub does not answer.
+        """
+
+    def restore(self, path: Path, sha256: str, advance: Advance) -> None:
+        """Upload a published content again, whatever the hub has in its place. ``path`` was hashed before.
+
+        Raises ZooError, Damaged if the hub does not take it.
+        """
+
+    def restore_commit(self, oid: str, files: Iterable[FileRecord], title: str) -> bool:
+        """Write a lost or damaged commit again by what is known of it. False if that is not enough, or if the hub keeps
+        its commits itself."""
+
+    def restore_branch(self, name: str, oid: str) -> bool:
+        """Set a lost or damaged branch on its last commit, else on ``oid``. False if it is not lost, or as above."""
 
     def commit(
         self,

@@ -142,6 +142,8 @@ def _out(work: Work, targets: list[Target], how: str, phase: _Phase) -> dict[str
         for t in targets
     ]
     for target in done:
+        if target.plan.is_published:
+            steps.send_lost(work, target)
         verify(work, target, how)
     # Every later tag is looked at before the first one is set: a tag stays for ever.
     done = [done[0], *(t if t.plan.is_published else steps.free(work, t) for t in done[1:])]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.release import Repository
-from zoo.errors import InputError, ZooError
+from zoo.errors import InputError, RemoteError, ZooError
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, HubConflict, Repo
 from zoo.progress import Reporter
@@ -155,6 +155,20 @@ def upload(work: Work, target: Target) -> None:
                 target.repo.put(target.folder / file.path, file.sha256, moved)
             if file.size_bytes > _NOTED_BYTES:
                 work.journal.note("uploaded", kind=target.kind, path=file.path, sha256=file.sha256)
+
+
+def send_lost(work: Work, target: Target) -> None:
+    """Send what the hub lost of a published version again. A hub that does not tell is not asked twice."""
+    try:
+        with watched(work.report, f"asking {work.hub} for lost contents"):
+            lost = target.repo.lost(target.plan.files)
+    except RemoteError:
+        return
+    for file in lost:
+        work.report.warn(f"{target.label} at {work.hub} had lost the content of {file.path}; it is sent again")
+        work.hashes.check(target.folder, file)
+        with watched(work.report, f"sending {file.path} to {work.hub}") as moved:
+            target.repo.restore(target.folder / file.path, file.sha256, moved)
 
 
 def commit(work: Work, target: Target) -> Target:

@@ -49,7 +49,8 @@ def _read_back(work: Work, target: Target, oid: str) -> None:
         raise Damaged(
             "\n".join(
                 [f"commit {oid[:12]} of {target.label} reads back differently from what was sent", *_lines(wrong)]
-            )
+            ),
+            remedy="Send the right bytes again with: zoo publish NAME --repair",
         )
 
 

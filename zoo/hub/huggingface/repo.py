@@ -17,7 +17,7 @@ from zoo.errors import AGAIN, Damaged, InputError, ZooError
 from zoo.files.digests import git_blob_sha1
 from zoo.files.listing import FileRecord
 from zoo.hub.folder import refuse_clashes
-from zoo.hub.huggingface import incoming
+from zoo.hub.huggingface import again, incoming
 from zoo.hub.huggingface.client import XET, patiently, plain
 from zoo.hub.huggingface.door import Door
 from zoo.hub.huggingface.session import READ_SECONDS
@@ -155,6 +155,20 @@ class HuggingFaceRepo:
             send(operation, self.door, self.identity, lambda: self._preupload([operation]), advance)
         self._put[sha256] = operation
         return True
+
+    def lost(self, files: Iterable[FileRecord]) -> list[FileRecord]:
+        return patiently(lambda: again.lost(self.door, self.kind, self.identity, files))
+
+    def restore(self, path: Path, sha256: str, advance: Advance) -> None:
+        patiently(lambda: again.restore(self.door, self.kind, self.identity, path, sha256, advance))
+
+    def restore_commit(self, oid: str, files: Iterable[FileRecord], title: str) -> bool:
+        del oid, files, title
+        return False
+
+    def restore_branch(self, name: str, oid: str) -> bool:
+        del name, oid
+        return False
 
     def commit(
         self,

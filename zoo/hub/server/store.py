@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zoo.errors import Damaged, InputError
+from zoo.files.digests import sha256_file
 from zoo.files.listing import FileRecord
 from zoo.files.locks import locked
 from zoo.files.whole import fsync
@@ -79,6 +80,13 @@ class Store:
             return self.content(sha256).stat().st_size
         except FileNotFoundError:
             return None
+
+    def is_sound(self, sha256: str) -> bool:
+        """Whether the stored content has its digest. Reads it."""
+        try:
+            return sha256_file(self.content(sha256)) == sha256
+        except OSError:
+            return False
 
     def whole(self, file: FileRecord) -> Slice:
         """The content of a committed file. Raises Damaged if the disk has different content."""

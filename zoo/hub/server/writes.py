@@ -16,7 +16,7 @@ from zoo.errors import InputError
 from zoo.files.digests import git_blob_sha1
 from zoo.files.listing import FileRecord
 from zoo.hub.folder import FolderRepo
-from zoo.hub.interface import BRANCH, HubConflict
+from zoo.hub.interface import BRANCH, SEND_AGAIN, HubConflict
 from zoo.hub.server import multipart
 from zoo.hub.server.access import Signer
 from zoo.hub.server.store import NO_COMMIT, Store, commit_of, head_of, shown
@@ -101,12 +101,14 @@ def lfs_batch(
     if data["operation"] != "upload" or data.get("hash_algo", "sha256") != "sha256":
         raise ApiError(400, "only uploads by sha256 are offered")
     objects, can_parts = [], "multipart" in (data.get("transfers") or ())
+    # Reading every content would make each upload wait; a publisher who found one damaged asks for it.
+    again = SEND_AGAIN in request.headers
     for item in data["objects"]:
         oid, size = item["oid"], item["size"]
         if size < 0:
             raise ApiError(400, "an object has a size below zero")
         found: dict[str, object] = {"oid": oid, "size": size, "authenticated": True}
-        if store.size_of(oid) != size:
+        if store.size_of(oid) != size or (again and not store.is_sound(oid)):
             upload: dict[str, object] = {"href": f"{request.base}/lfs/{oid}?{signer.query(oid, size)}"}
             if can_parts and size > parts_above:
                 length = multipart.part_bytes(size, part)
