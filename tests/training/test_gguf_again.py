@@ -64,30 +64,53 @@ def test_it_is_the_same_file_again(source: Path, tmp_path: Path) -> None:
         assert after.tokenize(USER, add_special=False, parse_special=True)[0] in after.end_tokens
 
 
-def test_pruned_it_keeps_the_types_and_ends_of_its_source(source: Path, tmp_path: Path) -> None:
-    """User-defined tokens, and an end that only the header names: a pruned folder has no record of its own."""
-    marked = tmp_path / "marked.gguf"
-    before = vocabulary_facts(source)
-    runs = before["token_types"]
+@pytest.fixture(scope="module")
+def merged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Qwen2 as a GGUF file. Its vocabulary is byte-level BPE: no tokenizer.model can carry types of tokens."""
+    base = tmp_path_factory.mktemp("qwen2")
+    convert(families.make("Qwen2", base / "model"), base / "m.gguf", name="merged")
+    return base / "m.gguf"
+
+
+def pruned_again(source: Path, folder: Path) -> Path:
+    """The file of a model whose layers 0 and 2 are kept; the release exports it with the record of its source."""
+    complete, pruned, out = folder / "folder", folder / "pruned", folder / "out"
+    import_model(source, complete, Silent())
+    import_model(complete, pruned, Silent(), layers=(0, 2))
+    out.mkdir()
+    inputs = {
+        "model": Artifact("prune", "p", pruned, records(pruned), {}),
+        "source": Artifact("import", "k", complete, records(complete), {}),
+    }
+    spec = {"type": "f16", "header": {"general.name": read_header(source).metadata["general.name"]}}
+    export.run(Context(spec, inputs, out, folder, folder, folder, 1, "cpu", Silent()))
+    return out / "model.gguf"
+
+
+def marked(source: Path, target: Path) -> Path:
+    """A copy of ``source`` with two ordinary tokens of other types."""
+    runs = vocabulary_facts(source)["token_types"] or []
     types = [kind for kind, count in runs for _ in range(count)]
     plain = [number for number in range(400, len(types)) if types[number] == 1]
     types[plain[0]], types[plain[-1]] = USER_DEFINED, UNUSED
     changed = struct.pack(f"<IIQ{len(types)}i", ARRAY, INT32, len(types), *types)
-    rewrite_header(source, marked, {tokentypes.KEY: changed})
-    wanted = vocabulary_facts(marked)
-    assert wanted["token_types"] != runs
-    folder, pruned = tmp_path / "folder", tmp_path / "pruned"
-    import_model(marked, folder, Silent())
-    import_model(folder, pruned, Silent(), layers=(0, 2))
-    (tmp_path / "out").mkdir()
-    inputs = {
-        "model": Artifact("prune", "p", pruned, records(pruned), {}),
-        "source": Artifact("import", "k", folder, records(folder), {}),
-    }
-    spec = {"type": "f16", "header": {"general.name": read_header(source).metadata["general.name"]}}
-    export.run(Context(spec, inputs, tmp_path / "out", tmp_path, tmp_path, tmp_path, 1, "cpu", Silent()))
-    made = tmp_path / "out" / "model.gguf"
-    assert vocabulary_facts(made)["token_types"] == wanted["token_types"]
+    rewrite_header(source, target, {tokentypes.KEY: changed})
+    assert vocabulary_facts(target)["token_types"] != runs
+    return target
+
+
+def test_pruned_it_keeps_the_ends_of_its_source(source: Path, tmp_path: Path) -> None:
+    """An end that only the header names: a pruned folder has no record of its own. tokenizer.model keeps the types."""
+    wanted = marked(source, tmp_path / "marked.gguf")
+    made = pruned_again(wanted, tmp_path)
+    assert vocabulary_facts(made)["token_types"] == vocabulary_facts(wanted)["token_types"]
     assert read_header(made).block_count == 2
     with llamasource.opened(source) as one, llamasource.opened(made) as other:
         assert other.end_tokens == one.end_tokens
+
+
+def test_pruned_it_keeps_types_that_only_its_source_states(merged: Path, tmp_path: Path) -> None:
+    """Padding of the embedding is unused tokens in the file, but ordinary ones in a model folder."""
+    wanted = vocabulary_facts(merged)["token_types"]
+    assert wanted and wanted[-1][0] == UNUSED
+    assert vocabulary_facts(pruned_again(merged, tmp_path))["token_types"] == wanted
