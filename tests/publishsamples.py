@@ -33,7 +33,7 @@ MODEL_FILES = {
     "README.md": "# tutor",
     "tutor-Q8_0.gguf": "weights " * 50,
     "evidence/gates.json": "[]",
-    "MANIFEST.json": "{}",
+    "MANIFEST.json": "",
 }
 DATASET_FILES = {"README.md": "# prompts", "data/train.jsonl": '{"a": 1}\n'}
 
@@ -51,6 +51,10 @@ def make_release(zoo: Path, version: str = "1.0.0", **changes: str) -> ReleaseFo
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content, encoding="utf-8")
     model = sample().models[0]
+    if "MANIFEST.json" not in changes:
+        listed = [vars(file) for file in records(folder / "model") if file.path != "MANIFEST.json"]
+        data = {"name": model.name, "version": version, "files": listed}
+        (folder / "model" / "MANIFEST.json").write_text(pretty_json(data), encoding="utf-8")
     release = dataclasses.replace(model.releases[0], version=version, location=NOWHERE, evidence=())
     parts = (records(folder / "model"), records(folder / "dataset"))
     return ReleaseFolder(folder, "key", dataclasses.replace(model, releases=()), release, (), *parts)
@@ -118,7 +122,7 @@ def through_flow(release: ReleaseFolder, settings: Settings, way: Way = Way.PLAC
     the repositories are used."""
     names = SimpleNamespace(model=NAMES[0], dataset=NAMES[1])
     planned = cast("Planned", SimpleNamespace(recipe=SimpleNamespace(publish=names)))
-    return flow.publish(planned, release, settings, Silent(), way=way)
+    return flow.publish(planned, release, settings, Silent(), flow.Asked(way=way))
 
 
 def refs(settings: Settings) -> dict[str, tuple[dict[str, str], dict[str, str]]]:

@@ -111,16 +111,28 @@ def refuse_failed_gates(release: ReleaseFolder) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Asked:
+    """How to publish. verify: ``tree`` or ``full``, which reads every file back. way: what another place means.
+
+    delete_others: files in the repositories that no release put there do not stay.
+    """
+
+    verify: str = "tree"
+    way: Way = Way.PLACE
+    delete_others: bool = False
+
+
 def targets(
-    planned: Planned, release: ReleaseFolder, settings: Settings, way: Way = Way.PLACE
+    planned: Planned, release: ReleaseFolder, settings: Settings, asked: Asked = Asked()
 ) -> tuple[hub.Hub, list[Target]]:
     """The hub, and what publishing would change there. Raises what publishing would refuse before it sends anything."""
-    publication, _ = _publication(planned, release, settings, way)
+    publication, _ = _publication(planned, release, settings, asked)
     return publication.hub, publishing.prepare(publication)
 
 
 def _publication(
-    planned: Planned, release: ReleaseFolder, settings: Settings, asked: Way
+    planned: Planned, release: ReleaseFolder, settings: Settings, asked: Asked
 ) -> tuple[publishing.Publication, places.Decision]:
     """What is published where, decided by the catalog alone. Raises ZooError before the hub is asked for anything."""
     record.refuse_unwritable(settings)
@@ -133,9 +145,11 @@ def _publication(
     known = model.release(release.release.version) if model else None
     place = places.Place(there.name, expected.name, f"{settings.namespace}/{names[1]}" if names[1] else None)
     manifest = next((file.sha256 for file in release.model_files if file.path == MANIFEST), None)
-    decided = places.decide(release.model.name, release.release, manifest, known, place, asked)
+    decided = places.decide(release.model.name, release.release, manifest, known, place, asked.way)
     owner = line.owner_of(release.model.name, model, there.name)
-    found = publishing.Publication(release, names, settings, there, owner, decided.recorded, decided.way)
+    found = publishing.Publication(
+        release, names, settings, there, owner, decided.recorded, decided.way, asked.delete_others
+    )
     return found, decided
 
 
@@ -161,12 +175,11 @@ def publish(
     release: ReleaseFolder,
     settings: Settings,
     report: Reporter,
-    verify: str = "tree",
-    way: Way = Way.PLACE,
+    asked: Asked = Asked(),
 ) -> Published:
-    """Publish and record. verify: ``tree`` or ``full``, which reads every file back. way: what another place means."""
+    """Publish and record."""
     refuse_failed_gates(release)
-    publication, decided = _publication(planned, release, settings, way)
+    publication, decided = _publication(planned, release, settings, asked)
 
     def committing(target: Target) -> None:
         if target.kind == "model" and target.plan.line.branch == hub.BRANCH:
@@ -177,7 +190,7 @@ def publish(
         record.record(release, location, settings, decided.way)
         _keep_banner(release, location, settings, report)
 
-    return publishing.apply(publication, report, how=verify, record=note, committing=committing)
+    return publishing.apply(publication, report, how=asked.verify, record=note, committing=committing)
 
 
 def _await_banner(release: ReleaseFolder, publication: publishing.Publication, settings: Settings) -> None:

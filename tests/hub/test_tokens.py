@@ -4,6 +4,7 @@ listeners."""
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import http.server
 import json
 import re
@@ -25,7 +26,7 @@ from pullsamples import NAME, Zoo, make_zoo, write_catalog
 
 from catalog.lock import Lock, Pin, PinnedFile
 from catalog.recipe import plain
-from catalog.release import Location
+from catalog.release import Location, RecipeRecord
 from zoo import cli
 from zoo import settings as settings_room
 from zoo.__main__ import main
@@ -113,8 +114,10 @@ def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
 
 
 def recorded_at(zoo: Zoo, address: str) -> Path:
-    """The catalog, naming this address for the release."""
-    release = zoo.release
+    """The catalog, naming this address for the release, which has the words of the starter recipe."""
+    raw = (REPOSITORY / "recipes" / f"{NAME}.yaml").read_bytes()
+    recipe = RecipeRecord(f"{NAME}.yaml", hashlib.sha256(raw).hexdigest(), raw.decode())
+    release = dataclasses.replace(zoo.release, recipe=recipe)
     place = Location(address, release.location.model, release.location.model)
     model = dataclasses.replace(zoo.model, releases=(dataclasses.replace(release, location=place),))
     return write_catalog(zoo.folder, dataclasses.replace(zoo.catalog, models=(model,)))
@@ -130,6 +133,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "release": (f"release {NAME} --hub OWN", "release remote --hub OWN"),
     "sign": (f"sign {NAME}",),
     "publish": (f"publish {NAME} --hub OWN", f"publish {NAME} --dry-run --hub OWN"),
+    "card": (f"card first/{NAME}.yaml", f"card first/{NAME}.yaml --publish --reason 'A word.'"),
     "yank": (f"yank {NAME}@1.0.0 --reason 'It never stops.'",),
     "unyank": (f"unyank {NAME}@1.0.0 --reason 'It stops.'",),
     "watch": ("watch", "watch --no-upstream"),
@@ -146,15 +150,18 @@ LINES: dict[str, tuple[str, ...]] = {
     "doctor": ("doctor", "doctor remote"),
     "converter": ("converter --sdist nowhere.tar.gz",),
 }
-OF_CATALOG = ("pull", "verify", "watch", "yank", "unyank")
+OF_CATALOG = ("pull", "verify", "watch", "yank", "unyank", "card")
 """Commands that go to the hub of a release. Only these may talk to an address that the user did not name."""
 OF_USER = ("publish", "release", "lock", "watch")
 """Commands that go to the hub that the user named, or that HF_ENDPOINT names."""
 
 
 def built(zoo: Zoo) -> None:
-    """Two recipes: one whose release is built, with a version after those of the catalog, and one with a Hub source."""
+    """Three recipes: that of the published version, one whose release is built, with a version after those of the
+    catalog, and one with a Hub source."""
     shutil.copytree(REPOSITORY / "recipes", zoo.folder / "recipes")
+    (zoo.folder / "first").mkdir()
+    shutil.copy(zoo.folder / "recipes" / f"{NAME}.yaml", zoo.folder / "first")
     path = zoo.folder / "recipes" / f"{NAME}.yaml"
     path.write_text(path.read_text("utf-8").replace("version: 1.0.0", "version: 9.9.9"), encoding="utf-8")
     text = path.read_text("utf-8").replace(f"name: {NAME}", "name: remote")

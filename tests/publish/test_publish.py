@@ -65,14 +65,15 @@ def test_plan_of_a_second_version(zoo: Path, settings: Settings) -> None:
     hub = FolderHub(zoo / "build" / "hub")
     _, model = publishing.prepare(publishing.Publication(release, NAMES, settings, hub))
     assert {change.path: change.action for change in model.plan.changes} == {
-        "MANIFEST.json": "skip", "README.md": "replace", "evidence/gates.json": "skip", "old": "delete",
+        "MANIFEST.json": "replace", "README.md": "replace", "evidence/gates.json": "skip", "old": "delete",
         "recipe.yaml": "replace", "tutor-Q8_0.gguf": "skip",
     }  # fmt: skip
     reasons = {change.path: change.reason for change in model.plan.changes}
-    assert reasons["old"] == "not in this release" and reasons["MANIFEST.json"] == "the hub has the same bytes"
+    assert reasons["old"] == "not in this release" and reasons["tutor-Q8_0.gguf"] == "the hub has the same bytes"
     assert reasons["README.md"].startswith("the hub has ")
     assert model.plan.parent == head
-    assert model.plan.upload_bytes == len("# other") + len("1.1.0")
+    manifest = release.folder / "model" / "MANIFEST.json"
+    assert model.plan.upload_bytes == len("# other") + len("1.1.0") + manifest.stat().st_size
 
 
 def test_a_release_without_dataset_has_one_repository(zoo: Path, settings: Settings) -> None:
@@ -117,7 +118,9 @@ def test_a_published_version_never_changes(zoo: Path, settings: Settings) -> Non
         publish(make_release(zoo, new="y", **{"README.md": "# other"}), settings)
     lines = caught.value.what.splitlines()
     assert lines[0].endswith("1.0.0 is already published with different content")
-    assert [line.split(":")[0] for line in lines[1:]] == ["  replace README.md", "  add new", "  delete old"]
+    assert [line.split(":")[0] for line in lines[1:]] == [
+        "  replace MANIFEST.json", "  replace README.md", "  add new", "  delete old",
+    ]  # fmt: skip
     assert "Raise the version" in caught.value.remedy and caught.value.exit_code == 1
     assert everything(settings) == before
 

@@ -29,7 +29,8 @@ def test_recording(zoo: Path, settings: Settings) -> None:
     catalog = records_room.read_catalog(settings.catalog, "x")
     entry = catalog.release(release.model.name, "1.0.0")
     assert entry and entry.location == location
-    assert location.model.manifest_sha256 == hashlib.sha256(b"{}").hexdigest()  # MANIFEST.json of the sample
+    manifest = (release.folder / "model" / "MANIFEST.json").read_bytes()
+    assert location.model.manifest_sha256 == hashlib.sha256(manifest).hexdigest()
     evidence = settings.evidence / release.model.name / "1.0.0" / "gates.json"
     assert evidence.read_text(encoding="utf-8") == "[]"
     before = settings.catalog.read_bytes()

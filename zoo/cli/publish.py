@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -10,52 +13,64 @@ from catalog.words import data_size
 from zoo import flow
 from zoo.cli.answers import result_of
 from zoo.cli.common import SETTING_OPTIONS, Call, options
+from zoo.flow import Asked
 from zoo.plan import prepare
 from zoo.plan.prepare import Planned
 from zoo.publish import repair as repairs
 from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
 
+Result = TypeVar("Result")
+
+
+def _how(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Adds the options of how to publish; the function gets them as ``asked``."""
+
+    @functools.wraps(function)
+    def wrapped(*args: object, verify: str, way: str, delete_others: bool, **kwargs: object) -> Result:
+        asked = Asked(verify, Way(way or Way.PLACE.value), delete_others)
+        return function(*args, asked=asked, **kwargs)
+
+    decorated: Callable[..., Result] = wrapped
+    for option in (
+        click.option("--delete-others", is_flag=True, help="Delete files in the repositories that no release of "
+                     "this zoo put there."),
+        click.option("--move", "way", flag_value=Way.MOVE.value, help="The version is published elsewhere: make this "
+                     "hub its place, for example after a rehearsal in a folder."),
+        click.option("--mirror", "way", flag_value=Way.MIRROR.value, default="", help="The version is published "
+                     "elsewhere: record this hub as a second place for the same files."),
+        click.option("--verify", type=click.Choice(["tree", "full"]), default="tree", show_default=True,
+                     help="Compare sizes and sha256 that the hub reports, or read every file back."),
+    ):  # fmt: skip
+        decorated = option(decorated)
+    return decorated
+
 
 @click.command()
 @options(*SETTING_OPTIONS)
 @click.option("--dry-run", is_flag=True, help="Show what would be uploaded, file by file, and stop.")
-@click.option(
-    "--verify",
-    type=click.Choice(["tree", "full"]),
-    default="tree",
-    show_default=True,
-    help="Compare sizes and sha256 that the hub reports, or read every file back.",
-)
-@click.option(
-    "--mirror", "way", flag_value=Way.MIRROR.value, default="",
-    help="The version is published elsewhere: record this hub as a second place for the same files.",
-)
-@click.option(
-    "--move", "way", flag_value=Way.MOVE.value,
-    help="The version is published elsewhere: make this hub its place, for example after a rehearsal in a folder.",
-)
+@_how
 @click.option(
     "--repair", is_flag=True,
     help="Read back every published version, and send again what the hub lost or damaged. Nothing else is published.",
 )
 @click.argument("recipe")
-def command(call: Call, recipe: str, dry_run: bool, verify: str, way: str, repair: bool) -> None:
+def command(call: Call, recipe: str, dry_run: bool, repair: bool, asked: Asked) -> None:
     """Publish the built release of RECIPE (a name or a file). It must pass its gates.
 
     One verified commit per repository, then the tags, then the catalog. After an interruption, run the same command to
     resume; nothing is done twice. A published version never changes. The main branch holds the highest stable version;
-    a pre-release or an older version only gets its commit and its tag.
+    a pre-release or an older version only gets its commit and its tag. Files that other people added stay.
     """
     if repair:
         _repair(call, recipe)
         return
-    planned, asked = prepare.make_plan(recipe, call.settings), Way(way or Way.PLACE.value)
-    release = flow.existing_release(planned, call.settings, asked)
+    planned = prepare.make_plan(recipe, call.settings)
+    release = flow.existing_release(planned, call.settings, asked.way)
     if dry_run:
         _dry_run(call, planned, release, asked)
         return
-    published = flow.publish(planned, release, call.settings, call.output, verify, asked)
+    published = flow.publish(planned, release, call.settings, call.output, asked)
     result = result_of(planned, release, published)
     call.output.answer(result, str(result["sentence"]))
 
@@ -75,8 +90,8 @@ def _repair(call: Call, recipe: str) -> None:
     call.output.answer(data, repairs.sentence(name, found))
 
 
-def _dry_run(call: Call, planned: Planned, release: ReleaseFolder, way: Way) -> None:
-    _, targets = flow.targets(planned, release, call.settings, way)
+def _dry_run(call: Call, planned: Planned, release: ReleaseFolder, asked: Asked) -> None:
+    _, targets = flow.targets(planned, release, call.settings, asked)
     rows, repositories = [], []
     for target in targets:
         changes = [vars(change) for change in target.plan.changes]

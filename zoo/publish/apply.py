@@ -54,6 +54,7 @@ class Publication:
 
     owner: the model that the repositories must belong to. recorded: where the catalog says that this release is on this
     hub; None for a new place. way: with a move, other commits than the recorded ones may replace them in the catalog.
+    delete_others: files that no release put into the repositories do not stay.
     """
 
     release: ReleaseFolder
@@ -63,6 +64,7 @@ class Publication:
     owner: Owner = NOBODY
     recorded: Location | None = None
     way: Way = Way.PLACE
+    delete_others: bool = False
 
 
 def prepare(publication: Publication, journal: Journal | None = None) -> list[Target]:
@@ -79,7 +81,8 @@ def prepare(publication: Publication, journal: Journal | None = None) -> list[Ta
         repo = publication.hub.repo(kind, settings.namespace, name)
         repo.recognise(steps.git_digests(hashes, release.folder / kind, files))
         keep = journal.kept(kind) if journal else ()
-        plan = plan_repo(kind, name, repo, tag_of(release), files, Known(publication.owner, keep))
+        known = Known(publication.owner, keep, publication.delete_others)
+        plan = plan_repo(kind, name, repo, tag_of(release), files, known)
         target = Target(kind, name, release.folder / kind, repo, plan)
         recorded = _recorded(publication, kind)
         if recorded and publication.way is not Way.MOVE:
@@ -215,6 +218,7 @@ def _told_how_to_go_on(publication: Publication, phase: _Phase) -> Iterator[None
     """An error that ends this early says what is safe and the command to continue."""
     given = publication.settings.values.items()
     flags = [f"--{name} {value.text}" for name, value in given if value.origin.startswith("flag")]
+    flags += ["--delete-others"] if publication.delete_others else []
     if publication.way is not Way.PLACE:
         flags.append(f"--{publication.way.value}")
     command = " ".join(["zoo publish", publication.release.model.name, *flags])
@@ -248,11 +252,19 @@ def _refuse_other_content(plan: RepoPlan, release: ReleaseFolder) -> None:
     )
 
 
+def _some(paths: list[str]) -> str:
+    return ", ".join(paths[:10]) + (f" and {len(paths) - 10} more" if len(paths) > 10 else "")
+
+
 def _announce(targets: list[Target], hub: Hub, report: Reporter) -> None:
     """Report what will be sent before sending it, and where if that is not the main branch."""
     for target in targets:
         if target.plan.line.above and not target.plan.is_published:
             report.say(f"{target.label}: the main branch stays at {target.plan.line.above}")
+        if target.plan.kept and not target.plan.is_published:
+            report.say(f"{target.label} keeps what no release put there: {_some(target.plan.kept)}")
+        if gone := [change.path for change in target.plan.changes if change.action == "delete"]:
+            report.say(f"{target.label} loses what is not in this release: {_some(gone)}")
     sending = [change for target in targets for change in target.plan.changed if change.action != "delete"]
     if sending:
         total = sum(change.size_bytes for change in sending)

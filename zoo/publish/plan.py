@@ -10,6 +10,7 @@ from zoo.errors import Damaged, InputError, ZooError
 from zoo.files.listing import FileRecord
 from zoo.hub import Repo, refuse_clashes
 from zoo.publish import line as lines
+from zoo.publish import others
 from zoo.publish.line import MAIN, NOBODY, Line, Owner
 
 ADDED_BY_HUB = ".gitattributes"
@@ -34,11 +35,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a repository before it is read. keep: files of others to keep, if the release does not have
-    them."""
+    """What is known of a repository before it is read. keep: files of others that stay in any case, if the release does
+    not have them. delete_others: those that no release put there go."""
 
     owner: Owner = NOBODY
     keep: Collection[str] = ()
+    delete_others: bool = False
 
 
 NOTHING = Known()
@@ -48,7 +50,8 @@ NOTHING = Known()
 class RepoPlan:
     """One repository: its planned files, the head they are compared with, the tag's commit if there is one.
 
-    line: the branch that the commit goes to; owner: the model that the repository must belong to.
+    line: the branch that the commit goes to; owner: the model that the repository must belong to; delete_others: files
+    that no release put there are deleted.
     """
 
     kind: str
@@ -59,6 +62,7 @@ class RepoPlan:
     changes: tuple[Change, ...]
     line: Line = MAIN
     owner: Owner = NOBODY
+    delete_others: bool = False
 
     @property
     def is_published(self) -> bool:
@@ -112,13 +116,20 @@ def plan_repo(
     line = lines.of_tagged(refs, version) if tagged else lines.choose(label, repo, refs, version, known.owner)
     base = tagged or line.head
     there = repo.tree(base) if base else {}
-    changes = _changes(there, files, known.keep)
+    keep = known.keep
+    if not tagged and not known.delete_others:
+        left = there.keys() - {file.path for file in files} - {ADDED_BY_HUB}
+        keep = {*keep, *others.foreign(repo, base, there, left)}
+        others.refuse_in_the_way(label, keep & left, [file.path for file in files])
+    changes = _changes(there, files, keep)
     if tagged and not any(change.action in ("add", "replace") for change in changes):
         # The manifest is ours and unchanged: files that it does not list came from others.
         changes = _changes(there, files, there)
     elif tagged:
         lines.refuse_other_model(label, repo, tagged, known.owner)
-    return RepoPlan(kind, name, line.head, tagged, tuple(files), tuple(changes), line, known.owner)
+    return RepoPlan(
+        kind, name, line.head, tagged, tuple(files), tuple(changes), line, known.owner, known.delete_others
+    )
 
 
 def _changes(
@@ -140,7 +151,7 @@ def _changes(
         if path in ours or path == ADDED_BY_HUB:
             continue
         if path in keep:
-            changes.append(Change("keep", path, other.size_bytes, "someone else uploaded it"))
+            changes.append(Change("keep", path, other.size_bytes, "no release of this zoo put it there"))
         else:
             changes.append(Change("delete", path, other.size_bytes, "not in this release"))
     return sorted(changes, key=lambda change: change.path)

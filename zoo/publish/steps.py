@@ -200,7 +200,8 @@ def commit(work: Work, target: Target) -> Target:
 def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
     """The plan on the new head, if nobody touched our files. Raises HubConflict with who, when and what."""
     old = target.plan
-    plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, Known(old.owner, old.kept))
+    known = Known(old.owner, old.kept, old.delete_others)
+    plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, known)
     head = plan.parent
     if plan.tagged and not plan.changed:
         return dataclasses.replace(
@@ -228,8 +229,8 @@ def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
     work.report.say(
         "\n".join([f"someone else committed other files to {target.label}. They are kept. Planning again", *told])
     )
-    keep = {*old.kept, *(touched & after.keys())}
-    plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, Known(old.owner, keep))
+    known = Known(old.owner, {*old.kept, *(touched & after.keys())}, old.delete_others)
+    plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, known)
     return _sent(work, dataclasses.replace(target, plan=plan))
 
 

@@ -1,0 +1,97 @@
+"""Files that other people put into a repository: they stay, between versions and before the first one."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from publishsamples import NAMES, make_release, publish, settings, zoo
+
+from zoo.errors import InputError
+from zoo.files.listing import FileRecord
+from zoo.hub import BRANCH, FolderHub, FolderRepo
+from zoo.progress import Silent, unheard
+from zoo.publish import apply as publishing
+from zoo.settings import Settings
+
+FIXTURES = (settings, zoo)
+THEIRS = {"images/logo.png": "a picture", ".eval_results/x.yaml": "a result"}
+
+
+def repo(zoo: Path) -> FolderRepo:
+    return FolderHub(zoo / "build" / "hub").repo("model", "local", NAMES[0])
+
+
+def add(zoo: Path, **files: str) -> None:
+    """Somebody else's commit on the main branch."""
+    there, records = repo(zoo), []
+    for path, content in files.items():
+        source = zoo / "content"
+        source.write_text(content, encoding="utf-8")
+        records.append(FileRecord(path, len(content), hashlib.sha256(content.encode()).hexdigest()))
+        there.put(source, records[-1].sha256, unheard)
+    there.commit(there.refs().branches.get(BRANCH), records, [], "by hand")
+
+
+def on_main(zoo: Path) -> set[str]:
+    there = repo(zoo)
+    return set(there.tree(there.refs().branches[BRANCH]))
+
+
+def again(release: object, settings: Settings, *, delete_others: bool) -> None:
+    hub = FolderHub(settings.root / "build" / "hub")
+    publication = publishing.Publication(release, NAMES, settings, hub, delete_others=delete_others)  # type: ignore[arg-type]  # a release
+    publishing.apply(publication, Silent())
+
+
+def test_they_stay_between_versions_and_ours_go(zoo: Path, settings: Settings) -> None:
+    publish(make_release(zoo, "1.0.0", old="ours", changed="ours"), settings)
+    add(zoo, **THEIRS, changed="somebody made it better")
+    publish(make_release(zoo, "1.1.0"), settings)
+    found = on_main(zoo)
+    assert {*THEIRS, "changed"} <= found and "old" not in found
+    # A third version still knows whose they are.
+    publish(make_release(zoo, "1.2.0"), settings)
+    assert {*THEIRS, "changed"} <= on_main(zoo)
+    assert publish(make_release(zoo, "1.2.0"), settings).already
+
+
+def test_they_stay_before_the_first_version(zoo: Path, settings: Settings) -> None:
+    add(zoo, **THEIRS)
+    publish(make_release(zoo), settings)
+    assert set(THEIRS) <= on_main(zoo)
+
+
+def test_they_go_if_that_is_asked(zoo: Path, settings: Settings) -> None:
+    add(zoo, **THEIRS)
+    publish(make_release(zoo, "1.0.0"), settings)
+    again(make_release(zoo, "1.1.0"), settings, delete_others=True)
+    assert not set(THEIRS) & on_main(zoo)
+
+
+def test_the_plan_names_them(zoo: Path, settings: Settings) -> None:
+    publish(make_release(zoo, "1.0.0", old="ours"), settings)
+    add(zoo, **THEIRS)
+    hub = FolderHub(zoo / "build" / "hub")
+    _, target = publishing.prepare(publishing.Publication(make_release(zoo, "1.1.0"), NAMES, settings, hub))
+    changes = {change.path: (change.action, change.reason) for change in target.plan.changes}
+    assert {changes[path] for path in THEIRS} == {("keep", "no release of this zoo put it there")}
+    assert changes["old"] == ("delete", "not in this release")
+
+
+def test_one_that_is_in_the_way_is_named_before_anything_is_sent(zoo: Path, settings: Settings) -> None:
+    add(zoo, **{"Evidence/x": "y", "readme.md": "theirs"})
+    before = repo(zoo).refs()
+    with pytest.raises(InputError, match=r"readme.md and README.md are the same file|README.md and readme.md") as found:
+        publish(make_release(zoo), settings)
+    assert "--delete-others" in found.value.remedy and repo(zoo).refs() == before
+    again(make_release(zoo), settings, delete_others=True)
+    assert "readme.md" not in on_main(zoo)
+
+
+def test_a_list_that_somebody_damaged_makes_nothing_ours(zoo: Path, settings: Settings) -> None:
+    publish(make_release(zoo, "1.0.0", old="ours"), settings)
+    add(zoo, **{"MANIFEST.json": "not json"})
+    publish(make_release(zoo, "1.1.0"), settings)
+    assert "old" in on_main(zoo)
