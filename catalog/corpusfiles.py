@@ -21,12 +21,13 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What a plan needs about a file: its digest, its number of line feeds, and the first line of a prompt file whose
-    conversation begins with a system message."""
+    """What a plan needs about a file: its digest, its number of line feeds, and of a prompt file the first line whose
+    conversation begins with a system message, and the number of valid prompts."""
 
     sha256: str
     lines: int
     system_line: int | None = None
+    prompts: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def read(document: Document, corpus: recipe.Corpus, root: Path) -> Corpus:
         with (root / use.path).open("rb", buffering=0) as stream:
             reading = _Lines(stream)
             overlaps += _overlaps(use, reading, seen, document)
-        files[use.path] = FileFacts(reading.sha256.hexdigest(), reading.feeds, reading.system_line)
+        files[use.path] = reading.facts()
     return Corpus(files, list(_same(uses, files, document)) or overlaps)
 
 
@@ -128,7 +129,12 @@ class _Lines:
     def __init__(self, stream: RawIOBase) -> None:
         self.sha256, self.feeds = hashlib.sha256(), 0
         self.system_line: int | None = None
+        self.found = 0
         self._stream = stream
+
+    def facts(self) -> FileFacts:
+        """Known after the last line."""
+        return FileFacts(self.sha256.hexdigest(), self.feeds, self.system_line, self.found)
 
     def __iter__(self) -> Iterator[bytes]:
         begun: list[bytes] = []
@@ -155,6 +161,7 @@ class _Lines:
         """(line number, user, system_hint) of every line that is a valid record; the corpus step reports the others."""
         for number, line in enumerate(self, 1):
             if found := prompt_in(line):
+                self.found += 1
                 if found.has_system and self.system_line is None:
                     self.system_line = number
                 yield number, found.user, found.system_hint

@@ -85,14 +85,14 @@ def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFold
             planned.checked, planned.plan, built.artifacts, planned.world, settings, report
         )
 
-    return engine.run_and(planned.plan, settings, report, use, lambda made: _judge(planned, made))
+    return engine.run_and(planned.plan, settings, report, use, lambda made: _judge(planned, made, settings))
 
 
-def _judge(planned: Planned, made: Mapping[str, Artifact]) -> None:
+def _judge(planned: Planned, made: Mapping[str, Artifact], settings: Settings) -> None:
     """Check both sources once they are imported, before any other step uses them. Raises InputError."""
     wanted = [step.id for step in planned.plan.steps if step.id in foresight.IMPORTS]
     if made and list(made)[-1] in wanted:
-        foresight.refuse_imported(planned.checked, made)
+        foresight.refuse_imported(planned.checked, made, settings.root)
 
 
 def refuse_failed_gates(release: ReleaseFolder) -> None:

@@ -18,6 +18,7 @@ from catalog import yamltext
 from catalog.checks import CheckedRecipe, check_recipe
 from zoo.__main__ import main
 from zoo.errors import InputError
+from zoo.gguf.header import rewrite_header
 from zoo.plan import foresight
 from zoo.plan.contradictions import Case, problems
 from zoo.sources import facts
@@ -234,33 +235,53 @@ def test_a_template_without_system_role_stops_the_build_after_the_import(
 ) -> None:
     rows = [{"user": "plain"}, line]
     (zoo / "texts/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    (zoo / "texts/heldout.jsonl").write_text('{"user": "apart"}\n', encoding="utf-8")
+    (zoo / "texts/heldout.jsonl").write_text('{"user": "apart"}\n{"user": "alone"}\n', encoding="utf-8")
     checked, made = changed(zoo, "tutored", changes), imported(zoo, dict.copy)
     folder = made["import/student"].folder
     (folder / "chat_template.jinja").write_text(NO_SYSTEM, encoding="utf-8")
     made["import/teacher"] = made["import/student"]
     assert foresight.problems(checked, zoo) == [], "the check runs no template"
     if place is None:
-        foresight.refuse_imported(checked, made)
+        foresight.refuse_imported(checked, made, zoo)
         return
     with pytest.raises(InputError) as caught:
-        foresight.refuse_imported(checked, made)
+        foresight.refuse_imported(checked, made, zoo)
     found = [text for text in caught.value.what.splitlines()[1:] if "No system role" in text]
     assert len(found) == 2 and all(place in text for text in found), "teacher and student"
+
+
+def test_a_teacher_that_labels_as_a_gguf_file_is_judged_after_the_students_import(zoo: Path) -> None:
+    """It is never imported before it labels, but its header is on this machine."""
+    plain = make_tiny_gguf(zoo / "plain.gguf")
+    rewrite_header(plain, zoo / "teacher.gguf", {"tokenizer.chat_template": NO_SYSTEM})
+    wanted = {"teacher.source": "file:teacher.gguf", "label.system": "Be brief.", "distill.method": "labels"}
+    checked, made = changed(zoo, "tutored", wanted), imported(zoo, dict.copy)
+    assert not checked.problems and foresight.problems(checked, zoo) == [], "the check runs no template"
+    with pytest.raises(InputError, match="No system role") as caught:
+        foresight.refuse_imported(checked, made, zoo)
+    assert "label.system: label.system has a system message" in caught.value.what
+
+
+def test_one_held_out_prompt_is_too_few_for_a_student(zoo: Path) -> None:
+    (zoo / "texts/heldout.jsonl").write_text('\n{"user": "apart"}\n', encoding="utf-8")
+    (problem,) = foresight.problems(changed(zoo, "tutored", {}), zoo)
+    assert problem.path == "corpus.heldout" and "1 prompt is too few" in problem.what
+    (zoo / "texts/heldout.jsonl").write_text('{"user": "apart"}\n{"user": "alone"}', encoding="utf-8")
+    assert foresight.problems(changed(zoo, "tutored", {}), zoo) == []
 
 
 def test_a_template_without_end_is_refused_once(zoo: Path) -> None:
     made = imported(zoo, dict.copy)
     (made["import/student"].folder / "chat_template.jinja").write_text(ENDLESS, encoding="utf-8")
     with pytest.raises(OverLimit, match="more than 5 seconds") as caught:
-        foresight.refuse_imported(changed(zoo, "tutored", {"label.system": "Be brief."}), made)
+        foresight.refuse_imported(changed(zoo, "tutored", {"label.system": "Be brief."}), made, zoo)
     assert "models are kept" in caught.value.safe
 
 
 def test_system_messages_do_not_matter_without_training(zoo: Path) -> None:
     made = imported(zoo, dict.copy)
     (made["import/student"].folder / "chat_template.jinja").write_text(NO_SYSTEM, encoding="utf-8")
-    foresight.refuse_imported(check_recipe(zoo / "recipes" / "plain.yaml", zoo), made)
+    foresight.refuse_imported(check_recipe(zoo / "recipes" / "plain.yaml", zoo), made, zoo)
 
 
 # --- When it is reported
@@ -295,7 +316,7 @@ def imported(zoo: Path, change: Callable[[dict[str, Any]], object]) -> dict[str,
 
 def test_what_is_known_only_after_the_import_stops_the_build(zoo: Path) -> None:
     checked = check_recipe(zoo / "recipes" / "plain.yaml", zoo)
-    foresight.refuse_imported(checked, imported(zoo, dict.copy))
+    foresight.refuse_imported(checked, imported(zoo, dict.copy), zoo)
     made = imported(zoo, lambda data: data.update(max_position_embeddings=20))
     with pytest.raises(InputError, match=r"recipes/plain.yaml:\d+:\d+: evaluate.window_tokens"):
-        foresight.refuse_imported(checked, made)
+        foresight.refuse_imported(checked, made, zoo)

@@ -13,6 +13,7 @@ from catalog import licences
 from catalog.problems import Problem, show
 from catalog.quants import QUANTS
 from catalog.recipe import Recipe
+from catalog.words import counted
 from catalog.yamltext import Document
 from zoo.gguf.layout import BLOCKS
 from zoo.plan.plan import with_imatrix
@@ -28,13 +29,15 @@ Finding = tuple[Place, str, str]
 class Case:
     """A recipe and what is known about its sources; None for a source that is not here yet or not needed.
 
-    systems: what chat templates say that refuse the system messages of the recipe's prompts.
+    systems: what chat templates say that refuse the system messages of the recipe's prompts. heldout: the number of
+    prompts under corpus.heldout.
     """
 
     recipe: Recipe
     student: SourceFacts | None
     teacher: SourceFacts | None
     systems: tuple[Refused, ...] = ()
+    heldout: int | None = None
 
 
 def problems(document: Document, case: Case) -> list[Problem]:
@@ -149,6 +152,13 @@ def _systems(case: Case) -> Iterator[Finding]:
         yield found.place, what, instead
 
 
+def _heldout(case: Case) -> Iterator[Finding]:
+    """The standard error of the distilled student's figures requires two conversations."""
+    if case.recipe.distill and case.heldout is not None and case.heldout < 2:
+        what = f"the student is measured on held-out prompts, but {counted(case.heldout, 'prompt')} is too few: a "
+        yield ("corpus", "heldout"), f"{what}standard error requires two", "Add prompts to a file under corpus.heldout"
+
+
 # --- Licences
 
 
@@ -202,5 +212,5 @@ def _range(case: Case) -> Iterator[Finding]:
 
 
 RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
-    _contexts, _layers, _vocabularies, _templates, _systems, _licences, _types, _range,
+    _contexts, _layers, _vocabularies, _templates, _systems, _heldout, _licences, _types, _range,
 )  # fmt: skip

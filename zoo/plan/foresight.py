@@ -9,11 +9,13 @@ from catalog import sources as source_uris
 from catalog import yamltext
 from catalog.checks import CheckedRecipe
 from catalog.problems import Problem
+from catalog.recipe import Recipe
 from catalog.words import counted
 from catalog.yamltext import Document
 from zoo.errors import InputError, ModelFileError
 from zoo.plan import contradictions, systemprompts
 from zoo.plan.contradictions import Case
+from zoo.plan.plan import is_gguf
 from zoo.sources import facts as sourcefacts
 from zoo.sources import resolve
 from zoo.sources.facts import SourceFacts
@@ -47,7 +49,12 @@ def problems(checked: CheckedRecipe, root: Path, *, raising: bool = False) -> li
             found.append(document.problem((role, "source"), what, error.remedy))
     if recipe is None:
         return found
-    return [*found, *contradictions.problems(document, Case(recipe, facts["student"], facts["teacher"]))]
+    case = Case(recipe, facts["student"], facts["teacher"], heldout=_heldout(checked, recipe))
+    return [*found, *contradictions.problems(document, case)]
+
+
+def _heldout(checked: CheckedRecipe, recipe: Recipe) -> int:
+    return sum(checked.files[file.path].prompts for file in recipe.corpus.heldout)
 
 
 def _places(document: Document, root: Path) -> Iterator[tuple[str, Path, bool]]:
@@ -66,16 +73,21 @@ def _places(document: Document, root: Path) -> Iterator[tuple[str, Path, bool]]:
             yield role, path, role == "student" or distils
 
 
-def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact]) -> None:
-    """Raises InputError for contradictions with the imported model folders. ``imported``: by the id of their step.
+def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact], root: Path) -> None:
+    """Raises InputError for contradictions with the imported model folders, and with a teacher that labels as the GGUF
+    file that it is on this machine. ``imported``: by the id of their step.
 
     Only here are chat templates rendered: the check of a stranger's recipe runs nothing that it brings.
     """
-    if checked.recipe is None:
+    recipe = checked.recipe
+    if recipe is None:
         return
     facts = {IMPORTS[id_]: sourcefacts.read(made.folder) for id_, made in imported.items() if id_ in IMPORTS}
+    if "teacher" not in facts and recipe.teacher and is_gguf(recipe.teacher.source):
+        path = _local(recipe.teacher.source, root)
+        facts |= {"teacher": sourcefacts.read(path, root)} if path else {}
     systems = tuple(systemprompts.refused(checked, facts))
-    case = Case(checked.recipe, facts.get("student"), facts.get("teacher"), systems)
+    case = Case(recipe, facts.get("student"), facts.get("teacher"), systems, _heldout(checked, recipe))
     found = contradictions.problems(yamltext.parse(checked.text, checked.file), case)
     refuse(checked.file, found, safe="The imported models are kept. Nothing else was made.")
 
