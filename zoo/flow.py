@@ -10,7 +10,7 @@ from pathlib import Path
 from catalog import yanks
 from catalog.release import Location, Repository
 from zoo import catalogfile, hub
-from zoo.errors import GateRefused, InputError, ZooError
+from zoo.errors import GateRefused, InputError, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
 from zoo.plan import engine, foresight, preflight, prepare
 from zoo.plan.prepare import Planned
@@ -51,10 +51,11 @@ def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: 
     """
     # Check and plan: every problem of every recipe, with its line, before anything is made.
     plans = [prepare.make_plan(recipe, settings) for recipe in recipes]
-    # Refuse early: a catalog that cannot be written, a version that is already published.
+    # Refuse early: a catalog that cannot be written, a version that is already published, another model's repository.
     record.refuse_unwritable(settings)
     for planned in plans:
         refuse_taken_version(planned, settings)
+        refuse_other_owner(planned, settings, report)
     done = []
     for planned in plans:
         # Build: find or make every step, then put the release folder together: files, evidence, cards, provenance.
@@ -168,6 +169,24 @@ def refuse_taken_version(planned: Planned, settings: Settings) -> None:
         remedy=f"Raise the version in {planned.checked.file}, or look at it with: zoo show {planned.plan.name}. If "
         f"only words of its card are wrong, correct them with: zoo card {planned.plan.name}",
     )
+
+
+def refuse_other_owner(planned: Planned, settings: Settings, report: Reporter) -> None:
+    """Check before expensive work: raises OtherModel if a repository of the recipe holds another model's release.
+
+    A hub that cannot be reached now may be reached when the release is published, which checks again.
+    """
+    there, name = hub.connect(settings.hub, settings.root), planned.plan.name
+    owner = line.owner_of(name, catalogfile.read_model(settings, name), there.name)
+    publish = planned.recipe.publish
+    try:
+        for kind, repository in (("model", publish.model), ("dataset", publish.dataset)):
+            if repository:
+                repo = there.repo(kind, settings.namespace, repository)
+                head = repo.refs().branches.get(hub.BRANCH)
+                line.refuse_other_model(f"{kind} repository {repository}", repo, head, owner)
+    except (RemoteError, OSError) as error:
+        report.warn(f"whose repository it is will be checked when the release is published: {error}")
 
 
 def publish(

@@ -281,6 +281,12 @@ def test_check_of_a_folder_and_of_odd_names(capsys: Captured) -> None:
     assert code in (1, 2)
 
 
+@in_a_zoo
+def test_a_mirror_is_not_a_move(capsys: Captured) -> None:
+    code, _, err = called(capsys, "publish", "smollm2-135m-instruct", "--mirror", "--move")
+    assert code == 2 and "--mirror and --move cannot be used together" in err
+
+
 # --- plan
 
 

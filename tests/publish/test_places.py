@@ -5,19 +5,26 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 pytest.importorskip("huggingface_hub")
 
 from hubserving import Start
-from publishsamples import make_release, refs, settings, through_flow, with_evidence, zoo
+from publishsamples import NAMES, make_release, publish, refs, settings, through_flow, with_evidence, zoo
 
 from catalog import index
 from catalog.release import Release
-from zoo import catalogfile
+from zoo import catalogfile, flow
 from zoo import settings as settings_room
 from zoo.errors import InputError, ZooError
+from zoo.files.digests import pretty_json
+from zoo.hub import FolderHub
+from zoo.plan.prepare import Planned
+from zoo.progress import Silent
+from zoo.publish.line import OtherModel
 from zoo.publish.places import Way
 from zoo.publish.plan import VersionTaken
 from zoo.settings import Settings
@@ -77,6 +84,25 @@ def test_evidence_that_cannot_be_written_is_refused_before_anything_is_sent(
         through_flow(with_evidence(make_release(zoo)), settings)
     assert caught.value.safe == "Nothing was published." and path in caught.value.remedy
     assert nothing_was_sent(zoo)
+
+
+def test_a_release_refuses_the_repository_of_another_model_before_it_builds(
+    zoo: Path, settings: Settings
+) -> None:
+    manifest = {"MANIFEST.json": pretty_json({"name": "other-model", "version": "1.0.0", "files": []})}
+    publish(make_release(zoo, **manifest), settings)
+    names = SimpleNamespace(model=NAMES[0], dataset=None)
+    planned = cast("Planned", SimpleNamespace(plan=SimpleNamespace(name=MODEL), recipe=SimpleNamespace(publish=names)))
+    with pytest.raises(OtherModel, match="belongs to another model"):
+        flow.refuse_other_owner(planned, settings, Silent())
+    names.model = "free"
+    flow.refuse_other_owner(planned, settings, Silent())
+    assert not FolderHub(zoo / "build" / "hub").repo("model", "local", "free").refs().branches
+    told: list[str] = []
+    hearer = Silent()
+    hearer.warn = told.append  # type: ignore[method-assign]  # hear what is said
+    flow.refuse_other_owner(planned, on(settings, "http://127.0.0.1:9"), hearer)
+    assert len(told) == 1 and "will be checked when the release is published" in told[0]
 
 
 # --- Another place

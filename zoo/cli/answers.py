@@ -15,6 +15,7 @@ from zoo.errors import InputError
 from zoo.judge.gates import Verdict
 from zoo.plan.prepare import Planned
 from zoo.publish.apply import Published
+from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
 from zoo.upkeep.yank import Yanked
 
@@ -79,10 +80,16 @@ def _speed(file: ModelFile) -> str:
     return f"{max(valid):.1f}" if valid else f"({max(disturbed):.1f})" if disturbed else ""
 
 
-def result_of(planned: Planned, release: ReleaseFolder, published: Published) -> dict[str, object]:
-    """The withdrawal of a publication."""
+def result_of(
+    planned: Planned, release: ReleaseFolder, published: Published, way: Way = Way.PLACE
+) -> dict[str, object]:
+    """The summary of a publication."""
     place = published.location
-    verb = "was released before" if published.already else "is released"
+    verb = {
+        Way.PLACE: "was released before" if published.already else "is released",
+        Way.MIRROR: f"has a mirror on hub {place.hub}",
+        Way.MOVE: f"is on hub {place.hub} now",
+    }[way]
     parts = [f"model {place.model.name} at {place.model.commit[:12]}"]
     if place.dataset:
         parts.append(f"dataset {place.dataset.name} at {place.dataset.commit[:12]}")

@@ -13,6 +13,7 @@ from catalog.words import data_size
 from zoo import flow
 from zoo.cli.answers import result_of
 from zoo.cli.common import SETTING_OPTIONS, Call, options
+from zoo.errors import InputError
 from zoo.flow import Asked
 from zoo.plan import prepare
 from zoo.plan.prepare import Planned
@@ -27,18 +28,22 @@ def _how(function: Callable[..., Result]) -> Callable[..., Result]:
     """Adds the options of how to publish; the function gets them as ``asked``."""
 
     @functools.wraps(function)
-    def wrapped(*args: object, verify: str, way: str, delete_others: bool, **kwargs: object) -> Result:
-        asked = Asked(verify, Way(way or Way.PLACE.value), delete_others)
-        return function(*args, asked=asked, **kwargs)
+    def wrapped(
+        *args: object, verify: str, mirror: bool, move: bool, delete_others: bool, **kwargs: object
+    ) -> Result:
+        if mirror and move:
+            raise InputError("--mirror and --move cannot be used together")
+        way = Way.MIRROR if mirror else Way.MOVE if move else Way.PLACE
+        return function(*args, asked=Asked(verify, way, delete_others), **kwargs)
 
     decorated: Callable[..., Result] = wrapped
     for option in (
         click.option("--delete-others", is_flag=True, help="Delete files in the repositories that no release of "
                      "this zoo put there."),
-        click.option("--move", "way", flag_value=Way.MOVE.value, help="The version is published elsewhere: make this "
+        click.option("--move", is_flag=True, help="The version is published elsewhere: make this "
                      "hub its place, for example after a rehearsal in a folder."),
-        click.option("--mirror", "way", flag_value=Way.MIRROR.value, default="", help="The version is published "
-                     "elsewhere: record this hub as a second place for the same files."),
+        click.option("--mirror", is_flag=True, help="The version is published elsewhere: record this hub as "
+                     "a second place for the same files."),
         click.option("--verify", type=click.Choice(["tree", "full"]), default="tree", show_default=True,
                      help="Compare sizes and sha256 that the hub reports, or read every file back."),
     ):  # fmt: skip
@@ -71,7 +76,7 @@ def command(call: Call, recipe: str, dry_run: bool, repair: bool, asked: Asked) 
         _dry_run(call, planned, release, asked)
         return
     published = flow.publish(planned, release, call.settings, call.output, asked)
-    result = result_of(planned, release, published)
+    result = result_of(planned, release, published, asked.way)
     call.output.answer(result, str(result["sentence"]))
 
 

@@ -19,7 +19,7 @@ from zoo.progress import Reporter
 from zoo.publish import steps
 from zoo.publish.hashes import Hashes
 from zoo.publish.journal import Journal
-from zoo.publish.line import NOBODY, Owner
+from zoo.publish.line import NOBODY, OtherModel, Owner
 from zoo.publish.places import Way
 from zoo.publish.plan import Known, RepoPlan, VersionTaken, plan_repo, refuse_unsafe
 from zoo.publish.steps import Target, Work
@@ -224,7 +224,7 @@ def _told_how_to_go_on(publication: Publication, phase: _Phase) -> Iterator[None
     command = " ".join(["zoo publish", publication.release.model.name, *flags])
     try:
         yield
-    except VersionTaken:
+    except (VersionTaken, OtherModel):
         raise
     except ZooError as error:
         error.safe, error.command = phase.safe, command

@@ -27,6 +27,10 @@ VERSION = re.compile(
 _MANIFEST_BYTES = 4 << 20
 
 
+class OtherModel(InputError):
+    """The repository belongs to another model."""
+
+
 @dataclass(frozen=True)
 class Owner:
     """The model that a repository belongs to: its names, the former ones too, and its recorded commits with their
@@ -69,7 +73,7 @@ def _places(location: Location, hub: str) -> Iterable[tuple[str, str]]:
 
 
 def choose(label: str, repo: Repo, refs: Refs, version: str, owner: Owner) -> Line:
-    """The line of a version that has no tag yet. Raises InputError if the repository is another model's."""
+    """The line of a version that has no tag yet. Raises OtherModel if the repository is another model's."""
     head = refs.branches.get(BRANCH)
     if head is None:
         return MAIN
@@ -95,9 +99,10 @@ def of_tagged(refs: Refs, version: str) -> Line:
     return Line(head=refs.branches.get(BRANCH))
 
 
-def refuse_other_model(label: str, repo: Repo, head: str, owner: Owner) -> None:
-    """Raises InputError if a commit of the repository holds another model's release."""
-    _held(label, repo, head, owner)
+def refuse_other_model(label: str, repo: Repo, head: str | None, owner: Owner) -> None:
+    """Raises OtherModel if a commit of the repository holds another model's release."""
+    if head is not None:
+        _held(label, repo, head, owner)
 
 
 class _Told(TypedDict):
@@ -106,7 +111,7 @@ class _Told(TypedDict):
 
 
 def _held(label: str, repo: Repo, head: str, owner: Owner) -> str | None:
-    """The version at a commit, None if that holds no release. Raises InputError if it is another model's."""
+    """The version at a commit, None if that holds no release. Raises OtherModel if it is another model's."""
     if head in owner.commits:
         return owner.commits[head]
     if MANIFEST not in repo.tree(head):
@@ -118,7 +123,7 @@ def _held(label: str, repo: Repo, head: str, owner: Owner) -> str | None:
     except (jsontext.NotJson, WrongShape):
         return None
     if owner.names and told["name"] not in owner.names:
-        raise InputError(
+        raise OtherModel(
             f"{label} belongs to another model: it holds {told['name']} {told['version']}",
             safe="Nothing was changed.",
             remedy="Name another repository under `publish:` in the recipe",
