@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from zoo.publish import line, places, record, repair
 from zoo.publish.apply import Published, Target, VersionTaken
 from zoo.publish.places import Way
 from zoo.publish.repair import Repaired
-from zoo.release import ReleaseFolder, assemble, find
+from zoo.release import NOWHERE, ReleaseFolder, assemble, find, load
 from zoo.release.sign import sign as sign_release
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
@@ -74,7 +75,7 @@ def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: 
 
 def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFolder:
     """Run what is missing and assemble the release folder."""
-    found = find(planned.plan, settings)
+    found = find(planned.plan, settings) or _published(planned, settings)
     if found is not None:
         return found
     build = preflight.Build(planned.recipe, planned.plan, planned.to_run, planned.world.tools)
@@ -158,7 +159,7 @@ def refuse_taken_version(planned: Planned, settings: Settings) -> None:
     """Check before expensive work: raises VersionTaken if the catalog has this version from a different build."""
     model = catalogfile.read_model(settings, planned.plan.name)
     there = model.release(planned.plan.version) if model else None
-    if there is None or find(planned.plan, settings):
+    if there is None or find(planned.plan, settings) or _published(planned, settings):
         return
     why = "from a different recipe"
     if there.recipe.text == planned.checked.text.decode():
@@ -187,6 +188,21 @@ def refuse_other_owner(planned: Planned, settings: Settings, report: Reporter) -
                 line.refuse_other_model(f"{kind} repository {repository}", repo, head, owner)
     except (RemoteError, OSError) as error:
         report.warn(f"whose repository it is will be checked when the release is published: {error}")
+
+
+def _published(planned: Planned, settings: Settings) -> ReleaseFolder | None:
+    """The release folder of a published version whose card was corrected by this recipe: only words differ, so there is
+    nothing to build. None if the folder no longer holds what the catalog records."""
+    model = catalogfile.read_model(settings, planned.plan.name)
+    there = model.release(planned.plan.version) if model else None
+    if model is None or there is None or there.location.model.name.partition("/")[0] != settings.namespace:
+        return None
+    recipes = {one.recipe_sha256 for one in model.corrections or () if one.version == there.version}
+    if hashlib.sha256(planned.checked.text).hexdigest() not in recipes:
+        return None
+    folder = load(settings.releases / model.name / there.version)
+    recorded = dataclasses.replace(there, location=NOWHERE, mirrors=None)
+    return folder if folder and folder.release == recorded else None
 
 
 def publish(
@@ -251,7 +267,7 @@ def existing_release(planned: Planned, settings: Settings, way: Way = Way.PLACE)
         model = catalogfile.read_model(settings, planned.plan.name)
         known = model.release(planned.plan.version) if model else None
         namespace = known.location.model.name.partition("/")[0] if known else namespace
-    found = find(planned.plan, settings.with_namespace(namespace))
+    found = find(planned.plan, settings.with_namespace(namespace)) or _published(planned, settings)
     if found is None:
         named = "" if settings.values["namespace"].origin != "flag --namespace" else f" --namespace {namespace}"
         raise ZooError(

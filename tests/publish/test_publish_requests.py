@@ -50,7 +50,9 @@ def test_requests(start: Start, tmp_path: Path) -> None:
         total = sum(file.size_bytes for file in first.model_files)
         assert total < counted.bytes_received() < 1.03 * total + 20_000
         again = asked(first)
-        assert len(again) <= 2 and counted.bytes_received() == 0, again
+        # The references, the files, and which large contents the hub lost.
+        assert len(again) <= 3 and "POST batch" in again, again
+        assert counted.bytes_received() < 1_000
         before = moves(tmp_path)
         edited = asked(release_of(tmp_path, "1.0.1", **{"README.md": "# edited", "recipe.yaml": "1.0.0"}))
         assert len(edited) <= 7, edited

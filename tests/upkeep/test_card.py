@@ -241,3 +241,25 @@ def test_interrupted_between_catalog_and_hub_the_same_command_continues(
     assert code == 0 and "Only README.md changed." in out
     assert (zoo / "model_catalog.json").read_bytes() == text
     assert "Not clear." in card_at(zoo, "main")
+
+
+def test_a_corrected_version_stays_released(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The recipe differs from the released one now, but only by the words that the correction recorded."""
+    change(zoo, summary="Words that a reader understands.")
+    code, _, err = call(capsys, "release", "plain")
+    assert code == 1 and "is already released from a different recipe" in err and "zoo card plain" in err
+    assert call(capsys, "card", "plain", "--publish")[0] == 0
+    head = repo(zoo).refs().branches["main"]
+    for command in ("release", "publish"):
+        code, out, err = call(capsys, command, "plain")
+        assert (code, "was released before" in out) == (0, True), err
+    assert repo(zoo).refs().branches["main"] == head and not (zoo / "build/work/locks").exists()
+    # Other words again: not recorded, so not released.
+    change(zoo, summary="Words that nobody published.")
+    code, _, err = call(capsys, "release", "plain")
+    assert code == 1 and "zoo card plain" in err
+    # A folder that no longer is the release does not count.
+    change(zoo, summary="Words that a reader understands.")
+    record = zoo / "build/releases/plain/1.0.0/release.json"
+    record.write_text(record.read_text().replace('"date": "2026', '"date": "2027'))
+    assert call(capsys, "release", "plain")[0] == 1
