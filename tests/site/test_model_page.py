@@ -11,7 +11,7 @@ from sitesamples import CONTENT, HOSTILE, hostile, sample
 from test_pages import SITE, Tags
 
 from catalog.index import Catalog
-from catalog.release import EvidenceFile, LanguageLoss, Model, Reproduction, YankEvent
+from catalog.release import EvidenceFile, LanguageLoss, Location, Model, Repository, Reproduction, YankEvent
 from zoo.site import pages
 from zoo.site.pages import changes, diagram
 
@@ -66,6 +66,23 @@ def test_a_yanked_newest_version_has_a_banner_and_the_page_describes_the_one_bef
     assert "zoo pull smollm2-tutor-57m@1.0.0:" in words and "@1.1.0:" not in words
     assert "Version 1.1.0 was yanked" in made[f"{TUTOR}1.1.0/index.html"]
     assert "was yanked" not in made[f"{TUTOR}1.0.0/index.html"]
+
+
+def test_the_page_describes_the_stable_version_and_marks_a_pre_release() -> None:
+    stable = plain().releases[0]
+    candidate = dataclasses.replace(stable, version="1.1.0-rc.1")
+    made = files_of(dataclasses.replace(plain(), releases=(candidate, stable)))
+    words = told(made[f"{PLAIN}index.html"])
+    assert "zoo pull smollm2-135m-instruct@1.0.0:" in words and "@1.1.0-rc.1:" not in words
+    assert words.count("pre-release") == 1 and re.search(r"1\.1\.0-rc\.1 ?pre-release", words)
+    assert f"{PLAIN}1.1.0-rc.1/index.html" in made
+
+
+def test_mirrors_are_listed_with_their_commits() -> None:
+    place = Location("https://huggingface.co", Repository("other/m", "a" * 40, "v1.0.0"), None)
+    words = told(files_of(plain(mirrors=(place,)))[f"{PLAIN}index.html"])
+    assert f"Mirrors, which have the same files: other/m on https://huggingface.co, commit {'a' * 40}" in words
+    assert "Mirrors" not in told(files_of(plain())[f"{PLAIN}index.html"])
 
 
 def test_a_model_whose_only_version_is_yanked_reports_it_in_lists() -> None:
