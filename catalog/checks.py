@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +63,8 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
         corpus = corpusfiles.read(document, recipe.corpus, root)
         files, found = corpus.files, [*found, *corpus.problems]
         texts = licencefiles.demands(document, recipe, root)
-        found += texts or licencefiles.outdated(document, recipe, lock, root)
+        wanted_of = functools.partial(licencefiles.sha256_of, lock=lock, root=root)
+        found += texts or licencefiles.outdated(document, recipe, root, wanted_of)
     problems = tuple(sorted(set(found))[:LIMIT])
     hints = placeholders.hints(document)
     return CheckedRecipe(shown, text, None if found else recipe, lock, problems, files, hints)

@@ -130,10 +130,12 @@ def demands(document: Document, recipe: Recipe, root: Path) -> list[Problem]:
     return found or list(terms.problems(document, recipe, texts))
 
 
-def outdated(document: Document, recipe: Recipe, lock: Lock, root: Path) -> Iterator[Problem]:
+def outdated(
+    document: Document, recipe: Recipe, root: Path, wanted_of: Callable[[str, str], str | None]
+) -> Iterator[Problem]:
     """Copies in the zoo that are not the text of their source, because the pin, the source or the copy was changed.
 
-    Compared are sources on a hub, whose pin has the text's digest, and folders of the zoo.
+    wanted_of: the digest of a file of a source, by its URI and its name; None for a source that is not compared.
     """
     assert isinstance(document.data, dict)
     entries = document.data.get("licence_files")
@@ -142,15 +144,15 @@ def outdated(document: Document, recipe: Recipe, lock: Lock, root: Path) -> Iter
         source = part and (recipe.student if part[0] == "student" else recipe.teacher)
         if part is None or source is None:
             continue
-        wanted = _sha256_of(source.source, part[1], lock, root)
+        wanted = wanted_of(source.source, part[1])
         copy = recipe.licence_files[number]
         if wanted and hashlib.sha256((root / copy).read_bytes()).hexdigest() != wanted:
             what = f"{show(copy)} is not the {part[1]} of the {part[0]}'s source"
             yield document.problem(("licence_files", number), what, "Fetch it again with: zoo lock")
 
 
-def _sha256_of(uri: str, file: str, lock: Lock, root: Path) -> str | None:
-    """The digest of a file at the top of a source; None where it is not at hand."""
+def sha256_of(uri: str, file: str, *, lock: Lock, root: Path) -> str | None:
+    """The digest of a file at the top of a source on a hub, whose pin has it, or in the zoo; None for a package."""
     source = sources.parse(uri)
     if isinstance(source, sources.FileSource):
         place = root / source.path

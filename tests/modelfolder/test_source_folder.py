@@ -108,7 +108,9 @@ def test_a_value_of_a_wrong_type_is_named_with_key_and_file(name: str, key: str,
         ("generation_config.json", "do_sample", 1), ("tokenizer_config.json", "chat_template", {"a": "b"}),
         ("tokenizer_config.json", "eos_token", 2), ("tokenizer_config.json", "chat_template", [{"name": "x"}]),
         ("tokenizer.json", "added_tokens", [{"id": "1", "content": "a"}]), ("tokenizer.json", "model", None),
-        ("config.json", "model_type", None),
+        ("config.json", "model_type", None), ("config.json", "auto_map", None),
+        ("tokenizer_config.json", "auto_map", None), ("tokenizer_config.json", "auto_map", [None, None]),
+        ("tokenizer_config.json", "auto_map", {"AutoTokenizer": [None, None]}),
     ],
 )  # fmt: skip
 def test_values_that_look_almost_right_are_refused(name: str, key: str, value: Any, folder: Path) -> None:

@@ -17,6 +17,9 @@ from catalog.checks import check_recipe
 from catalog.lock import Lock, Pin, PinnedFile
 from catalog.sources import PackageSource
 from zoo.__main__ import main
+from zoo.files.digests import sha256_file
+from zoo.plan import foresight
+from zoo.sources import licences
 from zoo.sources import packages as packagesource
 from zoo.sources.resolve import content_sha256
 
@@ -172,3 +175,28 @@ def test_a_text_of_an_installed_package(tmp_path: Path, monkeypatch: pytest.Monk
     assert main(("lock", "it")) == 0
     text = zoo / "licences/it/LICENSE-teacher"
     assert hashlib.sha256(text.read_bytes()).hexdigest() == hashlib.sha256(TEXT.encode()).hexdigest()
+    assert licences.sha256_in_package("package:tiny_model/m.gguf", "LICENSE", root=zoo) == sha256_file(text)
+
+
+def test_a_copy_of_a_packages_text_is_compared_with_the_installed_package(
+    zoo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = zoo.parent / "site-packages"
+    info = place / "tiny_model-1.0.dist-info"
+    info.mkdir(parents=True)
+    (place / "tiny_model").mkdir()
+    make_tiny_gguf(place / "tiny_model/m.gguf")
+    (place / "tiny_model/LICENSE").write_text(TEXT, encoding="utf-8")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n", encoding="utf-8")
+    (info / "RECORD").write_text("tiny_model/m.gguf,,\ntiny_model/LICENSE,,\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(place))
+    recipe = plain_recipe(zoo)
+    recipe["licence_files"] = ["student:LICENSE"]
+    recipe["student"] |= {"source": "package:tiny_model/m.gguf", "sha256": sha256_file(place / "tiny_model/m.gguf")}
+    write_recipe(zoo, recipe)
+    monkeypatch.chdir(zoo)
+    assert main(("lock", "plain")) == 0
+    for text, wrong in ((TEXT, 0), ("New terms.\n", 1)):
+        (place / "tiny_model/LICENSE").write_text(text, encoding="utf-8")
+        found = foresight.problems(check_recipe(zoo / "recipes/plain.yaml", zoo), zoo)
+        assert [one.path for one in found if "is not the LICENSE" in one.what] == ["licence_files[0]"] * wrong

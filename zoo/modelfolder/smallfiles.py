@@ -71,6 +71,17 @@ def _is_counts_of_tokens(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(one, int) and one >= 0 for one in value.values())
 
 
+def _is_code_map(value: object) -> bool:
+    """As transformers reads it: it fails on null, and on a list without a name."""
+
+    def named(one: object) -> bool:
+        return isinstance(one, list) and any(map(_is_text, one)) and all(n is None or _is_text(n) for n in one)
+
+    if isinstance(value, dict):
+        return all(one is None or _is_text(one) or named(one) for one in value.values())
+    return named(value)
+
+
 COUNT, TOKEN, TOKENS = (
     (is_count, "a whole number above zero"),
     (is_token, "the number of a token"),
@@ -80,6 +91,8 @@ COUNTS = (_or_list(lambda value: is_count(value) or value == 0), "a whole number
 NUMBER, TRUTH, TEXT = (_is_number, "a number"), (_is_truth, "true or false"), (_is_text, "a text")
 TABLE, MARKER = (_is_table, "an object"), (_is_marker, 'a text, or an object with "content"')
 TEXTS = (lambda value: isinstance(value, list) and all(map(_is_text, value)), "a list of texts")
+
+CODE = (_is_code_map, "an object of the names of classes, or left out")
 
 TYPES: Mapping[str, Mapping[str, tuple[Test, str]]] = {
     "config.json": {
@@ -93,7 +106,7 @@ TYPES: Mapping[str, Mapping[str, tuple[Test, str]]] = {
                          "final_logit_softcapping", "attn_logit_softcapping"), NUMBER),
         "tie_word_embeddings": TRUTH, "bos_token_id": TOKENS, "eos_token_id": TOKENS, "pad_token_id": TOKENS,
         "rope_scaling": TABLE, "rope_parameters": TABLE, "quantization_config": TABLE, "text_config": TABLE,
-        "torch_dtype": TEXT, "dtype": TEXT,
+        "torch_dtype": TEXT, "dtype": TEXT, "auto_map": CODE,
     },
     "generation_config.json": {
         "bos_token_id": TOKENS, "eos_token_id": TOKENS, "pad_token_id": TOKENS, "do_sample": TRUTH,
@@ -103,6 +116,7 @@ TYPES: Mapping[str, Mapping[str, tuple[Test, str]]] = {
         **dict.fromkeys(("bos_token", "eos_token", "unk_token", "pad_token"), MARKER),
         "add_bos_token": TRUTH, "add_eos_token": TRUTH, "tokenizer_class": TEXT, "added_tokens_decoder": TABLE,
         "model_max_length": NUMBER, "chat_template": (_is_templates, "a text, or a list of named templates"),
+        "auto_map": CODE,
     },
     "special_tokens_map.json": dict.fromkeys(("bos_token", "eos_token", "unk_token", "pad_token"), MARKER),
     "tokenizer.json": {"model": TABLE, "normalizer": TABLE, "added_tokens": (
@@ -114,7 +128,8 @@ TYPES: Mapping[str, Mapping[str, tuple[Test, str]]] = {
         lambda value: isinstance(value, dict) and all(map(_is_text, value.values())), "an object of file names")},
 }  # fmt: skip
 """File -> key -> what its value must be, for the keys that the import, the converter or a check uses. null is allowed
-where a key may be absent."""
+where a key may be absent, but for NEVER_NULL."""
+NEVER_NULL = ("auto_map",)
 REQUIRED = {
     "config.json": ("model_type",),
     "tokenizer.json": ("model",),
@@ -171,7 +186,8 @@ def problems(name: str, data: Mapping[str, object]) -> Iterator[str]:
             yield f"the key {key} is missing"
     for key, (test, words) in TYPES.get(name, {}).items():
         value = data.get(key, _MISSING)
-        if value is not _MISSING and value is not None and not test(value):
+        absent = value is _MISSING or (value is None and key not in NEVER_NULL)
+        if not absent and not test(value):
             yield f"{key} is {_shown(value)}; it must be {words}"
     inner = data.get("text_config")
     if name == "config.json" and isinstance(inner, dict):

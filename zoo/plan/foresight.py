@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from catalog import licencefiles, yamltext
 from catalog import sources as source_uris
-from catalog import yamltext
 from catalog.checks import CheckedRecipe
 from catalog.problems import Problem
 from catalog.recipe import Recipe
@@ -17,7 +18,7 @@ from zoo.plan import contradictions, systemprompts
 from zoo.plan.contradictions import Case
 from zoo.plan.plan import is_gguf
 from zoo.sources import facts as sourcefacts
-from zoo.sources import resolve
+from zoo.sources import licences, resolve
 from zoo.sources.facts import SourceFacts
 from zoo.stages.artifact import Artifact
 
@@ -50,6 +51,8 @@ def problems(checked: CheckedRecipe, root: Path, *, raising: bool = False) -> li
     if recipe is None:
         return found
     case = Case(recipe, facts["student"], facts["teacher"], heldout=_heldout(checked, recipe))
+    of_package = functools.partial(licences.sha256_in_package, root=root)
+    found += licencefiles.outdated(document, recipe, root, of_package)
     return [*found, *contradictions.problems(document, case)]
 
 

@@ -8,6 +8,7 @@ from catalog import licencefiles
 from catalog import sources as source_uris
 from catalog.lock import Pin
 from zoo.errors import SourceError
+from zoo.files.digests import sha256_file
 from zoo.progress import Reporter
 from zoo.sources import hub as hubsource
 from zoo.sources import packages as packagesource
@@ -38,6 +39,13 @@ def read(uri: str, file: str, pin: Pin | None, root: Path, report: Reporter) -> 
             f"{file} is larger than {licencefiles.MAX_BYTES // 1024} KiB", where=uri, remedy="Name a licence text"
         )
     return raw
+
+
+def sha256_in_package(uri: str, file: str, *, root: Path) -> str | None:
+    """The digest of a licence text of the installed package that ships the source; None for any other source."""
+    source = source_uris.parse(uri)
+    path = packagesource.beside(source, file, root) if isinstance(source, source_uris.PackageSource) else None
+    return sha256_file(path) if path else None
 
 
 def _inside(path: Path, root: Path, source: source_uris.PackageSource | source_uris.FileSource) -> bool:
