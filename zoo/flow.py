@@ -145,7 +145,9 @@ def _publication(
     names = (planned.recipe.publish.model, planned.recipe.publish.dataset if release.has_dataset else None)
     model = catalogfile.read_model(settings, release.model.name)
     known = model.release(release.release.version) if model else None
-    place = places.Place(there.name, expected.name, f"{settings.namespace}/{names[1]}" if names[1] else None)
+    dataset = f"{settings.namespace}/{names[1]}" if names[1] else None
+    command = f"zoo publish {release.model.name}{settings.flags}"
+    place = places.Place(there.name, expected.name, dataset, command)
     manifest = next((file.sha256 for file in release.model_files if file.path == MANIFEST), None)
     decided = places.decide(release.model.name, release.release, manifest, known, place, asked.way)
     owner = line.owner_of(release.model.name, model, there.name)

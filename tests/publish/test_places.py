@@ -13,7 +13,17 @@ import pytest
 pytest.importorskip("huggingface_hub")
 
 from hubserving import Start
-from publishsamples import NAMES, make_release, publish, refs, settings, through_flow, with_evidence, zoo
+from publishsamples import (
+    NAMES,
+    failing,
+    make_release,
+    publish,
+    refs,
+    settings,
+    through_flow,
+    with_evidence,
+    zoo,
+)
 
 from catalog import index
 from catalog.release import Release
@@ -42,6 +52,7 @@ def recorded(settings: Settings) -> Release:
 
 
 def on(settings: Settings, hub: str, **more: str) -> Settings:
+    """The settings with flags."""
     return settings_room.load(settings.root, {"hub": hub, **more}, {})
 
 
@@ -116,7 +127,8 @@ def test_a_rehearsal_in_a_folder_goes_public_with_move(zoo: Path, settings: Sett
     with pytest.raises(VersionTaken, match="at another place: local/tutor-gguf on hub folder") as told:
         through_flow(release, on(settings, address))
     assert told.value.safe == "Nothing was changed."
-    assert "--mirror" in told.value.remedy and "--move" in told.value.remedy
+    for flag in ("--mirror", "--move"):
+        assert f"zoo publish {MODEL} --hub {address} {flag}" in told.value.remedy
     assert not (public / "repos").exists() and recorded(settings).location == first
     moved = through_flow(release, on(settings, address), Way.MOVE)
     assert recorded(settings).location == moved.location and moved.location.hub == address
@@ -162,6 +174,15 @@ def test_a_mirror_has_exactly_the_published_files(zoo: Path, settings: Settings,
     # But it can move there with its card.
     moved = through_flow(other, on(settings, address, namespace="mine"), Way.MOVE).location
     assert recorded(settings).location == moved and moved.model.name == "mine/tutor-gguf"
+
+
+def test_an_error_names_the_command_with_every_flag(zoo: Path, settings: Settings) -> None:
+    release = make_release(zoo)
+    mine = on(settings, str(zoo / "my hub"), namespace="mine")
+    with pytest.raises(ZooError) as told:
+        publish(release, mine, failing(settings, "commit model"), way=Way.MOVE, delete_others=True)
+    command = f"zoo publish {MODEL} --namespace mine --hub '{zoo}/my hub' --delete-others --move"
+    assert command in str(told.value.advice)
 
 
 def test_what_is_not_published_has_no_mirror_and_does_not_move(zoo: Path, settings: Settings) -> None:

@@ -86,7 +86,7 @@ def prepare(publication: Publication, journal: Journal | None = None) -> list[Ta
         target = Target(kind, name, release.folder / kind, repo, plan)
         recorded = _recorded(publication, kind)
         if recorded and publication.way is not Way.MOVE:
-            target = steps.as_recorded(target, recorded, publication.hub.name)
+            target = steps.as_recorded(target, recorded, publication.hub.name, _command(publication))
         _refuse_other_content(plan, release)
         targets.append(target)
     hashes.save()
@@ -189,6 +189,11 @@ def _wanted(publication: Publication) -> list[tuple[str, str, steps.Files]]:
     return wanted
 
 
+def _command(publication: Publication) -> str:
+    """The command that publishes this, without what another place means."""
+    return f"zoo publish {publication.release.model.name}{publication.settings.flags}"
+
+
 def _recorded(publication: Publication, kind: str) -> Repository | None:
     place = publication.recorded
     return None if place is None else place.model if kind == "model" else place.dataset
@@ -216,12 +221,9 @@ def _alone(release: ReleaseFolder, report: Reporter) -> Iterator[None]:
 @contextlib.contextmanager
 def _told_how_to_go_on(publication: Publication, phase: _Phase) -> Iterator[None]:
     """An error that ends this early says what is safe and the command to continue."""
-    given = publication.settings.values.items()
-    flags = [f"--{name} {value.text}" for name, value in given if value.origin.startswith("flag")]
-    flags += ["--delete-others"] if publication.delete_others else []
-    if publication.way is not Way.PLACE:
-        flags.append(f"--{publication.way.value}")
-    command = " ".join(["zoo publish", publication.release.model.name, *flags])
+    command = _command(publication)
+    command += " --delete-others" if publication.delete_others else ""
+    command += "" if publication.way is Way.PLACE else f" --{publication.way.value}"
     try:
         yield
     except (VersionTaken, OtherModel):

@@ -25,11 +25,12 @@ class Way(Enum):
 
 @dataclass(frozen=True)
 class Place:
-    """A hub and the full names of the repositories there; dataset is None without one."""
+    """A hub and the full names of the repositories there; dataset is None without one. command: publishes there."""
 
     hub: str
     model: str
     dataset: str | None
+    command: str = "zoo publish"
 
     def holds(self, location: Location) -> bool:
         """Whether a location is here, at any commit."""
@@ -82,8 +83,8 @@ def decide(
         raise VersionTaken(
             f"{who} is already published at another place: {known.location.model.name} on hub {known.location.hub}",
             safe="Nothing was changed.",
-            remedy="To record this hub as a second place for the same files, add --mirror. To make it the place that "
-            "people are sent to, add --move",
+            remedy=f"To record this hub as a second place for the same files: {place.command} --mirror. To make it the "
+            f"place that people are sent to: {place.command} --move",
         )
     way = Way.MIRROR if asked is Way.PLACE else asked
     pinned = known.location.model.manifest_sha256

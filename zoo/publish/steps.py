@@ -75,8 +75,9 @@ def earlier_commit(work: Work, target: Target) -> str | None:
     return None if differences(there, target.plan.files, kept) else oid
 
 
-def as_recorded(target: Target, recorded: Repository, hub: str) -> Target:
-    """The target with the commit that the catalog records, if only its tag is missing on the hub.
+def as_recorded(target: Target, recorded: Repository, hub: str, command: str) -> Target:
+    """The target with the commit that the catalog records, if only its tag is missing on the hub. command: the one that
+    publishes it.
 
     Raises VersionTaken if the tag is on another commit, or if the hub no longer has the commit. Only a folder hub is
     made again without a question: nobody else can have its commits.
@@ -89,7 +90,7 @@ def as_recorded(target: Target, recorded: Repository, hub: str) -> Target:
             f"tag {tag} of {target.label} moved: the catalog records commit {recorded.commit[:12]}, but it is on"
             f" {tagged[:12]}",
             safe="Nothing was changed.",
-            remedy="Set it back on the hub. If the new commit is right, record it by adding --move",
+            remedy=f"Set it back on the hub. If the new commit is right, record it with: {command} --move",
         )
     try:
         there = target.repo.tree(recorded.commit) if target.plan.parent else {}
@@ -102,7 +103,7 @@ def as_recorded(target: Target, recorded: Repository, hub: str) -> Target:
     raise VersionTaken(
         f"{target.label} at {hub} no longer has commit {recorded.commit[:12]}, which the catalog records",
         safe="Nothing was changed.",
-        remedy="To publish the same files there again and record the new commits, add --move",
+        remedy=f"To publish the same files there again and record the new commits: {command} --move",
     )
 
 
