@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from zoo import cli, extras, stopping
-from zoo.errors import AGAIN, InputError, RemoteError, ZooError
+from zoo.errors import AGAIN, InputError, RemoteError, ZooError, remedy_for
 from zoo.output import Output
 
 
@@ -85,7 +85,7 @@ def _known(error: Exception) -> ZooError:
     if isinstance(error, OSError):
         what = str(error.strerror or error)
         return ZooError(
-            what, where=str(error.filename or ""), safe="Finished work is kept.", remedy="Fix this", again=AGAIN
+            what, where=str(error.filename or ""), safe="Finished work is kept.", remedy=remedy_for(error), again=AGAIN
         )
     return ZooError(
         f"this is a bug in zoo: {type(error).__name__}: {error}",

@@ -7,6 +7,7 @@ This module imports nothing of ours.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -166,3 +167,12 @@ class DamagedStep(Damaged):
 
 def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "`")) or "\n" in text else f"{text}."
+
+
+def remedy_for(error: OSError) -> str:
+    """What to do about a file that could not be read or written, without a full stop."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "Free some space on the disk"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "Fix the permissions"
+    return "Fix this"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import gguf
 import pytest
+from smalldisk import mounted
 from tinygguf import make_tiny_gguf, smollm2, string_value
 
 from catalog import memory
@@ -217,3 +218,12 @@ def test_versions_name_the_packages() -> None:
     found = versions()
     assert set(found) == {"llama-cpp-python", "gguf", "numpy"}
     assert found["numpy"]
+
+
+def test_a_full_disk_is_named_with_what_to_do(tmp_path: Path) -> None:
+    source = make_tiny_gguf(tmp_path / "m.gguf")
+    with mounted(tmp_path / "disk", "64k") as disk:
+        with pytest.raises(ModelFileError, match="No space left on device") as caught:
+            rewrite_header(source, disk / "m.gguf", {})
+        assert caught.value.remedy.startswith("Free some space") and caught.value.again
+        assert list(disk.iterdir()) == []

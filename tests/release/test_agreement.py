@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from catalog.checks import check_recipe
 from catalog.recipe import Recipe
 from catalog.release import Release
 from zoo.release import load
+from zoo.release.assemble import unfinished
 from zoo.release.selfcheck import disagreements
 
 
@@ -121,3 +123,16 @@ def test_the_measured_file(parts: tuple[Recipe, Release, Path]) -> None:
     assert line.startswith(f"  {first.path}: the file that was measured has sha256 {'0' * 16}, without the words")
     older = dataclasses.replace(first, measured_sha256=None)
     assert disagreements(recipe, dataclasses.replace(release, files=(older, *others)), folder) == []
+
+
+def test_an_unfinished_folder_is_deleted_and_a_finished_one_kept(tmp_path: Path) -> None:
+    """It may be what fills the disk. One that a killed process left is deleted by the next."""
+    target = tmp_path / "1.0.0"
+    (tmp_path / ".1.0.0.new-killed").mkdir()
+    with pytest.raises(OSError, match="No space"), unfinished(target) as folder:
+        (folder / "part").write_bytes(b"part")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+    with unfinished(target) as folder:
+        folder.rename(target)
+    assert list(tmp_path.iterdir()) == [target]

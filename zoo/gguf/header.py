@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from zoo.errors import InputError, ModelFileError
+from zoo.errors import AGAIN, InputError, ModelFileError, remedy_for
 from zoo.gguf.layout import ARRAY, SCALARS, STRING, Bytes, Entry, RawFile, broken, opened, read_raw
 
 Scalar = str | int | float | bool
@@ -261,7 +261,10 @@ def _write(data: Bytes, raw: RawFile, head: bytes, target: Path) -> None:
             part.chmod(0o644)
             part.replace(target)
         except OSError as error:
-            raise ModelFileError(f"{target} cannot be written: {error.strerror or error}") from error
+            raise ModelFileError(
+                f"{target} cannot be written: {error.strerror or error}",
+                safe="No incomplete file was left.", remedy=remedy_for(error), again=AGAIN,
+            ) from error  # fmt: skip
         finally:
             part.unlink(missing_ok=True)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from catalog.release import Location, Repository
 from catalog.words import counted, data_size
-from zoo.errors import AGAIN, ZooError
+from zoo.errors import AGAIN, ZooError, remedy_for
 from zoo.files.digests import digest
 from zoo.files.filelist import MANIFEST
 from zoo.files.locks import locked
@@ -238,7 +238,7 @@ def _told_how_to_go_on(publication: Publication, phase: _Phase) -> Iterator[None
             str(error.strerror or error),
             where=str(error.filename or ""),
             safe=phase.safe,
-            remedy=f"Fix this, then continue with: {command}",
+            remedy=f"{remedy_for(error)}, then continue with: {command}",
         ) from error
 
 

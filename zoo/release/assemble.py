@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from catalog.checks import CheckedRecipe
@@ -44,32 +45,42 @@ def assemble(
     with locked(target.parent / f".{plan.version}.lock"):
         if found := find(plan, settings):
             return found
-        for left in target.parent.glob(f".{plan.version}.new-*"):
-            shutil.rmtree(left)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{plan.version}.new-", dir=target.parent))
-        _write(Material(checked, checked.recipe, plan, artifacts, world, settings), temporary)
-        report.say("checking that recipe, headers, cards and manifest agree")
-        made = load(temporary)
-        assert made
-        if disagreements := selfcheck.disagreements(checked.recipe, made.release, temporary):
-            shutil.rmtree(temporary)
-            raise ZooError(
-                "\n".join(["parts of the release contradict each other", *disagreements]),
-                safe="Nothing was published; the finished steps are kept.",
-                remedy="If a key of the recipe is wrong, fix it. Otherwise report this as a bug",
-            )
-        temporary.chmod(0o755)
-        sync(temporary)
-        old = target.with_name(f".{plan.version}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if target.exists():
-            target.rename(old)
-        temporary.rename(target)
-        fsync(target.parent)
-        shutil.rmtree(old, ignore_errors=True)
+        with unfinished(target) as temporary:
+            _write(Material(checked, checked.recipe, plan, artifacts, world, settings), temporary)
+            report.say("checking that recipe, headers, cards and manifest agree")
+            made = load(temporary)
+            assert made
+            if disagreements := selfcheck.disagreements(checked.recipe, made.release, temporary):
+                raise ZooError(
+                    "\n".join(["parts of the release contradict each other", *disagreements]),
+                    safe="Nothing was published; the finished steps are kept.",
+                    remedy="If a key of the recipe is wrong, fix it. Otherwise report this as a bug",
+                )
+            temporary.chmod(0o755)
+            sync(temporary)
+            old = target.with_name(f".{plan.version}.old")
+            shutil.rmtree(old, ignore_errors=True)
+            if target.exists():
+                target.rename(old)
+            temporary.rename(target)
+            fsync(target.parent)
+            shutil.rmtree(old, ignore_errors=True)
     found = find(plan, settings)
     assert found
     return found
+
+
+@contextlib.contextmanager
+def unfinished(target: Path) -> Iterator[Path]:
+    """A folder next to ``target``, to be renamed to it. Otherwise it is deleted: it may be what fills the disk."""
+    prefix = f".{target.name}.new-"
+    for left in target.parent.glob(f"{prefix}*"):
+        shutil.rmtree(left)
+    temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write(material: Material, out: Path) -> None:
