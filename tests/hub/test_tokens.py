@@ -136,7 +136,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "card": (f"card first/{NAME}.yaml", f"card first/{NAME}.yaml --publish --reason 'A word.'"),
     "yank": (f"yank {NAME}@1.0.0 --reason 'It never stops.'",),
     "unyank": (f"unyank {NAME}@1.0.0 --reason 'It stops.'",),
-    "watch": ("watch", "watch --no-upstream"),
+    "watch": ("watch", "watch --full", "watch --no-upstream"),
     "show": (f"show {NAME}",),
     "pick": (f"pick {NAME} --device pi-5-4gb",),
     "pull": (f"pull {NAME} --device pi-5-4gb", f"pull {NAME} --device pi-5-4gb --catalog model_catalog.json"),

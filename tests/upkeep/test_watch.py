@@ -16,9 +16,9 @@ from test_yanks import served as served
 from test_yanks import settings as settings
 from test_yanks import zoo as zoo
 
-from catalog import schema
+from catalog import index, schema
 from catalog import watch as reports
-from catalog.release import Ancestor, EvidenceFile, ModelFile, RecipeRecord, YankEvent
+from catalog.release import Ancestor, Correction, EvidenceFile, ModelFile, RecipeRecord, YankEvent
 from catalog.watch import Report
 from zoo import catalogfile
 from zoo import settings as settings_room
@@ -76,9 +76,9 @@ def with_data(made: ReleaseFolder, recorded: bool) -> ReleaseFolder:
     )
 
 
-def look(settings: Settings, ask: Any = None, before: Report | None = None) -> Report:
+def look(settings: Settings, ask: Any = None, before: Report | None = None, *, full: bool = False) -> Report:
     catalog = catalogfile.read_catalog(settings.catalog, "x")
-    return watch.look(catalog, settings, DAY, before, Silent(), ask)
+    return watch.look(catalog, settings, DAY, before, Silent(), watch.How(ask, full))
 
 
 def repo_of(zoo: Path, kind: str = "model") -> FolderRepo:
@@ -127,16 +127,16 @@ def test_what_stands_as_recorded_is_no_finding(there: Settings, zoo: Path) -> No
     released(zoo, there, "1.0.0", "1.1.0")
     found = look(there)
     assert found.findings == () and found.unchecked == ()
-    # Weights, recipe and two files of evidence; the data, and the dataset's card, of which a hub may tell git's
-    # digest only.
+    # Weights, recipe, two files of evidence, the card and the list of all; the data, the dataset's card and its list. A
+    # hub may tell git's digest only of the two cards.
     assert [(one.version, one.files, one.files_equal + one.files_size_only) for one in found.releases] == [
-        ("1.1.0", 6, 6),
-        ("1.0.0", 6, 6),
+        ("1.1.0", 9, 9),
+        ("1.0.0", 9, 9),
     ]
-    assert all(one.files_size_only <= 1 for one in found.releases)
+    assert all(one.files_size_only <= 2 for one in found.releases)
     badge = reports.badge(found)
     assert badge.state == "as recorded"
-    assert badge.words == "on 2026-11-24, 12 files of 2 releases were served as recorded"
+    assert badge.words == "on 2026-11-24, 18 files of 2 releases were served as recorded"
     assert reports.parse(reports.to_text(found), "x") == (found, [])
 
 
@@ -216,7 +216,7 @@ def test_without_a_copy_of_the_evidence_only_sizes_are_compared(there: Settings,
     found = look(there)
     assert found.findings == ()
     (one,) = found.releases
-    assert one.files_equal + one.files_size_only == 6
+    assert one.files_equal + one.files_size_only == 9
 
 
 @pytest.mark.parametrize("recorded", [True, False])
@@ -281,6 +281,88 @@ def test_a_hub_that_cannot_be_requested_is_reported_and_no_drift(zoo: Path, sett
     assert reports.badge(found).state == "unchecked"
     (zoo / "zoo.toml").write_text('hub = "http://127.0.0.1:9"\n', encoding="utf-8")
     assert "was published to hub folder" in look(settings_room.load(zoo, {}, {})).unchecked[0].why
+
+
+# --- What people read first, and every byte
+
+
+def test_a_file_that_no_release_has_is_found(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0", "1.1.0")
+    commit(zoo, "pytorch_model.bin", "a pickle")
+    commit(zoo, "data/more.jsonl", "a row", "dataset")
+    found = look(there).findings
+    assert {(one.kind, one.path, one.repository, one.version) for one in found} == {
+        ("foreign", "pytorch_model.bin", "local/tutor-gguf", "1.1.0"),
+        ("foreign", "data/more.jsonl", "local/tutor-prompts", "1.1.0"),
+    }
+    assert schema.problems(reports.Document("x", json.loads(reports.to_text(look(there)))), "watch-v1") == []
+
+
+def test_a_card_with_other_words_is_found(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0", "1.1.0")
+    commit(zoo, "README.md", "# buy my coin")
+    (finding,) = look(there).findings
+    assert (finding.kind, finding.path, finding.revision) == ("card", "README.md", "main")
+    assert "neither a released card nor a recorded correction" in finding.what
+    text = "# corrected"
+    entry = Correction("1.1.0", DAY, "a word", (), "0" * 64, hashlib.sha256(text.encode()).hexdigest(), "x")
+    catalog = catalogfile.read_catalog(there.catalog, "x")
+    model = dataclasses.replace(catalog.models[0], corrections=(entry,))
+    there.catalog.write_text(index.to_text(dataclasses.replace(catalog, models=(model,))), encoding="utf-8")
+    assert [one.kind for one in look(there).findings] == ["card"]
+    commit(zoo, "README.md", text)
+    assert look(there).findings == ()
+    commit(zoo, "README.md", None)
+    assert [(one.kind, one.path) for one in look(there).findings] == [("missing", "README.md")]
+
+
+def test_a_notice_that_somebody_else_wrote_is_found(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0", "1.1.0")
+    done = yank.yank(NAME, YankEvent("1.0.0", DAY, "yank", "bad", "low", None), settings=there)
+    assert done.banner.state == "committed" and look(there).findings == ()
+    repo = repo_of(zoo)
+    card = yank.read_card(repo, repo.refs().branches["main"])
+    commit(zoo, "README.md", card.replace("bad", "excellent, go on"))
+    (finding,) = look(there).findings
+    assert finding.kind == "card" and "another notice about withdrawn versions" in finding.what
+
+
+def test_a_list_that_is_not_the_published_one_is_found(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0")
+    text = there.catalog.read_text(encoding="utf-8")
+    pin = json.loads(text)["models"][0]["releases"][0]["location"]["model"]["manifest_sha256"]
+    there.catalog.write_text(text.replace(pin, "9" * 64), encoding="utf-8")
+    (finding,) = look(there).findings
+    assert finding.kind == "digest" and "MANIFEST.json" in finding.what and "not the one that was" in finding.what
+
+
+def test_an_older_record_without_the_lists_digest_is_watched_as_before(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0", "1.1.0")
+    catalog = json.loads(there.catalog.read_text(encoding="utf-8"))
+    for release in catalog["models"][0]["releases"]:
+        for place in ("model", "dataset"):
+            del release["location"][place]["manifest_sha256"]
+    there.catalog.write_text(json.dumps(catalog), encoding="utf-8")
+    found = look(there)
+    assert found.findings == () and found.unchecked == ()
+    commit(zoo, "x.bin", "theirs")
+    assert [one.kind for one in look(there).findings] == ["foreign"]
+
+
+@pytest.mark.parametrize("path", [GGUF, "README.md"])
+def test_a_flipped_byte_is_found_by_reading_everything(path: str, zoo: Path, settings: Settings) -> None:
+    released(zoo, settings, "1.0.0")
+    assert look(settings, full=True).findings == ()
+    file = repo_of(zoo).tree(repo_of(zoo).refs().branches["main"])[path]
+    stored = zoo / "build" / "hub" / "objects" / file.sha256[:2] / file.sha256
+    stored.chmod(0o644)
+    raw = stored.read_bytes()
+    stored.write_bytes(bytes([raw[0] ^ 1]) + raw[1:])
+    if path == GGUF:
+        assert look(settings).findings == ()  # the folder hub's lists say what they always said
+    found = look(settings, full=True)
+    assert ("digest", path) in {(one.kind, one.path) for one in found.findings}
+    assert found.releases[0].files_equal == 8
 
 
 # --- Upstream models
@@ -378,7 +460,7 @@ def test_the_command_writes_the_report_and_says_drift_with_code_3(
     assert "there is nothing to watch" in capsys.readouterr().err
     released(zoo, settings, "1.0.0")
     assert main(["watch", "--no-upstream"]) == 0
-    assert "6 files of 1 release were served as recorded" in capsys.readouterr().out.lower()
+    assert "9 files of 1 release were served as recorded" in capsys.readouterr().out.lower()
     data = json.loads((settings.evidence / "watch.json").read_text(encoding="utf-8"))
     assert schema.violations(data, "watch-v1") == []
     commit(zoo, GGUF, "weights of 9.9.9")

@@ -24,8 +24,12 @@ from zoo.upkeep import watch, yank
 @click.command()
 @options("catalog", "hub", "evidence", "releases")
 @click.option("--no-upstream", is_flag=True, help="Do not check the upstream models of the releases.")
-def command(call: Call, no_upstream: bool) -> int:
-    """Compare what the hub serves with what the catalog records, without downloading anything.
+@click.option("--full", is_flag=True, help="Read every byte of every release back, which downloads all of them.")
+def command(call: Call, no_upstream: bool, full: bool) -> int:
+    """Compare what the hub serves with what the catalog records: every file by the digest that the hub lists.
+
+    Also found: files on the main branch that no release has, and a card that is neither the released one nor a recorded
+    correction of it. Weights are not downloaded, unless --full is given, which reads every byte.
 
     Writes watch.json into the evidence folder, which the site shows. No record is changed. Exit code 3 if something
     differs, 1 if nothing could be checked.
@@ -35,13 +39,16 @@ def command(call: Call, no_upstream: bool) -> int:
     if not catalog.models:
         raise ZooError("there is nothing to watch", remedy="Release something first: zoo release NAME")
     path = settings.evidence / reports.FILE
-    found = watch.look(catalog, settings, today(), _before(path), call.output, None if no_upstream else _ask)
+    how = watch.How(None if no_upstream else _ask, full)
+    found = watch.look(catalog, settings, today(), _before(path), call.output, how)
     write_atomic(path, reports.to_text(found))
     badge = reports.badge(found)
     lines = [f"DRIFT {one.name} {one.version}: {one.what}" for one in found.findings]
     lines.append(f"{badge.words[0].upper()}{badge.words[1:]}. The report is {settings.shown(path)}.")
+    if not full and found.files:
+        lines.append("The hub's own lists were compared. To read every byte: zoo watch --full")
     call.output.answer(
-        {**plain(found), "badge": vars(badge), "report": settings.shown(path)}, "\n".join(lines)
+        {**plain(found), "full": full, "badge": vars(badge), "report": settings.shown(path)}, "\n".join(lines)
     )
     for one in found.unchecked:
         call.output.warn(f"could not be checked: {one.what}: {one.why}")

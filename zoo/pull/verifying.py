@@ -15,6 +15,7 @@ from catalog.index import Catalog
 from catalog.release import Model, Release, Repository, YankEvent
 from zoo.errors import Damaged, InputError, MissingExtra, RemoteError, ZooError
 from zoo.files.digests import sha256_file
+from zoo.files.listing import FileRecord
 from zoo.hub import Hub, Listed, Repo
 from zoo.hub.download import Origin, Patience, retrying
 from zoo.hub.download.files import is_here
@@ -174,8 +175,8 @@ def _repository(reading: _Reading, kind: str, place: Repository, name: str, rele
         for path in extra
     ]
     if reading.full:
-        both = tree.keys() & manifest.files.keys()
-        read = list(_read_back(repo, place.commit, manifest, both, report, patience))
+        both = [manifest.files[path] for path in sorted(tree.keys() & manifest.files.keys())]
+        read = list(read_back(repo, place.commit, both, report, patience))
         found += [one for one in read if isinstance(one, Difference)]
         missed += [one for one in read if isinstance(one, Unchecked)]
     pinned = place.manifest_sha256 is not None
@@ -206,14 +207,14 @@ def _not_as_recorded(path: str, error: ZooError | OSError, expected: str, got: s
     return Unchecked(path, why)
 
 
-def _read_back(
-    repo: Repo, commit: str, manifest: Manifest, paths: Iterable[str], report: Reporter, patience: Patience
+def read_back(
+    repo: Repo, commit: str, files: Iterable[FileRecord], report: Reporter, patience: Patience
 ) -> Iterator[Difference | Unchecked]:
     """Hashes every byte that the hub serves, and keeps none."""
     import hashlib
 
-    for path in sorted(paths):
-        file, sha, length = manifest.files[path], hashlib.sha256(), 0
+    for file in files:
+        path, sha, length = file.path, hashlib.sha256(), 0
         with report.task(f"reading {path} back", file.size_bytes, "B") as advance:
             try:
                 listed = Listed(path, file.size_bytes, file.sha256)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from catalog import jsontext, plainfiles
-from catalog.release import Release
+from catalog.release import Release, Repository
 from catalog.shapes import shaped
 from zoo.corpora import datafiles
-from zoo.errors import Damaged
+from zoo.errors import Damaged, ZooError
 from zoo.files import filelist
 from zoo.files.digests import git_blob_sha1
+from zoo.files.listing import FileRecord
 from zoo.hub import Listed, Repo
+from zoo.hub.interface import Served
 
 MANIFEST = filelist.MANIFEST
 _SMALL_BYTES = 4 << 20
@@ -26,7 +28,7 @@ _STALL_SECONDS = 20.0
 class Expected:
     """A recorded file. raw: its content if the zoo has it, for hubs that do not report a sha256 of small files.
 
-    git_sha1: git's digest of it, if recorded.
+    git_sha1: git's digest of it, if recorded. git_seen: that of the recorded commit, as the hub lists it now.
     """
 
     path: str
@@ -34,6 +36,28 @@ class Expected:
     size_bytes: int | None
     raw: Callable[[], bytes | None] = lambda: None
     git_sha1: str | None = None
+    git_seen: str | None = None
+
+
+@dataclass(frozen=True)
+class Account:
+    """What is known of a repository at the recorded commit of a release. files: those to compare.
+
+    listed: every file that the release has there, by its own list; None if that could not be read.
+    """
+
+    files: Sequence[Expected]
+    listed: Mapping[str, Expected] | None
+
+    @property
+    def readable(self) -> list[FileRecord]:
+        """Every file of which size and digest are known, by path: what can be read back and compared."""
+        every = {file.path: file for file in (*(self.listed or {}).values(), *self.files)}
+        return [
+            FileRecord(path, file.size_bytes, file.sha256)
+            for path, file in sorted(every.items())
+            if file.size_bytes is not None
+        ]
 
 
 def of_model(release: Release, evidence: Path) -> list[Expected]:
@@ -47,24 +71,52 @@ def of_model(release: Release, evidence: Path) -> list[Expected]:
     return [*found, Expected("recipe.yaml", release.recipe.sha256, len(text), lambda: text)]
 
 
-def of_dataset(release: Release, evidence: Path, model: Repo, dataset: Repo) -> list[Expected]:
+def account_of_model(release: Release, evidence: Path, model: Repo) -> Account:
+    """The files of the model repository: those of the catalog, and those of the list that the catalog pins.
+
+    An older release has no pin, so its list only says which files are its own. Raises Damaged for another list than the
+    pinned one.
+    """
+    place, recorded = release.location.model, {file.path: file for file in of_model(release, evidence)}
+    try:
+        listed = _listed(model, place)
+    except (ZooError, OSError) as error:
+        if isinstance(error, Damaged) and place.manifest_sha256:
+            raise
+        # If the commit itself is gone, comparing the recorded files shows it.
+        return Account([*recorded.values()], None)
+    if not place.manifest_sha256:
+        return Account([*recorded.values()], listed | recorded)
+    # The hub's own digest of a small file proves nothing about that hub; only the list itself was read.
+    unread = {
+        path: replace(file, git_sha1=None, git_seen=file.git_sha1)
+        for path, file in listed.items()
+        if path != MANIFEST
+    }
+    found = listed | unread | recorded
+    return Account([*found.values()], found)
+
+
+def of_dataset(release: Release, evidence: Path, model: Repo, dataset: Repo) -> Account:
     """Every file of the dataset repository.
 
     The digests of the data are evidence of the release, which the catalog pins. Without the zoo's copy, the copy of the
     model repository is read, if it is the pinned one. Other files, and the data of releases from before this evidence,
     are compared with the manifest at the recorded commit. Raises Damaged if neither is available, or if the manifest
-    contradicts the evidence; ZooError if the hub does not answer.
+    contradicts the evidence or the catalog; ZooError if the hub does not answer.
     """
     place = release.location.dataset
     assert place
     recorded = _data(release, evidence, model)
-    listed = _manifest(dataset, place.commit)
+    listed = _listed(dataset, replace(place, manifest_sha256=None))
     for file in recorded.values():
         if file.path in listed and listed[file.path].sha256 != file.sha256:
             raise Damaged(
                 f"{MANIFEST} of {place.name} at {place.commit[:12]} lists a different {file.path} from the one recorded"
             )
-    return [*(listed | recorded).values()]
+    _refuse_other_list(place, listed[MANIFEST].sha256)
+    found = listed | recorded
+    return Account([*found.values()], found)
 
 
 def copy(path: Path, sha256: str) -> bytes | None:
@@ -90,17 +142,29 @@ def _data(release: Release, evidence: Path, model: Repo) -> dict[str, Expected]:
     return {f.path: Expected(f.path, f.sha256, f.size_bytes, git_sha1=f.git_sha1) for f in files}
 
 
-def _manifest(dataset: Repo, commit: str) -> dict[str, Expected]:
-    tree = dataset.listing(commit)
-    raw = _read(dataset, commit, MANIFEST, tree)
+def _listed(repo: Repo, place: Repository) -> dict[str, Expected]:
+    """The files that the list at the recorded commit names, and the list itself. Raises Damaged."""
+    tree = repo.listing(place.commit)
+    raw = _read(repo, place.commit, MANIFEST, tree)
+    own = hashlib.sha256(raw).hexdigest()
+    _refuse_other_list(place, own)
     try:
         listed = filelist.checked(shaped(jsontext.parse(raw), filelist.Listing)["files"])
     except ValueError:
-        raise Damaged(f"{MANIFEST} at {commit[:12]} is not a valid manifest") from None
+        raise Damaged(f"{MANIFEST} at {place.commit[:12]} is not a valid manifest") from None
     files = [Expected(file.path, file.sha256, file.size_bytes) for file in listed]
+    files.append(Expected(MANIFEST, own, len(raw), lambda: raw))
     # With git's digest, a branch that has moved can be compared with the recorded commit.
     seen = {path: file.git_sha1 for path, file in tree.items()}
     return {file.path: replace(file, git_sha1=seen.get(file.path)) for file in files}
+
+
+def _refuse_other_list(place: Repository, sha256: str) -> None:
+    if place.manifest_sha256 not in (None, sha256):
+        raise Damaged(
+            f"{MANIFEST} of {place.name} at {place.commit[:12]} is not the one that was published, so any file that it "
+            "lists may be another one"
+        )
 
 
 def _read(repo: Repo, commit: str, path: str, tree: Mapping[str, Listed]) -> bytes:
@@ -124,3 +188,20 @@ def _is(file: Listed, raw: bytes) -> bool:
     if file.sha256:
         return hashlib.sha256(raw).hexdigest() == file.sha256
     return git_blob_sha1(raw) == file.git_sha1
+
+
+def verdict(file: Expected, answer: Served) -> str:
+    """``equal``, ``size only``, ``missing``, ``size`` or ``digest``."""
+    if answer.absent:
+        return "missing"
+    if None not in (answer.size_bytes, file.size_bytes) and answer.size_bytes != file.size_bytes:
+        return "size"
+    if answer.sha256:
+        return "equal" if answer.sha256 == file.sha256 else "digest"
+    if not answer.git_sha1:
+        return "size only"
+    raw = None if file.git_sha1 else file.raw()
+    known = file.git_sha1 or (git_blob_sha1(raw) if raw is not None else None)
+    if known is None:
+        return "size only" if file.git_seen in (None, answer.git_sha1) else "digest"
+    return "equal" if known == answer.git_sha1 else "digest"

@@ -19,13 +19,17 @@ from catalog.index import Catalog
 from catalog.release import Model, Release, Repository
 from catalog.watch import Finding, Report, Unchecked, Watched
 from zoo.errors import Damaged, ZooError
-from zoo.files.digests import git_blob_sha1
 from zoo.hub import BRANCH, FolderHub, Hub, Hubs, Repo
+from zoo.hub.download import Patience
 from zoo.hub.interface import Served
 from zoo.hub.located import hub_of, hubs_of
 from zoo.progress import Reporter, carried
+from zoo.pull.accounts import Difference
+from zoo.pull.verifying import read_back
 from zoo.settings import Settings
-from zoo.upkeep.recorded import Expected, of_dataset, of_model
+from zoo.upkeep import yank
+from zoo.upkeep.branch import strange
+from zoo.upkeep.recorded import Account, Expected, account_of_model, of_dataset, of_model, verdict
 from zoo.upkeep.upstream import Ask, Looked, look_at_sources
 
 WORKERS = 8
@@ -36,14 +40,18 @@ _SOUND = ("equal", "size only")
 
 @dataclass
 class _Notes:
-    """What was found; ``datasets`` has the recorded dataset files of releases, by version. hubs: those of all
-    releases."""
+    """What was found; ``accounts`` has what is known of repositories, by kind, model and version. hubs: those of all
+    releases. late: models whose cards do not show yet what is withdrawn, which is known. report: for how, if every byte
+    is read."""
 
     hubs: Hubs
+    report: Reporter
+    full: bool
+    late: Callable[[str], object]
     findings: list[Finding] = field(default_factory=list)
     unchecked: list[Unchecked] = field(default_factory=list)
     requests: int = 0
-    datasets: dict[tuple[str, str], list[Expected]] = field(default_factory=dict)
+    accounts: dict[tuple[str, str, str], Account] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,22 +73,32 @@ class _Spot:
 
 @dataclass(frozen=True)
 class _Part:
-    """One of a release's two repositories. of: its place in a release; expected: what a release recorded of it."""
+    """One of a release's two repositories. of: its place in a release; account: what is known of its files there."""
 
+    kind: str
     repo: Repo
     place: Repository
     of: Callable[[Release], Repository | None]
-    expected: Callable[[Release], list[Expected]]
+    account: Callable[[Release], Account]
+
+
+@dataclass(frozen=True)
+class How:
+    """ask: describes upstream models; None skips them. full: every byte of every release is read back."""
+
+    ask: Ask | None = None
+    full: bool = False
 
 
 def look(
-    catalog: Catalog, settings: Settings, date: str, before: Report | None, report: Reporter, ask: Ask | None
+    catalog: Catalog, settings: Settings, date: str, before: Report | None, report: Reporter, how: How
 ) -> Report:
     """Watch every release. The report also lists what could not be checked.
 
-    before: the last report, to detect changes of gating. ask: None skips upstream models.
+    before: the last report, to detect changes of gating.
     """
-    notes, watched = _Notes(hubs_of(settings)), []
+    late = functools.partial(yank.pending, settings)
+    notes, watched = _Notes(hubs_of(settings), report, how.full, late), []
     total = sum(len(of_model(r, _evidence(settings, m, r))) for m in catalog.models for r in m.releases)
     with report.task("asking the hub", total, "files") as advance, ThreadPoolExecutor(WORKERS) as pool:
         for model in catalog.models:
@@ -90,7 +108,7 @@ def look(
                 for mirror in release.mirrors or ():
                     _mirror(model, dataclasses.replace(release, location=mirror), settings, notes, pool)
                 advance(len(of_model(release, _evidence(settings, model, release))))
-    sources = look_at_sources(catalog, before, ask) if ask else Looked()
+    sources = look_at_sources(catalog, before, how.ask) if how.ask else Looked()
     return Report(
         date,
         notes.requests + sources.requests,
@@ -110,18 +128,12 @@ def _release(
         if isinstance(hub, FolderHub) and not hub.folder.is_dir():
             raise ZooError("the folder hub does not exist", remedy="Name it with --hub")
         repo = _repo(hub, "model", place.model)
-        parts = [
-            _Part(
-                repo,
-                place.model,
-                lambda one: one.location.model,
-                lambda one: of_model(one, _evidence(settings, model, one)),
-            )
-        ]
+        account = functools.partial(_account, model, settings, (repo, None), notes)
+        parts = [_Part("model", repo, place.model, lambda one: one.location.model, account)]
         if place.dataset:
             data = _repo(hub, "dataset", place.dataset)
-            expected = functools.partial(_of_dataset, model, settings, repo, data, notes)
-            parts.append(_Part(data, place.dataset, lambda one: one.location.dataset, expected))
+            account = functools.partial(_account, model, settings, (repo, data), notes)
+            parts.append(_Part("dataset", data, place.dataset, lambda one: one.location.dataset, account))
         heads = [_refs(model, release, part.repo, part.place, notes) for part in parts]
     except (ZooError, OSError) as error:
         notes.unchecked.append(Unchecked(who, str(error)))
@@ -145,7 +157,7 @@ def _mirror(model: Model, there: Release, settings: Settings, notes: _Notes, poo
     is asked, so mirrors are left out then."""
     if settings.values["hub"].origin.startswith("flag"):
         return
-    own, at = _Notes(notes.hubs), f"(mirror on {there.location.hub})"
+    own, at = _Notes(notes.hubs, notes.report, notes.full, notes.late), f"(mirror on {there.location.hub})"
     _release(model, there, settings, own, pool)
     notes.requests += own.requests
     notes.findings += [dataclasses.replace(one, what=f"{one.what} {at}") for one in own.findings]
@@ -158,31 +170,82 @@ def _part(
     """Files, those that are equal, and those of which only the size was compared; None if the hub does not answer."""
     commit, name = part.place.commit, part.place.name
     try:
-        expected = part.expected(release)
+        account = part.account(release)
     except Damaged as error:
         _Spot(notes, model, release, name).note("digest", None, commit, None, None, error.what)
         return None
     except (ZooError, OSError) as error:
         notes.unchecked.append(Unchecked(f"{model.name} {release.version}", str(error)))
         return None
+    expected = account.files
     pinned, failed = _ask(part.repo, commit, expected, notes, pool)
     if failed:
         notes.unchecked.append(Unchecked(f"{model.name} {release.version}", failed))
         return None
     equal, size_only = _compare(model, release, part.place, expected, pinned, notes)
-    if head and not _same(head, commit) and release is _newest_there(model, part, name):
-        _head(model, release, part, head, notes, pool)
+    if notes.full and equal + size_only:
+        equal, size_only = len(expected) - _read(model, release, part, account, notes), 0
+    if head and release is _newest_there(model, part, name):
+        if not _same(head, commit):
+            _head(model, release, part, head, notes, pool)
+        _branch(model, release, part, head, notes)
     return len(expected), equal, size_only
 
 
-def _of_dataset(
-    model: Model, settings: Settings, repo: Repo, data: Repo, notes: _Notes, release: Release
-) -> list[Expected]:
-    key = (model.name, release.version)
-    if key not in notes.datasets:
+def _account(
+    model: Model, settings: Settings, repos: tuple[Repo, Repo | None], notes: _Notes, release: Release
+) -> Account:
+    """What is known of a release's files in its model repository, or in its dataset's if that is given."""
+    repo, data = repos
+    key = ("dataset" if data else "model", model.name, release.version)
+    if key not in notes.accounts:
         notes.requests += 2  # a tree, and the manifest in it
-        notes.datasets[key] = of_dataset(release, _evidence(settings, model, release), repo, data)
-    return notes.datasets[key]
+        evidence = _evidence(settings, model, release)
+        notes.accounts[key] = (
+            of_dataset(release, evidence, repo, data) if data else account_of_model(release, evidence, repo)
+        )
+    return notes.accounts[key]
+
+
+def _read(model: Model, release: Release, part: _Part, account: Account, notes: _Notes) -> int:
+    """Read every byte of a release back. Returns how many files are not what they should be, or could not be read."""
+    spot, files = _Spot(notes, model, release, part.place.name), account.readable
+    notes.requests += len(files)
+    wrong = list(read_back(part.repo, part.place.commit, files, notes.report, Patience()))
+    for one in wrong:
+        if isinstance(one, Difference):
+            what = f"{one.path} of {part.place.name} at {part.place.commit[:12]}: {one.what}"
+            spot.note("digest", one.path, part.place.commit, one.expected, one.got, what)
+        else:
+            notes.unchecked.append(Unchecked(f"{one.path} of {part.place.name}", one.why))
+    return len({one.path for one in wrong} & {file.path for file in account.files})
+
+
+def _branch(model: Model, release: Release, part: _Part, head: str, notes: _Notes) -> None:
+    """Files of the branch that no release has, and its card."""
+    name = part.place.name
+    accounts = [*_accounts(model, part).values()]
+    if any(account.listed is None for account in accounts):
+        notes.unchecked.append(Unchecked(f"the branch of {name}", "the list of files of a release could not be read"))
+        return
+    notes.requests += 2
+    try:
+        for one in strange(part.repo, head, name, model, accounts, late=bool(notes.late(model.name))):
+            _Spot(notes, model, release, name).note(one.kind, one.path, BRANCH, None, one.found, one.what)
+    except (ZooError, OSError) as error:
+        notes.unchecked.append(Unchecked(f"the branch of {name}", str(error)))
+
+
+def _accounts(model: Model, part: _Part) -> dict[str, Account]:
+    """What is known of every release of this repository, by version."""
+    found = {}
+    for one in model.releases:
+        there = part.of(one)
+        if there and there.name == part.place.name:
+            # Another release's record may no longer be available; that was reported with that release.
+            with contextlib.suppress(ZooError, OSError):
+                found[one.version] = part.account(one)
+    return found
 
 
 def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: _Notes) -> str | None:
@@ -237,19 +300,19 @@ def _compare(
         _Spot(notes, model, release, place.name).note("commit", None, place.commit, place.commit, None, what)
         return 0, 0
     for file, answer in zip(expected, answers, strict=True):
-        verdict = _verdict(file, answer)
-        equal += verdict == "equal"
-        size_only += verdict == "size only"
-        if verdict in _SOUND:
+        kind = verdict(file, answer)
+        equal += kind == "equal"
+        size_only += kind == "size only"
+        if kind in _SOUND:
             continue
         found, words = answer.sha256 or answer.git_sha1, "has different content from the recorded"
-        if verdict == "missing":
+        if kind == "missing":
             words = "is no longer served"
-        elif verdict == "size":
+        elif kind == "size":
             words = f"has {answer.size_bytes} bytes, but the record says {file.size_bytes}"
             found = str(answer.size_bytes)
         what = f"{file.path} of {place.name} at {at} {words}"
-        _Spot(notes, model, release, place.name).note(verdict, file.path, place.commit, file.sha256, found, what)
+        _Spot(notes, model, release, place.name).note(kind, file.path, place.commit, file.sha256, found, what)
     return equal, size_only
 
 
@@ -258,13 +321,12 @@ def _head(
 ) -> None:
     """The branch must have some release of this repository completely; else the nearest release shows what differs."""
     repo, place = part.repo, part.place
-    files = {}
-    for one in model.releases:
-        there = part.of(one)
-        if there and there.name == place.name:
-            # Another release's record may no longer be available; that was reported with that release.
-            with contextlib.suppress(ZooError, OSError):
-                files[one.version] = part.expected(one)
+    # The model's card may have a notice or a correction; ``_branch`` looks at it.
+    card = yank.CARD if part.kind == "model" else ""
+    files = {
+        version: [file for file in account.files if file.path != card]
+        for version, account in _accounts(model, part).items()
+    }
     paths = {file.path: file for expected in files.values() for file in expected}
     answers, failed = _ask(repo, head, list(paths.values()), notes, pool)
     if failed:
@@ -272,34 +334,17 @@ def _head(
         return
     served_now = dict(zip(paths, answers, strict=True))
     wrong = {
-        version: [file for file in expected if _verdict(file, served_now[file.path]) not in _SOUND]
+        version: [file for file in expected if verdict(file, served_now[file.path]) not in _SOUND]
         for version, expected in files.items()
     }
     # The first of equals is the newest.
     version = min(wrong, key=lambda one: len(wrong[one]) / len(files[one]))
     for file in wrong[version]:
-        verdict, answer = _verdict(file, served_now[file.path]), served_now[file.path]
-        words = "no longer exists" if verdict == "missing" else f"differs from what {version} recorded"
+        kind, answer = verdict(file, served_now[file.path]), served_now[file.path]
+        words = "no longer exists" if kind == "missing" else f"differs from what {version} recorded"
         what = f"on the branch of {place.name}, {file.path} {words}"
         found = answer.sha256 or answer.git_sha1
-        _Spot(notes, model, release, place.name).note(verdict, file.path, BRANCH, file.sha256, found, what)
-
-
-def _verdict(file: Expected, answer: Served) -> str:
-    """``equal``, ``size only``, ``missing``, ``size`` or ``digest``."""
-    if answer.absent:
-        return "missing"
-    if None not in (answer.size_bytes, file.size_bytes) and answer.size_bytes != file.size_bytes:
-        return "size"
-    if answer.sha256:
-        return "equal" if answer.sha256 == file.sha256 else "digest"
-    if not answer.git_sha1:
-        return "size only"
-    raw = None if file.git_sha1 else file.raw()
-    known = file.git_sha1 or (git_blob_sha1(raw) if raw is not None else None)
-    if known is None:
-        return "size only"
-    return "equal" if known == answer.git_sha1 else "digest"
+        _Spot(notes, model, release, place.name).note(kind, file.path, BRANCH, file.sha256, found, what)
 
 
 def _evidence(settings: Settings, model: Model, release: Release) -> Path:
