@@ -24,6 +24,7 @@ from zoo.machine import processor
 from zoo.machine.processor import Processor
 from zoo.plan.plan import Plan, Step
 from zoo.upkeep.reproduce.compare import FileResult, Latitude, compare_file, latitude, lines, tool_changes
+from zoo.upkeep.reproduce.rebuild import recorded_processors
 
 MODEL = sample().models[0]
 RELEASE = MODEL.releases[0]
@@ -119,6 +120,26 @@ def test_what_may_differ_on_another_processor(maker: str, now: Processor, why: s
 def test_another_build_of_llama_cpp_is_another_processor() -> None:
     assert latitude(PLAN, "quantize/Q4_0", THEN, dataclasses.replace(THEN, kernels=("SSE3",))).why
     assert "unrecorded" in latitude(PLAN, "quantize/Q4_0", None, NOW).why
+
+
+def test_steps_that_another_processor_finished_count_as_its_own() -> None:
+    """One machine put the release together, another one had made the matrix."""
+    others = {"imatrix": dataclasses.replace(NOW, kernels=())}
+    why = latitude(PLAN, "quantize/Q4_0", THEN, THEN, others).why
+    assert why.startswith("the importance matrix ran on x86_64 AuthenticAMD")
+    assert not latitude(PLAN, "quantize/Q8_0", THEN, THEN, others).why
+    assert not latitude(PLAN, "quantize/Q4_0", THEN, NOW, others).why
+    bare = dataclasses.asdict(dataclasses.replace(THEN, kernels=()))
+    told = {
+        "processor": dataclasses.asdict(THEN),
+        "steps": [
+            {"id": "label", "spec": {}, "processor": bare}, {"id": "export", "spec": {}},
+            {"id": "imatrix", "spec": {}, "processor": dataclasses.asdict(others["imatrix"])},
+            {"spec": {}, "processor": 7},
+        ],
+    }  # fmt: skip
+    found = recorded_processors(json.loads(json.dumps(told)))
+    assert found == (THEN, others) and recorded_processors(None) == (None, {})
 
 
 def test_a_file_that_was_given_was_not_trained_here() -> None:
@@ -319,7 +340,9 @@ def test_a_file_of_another_processor_is_neither_confirmed_nor_refuted(zoo: Path)
     place = zoo / "site/evidence/tutored/1.0.0/plan.json"
     recorded_plan = json.loads(place.read_text(encoding="utf-8"))
     assert processor.from_record(recorded_plan["processor"]).instruction_sets
-    recorded_plan["processor"]["maker"] = "Another"
+    for made in (recorded_plan, *recorded_plan["steps"]):
+        if "processor" in made:
+            made["processor"]["maker"] = "Another"
     raw = json.dumps(recorded_plan).encode()
     place.write_bytes(raw)
     digest = hashlib.sha256(raw).hexdigest()

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from zoo import stages
-from zoo.errors import AGAIN, DamagedStep, ZooError
+from zoo.errors import AGAIN, Again, DamagedStep, ZooError
+from zoo.machine.processor import here
 from zoo.plan.plan import Plan, Step
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
+from zoo.stages.table import capability
 
 _Result = TypeVar("_Result")
 
@@ -83,6 +85,8 @@ def _run(
     artifacts: dict[str, Artifact] = {}
     made: list[str] = []
     other: set[str] = set()
+    if not before and (words := elsewhere(plan)):
+        report.say(words)
     for number, step in enumerate(plan.steps, 1):
         found = workspace.finished(step.key)
         if found is not None and other & set(step.inputs.values()):
@@ -110,6 +114,12 @@ def _make(
     def waiting() -> None:
         report.say(f"another zoo is making {step.id}; waiting for it")
 
+    if not _is_ours(step):
+        raise ZooError(
+            f"step {step.id} was finished on another processor, and has been deleted or was damaged since",
+            safe="The other finished steps are kept.",
+            again=Again(note="it then makes the step here"),
+        )
     try:
         with workspace.growing(step.key, waiting):
             found = workspace.finished(step.key)
@@ -134,6 +144,8 @@ def _make(
                 report=report,
             )
             facts = stages.stage(step.stage)(context)
+            if step.processor is not None:
+                workspace.remember(step.processor)
             return workspace.finish(step.key, step.stage, out, facts, step.spec)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
@@ -145,6 +157,20 @@ def _make(
             remedy="Free some space or fix the permissions",
             again=AGAIN,
         ) from error
+
+
+def elsewhere(plan: Plan) -> str:
+    """A sentence about the steps that another processor finished; empty if there are none."""
+    found = {step.id: step.processor for step in plan.steps if step.processor and not _is_ours(step)}
+    if not found:
+        return ""
+    makers = " and ".join(dict.fromkeys(one.words for one in found.values()))
+    return f"finished on another processor ({makers}) and used as they are: {', '.join(found)}"
+
+
+def _is_ours(step: Step) -> bool:
+    """Whether this processor makes the same bytes as the one in the step's key."""
+    return step.processor is None or capability(step.stage, step.processor) == capability(step.stage, here())
 
 
 def _reason(step: Step, workspace: Workspace) -> str:

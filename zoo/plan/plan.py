@@ -1,19 +1,21 @@
 """From a recipe to its steps: what would run, on what, with which key. Pure.
 
 A step's key is the digest of its stage and that stage's version, its spec, its inputs' keys and the versions of the
-tools whose change may change bytes. Settings enter only where they change bytes (``threads`` in training).
+tools whose change may change bytes. Settings enter only where they change bytes (``threads`` in training), and the
+processor only where its kernels do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from catalog import budgets, sources
 from catalog.lock import Lock
 from catalog.recipe import CorpusFile, Recipe, Source, Student, plain
 from zoo.files.digests import digest
-from zoo.stages.table import STAGES, tools_of
+from zoo.machine.processor import Processor
+from zoo.stages.table import STAGES, capability, tools_of
 
 SEARCH_WINDOW_TOKENS = 256
 SEARCH_WINDOWS = 6
@@ -23,13 +25,17 @@ windows."""
 
 @dataclass(frozen=True)
 class Step:
-    """One piece of work. ``inputs`` maps the role that an input plays to the id of the step that makes it."""
+    """One piece of work. ``inputs`` maps the role that an input plays to the id of the step that makes it.
+
+    processor: that made it or will, of a step whose bytes depend on it.
+    """
 
     id: str
     stage: str
     spec: Mapping[str, object]
     inputs: Mapping[str, str]
     key: str
+    processor: Processor | None = None
 
 
 @dataclass(frozen=True)
@@ -57,12 +63,19 @@ class Plan:
 
 @dataclass(frozen=True)
 class World:
-    """The outside facts that enter keys: package versions, digests of the zoo's files, training threads and device."""
+    """The outside facts that enter keys: package versions, digests of the zoo's files, training threads and device.
+
+    processors: this machine's, then others whose finished steps may be in the work folder. finished: whether the step
+    with a key is there. A step that another processor finished is used: what depends on a processor is not better
+    because it is made here, and a training may have taken days.
+    """
 
     tools: Mapping[str, str]
     files: Mapping[str, str]
     threads: int
     device: str
+    processors: tuple[Processor, ...] = ()
+    finished: Callable[[str], bool] = field(default=lambda _: False, compare=False)
 
 
 def make(recipe: Recipe, recipe_sha256: str, lock: Lock, world: World) -> Plan:
@@ -128,16 +141,27 @@ class _Maker:
         return Plan(recipe.name, recipe.version, steps, self._fetches(), key)
 
     def _add(self, id_: str, stage: str, spec: Mapping[str, object], inputs: Mapping[str, str]) -> None:
-        key = digest(
-            {
-                "stage": stage,
-                "stage_version": STAGES[stage].version,
-                "spec": spec,
-                "inputs": {role: self.steps[maker].key for role, maker in inputs.items()},
-                "tools": {name: self.world.tools.get(name, "absent") for name in tools_of(stage, spec)},
-            }
-        )
-        self.steps[id_] = Step(id_, stage, spec, inputs, key)
+        decides = {
+            "stage": stage,
+            "stage_version": STAGES[stage].version,
+            "spec": spec,
+            "inputs": {role: self.steps[maker].key for role, maker in inputs.items()},
+            "tools": {name: self.world.tools.get(name, "absent") for name in tools_of(stage, spec)},
+        }
+        key, processor = self._made_by(stage, decides)
+        self.steps[id_] = Step(id_, stage, spec, inputs, key, processor)
+
+    def _made_by(self, stage: str, decides: Mapping[str, object]) -> tuple[str, Processor | None]:
+        """The key of a step and the processor in it: this machine's, unless only another one has finished the step."""
+        keys: dict[str, Processor] = {}
+        for one in self.world.processors:
+            if (part := capability(stage, one)) is not None:
+                keys.setdefault(digest({**decides, "processor": part}), one)
+        if not keys:
+            return digest(decides), None
+        first = next(iter(keys))
+        key = first if len(keys) == 1 else next(filter(self.world.finished, keys), first)
+        return key, keys[key]
 
     def _measure_every(self, files: Mapping[str, str]) -> None:
         for stage, row in STAGES.items():

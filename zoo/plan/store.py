@@ -6,9 +6,11 @@ from there after a kill. A lock file per key prevents two processes from growing
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypedDict
 
@@ -20,9 +22,11 @@ from zoo.files.digests import digest, pretty_json
 from zoo.files.listing import FileRecord, records
 from zoo.files.locks import locked
 from zoo.files.whole import fsync, sync, write_atomic
+from zoo.machine.processor import Processor, from_record
 from zoo.stages.artifact import RECORD, Artifact
 
 _LONGEST_KIND = 100
+_PROCESSORS = "processors"
 
 
 class _Record(TypedDict):
@@ -102,6 +106,21 @@ class Workspace:
         with locked(self.lock(key)):
             shutil.rmtree(self.folder / key, ignore_errors=True)
             self._memory(key).unlink(missing_ok=True)
+
+    def processors(self) -> list[Processor]:
+        """The processors that have finished steps here."""
+        found = []
+        for path in sorted((self.folder / _PROCESSORS).glob("*.json")):
+            with contextlib.suppress(OSError, ValueError):
+                found.append(from_record(jsontext.read(path)))
+        return [one for one in found if one is not None]
+
+    def remember(self, processor: Processor) -> None:
+        """Note that this processor has finished a step here."""
+        record = asdict(processor)
+        path = self.folder / _PROCESSORS / f"{digest(record)[:16]}.json"
+        if not path.exists():
+            write_atomic(path, pretty_json(record))
 
     def _memory(self, key: str) -> Path:
         return self.folder / "checked" / f"{key}.json"

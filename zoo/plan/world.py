@@ -10,7 +10,9 @@ from importlib import metadata
 from catalog.corpusfiles import FileFacts
 from catalog.recipe import Recipe
 from zoo.llama.convert import source
+from zoo.machine import processor
 from zoo.plan.plan import World, own_files
+from zoo.plan.store import Workspace
 from zoo.settings import Settings
 from zoo.sources.resolve import content_sha256
 from zoo.stages.table import CONVERTER, every_tool
@@ -27,7 +29,12 @@ def look(recipe: Recipe, settings: Settings, read: Mapping[str, FileFacts] = _NO
             files[name] = read[name].sha256
         elif path.exists():
             files[name] = content_sha256(path, settings.root)
-    return World(tool_versions(), files, settings.threads, settings.device)
+    work, here = Workspace(settings.work), processor.here()
+    others = tuple(one for one in work.processors() if one != here)
+    return World(
+        tool_versions(), files, settings.threads, settings.device,
+        (here, *others), lambda key: work.finished(key) is not None,
+    )  # fmt: skip
 
 
 def tool_versions() -> dict[str, str]:

@@ -50,7 +50,11 @@ def contents(material: Material, folder: Path) -> dict[str, str | bytes]:
         found["imatrix.json"] = pretty_json(artifacts["imatrix"].facts)
     found["tensors.json"] = pretty_json({"format": TENSORS_FORMAT, "files": _tensor_digests(material, folder)})
     found["measured.json"] = pretty_json(_measured(material, folder))
-    steps = [{"id": s.id, "key": s.key, "spec": s.spec, "inputs": s.inputs} for s in material.plan.steps]
+    steps = [
+        {"id": s.id, "key": s.key, "spec": s.spec, "inputs": s.inputs}
+        | ({"processor": dataclasses.asdict(s.processor)} if s.processor else {})
+        for s in material.plan.steps
+    ]
     made_on = dataclasses.replace(processor.here(), kernels=library.kernels())
     found["plan.json"] = pretty_json(
         {"steps": steps, "tools": material.world.tools, "processor": dataclasses.asdict(made_on)}

@@ -29,9 +29,11 @@ from zoo.llama.generate import Job, generate
 from zoo.llama.grammar import schema_to_gbnf
 from zoo.llama.model import Model
 from zoo.llama.prompt import MarkedText
+from zoo.machine.processor import here
 from zoo.machine.resources import free_cores
 from zoo.sources import resolve
 from zoo.stages import Context, Facts
+from zoo.stages.table import capability
 from zoo.stages.texts import kept
 from zoo.templates.markers import MarkerLost
 from zoo.templates.oracle import NAME as CLOCK_NAME
@@ -52,7 +54,8 @@ def run(context: Context) -> Facts:
     asked = {name: value for name, value in context.spec.items() if name != "teacher"}
     identity = asked | {"model": sha256_file(teacher)} | _clock(teacher)
     rows = read_rows(context, identity)
-    journal = context.work / "labels" / f"{digest(identity)}.jsonl"
+    # Answers of another processor would make a step that nobody can make again.
+    journal = context.work / "labels" / f"{digest(identity | {'processor': capability('label', here())})}.jsonl"
     with locked(
         journal.with_suffix(".lock"),
         lambda: context.report.say("another zoo is labelling with this teacher; waiting"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from catalog.quants import QUANTS
 from catalog.recipe import Recipe, plain
 from catalog.words import counted
+from zoo.machine.processor import Processor
 
 CONVERTER = "llama.cpp-converter"
 """The name under which llama.cpp's converter is a tool. ``zoo.llama.convert.source`` has its version."""
@@ -60,9 +61,9 @@ class Row:
     measures: makes the step for every file of the release: its spec by recipe and published file name, None if the
     recipe does not use it. Other stages have their place in ``zoo.plan.plan``.
 
-    sums: what ran, in words, if the bytes depend on sums in a processor's kernels, which add in different orders.
-    roundings: the same, if they depend on roundings of plain C code, which a compiler for another architecture may
-    contract.
+    sums: what ran, in words, if the bytes depend on sums in a processor's kernels, which add in different orders: then
+    the processor's instructions enter the keys. roundings: the same, if they depend on roundings of plain C code, which
+    a compiler for another architecture may contract: then its architecture does.
     """
 
     version: int
@@ -178,6 +179,7 @@ STAGES: Mapping[str, Row] = {
     "parity": Row(
         8, ("llama-cpp-python", "jinja2", "torch", "transformers"),
         lambda need: 4 * need.weights, lambda need: 6 * need.weights, evidence=("parity.json",),
+        sums="the comparison with the source",
     ),
     "imatrix": Row(1, ("llama-cpp-python",), _little, _in_use, _imatrix_work, sums="the importance matrix"),
     "quantize": Row(
@@ -192,11 +194,12 @@ STAGES: Mapping[str, Row] = {
     "budget": Row(3, ("llama-cpp-python",), _search_disk, _search_memory, _budget_work, sums="the search"),
     "evaluate": Row(
         5, ("llama-cpp-python", "jinja2"), _little, _evaluate_memory, _evaluate_work,
-        evidence=("evaluation.json", "kld-curve.svg", "smoke.json"),
+        evidence=("evaluation.json", "kld-curve.svg", "smoke.json"), sums="the evaluation",
     ),
     "probe": Row(
         2, ("llama-cpp-python", "jinja2"), _little, _in_use, _probe_work,
         measures=lambda recipe, _: {"probes": plain(recipe.probes)} if recipe.probes else None,
+        sums="the answers to the probes",
     ),
     "benchmark": Row(
         2, ("llama-cpp-python",), _little, _in_use, _benchmark_work, evidence=("bench.json", "bench.csv"),
@@ -209,6 +212,18 @@ STAGES: Mapping[str, Row] = {
 def tools_of(stage: str, spec: Mapping[str, object]) -> tuple[str, ...]:
     """Packages that a step needs and whose version enters its key."""
     return (*STAGES[stage].tools, *(QLORA_TOOLS if spec.get("adapter") == "qlora" else ()))
+
+
+def capability(stage: str, processor: Processor) -> Mapping[str, object] | None:
+    """What of a processor decides the bytes of a stage's steps, and so enters their keys; None for most stages.
+
+    What llama.cpp was compiled for is left out: reading it would load llama.cpp in every command that plans.
+    """
+    row = STAGES[stage]
+    if row.sums:
+        sets = list(processor.instruction_sets)
+        return {"machine": processor.machine, "maker": processor.maker, "instruction_sets": sets}
+    return {"machine": processor.machine} if row.roundings else None
 
 
 def every_tool() -> frozenset[str]:

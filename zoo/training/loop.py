@@ -22,6 +22,7 @@ from catalog.recipe import Distill
 from zoo.errors import InputError, ZooError
 from zoo.files.digests import digest
 from zoo.files.locks import locked
+from zoo.machine.processor import here
 from zoo.modelfolder.files import TOKENIZER
 from zoo.progress import Reporter
 from zoo.training import checkpoints, precision, versions
@@ -221,7 +222,8 @@ def _cache(run: Run, question: Question) -> TeacherCache:
     """The teacher over the rows, made by one process at a time if several share the folder."""
     if run.shared is None:
         return cache_teacher(question, run.scratch / "teacher", run.report, device=run.device)
-    folder = run.shared / cache_digest(question)[:32]
+    # Another processor's answers are not the same to the last bit.
+    folder = run.shared / digest([cache_digest(question), asdict(here())])[:32]
     with locked(
         folder.with_suffix(".lock"), lambda: run.report.say("another zoo is reading this teacher; waiting")
     ):

@@ -27,6 +27,7 @@ from pathlib import Path, PurePosixPath
 from catalog import jsontext
 from catalog.shapes import shaped
 from zoo.errors import InputError, ModelFileError, ZooError
+from zoo.files.whole import sync
 from zoo.progress import Reporter
 
 PACKAGE = "llama-cpp-python"
@@ -199,6 +200,7 @@ def unpack(sdist: Path, target: Path, *, vocabularies: bool = False, wanted: str
         (made / STAMP).write_text(json.dumps(asdict(stamp), indent=2) + "\n", encoding="utf-8")
         if target.exists():
             target.rename(Path(scratch, "before"))
+        sync(made)
         made.rename(target)
     return stamp
 

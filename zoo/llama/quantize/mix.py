@@ -33,6 +33,7 @@ from zoo.llama.quantize.rows import (
     row_bytes,
 )
 from zoo.llama.quantize.tensorcache import TensorCache
+from zoo.machine.processor import here
 from zoo.progress import Advance, Reporter, Silent
 
 QUANTIZATION_VERSION = 2
@@ -203,13 +204,15 @@ def _jobs(data: Bytes, raw: RawFile, types: Mapping[str, str], imatrix: Imatrix 
                 remedy="Add calibration text to the recipe (corpus.calibration), or use another type",
             )
         size = weights(tensor) // tensor.shape[0] * row
-        key = _key(data, raw, tensor, f"{type_name} {tool}", importance)
+        key = _key(data, raw, tensor, f"{type_name} {tool} {here().machine}", importance)
         jobs[name] = _Job(tensor, type_name, importance, key, size)
     return jobs
 
 
 def _key(data: Bytes, raw: RawFile, tensor: RawTensor, made: str, importance: Floats | None) -> str:
-    """Digest of everything that affects a quantized tensor's bytes. made: the type, and the version of its maker."""
+    """Digest of everything that affects a quantized tensor's bytes. made: the type, the version of its maker, and the
+    architecture of the processor, whose compilers may round in another way.
+    """
     digest = hashlib.sha256(f"1 {tensor.type_name} {tensor.shape} {made} ".encode())
     for piece in _pieces(data, raw, tensor):
         digest.update(piece)

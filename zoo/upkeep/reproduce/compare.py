@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
 from catalog.release import ModelFile, Release
 from zoo.machine.processor import Processor
-from zoo.plan.plan import Plan
+from zoo.plan.plan import Plan, Step
 from zoo.stages.table import STAGES
+
+_NOTHING: Mapping[str, Processor] = {}
 
 
 @dataclass(frozen=True)
@@ -74,30 +76,45 @@ class ToolChange:
     used: str | None
 
 
-def latitude(plan: Plan, step: str, then: Processor | None, now: Processor) -> Latitude:
-    """What may differ in the file of ``step`` on this processor. then: the recorded processor, if any."""
-    if then == now:
+def latitude(
+    plan: Plan, step: str, then: Processor | None, now: Processor, others: Mapping[str, Processor] = _NOTHING
+) -> Latitude:
+    """What may differ in the file of ``step`` on this processor.
+
+    then: the processor that the release records, if any; others: those that finished single steps of it, by step id.
+    """
+    sums, roundings, were = [], [], []
+    before = _steps_before(plan, step)
+    for one in sorted(before, key=lambda one: one.stage):
+        maker = others.get(one.id, then)
+        # Of another maker it is not recorded what its llama.cpp was compiled for.
+        same = maker == (replace(now, kernels=()) if one.id in others else now)
+        row = STAGES[one.stage]
+        if same or not (row.sums or row.roundings):
+            continue
+        if row.sums:
+            sums.append(row.sums)
+        elif maker is None or maker.machine != now.machine:
+            roundings.append(row.roundings)
+        else:
+            continue
+        were.append(f"on {maker.words}" if maker else "on an unrecorded processor")
+    if not were:
         return Latitude()
-    stages = _stages_before(plan, step)
-    sums = [STAGES[stage].sums for stage in sorted(stages) if STAGES[stage].sums]
-    roundings = [STAGES[stage].roundings for stage in sorted(stages) if STAGES[stage].roundings]
-    other_machine = then is None or then.machine != now.machine
-    if not sums and not (other_machine and roundings):
-        return Latitude()
-    was = f"on {then.words}" if then else "on an unrecorded processor"
-    what = " and ".join(sums or roundings)
-    return Latitude(f"{what} ran {was}, but now on {now.words}", types="budget" in stages)
+    what = " and ".join(dict.fromkeys(sums or roundings))
+    was = " and ".join(dict.fromkeys(were))
+    return Latitude(f"{what} ran {was}, but now on {now.words}", types=any(one.stage == "budget" for one in before))
 
 
-def _stages_before(plan: Plan, step: str) -> set[str]:
-    """The stages of a step and of all that it is made from; a step outside the plan was given, not made."""
+def _steps_before(plan: Plan, step: str) -> list[Step]:
+    """A step and all that it is made from; a step outside the plan was given, not made."""
     steps = {one.id: one for one in plan.steps}
-    found, open_ = set(), [step]
+    found, open_ = dict[str, Step](), [step]
     while open_:
         if one := steps.get(open_.pop()):
-            found.add(one.stage)
+            found[one.id] = one
             open_ += one.inputs.values()
-    return found
+    return list(found.values())
 
 
 class Tensor(TypedDict):

@@ -20,6 +20,8 @@ from zoo.files.digests import digest, sha256_file
 from zoo.gguf import fingerprint, wording
 from zoo.gguf.facts import FileFacts, header_facts
 from zoo.gguf.header import rewrite_header
+from zoo.machine import processor
+from zoo.machine.processor import Processor
 from zoo.plan import costs, engine, plan, preflight, world
 from zoo.plan.plan import Plan, World, file_makers, file_name
 from zoo.plan.store import Workspace
@@ -159,7 +161,9 @@ class _Trained(TypedDict):
 
 
 class _Step(TypedDict):
+    id: NotRequired[str]
     spec: _Trained
+    processor: NotRequired[object]
 
 
 class PlanRecord(TypedDict):
@@ -174,6 +178,19 @@ def recorded_plan(name: str, release: Release, settings: Settings) -> PlanRecord
     with contextlib.suppress(WrongShape):
         return shaped(recorded_json(name, release, "plan.json", settings), PlanRecord)
     return None
+
+
+def recorded_processors(recorded: PlanRecord | None) -> tuple[Processor | None, dict[str, Processor]]:
+    """(the processor that a release records, if any; those of single steps that another one finished, by step id)."""
+    if recorded is None:
+        return None, {}
+    then, others = processor.from_record(recorded.get("processor")), {}
+    for step in recorded["steps"]:
+        made_by, id_ = processor.from_record(step.get("processor")), step.get("id", "")
+        # What llama.cpp was compiled for is recorded once, of the machine that put the release together.
+        if made_by is not None and (then is None or made_by != dataclasses.replace(then, kernels=())):
+            others[id_] = made_by
+    return then, others
 
 
 def recorded_fingerprints(name: str, release: Release, settings: Settings) -> dict[str, Fingerprint]:
@@ -204,7 +221,10 @@ def recorded_json(name: str, release: Release, path: str, settings: Settings) ->
 
 
 def _then(seen: World, recorded: PlanRecord | None) -> World:
-    """The world with the recorded training threads and device, because both change trained bytes."""
+    """The world with the recorded training threads and device, because both change trained bytes, and with this
+    processor alone, because every step is made here.
+    """
+    seen = dataclasses.replace(seen, processors=seen.processors[:1])
     specs = [step["spec"] for step in recorded["steps"]] if recorded else []
     trained = next((spec for spec in specs if "threads" in spec and "device" in spec), None)
     if trained is None:

@@ -91,8 +91,7 @@ def reproduce(
         report.warn(line)
     if quants_only:
         prepared = rebuild.begin_with(prepared, release, settings)
-    plan_then = rebuild.recorded_plan(model.name, release, settings)
-    then = processor.from_record(plan_then.get("processor") if plan_then else None)
+    then, others = rebuild.recorded_processors(rebuild.recorded_plan(model.name, release, settings))
     makers = {file_name(model.name, type_): step for type_, step in file_makers(prepared.recipe).items()}
     made = rebuild.run(prepared, report)
     now = dataclasses.replace(processor.here(), kernels=library.kernels())
@@ -108,7 +107,7 @@ def reproduce(
                 if sha256 == file.sha256:
                     rebuild.refuse_other_measured(file, path)
                 found = None if sha256 == file.sha256 else shaped(fingerprint.digests(path), Fingerprint)
-                free = compare.latitude(prepared.plan, makers[file.path], then, now)
+                free = compare.latitude(prepared.plan, makers[file.path], then, now, others)
                 results.append(compare.compare_file(file, sha256, known.get(file.path), found, free))
             advance(1)
     used = {name: prepared.world.tools.get(name, "absent") for name, _ in map(_tool, release.tools)}
