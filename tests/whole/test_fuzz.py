@@ -40,6 +40,7 @@ def test_no_damaged_file_is_a_fault_of_the_program(every: dict[str, Case], tmp_p
         folder = tmp_path / name.replace(" ", "-")
         folder.mkdir()
         (folder / "zoo.toml").touch()
+        case.read(case.sound, folder)  # loads the libraries of a reader, which can take seconds
         for number in range(max(share // case.one_in, 1)):
             seed = f"{name}/{number}"
             if fault := fuzzing.faults(case, fuzzing.damaged(case, random.Random(seed)), folder):
