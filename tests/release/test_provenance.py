@@ -72,6 +72,14 @@ def test_the_statement_names_files_recipe_inputs_tools_and_builder() -> None:
     assert pretty_json(told(release)) == pretty_json(data)
 
 
+def test_the_statement_names_the_files_that_were_measured() -> None:
+    release = sample().models[1].releases[0]
+    assert told(release)["predicate"]["runDetails"]["byproducts"] == []
+    first = dataclasses.replace(release.files[0], measured_sha256="7" * 64)
+    (one,) = told(dataclasses.replace(release, files=(first,)))["predicate"]["runDetails"]["byproducts"]
+    assert one["digest"] == {"sha256": "7" * 64} and one["name"].startswith(f"{first.path} without the words")
+
+
 @pytest.mark.parametrize(
     ("source", "revisions", "uri", "commit"),
     [

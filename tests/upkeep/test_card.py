@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -241,6 +242,44 @@ def test_interrupted_between_catalog_and_hub_the_same_command_continues(
     assert code == 0 and "Only README.md changed." in out
     assert (zoo / "model_catalog.json").read_bytes() == text
     assert "Not clear." in card_at(zoo, "main")
+
+
+def test_mirrors_are_corrected_too_and_later_if_they_are_away(
+    zoo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+    pytest.importorskip("huggingface_hub.constants")
+    from zoo.hub.huggingface import client
+    from zoo.hub.server import Access, HubServer
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(zoo / "no-token"))
+    monkeypatch.setattr(client, "PAUSES_SECONDS", (0.0, 0.0))
+    shutil.copytree(zoo / "build/hub", zoo / "build/mirror")
+    server = HubServer(zoo / "build/mirror", "127.0.0.1", 0, Access({}, anonymous_write=True))
+    catalog = json.loads((zoo / "model_catalog.json").read_text())
+    release = catalog["models"][0]["releases"][0]
+    release["mirrors"] = [{**release["location"], "hub": server.address}]
+    (zoo / "model_catalog.json").write_text(json.dumps(catalog, indent=2, ensure_ascii=False) + "\n")
+    change(zoo, summary="Words that a reader understands.")
+    # Nobody answers at the mirror yet.
+    server.server_close()
+    code, _, err = call(capsys, "card", "plain", "--publish")
+    assert code == 0 and "is not corrected yet" in err and "Words that a reader" in card_at(zoo, "main")
+    again = HubServer(zoo / "build/mirror", "127.0.0.1", server.server_address[1], Access({}, anonymous_write=True))
+    threading.Thread(target=again.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        text = (zoo / "model_catalog.json").read_bytes()
+        code, _, err = call(capsys, "card", "plain", "--publish")
+        assert (code, "is not corrected yet" in err) == (0, False), err
+        assert (zoo / "model_catalog.json").read_bytes() == text
+        mirror = FolderHub(zoo / "build/mirror").repo("model", "tiny", "plain-gguf")
+        with mirror.open(mirror.refs().branches["main"], "README.md") as stream:
+            assert stream.read().decode() == card_at(zoo, "main")
+    finally:
+        again.shutdown()
+        again.server_close()
+        huggingface_hub.close_session()
 
 
 def test_a_corrected_version_stays_released(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,9 +43,13 @@ def command(call: Call, recipe: str, publish: bool, reason: str, force: bool) ->
         return
     assert checked.recipe
     done = correct.publish(found, checked.recipe, settings)
-    data |= {"published": True, "commit": done.commit}
+    card = done.card
+    data |= {"published": True, "commit": card.commit, "mirrors": {hub: vars(one) for hub, one in done.mirrors}}
     words = {
-        "committed": f"Corrected {what} (commit {(done.commit or '')[:12]}). Only README.md changed.",
+        "committed": f"Corrected {what} (commit {(card.commit or '')[:12]}). Only README.md changed.",
         "unchanged": f"Nothing to do: {what} has these words already.",
     }
-    call.output.answer(data, words[done.state])
+    call.output.answer(data, words[card.state])
+    for hub, one in done.mirrors:
+        if one.why:
+            call.output.warn(f"the card at mirror {hub} is not corrected yet: {one.why} Run the same command again.")

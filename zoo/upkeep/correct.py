@@ -98,8 +98,19 @@ def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: st
     return Corrected(model, release, entry, fields, before, card)
 
 
-def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Banner:
-    """Record the correction and its card, then commit README.md. Raises ZooError; the same call again continues."""
+@dataclass(frozen=True)
+class Done:
+    """The result for the card of the release's place, and for those of its mirrors by their hub."""
+
+    card: Banner
+    mirrors: tuple[tuple[str, Banner], ...] = ()
+
+
+def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
+    """Record the correction and its card, then commit README.md, also to mirrors.
+
+    Raises ZooError; the same call again continues. A mirror that fails is ``pending``.
+    """
     name, release = found.release.location.model.name, found.release
     model = found.model
     if entry := found.entry:
@@ -112,19 +123,36 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Banner:
         catalogfile.change_model(settings, model.name, step)
         model = catalogfile.read_model(settings, model.name) or model
 
+    repo = repo_of(release, settings)
+    # A mirror may still have the released card, or an earlier correction.
+    released = banner.take_off(read_card(repo, release.location.model.commit))
+    earlier = {one.card_sha256 for one in model.corrections or () if one.version == release.version}
+    known = {_sha256(found.before), _sha256(released), *earlier}
+
     def change(now: str) -> str:
-        if banner.take_off(now) not in (found.before, found.card):
+        bare = banner.take_off(now)
+        if bare != found.card and _sha256(bare) not in known:
             raise ZooError(
                 "README.md was changed on the hub meanwhile", remedy="Look at the change there", again=AGAIN
             )
         return banner.put(found.card, model)
 
+    message = f"{model.name} {release.version}: corrected card"
     try:
-        return commit_card(repo_of(release, settings), name, change, f"{model.name} {release.version}: corrected card")
+        card = commit_card(repo, name, change, message)
     except ZooError as error:
         error.safe = "The catalog has the correction; the card on the hub is as it was."
         error.again = error.again or AGAIN
         raise
+    mirrors = []
+    # A hub that was named is the only one that is written to.
+    for place in (release.mirrors or ()) if not settings.values["hub"].origin.startswith("flag") else ():
+        try:
+            mirror = repo_of(dataclasses.replace(release, location=place), settings)
+            mirrors.append((place.hub, commit_card(mirror, place.model.name, change, message)))
+        except (ZooError, OSError) as error:
+            mirrors.append((place.hub, Banner("pending", place.model.name, why=str(error))))
+    return Done(card, tuple(mirrors))
 
 
 def _fields(checked: CheckedRecipe, recipe: Recipe, release: Release) -> tuple[str, ...]:

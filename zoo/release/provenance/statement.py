@@ -65,6 +65,14 @@ def statement(
             "runDetails": {
                 "builder": {"id": build.builder, "version": {"model-zoo-publisher": __version__}},
                 "metadata": {"invocationId": build.key},
+                "byproducts": [
+                    {
+                        "name": f"{file.path} without the words of its header, as it was measured",
+                        "digest": {"sha256": file.measured_sha256},
+                    }
+                    for file in release.files
+                    if file.measured_sha256
+                ],
             },
         },
     }
