@@ -31,6 +31,12 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
     "catalog": ("ZOO_CATALOG", "model_catalog.json", "the catalog file"),
     "evidence": ("ZOO_EVIDENCE", "site/evidence", "folder of evidence files that the site links to"),
     "site": ("ZOO_SITE", "build/site", "folder of the built site"),
+    "site_url": ("ZOO_SITE_URL", "", "https address where the site will be published"),
+    "site_files_mb": (
+        "ZOO_SITE_FILES_MB",
+        "0",
+        "MB; files of a folder hub up to this size are copied into the site (0: none)",
+    ),
     "builder": ("ZOO_BUILDER", "", "URI that provenance names as the builder; empty: this CI job, or nobody"),
     "threads": (
         "ZOO_THREADS",
@@ -40,8 +46,8 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
     "device": ("ZOO_DEVICE", "cpu", "where training runs: cpu, cuda, cuda:0"),
 }
 PREFIX = "ZOO_"
-OTHER_VARIABLES = ("ZOO_CONVERTER", "ZOO_DEBUG", "ZOO_SITE_URL")
-"""Variables that are read elsewhere: the converter's folder, a traceback for a report, the site's address."""
+OTHER_VARIABLES = ("ZOO_CONVERTER", "ZOO_DEBUG")
+"""Variables that are read elsewhere: the converter's folder, a traceback for a report."""
 LONGEST = 1000
 """Most characters of a setting; usable paths and addresses have a few hundred at most."""
 MAX_BYTES = 64 * 1024
@@ -90,6 +96,17 @@ class Settings:
     @property
     def site(self) -> Path:
         return self.folder("site")
+
+    @property
+    def site_url(self) -> str:
+        """Where the site will be published, ending in a slash; empty if it is not known."""
+        text = self.text("site_url")
+        return f"{text.rstrip('/')}/" if text else ""
+
+    @property
+    def site_files_mb(self) -> int:
+        """Largest file of a folder hub, in MB (10^6 bytes), that is copied into the site; 0 for none."""
+        return int(self.text("site_files_mb"))
 
     @property
     def hub(self) -> str:
@@ -157,7 +174,7 @@ def load(start: Path, flags: Mapping[str, str | None], environment: Mapping[str,
             value = Value(environment[variable], f"environment {variable}")
         flag = flags.get(name)
         if flag is not None:
-            value = Value(flag, f"flag --{name}")
+            value = Value(flag, f"flag --{name.replace('_', '-')}")
         _check(name, value)
         values[name] = value
     return Settings(root, values)
@@ -244,6 +261,14 @@ def _check(name: str, value: Value) -> None:
     ):
         raise InputError(
             f"builder is {show(value.text)}", where=value.origin, remedy="Write https://... or urn:..."
+        )
+    if name == "site_url" and value.text:
+        addresses.parse(value.text, f"setting site_url, {value.origin}")
+    if name == "site_files_mb" and not (value.text.isdecimal() and len(value.text) <= 6):
+        raise InputError(
+            f"site_files_mb is {show(value.text)}",
+            where=value.origin,
+            remedy="Write a whole number of MB below a million, 0 to copy no files",
         )
     if name == "threads" and not (
         value.text.isdecimal() and len(value.text) <= 4 and int(value.text) <= 1024

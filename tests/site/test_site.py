@@ -300,7 +300,7 @@ def test_an_interrupted_replacement_is_repaired(tmp_path: Path) -> None:
 
 def test_serve_answers_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "index.html").write_text("hello")
-    monkeypatch.setattr("zoo.site.server.build", lambda *_: site.SiteReport(tmp_path, 1, 5, 0.0))
+    monkeypatch.setattr("zoo.site.server.build", lambda *_, **__: site.SiteReport(tmp_path, "", 1, 5, 0.0))
     listener = Listener()
     zoo = make_zoo(tmp_path / "zoo", index.EMPTY)
     threading.Thread(target=site.serve, args=(zoo, 0, listener), daemon=True).start()
@@ -309,6 +309,19 @@ def test_serve_answers_on_this_machine(tmp_path: Path, monkeypatch: pytest.Monke
     assert address
     with urllib.request.urlopen(address[0], timeout=10) as answer:
         assert answer.read() == b"hello"
+
+
+def test_serve_keeps_the_files_that_were_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zoo = make_zoo(tmp_path, sample())
+    site.build(zoo, Silent(), files_megabytes=3)
+    given: list[object] = []
+    monkeypatch.setattr(
+        "zoo.site.server.build", lambda *_, **named: given.append(named) or site.SiteReport(tmp_path, "", 1, 5, 0.0)
+    )
+    listener = Listener()
+    threading.Thread(target=site.serve, args=(zoo, 0, listener), daemon=True).start()
+    assert listener.event.wait(10)
+    assert given == [{"files_megabytes": 3.0}]
 
 
 def test_exit_codes_page_is_true() -> None:

@@ -85,7 +85,7 @@ def options(*setting_names: str) -> Callable[[Callable[..., Result]], Callable[.
         for name in reversed(setting_names):
             variable, text = described[name]
             decorated = click.option(
-                f"--{name}", metavar="VALUE", help=f"Setting {name}: {text} ({variable})."
+                f"--{name.replace('_', '-')}", metavar="VALUE", help=f"Setting {name}: {text} ({variable})."
             )(decorated)
         decorated = click.option(
             "--log", type=click.Choice(("text", "json")), default="text",

@@ -27,9 +27,10 @@ OWN = ("index.html", "sitemap.xml", "sitemap.xml.gz", documents.NAVIGATION)
 
 @dataclass(frozen=True)
 class SiteReport:
-    """The built site: pages counts HTML files, size_bytes all files."""
+    """The built site: pages counts HTML files, size_bytes all files. address: where it will be, empty if unknown."""
 
     folder: Path
+    address: str
     pages: int
     size_bytes: int
     seconds: float
@@ -41,7 +42,7 @@ def build(
     """Build the site into ``settings.site``. If anything fails, the old site stays unchanged.
 
     files_megabytes: files of a folder hub up to that size become part of the site, so that visitors can try them in the
-    browser."""
+    browser; None as the setting ``site_files_mb`` says."""
     clock = time.monotonic()
     documents.require_mkdocs()
     content.read_text(settings)
@@ -54,7 +55,8 @@ def build(
         swap.restore(target, new)
         old = state.read(record)
         parts = _parts(settings, old, new, report, strict)
-        parts["tryout"] = tryout.build(settings, parts, old, new, report, files_megabytes)
+        most_megabytes = settings.site_files_mb if files_megabytes is None else files_megabytes
+        parts["tryout"] = tryout.build(settings, parts, old, new, report, most_megabytes)
         state.remove_others(new, parts.values())
         # Without the record, a kill before it is written again only costs time.
         record.unlink(missing_ok=True)
@@ -154,4 +156,12 @@ def _short_digest(path: Path) -> str:
 def _report(target: Path, parts: Mapping[str, Part], seconds: float) -> SiteReport:
     files = {path: size for part in parts.values() for path, (size, _) in part.files.items()}
     count = sum(path.endswith(".html") for path in files)
-    return SiteReport(target, count, sum(files.values()), seconds)
+    address = shaped(parts["documents"].facts, documents.Facts)["address"]
+    return SiteReport(target, address, count, sum(files.values()), seconds)
+
+
+def last_files_megabytes(settings: Settings) -> float | None:
+    """How large files of a folder hub could be at the last build; None if there was none."""
+    target = settings.site.resolve()
+    made = state.read(target.with_name(f".{target.name}.json")).get("tryout")
+    return tryout.most_megabytes(made) if made and target.is_dir() else None

@@ -16,6 +16,7 @@ from zoo import extras, stopping
 from zoo.errors import ZooError
 from zoo.files import bundled
 from zoo.settings import Settings
+from zoo.site import address
 
 NAVIGATION = "navigation.json"
 """Written into the built documents by ``site/hooks.py``: what catalog pages have to know of them."""
@@ -30,7 +31,6 @@ change over is this line and the package's name in pyproject.toml. ``site/hooks.
 
 TOOLS = (PROGRAM, "mkdocs-material")
 _QUOTED_LINES = 30
-_VARIABLES = ("ZOO_SITE_URL",)
 
 
 def mkdocs_file(settings: Settings) -> Path:
@@ -50,8 +50,7 @@ def key(settings: Settings, strict: bool) -> str:
     sha = hashlib.sha256(f"documents strict={strict}".encode())
     for tool in TOOLS:
         sha.update(f"{tool} {extras.version(tool)}\n".encode())
-    for name in _VARIABLES:
-        sha.update(f"{name}={os.environ.get(name, '')}\n".encode())
+    sha.update(f"address {address.published(settings, os.environ)}\n".encode())
     for path in (config, *_files(config.parent / "site", "evidence"), *program()):
         sha.update(f"{path}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return sha.hexdigest()
@@ -79,7 +78,7 @@ def build(settings: Settings, folder: Path, strict: bool) -> None:
     done = subprocess.run(
         stopping.bound(command),
         cwd=settings.root,
-        env=_environment(),
+        env=_environment(settings),
         capture_output=True,
         text=True,
         errors="replace",
@@ -118,10 +117,11 @@ def navigation(folder: Path) -> Navigation:
         raise ZooError(what, safe="The existing site is unchanged", remedy=remedy) from error
 
 
-def _environment() -> dict[str, str]:
+def _environment(settings: Settings) -> dict[str, str]:
     search = [str(CODE), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(part for part in search if part),
         "NO_MKDOCS_2_WARNING": "true",
+        "ZOO_SITE_URL": address.published(settings, os.environ),
     }

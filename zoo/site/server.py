@@ -8,12 +8,14 @@ import http.server
 from zoo.errors import ZooError
 from zoo.progress import Reporter
 from zoo.settings import Settings
-from zoo.site.builder import build
+from zoo.site.builder import build, last_files_megabytes
 
 
 def serve(settings: Settings, port: int, report: Reporter) -> None:
-    """Build, then serve the site on this machine only, until Ctrl-C."""
-    built = build(settings, report)
+    """Build, which is quick if nothing changed, then serve the site on this machine only, until Ctrl-C.
+
+    A site that was built with files of the hub keeps them."""
+    built = build(settings, report, files_megabytes=last_files_megabytes(settings))
     handler = functools.partial(_QuietHandler, directory=str(built.folder))
     try:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)

@@ -19,7 +19,7 @@ from catalog import jsontext
 from catalog.shapes import shaped
 from zoo.files.whole import write_atomic
 
-FORMAT = 3
+FORMAT = 4
 
 Stamp = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds; a hard link has those of its file."""

@@ -86,15 +86,15 @@ def build(
     old: Mapping[str, Part],
     new: Path,
     report: Reporter,
-    most_megabytes: float | None,
+    most_megabytes: float,
 ) -> Part:
     """Put the engine and the wanted files into ``new``; returns one part. Raises Damaged for a wrong package.
 
-    most_megabytes: how large files of the folder hub may be that are put into the site; None for none of them.
+    most_megabytes: how large files of the folder hub may be that are put into the site; 0 for none of them.
     """
     packages = _found(settings)
     wanted = list(_wanted(settings, parts, new, most_megabytes)) if most_megabytes else []
-    key = hashlib.sha256(repr((packages, wanted)).encode()).hexdigest()
+    key = hashlib.sha256(repr((packages, wanted, most_megabytes)).encode()).hexdigest()
     known = old.get("tryout")
     if known and state.take_over(known, key, settings.site.resolve(), new):
         return known
@@ -112,7 +112,14 @@ def build(
     place.parent.mkdir(parents=True, exist_ok=True)
     place.unlink(missing_ok=True)
     place.write_text(json.dumps(site) + "\n", encoding="utf-8")
-    return Part(key, state.stamps(new, [*paths, f"{PATH}site.json"]))
+    facts = state.facts_json({"most_megabytes": most_megabytes})
+    return Part(key, state.stamps(new, [*paths, f"{PATH}site.json"]), facts_json=facts)
+
+
+def most_megabytes(part: Part) -> float | None:
+    """What ``build`` was given; None for a part of an older program."""
+    found = part.facts.get("most_megabytes")
+    return float(found) if isinstance(found, int | float) else None
 
 
 # --- The engine
