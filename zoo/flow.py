@@ -262,7 +262,7 @@ def repaired(name: str, settings: Settings, report: Reporter) -> Repaired:
 def existing_release(planned: Planned, settings: Settings, way: Way = Way.PLACE) -> ReleaseFolder:
     """The release folder of exactly this plan. Raises ZooError if it is not built.
 
-    way: a mirror has the very files of the recorded place, whose cards name that place's namespace.
+    way: a mirror has exactly the files of the recorded place, whose cards name that place's namespace.
     """
     namespace = settings.namespace
     if way is Way.MIRROR:

@@ -262,7 +262,7 @@ def free(work: Work, target: Target) -> Target:
 
 
 def tag(work: Work, target: Target) -> Target:
-    """Set the tag on the verified commit, and end its branch if that is beside the main one.
+    """Set the tag on the verified commit, and end its branch if that is not the main one.
 
     Raises VersionTaken if somebody else set the tag on another release.
     """

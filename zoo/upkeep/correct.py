@@ -189,7 +189,7 @@ def _refuse_other_version(before: str, recipe: Recipe, release: Release) -> None
 
 
 def _refuse_other_card(before: str, repo: Repo, release: Release, earlier: tuple[Correction, ...]) -> None:
-    """Someone else's changes of the page are kept, unless the user says otherwise."""
+    """Someone else's changes of the page are kept, unless the user asks to replace them."""
     if _sha256(before) in {one.card_sha256 for one in earlier}:
         return
     if before != banner.take_off(read_card(repo, release.location.model.commit)):

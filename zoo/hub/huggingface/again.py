@@ -23,7 +23,7 @@ _BATCH = 256
 
 
 def lost(door: Door, kind: str, identity: str, files: Iterable[FileRecord]) -> list[FileRecord]:
-    """Large files whose content the hub asks for, as a publisher is told before an upload. Nothing is sent.
+    """Large files whose content the hub asks for, as it answers a publisher before an upload. Nothing is sent.
 
     Small files are part of the repository itself, so the question does not exist for them. Raises RemoteError.
     """
