@@ -51,8 +51,8 @@ def test_every_setting_is_described_and_has_its_variable(root: Path) -> None:
     assert [name for name, *_ in described] == list(room.load(root, {}, {}).values)
     for name, variable, _, words in described:
         assert variable == f"ZOO_{name.upper()}" and words
-        own = {"threads": "7", "device": "cuda:1", "builder": "urn:x", "site_url": "https://x.org", "site_files_mb": "9"}
-        value = own.get(name, "given")
+        own = {"threads": "7", "device": "cuda:1", "builder": "urn:x", "site_url": "https://x.org"}
+        value = (own | {"site_files_mb": "9"}).get(name, "given")
         assert origins(room.load(root, {}, {variable: value}))[name] == (value, f"environment {variable}")
 
 

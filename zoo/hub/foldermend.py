@@ -1,4 +1,4 @@
-"""What can be found out about lost parts of a folder hub: a commit from its files, a branch from the log of its moves."""
+"""How to recover lost parts of a folder hub: a commit from its files, a branch from the log of its moves."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The main branch of a repository, apart from its releases: files that no release has, and the card, which is read first.
-"""
+"""The main branch of a repository, apart from its releases: files that no release has, and the card."""
 
 from __future__ import annotations
 
