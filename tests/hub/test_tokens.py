@@ -217,6 +217,7 @@ def test_a_hub_that_a_catalog_names_gets_no_token(
         assert listener.asked, "the command did not talk to the hub of the catalog"
         (sentence,) = withheld
         assert listener.address in sentence and sentence.endswith(f"add --hub {listener.address}")
+        assert "Set HF_TOKEN" not in said.err + said.out, "the advice would not help"
     else:
         assert not listener.asked and not withheld
     if name in OF_USER and line != "watch --no-upstream":

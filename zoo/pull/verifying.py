@@ -169,11 +169,8 @@ def _repository(reading: _Reading, kind: str, place: Repository, name: str, rele
         return Verified(
             shown, name, release.version, 1, 0, seconds, ("hub",), broken, unchecked=tuple(missed)
         )
-    extra = accounts.unlisted(tree, manifest)
-    found += [
-        Difference(path, MANIFEST, "it does not belong to the release", "no such file", "a file")
-        for path in extra
-    ]
+    # Publishing keeps files of other people, so a commit may have more than the release.
+    extra = tuple(accounts.unlisted(tree, manifest))
     if reading.full:
         both = [manifest.files[path] for path in sorted(tree.keys() & manifest.files.keys())]
         read = list(read_back(repo, place.commit, both, report, patience))
@@ -184,7 +181,7 @@ def _repository(reading: _Reading, kind: str, place: Repository, name: str, rele
     against = ("hub", MANIFEST, SUMS, *by_catalog, *(("content",) if reading.full else ()))
     size = sum(file.size_bytes for file in manifest.files.values())
     return Verified(shown, name, release.version, len(manifest.files), size, time.monotonic() - began,
-                    against, tuple(_once(found)), unchecked=tuple(missed), pinned=pinned)  # fmt: skip
+                    against, tuple(_once(found)), unlisted=extra, unchecked=tuple(missed), pinned=pinned)  # fmt: skip
 
 
 def _not_as_recorded(path: str, error: ZooError | OSError, expected: str, got: str) -> Difference | Unchecked:

@@ -78,8 +78,10 @@ class Door:
         """What is requested, with the origin of the token and what must not be shown."""
         token = _stored_token()
         secrets = tuple(secret for secret in (token, *trusted.OF_THIS_JOB.given_out()) if secret)
-        token_from = _token_from(token) if self.may_send_token() else ""
-        return Asked(self.address, repository, revision, path, token_from, writing, secrets)
+        sent = self.may_send_token()
+        withheld = not self.named and bool(token)
+        token_from = _token_from(token) if sent else ""
+        return Asked(self.address, repository, revision, path, token_from, writing, secrets, withheld)
 
 
 def _token_from(token: str | None) -> str:
