@@ -19,13 +19,14 @@ from zoo.progress import Reporter
 from zoo.publish import apply as publishing
 from zoo.publish import line, places, record, repair
 from zoo.publish.apply import Published, Target, VersionTaken
+from zoo.publish.others import Cards
 from zoo.publish.places import Way
 from zoo.publish.repair import Repaired
 from zoo.release import NOWHERE, ReleaseFolder, assemble, find, load
 from zoo.release.sign import sign as sign_release
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
-from zoo.upkeep import yank
+from zoo.upkeep import banner, yank
 
 
 @dataclass(frozen=True)
@@ -151,8 +152,10 @@ def _publication(
     manifest = next((file.sha256 for file in release.model_files if file.path == MANIFEST), None)
     decided = places.decide(release.model.name, release.release, manifest, known, place, asked.way)
     owner = line.owner_of(release.model.name, model, there.name)
+    corrected = [one.card_sha256 for one in (model and model.corrections) or ()]
+    cards = Cards(banner.take_off, corrected)
     found = publishing.Publication(
-        release, names, settings, there, owner, decided.recorded, decided.way, asked.delete_others
+        release, names, settings, there, owner, decided.recorded, decided.way, asked.delete_others, cards
     )
     return found, decided
 

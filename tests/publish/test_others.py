@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
 import pytest
 from publishsamples import NAMES, make_release, publish, settings, zoo
+from sitesamples import sample
 
+from catalog.release import YankEvent
 from zoo.errors import InputError
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, FolderHub, FolderRepo
 from zoo.progress import Silent, unheard
 from zoo.publish import apply as publishing
+from zoo.publish.others import Cards
 from zoo.settings import Settings
+from zoo.upkeep import banner
 
 FIXTURES = (settings, zoo)
 THEIRS = {"images/logo.png": "a picture", ".eval_results/x.yaml": "a result"}
@@ -95,3 +100,22 @@ def test_a_list_that_somebody_damaged_makes_nothing_ours(zoo: Path, settings: Se
     add(zoo, **{"MANIFEST.json": "not json"})
     publish(make_release(zoo, "1.1.0"), settings)
     assert "old" in on_main(zoo)
+
+
+def test_what_someone_changed_and_this_release_replaces_is_named(zoo: Path, settings: Settings) -> None:
+    def replaced(version: str) -> list[str]:
+        cards = Cards(banner.take_off, [hashlib.sha256(b"# corrected").hexdigest()])
+        hub = FolderHub(zoo / "build" / "hub")
+        publication = publishing.Publication(make_release(zoo, version, **{"README.md": version}), NAMES, settings, hub)
+        _, target = publishing.prepare(dataclasses.replace(publication, cards=cards))
+        return target.plan.replaced
+
+    publish(make_release(zoo, "1.0.0"), settings)
+    assert replaced("1.1.0") == []
+    event = YankEvent("1.0.0", "2026-11-24", "yank", "bad", "low", None)
+    model = dataclasses.replace(sample().models[0], yanks=(event,))
+    for ours in (banner.put("# tutor", model), "# corrected", banner.put("# corrected", model)):
+        add(zoo, **{"README.md": ours})
+        assert replaced("1.1.0") == []
+    add(zoo, **{"README.md": "# buy my coin", "recipe.yaml": "theirs"})
+    assert replaced("1.1.0") == ["README.md", "recipe.yaml"]

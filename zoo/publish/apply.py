@@ -20,6 +20,7 @@ from zoo.publish import steps
 from zoo.publish.hashes import Hashes
 from zoo.publish.journal import Journal
 from zoo.publish.line import NOBODY, OtherModel, Owner
+from zoo.publish.others import AS_RELEASED, Cards
 from zoo.publish.places import Way
 from zoo.publish.plan import Known, RepoPlan, VersionTaken, plan_repo, refuse_unsafe
 from zoo.publish.steps import Target, Work
@@ -54,7 +55,7 @@ class Publication:
 
     owner: the model that the repositories must belong to. recorded: where the catalog says that this release is on this
     hub; None for a new place. way: with a move, other commits than the recorded ones may replace them in the catalog.
-    delete_others: files that no release put into the repositories do not stay.
+    delete_others: files that no release put into the repositories do not stay. cards: which cards are this zoo's own.
     """
 
     release: ReleaseFolder
@@ -65,6 +66,7 @@ class Publication:
     recorded: Location | None = None
     way: Way = Way.PLACE
     delete_others: bool = False
+    cards: Cards = AS_RELEASED
 
 
 def prepare(publication: Publication, journal: Journal | None = None) -> list[Target]:
@@ -81,7 +83,7 @@ def prepare(publication: Publication, journal: Journal | None = None) -> list[Ta
         repo = publication.hub.repo(kind, settings.namespace, name)
         repo.recognise(steps.git_digests(hashes, release.folder / kind, files))
         keep = journal.kept(kind) if journal else ()
-        known = Known(publication.owner, keep, publication.delete_others)
+        known = Known(publication.owner, keep, publication.delete_others, publication.cards)
         plan = plan_repo(kind, name, repo, tag_of(release), files, known)
         target = Target(kind, name, release.folder / kind, repo, plan)
         recorded = _recorded(publication, kind)
@@ -265,6 +267,8 @@ def _announce(targets: list[Target], hub: Hub, report: Reporter) -> None:
             report.say(f"{target.label}: the main branch stays at {target.plan.line.above}")
         if target.plan.kept and not target.plan.is_published:
             report.say(f"{target.label} keeps what no release put there: {_some(target.plan.kept)}")
+        if target.plan.replaced:
+            report.warn(f"{target.label}: replacing what someone else changed: {_some(target.plan.replaced)}")
         if gone := [change.path for change in target.plan.changes if change.action == "delete"]:
             report.say(f"{target.label} loses what is not in this release: {_some(gone)}")
     sending = [change for target in targets for change in target.plan.changed if change.action != "delete"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from catalog import jsontext
 from catalog.shapes import shaped
@@ -13,11 +15,24 @@ from zoo.files.listing import FileRecord
 from zoo.hub import Repo, refuse_clashes
 from zoo.release.provenance import SIGNATURE
 
-_MANIFEST_BYTES = 4 << 20
+CARD = "README.md"
+_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Which cards are this zoo's own, although no list of a release has them. bare: a card without the notice of
+    withdrawn versions; corrected: digests of corrected cards without it."""
+
+    bare: Callable[[str], str] = str
+    corrected: Collection[str] = ()
+
+
+AS_RELEASED = Cards()
 
 
 def foreign(
-    repo: Repo, base: str | None, there: Mapping[str, FileRecord], paths: Collection[str]
+    repo: Repo, base: str | None, there: Mapping[str, FileRecord], paths: Collection[str], cards: Cards
 ) -> frozenset[str]:
     """Those of ``paths`` that the release at ``base`` did not put there, by its own list.
 
@@ -25,20 +40,27 @@ def foreign(
     """
     if base is None or not paths:
         return frozenset()
-    return frozenset(paths) - _released(repo, base, there)
+    listed = _released(repo, base, there)
+    ours = {path for path, sha256 in listed.items() if path in there and there[path].sha256 == sha256}
+    if CARD in paths and CARD in listed and CARD not in ours:
+        with repo.open(base, CARD) as stream:
+            bare = cards.bare(stream.read(_BYTES).decode("utf-8", "replace"))
+        if hashlib.sha256(bare.encode()).hexdigest() in (listed[CARD], *cards.corrected):
+            ours.add(CARD)
+    return frozenset(paths) - ours - ({MANIFEST, SUMS, SIGNATURE} if listed else set())
 
 
-def _released(repo: Repo, base: str, there: Mapping[str, FileRecord]) -> frozenset[str]:
+def _released(repo: Repo, base: str, there: Mapping[str, FileRecord]) -> dict[str, str]:
+    """The digests of the files that the list at ``base`` names; empty without a valid list."""
     if MANIFEST not in there:
-        return frozenset()
+        return {}
     with repo.open(base, MANIFEST) as stream:
-        raw = stream.read(_MANIFEST_BYTES)
+        raw = stream.read(_BYTES)
     try:
         listed = filelist.checked(shaped(jsontext.parse(raw), filelist.Listing)["files"])
     except ValueError:
-        return frozenset()
-    unchanged = {file.path for file in listed if there.get(file.path) == file}
-    return frozenset(unchanged | {MANIFEST, SUMS, SIGNATURE})
+        return {}
+    return {file.path: file.sha256 for file in listed}
 
 
 def refuse_in_the_way(label: str, kept: Iterable[str], ours: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,9 +13,12 @@ from zoo.hub import Repo, refuse_clashes
 from zoo.publish import line as lines
 from zoo.publish import others
 from zoo.publish.line import MAIN, NOBODY, Line, Owner
+from zoo.publish.others import AS_RELEASED, Cards
 
 ADDED_BY_HUB = ".gitattributes"
 """Hubs may add this file themselves."""
+
+CHANGED = "someone else put or changed this file"
 
 _RESERVED = (".git", ".cache", ".huggingface")
 
@@ -36,11 +40,12 @@ class Change:
 @dataclass(frozen=True)
 class Known:
     """What is known of a repository before it is read. keep: files of others that stay in any case, if the release does
-    not have them. delete_others: those that no release put there go."""
+    not have them. delete_others: those that no release put there go. cards: which cards are this zoo's own."""
 
     owner: Owner = NOBODY
     keep: Collection[str] = ()
     delete_others: bool = False
+    cards: Cards = AS_RELEASED
 
 
 NOTHING = Known()
@@ -80,6 +85,11 @@ class RepoPlan:
         return [change.path for change in self.changes if change.action == "keep"]
 
     @property
+    def replaced(self) -> list[str]:
+        """Files of others that the release replaces."""
+        return [change.path for change in self.changes if change.reason == CHANGED]
+
+    @property
     def upload_bytes(self) -> int:
         return sum(change.size_bytes for change in self.changes if change.action in ("add", "replace"))
 
@@ -116,12 +126,19 @@ def plan_repo(
     line = lines.of_tagged(refs, version) if tagged else lines.choose(label, repo, refs, version, known.owner)
     base = tagged or line.head
     there = repo.tree(base) if base else {}
-    keep = known.keep
+    keep, theirs = known.keep, frozenset[str]()
     if not tagged and not known.delete_others:
-        left = there.keys() - {file.path for file in files} - {ADDED_BY_HUB}
-        keep = {*keep, *others.foreign(repo, base, there, left)}
-        others.refuse_in_the_way(label, keep & left, [file.path for file in files])
-    changes = _changes(there, files, keep)
+        wanted = {file.path: file for file in files}
+        left = {path for path in there if there[path] != wanted.get(path)} - {ADDED_BY_HUB}
+        if base in known.owner.commits:
+            left -= wanted.keys()  # nobody changed our files since our own commit
+        theirs = others.foreign(repo, base, there, left, known.cards)
+        keep = {*keep, *(theirs - wanted.keys())}
+        others.refuse_in_the_way(label, keep & there.keys(), wanted)
+    changes = [
+        dataclasses.replace(one, reason=CHANGED) if one.action == "replace" and one.path in theirs else one
+        for one in _changes(there, files, keep)
+    ]
     if tagged and not any(change.action in ("add", "replace") for change in changes):
         # The manifest is ours and unchanged: files that it does not list came from others.
         changes = _changes(there, files, there)
