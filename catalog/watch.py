@@ -22,8 +22,9 @@ FILE = "watch.json"
 class Finding:
     """One difference. revision is a commit, a tag or ``main``; expected and found are digests, commits or words.
 
-    kind: ``digest``, ``size``, ``missing``, ``commit``, ``tag``, ``repository``, ``foreign`` (a file that no release
-    has), ``card``, ``licence``, ``gating`` or ``source``.
+    kind: ``digest``, ``size``, ``missing``, ``commit``, ``tag``, ``repository``, ``branch`` (it holds another version
+    than the highest stable one), ``foreign`` (a file that no release has), ``card``, ``licence``, ``gating`` or
+    ``source``.
     """
 
     kind: str

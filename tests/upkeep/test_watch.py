@@ -165,9 +165,20 @@ def test_other_bytes_on_the_branch_are_found(there: Settings, zoo: Path) -> None
     assert there.catalog.read_bytes() == text
 
 
-def test_a_branch_that_holds_an_older_release_completely_is_no_drift(there: Settings, zoo: Path) -> None:
-    released(zoo, there, "1.0.0", "2.0.0", "1.0.1")
+def test_versions_beside_the_branch_are_no_drift(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0", "2.0.0", "1.0.1", "2.1.0-rc.1")
     assert look(there).findings == ()
+
+
+@pytest.mark.parametrize("kind", ["model", "dataset"])
+def test_a_branch_that_was_turned_back_is_found(kind: str, there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0", "2.0.0")
+    repo = repo_of(zoo, kind)
+    refs = repo.refs()
+    repo.commit(refs.branches["main"], repo.tree(refs.tags["v1.0.0"]).values(), [], "by hand")
+    (finding,) = look(there).findings
+    assert (finding.kind, finding.version, finding.expected, finding.found) == ("branch", "2.0.0", "2.0.0", "1.0.0")
+    assert "holds 1.0.0, but people should get 2.0.0" in finding.what
 
 
 def test_a_tag_that_moved_or_went_is_found(there: Settings, zoo: Path) -> None:

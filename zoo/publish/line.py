@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from catalog import jsontext
+from catalog.problems import show
 from catalog.release import Location, Model
 from catalog.shapes import WrongShape, shaped
 from catalog.versions import preference, version_key
@@ -124,7 +125,7 @@ def _held(label: str, repo: Repo, head: str, owner: Owner) -> str | None:
         return None
     if owner.names and told["name"] not in owner.names:
         raise OtherModel(
-            f"{label} belongs to another model: it holds {told['name']} {told['version']}",
+            f"{label} belongs to another model: it holds {show(told['name'])} {show(told['version'])}",
             safe="Nothing was changed.",
             remedy="Name another repository under `publish:` in the recipe",
         )

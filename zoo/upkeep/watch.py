@@ -185,7 +185,7 @@ def _part(
     equal, size_only = _compare(model, release, part.place, expected, pinned, notes)
     if notes.full and equal + size_only:
         equal, size_only = len(expected) - _read(model, release, part, account, notes), 0
-    if head and release is _newest_there(model, part, name):
+    if head and release is _highest_there(model, part, name):
         if not _same(head, commit):
             _head(model, release, part, head, notes, pool)
         _branch(model, release, part, head, notes)
@@ -319,7 +319,7 @@ def _compare(
 def _head(
     model: Model, release: Release, part: _Part, head: str, notes: _Notes, pool: ThreadPoolExecutor
 ) -> None:
-    """The branch must have some release of this repository completely; else the nearest release shows what differs."""
+    """The branch must have ``release`` completely; else the nearest release of this repository shows what differs."""
     repo, place = part.repo, part.place
     # The model's card may have a notice or a correction; ``_branch`` looks at it.
     card = yank.CARD if part.kind == "model" else ""
@@ -345,6 +345,10 @@ def _head(
         what = f"on the branch of {place.name}, {file.path} {words}"
         found = answer.sha256 or answer.git_sha1
         _Spot(notes, model, release, place.name).note(kind, file.path, BRANCH, file.sha256, found, what)
+    # Two versions may have the same data.
+    if not wrong[version] and wrong.get(release.version):
+        what = f"the branch of {place.name} holds {version}, but people should get {release.version}"
+        _Spot(notes, model, release, place.name).note("branch", None, BRANCH, release.version, version, what)
 
 
 def _evidence(settings: Settings, model: Model, release: Release) -> Path:
@@ -352,9 +356,9 @@ def _evidence(settings: Settings, model: Model, release: Release) -> Path:
     return settings.evidence / model.name / release.version
 
 
-def _newest_there(model: Model, part: _Part, name: str) -> Release:
-    """The newest release of the repository ``name``."""
-    there: Iterable[Release] = model.releases
+def _highest_there(model: Model, part: _Part, name: str) -> Release:
+    """The release of the repository ``name`` that its branch should hold: the highest stable one, if there is one."""
+    there: Iterable[Release] = model.preferred()
     return next(one for one in there if (place := part.of(one)) and place.name == name)
 
 
