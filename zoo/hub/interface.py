@@ -149,7 +149,7 @@ class Repo(Protocol):
         """One commit on a branch whose head must be ``parent`` (None: no commit yet). Raises HubConflict."""
 
     def begin(self, branch: str, oid: str) -> None:
-        """A new branch that begins at a commit, next to ``main``. An existing one is accepted, wherever it is."""
+        """A new branch that begins at a commit. An existing one is accepted, wherever it is."""
 
     def end(self, branch: str) -> None:
         """Delete a branch other than ``main``; commits with a tag stay. A missing one is accepted."""

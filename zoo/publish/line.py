@@ -1,5 +1,5 @@
 """Which branch of a repository a version goes to. ``main`` holds the highest stable version, because people who name no
-version read it. A backport or a pre-release goes to a branch next to it, which is deleted once the tag is set.
+version read it. A backport or a pre-release goes to a branch of its own, which is deleted once the tag is set.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from zoo.files.filelist import MANIFEST
 from zoo.hub import BRANCH, Refs, Repo
 
 BESIDE = "publish-"
-"""What the name of a branch next to ``main`` begins with; the version follows."""
+"""What the name of a branch of its own begins with; the version follows."""
 
 _NUMBER = r"(?:0|[1-9][0-9]{0,5})"
 VERSION = re.compile(

@@ -209,7 +209,7 @@ def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
             target, plan=plan
         )  # another publisher did the same and finished first
     if not plan.tagged and plan.line.branch != old.line.branch:
-        # A higher version was published in the meantime, so this one goes next to the main branch now.
+        # A higher version was published in the meantime, so this one goes to a branch of its own now.
         return _sent(work, dataclasses.replace(target, plan=plan))
     if plan.tagged or head is None or head == old.parent:
         raise conflict
