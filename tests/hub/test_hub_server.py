@@ -66,10 +66,10 @@ def test_what_is_not_there_is_reported_by_its_kind(serve: Serve, tmp_path: Path)
     for path, code in (
         ("/local/none/resolve/main/a", "RepoNotFound"), ("/datasets/local/m/resolve/main/a", "RepoNotFound"),
         ("/local/m/resolve/v9/a", "RevisionNotFound"), (f"/local/m/resolve/{'0' * 40}/a", "RevisionNotFound"),
-        (f"/local/m/resolve/{oid[:39]}/a", "RevisionNotFound"), ("/local/m/resolve/main/b", "EntryNotFound"),
+        (f"/local/m/resolve/{oid[:6]}/a", "RevisionNotFound"), ("/local/m/resolve/main/b", "EntryNotFound"),
         ("/api/models/local/m/tree/main/folder", "EntryNotFound"), ("/api/models/local/none", "RepoNotFound"),
         ("/api/models/local/m/revision/v9", "RevisionNotFound"),
-        ("/", ""), ("/local", ""), ("/api/nothing", ""), ("/local/m/raw/main/a", ""),
+        ("/nobody", ""), ("/api/nothing", ""), ("/local/m/raw/main/a", ""),
     ):  # fmt: skip
         got = served.ask("GET", path)
         assert (got.status, got.code) == (404, code), path

@@ -3,7 +3,7 @@
 HUB/objects/ab/abcdef...                          file contents by sha256
 HUB/repos/model/NAMESPACE/NAME/commits/OID.json   {parent, message, files: {path: [sha256, size_bytes]}}
 HUB/repos/model/NAMESPACE/NAME/refs/heads/main    an OID
-HUB/repos/model/NAMESPACE/NAME/refs/tags/VERSION  an OID
+HUB/repos/model/NAMESPACE/NAME/refs/tags/VERSION  an OID; a slash in a name is %2F in the name of its file
 HUB/repos/model/NAMESPACE/NAME/refs.log           every move of a ref, appended
 """
 
@@ -44,6 +44,8 @@ from zoo.progress import Advance
 
 MEND = "Send it again from the machine that published it: zoo publish NAME --repair"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
+_REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,95}){0,3}\Z")
+_MOST_REF = 200
 _OID = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -208,7 +210,7 @@ class FolderRepo:
         with locked(self.folder / "lock"):
             if branch in self._read_refs("heads"):
                 self._log("heads", branch, None)
-                (self.folder / "refs" / "heads" / branch).unlink(missing_ok=True)
+                (self.folder / "refs" / "heads" / _ref_file(branch)).unlink(missing_ok=True)
                 fsync(self.folder / "refs" / "heads")
 
     def tag(self, name: str, oid: str) -> None:
@@ -291,14 +293,15 @@ class FolderRepo:
     def _read_refs(self, kind: str) -> dict[str, str]:
         folder = self.folder / "refs" / kind
         paths = sorted(folder.glob("[!.]*")) if folder.is_dir() else []
-        return {path.name: path.read_text(encoding="ascii", errors="replace").strip() for path in paths}
+        texts = {path: path.read_text(encoding="ascii", errors="replace").strip() for path in paths}
+        return {path.name.replace("%2F", "/"): text for path, text in texts.items()}
 
     def _move(self, kind: str, name: str, oid: str) -> None:
-        if not _NAME.match(name):
+        if not _REF.match(name) or len(name) > _MOST_REF:
             raise InputError(f"{name!r} is not a valid name for a {'tag' if kind == 'tags' else 'branch'}")
         sweep(self.folder / "refs" / kind)
         self._log(kind, name, oid)
-        write_atomic(self.folder / "refs" / kind / name, oid + "\n")
+        write_atomic(self.folder / "refs" / kind / _ref_file(name), oid + "\n")
 
     def _log(self, kind: str, name: str, oid: str | None) -> None:
         """Append a move of a ref; None: it is deleted."""
@@ -306,6 +309,10 @@ class FolderRepo:
             log.write(canonical_json({"ref": f"{kind}/{name}", "oid": oid}) + "\n")
             log.flush()
             os.fsync(log.fileno())
+
+
+def _ref_file(name: str) -> str:
+    return name.replace("/", "%2F")
 
 
 def _refuse_main(branch: str) -> None:

@@ -3,7 +3,11 @@
 wire    requests with bounds, answers, errors in the client's form
 access  tokens with roles, signed upload addresses
 store   repositories, revisions and contents of the folder
-views   the API's JSON for commits and files
+cards   what the card of a commit says
+views   the API's JSON for repositories, commits and files
+lists   which repositories there are
+pages   what a person sees in a browser
+repositories  what may be done with a whole repository
 writes  create, preupload, LFS, commit, tag
 multipart  large contents in parts
 manifests  which file llama.cpp means by a tag

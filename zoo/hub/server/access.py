@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import os
@@ -40,11 +41,13 @@ class Access:
             return "write" if self.anonymous_write else "read"
         if not authorization:
             return ""
-        token = authorization.partition(" ")[2].strip()
-        found = self.roles.get(_digest(token))
+        scheme, _, token = authorization.partition(" ")
+        by_browser = scheme.lower() == "basic"
+        found = self.roles.get(_digest(_password(token) if by_browser else token.strip()))
         if found is None:
             raise ApiError(401, "Invalid credentials in Authorization header")
-        return found
+        # A browser adds them to every request by itself, also to one that another page asked for.
+        return "read" if by_browser else found
 
 
 def read_tokens(path: Path) -> dict[str, str]:
@@ -75,6 +78,14 @@ def read_tokens(path: Path) -> dict[str, str]:
     if not roles:
         raise InputError("the token file has no token", where=path.name)
     return roles
+
+
+def _password(encoded: str) -> str:
+    """The password of a browser's credentials, which is the token; the name before it does not matter."""
+    try:
+        return base64.b64decode(encoded.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _digest(token: str) -> str:

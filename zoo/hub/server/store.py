@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,7 +27,9 @@ NO_COMMIT = "0" * SHORT
 """As a parent: there is no commit yet. Git writes the same."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-_OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_OID = re.compile(r"[0-9a-f]{7,64}\Z")
+"""A commit, or its first digits: 7 are enough where they are the only ones, as for git."""
+
 _LEFTOVER_SECONDS = 2 * 24 * 3600
 _SPARE_BYTES = 16 << 20
 _CHUNK = 1 << 20
@@ -149,6 +152,8 @@ class Store:
         for path in [*self.incoming.glob("put-*"), *self.incoming.glob("parts-*")]:
             if path.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
                 path.unlink(missing_ok=True)
+        for path in self.incoming.glob("gone-*"):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def shown(oid: str) -> str:
@@ -157,16 +162,26 @@ def shown(oid: str) -> str:
 
 
 def commit_of(repo: FolderRepo, revision: str) -> str:
-    """The commit of a branch, a tag, or a commit's own digits. Raises ApiError 404."""
+    """The commit of a branch, a tag, ``refs/heads/BRANCH``, ``refs/tags/TAG``, or a commit's own first digits.
+
+    Raises ApiError 404.
+    """
     refs = repo.refs()
-    for names in (refs.branches, refs.tags):
-        if revision in names:
-            return names[revision]
+    for prefix, names in (("refs/heads/", refs.branches), ("refs/tags/", refs.tags)):
+        for name in (revision, revision.removeprefix(prefix)):
+            if name in names:
+                return names[name]
     if _OID.match(revision):
         found = sorted((repo.folder / "commits").glob(f"{revision}*.json"))
         if len(found) == 1:
             return found[0].name.removesuffix(".json")
     raise ApiError(404, f"revision {revision[:100]} was not found", "RevisionNotFound")
+
+
+def branch_of(repo: FolderRepo, revision: str) -> str | None:
+    """The branch that ``revision`` names, also as ``refs/heads/BRANCH``; None if there is no such branch."""
+    name = revision.removeprefix("refs/heads/")
+    return name if name == BRANCH or name in repo.refs().branches else None
 
 
 def head_of(repo: FolderRepo) -> str | None:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NotRequired, TypedDict
 
 from zoo.files.listing import FileRecord
 from zoo.hub.folder import Body, FolderRepo
 from zoo.hub.interface import BRANCH
-from zoo.hub.server.store import SHORT, shown
+from zoo.hub.server.cards import Card, card_of, tags_of
+from zoo.hub.server.store import SHORT, Store, head_of, shown
 
 _POINTER_BYTES = 134
 _NULL_DATE = "1970-01-01T00:00:00.000Z"
@@ -53,29 +55,81 @@ class LastCommit(TypedDict):
     date: str
 
 
-def info(
-    kind: str, identity: str, repo: FolderRepo, oid: str | None, files: Mapping[str, FileRecord], blobs: bool
-) -> dict[str, object]:
-    """A repository at a commit; ``sha`` is null before the first one."""
-    date = date_of(repo, oid) if oid else _NULL_DATE
+@dataclass(frozen=True)
+class About:
+    """A repository at a commit; oid is None before the first one. Dates are UTC, in ISO 8601."""
+
+    kind: str
+    identity: str
+    oid: str | None
+    files: Mapping[str, FileRecord]
+    card: Card
+    created: str
+    last_modified: str
+
+    @property
+    def tags(self) -> list[str]:
+        return tags_of(self.card, self.kind)
+
+
+def about(store: Store, kind: str, identity: str, repo: FolderRepo, oid: str | None = None) -> About:
+    """What a repository says at a commit, or at the head of its branch. Raises ZooError if the disk is damaged."""
+    oid = oid or head_of(repo)
+    files = repo.tree(oid) if oid else {}
+    return About(kind, identity, oid, files, card_of(store, files), *_dates(repo, oid))
+
+
+def _dates(repo: FolderRepo, oid: str | None) -> tuple[str, str]:
+    """When the first commit was written here, and when this one was."""
+    times = [path.stat().st_mtime for path in (repo.folder / "commits").glob("[!.]*.json")]
+    first = _date(min(times)) if times else _NULL_DATE
+    return first, date_of(repo, oid) if oid else first
+
+
+def info(about: About, *, blobs: bool) -> dict[str, object]:
+    """A repository as the API shows it; ``sha`` is null before the first commit. blobs: with sizes and digests."""
+    identity, card = about.identity, about.card
     data: dict[str, object] = {
-        "_id": hashlib.sha256(f"{kind} {identity}".encode()).hexdigest()[:24],
+        "_id": hashlib.sha256(f"{about.kind} {identity}".encode()).hexdigest()[:24],
         "id": identity,
         "author": identity.partition("/")[0],
-        "sha": shown(oid) if oid else None,
-        "lastModified": date,
-        "createdAt": date,
+        "sha": shown(about.oid) if about.oid else None,
+        "lastModified": about.last_modified,
+        "createdAt": about.created,
         "private": False,
         "gated": False,
         "disabled": False,
         "downloads": 0,
         "likes": 0,
-        "tags": [],
-        "siblings": [_sibling(files[path], blobs) for path in sorted(files)],
+        "tags": about.tags,
+        "siblings": [_sibling(about.files[path], blobs) for path in sorted(about.files)],
     }
-    if kind == "model":
+    if card.data:
+        data["cardData"] = card.data
+    if about.kind == "model":
         data["modelId"] = identity
+        data |= {name: value for name in ("pipeline_tag", "library_name") if (value := card.text(name))}
     return data
+
+
+def expanded(about: About, query: Mapping[str, list[str]]) -> dict[str, object] | None:
+    """Only the properties that ``expand=`` names, of those that this hub knows; None without any name."""
+    names = [name for text in query.get("expand", query.get("expand[]", ())) for name in text.split(",") if name]
+    if not names:
+        return None
+    known = info(about, blobs=False) | {"trendingScore": 0, "downloadsAllTime": 0}
+    if "model-index" in about.card.data:
+        known["model-index"] = about.card.data["model-index"]
+    return {name: known[name] for name in ("_id", "id", "modelId", *names) if name in known}
+
+
+def contents(about: About) -> list[dict[str, object]]:
+    """The contents at a commit, as the API lists LFS files."""
+    return [
+        {"fileOid": file.sha256[:SHORT], "filename": path, "oid": file.sha256, "pushedAt": about.last_modified,
+         "ref": BRANCH, "size": file.size_bytes}
+        for path, file in sorted(about.files.items())
+    ]  # fmt: skip
 
 
 def _sibling(file: FileRecord, blobs: bool) -> dict[str, object]:
@@ -194,5 +248,8 @@ def commits(repo: FolderRepo, oid: str) -> list[dict[str, object]]:
 
 def date_of(repo: FolderRepo, oid: str) -> str:
     """When a commit was written here; commits themselves have no time."""
-    seconds = (repo.folder / "commits" / f"{oid}.json").stat().st_mtime
+    return _date((repo.folder / "commits" / f"{oid}.json").stat().st_mtime)
+
+
+def _date(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -17,9 +17,9 @@ from zoo.files.digests import git_blob_sha1
 from zoo.files.listing import FileRecord
 from zoo.hub.folder import FolderRepo
 from zoo.hub.interface import BRANCH, SEND_AGAIN, HubConflict
-from zoo.hub.server import multipart
+from zoo.hub.server import multipart, repositories
 from zoo.hub.server.access import Signer
-from zoo.hub.server.store import NO_COMMIT, Store, commit_of, head_of, shown
+from zoo.hub.server.store import NO_COMMIT, Store, branch_of, commit_of, head_of, shown
 from zoo.hub.server.wire import Answer, ApiError, Request, as_json
 
 REGULAR_BYTES = 1 << 20
@@ -32,8 +32,9 @@ def create(store: Store, request: Request) -> Answer:
     """A new repository; 409 with its address if it exists."""
     data = request.json()
     kind = data.get("type") or "model"
-    if kind not in ("model", "dataset"):
+    if kind not in repositories.KINDS:
         raise ApiError(400, "only models and datasets are kept here")
+    repositories.refuse_private(data)
     namespace, name = data.get("organization") or "local", data.get("name")
     if not isinstance(namespace, str) or not isinstance(name, str):
         raise ApiError(400, "the repository has no name")
@@ -139,7 +140,8 @@ def lfs_verify(store: Store, request: Request) -> Answer:
 
 def commit(store: Store, repo: FolderRepo, identity: str, revision: str, request: Request) -> Answer:
     """One commit on a branch; 412 if its head is not the named parent."""
-    if request.one("create_pr") or (revision != BRANCH and revision not in repo.refs().branches):
+    branch = branch_of(repo, revision)
+    if request.one("create_pr") or branch is None:
         raise ApiError(400, f"commits go to {BRANCH} or another branch that exists. There are no pull requests")
     header: JsonObject | None = None
     adds: dict[str, FileRecord] = {}
@@ -159,7 +161,7 @@ def commit(store: Store, repo: FolderRepo, identity: str, revision: str, request
             raise ApiError(400, "a line of the commit has an unknown kind")
     if header is None:
         raise ApiError(400, "the commit has no header")
-    oid = _write(repo, revision, header, adds, deletes)
+    oid = _write(repo, branch, header, adds, deletes)
     url = f"{request.base}/{identity}/commit/{shown(oid)}"
     return as_json({"success": True, "commitOid": shown(oid), "commitUrl": url, "hookOutput": ""})
 
@@ -233,7 +235,7 @@ def tag(repo: FolderRepo, revision: str, request: Request) -> Answer:
     if name in refs.tags:
         raise ApiError(409, "Tag reference exists already")
     if name in refs.branches or _like_a_commit(name):
-        raise ApiError(400, "this name belongs to a branch or looks like a commit")
+        raise ApiError(400, "this name belongs to a branch, or looks like a commit or a reference")
     try:
         repo.tag(name, commit_of(repo, revision))
     except HubConflict as error:
@@ -250,7 +252,7 @@ def begin(repo: FolderRepo, name: str, request: Request) -> Answer:
     if name in refs.branches:
         raise ApiError(409, "Reference already exists")
     if name == BRANCH or name in refs.tags or _like_a_commit(name):
-        raise ApiError(400, "this name belongs to a tag or to the main branch, or looks like a commit")
+        raise ApiError(400, "this name belongs to a tag or to the main branch, or looks like a commit or a reference")
     try:
         repo.begin(name, commit_of(repo, str(start)))
     except InputError as error:
@@ -269,7 +271,7 @@ def end(repo: FolderRepo, name: str) -> Answer:
 
 
 def _like_a_commit(name: str) -> bool:
-    return len(name) in (40, 64) and not name.strip("0123456789abcdef")
+    return name.startswith("refs/") or (len(name) in (40, 64) and not name.strip("0123456789abcdef"))
 
 
 def _text(value: JsonObject, name: str) -> str:
