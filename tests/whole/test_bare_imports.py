@@ -78,3 +78,10 @@ def test_the_list_of_commands_needs_little(tmp_path: Path) -> None:
     loaded = set(done.stderr.split())
     dear = {"yaml", "jsonschema", "rich", "importlib.metadata", "email.message", "subprocess", "ctypes", "packaging"}
     assert "zoo.cli" in loaded and not dear & loaded
+
+
+def test_no_command_waits_for_grammars_of_formats_that_it_does_not_use() -> None:
+    """Where their packages are installed, jsonschema compiles them when it is imported: 1.2 s of every command."""
+    code = "import sys, zoo.flow; assert not {'jsonschema', 'rfc3987_syntax', 'numpy'} & set(sys.modules), sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-300:]

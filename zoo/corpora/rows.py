@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-import jsonschema
-
 from catalog import jsontext
 from zoo.corpora.prompts import Prompt
 from zoo.files.digests import canonical_json
@@ -64,6 +62,8 @@ def invalid(text: str, finish: str, schema: Mapping[str, object] | None) -> str:
         return "the answer is not UTF-8"
     if schema is None:
         return ""
+    from catalog.lightschema import jsonschema
+
     try:
         jsonschema.Draft202012Validator(schema).validate(jsontext.parse(text, bounded=False))
     except jsontext.NotJson as error:
