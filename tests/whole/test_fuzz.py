@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import random
+import time
 from pathlib import Path
 
 import fuzzing
@@ -18,6 +19,7 @@ from fuzzing import Case
 from fuzzreaders import cases, text_of
 
 from catalog import index
+from catalog.problems import LIMIT
 from zoo.corpora.prompts import parse_prompts
 
 KIND = bytes.fromhex("06072a8648ce3d0201")
@@ -105,3 +107,15 @@ def test_a_public_key_of_an_unknown_kind(every: dict[str, Case], tmp_path: Path)
     der = base64.b64decode("".join(middle)).replace(KIND, KIND[:-1] + b"\x63", 1)
     raw = "\n".join([first, base64.b64encode(der).decode(), last]).encode()
     assert der != base64.b64decode("".join(middle)) and not fuzzing.faults(case, raw, tmp_path)
+
+
+def test_a_fault_in_every_line_is_reported_soon() -> None:
+    """The first places are named, and the rest of the file is not searched."""
+    started = time.process_time()
+    for line in (b'{"user": 1}\n', b'{"user": "again"}\n', b"x\n"):
+        problems = parse_prompts(line * 300_000, "x.jsonl")[1]
+        assert len(problems) == LIMIT + 1 and "were not checked" in problems[-1].what
+    entries = ",".join(["{}"] * 100_000)
+    problems = index.parse(f'{{"schema": "model-catalog/1", "models": [{entries}]}}', "c.json")[1]
+    assert len(problems) == LIMIT and problems[0].path.startswith("models[0]")
+    assert time.process_time() - started < 8 * fuzzing.SECONDS

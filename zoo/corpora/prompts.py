@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from catalog import corpora, jsontext, unseen
-from catalog.problems import Problem, show
+from catalog.problems import LIMIT, Problem, show
 from catalog.schema import violations
 from catalog.shapes import shaped
 from zoo.errors import InputError
@@ -42,7 +42,9 @@ def sound_prompts(raw: bytes, shown_as: str) -> list[Prompt]:
 
 
 def parse_prompts(raw: bytes, shown_as: str) -> tuple[list[Prompt], list[Problem]]:
-    """The valid records of JSON Lines text and the problems of the others. Pure."""
+    """The valid records of JSON Lines text and the problems of the others: the first LIMIT, with one that says that the
+    lines after it were not checked. Pure.
+    """
     rows: list[Prompt] = []
     problems: list[Problem] = []
     seen: dict[str, int] = {}
@@ -51,6 +53,10 @@ def parse_prompts(raw: bytes, shown_as: str) -> tuple[list[Prompt], list[Problem
             continue
         for what, instead in _line_faults(line, rows, seen, number):
             problems.append(Problem(shown_as, number, 1, f"line {number}", what, instead))
+        if len(problems) >= LIMIT:
+            what = "the lines after this one were not checked, because so many have problems"
+            problems.append(Problem(shown_as, number, 1, f"line {number}", what, "Fix the lines above first"))
+            break
     if not rows and not problems:
         problems.append(
             Problem(shown_as, 1, 1, "", "the file has no records", "Write one JSON object per line")
