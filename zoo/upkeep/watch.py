@@ -7,19 +7,17 @@ drifts if it has no recorded release completely. Then the tags, and the licence 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from catalog.index import Catalog
 from catalog.release import Model, Release, Repository
-from catalog.watch import Finding, Report, Unchecked, Watched
+from catalog.watch import Report, Unchecked, Watched
 from zoo.errors import Damaged, ZooError
-from zoo.hub import BRANCH, FolderHub, Hub, Hubs, Repo
+from zoo.hub import BRANCH, FolderHub, Hub, Repo
 from zoo.hub.download import Patience
 from zoo.hub.interface import Served
 from zoo.hub.located import hub_of, hubs_of
@@ -29,57 +27,14 @@ from zoo.pull.verifying import read_back
 from zoo.settings import Settings
 from zoo.upkeep import yank
 from zoo.upkeep.branch import strange
-from zoo.upkeep.recorded import Account, Expected, account_of_model, of_dataset, of_model, verdict
+from zoo.upkeep.notes import Notes, Part, Spot, account_of, accounts_of, evidence_of
+from zoo.upkeep.recorded import Account, Expected, of_model, verdict
 from zoo.upkeep.upstream import Ask, Looked, look_at_sources
 
 WORKERS = 8
 """Requests at the same time."""
 
 _SOUND = ("equal", "size only")
-
-
-@dataclass
-class _Notes:
-    """What was found; ``accounts`` has what is known of repositories, by kind, model and version. hubs: those of all
-    releases. late: models whose cards do not show yet what is withdrawn, which is known. report: for how, if every byte
-    is read."""
-
-    hubs: Hubs
-    report: Reporter
-    full: bool
-    late: Callable[[str], object]
-    findings: list[Finding] = field(default_factory=list)
-    unchecked: list[Unchecked] = field(default_factory=list)
-    requests: int = 0
-    accounts: dict[tuple[str, str, str], Account] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Spot:
-    """Where a difference is found: a repository of a release."""
-
-    notes: _Notes
-    model: Model
-    release: Release
-    repository: str
-
-    def note(
-        self, kind: str, path: str | None, revision: str | None, expected: str | None, found: str | None, what: str
-    ) -> None:
-        """Add a finding; revision and the two digests as a report has them."""
-        spot = (self.model.name, self.release.version, self.repository)
-        self.notes.findings.append(Finding(kind, *spot, path, revision, expected, found, what))
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One of a release's two repositories. of: its place in a release; account: what is known of its files there."""
-
-    kind: str
-    repo: Repo
-    place: Repository
-    of: Callable[[Release], Repository | None]
-    account: Callable[[Release], Account]
 
 
 @dataclass(frozen=True)
@@ -98,8 +53,8 @@ def look(
     before: the last report, to detect changes of gating.
     """
     late = functools.partial(yank.pending, settings)
-    notes, watched = _Notes(hubs_of(settings), report, how.full, late), []
-    total = sum(len(of_model(r, _evidence(settings, m, r))) for m in catalog.models for r in m.releases)
+    notes, watched = Notes(hubs_of(settings), report, how.full, late), []
+    total = sum(len(of_model(r, evidence_of(settings, m, r))) for m in catalog.models for r in m.releases)
     with report.task("asking the hub", total, "files") as advance, ThreadPoolExecutor(WORKERS) as pool:
         for model in catalog.models:
             for release in model.releases:
@@ -107,7 +62,7 @@ def look(
                 watched += [done] if done else []
                 for mirror in release.mirrors or ():
                     _mirror(model, dataclasses.replace(release, location=mirror), settings, notes, pool)
-                advance(len(of_model(release, _evidence(settings, model, release))))
+                advance(len(of_model(release, evidence_of(settings, model, release))))
     sources = look_at_sources(catalog, before, how.ask) if how.ask else Looked()
     return Report(
         date,
@@ -120,7 +75,7 @@ def look(
 
 
 def _release(
-    model: Model, release: Release, settings: Settings, notes: _Notes, pool: ThreadPoolExecutor
+    model: Model, release: Release, settings: Settings, notes: Notes, pool: ThreadPoolExecutor
 ) -> Watched | None:
     place, who = release.location, f"{model.name} {release.version}"
     try:
@@ -128,12 +83,12 @@ def _release(
         if isinstance(hub, FolderHub) and not hub.folder.is_dir():
             raise ZooError("the folder hub does not exist", remedy="Name it with --hub")
         repo = _repo(hub, "model", place.model)
-        account = functools.partial(_account, model, settings, (repo, None), notes)
-        parts = [_Part("model", repo, place.model, lambda one: one.location.model, account)]
+        account = functools.partial(account_of, model, settings, (repo, None), notes)
+        parts = [Part("model", repo, place.model, lambda one: one.location.model, account)]
         if place.dataset:
             data = _repo(hub, "dataset", place.dataset)
-            account = functools.partial(_account, model, settings, (repo, data), notes)
-            parts.append(_Part("dataset", data, place.dataset, lambda one: one.location.dataset, account))
+            account = functools.partial(account_of, model, settings, (repo, data), notes)
+            parts.append(Part("dataset", data, place.dataset, lambda one: one.location.dataset, account))
         heads = [_refs(model, release, part.repo, part.place, notes) for part in parts]
     except (ZooError, OSError) as error:
         notes.unchecked.append(Unchecked(who, str(error)))
@@ -152,12 +107,12 @@ def _release(
     )  # fmt: skip
 
 
-def _mirror(model: Model, there: Release, settings: Settings, notes: _Notes, pool: ThreadPoolExecutor) -> None:
+def _mirror(model: Model, there: Release, settings: Settings, notes: Notes, pool: ThreadPoolExecutor) -> None:
     """Watch a mirror of a release, whose ``location`` it is: its commits and its tags. A named hub is the only one that
     is asked, so mirrors are left out then."""
     if settings.values["hub"].origin.startswith("flag"):
         return
-    own, at = _Notes(notes.hubs, notes.report, notes.full, notes.late), f"(mirror on {there.location.hub})"
+    own, at = Notes(notes.hubs, notes.report, notes.full, notes.late), f"(mirror on {there.location.hub})"
     _release(model, there, settings, own, pool)
     notes.requests += own.requests
     notes.findings += [dataclasses.replace(one, what=f"{one.what} {at}") for one in own.findings]
@@ -165,14 +120,14 @@ def _mirror(model: Model, there: Release, settings: Settings, notes: _Notes, poo
 
 
 def _part(
-    model: Model, release: Release, part: _Part, head: str, notes: _Notes, pool: ThreadPoolExecutor
+    model: Model, release: Release, part: Part, head: str, notes: Notes, pool: ThreadPoolExecutor
 ) -> tuple[int, int, int] | None:
     """Files, those that are equal, and those of which only the size was compared; None if the hub does not answer."""
     commit, name = part.place.commit, part.place.name
     try:
         account = part.account(release)
     except Damaged as error:
-        _Spot(notes, model, release, name).note("digest", None, commit, None, None, error.what)
+        Spot(notes, model, release, name).note("digest", None, commit, None, None, error.what)
         return None
     except (ZooError, OSError) as error:
         notes.unchecked.append(Unchecked(f"{model.name} {release.version}", str(error)))
@@ -192,24 +147,9 @@ def _part(
     return len(expected), equal, size_only
 
 
-def _account(
-    model: Model, settings: Settings, repos: tuple[Repo, Repo | None], notes: _Notes, release: Release
-) -> Account:
-    """What is known of a release's files in its model repository, or in its dataset's if that is given."""
-    repo, data = repos
-    key = ("dataset" if data else "model", model.name, release.version)
-    if key not in notes.accounts:
-        notes.requests += 2  # a tree, and the manifest in it
-        evidence = _evidence(settings, model, release)
-        notes.accounts[key] = (
-            of_dataset(release, evidence, repo, data) if data else account_of_model(release, evidence, repo)
-        )
-    return notes.accounts[key]
-
-
-def _read(model: Model, release: Release, part: _Part, account: Account, notes: _Notes) -> int:
+def _read(model: Model, release: Release, part: Part, account: Account, notes: Notes) -> int:
     """Read every byte of a release back. Returns how many files are not what they should be, or could not be read."""
-    spot, files = _Spot(notes, model, release, part.place.name), account.readable
+    spot, files = Spot(notes, model, release, part.place.name), account.readable
     notes.requests += len(files)
     wrong = list(read_back(part.repo, part.place.commit, files, notes.report, Patience()))
     for one in wrong:
@@ -221,38 +161,26 @@ def _read(model: Model, release: Release, part: _Part, account: Account, notes: 
     return len({one.path for one in wrong} & {file.path for file in account.files})
 
 
-def _branch(model: Model, release: Release, part: _Part, head: str, notes: _Notes) -> None:
+def _branch(model: Model, release: Release, part: Part, head: str, notes: Notes) -> None:
     """Files of the branch that no release has, and its card."""
     name = part.place.name
-    accounts = [*_accounts(model, part).values()]
+    accounts = [*accounts_of(model, part).values()]
     if any(account.listed is None for account in accounts):
         notes.unchecked.append(Unchecked(f"the branch of {name}", "the list of files of a release could not be read"))
         return
     notes.requests += 2
     try:
         for one in strange(part.repo, head, name, model, accounts, late=bool(notes.late(model.name))):
-            _Spot(notes, model, release, name).note(one.kind, one.path, BRANCH, None, one.found, one.what)
+            Spot(notes, model, release, name).note(one.kind, one.path, BRANCH, None, one.found, one.what)
     except (ZooError, OSError) as error:
         notes.unchecked.append(Unchecked(f"the branch of {name}", str(error)))
 
 
-def _accounts(model: Model, part: _Part) -> dict[str, Account]:
-    """What is known of every release of this repository, by version."""
-    found = {}
-    for one in model.releases:
-        there = part.of(one)
-        if there and there.name == part.place.name:
-            # Another release's record may no longer be available; that was reported with that release.
-            with contextlib.suppress(ZooError, OSError):
-                found[one.version] = part.account(one)
-    return found
-
-
-def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: _Notes) -> str | None:
+def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: Notes) -> str | None:
     """The branch's head ("" without a branch) after checking the tag; None if the repository no longer exists."""
     refs = repo.refs()
     notes.requests += 1
-    note = _Spot(notes, model, release, place.name).note
+    note = Spot(notes, model, release, place.name).note
     if not refs.branches and not refs.tags:
         note(
             "repository", None, None, place.commit, None, f"{place.name} no longer exists or is no longer public"
@@ -268,7 +196,7 @@ def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: 
 
 
 def _ask(
-    repo: Repo, revision: str, expected: Sequence[Expected], notes: _Notes, pool: ThreadPoolExecutor
+    repo: Repo, revision: str, expected: Sequence[Expected], notes: Notes, pool: ThreadPoolExecutor
 ) -> tuple[list[Served], str | None]:
     """What is served for each file, or why that could not be checked."""
 
@@ -290,14 +218,14 @@ def _compare(
     place: Repository,
     expected: Sequence[Expected],
     answers: Sequence[Served],
-    notes: _Notes,
+    notes: Notes,
 ) -> tuple[int, int]:
     """Files that are equal, and files of which only the size could be compared; differences become findings."""
     equal, size_only = 0, 0
     at = place.commit[:12]
     if answers and all(answer.absent == "commit" for answer in answers):
         what = f"{place.name} no longer has commit {at}"
-        _Spot(notes, model, release, place.name).note("commit", None, place.commit, place.commit, None, what)
+        Spot(notes, model, release, place.name).note("commit", None, place.commit, place.commit, None, what)
         return 0, 0
     for file, answer in zip(expected, answers, strict=True):
         kind = verdict(file, answer)
@@ -312,12 +240,12 @@ def _compare(
             words = f"has {answer.size_bytes} bytes, but the record says {file.size_bytes}"
             found = str(answer.size_bytes)
         what = f"{file.path} of {place.name} at {at} {words}"
-        _Spot(notes, model, release, place.name).note(kind, file.path, place.commit, file.sha256, found, what)
+        Spot(notes, model, release, place.name).note(kind, file.path, place.commit, file.sha256, found, what)
     return equal, size_only
 
 
 def _head(
-    model: Model, release: Release, part: _Part, head: str, notes: _Notes, pool: ThreadPoolExecutor
+    model: Model, release: Release, part: Part, head: str, notes: Notes, pool: ThreadPoolExecutor
 ) -> None:
     """The branch must have ``release`` completely; else the nearest release of this repository shows what differs."""
     repo, place = part.repo, part.place
@@ -325,7 +253,7 @@ def _head(
     card = yank.CARD if part.kind == "model" else ""
     files = {
         version: [file for file in account.files if file.path != card]
-        for version, account in _accounts(model, part).items()
+        for version, account in accounts_of(model, part).items()
     }
     paths = {file.path: file for expected in files.values() for file in expected}
     answers, failed = _ask(repo, head, list(paths.values()), notes, pool)
@@ -344,19 +272,14 @@ def _head(
         words = "no longer exists" if kind == "missing" else f"differs from what {version} recorded"
         what = f"on the branch of {place.name}, {file.path} {words}"
         found = answer.sha256 or answer.git_sha1
-        _Spot(notes, model, release, place.name).note(kind, file.path, BRANCH, file.sha256, found, what)
+        Spot(notes, model, release, place.name).note(kind, file.path, BRANCH, file.sha256, found, what)
     # Two versions may have the same data.
     if not wrong[version] and wrong.get(release.version):
         what = f"the branch of {place.name} holds {version}, but people should get {release.version}"
-        _Spot(notes, model, release, place.name).note("branch", None, BRANCH, release.version, version, what)
+        Spot(notes, model, release, place.name).note("branch", None, BRANCH, release.version, version, what)
 
 
-def _evidence(settings: Settings, model: Model, release: Release) -> Path:
-    """Where the zoo keeps its copies of a release's evidence."""
-    return settings.evidence / model.name / release.version
-
-
-def _highest_there(model: Model, part: _Part, name: str) -> Release:
+def _highest_there(model: Model, part: Part, name: str) -> Release:
     """The release of the repository ``name`` that its branch should hold: the highest stable one, if there is one."""
     there: Iterable[Release] = model.preferred()
     return next(one for one in there if (place := part.of(one)) and place.name == name)

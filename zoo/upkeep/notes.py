@@ -1,0 +1,92 @@
+"""What a watch finds, and what it knows of the repositories that it looks at."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from catalog.release import Model, Release, Repository
+from catalog.watch import Finding, Unchecked
+from zoo.errors import ZooError
+from zoo.hub import Hubs, Repo
+from zoo.progress import Reporter
+from zoo.settings import Settings
+from zoo.upkeep.recorded import Account, account_of_model, of_dataset
+
+
+@dataclass
+class Notes:
+    """What was found; ``accounts`` has what is known of repositories, by kind, model and version. hubs: those of all
+    releases. late: models whose cards do not show yet what is withdrawn, which is known. report: for how, if every byte
+    is read."""
+
+    hubs: Hubs
+    report: Reporter
+    full: bool
+    late: Callable[[str], object]
+    findings: list[Finding] = field(default_factory=list)
+    unchecked: list[Unchecked] = field(default_factory=list)
+    requests: int = 0
+    accounts: dict[tuple[str, str, str], Account] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a difference is found: a repository of a release."""
+
+    notes: Notes
+    model: Model
+    release: Release
+    repository: str
+
+    def note(
+        self, kind: str, path: str | None, revision: str | None, expected: str | None, found: str | None, what: str
+    ) -> None:
+        """Add a finding; revision and the two digests as a report has them."""
+        spot = (self.model.name, self.release.version, self.repository)
+        self.notes.findings.append(Finding(kind, *spot, path, revision, expected, found, what))
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of a release's two repositories. of: its place in a release; account: what is known of its files there."""
+
+    kind: str
+    repo: Repo
+    place: Repository
+    of: Callable[[Release], Repository | None]
+    account: Callable[[Release], Account]
+
+
+def account_of(
+    model: Model, settings: Settings, repos: tuple[Repo, Repo | None], notes: Notes, release: Release
+) -> Account:
+    """What is known of a release's files in its model repository, or in its dataset's if that is given."""
+    repo, data = repos
+    key = ("dataset" if data else "model", model.name, release.version)
+    if key not in notes.accounts:
+        notes.requests += 2  # a tree, and the manifest in it
+        evidence = evidence_of(settings, model, release)
+        notes.accounts[key] = (
+            of_dataset(release, evidence, repo, data) if data else account_of_model(release, evidence, repo)
+        )
+    return notes.accounts[key]
+
+
+def accounts_of(model: Model, part: Part) -> dict[str, Account]:
+    """What is known of every release of this repository, by version."""
+    found = {}
+    for one in model.releases:
+        there = part.of(one)
+        if there and there.name == part.place.name:
+            # Another release's record may no longer be available; that was reported with that release.
+            with contextlib.suppress(ZooError, OSError):
+                found[one.version] = part.account(one)
+    return found
+
+
+def evidence_of(settings: Settings, model: Model, release: Release) -> Path:
+    """Where the zoo keeps its copies of a release's evidence."""
+    return settings.evidence / model.name / release.version
