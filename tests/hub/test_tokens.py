@@ -3,6 +3,7 @@ listeners."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import http.server
@@ -11,7 +12,7 @@ import re
 import shlex
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,10 +31,11 @@ from catalog.release import Location, RecipeRecord
 from zoo import cli
 from zoo import settings as settings_room
 from zoo.__main__ import main
+from zoo.errors import ZooError
 from zoo.files.digests import pretty_json
 from zoo.files.listing import records
-from zoo.hub import Hubs
-from zoo.hub.huggingface import Door, HuggingFaceHub, client, incoming
+from zoo.hub import Hubs, Listed
+from zoo.hub.huggingface import Door, HuggingFaceHub, HuggingFaceRepo, client, incoming
 from zoo.hub.huggingface.session import BOUND
 from zoo.output import Output
 from zoo.plan import prepare
@@ -302,6 +304,38 @@ def test_a_token_is_bound_to_one_hub(zoo: Zoo, listener: Listener, own: Listener
     own.asked.clear()
     get_session().post(own.address, headers=build_hf_headers(token=TOKEN), json={})
     assert own.asked and not own.told, "a token that is bound to no hub was sent"
+
+
+FILE = Listed("a.bin", 3, "a" * 64)
+CALLS: dict[str, Callable[[HuggingFaceRepo, Path], object]] = {
+    "refs": lambda repo, _: repo.refs(),
+    "tree": lambda repo, _: repo.tree("c" * 40),
+    "listing": lambda repo, _: repo.listing("c" * 40),
+    "served": lambda repo, _: repo.served("c" * 40, "a.bin"),
+    "history": lambda repo, _: repo.history("c" * 40, None),
+    "commit_of": lambda repo, _: repo.commit_of(None),
+    "open": lambda repo, _: repo._open("c" * 40, "a.bin"),
+    "incoming": lambda repo, _: repo.incoming("c" * 40, FILE, 0, 3, 5.0),
+    "other_way": lambda repo, folder: repo.other_way("c" * 40, FILE, folder),
+    "tag": lambda repo, _: repo.tag("v1", "c" * 40),
+    "commit": lambda repo, _: repo.commit(None, [], ["x"], "message"),
+    "begin": lambda repo, _: repo.begin("x", "c" * 40),
+    "end": lambda repo, _: repo.end("x"),
+}
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("call", CALLS)
+def test_every_call_of_a_repository_takes_the_token_to_its_hub_only(
+    call: str, named: bool, zoo: Zoo, listener: Listener, tmp_path: Path
+) -> None:
+    del zoo
+    repo = HuggingFaceHub(Door(listener.address, named)).repo("model", "a", "b")
+    with contextlib.suppress(ZooError):
+        CALLS[call](repo, tmp_path)
+    assert listener.asked
+    sent = [headers.get("authorization") for _, headers, _ in listener.asked]
+    assert set(sent) == ({f"Bearer {TOKEN}"} if named else {None})
 
 
 def test_the_stores_own_client_takes_the_token_only_to_the_hub(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,11 +7,11 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from publishsamples import NAMES, make_release, publish, settings, zoo
+from publishsamples import NAMES, failing, make_release, publish, settings, zoo
 from sitesamples import sample
 
 from catalog.release import YankEvent
-from zoo.errors import InputError
+from zoo.errors import InputError, ZooError
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, FolderHub, FolderRepo
 from zoo.progress import Silent, unheard
@@ -119,3 +119,14 @@ def test_what_someone_changed_and_this_release_replaces_is_named(zoo: Path, sett
         assert replaced("1.1.0") == []
     add(zoo, **{"README.md": "# buy my coin", "recipe.yaml": "theirs"})
     assert replaced("1.1.0") == ["README.md", "recipe.yaml"]
+
+
+def test_a_stopped_publication_goes_on_and_keeps_them(zoo: Path, settings: Settings) -> None:
+    publish(make_release(zoo, "1.0.0"), settings)
+    add(zoo, **THEIRS)
+    with pytest.raises(ZooError, match="the hub is away"):
+        publish(make_release(zoo, "1.1.0"), settings, failing(settings, "tag model"))
+    head = repo(zoo).refs().branches[BRANCH]
+    done = publish(make_release(zoo, "1.1.0"), settings)
+    assert done.location.model.commit == head, "a second commit was made"
+    assert set(THEIRS) <= on_main(zoo)
