@@ -14,8 +14,10 @@ from publishsamples import NAMES, Faulty, failing, make_release, publish, refs
 
 from zoo import settings as settings_room
 from zoo.errors import InputError, ZooError
-from zoo.files.digests import pretty_json
-from zoo.hub import FolderHub, Hub, connect
+from zoo.files.digests import pretty_json, sha256_file
+from zoo.files.listing import FileRecord
+from zoo.hub import FolderHub, Hub, Repo, connect
+from zoo.progress import unheard
 from zoo.publish.line import Owner
 from zoo.publish.plan import VersionTaken
 from zoo.settings import Settings
@@ -131,6 +133,39 @@ def test_a_higher_version_of_another_publisher_in_the_meantime_keeps_main(settin
     publish(make_release(tmp_path, "1.1.0"), settings, Faulty(hub, overtake))
     assert done and main_has(settings) == "1.2.0" and tagged_has(settings, "1.1.0") == "1.1.0"
     assert set(refs(settings)["model"][0]) == {"main"}
+
+
+def test_a_main_branch_that_was_turned_back_gets_the_highest_version_again(
+    hub: Hub, settings: Settings, tmp_path: Path
+) -> None:
+    for version in ("1.0.0", "2.0.0", "2.1.0-rc.1"):
+        publish(make_release(tmp_path, version, **held(version)), settings, hub)
+    folder = FolderHub(tmp_path / "build" / "hub")
+    repo = folder.repo("model", "local", NAMES[0])
+    before = repo.refs()
+    notes = put_text(repo, tmp_path, "notes.md", "hello")
+    turned = repo.commit(before.branches["main"], [*repo.tree(before.tags["v1.0.0"]).values(), notes], [], "by hand")
+    for version in ("1.0.0", "2.1.0-rc.1"):
+        assert publish(make_release(tmp_path, version, **held(version)), settings, hub).already
+        assert repo.refs().branches["main"] == turned
+    release = make_release(tmp_path, "2.0.0", **held("2.0.0"))
+    done = publish(release, settings, hub)
+    assert done.already and before.tags["v2.0.0"].startswith(done.location.model.commit)
+    now = repo.refs()
+    assert now.tags == before.tags and main_has(settings) == "2.0.0"
+    assert set(repo.tree(now.branches["main"])) == {*(f.path for f in release.model_files), "notes.md"}
+    assert publish(release, settings, hub).already and repo.refs().branches == now.branches
+    # What is on main is not a release of ours: nobody can say that it is behind.
+    own = repo.commit(now.branches["main"], [], ["MANIFEST.json", "recipe.yaml"], "by hand")
+    assert publish(release, settings, hub).already and repo.refs().branches["main"] == own
+
+
+def put_text(repo: Repo, tmp_path: Path, path: str, text: str) -> FileRecord:
+    source = tmp_path / "source"
+    source.write_text(text, encoding="utf-8")
+    record = FileRecord(path, len(text), sha256_file(source))
+    repo.put(source, record.sha256, unheard)
+    return record
 
 
 # --- Whose repository it is

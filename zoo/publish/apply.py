@@ -156,6 +156,8 @@ def _out(work: Work, targets: list[Target], how: str, phase: _Phase) -> dict[str
     for target in done:
         tagged.append(steps.tag(work, target))
         phase.safe = "Everything is committed and verified. Tags that were set are correct and stay."
+    for target in tagged:
+        steps.raise_main(work, target)
     return {target.kind: str(target.commit) for target in tagged}
 
 

@@ -100,6 +100,16 @@ def of_tagged(refs: Refs, version: str) -> Line:
     return Line(head=refs.branches.get(BRANCH))
 
 
+def is_behind(label: str, repo: Repo, refs: Refs, version: str, owner: Owner) -> bool:
+    """Whether the main branch holds a lower version, although this one, which has its tag, is the highest there."""
+    head, tag = refs.branches.get(BRANCH), refs.tags.get(f"v{version}")
+    highest = max((name.removeprefix("v") for name in refs.tags if _is_version(name)), key=preference, default=None)
+    if head is None or head == tag or highest != version:
+        return False
+    held = _held(label, repo, head, owner)
+    return held is not None and preference(held) < preference(version)
+
+
 def refuse_other_model(label: str, repo: Repo, head: str | None, owner: Owner) -> None:
     """Raises OtherModel if a commit of the repository holds another model's release."""
     if head is not None:

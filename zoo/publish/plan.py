@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from catalog.paths import unsafe_reason
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.files.listing import FileRecord
-from zoo.hub import Repo, refuse_clashes
+from zoo.hub import BRANCH, Repo, refuse_clashes
 from zoo.publish import line as lines
 from zoo.publish import others
 from zoo.publish.line import MAIN, NOBODY, Line, Owner
@@ -56,7 +56,8 @@ class RepoPlan:
     """One repository: its planned files, the head they are compared with, the tag's commit if there is one.
 
     line: the branch that the commit goes to; owner: the model that the repository must belong to; delete_others: files
-    that no release put there are deleted.
+    that no release put there are deleted. behind: of a published version, what brings it to the main branch, if that
+    holds a lower one although this is the highest.
     """
 
     kind: str
@@ -68,6 +69,7 @@ class RepoPlan:
     line: Line = MAIN
     owner: Owner = NOBODY
     delete_others: bool = False
+    behind: RepoPlan | None = None
 
     @property
     def is_published(self) -> bool:
@@ -124,10 +126,25 @@ def plan_repo(
     refs, label, version = repo.refs(), f"{kind} repository {name}", tag.removeprefix("v")
     tagged = refs.tags.get(tag)
     line = lines.of_tagged(refs, version) if tagged else lines.choose(label, repo, refs, version, known.owner)
-    base = tagged or line.head
+    changes = _of_tagged(label, repo, tagged, files, known) if tagged else _new(label, repo, line.head, files, known)
+    plan = RepoPlan(
+        kind, name, line.head, tagged, tuple(files), tuple(changes), line, known.owner, known.delete_others
+    )
+    head = refs.branches.get(BRANCH)
+    if tagged and head and not plan.changed and lines.is_behind(label, repo, refs, version, known.owner):
+        there = _new(label, repo, head, files, known)
+        on_main = dataclasses.replace(plan, parent=head, tagged=None, changes=tuple(there), line=Line(head=head))
+        return dataclasses.replace(plan, behind=on_main)
+    return plan
+
+
+def _new(
+    label: str, repo: Repo, base: str | None, files: Sequence[FileRecord], known: Known
+) -> list[Change]:
+    """What a commit on ``base`` changes."""
     there = repo.tree(base) if base else {}
     keep, theirs = known.keep, frozenset[str]()
-    if not tagged and not known.delete_others:
+    if not known.delete_others:
         wanted = {file.path: file for file in files}
         left = {path for path in there if there[path] != wanted.get(path)} - {ADDED_BY_HUB}
         if base in known.owner.commits:
@@ -135,18 +152,23 @@ def plan_repo(
         theirs = others.foreign(repo, base, there, left, known.cards)
         keep = {*keep, *(theirs - wanted.keys())}
         others.refuse_in_the_way(label, keep & there.keys(), wanted)
-    changes = [
+    return [
         dataclasses.replace(one, reason=CHANGED) if one.action == "replace" and one.path in theirs else one
         for one in _changes(there, files, keep)
     ]
-    if tagged and not any(change.action in ("add", "replace") for change in changes):
-        # The manifest is ours and unchanged: files that it does not list came from others.
-        changes = _changes(there, files, there)
-    elif tagged:
+
+
+def _of_tagged(
+    label: str, repo: Repo, tagged: str, files: Sequence[FileRecord], known: Known
+) -> list[Change]:
+    """How a version with a tag differs. Raises OtherModel if it is another model's."""
+    there = repo.tree(tagged)
+    changes = _changes(there, files, known.keep)
+    if any(change.action in ("add", "replace") for change in changes):
         lines.refuse_other_model(label, repo, tagged, known.owner)
-    return RepoPlan(
-        kind, name, line.head, tagged, tuple(files), tuple(changes), line, known.owner, known.delete_others
-    )
+        return changes
+    # The manifest is ours and unchanged: files that it does not list came from others.
+    return _changes(there, files, there)
 
 
 def _changes(

@@ -282,6 +282,13 @@ def tag(work: Work, target: Target) -> Target:
     return target
 
 
+def raise_main(work: Work, target: Target) -> None:
+    """Bring the highest version back to the main branch, if that holds a lower one. The tag stays where it is."""
+    if target.plan.behind:
+        work.report.say(f"{target.label}: the main branch holds an older version; it gets {work.tag} again")
+        commit(work, _sent(work, dataclasses.replace(target, plan=target.plan.behind, commit=None)))
+
+
 def _end(work: Work, target: Target) -> None:
     """Delete the branch that the commit was made on. The tag keeps the commit, so a failure harms nothing."""
     branch = target.plan.line.branch
