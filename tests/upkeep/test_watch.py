@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,16 @@ from test_yanks import zoo as zoo
 
 from catalog import index, schema
 from catalog import watch as reports
-from catalog.release import Ancestor, Correction, EvidenceFile, ModelFile, RecipeRecord, YankEvent
+from catalog.release import (
+    Ancestor,
+    Correction,
+    EvidenceFile,
+    Location,
+    ModelFile,
+    RecipeRecord,
+    Repository,
+    YankEvent,
+)
 from catalog.watch import Report
 from zoo import catalogfile
 from zoo import settings as settings_room
@@ -358,6 +368,30 @@ def test_an_older_record_without_the_lists_digest_is_watched_as_before(there: Se
     assert found.findings == () and found.unchecked == ()
     commit(zoo, "x.bin", "theirs")
     assert [one.kind for one in look(there).findings] == ["foreign"]
+
+
+def test_the_branch_of_a_mirror_is_looked_at(zoo: Path, settings: Settings, served: str) -> None:
+    released(zoo, settings, "1.0.0", "1.1.0")
+    other = zoo / "build" / "hub" / "repos" / "model" / "other"
+    other.mkdir()
+    shutil.copytree(repo_of(zoo).folder, other / "copy")
+    tags = connect(served, zoo).repo("model", "other", "copy").refs().tags
+    catalog = catalogfile.read_catalog(settings.catalog, "x")
+    mirrored = tuple(
+        dataclasses.replace(
+            one, mirrors=(Location(served, Repository("other/copy", tags[f"v{one.version}"], f"v{one.version}"), None),)
+        )
+        for one in catalog.models[0].releases
+    )
+    model = dataclasses.replace(catalog.models[0], releases=mirrored)
+    settings.catalog.write_text(index.to_text(dataclasses.replace(catalog, models=(model,))), encoding="utf-8")
+    assert look(settings).findings == () and look(settings).unchecked == ()
+    commit(zoo, "x.bin", "theirs")  # in the first place
+    shutil.rmtree(other / "copy")
+    shutil.copytree(repo_of(zoo).folder, other / "copy")
+    assert {(one.kind, one.repository, one.what.partition("(")[2]) for one in look(settings).findings} == {
+        ("foreign", "local/tutor-gguf", ""), ("foreign", "other/copy", f"mirror on {served})"),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("path", [GGUF, "README.md"])

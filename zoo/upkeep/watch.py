@@ -108,15 +108,27 @@ def _release(
 
 
 def _mirror(model: Model, there: Release, settings: Settings, notes: Notes, pool: ThreadPoolExecutor) -> None:
-    """Watch a mirror of a release, whose ``location`` it is: its commits and its tags. A named hub is the only one that
-    is asked, so mirrors are left out then."""
+    """Watch a mirror of a release, whose ``location`` it is: commits, tags and the branch. A named hub is the only one
+    that is asked, so mirrors are left out then."""
     if settings.values["hub"].origin.startswith("flag"):
         return
     own, at = Notes(notes.hubs, notes.report, notes.full, notes.late), f"(mirror on {there.location.hub})"
-    _release(model, there, settings, own, pool)
+    _release(_mirrored(model, there), there, settings, own, pool)
     notes.requests += own.requests
     notes.findings += [dataclasses.replace(one, what=f"{one.what} {at}") for one in own.findings]
     notes.unchecked += [dataclasses.replace(one, what=f"{one.what} {at}") for one in own.unchecked]
+
+
+def _mirrored(model: Model, there: Release) -> Model:
+    """The model as far as it is in the repository of ``there``: its branch is compared with these releases."""
+    spot = (there.location.hub, there.location.model.name)
+    releases = [
+        there if one.version == there.version else dataclasses.replace(one, location=place)
+        for one in model.releases
+        for place in one.places()
+        if (place.hub, place.model.name) == spot
+    ]
+    return dataclasses.replace(model, releases=tuple(releases))
 
 
 def _part(
