@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("huggingface_hub")
 
+from faultserver import Fault, FaultServer
 from hubserving import Start
 from publishsamples import NAMES, Faulty, failing, make_release, publish, refs
 
@@ -119,6 +120,34 @@ def test_a_branch_that_cannot_be_deleted_does_not_stop_the_release(settings: Set
     assert tags["v1.0.0"] == done.location.model.commit == branches["publish-1.0.0"]
     assert publish(make_release(tmp_path, "1.0.0"), settings).already
     assert set(refs(settings)["model"][0]) == {"main"}
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+@pytest.mark.parametrize(
+    ("fault", "times"),
+    [(Fault("answer", status=500), 1), (Fault("lost"), 1), (Fault("answer", status=500), 99), (Fault("refuse"), 99),
+     (Fault("answer", status=403), 99)],
+    ids=["500 once", "lost", "500", "refused", "403"],
+)  # fmt: skip
+def test_faults_while_a_branch_is_made_or_deleted(
+    fault: Fault, times: int, method: str, settings: Settings, tmp_path: Path, start: Start
+) -> None:
+    publish(make_release(tmp_path, "1.1.0"), settings)
+    release = make_release(tmp_path, "1.0.0")
+    with FaultServer(start().address) as faulty:
+        faulty.break_(fault, path="/branch/", method=method, times=times)
+        hub = connect(faulty.address, tmp_path)
+        if times > 1 and method == "POST":
+            with pytest.raises(ZooError) as caught:
+                publish(release, settings, hub)
+            assert "zoo publish" in str(caught.value.advice) and len(refs(settings)["model"][1]) == 1
+        else:
+            publish(release, settings, hub)
+        faulty.heal()
+        publish(release, settings, connect(faulty.address, tmp_path))
+    branches, tags = refs(settings)["model"]
+    assert set(branches) == {"main"} and set(tags) == {"v1.0.0", "v1.1.0"}
+    assert main_has(settings) == "1.1.0" and tagged_has(settings, "1.0.0") == "1.0.0"
 
 
 def test_a_higher_version_of_another_publisher_in_the_meantime_keeps_main(settings: Settings, tmp_path: Path) -> None:
