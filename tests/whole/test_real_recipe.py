@@ -16,7 +16,7 @@ from tinygguf import smollm2
 pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")
 
-from catalog import index
+from catalog import index, schema
 from zoo.gguf.header import read_header
 
 REPOSITORY = Path(__file__).parents[2]
@@ -38,11 +38,13 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "zoo.toml").write_text("", encoding="utf-8")
     shutil.copytree(REPOSITORY / "recipes/corpora", folder / "recipes/corpora")
     recipe = yaml.safe_load((REPOSITORY / "recipes" / f"{NAME}.yaml").read_text(encoding="utf-8"))
+    probes = schema.load("recipe-v1")["properties"]["probes"]["items"]["properties"]["probe"]["enum"]
     recipe |= {
         "date": str(recipe["date"]),
         "quantize": {"ladder": ["Q8_0", "Q4_0"], "allow_fallback": True},
         "evaluate": {"window_tokens": 128, "windows": 2},
         "benchmark": {"prompt_tokens": 16, "decode_tokens": 4, "samples": 5},
+        "probes": [{"probe": name, "items": 4} for name in probes],
         "gates": [{"metric": "kld_mean_nats", "file": "Q8_0", "at_most": 0.1}],
     }
     tinyzoo.write_recipe(folder, recipe)
