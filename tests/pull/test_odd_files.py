@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from catalog import jsontext, plainfiles
 from zoo.__main__ import main
 from zoo.files import journal
 from zoo.plan.store import Workspace
+from zoo.pull import accounts
 
 FOLDER = f"{NAME}-1.0.0"
 
@@ -105,3 +108,23 @@ def test_the_readers_below_answer(odd: Callable[[Path], None], tmp_path: Path) -
 def test_a_file_is_read_up_to_a_bound(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 100)
     assert plainfiles.read_bytes(tmp_path / "a", 10) == b"x" * 10
+
+
+@pytest.mark.parametrize("entries", [accounts.MOST_FILES, 300_000])
+def test_a_manifest_or_list_of_sums_without_end(entries: int, zoo: Zoo, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not compared file by file for minutes, and its differences do not fill the screen."""
+    for name in ("MANIFEST.json", "SHA256SUMS"):
+        path = zoo.folder / FOLDER / name
+        before = path.read_bytes()
+        if name == "SHA256SUMS":
+            path.write_text("".join(f"{'0' * 64}  a{number}\n" for number in range(entries)), encoding="ascii")
+        else:
+            told = json.loads(before)
+            one = told["files"][0]
+            told["files"] += [{**one, "path": f"a{number}"} for number in range(entries - len(told["files"]))]
+            path.write_text(json.dumps(told), encoding="utf-8")
+        capsys.readouterr()
+        started = time.process_time()
+        assert main(["verify", FOLDER]) == 3
+        assert time.process_time() - started < 10 and len(capsys.readouterr().out) < 50_000
+        path.write_bytes(before)

@@ -10,6 +10,7 @@ import click
 
 from catalog import yanks
 from catalog.index import Catalog
+from catalog.problems import LIMIT
 from catalog.recipe import plain
 from catalog.release import Model, Release
 from catalog.words import counted, data_size
@@ -169,7 +170,9 @@ def _tell(call: Call, found: list[Verified]) -> int:
         lines += [f"  {yanks.sentence(one.withdrawn)}"] if one.withdrawn else []
         if one.pinned is False and not one.differences:
             lines.append(f"  {accounts.UNPINNED}")
-        lines += [f"  {difference.sentence}" for difference in one.differences]
+        lines += [f"  {difference.sentence}" for difference in one.differences[:LIMIT]]
+        if (more := len(one.differences) - LIMIT) > 0:
+            lines.append(f"  and {more:,} more, which --json lists")
         lines += [f"  {unchecked.sentence}" for unchecked in one.unchecked]
         if one.absent and not one.differences:
             lines.append(f"  {one.absent} other files of the release are not here")

@@ -52,31 +52,41 @@ class Manifest:
     sha256: str
 
 
+MOST_BYTES, MOST_FILES = 16 << 20, 10_000
+"""Of a manifest or list of sums. Releases have tens of files; comparing a list of millions would take minutes."""
+
+
 class _Told(filelist.Listing):
     name: str
     version: str
 
 
 def read_manifest(raw: bytes) -> Manifest | None:
-    """None if it is not a valid manifest, or names a file twice or by an unsafe path."""
+    """None if it is not a valid manifest, names a file twice or by an unsafe path, or is far too long."""
+    if len(raw) > MOST_BYTES:
+        return None
     try:
         data = shaped(jsontext.parse(raw), _Told)
         files = filelist.checked(data["files"])
     except ValueError:
+        return None
+    if len(files) > MOST_FILES:
         return None
     listed = {file.path: file for file in files}
     return Manifest(data["name"], data["version"], listed, hashlib.sha256(raw).hexdigest())
 
 
 def read_sums(raw: bytes) -> dict[str, str] | None:
-    """Digest by path of the lines of SHA256SUMS; None if a line is invalid."""
-    found = {}
+    """Digest by path of the lines of SHA256SUMS; None if a line is invalid, or it is far too long."""
+    found: dict[str, str] = {}
+    if len(raw) > MOST_BYTES:
+        return None
     for line in raw.decode("utf-8", "replace").splitlines():
         match = _LINE.match(line)
         if not match:
             return None
         found[match[2]] = match[1]
-    return found
+    return found if len(found) <= MOST_FILES else None
 
 
 def sums_against_manifest(sums: Mapping[str, str] | None, manifest: Manifest) -> Iterator[Difference]:

@@ -72,7 +72,7 @@ def folder(
     began = time.monotonic()
     if not (path / MANIFEST).is_file():
         raise InputError(f"{shown} has no {MANIFEST}", remedy="Name a folder that zoo pull made, or a model")
-    manifest = accounts.read_manifest((path / MANIFEST).read_bytes())
+    manifest = accounts.read_manifest(_start_of(path / MANIFEST))
     if manifest is None:
         broken = Difference(
             MANIFEST, MANIFEST, "it is not a valid manifest", "a list of files", "something else"
@@ -82,7 +82,7 @@ def folder(
     against, found = [MANIFEST], list[Difference]()
     if (path / SUMS).is_file():
         against.append(SUMS)
-        found += accounts.sums_against_manifest(accounts.read_sums((path / SUMS).read_bytes()), manifest)
+        found += accounts.sums_against_manifest(accounts.read_sums(_start_of(path / SUMS)), manifest)
     elif complete:
         found.append(Difference(SUMS, MANIFEST, "it is missing", "a file", "none"))
     place = _place(manifest, release) if release else None
@@ -274,6 +274,12 @@ def _receipt(path: Path, receipt: dict[str, str], manifest: Manifest) -> Iterato
             yield Difference(name, "receipt", "it is missing", digest, "no such file")
         elif not listed and (got := sha256_file(there)) != digest:
             yield Difference(name, "receipt", "it changed after the pull", digest, got)
+
+
+def _start_of(path: Path) -> bytes:
+    """A small file; of one that is too long, enough to notice it."""
+    with path.open("rb") as stream:
+        return stream.read(accounts.MOST_BYTES + 1)
 
 
 def _place(manifest: Manifest, release: Release) -> Repository | None:
