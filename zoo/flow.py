@@ -57,7 +57,8 @@ def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: 
     record.refuse_unwritable(settings)
     for planned in plans:
         refuse_taken_version(planned, settings)
-        refuse_other_owner(planned, settings, report)
+        if not find(planned.plan, settings):
+            refuse_other_owner(planned, settings, report)
     done = []
     for planned in plans:
         # Build: find or make every step, then put the release folder together: files, evidence, cards, provenance.

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sitesamples import filled, hostile, model_and_release, sample
 
 from catalog import index
-from catalog.index import Catalog, CatalogConflict, with_release
-from catalog.release import YankEvent
+from catalog.index import Catalog, CatalogConflict, with_place, with_release
+from catalog.release import Location, Repository, YankEvent
 from catalog.versions import version_key
 
 
@@ -87,6 +87,34 @@ def test_a_release_candidate_does_not_change_the_words_of_a_stable_release() -> 
     only = with_release(filled("1.0.0-rc.1"), dataclasses.replace(model, summary="second"),
                         dataclasses.replace(candidate, version="1.0.0-rc.2")).models[0]  # fmt: skip
     assert only.summary == "second" and only.preferred()[0].version == "1.0.0-rc.2"
+
+
+def test_places_of_a_version_change_and_nothing_else() -> None:
+    before = filled("1.0.0", "1.1.0")
+    model = before.models[0]
+    own = model.releases[1].location
+    first, second = (Location(f"https://{n}.example", Repository("a/m", n * 40, "v1.0.0"), None) for n in "bc")
+    catalog = before
+    for place in (first, second):
+        catalog = with_place(catalog, model.name, "1.0.0", place, mirror=True)
+    found = catalog.release(model.name, "1.0.0")
+    assert found and found.places() == (own, first, second)
+    assert index.parse(index.to_text(catalog), "x") == (catalog, [])
+    # The same again changes nothing; other commits in the same repositories replace what was there.
+    assert with_place(catalog, model.name, "1.0.0", first, mirror=True) == catalog
+    later = dataclasses.replace(first, model=dataclasses.replace(first.model, commit="d" * 40))
+    changed = with_place(catalog, model.name, "1.0.0", later, mirror=True).release(model.name, "1.0.0")
+    assert changed and changed.places() == (own, later, second)
+    moved = with_place(catalog, model.name, "1.0.0", second, mirror=False)
+    found = moved.release(model.name, "1.0.0")
+    assert found and found.places() == (second, first)
+    assert dataclasses.replace(found, location=own, mirrors=None) == model.releases[1]
+    assert moved.models[0].releases[0] == model.releases[0]
+    alone = with_place(moved, model.name, "1.0.0", first, mirror=False)
+    alone = with_place(alone, model.name, "1.0.0", own, mirror=False)
+    assert index.to_text(alone) == index.to_text(before)
+    with pytest.raises(KeyError):
+        with_place(catalog, model.name, "3.0.0", first, mirror=True)
 
 
 def test_look_up() -> None:
