@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,11 @@ def test_a_room_imports_only_rooms_before_it(name: str) -> None:
     known = modules()
     for target in imports(known[name]) & known.keys() - {"zoo"}:
         if room(target) != room(name):
-            assert ROOMS.index(room(target)) < ROOMS.index(room(name)), f"{name} imports {target}, which is above it"
+            above = ROOMS.index(room(target)) > ROOMS.index(room(name))
+            assert not above, (
+                f"{name} imports {target}, and the room {room(target)} is above {room(name)}. Let the room above call "
+                "this one and hand over what it needs, or move what both use to a room below both (architecture page)."
+            )
 
 
 @pytest.mark.parametrize("name", sorted(modules() | modules(*NEIGHBOURS)))
@@ -136,7 +141,10 @@ def test_every_outside_package_has_its_doors(name: str) -> None:
         doors = (found,) if isinstance(found, str) else found
         if doors:
             inside = any(name == door or name.startswith(f"{door}.") for door in doors)
-            assert inside, f"{name} imports {target}; only {doors} may"
+            assert inside, (
+                f"{name} imports {target}, which only these may import: {', '.join(doors)}. Call a function there, or "
+                "write one. If the package needs a new place, add it to DOORS in this file."
+            )
 
 
 def test_the_board_and_the_house_share_no_code() -> None:
@@ -152,14 +160,31 @@ def test_nothing_in_the_house_imports_what_is_next_to_it() -> None:
 
 
 def test_every_module_is_in_a_room_and_every_room_says_what_it_is_for() -> None:
-    assert not [name for name in modules() if name != "zoo" and not room(name)]
+    outside = [name for name in modules() if name != "zoo" and not room(name)]
+    assert not outside, (
+        f"{outside} is in no room. Move it into the folder of a room, or add a room: to ROOMS in this file, and to the "
+        "table and the picture of site/docs/explanation/architecture.md."
+    )
     for name in ROOMS:
         doc = ast.get_docstring(ast.parse(modules()[name].read_text(encoding="utf-8")))
-        assert doc and doc.partition("\n\n")[0].rstrip().endswith((".", ":")), f"{name} has no sentence at its door"
+        assert doc and doc.partition("\n\n")[0].rstrip().endswith((".", ":")), (
+            f"{name} does not say what it is for. Write a docstring whose first paragraph is a sentence."
+        )
 
 
 def test_few_modules_are_flat() -> None:
-    assert len(list((ROOT / "zoo").glob("*.py"))) <= MOST_FLAT
+    flat = len(list((ROOT / "zoo").glob("*.py")))
+    assert flat <= MOST_FLAT, f"zoo/ has {flat} modules, {MOST_FLAT} are allowed: put the new one into a room's folder"
+
+
+def test_the_architecture_page_lists_the_rooms_in_their_order() -> None:
+    page = (ROOT / "site/docs/explanation/architecture.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| ((?:`[\w/.]+`(?:, )?)+) \|", page.partition("## Rooms")[2].partition("\n## ")[0], re.M)
+    paths = [path for cell in cells for path in re.findall("`(.+?)`", cell)]
+    listed = [path.removesuffix(".py").strip("/").replace("/", ".") for path in paths]
+    assert [name for name in listed if name in ROOMS] == list(reversed(ROOMS)), (
+        "The table of rooms in site/docs/explanation/architecture.md must name ROOMS of this file, from top to bottom"
+    )
 
 
 def test_no_circles() -> None:
@@ -168,7 +193,9 @@ def test_no_circles() -> None:
     done: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
-        assert name not in trail, " -> ".join((*trail, name))
+        assert name not in trail, (
+            f"a circle: {' -> '.join((*trail, name))}. Move what two of these modules share into a module below both."
+        )
         if name not in done:
             for target in arrows[name]:
                 visit(target, (*trail, name))
@@ -200,13 +227,17 @@ def test_json_of_others_has_one_reader() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and ast.unparse(node) in ("json.loads", "json.load"):
                 readers.add(name)
-    assert readers <= own
+    assert readers <= own, (
+        f"{readers - own} reads JSON by itself. Use catalog.jsontext, or, if only this program writes what is read, "
+        "add the module to this list with the reason."
+    )
 
 
 def test_no_command_imports_another() -> None:
     commands = {f"zoo.cli.{name}" for name in COMMANDS}
     for name in commands:
-        assert not imports(modules()[name]) & commands, name
+        others = imports(modules()[name]) & commands
+        assert not others, f"{name} imports {others}. Move what both use into zoo/cli/answers.py or a room below."
 
 
 PASSED_OVER: dict[str, tuple[int, int]] = {
@@ -252,5 +283,10 @@ def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 def test_types_say_what_they_hold_and_functions_take_few_things(name: str) -> None:
     untyped, wide = passed_over()[name]
     most_untyped, most_wide = PASSED_OVER.get(name, (0, 0))
-    assert untyped <= most_untyped, f"{name} says Any {untyped} times; at most {most_untyped}"
-    assert wide <= most_wide, f"{name} has {wide} functions of more than {MOST_PARAMETERS} parameters, not {most_wide}"
+    assert untyped <= most_untyped, (
+        f"{name} says Any {untyped} times, at most {most_untyped}. PASSED_OVER in this file says what to use instead."
+    )
+    assert wide <= most_wide, (
+        f"{name} has {wide} functions of more than {MOST_PARAMETERS} parameters, at most {most_wide}. Put parameters "
+        "that belong together into a frozen dataclass."
+    )

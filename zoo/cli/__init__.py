@@ -64,7 +64,7 @@ EXAMPLES = {
 
 
 class _Lazy(click.Group):
-    """Imports ``zoo.cli.NAME`` (or ``NAME_`` for ``init``) when command NAME is needed."""
+    """Imports ``zoo.cli.NAME`` when command NAME is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
