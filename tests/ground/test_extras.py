@@ -27,16 +27,30 @@ def test_the_table_is_that_of_pyproject() -> None:
         for extra, texts in declared["optional-dependencies"].items()
         if extra != extras.DEVELOPMENT
     }
-    assert {extra: {one.name for one in found} for extra, found in extras.table().items()} == wanted
+    assert {extra: {one.name for one in found} for extra, found in extras.table().items()} == wanted, (
+        "pyproject.toml is newer than the installed package. Install it again: pip install -e . --no-deps"
+    )
     for name in {name for names in wanted.values() for name in names}:
         module = extras.MODULES.get(name, name.replace("-", "_"))
         brought = metadata.packages_distributions().get(module)
-        assert brought and name in {one.lower().replace("_", "-") for one in brought}, name
+        assert brought and name in {one.lower().replace("_", "-") for one in brought}, (
+            f"{name} is not installed, or is imported by another name: then add it to MODULES in zoo/extras.py"
+        )
 
 
 def test_the_readme_names_every_extra() -> None:
     table = (REPOSITORY / "README.md").read_text(encoding="utf-8").partition("| Extra |")[2].partition("\n\n")[0]
-    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == extras.table().keys()
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == extras.table().keys(), (
+        "README.md must have a row for every extra"
+    )
+
+
+def test_the_makefile_installs_every_extra() -> None:
+    lists = re.findall(r"^(?:LIGHT|HEAVY)_EXTRAS := (.*)$", (REPOSITORY / "Makefile").read_text("utf-8"), re.MULTILINE)
+    named = sorted(extra for one in lists for extra in one.split(","))
+    assert named == sorted(extras.table()), (
+        "LIGHT_EXTRAS and HEAVY_EXTRAS in the Makefile must together name every extra once"
+    )
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,11 @@ def put_in(inner: Any, change: Any) -> Any:
     return dataclasses.replace(inner, **change) if isinstance(change, dict) else change
 
 
+def measuring(*types: str) -> set[str]:
+    """The steps of the stages that measure every file, for files of these types."""
+    return {f"{stage}/{type_}" for stage, row in STAGES.items() if row.measures for type_ in types}
+
+
 # --- Shape
 
 
@@ -83,9 +88,9 @@ def test_steps_of_a_release_without_training(plain: Recipe) -> None:
     found = made(plain)
     assert {step.id for step in found.steps} == {
         "import/student", "export", "quantize/Q8_0", "quantize/Q5_K_M", "quantize/Q4_0", "corpus/texts", "evaluate",
-        "benchmark/F16", "benchmark/Q8_0", "benchmark/Q5_K_M", "benchmark/Q4_0",
-        "probe/F16", "probe/Q8_0", "probe/Q5_K_M", "probe/Q4_0", "parity",
+        "parity", *measuring("F16", "Q8_0", "Q5_K_M", "Q4_0"),
     }  # fmt: skip
+    assert {"benchmark/F16", "benchmark/Q4_0", "probe/F16", "probe/Q4_0"} <= {step.id for step in found.steps}
     assert not [id_ for id_ in keys(made(dataclasses.replace(plain, probes=()))) if id_.startswith("probe")]
     assert found.step("evaluate").inputs == {
         "F16": "export", "Q8_0": "quantize/Q8_0", "Q5_K_M": "quantize/Q5_K_M", "Q4_0": "quantize/Q4_0",
@@ -274,7 +279,7 @@ def test_words_and_gates_change_no_step(change: dict[str, Any], tutored: Recipe)
 def test_another_quant_leaves_the_others_alone(plain: Recipe) -> None:
     before = made(plain)
     found = made(put(plain, quantize={"ladder": ("Q4_0", "Q6_K", "Q8_0", "Q5_K_M")}))
-    assert keys(found).keys() - keys(before).keys() == {"quantize/Q6_K", "probe/Q6_K", "benchmark/Q6_K"}
+    assert keys(found).keys() - keys(before).keys() == {"quantize/Q6_K", *measuring("Q6_K")}
     assert changed(before, found) == {"evaluate"}
 
 

@@ -7,6 +7,7 @@ with ``make installs``, which adds their wheels.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +22,8 @@ from signingkeys import keys
 __all__ = ["keys", "wheel"]
 
 WHEELS = Path(sys.prefix) / "wheels"
-LIGHT = ("", "hub", "site", "provenance", "sign")
+MAKEFILE = Path(__file__).resolve().parents[2].joinpath("Makefile").read_text(encoding="utf-8")
+LIGHT = ("", *re.findall(r"^LIGHT_EXTRAS := (.*)$", MAKEFILE, re.M)[0].split(","))
 HEAVY = tuple(extra for extra in bareinstall.EXTRAS if extra not in LIGHT)
 
 pytestmark = pytest.mark.skipif(
