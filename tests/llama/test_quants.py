@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from tinygguf import make_tiny_gguf
 
 from catalog.quants import LADDER, NEED_IMATRIX, QUANTS
+from zoo.errors import ZooError
+from zoo.llama.quantize import presets
 
 llama_cpp = pytest.importorskip("llama_cpp")
 gguf = pytest.importorskip("gguf")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_gguf(tmp_path_factory.mktemp("gguf") / "wide.gguf")
 
 
 @pytest.mark.parametrize("name", sorted(QUANTS))
@@ -21,6 +31,14 @@ def test_numbers_and_base_types_are_those_of_llama_cpp(name: str) -> None:
     block, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[quant.base]]
     # A file has some tensors of more bits than its base type, and none of far fewer.
     assert 8 * size / block - 0.6 < quant.nominal_bits < 8 * size / block + 1.5
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_llama_cpp_can_write_every_type_of_a_ladder(name: str, source: Path) -> None:
+    try:
+        presets.choose(source, name, with_imatrix=True)
+    except ZooError as error:
+        pytest.fail(f"llama.cpp cannot write {name}, so it has no place in the table: {error}")
 
 
 def test_every_type_of_llama_cpp_is_in_the_table() -> None:
