@@ -188,7 +188,9 @@ def built(zoo: Zoo) -> None:
 
 
 def test_every_command_has_a_line() -> None:
-    assert list(LINES) == list(cli.COMMANDS)
+    assert list(LINES) == list(cli.COMMANDS), (
+        "LINES in this file has one row for every command, in the order of COMMANDS: what is written after `zoo`"
+    )
 
 
 @pytest.mark.parametrize("line", [line for lines in LINES.values() for line in lines])

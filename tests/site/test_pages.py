@@ -87,8 +87,9 @@ def test_page_is_as_it_was(kind: str, path: str) -> None:
     if os.environ.get(UPDATE) == "1":
         known.parent.mkdir(exist_ok=True)
         known.write_text(made, encoding="utf-8")
-    assert made == known.read_text(encoding="utf-8"), (
-        f"{known.name} differs; if that is meant, set {UPDATE}=1"
+    assert known.exists() and made == known.read_text(encoding="utf-8"), (
+        f"{known.name} is missing or differs. If the page is as you want it, write the file with {UPDATE}=1 "
+        "python -m pytest tests/site/test_pages.py, then look at the difference"
     )
 
 
@@ -99,7 +100,7 @@ def test_page_is_well_formed_and_its_contents_lead_somewhere(kind: str, path: st
     assert tags.open == []
     assert len(ids) == len(set(ids))
     assert {url[1:] for url in tags.values("href") if url.startswith("#")} <= set(ids)
-    assert [tag for tag, _ in tags.tags].count("h1") == 1
+    assert [tag for tag, _ in tags.tags].count("h1") == 1, "a page has one <h1>, its title"
 
 
 @pytest.mark.parametrize(("kind", "path"), WANTED)
