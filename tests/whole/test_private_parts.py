@@ -156,8 +156,8 @@ def test_no_other_private_part_is_used() -> None:
     named = {(part.file, part.seen) for parts in DOORS.values() for part in parts}
     new, gone = used() - named, named - used()
     assert not new, (
-        f"{sorted(new)}: this name is private or in no document of its package. Use a documented one; in doubt, add a "
-        "row with the reason to DOORS in this file. If the package documents the module, add it to DOCUMENTED."
+        f"{sorted(new)}: this name is private or in no document of its package. Use a documented one. If there is "
+        "none, add a row with the reason to DOORS in this file. A documented module belongs in DOCUMENTED."
     )
     assert not gone, f"{sorted(gone)} is not used any more. Delete its row from DOORS in this file."
 
