@@ -170,7 +170,8 @@ def test_random_kills_and_faults(part: int, zygote: Zygote, quick: None, tmp_pat
             assert whole(zoo, release), where
             proxy.heal()
             assert zygote.publish(proxy.address, zoo) == "already", where
-            assert len(proxy.exchanges) <= 4 and proxy.bytes_received() == 0, where
+            # Two refs, two trees, and the question whether the large contents are still there.
+            assert len(proxy.exchanges) <= 5 and proxy.bytes_received() < 1000, where
         server.shutdown()
         server.server_close()
     assert hits >= 15 and went_wrong >= 8
