@@ -80,8 +80,8 @@ def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFold
     found = find(planned.plan, settings) or _published(planned, settings)
     if found is not None:
         return found
-    build = preflight.Build(planned.recipe, planned.plan, planned.to_run, planned.world.tools)
-    preflight.check(build, planned.costs, settings, report)
+    wanted = preflight.Build(planned.recipe, planned.plan, planned.to_run, planned.world.tools)
+    preflight.check(wanted, planned.costs, settings, report)
     prepare.announce(planned, report)
 
     def use(built: engine.Built) -> ReleaseFolder:
