@@ -75,7 +75,6 @@ def test_a_desktop_leaves_room_for_other_programs() -> None:
 
 def test_the_profiles_of_a_family_are_next_to_each_other() -> None:
     families = [name for name, _ in itertools.groupby(device.family for device in DEVICES)]
-    assert families[:2] == ["Raspberry Pi", "Jetson"]
     for name in families:
         assert families.count(name) == 1, (
             f"another family is between the profiles of {name}: choose an `order` next to those of its own family"
