@@ -104,6 +104,9 @@ def test_the_builder_is_the_setting_or_the_workflow_or_nobody() -> None:
     assert builder_id("", {}) == UNNAMED
     assert builder_id("", github) == "https://github.com/o/r/.github/workflows/p.yml@refs/heads/main"
     assert builder_id("urn:mine", github) == "urn:mine"
+    with pytest.raises(InputError, match="name or a password") as caught:
+        builder_id("", github | {"GITHUB_SERVER_URL": "https://me:p4ss@ghe.example"})
+    assert "p4ss" not in str(caught.value)
 
 
 # --- The bill of materials

@@ -18,7 +18,7 @@ from pathlib import Path
 from catalog import jsontext
 from catalog.jsonvalues import table
 from catalog.shapes import shaped
-from zoo import extras
+from zoo import extras, stopping
 from zoo.errors import GateRefused, ModelFileError
 from zoo.gguf import sentencepieces
 from zoo.llama import trialmemory
@@ -105,7 +105,7 @@ def _tried(files: Mapping[str, Path], lost: tuple[str, ...]) -> tuple[bool, Refu
         command = [sys.executable, "-P", "-m", CHILD, str((source.found() / source.SCRIPT).resolve())]
         try:
             done = subprocess.run(
-                command, cwd=scratch, env=convert.environment(source.found()), stdin=subprocess.DEVNULL,
+                stopping.bound(command), cwd=scratch, env=convert.environment(source.found()), stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
