@@ -111,6 +111,10 @@ def test_report_counts_the_site(built: site.SiteReport) -> None:
 
 
 def test_every_link_leads_somewhere(built: site.SiteReport) -> None:
+    follow_every_link(built)
+
+
+def follow_every_link(built: site.SiteReport) -> None:
     for path, tags in pages_of(built.folder):
         for url in (*tags.values("href"), *tags.values("src")):
             target, anchor = urldefrag(url)
@@ -169,6 +173,7 @@ def test_empty_catalog_builds_and_says_what_to_do(tmp_path: Path) -> None:
     html = (report.folder / "index.html").read_text(encoding="utf-8")
     assert "Nothing has been published yet" in html
     assert "zoo new my-model" in html
+    follow_every_link(report)
 
 
 def test_broken_catalog_names_the_entry_and_leaves_the_old_site(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
     some = offers.of_all(facts)
     ready = offers.entries(some, models)
     aims = _aims(some)
-    page = Page("Devices", "The recommended file for each device, and how it is found.", _index(), ())
+    page = Page("Devices", "The recommended file for each device, and how it is found.", _index(bool(some)), ())
     files = {"boards/index.html": framed(page, "boards/", site)}
     if not some:
         return files
@@ -40,9 +40,11 @@ def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
     return files
 
 
-def _index() -> str:
+def _index(answered: bool) -> str:
+    """answered: there are models, so every device has a page."""
     return fill(
         "boards.html",
+        answered=answered,
         families=families(),
         root="../",
         giga=GIGA,
