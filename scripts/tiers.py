@@ -38,7 +38,8 @@ PACKAGES = ("constraints.txt", "pyproject.toml")
 TIERS = (
     Tier("installs", (*PACKAGES, "Makefile", "zoo/extras.py", "zoo/cli", "tests/whole/test_installs.py"), 3),
     Tier("fuzz", ("catalog", "zoo/files", "zoo/gguf", "zoo/corpora", "zoo/hub", "tests/whole/fuzzing.py",
-                  "tests/whole/fuzzreaders.py", "tests/whole/test_fuzz.py"), 10),
+                  "tests/whole/fuzzreaders.py", "tests/whole/fuzzmore.py", "tests/whole/test_fuzz.py",
+                  "zoo/modelfolder", "zoo/templates"), 15),
     Tier("families", (*PACKAGES, "zoo/gguf", "zoo/llama/convert", "zoo/modelfolder", "zoo/templates", "zoo/training",
                       "zoo/stages/importing.py", "zoo/stages/export.py", "zoo/stages/parity.py", "tests/families",
                       "tests/whole/test_families.py", "tests/whole/test_real_gemma.py",
