@@ -20,8 +20,9 @@ from hubserving import LARGE, TOKEN, Start, moves, put, token_file  # noqa: E402
 
 from zoo.addresses import parse  # noqa: E402 - after the skip
 from zoo.errors import InputError, ZooError  # noqa: E402 - after the skip
+from zoo.files.listing import FileRecord  # noqa: E402 - after the skip
 from zoo.hub import HubConflict, connect  # noqa: E402 - after the skip
-from zoo.hub.huggingface import Door, HuggingFaceHub, client, session  # noqa: E402 - after the skip
+from zoo.hub.huggingface import Door, HuggingFaceHub, client, session, upload  # noqa: E402 - after the skip
 from zoo.hub.server import HubServer  # noqa: E402 - after the skip
 from zoo.hub.server.wire import Answer, ApiError, Slice  # noqa: E402 - after the skip
 
@@ -197,22 +198,36 @@ def test_of_commits_at_the_same_time_exactly_one_wins(start: Start, tmp_path: Pa
     assert first.refs().branches == {"main": winner} and len(first.tree(winner)) == 2
 
 
-def test_without_xet_when_xet_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = []
+def test_without_xet_for_the_rest_of_the_run_when_xet_fails(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
 
-    class Api:
-        def create_repo(self, *_: Any, **__: Any) -> None:
-            pass
+    def no_xet(**given: Any) -> None:
+        tried.extend(one.path_in_repo for one in given["additions"])
+        raise RuntimeError("xet storage cannot be reached")
 
-        def preupload_lfs_files(self, *_: Any, **__: Any) -> None:
-            tried.append(huggingface_hub.constants.HF_HUB_DISABLE_XET)
-            if not tried[-1]:
-                raise ConnectionError("Network error: 404 Not Found")
-
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", False)
-    monkeypatch.setattr(Door, "api", lambda *_: Api())
-    put(connect("https://hub.example", tmp_path).repo("model", "a", "b"), "x", "x" * LARGE, tmp_path)
-    assert tried == [False, True] and huggingface_hub.constants.HF_HUB_DISABLE_XET is False
+    monkeypatch.setattr("huggingface_hub._commit_api._upload_xet_files", no_xet)
+    # Only https hubs have xet storage, and the server here has no certificate.
+    monkeypatch.setattr(Door, "has_xet", lambda door: not door._no_xet.is_set())
+    monkeypatch.setattr(upload, "_xet_is_there", lambda: True)
+    constants = huggingface_hub.constants
+    monkeypatch.setattr("huggingface_hub._commit_api.is_xet_available", lambda: not constants.HF_HUB_DISABLE_XET)
+    heard: list[str] = []
+    monkeypatch.setattr("zoo.hub.huggingface.door.murmur", heard.append)
+    hub, sums = connect(start().address, tmp_path), list[float]()
+    for kind in ("dataset", "model"):
+        repo, records = hub.repo(kind, "local", "m"), []
+        for name in ("a", "b", "c"):
+            (tmp_path / name).write_bytes(f"{kind[0]}{name}".encode() * LARGE)
+            sha256 = hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+            records.append(FileRecord(name, 2 * LARGE, sha256))
+        repo.expect(tmp_path, records)
+        for record in records:
+            repo.put(tmp_path / record.path, record.sha256, sums.append)
+        assert repo.tree(repo.commit(None, records, [], "first")) == {one.path: one for one in records}
+    assert tried == ["a"] and sum(sums) == 2 * 3 * 2 * LARGE
+    assert len([line for line in heard if "HF_HUB_DISABLE_XET=1" in line and "cannot be reached" in line]) == 1, heard
 
 
 def test_the_last_of_several_turns_xet_on_again(monkeypatch: pytest.MonkeyPatch) -> None:

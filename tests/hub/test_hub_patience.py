@@ -17,7 +17,7 @@ from hubserving import TOKEN, Start, put  # noqa: E402 - after the skip
 
 from zoo.errors import InputError, RemoteError  # noqa: E402 - after the skip
 from zoo.hub import connect  # noqa: E402 - after the skip
-from zoo.hub.huggingface import HuggingFaceRepo, client, faults, session  # noqa: E402 - after the skip
+from zoo.hub.huggingface import Door, HuggingFaceRepo, client, faults, session  # noqa: E402 - after the skip
 from zoo.hub.huggingface.faults import Asked  # noqa: E402 - after the skip
 from zoo.progress import Silent, heard_by  # noqa: E402 - after the skip
 
@@ -105,7 +105,7 @@ def test_a_long_wait_that_is_asked_for_is_reported_and_not_slept(
 
 
 def test_what_the_client_says_is_ours_to_tell(caplog: pytest.LogCaptureFixture) -> None:
-    client.client("http://127.0.0.1:9")
+    Door("http://127.0.0.1:9", named=True).api()
     heard, logger = Heard(), logging.getLogger("huggingface_hub.utils._http")
     with heard_by(heard):
         logger.warning("Retrying PUT http://127.0.0.1:9/lfs/x?signature=abc")

@@ -29,6 +29,22 @@ def release_of(zoo: Path, version: str, **changes: str) -> ReleaseFolder:
     return dataclasses.replace(made, dataset_files=())
 
 
+def test_many_large_files_are_asked_for_at_once(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "zoo.toml").touch()
+    settings, server = settings_room.load(tmp_path, {}, {}), start()
+    files = {f"tutor-{number}.gguf": f"{number}" * LARGE for number in range(5)}
+    # One content under two names is sent once.
+    release = release_of(tmp_path, "1.0.0", **files, **{"twin.gguf": "1" * LARGE})
+    with FaultServer(server.address) as counted:
+        publish(release, settings, connect(counted.address, tmp_path))
+        said = [f"{e.method} {e.path.partition('?')[0]}" for e in counted.exchanges]
+        assert sum("/preupload/" in line for line in said) == sum(line.endswith("/batch") for line in said) == 1, said
+        sent = {line for line in said if line.startswith("PUT ")}
+        assert len(sent) == 6 and len(said) <= 9 + len(sent), said
+        total = sum(file.size_bytes for file in release.model_files if file.path != "twin.gguf")
+        assert total < counted.bytes_received() < 1.01 * total + 20_000
+
+
 def test_requests(start: Start, tmp_path: Path) -> None:
     (tmp_path / "zoo.toml").touch()
     settings, server = settings_room.load(tmp_path, {}, {}), start()

@@ -187,3 +187,21 @@ def test_a_difference_counts_more_than_what_could_not_be_asked(
     code, answer, said = verify(proxy, capsys)
     assert (code, answer["differences"], answer["unchecked"]) == (3, 1, 1), answer
     assert "the hub serves other bytes" in said and "README.md could not be checked" in said
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_storage_that_refuses_its_address(status: int, zoo: Zoo, proxy: FaultServer, pull: Pull) -> None:
+    """A hub sends its clients to a storage with addresses that expire; neither token nor repository is wrong then."""
+    with FaultServer(f"http://127.0.0.1:{proxy.upstream[1]}") as storage:
+        away = {"Location": f"{storage.address}/local/{REPOSITORY}/resolve/{zoo.commit}/{zoo.large}"}
+        proxy.break_(Fault("answer", status=302, headers=away), path=f"/{zoo.large}", times=99)
+        storage.break_(Fault("answer", status=status), times=99)
+        code, said = pull()
+        assert code == 1 and len(storage.exchanges) == 3  # a new address was requested twice
+        error = str(said)
+        assert f"the storage of {proxy.address}" in error and "token" not in error.lower(), said
+        assert "has no repository" not in error
+        storage.heal()
+        storage.break_(Fault("answer", status=status), times=1)
+        code, said = pull()
+        assert code == 0 and whole(zoo), said

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packageurl import PackageURL
 from publishsamples import make_release, publish, settings, zoo
 from signingkeys import keys
 from sitesamples import hostile, sample
@@ -66,7 +67,7 @@ def test_the_statement_names_files_recipe_inputs_tools_and_builder() -> None:
     inputs = built["resolvedDependencies"]
     assert [one["name"] for one in inputs[: len(release.lineage)]] == [one.role for one in release.lineage]
     assert inputs[len(release.lineage) :] == [
-        {"name": tool.split()[0], "uri": f"pkg:pypi/{tool.split()[0]}@{tool.split()[1]}"}
+        {"name": tool.split()[0], "uri": PackageURL("pypi", None, *tool.split()).to_string()}
         for tool in release.tools
     ]
     assert pretty_json(told(release)) == pretty_json(data)
@@ -201,6 +202,11 @@ def test_a_signature_holds(folder: Path, keys: dict[str, Path]) -> None:
     assert (folder / SIGNATURE).read_bytes() == before
     assert signing.sign(folder, key=keys["two"]) is True
     assert signing.verify(folder, public_key=keys["two.pub"]).files == found.files
+    assert [signing.is_by_another(folder, keys[name]) for name in ("one", "two")] == [True, False]
+    (folder / "README.md").write_text("# changed")
+    assert not signing.is_by_another(folder, keys["two"])
+    (folder / SIGNATURE).write_text("[]")
+    assert signing.is_by_another(folder, keys["two"])
 
 
 def test_the_tool_of_the_library_accepts_it(folder: Path, keys: dict[str, Path]) -> None:
@@ -401,4 +407,6 @@ def test_a_real_release_carries_its_provenance(
     repo = FolderHub(copy / "build" / "hub").repo("model", "tiny", "plain-gguf")
     assert SIGNATURE in repo.tree(repo.refs().tags["v1.1.0"])
     assert run(copy, "sign", "plain", "--key", str(keys["one"])).returncode == 0
+    other = run(copy, "sign", "plain", "--key", str(keys["two"]))
+    assert other.returncode == 1 and "a signature that is not by" in other.stderr
     assert run(copy, "release", "plain", "--sign-key", str(keys["one"])).returncode == 0

@@ -112,6 +112,12 @@ class Repo(Protocol):
     def recognise(self, digests: Mapping[str, str]) -> None:
         """git's blob digest -> sha256 of local files, so that ``tree`` need not read them to know their sha256."""
 
+    def expect(self, folder: Path, files: Iterable[FileRecord]) -> None:
+        """``put`` will be called for these files, which are below ``folder``. So a hub is asked once for all of them.
+
+        Raises Damaged if a small file does not have its sha256.
+        """
+
     def put(self, path: Path, sha256: str, advance: Advance) -> bool:
         """Upload content, invisible until a commit names it. False if the hub already had it.
 

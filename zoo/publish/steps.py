@@ -150,6 +150,7 @@ def upload(work: Work, target: Target) -> None:
     chosen = _to_send(target.plan)
     total = sum(file.size_bytes for file in chosen)
     with work.report.task(f"uploading {target.label}", total, "B") as advance:
+        target.repo.expect(target.folder, chosen)
         for file in chosen:
             work.hashes.check(target.folder, file)
             with watched(work.report, f"sending {file.path} to {work.hub}", advance) as moved:
@@ -227,9 +228,9 @@ def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
         raise HubConflict(
             "\n".join(lines), remedy="Check that commit. Then run the same command to publish on top of it"
         ) from conflict
-    work.report.say(
-        "\n".join([f"someone else committed other files to {target.label}. They are kept. Planning again", *told])
-    )
+    if touched:  # else the hub only made its own first commit
+        words = f"someone else committed other files to {target.label}. They are kept. Planning again"
+        work.report.say("\n".join([words, *told]))
     known = Known(old.owner, {*old.kept, *(touched & after.keys())}, old.delete_others)
     plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, known)
     return _sent(work, dataclasses.replace(target, plan=plan))

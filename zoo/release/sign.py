@@ -25,12 +25,21 @@ def sign(
     known = catalogfile.read_model(settings, name)
     if known and known.release(version):
         if all((release.folder / part / SIGNATURE).is_file() for part in parts):
+            if key is not None and any(signing.is_by_another(release.folder / part, key) for part in parts):
+                raise ZooError(
+                    f"{name} {version} is published with a signature that is not by {key.name}, and published versions"
+                    " never change",
+                    safe="Nothing was changed.",
+                    remedy="Raise the version and release it with: zoo release --sign-key FILE",
+                )
             return release, False
         raise ZooError(
             f"{name} {version} is published without a signature, and published versions never change",
             safe="Nothing was changed.",
             remedy="Raise the version and release it with: zoo release --sign-key FILE",
         )
+    if key is not None and any(signing.is_by_another(release.folder / part, key) for part in parts):
+        report.warn(f"{name} {version} has a signature that is not by {key.name}. It is replaced")
     size = sum(file.size_bytes for file in (*release.model_files, *release.dataset_files))
     with report.task(f"signing {name} {version}", size, "B") as advance:
         # Every part, even if the first was already signed.

@@ -13,6 +13,9 @@ from zoo.progress import Reporter
 
 T = TypeVar("T")
 
+STORAGE_TRIES = 3
+"""Tries if a hub's storage refuses its own address, which may have expired: every try asks the hub for a new one."""
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -43,7 +46,10 @@ class Patience:
         wait: float = grown * random.uniform(0.75, 1.25)
         if error.wait_seconds is not None:
             wait = max(error.wait_seconds, 0.05)
-        if not error.transient or count >= (tries or self.tries) or wait > self.longest_wait_seconds:
+        most = tries or self.tries
+        if error.kind.startswith("storage_"):
+            most = min(most, STORAGE_TRIES)
+        if not error.transient or count >= most or wait > self.longest_wait_seconds:
             raise error
         return wait
 

@@ -30,6 +30,20 @@ class Door:
     address: str
     named: bool
     _told: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
+    _no_xet: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
+
+    def has_xet(self) -> bool:
+        """Whether xet storage is tried: only https hubs have it, and after one failure it is not tried again."""
+        return self.address.startswith("https://") and not self._no_xet.is_set()
+
+    def leave_xet(self, why: str) -> None:
+        """Xet storage failed: this is reported once, and large files use LFS for the rest of this run."""
+        if not self._no_xet.is_set():
+            self._no_xet.set()
+            murmur(
+                f"the xet storage of {self.address} failed ({why}). Large files use LFS for the rest of this run."
+                " To use LFS from the start: export HF_HUB_DISABLE_XET=1"
+            )
 
     def may_send_token(self) -> bool:
         """Whether the user's token may be sent to this hub. If not, this is reported once, unless there is no token."""

@@ -9,12 +9,18 @@ import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
+from zoo.addresses import origin
 from zoo.errors import AGAIN, RESUMES, Again, InputError, RemoteError, ZooError
 
 MAYBE_DONE = frozenset(("server_error", "unreachable", "stalled", "proxy"))
 """After errors of these kinds it is unknown whether the hub did the work."""
+
+STORAGE = frozenset(("storage_refused", "storage_missing"))
+"""Kinds of errors of the storage that a hub sends its clients to. Its addresses expire, so a new one may work."""
 
 _NEW_TOKEN = "Make a new token and set HF_TOKEN to it"
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError)
@@ -62,7 +68,8 @@ def of(error: BaseException, asked: Asked, now: float) -> ZooError | None:
         if response is not None and isinstance(getattr(response, "status_code", None), int):
             headers = {str(name).lower(): str(value) for name, value in response.headers.items()}
             headers.setdefault("x-error-message", str(getattr(cause, "server_message", None) or ""))
-            return answered(response.status_code, headers, asked, now)
+            told = stored(response.status_code, headers, asked) if _of_storage(response, asked) else None
+            return told or answered(response.status_code, headers, asked, now)
     names = {type(cause).__name__ for cause in chain}
     if "UnicodeEncodeError" in names or any("header value" in str(cause) for cause in chain):
         # The error's own text may contain the token.
@@ -82,6 +89,8 @@ def answered(status: int, headers: Mapping[str, str], asked: Asked, now: float) 
     facts = {"address": asked.address, "repository": asked.repository, "status": status}
     facts |= {"path": asked.path} if asked.path else {}
     facts |= {"revision": asked.revision} if asked.revision else {}
+    if status == 404 and not code and "text/html" in headers.get("content-type", ""):
+        return not_a_hub(asked)
     if code in _BY_CODE or (status == 404 and not code):
         return _BY_CODE.get(code, _no_repository)(asked, facts)
     if status in (401, 403):
@@ -90,7 +99,7 @@ def answered(status: int, headers: Mapping[str, str], asked: Asked, now: float) 
         return _error("no_room", f"{asked.address} has no space left{said}", facts,
                       "Free some space there", AGAIN)  # fmt: skip
     if status == 429 or status >= 500 or status == 408:
-        return _later(status, retry_after(headers, now), asked, said, facts)
+        return _later(status, retry_after(headers, now), now, asked, said, facts)
     if status == 407:
         return _error("proxy", f"the proxy for {asked.address} requires a name and a password{said}", facts,
                       "Put them into HTTPS_PROXY, or bypass the proxy with NO_PROXY")  # fmt: skip
@@ -104,6 +113,36 @@ def answered(status: int, headers: Mapping[str, str], asked: Asked, now: float) 
         return _error("invalid", f"{asked.address} refuses the request{said}", facts, "")
     what = f"{asked.address} answered {status} for {asked.name}{said}"
     return _error("refused", what, facts, "Check the address")
+
+
+def _of_storage(response: Any, asked: Asked) -> bool:
+    """Whether an answer came from the storage of contents and not from the hub: only uploads use PUT, and signed
+    addresses need no token.
+    """
+    try:
+        method, url = str(response.request.method), str(response.request.url)
+    except (AttributeError, RuntimeError):
+        return False
+    away = bool(asked.address) and origin(url) != origin(asked.address)
+    return away or method == "PUT" or "signature=" in url.lower()
+
+
+def stored(status: int, headers: Mapping[str, str], asked: Asked) -> RemoteError | None:
+    """The error of the storage of contents, which checks no token; None for other answers than refusals."""
+    what = asked.path or "a file"
+    facts = {"address": asked.address, "repository": asked.repository, "status": status, "path": asked.path}
+    if status in (401, 403):
+        said = headers.get("x-error-message", "")
+        said = "" if said.lstrip().startswith("<") else _quoted(said, asked)
+        way = f"to take {what}" if asked.writing else f"to send {what}"
+        return RemoteError(f"the storage of {asked.address} refused {way} ({status}){said}", kind="storage_refused",
+                           facts=facts, transient=True, again=RESUMES)  # fmt: skip
+    if status in (404, 410):
+        way = "no longer takes" if asked.writing else "does not have"
+        return RemoteError(f"the storage of {asked.address} {way} {what}, although the hub lists it ({status})",
+                           kind="storage_missing", facts=facts, transient=True,
+                           again=Again(note="if this happens again, ask the owner of the repository"))  # fmt: skip
+    return None
 
 
 def _gated(asked: Asked, facts: _Facts) -> RemoteError:
@@ -170,15 +209,26 @@ def _not_allowed(status: int, asked: Asked, said: str, facts: _Facts) -> RemoteE
                   "Set HF_TOKEN (it is sent over https and to this machine only)", AGAIN)  # fmt: skip
 
 
-def _later(status: int, wait: float | None, asked: Asked, said: str, facts: _Facts) -> RemoteError:
+def _later(status: int, wait: float | None, now: float, asked: Asked, said: str, facts: _Facts) -> RemoteError:
     """Another try may help, after the wait that the other side asks for."""
     if status != 429:
         return RemoteError(f"{asked.address} failed with {status}{said}", kind="server_error", facts=facts,
                            transient=True, wait_seconds=wait, again=RESUMES)  # fmt: skip
-    when = f"in {wait:.0f} seconds" if wait is not None else "in some minutes"
+    when = "in some minutes" if wait is None else _when(wait, now)
     return RemoteError(f"{asked.address} asks for fewer requests{said}", kind="rate_limited",
                        facts={**facts, "wait_seconds": wait}, transient=True, wait_seconds=wait,
                        again=Again(when, RESUMES.note))  # fmt: skip
+
+
+def _when(wait: float, now: float) -> str:
+    """When to try again, in ``wait`` seconds: a date if that is not soon."""
+    if wait < 2 * 3600:
+        return f"in {wait:.0f} seconds"
+    try:
+        then = datetime.fromtimestamp(now + wait, UTC)
+    except (ValueError, OverflowError, OSError):
+        return "much later"
+    return f"after {then:%Y-%m-%d %H:%M} UTC, as it asks"
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 HOPS = 6
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})\Z")
+_SHA256, _SHA1 = re.compile(r"[0-9a-f]{64}\Z"), re.compile(r"[0-9a-f]{40}\Z")
 _DIGEST = re.compile(r'(?:W/)?"?([0-9a-f]{40}|[0-9a-f]{64})"?\Z')
 
 
@@ -47,7 +48,17 @@ def listing(door: Door, kind: str, repository: str, revision: str) -> dict[str, 
         # The client has tried this several times itself, except for waits that the hub asks for and stalls.
         error.transient &= error.kind in ("rate_limited", "stalled")
         raise
+    for file in files:
+        check_entry(file, door.asking(repository, revision))
     return {file.path: _listed(file) for file in files}
+
+
+def check_entry(file: RepoFile, asked: Asked) -> None:
+    """Raises RemoteError if a hub cannot have listed such a file."""
+    sizes = [file.size, file.lfs.size] if file.lfs else [file.size]
+    digest = _SHA256.match(file.lfs.sha256) if file.lfs else _SHA1.match(file.blob_id)
+    if not digest or any(not isinstance(size, int) or size < 0 for size in sizes):
+        raise faults.not_a_hub(asked)
 
 
 def _listed(file: RepoFile) -> Listed:
@@ -94,7 +105,10 @@ def open_incoming(
                 return Incoming(begin, iter(()), response.close)
             if response.status_code >= 400:
                 _read_little(response)
-                raise faults.answered(response.status_code, _plain(response.headers), asked, time.time())
+                headers = _plain(response.headers)
+                away = origin(str(response.url)) != origin(asked.address)
+                refused = faults.stored(response.status_code, headers, asked) if away else None
+                raise refused or faults.answered(response.status_code, headers, asked, time.time())
             start = _check(response, announced, file, asked, begin)
         except BaseException:
             response.close()

@@ -22,7 +22,7 @@ from zoo.hub.huggingface.client import XET, patiently, plain
 from zoo.hub.huggingface.door import Door
 from zoo.hub.huggingface.session import READ_SECONDS
 from zoo.hub.huggingface.stream import Body
-from zoo.hub.huggingface.upload import announce, send
+from zoo.hub.huggingface.upload import Outbox, announce
 from zoo.hub.interface import (
     ABSENT_COMMIT,
     ABSENT_FILE,
@@ -69,6 +69,10 @@ class HuggingFaceRepo:
     _trees: dict[str, dict[str, FileRecord]] = field(default_factory=dict, repr=False)
     _put: dict[str, CommitOperationAdd] = field(default_factory=dict, repr=False)
     _blobs: dict[str, str] = field(default_factory=dict, repr=False)
+    _outbox: Outbox = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._outbox = Outbox(self.door, self.kind, self.identity)
 
     def refs(self) -> Refs:
         found = patiently(self._look)
@@ -104,7 +108,10 @@ class HuggingFaceRepo:
             found = self._api().list_repo_tree(
                 self.identity, recursive=True, revision=revision, repo_type=self.kind
             )
-            return [entry for entry in found if isinstance(entry, RepoFile)]
+            files = [entry for entry in found if isinstance(entry, RepoFile)]
+            for file in files:
+                incoming.check_entry(file, self.door.asking(self.identity, revision))
+            return files
 
     def served(self, revision: str, path: str) -> Served:
         # One HEAD request.
@@ -140,19 +147,25 @@ class HuggingFaceRepo:
     def recognise(self, digests: Mapping[str, str]) -> None:
         self._blobs.update(digests)
 
+    def expect(self, folder: Path, files: Iterable[FileRecord]) -> None:
+        self.door.api()
+        self._outbox.expect(folder, files)
+
     def put(self, path: Path, sha256: str, advance: Advance) -> bool:
         """Always True: the client does not report whether the hub already had the content."""
         if not _SHA256.match(sha256):
             raise Damaged(f"{sha256!r} is not a sha256")
         self.door.api()
-        operation = announce(path, sha256)
+        operation = self._outbox.first(sha256)
+        if operation is None:
+            operation = announce(path, sha256)
+            operation.path_in_repo = path.name
         if isinstance(operation.path_or_fileobj, bytes):
             self._blobs[git_blob_sha1(operation.path_or_fileobj)] = sha256
             advance(len(operation.path_or_fileobj))
         else:
-            operation.path_in_repo = path.name
             self._ensure()
-            send(operation, self.door, self.identity, lambda: self._preupload([operation]), advance)
+            self._outbox.send(operation, advance)
         self._put[sha256] = operation
         return True
 
@@ -318,8 +331,11 @@ class HuggingFaceRepo:
             raise InputError(f"path {file.path!r} {reason}")
         if file.sha256 not in self._put:
             raise ZooError(f"the content of {file.path} was not uploaded")
-        operation = copy.copy(self._put[file.sha256])
+        sent = self._put[file.sha256]
+        operation = copy.copy(self._outbox.planned(file.path, file.sha256) or sent)
         operation.path_in_repo = file.path
+        # The same content at another path is sent once.
+        operation._is_uploaded |= sent._is_uploaded and operation._upload_mode == "lfs"
         return operation
 
     def _ensure(self) -> None:

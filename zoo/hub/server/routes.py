@@ -102,11 +102,7 @@ class Routes:
                 self.store.repo(kind, namespace, name.removesuffix(".git"))
                 if verb == "verify":
                     return writes.lfs_verify(self.store, request)
-                prefix = "datasets/" if kind == "dataset" else ""
-                repository = f"{prefix}{quote(namespace)}/{quote(name)}"
-                return writes.lfs_batch(
-                    self.store, self.signer, repository, request, self.parts_above, self.part_bytes
-                )
+                return writes.lfs_batch(self.store, self.signer, request, self.parts_above, self.part_bytes)
         raise _no_such()
 
     def _read(self, kind: str, identity: str, repo: FolderRepo, rest: list[str], request: Request) -> Answer:

@@ -14,8 +14,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NotRequired, Protocol, TypedDict, TypeVar
 
+from catalog import jsontext
+from catalog.shapes import WrongShape, shaped
 from zoo import extras
 from zoo.errors import Damaged, InputError, ZooError
 from zoo.files.digests import sha256_file
@@ -33,6 +35,20 @@ class _Verifier(Protocol):
     """What the library verifies a signature with."""
 
     def verify(self, signature: object, /) -> Manifest: ...
+
+
+class _Key(TypedDict):
+    hint: NotRequired[str | None]
+
+
+class _Material(TypedDict):
+    publicKey: NotRequired[_Key]
+
+
+class _Bundle(TypedDict):
+    """Of a Sigstore bundle, only what says whose signature it is."""
+
+    verificationMaterial: _Material
 
 
 class SignatureRefused(Damaged):
@@ -199,14 +215,34 @@ def _hashing(folder: Path) -> object:
     return config.set_ignored_paths(paths=[folder / SIGNATURE], ignore_git_paths=False)
 
 
-def _is_signed_by(folder: Path, key: Path) -> bool:
-    """Whether the existing signature is from this private key and covers these files."""
+def _public_of(key: Path) -> bytes:
     from cryptography.hazmat.primitives import serialization
 
     private = _with_key(key, lambda: serialization.load_pem_private_key(key.read_bytes(), None))
-    public = private.public_key().public_bytes(
+    return private.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+
+
+def is_by_another(folder: Path, key: Path) -> bool:
+    """Whether there is a signature, and it names another key than this private one, or an identity.
+
+    It may be of other files. Raises InputError if the key cannot be used.
+    """
+    path = folder / SIGNATURE
+    if not path.is_file():
+        return False
+    try:
+        material = shaped(jsontext.read(path), _Bundle)["verificationMaterial"]
+    except (ValueError, WrongShape):
+        return True  # what it says cannot be read
+    named = material.get("publicKey", {}).get("hint")
+    return named != hashlib.sha256(_public_of(key)).hexdigest()
+
+
+def _is_signed_by(folder: Path, key: Path) -> bool:
+    """Whether the existing signature is from this private key and covers these files."""
+    public = _public_of(key)
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "key.pub"
         path.write_bytes(public)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from catalog import sources
 from catalog.release import Ancestor, Release
@@ -101,4 +102,5 @@ def _input(ancestor: Ancestor, revision: str | None) -> dict[str, object]:
 def _tools(tools: Iterable[str]) -> Iterator[dict[str, str]]:
     for tool in tools:
         name, _, version = tool.partition(" ")
-        yield {"name": name, "uri": f"pkg:pypi/{name}@{version}"}
+        # As the bill of materials writes it (https://github.com/package-url/purl-spec): a plus is encoded.
+        yield {"name": name, "uri": f"pkg:pypi/{quote(name)}@{quote(version)}"}
