@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from zoo.addresses import origin
 from zoo.errors import AGAIN, RESUMES, Again, InputError, RemoteError, ZooError
@@ -115,12 +114,13 @@ def answered(status: int, headers: Mapping[str, str], asked: Asked, now: float) 
     return _error("refused", what, facts, "Check the address")
 
 
-def _of_storage(response: Any, asked: Asked) -> bool:
+def _of_storage(response: object, asked: Asked) -> bool:
     """Whether an answer came from the storage of contents and not from the hub: only uploads use PUT, and signed
     addresses need no token.
     """
     try:
-        method, url = str(response.request.method), str(response.request.url)
+        request = response.request  # type: ignore[attr-defined]  # of the HTTP library, which differs by version
+        method, url = str(request.method), str(request.url)
     except (AttributeError, RuntimeError):
         return False
     away = bool(asked.address) and origin(url) != origin(asked.address)
