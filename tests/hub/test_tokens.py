@@ -22,7 +22,6 @@ import pytest
 pytest.importorskip("huggingface_hub")
 import huggingface_hub
 import huggingface_hub.constants
-from conftest import REPOSITORY
 from pullsamples import NAME, Zoo, make_zoo, write_catalog
 
 from catalog.lock import Lock, Pin, PinnedFile
@@ -42,6 +41,7 @@ from zoo.plan import prepare
 from zoo.progress import heard_by
 from zoo.release.folder import key_of
 
+REPOSITORY = Path(__file__).parents[2]
 TOKEN = "hf_SECRETSECRETSECRET"
 
 

@@ -101,8 +101,9 @@ def moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ZOO_THREADS", "1")
     other = dataclasses.replace(processor.here(), maker="Another")
     assert other not in Workspace(zoo / "build/work").processors()
+    real = processor.here
     for name, module in list(sys.modules.items()):
-        if name.startswith("zoo.") and getattr(module, "here", None) is processor.here:
+        if name.startswith("zoo.") and getattr(module, "here", None) is real:
             monkeypatch.setattr(module, "here", lambda: other)
     monkeypatch.chdir(zoo)
     return zoo

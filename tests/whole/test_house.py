@@ -290,3 +290,12 @@ def test_types_say_what_they_hold_and_functions_take_few_things(name: str) -> No
         f"{name} has {wide} functions of more than {MOST_PARAMETERS} parameters, at most {most_wide}. Put parameters "
         "that belong together into a frozen dataclass."
     )
+
+
+def test_modules_of_the_tests_have_names_of_their_own() -> None:
+    """pytest imports them by their bare name, so the second of two would not be found in a whole run."""
+    names = [path.stem for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert not {name for name in names if names.count(name) > 1}, "Give one of them another name"
+    importing = re.compile(r"^(from|import) conftest", re.MULTILINE)
+    found = [path for path in (ROOT / "tests").rglob("*.py") if importing.search(path.read_text(encoding="utf-8"))]
+    assert not found, "There are several conftest.py: move what is shared into a module with a name of its own"
