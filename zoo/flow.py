@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import yanks
-from catalog.release import Location, Repository
+from catalog.release import Location, Release, Repository
 from zoo import catalogfile, hub
 from zoo.errors import GateRefused, InputError, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
@@ -62,7 +62,7 @@ def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: 
     done = []
     for planned in plans:
         # Build: find or make every step, then put the release folder together: files, evidence, cards, provenance.
-        folder = build(planned, settings, report)
+        folder = _released_before(planned, settings, report) or build(planned, settings, report)
         # Judge: every gate of the recipe against the evidence.
         refuse_failed_gates(folder)
         # Seal: sign it, because afterwards it never changes.
@@ -77,7 +77,7 @@ def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: 
 
 def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFolder:
     """Run what is missing and assemble the release folder."""
-    found = find(planned.plan, settings) or _published(planned, settings)
+    found = find(planned.plan, settings) or _corrected(planned, settings)
     if found is not None:
         return found
     wanted = preflight.Build(planned.recipe, planned.plan, planned.to_run, planned.world.tools)
@@ -196,17 +196,46 @@ def refuse_other_owner(planned: Planned, settings: Settings, report: Reporter) -
         report.warn(f"whose repository it is will be checked when the release is published: {error}")
 
 
+def _released_before(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFolder | None:
+    """The folder of a published version of this recipe that this program would build in another way, which is said."""
+    found = None if find(planned.plan, settings) else _published(planned, settings)
+    if found is not None:
+        name, version = planned.plan.name, planned.plan.version
+        report.say(
+            f"{name} {version} is published, so nothing is built, even if the program, texts or settings changed. "
+            f"To release with the changes, raise the version in {planned.checked.file}"
+        )
+    return found
+
+
 def _published(planned: Planned, settings: Settings) -> ReleaseFolder | None:
+    """The release folder of a published version of this very recipe, or of one that corrected its card, whatever built
+    it. None if the folder does not hold what the catalog records."""
+    model = catalogfile.read_model(settings, planned.plan.name)
+    there = model.release(planned.plan.version) if model else None
+    if there and there.recipe.text == planned.checked.text.decode():
+        return _copy_of(there, planned.plan.name, settings)
+    return _corrected(planned, settings)
+
+
+def _corrected(planned: Planned, settings: Settings) -> ReleaseFolder | None:
     """The release folder of a published version whose card was corrected by this recipe: only words differ, so there is
     nothing to build. None if the folder no longer holds what the catalog records."""
     model = catalogfile.read_model(settings, planned.plan.name)
     there = model.release(planned.plan.version) if model else None
-    if model is None or there is None or there.location.model.name.partition("/")[0] != settings.namespace:
+    if model is None or there is None:
         return None
     recipes = {one.recipe_sha256 for one in model.corrections or () if one.version == there.version}
-    if hashlib.sha256(planned.checked.text).hexdigest() not in recipes:
+    own = hashlib.sha256(planned.checked.text).hexdigest() in recipes
+    return _copy_of(there, model.name, settings) if own else None
+
+
+def _copy_of(there: Release, name: str, settings: Settings) -> ReleaseFolder | None:
+    """The release folder that holds exactly what the catalog records of a version; None if there is none, or if it was
+    published in another namespace than that of the settings."""
+    if there.location.model.name.partition("/")[0] != settings.namespace:
         return None
-    folder = load(settings.releases / model.name / there.version)
+    folder = load(settings.releases / name / there.version)
     recorded = dataclasses.replace(there, location=NOWHERE, mirrors=None)
     return folder if folder and folder.release == recorded else None
 
@@ -273,7 +302,8 @@ def existing_release(planned: Planned, settings: Settings, way: Way = Way.PLACE)
         model = catalogfile.read_model(settings, planned.plan.name)
         known = model.release(planned.plan.version) if model else None
         namespace = known.location.model.name.partition("/")[0] if known else namespace
-    found = find(planned.plan, settings.with_namespace(namespace)) or _published(planned, settings)
+    named_there = settings.with_namespace(namespace)
+    found = find(planned.plan, named_there) or _published(planned, named_there)
     if found is None:
         named = "" if settings.values["namespace"].origin != "flag --namespace" else f" --namespace {namespace}"
         raise ZooError(

@@ -311,6 +311,26 @@ def test_published_versions_never_change(zoo: Path, capsys: pytest.CaptureFixtur
     assert tinyzoo.tree(zoo / "build/hub") == before
 
 
+def test_a_newer_program_keeps_what_is_published(
+    zoo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zoo.release.folder.VERSION", 10_000)
+    before = tinyzoo.tree(zoo / "build/hub")
+    code, out, err = call(capsys, "release", "plain")
+    assert (code, made_now(err)) == (0, []) and "was released before" in out
+    assert "plain 1.0.0 is published, so nothing is built" in err and "raise the version in" in err
+    code, _, err = call(capsys, "publish", "plain")
+    assert code == 0, err
+    assert tinyzoo.tree(zoo / "build/hub") == before
+    # A folder with anything else is no copy of the published version.
+    record = zoo / "build/releases/plain/1.0.0/release.json"
+    data = json.loads(record.read_text(encoding="utf-8"))
+    data["release"]["files"][0]["sha256"] = "0" * 64
+    record.write_text(json.dumps(data), encoding="utf-8")
+    code, _, err = call(capsys, "release", "plain")
+    assert code == 1 and "is already released with different bytes" in err
+
+
 def test_another_version_or_other_words_run_no_step(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     measured = {file["type"]: file["measured_sha256"] for file in release_files(zoo, "1.0.0")}
     change_recipe(zoo, "plain", version="1.0.1", summary="Other words for another version.", languages=["fr"])
