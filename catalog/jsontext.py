@@ -12,6 +12,7 @@ import json
 import math
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
@@ -78,8 +79,8 @@ def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True, fini
     def pairs(found: list[tuple[str, Json]]) -> JsonObject:
         made = dict(found)
         if len(made) != len(found):
-            names = [name for name, _ in found]
-            twice = next(name for name in names if names.count(name) > 1)
+            counts = Counter(name for name, _ in found)
+            twice = next(name for name, count in counts.items() if count > 1)
             refuse(f"key {_short(repr(twice))} is written twice", json.dumps(twice))
         return made
 

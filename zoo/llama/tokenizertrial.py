@@ -105,8 +105,9 @@ def _tried(files: Mapping[str, Path], lost: tuple[str, ...]) -> tuple[bool, Refu
         command = [sys.executable, "-P", "-m", CHILD, str((source.found() / source.SCRIPT).resolve())]
         try:
             done = subprocess.run(
-                stopping.bound(command), cwd=scratch, env=convert.environment(source.found()), stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS, check=False,
+                stopping.bound(command), cwd=scratch, env=convert.environment(source.found(), scratch),
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS,
+                check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return False, None

@@ -5,6 +5,7 @@ Nothing large is downloaded before hub, manifest and catalog agree on its conten
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -29,11 +30,16 @@ from zoo.pull import accounts as agreement
 from zoo.pull.accounts import MANIFEST, SUMS, Manifest
 from zoo.pull.arriving import arriving, digests, others, some
 from zoo.pull.names import Chosen
-from zoo.release.provenance import SIGNATURE
+from zoo.release.provenance import BOM, SIGNATURE, STATEMENT
 
 RECEIPT = ".zoo/pull.json"
 COMPANION_BYTES = 1 << 20
 """Files at the top of the release up to this size (card, recipe, signatures) are downloaded too."""
+_COMPANIONS = ("README.md", "recipe.yaml", BOM, STATEMENT, MANIFEST, SUMS, SIGNATURE)
+_TEXT = re.compile(
+    r"(LICEN[CS]E|NOTICE|COPYING|COPYRIGHT|TERMS|USE[_-]POLICY)[\w-]*|[\w.-]+\.(md|txt|pdf|html|rst)", re.I
+)
+"""Names of licence texts. Others, such as zoo.toml or Makefile, would be obeyed by programs that run in the folder."""
 
 
 @dataclass(frozen=True)
@@ -201,15 +207,13 @@ def read_receipt(folder: Path) -> dict[str, str]:
 
 
 def _companions(tree: Mapping[str, Listed], manifest: Manifest) -> list[str]:
-    """The small files at the top that belong to the release; never one that tools of this machine obey (.envrc)."""
+    """The small files at the top that every release has, and its licence texts; none that a program would obey."""
     return sorted(
         path
-        for path in (*manifest.files, MANIFEST, SUMS, SIGNATURE)
+        for path in {*manifest.files, MANIFEST, SUMS, SIGNATURE}
         if path in tree
-        and "/" not in path
-        and not path.startswith(".")
+        and (path in _COMPANIONS or (_TEXT.fullmatch(path) and not path.startswith(".")))
         and tree[path].size_bytes <= COMPANION_BYTES
-        and not path.endswith(".gguf")
     )
 
 

@@ -31,6 +31,7 @@ change over is this line and the package's name in pyproject.toml. ``site/hooks.
 
 TOOLS = (PROGRAM, "mkdocs-material")
 _QUOTED_LINES = 30
+_SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
 def mkdocs_file(settings: Settings) -> Path:
@@ -119,8 +120,10 @@ def navigation(folder: Path) -> Navigation:
 
 def _environment(settings: Settings) -> dict[str, str]:
     search = [str(CODE), os.environ.get("PYTHONPATH", "")]
+    # The hooks of a zoo's own mkdocs.yml are its own code, which needs no token.
+    kept = {key: value for key, value in os.environ.items() if key not in _SECRETS}
     return {
-        **os.environ,
+        **kept,
         "PYTHONPATH": os.pathsep.join(part for part in search if part),
         "NO_MKDOCS_2_WARNING": "true",
         "ZOO_SITE_URL": address.published(settings, os.environ),

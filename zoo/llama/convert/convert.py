@@ -37,7 +37,11 @@ UNSUPPORTED = re.compile(r"Model (\w+) is not supported")
 DISK_FULL = (r"No space left on device", r"Disk quota exceeded", r"\d+ requested and \d+ written")
 """The converter's messages for a full disk; the last are numpy's."""
 _PERCENT = re.compile(r"(\d+)%\|")
-_SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+CODE = "auto_map"
+"""The key of config.json and tokenizer_config.json that names code to run, possibly elsewhere on the disk."""
+_KEPT = ("PATH", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+_KEPT_PREFIXES = ("LC_", "OMP_", "MKL_", "ONEDNN_", "ATEN_")
+"""What the converter's process gets of the environment: nothing of the user's, such as tokens or keys."""
 
 
 def convert(
@@ -80,16 +84,20 @@ def convert(
 def stage(model_folder: Path, place: Path) -> None:
     """Links to the folder's files under a neutral name, config.json and tokenizer_config.json in the form that the
     converter reads (some of its classes read the files themselves), and a tokenizer.model if it needs one.
+
+    The converter lets transformers run code that a folder names (``trust_remote_code``). So nothing here names any.
     """
     place.mkdir()
     for path in model_folder.resolve().iterdir():
-        if path.name not in ("config.json", "tokenizer_config.json"):
+        if path.name not in ("config.json", "tokenizer_config.json") and path.suffix != ".py":
             (place / path.name).symlink_to(path)
     config = table(jsontext.read(model_folder / "config.json", bounded=False, finite=False))
+    config.pop(CODE, None)
     (place / "config.json").write_text(json.dumps(oldkeys.restored(config)), encoding="utf-8")
     words, own = model_folder / "tokenizer.json", model_folder / "tokenizer_config.json"
     tokenizer = table(jsontext.read(words, bounded=False)) if words.is_file() else {}
     said = table(jsontext.read(own, bounded=False)) if own.is_file() else {}
+    said.pop(CODE, None)
     pieces = sentencepieces.of_tokenizer(tokenizer, _unknown(said))
     given = place / "tokenizer.model"
     if pieces is not None and (not given.exists() or sentencepieces.contradicts(given, tokenizer)):
@@ -114,10 +122,12 @@ def _check_clean(made: Path, model_folder: Path) -> None:
             raise ModelFileError(f"the key {key} of the converted file names the local folder {model_folder}")
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Environment of a process that runs the converter in ``folder``: no secrets, no network."""
-    kept = {key: value for key, value in os.environ.items() if key not in _SECRETS}
-    shut = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+def environment(folder: Path, home: str) -> dict[str, str]:
+    """Environment of a process that runs the converter in ``folder``: no secrets, no network, and another home."""
+    kept = {
+        key: value for key, value in os.environ.items() if key in _KEPT or key.startswith(_KEPT_PREFIXES)
+    }
+    shut = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HOME": home}
     return kept | shut | {"PYTHONPATH": str(folder.resolve()), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -128,7 +138,7 @@ def _run(command: list[str], folder: Path, scratch: str, report: Reporter, model
         stopping.start(
             command,
             cwd=scratch,
-            env=environment(folder),
+            env=environment(folder, scratch),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
