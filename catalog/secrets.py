@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _SECRET = re.compile(r"(?<=://)[^\s/?#\"'<>\\]*@")
 
 
+_TOKEN = re.compile(r"\b(hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|AKIA[A-Z0-9]{16})\b")
+"""Access tokens of Hugging Face, GitHub and AWS, by the beginnings that their makers gave them to be found."""
+
+
 def hidden(text: str) -> str:
     """Text with names and passwords removed from addresses."""
     return _SECRET.sub("***@", text) if "://" in text else text
@@ -37,3 +41,6 @@ def problems(document: Document) -> Iterator[Problem]:
         elif isinstance(value, str) and has_secret(value):
             what = "the address contains a name or a password, which would be published"
             yield document.problem(path, what, "Write the address without them, and change the password")
+        elif isinstance(value, str) and _TOKEN.search(value):
+            what = "the text contains what looks like an access token, which would be published"
+            yield document.problem(path, what, "Remove it, and revoke the token where it was made")

@@ -8,19 +8,27 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from pullsamples import NAME, Zoo, make_zoo, manifest_of
 from signingkeys import keys as keys
 
+from catalog.release import Repository
 from zoo.__main__ import main
+from zoo.errors import RemoteError
 from zoo.files.digests import pretty_json
+from zoo.hub import Listed
+from zoo.hub.download import Origin, Patience
+from zoo.pull import pulling
 from zoo.pull.arriving import Arrival
 
 Say = Callable[..., tuple[int, str, str]]
 SMALL = ("pull", f"{NAME}:Q4_0", "--to", "w")
 ACCOUNTS = {"MANIFEST.json", "SHA256SUMS", "README.md", "recipe.yaml"}
 STRANGE = {".envrc": b"rm -rf ~\n", ".git": b"gitdir: /elsewhere\n", "Makefile": b"all:\n", "conftest.py": b"boom()\n"}
+
+PLACE = Repository("local/m", "0" * 40, "v1.0.0")
 
 
 @pytest.fixture
@@ -215,3 +223,10 @@ def test_two_at_once_share_a_folder(zoo: Zoo) -> None:
     assert set(json.loads(found[".zoo/pull.json"])["files"]) == {
         *ACCOUNTS, *(f"model-{quant}.gguf" for quant in quants)
     }  # fmt: skip
+
+
+def test_a_list_of_files_that_is_far_too_long_is_not_downloaded() -> None:
+    told = {path: Listed(path, size, "0" * 64) for path, size in (("MANIFEST.json", 1 << 31), ("SHA256SUMS", 1))}
+    with pytest.raises(RemoteError, match=r"MANIFEST\.json of x is larger than that of any release"):
+        # Nothing of the hub is asked any more.
+        pulling.accounts(Origin(cast(Any, None), "0" * 40, "x"), told, PLACE, "m", None, Patience())

@@ -161,6 +161,9 @@ def accounts(
         if path not in tree:
             raise RemoteError(f"{origin.source} has no {path}, so it is not a release", kind="disagreement",
                               facts={"differences": []}, safe="Nothing was downloaded.")  # fmt: skip
+        if tree[path].size_bytes > agreement.MOST_BYTES:
+            what = f"{path} of {origin.source} is larger than that of any release"
+            raise RemoteError(what, kind="disagreement", facts={"differences": []}, safe="Nothing was downloaded.")
     with tempfile.TemporaryDirectory(prefix="zoo-accounts-") as scratch:
         both = [tree[MANIFEST], tree[SUMS]]
         fetch_files(origin, both, Path(scratch), Silent(), patience)
