@@ -343,7 +343,9 @@ def test_a_release_is_signed_before_it_is_published(
     assert not again
     done = publish(signed, settings)
     record.record(signed, done.location, settings)
-    assert walk.sign(signed, settings, Silent(), key=keys["two"]) == (signed, False)
+    with pytest.raises(ZooError, match=r"published with a signature that is not by two\.key"):
+        walk.sign(signed, settings, Silent(), key=keys["two"])
+    assert walk.sign(signed, settings, Silent(), key=keys["one"]) == (signed, False)
 
 
 def test_a_published_release_is_not_signed_afterwards(
