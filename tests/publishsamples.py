@@ -6,7 +6,9 @@ import dataclasses
 import hashlib
 import random
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -185,3 +187,29 @@ def failing(settings: Settings, at: str) -> Faulty:
             raise ZooError("the hub is away")
 
     return Faulty(FolderHub(settings.root / "build" / "hub"), act)
+
+@contextmanager
+def serving(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of the zoo's folder hub behind the real server, for the official client without a token."""
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+    pytest.importorskip("huggingface_hub.constants")
+    from zoo.hub.huggingface import client
+    from zoo.hub.server import Access, HubServer
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(zoo / "no-token"))
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
+    monkeypatch.setattr(client, "PAUSES_SECONDS", (0.0, 0.0))
+    server = HubServer(zoo / "build/hub", "127.0.0.1", 0, Access({}, anonymous_write=True))
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield server.address
+    server.shutdown()
+    server.server_close()
+    huggingface_hub.close_session()
+
+
+@pytest.fixture
+def served(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of the zoo's folder hub behind the real server."""
+    with serving(zoo, monkeypatch) as address:
+        yield address

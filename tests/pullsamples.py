@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from zoo.files.digests import pretty_json
 from zoo.files.listing import FileRecord
 from zoo.hub import FolderHub, FolderRepo
 
+Say = Callable[..., tuple[int, str, str]]
+"""Runs a command: exit code, stdout, stderr."""
 NAME, NAMESPACE, REPOSITORY = "smollm2-135m-instruct", "local", "smollm2-gguf"
 LARGE = 6 << 20
 

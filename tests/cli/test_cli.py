@@ -9,21 +9,19 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from recipesamples import PLAIN, REMOTE
+from calling import REPOSITORY, Captured, as_json, broken, called, in_a_zoo, process
+from calling import inside as inside
+from recipesamples import REMOTE
 from sitesamples import sample
 
 from catalog import index
 from catalog.recipe import plain
-from zoo.__main__ import main
 from zoo.cli import COMMANDS
 from zoo.errors import GateRefused, InputError, MissingExtra, ZooError
 from zoo.files.bundled import site_folder
 
-REPOSITORY = Path(__file__).parents[2]
-Captured = pytest.CaptureFixture[str]
 HEAVY = (
     "torch",
     "transformers",
@@ -35,45 +33,6 @@ HEAVY = (
     "yaml",
     "huggingface_hub",
 )
-
-
-@pytest.fixture(autouse=True)
-def inside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands run in the zoo of the test, if it uses one."""
-    if "zoo_folder" in request.fixturenames:
-        monkeypatch.chdir(request.getfixturevalue("zoo_folder"))
-
-
-in_a_zoo = pytest.mark.usefixtures("zoo_folder")
-
-
-def called(capsys: Captured, *arguments: str) -> tuple[int, str, str]:
-    """(exit code, stdout, stderr)."""
-    code = main(arguments)
-    said = capsys.readouterr()
-    assert "Traceback" not in said.err and "bug in zoo" not in said.err
-    return code, said.out, said.err
-
-
-def as_json(capsys: Captured, *arguments: str) -> tuple[int, Any]:
-    code, out, _ = called(capsys, *arguments, "--json")
-    return code, json.loads(out)
-
-
-def process(
-    *arguments: str, cwd: Path = REPOSITORY, code: str = "", **variables: str
-) -> subprocess.CompletedProcess[str]:
-    start = ["-c", code] if code else ["-m", "zoo"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(REPOSITORY), os.environ["PYTHONPATH"]))}
-    environment |= variables
-    return subprocess.run(
-        [sys.executable, *start, *arguments],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
 
 
 # --- Help and imports
@@ -165,126 +124,6 @@ def test_bad_settings(zoo_folder: Path, capsys: Captured, monkeypatch: pytest.Mo
     (zoo_folder / "zoo.toml").write_text('namespce = "x"\n', encoding="utf-8")
     code, _, err = called(capsys, "check")
     assert code == 2 and 'unknown setting "namespce". Did you mean namespace?' in err
-
-
-# --- check
-
-
-@in_a_zoo
-def test_check_of_a_valid_zoo(capsys: Captured) -> None:
-    code, out, err = called(capsys, "check")
-    assert (code, err) == (0, "") and out.endswith(" files checked, no problems.\n")
-    code, data = as_json(capsys, "check")
-    assert code == 0 and data["problems"] == []
-    assert "recipes/smollm2-tutor-57m.yaml" in data["checked"]
-    assert "recipes/corpora/tutor/prompts.train.jsonl" in data["checked"]
-
-
-def test_check_with_nothing_to_check_is_1(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
-) -> None:
-    (tmp_path / "zoo.toml").touch()
-    monkeypatch.chdir(tmp_path)
-    code, out, err = called(capsys, "check")
-    assert (code, out) == (1, "") and "there is nothing to check here" in err and "zoo new NAME" in err
-    (tmp_path / "empty").mkdir()
-    assert called(capsys, "check", "empty")[0] == 1
-
-
-def broken(zoo: Path) -> Path:
-    path = zoo / "recipes" / "plain.yaml"
-    path.write_text(
-        PLAIN.replace("task: chat", "task: chatt").replace("windows:", "window:"), encoding="utf-8"
-    )
-    return path
-
-
-def test_check_formats(zoo_folder: Path, capsys: Captured) -> None:
-    path = str(broken(zoo_folder))
-    code, out, err = called(capsys, "check", path)
-    assert code == 2 and err == "1 file checked, 2 problems.\n"
-    assert [line.split(": ")[:2] for line in out.splitlines()] == [
-        ["recipes/plain.yaml:7:7", "task"], ["recipes/plain.yaml:31:3", "evaluate.window"]
-    ]  # fmt: skip
-    code, out, _ = called(capsys, "check", "--format", "github", path)
-    first, second = out.splitlines()
-    assert code == 2
-    assert first.startswith("::error file=recipes/plain.yaml,line=7,col=7::task: ")
-    assert second.startswith("::error file=recipes/plain.yaml,line=31,col=3::evaluate.window: ")
-    for arguments in (("--json",), ("--format", "json")):
-        code, out, _ = called(capsys, "check", path, *arguments)
-        data = json.loads(out)
-        assert code == 2 and [(p["line"], p["column"], p["path"]) for p in data["problems"]] == [
-            (7, 7, "task"), (31, 3, "evaluate.window")
-        ]  # fmt: skip
-        assert data["problems"][0]["instead"].startswith("Did you mean `chat`?")
-
-
-@in_a_zoo
-def test_check_github_is_silent_when_all_is_well(capsys: Captured) -> None:
-    assert called(capsys, "check", "--format", "github") == (0, "", "")
-
-
-@pytest.mark.usefixtures("in_time")
-def test_check_of_other_files(zoo_folder: Path, capsys: Captured) -> None:
-    (zoo_folder / "p.jsonl").write_text('{"user": "a"}\n{"usr": "b"}\n', encoding="utf-8")
-    (zoo_folder / "c.json").write_text('{"schema": "model-catalog/1", "models": [}', encoding="utf-8")
-    (zoo_folder / "README.md").write_text("# no front matter\n", encoding="utf-8")
-    (zoo_folder / "l.json").write_bytes(b"{}\n\xff")
-    os.mkfifo(zoo_folder / "pipe.json")
-    with (zoo_folder / "huge.jsonl").open("wb") as stream:
-        stream.truncate(600_000_000)
-    names = ["p.jsonl", "c.json", "README.md", "l.json", "pipe.json", "huge.jsonl", "none.json"]
-    code, data = as_json(capsys, "check", *names)
-    assert code == 2
-    whats = {p["file"]: (p["line"], p["what"]) for p in data["problems"]}
-    assert whats["p.jsonl"][0] == 2
-    assert whats["c.json"] == (1, "not valid JSON: Expecting value")
-    assert whats["README.md"][1] == "the card has no front matter"
-    assert whats["l.json"] == (2, "not UTF-8 text")
-    assert whats["pipe.json"][1] == "the file is not a regular file"
-    assert whats["huge.jsonl"][1] == "the file is larger than 512 MiB"
-    assert whats["none.json"][1] == "the file does not exist"
-    code, out, _ = called(capsys, "check", "zoo.toml", "recipes")
-    assert code == 2 and "this is not a recipe, prompt file, card or catalog" in out
-
-
-def test_check_of_two_recipes_with_one_repository(zoo_folder: Path, capsys: Captured) -> None:
-    recipes = zoo_folder / "recipes"
-    text = (recipes / "smollm2-tutor-57m.yaml").read_text(encoding="utf-8")
-    copied = text.replace("name: smollm2-tutor-57m\n", "name: copied\n").replace("57m-gguf", "57M-gguf")
-    (recipes / "copied.yaml").write_text(copied, encoding="utf-8")
-    for arguments, files in (
-        ((), ("recipes/smollm2-tutor-57m.yaml", "recipes/copied.yaml")),
-        (("recipes/copied.yaml",), ("recipes/copied.yaml",)),
-    ):
-        code, data = as_json(capsys, "check", *arguments)
-        assert code == 2
-        told = {(p["file"], p["path"]): p for p in data["problems"]}
-        assert set(told) == {(file, f"publish.{kind}") for file in files for kind in ("model", "dataset")}
-        one = told["recipes/copied.yaml", "publish.model"]
-        assert one["what"] == '"smollm2-tutor-57M-gguf" is also the model repository of recipes/smollm2-tutor-57m.yaml'
-        assert copied.splitlines()[one["line"] - 1].strip().startswith("model: smollm2-tutor")
-    # A broken neighbour is no reason to stop, and a model's own copy elsewhere is not another model.
-    (recipes / "copied.yaml").write_text("publish: [", encoding="utf-8")
-    (zoo_folder / "elsewhere").mkdir()
-    (zoo_folder / "elsewhere" / "smollm2-tutor-57m.yaml").write_text(text, encoding="utf-8")
-    assert called(capsys, "check", "recipes/smollm2-tutor-57m.yaml")[0] == 0
-    assert called(capsys, "check", "elsewhere/smollm2-tutor-57m.yaml")[0] == 0
-
-
-@in_a_zoo
-def test_check_of_a_folder_and_of_odd_names(capsys: Captured) -> None:
-    code, data = as_json(capsys, "check", "recipes")
-    assert code == 0 and len(data["checked"]) == 3
-    code, data = as_json(capsys, "check", "/", "nothing", "\udcff.yaml")
-    assert code in (1, 2)
-
-
-@in_a_zoo
-def test_a_mirror_is_not_a_move(capsys: Captured) -> None:
-    code, _, err = called(capsys, "publish", "smollm2-135m-instruct", "--mirror", "--move")
-    assert code == 2 and "--mirror and --move cannot be used together" in err
 
 
 # --- plan

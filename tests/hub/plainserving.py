@@ -45,6 +45,17 @@ class Served:
     hub: FolderHub
     server: HubServer
 
+    def every_page(self, path: str) -> list[Any]:
+        """The items of a list, over all its pages."""
+        items: list[Any] = []
+        for _ in range(9):
+            page = self.ask("GET", path)
+            items += page.json
+            if "link" not in page.headers:
+                return items
+            path = page.headers["link"].partition(">")[0].partition(self.server.address)[2]
+        raise AssertionError("the list does not end after 9 pages")
+
     def ask(
         self, method: str, path: str, body: bytes | dict[str, Any] = b"", token: str = "", **headers: str
     ) -> Reply:

@@ -44,13 +44,7 @@ def test_lists_say_what_is_there(serve: Serve, tmp_path: Path) -> None:
         repository(served, name)
     served.ask("POST", "/api/repos/create", {"name": "rows", "organization": "other", "type": "dataset"})
     (served.hub.folder / "repos" / "model" / ".trash" / "x").mkdir(parents=True)
-    listed, at = [], "/api/models?limit=2"
-    for _ in range(9):
-        page = served.ask("GET", at)
-        listed += [item["id"] for item in page.json]
-        if "link" not in page.headers:
-            break
-        at = page.headers["link"].partition(">")[0].partition(served.server.address)[2]
+    listed = [item["id"] for item in served.every_page("/api/models?limit=2")]
     assert listed == ["local/a", "local/b", "local/c", "local/m"]
     assert [item["id"] for item in served.ask("GET", "/api/datasets").json] == ["other/rows"]
     for query, count in (

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from publishsamples import make_release, settings, zoo
+from publishsamples import served as served
 
 from catalog.release import Model
 from zoo import catalogfile, flow
@@ -29,25 +29,6 @@ from zoo.settings import Settings
 FIXTURES = (settings, zoo)
 NAME = "smollm2-135m-instruct"
 LARGE = "weights of a model " * 4000
-
-
-@pytest.fixture
-def served(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    huggingface_hub = pytest.importorskip("huggingface_hub")
-    pytest.importorskip("huggingface_hub.constants")
-    from zoo.hub.huggingface import client
-    from zoo.hub.server import Access, HubServer
-
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(zoo / "no-token"))
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
-    monkeypatch.setattr(client, "PAUSES_SECONDS", (0.0, 0.0))
-    server = HubServer(zoo / "build/hub", "127.0.0.1", 0, Access({}, anonymous_write=True))
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield server.address
-    server.shutdown()
-    server.server_close()
-    huggingface_hub.close_session()
 
 
 @pytest.fixture(params=["folder", "http"])

@@ -6,16 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from pullsamples import NAME, Zoo, make_zoo, manifest_of
+from pullsamples import NAME, Say, Zoo, make_zoo, manifest_of
 from signingkeys import keys as keys
 
 from catalog.release import Repository
-from zoo.__main__ import main
 from zoo.errors import RemoteError
 from zoo.files.digests import pretty_json
 from zoo.hub import Listed
@@ -23,7 +21,6 @@ from zoo.hub.download import Origin, Patience
 from zoo.pull import pulling
 from zoo.pull.arriving import Arrival
 
-Say = Callable[..., tuple[int, str, str]]
 SMALL = ("pull", f"{NAME}:Q4_0", "--to", "w")
 ACCOUNTS = {"MANIFEST.json", "SHA256SUMS", "README.md", "recipe.yaml"}
 STRANGE = {".envrc": b"rm -rf ~\n", ".git": b"gitdir: /elsewhere\n", "Makefile": b"all:\n", "conftest.py": b"boom()\n"}
@@ -36,16 +33,6 @@ def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
     made = make_zoo(tmp_path / "zoo", more=STRANGE)
     monkeypatch.chdir(made.folder)
     return made
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    def run(*words: str) -> tuple[int, str, str]:
-        code = main(words)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 def everything(folder: Path) -> dict[str, bytes]:

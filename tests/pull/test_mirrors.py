@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,34 +13,15 @@ import pytest
 pytest.importorskip("huggingface_hub")
 
 from hubserving import Start
-from pullsamples import NAME, NAMESPACE, REPOSITORY, Zoo, make_zoo, publish, write_catalog
+from pullsamples import NAME, NAMESPACE, REPOSITORY, Say, Zoo, make_zoo, publish, write_catalog
 
 from catalog.index import Catalog
 from catalog.release import Location, Repository
-from zoo.__main__ import main
 from zoo.hub import FolderHub
 
 pytest_plugins = ["hubserving"]
 pytestmark = pytest.mark.usefixtures("online")
-Say = Callable[..., tuple[int, str, str]]
 NOWHERE = "http://127.0.0.1:9"
-
-
-@pytest.fixture
-def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
-    made = make_zoo(tmp_path / "zoo")
-    monkeypatch.chdir(made.folder)
-    return made
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    def call(*words: str) -> tuple[int, str, str]:
-        code = main(list(words))
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return call
 
 
 def mirrored(zoo: Zoo, folder: Path, hub: str, **changes: bytes) -> Location:

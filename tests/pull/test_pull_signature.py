@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,23 +11,11 @@ pytest.importorskip("model_signing")
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from pullsamples import NAME, make_zoo, manifest_of
+from pullsamples import NAME, Say, make_zoo, manifest_of
 
-from zoo.__main__ import main
 from zoo.files.digests import pretty_json
 
-Say = Callable[..., tuple[int, str, str]]
 TARGET = f"{NAME}-1.0.0"
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    def run(*words: str) -> tuple[int, str, str]:
-        code = main(words)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture

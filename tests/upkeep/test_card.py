@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import tinyzoo
 import yaml
+from publishsamples import serving
 
 from catalog.recipe import Recipe
 from catalog.release import Correction, Model
@@ -48,22 +49,12 @@ def zoo(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 @pytest.fixture
 def served(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The zoo's hub behind the real server, and the catalog as if the release had been published there."""
-    huggingface_hub = pytest.importorskip("huggingface_hub")
-    pytest.importorskip("huggingface_hub.constants")
-    from zoo.hub.server import Access, HubServer
-
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(zoo / "no-token"))
-    server = HubServer(zoo / "build/hub", "127.0.0.1", 0, Access({}, anonymous_write=True))
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    catalog = zoo / "model_catalog.json"
-    catalog.write_text(catalog.read_text().replace('"hub": "folder"', f'"hub": "{server.address}"'))
-    with (zoo / "zoo.toml").open("a") as stream:
-        stream.write(f'hub = "{server.address}"\n')
-    yield server.address
-    server.shutdown()
-    server.server_close()
-    huggingface_hub.close_session()
+    with serving(zoo, monkeypatch) as address:
+        catalog = zoo / "model_catalog.json"
+        catalog.write_text(catalog.read_text().replace('"hub": "folder"', f'"hub": "{address}"'))
+        with (zoo / "zoo.toml").open("a") as stream:
+            stream.write(f'hub = "{address}"\n')
+        yield address
 
 
 def change(zoo: Path, **changes: Any) -> None:

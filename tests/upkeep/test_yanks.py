@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from publishsamples import make_release, publish, settings, through_flow, zoo
+from publishsamples import served as served
 from sitesamples import filled
 
 from catalog import index, yanks
@@ -127,24 +126,6 @@ def test_any_card_comes_back_completely(text: str, front: bool) -> None:
 
 
 # --- All steps, on both hubs
-
-
-@pytest.fixture
-def served(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of the zoo's folder hub behind the real server."""
-    huggingface_hub = pytest.importorskip("huggingface_hub")
-    pytest.importorskip("huggingface_hub.constants")
-    from zoo.hub.server import Access, HubServer
-
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(zoo / "no-token"))
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
-    server = HubServer(zoo / "build" / "hub", "127.0.0.1", 0, Access({}, anonymous_write=True))
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield server.address
-    server.shutdown()
-    server.server_close()
-    huggingface_hub.close_session()
 
 
 def released(zoo: Path, settings: Settings, *versions: str) -> Model:

@@ -27,7 +27,7 @@ from zoo.files.digests import canonical_json, digest, sha256_file
 from zoo.files.listing import FileRecord
 from zoo.files.locks import locked
 from zoo.files.whole import fsync, sweep, write_atomic
-from zoo.hub import foldermend
+from zoo.hub import folderrepair
 from zoo.hub.interface import (
     ABSENT_COMMIT,
     ABSENT_FILE,
@@ -42,7 +42,7 @@ from zoo.hub.interface import (
 )
 from zoo.progress import Advance
 
-MEND = "Send it again from the machine that published it: zoo publish NAME --repair"
+REPAIR = "Send it again from the machine that published it: zoo publish NAME --repair"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
 _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,95}){0,3}\Z")
 _MOST_REF = 200
@@ -115,7 +115,7 @@ class FolderRepo:
 
     def restore_commit(self, oid: str, files: Iterable[FileRecord], title: str) -> bool:
         with locked(self.folder / "lock"):
-            body = foldermend.body_of(self.folder, oid, files, title)
+            body = folderrepair.body_of(self.folder, oid, files, title)
             if body is not None:
                 write_atomic(self.folder / "commits" / f"{oid}.json", canonical_json(body))
             return body is not None
@@ -124,7 +124,7 @@ class FolderRepo:
         with locked(self.folder / "lock"):
             if self._is_readable(self._read_refs("heads").get(name, "")):
                 return False
-            self._move("heads", name, foldermend.last_place(self.folder, name, self._is_readable) or oid)
+            self._move("heads", name, folderrepair.last_place(self.folder, name, self._is_readable) or oid)
             return True
 
     def _is_readable(self, oid: str) -> bool:
@@ -250,7 +250,7 @@ class FolderRepo:
         try:
             stream = self._object(file.sha256).open("rb")
         except FileNotFoundError:
-            raise Damaged(f"the content of {file.path} is missing from the hub's folder", remedy=MEND) from None
+            raise Damaged(f"the content of {file.path} is missing from the hub's folder", remedy=REPAIR) from None
         stream.seek(offset)
         return stream
 
@@ -263,7 +263,7 @@ class FolderRepo:
         size = os.fstat(stream.fileno()).st_size
         if size != file.size_bytes:
             stream.close()
-            raise Damaged(f"the hub's folder has {size} bytes for {file.path}, not {file.size_bytes}", remedy=MEND)
+            raise Damaged(f"the hub's folder has {size} bytes for {file.path}, not {file.size_bytes}", remedy=REPAIR)
         return Incoming(begin, _chunks(stream, end - begin), stream.close, ranged=False)
 
     def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
@@ -291,7 +291,7 @@ class FolderRepo:
             raise NoCommit(f"the repository has no commit {revision[:12]}") from None
         except ValueError:
             pass
-        raise Damaged(f"commit {revision[:12]} is damaged on disk", where=self.folder.name, remedy=MEND)
+        raise Damaged(f"commit {revision[:12]} is damaged on disk", where=self.folder.name, remedy=REPAIR)
 
     def _read_refs(self, kind: str) -> dict[str, str]:
         folder = self.folder / "refs" / kind

@@ -1,0 +1,120 @@
+"""zoo check: what it says of recipes, other files and folders, in every form."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from calling import Captured, as_json, broken, called, in_a_zoo
+from calling import inside as inside
+
+
+@in_a_zoo
+def test_check_of_a_valid_zoo(capsys: Captured) -> None:
+    code, out, err = called(capsys, "check")
+    assert (code, err) == (0, "") and out.endswith(" files checked, no problems.\n")
+    code, data = as_json(capsys, "check")
+    assert code == 0 and data["problems"] == []
+    assert "recipes/smollm2-tutor-57m.yaml" in data["checked"]
+    assert "recipes/corpora/tutor/prompts.train.jsonl" in data["checked"]
+
+
+def test_check_with_nothing_to_check_is_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    (tmp_path / "zoo.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    code, out, err = called(capsys, "check")
+    assert (code, out) == (1, "") and "there is nothing to check here" in err and "zoo new NAME" in err
+    (tmp_path / "empty").mkdir()
+    assert called(capsys, "check", "empty")[0] == 1
+
+
+def test_check_formats(zoo_folder: Path, capsys: Captured) -> None:
+    path = str(broken(zoo_folder))
+    code, out, err = called(capsys, "check", path)
+    assert code == 2 and err == "1 file checked, 2 problems.\n"
+    assert [line.split(": ")[:2] for line in out.splitlines()] == [
+        ["recipes/plain.yaml:7:7", "task"], ["recipes/plain.yaml:31:3", "evaluate.window"]
+    ]  # fmt: skip
+    code, out, _ = called(capsys, "check", "--format", "github", path)
+    first, second = out.splitlines()
+    assert code == 2
+    assert first.startswith("::error file=recipes/plain.yaml,line=7,col=7::task: ")
+    assert second.startswith("::error file=recipes/plain.yaml,line=31,col=3::evaluate.window: ")
+    for arguments in (("--json",), ("--format", "json")):
+        code, out, _ = called(capsys, "check", path, *arguments)
+        data = json.loads(out)
+        assert code == 2 and [(p["line"], p["column"], p["path"]) for p in data["problems"]] == [
+            (7, 7, "task"), (31, 3, "evaluate.window")
+        ]  # fmt: skip
+        assert data["problems"][0]["instead"].startswith("Did you mean `chat`?")
+
+
+@in_a_zoo
+def test_check_github_is_silent_when_all_is_well(capsys: Captured) -> None:
+    assert called(capsys, "check", "--format", "github") == (0, "", "")
+
+
+@pytest.mark.usefixtures("in_time")
+def test_check_of_other_files(zoo_folder: Path, capsys: Captured) -> None:
+    (zoo_folder / "p.jsonl").write_text('{"user": "a"}\n{"usr": "b"}\n', encoding="utf-8")
+    (zoo_folder / "c.json").write_text('{"schema": "model-catalog/1", "models": [}', encoding="utf-8")
+    (zoo_folder / "README.md").write_text("# no front matter\n", encoding="utf-8")
+    (zoo_folder / "l.json").write_bytes(b"{}\n\xff")
+    os.mkfifo(zoo_folder / "pipe.json")
+    with (zoo_folder / "huge.jsonl").open("wb") as stream:
+        stream.truncate(600_000_000)
+    names = ["p.jsonl", "c.json", "README.md", "l.json", "pipe.json", "huge.jsonl", "none.json"]
+    code, data = as_json(capsys, "check", *names)
+    assert code == 2
+    whats = {p["file"]: (p["line"], p["what"]) for p in data["problems"]}
+    assert whats["p.jsonl"][0] == 2
+    assert whats["c.json"] == (1, "not valid JSON: Expecting value")
+    assert whats["README.md"][1] == "the card has no front matter"
+    assert whats["l.json"] == (2, "not UTF-8 text")
+    assert whats["pipe.json"][1] == "the file is not a regular file"
+    assert whats["huge.jsonl"][1] == "the file is larger than 512 MiB"
+    assert whats["none.json"][1] == "the file does not exist"
+    code, out, _ = called(capsys, "check", "zoo.toml", "recipes")
+    assert code == 2 and "this is not a recipe, prompt file, card or catalog" in out
+
+
+def test_check_of_two_recipes_with_one_repository(zoo_folder: Path, capsys: Captured) -> None:
+    recipes = zoo_folder / "recipes"
+    text = (recipes / "smollm2-tutor-57m.yaml").read_text(encoding="utf-8")
+    copied = text.replace("name: smollm2-tutor-57m\n", "name: copied\n").replace("57m-gguf", "57M-gguf")
+    (recipes / "copied.yaml").write_text(copied, encoding="utf-8")
+    for arguments, files in (
+        ((), ("recipes/smollm2-tutor-57m.yaml", "recipes/copied.yaml")),
+        (("recipes/copied.yaml",), ("recipes/copied.yaml",)),
+    ):
+        code, data = as_json(capsys, "check", *arguments)
+        assert code == 2
+        told = {(p["file"], p["path"]): p for p in data["problems"]}
+        assert set(told) == {(file, f"publish.{kind}") for file in files for kind in ("model", "dataset")}
+        one = told["recipes/copied.yaml", "publish.model"]
+        assert one["what"] == '"smollm2-tutor-57M-gguf" is also the model repository of recipes/smollm2-tutor-57m.yaml'
+        assert copied.splitlines()[one["line"] - 1].strip().startswith("model: smollm2-tutor")
+    # A broken neighbour is no reason to stop, and a model's own copy elsewhere is not another model.
+    (recipes / "copied.yaml").write_text("publish: [", encoding="utf-8")
+    (zoo_folder / "elsewhere").mkdir()
+    (zoo_folder / "elsewhere" / "smollm2-tutor-57m.yaml").write_text(text, encoding="utf-8")
+    assert called(capsys, "check", "recipes/smollm2-tutor-57m.yaml")[0] == 0
+    assert called(capsys, "check", "elsewhere/smollm2-tutor-57m.yaml")[0] == 0
+
+
+@in_a_zoo
+def test_check_of_a_folder_and_of_odd_names(capsys: Captured) -> None:
+    code, data = as_json(capsys, "check", "recipes")
+    assert code == 0 and len(data["checked"]) == 3
+    code, data = as_json(capsys, "check", "/", "nothing", "\udcff.yaml")
+    assert code in (1, 2)
+
+
+@in_a_zoo
+def test_a_mirror_is_not_a_move(capsys: Captured) -> None:
+    code, _, err = called(capsys, "publish", "smollm2-135m-instruct", "--mirror", "--move")
+    assert code == 2 and "--mirror and --move cannot be used together" in err
