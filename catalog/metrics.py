@@ -136,7 +136,7 @@ METRICS: Mapping[str, Metric] = {
     ),
     "decode_tokens_per_second": Metric("tokens/s", "higher", "fastest valid decode speed", _decode_speed),
     "smoke_passed": Metric(
-        "", "higher", "1 if the chat smoke test passed, else 0", lambda file: Measured(float(file.smoke_passed))
+        "", "higher", "1 if the smoke test passed, else 0", lambda file: Measured(float(file.smoke_passed))
     ),
 } | {
     f"probe_{name}_share": Metric(

@@ -23,7 +23,7 @@ from zoo.sources.resolve import content_sha256
 
 END_TOKEN, END_SCALE = 2, 3.0
 """The row of the end marker in the (tied) embedding is made this much longer. Its logit then is often the largest,
-so that random models end their answers by themselves, which the chat smoke test asks for."""
+so that random models end their answers by themselves, which the smoke test asks for."""
 
 STRANGER = {"HOME": "/tmp/home-of-zoetester", "USER": "zoetester", "LOGNAME": "zoetester"}
 """Names that must not occur in anything published."""

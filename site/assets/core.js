@@ -363,7 +363,7 @@ export function pick(release, device, context, leastSpeed, catalog) {
   const sound = usable.filter((one) => one.file.smoke);
   if (sound.length && sound.length < usable.length) {
     const why =
-      `It failed the chat smoke test; ${sound.length} of the ${usable.length} usable files passed it.`;
+      `It failed the smoke test; ${sound.length} of the ${usable.length} usable files passed it.`;
     for (const one of usable) if (!one.file.smoke) rejected.push({ file: one.file, why: () => why });
     usable = sound;
   }
@@ -445,7 +445,7 @@ function reason(chosen, best, usable, device, context, leastSpeed, rules) {
     `It needs a predicted ${dataSize(chosen.need)} at ${count(context)} tokens of context, less than ${free(device)}`,
     `Decode speed: ${chosen.speed.words()}`,
   ];
-  if (!file.smoke) parts.push("It failed the chat smoke test");
+  if (!file.smoke) parts.push("It failed the smoke test");
   return `${parts.join(". ")}.`;
 }
 
@@ -458,7 +458,7 @@ function runnerUpWords(one, taken) {
   let lost = "the same within the errors";
   if (worse(file, taken)) lost = "higher";
   else if (worse(taken, file)) lost = "lower";
-  const smoke = file.smoke ? "" : " It failed the chat smoke test.";
+  const smoke = file.smoke ? "" : " It failed the smoke test.";
   return `Its loss is ${lost}: ${lossWords(file)} against ${lossWords(taken)}. It is ${size}. Decode speed: ${one.speed.words()}.${smoke}`;
 }
 
@@ -522,7 +522,7 @@ export function choose(question, catalog) {
 
 function poor(file, rules) {
   const start = `Its best usable file, ${file.path}, `;
-  if (!file.smoke) return () => `${start}failed the chat smoke test.`;
+  if (!file.smoke) return () => `${start}failed the smoke test.`;
   if (file.kld === null || file.kld <= rules.loss_limit) return null;
   const lost = fixed(file.kld, 4).replaceAll(",", "");
   return () => `${start}has a mean KLD of ${lost} nats, more than the limit of ${general(rules.loss_limit)}.`;
@@ -549,7 +549,7 @@ function chosenWords(answer, question, asked, good, rules) {
   if (good) fits.push("stays close to the original");
   let file = `a file that ${[fits.slice(0, -1).join(", "), fits.at(-1)].filter(Boolean).join(" and ")}`;
   if (good) file += ` (KLD of at most ${limit} nats)`;
-  const poor = good ? "" : ` No such file passes the chat smoke test and has a KLD of at most ${limit} nats.`;
+  const poor = good ? "" : ` No such file passes the smoke test and has a KLD of at most ${limit} nats.`;
   if (asked === 1) return `${name} is ${askedWords(question, 1)} in this catalog (${standing}). It has ${file}.${poor}`;
   return `Of ${askedWords(question, asked)}, ${name} is the highest-ranked one with ${file}: ${standing}.${poor}`;
 }

@@ -150,7 +150,7 @@ def test_random_catalogs_reach_every_kind_of_answer() -> None:
         "is the only file that",
         "It is also slower",
         "and has a higher loss",
-        "failed the chat smoke test",
+        "failed the smoke test",
         "has a mean KLD of",
         "Its context is at most",
         "None of the",

@@ -240,7 +240,7 @@ def test_a_tie_does_not_bring_in_a_file_that_is_beaten_by_any_evidence() -> None
 
 def test_a_failed_smoke_test_is_said() -> None:
     broken = dataclasses.replace(file("A", 100, 0.05), smoke_passed=False)
-    assert pick(release(broken), device("pi-5-4gb"), 512).reason.endswith(" It failed the chat smoke test.")
+    assert pick(release(broken), device("pi-5-4gb"), 512).reason.endswith(" It failed the smoke test.")
 
 
 def test_an_unrecorded_memory_need_is_no_fit() -> None:

@@ -68,7 +68,7 @@ def test_a_file_that_fails_as_a_chat_model_is_taken_only_if_all_do() -> None:
     broken = dataclasses.replace(file("A", 100, 0.001), smoke_passed=False)
     found = pick(release(broken, file("B", 200, 0.05)), device("pi-5-4gb"), 512)
     assert _taken(found.file) == "B"
-    assert found.rejected[0].reason == "It failed the chat smoke test; 1 of the 2 usable files passed it."
+    assert found.rejected[0].reason == "It failed the smoke test; 1 of the 2 usable files passed it."
     assert _taken(pick(release(broken), device("pi-5-4gb"), 512).file) == "A"
 
 

@@ -9,7 +9,7 @@ against another reference. So the models are ranked in an order that does not de
 3. With the same number of parameters, vocabulary and evaluation text: lower perplexity first.
 4. The name.
 
-The answer is the first model in that order with a file that fits, is fast enough, passed the chat smoke test and has a
+The answer is the first model in that order with a file that fits, is fast enough, passed the smoke test and has a
 KLD of at most LOSS_LIMIT. If there is no such model: the first with any file that fits and is fast enough.
 """
 
@@ -323,7 +323,7 @@ def _judge(entry: Entry, question: Question) -> tuple[str, Pick | None]:
 def _poor(file: ModelFile) -> str | None:
     """Why a file is recommended only if the catalog has no better one."""
     if not file.smoke_passed:
-        return f"Its best usable file, {file.path}, failed the chat smoke test."
+        return f"Its best usable file, {file.path}, failed the smoke test."
     if file.loss and file.loss.kld_mean_nats > LOSS_LIMIT:
         return (
             f"Its best usable file, {file.path}, has a mean KLD of {file.loss.kld_mean_nats:.4f} nats, more than the "
@@ -359,7 +359,7 @@ def _reason(offer: Offer, question: Question, asked: int, good: bool) -> str:
     if good:
         fits.append("stays close to the original")
     file = f"a file that {_joined(fits)}{f' (KLD of at most {LOSS_LIMIT:g} nats)' if good else ''}"
-    poor = f" No such file passes the chat smoke test and has a KLD of at most {LOSS_LIMIT:g} nats." * (
+    poor = f" No such file passes the smoke test and has a KLD of at most {LOSS_LIMIT:g} nats." * (
         not good
     )
     if asked == 1:

@@ -311,7 +311,7 @@ def _too_slow(candidate: _Candidate, least: float) -> str:
 
 def _broken(usable: Sequence[ModelFile], sound: Sequence[ModelFile]) -> list[Judged]:
     """The files that are rejected because others pass the smoke test."""
-    why = f"It failed the chat smoke test; {len(sound)} of the {len(usable)} usable files passed it."
+    why = f"It failed the smoke test; {len(sound)} of the {len(usable)} usable files passed it."
     return [Judged(file, why) for file in usable if file not in sound]
 
 
@@ -392,7 +392,7 @@ def _reason(chosen: _Candidate, best: ModelFile, usable: int, asked: _Asked) -> 
         f"Decode speed: {chosen.speed.words}",
     ]
     if not file.smoke_passed:
-        parts.append("It failed the chat smoke test")
+        parts.append("It failed the smoke test")
     return ". ".join(parts) + "."
 
 
@@ -412,7 +412,7 @@ def _beside(candidate: _Candidate, chosen: _Candidate) -> str:
     else:
         loss = "the same within the errors"
     words = f"Its loss is {loss}: {loss_words(file)} against {loss_words(taken)}. It is {size}"
-    smoke = "" if file.smoke_passed else " It failed the chat smoke test."
+    smoke = "" if file.smoke_passed else " It failed the smoke test."
     return f"{words}. Decode speed: {candidate.speed.words}.{smoke}"
 
 

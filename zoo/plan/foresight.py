@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from catalog import licencefiles, yamltext
@@ -13,10 +13,11 @@ from catalog.problems import Problem
 from catalog.recipe import Recipe
 from catalog.words import counted
 from catalog.yamltext import Document
-from zoo.errors import InputError, ModelFileError
+from zoo.errors import InputError, ModelFileError, RemoteError
 from zoo.plan import contradictions, systemprompts
 from zoo.plan.contradictions import Case
-from zoo.plan.plan import is_gguf
+from zoo.plan.plan import Step, is_gguf
+from zoo.progress import Reporter
 from zoo.sources import facts as sourcefacts
 from zoo.sources import licences, resolve
 from zoo.sources.facts import SourceFacts
@@ -24,6 +25,8 @@ from zoo.stages.artifact import Artifact
 
 IMPORTS = {"import/student": "student", "import/teacher": "teacher"}
 """Id of a step -> the source that it makes a model folder of."""
+LATER = ("unreachable", "stalled", "server_error", "rate_limited")
+"""Kinds of RemoteError of a hub that does not answer now."""
 
 
 def problems(checked: CheckedRecipe, root: Path, *, raising: bool = False) -> list[Problem]:
@@ -93,6 +96,35 @@ def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact], ro
     case = Case(recipe, facts.get("student"), facts.get("teacher"), systems, _heldout(checked, recipe))
     found = contradictions.problems(yamltext.parse(checked.text, checked.file), case)
     refuse(checked.file, found, safe="The imported models are kept. Nothing else was made.")
+
+
+def refuse_remote(
+    checked: CheckedRecipe, steps: Iterable[Step], work: Path, root: Path, report: Reporter
+) -> None:
+    """Raises InputError for contradictions with sources on a hub, ModelFileError for one that the import would refuse:
+    by their small files, which are fetched first. steps: those that are to run.
+
+    A hub that does not answer now may answer when the source is imported, which checks again.
+    """
+    facts: dict[str, SourceFacts] = {}
+    for step in steps:
+        role = IMPORTS.get(step.id)
+        if role is None:
+            continue
+        try:
+            if folder := resolve.small_files(step.spec, work, report):
+                facts[role] = sourcefacts.read_small(folder, str(step.spec["source"]))
+        except RemoteError as error:
+            if error.kind not in LATER:
+                raise
+            report.warn(f"{step.spec['source']} is only checked when it is imported: {error}")
+    if not facts or checked.recipe is None:
+        return
+    document = yamltext.parse(checked.text, checked.file)
+    for role, path, _ in _places(document, root):
+        facts.setdefault(role, sourcefacts.read(path, root))
+    case = Case(checked.recipe, facts.get("student"), facts.get("teacher"), heldout=_heldout(checked, checked.recipe))
+    refuse(checked.file, contradictions.problems(document, case), safe="Nothing was made.")
 
 
 def refuse(file: str, found: list[Problem], *, safe: str) -> None:

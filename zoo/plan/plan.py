@@ -84,8 +84,11 @@ def make(recipe: Recipe, recipe_sha256: str, lock: Lock, world: World) -> Plan:
 
 
 def is_gguf(uri: str) -> bool:
-    """True if a source is a single GGUF file, which llama.cpp can read directly."""
-    return uri.endswith(".gguf")
+    """True if a source is a single GGUF file, which llama.cpp can read directly.
+
+    On a hub it is a model folder, whatever the repository or the revision is called.
+    """
+    return uri.endswith(".gguf") and not isinstance(sources.parse(uri), sources.HubSource)
 
 
 def file_name(name: str, type_: str) -> str:

@@ -31,7 +31,7 @@ class Trained:
 
 
 class Smoked(TypedDict):
-    """The parts of a file's chat smoke test that are used."""
+    """The parts of a file's smoke test that are used."""
 
     passed: bool
 

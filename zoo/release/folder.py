@@ -19,7 +19,7 @@ from zoo.plan.plan import Plan
 from zoo.release import cards, provenance
 from zoo.settings import Settings
 
-VERSION = 8
+VERSION = 9
 """Raise this if the same artifacts give a different release folder."""
 
 RECORD = "release.json"

@@ -15,7 +15,7 @@ from catalog import cardrules
 from zoo.gguf.header import Header, read_header, read_metadata
 from zoo.llama import tokenizertrial
 from zoo.modelfolder import record, templates
-from zoo.modelfolder.inspection import Inspected, inspect
+from zoo.modelfolder.inspection import Inspected, inspect, inspect_small
 from zoo.modelfolder.record import CONTEXT_KEYS
 
 _LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
@@ -59,6 +59,16 @@ def read(path: Path, root: Path | None = None) -> SourceFacts:
         tokenizertrial.refuse_unwritable(found)
         return _of_folder(found)
     return _of_header(read_header(path))
+
+
+def read_small(folder: Path, shown: str) -> SourceFacts:
+    """Of a folder with the small files of a model, without its weights. shown: its name in messages.
+
+    Raises ModelFileError for a source that the import would refuse by them.
+    """
+    found = inspect_small(folder, shown)
+    tokenizertrial.refuse_unwritable(found)
+    return _of_folder(found)
 
 
 def stated_licence(path: Path) -> str | None:

@@ -57,28 +57,61 @@ def fetch(
 
     Raises RemoteError or SourceError if the hub does not answer or a file does not match its pin.
     """
-    target = cache / "hub" / repo.replace("/", "--") / revision
-    # Locks of earlier versions also pin files of subfolders, which nothing reads.
-    pins = {path: sha256 for path, sha256 in (files or {}).items() if "/" not in path}
+    target, pins, patience = _target(repo, revision, cache), _of_root(files), patience or Patience()
     if _is_whole(target, pins):
         report.say(f"{repo} at {revision[:12]} is already here")
         return target
-    hub = _repo(repo)
-    patience = patience or Patience()
-    everything = _listing(hub, revision, patience, report)
-    _refuse_other_pins(repo, revision, everything, pins)
-    tree = _wanted(hub, repo, revision, everything, patience, report)
-    tree |= {path: everything[path] for path in pins}
-    wanted = [_pinned(tree[path], pins) for path in sorted(tree)]
+    origin, wanted = _everything(repo, revision, pins, patience, report)
     total = sum(file.size_bytes for file in wanted)
     report.say(f"fetching {repo} at {revision[:12]}: {counted(len(wanted), 'file')}, {data_size(total)}")
-    where = f"hf:{repo}@{revision}"
-    fetch_files(Origin(hub, revision, where), wanted, target, report, patience, cache / "hub" / ".zoo")
+    fetch_files(origin, wanted, target, report, patience, cache / "hub" / ".zoo")
     record = {
         file.path: sha256_file(target / file.path) if not file.sha256 else file.sha256 for file in wanted
     }
     write_atomic(_record(target), pretty_json({"repo": repo, "revision": revision, "sha256": record}))
     return target
+
+
+def fetch_small(
+    repo: str,
+    revision: str,
+    files: Mapping[str, str] | None,
+    cache: Path,
+    report: Reporter,
+    patience: Patience | None = None,
+) -> Path:
+    """The folder that ``fetch`` fills, with the configuration and the tokenizer's files at least, which show what the
+    import would refuse.
+
+    Raises as ``fetch`` does, also for files that nothing downloads yet.
+    """
+    target, pins, patience = _target(repo, revision, cache), _of_root(files), patience or Patience()
+    if not _is_whole(target, pins):
+        origin, wanted = _everything(repo, revision, pins, patience, report)
+        small = [file for file in wanted if file.path in LOOKED_AT]
+        fetch_files(origin, small, target, report, patience, cache / "hub" / ".zoo")
+    return target
+
+
+def _target(repo: str, revision: str, cache: Path) -> Path:
+    return cache / "hub" / repo.replace("/", "--") / revision
+
+
+def _of_root(files: Mapping[str, str] | None) -> dict[str, str]:
+    """Pins without those of files in subfolders, which locks of earlier versions have and nothing reads."""
+    return {path: sha256 for path, sha256 in (files or {}).items() if "/" not in path}
+
+
+def _everything(
+    repo: str, revision: str, pins: Mapping[str, str], patience: Patience, report: Reporter
+) -> tuple[Origin, list[Listed]]:
+    """Every file to fetch, sorted, and where they come from. Raises RemoteError, SourceError."""
+    hub = _repo(repo)
+    everything = _listing(hub, revision, patience, report)
+    _refuse_other_pins(repo, revision, everything, pins)
+    tree = _wanted(hub, repo, revision, everything, patience, report)
+    tree |= {path: everything[path] for path in pins}
+    return Origin(hub, revision, f"hf:{repo}@{revision}"), [_pinned(tree[path], pins) for path in sorted(tree)]
 
 
 def resolve_revision(
@@ -158,6 +191,15 @@ def _wanted(
         raise SourceError(
             f"{INDEX} of {where} names missing files: {named(absent)}", safe="Nothing was downloaded.",
             remedy="Name a revision that is complete",
+        )  # fmt: skip
+    gguf = sorted(path for path in tree if path.endswith(".gguf"))
+    if not shards and SINGLE not in tree and gguf:
+        raise SourceError(
+            f"{where} has GGUF files ({named(gguf)}) but no safetensors at its root, and a source on a hub is a model "
+            "folder",
+            safe="Nothing was downloaded.",
+            remedy="Fetch one GGUF file into the zoo's folder and name it with file:, or name the repository that the "
+            "files were made from",
         )  # fmt: skip
     if not shards and SINGLE not in tree:
         raise SourceError(

@@ -38,10 +38,8 @@ def resolve(spec: Mapping[str, object], root: Path, cache: Path, report: Reporte
     uri = text(spec["source"])
     source = sources.parse(uri)
     if isinstance(source, sources.HubSource):
-        pins = spec.get("files")
-        files = None if pins is None else {name: text(one) for name, one in table(pins).items()}
         try:
-            return hub.fetch(source.repo, str(spec["revision"]), files, cache, report)
+            return hub.fetch(source.repo, str(spec["revision"]), _pins(spec), cache, report)
         except SourceError as error:
             error.where = error.where or uri
             raise
@@ -53,6 +51,22 @@ def resolve(spec: Mapping[str, object], root: Path, cache: Path, report: Reporte
     pin = spec["sha256"]
     verify(path, None if pin is None else text(pin), uri, report, root)
     return path
+
+
+def small_files(spec: Mapping[str, object], cache: Path, report: Reporter) -> Path | None:
+    """A folder with the configuration and the tokenizer of a Hub source's spec; None for other sources.
+
+    Raises SourceError.
+    """
+    source = sources.parse(text(spec["source"]))
+    if not isinstance(source, sources.HubSource):
+        return None
+    return hub.fetch_small(source.repo, str(spec["revision"]), _pins(spec), cache, report)
+
+
+def _pins(spec: Mapping[str, object]) -> dict[str, str] | None:
+    pins = spec.get("files")
+    return None if pins is None else {name: text(one) for name, one in table(pins).items()}
 
 
 def folder_records(path: Path, root: Path | None = None) -> tuple[FileRecord, ...]:

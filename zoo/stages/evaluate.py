@@ -1,4 +1,4 @@
-"""evaluate: perplexity and KLD of every file against the exported one, and a chat smoke test of each."""
+"""evaluate: perplexity and KLD of every file against the exported one, and a smoke test of each."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(context: Context) -> Facts:
         )
     evaluation: Evaluation = {**report, "reference_type": reference}
     smokes = {}
-    with context.report.task("chat smoke test", len(files), "files") as advance:
+    with context.report.task("smoke test", len(files), "files") as advance:
         for name, path in files.items():
             smokes[name] = smoke(
                 path,

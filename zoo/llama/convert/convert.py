@@ -194,8 +194,8 @@ def failure(tail: Sequence[str], code: int, model_folder: Path) -> ZooError:
     if MISSING_PIECES.search(said):
         return GateRefused(
             "llama.cpp's converter reads the vocabulary of this architecture from tokenizer.model, which is missing "
-            "from the folder, and it cannot be made from this kind of tokenizer.json (BPE with byte fallback, merges "
-            "and an unknown token)",
+            "from the folder. It can only be made from a tokenizer.json of the kind that the architecture's own models "
+            "have: BPE with byte fallback, merges and an unknown token",
             safe=safe,
             remedy="Copy tokenizer.model of the original model into the model folder, then run: zoo lock",
         )

@@ -1,1 +1,1 @@
-"""What an open model predicts: losses, parity, importance, probes and a chat smoke test."""
+"""What an open model predicts: losses, parity, importance, probes and a smoke test."""

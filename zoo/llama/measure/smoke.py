@@ -1,4 +1,4 @@
-"""Whether a file behaves as a chat model: three checks that take seconds."""
+"""Whether a file answers, or continues a text, as its model should: three checks that take seconds."""
 
 from __future__ import annotations
 
