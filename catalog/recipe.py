@@ -237,6 +237,7 @@ class Recipe:
     licence_name: str | None
     licence_link: str | None
     owners: tuple[str, ...]
+    notes: tuple[str, ...]
     good_at: tuple[str, ...]
     bad_at: tuple[str, ...]
     context_tokens: int | None

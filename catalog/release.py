@@ -257,13 +257,23 @@ class Terms:
 
 
 @dataclass(frozen=True)
+class News:
+    """What is new in a version. words: the maintainer's. changes: computed against the version ``since``, in sentences;
+    since is None for a first version."""
+
+    words: tuple[str, ...]
+    since: str | None
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Release:
     """One published version. A published release never changes; only the places that have it may.
 
     quantized_source: the type of the student's weights as their source had them (``Q4_K``), None for plain ones.
     differences: known ones between the files and the original, those that the recipe allows among them, in plain
     sentences; None if there are none. mirrors: other places with the same files, in the order in which they are tried;
-    None if there are none.
+    None if there are none. news: None in older records, and for a first version without notes.
     """
 
     version: str
@@ -282,6 +292,7 @@ class Release:
     quantized_source: str | None = field(default=None, metadata=LATER)
     differences: tuple[str, ...] | None = field(default=None, metadata=LATER)
     mirrors: tuple[Location, ...] | None = field(default=None, metadata=LATER)
+    news: News | None = field(default=None, metadata=LATER)
 
     def places(self) -> tuple[Location, ...]:
         """Where the release is: its own place, then its mirrors."""

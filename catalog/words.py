@@ -101,3 +101,8 @@ def plus_minus(value: float, error: float | None) -> str:
 def percent(share: float, error: float | None) -> str:
     """``96.4 ± 0.5 %`` of a share between 0 and 1."""
     return plus_minus(share * 100, None if error is None else error * 100) + " %"
+
+
+def shortened(text: str, length: int) -> str:
+    """At most ``length`` characters; an ellipsis replaces the rest."""
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"

@@ -22,7 +22,7 @@ from zoo.publish.apply import Published, Target, VersionTaken
 from zoo.publish.others import Cards
 from zoo.publish.places import Way
 from zoo.publish.repair import Repaired
-from zoo.release import NOWHERE, ReleaseFolder, assemble, find, load
+from zoo.release import NOWHERE, ReleaseFolder, assemble, find, load, news
 from zoo.release.sign import sign as sign_release
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
@@ -56,6 +56,7 @@ def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: 
     # Refuse early: a catalog that cannot be written, a version that is already published, another model's repository.
     record.refuse_unwritable(settings)
     for planned in plans:
+        news.refuse_old_words(planned.recipe, planned.checked.file, settings)
         refuse_taken_version(planned, settings)
         if not find(planned.plan, settings):
             refuse_other_owner(planned, settings, report)
@@ -80,6 +81,7 @@ def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFold
     found = find(planned.plan, settings) or _corrected(planned, settings)
     if found is not None:
         return found
+    news.refuse_old_words(planned.recipe, planned.checked.file, settings)
     wanted = preflight.Build(planned.recipe, planned.plan, planned.to_run, planned.world.tools)
     preflight.check(wanted, planned.costs, settings, report)
     steps = [planned.plan.step(id_) for id_ in planned.to_run]

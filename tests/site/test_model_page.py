@@ -11,9 +11,18 @@ from sitesamples import CONTENT, HOSTILE, hostile, sample
 from test_pages import SITE, Tags
 
 from catalog.index import Catalog
-from catalog.release import EvidenceFile, LanguageLoss, Location, Model, Repository, Reproduction, YankEvent
+from catalog.release import (
+    EvidenceFile,
+    LanguageLoss,
+    Location,
+    Model,
+    News,
+    Repository,
+    Reproduction,
+    YankEvent,
+)
 from zoo.site import pages
-from zoo.site.pages import changes, diagram
+from zoo.site.pages import diagram
 
 PLAIN = "models/smollm2-135m-instruct/"
 TUTOR = "models/smollm2-tutor-57m/"
@@ -100,25 +109,18 @@ def test_every_version_has_a_page_that_stays() -> None:
     assert "The model's page" in told(new) and 'content="noindex"' in new
 
 
-def test_what_changed_between_versions() -> None:
+def test_a_version_page_says_what_is_new() -> None:
     new, old = tutor().releases
-    assert changes.of_versions((new, old)) == {
-        "1.1.0": [
-            "Identical files: F16, Q8_0.",
-            "The sources changed.",
-            "1 line of the recipe changed.",
-        ]
-    }
-    smaller = dataclasses.replace(new.files[1], size_bytes=60_000_000, sha256="0" * 64)
-    other = dataclasses.replace(new, files=(smaller,), licence="MIT", lineage=old.lineage, recipe=old.recipe)
-    assert changes.of_versions((other, old))["1.1.0"] == [
-        "Removed files: F16.",
-        "Q8_0: 60.0 MB, was 61.2 MB.",
-        "The licence changed from Apache-2.0 to MIT.",
-    ]
-    alike = dataclasses.replace(old, version="1.0.1", files=())
-    later = dataclasses.replace(alike, version="1.0.2")
-    assert changes.of_versions((later, alike))["1.0.2"] == ["The catalog records no change."]
+    news = News(("Fewer mistakes in fractions.", HOSTILE), "1.0.0", ("Q8_0: 60.0 MB, was 61.2 MB.",))
+    candidate = dataclasses.replace(old, version="1.2.0-rc.1", news=news)
+    made = files_of(dataclasses.replace(tutor(), releases=(candidate, new, old)))
+    words = told(made[f"{TUTOR}1.2.0-rc.1/index.html"])
+    assert "What is new Fewer mistakes in fractions." in words and "Q8_0: 60.0 MB, was 61.2 MB." in words
+    assert "<script>alert(1)" not in made[f"{TUTOR}1.2.0-rc.1/index.html"]
+    assert "This is the first version." in told(made[f"{TUTOR}1.0.0/index.html"])
+    assert "Fewer mistakes in fractions." in told(made[f"{TUTOR}index.html"])  # in the table of versions
+    assert "What is new: Fewer mistakes in fractions." in made["feed.atom"]
+    assert "Changes since 1.0.0: Q8_0: 60.0 MB, was 61.2 MB." in made["feed.atom"]
 
 
 def test_known_differences_are_limits_and_stay_text() -> None:

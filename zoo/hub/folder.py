@@ -216,7 +216,7 @@ class FolderRepo:
                 (self.folder / "refs" / "heads" / _ref_file(branch)).unlink(missing_ok=True)
                 fsync(self.folder / "refs" / "heads")
 
-    def tag(self, name: str, oid: str) -> None:
+    def tag(self, name: str, oid: str, message: str = "") -> None:
         self.body(oid)
         with locked(self.folder / "lock"):
             there = self._read_refs("tags").get(name)
@@ -230,7 +230,7 @@ class FolderRepo:
                     safe="The tag was not moved.",
                     remedy="Raise the version in the recipe",
                 )
-            self._move("tags", name, oid)
+            self._move("tags", name, oid, message)
 
     def history(self, revision: str, until: str | None) -> list[CommitNote]:
         found: list[CommitNote] = []
@@ -239,7 +239,7 @@ class FolderRepo:
             body = self.body(current)
             seconds = (self.folder / "commits" / f"{current}.json").stat().st_mtime
             date = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            found.append(CommitNote(current, (), date, body["message"]))
+            found.append(CommitNote(current, (), date, body["message"].partition("\n")[0]))
             current = body["parent"]
         return found
 
@@ -299,17 +299,18 @@ class FolderRepo:
         texts = {path: path.read_text(encoding="ascii", errors="replace").strip() for path in paths}
         return {path.name.replace("%2F", "/"): text for path, text in texts.items()}
 
-    def _move(self, kind: str, name: str, oid: str) -> None:
+    def _move(self, kind: str, name: str, oid: str, message: str = "") -> None:
         if not _REF.match(name) or len(name) > _MOST_REF:
             raise InputError(f"{name!r} is not a valid name for a {'tag' if kind == 'tags' else 'branch'}")
         sweep(self.folder / "refs" / kind)
-        self._log(kind, name, oid)
+        self._log(kind, name, oid, message)
         write_atomic(self.folder / "refs" / kind / _ref_file(name), oid + "\n")
 
-    def _log(self, kind: str, name: str, oid: str | None) -> None:
-        """Append a move of a ref; None: it is deleted."""
+    def _log(self, kind: str, name: str, oid: str | None, message: str = "") -> None:
+        """Append a move of a ref; None: it is deleted. message: of a tag."""
+        entry = {"ref": f"{kind}/{name}", "oid": oid} | ({"message": message} if message else {})
         with (self.folder / "refs.log").open("a", encoding="utf-8") as log:
-            log.write(canonical_json({"ref": f"{kind}/{name}", "oid": oid}) + "\n")
+            log.write(canonical_json(entry) + "\n")
             log.flush()
             os.fsync(log.fileno())
 

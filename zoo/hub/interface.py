@@ -139,7 +139,7 @@ class Repo(Protocol):
 
     def restore_commit(self, oid: str, files: Iterable[FileRecord], title: str) -> bool:
         """Write a lost or damaged commit again by what is known of it. False if that is not enough, or if the hub keeps
-        its commits itself."""
+        its commits itself. title: its complete message."""
 
     def restore_branch(self, name: str, oid: str) -> bool:
         """Set a lost or damaged branch on its last commit, else on ``oid``. False if it is not lost, or as above."""
@@ -152,7 +152,10 @@ class Repo(Protocol):
         message: str,
         branch: str = BRANCH,
     ) -> str:
-        """One commit on a branch whose head must be ``parent`` (None: no commit yet). Raises HubConflict."""
+        """One commit on a branch whose head must be ``parent`` (None: no commit yet). Raises HubConflict.
+
+        message: its first line is the title.
+        """
 
     def begin(self, branch: str, oid: str) -> None:
         """A new branch that begins at a commit. An existing one is accepted, wherever it is."""
@@ -160,8 +163,9 @@ class Repo(Protocol):
     def end(self, branch: str) -> None:
         """Delete a branch other than ``main``; commits with a tag stay. A missing one is accepted."""
 
-    def tag(self, name: str, oid: str) -> None:
-        """A new tag. The same tag on the same commit is accepted; on another commit it raises HubConflict."""
+    def tag(self, name: str, oid: str, message: str = "") -> None:
+        """A new tag, with a message where the hub keeps one. The same tag on the same commit is accepted; on another
+        commit it raises HubConflict."""
 
     def history(self, revision: str, until: str | None) -> list[CommitNote]:
         """The commits from ``revision`` back to ``until``, which is not in it; newest first, at most fifty."""

@@ -25,7 +25,7 @@ from zoo.publish.places import Way
 from zoo.publish.plan import Known, RepoPlan, VersionTaken, plan_repo, refuse_unsafe
 from zoo.publish.steps import Target, Work
 from zoo.publish.verify import TREE, verify
-from zoo.release import ReleaseFolder
+from zoo.release import ReleaseFolder, news
 from zoo.settings import Settings
 
 __all__ = ["Publication", "Published", "Target", "VersionTaken", "apply", "prepare", "tag_of"]
@@ -116,7 +116,8 @@ def apply(
         already = all(target.plan.is_published for target in targets)
         _announce(targets, hub, report)
         hashes = Hashes(_beside(release, "hashes.json"))
-        work = Work(tag_of(release), _title(release), hub.name, hashes, journal, report, committing)
+        said = news.message(release.model.name, release.release)
+        work = Work(tag_of(release), said, hub.name, hashes, journal, report, committing)
         commits = _out(work, targets, how, phase)
         places = {
             t.kind: Repository(f"{settings.namespace}/{t.name}", commits[t.kind], work.tag, _manifest(t))

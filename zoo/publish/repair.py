@@ -20,6 +20,7 @@ from zoo.hub import BRANCH, Hub, Listed, Repo
 from zoo.progress import Reporter
 from zoo.publish.copies import Copies
 from zoo.publish.stalls import watched
+from zoo.release import news
 from zoo.settings import Settings
 
 _STALL_SECONDS = 60.0
@@ -98,8 +99,7 @@ class _Repository:
             if isinstance(error, RemoteError) and error.kind != "revision_not_found":
                 raise
             files = self.copies.record(self.release.version, self.kind)
-            title = f"{self.model.name} {self.release.version}"
-            if repo.restore_commit(commit, files, title):
+            if repo.restore_commit(commit, files, news.message(self.model.name, self.release)):
                 self.found.restored.append(f"commit {commit[:12]} of {self.label}")
                 return repo.listing(commit)
             self.found.left.append(f"{self.label}: {error.what}")
@@ -159,7 +159,7 @@ class _Repository:
         if there and (there.startswith(self.place.commit) or self.place.commit.startswith(there)):
             return
         try:
-            repo.tag(self.place.tag, self.place.commit)
+            repo.tag(self.place.tag, self.place.commit, news.message(self.model.name, self.release))
             self.found.restored.append(f"tag {self.place.tag} of {self.label}")
         except ZooError as error:
             self.found.left.append(f"tag {self.place.tag} of {self.label}: {error.what}")

@@ -43,10 +43,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Work:
-    """What every step needs. title: what the commit says. committing: called before each commit."""
+    """What every step needs. message: what the commit and the tag say. committing: called before each commit."""
 
     tag: str
-    title: str
+    message: str
     hub: str
     hashes: Hashes
     journal: Journal
@@ -189,7 +189,7 @@ def commit(work: Work, target: Target) -> Target:
                 work.committing(target)
                 if plan.line.begins and plan.parent:
                     target.repo.begin(plan.line.branch, plan.parent)
-                oid = target.repo.commit(plan.parent, adds, deletes, work.title, plan.line.branch)
+                oid = target.repo.commit(plan.parent, adds, deletes, work.message, plan.line.branch)
             break
         except HubConflict as conflict:
             target = _plan_again(work, target, conflict)
@@ -271,7 +271,7 @@ def tag(work: Work, target: Target) -> Target:
         raise ZooError(f"{target.label} has no commit to tag")
     with watched(work.report, f"setting tag {work.tag} of {target.label} at {work.hub}"):
         try:
-            target.repo.tag(work.tag, target.commit)
+            target.repo.tag(work.tag, target.commit, work.message)
         except HubConflict as conflict:
             target = free(work, target)
             if target.repo.refs().tags.get(work.tag) != target.commit:

@@ -6,6 +6,7 @@ RELEASES/NAME/VERSION/dataset/        the dataset repository, if there is one
 
 folder     a release folder and its key: found, read, signed
 material   what a folder is made of
+news       what is new in the release
 record     the record of the release and its model
 evidence   the files behind the figures
 dataset    the dataset repository

@@ -21,7 +21,7 @@ from zoo.gguf.facts import FileFacts
 from zoo.judge import gates
 from zoo.plan.plan import Plan, World, file_name
 from zoo.progress import Reporter
-from zoo.release import cards, dataset, evidence, licencetexts, record, selfcheck
+from zoo.release import cards, dataset, evidence, licencetexts, news, record, selfcheck
 from zoo.release.folder import RECORD, ReleaseFolder, find, key_of, load
 from zoo.release.material import Material
 from zoo.release.sealing import seal, write_provenance
@@ -92,6 +92,7 @@ def _write(material: Material, out: Path) -> None:
     write_atomic(model_folder / "recipe.yaml", material.checked.text)
     licencetexts.place(material, model_folder)
     model, release = record.model(recipe), record.release(material, model_folder)
+    release = dataclasses.replace(release, news=news.of(recipe, release, material.settings))
     verdicts = gates.judge(recipe, release.files, release.training, record.valid_share(material))
     write_atomic(evidence_folder / "gates.json", pretty_json([vars(v) for v in verdicts]))
     release = dataclasses.replace(release, evidence=evidence.listed(evidence_folder))

@@ -142,6 +142,9 @@ def model_card(
             layers=release.architecture.layers,
             notes=[source.note for source in (recipe.student, recipe.teacher) if source and source.note],
             remarks=remarks,
+            news=recipe.notes,
+            since=release.news.since if release.news else None,
+            changes=release.news.changes if release.news else (),
         )
     )
     return _front_matter(model_metadata(recipe, release, namespace)) + body

@@ -16,7 +16,7 @@ from zoo.files.locks import locked
 from zoo.files.whole import write_atomic
 from zoo.judge import gates
 from zoo.plan.plan import Plan
-from zoo.release import cards, provenance
+from zoo.release import cards, news, provenance
 from zoo.settings import Settings
 
 VERSION = 9
@@ -45,11 +45,15 @@ class ReleaseFolder:
 
 
 def key_of(plan: Plan, settings: Settings) -> str:
-    """Identity of the release folder: the plan, the namespace that the cards name, and the templates."""
-    templates = dict(cards.template_texts())
-    return digest(
-        {"plan": plan.key, "version": VERSION, "namespace": settings.namespace, "templates": templates}
-    )
+    """Identity of the release folder: plan, namespace that the cards name, templates, and the version before it."""
+    told = {
+        "plan": plan.key,
+        "version": VERSION,
+        "namespace": settings.namespace,
+        "templates": dict(cards.template_texts()),
+        "before": news.identity(plan.name, plan.version, settings),
+    }
+    return digest(told)
 
 
 def find(plan: Plan, settings: Settings) -> ReleaseFolder | None:

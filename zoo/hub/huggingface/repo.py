@@ -234,15 +234,16 @@ class HuggingFaceRepo:
             return
         patiently(delete, settled=lambda: branch not in self.refs().branches or None)
 
-    def tag(self, name: str, oid: str) -> None:
+    def tag(self, name: str, oid: str, message: str = "") -> None:
         if self._tags.get(name) == oid:
             return  # known from the last read of the refs, and tags do not move
 
         def create() -> str | None:
             with plain(self.door, self.identity, writing=True):
                 self._api().create_tag(
-                    self.identity, tag=name, revision=oid, repo_type=self.kind, exist_ok=True
-                )
+                    self.identity, tag=name, tag_message=message or None, revision=oid, repo_type=self.kind,
+                    exist_ok=True,
+                )  # fmt: skip
             # The client reports no error if the tag exists, on any commit.
             return self.refs().tags.get(name)
 
@@ -385,9 +386,10 @@ class HuggingFaceRepo:
             from huggingface_hub import CommitOperationDelete
 
             gone = [CommitOperationDelete(path, is_folder=False) for path in deletes]
+            title, _, description = header.message.partition("\n\n")
             made = self._api().create_commit(
                 self.identity, [*operations, *gone],
-                commit_message=header.message, repo_type=self.kind, revision=header.branch,
+                commit_message=title, commit_description=description, repo_type=self.kind, revision=header.branch,
                 parent_commit=header.parent,
             )  # fmt: skip
             return str(made.oid)

@@ -209,7 +209,8 @@ def last_commits(repo: FolderRepo, oid: str) -> dict[str, LastCommit]:
     for commit, body in commits:
         for path in [path for path in wanted if path not in settled]:
             if body["files"].get(path) == wanted[path]:
-                found[path] = {"id": shown(commit), "title": body["message"], "date": date_of(repo, commit)}
+                title = body["message"].partition("\n")[0]
+                found[path] = {"id": shown(commit), "title": title, "date": date_of(repo, commit)}
             else:
                 settled.add(path)
     return found
@@ -237,8 +238,8 @@ def commits(repo: FolderRepo, oid: str) -> list[dict[str, object]]:
     return [
         {
             "id": shown(commit),
-            "title": str(body["message"]),
-            "message": "",
+            "title": body["message"].partition("\n")[0],
+            "message": body["message"].partition("\n")[2].strip("\n"),
             "date": date_of(repo, commit),
             "authors": [],
         }

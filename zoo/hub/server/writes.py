@@ -26,6 +26,7 @@ REGULAR_BYTES = 1 << 20
 """Files up to this size travel inside the commit; larger ones before it, each in a separate request."""
 
 _TRIES = 20
+_MESSAGE_CHARACTERS = 100_000
 
 
 def create(store: Store, request: Request) -> Answer:
@@ -174,7 +175,9 @@ def _write(
     deletes: list[tuple[str, bool]],
 ) -> str:
     named = header.get("parentCommit")
-    message = _text(header, "summary")[:1000]
+    message, more = _text(header, "summary")[:1000], header.get("description")
+    if isinstance(more, str) and more.strip():
+        message = f"{message}\n\n{more}"[:_MESSAGE_CHARACTERS]
     for _ in range(1 if named else _TRIES):
         parent = _parent(repo, named) if named else repo.refs().branches.get(branch)
         gone = _deleted(repo.tree(parent) if parent else {}, deletes)
@@ -230,14 +233,16 @@ def _uploaded(store: Store, value: JsonObject) -> FileRecord:
 
 def tag(repo: FolderRepo, revision: str, request: Request) -> Answer:
     """A new tag; 409 if a tag of this name exists on any commit."""
-    name = _text(request.json(), "tag")
+    data = request.json()
+    name, message = _text(data, "tag"), data.get("message")
+    message = message[:_MESSAGE_CHARACTERS] if isinstance(message, str) else ""
     refs = repo.refs()
     if name in refs.tags:
         raise ApiError(409, "Tag reference exists already")
     if name in refs.branches or _like_a_commit(name):
         raise ApiError(400, "this name belongs to a branch, or looks like a commit or a reference")
     try:
-        repo.tag(name, commit_of(repo, revision))
+        repo.tag(name, commit_of(repo, revision), message)
     except HubConflict as error:
         raise ApiError(409, "Tag reference exists already") from error
     except InputError as error:

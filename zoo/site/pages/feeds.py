@@ -21,6 +21,8 @@ from zoo.site.pages.text import shortened, visible
 NEWS = 100
 """Entries of the Atom feed: the last releases and yanks."""
 
+_ENTRY_CHARACTERS = 2000
+
 ATOM, CSV, LLMS = "feed.atom", "files.csv", "llms.txt"
 _HEAD = f'{{"schema":"{index.SCHEMA}","models":[\n'
 _TAIL = "\n]}\n"
@@ -150,7 +152,7 @@ def _news(model: Model) -> Iterator[dict[str, str]]:
             "id": f"release:{model.name}@{release.version}",
             "date": release.date,
             "title": f"{model.name} {release.version}",
-            "words": shortened(visible(model.summary), 300),
+            "words": _said(model, release),
             "path": f"models/{model.name}/{release.version}/",
         }
     for number, event in enumerate(model.yanks, 1):
@@ -163,6 +165,17 @@ def _news(model: Model) -> Iterator[dict[str, str]]:
             "words": visible(f"{event.reason}{instead}"),
             "path": f"models/{model.name}/{event.version}/",
         }
+
+
+def _said(model: Model, release: Release) -> str:
+    """The summary, and what is new in this version."""
+    news = release.news
+    said = [shortened(visible(model.summary), 300)]
+    if news and news.words:
+        said += ["What is new:", *news.words]
+    if news and news.changes:
+        said += [f"Changes since {news.since}:", *news.changes]
+    return shortened(visible(" ".join(said)), _ENTRY_CHARACTERS)
 
 
 def _atom(entries: Sequence[Mapping[str, str]], site: Site) -> str:

@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from catalog import yanks
+from catalog import changes, yanks
 from catalog.memory import CONTEXTS
 from catalog.release import MemoryNeed, Model, ModelFile, Release
 from zoo.choose import commands
 from zoo.choose import pick as picks
 from zoo.choose.pick import Pick
 from zoo.judge.probes import report as probe_report
-from zoo.site.pages import changes, diagram, pictures
+from zoo.site.pages import diagram, pictures
 from zoo.site.pages.charts import Chart
 from zoo.site.pages.kinds import Site
 from zoo.site.pages.page import fill
@@ -78,7 +78,7 @@ def of_release(
         "ollama": commands.ollama(model.name, release, taken),
         "completes": commands.COMPLETES if commands.completes(release) else "",
         "diagram": diagram.lineage(model, release),
-        "changes": changes.of_versions(model.releases) if whole else {},
+        "changes": changes.of_versions(model.releases),
         "yanked": {event.version: event for event in yanks.active(model)},
         "reproductions": [one for one in model.reproductions if one.version == release.version],
     }
@@ -95,6 +95,7 @@ def of_release(
 def _outline(release: Release, whole: bool) -> list[tuple[str, str]]:
     every = [
         ("use", "What it is for", whole),
+        ("news", "What is new", not whole or release.news is not None),
         ("files", "Pick a file", True),
         ("commands", "Download and run", True),
         ("evidence", "Evidence", True),

@@ -9,6 +9,9 @@ from markupsafe import Markup, escape
 
 from catalog import unseen, words
 from catalog.release import bits_of
+from catalog.words import shortened
+
+__all__ = ["FILTERS", "listed", "oneline", "prose", "shortened", "visible", "visible_value"]
 
 
 def visible(text: str) -> str:
@@ -19,11 +22,6 @@ def visible(text: str) -> str:
 def visible_value(value: object) -> str:
     """``visible`` for what templates print: markup stays as it is, other values become text."""
     return value if isinstance(value, Markup) else visible(str(value))
-
-
-def shortened(text: str, length: int) -> str:
-    """At most ``length`` characters; an ellipsis replaces the rest."""
-    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 
 def oneline(text: str) -> str:
