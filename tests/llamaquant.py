@@ -16,9 +16,14 @@ from zoo.llama import library
 
 def llama_quantize(source: Path, target: Path, type_name: str, imatrix: Imatrix | None = None) -> None:
     """Run ``llama_model_quantize``; raises AssertionError if it fails."""
+    assert code(source, target, QUANTS[type_name].number, imatrix) == 0
+
+
+def code(source: Path, target: Path, number: int, imatrix: Imatrix | None = None) -> int:
+    """What ``llama_model_quantize`` answers for a file type: 0 if it wrote the file."""
     lib = library.require()
     params = lib.llama_model_quantize_default_params()
-    params.nthread, params.ftype = 1, QUANTS[type_name].number
+    params.nthread, params.ftype = 1, number
     kept = []
     if imatrix:
         table = (lib.llama_model_imatrix_data * (len(imatrix.sums) + 1))()
@@ -29,7 +34,7 @@ def llama_quantize(source: Path, target: Path, type_name: str, imatrix: Imatrix 
             kept.append(data)
             slot.name, slot.data, slot.size = name.encode(), data, values.size
         params.imatrix = ctypes.cast(table, type(params.imatrix))
-    assert lib.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params)) == 0
+    return int(lib.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params)))
 
 
 def tensors(path: Path) -> dict[str, tuple[str, bytes]]:

@@ -16,10 +16,12 @@ HERE = Path(__file__).parent
 @pytest.mark.parametrize(
     ("folder", "version", "suites"),
     [
-        (NEWEST, "1.33.", ["hub/test_hub_contract.py", "publish/test_publish_faults.py"]),
-        (LOWEST, "1.29.", ["hub/test_hub_contract.py"]),
+        pytest.param(
+            NEWEST, "1.33.", ["hub/test_hub_contract.py", "publish/test_publish_faults.py"],
+            marks=pytest.mark.long, id="newest",
+        ),
+        pytest.param(LOWEST, "1.29.", ["hub/test_hub_contract.py"], id="lowest"),
     ],
-    ids=["newest", "lowest"],
 )
 def test_the_same_suites_with_version_1(
     folder: Path, version: str, suites: list[str], tmp_path: Path

@@ -15,6 +15,8 @@ from zoo.llama.quantize.quantize import Wanted, quantize
 
 pytest.importorskip("llama_cpp")
 
+SLOWEST = ("IQ1_M", "IQ2_M", "IQ2_S", "IQ2_XS")
+"""llama.cpp's search for each block takes seconds: make long compares them."""
 NARROW = ("Q4_K_M", "Q5_K_M", "Q6_K", "Q2_K", "IQ4_XS", "IQ3_M", "Q4_0")
 
 
@@ -44,7 +46,10 @@ def test_without_importance(wide: Path, tmp_path: Path, type_name: str) -> None:
     _same(wide, tmp_path, type_name, None)
 
 
-@pytest.mark.parametrize("type_name", sorted(set(QUANTS) - {"F16", "F32", "BF16"}))
+@pytest.mark.parametrize("type_name", [
+    pytest.param(name, marks=[pytest.mark.long] if name in SLOWEST else [])
+    for name in sorted(set(QUANTS) - {"F16", "F32", "BF16"})
+])  # fmt: skip
 def test_with_importance(wide: Path, tmp_path: Path, type_name: str) -> None:
     _same(wide, tmp_path, type_name, random_imatrix(wide))
 

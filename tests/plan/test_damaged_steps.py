@@ -67,6 +67,7 @@ def test_a_damaged_file_of_a_ladder(keep_times: bool, zoo: Path) -> None:
     assert tinyzoo.run(zoo, "verify", "plain").returncode == 0
 
 
+@pytest.mark.long
 def test_damaged_weights_are_never_published(zoo: Path) -> None:
     keys, good = tinyzoo.steps_of(zoo, "tutored"), tinyzoo.files_of(zoo / "build/releases/tutored/1.0.0")
     unpublish(zoo)

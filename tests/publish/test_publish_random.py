@@ -1,5 +1,7 @@
 """A hundred random kills and faults on the way to a hub end in the same tree, with one commit and one tag.
 
+``make test`` makes a fifth of them, ``make long`` the others.
+
 The release is tiny, the client, the server and the kills are real. ``SEED`` chooses where; a failure names its point.
 """
 
@@ -131,7 +133,7 @@ def whole(zoo: Path, release: dict[str, dict[str, FileRecord]]) -> bool:
     return len(named) == 4
 
 
-@pytest.mark.parametrize("part", range(5))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.long) for part in range(1, 5))])
 def test_random_kills_and_faults(part: int, zygote: Zygote, quick: None, tmp_path: Path) -> None:  # noqa: ARG001 - a fixture
     dice, hits, went_wrong = random.Random(SEED + part), 0, 0
     for point in range((KILLS + FAULTS) // 5):

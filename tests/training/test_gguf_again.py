@@ -34,7 +34,7 @@ USER_DEFINED, UNUSED = 4, 5
 """Of llama.cpp's types of tokens."""
 
 
-@pytest.fixture(scope="module", params=["my-phi3-small", "another"])
+@pytest.fixture(scope="module", params=["my-phi3-small", pytest.param("another", marks=pytest.mark.long)])
 def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny Phi-3 as a GGUF file, which also ends an answer at a marker that nothing but its header names."""
     base = tmp_path_factory.mktemp("phi3")
@@ -109,6 +109,7 @@ def test_pruned_it_keeps_the_ends_of_its_source(source: Path, tmp_path: Path) ->
         assert other.end_tokens == one.end_tokens
 
 
+@pytest.mark.long
 def test_pruned_it_keeps_types_that_only_its_source_states(merged: Path, tmp_path: Path) -> None:
     """Padding of the embedding is unused tokens in the file, but ordinary ones in a model folder."""
     wanted = vocabulary_facts(merged)["token_types"]

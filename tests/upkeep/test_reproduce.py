@@ -332,6 +332,11 @@ def test_what_differs_is_named_and_counted(zoo: Path) -> None:
     assert "import/student" not in done.stderr
     (entry,) = plain_of(zoo).reproductions
     assert not entry.identical and entry.tensors - entry.tensors_identical == 1
+    done = tinyzoo.run(zoo, "reproduce", "plain@1.0.0", "--quants-only", "--json", "--no-record")
+    assert done.returncode == 3, done.stderr
+    answer = json.loads(done.stdout)
+    assert not schema.violations(answer, "reproduction-v1") and answer["identical"] is False
+    assert plain_of(zoo).reproductions == (entry,)
 
 
 def test_a_file_of_another_processor_is_neither_confirmed_nor_refuted(zoo: Path) -> None:
@@ -352,13 +357,13 @@ def test_a_file_of_another_processor_is_neither_confirmed_nor_refuted(zoo: Path)
     )
     files = tuple(dataclasses.replace(file, sha256="1" * 64) for file in release.files)
     write_release(zoo, dataclasses.replace(release, evidence=evidence, files=files), "tutored")
-    done = tinyzoo.run(zoo, "reproduce", "tutored", "--json")
+    done = tinyzoo.run(zoo, "reproduce", "tutored")
     assert done.returncode == 1, done.stderr
-    record = json.loads(done.stdout)
+    (entry,) = tutored_of(zoo).reproductions
+    record = json.loads((zoo / "site/evidence/tutored/1.0.0" / entry.evidence).read_text(encoding="utf-8"))
     assert not schema.violations(record, "reproduction-v1") and record["identical"] is False
     assert all("the training" in file["may_differ"] for file in record["files"])
     assert "Another" in record["machine"]["recorded_processor"]
-    done = tinyzoo.run(zoo, "reproduce", "tutored", "--no-record")
     assert "Neither confirmed nor refuted: 0 of" in done.stdout and "which is acceptable: " in done.stdout
 
 

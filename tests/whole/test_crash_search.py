@@ -109,6 +109,7 @@ def before_the_search(undisturbed: Watched, zoo: Path) -> None:
             shutil.rmtree(record.parent)
 
 
+@pytest.mark.long
 def test_a_search_that_was_killed_at_random_finds_the_same_and_measures_nothing_twice(
     undisturbed: Watched, tmp_path: Path
 ) -> None:

@@ -40,8 +40,10 @@ def run(folder: Path, zoo: Path, *recipes: str) -> tuple[int, str]:
 
 def test_the_first_release_stays_when_a_gate_refuses_the_second(tmp_path: Path) -> None:
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
+    few = {"probes": [], "quantize": {"ladder": ["Q8_0"], "allow_fallback": True, "imatrix_window_tokens": 64}}
+    tinyzoo.write_recipe(zoo, tinyzoo.plain_recipe(zoo, **few))
     gate = {"metric": "kld_mean_nats", "at_most": -1.0}
-    refused = tinyzoo.plain_recipe(zoo, "second")
+    refused = tinyzoo.plain_recipe(zoo, "second", **few)
     kept = refused["gates"]
     tinyzoo.write_recipe(zoo, {**refused, "gates": [gate]})
     code, said = run(zoo, ZOO, "plain", "second")

@@ -24,6 +24,8 @@ __all__ = ["keys", "wheel"]
 WHEELS = Path(sys.prefix) / "wheels"
 MAKEFILE = Path(__file__).resolve().parents[2].joinpath("Makefile").read_text(encoding="utf-8")
 LIGHT = ("", *re.findall(r"^LIGHT_EXTRAS := (.*)$", MAKEFILE, re.M)[0].split(","))
+ALWAYS = ("", "hub")
+"""Tried in every run of the tests; the others by make installs, and their imports by test_bare_imports.py."""
 HEAVY = tuple(extra for extra in bareinstall.EXTRAS if extra not in LIGHT)
 
 pytestmark = pytest.mark.skipif(
@@ -86,13 +88,12 @@ print("promise kept" if "CycloneDX" in bom.bom(model, model.releases[0], "local"
 
 
 @pytest.mark.parametrize(
-    "extra", [*LIGHT, *(pytest.param(extra, marks=pytest.mark.installs) for extra in HEAVY)]
+    "extra",
+    [pytest.param(extra, marks=[] if extra in ALWAYS else [pytest.mark.installs]) for extra in (*LIGHT, *HEAVY)],
 )
 def test_a_new_environment_with_one_extra(
     extra: str, wheel: Path, released: bareinstall.Released, keys: dict[str, Path], tmp_path: Path
 ) -> None:
-    if extra in HEAVY and not os.environ.get("INSTALLS"):
-        pytest.skip("make installs runs it")
     python = installed(wheel, extra, tmp_path / "venv")
     assert "zoo" in call([python.with_name("zoo"), "--version"], tmp_path)
     asked = list(bareinstall.calls(tmp_path / "fresh", released, extra))

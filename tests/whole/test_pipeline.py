@@ -325,6 +325,7 @@ def test_editing_one_prompt_asks_the_teacher_one_question(
     assert after.count(b"\n") == before.count(b"\n") + 1 == rows + 1
 
 
+@pytest.mark.long
 def test_another_zoo_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
     """Only the plain recipe; ``test_crash`` compares the tutored one."""
     other = tinyzoo.make_tiny_zoo(tmp_path / "elsewhere")

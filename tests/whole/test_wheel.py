@@ -55,6 +55,7 @@ def test_the_wheel_carries_schemas_templates_site_and_recipes(wheel: Path) -> No
     assert not [name for name in held if name.startswith(("tests/", "benchmarks/", "build/")) or "__pycache__" in name]
 
 
+@pytest.mark.long
 def test_a_zoo_of_its_own_lives_outside_the_clone(python: Path, tmp_path: Path) -> None:
     environment = tinyzoo.environment(ZOO_CONVERTER=str(source.found()), **tinyzoo.STRANGER)
     environment.pop("PYTHONPATH", None)
