@@ -10,12 +10,10 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypedDict, Unpack
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 
-@dataclass(frozen=True)
-class Again:
+class Again(NamedTuple):
     """The same command continues when it is run again. when: such as ``in 20 seconds``; note: what else to know."""
 
     when: str = ""
@@ -29,7 +27,8 @@ class Again:
 
 
 _LONGEST, _HEAD, _TAIL = 400, 200, 100
-_TOO_LONG = re.compile(rf"\S{{{_LONGEST + 1},}}")
+_TOO_LONG = rf"\S{{{_LONGEST + 1},}}"
+"""Compiled when it is first needed: every start of the program would pay for it."""
 
 
 def short(text: str) -> str:
@@ -39,20 +38,22 @@ def short(text: str) -> str:
     """
     if len(text) <= _LONGEST:
         return text
-    return _TOO_LONG.sub(lambda word: f"{word[0][:_HEAD]}...{word[0][-_TAIL:]}", text)
+    return re.sub(_TOO_LONG, lambda word: f"{word[0][:_HEAD]}...{word[0][-_TAIL:]}", text)
 
 
 AGAIN = Again()
 RESUMES = Again(note="it resumes from there")
 
 
-class Words(TypedDict, total=False):
-    """What an error says besides what happened; see ``ZooError``."""
+if TYPE_CHECKING:
 
-    where: str
-    safe: str
-    remedy: str
-    again: Again | None
+    class Words(TypedDict, total=False):
+        """What an error says besides what happened; see ``ZooError``."""
+
+        where: str
+        safe: str
+        remedy: str
+        again: Again | None
 
 
 class ZooError(Exception):

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from catalog import unseen
 from catalog.secrets import hidden
-from catalog.words import data_size, duration
 from zoo.progress import Advance, unheard
 
 if TYPE_CHECKING:
@@ -158,6 +157,8 @@ class Output:
         said = [""]
 
         def tell() -> None:
+            from catalog.words import duration
+
             line = meter.line()
             waited = f", {duration(meter.seconds())} so far" if line == said[0] else ""
             self.say(f"  {line}{waited}")
@@ -216,6 +217,8 @@ class _Meter:
         }
 
     def line(self) -> str:
+        from catalog.words import data_size, duration  # a start without progress does not pay for them
+
         seconds = max(self.seconds(), 1e-6)
         rate = self.done / seconds
         if self.unit == "B":

@@ -168,7 +168,7 @@ def test_short_work_shows_no_progress_and_long_work_does(
 def test_no_line_of_progress_is_printed_twice(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "QUIET_SECONDS", 0.05)
     monkeypatch.setattr(room, "PLAIN_SECONDS", 0.05)
-    monkeypatch.setattr(room, "duration", lambda seconds: f"{seconds:.6f} s")
+    monkeypatch.setattr("catalog.words.duration", lambda seconds: f"{seconds:.6f} s")
     with Output().task("converting", 100, "%"):
         time.sleep(0.3)
     lines = capsys.readouterr().err.splitlines()
