@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from zoo import cli, extras, stopping
-from zoo.errors import AGAIN, InputError, RemoteError, ZooError, remedy_for
+from zoo.errors import AGAIN, InputError, OutOfMemory, RemoteError, ZooError, is_no_memory, remedy_for
 from zoo.output import Output
 
 
@@ -75,6 +75,8 @@ def _open_streams() -> None:
 
 def _known(error: Exception) -> ZooError:
     """Convert any error to one of ours; an unexpected one becomes a plain ZooError with a sentence."""
+    if is_no_memory(error):
+        return OutOfMemory("this command", detail=str(error))
     if isinstance(error, ZooError):
         return error
     if isinstance(error, click.UsageError):

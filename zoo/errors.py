@@ -170,6 +170,45 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "`")) or "\n" in text else f"{text}."
 
 
+MORE_MEMORY = "Close other programs, raise the limit on memory, or use a machine with more memory"
+_NO_MEMORY = re.compile(
+    r"MemoryError|bad_alloc|(can't|cannot|unable to|failed to) allocate|not enough memory|out of memory"
+    r"|can't start new thread",
+    re.IGNORECASE,
+)
+"""How Python, numpy, torch, llama.cpp, Rust and the kernel report that memory ran out."""
+
+
+def says_no_memory(text: str) -> bool:
+    """Whether a message of another program reports that memory ran out."""
+    return bool(_NO_MEMORY.search(text))
+
+
+def is_no_memory(error: BaseException) -> bool:
+    """Whether memory ran out, in whatever way a library reports it."""
+    if isinstance(error, OutOfMemory):
+        return False  # it is reported already
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    # Of ours, only a model file's error quotes a library.
+    said = error.what if isinstance(error, ModelFileError) else str(error) if isinstance(error, RuntimeError) else ""
+    return says_no_memory(said)
+
+
+class OutOfMemory(ZooError):
+    """Memory ran out (exit code 1). doing: what needs more of it, as the subject of a sentence."""
+
+    def __init__(self, doing: str, *, where: str = "", detail: str = "") -> None:
+        why = " ".join(detail.split())[:300].rstrip(".")
+        super().__init__(
+            f"{doing} needs more memory than is free" + (f" ({why})" if why else ""),
+            where=where,
+            safe="Finished work is kept.",
+            remedy=MORE_MEMORY,
+            again=AGAIN,
+        )
+
+
 def remedy_for(error: OSError) -> str:
     """What to do about a file that could not be read or written, without a full stop."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from zoo.errors import says_no_memory
+from zoo.machine import endings
 
 REBUILD = "pip install --force-reinstall --no-cache-dir --no-deps llama-cpp-python"
 
@@ -53,9 +57,11 @@ def fault() -> str | None:
     It is loaded in a separate process: if it was compiled for another processor, it would crash this one.
     """
     done = subprocess.run([sys.executable, "-P", "-c", _CODE], capture_output=True, text=True, check=False)
+    if done.returncode == -signal.SIGKILL or says_no_memory(done.stderr):
+        return None  # memory ran out, which says nothing about the processor
     if done.returncode < 0:
         return (
-            f"loading it ended with signal {-done.returncode}; it may have been compiled for a different processor"
+            f"loading it {endings.words(done.returncode)}; it may have been compiled for a different processor"
         )
     if done.returncode != 0:
         return "it does not load: " + (done.stderr.strip().splitlines() or ["no reason was given"])[-1]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from zoo import stages
-from zoo.errors import AGAIN, Again, DamagedStep, ZooError
+from zoo.errors import AGAIN, MORE_MEMORY, Again, DamagedStep, OutOfMemory, ZooError, is_no_memory
 from zoo.machine.processor import here
 from zoo.plan.plan import Plan, Step
 from zoo.plan.store import Workspace
@@ -20,6 +20,9 @@ from zoo.stages.artifact import Artifact
 from zoo.stages.table import capability
 
 _Result = TypeVar("_Result")
+
+RUNNING = "running"
+"""A note in the folder in which a step grows."""
 
 Judge = Callable[[Mapping[str, Artifact]], None]
 """Sees the artifacts so far by step id, and may raise."""
@@ -143,7 +146,7 @@ def _make(
                 device=settings.device,
                 report=report,
             )
-            facts = stages.stage(step.stage)(context)
+            facts = _facts(step, context)
             if step.processor is not None:
                 workspace.remember(step.processor)
             return workspace.finish(step.key, step.stage, out, facts, step.spec)
@@ -157,6 +160,29 @@ def _make(
             remedy="Free some space or fix the permissions",
             again=AGAIN,
         ) from error
+
+
+def _facts(step: Step, context: stages.Context) -> stages.Facts:
+    """Run the stage. While it runs there is a note next to its output, which only a killed process leaves behind."""
+    running = context.out.with_name(RUNNING)
+    if running.exists():
+        context.report.warn(
+            f"an earlier run was killed in {step.id}, perhaps because memory ran out. If that happens again: "
+            f"{MORE_MEMORY[0].lower()}{MORE_MEMORY[1:]}"
+        )
+    running.touch()
+    try:
+        return stages.stage(step.stage)(context)
+    except OutOfMemory as error:
+        error.where = f"step {step.id}"  # not the folder of a model that another step made
+        raise
+    except Exception as error:
+        if not is_no_memory(error):
+            raise
+        where = error.where if isinstance(error, ZooError) else ""
+        raise OutOfMemory(f"step {step.id}", where=where, detail=str(error)) from error
+    finally:
+        running.unlink(missing_ok=True)
 
 
 def elsewhere(plan: Plan) -> str:

@@ -15,6 +15,7 @@ from catalog.shapes import shaped
 from zoo import extras, stopping
 from zoo.errors import ZooError
 from zoo.files import bundled
+from zoo.machine import endings
 from zoo.settings import Settings
 from zoo.site import address
 
@@ -88,6 +89,8 @@ def build(settings: Settings, folder: Path, strict: bool) -> None:
     if done.returncode != 0:
         told = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("INFO")]
         quoted = "\n".join(f"  {line}" for line in told[-_QUOTED_LINES:])
+        if ended := endings.fault(PROGRAM, done.returncode, told[-1] if told else ""):
+            raise ended
         what = f"{PROGRAM} failed to build the site (exit code {done.returncode}). Its output:\n{quoted}"
         safe = "The existing site is unchanged"
         raise ZooError(what, safe=safe, remedy="Fix the problems that it names and build again")

@@ -16,6 +16,7 @@ from catalog.shapes import shaped
 from zoo import stopping
 from zoo.errors import ZooError
 from zoo.files.whole import place_file
+from zoo.machine import endings
 from zoo.stages import Context, Facts
 from zoo.stages.artifact import MODEL_FILE
 
@@ -79,7 +80,8 @@ def _measure(command: list[str], context: Context) -> None:
                 process.terminate()
                 process.wait()
     if code:
-        raise ZooError(
+        ended = endings.fault(f"the measurement of {context.spec['file_name']}", code, " ".join(last))
+        raise ended or ZooError(
             f"{context.spec['file_name']} could not be measured: {' '.join(last)}", remedy="zoo doctor"
         )
 

@@ -20,7 +20,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from zoo.errors import AGAIN, Again, ModelFileError, ZooError
+from zoo.errors import AGAIN, ModelFileError, ZooError
+from zoo.machine import endings
 from zoo.templates.limits import Answer, Limits
 
 _CODE = (
@@ -217,12 +218,10 @@ class _Worker:
             return f"one conversation takes more than {limits.cpu_seconds:g} seconds of processor time"
         if code in (-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT):
             return f"it crashes the interpreter (signal {-code})"
-        if code < 0:
-            raise ZooError(
-                f"the process that renders the chat template of {source} was killed (signal {-code})",
-                again=Again(note="if it happens again, free some memory"),
-            )
         last = (complaint.strip().splitlines() or ["no reason was given"])[-1]
+        process = f"the process that renders the chat template of {source}"
+        if ended := endings.fault(process, code, "" if code < 0 else last):
+            raise ended
         raise ZooError(
             f"the process that renders chat templates ended with exit code {code}: {last}",
             remedy="Check the installation with: zoo doctor",

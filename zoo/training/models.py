@@ -17,7 +17,7 @@ import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
 from catalog import jsontext
 from catalog.jsonvalues import table
-from zoo.errors import ModelFileError, ZooError
+from zoo.errors import ModelFileError, OutOfMemory, ZooError, is_no_memory
 from zoo.files.whole import fsync
 from zoo.modelfolder import otherlayouts, purposes
 from zoo.modelfolder.files import TOKENIZER_CONFIG
@@ -124,13 +124,9 @@ def reading(source: Path, *views: Path, what: str = "model", where: str = "") ->
         yield
     except ZooError:
         raise
-    except MemoryError as error:
-        raise ModelFileError(
-            f"There is not enough memory to read this {what}",
-            where=where or source.name,
-            remedy="Use a machine with more memory",
-        ) from error
     except Exception as error:
+        if is_no_memory(error):
+            raise OutOfMemory(f"reading this {what}", where=where or source.name) from error
         reason = " ".join(str(error).split())
         for path in (*views, source):
             reason = reason.replace(str(path), source.name)

@@ -26,6 +26,7 @@ from zoo.gguf import sentencepieces
 from zoo.gguf.header import read_header
 from zoo.gguf.privacy import drop_local_paths
 from zoo.llama.convert import cutting, oldkeys, source, staging
+from zoo.machine import endings
 from zoo.progress import Reporter, Silent
 
 TYPES = ("f32", "f16", "bf16")
@@ -167,6 +168,8 @@ def failure(tail: Sequence[str], code: int, model_folder: Path) -> ZooError:
     """What the converter's last lines mean, and what to do."""
     said = next((line.strip() for line in reversed(tail) if line.strip()), f"exit code {code}")
     safe = "Nothing was written"
+    if ended := endings.fault("llama.cpp's converter", code, said if tail else ""):
+        return ended
     if any(re.search(words, line) for words in DISK_FULL for line in tail):
         return ZooError(
             f"llama.cpp's converter could not write its file, the disk is full (it reported: {said})",

@@ -28,6 +28,7 @@ from catalog import jsontext
 from catalog.shapes import shaped
 from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.files.whole import sync
+from zoo.machine import endings
 from zoo.progress import Reporter
 
 PACKAGE = "llama-cpp-python"
@@ -148,6 +149,8 @@ def download(version_: str, to: Path, report: Reporter) -> Path:
     command += ["--disable-pip-version-check", "--dest", str(to), f"{PACKAGE}=={version_}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     sdists = sorted(to.glob("*.tar.gz"))
+    if ended := endings.fault("pip", done.returncode):
+        raise ended
     if done.returncode != 0 or not sdists:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith("ERROR")] or lines or ["no reason was given"]
