@@ -124,6 +124,8 @@ def _model(number: int, dice: random.Random) -> Model:
         good_at=("short answers to simple questions", "rewriting a sentence"),
         bad_at=("facts, arithmetic and long reasoning", "languages that it does not list"),
         releases=(release,),
+        maturity="usable",
+        source_notes=(),
     )
 
 

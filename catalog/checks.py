@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog import corpusfiles, licencefiles, placeholders, schema, secrets, yamltext
+from catalog import corpusfiles, licencefiles, maturity, placeholders, schema, secrets, yamltext
 from catalog.corpusfiles import FileFacts
 from catalog.filenames import absence
 from catalog.lock import Lock
@@ -66,7 +66,7 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
         wanted_of = functools.partial(licencefiles.sha256_of, lock=lock, root=root)
         found += texts or licencefiles.outdated(document, recipe, root, wanted_of)
     problems = tuple(sorted(set(found))[:LIMIT])
-    hints = placeholders.hints(document)
+    hints = (*placeholders.hints(document), *maturity.hints(document))
     return CheckedRecipe(shown, text, None if found else recipe, lock, problems, files, hints)
 
 

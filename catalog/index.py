@@ -158,7 +158,7 @@ def with_correction(catalog: Catalog, words: Model, entry: Correction) -> Catalo
     if model.preferred()[0].version == entry.version:
         changed = dataclasses.replace(
             changed, summary=words.summary, task=words.task, owners=words.owners, good_at=words.good_at,
-            bad_at=words.bad_at,
+            bad_at=words.bad_at, maturity=words.maturity, source_notes=words.source_notes,
         )  # fmt: skip
     return Catalog(tuple(changed if other.name == words.name else other for other in catalog.models))
 

@@ -223,7 +223,7 @@ class Publish:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One release, as its author describes it."""
+    """One release, as its author describes it. maturity: a word of ``catalog.maturity``."""
 
     zoo: int
     name: str
@@ -240,6 +240,7 @@ class Recipe:
     notes: tuple[str, ...]
     good_at: tuple[str, ...]
     bad_at: tuple[str, ...]
+    maturity: str
     context_tokens: int | None
     student: Student
     teacher: Source | None
@@ -254,6 +255,12 @@ class Recipe:
     probes: tuple[ProbeChoice, ...]
     gates: tuple[Gate, ...]
     publish: Publish
+
+    @property
+    def source_notes(self) -> tuple[str, ...]:
+        """What is said about the sources, each note once."""
+        found = (source.note for source in (self.student, self.teacher) if source)
+        return tuple(dict.fromkeys(note for note in found if note))
 
 
 Frozen = TypeVar("Frozen")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from catalog.maturity import EXPERIMENTAL
 from catalog.versions import preference
 
 LATER = {"later": True}
@@ -355,6 +356,7 @@ class Model:
     """Everything released under one name; the text is that of its preferred release. Releases are newest first.
 
     yanks, reproductions and corrections are in the order in which they happened. former_names: old names of this model.
+    maturity: a word of ``catalog.maturity``. source_notes: those of the recipe. Older records have neither.
     """
 
     name: str
@@ -369,6 +371,13 @@ class Model:
     reproductions: tuple[Reproduction, ...] = ()
     former_names: tuple[str, ...] = ()
     corrections: tuple[Correction, ...] | None = field(default=None, metadata=LATER)
+    maturity: str | None = field(default=None, metadata=LATER)
+    source_notes: tuple[str, ...] | None = field(default=None, metadata=LATER)
+
+    @property
+    def experimental(self) -> bool:
+        """Whether it is kept out of recommendations."""
+        return self.maturity == EXPERIMENTAL
 
     def release(self, version: str) -> Release | None:
         """The release of this version, None if there is none."""
@@ -392,3 +401,8 @@ def bits_of(type_: str) -> str:
     """``4 bits (Q4_K)`` of a type that has its bits in its name; else the name alone."""
     digits = re.search(r"\d+", type_)
     return f"{digits.group()} {'bit' if digits.group() == '1' else 'bits'} ({type_})" if digits else type_
+
+
+def reference_words(release: Release) -> str:
+    """What a table shows for the file that the others are compared with."""
+    return f"made from {release.quantized_source}" if release.quantized_source else "reference"

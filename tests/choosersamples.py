@@ -60,6 +60,7 @@ def _model(name: str, chance: random.Random, files: int) -> Model:
         task=chance.choice(TASKS),
         languages=chance.choice(LANGUAGES),
         releases=releases,
+        maturity="experimental" if int(name[-5:]) % 9 == 4 else None,
         yanks=(yank,) if len(releases) > 1 else (),
     )
 
@@ -107,7 +108,7 @@ def _file(
     speeds = tuple(_speed(size, chance) for _ in range(chance.choice((0, 1, 3, 5))))
     probes = (
         ProbeScore("arithmetic", "en", chance.randrange(40, 100), 100, 0.4, 0.9),
-        ProbeScore("pairs", "fr", chance.randrange(40, 100), 100, 0.4, 0.9),
+        ProbeScore("pairs_fr", "fr", chance.randrange(40, 100), 100, 0.4, 0.9),
     )
     return ModelFile(
         path,

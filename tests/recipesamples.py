@@ -47,6 +47,7 @@ gates:
   - {{metric: kld_mean_nats, at_most: 0.8}}
   - {{metric: same_top_share, file: Q8_0, at_least: 0.85}}
 
+maturity: usable
 publish:
   model: plain-gguf
 """
@@ -105,6 +106,7 @@ gates:
   - {{metric: distill_ppl_ratio, at_most: 0.5}}
   - {{metric: kld_mean_nats, file: Q8_0, at_most: 0.1}}
 
+maturity: usable
 publish:
   model: tutored-gguf
   dataset: tutored-prompts

@@ -120,12 +120,57 @@ function shown(core, choice, context) {
     pick.file.size > MOST_TRIED_BYTES
       ? null
       : h("p", {}, h("a", { class: "zoo-tap", href: tryUrl(release.name, pick.file.path) }, "Try it in the browser")),
+    h("div", { class: "zoo-about" }),
     h("p", { class: "zoo-note" }, pick.reason()),
     others("Next best models", runners, 0, true),
     others("Higher-ranked models that were skipped", passed, more),
     others("Other files of this model", judged(pick.runnersUp)),
     others("Rejected files of this model", judged(pick.rejected)),
   ];
+}
+
+// What owners and probes say about the answer, as in site/templates/about.html. It is fetched for the one model shown.
+const abouts = new Map();
+
+function aboutOf(name) {
+  if (!abouts.has(name)) {
+    const found = fetch(new URL(`${modelUrl(name)}about.json`, document.baseURI)).then((answer) => (answer.ok ? answer.json() : null));
+    abouts.set(name, found.catch(() => (abouts.delete(name), null)));
+  }
+  return abouts.get(name);
+}
+
+const sample = (one) =>
+  h(
+    "li",
+    { class: "zoo-sample" },
+    h("span", { class: "zoo-question", dir: "auto" }, one.question),
+    " ",
+    h("span", { class: "zoo-said", dir: "auto" }, one.answer || "(no text)"),
+    " ",
+    h("span", { class: "zoo-note" }, `${one.right ? "Right" : "Wrong"}. Test: ${one.title}.`),
+  );
+
+function aboutParts(about, path) {
+  const merits = [["Good at", about.good_at], ["Bad at", about.bad_at]].filter(([, words]) => words.length);
+  const samples = about.examples[path] ?? [];
+  return [
+    ...about.notes.map((words) => h("p", { class: "zoo-note", dir: "auto" }, words)),
+    about.source ? h("p", { class: "zoo-note" }, about.source) : null,
+    merits.length
+      ? h("dl", { class: "zoo-merits" }, merits.map(([name, words]) => h("div", {}, h("dt", {}, name), h("dd", { dir: "auto" }, words.join("; ")))))
+      : null,
+    samples.length
+      ? h("details", { class: "zoo-others", open: "" }, h("summary", {}, `Sample answers of this file (${samples.length})`), h("ul", {}, samples.map(sample)))
+      : null,
+  ].filter(Boolean);
+}
+
+async function fillAbout({ release, pick }) {
+  const spot = place.querySelector(".zoo-about");
+  const about = await aboutOf(release.name);
+  if (about) spot.replaceChildren(...aboutParts(about, pick.file.path));
+  spot.dataset.ready = about ? "yes" : "no";
 }
 
 // --- The form and the address
@@ -195,6 +240,7 @@ async function ask() {
     const choice = core.choose(asked, catalog);
     const made = shown(core, choice, asked.context).filter(Boolean);
     place.replaceChildren(...made);
+    if (choice.answer) fillAbout(choice.answer);
     place.dataset.milliseconds = (performance.now() - start).toFixed(1);
     heading.replaceChildren("For ", h("strong", {}, asked.device.name), `, ${core.count(asked.context)} tokens of context:`);
   } catch (error) {

@@ -75,7 +75,7 @@ export function nats(value) {
 }
 
 export const lossWords = (file) =>
-  file.kld === null ? "mean KLD 0 nats (it is the reference)" : `mean KLD ${nats(file.kld)} ± ${nats(file.se)} nats`;
+  file.kld === null ? "mean KLD 0 nats (the others are compared with it)" : `mean KLD ${nats(file.kld)} ± ${nats(file.se)} nats`;
 
 const order = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -128,6 +128,8 @@ export function unpack(data) {
       context: releases.context[index],
       vocabulary: releases.vocabulary[index],
       completes: releases.completes[index] === 1,
+      source: words[releases.source[index]],
+      experimental: models.experimental[model] === 1,
       hub: repository ? [expanded(repository, [name, version]), releases.commit[index]] : null,
       files: [],
     };
@@ -472,8 +474,10 @@ export function rank(catalog, language) {
     const list = catalog.order.map((index, place) => ({
       release: catalog.releases[index],
       share: found?.total[place] ? [found.correct[place], found.total[place]] : null,
+      // What guessing gives, of a model that is no better; else null.
+      guessing: found?.guessing[place] ?? null,
     }));
-    const worth = ({ share }) => (share ? -share[0] / share[1] : 1);
+    const worth = ({ release, share }) => (release.experimental ? 2 : share ? -share[0] / share[1] : 1);
     catalog.ranked.set(language, list.sort((a, b) => worth(a) - worth(b)));
   }
   return catalog.ranked.get(language);
@@ -482,11 +486,13 @@ export function rank(catalog, language) {
 // question: {device, context, leastSpeed, task, language}, null for anything.
 export function choose(question, catalog) {
   const { task, language, context, device, leastSpeed } = question;
-  const asked = rank(catalog, language).filter(
+  const every = rank(catalog, language).filter(
     ({ release }) => (task === null || release.task === task) && (language === null || release.languages.includes(language)),
   );
+  const asked = every.filter(({ release }) => !release.experimental);
   const good = [];
   const lossy = [];
+  const guessing = [];
   let passed = [];
   for (const one of asked) {
     const { release } = one;
@@ -502,9 +508,9 @@ export function choose(question, catalog) {
       continue;
     }
     const offer = { ...one, pick: found };
-    const why = poor(found.file, catalog.rules);
+    const why = one.guessing === null ? poor(found.file, catalog.rules) : () => chanceWords(one);
     if (why) {
-      lossy.push(offer);
+      (one.guessing === null ? lossy : guessing).push(offer);
       if (!good.length) passed.push({ ...one, why, pick: found });
     } else {
       good.push(offer);
@@ -512,12 +518,30 @@ export function choose(question, catalog) {
     }
   }
   const offers = good.length ? good : lossy.slice(0, catalog.rules.runners_up + 1);
-  if (!offers.length)
-    return { answer: null, reason: noModel(question, asked.length), runnersUp: [], passed, asked: asked.length };
+  if (!offers.length) {
+    const experiments = every.filter(({ release }) => release.experimental);
+    for (const one of experiments) {
+      const fits = context <= one.release.context;
+      passed.push({ ...one, why: () => EXPERIMENTAL, pick: fits ? pick(one.release, device, context, leastSpeed, catalog) : null });
+    }
+    const reason = noGoodOne(question, guessing, experiments) ?? noModel(question, asked.length);
+    return { answer: null, reason, runnersUp: [], passed, asked: asked.length };
+  }
   const [answer, ...runnersUp] = offers;
   if (!good.length) passed = passed.slice(0, passed.findIndex((one) => one.release === answer.release));
   const said = chosenWords(answer, question, asked.length, good.length > 0, catalog.rules);
   return { answer, reason: said, runnersUp, passed, asked: asked.length };
+}
+
+const EXPERIMENTAL = "Its owners call it experimental.";
+
+const chanceWords = ({ share, guessing }) =>
+  `It answered ${count(share[0])} of ${count(share[1])} test questions correctly, and guessing gives about ${count(guessing)}.`;
+
+function noGoodOne(question, guessing, experiments) {
+  const start = `There is no good model${askedWords(question, 0).slice("the 0 models".length)} yet.`;
+  if (guessing.length) return `${start} The nearest is ${guessing[0].release.name}. ${chanceWords(guessing[0])}`;
+  return experiments.length ? `${start} The nearest is ${experiments[0].release.name}. ${EXPERIMENTAL}` : null;
 }
 
 function poor(file, rules) {

@@ -124,9 +124,11 @@ function row(one, core) {
   const right = (words) => h("td", { class: "n" }, words);
   const name = h("a", { class: "zoo-tap", href: `${root}models/${encodeURIComponent(release.name)}/#files` }, release.name);
   const head = h("th", { scope: "row", class: "zoo-wide" }, name, ` ${release.version}`, h("br", {}), h("bdi", {}, shortened(file.type, 40)));
+  if (release.experimental) head.append(h("br", {}), h("strong", { class: "zoo-experimental" }, "experimental"));
   if (release.yanked) head.append(h("br", {}), h("strong", { class: "zoo-yanked" }, "yanked"), " ", h("span", { class: "zoo-note" }, shortened(release.yanked, 300)));
   if (file.beaten) head.append(h("br", {}), h("span", { class: "zoo-note" }, file.beaten.why()));
-  const loss = file.kld === null ? "reference" : core.lossWords(file).replace("mean KLD ", "").replace(" nats", "");
+  const base = release.source ? `made from ${release.source}` : "reference";
+  const loss = file.kld === null ? base : core.lossWords(file).replace("mean KLD ", "").replace(" nats", "");
   return h(
     "tr",
     file.beaten || release.yanked ? { class: "zoo-beaten" } : {},
@@ -136,7 +138,7 @@ function row(one, core) {
     right(core.dataSize(file.size)),
     right(core.figure(file.bits, 2)),
     right(loss),
-    right(file.kld === null ? "reference" : `${core.general(file.top * 100, 4)} %`),
+    right(file.kld === null ? base : `${core.general(file.top * 100, 4)} %`),
     h("td", { class: "zoo-wide" }, ...speedWords(one, core)),
     right(file.memory === null ? "not known" : core.dataSize(file.memory)),
   );

@@ -24,6 +24,7 @@ def take(page: Any) -> str:
 def ask(page: Any, board: str, take: str) -> None:
     page.select_option("[name=board]", board)
     page.wait_for_function("words => document.querySelector('.zoo-asked').innerText.includes(words)", arg=take)
+    page.wait_for_function("() => (document.querySelector('.zoo-about') ?? {dataset: {ready: 1}}).dataset.ready")
 
 
 def words(page: Any) -> str:

@@ -87,7 +87,7 @@ def test_the_reference_dominates_and_is_never_dominated() -> None:
     found = dominated(release(file("R", 100, None), file("A", 120, 0.5), file("N", 90, -1.0)))
     assert found.keys() == {"A.gguf"}
     only = dominated(release(file("R", 100, None), file("A", 120, 0.5)))
-    assert only["A.gguf"].by == "R.gguf" and "0 nats (it is the reference)" in only["A.gguf"].sentence
+    assert only["A.gguf"].by == "R.gguf" and "0 nats (the others are compared with it)" in only["A.gguf"].sentence
 
 
 def test_slower_and_worse_is_dominated_where_both_were_measured() -> None:

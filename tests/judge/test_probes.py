@@ -17,7 +17,7 @@ from recipesamples import PLAIN
 from sitesamples import sample
 from test_gates import Fake, gate
 
-from catalog import schema
+from catalog import guessing, schema
 from catalog.checks import CheckedRecipe
 from catalog.release import ModelFile, ProbeScore
 from zoo.judge import probes
@@ -180,17 +180,17 @@ def test_wilson_against_published_values() -> None:
     for (correct, total), (low, high) in {
         (81, 263): (0.2553, 0.3662), (15, 148): (0.0624, 0.1605), (0, 20): (0.0, 0.1611), (1, 29): (0.0061, 0.1718),
     }.items():  # fmt: skip
-        assert report.wilson(correct, total) == pytest.approx((low, high), abs=5e-5)
+        assert guessing.wilson(correct, total) == pytest.approx((low, high), abs=5e-5)
     with pytest.raises(ValueError, match="0 of 0 is not a share"):
-        report.wilson(0, 0)
+        guessing.wilson(0, 0)
 
 
 @given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_the_interval_holds_the_share(counts: tuple[int, int]) -> None:
     correct, total = counts
-    low, high = report.wilson(correct, total)
+    low, high = guessing.wilson(correct, total)
     assert 0 <= low <= correct / total <= high <= 1 and low < high
-    mirrored = report.wilson(total - correct, total)
+    mirrored = guessing.wilson(total - correct, total)
     assert mirrored[0] == pytest.approx(1 - high, abs=1e-12) and math.isfinite(low)
 
 
@@ -247,7 +247,7 @@ def test_the_card_and_the_page_show_probes(check_text: Callable[..., CheckedReci
 def test_a_gate_judges_the_end_of_the_interval(bound: float, kept: bool) -> None:
     found = _judged(Fake(gate("probe_json_share", "Q8_0", at_least=bound), ladder=("Q8_0",)))
     assert found.kept is kept and found.measured == 0.75
-    assert found.judged == pytest.approx(report.wilson(9, 12)[0])
+    assert found.judged == pytest.approx(guessing.wilson(9, 12)[0])
     assert "probe_json_share of Q8_0 is 0.75; 0.467695" in found.sentence
 
 

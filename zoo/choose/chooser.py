@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from catalog import device as devices
-from catalog import memory
+from catalog import guessing, memory
 from catalog.device import Device
 from catalog.release import Model, ModelFile, ProbeScore, Release
 from catalog.words import rate, short_count
@@ -76,7 +76,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Entry:
-    """A model that may be chosen. Its current release is loaded when it is needed."""
+    """A model of the catalog. Its current release is loaded when it is needed. An experimental one is never chosen."""
 
     name: str
     task: str
@@ -84,6 +84,7 @@ class Entry:
     merit: Merit
     load: Callable[[], Release]
     known: Known | None = None
+    experimental: bool = False
 
     @functools.cached_property
     def release(self) -> Release:
@@ -131,10 +132,16 @@ class Question:
 
 @dataclass(frozen=True)
 class Share:
-    """Right answers to the usual probes."""
+    """Right answers to the usual probes. by_guessing: how many guessing gives on average."""
 
     correct: int
     total: int
+    by_guessing: float = 0.0
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether the interval of the share includes what guessing gives, or is below it."""
+        return guessing.wilson(self.correct, self.total)[0] <= self.by_guessing / self.total
 
 
 @dataclass(frozen=True)
@@ -192,7 +199,8 @@ def entry(model: Model) -> Entry | None:
     release = picks.current(model)
     if release is None:
         return None
-    return Entry(model.name, model.task, model.languages, merit(release), lambda: release)
+    words = model.name, model.task, model.languages
+    return Entry(*words, merit(release), lambda: release, experimental=model.experimental)
 
 
 def merit(release: Release) -> Merit:
@@ -224,33 +232,39 @@ def _sign(file: ModelFile | None) -> str:
 def rank(some: Sequence[Entry], language: str | None = None) -> list[Ranked]:
     """All entries in the catalog's order, for probes in one language or in any."""
     probed = [_probes(entry, language) for entry in some]
-    usual = _usual(probed)
+    usual = _usual([scores for entry, scores in zip(some, probed, strict=True) if not entry.experimental])
     ranked = [Ranked(entry, _share(scores, usual)) for entry, scores in zip(some, probed, strict=True)]
     return sorted(ranked, key=_order)
 
 
 def choose(question: Question, ranked: Sequence[Ranked], runners_up: int = RUNNERS_UP) -> Choice:
     """The first suitable model in the order, the ones after it, and why the ones before it are not suitable."""
-    asked = ranked
+    every = ranked
     if question.task is not None or question.language is not None:
-        asked = [one for one in ranked if matches(one.entry, question)]
+        every = [one for one in ranked if matches(one.entry, question)]
+    asked = [one for one in every if not one.entry.experimental]
     good: list[Ranked] = []
     lossy: list[Ranked] = []
+    guessing_ones: list[Ranked] = []
     passed: list[Passed] = []
     for one in asked:
         outcome = _outcome(one.entry, question)
-        if outcome == GOOD:
+        at_chance = one.share is not None and one.share.at_chance
+        if outcome == GOOD and not at_chance:
             good.append(one)
             if len(good) > runners_up:
                 break
             continue
-        if outcome == POOR:
-            lossy.append(one)
+        if outcome != NOTHING:
+            (guessing_ones if at_chance else lossy).append(one)
         if not good:
-            passed.append(Passed(one, functools.partial(_judge, one.entry, question)))
+            passed.append(Passed(one, functools.partial(_judge, one, question)))
     taken = good or lossy[: runners_up + 1]
     if not taken:
-        return Choice(question, None, _nothing(question, len(asked)), (), tuple(passed), len(asked))
+        experiments = every[len(asked) :]
+        passed += [Passed(one, functools.partial(_experiment, one.entry, question)) for one in experiments]
+        reason = _no_good_one(question, guessing_ones, experiments) or _nothing(question, len(asked))
+        return Choice(question, None, reason, (), tuple(passed), len(asked))
     if not good:
         passed = passed[: next(i for i, one in enumerate(passed) if one.ranked is taken[0])]
     offers = [Offer(one, one.entry.pick(question)) for one in taken]
@@ -283,13 +297,17 @@ def _share(scores: dict[tuple[str, str], ProbeScore], usual: frozenset[tuple[str
     if not usual or not usual <= scores.keys():
         return None
     total = sum(scores[key].total for key in usual)
-    return Share(sum(scores[key].correct for key in usual), total) if total else None
+    if not total:
+        return None
+    by_guessing = sum(guessing.expected(key[0], scores[key].total) for key in sorted(usual))
+    return Share(sum(scores[key].correct for key in usual), total, by_guessing)
 
 
-def _order(one: Ranked) -> tuple[float, int, int, tuple[str, ...], float, str]:
+def _order(one: Ranked) -> tuple[bool, float, int, int, tuple[str, ...], float, str]:
     merit = one.entry.merit
     known = merit.perplexity > 0 and math.isfinite(merit.perplexity)
     return (
+        one.entry.experimental,
         -one.share.correct / one.share.total if one.share else 1.0,
         -merit.parameters,
         merit.vocabulary_size,
@@ -311,13 +329,21 @@ def _outcome(entry: Entry, question: Question) -> str:
     return _sign(entry.pick(question).file)
 
 
-def _judge(entry: Entry, question: Question) -> tuple[str, Pick | None]:
+def _judge(one: Ranked, question: Question) -> tuple[str, Pick | None]:
     """Why a model was skipped, and its pick; no pick if the context is too long for it."""
+    entry = one.entry
     context, longest = question.context_tokens, entry.release.architecture.context_tokens
     if context > longest:
         return f"Its context is at most {longest:,} tokens; you asked for {context:,}.", None
     pick = entry.pick(question)
+    if pick.file and one.share and one.share.at_chance:
+        return _chance_words(one.share), pick
     return (_poor(pick.file) if pick.file else None) or pick.reason, pick
+
+
+def _experiment(entry: Entry, question: Question) -> tuple[str, Pick | None]:
+    fits = question.context_tokens <= entry.release.architecture.context_tokens
+    return "Its owners call it experimental.", entry.pick(question) if fits else None
 
 
 def _poor(file: ModelFile) -> str | None:
@@ -367,6 +393,27 @@ def _reason(offer: Offer, question: Question, asked: int, good: bool) -> str:
     return (
         f"Of {asked_words(question, asked)}, {name} is the highest-ranked one with {file}: {standing}.{poor}"
     )
+
+
+def _chance_words(share: Share) -> str:
+    return (
+        f"It answered {share.correct:,} of {share.total:,} test questions correctly, and guessing gives about "
+        f"{share.by_guessing:,.0f}."
+    )
+
+
+def _no_good_one(
+    question: Question, at_chance: Sequence[Ranked], experiments: Sequence[Ranked]
+) -> str | None:
+    """What to say if all models that fit are no better than guessing, or experimental; None if there are none."""
+    aim = asked_words(question, 0).removeprefix("the 0 models")
+    start = f"There is no good model{aim} yet."
+    for one in at_chance:
+        assert one.share
+        return f"{start} The nearest is {one.entry.name}. {_chance_words(one.share)}"
+    for one in experiments:
+        return f"{start} The nearest is {one.entry.name}. Its owners call it experimental."
+    return None
 
 
 def _joined(words: Sequence[str]) -> str:

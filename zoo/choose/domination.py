@@ -124,5 +124,5 @@ def _measured(file: ModelFile, architecture: Architecture) -> dict[tuple[str, in
 def loss_words(file: ModelFile) -> str:
     """``mean KLD 0.0056 ± 0.00033 nats``."""
     if file.loss is None:
-        return "mean KLD 0 nats (it is the reference)"
+        return "mean KLD 0 nats (the others are compared with it)"
     return f"mean KLD {nats(file.loss.kld_mean_nats)} ± {nats(file.loss.kld_mean_se_nats)} nats"

@@ -19,9 +19,9 @@ from zoo.upkeep import correct
 def command(call: Call, recipe: str, publish: bool, reason: str, force: bool) -> None:
     """Correct the card of the published version of RECIPE (a name or a file) without a new version.
 
-    Change words in the recipe (summary, task, owners, good_at, bad_at, notes, notes of sources), not the version.
-    Figures come from the catalog. Files and tags do not change. The correction is recorded in the catalog and on the
-    card.
+    Change words in the recipe (summary, task, owners, good_at, bad_at, maturity, notes, notes of sources), not the
+    version. Figures come from the catalog. Files and tags do not change. The correction is recorded in the catalog and
+    on the card.
     """
     settings = call.settings
     checked = correct.recipe_of(prepare.find_recipe(recipe, settings), settings)

@@ -37,6 +37,8 @@ licence: {licence}
 owners: [{owner}]
 good_at: []
 bad_at: []
+# experimental keeps the model out of recommendations; recommended says that you would choose it yourself.
+maturity: usable
 
 student:
   source: {source}

@@ -39,11 +39,13 @@ from zoo.errors import InputError, ZooError
     f"{picks.TOLERANCE.kld_mean_nats:g}, with {100 * picks.TOLERANCE.same_top_share:g} % same top token]",
 )
 @click.option("--pre", is_flag=True, help="Accept a pre-release, such as 1.1.0-rc.1, if it is the newest version.")
+@click.option("--experimental", is_flag=True, help="Accept a model that its owners call experimental.")
 @click.argument("name")
 def command(
     call: Call,
     name: str,
     pre: bool,
+    experimental: bool,
     device_id: str | None,
     memory_gb: float | None,
     bandwidth_gbs: float | None,
@@ -55,13 +57,13 @@ def command(
 
     It is the smallest file that stays close to the original (KLD within the tolerance), else the one with the lowest
     loss. A speed is measured if the catalog has a valid measurement on this device, else predicted. Exit code 1 if no
-    file fits, none is fast enough, or the version was yanked.
+    file fits, none is fast enough, the version was yanked, or the model is experimental.
     """
     device = _device(device_id, memory_gb, bandwidth_gbs)
     settings = call.settings
     model_name, version = name_and_version(name)
     catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
-    release = _release(catalog, model_name, version, pre)
+    release = _release(catalog, model_name, version, pre=pre, experimental=experimental)
     try:
         asked = picks.TOLERANCE if tolerance is None else picks.Tolerance(tolerance)
         pick = picks.pick(release, device, context_tokens, least_speed, asked)
@@ -104,8 +106,14 @@ def _ids() -> str:
     return ", ".join(device.id for device in devices.DEVICES)
 
 
-def _release(catalog: Catalog, name: str, version: str, pre: bool) -> Release:
+def _release(catalog: Catalog, name: str, version: str, *, pre: bool, experimental: bool) -> Release:
     model, release = catalogfile.find(catalog, name, version)
+    if model.experimental and not experimental:
+        bad = f" It is bad at: {'; '.join(model.bad_at)}." if model.bad_at else ""
+        raise ZooError(
+            f"{name} is experimental, so no file of it is recommended.{bad}",
+            remedy=f"For a file of it anyway, run: zoo pick {name} --experimental, with the same options",
+        )
     if not version:
         release = picks.current(model, pre=pre) or release
     if yanked := model.yank_of(release.version):

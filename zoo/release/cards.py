@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 import jinja2
 import yaml
 
-from catalog import cardrules, hublists, licences, schema, unseen
+from catalog import cardrules, hublists, licences, maturity, schema, unseen
 from catalog import terms as licence_terms
 from catalog.jsontext import JsonObject
 from catalog.problems import Problem, show
 from catalog.recipe import Recipe
-from catalog.release import HeldOut, Model, ModelFile, Release, Terms, bits_of
+from catalog.release import HeldOut, Model, ModelFile, Release, Terms, bits_of, reference_words
 from catalog.words import counted, data_size, rate
 from zoo.choose import commands
 from zoo.corpora.distributions import Split
@@ -127,6 +127,7 @@ def model_card(
         .render(
             model=model,
             release=release,
+            experimental=maturity.EXPERIMENTAL_WORDS,
             reference=release.files[0],
             start=commands.start(release, suggested.path),
             completes=commands.COMPLETES if commands.completes(release) else "",
@@ -283,6 +284,7 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "md": escape_markdown,
         "bits_of": bits_of,
+        "reference_words": reference_words,
         "data_size": data_size,
         "memory": _memory,
         "speed": _speed,

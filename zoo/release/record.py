@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -43,7 +44,8 @@ from zoo.stages.table import tools_of
 def model(recipe: Recipe) -> Model:
     """The model without its releases."""
     r = recipe
-    return Model(r.name, r.summary, r.task, r.languages, r.owners, r.good_at, r.bad_at, ())
+    words = Model(r.name, r.summary, r.task, r.languages, r.owners, r.good_at, r.bad_at, ())
+    return dataclasses.replace(words, maturity=r.maturity, source_notes=r.source_notes)
 
 
 def valid_share(material: Material) -> float | None:

@@ -9,7 +9,7 @@ from catalog.recipe import Recipe, plain
 from catalog.release import Correction
 from zoo.release.cards import escape_markdown
 
-WORDS = ("bad_at", "good_at", "notes", "owners", "student.note", "summary", "task", "teacher.note")
+WORDS = ("bad_at", "good_at", "maturity", "notes", "owners", "student.note", "summary", "task", "teacher.note")
 """Keys of a recipe that only the card and the catalog show: no file, no figure and no step depends on them."""
 
 TITLE = "## Corrections of this page"

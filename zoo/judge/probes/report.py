@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, TypeGuard
 
+from catalog.guessing import wilson
 from catalog.jsonvalues import listed
 from catalog.recipe import plain
 from catalog.release import ModelFile, ProbeScore
@@ -26,25 +26,6 @@ class ProbeRecord(TypedDict):
 
 
 FORMAT = "zoo-probes/1"
-
-Z = 1.959963984540054
-"""The 97.5 % quantile of the normal distribution: 95 % lie within."""
-
-
-def wilson(correct: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a share: that of Wilson, "Probable inference, the law of succession, and statistical
-    inference", JASA 22 (1927). It stays within 0 and 1, and is valid for few items and for shares near 0 or 1.
-
-    Raises ValueError without items.
-    """
-    if not 0 <= correct <= total or total == 0:
-        raise ValueError(f"{correct} of {total} is not a share")
-    share, z2 = correct / total, Z * Z
-    middle = (share + z2 / (2 * total)) / (1 + z2 / total)
-    half = Z / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total))
-    low = 0.0 if correct == 0 else max(middle - half, 0.0)
-    high = 1.0 if correct == total else min(middle + half, 1.0)
-    return low, high
 
 
 def score(probe: str, language: str | None, verdicts: Sequence[bool]) -> ProbeScore:

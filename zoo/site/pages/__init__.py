@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from catalog.index import Catalog
 from catalog.release import Model
-from zoo.site.pages import boards, datasets, feeds, front, model, offers, pictures, table, tryit
+from zoo.site.pages import about, boards, datasets, feeds, front, model, offers, pictures, table, tryit
 from zoo.site.pages.feeds import joined, model_json
 from zoo.site.pages.kinds import Drift, Evidence, Facts, Files, Kind, Link, Made, Models, Site
 from zoo.site.pages.page import Page, TocEntry
@@ -45,6 +45,7 @@ __all__ = [
 KINDS: tuple[Kind, ...] = (
     model.KIND,
     datasets.KIND,
+    about.KIND,
     offers.KIND,
     front.KIND,
     boards.KIND,

@@ -15,7 +15,8 @@ from zoo.choose import chooser, commands
 from zoo.choose.chooser import Choice, Offer
 from zoo.choose.domination import loss_words
 from zoo.choose.pick import Judged, Pick
-from zoo.site.pages import links
+from zoo.site.pages import about, links
+from zoo.site.pages.about import Abouts
 from zoo.site.pages.page import fill
 
 SHOWN = 8
@@ -49,6 +50,7 @@ class Shown:
     measured: bool
     evidence: str | None
     loss: str
+    about: Markup
     why: str
     completes: str
     command: str | None
@@ -60,12 +62,13 @@ class Shown:
     rejected: tuple[Row, ...]
 
 
-def answer(choice: Choice, root: str) -> Markup:
+def answer(choice: Choice, root: str, abouts: Abouts) -> Markup:
     """The fragment; ``root`` is the path to the site's root."""
-    return Markup(fill("answer.html", shown=_shown(choice), choice=choice, root=root, passed=_passed(choice)))
+    values = {"shown": _shown(choice, abouts), "choice": choice, "root": root, "passed": _passed(choice)}
+    return Markup(fill("answer.html", **values))
 
 
-def _shown(choice: Choice) -> Shown | None:
+def _shown(choice: Choice, abouts: Abouts) -> Shown | None:
     offer = choice.answer
     if offer is None or offer.pick.file is None:
         return None
@@ -87,6 +90,7 @@ def _shown(choice: Choice) -> Shown | None:
         measured=speed.measured,
         evidence=_evidence(offer),
         loss=loss_words(file),
+        about=about.fragment(abouts(name), file.path),
         why=offer.pick.reason,
         completes=commands.COMPLETES if commands.completes(release) else "",
         command=commands.one_line(name, release, file, context),

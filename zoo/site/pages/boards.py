@@ -10,7 +10,8 @@ from catalog import memory
 from catalog.device import GIGA, Device
 from zoo.choose import chooser, pick
 from zoo.choose.chooser import Choice, Entry, Question, Ranked
-from zoo.site.pages import offers
+from zoo.site.pages import about, offers
+from zoo.site.pages.about import Abouts
 from zoo.site.pages.answer import answer
 from zoo.site.pages.chooser import families
 from zoo.site.pages.frame import framed
@@ -33,10 +34,10 @@ def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
     files = {"boards/index.html": framed(page, "boards/", site)}
     if not some:
         return files
-    ranked = _ranked(ready, aims)
+    ranked, abouts = _ranked(ready, aims), about.of_all(facts)
     for device in devices.DEVICES:
         path = f"boards/{device.id}/"
-        files[f"{path}index.html"] = framed(_board(device, ranked, aims), path, site, scripts=("copy.js",))
+        files[f"{path}index.html"] = framed(_board(device, ranked, aims, abouts), path, site, scripts=("copy.js",))
     return files
 
 
@@ -77,6 +78,7 @@ def _board(
     device: Device,
     ranked: Mapping[Aim, Sequence[Ranked]],
     aims: Sequence[Aim],
+    abouts: Abouts,
 ) -> Page:
     def ask(
         context: int, least: float | None = None, task: str | None = None, language: str | None = None
@@ -89,7 +91,7 @@ def _board(
         "board.html",
         device=device,
         giga=GIGA,
-        answer=answer(first, ROOT),
+        answer=answer(first, ROOT, abouts),
         context=pick.CONTEXT_TOKENS,
         contexts=memory.CONTEXTS,
         others=list(_others(ask, aims)),

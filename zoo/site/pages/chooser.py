@@ -11,7 +11,7 @@ from catalog import device as devices
 from catalog.device import Device
 from zoo.choose import chooser, pick
 from zoo.choose.chooser import Question
-from zoo.site.pages import offers
+from zoo.site.pages import about, offers
 from zoo.site.pages.answer import answer
 from zoo.site.pages.kinds import Facts, Models, Site
 from zoo.site.pages.page import fill
@@ -39,7 +39,7 @@ def fragment(facts: Sequence[Facts], site: Site, models: Models, root: str) -> M
     found = chooser.choose(question, chooser.rank(offers.entries(some, models)))
     html = fill(
         "chooser.html",
-        answer=answer(found, root),
+        answer=answer(found, root, about.of_all(facts)),
         board=board,
         families=families(),
         tasks=sorted({visible(one["task"]) for one in some}),

@@ -75,12 +75,13 @@ def _boxes(model: Model, release: Release) -> tuple[list[_Box], list[tuple[int, 
             _Box("Teacher", _source(by_role["teacher"]), row, 0),
             _Box("Prompts", _source(by_role["train"]), row, 1),
             _Box("Answers of the teacher", _answers(release), row + 1, 0),
-            _Box("Starting weights", _source(by_role["student"]), row + 1, 1),
+            _Box("Starting weights", _source(by_role["student"], release.quantized_source), row + 1, 1),
         ]
         arrows += [(0, 2), (1, 2)]
         row += 2
     else:
-        boxes.append(_Box("Starting weights", _source(by_role["student"] or list(release.lineage)), row))
+        weights = _source(by_role["student"] or list(release.lineage), release.quantized_source)
+        boxes.append(_Box("Starting weights", weights, row))
         row += 1
     into = [number for number in range(len(boxes)) if number not in {start for start, _ in arrows}]
     name = f"{shortened(model.name, 40)} {shortened(release.version, 20)}"
@@ -96,12 +97,14 @@ def _boxes(model: Model, release: Release) -> tuple[list[_Box], list[tuple[int, 
     return boxes, arrows
 
 
-def _source(found: Sequence[Ancestor]) -> tuple[str, ...]:
+def _source(found: Sequence[Ancestor], quantized: str | None = None) -> tuple[str, ...]:
+    """quantized: the type of the weights, if they were already quantized."""
     if not found:
         return ("not recorded",)
     one, rest = found[0], len(found) - 1
     name = one.upstream or one.source.rpartition("/")[2] or one.source
-    return _short(name), _licence(one.licence) + (f", and {rest} more" if rest else "")
+    kind = f"{quantized}, " if quantized else ""
+    return _short(name), _licence(f"{kind}{one.licence}") + (f", and {rest} more" if rest else "")
 
 
 def _answers(release: Release) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from catalog import yanks
+from catalog import maturity, yanks
 from catalog.release import Model, Release
-from zoo.site.pages import pictures, sections
+from zoo.site.pages import about, pictures, sections
+from zoo.site.pages.about import About
 from zoo.site.pages.charts import Chart
 from zoo.site.pages.frame import framed, redirect
 from zoo.site.pages.kinds import Evidence, Kind, Made, Site
@@ -15,15 +16,19 @@ from zoo.site.pages.page import Page, TocEntry, fill, part
 from zoo.site.pages.text import shortened, visible
 
 
-def model_page(model: Model, release: Release, site: Site, drawn: Sequence[Chart]) -> Page:
+def model_page(
+    model: Model, release: Release, site: Site, drawn: Sequence[Chart], said: About | None = None
+) -> Page:
     """Everything about a model, with the figures of ``release`` and its charts."""
-    found = sections.of_release(model, release, site, "../../", drawn, whole=True)
+    said = said or about.of(model, release)
+    found = sections.of_release(model, release, site, drawn, said, whole=True)
     return _page(model, release, found, whole=True)
 
 
-def version_page(model: Model, release: Release, site: Site) -> Page:
+def version_page(model: Model, release: Release, site: Site, said: About | None = None) -> Page:
     """What is about one version only."""
-    found = sections.of_release(model, release, site, "../../../", (), whole=False)
+    said = said or about.of(model, release)
+    found = sections.of_release(model, release, site, (), said, whole=False)
     return _page(model, release, found, whole=False)
 
 
@@ -39,6 +44,7 @@ class Facts(TypedDict):
     versions: list[str]
     date: str
     yanked: bool
+    experimental: bool
     files: int
     smallest_bytes: int
     largest_bytes: int
@@ -69,6 +75,7 @@ def _facts(model: Model) -> Facts:
         "versions": [one.version for one in model.releases],
         "date": release.date,
         "yanked": model.yank_of(release.version) is not None,
+        "experimental": model.experimental,
         "files": len(sizes),
         "smallest_bytes": min(sizes),
         "largest_bytes": max(sizes),
@@ -77,7 +84,10 @@ def _facts(model: Model) -> Facts:
 
 def _page(model: Model, release: Release, found: Sequence[sections.Section], *, whole: bool) -> Page:
     banners = [event for event in yanks.active(model) if whole or event.version == release.version]
-    html = fill("model.html", model=model, release=release, sections=found, banners=banners, whole=whole)
+    html = fill(
+        "model.html", model=model, release=release, sections=found, banners=banners, whole=whole,
+        experimental=maturity.EXPERIMENTAL_WORDS,
+    )  # fmt: skip
     toc = tuple(TocEntry(section.title, section.id) for section in found)
     title = model.name if whole else f"{model.name} {release.version}"
     return Page(title, shortened(visible(model.summary), 300), html, toc)
@@ -87,12 +97,15 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     path = f"models/{model.name}/"
     shown = sections.shown_release(model)
     drawn = pictures.of_release(model, shown, evidence)
-    page = model_page(model, shown, site, drawn)
+    page = model_page(model, shown, site, drawn, about.of(model, shown, evidence))
     files: dict[str, str | bytes] = {f"{path}index.html": framed(page, path, site)}
     files |= pictures.files(drawn, f"{path}pictures/")
     for release in model.releases:
         place = f"{path}{release.version}/"
-        page = _short_page(model, release) if release == shown else version_page(model, release, site)
+        if release == shown:
+            page = _short_page(model, release)
+        else:
+            page = version_page(model, release, site, about.of(model, release, evidence))
         files[f"{place}index.html"] = framed(page, place, site)
     for name in model.former_names:
         files[f"models/{name}/index.html"] = redirect(path, f"models/{name}/", site)

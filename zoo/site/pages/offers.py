@@ -51,6 +51,7 @@ def facts(model: Model) -> Facts:
         "yanked": [visible(yank.reason) if yank else "" for yank in yanks],
         "current": next((i for i, r in enumerate(kept) if r is current), None),
         "merit": plain(chooser.merit(chosen)) if chosen else None,
+        "experimental": model.experimental,
         "known": chooser.known(chosen).signs if chosen else "",
         "releases": [packing.release_row(model.name, rounded(release)) for release in kept],
     }
@@ -70,6 +71,7 @@ def _entry(one: Facts, models: Models) -> Entry:
         build(Merit, one["merit"]),
         load,
         Known(one["known"]),
+        one["experimental"],
     )
 
 

@@ -34,6 +34,7 @@ class Facts(TypedDict):
     languages: list[str]
     yanked: list[str]
     current: int | None
+    experimental: bool
     releases: list[Row]
 
 
@@ -57,13 +58,13 @@ class _Words:
 
 
 _RELEASE = (
-    "version", "licence", "parameters", "context", "vocabulary", "completes", "repository", "commit", "files",
+    "version", "licence", "parameters", "context", "vocabulary", "completes", "source", "repository", "commit", "files",
 )  # fmt: skip
 _FILE = (
     "path", "type", "ggml", "size", "bits", "read", "judged", "cache", "listed", "kld", "se", "top", "smoke", "speeds",
 )  # fmt: skip
 _SPEED = ("place", "threads", "speed", "valid", "evidence")
-_WORDS = frozenset(("version", "licence", "repository", "path", "type", "ggml", "place", "evidence"))
+_WORDS = frozenset(("version", "licence", "source", "repository", "path", "type", "ggml", "place", "evidence"))
 """Columns of texts."""
 
 _COUNTED = frozenset(("files", "speeds"))
@@ -82,6 +83,7 @@ def release_row(name: str, release: Release) -> Row:
         shape.context_tokens,
         shape.vocabulary_size,
         int(commands.completes(release)),
+        visible(release.quantized_source or ""),
         _sign(location.model.name, {name: _NAME, version: _VERSION}) if known else "",
         location.model.commit if known else 0,
         [*(_file_row(name, release, file) for file in release.files)],
@@ -144,6 +146,7 @@ def packed(some: Sequence[Facts], ready: Sequence[Entry]) -> dict[str, object]:
         "models": {
             "name": [one["name"] for one in some],
             "task": [words(visible(one["task"])) for one in some],
+            "experimental": [int(one["experimental"]) for one in some],
             "languages": [[words(visible(language)) for language in one["languages"]] for one in some],
         },
         "releases": {
@@ -251,15 +254,18 @@ def _order(some: Sequence[Facts], ready: Sequence[Entry]) -> list[int]:
     return [places[one.entry.name] for one in chooser.rank(ready, "")]
 
 
-def _shares(ready: Sequence[Entry]) -> dict[str, dict[str, list[int]]]:
-    """The probe answers that were right, and all, of each release in that order: ``any`` language, ``in LANGUAGE``."""
+def _shares(ready: Sequence[Entry]) -> dict[str, dict[str, list[Json]]]:
+    """The probe answers that were right, and all, of each release in that order: ``any`` language, ``in LANGUAGE``.
+    guessing: the right answers that guessing gives, of releases that are no better; else null."""
     spoken = {score.language for entry in ready for score in entry.merit.probes if score.language}
     order = [one.entry.name for one in chooser.rank(ready, "")]
-    found = {}
+    found: dict[str, dict[str, list[Json]]] = {}
     for key, language in [("any", None), *((f"in {one}", one) for one in sorted(spoken))]:
-        shares = {one.entry.name: one.share for one in chooser.rank(ready, language) if one.share}
+        shares = {one.entry.name: one.share for one in chooser.rank(ready, language)}
+        some = [shares[name] for name in order]
         found[key] = {
-            "correct": [shares[name].correct if name in shares else 0 for name in order],
-            "total": [shares[name].total if name in shares else 0 for name in order],
+            "correct": [one.correct if one else 0 for one in some],
+            "total": [one.total if one else 0 for one in some],
+            "guessing": [one.by_guessing if one and one.at_chance else None for one in some],
         }
     return found

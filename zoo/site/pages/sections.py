@@ -17,6 +17,7 @@ from zoo.choose import pick as picks
 from zoo.choose.pick import Pick
 from zoo.judge.probes import report as probe_report
 from zoo.site.pages import diagram, pictures
+from zoo.site.pages.about import About
 from zoo.site.pages.charts import Chart
 from zoo.site.pages.kinds import Site
 from zoo.site.pages.page import fill
@@ -54,7 +55,7 @@ def shown_release(model: Model) -> Release:
 
 
 def of_release(
-    model: Model, release: Release, site: Site, root: str, drawn: Sequence[Chart], *, whole: bool
+    model: Model, release: Release, site: Site, drawn: Sequence[Chart], said: About, *, whole: bool
 ) -> list[Section]:
     """The sections that apply. whole: also those that are about the model, not the version."""
     recommended = picks.recommendations(release)
@@ -63,7 +64,8 @@ def of_release(
         "model": model,
         "release": release,
         "site": site,
-        "root": root,
+        "root": "../../" if whole else "../../../",
+        "about": said,
         "context": CONTEXT,
         "memory": memory_at,
         "boards": (boards := _boards(recommended)),
@@ -83,7 +85,7 @@ def of_release(
         "reproductions": [one for one in model.reproductions if one.version == release.version],
     }
     found = []
-    for id_, title in _outline(release, whole):
+    for id_, title in _outline(release, said, whole):
         if id_ == "pictures":
             if drawn:
                 found.append(Section(id_, title, pictures.figures(drawn, "pictures/")))
@@ -92,13 +94,14 @@ def of_release(
     return found
 
 
-def _outline(release: Release, whole: bool) -> list[tuple[str, str]]:
+def _outline(release: Release, said: About, whole: bool) -> list[tuple[str, str]]:
     every = [
         ("use", "What it is for", whole),
         ("news", "What is new", not whole or release.news is not None),
         ("files", "Pick a file", True),
         ("commands", "Download and run", True),
         ("evidence", "Evidence", True),
+        ("examples", "Sample answers", bool(said["examples"])),
         ("probes", "Task probes", any(file.probes for file in release.files)),
         ("pictures", "Charts", whole),
         ("training", "Training, before and after", release.training is not None),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from catalog.release import Model, ModelFile, Release, Speed
+from catalog.release import Model, ModelFile, Release, Speed, reference_words
 from catalog.words import counted, rate
 from zoo.choose import pick
 from zoo.choose.domination import loss_words
@@ -79,7 +79,7 @@ def _row(name: str, release: Release, file: ModelFile, beaten: str) -> Row:
         type=file.type,
         size_bytes=file.size_bytes,
         bits_per_weight=file.bits_per_weight,
-        kld=loss_words(file).removeprefix("mean KLD ").removesuffix(" nats") if loss else "reference",
+        kld=loss_words(file).removeprefix("mean KLD ").removesuffix(" nats") if loss else reference_words(release),
         same_top=loss.same_top_share if loss else None,
         memory_bytes=pick.need_bytes(file, release, pick.CONTEXT_TOKENS),
         speed=speed_words(valid[0]) if valid else "",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from markupsafe import Markup, escape
 
 from catalog import unseen, words
-from catalog.release import bits_of
+from catalog.release import bits_of, reference_words
 from catalog.words import shortened
 
 __all__ = ["FILTERS", "listed", "oneline", "prose", "shortened", "visible", "visible_value"]
@@ -55,5 +55,6 @@ FILTERS: dict[str, Callable[..., object]] = {
     "percent": words.percent,
     "listed": listed,
     "bits_of": bits_of,
+    "reference_words": reference_words,
     "prose": prose,
 }
