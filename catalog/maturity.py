@@ -15,7 +15,7 @@ EXPERIMENTAL_WORDS = "Its owners publish this model as an experiment. It is kept
 
 
 def hints(document: Document) -> Iterator[Problem]:
-    """What contradicts the word, or is missing beside it."""
+    """What contradicts the word, and a recipe without it."""
     data = document.data if isinstance(document.data, dict) else {}
     word = data.get("maturity")
     if word is None and "name" in data:
