@@ -214,11 +214,25 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class GateQuestion:
+    """What people are asked before they can read a gated repository; answer is the Hub's word for its kind."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True)
 class Publish:
-    """Repository names on the hub, without namespace; None for dataset means no dataset."""
+    """Repository names on the hub, without namespace; None for dataset means no dataset.
+
+    access: ``public``, ``gated-auto``, ``gated-manual`` or ``private``; None leaves the repositories as they are.
+    """
 
     model: str
     dataset: str | None
+    access: str | None
+    gate_prompt: str | None
+    gate_questions: tuple[GateQuestion, ...]
 
 
 @dataclass(frozen=True)

@@ -226,11 +226,15 @@ class Repository:
 
 @dataclass(frozen=True)
 class Location:
-    """Where the release is. hub is ``folder`` or the hub's address; never a local path."""
+    """Where the release is. hub is ``folder`` or the hub's address; never a local path.
+
+    access: ``gated-auto``, ``gated-manual`` or ``private`` if the zoo made the repositories so; else None.
+    """
 
     hub: str
     model: Repository
     dataset: Repository | None
+    access: str | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)

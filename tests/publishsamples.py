@@ -115,14 +115,16 @@ def settings(zoo: Path) -> Settings:
 
 def publish(release: ReleaseFolder, settings: Settings, hub: Any = None, **more: Any) -> Published:
     hub = hub or FolderHub(settings.root / "build" / "hub")
-    known = {name: more.pop(name) for name in ("owner", "recorded", "way", "delete_others") if name in more}
+    known = {name: more.pop(name) for name in ("owner", "recorded", "way", "delete_others", "access") if name in more}
     return publishing.apply(publishing.Publication(release, NAMES, settings, hub, **known), Silent(), **more)
 
 
-def through_flow(release: ReleaseFolder, settings: Settings, way: Way = Way.PLACE) -> Published:
+def through_flow(
+    release: ReleaseFolder, settings: Settings, way: Way = Way.PLACE, access: str | None = None
+) -> Published:
     """Publish as ``zoo publish`` does, with the checks before and the catalog after. Of the plan, only the names of
     the repositories are used."""
-    names = SimpleNamespace(model=NAMES[0], dataset=NAMES[1])
+    names = SimpleNamespace(model=NAMES[0], dataset=NAMES[1], access=access)
     planned = cast("Planned", SimpleNamespace(recipe=SimpleNamespace(publish=names)))
     return flow.publish(planned, release, settings, Silent(), flow.Asked(way=way))
 
@@ -189,18 +191,20 @@ def failing(settings: Settings, at: str) -> Faulty:
     return Faulty(FolderHub(settings.root / "build" / "hub"), act)
 
 @contextmanager
-def serving(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of the zoo's folder hub behind the real server, for the official client without a token."""
+def serving(zoo: Path, monkeypatch: pytest.MonkeyPatch, token: str = "") -> Iterator[str]:
+    """The address of the zoo's folder hub behind the real server, for the official client, with this token or none."""
     huggingface_hub = pytest.importorskip("huggingface_hub")
     pytest.importorskip("huggingface_hub.constants")
     from zoo.hub.huggingface import client
     from zoo.hub.server import Access, HubServer
 
+    roles = {hashlib.sha256(token.encode()).hexdigest(): "write"} if token else {}
+    monkeypatch.setenv("HF_TOKEN", token)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(zoo / "no-token"))
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
     monkeypatch.setattr(client, "PAUSES_SECONDS", (0.0, 0.0))
-    server = HubServer(zoo / "build/hub", "127.0.0.1", 0, Access({}, anonymous_write=True))
+    server = HubServer(zoo / "build/hub", "127.0.0.1", 0, Access(roles, anonymous_write=not token))
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server.address
     server.shutdown()

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import yanks
+from catalog import checks, yanks
+from catalog.access import recorded
 from catalog.release import Location, Release, Repository
 from zoo import catalogfile, hub
 from zoo.errors import GateRefused, InputError, RemoteError, ZooError
@@ -26,7 +27,7 @@ from zoo.release import NOWHERE, ReleaseFolder, assemble, find, load, news
 from zoo.release.sign import sign as sign_release
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
-from zoo.upkeep import banner, yank
+from zoo.upkeep import banner, correction, yank
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,8 @@ def _publication(
     record.refuse_blocked_evidence(release, settings)
     there = hub.connect(settings.hub, settings.root)
     expected = Repository(f"{settings.namespace}/{planned.recipe.publish.model}", "0" * 40, "v0")
-    record.refuse_invalid(release, Location(there.name, expected, None), settings)
+    wanted = planned.recipe.publish.access
+    record.refuse_invalid(release, Location(there.name, expected, None, recorded(wanted)), settings)
     names = (planned.recipe.publish.model, planned.recipe.publish.dataset if release.has_dataset else None)
     model = catalogfile.read_model(settings, release.model.name)
     known = model.release(release.release.version) if model else None
@@ -160,8 +162,9 @@ def _publication(
     corrected = [one.card_sha256 for one in (model and model.corrections) or ()]
     cards = Cards(banner.take_off, corrected)
     found = publishing.Publication(
-        release, names, settings, there, owner, decided.recorded, decided.way, asked.delete_others, cards
-    )
+        release, names, settings, there, owner, decided.recorded, decided.way, asked.delete_others, cards,
+        wanted,
+    )  # fmt: skip
     return found, decided
 
 
@@ -217,9 +220,17 @@ def _published(planned: Planned, settings: Settings) -> ReleaseFolder | None:
     it. None if the folder does not hold what the catalog records."""
     model = catalogfile.read_model(settings, planned.plan.name)
     there = model.release(planned.plan.version) if model else None
-    if there and there.recipe.text == planned.checked.text.decode():
+    if there and _same_recipe(there, planned):
         return _copy_of(there, planned.plan.name, settings)
     return _corrected(planned, settings)
+
+
+def _same_recipe(there: Release, planned: Planned) -> bool:
+    """Whether a version was released from this recipe, but for how a hub is to keep it."""
+    if there.recipe.text == planned.checked.text.decode():
+        return True
+    released = checks.recorded_recipe(there.recipe.text, there.recipe.file)
+    return released is not None and correction.changed(released, planned.recipe) == ((), ())
 
 
 def _corrected(planned: Planned, settings: Settings) -> ReleaseFolder | None:

@@ -40,9 +40,9 @@ const PLAIN = /^[A-Za-z0-9][A-Za-z0-9._/+-]*$/;
 // The same words and command as in zoo/choose/commands.py.
 const COMPLETES = "This is a completion model: it has no chat template, and it continues the text of its prompt.";
 function command({ release, pick }, context) {
-  const { name, version, hub, completes } = release;
+  const { name, version, hub, closed, completes } = release;
   const { path, type } = pick.file;
-  if (!PLAIN.test(name) || !PLAIN.test(path)) return null;
+  if (closed || !PLAIN.test(name) || !PLAIN.test(path)) return null;
   if (!hub) return PLAIN.test(type) ? `zoo pull ${name}@${version}:${type}` : null;
   const start = completes
     ? `llama-completion -m ${path} -c ${context} -no-cnv -p "Once upon a time" -n 64`

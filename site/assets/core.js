@@ -131,6 +131,7 @@ export function unpack(data) {
       source: words[releases.source[index]],
       experimental: models.experimental[model] === 1,
       hub: repository ? [expanded(repository, [name, version]), releases.commit[index]] : null,
+      closed: releases.commit[index] === 1,
       files: [],
     };
     for (let end = next + releases.files[index]; next < end; next++) {

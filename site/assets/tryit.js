@@ -72,6 +72,8 @@ function hindrance(file) {
   if (typeof WebAssembly !== "object") return "This browser has no WebAssembly, so it cannot run a model. The page of the model shows commands to run it without a browser.";
   if (!site.engine) return `This site has no engine to run models. Its owner can add one: run ${site.how} and then zoo site build`;
   if (file.size_bytes > MOST) return `A file of ${dataSize(file.size_bytes)} is too large for WebAssembly.`;
+  if (release.location.access)
+    return `Not everybody can download this release (${release.location.access}). The page of the model says what to do.`;
   if (!address(file))
     return "This file is in a folder hub, which a browser cannot reach. The owner of the site can add it: run zoo site build --with-files 200";
   return null;

@@ -222,9 +222,9 @@ row("ModelCard.push_to_hub", lambda: hub.ModelCard(CARD + "more\n").push_to_hub(
 row("metadata_update", lambda: hub.metadata_update(M, {"license": "mit"}, overwrite=True))
 row("update_repo_settings(private=False)", lambda: API.update_repo_settings(M, private=False))
 # What this hub refuses
-refused("create_repo(private=True)", lambda: API.create_repo("local/secret", private=True))
+row("create_repo(private=True)", lambda: API.create_repo("local/secret", private=True))
 refused("create_repo(space)", lambda: API.create_repo("local/s", repo_type="space", space_sdk="static"))
-refused("update_repo_settings(private=True)", lambda: API.update_repo_settings(M, private=True))
+row("update_repo_settings(private=True)", lambda: API.update_repo_settings(M, private=True))
 refused("update_repo_settings(gated)", lambda: API.update_repo_settings(M, gated="auto"))
 refused("delete_tag", lambda: API.delete_tag(M, tag="v1.0.0"))
 refused("delete_branch(main)", lambda: API.delete_branch(M, branch="main"))

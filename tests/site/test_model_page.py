@@ -215,3 +215,16 @@ def test_no_file_fits_is_said() -> None:
     huge = dataclasses.replace(plain().releases[0].files[0], size_bytes=10**15, memory=())
     page = files_of(plain(files=(huge,)))[f"{PLAIN}index.html"]
     assert "No file fits on any device that this zoo knows." in page
+
+
+@pytest.mark.parametrize(("access", "words"), [("private", "is private"), ("gated-auto", "accept its terms at https://")])
+def test_a_release_that_not_everybody_may_read_says_so(access: str, words: str) -> None:
+    model = plain()
+    place = dataclasses.replace(model.releases[0].location, hub="https://huggingface.co", access=access)
+    made = files_of(plain(location=place))
+    page = told(made[f"{PLAIN}index.html"])
+    assert "Not everybody can download this release." in page and words in page and "export HF_TOKEN=..." in page
+    assert "try it in the browser" not in page
+    # No other page offers a command that works for its owner only.
+    assert all("hf download" not in made[path] for path in ("index.html", "boards/index.html"))
+    assert "Not everybody can download" not in told(files_of(model)[f"{PLAIN}index.html"])

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from catalog import access
 from catalog.release import Location, ModelFile, Release
 from zoo.choose.pick import Pick
 
@@ -104,9 +105,12 @@ def _plain(name: str, location: Location, file: ModelFile) -> bool:
 
 
 def one_line(name: str, release: Release, file: ModelFile, context_tokens: int) -> str | None:
-    """One command that fetches a file at its exact commit, checks it and runs it; for other hubs, `zoo pull`."""
+    """One command that fetches a file at its exact commit, checks it and runs it; for other hubs, `zoo pull`.
+
+    None if a command cannot name the file, or would not work for everybody.
+    """
     location = release.location
-    if not _plain(name, location, file):
+    if not _plain(name, location, file) or access.is_closed(location):
         return None
     if location.hub.rstrip("/") != HUB or not is_repository(location.model.name):
         return f"zoo pull {name}@{release.version}:{file.type}" if _PLAIN.match(file.type) else None

@@ -41,7 +41,8 @@ def serve(
 ) -> None:
     """Serve FOLDER (or the setting hub) through the Hub's API until Ctrl-C.
 
-    Without a token file, everybody who reaches the port can read, and nobody can write.
+    Without a token file, everybody who reaches the port can read, and nobody can write. Private repositories are served
+    with a token file only.
     """
     from zoo.hub.server import Access, HubServer, read_tokens
 

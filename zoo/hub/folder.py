@@ -5,6 +5,7 @@ HUB/repos/model/NAMESPACE/NAME/commits/OID.json   {parent, message, files: {path
 HUB/repos/model/NAMESPACE/NAME/refs/heads/main    an OID
 HUB/repos/model/NAMESPACE/NAME/refs/tags/VERSION  an OID; a slash in a name is %2F in the name of its file
 HUB/repos/model/NAMESPACE/NAME/refs.log           every move of a ref, appended
+HUB/repos/model/NAMESPACE/NAME/access             who may read it; everybody without this file
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import IO, TypedDict
 
 from catalog import jsontext
+from catalog.access import PRIVATE, PUBLIC, STRICT
 from catalog.paths import unsafe_reason
 from catalog.shapes import shaped
 from zoo.errors import AGAIN, Damaged, InputError, ZooError
@@ -46,6 +48,7 @@ REPAIR = "Send it again from the machine that published it: zoo publish NAME --r
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
 _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,95}){0,3}\Z")
 _MOST_REF = 200
+_ACCESS = "access"
 _OID = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -133,6 +136,21 @@ class FolderRepo:
         except (InputError, Damaged):
             return False
         return True
+
+    def access(self) -> str:
+        if not self.folder.is_dir():
+            return ""
+        try:
+            text = (self.folder / _ACCESS).read_text(encoding="ascii", errors="replace").strip()
+        except FileNotFoundError:
+            return PUBLIC
+        return text if text in STRICT else PRIVATE
+
+    def set_access(self, access: str) -> None:
+        """Anyone who may read the disk may read a folder; ``zoo hub serve`` obeys the note."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with locked(self.folder / "lock"):
+            write_atomic(self.folder / _ACCESS, access + "\n")
 
     def expect(self, folder: Path, files: Iterable[FileRecord]) -> None:
         """Nothing to do: every file is copied by itself."""

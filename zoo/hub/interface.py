@@ -141,6 +141,13 @@ class Repo(Protocol):
         """Write a lost or damaged commit again by what is known of it. False if that is not enough, or if the hub keeps
         its commits itself. title: its complete message."""
 
+    def access(self) -> str:
+        """Who may read the repository, a key of ``catalog.access.STRICT``; empty if it does not exist."""
+
+    def set_access(self, access: str) -> None:
+        """Change who may read the repository, which is made if it does not exist. Raises InputError if the hub cannot
+        keep it so."""
+
     def restore_branch(self, name: str, oid: str) -> bool:
         """Set a lost or damaged branch on its last commit, else on ``oid``. False if it is not lost, or as above."""
 

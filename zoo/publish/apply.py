@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog.access import recorded
 from catalog.release import Location, Repository
 from catalog.words import counted, data_size
 from zoo.errors import AGAIN, ZooError, remedy_for
@@ -16,7 +17,7 @@ from zoo.files.filelist import MANIFEST
 from zoo.files.locks import locked
 from zoo.hub import Hub
 from zoo.progress import Reporter
-from zoo.publish import steps
+from zoo.publish import closing, steps
 from zoo.publish.hashes import Hashes
 from zoo.publish.journal import Journal
 from zoo.publish.line import NOBODY, OtherModel, Owner
@@ -56,6 +57,7 @@ class Publication:
     owner: the model that the repositories must belong to. recorded: where the catalog says that this release is on this
     hub; None for a new place. way: with a move, other commits than the recorded ones may replace them in the catalog.
     delete_others: files that no release put into the repositories do not stay. cards: which cards are this zoo's own.
+    access: who may read the repositories, see ``catalog.access``; None leaves them as they are.
     """
 
     release: ReleaseFolder
@@ -67,6 +69,7 @@ class Publication:
     way: Way = Way.PLACE
     delete_others: bool = False
     cards: Cards = AS_RELEASED
+    access: str | None = None
 
 
 def prepare(publication: Publication, journal: Journal | None = None) -> list[Target]:
@@ -118,12 +121,19 @@ def apply(
         hashes = Hashes(_beside(release, "hashes.json"))
         said = news.message(release.model.name, release.release)
         work = Work(tag_of(release), said, hub.name, hashes, journal, report, committing)
+        if publication.access:
+            for target in targets:
+                closing.close(work, target, publication.access)
         commits = _out(work, targets, how, phase)
+        if publication.access:
+            for target in targets:
+                closing.open_up(work, target, publication.access)
         places = {
             t.kind: Repository(f"{settings.namespace}/{t.name}", commits[t.kind], work.tag, _manifest(t))
             for t in targets
         }
-        location = Location(hub.name, places["model"], places.get("dataset"))
+        access = recorded(publication.access) if publication.access else _known_access(publication)
+        location = Location(hub.name, places["model"], places.get("dataset"), access)
         phase.safe = f"The release is out: tag {work.tag} is set and verified. Only its catalog entry is missing."
         record(location)
         # If everything is already there, for example from another machine, there is nothing to record.
@@ -160,6 +170,11 @@ def _out(work: Work, targets: list[Target], how: str, phase: _Phase) -> dict[str
     for target in tagged:
         steps.raise_main(work, target)
     return {target.kind: str(target.commit) for target in tagged}
+
+
+def _known_access(publication: Publication) -> str | None:
+    """What the catalog says of it, if the recipe does not."""
+    return publication.recorded.access if publication.recorded else None
 
 
 def _manifest(target: Target) -> str | None:

@@ -127,7 +127,9 @@ def _merged(catalog: index.Catalog, release: ReleaseFolder, entry: Release, way:
     if known and places.same(known, entry):
         # A folder hub that was lost and made again has other commits at the same place.
         again = known.location.hub == place.hub == "folder" and known.location.model.name == place.model.name
-        if way is not Way.PLACE or again:
+        # The same place, but somebody else may read it now.
+        opened = known.location != place == dataclasses.replace(known.location, access=place.access)
+        if way is not Way.PLACE or again or opened:
             return index.with_place(catalog, name, entry.version, place, mirror=way is Way.MIRROR)
     try:
         mirrors = known.mirrors if known else None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from catalog import access
 from catalog.release import Location, Release
 from zoo.errors import Damaged, InputError, RemoteError, ZooError
 from zoo.hub import Hub, NoCommit
@@ -17,6 +18,9 @@ Result = TypeVar("Result")
 
 _LOCAL = frozenset({"disk_full"})
 """Kinds of errors of this machine, which another place would not change."""
+
+_REFUSED = frozenset({"not_found", "gated", "forbidden", "token_missing", "token_refused"})
+"""Kinds of errors of a hub that does not let this reader in."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ def first_that_serves(
         except (RemoteError, Damaged, NoCommit) as error:
             if isinstance(error, RemoteError) and error.kind in _LOCAL:
                 raise
+            _explain(source, error)
             failed.append((source, error))
     (_, first), *others = failed
     if others:
@@ -90,6 +95,13 @@ def _at(release: Release, place: Location) -> Release:
     pin = place.model.manifest_sha256 or release.location.model.manifest_sha256
     model = dataclasses.replace(place.model, manifest_sha256=pin)
     return dataclasses.replace(release, location=dataclasses.replace(place, model=model))
+
+
+def _explain(source: Source, error: ZooError) -> None:
+    """Of a place that is not public, a refusal says what its reader has to do."""
+    place = source.release.location
+    if access.is_closed(place) and (isinstance(error, NoCommit) or getattr(error, "kind", "") in _REFUSED):
+        error.remedy = access.sentence(place)
 
 
 def _name(source: Source) -> str:

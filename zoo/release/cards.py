@@ -56,6 +56,7 @@ def model_metadata(recipe: Recipe, release: Release, namespace: str) -> dict[str
         data["base_model_relation"] = "finetune" if recipe.distill else "quantized"
     if recipe.publish.dataset and release.dataset:
         data["datasets"] = [f"{namespace}/{recipe.publish.dataset}"]
+    data |= _gate(recipe)
     data["zoo"] = {
         "name": recipe.name,
         "version": recipe.version,
@@ -88,6 +89,7 @@ def dataset_metadata(recipe: Recipe, release: Release, splits: Sequence[Split]) 
                 "data_files": [{"split": split["name"], "path": split["path"]} for split in splits],
             }
         ],
+        **_gate(recipe),
         "zoo": {
             "name": recipe.name,
             "version": recipe.version,
@@ -245,6 +247,14 @@ def _licence(expression: str, terms: Terms | None = None) -> dict[str, str]:
         here = [name for name in terms.files if name in ("LICENSE", "LICENSE.md")]
         found |= {"license_link": terms.link or here[0]} if terms.link or here else {}
     return found
+
+
+def _gate(recipe: Recipe) -> dict[str, object]:
+    """What the Hub shows to people who ask for a gated repository."""
+    publish = recipe.publish
+    questions = {one.question: one.answer for one in publish.gate_questions}
+    found: dict[str, object] = {"extra_gated_prompt": publish.gate_prompt} if publish.gate_prompt else {}
+    return found | ({"extra_gated_fields": questions} if questions else {})
 
 
 def _front_matter(data: Mapping[str, object]) -> str:

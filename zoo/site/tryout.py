@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog import access
 from catalog.paths import unsafe_reason
 from catalog.release import Release
 from zoo.choose import pick
@@ -170,7 +171,8 @@ def _wanted(
     for name in parts:
         kind, _, model = name.partition(" ")
         release = pick.current(content.model_of(new, model)) if kind == "model" else None
-        if release and release.location.hub == "folder":
+        # The files of a release that not everybody may read are not put on a site that everybody reads.
+        if release and release.location.hub == "folder" and not access.is_closed(release.location):
             yield from _of_release(hub, model, release, most_megabytes * MEGA)
 
 

@@ -9,15 +9,21 @@ from catalog.recipe import Recipe, plain
 from catalog.release import Correction
 from zoo.release.cards import escape_markdown
 
-WORDS = ("bad_at", "good_at", "maturity", "notes", "owners", "student.note", "summary", "task", "teacher.note")
+WORDS = (
+    "bad_at", "good_at", "maturity", "notes", "owners", "publish.gate_prompt", "publish.gate_questions", "student.note",
+    "summary", "task", "teacher.note",
+)  # fmt: skip
 """Keys of a recipe that only the card and the catalog show: no file, no figure and no step depends on them."""
+
+PLACE = ("publish.access",)
+"""Keys that say how a hub keeps the release: they may change at any time, and are no part of it."""
 
 TITLE = "## Corrections of this page"
 
 
 def changed(released: Recipe, now: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Keys whose values differ: those of ``WORDS``, and all others. Both sorted."""
-    keys = sorted(set(_differences("", plain(released), plain(now))))
+    """Keys whose values differ: those of ``WORDS``, and all others but ``PLACE``. Both sorted."""
+    keys = sorted(set(_differences("", plain(released), plain(now))) - set(PLACE))
     return tuple(key for key in keys if key in WORDS), tuple(key for key in keys if key not in WORDS)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from catalog import access
 from catalog.index import Catalog
 from catalog.release import Model, Release, Repository
 from catalog.watch import Report, Unchecked, Watched
@@ -193,6 +194,14 @@ def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: 
     refs = repo.refs()
     notes.requests += 1
     note = Spot(notes, model, release, place.name).note
+    wanted = release.location.access
+    if not refs.branches and not refs.tags and wanted:
+        what_to_do = access.sentence(release.location)
+        raise ZooError(f"{place.name} does not exist, or this machine may not read it: {what_to_do}")
+    if wanted:
+        notes.requests += 1
+        if (found := repo.access()) != wanted:
+            note("repository", None, None, None, None, f"{place.name} is {found} now, but was published as {wanted}")
     if not refs.branches and not refs.tags:
         note(
             "repository", None, None, place.commit, None, f"{place.name} no longer exists or is no longer public"

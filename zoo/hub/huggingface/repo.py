@@ -17,7 +17,7 @@ from zoo.errors import AGAIN, Damaged, InputError, ZooError
 from zoo.files.digests import git_blob_sha1
 from zoo.files.listing import FileRecord
 from zoo.hub.folder import refuse_clashes
-from zoo.hub.huggingface import again, incoming
+from zoo.hub.huggingface import access, again, incoming
 from zoo.hub.huggingface.client import XET, patiently, plain
 from zoo.hub.huggingface.door import Door
 from zoo.hub.huggingface.session import READ_SECONDS
@@ -84,10 +84,12 @@ class HuggingFaceRepo:
 
     def _look(self) -> Refs | None:
         with plain(self.door, self.identity):
-            from huggingface_hub.errors import RepositoryNotFoundError
+            from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
             try:
                 found = self._api().list_repo_refs(self.identity, repo_type=self.kind)
+            except GatedRepoError:
+                raise  # for the client, a gated repository is one that was not found
             except RepositoryNotFoundError:
                 return None
             tags = {ref.name: ref.target_commit for ref in found.tags}
@@ -119,6 +121,7 @@ class HuggingFaceRepo:
             from huggingface_hub import get_hf_file_metadata, hf_hub_url
             from huggingface_hub.errors import (
                 EntryNotFoundError,
+                GatedRepoError,
                 RepositoryNotFoundError,
                 RevisionNotFoundError,
             )
@@ -132,6 +135,8 @@ class HuggingFaceRepo:
                 found = get_hf_file_metadata(
                     url, token=api.token, timeout=READ_SECONDS, endpoint=api.endpoint, headers=api.headers
                 )
+            except GatedRepoError:
+                raise
             except EntryNotFoundError:
                 return Served(ABSENT_FILE)
             except (RevisionNotFoundError, RepositoryNotFoundError):
@@ -178,6 +183,13 @@ class HuggingFaceRepo:
     def restore_commit(self, oid: str, files: Iterable[FileRecord], title: str) -> bool:
         del oid, files, title
         return False
+
+    def access(self) -> str:
+        return access.look(self.door, self.kind, self.identity)
+
+    def set_access(self, wanted: str) -> None:
+        access.change(self.door, self.kind, self.identity, wanted)
+        self._exists = True
 
     def restore_branch(self, name: str, oid: str) -> bool:
         del name, oid

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 
+from catalog.access import PRIVATE, PUBLIC
 from catalog.jsontext import JsonObject
 from zoo.files.locks import locked
 from zoo.files.whole import fsync
+from zoo.hub.folder import FolderRepo
 from zoo.hub.server.store import Store
 from zoo.hub.server.wire import Answer, ApiError, Request, as_json
 
 KINDS = ("model", "dataset")
 NO_PRIVATE = (
-    "repositories of this hub are not private: anyone who may read the hub reads all of them. For a private one,"
-    " serve another folder with another token file"
+    "repositories of this hub are not private: it has no tokens, so anyone may read all of them. For private ones,"
+    " start it with: zoo hub serve FOLDER --token-file FILE"
 )
 BY_DESIGN = {
     "super-squash": "history is never rewritten here, because published versions stay",
@@ -28,21 +30,33 @@ BY_DESIGN = {
 """What the Hub can do and this one does not, by the word of its address: the sentence of the refusal."""
 
 
-def refuse_private(data: JsonObject) -> None:
-    """Raises ApiError 400 where a request asks for a repository that not everybody may read."""
-    if data.get("private") or data.get("visibility") not in (None, "public"):
+def access_of(store: Store, data: JsonObject) -> str | None:
+    """Who may read a repository, as a request asks for it; None if it does not say.
+
+    Raises ApiError 400 for a private one where everybody may read the hub.
+    """
+    asked = data.get("visibility")
+    if asked is None and data.get("private") is not None:
+        asked = PRIVATE if data["private"] else PUBLIC
+    if asked not in (None, PUBLIC) and (asked != PRIVATE or not store.closed):
         raise ApiError(400, NO_PRIVATE)
+    return None if asked is None else str(asked)
 
 
-def settings(request: Request) -> Answer:
-    """Change the settings of a repository: only to what they are. Raises ApiError 400."""
+def settings(store: Store, repo: FolderRepo, request: Request) -> Answer:
+    """Change who may read a repository: everybody who may read the hub, or, with tokens, the same people by its name.
+
+    Raises ApiError 400 for anything else.
+    """
     data = request.json()
-    refuse_private(data)
+    asked = access_of(store, data)
     if data.get("gated"):
-        raise ApiError(400, "repositories of this hub are not gated: anyone who may read the hub reads all of them")
+        raise ApiError(400, "repositories of this hub are not gated: nobody has an account here to accept terms with")
     if data.keys() - {"private", "visibility", "gated"}:
         raise ApiError(400, BY_DESIGN["settings"])
-    return as_json({"private": False, "gated": False})
+    if asked is not None and asked != repo.access():
+        repo.set_access(asked)
+    return as_json({"private": repo.access() != PUBLIC, "gated": False})
 
 
 def delete(store: Store, request: Request) -> Answer:

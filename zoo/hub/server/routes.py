@@ -147,7 +147,7 @@ class Routes:
             case "DELETE", ["tag", _]:
                 raise ApiError(403, "tags are never removed here; published versions stay")
             case "PUT", ["settings"]:
-                return repositories.settings(request)
+                return repositories.settings(self.store, repo, request)
         raise _no_such(rest)
 
     def _whoami(self, request: Request) -> Answer:

@@ -75,7 +75,7 @@ class HubServer(ThreadingHTTPServer):
                 remedy="Use a token file, or serve on 127.0.0.1",
             )
         self.host, self.log, self.stall_seconds = host, log, bounds.stall_seconds
-        self.routes = Routes(Store(FolderHub(folder)), access)
+        self.routes = Routes(Store(FolderHub(folder), closed=bool(access.roles)), access)
         # Separate from the routes, so that tests can wrap them: to count, or to fail on purpose.
         self.answer: Callable[[Request], Answer] = self.routes
         self._slots = threading.BoundedSemaphore(bounds.connections)

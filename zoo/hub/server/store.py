@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from catalog.access import PUBLIC
 from zoo.errors import Damaged, InputError
 from zoo.files.digests import sha256_file
 from zoo.files.listing import FileRecord
@@ -37,10 +38,11 @@ _SYNC_BYTES = 64 << 20
 
 
 class Store:
-    """A folder hub as the server uses it."""
+    """A folder hub as the server uses it. closed: only people with a token get this far, so that private repositories
+    are served; else there are none."""
 
-    def __init__(self, hub: FolderHub) -> None:
-        self.hub = hub
+    def __init__(self, hub: FolderHub, *, closed: bool = False) -> None:
+        self.hub, self.closed = hub, closed
         self.objects = hub.folder / "objects"
         self.incoming = hub.folder / "incoming"
         self._sweep()
@@ -51,16 +53,17 @@ class Store:
             repo = self.hub.repo(kind, namespace, name)
         except InputError as error:
             raise ApiError(404, error.what, "RepoNotFound") from error
-        if not repo.folder.is_dir():
+        if not repo.folder.is_dir() or (repo.access() != PUBLIC and not self.closed):
             raise ApiError(404, f"{kind} repository {namespace}/{name} was not found", "RepoNotFound")
         return repo
 
-    def create(self, kind: str, namespace: str, name: str) -> bool:
+    def create(self, kind: str, namespace: str, name: str, access: str = PUBLIC) -> bool:
         """Make a repository; False if it exists. Raises ApiError 400 for a name that the Hub would refuse."""
         if any("--" in p or ".." in p or p.endswith((".git", ".ipynb", "-", ".")) for p in (namespace, name)):
             raise ApiError(400, "a name must not contain -- or .., or end in - . .git .ipynb")
         try:
-            folder = self.hub.repo(kind, namespace, name).folder
+            repo = self.hub.repo(kind, namespace, name)
+            folder = repo.folder
         except InputError as error:
             raise ApiError(400, error.what) from error
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +71,8 @@ class Store:
             folder.mkdir()
         except FileExistsError:
             return False
+        if access != PUBLIC:
+            repo.set_access(access)
         fsync(folder.parent)
         return True
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NotRequired, TypedDict
 
+from catalog.access import PUBLIC
 from zoo.files.listing import FileRecord
 from zoo.hub.folder import Body, FolderRepo
 from zoo.hub.interface import BRANCH
@@ -66,6 +67,7 @@ class About:
     card: Card
     created: str
     last_modified: str
+    private: bool
 
     @property
     def tags(self) -> list[str]:
@@ -76,7 +78,7 @@ def about(store: Store, kind: str, identity: str, repo: FolderRepo, oid: str | N
     """What a repository says at a commit, or at the head of its branch. Raises ZooError if the disk is damaged."""
     oid = oid or head_of(repo)
     files = repo.tree(oid) if oid else {}
-    return About(kind, identity, oid, files, card_of(store, files), *_dates(repo, oid))
+    return About(kind, identity, oid, files, card_of(store, files), *_dates(repo, oid), repo.access() != PUBLIC)
 
 
 def _dates(repo: FolderRepo, oid: str | None) -> tuple[str, str]:
@@ -96,7 +98,7 @@ def info(about: About, *, blobs: bool) -> dict[str, object]:
         "sha": shown(about.oid) if about.oid else None,
         "lastModified": about.last_modified,
         "createdAt": about.created,
-        "private": False,
+        "private": about.private,
         "gated": False,
         "disabled": False,
         "downloads": 0,

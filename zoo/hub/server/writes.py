@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
+from catalog.access import PUBLIC
 from catalog.jsontext import JsonObject
 from zoo.errors import InputError
 from zoo.files.digests import git_blob_sha1
@@ -35,13 +36,13 @@ def create(store: Store, request: Request) -> Answer:
     kind = data.get("type") or "model"
     if kind not in repositories.KINDS:
         raise ApiError(400, "only models and datasets are kept here")
-    repositories.refuse_private(data)
+    access = repositories.access_of(store, data) or PUBLIC
     namespace, name = data.get("organization") or "local", data.get("name")
     if not isinstance(namespace, str) or not isinstance(name, str):
         raise ApiError(400, "the repository has no name")
     identity = f"{namespace}/{name}"
     url = f"{request.base}/{'datasets/' if kind == 'dataset' else ''}{identity}"
-    if not store.create(kind, namespace, name):
+    if not store.create(kind, namespace, name, access):
         raise ApiError(409, "You already created this repository", url=url)
     return as_json({"url": url, "name": identity, "id": identity})
 

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypedDict
 
+from catalog import access, memory
 from catalog import device as devices
-from catalog import memory
 from catalog.device import Device
 from catalog.jsontext import Json, JsonObject
 from catalog.release import ModelFile, Release, Speed
@@ -74,7 +74,8 @@ _COUNTED = frozenset(("files", "speeds"))
 def release_row(name: str, release: Release) -> Row:
     """The columns of a release, its last one with those of its files."""
     shape, location = release.architecture, release.location
-    known = links.repository_url(location)
+    closed = access.is_closed(location)
+    known = None if closed else links.repository_url(location)
     version = visible(release.version)
     return [
         version,
@@ -85,7 +86,8 @@ def release_row(name: str, release: Release) -> Row:
         int(commands.completes(release)),
         visible(release.quantized_source or ""),
         _sign(location.model.name, {name: _NAME, version: _VERSION}) if known else "",
-        location.model.commit if known else 0,
+        # 1: not everybody may read it, so there is no command to show.
+        location.model.commit if known else int(closed),
         [*(_file_row(name, release, file) for file in release.files)],
     ]
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from catalog import changes, yanks
+from catalog import access, changes, yanks
 from catalog.memory import CONTEXTS
 from catalog.release import MemoryNeed, Model, ModelFile, Release
 from zoo.choose import commands
@@ -79,6 +79,7 @@ def of_release(
         "run": commands.run(release, taken),
         "ollama": commands.ollama(model.name, release, taken),
         "completes": commands.COMPLETES if commands.completes(release) else "",
+        "closed": access.sentence(release.location),
         "diagram": diagram.lineage(model, release),
         "changes": changes.of_versions(model.releases),
         "yanked": {event.version: event for event in yanks.active(model)},

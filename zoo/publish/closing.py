@@ -1,0 +1,35 @@
+"""Who may read the repositories of a release: closed before the first byte is sent, opened after the last tag is set.
+
+The hub itself is asked in every run, so there is nothing to remember: a run that was killed in between is finished by
+the next one, and never leaves a repository more open than it is to be.
+"""
+
+from __future__ import annotations
+
+from catalog.access import STRICT
+from zoo.publish.stalls import watched
+from zoo.publish.steps import Target, Work
+
+
+def close(work: Work, target: Target, wanted: str) -> None:
+    """Make a repository stricter, or make it so from the start. One that is to be more open stays as it is for now."""
+    there = _now(work, target)
+    if not there or STRICT[wanted] > STRICT[there]:
+        _change(work, target, wanted)
+
+
+def open_up(work: Work, target: Target, wanted: str) -> None:
+    """Bring a repository to what is wanted, now that it is complete."""
+    if _now(work, target) != wanted:
+        _change(work, target, wanted)
+
+
+def _now(work: Work, target: Target) -> str:
+    with watched(work.report, f"asking {work.hub} who may read {target.label}"):
+        return target.repo.access()
+
+
+def _change(work: Work, target: Target, wanted: str) -> None:
+    work.report.say(f"{target.label} becomes {wanted}")
+    with watched(work.report, f"changing who may read {target.label} at {work.hub}"):
+        target.repo.set_access(wanted)
