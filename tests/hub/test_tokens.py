@@ -316,7 +316,7 @@ CALLS: dict[str, Callable[[HuggingFaceRepo, Path], object]] = {
     "served": lambda repo, _: repo.served("c" * 40, "a.bin"),
     "history": lambda repo, _: repo.history("c" * 40, None),
     "commit_of": lambda repo, _: repo.commit_of(None),
-    "open": lambda repo, _: repo._open("c" * 40, "a.bin"),
+    "open": lambda repo, _: repo._open("c" * 40, "a.bin", 3),
     "incoming": lambda repo, _: repo.incoming("c" * 40, FILE, 0, 3, 5.0),
     "other_way": lambda repo, folder: repo.other_way("c" * 40, FILE, folder),
     "tag": lambda repo, _: repo.tag("v1", "c" * 40),
@@ -347,4 +347,5 @@ def test_the_stores_own_client_takes_the_token_only_to_the_hub(zoo: Zoo, monkeyp
         found = SimpleNamespace(xet_file_data=SimpleNamespace(refresh_route=route))
         monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lambda *_, f=found, **__: f)
         api = Door("https://hub.example", named=True).api()
-        assert incoming._refreshes_at_home(api, "a/b", "c", "model", "d") is safe
+        announced = incoming._announced(api, "a/b", "c", "model", "d")
+        assert incoming._refreshes_at_home(api, announced) is safe

@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 
 from zoo.addresses import origin
 from zoo.errors import RemoteError, ZooError
-from zoo.hub.huggingface import faults
+from zoo.hub.huggingface import faults, limits
 from zoo.hub.huggingface.client import XET
 from zoo.hub.huggingface.door import Door
 from zoo.hub.huggingface.faults import Asked
@@ -26,7 +26,7 @@ from zoo.hub.interface import Incoming, Listed
 
 if TYPE_CHECKING:
     from httpx2 import Client, Response
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, HfFileMetadata
     from huggingface_hub.hf_api import RepoFile
 
 HOPS = 6
@@ -113,7 +113,8 @@ def open_incoming(
         except BaseException:
             response.close()
             raise
-    chunks = _chunks(response, door, repository, revision, file.path)
+    until = span.end if response.status_code == 206 else file.size_bytes
+    chunks = _chunks(response, door, asked, until - start)
     ranged = response.status_code == 206 or (
         not span.is_part and "bytes" in response.headers.get("accept-ranges", "")
     )
@@ -122,7 +123,7 @@ def open_incoming(
 
 def by_client(door: Door, kind: str, repository: str, revision: str, file: Listed, folder: Path) -> Path:
     """The complete file through the official client's own download: xet storage if hub and client support it."""
-    with told(door, repository, revision, file.path):
+    with told(door, repository, revision, file.path), limits.of_file(file.size_bytes):
         api = door.api()
 
         def download() -> str:
@@ -133,23 +134,31 @@ def by_client(door: Door, kind: str, repository: str, revision: str, file: Liste
                 )
             )  # fmt: skip
 
-        if door.address.startswith("http://") or not _refreshes_at_home(api, repository, file.path, kind, revision):
+        announced = _announced(api, repository, file.path, kind, revision)
+        if announced.size not in (None, file.size_bytes):
+            asked = door.asking(repository, revision, file.path)
+            what = f"{asked.address} announces {file.path} with {announced.size} bytes, not {file.size_bytes}"
+            raise faults.wrong("wrong_length", what, asked, file.size_bytes, str(announced.size))
+        if door.address.startswith("http://") or not _refreshes_at_home(api, announced):
             with XET.off():
                 return Path(download())
         return Path(download())
 
 
-def _refreshes_at_home(api: HfApi, repository: str, path: str, kind: str, revision: str) -> bool:
-    """Whether the xet storage's client would take the user's token only to the hub: it has connections of its own, and
-    asks for new keys at the address that the hub names in its answer.
-    """
+def _announced(api: HfApi, repository: str, path: str, kind: str, revision: str) -> HfFileMetadata:
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     url = hf_hub_url(repository, path, repo_type=kind, revision=revision, endpoint=api.endpoint)
-    found = get_hf_file_metadata(
+    return get_hf_file_metadata(
         url, token=api.token, timeout=READ_SECONDS, endpoint=api.endpoint, headers=api.headers
     )
-    xet = found.xet_file_data
+
+
+def _refreshes_at_home(api: HfApi, announced: HfFileMetadata) -> bool:
+    """Whether the xet storage's client would take the user's token only to the hub: it has connections of its own, and
+    asks for new keys at the address that the hub names in its answer.
+    """
+    xet = announced.xet_file_data
     return xet is None or origin(xet.refresh_route) == origin(str(api.endpoint))
 
 
@@ -234,10 +243,18 @@ def _check(response: Response, announced: dict[str, str], file: Listed, asked: A
     return start
 
 
-def _chunks(response: Response, door: Door, repository: str, revision: str, path: str) -> Iterator[bytes]:
-    with told(door, repository, revision, path):
+def _chunks(response: Response, door: Door, asked: Asked, length: int) -> Iterator[bytes]:
+    """The body, of which ``length`` bytes are wanted. Raises RemoteError if there are more."""
+    left = length
+    with told(door, asked.repository, asked.revision, asked.path):
         # As they arrive, so that a slow connection is noticed.
-        yield from response.iter_raw()
+        for chunk in response.iter_raw():
+            if left:
+                yield chunk[:left]
+            if len(chunk) > left:
+                what = f"{asked.address} sends more than the {length} bytes of {asked.path} that were requested"
+                raise faults.wrong("wrong_length", what, asked, length, "more")
+            left -= len(chunk)
 
 
 def _read_little(response: Response) -> None:

@@ -14,10 +14,10 @@ from typing import IO, TYPE_CHECKING, cast
 
 from catalog.paths import unsafe_reason
 from zoo.errors import AGAIN, Damaged, InputError, ZooError
-from zoo.files.digests import git_blob_sha1
+from zoo.files.digests import git_blob, git_blob_sha1
 from zoo.files.listing import FileRecord
 from zoo.hub.folder import refuse_clashes
-from zoo.hub.huggingface import access, again, incoming
+from zoo.hub.huggingface import access, again, incoming, limits
 from zoo.hub.huggingface.client import XET, patiently, plain
 from zoo.hub.huggingface.door import Door
 from zoo.hub.huggingface.session import READ_SECONDS
@@ -281,9 +281,10 @@ class HuggingFaceRepo:
         return notes
 
     def open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
-        if path not in self.tree(revision):
+        file = self.tree(revision).get(path)
+        if file is None:
             raise InputError(f"commit {revision[:12]} has no file {path}")
-        return patiently(lambda: self._open(revision, path, offset))
+        return patiently(lambda: self._open(revision, path, file.size_bytes, offset))
 
     def listing(self, revision: str) -> dict[str, Listed]:
         return incoming.listing(self.door, self.kind, self.identity, revision)
@@ -299,7 +300,7 @@ class HuggingFaceRepo:
     def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
         return incoming.by_client(self.door, self.kind, self.identity, revision, file, folder)
 
-    def _open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
+    def _open(self, revision: str, path: str, size_bytes: int, offset: int = 0) -> IO[bytes]:
         stack = ExitStack()
         with plain(self.door, self.identity):
             headers = {**self.door.headers(self.kind, self.identity), "Accept-Encoding": "identity"}
@@ -314,13 +315,15 @@ class HuggingFaceRepo:
             )
             if offset:
                 headers["Range"] = f"bytes={offset}-"
-            response = stack.enter_context(get_session().stream("GET", url, headers=headers))
+            response = stack.enter_context(
+                get_session().stream("GET", url, headers=headers, extensions={limits.FILE: True})
+            )
             if response.status_code == 416:
                 stack.close()
                 return io.BytesIO()
             hf_raise_for_status(response)
-            body = io.BufferedReader(Body(self.door, stack, response.iter_bytes(1 << 20)))
             skip = offset if response.status_code == 200 else 0
+            body = io.BufferedReader(Body(self.door, stack, response.iter_raw(1 << 20), size_bytes - offset + skip))
         while skip > 0 and (data := body.read(min(skip, 1 << 20))):
             skip -= len(data)
         return cast("IO[bytes]", body)
@@ -332,11 +335,14 @@ class HuggingFaceRepo:
         if file.lfs:
             return FileRecord(file.path, file.lfs.size, file.lfs.sha256)
         if file.blob_id not in self._blobs:
-            with self._open(revision, file.path) as stream:
-                raw = stream.read()
-            if git_blob_sha1(raw) != file.blob_id:
+            git, sha256 = git_blob(file.size), hashlib.sha256()
+            with self._open(revision, file.path, file.size) as stream:
+                while block := stream.read(1 << 20):
+                    git.update(block)
+                    sha256.update(block)
+            if git.hexdigest() != file.blob_id:
                 raise Damaged(f"{file.path} as served by the hub differs from its file list")
-            self._blobs[file.blob_id] = hashlib.sha256(raw).hexdigest()
+            self._blobs[file.blob_id] = sha256.hexdigest()
         return FileRecord(file.path, file.size, self._blobs[file.blob_id])
 
     def _operation(self, file: FileRecord) -> CommitOperationAdd:

@@ -19,11 +19,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zoo.addresses import origin
-from zoo.hub.huggingface import faults
+from zoo.hub.huggingface import faults, limits
 from zoo.progress import murmur
 
 if TYPE_CHECKING:
@@ -40,10 +40,12 @@ LONGEST_WAIT_SECONDS = 60
 
 @dataclass
 class _Bound:
-    """since: when the first try of the current request began. last: the last bad answer."""
+    """since: when the first try of the current request began. last: the last bad answer. question: what the answers to
+    all requests of the block cost."""
 
     since: float | None = None
     last: Response | None = None
+    question: limits.Question = field(default_factory=limits.Question)
 
 
 _bound: ContextVar[_Bound | None] = ContextVar("bound", default=None)
@@ -68,6 +70,7 @@ def tune() -> None:
     def factory() -> Client:
         made = _http.default_client_factory()
         made.timeout = None  # _limit sets a timeout if nobody asked for one
+        limits.guard(made)
         hooks = made.event_hooks
         made.event_hooks = {
             "request": [*hooks["request"], _keep_token, _limit],
@@ -92,9 +95,12 @@ def _limit(request: Request) -> None:
     times = request.extensions.get("timeout")
     if not isinstance(times, dict) or all(step is None for step in times.values()):
         request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), usual)
+    # Compressed answers may grow without a limit; see limits.
+    request.headers["Accept-Encoding"] = "identity"
     bound = _bound.get()
     if bound is None:
         return
+    bound.question.ask(request)
     if bound.since is None:
         bound.since = time.monotonic()
     elif time.monotonic() - bound.since > AGAIN_SECONDS and request.method != "PUT":
@@ -105,6 +111,7 @@ def _limit(request: Request) -> None:
 def _look(response: Response) -> None:
     """Whether the request is answered; if the hub asks for a long wait, this is reported immediately."""
     bound = _bound.get()
+    limits.watch(response, bound.question if bound else None)
     if bound is None:
         return
     bound.last = response if response.status_code >= 500 or response.status_code == 429 else None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from zoo.errors import Damaged
 from zoo.hub.huggingface.client import plain
 from zoo.hub.huggingface.door import Door
 
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 
 
 class Body(io.RawIOBase):
-    """The body of an answer as a stream; a broken connection becomes a ZooError."""
+    """The body of an answer as a stream; a broken connection becomes a ZooError, and so does one of more than ``most``
+    bytes."""
 
-    def __init__(self, door: Door, stack: ExitStack, chunks: Iterator[bytes]) -> None:
-        self._door, self._stack, self._chunks = door, stack, chunks
+    def __init__(self, door: Door, stack: ExitStack, chunks: Iterator[bytes], most: int) -> None:
+        self._door, self._stack, self._chunks, self._left = door, stack, chunks, most
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
@@ -31,6 +33,9 @@ class Body(io.RawIOBase):
                 chunk = next(self._chunks, None)
             if chunk is None:
                 return 0
+            self._left -= len(chunk)
+            if self._left < 0:
+                raise Damaged(f"{self._door.address} sends more bytes of a file than it lists")
             self._rest = memoryview(chunk)
         count = min(len(room), len(self._rest))
         room[:count] = self._rest[:count]
