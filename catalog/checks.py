@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog import corpusfiles, licencefiles, maturity, placeholders, schema, secrets, yamltext
+from catalog import corpusfiles, licencefiles, maturity, placeholders, plainfiles, schema, secrets, yamltext
 from catalog.corpusfiles import FileFacts
 from catalog.filenames import absence
 from catalog.lock import Lock
@@ -49,7 +49,7 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
         )
         return CheckedRecipe(shown, b"", None, Lock.empty(), (problem,))
     document = yamltext.read(path, shown)
-    text = path.read_bytes() if document.data is not None else b""
+    text = plainfiles.read_bytes(path, yamltext.MAX_BYTES) if document.data is not None else b""
     lock, found = Lock.empty(), list(document.problems)
     lock_path = path.parent / f"{path.stem}.lock.yaml"
     if lock_path.exists():

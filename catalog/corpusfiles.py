@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from io import RawIOBase
 from pathlib import Path
 
-from catalog import recipe
+from catalog import plainfiles, recipe
 from catalog.corpora import paragraph_key, prompt_in, prompt_key
 from catalog.problems import Problem, show
+from catalog.words import data_size
 from catalog.yamltext import Document
 
 PARTS = ("evaluation", "calibration", "train", "heldout")
@@ -45,6 +46,8 @@ def read(document: Document, corpus: recipe.Corpus, root: Path) -> Corpus:
     ]
     seen, files = _Seen(), dict[str, FileFacts]()
     overlaps: list[Problem] = []
+    if large := list(_too_large(uses, root, document)):
+        return Corpus({}, large)
     for use in uses:
         with (root / use.path).open("rb", buffering=0) as stream:
             reading = _Lines(stream)
@@ -63,6 +66,14 @@ class _Use:
 
     def problem(self, document: Document, what: str, instead: str) -> Problem:
         return document.problem(("corpus", self.part, self.number, "path"), what, instead)
+
+
+def _too_large(uses: Iterable[_Use], root: Path, document: Document) -> Iterator[Problem]:
+    most = plainfiles.MOST_CORPUS_BYTES
+    for use in uses:
+        if (size := (root / use.path).stat().st_size) > most:
+            what = f"{show(use.path)} has {data_size(size)}; more than {data_size(most)} would take days"
+            yield use.problem(document, what, "Take a sample of its lines")
 
 
 @dataclass(frozen=True)

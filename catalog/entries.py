@@ -22,6 +22,8 @@ _NAME = re.compile(r'\s*"name": "([^"\\]*)"')
 _CUT = BETWEEN.encode()
 _BLOCK = 1 << 16
 _NAME_BYTES = 4096
+MOST_PIECE_BYTES = 16 << 20
+"""Of one model: more than a thousand releases with a dozen files each."""
 
 
 def split(text: str) -> list[str] | None:
@@ -39,8 +41,13 @@ def name(piece: str) -> str:
 
 def model(piece: str) -> Model | None:
     """The model of one piece; None if it is not exactly one valid model; then the complete text must be parsed."""
-    catalog, problems = index.parse(f'{{"schema": "{index.SCHEMA}", "models": [{{{piece}}}]}}', "")
+    catalog, problems = index.parse(alone(piece), "")
     return catalog.models[0] if not problems and len(catalog.models) == 1 else None
+
+
+def alone(piece: str) -> str:
+    """The text of a catalog with only the model of one piece."""
+    return f'{{"schema": "{index.SCHEMA}", "models": [{{{piece}}}]}}'
 
 
 def piece_of(model: Model) -> str:
@@ -76,7 +83,7 @@ class Cut:
         """Whether it looks like that form."""
 
     def pieces(self) -> Iterator[bytes]:
-        """Every piece, in order; a few are in memory at a time. Raises OSError."""
+        """Every piece, in order; a few are in memory at a time. Raises OSError, also for one that is too long."""
         found = bytearray()
         searched = 0
         for block in self._blocks(self._first, self._last):
@@ -85,6 +92,8 @@ class Cut:
                 yield bytes(found[:at])
                 del found[: at + len(_CUT)]
                 searched = 0
+            if len(found) > MOST_PIECE_BYTES:
+                raise OSError(f"a model has more than {MOST_PIECE_BYTES >> 20} MiB")
             # A separator may lie across two blocks.
             searched = max(0, len(found) - len(_CUT) + 1)
         yield bytes(found)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import re
 
 from catalog import jsontext
 from catalog.jsontext import Json
 from catalog.yamltext import Document, Path_, Place
 
+MOST_TOKENS = 1_000_000
+"""Of a larger file only the beginning gets places: all of them would take a minute for some megabytes of brackets."""
+
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
 
 
 def document(text: str, shown_as: str, data: Json) -> Document:
     """``data``, which is what ``text`` says, with its places. ``text`` must be valid JSON; of a key that is written
-    twice the last one counts."""
+    twice the last one counts. What comes after MOST_TOKENS has the place of what is around it."""
     text = text.removeprefix("\ufeff")
     found = Document(shown_as, data)
     lines = [0, *(match.end() for match in re.finditer("\n", text))]
@@ -26,7 +30,7 @@ def document(text: str, shown_as: str, data: Json) -> Document:
     path: list[str | int] = []
     is_object: list[bool] = []
     wants_key = False
-    for match in _TOKEN.finditer(text):
+    for match in itertools.islice(_TOKEN.finditer(text), MOST_TOKENS):
         token, at = match[0], place(match.start())
         if token in "]}":
             is_object.pop()

@@ -104,7 +104,8 @@ def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True, fini
 
 def read(path: Path, *, bounded: bool = True, finite: bool = True) -> Json:
     """The data in a plain JSON file. Raises OSError, NotJson."""
-    return parse(plainfiles.read_bytes(path), bounded=bounded, finite=finite)
+    raw = plainfiles.read_bounded(path, plainfiles.MOST_REPORT_BYTES)
+    return parse(raw, bounded=bounded, finite=finite)
 
 
 def _short(text: str) -> str:

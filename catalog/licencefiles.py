@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from catalog import licences, sources, terms
+from catalog import licences, plainfiles, sources, terms
 from catalog.jsontext import JsonObject
 from catalog.lock import Lock
 from catalog.paths import unsafe_reason
@@ -108,16 +108,18 @@ def read(document: Document, recipe: Recipe, root: Path) -> tuple[dict[str, str]
     texts, found = {}, []
     for number, name in enumerate(recipe.licence_files):
         path = ("licence_files", number)
-        raw = b"" if (root / name).is_dir() else (root / name).read_bytes()
+        # One byte more shows that it is too large.
+        raw = b"" if (root / name).is_dir() else plainfiles.read_bytes(root / name, MAX_BYTES + 1)
+        if len(raw) > MAX_BYTES:
+            what = f"{show(name)} is larger than {MAX_BYTES // 1024} KiB"
+            found.append(document.problem(path, what, "Name the licence text only"))
+            continue
         try:
             text = raw.decode("utf-8")
         except UnicodeDecodeError:
             found.append(document.problem(path, f"{show(name)} is not UTF-8 text", "Save the file as UTF-8"))
             continue
-        if len(raw) > MAX_BYTES:
-            what = f"{show(name)} is larger than {MAX_BYTES // 1024} KiB"
-            found.append(document.problem(path, what, "Name the licence text only"))
-        elif blank(text):
+        if blank(text):
             found.append(document.problem(path, f"{show(name)} has no text", "Name a file with the text"))
         else:
             texts[published_name(name)] = text
@@ -146,7 +148,7 @@ def outdated(
             continue
         wanted = wanted_of(source.source, part[1])
         copy = recipe.licence_files[number]
-        if wanted and hashlib.sha256((root / copy).read_bytes()).hexdigest() != wanted:
+        if wanted and _sha256(root / copy) != wanted:
             what = f"{show(copy)} is not the {part[1]} of the {part[0]}'s source"
             yield document.problem(("licence_files", number), what, "Fetch it again with: zoo lock")
 
@@ -157,6 +159,12 @@ def sha256_of(uri: str, file: str, *, lock: Lock, root: Path) -> str | None:
     if isinstance(source, sources.FileSource):
         place = root / source.path
         path = (place if place.is_dir() else place.parent) / file
-        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+        return _sha256(path) if path.is_file() else None
     pin = lock.pins.get(uri)
     return {one.path: one.sha256 for one in pin.files}.get(file) if pin else None
+
+
+def _sha256(path: Path) -> str:
+    """The digest of a licence text; that of a much longer file is not computed, and differs from every text's."""
+    raw = plainfiles.read_bytes(path, MAX_BYTES + 1)
+    return hashlib.sha256(raw).hexdigest() if len(raw) <= MAX_BYTES else ""

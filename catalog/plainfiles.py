@@ -7,6 +7,20 @@ import os
 import stat
 from pathlib import Path
 
+MOST_CORPUS_BYTES = 256 << 20
+"""Of a file of prompts or text: 60 million tokens, which a small model would need days to answer or to measure."""
+MOST_CARD_BYTES = 4 << 20
+"""Of a card or a list of results; a hub shows 100 kB of one."""
+MOST_REPORT_BYTES = 64 << 20
+"""Of a report of ours: some kilobytes for each published version."""
+
+
+class TooLarge(OSError):
+    """A file has more bytes than any that is of use."""
+
+    def __init__(self, path: Path, most_bytes: int) -> None:
+        super().__init__(errno.EFBIG, f"it is larger than {most_bytes >> 20} MiB", str(path))
+
 
 def open_handle(path: Path) -> int:
     """A plain file, opened for reading. Raises OSError, also for what is not a regular file.
@@ -29,6 +43,15 @@ def read_bytes(path: Path, most_bytes: int | None = None) -> bytes:
         return stream.read(most_bytes if most_bytes is not None else -1)
 
 
-def read_text(path: Path) -> str:
+def read_bounded(path: Path, most_bytes: int) -> bytes:
+    """The content of a regular file. Raises TooLarge, before much is read, or another OSError."""
+    with os.fdopen(open_handle(path), "rb") as stream:
+        # It may also grow while it is read.
+        if os.fstat(stream.fileno()).st_size > most_bytes or len(raw := stream.read(most_bytes + 1)) > most_bytes:
+            raise TooLarge(path, most_bytes)
+        return raw
+
+
+def read_text(path: Path, most_bytes: int = MOST_REPORT_BYTES) -> str:
     """The same as text. Raises OSError, UnicodeDecodeError."""
-    return read_bytes(path).decode("utf-8")
+    return read_bounded(path, most_bytes).decode("utf-8")

@@ -13,19 +13,25 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from catalog import entries, index, jsontext, plainfiles, schema, yanks
-from catalog.problems import instead_of
+from catalog.problems import Problem, instead_of, show
 from catalog.release import Model, Release
 from catalog.shapes import shaped
+from catalog.words import data_size
 from zoo.errors import Damaged, InputError
 from zoo.files.locks import locked_folder
 from zoo.files.whole import GRAIN_SECONDS, sweep, write_atomic
+from zoo.progress import overheard
 from zoo.settings import Settings
 
-MAX_BYTES = 512 * 1024 * 1024
+MAX_BYTES = 512 << 20
+"""Of a catalog: 20,000 models at 25 kB for a model with its releases."""
+WHOLE_BYTES = 32 << 20
+"""A larger catalog is read model by model, which needs the form that this program writes: as one JSON value, some
+hundred megabytes of brackets would take all memory."""
 REMEMBERED_BYTES = 256 * 1024
 """A smaller catalog is checked every time, in a few milliseconds."""
 
@@ -33,23 +39,65 @@ MEMORY = "catalog-checked"
 """File in the work folder: a line of JSON that identifies the catalog, then the digest of each model."""
 
 
-def read_catalog(path: Path, shown_as: str) -> index.Catalog:
+RESTORE = "Restore it from version control"
+
+
+def read_catalog(path: Path, shown_as: str, remedy: str = RESTORE) -> index.Catalog:
     """The catalog, empty if there is no file. Raises InputError with every problem of a broken one."""
     if not os.path.lexists(path):
         return index.EMPTY
     try:
-        text = plainfiles.read_text(path)
+        handle = plainfiles.open_handle(path)
+    except OSError as error:
+        raise _unreadable(error, shown_as) from error
+    try:
+        if (size := os.fstat(handle).st_size) > WHOLE_BYTES:
+            return _by_model(handle, size, shown_as, remedy)
+        with os.fdopen(os.dup(handle), "rb") as stream:
+            text = stream.read(WHOLE_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(error, shown_as) from error
+    finally:
+        os.close(handle)
     catalog, problems = index.parse(text, shown_as)
     if problems:
-        lines = [str(problem) for problem in problems[:20]]
-        raise InputError(
-            "\n".join(["the catalog is not valid", *lines]),
-            safe="It was not changed.",
-            remedy="Restore it from version control",
-        )
+        raise _not_valid(problems, remedy)
     return catalog
+
+
+def _by_model(handle: int, size: int, shown_as: str, remedy: str) -> index.Catalog:
+    """A large catalog, of which one model at a time is text. Raises InputError, OSError, UnicodeDecodeError."""
+    refuse_too_large(handle, shown_as, remedy)
+    cut, models = entries.Cut(handle), list[Model]()
+    with overheard(f"reading {shown_as}", size, "B") as advance:
+        for piece in cut.pieces():
+            text = piece.decode("utf-8")
+            name = entries.name(text)
+            found, problems = index.parse(entries.alone(text), f"{shown_as}, model {show(name)}")
+            if problems or len(found.models) != 1:
+                raise _not_valid(problems, remedy)
+            if models and found.models[0].name <= models[-1].name:
+                raise InputError(f"the catalog is not valid: model {show(name)} is not in the order of names, or twice",
+                                 where=shown_as, safe="It was not changed.", remedy=remedy)  # fmt: skip
+            models += found.models
+            advance(len(piece))
+    return index.Catalog(tuple(models))
+
+
+def refuse_too_large(handle: int, shown_as: str, remedy: str = RESTORE) -> None:
+    """Raises InputError for a catalog that no program of ours wrote, and that is too large to find out what it is."""
+    size = os.fstat(handle).st_size
+    if size <= WHOLE_BYTES or (size <= MAX_BYTES and entries.Cut(handle).possible):
+        return
+    most = f"no catalog has more than {data_size(MAX_BYTES)}"
+    why = most if size > MAX_BYTES else "it has not the form that zoo writes"
+    raise InputError(f"the catalog is not valid: it has {data_size(size)}, and {why}", where=shown_as,
+                     safe="It was not changed.", remedy=remedy)  # fmt: skip
+
+
+def _not_valid(problems: Sequence[Problem], remedy: str) -> InputError:
+    lines = [str(problem) for problem in problems[:20]]
+    return InputError("\n".join(["the catalog is not valid", *lines]), safe="It was not changed.", remedy=remedy)
 
 
 def read_model(settings: Settings, name: str) -> Model | None:
@@ -277,6 +325,6 @@ def _digest(raw: bytes) -> str:
 
 
 def _unreadable(error: Exception, shown_as: str) -> InputError:
-    reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+    reason = str(error.strerror or error) if isinstance(error, OSError) else "it is not UTF-8"
     remedy = "Name the catalog's file with --catalog, or restore it from version control"
     return InputError(f"the catalog cannot be read: {reason}", where=shown_as, remedy=remedy)

@@ -9,8 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,9 @@ class Output:
     json: bool = False
     quiet: bool = False
     events: bool = False
+    _meters: list[_Meter] = field(default_factory=list, init=False, repr=False, compare=False)
+    _heard: float = field(default_factory=time.monotonic, init=False, repr=False, compare=False)
+    _resting: bool = field(default=False, init=False, repr=False, compare=False)
 
     @cached_property
     def _out(self) -> Console:
@@ -69,6 +72,7 @@ class Output:
         elif human:
             sys.stdout.write(visible(human).rstrip("\n") + "\n")
         sys.stdout.flush()
+        self._heard = time.monotonic()
 
     def table(
         self,
@@ -116,6 +120,7 @@ class Output:
             sys.stderr.flush()
 
     def _talk(self, kind: str, text: str, line: str, style: str = "") -> None:
+        self._heard = time.monotonic()
         # Hidden first: half an address is not recognised as one.
         text, line = bounded(hidden(text)), bounded(line)
         if self.events:
@@ -130,13 +135,52 @@ class Output:
             yield unheard
             return
         meter = _Meter(what, total, unit)
-        with self._shown(meter):
-            yield meter.add
+        self._meters.append(meter)
+        try:
+            with self._shown(meter):
+                yield meter.add
+        finally:
+            self._meters.remove(meter)
+            self._heard = time.monotonic()
+
+    @contextmanager
+    def attended(self, what: str) -> Iterator[None]:
+        """Within the block, a line says that the program still works whenever nothing else has been shown for a while.
+
+        Any step may take long, with an absurd input or on a busy machine, so this does not depend on the step.
+        """
+        if self.quiet:
+            yield
+            return
+        began, patience = time.monotonic(), QUIET_SECONDS
+        self._heard = began
+
+        def look() -> None:
+            nonlocal patience
+            if self._meters or self._resting or time.monotonic() - self._heard < patience:
+                return
+            self.say(f"  {what} is still working, {duration(time.monotonic() - began)} so far")
+            patience = PLAIN_SECONDS
+
+        with _every(lambda: QUIET_SECONDS / 8, look):
+            yield
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Within the block, the program waits for other people, such as the readers of a server."""
+        self._resting = True
+        try:
+            yield
+        finally:
+            self._resting = False
 
     def _shown(self, meter: _Meter) -> AbstractContextManager[None]:
         if self.events:
             return self._progress_events(meter)
-        return self._live(meter) if self._err.is_terminal else self._lines(meter)
+        if not self._err.is_terminal:
+            return self._lines(meter)
+        # A terminal has one such line, which shows the innermost work.
+        return self._live() if len(self._meters) == 1 else nullcontext()
 
     def _event(self, kind: str, **data: object) -> None:
         # One write call, so that lines of several threads do not mix.
@@ -170,14 +214,17 @@ class Output:
             self.say(f"  {meter.line()}")
 
     @contextmanager
-    def _live(self, meter: _Meter) -> Iterator[None]:
+    def _live(self) -> Iterator[None]:
         from rich.live import Live
         from rich.text import Text
 
+        meters = self._meters
+
         class Line:
             def __rich__(self) -> Text:
+                lines = [one.line() for one in meters[-1:] if meters[0].seconds() >= QUIET_SECONDS]
                 return Text(
-                    "  " + meter.line() if meter.seconds() >= QUIET_SECONDS else "",
+                    "  " + lines[0] if lines else "",
                     no_wrap=True,
                     overflow="ellipsis",
                 )

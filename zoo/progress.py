@@ -83,6 +83,11 @@ def murmur(text: str) -> bool:
     return report is not None
 
 
+def overheard(what: str, total: float | None, unit: str) -> AbstractContextManager[Advance]:
+    """A measured piece of work in a room that has no reporter; see ``Reporter.task``."""
+    return (_WAITS.listener() or Silent()).task(what, total, unit)
+
+
 def carried(work: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
     """``work`` for another thread, whose waits are reported to the same reporter."""
     report = _WAITS.own()

@@ -76,7 +76,7 @@ def test_check_of_other_files(zoo_folder: Path, capsys: Captured) -> None:
     assert whats["README.md"][1] == "the card has no front matter"
     assert whats["l.json"] == (2, "not UTF-8 text")
     assert whats["pipe.json"][1] == "the file is not a regular file"
-    assert whats["huge.jsonl"][1] == "the file is larger than 512 MiB"
+    assert whats["huge.jsonl"][1] == "the file is larger than 256 MiB"
     assert whats["none.json"][1] == "the file does not exist"
     code, out, _ = called(capsys, "check", "zoo.toml", "recipes")
     assert code == 2 and "this is not a recipe, prompt file, card or catalog" in out

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from catalog import cardrules, index, targets
+from catalog import cardrules, index, plainfiles, targets
 from catalog.checks import check_recipe
 from catalog.filenames import absence
 from catalog.lock import Lock
@@ -19,11 +19,17 @@ from catalog.words import counted
 from zoo import catalogfile
 from zoo.cli.common import Call, options
 from zoo.corpora.prompts import parse_prompts
-from zoo.errors import ZooError
+from zoo.errors import InputError, ZooError
 from zoo.settings import MARKER, Settings
 
 EVAL_RESULTS = ".eval_results"
 """Folder of a model repository with results that the Hub shows."""
+
+_MOST_BYTES = {
+    ".jsonl": plainfiles.MOST_CORPUS_BYTES,
+    ".json": catalogfile.WHOLE_BYTES,
+}
+"""Of a file that is checked as one text, by its ending; of others, what a card may have."""
 
 
 @click.command()
@@ -51,7 +57,11 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
         )
     hints: list[Problem] = []
     recipes: list[Target] = []
-    problems = [problem for path in files for problem in _check(path, settings, hints, recipes)]
+    problems: list[Problem] = []
+    with call.output.task("checking", len(files), "files") as advance:
+        for path in files:
+            problems += _check(path, settings, hints, recipes)
+            advance(1)
     problems += _shared(recipes, settings)
     checked = [settings.shown(path) for path in files]
     output = dataclasses.replace(call.output, json=call.output.json or format_ == "json")
@@ -141,6 +151,8 @@ def _check(
     # What was checked and not touched since is not read again.
     if path.suffix == ".json" and _is_own_catalog(path, settings) and catalogfile.is_sound(settings):
         return []
+    if path.suffix == ".json" and path.is_file() and path.stat().st_size > catalogfile.WHOLE_BYTES:
+        return _large_catalog(path, shown)
     text = _text(path, shown)
     if isinstance(text, Problem):
         return [text]
@@ -152,6 +164,14 @@ def _check(
         return _card(text, shown, path, hints)
     instead = "Check .yaml, .jsonl, .md or .json files"
     return [Problem(shown, 1, 1, "", "this is not a recipe, prompt file, card or catalog", instead)]
+
+
+def _large_catalog(path: Path, shown: str) -> list[Problem]:
+    try:
+        catalogfile.read_catalog(path, shown)
+    except InputError as error:
+        return [Problem(shown, 1, 1, "", error.what, error.remedy)]
+    return []
 
 
 def _is_own_catalog(path: Path, settings: Settings) -> bool:
@@ -181,11 +201,11 @@ def _text(path: Path, shown: str) -> str | Problem:
                 "is a folder" if path.is_dir() else "is not a regular file" if path.exists() else absence(path)
             )
             return Problem(shown, 1, 1, "", f"the file {found}", "Name an existing file")
-        if path.stat().st_size > catalogfile.MAX_BYTES:
-            return Problem(
-                shown, 1, 1, "", f"the file is larger than {catalogfile.MAX_BYTES // 2**20} MiB", "Split it"
-            )
-        return path.read_bytes().decode("utf-8")
+        most = _MOST_BYTES.get(path.suffix, plainfiles.MOST_CARD_BYTES)
+        return plainfiles.read_bounded(path, most).decode("utf-8")
+    except plainfiles.TooLarge as error:
+        what = f"the file {error.strerror.removeprefix('it ')}"
+        return Problem(shown, 1, 1, "", what, "Check whether it is the right file")
     except UnicodeDecodeError as error:
         return Problem(
             shown,

@@ -77,7 +77,8 @@ def options(*setting_names: str) -> Callable[[Callable[..., Result]], Callable[.
             for name, text in flags.items():
                 addresses.refuse_secret(text or "", f"flag --{name}")
             call = Call(Output(json_, quiet, log == "json"), flags)
-            with heard_by(call.output):
+            what = click.get_current_context().command_path
+            with heard_by(call.output), call.output.attended(what):
                 return function(call, *args, **kwargs)
 
         decorated: Callable[..., Result] = wrapper

@@ -68,7 +68,8 @@ def serve(
         call.output.answer({"address": server.address}, human)
         call.output.say("For the official client: " + _hint(server.address))
         try:
-            server.serve_forever()
+            with call.output.resting():
+                server.serve_forever()
         except KeyboardInterrupt:
             call.output.say("Stopped")
 

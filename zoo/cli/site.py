@@ -53,4 +53,4 @@ def build(call: Call, files_megabytes: float | None) -> None:
 )
 def serve(call: Call, port: int) -> None:
     """Bring the site up to date and serve it on this machine until Ctrl-C."""
-    site.serve(call.settings, port, call.output)
+    site.serve(call.settings, port, call.output, call.output.resting())

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from catalog import corpora, jsontext, unseen
+from catalog import corpora, jsontext, plainfiles, unseen
 from catalog.problems import LIMIT, Problem, show
 from catalog.schema import violations
 from catalog.shapes import shaped
@@ -30,7 +30,7 @@ class Prompt(TypedDict):
 
 def read_prompts(path: Path, shown_as: str) -> list[Prompt]:
     """The records of a prompt file. Raises InputError with every bad line."""
-    return sound_prompts(path.read_bytes(), shown_as)
+    return sound_prompts(plainfiles.read_bounded(path, plainfiles.MOST_CORPUS_BYTES), shown_as)
 
 
 def sound_prompts(raw: bytes, shown_as: str) -> list[Prompt]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import index
 from catalog.index import Catalog
 from catalog.release import Location
 from zoo import addresses, catalogfile
-from zoo.errors import InputError, RemoteError
+from zoo.errors import InputError
 from zoo.hub import Hub, Hubs
 from zoo.hub.located import hubs_of
 from zoo.progress import Reporter
+from zoo.pull import webfile
 from zoo.settings import Settings
-
-SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,7 @@ def own_shelf(settings: Settings, hub_text: str | None) -> Shelf:
 def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
     """A catalog that was named by path or address. Raises InputError, RemoteError."""
     if "://" in catalog:
-        found, problems = index.parse(read_url(catalog, report), catalog)
-        if problems:
-            lines = [str(problem) for problem in problems[:20]]
-            raise InputError("\n".join([f"{catalog} is not a valid catalog", *lines]))
+        found = read_url(catalog, report)
     else:
         path = Path(catalog).expanduser()
         if not path.is_file():
@@ -70,30 +66,14 @@ def _hubs(hub_text: str | None, settings: Settings | None = None) -> Hubs:
     return hubs_of(settings) if settings and not hub_text else Hubs(Path.cwd(), hub_text or "")
 
 
-def read_url(address: str, report: Reporter) -> str:
-    """The text at an http address. Raises InputError, RemoteError."""
-    import urllib.error
-    import urllib.request
-
+def read_url(address: str, report: Reporter) -> Catalog:
+    """The catalog at an http address. Raises InputError, RemoteError."""
     address = addresses.parse(address, "flag --catalog", query=True)
     if not addresses.is_private_way(address):
         report.warn(
             f"{address} uses plain http: anybody on the network can change the catalog, including its digests"
         )
-    facts = {"address": address}
-    try:
-        with urllib.request.urlopen(address, timeout=SECONDS) as answer:
-            raw: bytes = answer.read(catalogfile.MAX_BYTES + 1)
-    except urllib.error.HTTPError as error:
-        raise RemoteError(f"{address} returned HTTP {error.code}", kind="not_found" if error.code == 404 else "refused",
-                          facts={**facts, "status": error.code}, remedy="Check the address") from error  # fmt: skip
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise RemoteError(f"{address} cannot be read: {reason}", kind="unreachable", facts=facts, transient=True,
-                          remedy="Check the address and the network") from error  # fmt: skip
-    if len(raw) > catalogfile.MAX_BYTES:
-        raise InputError(f"{address} is too large for a catalog")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{address} is not UTF-8 text, so it is not a catalog") from error
+    with tempfile.NamedTemporaryFile(prefix="zoo-catalog-") as file:
+        webfile.fetch(address, file, catalogfile.MAX_BYTES, report)
+        file.flush()
+        return catalogfile.read_catalog(Path(file.name), address, remedy="Check the address, or tell its owner")

@@ -187,7 +187,7 @@ def refuse_other_release(folder: Path, name: str, version: str) -> None:
     if folder.is_file():
         raise InputError(f"{folder} is a file", safe="Nothing was downloaded.", remedy="Name a folder with --to")
     with suppress(OSError):
-        there = agreement.read_manifest(plainfiles.read_bytes(folder / MANIFEST))
+        there = agreement.read_manifest(plainfiles.read_bytes(folder / MANIFEST, agreement.MOST_BYTES + 1))
         if there is None or (there.name, there.version) != (name, version):
             what = f"{there.name} {there.version}" if there else f"a {MANIFEST} from another program"
             raise InputError(

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import multiprocessing
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from catalog import entries, index, jsontext, plainfiles
 from catalog.paths import unsafe_reason
 from catalog.recipe import build as build_type
 from catalog.release import EvidenceFile, Model
+from zoo import catalogfile
 from zoo.errors import InputError, ZooError
 from zoo.machine import resources
 from zoo.progress import Reporter
@@ -49,6 +51,8 @@ class _Job:
 def check_catalog(settings: Settings) -> index.Catalog:
     """The catalog. Raises InputError with every problem of it."""
     text = read_text(settings)
+    if len(text) > catalogfile.WHOLE_BYTES:
+        return catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
     catalog, problems = index.parse(text, settings.shown(settings.catalog))
     if problems:
         raise InputError("\n".join(["the catalog is invalid:", *map(str, problems)]), safe=SAFE)
@@ -58,7 +62,10 @@ def check_catalog(settings: Settings) -> index.Catalog:
 def read_text(settings: Settings) -> str:
     """The text of the catalog. Raises InputError if it cannot be read."""
     try:
-        return plainfiles.read_text(settings.catalog)
+        handle = plainfiles.open_handle(settings.catalog)
+        with os.fdopen(handle, "rb") as stream:
+            catalogfile.refuse_too_large(handle, settings.shown(settings.catalog))
+            return stream.read(catalogfile.MAX_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         what = f"the catalog cannot be read: {reason}"
@@ -211,7 +218,7 @@ def _checked(file: EvidenceFile, source: Path, place: str) -> bytes:
     """Only what the catalog lists, and only if it still is what the catalog says."""
     if unsafe_reason(file.path) or source.is_symlink() or not source.is_file():
         raise _BadEvidence(f"evidence {place}/{file.path} is listed in the catalog but was not found")
-    content = plainfiles.read_bytes(source)
+    content = plainfiles.read_bytes(source, file.size_bytes + 1)
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise _BadEvidence(
             f"evidence {place}/{file.path} differs from the catalog: its sha256 is another one"

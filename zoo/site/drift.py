@@ -26,7 +26,7 @@ def read(settings: Settings) -> tuple[Drift | None, bytes]:
     if not place.exists() and not place.is_symlink():
         return None, b""
     try:
-        found = plainfiles.read_bytes(place)
+        found = plainfiles.read_bounded(place, plainfiles.MOST_REPORT_BYTES)
         report, problems = watch.parse(found.decode("utf-8"), shown)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+from contextlib import AbstractContextManager
 
 from zoo.errors import ZooError
 from zoo.progress import Reporter
@@ -11,10 +12,10 @@ from zoo.settings import Settings
 from zoo.site.builder import build, last_files_megabytes
 
 
-def serve(settings: Settings, port: int, report: Reporter) -> None:
+def serve(settings: Settings, port: int, report: Reporter, waiting: AbstractContextManager[None]) -> None:
     """Build, which is quick if nothing changed, then serve the site on this machine only, until Ctrl-C.
 
-    A site that was built with files of the hub keeps them."""
+    waiting: open while it only waits for readers. A site that was built with files of the hub keeps them."""
     built = build(settings, report, files_megabytes=last_files_megabytes(settings))
     handler = functools.partial(_QuietHandler, directory=str(built.folder))
     try:
@@ -25,7 +26,8 @@ def serve(settings: Settings, port: int, report: Reporter) -> None:
     with server:
         report.say(f"Serving http://127.0.0.1:{server.server_port}/ until Ctrl-C")
         try:
-            server.serve_forever()
+            with waiting:
+                server.serve_forever()
         except KeyboardInterrupt:
             report.say("Stopped")
 

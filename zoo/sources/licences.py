@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from catalog import licencefiles
+from catalog import licencefiles, plainfiles
 from catalog import sources as source_uris
 from catalog.lock import Pin
 from zoo.errors import SourceError
@@ -28,7 +28,7 @@ def read(uri: str, file: str, pin: Pin | None, root: Path, report: Reporter) -> 
             place = root / source.path
             path = (place if place.is_dir() else place.parent) / file
         sound = path and path.is_file() and _inside(path, root, source)
-        raw = path.read_bytes()[: licencefiles.MAX_BYTES + 1] if path and sound else None
+        raw = plainfiles.read_bytes(path, licencefiles.MAX_BYTES + 1) if path and sound else None
     if raw is None:
         raise SourceError(
             f"the source has no file {file}", where=uri, safe="The licence text was not fetched.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog import corpora
+from catalog import corpora, plainfiles
 from catalog.jsonvalues import tables, text
 from zoo.corpora.prompts import distribution, sound_prompts
 from zoo.errors import InputError
@@ -22,7 +22,7 @@ def run(context: Context) -> Facts:
             path = text(file["path"])
             source = context.root / path
             name = f"{part}/{number:02d}-{source.name}"
-            raw = source.read_bytes()
+            raw = plainfiles.read_bounded(source, plainfiles.MOST_CORPUS_BYTES)
             entry: dict[str, object] = {**file, "name": name, "size_bytes": len(raw)}
             content, left_out = corpora.clean(_text(raw, path))
             if left_out:
