@@ -14,6 +14,7 @@ from catalog.release import Location, Release, Repository
 from zoo import catalogfile, hub
 from zoo.errors import GateRefused, InputError, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
+from zoo.hub.located import hub_of_settings
 from zoo.plan import engine, foresight, preflight, prepare
 from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
@@ -146,7 +147,7 @@ def _publication(
     """What is published where, decided by the catalog alone. Raises ZooError before the hub is asked for anything."""
     record.refuse_unwritable(settings)
     record.refuse_blocked_evidence(release, settings)
-    there = hub.connect(settings.hub, settings.root)
+    there = hub_of_settings(settings)
     expected = Repository(f"{settings.namespace}/{planned.recipe.publish.model}", "0" * 40, "v0")
     wanted = planned.recipe.publish.access
     record.refuse_invalid(release, Location(there.name, expected, None, recorded(wanted)), settings)
@@ -190,7 +191,7 @@ def refuse_other_owner(planned: Planned, settings: Settings, report: Reporter) -
 
     A hub that cannot be reached now may be reached when the release is published, which checks again.
     """
-    there, name = hub.connect(settings.hub, settings.root), planned.plan.name
+    there, name = hub_of_settings(settings), planned.plan.name
     owner = line.owner_of(name, catalogfile.read_model(settings, name), there.name)
     publish = planned.recipe.publish
     try:
@@ -302,7 +303,7 @@ def repaired(name: str, settings: Settings, report: Reporter) -> Repaired:
     model = catalogfile.read_model(settings, name)
     if model is None:
         raise InputError(f"the catalog has no model {name!r}", remedy="See: zoo catalog")
-    found = repair.repair(model, hub.connect(settings.hub, settings.root), settings, report)
+    found = repair.repair(model, hub_of_settings(settings), settings, report)
     repair.refuse_left(name, found)
     return found
 

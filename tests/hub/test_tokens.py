@@ -33,7 +33,7 @@ from zoo.__main__ import main
 from zoo.errors import ZooError
 from zoo.files.digests import pretty_json
 from zoo.files.listing import records
-from zoo.hub import Hubs, Listed
+from zoo.hub import Hubs, Listed, approved, located
 from zoo.hub.huggingface import Door, HuggingFaceHub, HuggingFaceRepo, client, incoming
 from zoo.hub.huggingface.session import BOUND
 from zoo.output import Output
@@ -109,6 +109,7 @@ def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
     monkeypatch.setattr(client, "PAUSES_SECONDS", (0.0, 0.0))
     monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("HF_ENDPOINT", raising=False)
     made = make_zoo(tmp_path / "zoo")
     monkeypatch.chdir(made.folder)
@@ -145,7 +146,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "verify": (f"verify {NAME} --on-hub", f"verify {NAME} --on-hub --full --catalog model_catalog.json"),
     "reproduce": (f"reproduce {NAME}",),
     "catalog": ("catalog",),
-    "hub": ("hub serve nowhere",),
+    "hub": ("hub serve nowhere", "hub trust https://hub.example"),
     "site": ("site nothing",),
     "clean": ("clean",),
     "lock": ("lock remote",),
@@ -245,7 +246,7 @@ def test_a_redirect_takes_no_token_along(
     assert all("authorization" not in headers for _, headers, _ in listener.asked)
 
 
-@pytest.mark.parametrize("way", ["flag", "environment", "file", "endpoint"])
+@pytest.mark.parametrize("way", ["flag", "environment", "approved", "endpoint"])
 def test_a_hub_that_the_user_names_gets_it(
     way: str,
     zoo: Zoo,
@@ -257,13 +258,90 @@ def test_a_hub_that_the_user_names_gets_it(
     more = ["--hub", listener.address] if way == "flag" else []
     if way == "environment":
         monkeypatch.setenv("ZOO_HUB", listener.address)
-    if way == "file":
-        (zoo.folder / "zoo.toml").write_text(f'hub = "{listener.address}"\n', encoding="utf-8")
+    if way == "approved":
+        in_file(zoo, listener.address)
+        assert main(["hub", "trust", listener.address]) == 0
     if way == "endpoint":
         monkeypatch.setenv("HF_ENDPOINT", listener.address)
     main(["pull", NAME, "--device", "pi-5-4gb", *more])
     assert listener.told
     assert "token is not sent" not in capsys.readouterr().err
+
+
+# The same lines without --hub.
+BY_FILE = tuple(line.replace(" --hub OWN", "") for lines in LINES.values() for line in lines)
+
+
+def in_file(zoo: Zoo, address: str) -> None:
+    (zoo.folder / "zoo.toml").write_text(f'hub = "{address}"\n', encoding="utf-8")
+
+
+@pytest.mark.parametrize("line", sorted(set(BY_FILE)))
+def test_a_hub_that_only_a_settings_file_names_gets_no_token(
+    line: str, zoo: Zoo, listener: Listener, own: Listener, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """The file came with a clone, or lies in a folder above."""
+    monkeypatch.setenv("HF_ENDPOINT", own.address)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", own.address)
+    recorded_at(zoo, listener.address)
+    built(zoo)
+    in_file(zoo, listener.address)
+    (zoo.folder / "deeper").mkdir()
+    monkeypatch.chdir(zoo.folder / "deeper")
+    main([*shlex.split(line), "--log", "json"])
+    said = capsys.readouterr()
+    assert not listener.told and TOKEN not in said.out + said.err and "bug in zoo" not in said.err
+    if shlex.split(line)[0] in ("publish", "pull", "yank", "unyank", "verify", "watch", "release") and listener.asked:
+        assert f"run: zoo hub trust {listener.address}" in said.err
+
+
+def test_an_approved_hub_of_a_settings_file_gets_it_from_this_zoo_only(
+    zoo: Zoo, listener: Listener, own: Listener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    built(zoo)
+    in_file(zoo, listener.address)
+    assert main(["publish", NAME, "--dry-run"]) != 0 and listener.asked and not listener.told
+    assert main(["hub", "trust", own.address]) == 2
+    assert main(["hub", "trust", listener.address]) == 0
+    assert approved.place().stat().st_mode & 0o022 == 0
+    main(["publish", NAME, "--dry-run"])
+    assert listener.told
+    copy = tmp_path / "copy"
+    shutil.copytree(zoo.folder, copy)
+    monkeypatch.chdir(copy)
+    listener.asked.clear()
+    main(["publish", NAME, "--dry-run"])
+    assert listener.asked and not listener.told, "an approval is for one folder"
+    monkeypatch.setenv("ZOO_HUB", listener.address)
+    main(["publish", NAME, "--dry-run"])
+    assert listener.told, "a variable is the user's own word"
+    monkeypatch.delenv("ZOO_HUB")
+    monkeypatch.chdir(zoo.folder)
+    in_file(zoo, own.address)
+    main(["publish", NAME, "--dry-run"])
+    assert own.asked and not own.told, "an approval is for one hub"
+    in_file(zoo, listener.address)
+    assert main(["hub", "trust", listener.address, "--forget"]) == 0
+    listener.asked.clear()
+    main(["publish", NAME, "--dry-run"])
+    assert listener.asked and not listener.told
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format": 9, "hubs": []}', '{"format": 1, "hubs": [{"zoo": 1}]}', "\0"])
+def test_unreadable_approvals_approve_nothing(text: str, zoo: Zoo) -> None:
+    in_file(zoo, "https://hub.example")
+    approved.place().parent.mkdir(parents=True)
+    approved.place().write_text(text, encoding="utf-8")
+    assert not approved.is_named_by_user(settings_room.load(zoo.folder, {}, {}))
+    assert main(["hub", "trust", "https://hub.example/"]) == 0
+    assert approved.is_named_by_user(settings_room.load(zoo.folder, {}, {}))
+
+
+def test_the_hub_of_the_login_needs_no_approval(zoo: Zoo) -> None:
+    in_file(zoo, "https://huggingface.co")
+    found = located.hub_of_settings(settings_room.load(zoo.folder, {}, {}))
+    assert isinstance(found, HuggingFaceHub) and found.door.api().token is None
 
 
 def token_for(address: str, named: str, folder: Path) -> str | bool | None:

@@ -204,7 +204,7 @@ def _text(path: Path, shown: str) -> str | Problem:
         most = _MOST_BYTES.get(path.suffix, plainfiles.MOST_CARD_BYTES)
         return plainfiles.read_bounded(path, most).decode("utf-8")
     except plainfiles.TooLarge as error:
-        what = f"the file {error.strerror.removeprefix('it ')}"
+        what = f"the file {str(error.strerror).removeprefix('it ')}"
         return Problem(shown, 1, 1, "", what, "Check whether it is the right file")
     except UnicodeDecodeError as error:
         return Problem(

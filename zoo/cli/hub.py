@@ -8,14 +8,17 @@ from pathlib import Path
 
 import click
 
+from zoo import addresses
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, ZooError
+from zoo.hub import approved
 from zoo.output import visible
+from zoo.settings import MARKER
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """Serve a folder hub over HTTP."""
+    """Serve a folder hub over HTTP, or approve the hub of a zoo."""
 
 
 @command.command(short_help="Serve a folder to the official client, until Ctrl-C.")
@@ -72,6 +75,32 @@ def serve(
                 server.serve_forever()
         except KeyboardInterrupt:
             call.output.say("Stopped")
+
+
+@command.command(short_help="Approve the hub that zoo.toml names for your token.")
+@options()
+@click.option("--forget", is_flag=True, help="Take the approval back.")
+@click.argument("address")
+def trust(call: Call, address: str, forget: bool) -> None:
+    """Let your token be sent to ADDRESS, which is the hub in the zoo.toml of this zoo.
+
+    Others may have written a zoo.toml, so your token is sent to an address that only this file names after you approved
+    it for this folder. Hubs that --hub or ZOO_HUB names need no approval, and neither does the hub of your login.
+    """
+    settings = call.settings
+    there = settings.values["hub"]
+    named = addresses.parse(address, "ADDRESS")
+    if there.origin != MARKER or not there.text.startswith(("http://", "https://")):
+        raise InputError(f"{MARKER} of this zoo names no hub at an address", remedy="Name a hub with --hub instead")
+    if addresses.origin(addresses.parse(there.text, "setting hub")) != addresses.origin(named):
+        raise InputError(f"{MARKER} of this zoo names {there.text}", remedy=f"Run: zoo hub trust {there.text}")
+    if forget:
+        known = approved.forget(settings)
+        human = f"Your token is no longer sent to {named} from this zoo" if known else f"{named} was not approved"
+    else:
+        approved.approve(settings)
+        human = f"Your token may be sent to {named} from this zoo, {settings.root}"
+    call.output.answer({"hub": named, "zoo": str(settings.root), "approved": not forget}, f"{human}.")
 
 
 def _folder_of(hub: str, root: Path) -> Path:

@@ -33,10 +33,14 @@ LOGIN = "https://huggingface.co"
 """The hub that an official login is for, unless HF_ENDPOINT names another one."""
 
 
-def connect(address: str, root: Path) -> Hub:
-    """The hub that the user names: a folder (relative to the zoo) or an http address. Raises InputError."""
+def connect(address: str, root: Path, *, by_user: bool = True) -> Hub:
+    """The hub that the user names: a folder (relative to the zoo) or an http address. Raises InputError.
+
+    by_user: False for an address that only a settings file names, which gets no token unless it is that of the official
+    login.
+    """
     if address.startswith(("http://", "https://")):
-        return _over_http(addresses.parse(address, "setting hub"), named=True)
+        return Hubs(root, address, by_user).open(address)
     if "://" in address:
         raise InputError(
             "this version publishes only to a folder or to an http address",
@@ -46,10 +50,10 @@ def connect(address: str, root: Path) -> Hub:
     return FolderHub(root / Path(address).expanduser())
 
 
-def _over_http(address: str, *, named: bool) -> Hub:
+def _over_http(address: str, *, named: bool, in_settings: bool) -> Hub:
     from zoo.hub.huggingface import Door, HuggingFaceHub
 
-    return HuggingFaceHub(Door(address, named))
+    return HuggingFaceHub(Door(address, named, in_settings))
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,12 @@ class Hubs:
     """The hubs of one command that data such as a catalog names, each opened once.
 
     The user's token is sent there only if the user named the same scheme, host and port too: in the setting hub
-    (``named``), in HF_ENDPOINT, or as the hub that an official login is for.
+    (``named``, unless that is not ``by_user``), in HF_ENDPOINT, or as the hub that an official login is for.
     """
 
     root: Path
     named: str
+    by_user: bool = True
     _opened: dict[str, Hub] = field(default_factory=dict, compare=False, repr=False)
 
     def open(self, address: str) -> Hub:
@@ -70,10 +75,17 @@ class Hubs:
             return connect(address, self.root)
         found = addresses.parse(address, "setting hub" if address == self.named else "hub of the catalog")
         if found not in self._opened:
-            self._opened[found] = _over_http(found, named=addresses.origin(found) in self._origins())
+            here = addresses.origin(found)
+            named = here in self._origins(*([self.named] if self.by_user else []), self._login())
+            in_settings = not self.by_user and here in self._origins(self.named)
+            self._opened[found] = _over_http(found, named=named, in_settings=in_settings)
         return self._opened[found]
 
-    def _origins(self) -> set[addresses.Origin]:
-        login = os.environ.get("HF_ENDPOINT", "").strip() or LOGIN
-        known = [one for one in (self.named, login) if one.startswith(("http://", "https://"))]
+    @staticmethod
+    def _login() -> str:
+        return os.environ.get("HF_ENDPOINT", "").strip() or LOGIN
+
+    @staticmethod
+    def _origins(*named: str) -> set[addresses.Origin]:
+        known = [one for one in named if one.startswith(("http://", "https://"))]
         return {addresses.origin(addresses.parse(one, "named hub")) for one in known}

@@ -1,16 +1,22 @@
-"""From the place that the catalog records for a release to the hub that has it."""
+"""From the place that the catalog records for a release, or that the settings name, to the hub that has it."""
 
 from __future__ import annotations
 
 from catalog.release import Location
 from zoo.errors import InputError
-from zoo.hub import Hub, Hubs
+from zoo.hub import Hub, Hubs, connect
+from zoo.hub.approved import is_named_by_user
 from zoo.settings import Settings
+
+
+def hub_of_settings(settings: Settings) -> Hub:
+    """The hub of the settings. The user's token is sent there if the user named or approved it. Raises InputError."""
+    return connect(settings.hub, settings.root, by_user=is_named_by_user(settings))
 
 
 def hubs_of(settings: Settings) -> Hubs:
     """The hubs of a catalog of this zoo. Make it once for a command."""
-    return Hubs(settings.root, settings.hub)
+    return Hubs(settings.root, settings.hub, by_user=is_named_by_user(settings))
 
 
 def hub_of(place: Location, settings: Settings, hubs: Hubs) -> Hub:

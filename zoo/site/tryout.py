@@ -21,7 +21,8 @@ from catalog.release import Release
 from zoo.choose import pick
 from zoo.errors import Damaged
 from zoo.files.whole import place_file
-from zoo.hub import FolderHub, connect
+from zoo.hub import FolderHub
+from zoo.hub.located import hub_of_settings
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.site import content, state
@@ -165,7 +166,7 @@ def _wanted(
     settings: Settings, parts: Mapping[str, Part], new: Path, most_megabytes: float
 ) -> Iterator[tuple[str, Path]]:
     """(path on the site, file in the hub) of files that are small enough."""
-    hub = connect(settings.hub, settings.root)
+    hub = hub_of_settings(settings)
     if not isinstance(hub, FolderHub):
         return
     for name in parts:

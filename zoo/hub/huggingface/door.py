@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Door:
-    """named: the user named this hub, by flag, environment, zoo.toml or the official login. A hub that only data names,
-    such as a catalog, gets no token, and neither does one that others on the way could listen to.
+    """named: the user named this hub, by flag, environment or the official login, or approved that zoo.toml names it. A
+    hub that only data names, such as a catalog, gets no token, and neither does one that others on the way could listen
+    to. in_settings: only zoo.toml names it.
     """
 
     address: str
     named: bool
+    in_settings: bool = False
     _told: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
     _no_xet: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
 
@@ -55,6 +57,11 @@ class Door:
 
     def _closed(self) -> str:
         """Why no token may be sent, and what to do; empty if it may."""
+        if self.in_settings and not self.named:
+            return (
+                "only zoo.toml names this address, and you have not approved it. If you trust it, run: zoo hub trust "
+                + self.address
+            )
         if not self.named:
             return (
                 "the catalog names this address and you did not. If you trust it, add --hub " + self.address

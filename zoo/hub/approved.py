@@ -1,0 +1,85 @@
+"""Hubs that a zoo's settings file names, and which of them the user said may receive the user's token.
+
+A ``zoo.toml`` comes with a clone or lies in a folder above, so others may have written it. What it names gets a token
+only after the user approved this hub for this folder. Approvals are kept in the user's own configuration folder. A flag
+and an environment variable are the user's own words, and so is the hub of an official login.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypedDict
+
+from catalog import jsontext
+from catalog.shapes import shaped
+from zoo import addresses
+from zoo.errors import InputError
+from zoo.files.digests import pretty_json
+from zoo.files.locks import locked_folder
+from zoo.files.whole import write_atomic
+from zoo.settings import MARKER, Settings
+
+FORMAT = 1
+
+
+class _Entry(TypedDict):
+    zoo: str
+    hub: str
+
+
+class _Told(TypedDict):
+    format: int
+    hubs: list[_Entry]
+
+
+def place() -> Path:
+    """The file of the approvals. Raises InputError if the user has no home folder."""
+    try:
+        base = os.environ.get("XDG_CONFIG_HOME", "").strip() or str(Path("~/.config").expanduser())
+    except RuntimeError as error:
+        raise InputError(
+            "there is no folder for your approvals, because no home folder is known", remedy="Set HOME"
+        ) from error
+    return Path(base) / "model-zoo-publisher" / "hubs.json"
+
+
+def is_named_by_user(settings: Settings) -> bool:
+    """Whether the user named the hub of the settings, by flag or variable, or approved that the file names it."""
+    value = settings.values["hub"]
+    if value.origin != MARKER or not value.text.startswith(("http://", "https://")):
+        return True
+    return _entry(settings) in _read()
+
+
+def approve(settings: Settings) -> None:
+    """Note that the token may be sent to the hub of the settings from this zoo."""
+    _change(lambda known: [*(one for one in known if one != _entry(settings)), _entry(settings)])
+
+
+def forget(settings: Settings) -> bool:
+    """Take that back; False if it was not noted."""
+    before = _entry(settings) in _read()
+    _change(lambda known: [one for one in known if one != _entry(settings)])
+    return before
+
+
+def _entry(settings: Settings) -> _Entry:
+    scheme, host, port = addresses.origin(addresses.parse(settings.hub, "setting hub"))
+    return {"zoo": str(settings.root.resolve()), "hub": f"{scheme}://{host}:{port}"}
+
+
+def _read() -> list[_Entry]:
+    """The approvals; none if the file cannot be read."""
+    try:
+        told = shaped(jsontext.read(place()), _Told)
+    except (OSError, ValueError, InputError):
+        return []
+    return told["hubs"] if told["format"] == FORMAT else []
+
+
+def _change(step: Callable[[list[_Entry]], list[_Entry]]) -> None:
+    path = place()
+    with locked_folder(path.parent):
+        write_atomic(path, pretty_json({"format": FORMAT, "hubs": step(_read())}))
