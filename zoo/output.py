@@ -159,6 +159,8 @@ class Output:
             nonlocal patience
             if self._meters or self._resting or time.monotonic() - self._heard < patience:
                 return
+            from catalog.words import duration  # a start without progress does not pay for it
+
             self.say(f"  {what} is still working, {duration(time.monotonic() - began)} so far")
             patience = PLAIN_SECONDS
 
