@@ -1,6 +1,6 @@
 """Hubs that a zoo's settings file names, and which of them the user said may receive the user's token.
 
-A ``zoo.toml`` comes with a clone or lies in a folder above, so others may have written it. What it names gets a token
+A ``zoo.toml`` may come with a clone or be in a folder above, so others may have written it. What it names gets a token
 only after the user approved this hub for this folder. Approvals are kept in the user's own configuration folder. A flag
 and an environment variable are the user's own words, and so is the hub of an official login.
 """
