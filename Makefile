@@ -126,7 +126,7 @@ installs: environment
 	@$(BIN)/python scripts/tiers.py passed installs
 
 # What make test leaves out because it takes long: a few kills, one race and the import of real weights are in both.
-long: checkers
+long: environment
 	LONG=1 $(BIN)/python -m pytest -q -m long -n auto --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python scripts/tiers.py passed long
 
