@@ -36,14 +36,15 @@ class Tier:
 
 PACKAGES = ("constraints.txt", "pyproject.toml")
 LONG = (
-    "tests/hub/test_hub_client_1.py", "tests/hub/test_hub_contract.py", "tests/llama/test_llama_parity.py",
+    "tests/gguf/test_llama_caches.py", "tests/hub/test_hub_client_1.py", "tests/hub/test_hub_contract.py",
+    "tests/llama/test_cutting.py", "tests/llama/test_llama_parity.py", "tests/llama/test_tokenizer_trial.py",
     "tests/plan/test_damaged_steps.py", "tests/publish/test_publish_faults.py", "tests/publish/test_publish_random.py",
-    "tests/publish/zygote.py", "tests/training/test_gguf_again.py", "tests/whole/builtwheel.py",
-    "tests/whole/test_crash.py", "tests/whole/test_crash_search.py", "tests/whole/test_families.py",
-    "tests/whole/test_pipeline.py", "tests/whole/test_real_recipe.py", "tests/whole/test_two_processes.py",
-    "tests/whole/test_wheel.py", "tests/families", "tests/faultserver.py", "tests/hubserving.py",
-    "tests/llamaquant.py", "tests/llamasource.py", "tests/publishsamples.py", "tests/tinygguf.py",
-    "tests/tinymodel.py", "tests/tinyzoo.py",
+    "tests/publish/zygote.py", "tests/training/test_gguf_again.py", "tests/training/test_resaved_tokenizers.py",
+    "tests/whole/builtwheel.py", "tests/whole/test_crash.py", "tests/whole/test_crash_search.py",
+    "tests/whole/test_families.py", "tests/whole/test_pipeline.py", "tests/whole/test_real_recipe.py",
+    "tests/whole/test_two_processes.py", "tests/whole/test_wheel.py", "tests/families", "tests/faultserver.py",
+    "tests/hubserving.py", "tests/llamaquant.py", "tests/llamasource.py", "tests/publishsamples.py",
+    "tests/tinygguf.py", "tests/tinyarch.py", "tests/tinymodel.py", "tests/tinyzoo.py",
 )  # fmt: skip
 """Every file with a test that is marked as long, and what these tests use."""
 TIERS = (

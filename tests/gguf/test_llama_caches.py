@@ -117,7 +117,7 @@ def test_the_figure_is_what_llama_cpp_allocates(name: str, tmp_path: Path) -> No
         assert abs(ours - theirs) <= buffers * (0.005 * 2**20 + 4096), (tokens, ours, theirs, cache)
 
 
-@pytest.mark.parametrize("name", ["Gemma 3", "Granite 4", "LFM2"])
+@pytest.mark.parametrize("name", [pytest.param("Gemma 3", marks=pytest.mark.long), "Granite 4", "LFM2"])
 def test_the_header_that_the_converter_writes_says_enough(name: str, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     path = tmp_path / "model.gguf"

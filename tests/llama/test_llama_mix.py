@@ -29,7 +29,7 @@ def _all(model: Path, type_name: str) -> dict[str, str]:
 @pytest.mark.parametrize("type_name", QUANTIZED)
 def test_rows_there_and_back(type_name: str) -> None:
     random = np.random.default_rng(3)
-    rows = random.normal(size=(6, 512)).astype(np.float32)
+    rows = random.normal(size=(4, 512)).astype(np.float32)
     importance = (random.normal(size=512) ** 2).astype(np.float32)
     for weight in (None, importance):
         if weight is None and needs_importance(type_name):

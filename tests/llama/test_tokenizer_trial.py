@@ -99,6 +99,7 @@ def test_nothing_is_said_without_the_converter_or_its_packages(
     assert tried(odd) == ""
 
 
+@pytest.mark.long
 def test_a_trial_is_made_once(odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each command is a process of its own, so the disk remembers it; other files or code are another trial."""
     made: list[Any] = []
@@ -117,6 +118,7 @@ def test_a_trial_is_made_once(odd: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert tried(odd) == first and len(made) == 4
 
 
+@pytest.mark.long
 def test_an_environment_that_cannot_be_written_to_tries_again(odd: Path, tmp_path: Path) -> None:
     (tmp_path / "memory").write_text("a file", encoding="utf-8")
     assert NO_RULE in tried(odd) and NO_RULE in tried(odd)

@@ -20,10 +20,7 @@ from zoo.release.selfcheck import disagreements
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    zoo = tinyzoo.make_tiny_zoo(tmp_path_factory.mktemp("agreement") / "zoo")
-    done = tinyzoo.run(zoo, "build", "plain", "--quiet")
-    assert done.returncode == 0, done.stderr
-    return zoo
+    return tinyzoo.released_zoo(tmp_path_factory.mktemp("agreement"))
 
 
 @pytest.fixture

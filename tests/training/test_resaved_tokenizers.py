@@ -57,7 +57,10 @@ def test_added_tokens_are_taken_over_unless_they_are_stated() -> None:
     assert staging.completed(own, {"added_tokens": [ADDED]})["added_tokens_decoder"] == own["added_tokens_decoder"]
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["begin", "no begin"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(True, id="begin"), pytest.param(False, id="no begin", marks=pytest.mark.long)],
+)
 def resaved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny Llama whose tokenizer was loaded and saved by transformers 5, with or without a begin token."""
     import transformers

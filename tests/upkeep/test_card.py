@@ -32,16 +32,12 @@ CARD = "---\nlicense: mit\n---\n# plain\n\nWords.\n"
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A zoo whose recipe ``plain`` is really released to a folder hub."""
-    folder = tinyzoo.make_tiny_zoo(tmp_path_factory.mktemp("card") / "zoo")
-    done = tinyzoo.run(folder, "release", "plain", "--quiet")
-    assert done.returncode == 0, done.stderr
-    shutil.rmtree(folder / "build/work")
-    return folder
+    return tinyzoo.released_zoo(tmp_path_factory.mktemp("card"))
 
 
 @pytest.fixture
 def zoo(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(released, tmp_path / "zoo")
+    shutil.copytree(released, tmp_path / "zoo", ignore=shutil.ignore_patterns("work"))
     monkeypatch.chdir(tmp_path / "zoo")
     return tmp_path / "zoo"
 

@@ -196,6 +196,7 @@ def test_a_quantization_that_was_killed_leaves_no_file_and_a_valid_cache(tmp_pat
     assert (done.reused, done.computed) == (there, made.computed - there)
 
 
+@pytest.mark.long
 def test_what_a_killed_step_left_half_written_is_no_part_of_the_next_try(undisturbed: Watched, tmp_path: Path) -> None:
     zoo = tmp_path / "zoo"
     before_the_search(undisturbed, zoo)
