@@ -26,10 +26,7 @@ WORDS = ["Answers <b>shorter</b>.", "Reads French."]
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A zoo with version 1.0.0 of ``plain`` in a folder hub."""
-    folder = tinyzoo.make_tiny_zoo(tmp_path_factory.mktemp("news") / "zoo")
-    done = tinyzoo.run(folder, "release", "plain", "--quiet")
-    assert done.returncode == 0, done.stderr
-    return folder
+    return tinyzoo.released_zoo(tmp_path_factory.mktemp("news"))
 
 
 @pytest.fixture
