@@ -4,11 +4,12 @@ the caller."""
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from catalog import jsontext, schema
 from catalog.problems import Problem
 from catalog.recipe import build, plain
+from catalog.release import LATER
 from catalog.words import counted
 from catalog.yamltext import Document
 
@@ -24,7 +25,7 @@ class Finding:
 
     kind: ``digest``, ``size``, ``missing``, ``commit``, ``tag``, ``repository``, ``branch`` (it holds another version
     than the highest stable one), ``foreign`` (a file that no release has), ``card``, ``licence``, ``gating`` or
-    ``source``.
+    ``source``. repair: what to do about it, with the command if there is one; None in older reports.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Finding:
     expected: str | None
     found: str | None
     what: str
+    repair: str | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)

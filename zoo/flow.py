@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from catalog import checks, yanks
 from catalog.access import recorded
 from catalog.release import Location, Release, Repository
 from zoo import catalogfile, hub
-from zoo.errors import GateRefused, InputError, RemoteError, ZooError
+from zoo.errors import GateRefused, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
 from zoo.hub.located import hub_of_settings
 from zoo.plan import engine, foresight, preflight, prepare
@@ -21,14 +20,13 @@ from zoo.progress import Reporter
 from zoo.publish import apply as publishing
 from zoo.publish import line, places, record, repair
 from zoo.publish.apply import Published, Target, VersionTaken
-from zoo.publish.others import Cards
 from zoo.publish.places import Way
 from zoo.publish.repair import Repaired
-from zoo.release import NOWHERE, ReleaseFolder, assemble, find, load, news
+from zoo.release import ReleaseFolder, assemble, find, kept, news
 from zoo.release.sign import sign as sign_release
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
-from zoo.upkeep import banner, correction, yank
+from zoo.upkeep import correction, restore, yank
 
 
 @dataclass(frozen=True)
@@ -160,11 +158,9 @@ def _publication(
     manifest = next((file.sha256 for file in release.model_files if file.path == MANIFEST), None)
     decided = places.decide(release.model.name, release.release, manifest, known, place, asked.way)
     owner = line.owner_of(release.model.name, model, there.name)
-    corrected = [one.card_sha256 for one in (model and model.corrections) or ()]
-    cards = Cards(banner.take_off, corrected)
     found = publishing.Publication(
-        release, names, settings, there, owner, decided.recorded, decided.way, asked.delete_others, cards,
-        wanted,
+        release, names, settings, there, owner, decided.recorded, decided.way, asked.delete_others,
+        restore.cards_of(model), wanted,
     )  # fmt: skip
     return found, decided
 
@@ -251,9 +247,7 @@ def _copy_of(there: Release, name: str, settings: Settings) -> ReleaseFolder | N
     published in another namespace than that of the settings."""
     if there.location.model.name.partition("/")[0] != settings.namespace:
         return None
-    folder = load(settings.releases / name / there.version)
-    recorded = dataclasses.replace(there, location=NOWHERE, mirrors=None)
-    return folder if folder and folder.release == recorded else None
+    return kept.published(name, there, settings)
 
 
 def publish(
@@ -266,6 +260,9 @@ def publish(
     """Publish and record."""
     refuse_failed_gates(release)
     publication, decided = _publication(planned, release, settings, asked)
+    if decided.recorded and restore.is_lost(decided.recorded, publication.hub):
+        restore.aloud(restore.Order(release.model.name, publication.hub), settings, report)
+        publication, decided = _publication(planned, release, settings, asked)
 
     def committing(target: Target) -> None:
         if target.kind == "model" and target.plan.line.branch == hub.BRANCH:
@@ -273,8 +270,10 @@ def publish(
             _await_banner(release, publication, settings)
 
     def note(location: Location) -> None:
+        if decided.recorded and restore.is_lost(decided.recorded, publication.hub):
+            report.say(f"{release.model.name} {release.release.version} has new commits, which the catalog records now")
         record.record(release, location, settings, decided.way)
-        _keep_banner(release, location, settings, report)
+        restore.keep_card(release.model.name, release.release.version, location, publication.hub, settings, report)
 
     return publishing.apply(publication, report, how=asked.verify, record=note, committing=committing)
 
@@ -284,27 +283,17 @@ def _await_banner(release: ReleaseFolder, publication: publishing.Publication, s
     model = catalogfile.read_model(settings, release.model.name)
     if model and yanks.active(model):
         repository = f"{settings.namespace}/{publication.names[0]}"
-        yank.expect(settings, model.name, repository, release.release.version)
+        yank.expect(settings, model.name, (publication.hub.name, repository), release.release.version)
 
 
-def _keep_banner(release: ReleaseFolder, location: Location, settings: Settings, report: Reporter) -> None:
-    """List the withdrawn versions on the card again, if a new card replaced the one that did, now or in an earlier
-    run."""
-    model = catalogfile.read_model(settings, release.model.name)
-    entry = model.release(release.release.version) if model else None
-    if model and entry and (yanks.active(model) or yank.pending(settings, model.name)):
-        banner = yank.refresh(model, dataclasses.replace(entry, location=location), settings)
-        if banner.why:
-            report.warn(f"the card does not show yet that older versions are withdrawn: {banner.why}")
+def repaired(name: str, settings: Settings, report: Reporter, way: Way = Way.PLACE) -> Repaired:
+    """Repair every version of a model at the hub of the settings. Raises Damaged if something is left.
 
-
-def repaired(name: str, settings: Settings, report: Reporter) -> Repaired:
-    """Repair every version of a model at the hub of the settings. Raises Damaged if something is left."""
-    model = catalogfile.read_model(settings, name)
-    if model is None:
-        raise InputError(f"the catalog has no model {name!r}", remedy="See: zoo catalog")
-    found = repair.repair(model, hub_of_settings(settings), settings, report)
-    repair.refuse_left(name, found)
+    way: with a move, versions whose commits the hub lost are published there again, with new ones.
+    """
+    there = hub_of_settings(settings)
+    found = restore.restore(restore.Order(name, there, way is Way.MOVE), settings, report)
+    repair.refuse_left(name, found, f"zoo publish {name} --repair --move{settings.flags}")
     return found
 
 
@@ -314,12 +303,14 @@ def existing_release(planned: Planned, settings: Settings, way: Way = Way.PLACE)
     way: a mirror has exactly the files of the recorded place, whose cards name that place's namespace.
     """
     namespace = settings.namespace
-    if way is Way.MIRROR:
-        model = catalogfile.read_model(settings, planned.plan.name)
-        known = model.release(planned.plan.version) if model else None
-        namespace = known.location.model.name.partition("/")[0] if known else namespace
+    model = catalogfile.read_model(settings, planned.plan.name)
+    known = model.release(planned.plan.version) if model else None
+    if way is Way.MIRROR and known:
+        namespace = known.location.model.name.partition("/")[0]
     named_there = settings.with_namespace(namespace)
-    found = find(planned.plan, named_there) or _published(planned, named_there)
+    # What goes to a second place is what was published, even if the recipe or the program changed since.
+    there = _copy_of(known, planned.plan.name, named_there) if known and way is not Way.PLACE else None
+    found = there or find(planned.plan, named_there) or _published(planned, named_there)
     if found is None:
         named = "" if settings.values["namespace"].origin != "flag --namespace" else f" --namespace {namespace}"
         raise ZooError(

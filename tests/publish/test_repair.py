@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -214,7 +215,9 @@ def test_a_branch_or_tag_is_set_again(content: str | None, name: str, zoo: Path,
 def test_a_branch_is_set_on_its_last_commit_not_on_the_release(zoo: Path, folder: Settings) -> None:
     """A notice or a corrected card came after the release."""
     repo = FolderHub(zoo / "build/hub").repo("model", "local", "tutor-gguf")
-    later = repo.commit(repo.refs().branches["main"], [], ["evidence/gates.json"], "later")
+    head = repo.refs().branches["main"]
+    theirs = dataclasses.replace(repo.tree(head)["evidence/gates.json"], path="theirs.json")
+    later = repo.commit(head, [theirs], [], "later")
     (repository(zoo) / "refs/heads/main").unlink()
     fix(folder)
     assert repo.refs().branches["main"] == later

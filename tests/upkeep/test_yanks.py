@@ -18,7 +18,7 @@ from catalog import index, yanks
 from catalog.index import Catalog
 from catalog.release import Model, YankEvent
 from catalog.yanks import YankRefused
-from zoo import catalogfile, flow
+from zoo import catalogfile
 from zoo import settings as settings_room
 from zoo.__main__ import main
 from zoo.errors import InputError
@@ -26,7 +26,7 @@ from zoo.hub import FolderHub, connect
 from zoo.progress import Silent
 from zoo.publish import record, steps
 from zoo.settings import Settings
-from zoo.upkeep import banner, yank
+from zoo.upkeep import banner, restore, yank
 
 FIXTURES = (settings, zoo)
 
@@ -248,7 +248,7 @@ def test_the_notice_survives_a_kill_at_any_moment_of_a_newer_release(
         raise KeyboardInterrupt
 
     # After the commit; after the tags; after the catalog.
-    for room, name in ((steps, "tag"), (record, "record"), (flow, "_keep_banner")):
+    for room, name in ((steps, "tag"), (record, "record"), (restore, "keep_card")):
         with monkeypatch.context() as patch:
             patch.setattr(room, name, killed)
             with pytest.raises(KeyboardInterrupt):
@@ -313,5 +313,6 @@ def test_a_release_that_is_published_by_the_flow_carries_the_banner_on(zoo: Path
     location = publish(release, settings).location
     record.record(release, location, settings)
     assert card_at(settings, "main") == CARD
-    flow._keep_banner(release, location, settings, Silent())
+    version, there = release.release.version, connect(settings.hub, zoo)
+    restore.keep_card(release.model.name, version, location, there, settings, Silent())
     assert "was withdrawn" in card_at(settings, "main") and card_at(settings, "v1.2.0") == CARD

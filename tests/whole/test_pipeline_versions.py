@@ -91,3 +91,55 @@ def test_one_more_quant_runs_only_what_is_new(zoo: Path, capsys: pytest.CaptureF
     assert made_now(err) == ["quantize/Q5_0", "evaluate", *(f"{stage}/Q5_0" for stage in MEASURING)]
     # The embedding of the tiny model becomes Q8_0 in a Q5_0 file too.
     assert re.search(r"Q5_0: 14 tensors quantized, 1 reused", err)
+
+
+def test_the_published_copy_is_kept_when_its_version_is_built_again(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, folder = zoo / "recipes/plain.yaml", zoo / "build/releases/plain"
+    text, before = recipe.read_bytes(), tinyzoo.tree(folder / "1.0.0")
+    change_recipe(zoo, "plain", summary="Other words for the same version.")
+    code, _, err = call(capsys, "build", "plain")
+    (kept,) = (folder / ".published").glob("1.0.0-????????????")
+    assert code == 0 and err.count(f"its published files are kept in {kept.relative_to(zoo)}, for zoo publish") == 1
+    assert tinyzoo.tree(kept) == before != tinyzoo.tree(folder / "1.0.0")
+    # A hub that lost them gets them again, and so does a mirror; verify compares them and names the other build.
+    hub = tinyzoo.tree(zoo / "build/hub/objects")
+    (weights,) = (zoo / "build/hub/objects").glob(f"??/{release_file_sha256(kept)}")
+    weights.unlink()
+    code, out, err = call(capsys, "publish", "plain", "--repair")
+    assert code == 0 and "sent again" in out, err
+    assert tinyzoo.tree(zoo / "build/hub/objects") == hub
+    code, out, err = call(capsys, "verify", "plain")
+    assert code == 0 and out.count("as released") == 1 and "is another build of plain 1.0.0" in err
+    # Other builds come and go; the published one stays, once.
+    change_recipe(zoo, "plain", summary="Third words for the same version.")
+    assert call(capsys, "build", "plain")[0] == 0
+    recipe.write_bytes(text)
+    code, out, _ = call(capsys, "release", "plain")
+    assert code == 0 and "was released before" in out
+    assert call(capsys, "build", "plain")[0] == 0
+    assert [path for path in (folder / ".published").iterdir() if path.is_dir()] == [kept]
+    assert tinyzoo.tree(kept) == before
+    code, out, _ = call(capsys, "clean")
+    assert code == 0 and re.search(r"published +\d\d", out) and kept.is_dir()
+    assert call(capsys, "clean", "published")[0] == 0 and not list((folder / ".published").iterdir())
+
+
+def test_a_mirror_gets_the_published_bytes_whatever_the_recipe_says(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("huggingface_hub")
+    change_recipe(zoo, "plain", summary="Other words for the same version.")
+    assert call(capsys, "build", "plain")[0] == 0
+    catalog = json.loads((zoo / "model_catalog.json").read_text())
+    for release in next(one for one in catalog["models"] if one["name"] == "plain")["releases"]:
+        release["location"]["hub"] = "https://hub.example"
+    (zoo / "model_catalog.json").write_text(json.dumps(catalog, indent=2, ensure_ascii=False) + "\n")
+    code, out, err = call(capsys, "publish", "plain", "--mirror", "--hub", "second")
+    assert code == 0 and "has a mirror on hub folder" in out, err
+
+
+def release_file_sha256(folder: Path) -> str:
+    record = json.loads((folder / "release.json").read_text(encoding="utf-8"))
+    return str(record["release"]["files"][0]["sha256"])

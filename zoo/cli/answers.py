@@ -10,6 +10,7 @@ from catalog import yanks
 from catalog.recipe import plain
 from catalog.release import Model, ModelFile, Release
 from catalog.words import counted, data_size
+from zoo import catalogfile
 from zoo.cli.common import Call
 from zoo.errors import InputError
 from zoo.judge.gates import Verdict
@@ -17,6 +18,7 @@ from zoo.plan.prepare import Planned
 from zoo.publish.apply import Published
 from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
+from zoo.settings import Settings
 from zoo.upkeep.yank import Yanked
 
 
@@ -81,9 +83,11 @@ def _speed(file: ModelFile) -> str:
 
 
 def result_of(
-    planned: Planned, release: ReleaseFolder, published: Published, way: Way = Way.PLACE
+    planned: Planned, release: ReleaseFolder, published: Published, settings: Settings, way: Way = Way.PLACE
 ) -> dict[str, object]:
-    """The summary of a publication."""
+    """The summary of a publication, with the yank of this version, if it is withdrawn."""
+    model = catalogfile.read_model(settings, release.model.name)
+    yank = model.yank_of(release.release.version) if model else None
     place = published.location
     verb = {
         Way.PLACE: "was released before" if published.already else "is released",
@@ -100,7 +104,9 @@ def result_of(
         "hub": place.hub,
         "model": vars(place.model),
         "dataset": vars(place.dataset) if place.dataset else None,
-        "sentence": f"{release.model.name} {release.release.version} {verb}: {', '.join(parts)}.",
+        "withdrawn": vars(yank) if yank else None,
+        "sentence": f"{release.model.name} {release.release.version} {verb}: {', '.join(parts)}."
+        + (f" {yanks.sentence(yank)}" if yank else ""),
     }
 
 

@@ -7,24 +7,27 @@ import click
 from catalog.words import counted, data_size
 from zoo.cli.common import Call, options
 from zoo.plan import clean
+from zoo.release import kept
 
 
 @click.command()
-@options("work")
+@options("work", "releases")
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted, but delete nothing.")
 @click.argument("kinds", nargs=-1, metavar="[KIND]...", type=click.Choice(tuple(clean.KINDS)))
 def command(call: Call, dry_run: bool, kinds: tuple[str, ...]) -> None:
     """Delete caches of the work folder: KIND is tensors, interrupted or teachers. Without KIND, show their sizes.
 
-    Finished steps, labels and releases stay. Deleted files are made again, byte for byte, when they are needed.
+    Finished steps, labels and releases stay. Deleted caches are made again, byte for byte, when they are needed.
+    KIND published is different: the published copies of versions that were built again, which no build makes again.
     """
-    found = {one.kind: one for one in clean.look(call.settings.work)}
+    copies = tuple(kept.kept(call.settings.releases))
+    found = {one.kind: one for one in clean.look(call.settings.work, copies)}
     chosen = list(dict.fromkeys(kinds)) or list(clean.KINDS)
     delete = bool(kinds) and not dry_run
     if delete:
         for kind in chosen:
             call.output.say(f"{kind}: {counted(found[kind].files, 'file')}, {data_size(found[kind].size_bytes)}")
-        found = {kind: clean.clean(call.settings.work, kind, call.output) for kind in chosen}
+        found = {kind: clean.clean(call.settings.work, kind, call.output, copies) for kind in chosen}
     rows = [
         (kind, str(found[kind].files), data_size(found[kind].size_bytes), clean.KINDS[kind])
         for kind in chosen

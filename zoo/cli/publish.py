@@ -57,7 +57,8 @@ def _how(function: Callable[..., Result]) -> Callable[..., Result]:
 @_how
 @click.option(
     "--repair", is_flag=True,
-    help="Read back every published version, and send again what the hub lost or damaged. Nothing else is published.",
+    help="Read back every published version, and send again what the hub lost or damaged. Nothing else is published. "
+    "With --move, versions whose commits the hub lost are published again, with new commits.",
 )
 @click.argument("recipe")
 def command(call: Call, recipe: str, dry_run: bool, repair: bool, asked: Asked) -> None:
@@ -68,7 +69,7 @@ def command(call: Call, recipe: str, dry_run: bool, repair: bool, asked: Asked) 
     a pre-release or an older version only gets its commit and its tag. Files that other people added stay.
     """
     if repair:
-        _repair(call, recipe)
+        _repair(call, recipe, asked)
         return
     planned = prepare.make_plan(recipe, call.settings)
     release = flow.existing_release(planned, call.settings, asked.way)
@@ -76,14 +77,14 @@ def command(call: Call, recipe: str, dry_run: bool, repair: bool, asked: Asked) 
         _dry_run(call, planned, release, asked)
         return
     published = flow.publish(planned, release, call.settings, call.output, asked)
-    result = result_of(planned, release, published, asked.way)
+    result = result_of(planned, release, published, call.settings, asked.way)
     call.output.answer(result, str(result["sentence"]))
 
 
-def _repair(call: Call, recipe: str) -> None:
+def _repair(call: Call, recipe: str, asked: Asked) -> None:
     """The catalog knows what was published, so the recipe need not be valid, or be there at all."""
     name = Path(recipe).name.removesuffix(".yaml").removesuffix(".yml")
-    found = flow.repaired(name, call.settings, call.output)
+    found = flow.repaired(name, call.settings, call.output, asked.way)
     data = {
         "name": name,
         "hub": found.hub,

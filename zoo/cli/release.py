@@ -30,7 +30,7 @@ def command(call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: b
     if sign and sign_key:
         raise InputError("--sign and --sign-key cannot be used together")
     done = flow.release(recipes, call.settings, call.output, flow.Seal(sign or sign_key is not None, sign_key))
-    results = [result_of(one.planned, one.folder, one.published) for one in done]
+    results = [result_of(one.planned, one.folder, one.published, call.settings) for one in done]
     lines = [str(result["sentence"]) for result in results]
     look = f"zoo show {done[0].planned.plan.name}" if len(done) == 1 else "zoo catalog"
     lines.append(f"Next: {look}, or see it in a browser with: zoo site serve")

@@ -13,7 +13,7 @@ from zoo import catalogfile
 from zoo.cli.answers import glance
 from zoo.cli.common import Call, name_and_version, options
 from zoo.errors import InputError
-from zoo.release import RECORD, load
+from zoo.release import RECORD, kept, load
 
 
 @click.command()
@@ -27,7 +27,8 @@ def command(call: Call, name: str) -> None:
     release = (model.release(version) if version else model.preferred()[0]) if model else None
     if model and release:
         glance(call, model, release, ())
-        here = settings.releases / model_name / release.version / "model"
+        copy = kept.published(model_name, release, settings)
+        here = (copy.folder if copy else settings.releases / model_name / release.version) / "model"
         if here.is_dir() and not call.output.json:
             call.output.answer({}, f"Its files on this machine: {settings.shown(here)}")
         return

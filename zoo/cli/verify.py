@@ -23,6 +23,8 @@ from zoo.pull import accounts, names, verifying
 from zoo.pull.accounts import MANIFEST
 from zoo.pull.mirrors import sources
 from zoo.pull.verifying import Verified
+from zoo.release import RECORD, kept
+from zoo.release.folder import folders
 from zoo.settings import NoZoo
 
 
@@ -85,8 +87,7 @@ def _on_disk(call: Call, what: str | None, check: Check | None) -> list[Verified
         pulled = Path(f"{model.name}-{release.version}")
         if (pulled / MANIFEST).is_file():
             found += _in_folder(call, pulled, shelf.catalog, check)
-        built = _built(call, model.name, release.version)
-        if built and (built / "release.json").is_file():
+        for built in _built(call, model.name, release):
             found += _in_folder(call, built, shelf.catalog, check)
     if not found:
         raise InputError(
@@ -124,11 +125,18 @@ def _releases(catalog: Catalog, what: str | None) -> Iterator[tuple[Model, Relea
     yield from ((model, release) for release in model.releases)
 
 
-def _built(call: Call, name: str, version: str) -> Path | None:
+def _built(call: Call, name: str, release: Release) -> list[Path]:
+    """The release folders of a version: the published ones, or without any of them the one that was built."""
     try:
-        return call.settings.releases / name / version
+        releases = call.settings.releases
     except NoZoo:
-        return None
+        return []
+    here = [one for one in folders(releases, name, release.version) if (one / RECORD).is_file()]
+    ours = [one for one in here if kept.is_of(one, release)]
+    for other in here if ours else ():
+        if other not in ours:
+            call.output.say(f"{other} is another build of {name} {release.version}, not the published one")
+    return ours or here[:1]
 
 
 def _catalog(call: Call) -> Catalog | None:

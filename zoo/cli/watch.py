@@ -43,7 +43,7 @@ def command(call: Call, no_upstream: bool, full: bool) -> int:
     found = watch.look(catalog, settings, today(), _before(path), call.output, how)
     write_atomic(path, reports.to_text(found))
     badge = reports.badge(found)
-    lines = [f"DRIFT {one.name} {one.version}: {one.what}" for one in found.findings]
+    lines = [f"DRIFT {one.name} {one.version}: {one.what}. {one.repair}" for one in found.findings]
     lines.append(f"{badge.words[0].upper()}{badge.words[1:]}. The report is {settings.shown(path)}.")
     if not full and found.files:
         lines.append("The hub's own lists were compared. To read every byte: zoo watch --full")

@@ -116,9 +116,9 @@ class FolderRepo:
     def restore(self, path: Path, sha256: str, advance: Advance) -> None:
         self.put(path, sha256, advance)
 
-    def restore_commit(self, oid: str, files: Iterable[FileRecord], title: str) -> bool:
+    def restore_commit(self, oid: str, files: Iterable[FileRecord], title: str, parents: Iterable[str] = ()) -> bool:
         with locked(self.folder / "lock"):
-            body = folderrepair.body_of(self.folder, oid, files, title)
+            body = folderrepair.body_of(self.folder, oid, files, title, parents)
             if body is not None:
                 write_atomic(self.folder / "commits" / f"{oid}.json", canonical_json(body))
             return body is not None
@@ -254,7 +254,12 @@ class FolderRepo:
         found: list[CommitNote] = []
         current: str | None = revision
         while current and current != until and len(found) < 50:
-            body = self.body(current)
+            try:
+                body = self.body(current)
+            except NoCommit:
+                if found:
+                    break  # a restored commit may follow one that stayed lost
+                raise
             seconds = (self.folder / "commits" / f"{current}.json").stat().st_mtime
             date = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             found.append(CommitNote(current, (), date, body["message"].partition("\n")[0]))

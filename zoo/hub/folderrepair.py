@@ -10,14 +10,17 @@ from zoo.files.digests import digest
 from zoo.files.listing import FileRecord
 
 
-def body_of(folder: Path, oid: str, files: Iterable[FileRecord], title: str) -> dict[str, object] | None:
-    """The commit with this id, tried with every parent that the repository ``folder`` knows; None if none gives it.
+def body_of(
+    folder: Path, oid: str, files: Iterable[FileRecord], title: str, parents: Iterable[str] = ()
+) -> dict[str, object] | None:
+    """The commit with this id, tried with ``parents`` and every one that the repository ``folder`` knows; None if none
+    gives it.
 
     A commit is named by the digest of its content, so the right one is certain.
     """
     listed = {file.path: [file.sha256, file.size_bytes] for file in files}
     known = {path.stem for path in (folder / "commits").glob("*.json")} | {told for _, told in _moves(folder)}
-    for parent in [None, *sorted(known)]:
+    for parent in [None, *sorted(known.union(parents))]:
         body: dict[str, object] = {"parent": parent, "message": title, "files": listed}
         if digest(body) == oid:
             return body

@@ -137,9 +137,11 @@ class Repo(Protocol):
         Raises ZooError, Damaged if the hub does not take it.
         """
 
-    def restore_commit(self, oid: str, files: Iterable[FileRecord], title: str) -> bool:
-        """Write a lost or damaged commit again by what is known of it. False if that is not enough, or if the hub keeps
-        its commits itself. title: its complete message."""
+    def restore_commit(self, oid: str, files: Iterable[FileRecord], title: str, parents: Iterable[str] = ()) -> bool:
+        """Write a lost or damaged commit again by what is known of it; ``parents`` are commits that it may follow.
+
+        False if that is not enough, or if the hub keeps its commits itself. title: its complete message.
+        """
 
     def access(self) -> str:
         """Who may read the repository, a key of ``catalog.access.STRICT``; empty if it does not exist."""
@@ -149,7 +151,8 @@ class Repo(Protocol):
         keep it so."""
 
     def restore_branch(self, name: str, oid: str) -> bool:
-        """Set a lost or damaged branch on its last commit, else on ``oid``. False if it is not lost, or as above."""
+        """Set a lost or damaged branch on its last commit if the hub knows it, else on ``oid``. False if it is not
+        lost."""
 
     def commit(
         self,

@@ -1,11 +1,12 @@
 """Which caches of the work folder can be deleted, their sizes, and deleting them. No results are deleted.
 
-Finished steps, labels and releases are never touched: deleted files are made again when they are needed.
+Finished steps, labels and release folders are never touched: deleted caches are made again when they are needed. Only
+``published``, copies that other builds took the place of, may exist nowhere else but on a hub.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ KINDS = {
     "tensors": "quantized tensors, shared by files of a ladder and by recipes",
     "interrupted": "partial work of interrupted steps; these start from the beginning",
     "teachers": "teachers' answers for training rows, shared by students",
+    "published": "published copies of versions that were built again",
 }
 """What can be cleaned, and what it is."""
 
@@ -31,20 +33,29 @@ class Found:
     busy: int
 
 
-def look(work: Path) -> list[Found]:
-    """Every kind; a file that disappears in the meantime does not count."""
-    return [_each(work, kind, delete=False) for kind in KINDS]
+def look(work: Path, published: Sequence[Path] = ()) -> list[Found]:
+    """Every kind; a file that disappears in the meantime does not count. published: the copies of that kind."""
+    return [_each(kind, _entries(work, kind, published), delete=False) for kind in KINDS]
 
 
-def clean(work: Path, kind: str, report: Reporter) -> Found:
+def clean(work: Path, kind: str, report: Reporter, published: Sequence[Path] = ()) -> Found:
     """Delete a kind; entries in use by a running process are kept. Returns what was deleted."""
     with report.task(f"Deleting {kind}", None, "bytes") as advance:
-        return _each(work, kind, delete=True, advance=advance)
+        return _each(kind, _entries(work, kind, published), delete=True, advance=advance)
 
 
-def _each(work: Path, kind: str, *, delete: bool, advance: Callable[[float], None] = lambda _: None) -> Found:
+_Entries = Iterable[tuple[Path, Path | None]]
+
+
+def _entries(work: Path, kind: str, published: Sequence[Path]) -> _Entries:
+    return [(path, None) for path in published] if kind == "published" else _ENTRIES[kind](work)
+
+
+def _each(
+    kind: str, entries: _Entries, *, delete: bool, advance: Callable[[float], None] = lambda _: None
+) -> Found:
     files = size = busy = 0
-    for folder, lock in _ENTRIES[kind](work):
+    for folder, lock in entries:
         # Looking must not leave anything behind, not even a lock file.
         with locked_now(lock if delete or (lock and lock.exists()) else None) as ours:
             if not ours:
@@ -81,7 +92,7 @@ def _teachers(work: Path) -> Iterator[tuple[Path, Path]]:
             yield folder, folder.with_suffix(".lock")
 
 
-_ENTRIES: dict[str, Callable[[Path], Iterator[tuple[Path, Path | None]]]] = {
+_ENTRIES: dict[str, Callable[[Path], _Entries]] = {
     "tensors": _tensors,
     "interrupted": _interrupted,
     "teachers": _teachers,

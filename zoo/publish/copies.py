@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catalog.release import Model, Release
+from catalog.shapes import shaped
+from zoo.files import journal as journals
 from zoo.files.digests import git_blob_sha1, sha256_file
 from zoo.files.listing import FileRecord
 from zoo.files.whole import write_atomic
 from zoo.hub import Listed
-from zoo.release import ReleaseFolder, load
+from zoo.release import ReleaseFolder, kept, load
+from zoo.release.folder import folders
 from zoo.settings import Settings
 
 _GIT_BYTES = 16 << 20
@@ -20,7 +23,7 @@ _GIT_BYTES = 16 << 20
 
 @dataclass
 class Copies:
-    """Where the contents of a model's releases may be. folders: its release folders by version."""
+    """Where the contents of a model's releases may be. folders: the published release folders by version."""
 
     folders: dict[str, ReleaseFolder]
     _places: dict[str, list[Path]] = field(default_factory=dict)
@@ -29,12 +32,14 @@ class Copies:
     @classmethod
     def of(cls, model: Model, settings: Settings, scratch: Path) -> Copies:
         """What is on this machine; nothing large is read yet. scratch: an empty folder for the recorded recipes."""
-        loaded = {r.version: load(settings.releases / model.name / r.version) for r in model.releases}
-        found = cls({version: folder for version, folder in loaded.items() if folder})
-        for folder in found.folders.values():
-            for part, files in (("model", folder.model_files), ("dataset", folder.dataset_files)):
-                for file in files:
-                    found._add(file.sha256, folder.folder / part / file.path)
+        copies = {one.version: kept.published(model.name, one, settings) for one in model.releases}
+        found = cls({version: folder for version, folder in copies.items() if folder})
+        for release in model.releases:
+            # Most contents of another build, or of a damaged folder, may be the published ones too.
+            for folder in filter(None, map(load, folders(settings.releases, model.name, release.version))):
+                for part, files in (("model", folder.model_files), ("dataset", folder.dataset_files)):
+                    for file in files:
+                        found._add(file.sha256, folder.folder / part / file.path)
         for release in model.releases:
             for sha256, path in _of_catalog(model, release, settings, scratch):
                 found._add(sha256, path)
@@ -64,6 +69,20 @@ class Copies:
         """The files of a repository as this machine released them; empty without the release folder."""
         folder = self.folders.get(version)
         return () if folder is None else folder.model_files if kind == "model" else folder.dataset_files
+
+    def parents(self, version: str) -> list[str]:
+        """Commits that those of a version may follow: what its publication on this machine noted."""
+        folder = self.folders.get(version)
+        if folder is None:
+            return []
+        noted = journals.read(folder.folder.with_name(f"{folder.folder.name}.journal.jsonl"), _parent)
+        return sorted({one for one in noted if one})
+
+
+def _parent(entry: object) -> str | None:
+    """The commit that a line of a publication's journal names as the parent of the next one."""
+    told = shaped(entry, dict[str, object])
+    return str(told["parent"]) if told.get("parent") else None
 
 
 def _of_catalog(model: Model, release: Release, settings: Settings, scratch: Path) -> Iterator[tuple[str, Path]]:

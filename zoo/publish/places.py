@@ -5,14 +5,13 @@ A version has one place. The same files elsewhere are a mirror of it, or it move
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from enum import Enum
 
 from catalog.release import Location, Release
 from zoo.errors import InputError
 from zoo.publish.plan import VersionTaken
-from zoo.release import NOWHERE
+from zoo.release.folder import bare
 
 
 class Way(Enum):
@@ -100,8 +99,4 @@ def decide(
 
 def same(one: Release, other: Release) -> bool:
     """Whether two records are of the same release, wherever it is."""
-    return _bare(one) == _bare(other)
-
-
-def _bare(release: Release) -> Release:
-    return dataclasses.replace(release, location=NOWHERE, mirrors=None)
+    return bare(one) == bare(other)

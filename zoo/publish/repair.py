@@ -1,7 +1,8 @@
 """Lost and damaged contents of published versions, found by reading every byte and sent again. No version changes.
 
 What a hub lists for the recorded commit is compared with what it serves. Contents come from this machine, each compared
-with its digest before it is sent. A folder hub also gets lost commits, branches and tags again.
+with its digest before it is sent. Lost tags and a lost main branch are set again. A folder hub also gets lost commits
+again; ``lost`` names the versions whose commits cannot be written again, so only another commit can have their files.
 """
 
 from __future__ import annotations
@@ -19,16 +20,22 @@ from zoo.files.digests import git_blob
 from zoo.hub import BRANCH, Hub, Listed, Repo
 from zoo.progress import Reporter
 from zoo.publish.copies import Copies
+from zoo.publish.others import CARD
 from zoo.publish.stalls import watched
 from zoo.release import news
 from zoo.settings import Settings
 
 _STALL_SECONDS = 60.0
+_GONE = ("not_found", "revision_not_found")
+"""Kinds of errors of a hub without the repository or the commit."""
 
 
 @dataclass
 class Repaired:
-    """What was looked at and done. contents: read completely, each once. left: what could not be repaired, and why."""
+    """What was looked at and done. contents: read completely, each once. left: what could not be repaired, and why.
+
+    lost: versions without their commit, and why. The caller publishes them again or adds them to ``left``.
+    """
 
     hub: str
     versions: int = 0
@@ -36,6 +43,7 @@ class Repaired:
     sent: list[str] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
 
 
@@ -47,7 +55,8 @@ def repair(model: Model, hub: Hub, settings: Settings, report: Reporter) -> Repa
     found = Repaired(hub.name)
     with tempfile.TemporaryDirectory(prefix="zoo-repair-") as scratch:
         copies = Copies.of(model, settings, Path(scratch))
-        for release in model.releases:
+        # A commit can only be written again if its parent is known, so the oldest comes first.
+        for release in reversed(model.releases):
             for place in release.places():
                 if place.hub != hub.name:
                     continue
@@ -82,6 +91,13 @@ class _Repository:
     def label(self) -> str:
         return f"{self.kind} {self.place.name}"
 
+    @property
+    def highest(self) -> str:
+        """The version that the main branch of this repository should hold."""
+        names = {self.place.name}
+        there = (one for one in self.model.preferred() if names & _repositories(one, self.hub.name, self.kind))
+        return next(there).version
+
     def repair(self) -> None:
         namespace, _, name = self.place.name.partition("/")
         repo = self.hub.repo(self.kind, namespace, name)
@@ -90,19 +106,22 @@ class _Repository:
             return
         self._contents(repo, listing)
         self._refs(repo)
+        if self.release.version == self.highest:
+            self._main(repo)
 
     def _listing(self, repo: Repo) -> dict[str, Listed] | None:
         commit = self.place.commit
         try:
             return repo.listing(commit)
         except (InputError, Damaged, RemoteError) as error:
-            if isinstance(error, RemoteError) and error.kind != "revision_not_found":
+            if isinstance(error, RemoteError) and error.kind not in _GONE:
                 raise
             files = self.copies.record(self.release.version, self.kind)
-            if repo.restore_commit(commit, files, news.message(self.model.name, self.release)):
+            title, parents = news.message(self.model.name, self.release), self.copies.parents(self.release.version)
+            if files and repo.restore_commit(commit, files, title, parents):
                 self.found.restored.append(f"commit {commit[:12]} of {self.label}")
                 return repo.listing(commit)
-            self.found.left.append(f"{self.label}: {error.what}")
+            self.found.lost.setdefault(self.release.version, f"{self.label}: {error.what}")
             return None
 
     def _contents(self, repo: Repo, listing: dict[str, Listed]) -> None:
@@ -153,7 +172,7 @@ class _Repository:
 
     def _refs(self, repo: Repo) -> None:
         """A lost branch or tag is set again; one that was moved is somebody's doing, and only reported."""
-        if self.release.version == self.model.preferred()[0].version and repo.restore_branch(BRANCH, self.place.commit):
+        if self.release.version == self.highest and repo.restore_branch(BRANCH, self.place.commit):
             self.found.restored.append(f"branch {BRANCH} of {self.label}")
         there = repo.refs().tags.get(self.place.tag)
         if there and (there.startswith(self.place.commit) or self.place.commit.startswith(there)):
@@ -163,6 +182,30 @@ class _Repository:
             self.found.restored.append(f"tag {self.place.tag} of {self.label}")
         except ZooError as error:
             self.found.left.append(f"tag {self.place.tag} of {self.label}: {error.what}")
+
+    def _main(self, repo: Repo) -> None:
+        """Files that the main branch lacks, or that someone changed there, are committed again. A changed card stays:
+        it may have a notice or a correction."""
+        files, head = self.copies.record(self.release.version, self.kind), repo.refs().branches.get(BRANCH)
+        there = repo.tree(head) if head else {}
+        lacking = [one for one in files if there.get(one.path) != one and (one.path != CARD or CARD not in there)]
+        if not head or not lacking:
+            return
+        for file in lacking:
+            copy = self.copies.find(Listed(file.path, file.size_bytes, file.sha256))
+            if copy is None:
+                self.found.left.append(f"{file.path} on the branch of {self.label}: this machine has no copy of it")
+                return
+            with watched(self.report, f"sending {file.path} to {self.hub.name}") as moved:
+                repo.put(*copy, moved)
+        repo.commit(head, lacking, [], f"{self.model.name} {self.release.version}: files of the main branch restored")
+        self.found.restored.append(f"{counted(len(lacking), 'file')} on the branch of {self.label}")
+
+
+def _repositories(release: Release, hub: str, kind: str) -> set[str]:
+    """The repositories of a kind that have a release on a hub."""
+    places = [place.model if kind == "model" else place.dataset for place in release.places() if place.hub == hub]
+    return {place.name for place in places if place}
 
 
 def _key(file: Listed) -> str:
@@ -186,14 +229,19 @@ def sentence(name: str, found: Repaired) -> str:
     return "\n".join([f"Repaired {name}: {looked} were read back.", *lines])
 
 
-def refuse_left(name: str, found: Repaired) -> None:
-    """Raises Damaged with all that could not be repaired, and what was."""
-    if not found.left:
+def refuse_left(name: str, found: Repaired, command: str) -> None:
+    """Raises Damaged with all that could not be repaired, and what was. command: publishes lost versions again."""
+    left = [*found.left, *found.lost.values()]
+    if not left:
         return
     done = [f"sent again: {one}" for one in found.sent] + [f"restored: {one}" for one in found.restored]
+    elsewhere = (
+        "If a copy is on another machine or at a mirror, put it into the release folder (zoo pull NAME@VERSION "
+        "--to FOLDER) or run the command there"
+    )
+    again = f"No program can write these commits again. To publish the same files with new commits: {command}"
     raise Damaged(
-        "\n".join([f"{name} at {found.hub} is not completely repaired", *(f"  {line}" for line in found.left)]),
+        "\n".join([f"{name} at {found.hub} is not completely repaired", *(f"  {line}" for line in left)]),
         safe="Repaired: " + "; ".join(done) + "." if done else "Nothing was changed.",
-        remedy="If a copy is on another machine or at a mirror, put it into the release folder (zoo pull NAME@VERSION "
-        "--to FOLDER) or run the command there",
+        remedy=". ".join([*([again] if found.lost else []), *([elsewhere] if found.left else [])]),
     )

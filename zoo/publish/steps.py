@@ -103,7 +103,7 @@ def as_recorded(target: Target, recorded: Repository, hub: str, command: str) ->
     raise VersionTaken(
         f"{target.label} at {hub} no longer has commit {recorded.commit[:12]}, which the catalog records",
         safe="Nothing was changed.",
-        remedy=f"To publish the same files there again and record the new commits: {command} --move",
+        remedy=f"To publish every version there again and record the new commits: {command} --repair --move",
     )
 
 

@@ -5,6 +5,7 @@ RELEASES/NAME/VERSION/model/          the model repository, as it will be publis
 RELEASES/NAME/VERSION/dataset/        the dataset repository, if there is one
 
 folder     a release folder and its key: found, read, signed
+kept       folders of published versions that another build took the place of
 material   what a folder is made of
 news       what is new in the release
 record     the record of the release and its model

@@ -23,6 +23,7 @@ from zoo.plan.plan import Plan, World, file_name
 from zoo.progress import Reporter
 from zoo.release import cards, dataset, evidence, licencetexts, news, record, selfcheck
 from zoo.release.folder import RECORD, ReleaseFolder, find, key_of, load
+from zoo.release.kept import set_aside
 from zoo.release.material import Material
 from zoo.release.sealing import seal, write_provenance
 from zoo.release.words import header_words
@@ -60,6 +61,11 @@ def assemble(
             sync(temporary)
             old = target.with_name(f".{plan.version}.old")
             shutil.rmtree(old, ignore_errors=True)
+            if kept := set_aside(target, plan.name, settings):
+                report.say(
+                    f"{plan.name} {plan.version} is published: its published files are kept in {settings.shown(kept)},"
+                    f" for zoo publish {plan.name} --repair and --mirror"
+                )
             if target.exists():
                 target.rename(old)
             temporary.rename(target)

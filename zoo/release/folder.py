@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -25,6 +26,8 @@ VERSION = 9
 RECORD = "release.json"
 NOWHERE = Location("", Repository("", "0" * 40, ""), None)
 """Stands for the place on a hub until there is one."""
+KEPT = ".published"
+"""Folder next to the release folders with published ones that another build of the same version took the place of."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,24 @@ def key_of(plan: Plan, settings: Settings) -> str:
 
 
 def find(plan: Plan, settings: Settings) -> ReleaseFolder | None:
-    """The release folder of this plan, if it exists and every file has its recorded size."""
-    found = load(settings.releases / plan.name / plan.version)
-    return found if found and found.key == key_of(plan, settings) else None
+    """The release folder of this plan, also a kept one, if it exists and every file has its recorded size."""
+    key = key_of(plan, settings)
+    for folder in folders(settings.releases, plan.name, plan.version):
+        if (found := load(folder)) and found.key == key:
+            return found
+    return None
+
+
+def folders(releases: Path, name: str, version: str) -> list[Path]:
+    """Where copies of a version may be: its release folder, then those that were kept, newest first."""
+    own = releases / name / version
+    kept = [path.parent for path in (own.parent / KEPT).glob(f"{version}-*/{RECORD}")]
+    return [own, *sorted(kept, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)]
+
+
+def bare(release: Release) -> Release:
+    """The release without its places, as a release folder records it."""
+    return dataclasses.replace(release, location=NOWHERE, mirrors=None)
 
 
 class _Record(TypedDict):

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from catalog.release import Model
 from zoo.files.filelist import MANIFEST, SUMS
 from zoo.hub import Repo
 from zoo.release.provenance import SIGNATURE
-from zoo.upkeep import banner
+from zoo.upkeep import banner, cardnow
+from zoo.upkeep.cardnow import CARD, digest
 from zoo.upkeep.recorded import Account
-from zoo.upkeep.yank import CARD, read_card
+from zoo.upkeep.yank import read_card
 
 ADDED_BY_HUB = ".gitattributes"
 
 
 @dataclass(frozen=True)
 class Strange:
-    """A file of the branch that no release put there, or a card with other words. kind is ``foreign``, ``card`` or
-    ``missing``."""
+    """A file of the branch that no release put there, or a card with other words. kind is ``foreign``, ``card``,
+    ``correction`` or ``notice`` (a card without them) or ``missing``."""
 
     kind: str
     path: str
@@ -28,21 +28,32 @@ class Strange:
     what: str
 
 
-def strange(
-    repo: Repo, head: str, name: str, model: Model, accounts: Iterable[Account], *, late: bool
-) -> Iterator[Strange]:
-    """What differs at the head of the branch of the repository ``name``, which has the releases of ``accounts``.
+@dataclass(frozen=True)
+class Known:
+    """What is known of a repository: its kind and name, its model, and its releases' files by version. late: the card
+    does not show yet what is withdrawn, and that is known."""
 
-    late: the card does not show yet what is withdrawn, and that is known. Raises ZooError if the hub does not answer.
-    """
-    known = [account.listed for account in accounts if account.listed is not None]
+    kind: str
+    name: str
+    model: Model
+    accounts: Mapping[str, Account]
+    late: bool
+
+
+def strange(repo: Repo, head: str, at: Known) -> Iterator[Strange]:
+    """What differs at the head of the branch of a repository. Raises ZooError if the hub does not answer."""
+    name, accounts = at.name, at.accounts
+    known = [account.listed for account in accounts.values() if account.listed is not None]
     ours = {path for paths in known for path in paths} | {MANIFEST, SUMS, SIGNATURE, ADDED_BY_HUB}
     there = repo.listing(head)
     for path in sorted(there.keys() - ours):
         what = f"{path} on the branch of {name} belongs to no release"
         yield Strange("foreign", path, there[path].sha256 or there[path].git_sha1, what)
-    cards = {paths[CARD].sha256 for paths in known if CARD in paths}
-    cards |= {one.card_sha256 for one in model.corrections or ()}
+    lists = {version: one.listed or {} for version, one in accounts.items()}
+    released = {paths[CARD].sha256: version for version, paths in lists.items() if CARD in paths}
+    # Only the card of a model has words that a correction may change, and lists what is withdrawn.
+    corrections = (at.model.corrections or ()) if at.kind == "model" else ()
+    cards = {*released, *(one.card_sha256 for one in corrections)}
     if not cards:
         return
     if CARD not in there:
@@ -50,13 +61,20 @@ def strange(
         return
     card = read_card(repo, head)
     bare = banner.take_off(card)
-    if _sha256(bare) not in cards:
+    if digest(bare) not in cards:
         what = f"{CARD} on the branch of {name} is neither a released card nor a recorded correction of one"
-        yield Strange("card", CARD, _sha256(card), what)
-    elif card not in (bare, banner.put(bare, model)) and not late:
-        what = f"{CARD} on the branch of {name} has another notice about withdrawn versions than the catalog"
-        yield Strange("card", CARD, _sha256(card), what)
+        yield Strange("card", CARD, digest(card), what)
+    elif at.kind == "model":
+        yield from _words(card, bare, at, released)
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _words(card: str, bare: str, at: Known, released: Mapping[str, str]) -> Iterator[Strange]:
+    """What a card of this zoo lacks. bare: without its notice; released: version by the digest of its card."""
+    where = f"{CARD} on the branch of {at.name}"
+    last = cardnow.latest(at.model, digest(bare), released)
+    if last and last.card_sha256 != digest(bare):
+        yield Strange("correction", CARD, digest(card), f"{where} lacks the correction of {last.date}")
+    if card != banner.put(bare, at.model) and not at.late:
+        has = "lacks the" if card == bare else "has another"
+        than = "" if card == bare else " than the catalog"
+        yield Strange("notice", CARD, digest(card), f"{where} {has} notice about withdrawn versions{than}")

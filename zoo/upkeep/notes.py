@@ -14,18 +14,20 @@ from zoo.hub import Hubs, Repo
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.upkeep.recorded import Account, account_of_model, of_dataset
+from zoo.upkeep.remedies import remedy
 
 
 @dataclass
 class Notes:
     """What was found; ``accounts`` has what is known of repositories, by kind, model and version. hubs: those of all
     releases. late: models whose cards do not show yet what is withdrawn, which is known. report: for how, if every byte
-    is read."""
+    is read. flags: those of a command for the hub that is looked at."""
 
     hubs: Hubs
     report: Reporter
     full: bool
     late: Callable[[str], object]
+    flags: str = ""
     findings: list[Finding] = field(default_factory=list)
     unchecked: list[Unchecked] = field(default_factory=list)
     requests: int = 0
@@ -44,9 +46,11 @@ class Spot:
     def note(
         self, kind: str, path: str | None, revision: str | None, expected: str | None, found: str | None, what: str
     ) -> None:
-        """Add a finding; revision and the two digests as a report has them."""
+        """Add a finding; revision and the two digests as a report has them. kind: of a finding, or of ``Strange``."""
         spot = (self.model.name, self.release.version, self.repository)
-        self.notes.findings.append(Finding(kind, *spot, path, revision, expected, found, what))
+        repair = remedy(kind, *spot[:2], revision, found, self.notes.flags)
+        kind = "card" if kind in ("correction", "notice") else kind
+        self.notes.findings.append(Finding(kind, *spot, path, revision, expected, found, what, repair))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from catalog.release import Ancestor, Release
 from catalog.watch import Finding, Report, Source, Unchecked
 from zoo.errors import InputError, ZooError
 from zoo.hub.interface import Described
+from zoo.upkeep.remedies import remedy
 
 Ask = Callable[[str, str | None], Described]
 """(repository, revision or None) to its description. Raises InputError if it no longer exists, ZooError if that is
@@ -82,7 +83,8 @@ def _differences(
     known: _Known, repository: str, revision: str | None, answer: Described | ZooError
 ) -> Iterator[Finding]:
     def note(kind: str, expected: str | None, found: str | None, what: str) -> Finding:
-        return Finding(kind, known.name, known.version, repository, None, revision, expected, found, what)
+        repair = remedy(kind, known.name, known.version, revision, found, "")
+        return Finding(kind, known.name, known.version, repository, None, revision, expected, found, what, repair)
 
     if isinstance(answer, InputError):
         yield note("source", revision, None, answer.what)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from catalog import access
 from catalog.index import Catalog
-from catalog.release import Model, Release, Repository
+from catalog.release import Location, Model, Release, Repository
 from catalog.watch import Report, Unchecked, Watched
 from zoo.errors import Damaged, ZooError
 from zoo.hub import BRANCH, FolderHub, Hub, Repo
@@ -27,7 +27,8 @@ from zoo.pull.accounts import Difference
 from zoo.pull.verifying import read_back
 from zoo.settings import Settings
 from zoo.upkeep import yank
-from zoo.upkeep.branch import strange
+from zoo.upkeep.branch import Known, strange
+from zoo.upkeep.cardnow import CARD
 from zoo.upkeep.notes import Notes, Part, Spot, account_of, accounts_of, evidence_of
 from zoo.upkeep.recorded import Account, Expected, of_model, verdict
 from zoo.upkeep.upstream import Ask, Looked, look_at_sources
@@ -79,6 +80,7 @@ def _release(
     model: Model, release: Release, settings: Settings, notes: Notes, pool: ThreadPoolExecutor
 ) -> Watched | None:
     place, who = release.location, f"{model.name} {release.version}"
+    notes.flags = _flags(place, settings)
     try:
         hub = hub_of(place, settings, notes.hubs)
         if isinstance(hub, FolderHub) and not hub.folder.is_dir():
@@ -106,6 +108,13 @@ def _release(
         model.name, release.version, place.model.name, place.model.commit, heads[0] or None,
         files, equal, size_only,
     )  # fmt: skip
+
+
+def _flags(place: Location, settings: Settings) -> str:
+    """The flags of a command for the hub of a place."""
+    if settings.values["hub"].origin.startswith("flag") or place.hub in ("folder", settings.hub):
+        return settings.flags
+    return f"{settings.flags} --hub {place.hub}"
 
 
 def _mirror(model: Model, there: Release, settings: Settings, notes: Notes, pool: ThreadPoolExecutor) -> None:
@@ -177,13 +186,14 @@ def _read(model: Model, release: Release, part: Part, account: Account, notes: N
 def _branch(model: Model, release: Release, part: Part, head: str, notes: Notes) -> None:
     """Files of the branch that no release has, and its card."""
     name = part.place.name
-    accounts = [*accounts_of(model, part).values()]
-    if any(account.listed is None for account in accounts):
+    accounts = accounts_of(model, part)
+    if any(account.listed is None for account in accounts.values()):
         notes.unchecked.append(Unchecked(f"the branch of {name}", "the list of files of a release could not be read"))
         return
     notes.requests += 2
     try:
-        for one in strange(part.repo, head, name, model, accounts, late=bool(notes.late(model.name))):
+        known = Known(part.kind, name, model, accounts, bool(notes.late(model.name)))
+        for one in strange(part.repo, head, known):
             Spot(notes, model, release, name).note(one.kind, one.path, BRANCH, None, one.found, one.what)
     except (ZooError, OSError) as error:
         notes.unchecked.append(Unchecked(f"the branch of {name}", str(error)))
@@ -213,6 +223,8 @@ def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: 
     elif not _same(there, place.commit):
         what = f"tag {place.tag} of {place.name} moved from {place.commit[:12]} to {there[:12]}"
         note("tag", None, place.tag, place.commit, there, what)
+    if BRANCH not in refs.branches:
+        note("branch", None, BRANCH, place.commit, None, f"branch {BRANCH} of {place.name} no longer exists")
     return refs.branches.get(BRANCH, "")
 
 
@@ -271,7 +283,7 @@ def _head(
     """The branch must have ``release`` completely; else the nearest release of this repository shows what differs."""
     repo, place = part.repo, part.place
     # The model's card may have a notice or a correction; ``_branch`` looks at it.
-    card = yank.CARD if part.kind == "model" else ""
+    card = CARD if part.kind == "model" else ""
     files = {
         version: [file for file in account.files if file.path != card]
         for version, account in accounts_of(model, part).items()

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from catalog import jsontext, yanks
 from catalog.index import Catalog
@@ -23,13 +23,13 @@ from zoo.errors import AGAIN, ZooError
 from zoo.files.digests import pretty_json
 from zoo.files.listing import FileRecord
 from zoo.files.whole import write_atomic
-from zoo.hub import BRANCH, HubConflict, Repo
+from zoo.hub import BRANCH, Hub, HubConflict, Repo
 from zoo.hub.located import hub_of, hubs_of
 from zoo.progress import unheard
 from zoo.settings import Settings
-from zoo.upkeep import banner
+from zoo.upkeep import cardnow
+from zoo.upkeep.cardnow import CARD
 
-CARD = "README.md"
 CARD_BYTES = 4 << 20
 _TRIES = 3
 
@@ -103,10 +103,31 @@ def _at_mirrors(model: Model, release: Release, settings: Settings) -> Iterator[
 
 def _at_mirror(model: Model, release: Release, place: Location, settings: Settings) -> Banner:
     try:
-        repo = repo_of(dataclasses.replace(release, location=place), settings)
-        return commit_card(repo, place.model.name, lambda card: banner.put(card, model), _message(model))
+        return _commit_due(model, dataclasses.replace(release, location=place), settings)
     except (ZooError, OSError) as error:
         return Banner("pending", place.model.name, why=str(error))
+
+
+def _commit_due(model: Model, release: Release, settings: Settings, hub: Hub | None = None) -> Banner:
+    """Commit the card as it should be at the release's place."""
+    repo, place = repo_of(release, settings, hub), release.location.model.name
+    return commit_card(repo, place, lambda card: cardnow.due(card, repo, place, model, settings), _message(model))
+
+
+def card_at(model: Model, release: Release, hub: Hub, settings: Settings) -> Banner:
+    """Bring the card at the release's place, which is on ``hub``, up to date with the catalog, if it has to differ from
+    a released one. A card that the hub cannot show now is ``pending``."""
+    if not (yanks.active(model) or model.corrections or pending(settings, model.name)):
+        return Banner("unchanged", release.location.model.name)
+    try:
+        done = _commit_due(model, release, settings, hub)
+    except (ZooError, OSError) as error:
+        why = error.what if isinstance(error, ZooError) else str(error)
+        return Banner("pending", release.location.model.name, why=why)
+    marker = pending_marker(settings, model.name)
+    if _pending(marker).get("hub", hub.name) == hub.name:
+        marker.unlink(missing_ok=True)
+    return done
 
 
 def refresh(model: Model, release: Release, settings: Settings) -> Banner:
@@ -114,32 +135,40 @@ def refresh(model: Model, release: Release, settings: Settings) -> Banner:
     marker = pending_marker(settings, model.name)
     place = release.location.model.name
     try:
-        done = commit_card(repo_of(release, settings), place, lambda card: banner.put(card, model), _message(model))
+        done = _commit_due(model, release, settings)
     except (ZooError, OSError) as error:
         why = str(error)
-        write_atomic(marker, pretty_json({"repository": place, "version": release.version, "why": why}))
+        told = {"hub": release.location.hub, "repository": place, "version": release.version, "why": why}
+        write_atomic(marker, pretty_json(told))
         return Banner("pending", place, why=why)
     marker.unlink(missing_ok=True)
     return done
 
 
-def expect(settings: Settings, name: str, repository: str, version: str) -> None:
-    """Note before a commit that its new card does not list withdrawn versions yet; ``refresh`` removes the note."""
+def expect(settings: Settings, name: str, place: tuple[str, str], version: str) -> None:
+    """Note before a commit that its new card does not list withdrawn versions yet; ``card_at`` removes the note. place:
+    hub and repository."""
+    hub, repository = place
     why = f"the publication of {version} did not finish. Run it again"
-    told = {"repository": repository, "version": version, "why": why}
+    told = {"hub": hub, "repository": repository, "version": version, "why": why}
     write_atomic(pending_marker(settings, name), pretty_json(told))
 
 
 class _Pending(TypedDict):
     why: str
+    hub: NotRequired[str]
 
 
 def pending(settings: Settings, name: str) -> str | None:
     """Why the card of a model is not up to date yet, if so."""
+    return _pending(pending_marker(settings, name)).get("why")
+
+
+def _pending(marker: Path) -> _Pending | dict[str, str]:
     try:
-        return shaped(jsontext.read(pending_marker(settings, name)), _Pending)["why"]
+        return shaped(jsontext.read(marker), _Pending)
     except (OSError, ValueError):
-        return None
+        return {}
 
 
 def pending_marker(settings: Settings, name: str) -> Path:
@@ -147,10 +176,10 @@ def pending_marker(settings: Settings, name: str) -> Path:
     return settings.releases / name / "banner-pending.json"
 
 
-def repo_of(release: Release, settings: Settings) -> Repo:
-    """The model repository of a release on its hub."""
+def repo_of(release: Release, settings: Settings, hub: Hub | None = None) -> Repo:
+    """The model repository of a release on its hub, or on the opened one."""
     namespace, _, name = release.location.model.name.partition("/")
-    return hub_of(release.location, settings, hubs_of(settings)).repo("model", namespace, name)
+    return (hub or hub_of(release.location, settings, hubs_of(settings))).repo("model", namespace, name)
 
 
 def commit_card(repo: Repo, place: str, change: Callable[[str], str], message: str) -> Banner:
@@ -196,4 +225,6 @@ def read_card(repo: Repo, head: str) -> str:
 
 def _message(model: Model) -> str:
     names = ", ".join(event.version for event in yanks.active(model))
+    if not model.yanks:
+        return f"{model.name}: corrected card"
     return f"{model.name}: withdrawn {names}" if names else f"{model.name}: no version is withdrawn"

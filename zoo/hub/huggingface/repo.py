@@ -180,8 +180,8 @@ class HuggingFaceRepo:
     def restore(self, path: Path, sha256: str, advance: Advance) -> None:
         patiently(lambda: again.restore(self.door, self.kind, self.identity, path, sha256, advance))
 
-    def restore_commit(self, oid: str, files: Iterable[FileRecord], title: str) -> bool:
-        del oid, files, title
+    def restore_commit(self, oid: str, files: Iterable[FileRecord], title: str, parents: Iterable[str] = ()) -> bool:
+        del oid, files, title, parents
         return False
 
     def access(self) -> str:
@@ -192,8 +192,10 @@ class HuggingFaceRepo:
         self._exists = True
 
     def restore_branch(self, name: str, oid: str) -> bool:
-        del name, oid
-        return False
+        if name in self.refs().branches:
+            return False
+        self.begin(name, oid)
+        return True
 
     def commit(
         self,

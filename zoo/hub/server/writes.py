@@ -257,10 +257,14 @@ def begin(repo: FolderRepo, name: str, request: Request) -> Answer:
     refs = repo.refs()
     if name in refs.branches:
         raise ApiError(409, "Reference already exists")
-    if name == BRANCH or name in refs.tags or _like_a_commit(name):
-        raise ApiError(400, "this name belongs to a tag or to the main branch, or looks like a commit or a reference")
+    if name in refs.tags or _like_a_commit(name):
+        raise ApiError(400, "this name belongs to a tag, or looks like a commit or a reference")
     try:
-        repo.begin(name, commit_of(repo, str(start)))
+        oid = commit_of(repo, str(start))
+        if name == BRANCH:
+            repo.restore_branch(name, oid)  # it was lost: a repository with a commit has it
+        else:
+            repo.begin(name, oid)
     except InputError as error:
         raise ApiError(400, error.what) from error
     return as_json({})

@@ -26,6 +26,8 @@ from zoo.plan import costs, engine, plan, preflight, world
 from zoo.plan.plan import Plan, World, file_makers, file_name
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
+from zoo.release import kept
+from zoo.release.folder import folders
 from zoo.release.words import header_words
 from zoo.settings import Settings, Value
 from zoo.stages.artifact import MODEL_FILE, Artifact
@@ -121,7 +123,9 @@ def begin_with(prepared: Prepared, release: Release, settings: Settings) -> Prep
     measured one.
     """
     reference = release.files[0]
-    there = settings.releases / prepared.recipe.name / release.version / "model" / reference.path
+    copy = kept.published(prepared.recipe.name, release, settings)
+    folder = copy.folder if copy else settings.releases / prepared.recipe.name / release.version
+    there = folder / "model" / reference.path
     if not there.is_file():
         raise ZooError(
             f"the released {reference.path} is not on this machine",
@@ -211,7 +215,7 @@ def recorded_json(name: str, release: Release, path: str, settings: Settings) ->
         return None
     places = (
         settings.evidence / name / release.version / path,
-        settings.releases / name / release.version / "model" / "evidence" / path,
+        *(one / "model" / "evidence" / path for one in folders(settings.releases, name, release.version)),
     )
     for place in places:
         if place.is_file() and sha256_file(place) == entry.sha256:

@@ -1,0 +1,78 @@
+"""What the card of a repository should be now: the last correction of the version that its branch shows, and the notice
+about withdrawn versions. A mirror, a moved release and a repaired hub get both."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+
+from catalog import jsontext
+from catalog.release import Correction, Model
+from catalog.shapes import shaped
+from zoo.errors import ZooError
+from zoo.files import filelist
+from zoo.files.filelist import MANIFEST
+from zoo.hub import BRANCH, Repo
+from zoo.settings import Settings
+from zoo.upkeep import banner
+
+CARD = "README.md"
+_BYTES = 4 << 20
+
+
+def latest(model: Model, sha256: str, released: Mapping[str, str]) -> Correction | None:
+    """The correction that a card should have instead of the one it has, or has already; None if its version has none.
+
+    sha256: of the card without the notice. released: version by the digest of its released card.
+    """
+    all_ = model.corrections or ()
+    version = next((one.version for one in all_ if one.card_sha256 == sha256), released.get(sha256))
+    return next((one for one in reversed(all_) if one.version == version), None)
+
+
+def due(card: str, repo: Repo, place: str, model: Model, settings: Settings) -> str:
+    """The card of the branch of the repository ``place`` as it should be. Words that others wrote stay.
+
+    Raises ZooError if the recorded correction is not in the evidence folder.
+    """
+    bare = banner.take_off(card)
+    return banner.put(_corrected(bare, repo, place, model, settings) if model.corrections else bare, model)
+
+
+def _corrected(bare: str, repo: Repo, place: str, model: Model, settings: Settings) -> str:
+    sha256 = digest(bare)
+    correction = latest(model, sha256, _released(repo))
+    if correction is None or correction.card_sha256 == sha256:
+        return bare
+    path = settings.evidence / model.name / correction.version / correction.evidence
+    text = ""
+    with suppress(OSError, ValueError):
+        text = path.read_text(encoding="utf-8")
+    if digest(text) != correction.card_sha256:
+        raise ZooError(
+            f"the corrected card of {model.name} {correction.version} is not in {settings.shown(path)}",
+            remedy="Restore this file from version control",
+        )
+    if place in bare and place not in text:
+        raise ZooError(
+            f"the corrected card of {model.name} {correction.version} names another repository than {place}",
+            remedy=f"Correct the card there with: zoo card {model.name} --publish",
+        )
+    return text
+
+
+def _released(repo: Repo) -> dict[str, str]:
+    """The version that the branch holds, by the digest of its released card; empty if the branch does not say."""
+    head = repo.refs().branches.get(BRANCH)
+    with suppress(ValueError, ZooError):
+        with repo.open(str(head), MANIFEST) as stream:
+            told = shaped(jsontext.parse(stream.read(_BYTES)), dict[str, object])
+        files = filelist.records(told.get("files"))
+        return {file.sha256: str(told.get("version")) for file in files if file.path == CARD}
+    return {}
+
+
+def digest(text: str) -> str:
+    """sha256 of a card's text."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,150 @@
+"""A model at one hub as the catalog records it: contents, commits, tags and the main branch, then versions that only a
+new commit can bring back, then the card of the branch with its correction and its notice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from catalog import yanks
+from catalog.release import Location, Model
+from zoo import catalogfile
+from zoo.errors import InputError, ZooError
+from zoo.hub import FolderHub, Hub, NoCommit
+from zoo.progress import Reporter
+from zoo.publish import apply as publishing
+from zoo.publish import line, record, repair
+from zoo.publish.others import Cards
+from zoo.publish.places import Way
+from zoo.publish.repair import Repaired
+from zoo.release import kept
+from zoo.settings import Settings
+from zoo.upkeep import banner, yank
+
+
+@dataclass(frozen=True)
+class Order:
+    """A model to repair at a hub. move: versions whose commits are lost are published there again, with new commits. A
+    folder hub needs no such word: nobody else can have its commits."""
+
+    name: str
+    hub: Hub
+    move: bool = False
+
+
+def restore(order: Order, settings: Settings, report: Reporter) -> Repaired:
+    """Repair every version of a model at a hub, and its card there. Raises ZooError if the hub does not answer."""
+    model, hub = model_of(order.name, settings), order.hub
+    found = repair.repair(model, hub, settings, report)
+    if order.move or isinstance(hub, FolderHub):
+        for version in list(found.lost):
+            _again(model_of(order.name, settings), version, hub, settings, report, found)
+    _cards(model_of(order.name, settings), hub, settings, found)
+    return found
+
+
+def aloud(order: Order, settings: Settings, report: Reporter) -> None:
+    """Restore a model in a folder hub that lost versions, and report what was done and what was not possible."""
+    report.warn(
+        f"the folder hub {settings.hub} lost versions of {order.name} that the catalog records. They are restored"
+    )
+    found = restore(order, settings, report)
+    for what in found.restored:
+        report.say(f"restored: {what}")
+    for what in (*found.left, *found.lost.values()):
+        report.warn(f"not restored: {what}")
+
+
+def keep_card(
+    name: str, version: str, location: Location, hub: Hub, settings: Settings, report: Reporter
+) -> None:
+    """Correct the card again and list the withdrawn versions on it, if a new card replaced the one that did, now or in
+    an earlier run, or if this place never had it."""
+    model = catalogfile.read_model(settings, name)
+    entry = model.release(version) if model else None
+    if model and entry:
+        done = yank.card_at(model, dataclasses.replace(entry, location=location), hub, settings)
+        if done.why:
+            report.warn(f"the card of {location.model.name} is not up to date with the catalog yet: {done.why}")
+
+
+def is_lost(place: Location, hub: Hub) -> bool:
+    """Whether a folder hub no longer has the commits of a place."""
+    if not isinstance(hub, FolderHub):
+        return False
+    for kind, there in (("model", place.model), ("dataset", place.dataset)):
+        if there:
+            namespace, _, name = there.name.partition("/")
+            try:
+                hub.repo(kind, namespace, name).body(there.commit)
+            except NoCommit:
+                return True
+            except ZooError:
+                continue  # a damaged one is another matter
+    return False
+
+
+def model_of(name: str, settings: Settings) -> Model:
+    """A model of the catalog. Raises InputError."""
+    model = catalogfile.read_model(settings, name)
+    if model is None:
+        raise InputError(f"the catalog has no model {name!r}", remedy="See: zoo catalog")
+    return model
+
+
+def cards_of(model: Model | None) -> Cards:
+    """Which cards on a branch are this zoo's own."""
+    return Cards(banner.take_off, [one.card_sha256 for one in (model and model.corrections) or ()])
+
+
+def _again(
+    model: Model, version: str, hub: Hub, settings: Settings, report: Reporter, found: Repaired
+) -> None:
+    """Publish a version whose commit is lost, from this machine's copy, and record the new commits."""
+    release = model.release(version)
+    assert release
+    copy = kept.published(model.name, release, settings)
+    if copy is None:
+        found.left.append(f"{found.lost.pop(version)}, and this machine has no copy of version {version}")
+        return
+    place = next(one for one in release.places() if one.hub == hub.name)
+    namespace, _, name = place.model.name.partition("/")
+    names = (name, place.dataset.name.partition("/")[2] if place.dataset else None)
+    way = Way.MOVE if place is release.location else Way.MIRROR
+    publication = publishing.Publication(
+        copy, names, settings.with_namespace(namespace), hub, line.owner_of(model.name, model, hub.name),
+        place, Way.MOVE, cards=cards_of(model), access=place.access,
+    )  # fmt: skip
+
+    def note(location: Location) -> None:
+        record.record(copy, location, settings, way)
+
+    try:
+        done = publishing.apply(publication, report, record=note).location
+    except ZooError as error:
+        found.left.append(f"{found.lost.pop(version)}. It could not be published again: {error.what}")
+        return
+    del found.lost[version]
+    found.restored.append(f"version {version} of {place.model.name}, now at commit {done.model.commit[:12]}")
+
+
+def _cards(model: Model, hub: Hub, settings: Settings, found: Repaired) -> None:
+    """The notice and the correction of the card at every repository of this hub."""
+    seen = set()
+    for release in model.preferred():
+        for place in release.places():
+            if place.hub != hub.name or place.model.name in seen:
+                continue
+            seen.add(place.model.name)
+            done = yank.card_at(model, dataclasses.replace(release, location=place), hub, settings)
+            if done.state == "committed":
+                found.restored.append(f"card of {place.model.name}, with {_what(model)}")
+            elif done.why:
+                found.left.append(f"the card of {place.model.name}: {done.why}")
+
+
+def _what(model: Model) -> str:
+    said = ["the notice of withdrawn versions"] if yanks.active(model) else []
+    said += ["its correction"] if model.corrections else []
+    return " and ".join(said) or "no notice"
