@@ -37,6 +37,7 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
         "0",
         "MB; files of a folder hub up to this size are copied into the site (0: none)",
     ),
+    "program": ("ZOO_PROGRAM", "", "https address of the repository that visitors install zoo from"),
     "builder": ("ZOO_BUILDER", "", "URI that provenance names as the builder; empty: this CI job, or nobody"),
     "threads": (
         "ZOO_THREADS",
@@ -107,6 +108,11 @@ class Settings:
     def site_files_mb(self) -> int:
         """Largest file of a folder hub, in MB (10^6 bytes), that is copied into the site; 0 for none."""
         return int(self.text("site_files_mb"))
+
+    @property
+    def program(self) -> str:
+        """The https address of the repository that visitors install zoo from; empty if it is not known."""
+        return self.text("program")
 
     @property
     def hub(self) -> str:
@@ -262,8 +268,8 @@ def _check(name: str, value: Value) -> None:
         raise InputError(
             f"builder is {show(value.text)}", where=value.origin, remedy="Write https://... or urn:..."
         )
-    if name == "site_url" and value.text:
-        addresses.parse(value.text, f"setting site_url, {value.origin}")
+    if name in ("site_url", "program") and value.text:
+        addresses.parse(value.text, f"setting {name}, {value.origin}")
     if name == "site_files_mb" and not (value.text.isdecimal() and len(value.text) <= 6):
         raise InputError(
             f"site_files_mb is {show(value.text)}",

@@ -11,12 +11,13 @@ let loading = null;
 const load = () =>
   (loading ??= Promise.all([
     import(new URL(form.dataset.core, document.baseURI)),
+    import(new URL(form.dataset.run, document.baseURI)),
     fetch(new URL(form.dataset.data, document.baseURI)).then((answer) => {
       if (!answer.ok) throw new Error(`the catalog's data could not be loaded: HTTP status ${answer.status}`);
       return answer.json();
     }),
   ])
-    .then(([core, data]) => ({ core, catalog: core.unpack(data) }))
+    .then(([core, runit, data]) => ({ core, runit, catalog: core.unpack(data) }))
     .catch((error) => {
       loading = null;
       throw error;
@@ -32,26 +33,9 @@ export function h(tag, attributes, ...children) {
 
 const shortened = (text, length) => (text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`);
 const modelUrl = (name) => `${root}models/${encodeURIComponent(name)}/`;
-const tryUrl = (name, path) => `${root}try/?model=${encodeURIComponent(name)}&file=${encodeURIComponent(path)}`;
-// As in zoo/site/pages/links.py.
-const MOST_TRIED_BYTES = 2e9;
-const PLAIN = /^[A-Za-z0-9][A-Za-z0-9._/+-]*$/;
 
-// The same words and command as in zoo/choose/commands.py.
+// The same words as in zoo/choose/commands.py.
 const COMPLETES = "This is a completion model: it has no chat template, and it continues the text of its prompt.";
-function command({ release, pick }, context) {
-  const { name, version, hub, closed, completes } = release;
-  const { path, type } = pick.file;
-  if (closed || !PLAIN.test(name) || !PLAIN.test(path)) return null;
-  if (!hub) return PLAIN.test(type) ? `zoo pull ${name}@${version}:${type}` : null;
-  const start = completes
-    ? `llama-completion -m ${path} -c ${context} -no-cnv -p "Once upon a time" -n 64`
-    : `llama-cli -m ${path} -c ${context} -cnv`;
-  return (
-    `hf download ${hub[0]} ${path} SHA256SUMS --revision ${hub[1]} --local-dir ${name} && cd ${name} && ` +
-    `sha256sum -c --ignore-missing SHA256SUMS && ${start}`
-  );
-}
 
 function others(title, rows, more = 0, open = false) {
   if (!rows.length) return null;
@@ -78,7 +62,7 @@ function figures(core, { pick, release }, context) {
   return h("dl", { class: "zoo-figures" }, rows.map(([name, ...words]) => h("div", {}, h("dt", {}, name), h("dd", {}, words))));
 }
 
-function shown(core, choice, context) {
+function shown({ core, runit, catalog }, choice, asked) {
   const passed = choice.passed.slice(0, SHOWN).map((one) => [one.release.name, one.why(), true]);
   const more = choice.passed.length - passed.length;
   if (!choice.answer)
@@ -88,15 +72,12 @@ function shown(core, choice, context) {
       others("Models that were considered", passed, more, true),
     ];
   const { release, pick } = choice.answer;
-  const line = command(choice.answer, context);
-  const run = line
-    ? h(
-        "div",
-        { class: "zoo-command" },
-        h("pre", { tabindex: "0", "aria-label": "Command" }, h("code", {}, line)),
-        h("button", { type: "button", class: "zoo-copy" }, "Copy"),
-      )
-    : h("p", {}, "How to get it: see ", h("a", { href: `${modelUrl(release.name)}#commands` }, "the page of the model"), ".");
+  const checked = (name) => place.querySelector(`[name=${name}]:checked`)?.value;
+  const page = { h, core, run: catalog.run, root };
+  const choices = { open: checked("run-with"), system: checked("run-system") };
+  const run =
+    runit.fragment(pick.file, asked.context, asked.device, page, choices) ??
+    h("p", {}, "How to get it: see ", h("a", { href: `${modelUrl(release.name)}#commands` }, "the page of the model"), ".");
   const runners = choice.runnersUp.map((one) => {
     const { file, speed } = one.pick;
     const said = [file.path, core.dataSize(file.size), core.lossWords(file), speed.words()].join(", ");
@@ -113,13 +94,10 @@ function shown(core, choice, context) {
       h("a", { href: modelUrl(release.name) }, release.name),
       ` ${release.version}`,
     ),
-    h("p", {}, choice.reason),
-    figures(core, choice.answer, context),
     release.completes ? h("p", {}, COMPLETES) : null,
     run,
-    pick.file.size > MOST_TRIED_BYTES
-      ? null
-      : h("p", {}, h("a", { class: "zoo-tap", href: tryUrl(release.name, pick.file.path) }, "Try it in the browser")),
+    h("p", {}, choice.reason),
+    figures(core, choice.answer, asked.context),
     h("div", { class: "zoo-about" }),
     h("p", { class: "zoo-note" }, pick.reason()),
     others("Next best models", runners, 0, true),
@@ -229,7 +207,8 @@ async function ask() {
   showOwn();
   writeAddress();
   try {
-    const { core, catalog } = await load();
+    const loaded = await load();
+    const { core, catalog } = loaded;
     const asked = question(core, catalog);
     if (!asked) {
       place.replaceChildren(h("p", { class: "zoo-take" }, "A number in the form is not valid."));
@@ -238,7 +217,7 @@ async function ask() {
     }
     const start = performance.now();
     const choice = core.choose(asked, catalog);
-    const made = shown(core, choice, asked.context).filter(Boolean);
+    const made = shown(loaded, choice, asked).filter(Boolean);
     place.replaceChildren(...made);
     if (choice.answer) fillAbout(choice.answer);
     place.dataset.milliseconds = (performance.now() - start).toFixed(1);

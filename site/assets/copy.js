@@ -1,21 +1,43 @@
-// Buttons that copy the command before them.
-const show = (root) => {
+// Buttons that copy the lines before them. Every block of lines gets one.
+const status = document.createElement("p");
+status.className = "zoo-unseen";
+status.setAttribute("role", "status");
+document.body.append(status);
+
+const WORDS = { Copied: "Copied", Selected: "Selected. Press Ctrl+C to copy" };
+
+export function ready(root) {
+  for (const pre of root.querySelectorAll("pre")) {
+    if (pre.closest(".zoo-command")) continue;
+    const made = document.createElement("div");
+    const button = document.createElement("button");
+    made.className = "zoo-command";
+    button.className = "zoo-copy";
+    button.type = "button";
+    button.textContent = "Copy";
+    pre.replaceWith(made);
+    made.append(pre, button);
+  }
   for (const button of root.querySelectorAll(".zoo-copy[hidden]")) button.hidden = false;
-};
+}
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest(".zoo-copy");
   if (!button) return;
-  const code = button.parentElement.querySelector("code");
+  const code = button.parentElement.querySelector("code") ?? button.parentElement.querySelector("pre");
   try {
     await navigator.clipboard.writeText(code.textContent);
     button.textContent = "Copied";
   } catch {
-    // Without the right to write to the clipboard, the text is marked: one key copies it.
+    // Without the right to write to the clipboard, the text is selected: one key copies it.
     getSelection().selectAllChildren(code);
-    button.textContent = "Marked";
+    button.textContent = "Selected";
   }
-  setTimeout(() => (button.textContent = "Copy"), 2000);
+  status.textContent = WORDS[button.textContent];
+  setTimeout(() => {
+    button.textContent = "Copy";
+    status.textContent = "";
+  }, 2000);
 });
 
-show(document);
+ready(document.querySelector("main"));

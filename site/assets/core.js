@@ -107,8 +107,8 @@ function unpackedCache(value) {
 // The columns of chooser.json as objects. A release that was yanked has the reason in `yanked`.
 export function unpack(data) {
   const { words, models, releases, files, speeds } = data;
-  const { rules, devices, order, shares } = data;
-  const catalog = { rules, devices, order, shares, ranked: new Map(), releases: [], files: [] };
+  const { rules, devices, order, shares, run } = data;
+  const catalog = { rules, devices, order, shares, run, ranked: new Map(), releases: [], files: [] };
   catalog.deviceOf = new Map(devices.map((device) => [device.id, device]));
   let next = 0;
   let measured = 0;
@@ -116,6 +116,7 @@ export function unpack(data) {
     const name = models.name[model];
     const version = words[releases.version[index]];
     const repository = words[releases.repository[index]];
+    const base = words[releases.base[index]];
     const release = {
       index,
       name,
@@ -131,7 +132,8 @@ export function unpack(data) {
       source: words[releases.source[index]],
       experimental: models.experimental[model] === 1,
       hub: repository ? [expanded(repository, [name, version]), releases.commit[index]] : null,
-      closed: releases.commit[index] === 1,
+      base: base === "folder" ? "" : base,
+      folder: base === "folder",
       files: [],
     };
     for (let end = next + releases.files[index]; next < end; next++) {
@@ -151,6 +153,7 @@ export function unpack(data) {
         se: files.se[next],
         top: files.top[next],
         smoke: files.smoke[next] === 1,
+        here: files.here[next],
         speeds: [],
       };
       for (let last = measured + files.speeds[next]; measured < last; measured++) {

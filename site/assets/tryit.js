@@ -60,8 +60,8 @@ const chosen = () => release.files.find((file) => file.path === fields.file.valu
 // Where to load the file from: this site, or its hub at the exact commit.
 function address(file) {
   const name = fields.model.value;
-  const here = `files/${name}/${release.version}/${file.path}`;
-  if (site.files.includes(here)) return new URL(here.split("/").map(encodeURIComponent).join("/"), document.baseURI).href;
+  const here = `download/${name}/${release.version}/${file.path}`;
+  if (site.files.includes(here)) return new URL(root + here.split("/").map(encodeURIComponent).join("/"), document.baseURI).href;
   const { hub, model } = release.location;
   if (!hub.startsWith("https://")) return null;
   return `${hub.replace(/\/$/, "")}/${model.name}/resolve/${model.commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;

@@ -19,7 +19,7 @@ from catalog.release import Model
 from zoo.choose import chooser
 from zoo.choose.chooser import Choice, Question
 from zoo.files import bundled
-from zoo.site.pages import offers
+from zoo.site.pages import Site, offers
 
 CONTEXTS = (1, 512, 2000, 8192, 20_000)
 SPEEDS = (None, 4.0, 33.3)
@@ -101,7 +101,7 @@ def told(choice: Choice) -> dict[str, Any]:
 def served(folder: Path, some: Catalog, hosted: Callable[..., str]) -> tuple[str, list[chooser.Entry]]:
     """Where core.js and the data of a catalog lie, and its entries after the same journey through JSON."""
     facts = json.loads(json.dumps([offers.facts(model) for model in some.models]))
-    (folder / "chooser.json").write_text(offers.packed_text(facts), encoding="utf-8")
+    (folder / "chooser.json").write_text(offers.packed_text(facts, Site()), encoding="utf-8")
     (folder / "index.html").write_text("<!doctype html><link rel=icon href=data:,><title>t</title>")
     shutil.copy(bundled.site_folder() / "assets" / "core.js", folder)
     return hosted(folder), offers.entries(facts, lambda name: found(some, name))

@@ -76,7 +76,7 @@ def test_board_pages_say_what_the_browser_says(
         ask(page, device.id, device.name)
         plain = page.evaluate(
             """async (url) => new DOMParser().parseFromString(await (await fetch(url)).text(), "text/html")
-               .querySelector(".zoo-answer").textContent.replace("Copy", "").replace(/\\s+/g, "")""",
+               .querySelector(".zoo-answer").textContent.replaceAll("Copy", "").replace(/\\s+/g, "")""",
             f"{samples}boards/{device.id}/",
         )
         assert words(page).replace(" ", "") == plain
@@ -111,20 +111,19 @@ def test_addresses_that_ask_nonsense(query: str, samples: str, open_page: Any) -
 
 def test_copy(samples: str, open_page: Any) -> None:
     page = open_page(samples, permissions=["clipboard-read", "clipboard-write"])
-    page.click(".zoo-copy")
-    page.wait_for_function("() => document.querySelector('.zoo-copy').textContent === 'Copied'")
+    page.click(".zoo-copy:visible")
+    page.wait_for_selector(".zoo-copy:text-is('Copied')")
     copied = page.evaluate("() => navigator.clipboard.readText()")
-    assert copied == page.inner_text(".zoo-command code")
-    assert copied.startswith("hf download local/smollm2-gguf model-Q8_0.gguf SHA256SUMS --revision aaaa")
-    assert copied.endswith("&& llama-cli -m model-Q8_0.gguf -c 2048 -cnv")
+    assert copied == "ollama run hf.co/local/smollm2-gguf:Q8_0"
+    assert page.inner_text("[role=status].zoo-unseen") == "Copied"
 
 
-def test_copy_without_the_right_to_marks_the_text(samples: str, open_page: Any) -> None:
+def test_copy_without_the_right_to_selects_the_text(samples: str, open_page: Any) -> None:
     page = open_page(samples)
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
-    page.click(".zoo-copy")
-    page.wait_for_function("() => document.querySelector('.zoo-copy').textContent === 'Marked'")
-    assert page.evaluate("() => getSelection().toString()").startswith("hf download")
+    page.click(".zoo-copy:visible")
+    page.wait_for_selector(".zoo-copy:text-is('Selected')")
+    assert page.evaluate("() => getSelection().toString()").startswith("ollama run")
 
 
 def test_by_keyboard(samples: str, open_page: Any) -> None:
@@ -158,7 +157,7 @@ def test_by_keyboard(samples: str, open_page: Any) -> None:
 def test_without_scripts_every_board_has_its_page(samples: str, open_page: Any) -> None:
     page = open_page(samples, javascript=False)
     assert not page.locator(".zoo-ask").is_visible()
-    assert not page.locator(".zoo-copy").is_visible()
+    assert not page.locator(".zoo-copy:visible").count()
     page.click(".zoo-boards a[href$='boards/pi-zero-2/']")
     assert page.url.endswith("boards/pi-zero-2/")
     assert take(page).startswith("Recommended: model-Q8_0.gguf")

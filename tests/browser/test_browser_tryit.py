@@ -120,7 +120,7 @@ def test_a_file_with_another_digest_is_refused(address: str, open_page: Any) -> 
 def test_a_file_of_another_length_is_refused(length: int, words: str, address: str, open_page: Any) -> None:
     page = open_page(address)
     page.route("**/model.json", lambda route: _changed(route, _REAL_SIZE, f'"size_bytes":{length}'))
-    page.route("**/try/files/**", lambda route: route.fulfill(body=_JUNK))
+    page.route("**/download/**", lambda route: route.fulfill(body=_JUNK))
     page.reload()
     load(page)
     state(page, words)
@@ -129,12 +129,12 @@ def test_a_file_of_another_length_is_refused(length: int, words: str, address: s
 
 def test_a_download_that_fails_reports_it(address: str, open_page: Any) -> None:
     page = open_page(address)
-    page.route("**/try/files/**", lambda route: route.abort())
+    page.route("**/download/**", lambda route: route.abort())
     load(page)
     state(page, "This failed:")
     assert "Nothing was kept" in page.inner_text(".zoo-state")
-    page.unroute("**/try/files/**")
-    page.route("**/try/files/**", lambda route: route.fulfill(status=404, body="no"))
+    page.unroute("**/download/**")
+    page.route("**/download/**", lambda route: route.fulfill(status=404, body="no"))
     load(page)
     state(page, "the hub returned HTTP status 404")
     open_page.troubles.clear()
@@ -144,7 +144,7 @@ def test_bytes_that_are_no_model_report_it(address: str, open_page: Any) -> None
     """The digest is right, so it is the engine that refuses."""
     page = open_page(address)
     page.route("**/model.json", lambda route: _changed(route, *_JUNK_SHA, *_JUNK_SIZE))
-    page.route("**/try/files/**", lambda route: route.fulfill(body=_JUNK))
+    page.route("**/download/**", lambda route: route.fulfill(body=_JUNK))
     page.reload()
     load(page)
     state(page, "This failed: llama.cpp cannot read this file", 30)

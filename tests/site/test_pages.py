@@ -11,13 +11,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from sitesamples import CONTENT, HOSTILE, LONG, completion, hostile, sample
+from sitesamples import CONTENT, HOSTILE, LONG, hostile, sample
 
 from catalog import index, schema
 from catalog.index import Catalog
 from zoo.choose import commands, pick
 from zoo.site import pages
-from zoo.site.pages import links, text
+from zoo.site.pages import links, runit, text
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 UPDATE = "ZOO_UPDATE_GOLDEN"
@@ -149,7 +149,8 @@ def test_only_upstream_and_the_hub_are_linked_outside() -> None:
     for kind in ("sample", "hostile"):
         for html in documents(kind).values():
             outside = [attrs for tag, attrs in Tags(html).tags if ":" in (attrs.get("href") or "")]
-            assert all((attrs["href"] or "").startswith("https://huggingface.co/") for attrs in outside)
+            known = ("https://huggingface.co/", "https://lmstudio.ai/download")
+            assert all((attrs["href"] or "").startswith(known) for attrs in outside)
             assert all(attrs.get("rel") == "noopener nofollow" for attrs in outside)
 
 
@@ -192,35 +193,6 @@ def test_commands_name_the_exact_commit_and_the_file_that_most_boards_should_tak
     lines = commands.download("m", release, file)
     assert lines and f"--revision {'a' * 40}" in "\n".join(lines)
     assert lines[0] == "hf download local/smollm2-gguf model-Q8_0.gguf SHA256SUMS \\"
-    assert commands.run(release, file) == [
-        "sha256sum -c --ignore-missing SHA256SUMS",
-        "llama-cli -m model-Q8_0.gguf -cnv",
-    ]
-    assert commands.pull("m", release, file, SITE.address) == ["zoo pull m@1.0.0:Q8_0", "cd m-1.0.0"]
-    there = dataclasses.replace(SITE, address="https://zoo.example.org/")
-    (line, _) = commands.pull("m", release, file, there.address) or ("", "")
-    assert line == "zoo pull m@1.0.0:Q8_0 --catalog https://zoo.example.org/catalog.json"
-    assert commands.ollama("m", release, file) == [
-        "echo 'FROM ./model-Q8_0.gguf' > Modelfile",
-        "ollama create m -f Modelfile",
-        "ollama run m",
-    ]
-
-
-def test_a_completion_model_gets_no_command_that_chats() -> None:
-    model = completion(sample()).models[0]
-    release = model.releases[0]
-    file = release.files[-1]
-    start = f'llama-completion -m {file.path} -no-cnv -p "Once upon a time" -n 64'
-    assert commands.run(release, file) == ["sha256sum -c --ignore-missing SHA256SUMS", start]
-    assert (commands.one_line("m", release, file, 2048) or "").endswith(
-        f'&& llama-completion -m {file.path} -c 2048 -no-cnv -p "Once upon a time" -n 64'
-    )
-    assert (commands.ollama("m", release, file) or [""])[-1] == 'ollama run m "Once upon a time"'
-    drawn = pages.render(completion(sample()), SITE, evidence)
-    page = str(drawn[f"models/{model.name}/index.html"])
-    assert commands.COMPLETES in page and "-cnv</code>" not in page and "reads the chat template" not in page
-    assert commands.COMPLETES in str(drawn["index.html"]) and "llama-cli" not in str(drawn["index.html"])
 
 
 def test_without_a_recommendation_the_smallest_file_is_named() -> None:
@@ -248,10 +220,9 @@ def test_no_command_is_made_of_hostile_names() -> None:
     release = hostile().models[0].releases[0]
     file = dataclasses.replace(release.files[0], path="-rf $(id)")
     assert commands.download("index", release, release.files[0]) is None
-    assert commands.pull("index", release, release.files[0], SITE.address) is None
     assert commands.download("index", sample().models[0].releases[0], file) is None
-    assert commands.run(release, file) is None
-    assert commands.ollama("index", release, file) is None
+    assert runit.tabs("index", release, release.files[0], SITE, 2048) == []
+    assert runit.tabs("m", sample().models[0].releases[0], file, SITE, 2048) == []
 
 
 def test_unseen_characters_are_written_out() -> None:

@@ -23,7 +23,7 @@ from zoo import errors, extras, settings, site
 from zoo.cli import COMMANDS
 from zoo.files import bundled
 from zoo.progress import Silent
-from zoo.site import content, pages, state
+from zoo.site import content, pages, state, tryout
 from zoo.site.swap import restore
 
 pytest.importorskip("mkdocs")
@@ -36,6 +36,7 @@ ALLOWED = (
     "https://ai.meta.com/llama/",
     "https://www.llama.com/",
     "https://docs.github.com/",
+    "https://lmstudio.ai/download",
     "https://cyclonedx.org/",
     "https://in-toto.io",
     "https://slsa.dev/",
@@ -81,7 +82,8 @@ def site_of(zoo: settings.Settings) -> pages.Site:
     """What the pages of a built site knew of it."""
     facts = state.read(zoo.site.parent / ".site.json")["documents"].facts
     links = tuple(pages.Link(title, url) for title, url in facts["links"])
-    return pages.Site(facts["name"], links, tuple(facts["pages"]), facts["address"], facts["assets"])
+    engine = tryout.has_engine(zoo)
+    return pages.Site(facts["name"], links, tuple(facts["pages"]), facts["address"], facts["assets"], engine=engine)
 
 
 def pages_of(folder: Path) -> Iterator[tuple[Path, Tags]]:

@@ -66,13 +66,13 @@ def told(folder: Path) -> dict[str, object]:
 
 def test_engine_and_small_files_become_part_of_the_site(zoo: Settings) -> None:
     built = site.build(zoo, Silent(), files_megabytes=1).folder
-    here = "files/smollm2-tutor-57m/1.1.0/model-Q8_0.gguf"
-    assert told(built)["files"] == [here] and (built / "try" / here).read_bytes() == CONTENT
+    here = "download/smollm2-tutor-57m/1.1.0/model-Q8_0.gguf"
+    assert told(built)["files"] == [here] and (built / here).read_bytes() == CONTENT
     assert told(built)["engine"] == {"@one/engine": "1.0.0"}
     assert (built / "try/engine/one/run.js").read_bytes() == b"run()"
     assert not list(built.rglob("other.js"))
     again = site.build(zoo, Silent()).folder
-    assert told(again)["files"] == [] and not (again / "try/files").exists()
+    assert told(again)["files"] == [] and not (again / "download").exists()
     assert (again / "try/engine/one/run.js").is_file()
 
 

@@ -70,6 +70,7 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "markupsafe": ("zoo.site.pages", "zoo.hub.server.pages"),
     "markdown_it": "zoo.hub.server.pages",
     "pygal": "zoo.site.pages.charts",
+    "segno": "zoo.site.pages.qr",
     "mkdocs": "site.hooks",
     "markdown": "site.hooks",
     "playwright": "benchmarks",

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from catalog import access
 from catalog.release import Location, ModelFile, Release
 from zoo.choose.pick import Pick
 
@@ -18,7 +17,10 @@ COMPLETES = "This is a completion model: it has no chat template, and it continu
 """Shown next to the commands of such a model."""
 PROMPT = "Once upon a time"
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*\Z")
-_ADDRESS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*/?\Z")
+_ADDRESS = re.compile(
+    r"(?:https://|http://(?=(?:127\.0\.0\.1|localhost)[:/]))"
+    r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)*/?\Z"
+)
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*\Z")
 
 
@@ -34,19 +36,13 @@ def is_repository(text: str) -> bool:
 
 
 def is_address(text: str) -> bool:
-    """True for the https address of a hub."""
+    """True for an https address of a hub or site in plain letters, or an http address of this machine."""
     return bool(_ADDRESS.match(text))
 
 
-def pull(name: str, release: Release, file: ModelFile, site_address: str) -> list[str] | None:
-    """The zoo's own command, which verifies what it fetches, and a change to the folder that it makes.
-
-    site_address: where the site with the catalog is, ending in a slash; empty if it has no address.
-    """
-    if not all(_PLAIN.match(word) for word in (name, release.version, file.type)):
-        return None
-    catalog = f" --catalog {site_address}catalog.json" if is_address(site_address) else ""
-    return [f"zoo pull {name}@{release.version}:{file.type}{catalog}", f"cd {name}-{release.version}"]
+def is_plain(text: str) -> bool:
+    """True for a name, version or path that no shell and no page reads as anything else."""
+    return bool(_PLAIN.match(text)) and ".." not in text
 
 
 def download(name: str, release: Release, file: ModelFile) -> list[str] | None:
@@ -82,40 +78,5 @@ def start(release: Release, path: str | Path, context_tokens: int = 0) -> str:
     return f"llama-cli -m {rest} -cnv"
 
 
-def run(release: Release, file: ModelFile) -> list[str] | None:
-    """Commands inside the folder of the release: check the files, then run one."""
-    if not _PLAIN.match(file.path):
-        return None
-    return [f"sha256sum -c --ignore-missing {SUMS}", start(release, file.path)]
-
-
-def ollama(name: str, release: Release, file: ModelFile) -> list[str] | None:
-    """Commands inside that folder: write a Modelfile of one line, create a model from it, run it."""
-    if not (_PLAIN.match(file.path) and _PLAIN.match(name)):
-        return None
-    return [
-        f"echo 'FROM ./{file.path}' > Modelfile",
-        f"ollama create {name} -f Modelfile",
-        f'ollama run {name} "{PROMPT}"' if completes(release) else f"ollama run {name}",
-    ]
-
-
 def _plain(name: str, location: Location, file: ModelFile) -> bool:
-    return all(_PLAIN.match(word) for word in (name, location.model.commit, file.path))
-
-
-def one_line(name: str, release: Release, file: ModelFile, context_tokens: int) -> str | None:
-    """One command that fetches a file at its exact commit, checks it and runs it; for other hubs, `zoo pull`.
-
-    None if a command cannot name the file, or would not work for everybody.
-    """
-    location = release.location
-    if not _plain(name, location, file) or access.is_closed(location):
-        return None
-    if location.hub.rstrip("/") != HUB or not is_repository(location.model.name):
-        return f"zoo pull {name}@{release.version}:{file.type}" if _PLAIN.match(file.type) else None
-    return (
-        f"hf download {location.model.name} {file.path} {SUMS} --revision {location.model.commit} "
-        f"--local-dir {name} && cd {name} && sha256sum -c --ignore-missing {SUMS} && "
-        + start(release, file.path, context_tokens)
-    )
+    return all(map(is_plain, (name, location.model.commit, file.path)))

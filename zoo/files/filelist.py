@@ -16,6 +16,9 @@ _HEX = re.compile(r"[0-9a-f]+\Z")
 MANIFEST, SUMS = "MANIFEST.json", "SHA256SUMS"
 """The lists of a release's files: for programs, and for ``sha256sum -c``."""
 
+TREE = "files.json"
+"""The list of all files of a commit, next to those that a site carries. It is a ``Listing``."""
+
 
 class Entry(Protocol):
     """A file as it is listed."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from zoo.choose.commands import is_address
 from zoo.settings import Settings
+
+PROGRAM = "model-zoo-publisher"
 
 
 def published(settings: Settings, environment: Mapping[str, str]) -> str:
@@ -25,3 +28,17 @@ def published(settings: Settings, environment: Mapping[str, str]) -> str:
         return ""
     host = f"{owner}.github.io"
     return f"https://{host}/" if repository == host else f"https://{host}/{repository}/"
+
+
+def program(settings: Settings, environment: Mapping[str, str]) -> str:
+    """Where pip finds this program: ``git+https://...``; empty if it is not known.
+
+    The setting ``program`` decides. Without it, a job of GitHub Actions in the program's own repository takes
+    that one's address.
+    """
+    if settings.program:
+        return f"git+{settings.program}"
+    repository = environment.get("GITHUB_REPOSITORY", "")
+    own = repository.partition("/")[2] == PROGRAM and environment.get("GITHUB_ACTIONS") == "true"
+    server = environment.get("GITHUB_SERVER_URL", "https://github.com")
+    return f"git+{server}/{repository}" if own and is_address(f"{server}/{repository}") else ""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from zoo.files import bundled
 from zoo.files.locks import locked
 from zoo.progress import Reporter
 from zoo.settings import Settings
-from zoo.site import content, documents, drift, pages, state, swap, tryout
+from zoo.site import address, carried, content, documents, drift, pages, state, swap, tryout
 from zoo.site.state import Part
 
 OWN = ("index.html", "sitemap.xml", "sitemap.xml.gz", documents.NAVIGATION)
@@ -42,7 +43,7 @@ def build(
     """Build the site into ``settings.site``. If anything fails, the old site stays unchanged.
 
     files_megabytes: files of a folder hub up to that size become part of the site, so that visitors can try them in the
-    browser; None as the setting ``site_files_mb`` says."""
+    browser and download them; None as the setting ``site_files_mb`` says."""
     clock = time.monotonic()
     documents.require_mkdocs()
     content.read_text(settings)
@@ -54,9 +55,11 @@ def build(
     with locked(lock, lambda: report.say("Waiting for another build of the site")), _seldom_collected():
         swap.restore(target, new)
         old = state.read(record)
-        parts = _parts(settings, old, new, report, strict)
         most_megabytes = settings.site_files_mb if files_megabytes is None else files_megabytes
-        parts["tryout"] = tryout.build(settings, parts, old, new, report, most_megabytes)
+        wanted = carried.wanted(settings, most_megabytes)
+        parts = _parts(settings, old, new, report, strict, wanted.paths)
+        parts["carried"] = carried.put(wanted, old, settings, new, report, most_megabytes)
+        parts["tryout"] = tryout.build(settings, wanted.paths, old, new)
         state.remove_others(new, parts.values())
         # Without the record, a kill before it is written again only costs time.
         record.unlink(missing_ok=True)
@@ -93,7 +96,7 @@ def _seldom_collected() -> Iterator[None]:
 
 
 def _parts(
-    settings: Settings, old: Mapping[str, Part], new: Path, report: Reporter, strict: bool
+    settings: Settings, old: Mapping[str, Part], new: Path, report: Reporter, strict: bool, files: Set[str]
 ) -> dict[str, Part]:
     """Make every part of the site in ``new``, or reuse it from the old site."""
     made = _documents(settings, old.get("documents"), new, report, strict)
@@ -106,6 +109,9 @@ def _parts(
         document_pages=tuple(facts["pages"]),
         assets=facts["assets"],
         drift=shown,
+        carried=files,
+        engine=tryout.has_engine(settings),
+        program=address.program(settings, os.environ),
     )
     program = hashlib.sha256()
     for path in documents.program():
@@ -163,5 +169,5 @@ def _report(target: Path, parts: Mapping[str, Part], seconds: float) -> SiteRepo
 def last_files_megabytes(settings: Settings) -> float | None:
     """How large files of a folder hub could be at the last build; None if there was none."""
     target = settings.site.resolve()
-    made = state.read(target.with_name(f".{target.name}.json")).get("tryout")
-    return tryout.most_megabytes(made) if made and target.is_dir() else None
+    made = state.read(target.with_name(f".{target.name}.json")).get("carried")
+    return carried.most_megabytes(made) if made and target.is_dir() else None

@@ -7,7 +7,7 @@ import functools
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +33,11 @@ _BATCH = 25
 
 @dataclass(frozen=True)
 class _Piece:
-    """A model as the catalog has it, and what a watch found of it."""
+    """A model as the catalog has it, what a watch found of it, and its files that the site carries."""
 
     text: str
     drift: pages.Drift | None
+    carried: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,16 @@ def build(
     """Put every catalog file into ``new``; returns the parts by name. Raises InputError for an unsound catalog."""
     texts = pieces(settings)
     # What a watch found changes every day, so of that each model depends on its own part only.
-    lasting = dataclasses.replace(site, drift=None)
+    lasting = dataclasses.replace(site, drift=None, carried=frozenset())
     drifts = site.drift.by_model() if site.drift else {}
-    pieces_of = [_Piece(text, drifts.get(entries.name(text))) for text in texts]
+    carried = _by_model(site.carried)
+    names = [entries.name(text) for text in texts]
+    pieces_of = [
+        _Piece(text, drifts.get(name), carried.get(name, ())) for text, name in zip(texts, names, strict=True)
+    ]
     base = hashlib.sha256(f"{program_key}\n{lasting!r}\n".encode()).digest()
-    keys = [hashlib.sha256(base + f"{one.drift!r}\n{one.text}".encode()).hexdigest() for one in pieces_of]
+    told = [f"{one.drift!r}\n{one.carried!r}\n{one.text}" for one in pieces_of]
+    keys = [hashlib.sha256(base + text.encode()).hexdigest() for text in told]
     by_key = {part.key: (name, part) for name, part in old.items()}
     parts: list[tuple[str, Part] | None] = []
     old_folder = settings.site.resolve()
@@ -119,6 +125,14 @@ def build(
     _check_order([name for name, _ in found], settings)
     whole = _whole(keys, base, [part for _, part in found], site, _Before(old, old_folder), new)
     return {**dict(found), "whole": whole}
+
+
+def _by_model(carried: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The same addresses by the name of their model, in order."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(carried):
+        found.setdefault(path.split("/")[1], []).append(path)
+    return {name: tuple(paths) for name, paths in found.items()}
 
 
 @dataclass(frozen=True)
@@ -187,7 +201,7 @@ def _make(job: _Job, piece: _Piece) -> tuple[str, Part] | str:
         return "a model in the catalog is invalid"
     try:
         evidence, sources = _evidence(model, job.evidence)
-        site = dataclasses.replace(job.site, drift=piece.drift)
+        site = dataclasses.replace(job.site, drift=piece.drift, carried=frozenset(piece.carried))
         made = pages.make_each(model, site, lambda version, path: evidence.get((version, path)))
     except (_BadEvidence, pages.PathTaken) as error:
         return str(error)

@@ -1,4 +1,4 @@
-"""What the page "Try it in the browser" needs: the engine, and files of a folder hub if requested.
+"""What the page "Try it in the browser" needs: the engine, and the list of files that the site carries.
 
 The engine comes as npm packages, pinned with their digests. This module looks for the files of ``npm pack`` in the
 zoo's ``build/npm`` and in ``npm`` of this Python's environment, and never downloads them. Without them the page shows
@@ -11,25 +11,16 @@ import hashlib
 import json
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import access
-from catalog.paths import unsafe_reason
-from catalog.release import Release
-from zoo.choose import pick
 from zoo.errors import Damaged
-from zoo.files.whole import place_file
-from zoo.hub import FolderHub
-from zoo.hub.located import hub_of_settings
-from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.site import content, state
 from zoo.site.state import Part
 
 PATH = "try/"
-MEGA = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -82,46 +73,29 @@ HOW = f"mkdir -p build/npm && npm pack {_NAMES} --pack-destination build/npm"
 """The command that gets the engine, in the zoo's folder."""
 
 
-def build(
-    settings: Settings,
-    parts: Mapping[str, Part],
-    old: Mapping[str, Part],
-    new: Path,
-    report: Reporter,
-    most_megabytes: float,
-) -> Part:
-    """Put the engine and the wanted files into ``new``; returns one part. Raises Damaged for a wrong package.
+def has_engine(settings: Settings) -> bool:
+    """Whether the engine is here, so that the page can run models."""
+    return bool(_found(settings))
 
-    most_megabytes: how large files of the folder hub may be that are put into the site; 0 for none of them.
+
+def build(settings: Settings, files: Collection[str], old: Mapping[str, Part], new: Path) -> Part:
+    """Put the engine and ``try/site.json`` into ``new``; returns one part. Raises Damaged for a wrong package.
+
+    files: what the site carries, by its address from the site's root.
     """
     packages = _found(settings)
-    wanted = list(_wanted(settings, parts, new, most_megabytes)) if most_megabytes else []
-    key = hashlib.sha256(repr((packages, wanted, most_megabytes)).encode()).hexdigest()
+    key = hashlib.sha256(repr((packages, sorted(files))).encode()).hexdigest()
     known = old.get("tryout")
     if known and state.take_over(known, key, settings.site.resolve(), new):
         return known
-    paths = [*_engine(packages, new), *_files(wanted, new)]
-    if wanted:
-        report.say(
-            f"{len(wanted)} files of the hub are part of the site; visitors can try them in the browser"
-        )
+    paths = [*_engine(packages, new)]
     site = {
         "engine": {p.name: p.version for p in PACKAGES} if packages else None,
         "how": HOW,
-        "files": [target.removeprefix(PATH) for target, _ in wanted],
+        "files": sorted(files),
     }
-    place = new / PATH / "site.json"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.unlink(missing_ok=True)
-    place.write_text(json.dumps(site) + "\n", encoding="utf-8")
-    facts = state.facts_json({"most_megabytes": most_megabytes})
-    return Part(key, state.stamps(new, [*paths, f"{PATH}site.json"]), facts_json=facts)
-
-
-def most_megabytes(part: Part) -> float | None:
-    """What ``build`` was given; None for a part of an older program."""
-    found = part.facts.get("most_megabytes")
-    return float(found) if isinstance(found, int | float) else None
+    written = content.write_files(new, {f"{PATH}site.json": json.dumps(site) + "\n"})
+    return Part(key, {**written, **state.stamps(new, paths)})
 
 
 # --- The engine
@@ -157,35 +131,3 @@ def _engine(files: list[Path], new: Path) -> Iterator[str]:
                 target.unlink(missing_ok=True)
                 target.write_bytes(stream.read())
                 yield f"{PATH}engine/{name}"
-
-
-# --- Files of the folder hub
-
-
-def _wanted(
-    settings: Settings, parts: Mapping[str, Part], new: Path, most_megabytes: float
-) -> Iterator[tuple[str, Path]]:
-    """(path on the site, file in the hub) of files that are small enough."""
-    hub = hub_of_settings(settings)
-    if not isinstance(hub, FolderHub):
-        return
-    for name in parts:
-        kind, _, model = name.partition(" ")
-        release = pick.current(content.model_of(new, model)) if kind == "model" else None
-        # The files of a release that not everybody may read are not put on a site that everybody reads.
-        if release and release.location.hub == "folder" and not access.is_closed(release.location):
-            yield from _of_release(hub, model, release, most_megabytes * MEGA)
-
-
-def _of_release(hub: FolderHub, name: str, release: Release, most_bytes: float) -> Iterator[tuple[str, Path]]:
-    for file in release.files:
-        source = hub.folder / "objects" / file.sha256[:2] / file.sha256
-        safe = not unsafe_reason(file.path)
-        if safe and file.size_bytes <= most_bytes and source.is_file():
-            yield f"{PATH}files/{name}/{release.version}/{file.path}", source
-
-
-def _files(wanted: list[tuple[str, Path]], new: Path) -> Iterator[str]:
-    for path, source in wanted:
-        place_file(source, new / path)
-        yield path

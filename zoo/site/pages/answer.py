@@ -15,8 +15,9 @@ from zoo.choose import chooser, commands
 from zoo.choose.chooser import Choice, Offer
 from zoo.choose.domination import loss_words
 from zoo.choose.pick import Judged, Pick
-from zoo.site.pages import about, links
+from zoo.site.pages import about, links, runit
 from zoo.site.pages.about import Abouts
+from zoo.site.pages.kinds import Site
 from zoo.site.pages.page import fill
 
 SHOWN = 8
@@ -36,7 +37,8 @@ class Row:
 @dataclass(frozen=True)
 class Shown:
     """What the template shows. evidence: address of a measured speed's evidence from the site's root. completes: the
-    sentence about a completion model, empty for any other."""
+    sentence about a completion model, empty for any other. run: the tabs "Run it", empty if nothing can run
+    the file."""
 
     choice: Choice
     name: str
@@ -53,8 +55,7 @@ class Shown:
     about: Markup
     why: str
     completes: str
-    command: str | None
-    try_url: str | None
+    run: Markup
     runners: tuple[Row, ...]
     passed: tuple[Row, ...]
     more: int
@@ -62,13 +63,13 @@ class Shown:
     rejected: tuple[Row, ...]
 
 
-def answer(choice: Choice, root: str, abouts: Abouts) -> Markup:
+def answer(choice: Choice, root: str, site: Site, abouts: Abouts) -> Markup:
     """The fragment; ``root`` is the path to the site's root."""
-    values = {"shown": _shown(choice, abouts), "choice": choice, "root": root, "passed": _passed(choice)}
-    return Markup(fill("answer.html", **values))
+    shown = _shown(choice, root, site, abouts)
+    return Markup(fill("answer.html", shown=shown, choice=choice, root=root, passed=_passed(choice)))
 
 
-def _shown(choice: Choice, abouts: Abouts) -> Shown | None:
+def _shown(choice: Choice, root: str, site: Site, abouts: Abouts) -> Shown | None:
     offer = choice.answer
     if offer is None or offer.pick.file is None:
         return None
@@ -93,8 +94,7 @@ def _shown(choice: Choice, abouts: Abouts) -> Shown | None:
         about=about.fragment(abouts(name), file.path),
         why=offer.pick.reason,
         completes=commands.COMPLETES if commands.completes(release) else "",
-        command=commands.one_line(name, release, file, context),
-        try_url=links.try_url(name, file),
+        run=runit.fragment(name, release, file, site, root, context, choice.question.device),
         runners=tuple(_runner(one) for one in choice.runners_up),
         passed=passed,
         more=len(choice.passed) - len(passed),

@@ -10,7 +10,7 @@ from catalog import memory
 from catalog.device import GIGA, Device
 from zoo.choose import chooser, pick
 from zoo.choose.chooser import Choice, Entry, Question, Ranked
-from zoo.site.pages import about, offers
+from zoo.site.pages import about, offers, qr
 from zoo.site.pages.about import Abouts
 from zoo.site.pages.answer import answer
 from zoo.site.pages.chooser import families
@@ -37,7 +37,7 @@ def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
     ranked, abouts = _ranked(ready, aims), about.of_all(facts)
     for device in devices.DEVICES:
         path = f"boards/{device.id}/"
-        files[f"{path}index.html"] = framed(_board(device, ranked, aims, abouts), path, site, scripts=("copy.js",))
+        files[f"{path}index.html"] = framed(_board(device, ranked, aims, site, abouts), path, site)
     return files
 
 
@@ -78,6 +78,7 @@ def _board(
     device: Device,
     ranked: Mapping[Aim, Sequence[Ranked]],
     aims: Sequence[Aim],
+    site: Site,
     abouts: Abouts,
 ) -> Page:
     def ask(
@@ -91,7 +92,8 @@ def _board(
         "board.html",
         device=device,
         giga=GIGA,
-        answer=answer(first, ROOT, abouts),
+        answer=answer(first, ROOT, site, abouts),
+        code=qr.code(site, f"boards/{device.id}/"),
         context=pick.CONTEXT_TOKENS,
         contexts=memory.CONTEXTS,
         others=list(_others(ask, aims)),

@@ -21,7 +21,7 @@ BOARD = "pi-5-4gb"
 """The device of the first answer."""
 
 CONTEXTS = (512, 2048, 4096, 8192, 16_384, 32_768)
-SCRIPTS = ("copy.js", "chooser.js")
+SCRIPTS = ("chooser.js",)
 
 
 def families() -> list[tuple[str, list[Device]]]:
@@ -39,14 +39,14 @@ def fragment(facts: Sequence[Facts], site: Site, models: Models, root: str) -> M
     found = chooser.choose(question, chooser.rank(offers.entries(some, models)))
     html = fill(
         "chooser.html",
-        answer=answer(found, root, about.of_all(facts)),
+        answer=answer(found, root, site, about.of_all(facts)),
         board=board,
         families=families(),
         tasks=sorted({visible(one["task"]) for one in some}),
         languages=sorted({visible(language) for one in some for language in one["languages"]}),
         question=question,
         contexts=CONTEXTS,
-        data=offers.data_url(some),
+        data=offers.data_url(some, site),
         site=site,
         root=root,
         limit=chooser.LOSS_LIMIT,

@@ -10,7 +10,7 @@ models are only put together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,7 +66,9 @@ class Site:
 
     documents: the entries of the documents' navigation; document_pages: the paths of all of them. address: where the
     site is served, with a final slash; empty when unknown. assets: path below ``assets/`` -> start of its digest.
-    drift: None when the zoo was never watched.
+    drift: None when the zoo was never watched. carried: the files of releases that the site has itself, by address
+    from its root. engine: whether the page "Try it" can run a model. program: where pip finds this program; empty if
+    that is not known.
     """
 
     name: str = "Model zoo"
@@ -75,6 +77,9 @@ class Site:
     address: str = ""
     assets: Mapping[str, str] = field(default_factory=dict)
     drift: Drift | None = None
+    carried: Set[str] = frozenset()
+    engine: bool = False
+    program: str = ""
 
     def asset(self, path: str) -> str:
         """Address of an asset from the site's root; it changes when the content changes."""

@@ -37,8 +37,9 @@ class Facts(packing.Facts):
     digest: NotRequired[str]
 
 
-def facts(model: Model) -> Facts:
+def facts(model: Model, site: Site | None = None) -> Facts:
     """Plain data of one model."""
+    carried = site.carried if site else frozenset()
     current = pick.current(model)
     kept = [r for r in model.releases if r is current or model.yank_of(r.version)]
     yanks = [model.yank_of(r.version) for r in kept]
@@ -53,7 +54,7 @@ def facts(model: Model) -> Facts:
         "merit": plain(chooser.merit(chosen)) if chosen else None,
         "experimental": model.experimental,
         "known": chooser.known(chosen).signs if chosen else "",
-        "releases": [packing.release_row(model.name, rounded(release)) for release in kept],
+        "releases": [packing.release_row(model.name, rounded(release), carried) for release in kept],
     }
 
 
@@ -112,18 +113,18 @@ def of_all(facts: Sequence[kinds.Facts]) -> list[Facts]:
     return [one[KIND.name] for one in facts]
 
 
-def data_url(some: Sequence[Facts]) -> str:
+def data_url(some: Sequence[Facts], site: Site) -> str:
     """Address of chooser.json from the site's root; another one when its content is another."""
-    sha = hashlib.sha256(json.dumps(packing.rules()).encode())
+    sha = hashlib.sha256(json.dumps(packing.rules(site)).encode())
     for one in some:
         sha.update(one.get("digest", "").encode())
     return f"{DATA}?v={sha.hexdigest()[:8]}"
 
 
-def packed_text(some: Sequence[Facts]) -> str:
+def packed_text(some: Sequence[Facts], site: Site) -> str:
     """chooser.json."""
     ready = entries(some, _nobody)
-    return packing.text(some, ready)
+    return packing.text(some, ready, site)
 
 
 def _nobody(name: str) -> Model:
@@ -131,15 +132,15 @@ def _nobody(name: str) -> Model:
 
 
 def _each(model: Model, site: Site, evidence: Evidence) -> Made:
-    del site, evidence
-    found = facts(model)
+    del evidence
+    found = facts(model, site)
     digest = hashlib.sha256(json.dumps(found).encode()).hexdigest()
     return Made({}, {**found, "digest": digest})
 
 
 def _whole(facts: Sequence[kinds.Facts], site: Site, models: Models) -> Files:
-    del site, models
-    return {DATA: packed_text(of_all(facts))}
+    del models
+    return {DATA: packed_text(of_all(facts), site)}
 
 
 KIND = Kind("offers", _each, _whole)

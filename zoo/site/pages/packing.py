@@ -8,7 +8,7 @@ the file's type or the device has a sign in its place, so that those of a thousa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TypedDict
 
 from catalog import access, memory
@@ -19,7 +19,8 @@ from catalog.release import ModelFile, Release, Speed
 from zoo.choose import chooser, commands, pick, roofline
 from zoo.choose.chooser import Entry
 from zoo.choose.domination import SLOWER_SHARE
-from zoo.site.pages import links
+from zoo.site.pages import links, runit
+from zoo.site.pages.kinds import Site
 from zoo.site.pages.text import visible
 
 Row = list[Json]
@@ -58,21 +59,23 @@ class _Words:
 
 
 _RELEASE = (
-    "version", "licence", "parameters", "context", "vocabulary", "completes", "source", "repository", "commit", "files",
+    "version", "licence", "parameters", "context", "vocabulary", "completes", "source", "repository", "commit", "base",
+    "files",
 )  # fmt: skip
 _FILE = (
-    "path", "type", "ggml", "size", "bits", "read", "judged", "cache", "listed", "kld", "se", "top", "smoke", "speeds",
+    "path", "type", "ggml", "size", "bits", "read", "judged", "cache", "listed", "kld", "se", "top", "smoke", "here",
+    "speeds",
 )  # fmt: skip
 _SPEED = ("place", "threads", "speed", "valid", "evidence")
-_WORDS = frozenset(("version", "licence", "source", "repository", "path", "type", "ggml", "place", "evidence"))
+_WORDS = frozenset(("version", "licence", "source", "repository", "base", "path", "type", "ggml", "place", "evidence"))
 """Columns of texts."""
 
 _COUNTED = frozenset(("files", "speeds"))
 """Columns of rows."""
 
 
-def release_row(name: str, release: Release) -> Row:
-    """The columns of a release, its last one with those of its files."""
+def release_row(name: str, release: Release, carried: Set[str] = frozenset()) -> Row:
+    """The columns of a release, its last one with those of its files. carried: as in ``Site``."""
     shape, location = release.architecture, release.location
     closed = access.is_closed(location)
     known = None if closed else links.repository_url(location)
@@ -86,13 +89,13 @@ def release_row(name: str, release: Release) -> Row:
         int(commands.completes(release)),
         visible(release.quantized_source or ""),
         _sign(location.model.name, {name: _NAME, version: _VERSION}) if known else "",
-        # 1: not everybody may read it, so there is no command to show.
-        location.model.commit if known else int(closed),
-        [*(_file_row(name, release, file) for file in release.files)],
+        location.model.commit if known else 0,
+        "" if known else runit.base_address(release) or ("folder" if runit.is_in_folder(release) else ""),
+        [*(_file_row(name, release, file, carried) for file in release.files)],
     ]
 
 
-def _file_row(name: str, release: Release, file: ModelFile) -> Row:
+def _file_row(name: str, release: Release, file: ModelFile, carried: Set[str]) -> Row:
     loss, type_ = file.loss, visible(file.type)
     signs = {name: _NAME, visible(release.version): _VERSION, type_: _TYPE}
     return [
@@ -109,6 +112,7 @@ def _file_row(name: str, release: Release, file: ModelFile) -> Row:
         loss.kld_mean_se_nats if loss else 0,
         loss.same_top_share if loss else 1,
         int(file.smoke_passed),
+        runit.here(name, release.version, file.path, carried),
         [_speed_row(name, release, speed, signs) for speed in file.speeds],
     ]
 
@@ -132,19 +136,19 @@ def _sign(text: str, signs: Mapping[str, str]) -> str:
     return text
 
 
-def text(some: Sequence[Facts], ready: Sequence[Entry]) -> str:
+def text(some: Sequence[Facts], ready: Sequence[Entry], site: Site) -> str:
     """chooser.json, from the facts of all models and those that may be chosen."""
-    return json.dumps(packed(some, ready), ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
+    return json.dumps(packed(some, ready, site), ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
 
 
-def packed(some: Sequence[Facts], ready: Sequence[Entry]) -> dict[str, object]:
+def packed(some: Sequence[Facts], ready: Sequence[Entry], site: Site) -> dict[str, object]:
     """Everything that ``core.js`` unpacks: one list per column."""
     words = _Words()
     releases = [row for one in some for row in one["releases"]]
     files = _below(releases)
     speeds = _below(files)
     told: dict[str, object] = {
-        **rules(),
+        **rules(site),
         "models": {
             "name": [one["name"] for one in some],
             "task": [words(visible(one["task"])) for one in some],
@@ -182,9 +186,10 @@ def _column(name: str, values: Row, words: _Words) -> Row:
     return [len(value) if isinstance(value, list) else value for value in values] if name in _COUNTED else values
 
 
-def rules() -> dict[str, object]:
-    """What is the same for every catalog: the figures of the rules, and the devices."""
-    return {"rules": _rules(), "devices": [_device(device) for device in devices.DEVICES]}
+def rules(site: Site) -> dict[str, object]:
+    """What is the same for every catalog: the figures of the rules, the devices, and how files are run."""
+    known = [_device(device) for device in devices.DEVICES]
+    return {"rules": _rules(), "devices": known, "run": runit.rules(site)}
 
 
 def _rules() -> dict[str, object]:
@@ -209,6 +214,8 @@ def _device(device: Device) -> dict[str, object]:
     return {
         "id": device.id,
         "name": device.name,
+        "systems": runit.systems_of(device),
+        "small": runit.is_small(device),
         "free": device.free_bytes,
         "bandwidth": [figure.low, figure.typical, figure.high],
         "single": figure.reports == 1,

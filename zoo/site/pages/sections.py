@@ -16,7 +16,7 @@ from zoo.choose import commands
 from zoo.choose import pick as picks
 from zoo.choose.pick import Pick
 from zoo.judge.probes import report as probe_report
-from zoo.site.pages import diagram, pictures
+from zoo.site.pages import diagram, pictures, qr, runit
 from zoo.site.pages.about import About
 from zoo.site.pages.charts import Chart
 from zoo.site.pages.kinds import Site
@@ -58,13 +58,14 @@ def of_release(
     model: Model, release: Release, site: Site, drawn: Sequence[Chart], said: About, *, whole: bool
 ) -> list[Section]:
     """The sections that apply. whole: also those that are about the model, not the version."""
+    root = "../../" if whole else "../../../"
     recommended = picks.recommendations(release)
     taken = commands.recommended(recommended, release)
     values = {
         "model": model,
         "release": release,
         "site": site,
-        "root": "../../" if whole else "../../../",
+        "root": root,
         "about": said,
         "context": CONTEXT,
         "memory": memory_at,
@@ -74,11 +75,11 @@ def of_release(
         "taken": taken,
         "probes": probe_report.rows(release.files),
         "languages": _languages(release),
-        "pull": commands.pull(model.name, release, taken, site.address),
-        "download": commands.download(model.name, release, taken),
-        "run": commands.run(release, taken),
-        "ollama": commands.ollama(model.name, release, taken),
+        "run": "" if model.yank_of(release.version) else runit.fragment(model.name, release, taken, site, root),
+        "download_url": lambda file: runit.download_url(model.name, release, file, site),
+        "code": qr.code(site, f"models/{model.name}/") if whole else "",
         "completes": commands.COMPLETES if commands.completes(release) else "",
+        "download": commands.download(model.name, release, taken),
         "closed": access.sentence(release.location),
         "diagram": diagram.lineage(model, release),
         "changes": changes.of_versions(model.releases),

@@ -105,7 +105,7 @@ def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
         "types": sorted({visible(type_) for one in some for type_ in one["types"]}),
     }
     rows = [row for one in some for row in one["rows"]]
-    return dict(_pages(rows, choices, offers.data_url(offers.of_all(facts)), site))
+    return dict(_pages(rows, choices, offers.data_url(offers.of_all(facts), site), site))
 
 
 def _pages(
