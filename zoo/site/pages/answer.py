@@ -94,7 +94,7 @@ def _shown(choice: Choice, root: str, site: Site, abouts: Abouts) -> Shown | Non
         about=about.fragment(abouts(name), file.path),
         why=offer.pick.reason,
         completes=commands.COMPLETES if commands.completes(release) else "",
-        run=runit.fragment(name, release, file, site, root, context, choice.question.device),
+        run=runit.fragment(name, release, file, site, root, choice.question),
         runners=tuple(_runner(one) for one in choice.runners_up),
         passed=passed,
         more=len(choice.passed) - len(passed),

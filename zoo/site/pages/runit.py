@@ -18,6 +18,7 @@ from catalog.recipe import plain
 from catalog.release import ModelFile, Release
 from catalog.words import data_size
 from zoo.choose import commands, runtimes
+from zoo.choose.chooser import Question
 from zoo.choose.commands import HUB, SUMS, is_address, is_plain, is_repository
 from zoo.choose.pick import CONTEXT_TOKENS
 from zoo.choose.runtimes import Runtime, Step
@@ -132,17 +133,12 @@ def tabs(
 
 
 def fragment(
-    name: str,
-    release: Release,
-    file: ModelFile,
-    site: Site,
-    root: str,
-    context_tokens: int | None = None,
-    device: Device | None = None,
+    name: str, release: Release, file: ModelFile, site: Site, root: str, question: Question | None = None
 ) -> Markup:
-    """The tabs as HTML; empty if nothing works. context_tokens: None for the usual length."""
+    """The tabs as HTML; empty if nothing works. question: None for any device, with the usual context length."""
     usual = max(min(CONTEXT_TOKENS, release.architecture.context_tokens), 1)
-    found = tabs(name, release, file, site, usual if context_tokens is None else context_tokens, device)
+    context_tokens, device = (question.context_tokens, question.device) if question else (usual, None)
+    found = tabs(name, release, file, site, context_tokens, device)
     if not found:
         return Markup("")
     systems = [(id_, runtimes.SYSTEMS[id_]) for id_ in systems_of(device)]
