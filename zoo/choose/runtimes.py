@@ -22,7 +22,7 @@ SYSTEMS: Mapping[str, str] = {
 """The systems that lines are for, and what people call them."""
 
 EVERY = ""
-"""In the place of a system: the same lines on each."""
+"""Used as a system: the same lines for every system."""
 
 
 @dataclass(frozen=True)
