@@ -102,7 +102,7 @@ def _model_files(hub: FolderHub, name: str, release: Release, most_bytes: float)
 def _small_files(
     hub: FolderHub, name: str, release: Release, tree: Mapping[str, FileRecord]
 ) -> Iterator[tuple[str, Path]]:
-    """Card, recipe, licences, manifest and signatures: what is at the top of the release beside the model files."""
+    """Card, recipe, licences, manifest and signatures: the top of the release without the model files."""
     models = {file.path for file in release.files}
     for path, one in tree.items():
         source = _object(hub, one.sha256)
