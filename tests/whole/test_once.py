@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 ONCE = {
-    "the command that chats with a file": (r"llama-cli -m", ("zoo/choose/commands.py", "site/assets/chooser.js")),
+    "the command that chats with a file": (r"llama-cli -m", ("zoo/choose/commands.py",)),
     "git's digest of a blob": (r"\bsha1\(|new\(.sha1", ("zoo/files/digests.py",)),
     "a journal cut after its last complete line": (r"truncate\(.*rfind", ("zoo/files/journal.py",)),
     "a hard link, else a copy": (r"except OSError:\n\s+shutil\.copy", ("zoo/files/whole.py",)),

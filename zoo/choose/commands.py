@@ -73,9 +73,12 @@ def start(release: Release, path: str | Path, context_tokens: int = 0) -> str:
     llama-cli became a program that only chats and ignores -no-cnv.
     """
     rest = f"{shlex.quote(str(path))}{f' -c {context_tokens}' if context_tokens else ''}"
-    if completes(release):
-        return f'llama-completion -m {rest} -no-cnv -p "{PROMPT}" -n 64'
-    return f"llama-cli -m {rest} -cnv"
+    return started(rest, chats=not completes(release))
+
+
+def started(file: str, *, chats: bool) -> str:
+    """The same for a file that is written with its options, ready for a shell."""
+    return f"llama-cli -m {file} -cnv" if chats else f'llama-completion -m {file} -no-cnv -p "{PROMPT}" -n 64'
 
 
 def _plain(name: str, location: Location, file: ModelFile) -> bool:

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from zoo.choose.commands import PROMPT, started
+
 SYSTEMS: Mapping[str, str] = {
     "linux": "Raspberry Pi OS, Debian, Ubuntu",
     "macos": "macOS",
@@ -93,7 +95,7 @@ _LLAMA = Step(
     once=True,
 )
 
-_PROMPT = '"Once upon a time"'
+_PROMPT = f'"{PROMPT}"'
 _CHATS = "A prompt appears. Type a question and press Enter; Ctrl+C ends the program."
 _CONTINUES = "The model continues the text: it completes texts and does not chat."
 
@@ -172,10 +174,10 @@ _LLAMA_CPP = Runtime(
             "hf !chat",
         ),
         Step(_FETCH.words, _FETCH.lines, "!hf"),
-        Step("Run it.", {EVERY: ("llama-cli -m {path} -c {context} -cnv",)}, "!hf chat"),
+        Step("Run it.", {EVERY: (started("{path} -c {context}", chats=True),)}, "!hf chat"),
         Step(
             "Run it.",
-            {EVERY: (f"llama-completion -m {{path}} -c {{context}} -no-cnv -p {_PROMPT} -n 64",)},
+            {EVERY: (started("{path} -c {context}", chats=False),)},
             "!hf !chat",
         ),
         Step(_CHATS, needs="chat"),
