@@ -271,3 +271,16 @@ def test_a_lock_keeps_another_process_out_until_it_is_left_or_killed(tmp_path: P
     assert len(waited) == 1
     with locks.locked(path, lambda: pytest.fail("nobody holds it")):
         pass
+
+
+def test_a_step_that_was_refused_at_once_leaves_nothing(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "work")
+    for keep in (False, True):
+        with workspace.growing("k", lambda: None):
+            scratch = workspace.partial("k") / "scratch"
+            scratch.mkdir()
+            if keep:
+                (scratch / "half").write_text("x", encoding="utf-8")
+            workspace.leave("k")
+        assert (workspace.partial("k") / "scratch" / "half").exists() == keep
+        assert workspace.lock("k").exists() == keep

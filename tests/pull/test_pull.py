@@ -311,7 +311,7 @@ def test_the_catalog_of_another_zoo_at_an_address(
     code, out, _ = say("pull", f"{NAME}:Q4_0", "--catalog", f"{web}/nix.json", "--json")
     assert code == 1 and json.loads(out)["kind"] == "not_found"
     code, _, err = say("pull", f"{NAME}:Q4_0", "--catalog", f"{web}/zoo.toml")
-    assert code == 2 and "not a valid catalog" in err
+    assert code == 2 and "the catalog is not valid" in err
 
 
 # --- This machine

@@ -35,7 +35,11 @@ def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[N
 def _taken(path: Path, on_wait: Callable[[], None]) -> int | None:
     """The handle that holds the lock; None if the file was deleted or replaced while this waited for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o644)
+    except FileNotFoundError:
+        # Who held the lock has just removed the folder, because nothing was left in it.
+        return None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -146,7 +146,11 @@ def _make(
                 device=settings.device,
                 report=report,
             )
-            facts = _facts(step, context)
+            try:
+                facts = _facts(step, context)
+            except ZooError:
+                workspace.leave(step.key)
+                raise
             if step.processor is not None:
                 workspace.remember(step.processor)
             return workspace.finish(step.key, step.stage, out, facts, step.spec)

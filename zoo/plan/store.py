@@ -64,6 +64,16 @@ class Workspace:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def leave(self, key: str) -> None:
+        """Remove the traces of a step that was refused before it made anything. The caller holds its lock."""
+        partial = self.folder / "partial" / key
+        if not any(path.is_file() for path in partial.rglob("*")):
+            shutil.rmtree(partial, ignore_errors=True)
+            self.lock(key).unlink(missing_ok=True)
+            for empty in (partial.parent, self.lock(key).parent):
+                with contextlib.suppress(OSError):
+                    empty.rmdir()
+
     @contextmanager
     def growing(self, key: str, on_wait: Callable[[], None]) -> Iterator[None]:
         """Hold the right to grow step ``key``."""

@@ -124,6 +124,11 @@ class Arrival:
             waiting.replace(there)
             fsync(there.parent)
 
+    def has_begun(self) -> bool:
+        """Whether anything arrived that a next try can use."""
+        places = (self.incoming, self.folder / OWN / "partial")
+        return any(path.is_file() for place in places for path in place.rglob("*"))
+
     def refuse(self) -> None:
         """Nothing of this pull stays."""
         for path in self.borrowed:
@@ -153,7 +158,7 @@ def arriving(folder: Path, origin: Origin, report: Reporter, patience: Patience)
         try:
             yield made
         except ZooError as error:
-            if not isinstance(error, RemoteError) or error.kind in SERVED_OTHERWISE:
+            if not isinstance(error, RemoteError) or error.kind in SERVED_OTHERWISE or not made.has_begun():
                 made.refuse()
             raise
 

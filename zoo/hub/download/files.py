@@ -78,13 +78,19 @@ def fetch_files(
             raise Damaged(f"{file.path!r} {reason}", where=origin.source, safe="Nothing was downloaded.")
     small = [file for file in ordered if file.size_bytes <= SMALL_BYTES]
     large = [file for file in ordered if file.size_bytes > SMALL_BYTES]
+    fresh = not folder.exists()
     with locked(scratch / "lock", lambda: report.say(f"another zoo is downloading into {folder}; waiting")):
-        work.need_room(ordered)
-        done = work.several(small) if small else []
-        for number, file in enumerate(large, 1):
-            count = f" ({number} of {len(large)})" if len(large) > 1 else ""
-            done.append(work.one(file, f"fetching {file.path}{count}"))
-        work.clean()
+        try:
+            work.need_room(ordered)
+            done = work.several(small) if small else []
+            for number, file in enumerate(large, 1):
+                count = f" ({number} of {len(large)})" if len(large) > 1 else ""
+                done.append(work.one(file, f"fetching {file.path}{count}"))
+        finally:
+            work.clean(scratch)
+            for empty in (scratch, *([folder] if fresh else [])):
+                with suppress(OSError):
+                    empty.rmdir()
     return done
 
 
@@ -210,10 +216,16 @@ class _Work:
                 self._place(came, stream.fileno(), there)
         return Fetched(file, there, "other way", received + file.size_bytes)
 
-    def clean(self) -> None:
-        """Remove the partial files, unless parts of other files are here."""
+    def clean(self, own: Path) -> None:
+        """Leave only parts that hold something, and what others put into ``own``. The caller holds the lock there."""
+        for part in self.scratch.glob("*.part"):
+            with suppress(OSError):
+                if part.stat().st_size == 0:
+                    part.unlink()
+                    part.with_suffix(".json").unlink()
         with suppress(OSError):
             self.scratch.rmdir()
+        (own / "lock").unlink(missing_ok=True)
 
     def _place(self, source: Path, handle: int, there: Path) -> None:
         os.fchmod(handle, 0o644)
