@@ -165,6 +165,16 @@ def _publication(
     return found, decided
 
 
+def is_out(planned: Planned, settings: Settings, asked: Asked = Asked()) -> bool:
+    """Whether the catalog says that nothing is left to publish for a recipe. Raises VersionTaken if the version is
+    published from another one."""
+    refuse_taken_version(planned, settings)
+    model = catalogfile.read_model(settings, planned.plan.name)
+    known = model.release(planned.plan.version) if model else None
+    there = hub.connect(settings.hub, settings.root)
+    return places.is_out(known, there.name, planned.recipe.publish.access, asked.way)
+
+
 def refuse_taken_version(planned: Planned, settings: Settings) -> None:
     """Check before expensive work: raises VersionTaken if the catalog has this version from a different build."""
     model = catalogfile.read_model(settings, planned.plan.name)
@@ -297,8 +307,12 @@ def repaired(name: str, settings: Settings, report: Reporter, way: Way = Way.PLA
     return found
 
 
+class NotBuilt(ZooError):
+    """There is no release folder of exactly this plan."""
+
+
 def existing_release(planned: Planned, settings: Settings, way: Way = Way.PLACE) -> ReleaseFolder:
-    """The release folder of exactly this plan. Raises ZooError if it is not built.
+    """The release folder of exactly this plan. Raises NotBuilt if it is not built.
 
     way: a mirror has exactly the files of the recorded place, whose cards name that place's namespace.
     """
@@ -313,7 +327,7 @@ def existing_release(planned: Planned, settings: Settings, way: Way = Way.PLACE)
     found = there or find(planned.plan, named_there) or _published(planned, named_there)
     if found is None:
         named = "" if settings.values["namespace"].origin != "flag --namespace" else f" --namespace {namespace}"
-        raise ZooError(
+        raise NotBuilt(
             f"{planned.plan.name} {planned.plan.version} is not built",
             remedy=f"Build it with: zoo build {planned.plan.name}{named}",
         )

@@ -11,6 +11,7 @@ import click
 
 from catalog.words import data_size
 from zoo import flow
+from zoo.cli import several
 from zoo.cli.answers import result_of
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.errors import InputError
@@ -60,25 +61,49 @@ def _how(function: Callable[..., Result]) -> Callable[..., Result]:
     help="Read back every published version, and send again what the hub lost or damaged. Nothing else is published. "
     "With --move, versions whose commits the hub lost are published again, with new commits.",
 )
-@click.argument("recipe")
-def command(call: Call, recipe: str, dry_run: bool, repair: bool, asked: Asked) -> None:
-    """Publish the built release of RECIPE (a name or a file). It must pass its gates.
+@click.option("--all", "every", is_flag=True, help="Publish every recipe that is built and not published yet.")
+@click.argument("recipe", required=False)
+def command(call: Call, recipe: str | None, dry_run: bool, repair: bool, every: bool, asked: Asked) -> int | None:
+    """Publish the built release of RECIPE (a name or a file), or of every recipe with --all. It must pass its gates.
 
     One verified commit per repository, then the tags, then the catalog. After an interruption, run the same command to
     resume; nothing is done twice. A published version never changes. The main branch holds the highest stable version;
     a pre-release or an older version only gets its commit and its tag. Files that other people added stay.
     """
+    if every == bool(recipe) or (every and (repair or dry_run)):
+        raise InputError(
+            "name one recipe, or use --all alone" if every else "no recipe was named",
+            remedy="Write: zoo publish NAME, or: zoo publish --all",
+        )
+    if every:
+        return _every(call, asked)
+    assert recipe
     if repair:
         _repair(call, recipe, asked)
-        return
+        return None
     planned = prepare.make_plan(recipe, call.settings)
     release = flow.existing_release(planned, call.settings, asked.way)
     if dry_run:
         _dry_run(call, planned, release, asked)
-        return
+        return None
     published = flow.publish(planned, release, call.settings, call.output, asked)
     result = result_of(planned, release, published, call.settings, asked.way)
     call.output.answer(result, str(result["sentence"]))
+    return None
+
+
+def _every(call: Call, asked: Asked) -> int:
+    """Publish what is built and not out. The exit code is 1 if a recipe failed."""
+    several.refuse_unready(call.settings)
+
+    def act(ready: tuple[Planned, ReleaseFolder]) -> tuple[str, str]:
+        planned, release = ready
+        published = flow.publish(planned, release, call.settings, call.output, asked)
+        return planned.plan.version, several.where(published)
+
+    names = prepare.every_recipe(call.settings)
+    found = several.each(call, names, lambda name: several.built(name, call.settings, asked), act)
+    return several.answer(call, found)
 
 
 def _repair(call: Call, recipe: str, asked: Asked) -> None:

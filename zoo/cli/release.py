@@ -7,9 +7,12 @@ from pathlib import Path
 import click
 
 from zoo import flow
+from zoo.cli import several
 from zoo.cli.answers import result_of
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.errors import InputError
+from zoo.plan import prepare
+from zoo.plan.prepare import Planned
 
 
 @click.command()
@@ -21,17 +24,39 @@ from zoo.errors import InputError
     help="Sign with this key before publishing.",
 )
 @click.option("--sign", is_flag=True, help="Sign with the identity of this CI job before publishing.")
-@click.argument("recipes", nargs=-1, required=True)
-def command(call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: bool) -> None:
+@click.option("--all", "every", is_flag=True, help="Release every recipe whose version is not published yet.")
+@click.argument("recipes", nargs=-1)
+def command(call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: bool, every: bool) -> int | None:
     """Build RECIPES (names or files), check their gates, publish them and record them in the catalog.
 
     Every recipe is checked before the first one is built. After an interruption the same command resumes.
     """
     if sign and sign_key:
         raise InputError("--sign and --sign-key cannot be used together")
-    done = flow.release(recipes, call.settings, call.output, flow.Seal(sign or sign_key is not None, sign_key))
+    if every == bool(recipes):
+        raise InputError(
+            "name recipes, or use --all alone" if every else "no recipe was named",
+            remedy="Write: zoo release NAME, or: zoo release --all",
+        )
+    seal = flow.Seal(sign or sign_key is not None, sign_key)
+    if every:
+        return _every(call, seal)
+    done = flow.release(recipes, call.settings, call.output, seal)
     results = [result_of(one.planned, one.folder, one.published, call.settings) for one in done]
     lines = [str(result["sentence"]) for result in results]
     look = f"zoo show {done[0].planned.plan.name}" if len(done) == 1 else "zoo catalog"
     lines.append(f"Next: {look}, or see it in a browser with: zoo site serve")
     call.output.answer({"releases": results}, "\n".join(lines))
+    return None
+
+
+def _every(call: Call, seal: flow.Seal) -> int:
+    """Release what is not out. The exit code is 1 if a recipe failed."""
+    several.refuse_unready(call.settings)
+
+    def act(planned: Planned) -> tuple[str, str]:
+        (done,) = flow.release([planned.checked.file], call.settings, call.output, seal)
+        return planned.plan.version, several.where(done.published)
+
+    names = prepare.every_recipe(call.settings)
+    return several.answer(call, several.each(call, names, lambda name: several.unpublished(name, call), act))

@@ -52,6 +52,15 @@ def find_recipe(name: str, settings: Settings) -> Path:
     return found
 
 
+def every_recipe(settings: Settings) -> list[str]:
+    """The names of all recipes in ``recipes/``, in the catalog's order. Raises InputError if there is none."""
+    found = (settings.root / "recipes").glob("*.yaml")
+    names = sorted(path.stem for path in found if not path.name.endswith(".lock.yaml"))
+    if not names:
+        raise InputError("recipes/ has no recipe", remedy="Make one with: zoo new NAME")
+    return names
+
+
 def make_plan(name: str, settings: Settings) -> Planned:
     """Check and plan a recipe. Raises InputError with every problem, ModelFileError for an unusable source."""
     checked = check_recipe(find_recipe(name, settings), settings.root)

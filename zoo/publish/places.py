@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from catalog.access import recorded
 from catalog.release import Location, Release
 from zoo.errors import InputError
 from zoo.publish.plan import VersionTaken
@@ -95,6 +96,16 @@ def decide(
             remedy=f"Make the published files again with: zoo build {name} --namespace {namespace}",
         )
     return Decision(way, mirror)
+
+
+def is_out(known: Release | None, hub: str, access: str | None, asked: Way) -> bool:
+    """Whether nothing is left to do for a version: it is published, for a mirror or a move on ``hub``, and its
+    repositories are as open as the recipe wants them (None: as they are)."""
+    if known is None:
+        return False
+    if asked is Way.PLACE:
+        return access is None or recorded(access) == known.location.access
+    return any(one.hub == hub for one in (known.places() if asked is Way.MIRROR else [known.location]))
 
 
 def same(one: Release, other: Release) -> bool:
