@@ -301,10 +301,10 @@ def test_the_catalog_of_another_zoo_at_an_address(
     outside.mkdir()
     monkeypatch.chdir(outside)
     code, _, err = say("pull", f"{NAME}:Q4_0")
-    assert code == 2 and "Add --catalog" in err
+    assert code == 2 and "Add --from" in err
     catalog = f"{web}/model_catalog.json"
     code, _, err = say("pull", f"{NAME}:Q4_0", "--catalog", catalog)
-    assert code == 2 and "Add --hub" in err
+    assert code == 2 and "add --hub" in err
     code, _, err = say("pull", f"{NAME}:Q4_0", "--catalog", catalog, "--hub", str(zoo.hub.folder))
     assert code == 0, err
     assert say("verify", f"{NAME}-1.0.0")[0] == 0

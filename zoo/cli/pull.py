@@ -18,13 +18,14 @@ from zoo.cli.shelf import shelf_of
 from zoo.cli.signatures import Check, signature_options
 from zoo.errors import InputError
 from zoo.hub.download import Patience
-from zoo.pull import names, pulling
+from zoo.pull import names, pulling, remembered
 from zoo.pull.accounts import UNPINNED
 from zoo.pull.arriving import some
 from zoo.pull.machine import this_machine
 from zoo.pull.mirrors import Source, first_that_serves
 from zoo.pull.names import Chosen
 from zoo.pull.pulling import Pulled
+from zoo.pull.sites import catalog_address
 
 
 @click.command()
@@ -35,6 +36,10 @@ from zoo.pull.pulling import Pulled
 @click.option(
     "--context", "asked_tokens", type=click.IntRange(1), metavar="N",
     help=f"Context length in tokens. [default: {CONTEXT_TOKENS}, or the model's own if that is shorter]",
+)  # fmt: skip
+@click.option(
+    "--from", "from_", metavar="ADDRESS",
+    help="Take the catalog of this site, or the catalog at this address. It is remembered for the next time.",
 )  # fmt: skip
 @click.option("--to", "target", metavar="FOLDER", help="Where to put the files. [default: NAME-VERSION]")
 @click.option("--force", is_flag=True, help="Replace files of the same name in the folder that zoo pull did not write.")
@@ -51,6 +56,7 @@ def command(
     name: str,
     device_id: str | None,
     asked_tokens: int | None,
+    from_: str | None,
     target: str | None,
     force: bool,
     allow_yanked: bool,
@@ -63,13 +69,15 @@ def command(
     Without VERSION, the newest stable version that is not yanked is taken. Without QUANT, the file recommended for the
     device is chosen, and the reason is shown. Each file is compared with the hub's file list, the release's manifest
     and the catalog. Files get their places only when every check has passed. Files that other programs wrote are not
-    replaced. After an interruption, run the same command to resume. --catalog may be the path or the address of another
-    zoo's catalog.
+    replaced. After an interruption, run the same command to resume.
+
+    Outside a zoo, --from names a site such as https://USER.github.io/PROJECT/. --catalog may be the path or the address
+    of another zoo's catalog.
     """
     if not 0 < timeout < 3600:
         raise InputError("--timeout is not a valid time", remedy="Write seconds, such as --timeout 30")
     wish, device = names.parse(name), _device(device_id)
-    shelf = shelf_of(call)
+    shelf = shelf_of(call, from_)
     chosen = names.choose(shelf.catalog, wish, allow_yanked, pre)
     _tell(call, chosen)
     own_tokens = chosen.release.architecture.context_tokens
@@ -89,6 +97,8 @@ def command(
     if pulled.unlisted:
         what = "the hub also has files that the release does not list. They were not downloaded"
         call.output.warn(f"{what}: {some(pulled.unlisted)}")
+    if from_ and remembered.note(catalog_address(from_, "flag --from")):
+        call.output.say("This address is remembered: outside a zoo, you need not write --from again")
     call.output.answer(*_answer(chosen, pulled, pick, context_tokens, source.hub.name))
 
 

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 from zoo.cli.common import Call
+from zoo.errors import InputError
+from zoo.pull import remembered
 from zoo.pull.catalogs import Shelf, other_shelf, own_shelf
+from zoo.pull.sites import catalog_address
 from zoo.settings import NoZoo
 
 
-def shelf_of(call: Call) -> Shelf:
-    """The catalog that a command uses; only the zoo's own catalog requires a zoo around the current folder."""
+def shelf_of(call: Call, from_: str | None = None) -> Shelf:
+    """The catalog that a command uses; only the zoo's own catalog requires a zoo around the current folder.
+
+    from_: the address of a site or catalog. Outside a zoo, the one that was named last is used, and shown.
+    """
     hub = call.flags.get("hub")
-    if named := call.flags.get("catalog"):
+    named = call.flags.get("catalog")
+    if from_:
+        if named:
+            raise InputError("--from and --catalog both name a catalog", remedy="Use one of them")
+        return _from(call, catalog_address(from_, "flag --from"))
+    if named:
         return other_shelf(named, hub, call.output)
     try:
         return own_shelf(call.settings, hub)
     except NoZoo as error:
+        if known := remembered.address():
+            call.output.say("--from names another catalog. This one is remembered from before")
+            return _from(call, known)
         raise NoZoo(
             "this folder is not in a zoo, so there is no catalog",
-            remedy="Add --catalog and the path or address of a model_catalog.json",
+            remedy="Add --from and the address of a site, or --catalog and the path of a model_catalog.json",
         ) from error
+
+
+def _from(call: Call, catalog: str) -> Shelf:
+    shelf = other_shelf(catalog, call.flags.get("hub"), call.output)
+    call.output.say(f"Catalog: {catalog}")
+    return shelf

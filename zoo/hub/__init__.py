@@ -10,7 +10,19 @@ from pathlib import Path
 from zoo import addresses
 from zoo.errors import InputError
 from zoo.hub.folder import FolderHub, FolderRepo, refuse_clashes
-from zoo.hub.interface import BRANCH, CommitNote, Hub, HubConflict, Incoming, Listed, NoCommit, Refs, Repo
+from zoo.hub.interface import (
+    BRANCH,
+    CommitNote,
+    Hub,
+    HubConflict,
+    Incoming,
+    Listed,
+    NoCommit,
+    ReadHub,
+    ReadRepo,
+    Refs,
+    Repo,
+)
 
 __all__ = [
     "BRANCH",
@@ -23,6 +35,8 @@ __all__ = [
     "Incoming",
     "Listed",
     "NoCommit",
+    "ReadHub",
+    "ReadRepo",
     "Refs",
     "Repo",
     "connect",

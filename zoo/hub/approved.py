@@ -34,15 +34,20 @@ class _Told(TypedDict):
     hubs: list[_Entry]
 
 
-def place() -> Path:
-    """The file of the approvals. Raises InputError if the user has no home folder."""
+def own_folder() -> Path:
+    """The user's configuration folder for this program. Raises InputError if the user has no home folder."""
     try:
         base = os.environ.get("XDG_CONFIG_HOME", "").strip() or str(Path("~/.config").expanduser())
     except RuntimeError as error:
         raise InputError(
             "there is no folder for your approvals, because no home folder is known", remedy="Set HOME"
         ) from error
-    return Path(base) / "model-zoo-publisher" / "hubs.json"
+    return Path(base) / "model-zoo-publisher"
+
+
+def place() -> Path:
+    """The file of the approvals. Raises InputError if the user has no home folder."""
+    return own_folder() / "hubs.json"
 
 
 def is_named_by_user(settings: Settings) -> bool:

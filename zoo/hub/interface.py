@@ -90,7 +90,37 @@ class Served:
     git_sha1: str | None = None
 
 
-class Repo(Protocol):
+class ReadRepo(Protocol):
+    """One repository to download from."""
+
+    def listing(self, revision: str) -> dict[str, Listed]:
+        """The files of a commit, by path, with the digests that the hub reports; nothing is downloaded.
+
+        Raises RemoteError.
+        """
+
+    def incoming(self, revision: str, file: Listed, begin: int, end: int, stall_seconds: float) -> Incoming:
+        """Bytes ``begin`` to ``end`` of a file to download, or the complete file if the hub has no ranges.
+
+        Raises RemoteError, also if the announced file is not ``file``.
+        """
+
+    def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
+        """The complete file through another transport than ``incoming``, somewhere below the empty ``folder``."""
+
+
+class ReadHub(Protocol):
+    """Where releases can be downloaded."""
+
+    @property
+    def name(self) -> str:
+        """``folder``, or an address; never a local path."""
+
+    def repo(self, kind: str, namespace: str, name: str) -> ReadRepo:
+        """A repository, which may not exist. kind is ``model`` or ``dataset``."""
+
+
+class Repo(ReadRepo, Protocol):
     """One repository of a hub."""
 
     def refs(self) -> Refs:
@@ -98,12 +128,6 @@ class Repo(Protocol):
 
     def tree(self, revision: str) -> dict[str, FileRecord]:
         """The files of a commit, by path."""
-
-    def listing(self, revision: str) -> dict[str, Listed]:
-        """The files of a commit, by path, with the digests that the hub reports; nothing is downloaded.
-
-        Raises RemoteError.
-        """
 
     def served(self, revision: str, path: str) -> Served:
         """What the hub serves as ``path`` at a commit; no content is sent. Raises ZooError if the hub does not
@@ -183,14 +207,6 @@ class Repo(Protocol):
     def open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
         """The content of a file from ``offset``."""
 
-    def incoming(self, revision: str, file: Listed, begin: int, end: int, stall_seconds: float) -> Incoming:
-        """Bytes ``begin`` to ``end`` of a file to download, or the complete file if the hub has no ranges.
-
-        Raises RemoteError, also if the announced file is not ``file``.
-        """
-
-    def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
-        """The complete file through another transport than ``incoming``, somewhere below the empty ``folder``."""
 
 
 class Hub(Protocol):

@@ -10,10 +10,10 @@ from catalog.index import Catalog
 from catalog.release import Location
 from zoo import addresses, catalogfile
 from zoo.errors import InputError
-from zoo.hub import Hub, Hubs
+from zoo.hub import Hubs, ReadHub
 from zoo.hub.located import hubs_of
 from zoo.progress import Reporter
-from zoo.pull import webfile
+from zoo.pull import sites, webfile
 from zoo.settings import Settings
 
 
@@ -22,7 +22,8 @@ class Shelf:
     """A catalog and where its releases are.
 
     hub_text: a folder or address that was named instead of the recorded one, else empty. folder_hub: what the word
-    ``folder`` in the catalog means; empty if nobody knows. hubs: opens those that the catalog records.
+    ``folder`` in the catalog means; empty if nobody knows. hubs: opens those that the catalog records. site: where the
+    site of the catalog is, which may carry the files of a folder hub; empty if it is not known.
     """
 
     catalog: Catalog
@@ -30,9 +31,12 @@ class Shelf:
     hub_text: str
     folder_hub: str
     hubs: Hubs
+    site: str = ""
 
-    def hub(self, location: Location) -> Hub:
+    def hub(self, location: Location) -> ReadHub:
         """The hub of a release. Raises InputError for somebody else's folder hub."""
+        if location.hub == "folder" and self.site and not self.hub_text:
+            return sites.hub_of(self.site, self.catalog)
         recorded = self.folder_hub if location.hub == "folder" else location.hub
         if not (self.hub_text or recorded):
             raise InputError(
@@ -51,14 +55,16 @@ def own_shelf(settings: Settings, hub_text: str | None) -> Shelf:
 
 def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
     """A catalog that was named by path or address. Raises InputError, RemoteError."""
+    site = ""
     if "://" in catalog:
         found = read_url(catalog, report)
+        site = sites.site_address(catalog)
     else:
         path = Path(catalog).expanduser()
         if not path.is_file():
             raise InputError(f"catalog {catalog} not found")
         found = catalogfile.read_catalog(path, catalog)
-    return Shelf(found, catalog, hub_text or "", "", _hubs(hub_text))
+    return Shelf(found, catalog, hub_text or "", "", _hubs(hub_text), site)
 
 
 def _hubs(hub_text: str | None, settings: Settings | None = None) -> Hubs:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from catalog import access
 from catalog.release import Location, Release
 from zoo.errors import Damaged, InputError, RemoteError, ZooError
-from zoo.hub import Hub, NoCommit
+from zoo.hub import NoCommit, ReadHub
 from zoo.progress import Reporter
 from zoo.pull.catalogs import Shelf
 
@@ -27,7 +27,7 @@ _REFUSED = frozenset({"not_found", "gated", "forbidden", "token_missing", "token
 class Source:
     """An opened hub, and the release as it is there: its ``location`` is this place."""
 
-    hub: Hub
+    hub: ReadHub
     release: Release
 
 

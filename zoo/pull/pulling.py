@@ -23,7 +23,7 @@ from zoo.errors import InputError, RemoteError, ZooError
 from zoo.files import filelist
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
-from zoo.hub import Hub, Listed
+from zoo.hub import Listed, ReadHub
 from zoo.hub.download import Fetched, Origin, Patience, fetch_files, retrying
 from zoo.progress import Reporter, Silent
 from zoo.pull import accounts as agreement
@@ -86,7 +86,7 @@ class Order:
 
 
 def pull(
-    hub: Hub,
+    hub: ReadHub,
     order: Order,
     report: Reporter,
     patience: Patience,
@@ -229,7 +229,7 @@ def _as_listed(manifest: Manifest, there: Listed) -> Listed:
     return Listed(file.path, file.size_bytes, file.sha256) if file else there
 
 
-def _write_receipt(folder: Path, chosen: Chosen, hub: Hub, done: list[Fetched]) -> None:
+def _write_receipt(folder: Path, chosen: Chosen, hub: ReadHub, done: list[Fetched]) -> None:
     files = read_receipt(folder) | digests(done)
     place = chosen.release.location.model
     data = {

@@ -16,7 +16,7 @@ from catalog.release import Model, Release, Repository, YankEvent
 from zoo.errors import Damaged, InputError, MissingExtra, RemoteError, ZooError
 from zoo.files.digests import sha256_file
 from zoo.files.listing import FileRecord
-from zoo.hub import Hub, Listed, Repo
+from zoo.hub import Listed, ReadHub, ReadRepo
 from zoo.hub.download import Origin, Patience, retrying
 from zoo.hub.download.files import is_here
 from zoo.progress import Advance, Reporter, carried
@@ -131,7 +131,7 @@ def signed(found: Verified, path: Path, check: Callable[[Path, None], str]) -> V
 
 
 def on_hub(
-    hub: Hub, model: Model, release: Release, report: Reporter, patience: Patience, *, full: bool
+    hub: ReadHub, model: Model, release: Release, report: Reporter, patience: Patience, *, full: bool
 ) -> list[Verified]:
     """Both repositories of a release at their recorded commits. full: every byte is read back."""
     place, reading = release.location, _Reading(hub, report, patience, full)
@@ -145,7 +145,7 @@ def on_hub(
 class _Reading:
     """What is read from, who hears of it, and how much is read: full means every byte."""
 
-    hub: Hub
+    hub: ReadHub
     report: Reporter
     patience: Patience
     full: bool
@@ -205,7 +205,7 @@ def _not_as_recorded(path: str, error: ZooError | OSError, expected: str, got: s
 
 
 def read_back(
-    repo: Repo, commit: str, files: Iterable[FileRecord], report: Reporter, patience: Patience
+    repo: ReadRepo, commit: str, files: Iterable[FileRecord], report: Reporter, patience: Patience
 ) -> Iterator[Difference | Unchecked]:
     """Hashes every byte that the hub serves, and keeps none."""
     import hashlib

@@ -38,12 +38,17 @@ class _Safely(urllib.request.HTTPRedirectHandler):
         except ValueError:
             to = ("", "", 0)
         if to[0] not in allowed:
-            raise _Unsafe(f"{to[0]}://{to[1]}" if to[0] else "an invalid address")
+            raise Unsafe(f"{to[0]}://{to[1]}" if to[0] else "an invalid address")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-class _Unsafe(Exception):
+class Unsafe(Exception):
     """A redirect that is not followed; the text names where it leads."""
+
+
+def opener() -> urllib.request.OpenerDirector:
+    """Opens addresses without leaving https, and sends no token."""
+    return urllib.request.build_opener(_Safely)
 
 
 def fetch(address: str, into: IO[bytes], most_bytes: int, report: Reporter) -> None:
@@ -67,7 +72,7 @@ def fetch(address: str, into: IO[bytes], most_bytes: int, report: Reporter) -> N
                 work.given_up.set()
                 raise _unreachable(address, f"only {written:,} bytes arrived in {seconds:.0f} seconds")
     if work.failure:
-        raise _told(address, work.failure, most_bytes) from work.failure
+        raise told(address, work.failure, most_bytes) from work.failure
 
 
 @dataclass
@@ -101,8 +106,7 @@ class _Work:
             self.over.set()
 
     def _read(self) -> Iterator[bytes]:
-        opener = urllib.request.build_opener(_Safely)
-        with contextlib.closing(opener.open(self.address, timeout=STEP_SECONDS)) as answer:
+        with contextlib.closing(opener().open(self.address, timeout=STEP_SECONDS)) as answer:
             announced, length = answer.headers.get("content-length", ""), 0
             if announced.isascii() and announced.isdigit() and int(announced[:20]) > self.most_bytes:
                 raise _TooLarge
@@ -119,11 +123,12 @@ class _TooLarge(Exception):
     pass
 
 
-def _told(address: str, error: Exception, most_bytes: int) -> InputError | RemoteError:
+def told(address: str, error: Exception, most_bytes: int = 0) -> InputError | RemoteError:
+    """What failed at an address, for people. Raises ``error`` if it is none of a connection."""
     facts = {"address": address}
     if isinstance(error, _TooLarge):
         return InputError(f"{address} is larger than {most_bytes >> 20} MiB", remedy="Check the address")
-    if isinstance(error, _Unsafe):
+    if isinstance(error, Unsafe):
         return RemoteError(
             f"{address} redirects to {error}, which others on the network could change", kind="refused", facts=facts,
             safe="Nothing was read from there.", remedy="Name an https address that does not leave https",

@@ -16,7 +16,7 @@ from catalog.words import data_size
 from zoo.errors import AGAIN, Again, Damaged, RemoteError
 from zoo.files.locks import locked
 from zoo.files.whole import fsync
-from zoo.hub import Incoming, Listed, Repo
+from zoo.hub import Incoming, Listed, ReadRepo
 from zoo.hub.download import partial
 from zoo.hub.download import spans as spans_room
 from zoo.hub.download.lines import Lines
@@ -50,7 +50,7 @@ class Fetched:
 class Origin:
     """A commit of a repository; ``source`` says in words where that is."""
 
-    repo: Repo
+    repo: ReadRepo
     revision: str
     source: str
 
