@@ -8,14 +8,15 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 import pytest
 from plainserving import READ, WRITE, Serve, create, everything, fill, roles, upload
 
 from zoo.errors import InputError
-from zoo.hub.server import Access, HubServer, is_loopback, read_tokens
+from zoo.hub.server import Access, HubServer, access, is_loopback, read_tokens
 from zoo.hub.server import server as server_room
+from zoo.hub.server.wire import ApiError
 
 pytest_plugins = ["plainserving"]
 
@@ -268,3 +269,15 @@ def test_a_fault_of_the_server_is_reported_as_one(serve: Serve, monkeypatch: pyt
     got = served.ask("GET", "/")
     assert got.status == 500 and "RuntimeError" in got.json["error"] and WRITE.encode() not in got.body
     assert server_room.STALL_SECONDS == 60
+
+
+def test_an_upload_survives_a_clock_that_is_set_and_ends_after_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    signer = access.Signer()
+    query = {name: values[0] for name, values in parse_qs(signer.query("ab", 5)).items()}
+    for years in (-27, 14):
+        monkeypatch.setattr(time, "time", lambda seconds=years * 3.15e7: 1.79e9 + seconds)
+        assert signer.check("ab", **query) == 5
+    later = time.monotonic() + access.UPLOAD_SECONDS + 2
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    with pytest.raises(ApiError, match="expired"):
+        signer.check("ab", **query)

@@ -93,14 +93,18 @@ def _digest(token: str) -> str:
 
 
 class Signer:
-    """Upload addresses that only this server can make, for one content each, for a day."""
+    """Upload addresses that only this server can make, for one content each, for a day.
+
+    They are valid for this process only, so a clock counts that nobody sets: an upload survives a correction of the
+    time.
+    """
 
     def __init__(self) -> None:
         self._secret = os.urandom(32)
 
     def query(self, oid: str, size: int) -> str:
         """The signed query of an upload address."""
-        expires = int(time.time()) + UPLOAD_SECONDS
+        expires = int(time.monotonic()) + UPLOAD_SECONDS
         return urlencode({"size": size, "expires": expires, "signature": self._sign(oid, size, expires)})
 
     def check(self, oid: str, size: str, expires: str, signature: str) -> int:
@@ -110,7 +114,7 @@ class Signer:
             self._sign(oid, int(size), int(expires)), signature.encode("ascii", "replace").decode()
         ):
             raise ApiError(403, "this upload address was not issued by this hub")
-        if int(expires) < time.time():
+        if int(expires) < time.monotonic():
             raise ApiError(403, "this upload address has expired; start the upload again")
         return int(size)
 
