@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tinygguf import make_tiny_gguf
 
-from zoo.errors import InputError, ModelFileError, ZooError
+from zoo.errors import GateRefused, InputError, ModelFileError, ZooError
 from zoo.gguf.header import read_header
-from zoo.llama.convert.convert import convert
+from zoo.llama.convert.convert import convert, failure
 from zoo.llama.convert.source import SCRIPT
 
 STAND_IN = """
@@ -36,6 +36,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     model.mkdir()
     (model / "config.json").write_text("{}")
     return model
+
+
+def test_a_condition_of_the_converter_is_quoted(tmp_path: Path) -> None:
+    tail = ["    assert d_inner == 2 * d_model", "           ^^^^^^^^^^^^^^^^^^^^^^", "AssertionError"]
+    error = failure(tail, 1, tmp_path)
+    assert isinstance(error, GateRefused) and "`d_inner == 2 * d_model` holds" in error.what
+    assert "AssertionError" not in str(error)
 
 
 def test_the_result_is_moved_into_place_whole(folder: Path, tmp_path: Path) -> None:

@@ -131,6 +131,16 @@ def test_a_run_that_was_killed_in_a_step_is_reported_by_the_next(zoo: Path) -> N
     assert "use a machine with more memory" in again.stderr
 
 
+def test_a_limit_below_the_programs_own_need_is_refused_before_the_first_step(
+    zoo: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr("zoo.machine.resources.memory_bytes", lambda: (380_000_000, 300_000_000))
+    assert main(["build", "plain"]) == 1
+    said = capsys.readouterr().err
+    assert "memory: about 45" in said and "380.0 MB are available" in said
+    assert not list((zoo / "build" / "work").glob("partial/*"))
+
+
 def test_a_real_limit_ends_in_a_sentence_at_any_step(zoo: Path) -> None:
     """From too little for the first import to nearly enough: never a traceback, and at the end it is released."""
     for megabytes in (700, 900, 1100):

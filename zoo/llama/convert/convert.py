@@ -202,6 +202,15 @@ def failure(tail: Sequence[str], code: int, model_folder: Path) -> ZooError:
             safe=safe,
             remedy="Copy tokenizer.model of the original model into the model folder, then run: zoo lock",
         )
+    wanted = next((line.strip() for line in reversed(tail) if line.strip().startswith("assert ")), "")
+    if wanted and said.startswith("AssertionError"):
+        return GateRefused(
+            "llama.cpp's converter cannot make a GGUF file of this model: it supports only models for which "
+            f"`{wanted.removeprefix('assert ')}` holds",
+            where="config.json",
+            safe=safe,
+            remedy="Use a model of another architecture, such as Llama, Qwen, Mistral, Gemma or GPT-2",
+        )
     remedy = f"Install the missing packages with: {NEEDS}" if said.startswith("ModuleNotFoundError") else ""
     return ZooError(f"llama.cpp's converter failed: {said}", safe=safe, remedy=remedy)
 
