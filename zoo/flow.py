@@ -18,7 +18,7 @@ from zoo.plan import engine, foresight, preflight, prepare
 from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
 from zoo.publish import apply as publishing
-from zoo.publish import line, places, record, repair
+from zoo.publish import line, places, record, repair, staging
 from zoo.publish.apply import Published, Target, VersionTaken
 from zoo.publish.places import Way
 from zoo.publish.repair import Repaired
@@ -123,12 +123,15 @@ def refuse_failed_gates(release: ReleaseFolder) -> None:
 class Asked:
     """How to publish. verify: ``tree`` or ``full``, which reads every file back. way: what another place means.
 
-    delete_others: files in the repositories that no release put there do not stay.
+    delete_others: files in the repositories that no release put there do not stay. stage: only on a branch of its own.
+    promote: only what is staged.
     """
 
     verify: str = "tree"
     way: Way = Way.PLACE
     delete_others: bool = False
+    stage: bool = False
+    promote: bool = False
 
 
 def targets(
@@ -156,11 +159,17 @@ def _publication(
     command = f"zoo publish {release.model.name}{settings.flags}"
     place = places.Place(there.name, expected.name, dataset, command)
     manifest = next((file.sha256 for file in release.model_files if file.path == MANIFEST), None)
+    if asked.stage and known:
+        raise VersionTaken(
+            f"{release.model.name} {known.version} is published, so there is nothing to stage",
+            safe="Nothing was changed.",
+            remedy="Raise the version in the recipe",
+        )
     decided = places.decide(release.model.name, release.release, manifest, known, place, asked.way)
     owner = line.owner_of(release.model.name, model, there.name)
     found = publishing.Publication(
         release, names, settings, there, owner, decided.recorded, decided.way, asked.delete_others,
-        restore.cards_of(model), wanted,
+        restore.cards_of(model), wanted, asked.stage,
     )  # fmt: skip
     return found, decided
 
@@ -171,7 +180,7 @@ def is_out(planned: Planned, settings: Settings, asked: Asked = Asked()) -> bool
     refuse_taken_version(planned, settings)
     model = catalogfile.read_model(settings, planned.plan.name)
     known = model.release(planned.plan.version) if model else None
-    there = hub.connect(settings.hub, settings.root)
+    there = hub_of_settings(settings)
     return places.is_out(known, there.name, planned.recipe.publish.access, asked.way)
 
 
@@ -284,8 +293,24 @@ def publish(
             report.say(f"{release.model.name} {release.release.version} has new commits, which the catalog records now")
         record.record(release, location, settings, decided.way)
         restore.keep_card(release.model.name, release.release.version, location, publication.hub, settings, report)
+        staging.forget(release.model.name, release.release.version, settings)
 
+    if asked.promote:
+        staging.refuse_unstaged(publishing.prepare(publication))
+    if asked.stage:
+        return publishing.apply(
+            publication, report, how=asked.verify, record=lambda place: staging.record(release, place, settings)
+        )
     return publishing.apply(publication, report, how=asked.verify, record=note, committing=committing)
+
+
+def unstage(planned: Planned, settings: Settings) -> list[str]:
+    """Remove the staged release of a recipe's version. Returns the repositories that had one. Raises ZooError."""
+    publish, version = planned.recipe.publish, planned.plan.version
+    there = hub_of_settings(settings)
+    gone = staging.remove(there, settings.namespace, (publish.model, publish.dataset), version)
+    staging.forget(planned.plan.name, version, settings)
+    return gone
 
 
 def _await_banner(release: ReleaseFolder, publication: publishing.Publication, settings: Settings) -> None:

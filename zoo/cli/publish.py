@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import click
 
+from catalog.recipe import plain
 from catalog.words import data_size
 from zoo import flow
 from zoo.cli import several
@@ -19,6 +20,8 @@ from zoo.flow import Asked
 from zoo.plan import prepare
 from zoo.plan.prepare import Planned
 from zoo.publish import repair as repairs
+from zoo.publish import staging
+from zoo.publish.apply import Published
 from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
 
@@ -30,12 +33,13 @@ def _how(function: Callable[..., Result]) -> Callable[..., Result]:
 
     @functools.wraps(function)
     def wrapped(
-        *args: object, verify: str, mirror: bool, move: bool, delete_others: bool, **kwargs: object
-    ) -> Result:
-        if mirror and move:
-            raise InputError("--mirror and --move cannot be used together")
+        *args: object, verify: str, mirror: bool, move: bool, delete_others: bool, stage: bool, promote: bool,
+        **kwargs: object,
+    ) -> Result:  # fmt: skip
+        if mirror + move + stage + promote > 1:
+            raise InputError("--mirror, --move, --stage and --promote cannot be used together")
         way = Way.MIRROR if mirror else Way.MOVE if move else Way.PLACE
-        return function(*args, asked=Asked(verify, way, delete_others), **kwargs)
+        return function(*args, asked=Asked(verify, way, delete_others, stage, promote), **kwargs)
 
     decorated: Callable[..., Result] = wrapped
     for option in (
@@ -45,6 +49,9 @@ def _how(function: Callable[..., Result]) -> Callable[..., Result]:
                      "hub its place, for example after a rehearsal in a folder."),
         click.option("--mirror", is_flag=True, help="The version is published elsewhere: record this hub as "
                      "a second place for the same files."),
+        click.option("--promote", is_flag=True, help="Publish what was staged, and nothing else."),
+        click.option("--stage", is_flag=True, help="Send the release to a branch of its own (staging-VERSION): checked "
+                     "and complete, without a tag, and not in the catalog."),
         click.option("--verify", type=click.Choice(["tree", "full"]), default="tree", show_default=True,
                      help="Compare sizes and sha256 that the hub reports, or read every file back."),
     ):  # fmt: skip
@@ -54,23 +61,27 @@ def _how(function: Callable[..., Result]) -> Callable[..., Result]:
 
 @click.command()
 @options(*SETTING_OPTIONS)
-@click.option("--dry-run", is_flag=True, help="Show what would be uploaded, file by file, and stop.")
+@click.option("--dry-run", "instead", flag_value="show", help="Show what would be uploaded, file by file, and stop.")
 @_how
 @click.option(
-    "--repair", is_flag=True,
+    "--repair", "instead", flag_value="repair",
     help="Read back every published version, and send again what the hub lost or damaged. Nothing else is published. "
     "With --move, versions whose commits the hub lost are published again, with new commits.",
 )
+@click.option(
+    "--unstage", "instead", flag_value="unstage",
+    help="Remove what is staged of the recipe's version. Nothing is published.",
+)
 @click.option("--all", "every", is_flag=True, help="Publish every recipe that is built and not published yet.")
 @click.argument("recipe", required=False)
-def command(call: Call, recipe: str | None, dry_run: bool, repair: bool, every: bool, asked: Asked) -> int | None:
+def command(call: Call, recipe: str | None, instead: str | None, every: bool, asked: Asked) -> int | None:
     """Publish the built release of RECIPE (a name or a file), or of every recipe with --all. It must pass its gates.
 
     One verified commit per repository, then the tags, then the catalog. After an interruption, run the same command to
     resume; nothing is done twice. A published version never changes. The main branch holds the highest stable version;
     a pre-release or an older version only gets its commit and its tag. Files that other people added stay.
     """
-    if every == bool(recipe) or (every and (repair or dry_run)):
+    if every == bool(recipe) or (every and (instead or asked.stage or asked.promote)):
         raise InputError(
             "name one recipe, or use --all alone" if every else "no recipe was named",
             remedy="Write: zoo publish NAME, or: zoo publish --all",
@@ -78,18 +89,48 @@ def command(call: Call, recipe: str | None, dry_run: bool, repair: bool, every: 
     if every:
         return _every(call, asked)
     assert recipe
-    if repair:
+    if instead == "repair":
         _repair(call, recipe, asked)
         return None
     planned = prepare.make_plan(recipe, call.settings)
+    if instead == "unstage":
+        _unstage(call, planned)
+        return None
     release = flow.existing_release(planned, call.settings, asked.way)
-    if dry_run:
+    if instead == "show":
         _dry_run(call, planned, release, asked)
         return None
     published = flow.publish(planned, release, call.settings, call.output, asked)
+    if asked.stage:
+        _staged(call, planned, published)
+        return None
     result = result_of(planned, release, published, call.settings, asked.way)
     call.output.answer(result, str(result["sentence"]))
     return None
+
+
+def _staged(call: Call, planned: Planned, published: Published) -> None:
+    plan, place = planned.plan, published.location
+    catalog = call.settings.shown(staging.path_of(call.settings))
+    data = {"name": plan.name, "version": plan.version, "staged": plain(place), "catalog": catalog}
+    flags = call.settings.flags
+    lines = [
+        f"{plan.name} {plan.version} is staged: {place.model.name}, branch {place.model.tag}, commit "
+        f"{place.model.commit[:12]}. It has no tag and is not in the catalog.",
+        f"Try it with: zoo pull {plan.name}@{plan.version} --staged",
+        f"On another machine, take {catalog} there and add: --catalog FILE",
+        f"Publish it with: zoo publish {plan.name} --promote{flags}. Remove it with: zoo publish {plan.name} "
+        f"--unstage{flags}",
+    ]
+    call.output.answer(data, "\n".join(lines))
+
+
+def _unstage(call: Call, planned: Planned) -> None:
+    gone, plan = flow.unstage(planned, call.settings), planned.plan
+    data = {"name": plan.name, "version": plan.version, "repositories": gone}
+    title = f"{plan.name} {plan.version}"
+    nothing = f"{title} was not staged, so nothing was removed."
+    call.output.answer(data, f"The staged {title} was removed from {', '.join(gone)}." if gone else nothing)
 
 
 def _every(call: Call, asked: Asked) -> int:

@@ -14,7 +14,7 @@ from catalog.words import data_size
 from zoo.choose import commands
 from zoo.choose.pick import CONTEXT_TOKENS, Pick
 from zoo.cli.common import Call, device_named, options
-from zoo.cli.shelf import shelf_of
+from zoo.cli.shelf import shelf_of, staged_shelf
 from zoo.cli.signatures import Check, signature_options
 from zoo.errors import InputError
 from zoo.hub.download import Patience
@@ -44,6 +44,7 @@ from zoo.pull.sites import catalog_address
 @click.option("--to", "target", metavar="FOLDER", help="Where to put the files. [default: NAME-VERSION]")
 @click.option("--force", is_flag=True, help="Replace files of the same name in the folder that zoo pull did not write.")
 @click.option("--allow-yanked", is_flag=True, help="Accept a yanked version.")
+@click.option("--staged", is_flag=True, help="Take a version that is staged by this zoo and not published yet.")
 @click.option("--pre", is_flag=True, help="Accept a pre-release, such as 1.1.0-rc.1, if it is the newest version.")
 @click.option(
     "--timeout", type=float, default=Patience.stall_seconds, show_default=True, metavar="SECONDS",
@@ -60,6 +61,7 @@ def command(
     target: str | None,
     force: bool,
     allow_yanked: bool,
+    staged: bool,
     pre: bool,
     timeout: float,
     check: Check | None,
@@ -77,7 +79,7 @@ def command(
     if not 0 < timeout < 3600:
         raise InputError("--timeout is not a valid time", remedy="Write seconds, such as --timeout 30")
     wish, device = names.parse(name), _device(device_id)
-    shelf = shelf_of(call, from_)
+    shelf = staged_shelf(call, from_) if staged else shelf_of(call, from_)
     chosen = names.choose(shelf.catalog, wish, allow_yanked, pre)
     _tell(call, chosen)
     own_tokens = chosen.release.architecture.context_tokens

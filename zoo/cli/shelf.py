@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+from zoo import catalogfile
 from zoo.cli.common import Call
 from zoo.errors import InputError
+from zoo.publish import staging
 from zoo.pull import remembered
 from zoo.pull.catalogs import Shelf, other_shelf, own_shelf
 from zoo.pull.sites import catalog_address
 from zoo.settings import NoZoo
+
+
+def staged_shelf(call: Call, from_: str | None = None) -> Shelf:
+    """The catalog of what this zoo has staged. Raises InputError if nothing is, or with another catalog."""
+    if from_ or call.flags.get("catalog"):
+        raise InputError("--staged takes no other catalog", remedy="Leave out --catalog and --from, or --staged")
+    path = staging.path_of(call.settings)
+    if not path.is_file():
+        raise InputError("nothing is staged", remedy="Stage a release with: zoo publish NAME --stage")
+    own = own_shelf(call.settings, call.flags.get("hub"))
+    shown = call.settings.shown(path)
+    return dataclasses.replace(own, catalog=catalogfile.read_catalog(path, shown), shown_as=shown)
 
 
 def shelf_of(call: Call, from_: str | None = None) -> Shelf:

@@ -37,7 +37,7 @@ def command(call: Call, name: str) -> None:
     built = load(folder / (version or versions[-1])) if versions else None
     if built is None:
         catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
-        names = {m.name for m in catalog.models} | {p.name for p in settings.releases.glob("[a-z0-9]*")}
+        names = {m.name for m in catalog.models} | {p.name for p in settings.releases.glob("[a-z0-9]*/")}
         remedy = instead_of(model_name, sorted(names), catalogfile.NOTHING_YET)
         raise InputError(f"release {name!r} was not found", remedy=remedy)
     glance(call, built.model, built.release, built.verdicts)

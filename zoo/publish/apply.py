@@ -17,7 +17,7 @@ from zoo.files.filelist import MANIFEST
 from zoo.files.locks import locked
 from zoo.hub import Hub
 from zoo.progress import Reporter
-from zoo.publish import closing, steps
+from zoo.publish import closing, staging, steps
 from zoo.publish.hashes import Hashes
 from zoo.publish.journal import Journal
 from zoo.publish.line import NOBODY, OtherModel, Owner
@@ -58,6 +58,7 @@ class Publication:
     hub; None for a new place. way: with a move, other commits than the recorded ones may replace them in the catalog.
     delete_others: files that no release put into the repositories do not stay. cards: which cards are this zoo's own.
     access: who may read the repositories, see ``catalog.access``; None leaves them as they are.
+    stage: only a commit on a branch of its own, no tag.
     """
 
     release: ReleaseFolder
@@ -70,6 +71,7 @@ class Publication:
     delete_others: bool = False
     cards: Cards = AS_RELEASED
     access: str | None = None
+    stage: bool = False
 
 
 def prepare(publication: Publication, journal: Journal | None = None) -> list[Target]:
@@ -86,13 +88,14 @@ def prepare(publication: Publication, journal: Journal | None = None) -> list[Ta
         repo = publication.hub.repo(kind, settings.namespace, name)
         repo.recognise(steps.git_digests(hashes, release.folder / kind, files))
         keep = journal.kept(kind) if journal else ()
-        known = Known(publication.owner, keep, publication.delete_others, publication.cards)
+        known = Known(publication.owner, keep, publication.delete_others, publication.cards, publication.stage)
         plan = plan_repo(kind, name, repo, tag_of(release), files, known)
         target = Target(kind, name, release.folder / kind, repo, plan)
         recorded = _recorded(publication, kind)
         if recorded and publication.way is not Way.MOVE:
             target = steps.as_recorded(target, recorded, publication.hub.name, _command(publication))
         _refuse_other_content(plan, release)
+        staging.refuse_other_bytes(target, publication.stage, _command(publication))
         targets.append(target)
     hashes.save()
     return targets
@@ -114,7 +117,9 @@ def apply(
     release, settings, hub = publication.release, publication.settings, publication.hub
     phase = _Phase("Nothing was changed.")
     with _told_how_to_go_on(publication, phase), _alone(release, report):
-        journal = Journal(_beside(release, "journal.jsonl"), _identity(publication))
+        # The commit of a staging must not be taken for that of the release.
+        name = "staging.jsonl" if publication.stage else "journal.jsonl"
+        journal = Journal(_beside(release, name), _identity(publication))
         targets = prepare(publication, journal)
         already = all(target.plan.is_published for target in targets)
         _announce(targets, hub, report)
@@ -125,17 +130,21 @@ def apply(
             for target in targets:
                 closing.close(work, target, publication.access)
         commits = _out(work, targets, how, phase)
-        if publication.access:
+        if publication.access and not publication.stage:
             for target in targets:
                 closing.open_up(work, target, publication.access)
         places = {
-            t.kind: Repository(f"{settings.namespace}/{t.name}", commits[t.kind], work.tag, _manifest(t))
+            t.kind: Repository(f"{settings.namespace}/{t.name}", commits[t.kind], _label(t, work.tag), _manifest(t))
             for t in targets
         }
         access = recorded(publication.access) if publication.access else _known_access(publication)
         location = Location(hub.name, places["model"], places.get("dataset"), access)
         phase.safe = f"The release is out: tag {work.tag} is set and verified. Only its catalog entry is missing."
+        if publication.stage:
+            phase.safe = "The release is staged and verified. Only the note of it on this machine is missing."
         record(location)
+        if not publication.stage:
+            staging.end(work, targets)
         # If everything is already there, for example from another machine, there is nothing to record.
         if journal.entries or not already:
             journal.note("recorded")
@@ -161,6 +170,8 @@ def _out(work: Work, targets: list[Target], how: str, phase: _Phase) -> dict[str
         if target.plan.is_published:
             steps.send_lost(work, target)
         verify(work, target, how)
+    if any(target.plan.is_staging for target in done):
+        return {target.kind: str(target.commit) for target in done}
     # Every later tag is looked at before the first one is set: a tag stays for ever.
     done = [done[0], *(t if t.plan.is_published else steps.free(work, t) for t in done[1:])]
     tagged = []
@@ -170,6 +181,11 @@ def _out(work: Work, targets: list[Target], how: str, phase: _Phase) -> dict[str
     for target in tagged:
         steps.raise_main(work, target)
     return {target.kind: str(target.commit) for target in tagged}
+
+
+def _label(target: Target, tag: str) -> str:
+    """The name of a commit: its tag, or the branch of its staging."""
+    return target.plan.line.branch if target.plan.is_staging else tag
 
 
 def _known_access(publication: Publication) -> str | None:
@@ -243,6 +259,7 @@ def _told_how_to_go_on(publication: Publication, phase: _Phase) -> Iterator[None
     """An error that ends this early says what is safe and the command to continue."""
     command = _command(publication)
     command += " --delete-others" if publication.delete_others else ""
+    command += " --stage" if publication.stage else ""
     command += "" if publication.way is Way.PLACE else f" --{publication.way.value}"
     try:
         yield
@@ -281,7 +298,9 @@ def _some(paths: list[str]) -> str:
 def _announce(targets: list[Target], hub: Hub, report: Reporter) -> None:
     """Report what will be sent before sending it, and where if that is not the main branch."""
     for target in targets:
-        if target.plan.line.above and not target.plan.is_published:
+        if target.plan.is_staging:
+            report.say(f"{target.label}: staged on branch {target.plan.line.branch}; the main branch and the tags stay")
+        elif target.plan.line.above and not target.plan.is_published:
             report.say(f"{target.label}: the main branch stays at {target.plan.line.above}")
         if target.plan.kept and not target.plan.is_published:
             report.say(f"{target.label} keeps what no release put there: {_some(target.plan.kept)}")

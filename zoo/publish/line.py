@@ -21,6 +21,9 @@ from zoo.hub import BRANCH, Refs, Repo
 BESIDE = "publish-"
 """What the name of a branch of its own begins with; the version follows."""
 
+STAGING = "staging-"
+"""What the name of a branch with a release that is not published yet begins with; the version follows."""
+
 _NUMBER = r"(?:0|[1-9][0-9]{0,5})"
 VERSION = re.compile(
     rf"{_NUMBER}(?:\.{_NUMBER}){{2}}(?:-[0-9A-Za-z-]{{1,20}}(?:\.[0-9A-Za-z-]{{1,20}}){{0,3}})?\Z"
@@ -90,6 +93,14 @@ def choose(label: str, repo: Repo, refs: Refs, version: str, owner: Owner) -> Li
     lower = [one for one in tagged if version_key(one) < version_key(version)]
     start = tagged[max(lower, key=version_key)] if lower else head
     return Line(branch, start, begins=True, above=highest)
+
+
+def staging(label: str, repo: Repo, refs: Refs, version: str, owner: Owner) -> Line:
+    """The line of a version that is staged: a branch that no reader gets by default. Raises OtherModel."""
+    branch, head = f"{STAGING}{version}", refs.branches.get(BRANCH)
+    refuse_other_model(label, repo, head, owner)
+    there = refs.branches.get(branch)
+    return Line(branch, there) if there else Line(branch, head, begins=head is not None)
 
 
 def of_tagged(refs: Refs, version: str) -> Line:

@@ -40,12 +40,14 @@ class Change:
 @dataclass(frozen=True)
 class Known:
     """What is known of a repository before it is read. keep: files of others that stay in any case, if the release does
-    not have them. delete_others: those that no release put there go. cards: which cards are this zoo's own."""
+    not have them. delete_others: those that no release put there go. cards: which cards are this zoo's own.
+    stage: the release goes to the branch of its staging."""
 
     owner: Owner = NOBODY
     keep: Collection[str] = ()
     delete_others: bool = False
     cards: Cards = AS_RELEASED
+    stage: bool = False
 
 
 NOTHING = Known()
@@ -57,7 +59,7 @@ class RepoPlan:
 
     line: the branch that the commit goes to; owner: the model that the repository must belong to; delete_others: files
     that no release put there are deleted. behind: of a published version, what brings it to the main branch, if that
-    holds a lower one although this is the highest.
+    holds a lower one although this is the highest. staged: the head of the branch with the same version, staged.
     """
 
     kind: str
@@ -70,6 +72,12 @@ class RepoPlan:
     owner: Owner = NOBODY
     delete_others: bool = False
     behind: RepoPlan | None = None
+    staged: str | None = None
+
+    @property
+    def is_staging(self) -> bool:
+        """True if the commit goes to the branch of a staging."""
+        return self.line.branch.startswith(lines.STAGING)
 
     @property
     def is_published(self) -> bool:
@@ -125,11 +133,15 @@ def plan_repo(
     """
     refs, label, version = repo.refs(), f"{kind} repository {name}", tag.removeprefix("v")
     tagged = refs.tags.get(tag)
-    line = lines.of_tagged(refs, version) if tagged else lines.choose(label, repo, refs, version, known.owner)
+    if tagged:
+        line = lines.of_tagged(refs, version)
+    else:
+        line = (lines.staging if known.stage else lines.choose)(label, repo, refs, version, known.owner)
     changes = _of_tagged(label, repo, tagged, files, known) if tagged else _new(label, repo, line.head, files, known)
     plan = RepoPlan(
-        kind, name, line.head, tagged, tuple(files), tuple(changes), line, known.owner, known.delete_others
-    )
+        kind, name, line.head, tagged, tuple(files), tuple(changes), line, known.owner, known.delete_others,
+        staged=refs.branches.get(f"{lines.STAGING}{version}"),
+    )  # fmt: skip
     head = refs.branches.get(BRANCH)
     if tagged and head and not plan.changed and lines.is_behind(label, repo, refs, version, known.owner):
         there = _new(label, repo, head, files, known)

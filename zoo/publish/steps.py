@@ -202,7 +202,7 @@ def commit(work: Work, target: Target) -> Target:
 def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
     """The plan on the new head, if nobody touched our files. Raises HubConflict with who, when and what."""
     old = target.plan
-    known = Known(old.owner, old.kept, old.delete_others)
+    known = Known(old.owner, old.kept, old.delete_others, stage=old.is_staging)
     plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, known)
     head = plan.parent
     if plan.tagged and not plan.changed:
@@ -231,7 +231,7 @@ def _plan_again(work: Work, target: Target, conflict: HubConflict) -> Target:
     if touched:  # else the hub only made its own first commit
         words = f"someone else committed other files to {target.label}. They are kept. Planning again"
         work.report.say("\n".join([words, *told]))
-    known = Known(old.owner, {*old.kept, *(touched & after.keys())}, old.delete_others)
+    known = Known(old.owner, {*old.kept, *(touched & after.keys())}, old.delete_others, stage=old.is_staging)
     plan = plan_repo(old.kind, old.name, target.repo, work.tag, old.files, known)
     return _sent(work, dataclasses.replace(target, plan=plan))
 
@@ -292,7 +292,11 @@ def raise_main(work: Work, target: Target) -> None:
 
 def _end(work: Work, target: Target) -> None:
     """Delete the branch that the commit was made on. The tag keeps the commit, so a failure harms nothing."""
-    branch = target.plan.line.branch
+    end_branch(work, target, target.plan.line.branch)
+
+
+def end_branch(work: Work, target: Target, branch: str) -> None:
+    """Delete a branch that is not needed any more; a failure is only reported."""
     try:
         target.repo.end(branch)
     except (ZooError, OSError) as error:

@@ -216,6 +216,8 @@ class HuggingFaceRepo:
             return self._unchanged(parent, branch)
         self._ensure()
         guard = parent or self._first_parent()
+        if parent is None and branch != BRANCH and guard != NO_COMMIT:
+            self.begin(branch, guard)  # the Hub's own first commit
 
         def ours() -> str | None:
             """The head, if it has the planned content: then the answer was lost after the commit was made."""

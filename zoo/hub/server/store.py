@@ -185,8 +185,9 @@ def commit_of(repo: FolderRepo, revision: str) -> str:
 
 def branch_of(repo: FolderRepo, revision: str) -> str | None:
     """The branch that ``revision`` names, also as ``refs/heads/BRANCH``; None if there is no such branch."""
-    name = revision.removeprefix("refs/heads/")
-    return name if name == BRANCH or name in repo.refs().branches else None
+    name, refs = revision.removeprefix("refs/heads/"), repo.refs()
+    # The first commit of a repository makes its branch.
+    return name if name == BRANCH or name in refs.branches or not (refs.branches or refs.tags) else None
 
 
 def head_of(repo: FolderRepo) -> str | None:
