@@ -37,7 +37,7 @@ HEAVY_EXTRAS := gguf,train,starter
 
 CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
 
-.PHONY: help environment checkers demo test fuzz long families installs matrix tiers check wheel clean
+.PHONY: help environment checkers demo publish-preview record test fuzz long families installs matrix tiers check wheel clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -109,6 +109,19 @@ demo: environment
 	@test -f $(DEMO)/zoo.toml || $(BIN)/zoo init --quiet $(DEMO) >/dev/null
 	@cp -R recipes site mkdocs.yml $(DEMO)/
 	@sh scripts/demo.sh $(CURDIR)/$(DEMO) $(BIN)/zoo $(STARTERS)
+
+# Weights are taken from build/weights by digest, and made by the recipes where they are missing.
+PREVIEW := http://127.0.0.1:8000/
+publish-preview: environment
+	@$(BIN)/python scripts/recorded.py restore build/weights --make
+	@ZOO_SITE_URL=$(PREVIEW) $(BIN)/zoo site build
+	@ZOO_SITE_URL=$(PREVIEW) $(BIN)/zoo site serve
+
+# Speed is measured on this machine, which should be idle. The figures say which machine it was.
+record: environment
+	$(BIN)/python scripts/recorded.py begin
+	$(BIN)/zoo release $(STARTERS)
+	$(BIN)/python scripts/recorded.py keep
 
 # A process for each core; the tests of one file stay together, because they share what is slow to make.
 test: checkers
