@@ -3,7 +3,7 @@
 git has the catalog, the evidence, and in ``published/NAME/VERSION`` the small files of each release. Weights are never
 in git: they are found by digest in a folder, or made again by the recipes, and accepted only if every byte is the same.
 
-    python scripts/recorded.py begin                 an empty catalog, for releases that are recorded again (make record)
+    python scripts/recorded.py begin                 an empty catalog, to record the releases again (make record)
     python scripts/recorded.py keep                  keep the small files of what was released since
     python scripts/recorded.py restore FOLDER        the folder hub again, with the weights that FOLDER has
     python scripts/recorded.py restore FOLDER --make and make those that it has not
