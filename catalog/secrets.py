@@ -11,22 +11,23 @@ if TYPE_CHECKING:
     from catalog.problems import Problem
     from catalog.yamltext import Document
 
+# Patterns are compiled when they are first needed: every start of the program would pay for them.
 # Up to the last @ before the path, as programs read it: a password may contain an @.
-_SECRET = re.compile(r"(?<=://)[^\s/?#\"'<>\\]*@")
+_SECRET = r"(?<=://)[^\s/?#\"'<>\\]*@"
 
 
-_TOKEN = re.compile(r"\b(hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|AKIA[A-Z0-9]{16})\b")
+_TOKEN = r"\b(hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|AKIA[A-Z0-9]{16})\b"
 """Access tokens of Hugging Face, GitHub and AWS, by the beginnings that their makers gave them to be found."""
 
 
 def hidden(text: str) -> str:
     """Text with names and passwords removed from addresses."""
-    return _SECRET.sub("***@", text) if "://" in text else text
+    return re.sub(_SECRET, "***@", text) if "://" in text else text
 
 
 def has_secret(text: str) -> bool:
     """Whether an address in the text contains a name or password."""
-    return "://" in text and _SECRET.search(text) is not None
+    return "://" in text and re.search(_SECRET, text) is not None
 
 
 def problems(document: Document) -> Iterator[Problem]:
@@ -41,6 +42,6 @@ def problems(document: Document) -> Iterator[Problem]:
         elif isinstance(value, str) and has_secret(value):
             what = "the address contains a name or a password, which would be published"
             yield document.problem(path, what, "Write the address without them, and change the password")
-        elif isinstance(value, str) and _TOKEN.search(value):
+        elif isinstance(value, str) and re.search(_TOKEN, value):
             what = "the text contains what looks like an access token, which would be published"
             yield document.problem(path, what, "Remove it, and revoke the token where it was made")

@@ -15,7 +15,7 @@ JOINERS = frozenset("\u200c\u200d\ufe0e\ufe0f")
 DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Marks, embeddings, overrides and isolates of direction, which can make text look different from what it is."""
 
-_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{1,6}\U000e007f")
+_FLAG = "\U0001f3f4[\U000e0020-\U000e007e]{1,6}\U000e007f"
 _COMMON = {
     "\u00a0": "no-break space",
     "\u202f": "narrow no-break space",
@@ -61,7 +61,7 @@ def visible(text: str, kept: str = "") -> str:
         return text
     parts = []
     last = 0
-    for flag in _FLAG.finditer(text):
+    for flag in re.finditer(_FLAG, text):
         parts += [_written(text[last : flag.start()], kept), flag.group()]
         last = flag.end()
     return "".join([*parts, _written(text[last:], kept)])

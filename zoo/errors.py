@@ -10,14 +10,18 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 
-class Again(NamedTuple):
-    """The same command continues when it is run again. when: such as ``in 20 seconds``; note: what else to know."""
+class Again:
+    """The same command continues when it is run again. when: such as ``in 20 seconds``; note: what else to know.
 
-    when: str = ""
-    note: str = ""
+    A plain class: making a dataclass costs half a millisecond at every start of the program.
+    """
+
+    def __init__(self, when: str = "", note: str = "") -> None:
+        self.when: Final = when
+        self.note: Final = note
 
     def sentence(self, command: str = "") -> str:
         """The advice as a sentence; ``command`` is the one to run, if it is known."""
@@ -28,7 +32,7 @@ class Again(NamedTuple):
 
 _LONGEST, _HEAD, _TAIL = 400, 200, 100
 _TOO_LONG = rf"\S{{{_LONGEST + 1},}}"
-"""Compiled when it is first needed: every start of the program would pay for it."""
+"""Compiled when it is first needed, like the other patterns here: every start of the program would pay for it."""
 
 
 def short(text: str) -> str:
@@ -171,17 +175,16 @@ def _sentence(text: str) -> str:
 
 
 MORE_MEMORY = "Close other programs, raise the limit on memory, or use a machine with more memory"
-_NO_MEMORY = re.compile(
+_NO_MEMORY = (
     r"MemoryError|bad_alloc|(can't|cannot|unable to|failed to) allocate|not enough memory|out of memory"
-    r"|can't start new thread",
-    re.IGNORECASE,
+    r"|can't start new thread"
 )
 """How Python, numpy, torch, llama.cpp, Rust and the kernel report that memory ran out."""
 
 
 def says_no_memory(text: str) -> bool:
     """Whether a message of another program reports that memory ran out."""
-    return bool(_NO_MEMORY.search(text))
+    return bool(re.search(_NO_MEMORY, text, re.IGNORECASE))
 
 
 def is_no_memory(error: BaseException) -> bool:
