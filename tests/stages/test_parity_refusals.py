@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from tinygguf import make_tiny_gguf
 
 from zoo import __main__
-from zoo.errors import GateRefused
+from zoo.errors import GateRefused, ModelFileError
 from zoo.files.listing import records
 from zoo.gguf.header import rewrite_header
 from zoo.llama.convert.convert import convert
@@ -281,3 +281,22 @@ def test_the_converter_refuses_a_pre_tokenizer_that_it_does_not_know(
     assert "has no rule that splits text as this model's tokenizer does" in err
     assert "(pre_tokenizer of tokenizer.json: Split [aeiou]+, then " in err
     assert "Traceback" not in err
+
+
+def test_a_file_that_llama_cannot_load_is_refused_with_its_reason(talker: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, file = talker
+    rewrite_header(file, tmp_path / "more.gguf", {"llama.block_count": 9})
+    said = refusal(folder, tmp_path / "more.gguf", tmp_path / "place")
+    assert "cannot be compared" in said and "llama.cpp cannot load model.gguf" in said
+    assert "allow" not in said and str(tmp_path) not in said
+
+
+def test_memory_that_ran_out_is_not_a_difference(
+    talker: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object, **__: object) -> None:
+        raise ModelFileError("llama.cpp cannot load model.gguf: failed to allocate compute buffers")
+
+    monkeypatch.setattr(stage, "examine", no_room)
+    with pytest.raises(ModelFileError, match="failed to allocate"):
+        judge(*talker, tmp_path / "place")

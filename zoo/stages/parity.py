@@ -9,7 +9,7 @@ from pathlib import Path
 from catalog.jsonvalues import text
 from catalog.recipe import build
 from catalog.templateclock import TEMPLATE_CLOCK
-from zoo.errors import GateRefused, ModelFileError
+from zoo.errors import GateRefused, ModelFileError, is_no_memory
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
 from zoo.gguf.vocabfacts import vocabulary_facts
@@ -91,7 +91,14 @@ def _compared(context: Context, advance: Advance) -> tuple[list[Check], FileSeen
             taking=lambda names: folder_side.taking(weights, names),
         )
     except ModelFileError as error:
-        raise _refusal([f"  tokens and logits: {error}"]) from error
+        if is_no_memory(error):
+            raise
+        raise GateRefused(
+            f"the exported file cannot be compared with the model that it was made from: {error.what}",
+            safe="Nothing was quantized or published.",
+            remedy="If llama.cpp does not support this shape, use another model of the same architecture, or one of "
+            "another architecture, such as Llama, Qwen, Mistral, Gemma or GPT-2",
+        ) from error
 
 
 @dataclasses.dataclass(frozen=True)
