@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from catalog import jsonplaces, jsontext, schema
 from catalog.problems import Problem, show
 from catalog.recipe import build, plain
-from catalog.release import Correction, Location, Model, Release, Reproduction
+from catalog.release import Correction, Location, Model, Release, Repository, Reproduction
 from catalog.versions import preference, version_key
 from catalog.yamltext import Document
 
@@ -77,7 +77,7 @@ def with_release(catalog: Catalog, model: Model, release: Release) -> Catalog:
         if other.version == release.version:
             if other == release:
                 return catalog
-            if other == _unpinned(release):
+            if other == _pinned_as(other, release):
                 # An older record gets the digests that it lacks.
                 releases = tuple(one for one in releases if one is not other)
                 continue
@@ -121,12 +121,20 @@ def _same_repositories(one: Location, other: Location) -> bool:
     return (one.hub, one.model.name) == (other.hub, other.model.name)
 
 
-def _unpinned(release: Release) -> Release:
-    """The release as a record from before the digests of manifests has it."""
-    place = release.location
-    bare = dataclasses.replace(place.model, manifest_sha256=None)
-    data = place.dataset and dataclasses.replace(place.dataset, manifest_sha256=None)
-    return dataclasses.replace(release, location=dataclasses.replace(place, model=bare, dataset=data))
+def _pinned_as(other: Release, release: Release) -> Release:
+    """The release with only those digests of its place that an older record has."""
+    place, known = release.location, other.location
+    data = place.dataset and known.dataset and _as_known(place.dataset, known.dataset)
+    there = dataclasses.replace(place, model=_as_known(place.model, known.model), dataset=data or place.dataset)
+    return dataclasses.replace(release, location=there)
+
+
+def _as_known(place: Repository, known: Repository) -> Repository:
+    return dataclasses.replace(
+        place,
+        manifest_sha256=known.manifest_sha256 and place.manifest_sha256,
+        signature_sha256=known.signature_sha256 and place.signature_sha256,
+    )
 
 
 def with_reproduction(catalog: Catalog, name: str, entry: Reproduction) -> Catalog:

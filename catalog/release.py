@@ -215,13 +215,14 @@ class Repository:
     """A hub repository at the commit that was verified, and the tag on that commit.
 
     manifest_sha256: the digest of MANIFEST.json there, which lists every other file with its digest; None in older
-    records.
+    records. signature_sha256: the digest of model.sig, which signs that list too; None without a signature.
     """
 
     name: str
     commit: str
     tag: str
     manifest_sha256: str | None = field(default=None, metadata=LATER)
+    signature_sha256: str | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)

@@ -88,12 +88,13 @@ def make_zoo(
     if key:
         contents["model.sig"] = _signature(contents, folder / "signed", key)
     pin = _sha(contents["MANIFEST.json"]) if pinned else None
+    signature = _sha(contents["model.sig"]) if pinned and key else None
     for path in list(contents):
         contents[path] = changes.get(path.replace(".", "__").replace("-", "__"), contents[path])
     contents |= more or {}
     hub = FolderHub(folder / "build" / "hub")
     commit = publish(hub.repo("model", NAMESPACE, REPOSITORY), contents, folder)
-    place = Location("folder", Repository(f"{NAMESPACE}/{REPOSITORY}", commit, "v1.0.0", pin), None)
+    place = Location("folder", Repository(f"{NAMESPACE}/{REPOSITORY}", commit, "v1.0.0", pin, signature), None)
     carried = Terms(None, None, None, (), tuple(licences)) if licences else None
     release = dataclasses.replace(model.releases[0], files=tuple(files), location=place, terms=carried)
     catalog = Catalog((dataclasses.replace(model, releases=(release,)),))

@@ -342,6 +342,8 @@ def test_a_release_is_signed_before_it_is_published(
     _, again = walk.sign(signed, settings, Silent(), key=keys["one"])
     assert not again
     done = publish(signed, settings)
+    signature = (signed.folder / "model" / "model.sig").read_bytes()
+    assert done.location.model.signature_sha256 == hashlib.sha256(signature).hexdigest()
     record.record(signed, done.location, settings)
     with pytest.raises(ZooError, match=r"published with a signature that is not by two\.key"):
         walk.sign(signed, settings, Silent(), key=keys["two"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypedDict, TypeVar
 
 from catalog.jsontext import LARGEST
@@ -58,6 +58,11 @@ def checked(files: Sequence[Listed]) -> tuple[Listed, ...]:
     if len({file.path for file in files}) != len(files):
         raise ValueError("a file is listed twice")
     return tuple(files)
+
+
+def sums_text(files: Iterable[Entry]) -> str:
+    """The text of SHA256SUMS for these files."""
+    return "".join(f"{file.sha256}  {file.path}\n" for file in sorted(files, key=lambda one: one.path))
 
 
 def refuse_other(digest: str, digits: int = 64) -> None:

@@ -27,6 +27,7 @@ from zoo.publish.plan import Known, RepoPlan, VersionTaken, plan_repo, refuse_un
 from zoo.publish.steps import Target, Work
 from zoo.publish.verify import TREE, verify
 from zoo.release import ReleaseFolder, news
+from zoo.release.provenance import SIGNATURE
 from zoo.settings import Settings
 
 __all__ = ["Publication", "Published", "Target", "VersionTaken", "apply", "prepare", "tag_of"]
@@ -134,7 +135,10 @@ def apply(
             for target in targets:
                 closing.open_up(work, target, publication.access)
         places = {
-            t.kind: Repository(f"{settings.namespace}/{t.name}", commits[t.kind], _label(t, work.tag), _manifest(t))
+            t.kind: Repository(
+                f"{settings.namespace}/{t.name}", commits[t.kind], _label(t, work.tag), _digest(t, MANIFEST),
+                _digest(t, SIGNATURE),
+            )
             for t in targets
         }
         access = recorded(publication.access) if publication.access else _known_access(publication)
@@ -193,9 +197,9 @@ def _known_access(publication: Publication) -> str | None:
     return publication.recorded.access if publication.recorded else None
 
 
-def _manifest(target: Target) -> str | None:
-    """The digest of the list of all files, which was verified with them."""
-    return next((file.sha256 for file in target.plan.files if file.path == MANIFEST), None)
+def _digest(target: Target, path: str) -> str | None:
+    """The digest of the list of all files, or of its signature, which were verified with them."""
+    return next((file.sha256 for file in target.plan.files if file.path == path), None)
 
 
 def _before(targets: list[Target], commits: dict[str, str | None]) -> str:

@@ -89,8 +89,9 @@ def read_sums(raw: bytes) -> dict[str, str] | None:
     return found if len(found) <= MOST_FILES else None
 
 
-def sums_against_manifest(sums: Mapping[str, str] | None, manifest: Manifest) -> Iterator[Difference]:
-    """SHA256SUMS must list the same files with the same digests."""
+def sums_against_manifest(raw: bytes, manifest: Manifest) -> Iterator[Difference]:
+    """SHA256SUMS must list the same files with the same digests, in the one form that a release has."""
+    sums, found = read_sums(raw), False
     if sums is None:
         yield Difference(
             SUMS, SUMS, "has a line that is not a digest and a path", "sha256 and path", "something else"
@@ -100,7 +101,24 @@ def sums_against_manifest(sums: Mapping[str, str] | None, manifest: Manifest) ->
         file = manifest.files.get(path)
         expected, got = file.sha256 if file else "no such file", sums.get(path, "no such line")
         if expected != got:
+            found = True
             yield Difference(path, MANIFEST, f"{SUMS} and {MANIFEST} differ", expected, got)
+    # The manifest cannot list it, so its bytes follow from the manifest.
+    wanted = filelist.sums_text(manifest.files.values()).encode()
+    if raw != wanted and not found:
+        yield Difference(SUMS, MANIFEST, "it has other bytes than this list of files", _sha256(wanted), _sha256(raw))
+
+
+def signature_against_pin(raw: bytes | None, place: Repository) -> Iterator[Difference]:
+    """The digest that the catalog records for the signature. raw: its bytes; None if there is none."""
+    pin = place.signature_sha256
+    if pin and (raw is None or _sha256(raw) != pin):
+        got = "no such file" if raw is None else _sha256(raw)
+        yield Difference(SIGNATURE, "catalog", "it is not the one that was published", pin, got)
+
+
+def _sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
 
 
 def manifest_against_pin(manifest: Manifest, place: Repository) -> Iterator[Difference]:

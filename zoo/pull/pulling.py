@@ -5,6 +5,8 @@ Nothing large is downloaded before hub, manifest and catalog agree on its conten
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -114,7 +116,11 @@ def pull(
             kind="disagreement", facts={"differences": [vars(difference) for difference in found]},
             safe="Nothing was downloaded.", remedy="Do not use the file, and report this to the owner of the catalog",
         )  # fmt: skip
-    wanted = [_as_listed(manifest, tree[path]) for path in _companions(tree, manifest)]
+    companions = _companions(tree, manifest)
+    if SIGNATURE in companions and not (check or place.signature_sha256):
+        # Nothing says which one is right, and nobody looks at it.
+        companions.remove(SIGNATURE)
+    wanted = [_as_listed(manifest, tree[path], place) for path in companions]
     model = Listed(file.path, file.size_bytes, file.sha256)
     _make_way(order, [*wanted, model], report)
     with arriving(folder, origin, report, patience) as arrival:
@@ -165,16 +171,21 @@ def accounts(
             what = f"{path} of {origin.source} is larger than that of any release"
             raise RemoteError(what, kind="disagreement", facts={"differences": []}, safe="Nothing was downloaded.")
     with tempfile.TemporaryDirectory(prefix="zoo-accounts-") as scratch:
-        both = [tree[MANIFEST], tree[SUMS]]
-        fetch_files(origin, both, Path(scratch), Silent(), patience)
+        signature = tree.get(SIGNATURE) if place.signature_sha256 else None
+        if signature and signature.size_bytes > COMPANION_BYTES:
+            signature = None
+        small = [tree[MANIFEST], tree[SUMS], *([signature] if signature else [])]
+        fetch_files(origin, small, Path(scratch), Silent(), patience)
         manifest = agreement.read_manifest((Path(scratch) / MANIFEST).read_bytes())
-        sums = agreement.read_sums((Path(scratch) / SUMS).read_bytes())
+        sums = (Path(scratch) / SUMS).read_bytes()
+        signed = (Path(scratch) / SIGNATURE).read_bytes() if signature else None
     if manifest is None:
         raise RemoteError(f"{MANIFEST} of {origin.source} is not a valid manifest", kind="disagreement",
                           facts={"differences": []}, safe="Nothing was downloaded.")  # fmt: skip
     found = [
         *agreement.manifest_against_pin(manifest, place),
         *agreement.sums_against_manifest(sums, manifest),
+        *agreement.signature_against_pin(signed, place),
     ]
     if release:
         found += agreement.manifest_against_catalog(manifest, name, release)
@@ -224,7 +235,14 @@ def _signed(done: Iterable[Fetched]) -> list[str]:
     return [one.file.path for one in done if one.file.path != SIGNATURE]
 
 
-def _as_listed(manifest: Manifest, there: Listed) -> Listed:
+def _as_listed(manifest: Manifest, there: Listed, place: Repository) -> Listed:
+    """The file as it must be, and not only as the hub lists it now."""
+    if there.path in (MANIFEST, SUMS):
+        own = filelist.sums_text(manifest.files.values()).encode()
+        known = manifest.sha256 if there.path == MANIFEST else hashlib.sha256(own).hexdigest()
+        return dataclasses.replace(there, sha256=known)
+    if there.path == SIGNATURE:
+        return dataclasses.replace(there, sha256=place.signature_sha256 or there.sha256)
     file = manifest.files.get(there.path)
     return Listed(file.path, file.size_bytes, file.sha256) if file else there
 

@@ -82,13 +82,15 @@ def folder(
     against, found = [MANIFEST], list[Difference]()
     if (path / SUMS).is_file():
         against.append(SUMS)
-        found += accounts.sums_against_manifest(accounts.read_sums(_start_of(path / SUMS)), manifest)
+        found += accounts.sums_against_manifest(_start_of(path / SUMS), manifest)
     elif complete:
         found.append(Difference(SUMS, MANIFEST, "it is missing", "a file", "none"))
     place = _place(manifest, release) if release else None
     if place:
         against.append("catalog")
         found += accounts.manifest_against_pin(manifest, place)
+        if complete or os.path.lexists(path / SIGNATURE):
+            found += accounts.signature_against_pin(_signature(path), place)
     if release and place is release.location.model:
         found += accounts.manifest_against_catalog(manifest, manifest.name, release)
     receipt = pulling.read_receipt(path)
@@ -280,6 +282,11 @@ def _start_of(path: Path) -> bytes:
     """A small file; of one that is too long, enough to notice it."""
     with path.open("rb") as stream:
         return stream.read(accounts.MOST_BYTES + 1)
+
+
+def _signature(path: Path) -> bytes | None:
+    there = path / SIGNATURE
+    return _start_of(there) if there.is_file() and not there.is_symlink() else None
 
 
 def _place(manifest: Manifest, release: Release) -> Repository | None:

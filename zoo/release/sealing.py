@@ -9,7 +9,7 @@ from typing import TypedDict
 from catalog.recipe import Recipe
 from catalog.release import Model, Release
 from zoo.files.digests import pretty_json
-from zoo.files.filelist import MANIFEST, SUMS
+from zoo.files.filelist import MANIFEST, SUMS, sums_text
 from zoo.files.listing import records
 from zoo.files.whole import write_atomic
 from zoo.release import provenance
@@ -60,4 +60,4 @@ def seal(recipe: Recipe, folder: Path) -> None:
         "files": [{"path": f.path, "size_bytes": f.size_bytes, "sha256": f.sha256} for f in found],
     }
     write_atomic(folder / MANIFEST, pretty_json(manifest))
-    write_atomic(folder / SUMS, "".join(f"{f.sha256}  {f.path}\n" for f in found))
+    write_atomic(folder / SUMS, sums_text(found))

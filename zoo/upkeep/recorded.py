@@ -18,8 +18,9 @@ from zoo.files.digests import git_blob_sha1
 from zoo.files.listing import FileRecord
 from zoo.hub import Listed, Repo
 from zoo.hub.interface import Served
+from zoo.release.provenance import SIGNATURE
 
-MANIFEST = filelist.MANIFEST
+MANIFEST, SUMS = filelist.MANIFEST, filelist.SUMS
 _SMALL_BYTES = 4 << 20
 _STALL_SECONDS = 20.0
 
@@ -91,7 +92,7 @@ def account_of_model(release: Release, evidence: Path, model: Repo) -> Account:
     unread = {
         path: replace(file, git_sha1=None, git_seen=file.git_sha1)
         for path, file in listed.items()
-        if path != MANIFEST
+        if path not in (MANIFEST, SIGNATURE)
     }
     found = listed | unread | recorded
     return Account([*found.values()], found)
@@ -154,6 +155,14 @@ def _listed(repo: Repo, place: Repository) -> dict[str, Expected]:
         raise Damaged(f"{MANIFEST} at {place.commit[:12]} is not a valid manifest") from None
     files = [Expected(file.path, file.sha256, file.size_bytes) for file in listed]
     files.append(Expected(MANIFEST, own, len(raw), lambda: raw))
+    # The list cannot have these two. The bytes of one follow from it, and the catalog has the digest of the other.
+    sums = filelist.sums_text(listed).encode()
+    files.append(Expected(SUMS, hashlib.sha256(sums).hexdigest(), len(sums), lambda: sums))
+    if place.signature_sha256:
+        signature = _read(repo, place.commit, SIGNATURE, tree)
+        if hashlib.sha256(signature).hexdigest() != place.signature_sha256:
+            raise Damaged(f"{SIGNATURE} of {place.name} at {place.commit[:12]} is not the one that was published")
+        files.append(Expected(SIGNATURE, place.signature_sha256, len(signature), lambda: signature))
     # With git's digest, a branch that has moved can be compared with the recorded commit.
     seen = {path: file.git_sha1 for path, file in tree.items()}
     return {file.path: replace(file, git_sha1=seen.get(file.path)) for file in files}
