@@ -59,7 +59,8 @@ class Kernel:
 class Device:
     """A device profile. kernels holds the types whose speed is known; cores is None if unknown.
 
-    family groups profiles that people look for together.
+    family groups profiles that people look for together. processor names the chip, if all machines of the profile have
+    it.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Device:
     cores_source: str
     kernels: tuple[Kernel, ...]
     family: str = "Your own machine"
+    processor: str | None = None
 
     @property
     def free_bytes(self) -> int:
@@ -122,6 +124,20 @@ def _by_id() -> dict[str, Device]:
     return {device.id: device for device in DEVICES}
 
 
+@functools.cache
+def sisters(device_id: str) -> tuple[str, ...]:
+    """Other profiles with the same processor and memory bandwidth: what is measured there holds here."""
+    device = find(device_id)
+    if device is None or device.processor is None:
+        return ()
+    kind = device.processor, device.bandwidth_bytes_per_second.typical
+    return tuple(
+        one.id
+        for one in DEVICES
+        if one.id != device_id and (one.processor, one.bandwidth_bytes_per_second.typical) == kind
+    )
+
+
 def nearest(device_id: str) -> str | None:
     """The known id nearest to a misspelled one."""
     return did_you_mean(device_id, [device.id for device in DEVICES])
@@ -153,6 +169,7 @@ class Profile(TypedDict):
     id: str
     name: str
     family: str
+    processor: NotRequired[str]
     memory_bytes: int
     memory_source: str
     reserve: NotRequired[_Reserve]
@@ -185,6 +202,7 @@ def of(data: Profile) -> Device:
         cores_source=data["cores_source"],
         kernels=tuple(Kernel(k["type"], k["bytes_per_second_per_core"], k["source"]) for k in data["kernels"]),
         family=data["family"],
+        processor=data.get("processor"),
     )
 
 

@@ -1,4 +1,4 @@
-// Which file to recommend: the rules of zoo/choose/pick.py, zoo/choose/roofline.py and zoo/choose/chooser.py again, for the browser.
+// Which file to recommend: the rules of zoo/choose again, for the browser.
 // The figures of the rules come with the data, and a test compares every answer and sentence with those of Python.
 // Nothing here touches the page.
 
@@ -185,6 +185,8 @@ export function custom(rules, memoryGb, bandwidthGbs) {
     id: "custom",
     name: `a machine with ${general(memory / 2 ** 30)} GB of memory, ${general(speed / 1e9)} GB/s`,
     free: memory - kept,
+    reserve: kept,
+    sisters: [],
     bandwidth: [speed, speed, speed],
     single: true,
     cores: null,
@@ -194,24 +196,43 @@ export function custom(rules, memoryGb, bandwidthGbs) {
 
 // --- Memory and speed
 
-export function needBytes(file, context, rules) {
+// Bytes that a KV cache of that type takes, of those that it takes in 16 bits: catalog.memory.KV_TYPES.
+const kvShare = (kv, rules) => rules.kv_types[kv];
+
+export function needBytes(file, context, rules, kv = rules.kv_type) {
   const listed = file.listed && file.listed[context];
-  if (listed) return listed;
+  if (listed) {
+    if (kv === rules.kv_type) return listed;
+    if (file.cache === null) return null;
+    return listed - cacheBytes(file.cache, context, rules, rules.kv_type) + cacheBytes(file.cache, context, rules, kv);
+  }
   if (file.cache === null) return null;
-  const logits = 4 * file.release.vocabulary * Math.min(rules.ubatch_tokens, context);
-  return file.size + cacheBytes(file.cache, context, rules) + logits;
+  return file.size + cacheBytes(file.cache, context, rules, kv) + logitsBytes(file, context, rules);
 }
 
+const logitsBytes = (file, context, rules) => 4 * file.release.vocabulary * Math.min(rules.ubatch_tokens, context);
+
 // What llama.cpp allocates: catalog.memory.cache_bytes.
-function cacheBytes(cache, context, rules) {
+function cacheBytes(cache, context, rules, kv) {
   const cells = (tokens) => Math.ceil(tokens / rules.cell_tokens) * rules.cell_tokens;
   const full = cells(context);
   const windowed = cells(Math.min(full, cache.windowTokens + rules.ubatch_tokens));
-  return cache.state + cache.full * full + cache.windowed * windowed;
+  const [share, whole] = kvShare(kv, rules);
+  return cache.state + Math.ceil(((cache.full * full + cache.windowed * windowed) * share) / whole);
 }
 
-const cacheRead = (cache, tokens) =>
-  cache.state + cache.full * tokens + cache.windowed * Math.min(tokens, cache.windowTokens);
+function cacheRead(cache, tokens, rules, kv) {
+  const [share, whole] = kvShare(kv, rules);
+  return cache.state + ((cache.full * tokens + cache.windowed * Math.min(tokens, cache.windowTokens)) * share) / whole;
+}
+
+// What a file takes of a device's memory: {system, weights, cache, buffer, free} in bytes; free may be negative.
+export function memoryParts(file, need, device, context, rules) {
+  const buffer = Math.min(logitsBytes(file, context, rules), need - file.size);
+  return { system: device.reserve, weights: file.size, cache: need - file.size - buffer, buffer, free: device.free - need };
+}
+
+export const isRoomy = (need, device, rules) => need <= rules.roomy_share * device.free;
 
 function bandwidths(device, file, rules) {
   const [low, typical, high] = device.bandwidth;
@@ -227,9 +248,9 @@ function bandwidths(device, file, rules) {
 export const roof = (file, device, rules) =>
   file.judged ? bandwidths(device, file, rules)[2] / Math.max(file.read, 1) : Infinity;
 
-export function predict(file, device, context, rules) {
+export function predict(file, device, context, rules, kv = rules.kv_type) {
   const weights = Math.max(file.read, 1);
-  const read = weights + (file.cache ? cacheRead(file.cache, context / 2) : 0);
+  const read = weights + (file.cache ? cacheRead(file.cache, context / 2, rules, kv) : 0);
   const kernel = device.kernels[file.ggml];
   const cap = kernel !== undefined && device.cores ? kernel * device.cores : Infinity;
   const [low, typical, high] = bandwidths(device, file, rules).map((one) => Math.min(one / read, cap / weights));
@@ -249,11 +270,22 @@ function implausibleWords(speed, bound) {
   );
 }
 
-// Measured on exactly that device, else predicted; `words` says which.
-export function speedOf(file, device, context, rules) {
-  const prediction = predict(file, device, context, rules);
-  const here = file.speeds.filter((one) => one.valid && one.place === device.id);
-  here.sort((a, b) => b.speed - a.speed);
+// The name of a known device, else its id.
+export const placeName = (id, catalog) => catalog.deviceOf.get(id)?.name ?? id;
+
+// Valid speeds of the device, then of those with the same processor and bandwidth; of each the fastest first.
+function measuredHere(file, device) {
+  const valid = file.speeds.filter((one) => one.valid).sort((a, b) => b.speed - a.speed);
+  return [
+    ...valid.filter((one) => one.place === device.id),
+    ...valid.filter((one) => device.sisters.includes(one.place)),
+  ];
+}
+
+// Measured on that device or one of its kind, else predicted; `words` says which.
+export function speedOf(file, device, context, catalog, kv = catalog.rules.kv_type) {
+  const prediction = predict(file, device, context, catalog.rules, kv);
+  const here = file.speeds.length ? measuredHere(file, device) : [];
   const kept = here.find((one) => plausible(one.speed, prediction.roof));
   const refused = () => {
     const one = here.find((some) => !plausible(some.speed, prediction.roof));
@@ -261,8 +293,10 @@ export function speedOf(file, device, context, rules) {
     return before ? ` (a measurement is ignored: ${implausibleWords(one.speed, prediction.roof)})` : "";
   };
   if (kept) {
+    const kin = kept.place === device.id ? "" : " (same processor)";
     const said = () =>
-      `measured ${rate(kept.speed)} tokens/s on ${device.id} with ${counted(kept.threads, "thread")}${refused()}`;
+      `measured ${rate(kept.speed)} tokens/s on ${placeName(kept.place, catalog)}${kin}, ` +
+      `${counted(kept.threads, "thread")}${refused()}`;
     const { speed, evidence } = kept;
     return { measured: true, low: speed, typical: speed, high: speed, evidence, words: said };
   }
@@ -310,7 +344,7 @@ function whyBeaten(file, other, only, catalog) {
   const [one, faster] = slower;
   return () =>
     `It has a higher loss than ${other.path}: ${against()}. It is also slower: measured ${rate(one.speed)} against ` +
-    `${rate(faster.speed)} tokens/s on ${one.place} with ${counted(one.threads, "thread")}.`;
+    `${rate(faster.speed)} tokens/s on ${placeName(one.place, catalog)}, ${counted(one.threads, "thread")}.`;
 }
 
 // File -> {by, why} for files that another one beats; with `only`, only speeds of that device count.
@@ -329,7 +363,57 @@ export function beaten(files, only, catalog) {
   return found;
 }
 
-// --- One file of a release: zoo.choose.pick.pick
+// --- The files of a release for a question: zoo.choose.candidates
+
+// The least speed that there is: every file reaches it.
+const ANY_SPEED = Number.MIN_VALUE;
+
+// What somebody asks of one model: {device, context, leastSpeed, kv}; a leastSpeed of null prefers reading speed.
+const quickOf = (wish, rules) => wish.leastSpeed ?? rules.reading_speed;
+
+// Speeds are computed only when they are needed: of a thousand models, most files do not fit a small board.
+function candidates(release, wish, catalog) {
+  const { rules } = catalog;
+  return release.files.map((file) => {
+    const need = needBytes(file, wish.context, rules, wish.kv);
+    return {
+      file,
+      need,
+      good: file.smoke && (file.kld === null || file.kld <= rules.loss_limit),
+      fits: need !== null && need <= wish.device.free,
+      roomy: need !== null && isRoomy(need, wish.device, rules),
+      get speed() {
+        return (this.known ??= speedOf(file, wish.device, wish.context, catalog, wish.kv));
+      },
+      get quick() {
+        return this.speed.typical >= quickOf(wish, rules);
+      },
+    };
+  });
+}
+
+// From the best to the last resort; only the quick ones count for somebody who asks for a speed.
+const LEVELS = [
+  { roomy: true, quick: true },
+  { roomy: true, quick: false },
+  { roomy: false, quick: true },
+  { roomy: false, quick: false },
+];
+const levelsOf = (wish) => (wish.leastSpeed === null ? LEVELS : LEVELS.filter((level) => level.quick));
+
+const atLevel = (level, all) => all.filter((one) => (level.roomy ? one.roomy : one.fits) && (!level.quick || one.quick));
+
+function usableOf(all, wish) {
+  let first = null;
+  for (const level of levelsOf(wish)) {
+    const some = atLevel(level, all);
+    if (some.some((one) => one.good)) return { level, some };
+    if (some.length) first ??= { level, some };
+  }
+  return first;
+}
+
+// --- One file of a release: zoo.choose.pick
 
 const free = (device) => `the ${dataSize(device.free)} that ${device.name} has free for a model`;
 
@@ -341,81 +425,118 @@ function toleranceWords(rules) {
   return `mean KLD of at most ${nats(rules.tolerance_nats)} nats${top}`;
 }
 
-// {file, need, speed, reason, rejected, runnersUp}: file is null if no file is usable. Sentences are functions, called when
-// they are shown. rejected and runnersUp are lists of {file, why}.
-export function pick(release, device, context, leastSpeed, catalog) {
+// {file, need, speed, level, reason, rejected, runnersUp}: file is null if no file is usable. Sentences are functions, called
+// when they are shown. rejected and runnersUp are lists of {file, why}.
+export function pick(release, wish, catalog) {
+  const all = candidates(release, wish, catalog);
+  const found = usableOf(all, wish);
+  if (found) return explained(found.level, found.some, all, wish, catalog);
+  const rejected = all.map((one) => ({ file: one.file, why: () => rejectedWords(one, wish, LEVELS[0], catalog.rules) }));
+  const reason = () => nothing(all, wish, catalog.rules);
+  return { file: null, need: null, speed: null, level: null, reason, rejected, runnersUp: [] };
+}
+
+function chooseAt(level, some, wish, catalog) {
   const { rules } = catalog;
-  // A speed is computed only when it is needed: of a thousand models, most files do not fit a small board.
-  const all = release.files.map((file) => ({
-    file,
-    need: needBytes(file, context, rules),
-    get speed() {
-      return (this.known ??= speedOf(file, device, context, rules));
-    },
-  }));
-  const rejected = [];
-  const fits = (one) => one.need !== null && one.need <= device.free;
-  let usable = [];
-  for (const one of all) {
-    if (!fits(one)) rejected.push({ file: one.file, why: () => tooBig(one, device, context) });
-    else if (leastSpeed !== null && one.speed.typical < leastSpeed)
-      rejected.push({ file: one.file, why: () => tooSlow(one, leastSpeed) });
-    else usable.push(one);
-  }
-  if (!usable.length) {
-    const reason = () => nothing(all, fits, device, context, leastSpeed);
-    return { file: null, need: null, speed: null, reason, rejected, runnersUp: [] };
-  }
-  const sound = usable.filter((one) => one.file.smoke);
-  if (sound.length && sound.length < usable.length) {
-    const why =
-      `It failed the smoke test; ${sound.length} of the ${usable.length} usable files passed it.`;
-    for (const one of usable) if (!one.file.smoke) rejected.push({ file: one.file, why: () => why });
-    usable = sound;
-  }
-  const files = usable.map((one) => one.file);
-  const here = beaten(files, device, catalog);
-  const left = usable.filter((one) => !here.has(one.file));
-  for (const file of files) if (here.has(file)) rejected.push({ file, why: here.get(file).why });
+  const passing = some.filter((one) => one.file.smoke);
+  const sound = passing.length ? passing : some;
+  const files = sound.map((one) => one.file);
+  const here = beaten(files, wish.device, catalog);
+  const left = sound.filter((one) => !here.has(one.file));
   const best = least(left, (one) => lossKey(one.file));
   const everywhere = beaten(files, null, catalog);
   const standing = left.filter((one) => !everywhere.has(one.file));
   let alike = standing.filter((one) => tolerable(one.file, rules));
-  if (!alike.length) alike = standing.filter((one) => !worse(one.file, best.file));
-  const chosen = least(alike, (one) => [one.file.size, ...lossKey(one.file)]) ?? best;
+  if (!alike.length) alike = standing.filter((one) => !worse(one.file, best.file) && (one.good || !best.good));
+  let chosen = least(alike, (one) => [one.file.size, ...lossKey(one.file)]) ?? best;
+  const good = left.filter((one) => one.good);
+  if (!level.quick && good.length) chosen = least(good, (one) => [-one.speed.typical, ...lossKey(one.file)]);
+  return { chosen, best, sound, here, left };
+}
+
+function explained(level, some, all, wish, catalog) {
+  const { rules } = catalog;
+  const { chosen, best, sound, here, left } = chooseAt(level, some, wish, catalog);
+  const rejected = all
+    .filter((one) => !some.includes(one))
+    .map((one) => ({ file: one.file, why: () => rejectedWords(one, wish, level, rules) }));
+  const broken = `It failed the smoke test; ${sound.length} of the ${some.length} usable files passed it.`;
+  for (const one of some) if (!sound.includes(one)) rejected.push({ file: one.file, why: () => broken });
+  for (const { file } of sound) if (here.has(file)) rejected.push({ file, why: here.get(file).why });
   const others = left.filter((one) => one !== chosen).sort((a, b) => compare(lossKey(a.file), lossKey(b.file)));
   return {
     file: chosen.file,
     need: chosen.need,
     speed: chosen.speed,
-    reason: () => reason(chosen, best, usable.length, device, context, leastSpeed, rules),
+    level,
+    reason: () => reason(chosen, best, sound.length, level, wish, rules),
     rejected,
     runnersUp: others.map((one) => ({ file: one.file, why: () => runnerUpWords(one, chosen.file) })),
   };
 }
 
-function tooBig(one, device, context) {
-  if (one.need === null)
-    return "Its memory need is not known: the catalog does not record the size of its KV cache.";
-  return (
-    `It does not fit: it needs a predicted ${dataSize(one.need)} at ${count(context)} tokens of context, ` +
-    `${dataSize(one.need - device.free)} more than ${free(device)}.`
-  );
+// The good files between the best and the fastest: Shelf.points.
+function points(release, wish, catalog) {
+  const found = [];
+  let leastSpeed = ANY_SPEED;
+  for (;;) {
+    const one = pick(release, { ...wish, leastSpeed }, catalog);
+    if (!one.file || !isGood(one.file, catalog.rules)) break;
+    found.push(one);
+    leastSpeed = above(one.speed.typical);
+  }
+  const asked = { ...wish, leastSpeed: ANY_SPEED };
+  const all = candidates(release, asked, catalog);
+  const some = atLevel(LEVELS[2], all).filter((one) => one.good);
+  if (some.length && !chooseAt(LEVELS[2], some, asked, catalog).chosen.roomy) {
+    const tight = explained(LEVELS[2], some, all, asked, catalog);
+    const [first] = found;
+    if (!first || (worse(first.file, tight.file) && !tolerable(first.file, catalog.rules))) found.unshift(tight);
+  }
+  return found;
 }
 
-const tooSlow = (one, leastSpeed) =>
-  `It is too slow: ${one.speed.words()}, ${rate(leastSpeed - one.speed.typical)} below the minimum of ` +
-  `${rate(leastSpeed)}.`;
+const isGood = (file, rules) => file.smoke && (file.kld === null || file.kld <= rules.loss_limit);
 
-function nothing(all, fits, device, context, leastSpeed) {
+// The next larger number: math.nextafter.
+function above(value) {
+  const bits = new BigInt64Array(new Float64Array([value]).buffer);
+  bits[0] += 1n;
+  return new Float64Array(bits.buffer)[0];
+}
+
+// --- The sentences of zoo.choose.reasons
+
+const target = (leastSpeed, rules) =>
+  leastSpeed === null ? `reading speed (${general(rules.reading_speed)} tokens/s)` : `${rate(leastSpeed)} tokens/s`;
+
+function rejectedWords(one, wish, level, rules) {
+  const { device, context, leastSpeed } = wish;
+  if (one.need === null)
+    return "Its memory need is not known: the catalog does not record the size of its KV cache.";
+  if (!one.fits)
+    return (
+      `It does not fit: it needs a predicted ${dataSize(one.need)} at ${count(context)} tokens of context, ` +
+      `${dataSize(one.need - device.free)} more than ${free(device)}.`
+    );
+  if (level.quick && !one.quick)
+    return (
+      `It is too slow: ${one.speed.words()}, ${rate(quickOf(wish, rules) - one.speed.typical)} below ` +
+      `${target(leastSpeed, rules)}.`
+    );
+  return `It fits, but it is tight: it leaves ${dataSize(device.free - one.need)} of ${free(device)}.`;
+}
+
+function nothing(all, wish, rules) {
+  const { device, context, leastSpeed } = wish;
   const known = all.filter((one) => one.need !== null);
-  const fitting = known.filter(fits);
-  if (fitting.length && leastSpeed !== null) {
+  const fitting = known.filter((one) => one.fits);
+  if (fitting.length) {
     const fastest = fitting.reduce((best, one) => (one.speed.typical > best.speed.typical ? one : best));
     return (
       `${counted(fitting.length, "file")} ${fitting.length === 1 ? "fits" : "fit"} on ${device.name}, but none is ` +
       `fast enough. The fastest is ${fastest.file.path}: ${fastest.speed.words()}, ` +
-      `${rate(leastSpeed - fastest.speed.typical)} below the minimum of ${rate(leastSpeed)}.`
+      `${rate(quickOf(wish, rules) - fastest.speed.typical)} below ${target(leastSpeed, rules)}.`
     );
   }
   if (!known.length)
@@ -428,30 +549,44 @@ function nothing(all, fits, device, context, leastSpeed) {
   );
 }
 
-function reason(chosen, best, usable, device, context, leastSpeed, rules) {
+function choiceWords(chosen, best, usable, level, wish, rules) {
   const { file } = chosen;
-  const reach = leastSpeed === null ? "" : `${rate(leastSpeed)} tokens/s`;
+  const reach = wish.leastSpeed === ANY_SPEED ? "" : target(wish.leastSpeed, rules);
   const fits = reach ? `fits, reaches ${reach}` : "fits";
-  let choice =
-    `${file.path} has the lowest loss of the ${usable} files that ${reach ? `fit and reach ${reach}` : "fit"}: ` +
-    lossWords(file);
-  if (usable === 1)
-    choice = `${file.path} is the only file that ${reach ? `fits and reaches ${reach}` : "fits"}: ${lossWords(file)}`;
-  else if (chosen !== best && tolerable(file, rules))
-    choice =
-      `${file.path} is the smallest file that ${fits}, is not beaten by another file, and is so close to the ` +
-      `original that you are unlikely to notice a difference: ${lossWords(file)}, and its most probable next token ` +
-      `is the same in ${fixed(100 * file.top, 1)} % of cases (limits: ${toleranceWords(rules)})`;
-  else if (chosen !== best)
-    choice =
+  if (!level.quick) {
+    const slow = `No file of this model that fits reaches ${target(wish.leastSpeed, rules)}. ${file.path} is the fastest`;
+    return file.smoke ? `${slow} that stays close to its source: ${lossWords(file)}` : slow;
+  }
+  if (usable === 1) return `${file.path} is the only file that ${reach ? `fits and reaches ${reach}` : "fits"}: ${lossWords(file)}`;
+  if (chosen !== best && tolerable(file, rules))
+    return (
+      `${file.path} is the smallest file that ${fits}, is not beaten by another file, and is so close to its ` +
+      `source that you are unlikely to notice a difference: ${lossWords(file)}, and its most probable next token ` +
+      `is the same in ${fixed(100 * file.top, 1)} % of cases (limits: ${toleranceWords(rules)})`
+    );
+  if (chosen !== best)
+    return (
       `${file.path} is the smallest file that ${fits}, is not beaten by another file, and has the lowest loss ` +
-      `within the errors: ${lossWords(file)} against ${lossWords(best.file)} of ${best.file.path}`;
+      `within the errors: ${lossWords(file)} against ${lossWords(best.file)} of ${best.file.path}`
+    );
+  return (
+    `${file.path} has the lowest loss of the ${usable} files that ${reach ? `fit and reach ${reach}` : "fit"}: ` +
+    lossWords(file)
+  );
+}
+
+function reason(chosen, best, usable, level, wish, rules) {
+  const { device, context } = wish;
+  const need = `It needs a predicted ${dataSize(chosen.need)} at ${count(context)} tokens of context`;
+  const room = level.roomy
+    ? `less than ${free(device)}`
+    : `which is tight: it leaves ${dataSize(device.free - chosen.need)} of ${free(device)}`;
   const parts = [
-    choice,
-    `It needs a predicted ${dataSize(chosen.need)} at ${count(context)} tokens of context, less than ${free(device)}`,
+    choiceWords(chosen, best, usable, level, wish, rules),
+    `${need}, ${room}`,
     `Decode speed: ${chosen.speed.words()}`,
   ];
-  if (!file.smoke) parts.push("It failed the smoke test");
+  if (!chosen.file.smoke) parts.push("It failed the smoke test");
   return `${parts.join(". ")}.`;
 }
 
@@ -468,18 +603,19 @@ function runnerUpWords(one, taken) {
   return `Its loss is ${lost}: ${lossWords(file)} against ${lossWords(taken)}. It is ${size}. Decode speed: ${one.speed.words()}.${smoke}`;
 }
 
-// --- One file of the catalog: zoo.choose.chooser.choose
+// --- One file of the catalog: zoo.choose.ranking and zoo.choose.chooser
 
-// The releases in the catalog's order, for a language or any: {release, share}. share is [right, all] or null. Only the
-// shares differ between languages; what they share is in the order that is the same for all.
+// The releases in the catalog's order, for a language or any: {release, share, guessing, tier}. share is [right, all] or
+// null. Only shares and tiers differ between languages; the rest of the order is the same for all.
 export function rank(catalog, language) {
   if (!catalog.ranked.has(language)) {
-    const found = catalog.shares[language === null ? "any" : `in ${language}`];
+    const found = catalog.shares[language === null ? "any" : `in ${language}`] ?? catalog.shares.none;
     const list = catalog.order.map((index, place) => ({
       release: catalog.releases[index],
-      share: found?.total[place] ? [found.correct[place], found.total[place]] : null,
+      share: found.total[place] ? [found.correct[place], found.total[place]] : null,
       // What guessing gives, of a model that is no better; else null.
-      guessing: found?.guessing[place] ?? null,
+      guessing: found.guessing[place] ?? null,
+      tier: found.tier[place],
     }));
     const worth = ({ release, share }) => (release.experimental ? 2 : share ? -share[0] / share[1] : 1);
     catalog.ranked.set(language, list.sort((a, b) => worth(a) - worth(b)));
@@ -487,106 +623,198 @@ export function rank(catalog, language) {
   return catalog.ranked.get(language);
 }
 
-// question: {device, context, leastSpeed, task, language}, null for anything.
-export function choose(question, catalog) {
-  const { task, language, context, device, leastSpeed } = question;
-  const every = rank(catalog, language).filter(
+const matching = ({ task, language }, catalog) =>
+  rank(catalog, language).filter(
     ({ release }) => (task === null || release.task === task) && (language === null || release.languages.includes(language)),
   );
-  const asked = every.filter(({ release }) => !release.experimental);
-  const good = [];
-  const lossy = [];
-  const guessing = [];
-  let passed = [];
-  for (const one of asked) {
-    const { release } = one;
-    if (context > release.context) {
-      const why = () =>
-        `Its context is at most ${count(release.context)} tokens; you asked for ${count(context)}.`;
-      if (!good.length) passed.push({ ...one, why, pick: null });
-      continue;
-    }
-    const found = pick(release, device, context, leastSpeed, catalog);
-    if (!found.file) {
-      if (!good.length) passed.push({ ...one, why: found.reason, pick: found });
-      continue;
-    }
-    const offer = { ...one, pick: found };
-    const why = one.guessing === null ? poor(found.file, catalog.rules) : () => chanceWords(one);
-    if (why) {
-      (one.guessing === null ? lossy : guessing).push(offer);
-      if (!good.length) passed.push({ ...one, why, pick: found });
-    } else {
-      good.push(offer);
-      if (good.length > catalog.rules.runners_up) break;
+
+// Shelf.standing; null if the context is too long for the model.
+function standing(release, wish, catalog) {
+  if (wish.context > release.context) return null;
+  const found = { roomy: 0, fitting: 0, poor: false };
+  for (const one of candidates(release, wish, catalog)) {
+    if (!one.fits) continue;
+    if (!one.good) found.poor = true;
+    else {
+      const speed = one.speed.typical;
+      found.fitting = Math.max(found.fitting, speed);
+      if (one.roomy) found.roomy = Math.max(found.roomy, speed);
     }
   }
-  const offers = good.length ? good : lossy.slice(0, catalog.rules.runners_up + 1);
-  if (!offers.length) {
-    const experiments = every.filter(({ release }) => release.experimental);
-    for (const one of experiments) {
-      const fits = context <= one.release.context;
-      passed.push({ ...one, why: () => EXPERIMENTAL, pick: fits ? pick(one.release, device, context, leastSpeed, catalog) : null });
-    }
-    const reason = noGoodOne(question, guessing, experiments) ?? noModel(question, asked.length);
-    return { answer: null, reason, runnersUp: [], passed, asked: asked.length };
-  }
-  const [answer, ...runnersUp] = offers;
-  if (!good.length) passed = passed.slice(0, passed.findIndex((one) => one.release === answer.release));
-  const said = chosenWords(answer, question, asked.length, good.length > 0, catalog.rules);
-  return { answer, reason: said, runnersUp, passed, asked: asked.length };
+  return found;
 }
+
+// {level, ordered}; level is null for files that are not good. null if nothing answers.
+function find(asked, wish, catalog) {
+  const quick = quickOf(wish, catalog.rules);
+  const some = [];
+  for (const one of asked) {
+    const found = one.guessing === null ? standing(one.release, wish, catalog) : null;
+    if (found) some.push({ one, found });
+  }
+  for (const level of levelsOf(wish)) {
+    const speed = ({ found }) => (level.roomy ? found.roomy : found.fitting);
+    const fit = some.filter((each) => speed(each) > 0 && (!level.quick || speed(each) >= quick));
+    fit.sort((a, b) => (level.quick ? a.one.tier - b.one.tier : 0) || speed(b) - speed(a));
+    if (fit.length) return { level, ordered: fit.map(({ one }) => one) };
+  }
+  const poor = some.filter(({ one, found }) => found.poor && pick(one.release, wish, catalog).file);
+  return poor.length ? { level: null, ordered: poor.map(({ one }) => one) } : null;
+}
+
+// question: {device, context, leastSpeed, task, language, kv}, null for anything; kv is 16 bits unless it is given.
+export function choose(question, catalog) {
+  const { rules } = catalog;
+  const wish = { kv: rules.kv_type, ...question };
+  const every = matching(question, catalog);
+  const asked = every.filter(({ release }) => !release.experimental);
+  const found = find(asked, wish, catalog);
+  if (!found) {
+    const reason = noneWords(question, every, asked, wish, catalog);
+    return { answer: null, reason, runnersUp: [], passed: passedOf(every, wish, catalog), asked: asked.length };
+  }
+  const [first] = found.ordered;
+  const offers = found.ordered.slice(0, rules.runners_up + 1).map((one) => ({ ...one, pick: pick(one.release, wish, catalog) }));
+  const equal = found.ordered.filter((one) => one.tier === first.tier).length - 1;
+  const taken = new Set(found.ordered);
+  const skipped = asked.filter((one) => one.tier < first.tier && !taken.has(one));
+  const [answer, ...runnersUp] = offers;
+  const reason = answerWords(first, found.level, asked.length, first.share ? equal : 0, wish, rules);
+  return { answer, reason, runnersUp, passed: passedOf(skipped, wish, catalog), asked: asked.length };
+}
+
+// The files between the fastest and the best, of all models.
+export function line(question, catalog) {
+  const wish = { kv: catalog.rules.kv_type, ...question, leastSpeed: null };
+  const tiers = new Map();
+  for (const one of matching(question, catalog)) {
+    if (one.release.experimental || one.guessing !== null) continue;
+    const found = standing(one.release, wish, catalog);
+    if (!found?.fitting) continue;
+    const best = tiers.get(one.tier);
+    if (!best || compare([-found.roomy, -found.fitting], [-best.found.roomy, -best.found.fitting]) < 0) tiers.set(one.tier, { one, found });
+  }
+  let made = [];
+  let fastest = 0;
+  for (const { one } of [...tiers.values()].sort((a, b) => a.one.tier - b.one.tier)) {
+    for (const each of points(one.release, wish, catalog)) if (each.speed.typical > fastest) made.push({ ...one, pick: each });
+    fastest = Math.max(fastest, ...made.map((each) => each.pick.speed.typical));
+  }
+  const { answer } = choose({ ...question, leastSpeed: null }, catalog);
+  if (answer && isGood(answer.pick.file, catalog.rules)) {
+    const at = made.findIndex((each) => each.pick.file === answer.pick.file);
+    if (at >= 0) made[at] = answer;
+    else {
+      made.push(answer);
+      made.sort((a, b) => a.tier - b.tier || a.pick.speed.typical - b.pick.speed.typical);
+    }
+  }
+  return made.reverse();
+}
+
+// --- The sentences of zoo.choose.saying
 
 const EXPERIMENTAL = "Its owners call it experimental.";
 
+const aimWords = ({ task, language }) => (task ? ` for ${task}` : "") + (language ? ` in ${language}` : "");
+
 const chanceWords = ({ share, guessing }) =>
   `It answered ${count(share[0])} of ${count(share[1])} test questions correctly, and guessing gives about ${count(guessing)}.`;
-
-function noGoodOne(question, guessing, experiments) {
-  const start = `There is no good model${askedWords(question, 0).slice("the 0 models".length)} yet.`;
-  if (guessing.length) return `${start} The nearest is ${guessing[0].release.name}. ${chanceWords(guessing[0])}`;
-  return experiments.length ? `${start} The nearest is ${experiments[0].release.name}. ${EXPERIMENTAL}` : null;
-}
-
-function poor(file, rules) {
-  const start = `Its best usable file, ${file.path}, `;
-  if (!file.smoke) return () => `${start}failed the smoke test.`;
-  if (file.kld === null || file.kld <= rules.loss_limit) return null;
-  const lost = fixed(file.kld, 4).replaceAll(",", "");
-  return () => `${start}has a mean KLD of ${lost} nats, more than the limit of ${general(rules.loss_limit)}.`;
-}
-
-function askedWords({ task, language }, number) {
-  const start = number === 1 ? "the only model" : `the ${count(number)} models`;
-  return start + (task ? ` for ${task}` : "") + (language ? ` in ${language}` : "");
-}
 
 export function standingWords({ release, share }) {
   const size = `${shortCount(release.parameters)} parameters`;
   if (!share) return size;
   const [right, all] = share;
-  return `${count(right)} of ${count(all)} probe answers right (${fixed((100 * right) / all, 1)} %), ${size}`;
+  return `${count(right)} of ${count(all)} test questions right (${fixed((100 * right) / all, 1)} %), ${size}`;
 }
 
-function chosenWords(answer, question, asked, good, rules) {
-  const { name } = answer.release;
-  const standing = standingWords(answer);
+const joined = (words) => [words.slice(0, -1).join(", "), words.at(-1)].filter(Boolean).join(" and ");
+
+function answerWords(first, level, asked, equal, wish, rules) {
+  const { name } = first.release;
+  const stands = standingWords(first);
   const limit = general(rules.loss_limit);
-  const fits = ["fits"];
-  if (question.leastSpeed !== null) fits.push(`reaches ${rate(question.leastSpeed)} tokens/s`);
-  if (good) fits.push("stays close to the original");
-  let file = `a file that ${[fits.slice(0, -1).join(", "), fits.at(-1)].filter(Boolean).join(" and ")}`;
-  if (good) file += ` (KLD of at most ${limit} nats)`;
-  const poor = good ? "" : ` No such file passes the smoke test and has a KLD of at most ${limit} nats.`;
-  if (asked === 1) return `${name} is ${askedWords(question, 1)} in this catalog (${standing}). It has ${file}.${poor}`;
-  return `Of ${askedWords(question, asked)}, ${name} is the highest-ranked one with ${file}: ${standing}.${poor}`;
+  const reach = target(wish.leastSpeed, rules);
+  let fits = ["fits"];
+  let end = "";
+  let start = "";
+  let file = "";
+  if (level === null) {
+    if (wish.leastSpeed !== null) fits.push(`reaches ${reach}`);
+    file = `a file that ${joined(fits)}`;
+    end = ` No such file passes the smoke test and has a KLD of at most ${limit} nats.`;
+  } else {
+    if (level.quick) fits.push(`reaches ${reach}`);
+    else start = `No good file reaches ${reach} on ${wish.device.name}. `;
+    fits.push("stays close to its source");
+    file = `a file that ${joined(fits)} (KLD of at most ${limit} nats)`;
+    if (!level.roomy) end = " No such file leaves room to spare.";
+  }
+  if (asked === 1) return `${start}${name} is the only model${aimWords(wish)} in this catalog (${stands}). It has ${file}.${end}`;
+  const what = level === null || level.quick ? "the best one with" : "the fastest one with";
+  let others = "";
+  if (equal && level?.quick)
+    others =
+      ` The tests cannot tell it apart from ${equal === 1 ? "one other model" : `${count(equal)} other models`} with such ` +
+      `a file; it is the fastest of them.`;
+  return `${start}Of the ${count(asked)} models${aimWords(wish)}, ${name} is ${what} ${file}: ${stands}.${others}${end}`;
 }
 
-function noModel(question, asked) {
-  if (!asked) return `The catalog has no model${askedWords(question, 0).slice("the 0 models".length)}.`;
-  const start = askedWords(question, asked);
-  const subject = asked === 1 ? start[0].toUpperCase() + start.slice(1) : `None of ${start}`;
-  let none = asked === 1 ? "has no file that fits" : "has a file that fits";
-  if (question.leastSpeed !== null) none += ` and reaches ${rate(question.leastSpeed)} tokens/s`;
-  return `${subject} ${none} on ${question.device.name} at ${count(question.context)} tokens of context.`;
+function noneWords(question, every, asked, wish, catalog) {
+  const start = `There is no good model${aimWords(question)} yet. The nearest is`;
+  for (const one of asked) {
+    const found = one.guessing === null ? null : standing(one.release, wish, catalog);
+    if (found && (found.fitting || found.poor)) return `${start} ${one.release.name}. ${chanceWords(one)}`;
+  }
+  if (every.length > asked.length) return `${start} ${every[asked.length].release.name}. ${EXPERIMENTAL}`;
+  if (!asked.length) return `The catalog has no model${aimWords(question)}.`;
+  const subject = asked.length === 1 ? "The only model" : `None of the ${count(asked.length)} models`;
+  let file = asked.length === 1 ? "has no file that fits" : "has a file that fits";
+  if (wish.leastSpeed !== null) file += ` and reaches ${target(wish.leastSpeed, catalog.rules)}`;
+  return `${subject}${aimWords(question)} ${file} on ${wish.device.name} at ${count(wish.context)} tokens of context.`;
+}
+
+// Why models were skipped, the nearest miss first: a list of {release, why, pick}.
+function passedOf(some, wish, catalog) {
+  const keyed = some.map((one) => [missOf(one, wish, catalog), one]);
+  keyed.sort(([a], [b]) => compare(a, b));
+  return keyed.map(([, one]) => ({
+    ...one,
+    get pick() {
+      return (this.picked ??= wish.context <= one.release.context ? [pick(one.release, wish, catalog)] : [null])[0];
+    },
+    why() {
+      return skippedWords(one, this.pick, wish, catalog.rules);
+    },
+  }));
+}
+
+function skippedWords(one, found, wish, rules) {
+  if (one.release.experimental) return EXPERIMENTAL;
+  if (!found) return `Its context is at most ${count(one.release.context)} tokens; you asked for ${count(wish.context)}.`;
+  const { file } = found;
+  if (!file) return found.reason();
+  if (one.guessing !== null) return chanceWords(one);
+  const start = `Its best usable file, ${file.path},`;
+  if (!file.smoke) return `${start} failed the smoke test.`;
+  if (file.kld !== null && file.kld > rules.loss_limit) {
+    const lost = fixed(file.kld, 4).replaceAll(",", "");
+    return `${start} has a mean KLD of ${lost} nats, more than the limit of ${general(rules.loss_limit)}.`;
+  }
+  return found.reason();
+}
+
+// By which factor a model misses the nearest thing that is asked for: saying.miss.
+function missOf(one, wish, catalog) {
+  const { release } = one;
+  if (release.experimental) return [1, 0];
+  if (wish.context > release.context) return [0, wish.context / Math.max(release.context, 1)];
+  let nearest = Infinity;
+  for (const each of candidates(release, wish, catalog)) {
+    if (each.need === null) continue;
+    const room = each.need / Math.max(catalog.rules.roomy_share * wish.device.free, 1);
+    const pace = room <= 1 && each.speed.typical > 0 ? quickOf(wish, catalog.rules) / each.speed.typical : 1;
+    nearest = Math.min(nearest, Math.max(room, pace, 1));
+  }
+  return [0, nearest];
 }

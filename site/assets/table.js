@@ -71,7 +71,7 @@ function select({ core, catalog }) {
   catalog.files.forEach((file, place) => {
     const { release } = file;
     const speed = device
-      ? core.speedOf(file, device, Math.min(catalog.rules.context_tokens, release.context), catalog.rules)
+      ? core.speedOf(file, device, Math.min(catalog.rules.context_tokens, release.context), catalog)
       : null;
     const keep =
       (asked.yanked || !release.yanked) &&
@@ -108,17 +108,17 @@ function h(tag, attributes, ...children) {
 
 const shortened = (text, length) => (text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`);
 
-function speedWords({ file, here }, core) {
+function speedWords({ file, here }, core, catalog) {
   if (here) return [here.measured ? "✓ " : "", here.words()];
   const [best] = file.valid;
   if (!best) return ["not measured"];
-  const words = [shortened(`${core.rate(best.speed)} tokens/s on ${best.place}, ${core.counted(best.threads, "thread")}`, 100)];
+  const words = [shortened(`${core.rate(best.speed)} tokens/s on ${core.placeName(best.place, catalog)}, ${core.counted(best.threads, "thread")}`, 100)];
   if (best.evidence) words.push(" (", h("a", { href: root + best.evidence }, "evidence"), ")");
   if (file.valid.length > 1) words.push(` and ${file.valid.length - 1} more`);
   return words;
 }
 
-function row(one, core) {
+function row(one, { core, catalog }) {
   const { file } = one;
   const { release } = file;
   const right = (words) => h("td", { class: "n" }, words);
@@ -139,13 +139,14 @@ function row(one, core) {
     right(core.figure(file.bits, 2)),
     right(loss),
     right(file.kld === null ? base : `${core.general(file.top * 100, 4)} %`),
-    h("td", { class: "zoo-wide" }, ...speedWords(one, core)),
+    h("td", { class: "zoo-wide" }, ...speedWords(one, core, catalog)),
     right(file.memory === null ? "not known" : core.dataSize(file.memory)),
   );
 }
 
-function append(core) {
-  const next = rows.slice(visible, visible + LISTED).map((one) => row(one, core));
+function append(all) {
+  const { core } = all;
+  const next = rows.slice(visible, visible + LISTED).map((one) => row(one, all));
   body.append(...next);
   visible += next.length;
   more.hidden = visible >= rows.length;
@@ -162,7 +163,7 @@ async function show() {
     rows = select(all);
     visible = 0;
     body.replaceChildren();
-    append(all.core);
+    append(all);
     if (pages) pages.hidden = true;
     for (const head of heads) {
       const mine = head.dataset.sort === sorted.by;
@@ -222,8 +223,7 @@ form.addEventListener("input", (event) => {
 });
 form.addEventListener("submit", (event) => event.preventDefault());
 more.addEventListener("click", async () => {
-  const { core } = await load();
-  const first = append(core);
+  const first = append(await load());
   first?.querySelector("a")?.focus();
 });
 form.hidden = false;

@@ -17,7 +17,7 @@ from catalog import device as devices
 from catalog.index import Catalog
 from catalog.release import Model
 from zoo.choose import chooser
-from zoo.choose.chooser import Choice, Question
+from zoo.choose.chooser import Choice, Offer, Question
 from zoo.files import bundled
 from zoo.site.pages import Site, offers
 
@@ -33,16 +33,18 @@ _ASK = """async ([address, questions]) => {
   const file = (one) => one && one.path;
   const speed = (one) => one && [one.measured, one.low, one.typical, one.high, one.words()];
   const told = (found) => found && {
-    file: file(found.file), need: found.need, reason: found.reason(),
+    file: file(found.file), need: found.need, level: found.level && [found.level.roomy, found.level.quick], reason: found.reason(),
     speed: speed(found.speed),
     rejected: found.rejected.map((one) => [one.file.path, one.why()]),
     runnersUp: found.runnersUp.map((one) => [one.file.path, one.why()]),
   };
-  return questions.map(([place, context, leastSpeed, task, language]) => {
+  return questions.map(([place, context, leastSpeed, task, language, kv]) => {
     const device = typeof place === "string" ? catalog.deviceOf.get(place) : core.custom(catalog.rules, ...place);
-    const choice = core.choose({ device, context, leastSpeed, task, language }, catalog);
+    const choice = core.choose({ device, context, leastSpeed, task, language, kv }, catalog);
     const offer = (one) => one && [one.release.name, one.release.version, core.standingWords(one), told(one.pick)];
+    const way = core.line({ device, context, leastSpeed, task, language, kv }, catalog);
     return {
+      line: way.map((one) => [one.release.name, told(one.pick)]),
       answer: offer(choice.answer), reason: choice.reason, asked: choice.asked,
       runners: choice.runnersUp.map(offer),
       passed: choice.passed.map((one) => [one.release.name, one.why(), told(one.pick)]),
@@ -54,9 +56,9 @@ _ASK = """async ([address, questions]) => {
 def questions() -> list[tuple[Any, ...]]:
     """Every board and machine at every context and speed; tasks and languages in turn."""
     places = [*(device.id for device in devices.DEVICES), *OWN]
-    aims = itertools.cycle(AIMS)
+    aims, kinds = itertools.cycle(AIMS), itertools.cycle(("f16", "f16", "q8_0", "q4_0"))
     return [
-        (place, context, speed, *next(aims))
+        (place, context, speed, *next(aims), next(kinds))
         for place, context, speed in itertools.product(places, CONTEXTS, SPEEDS)
     ]
 
@@ -69,7 +71,7 @@ def asked(question: tuple[Any, ...]) -> Question:
     return Question(device, *rest)
 
 
-def told(choice: Choice) -> dict[str, Any]:
+def told(choice: Choice, line: tuple[Offer, ...] = ()) -> dict[str, Any]:
     """The same shape as _ASK's."""
 
     def pick(one: Any) -> Any:
@@ -79,6 +81,7 @@ def told(choice: Choice) -> dict[str, Any]:
         return {
             "file": one.file.path if one.file else None,
             "need": one.memory_bytes,
+            "level": one.level and list(one.level),
             "reason": one.reason,
             "speed": speed and [speed.measured, speed.low, speed.typical, speed.high, speed.words],
             "rejected": [[judged.file.path, judged.reason] for judged in one.rejected],
@@ -90,6 +93,7 @@ def told(choice: Choice) -> dict[str, Any]:
         return [entry.name, entry.release.version, chooser.standing_words(one.ranked), pick(one.pick)]
 
     return {
+        "line": [[one.ranked.entry.name, pick(one.pick)] for one in line],
         "answer": offer(choice.answer) if choice.answer else None,
         "reason": choice.reason,
         "asked": choice.asked,
@@ -131,7 +135,8 @@ def test_browser_and_python_choose_the_same(kind: str, tmp_path: Path, hosted: A
     found = page.evaluate(_ASK, [address, asking])
     for question, answer in zip(asking, found, strict=True):
         wanted = asked(question)
-        assert answer == told(chooser.choose(wanted, chooser.rank(entries, wanted.language))), question
+        ranked = chooser.rank(entries, wanted.language)
+        assert answer == told(chooser.choose(wanted, ranked), chooser.line(wanted, ranked)), question
 
 
 def test_random_catalogs_reach_every_kind_of_answer() -> None:
@@ -159,8 +164,16 @@ def test_random_catalogs_reach_every_kind_of_answer() -> None:
         "None of the",
         "The catalog has no model",
         "memory need is not known",
-        "probe answers right",
+        "test questions right",
         "No such file passes",
+            "cannot tell it apart from",
+            "leaves room to spare",
+            "it is tight",
+            "which is tight",
+            "(same processor)",
+            "reaches reading speed",
+            "No good file reaches",
+            "No file of this model that fits reaches",
         "There is no good model",
         "Its owners call it experimental.",
         "guessing gives about",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,8 @@ from choosersamples import catalog
 from catalog import device as devices
 from catalog.memory import CONTEXTS
 from catalog.release import Release, Speed
-from zoo.choose import chooser, pick
+from zoo.choose import candidates, chooser, pick
+from zoo.choose.candidates import Wish
 from zoo.choose.chooser import Question
 
 OWN = tuple(
@@ -20,7 +22,7 @@ OWN = tuple(
 )
 
 
-def questions(release: Release, chance: random.Random) -> Iterator[Question]:
+def questions(release: Release, chance: random.Random) -> Iterator[Wish]:
     """Every device at some lengths, at least speeds around the predictions and measurements of the files."""
     lengths = [length for length in (*CONTEXTS, 1, 777) if length <= release.architecture.context_tokens]
     for device in (*devices.DEVICES, *OWN):
@@ -33,7 +35,7 @@ def questions(release: Release, chance: random.Random) -> Iterator[Question]:
             device.bandwidth_bytes_per_second.typical / min(f.size_bytes for f in release.files),
         ]
         for least in (None, *(value * chance.choice((0.5, 0.999, 1.0, 1.001, 2.0)) for value in near)):
-            yield Question(device, context, least)
+            yield Wish(device, context, least)
 
 
 def releases(seed: int) -> list[Release]:
@@ -60,21 +62,25 @@ def releases(seed: int) -> list[Release]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_what_is_known_beforehand_hides_no_file_that_pick_would_serve(seed: int) -> None:
-    chance, found = random.Random(seed), dict.fromkeys(chooser.OUTCOMES, 0)
+def test_what_is_known_beforehand_is_what_pick_would_find(seed: int) -> None:
+    chance, found = random.Random(seed), Counter[str]()
     for release in releases(seed):
-        known = chooser.known(release)
-        for device, context, least in chance.sample(chooser.questions(), 40):
-            outcome = known.outcome(Question(device, context, least))
-            assert outcome is not None
-            found[outcome] += 1
-            fits = context <= release.architecture.context_tokens
-            taken = pick.pick(release, device, context, least).file if fits else None
-            assert (outcome == chooser.NOTHING) is (taken is None), (device.id, context, least)
-            lost = taken.loss.kld_mean_nats if taken and taken.loss else 0.0
-            good = taken is not None and taken.smoke_passed and lost <= chooser.LOSS_LIMIT
-            assert (outcome == chooser.GOOD) is good, (device.id, context, least)
-    assert min(found.values()) > 20, found
+        look, shelf = chooser.recalled(chooser.known(release)), pick.Shelf(release)
+        for device, context in chance.sample(chooser.questions(), 12):
+            known = look(device.id, context)
+            assert known
+            if context > release.architecture.context_tokens:
+                assert not any(known)
+                continue
+            assert known == shelf.standing(Wish(device, context))
+            for least in (5.0, 33.0):
+                taken = shelf.pick(device, context, least)
+                good = taken.file is not None and candidates.is_good(taken.file)
+                assert good is (max(known) >= least if known.poor is False else known.fitting >= least)
+                if good:
+                    assert taken.level and taken.level.roomy is (known.roomy >= least)
+                found["good" if good else "poor" if taken.file else "none"] += 1
+    assert min(found[kind] for kind in ("good", "poor", "none")) > 10, found
 
 
 def test_a_shelf_takes_the_file_that_pick_explains() -> None:
@@ -82,10 +88,10 @@ def test_a_shelf_takes_the_file_that_pick_explains() -> None:
     chance, none = random.Random(3), 0
     for release in releases(3)[::3]:
         shelf = pick.Shelf(release)
-        for question in questions(release, chance):
-            asked = question.device, question.context_tokens, question.least_tokens_per_second
+        for wish in questions(release, chance):
+            asked = wish.device, wish.context_tokens, wish.least
             explained = pick.pick(release, *asked)
-            assert shelf.take(*asked) == explained.file == shelf.pick(*asked).file, question
+            assert shelf.take(*asked) == explained.file == shelf.pick(*asked).file, wish
             none += explained.file is None
     assert none > 100
 
@@ -93,17 +99,23 @@ def test_a_shelf_takes_the_file_that_pick_explains() -> None:
 def test_what_is_known_holds_only_for_the_boards_that_it_was_worked_out_for() -> None:
     release = releases(0)[0]
     board = devices.DEVICES[0]
+    look = chooser.recalled(chooser.known(release))
+    assert look(board.id, 512) is not None
+    for device_id, length in ((OWN[0].id, 512), (board.id, 513), ("mainframe", 512)):
+        assert look(device_id, length) is None
     other = dataclasses.replace(board, memory_bytes=1)
-    known = chooser.known(release)
-    assert known.outcome(Question(board, 512)) is not None
-    for device, length in ((other, 512), (OWN[0], 512), (board, 513)):
-        assert known.outcome(Question(device, length)) is None
+    entry = dataclasses.replace(_entries(5)[0], known=look)
+    assert entry.standing(Wish(board, 512)) == look(board.id, 512)
+    assert entry.standing(Wish(other, 512)) == (0.0, 0.0, False)
+
+
+def _entries(seed: int) -> list[chooser.Entry]:
+    return [one for model in catalog(25, seed=seed).models if (one := chooser.entry(model))]
 
 
 def test_the_answer_is_the_same_with_what_is_known_and_without() -> None:
-    models = catalog(25, seed=5).models
-    bare = [one for model in models if (one := chooser.entry(model))]
-    told_before = [dataclasses.replace(one, known=chooser.known(one.release)) for one in bare]
+    bare = _entries(5)
+    told_before = [dataclasses.replace(e, known=chooser.recalled(chooser.known(e.release))) for e in bare]
     chance = random.Random(5)
     for number in range(150):
         question = Question(

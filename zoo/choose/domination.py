@@ -17,6 +17,7 @@ from catalog.metrics import SPREAD_MAXIMUM
 from catalog.release import Architecture, ModelFile
 from catalog.words import counted, data_size, nats, rate
 from zoo.choose import roofline
+from zoo.choose.speeds import place_name
 
 SLOWER_SHARE = 1 - SPREAD_MAXIMUM
 """Slower means less than this share of the other file's speed; two valid measurements can differ by the rest."""
@@ -97,7 +98,8 @@ def _why_beaten(
         if speed < SLOWER_SHARE * other_speed and only in (None, place):
             return (
                 f"It has a higher loss than {other.path}: {_against(file, other)}. It is also slower: measured "
-                f"{rate(speed)} against {rate(other_speed)} tokens/s on {place} with {counted(threads, 'thread')}."
+                f"{rate(speed)} against {rate(other_speed)} tokens/s on {place_name(place)}, "
+                f"{counted(threads, 'thread')}."
             )
     return None
 

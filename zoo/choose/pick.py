@@ -1,51 +1,28 @@
 """Which file of a release to recommend for a device, and why not the others. Pure; every sentence gives its numbers.
 
-A file fits if its predicted memory and the device's reserve are within the device's memory. Loss is the mean KLD from
-the release's reference in nats, ± one standard error; the loss of the reference itself is zero by definition. Two
-losses count as different if they differ by more than both errors together, which is stricter than the error of their
-difference. A reader is unlikely to notice a loss within the tolerance. The smallest of such files is recommended, so
-that nobody downloads twice the bytes for a difference that cannot be seen.
+Loss is the mean KLD from the release's reference in nats, ± one standard error; the loss of the reference itself is
+zero by definition. Two losses count as different if they differ by more than both errors together, which is stricter
+than the error of their difference. A reader is unlikely to notice a loss within the tolerance. Of the files that leave
+room to spare and write as fast as people read, the smallest of such files is recommended, so that nobody downloads
+twice the bytes for a difference that cannot be seen. If no file is that fast: the fastest good one.
 """
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from catalog import device as devices
-from catalog import memory
 from catalog.device import Device
+from catalog.memory import KV_TYPE, KV_TYPES
 from catalog.release import Architecture, Model, ModelFile, Release
 from catalog.versions import version_key
-from catalog.words import counted, data_size, nats, rate
-from zoo.choose import roofline
-from zoo.choose.domination import Beaten, Domination, by_loss, loss_words, worse
-from zoo.choose.roofline import Prediction
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """A loss that a reader is unlikely to notice: mean KLD in nats at most, share of same top tokens at least."""
-
-    kld_mean_nats: float
-    same_top_share: float = 0.0
-
-    def holds(self, file: ModelFile) -> bool:
-        """Whether the loss of ``file`` is within the tolerance; the loss of the reference always is."""
-        if file.loss is None:
-            return True
-        return (
-            file.loss.kld_mean_nats <= self.kld_mean_nats and file.loss.same_top_share >= self.same_top_share
-        )
-
-    @property
-    def words(self) -> str:
-        top = f" and at least {100 * self.same_top_share:g} % same top token" * (self.same_top_share > 0)
-        return f"mean KLD of at most {nats(self.kld_mean_nats)} nats{top}"
-
+from zoo.choose import candidates, reasons
+from zoo.choose.candidates import Candidate, Level, Tolerance, Wish
+from zoo.choose.domination import Beaten, Domination, by_loss, worse
+from zoo.choose.speeds import DecodeSpeed
 
 TOLERANCE = Tolerance(0.02, 0.9)
 """Probabilities differ from the reference's by two hundredths of a nat on average, and at most one token in ten
@@ -64,20 +41,9 @@ class Judged(NamedTuple):
 
 
 @dataclass(frozen=True)
-class DecodeSpeed:
-    """Decode speed in tokens per second: measured on exactly that device, else predicted. The words say which."""
-
-    measured: bool
-    low: float
-    typical: float
-    high: float
-    words: str
-    prediction: Prediction
-
-
-@dataclass(frozen=True)
 class Pick:
-    """The recommended file, or None with the reason; memory_bytes is predicted, for that context."""
+    """The recommended file, or None with the reason; memory_bytes is predicted, for that context. level: None without a
+    file."""
 
     device: Device
     context_tokens: int
@@ -87,19 +53,16 @@ class Pick:
     speed: DecodeSpeed | None
     rejected: tuple[Judged, ...]
     runners_up: tuple[Judged, ...]
+    level: Level | None = None
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """A file to consider. Its speed is computed only when it is needed: most files of most models do not fit."""
+class Standing(NamedTuple):
+    """What a release has for a question about a device, whatever the speed: the speed of its fastest good file with
+    room to spare, of its fastest good file that fits, both 0.0 without one; and whether any other file fits."""
 
-    file: ModelFile
-    need_bytes: int | None
-    look: Callable[[], DecodeSpeed]
-
-    @functools.cached_property
-    def speed(self) -> DecodeSpeed:
-        return self.look()
+    roomy: float
+    fitting: float
+    poor: bool
 
 
 @dataclass(frozen=True)
@@ -120,59 +83,108 @@ class Shelf:
         self._release, self._tolerance = release, tolerance
         self._domination = Domination(release.files, release.architecture)
         self._decided: dict[tuple[tuple[str, ...], str], _Decision] = {}
-        self._asked: dict[tuple[int, int], tuple[Device, list[_Candidate]]] = {}
+        self._asked: dict[tuple[int, int, str], tuple[Device, list[Candidate]]] = {}
 
     def dominated(self) -> dict[str, Beaten]:
         """See ``dominated``."""
         return self._domination.among(self._release.files, None)
 
+    def standing(self, wish: Wish) -> Standing:
+        """What there is, without a choice."""
+        every = [one for one in self._ask(wish) if one.fits(wish)]
+        good = [one for one in every if one.good]
+        return Standing(
+            max((one.speed.typical for one in good if one.roomy(wish)), default=0.0),
+            max((one.speed.typical for one in good), default=0.0),
+            len(good) < len(every),
+        )
+
     def take(self, device: Device, context_tokens: int, least: float | None = None) -> ModelFile | None:
         """The file of ``pick``, without words."""
-        usable = [c for c in self._ask(device, context_tokens, least) if _usable(c, device, least)]
-        return self._decide(usable, device).chosen if usable else None
+        wish = Wish(device, context_tokens, least)
+        found = candidates.usable(self._ask(wish), wish)
+        return self._choose(*found, wish)[0].file if found else None
 
-    def pick(self, device: Device, context_tokens: int, least: float | None = None) -> Pick:
+    def pick(
+        self, device: Device, context_tokens: int, least: float | None = None, kv: str = KV_TYPE
+    ) -> Pick:
         """See ``pick``."""
-        candidates = self._ask(device, context_tokens, least)
-        usable, rejected = [], []
-        for candidate in candidates:
-            if _usable(candidate, device, least):
-                usable.append(candidate)
-            else:
-                why = _too_big(candidate, device, context_tokens) or _too_slow(candidate, least or 0.0)
-                rejected.append(Judged(candidate.file, why))
-        if not usable:
-            reason = _nothing(candidates, device, context_tokens, least)
-            return Pick(device, context_tokens, None, reason, None, None, tuple(rejected), ())
-        made = self._decide(usable, device)
-        rejected += _broken([candidate.file for candidate in usable], made.sound)
-        rejected += [Judged(f, made.beaten[f.path].sentence) for f in made.sound if f.path in made.beaten]
-        left = [candidate for candidate in usable if candidate.file in made.left]
-        chosen = next(candidate for candidate in left if candidate.file is made.chosen)
-        others = sorted((c for c in left if c is not chosen), key=lambda c: by_loss(c.file))
-        number = len(made.sound)
-        asked = _Asked(device, context_tokens, least, self._tolerance)
-        reason = _reason(chosen, made.best, number, asked)
-        beside = tuple(Judged(c.file, _beside(c, chosen)) for c in others)
-        need = chosen.need_bytes
-        return Pick(device, context_tokens, chosen.file, reason, need, chosen.speed, tuple(rejected), beside)
+        wish = Wish(device, context_tokens, least, kv)
+        every = self._ask(wish)
+        found = candidates.usable(every, wish)
+        if found is None:
+            why = tuple(Judged(c.file, reasons.rejected(c, wish, Level(True, True))) for c in every)
+            return Pick(device, context_tokens, None, reasons.nothing(every, wish), None, None, why, ())
+        return self._explained(*found, wish)
 
-    def _ask(self, device: Device, context_tokens: int, least: float | None) -> list[_Candidate]:
+    def points(self, wish: Wish) -> list[Pick]:
+        """The good files between the best and the fastest, each the choice of somebody who asks for more speed than the
+        one before it has. The first may be tight, if it is better than all that are not."""
+        found: list[Pick] = []
+        tight = self._tightest(wish)
+        least = candidates.ANY_SPEED
+        while True:
+            one = self.pick(wish.device, wish.context_tokens, least, wish.kv)
+            if one.file is None or one.speed is None or not candidates.is_good(one.file):
+                break
+            found.append(one)
+            least = math.nextafter(one.speed.typical, math.inf)
+        if tight and tight.file and (not found or self._better(tight.file, found[0].file)):
+            found.insert(0, tight)
+        return found
+
+    def _tightest(self, wish: Wish) -> Pick | None:
+        """The choice if room did not matter, if it is tight."""
+        asked = replace(wish, least=candidates.ANY_SPEED)
+        level = Level(False, True)
+        some = [one for one in candidates.at(level, self._ask(asked), asked) if one.good]
+        if not some:
+            return None
+        one, _ = self._choose(level, some, asked)
+        return None if one.roomy(asked) else self._explained(level, some, asked)
+
+    def _better(self, file: ModelFile, other: ModelFile | None) -> bool:
+        """Whether a reader may notice that ``file`` is closer to its source than ``other``."""
+        return other is not None and worse(other, file) and not self._tolerance.holds(other)
+
+    def _explained(self, level: Level, some: Sequence[Candidate], wish: Wish) -> Pick:
+        chosen, made = self._choose(level, some, wish)
+        every = self._ask(wish)
+        rejected = [Judged(c.file, reasons.rejected(c, wish, level)) for c in every if c not in some]
+        without = [one.file for one in some if one.file not in made.sound]
+        rejected += [Judged(file, reasons.broken(some, made.sound)) for file in without]
+        rejected += [Judged(f, made.beaten[f.path].sentence) for f in made.sound if f.path in made.beaten]
+        left = [one for one in some if one.file in made.left and one is not chosen]
+        others = sorted(left, key=lambda c: by_loss(c.file))
+        found = reasons.Chosen(chosen, made.best, len(made.sound), level)
+        reason = reasons.chosen(found, wish, self._tolerance)
+        beside = tuple(Judged(c.file, reasons.compared(c, chosen.file)) for c in others)
+        place = wish.device, wish.context_tokens
+        return Pick(
+            *place, chosen.file, reason, chosen.need_bytes, chosen.speed, tuple(rejected), beside, level
+        )
+
+    def _ask(self, wish: Wish) -> list[Candidate]:
         shape = self._release.architecture
-        _check_asked(shape, context_tokens, least, self._tolerance)
+        _check_asked(shape, wish, self._tolerance)
         # By identity, for a device is large to hash; it is kept with the answer, so that its id stays its own.
-        key = id(device), context_tokens
+        key = id(wish.device), wish.context_tokens, wish.kv
         if key not in self._asked:
-            candidates = [_candidate(file, shape, device, context_tokens) for file in self._release.files]
-            self._asked[key] = device, candidates
+            self._asked[key] = wish.device, candidates.of(self._release.files, shape, wish)
         return self._asked[key][1]
 
-    def _decide(self, usable: Sequence[_Candidate], device: Device) -> _Decision:
-        files = [candidate.file for candidate in usable]
-        key = tuple(file.path for file in files), self._domination.place(device)
+    def _choose(self, level: Level, some: Sequence[Candidate], wish: Wish) -> tuple[Candidate, _Decision]:
+        files = [candidate.file for candidate in some]
+        key = tuple(file.path for file in files), self._domination.place(wish.device)
         if key not in self._decided:
-            self._decided[key] = self._decision(files, device)
-        return self._decided[key]
+            self._decided[key] = self._decision(files, wish.device)
+        made = self._decided[key]
+        left = [candidate for candidate in some if candidate.file in made.left]
+        good = [candidate for candidate in left if candidate.good]
+        if not level.quick and good:
+            fastest = min(good, key=lambda c: (-c.speed.typical, *by_loss(c.file)))
+            return fastest, made
+        return next(candidate for candidate in left if candidate.file is made.chosen), made
 
     def _decision(self, files: Sequence[ModelFile], device: Device) -> _Decision:
         # Files that fail as chat models are used only if none passes.
@@ -198,14 +210,16 @@ def pick(
     context_tokens: int,
     least_tokens_per_second: float | None = None,
     tolerance: Tolerance = TOLERANCE,
+    kv: str = KV_TYPE,
 ) -> Pick:
-    """Of the files that fit and are fast enough, the smallest whose loss a reader is unlikely to notice. If there is no
-    such file: the one with the lowest loss, or a smaller one whose loss is the same within the errors.
+    """Of the files that leave room to spare and are fast enough, the smallest whose loss a reader is unlikely to
+    notice. If there is no such file: the one with the lowest loss, or a smaller one whose loss is the same within the errors.
+    If no speed is asked for and no file reaches reading speed: the fastest good one.
 
-    Raises ValueError for a context that is not positive or longer than the model's, and for an invalid speed or
-    tolerance.
+    Raises ValueError for a context that is not positive or longer than the model's, and for an invalid speed, tolerance
+    or type of the cache.
     """
-    return Shelf(release, tolerance).pick(device, context_tokens, least_tokens_per_second)
+    return Shelf(release, tolerance).pick(device, context_tokens, least_tokens_per_second, kv)
 
 
 def recommendations(release: Release) -> tuple[Pick, ...]:
@@ -225,12 +239,14 @@ def current(model: Model, *, pre: bool = False) -> Release | None:
     return max(in_use, key=lambda one: version_key(one.version), default=None) if pre else next(iter(in_use), None)
 
 
-# --- What fits, and how fast it is
+def need_bytes(file: ModelFile, release: Release, context_tokens: int) -> int | None:
+    """Predicted memory of a file at that context, or at the model's own if that is shorter; None if not known."""
+    shape = release.architecture
+    return candidates.need_bytes(file, shape, min(context_tokens, shape.context_tokens))
 
 
-def _check_asked(
-    architecture: Architecture, context_tokens: int, least: float | None, tolerance: Tolerance
-) -> None:
+def _check_asked(architecture: Architecture, wish: Wish, tolerance: Tolerance) -> None:
+    context_tokens, least = wish.context_tokens, wish.least
     if context_tokens < 1:
         raise ValueError(f"{context_tokens:,} tokens is not a valid context")
     if context_tokens > architecture.context_tokens:
@@ -242,183 +258,17 @@ def _check_asked(
         raise ValueError(f"a minimum speed of {least:g} tokens/s is not a valid speed")
     if not (math.isfinite(tolerance.kld_mean_nats) and tolerance.kld_mean_nats >= 0):
         raise ValueError(f"{tolerance.kld_mean_nats:g} nats is not a valid tolerance")
-
-
-def need_bytes(file: ModelFile, release: Release, context_tokens: int) -> int | None:
-    """Predicted memory of a file at that context, or at the model's own if that is shorter; None if not known."""
-    shape = release.architecture
-    return _need_bytes(file, shape, min(context_tokens, shape.context_tokens))
-
-
-def _candidate(
-    file: ModelFile, architecture: Architecture, device: Device, context_tokens: int
-) -> _Candidate:
-    need = _need_bytes(file, architecture, context_tokens)
-    return _Candidate(file, need, lambda: _speed(file, architecture, device, context_tokens))
-
-
-def _need_bytes(file: ModelFile, architecture: Architecture, context_tokens: int) -> int | None:
-    """Predicted memory at that context: as the catalog lists it, else by the same formula."""
-    for need in file.memory:
-        if need.context_tokens == context_tokens:
-            return need.bytes
-    cache = roofline.cache_of(file, architecture)
-    if cache is None:
-        return None
-    return memory.need_bytes(file.size_bytes, cache, architecture.vocabulary_size, context_tokens)
-
-
-def _speed(file: ModelFile, architecture: Architecture, device: Device, context_tokens: int) -> DecodeSpeed:
-    """The best valid speed measured on exactly this device, if the memory allows it; else the prediction."""
-    prediction = roofline.predict(file, architecture, device, context_tokens)
-    here = [speed for speed in file.speeds if speed.valid and speed.device == device.id]
-    refused = ""
-    for speed in sorted(here, key=lambda s: s.decode_tokens_per_second, reverse=True):
-        value = speed.decode_tokens_per_second
-        verdict = roofline.plausible(value, prediction)
-        if verdict.kept:
-            words = f"measured {rate(value)} tokens/s on {device.id} with {counted(speed.threads, 'thread')}"
-            return DecodeSpeed(True, value, value, value, words + refused, prediction)
-        refused = refused or f" (a measurement is ignored: {verdict.sentence.rstrip('.')})"
-    return DecodeSpeed(
-        False, prediction.low, prediction.typical, prediction.high, prediction.words + refused, prediction
-    )
-
-
-def _usable(candidate: _Candidate, device: Device, least: float | None) -> bool:
-    need = candidate.need_bytes
-    if need is None or need > device.free_bytes:
-        return False
-    return least is None or candidate.speed.typical >= least
-
-
-def _too_big(candidate: _Candidate, device: Device, context_tokens: int) -> str | None:
-    need = candidate.need_bytes
-    if need is None:
-        return "Its memory need is not known: the catalog does not record the size of its KV cache."
-    if need <= device.free_bytes:
-        return None
-    return (
-        f"It does not fit: it needs a predicted {data_size(need)} at {context_tokens:,} tokens of context, "
-        f"{data_size(need - device.free_bytes)} more than {_free(device)}."
-    )
-
-
-def _too_slow(candidate: _Candidate, least: float) -> str:
-    speed = candidate.speed
-    return f"It is too slow: {speed.words}, {rate(least - speed.typical)} below the minimum of {rate(least)}."
-
-
-def _broken(usable: Sequence[ModelFile], sound: Sequence[ModelFile]) -> list[Judged]:
-    """The files that are rejected because others pass the smoke test."""
-    why = f"It failed the smoke test; {len(sound)} of the {len(usable)} usable files passed it."
-    return [Judged(file, why) for file in usable if file not in sound]
-
-
-def _nothing(
-    candidates: Sequence[_Candidate], device: Device, context_tokens: int, least: float | None
-) -> str:
-    """Why no file is usable, and by how much the nearest misses."""
-    known = [c for c in candidates if c.need_bytes is not None]
-    fitting = [c for c in known if not _too_big(c, device, context_tokens)]
-    if fitting and least is not None:
-        fastest = max(fitting, key=lambda c: c.speed.typical)
-        short = f"{rate(least - fastest.speed.typical)} below the minimum of {rate(least)}"
-        verb = "fits" if len(fitting) == 1 else "fit"
-        return (
-            f"{counted(len(fitting), 'file')} {verb} on {device.name}, but none is fast enough. The fastest is "
-            f"{fastest.file.path}: {fastest.speed.words}, {short}."
-        )
-    if not known:
-        return f"It is not known whether a file fits on {device.name}: the catalog records no memory need."
-    least_need = min(known, key=lambda c: (c.need_bytes or 0, c.file.path))
-    need = least_need.need_bytes or 0
-    return (
-        f"No file fits on {device.name}. {least_need.file.path} needs the least memory: a predicted "
-        f"{data_size(need)} at {context_tokens:,} tokens of context, {data_size(need - device.free_bytes)} more than "
-        f"{_free(device)}."
-    )
-
-
-# --- The choice in words
+    if wish.kv not in KV_TYPES:
+        raise ValueError(f"{wish.kv!r} is not a type of the KV cache; there are {', '.join(KV_TYPES)}")
 
 
 def _smallest_alike(
     best: ModelFile, left: Sequence[ModelFile], beaten: Mapping[str, Beaten], tolerance: Tolerance
 ) -> ModelFile:
     """The smallest file within the tolerance, else the smallest whose loss is the same as the lowest within the errors;
-    never a file that a usable file beats by any evidence."""
+    never a file that a usable file beats by any evidence, and only a good file if the best one is good."""
     sound = [file for file in left if file.path not in beaten]
-    alike = [f for f in sound if tolerance.holds(f)] or [f for f in sound if not worse(f, best)]
-    return min(alike, key=lambda f: (f.size_bytes, *by_loss(f)), default=best)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What a file is wanted for. least: tokens per second."""
-
-    device: Device
-    context_tokens: int
-    least: float | None
-    tolerance: Tolerance
-
-
-def _reason(chosen: _Candidate, best: ModelFile, usable: int, asked: _Asked) -> str:
-    file, least, tolerance = chosen.file, asked.least, asked.tolerance
-    reach = "" if least is None else f"{rate(least)} tokens/s"
-    fits = f"fits, reaches {reach}" if reach else "fits"
-    if usable == 1:
-        only = f"fits and reaches {reach}" if reach else "fits"
-        choice = f"{file.path} is the only file that {only}: {loss_words(file)}"
-    elif file is not best and tolerance.holds(file):
-        choice = (
-            f"{file.path} is the smallest file that {fits}, is not beaten by another file, and is so close to the "
-            f"original that you are unlikely to notice a difference: {loss_words(file)}, "
-            f"and its most probable next token is the same in {100 * _same_top(file):.1f} % of cases (limits: "
-            f"{tolerance.words})"
-        )
-    elif file is not best:
-        choice = (
-            f"{file.path} is the smallest file that {fits}, is not beaten by another file, and has the lowest loss "
-            f"within the errors: {loss_words(file)} against {loss_words(best)} of {best.path}"
-        )
-    else:
-        fit = f"fit and reach {reach}" if reach else "fit"
-        choice = f"{file.path} has the lowest loss of the {usable} files that {fit}: {loss_words(file)}"
-    parts = [
-        choice,
-        f"It needs a predicted {data_size(chosen.need_bytes or 0)} at {asked.context_tokens:,} tokens of context, "
-        f"less than {_free(asked.device)}",
-        f"Decode speed: {chosen.speed.words}",
+    alike = [f for f in sound if tolerance.holds(f)] or [
+        f for f in sound if not worse(f, best) and (candidates.is_good(f) or not candidates.is_good(best))
     ]
-    if not file.smoke_passed:
-        parts.append("It failed the smoke test")
-    return ". ".join(parts) + "."
-
-
-def _beside(candidate: _Candidate, chosen: _Candidate) -> str:
-    """How a runner-up compares with the recommended file."""
-    file, taken = candidate.file, chosen.file
-    difference = file.size_bytes - taken.size_bytes
-    size = (
-        f"{data_size(abs(difference))} {'larger' if difference > 0 else 'smaller'} than the recommended file"
-    )
-    if not difference:
-        size = "the same size as the recommended file"
-    if worse(file, taken):
-        loss = "higher"
-    elif worse(taken, file):
-        loss = "lower"
-    else:
-        loss = "the same within the errors"
-    words = f"Its loss is {loss}: {loss_words(file)} against {loss_words(taken)}. It is {size}"
-    smoke = "" if file.smoke_passed else " It failed the smoke test."
-    return f"{words}. Decode speed: {candidate.speed.words}.{smoke}"
-
-
-def _same_top(file: ModelFile) -> float:
-    return file.loss.same_top_share if file.loss else 1.0
-
-
-def _free(device: Device) -> str:
-    return f"the {data_size(device.free_bytes)} that {device.name} has free for a model"
+    return min(alike, key=lambda f: (f.size_bytes, *by_loss(f)), default=best)

@@ -71,11 +71,13 @@ class Plausibility:
     sentence: str
 
 
-def predict(file: ModelFile, architecture: Architecture, device: Device, context_tokens: int) -> Prediction:
+def predict(
+    file: ModelFile, architecture: Architecture, device: Device, context_tokens: int, kv: str = memory.KV_TYPE
+) -> Prediction:
     """Decode speed of ``file`` on ``device`` with half of ``context_tokens`` in the cache."""
     weights = weight_bytes(file)
     cache = cache_of(file, architecture)
-    read = weights + (memory.cache_read_bytes(cache, context_tokens / 2) if cache else 0)
+    read = weights + (memory.cache_read_bytes(cache, context_tokens / 2, kv) if cache else 0)
     low, typical, high = _bandwidths(device, file)
     cap = _kernel_bytes_per_second(device, file)
 
@@ -88,7 +90,7 @@ def predict(file: ModelFile, architecture: Architecture, device: Device, context
         high=speed(high),
         roof=roof(file, architecture, device),
         limited_by=BANDWIDTH if typical / read <= cap / weights else KERNEL,
-        assume=lambda: _assumptions(file, architecture, device, context_tokens),
+        assume=lambda: _assumptions(file, architecture, device, context_tokens, kv),
     )
 
 
@@ -163,11 +165,11 @@ def _kernel_bytes_per_second(device: Device, file: ModelFile) -> float:
 
 
 def _assumptions(
-    file: ModelFile, architecture: Architecture, device: Device, context_tokens: int
+    file: ModelFile, architecture: Architecture, device: Device, context_tokens: int, kv: str
 ) -> tuple[str, ...]:
     return (
         _read_words(file, architecture),
-        _cache_words(file, architecture, context_tokens),
+        _cache_words(file, architecture, context_tokens, kv),
         *_device_words(file, device),
     )
 
@@ -190,11 +192,11 @@ def _read_words(file: ModelFile, architecture: Architecture) -> str:
     )
 
 
-def _cache_words(file: ModelFile, architecture: Architecture, context_tokens: int) -> str:
+def _cache_words(file: ModelFile, architecture: Architecture, context_tokens: int, kv: str) -> str:
     cache = cache_of(file, architecture)
     if cache is None:
         return "The KV cache is not counted, because its size is not recorded."
-    words = [f"The KV cache holds half of the {context_tokens:,} tokens of context, in 16 bits."]
+    words = [f"The KV cache holds half of the {context_tokens:,} tokens of context, in {kv}."]
     if cache.window_bytes_per_token:
         words.append(f"Layers with a sliding window read at most the last {cache.window_tokens:,} of them.")
     if cache.state_bytes and cache.known:

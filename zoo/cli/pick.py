@@ -15,6 +15,7 @@ from catalog.words import data_size
 from zoo import catalogfile
 from zoo.choose import commands
 from zoo.choose import pick as picks
+from zoo.choose.candidates import Tolerance
 from zoo.choose.pick import Judged, Pick
 from zoo.cli.common import Call, device_named, name_and_version, options
 from zoo.errors import InputError, ZooError
@@ -65,7 +66,7 @@ def command(
     catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
     release = _release(catalog, model_name, version, pre=pre, experimental=experimental)
     try:
-        asked = picks.TOLERANCE if tolerance is None else picks.Tolerance(tolerance)
+        asked = picks.TOLERANCE if tolerance is None else Tolerance(tolerance)
         pick = picks.pick(release, device, context_tokens, least_speed, asked)
     except ValueError as error:
         raise InputError(str(error), remedy="See: zoo pick --help") from error

@@ -18,6 +18,7 @@ from zoo.choose.pick import Judged, Pick
 from zoo.site.pages import about, links, runit
 from zoo.site.pages.about import Abouts
 from zoo.site.pages.kinds import Site
+from zoo.site.pages.memorybar import Bar, bar
 from zoo.site.pages.page import fill
 
 SHOWN = 8
@@ -53,6 +54,8 @@ class Shown:
     evidence: str | None
     loss: str
     about: Markup
+    bar: Bar
+    line: tuple[Row, ...]
     why: str
     completes: str
     run: Markup
@@ -63,13 +66,15 @@ class Shown:
     rejected: tuple[Row, ...]
 
 
-def answer(choice: Choice, root: str, site: Site, abouts: Abouts) -> Markup:
-    """The fragment; ``root`` is the path to the site's root."""
-    shown = _shown(choice, root, site, abouts)
+def answer(choice: Choice, line: Sequence[Offer], root: str, site: Site, abouts: Abouts) -> Markup:
+    """The fragment; line: the files between the fastest and the best; ``root`` is the path to the site's root."""
+    shown = _shown(choice, line, root, site, abouts)
     return Markup(fill("answer.html", shown=shown, choice=choice, root=root, passed=_passed(choice)))
 
 
-def _shown(choice: Choice, root: str, site: Site, abouts: Abouts) -> Shown | None:
+def _shown(
+    choice: Choice, line: Sequence[Offer], root: str, site: Site, abouts: Abouts
+) -> Shown | None:
     offer = choice.answer
     if offer is None or offer.pick.file is None:
         return None
@@ -92,6 +97,8 @@ def _shown(choice: Choice, root: str, site: Site, abouts: Abouts) -> Shown | Non
         evidence=_evidence(offer),
         loss=loss_words(file),
         about=about.fragment(abouts(name), file.path),
+        bar=bar(offer, choice.question.wish),
+        line=tuple(_runner(one) for one in line) if len(line) > 1 else (),
         why=offer.pick.reason,
         completes=commands.COMPLETES if commands.completes(release) else "",
         run=runit.fragment(name, release, file, site, root, choice.question),
@@ -137,6 +144,6 @@ def _evidence(offer: Offer) -> str | None:
     assert pick.file and pick.speed
     if not pick.speed.measured:
         return None
-    here = (s for s in pick.file.speeds if s.valid and s.device == pick.device.id)
-    found = next(s for s in here if s.decode_tokens_per_second == pick.speed.typical)
-    return links.evidence_url(entry.name, entry.release, found.evidence)
+    source = pick.speed.source
+    assert source
+    return links.evidence_url(entry.name, entry.release, source.evidence)

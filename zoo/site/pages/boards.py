@@ -87,12 +87,14 @@ def _board(
         # The table shows only answers, so runners-up are not needed.
         return chooser.choose(Question(device, context, least, task, language), ranked[task, language], 0)
 
-    first = chooser.choose(Question(device, pick.CONTEXT_TOKENS), ranked[None, None])
+    question = Question(device, pick.CONTEXT_TOKENS)
+    first = chooser.choose(question, ranked[None, None])
+    line = chooser.line(question, ranked[None, None])
     html = fill(
         "board.html",
         device=device,
         giga=GIGA,
-        answer=answer(first, ROOT, site, abouts),
+        answer=answer(first, line, ROOT, site, abouts),
         code=qr.code(site, f"boards/{device.id}/"),
         context=pick.CONTEXT_TOKENS,
         contexts=memory.CONTEXTS,

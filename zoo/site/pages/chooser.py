@@ -8,6 +8,7 @@ from itertools import groupby
 from markupsafe import Markup
 
 from catalog import device as devices
+from catalog import memory
 from catalog.device import Device
 from zoo.choose import chooser, pick
 from zoo.choose.chooser import Question
@@ -36,16 +37,18 @@ def fragment(facts: Sequence[Facts], site: Site, models: Models, root: str) -> M
     if not some or board is None:
         return Markup("")
     question = Question(board, pick.CONTEXT_TOKENS)
-    found = chooser.choose(question, chooser.rank(offers.entries(some, models)))
+    ranked = chooser.rank(offers.entries(some, models))
+    found = chooser.choose(question, ranked)
     html = fill(
         "chooser.html",
-        answer=answer(found, root, site, about.of_all(facts)),
+        answer=answer(found, chooser.line(question, ranked), root, site, about.of_all(facts)),
         board=board,
         families=families(),
         tasks=sorted({visible(one["task"]) for one in some}),
         languages=sorted({visible(language) for one in some for language in one["languages"]}),
         question=question,
         contexts=CONTEXTS,
+        kv_types=memory.KV_TYPES,
         data=offers.data_url(some, site),
         site=site,
         root=root,

@@ -17,7 +17,7 @@ from typing import NotRequired
 from catalog.recipe import build, plain
 from catalog.release import Loss, Model, ModelFile, Release
 from zoo.choose import chooser, pick
-from zoo.choose.chooser import Entry, Known, Merit
+from zoo.choose.ranking import Entry, Merit
 from zoo.site.pages import kinds, packing
 from zoo.site.pages.kinds import Evidence, Files, Kind, Made, Models, Site
 from zoo.site.pages.text import visible
@@ -33,7 +33,7 @@ class Facts(packing.Facts):
 
     hub: str | None
     merit: dict[str, object] | None
-    known: str
+    known: list[list[float]]
     digest: NotRequired[str]
 
 
@@ -53,7 +53,7 @@ def facts(model: Model, site: Site | None = None) -> Facts:
         "current": next((i for i, r in enumerate(kept) if r is current), None),
         "merit": plain(chooser.merit(chosen)) if chosen else None,
         "experimental": model.experimental,
-        "known": chooser.known(chosen).signs if chosen else "",
+        "known": chooser.known(chosen) if chosen else [],
         "releases": [packing.release_row(model.name, rounded(release), carried) for release in kept],
     }
 
@@ -71,7 +71,7 @@ def _entry(one: Facts, models: Models) -> Entry:
         tuple(one["languages"]),
         build(Merit, one["merit"]),
         load,
-        Known(one["known"]),
+        chooser.recalled(one["known"]),
         one["experimental"],
     )
 

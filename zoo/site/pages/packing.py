@@ -16,8 +16,8 @@ from catalog import device as devices
 from catalog.device import Device
 from catalog.jsontext import Json, JsonObject
 from catalog.release import ModelFile, Release, Speed
-from zoo.choose import chooser, commands, pick, roofline
-from zoo.choose.chooser import Entry
+from zoo.choose import candidates, chooser, commands, pick, ranking, roofline
+from zoo.choose.ranking import Entry
 from zoo.choose.domination import SLOWER_SHARE
 from zoo.site.pages import links, runit
 from zoo.site.pages.kinds import Site
@@ -198,7 +198,11 @@ def _rules() -> dict[str, object]:
         "tolerance_nats": pick.TOLERANCE.kld_mean_nats,
         "slower_share": SLOWER_SHARE,
         "tolerance_top": pick.TOLERANCE.same_top_share,
-        "loss_limit": chooser.LOSS_LIMIT,
+        "loss_limit": candidates.LOSS_LIMIT,
+        "reading_speed": candidates.READING,
+        "roomy_share": candidates.ROOMY_SHARE,
+        "kv_types": memory.KV_TYPES,
+        "kv_type": memory.KV_TYPE,
         "runners_up": chooser.RUNNERS_UP,
         "ubatch_tokens": memory.UBATCH_TOKENS,
         "cell_tokens": memory.CELL_TOKENS,
@@ -217,6 +221,8 @@ def _device(device: Device) -> dict[str, object]:
         "systems": runit.systems_of(device),
         "small": runit.is_small(device),
         "free": device.free_bytes,
+        "reserve": device.reserve_bytes,
+        "sisters": devices.sisters(device.id),
         "bandwidth": [figure.low, figure.typical, figure.high],
         "single": figure.reports == 1,
         "cores": device.cores,
@@ -260,21 +266,24 @@ def _places(some: Sequence[Facts]) -> dict[str, int]:
 def _order(some: Sequence[Facts], ready: Sequence[Entry]) -> list[int]:
     """The current releases in the catalog's order, as it is for a language without probes."""
     places = _places(some)
-    return [places[one.entry.name] for one in chooser.rank(ready, "")]
+    return [places[one.entry.name] for one in ranking.rank(ready, "")]
 
 
 def _shares(ready: Sequence[Entry]) -> dict[str, dict[str, list[Json]]]:
     """The probe answers that were right, and all, of each release in that order: ``any`` language, ``in LANGUAGE``.
-    guessing: the right answers that guessing gives, of releases that are no better; else null."""
+    guessing: the right answers that guessing gives, of releases that are no better; else null. ``none`` is a language
+    without probes."""
     spoken = {score.language for entry in ready for score in entry.merit.probes if score.language}
-    order = [one.entry.name for one in chooser.rank(ready, "")]
+    order = [one.entry.name for one in ranking.rank(ready, "")]
     found: dict[str, dict[str, list[Json]]] = {}
-    for key, language in [("any", None), *((f"in {one}", one) for one in sorted(spoken))]:
-        shares = {one.entry.name: one.share for one in chooser.rank(ready, language)}
-        some = [shares[name] for name in order]
+    languages = [("any", None), ("none", ""), *((f"in {one}", one) for one in sorted(spoken))]
+    for key, language in languages:
+        ranked = {one.entry.name: one for one in ranking.rank(ready, language)}
+        some = [(ranked[name], ranked[name].share) for name in order]
         found[key] = {
-            "correct": [one.correct if one else 0 for one in some],
-            "total": [one.total if one else 0 for one in some],
-            "guessing": [one.by_guessing if one and one.at_chance else None for one in some],
+            "correct": [share.correct if share else 0 for _, share in some],
+            "total": [share.total if share else 0 for _, share in some],
+            "guessing": [share.by_guessing if share and one.at_chance else None for one, share in some],
+            "tier": [one.tier for one, _ in some],
         }
     return found
