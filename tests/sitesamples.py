@@ -175,6 +175,7 @@ def _tutor() -> Model:
         ("testing a tool chain with a small, real model",),
         ("nearly everything a person would ask of it",),
         (newest, _release("1.0.0", files, location)),
+        maturity="experimental",
     )
 
 

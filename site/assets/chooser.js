@@ -3,9 +3,15 @@
 const form = document.querySelector(".zoo-ask");
 const place = document.querySelector(".zoo-answer");
 const heading = document.querySelector(".zoo-asked");
+const problem = document.querySelector(".zoo-problem");
+const status = document.querySelector(".zoo-told");
+const way = form.elements.way;
+const marks = document.querySelector(".zoo-way-marks");
 const { root } = form.dataset;
 const SHOWN = 8;
-const DEFAULTS = { board: form.elements.board.value, context: form.elements.context.value };
+// Characters that a screen reader hears after a change.
+const SAID = 120;
+const DEFAULTS = { board: form.elements.board.value, context: form.elements.context.value, kv: form.elements.kv.value };
 let loading = null;
 
 const load = () =>
@@ -62,7 +68,48 @@ function figures(core, { pick, release }, context) {
   return h("dl", { class: "zoo-figures" }, rows.map(([name, ...words]) => h("div", {}, h("dt", {}, name), h("dd", {}, words))));
 }
 
-function shown({ core, runit, catalog }, choice, asked) {
+// What the file takes of the device's memory, as in site/templates/answer-memory.html and zoo/site/pages/memorybar.py.
+const PARTS = [["system", "System"], ["weights", "Weights"], ["cache", "KV cache"], ["buffer", "Buffers"], ["free", "Free"]];
+const BAR = 1000;
+
+// Python's round: halves go to the even number.
+const rounded = (value) => (value % 1 === 0.5 ? 2 * Math.round(value / 2) : Math.round(value));
+
+function memoryBar({ core, catalog }, { pick }, asked) {
+  const { rules } = catalog;
+  const sizes = core.memoryParts(pick.file, pick.need, asked.device, asked.context, rules);
+  const total = PARTS.reduce((sum, [kind]) => sum + sizes[kind], 0);
+  const roomy = core.isRoomy(pick.need, asked.device, rules);
+  const words = PARTS.map(([kind, name]) => `${name} ${core.dataSize(sizes[kind])}`).join(" · ");
+  const svg = (tag, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    return made;
+  };
+  const drawn = svg("svg", { viewBox: `0 0 ${BAR} 40`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  let x = 0;
+  for (const [kind] of PARTS) {
+    const width = rounded((BAR * sizes[kind]) / total);
+    drawn.append(svg("rect", { class: `zoo-part-${kind}`, x, y: 0, width, height: 40 }));
+    x += width;
+  }
+  const verdict = roomy ? "Fits with room to spare" : "Fits, but it is tight";
+  return h(
+    "div",
+    { class: "zoo-memory", "data-state": roomy ? "roomy" : "tight" },
+    h("p", {}, h("strong", {}, `${verdict}.`), " ", h("span", { class: "zoo-note" }, words)),
+    drawn,
+  );
+}
+
+const offerWords = (core, one) => {
+  const { file, speed } = one.pick;
+  const said = [file.path, core.dataSize(file.size), core.lossWords(file), speed.words()].join(", ");
+  return [one.release.name, `${core.standingWords(one)}; ${said}.`, true];
+};
+
+function shown(loaded, choice, asked, line) {
+  const { core, runit, catalog } = loaded;
   const passed = choice.passed.slice(0, SHOWN).map((one) => [one.release.name, one.why(), true]);
   const more = choice.passed.length - passed.length;
   if (!choice.answer)
@@ -73,16 +120,12 @@ function shown({ core, runit, catalog }, choice, asked) {
     ];
   const { release, pick } = choice.answer;
   const checked = (name) => place.querySelector(`[name=${name}]:checked`)?.value;
-  const page = { h, core, run: catalog.run, root };
+  const page = { h, core, run: catalog.run, root, kv: asked.kv };
   const choices = { open: checked("run-with"), system: checked("run-system") };
   const run =
     runit.fragment(pick.file, asked.context, asked.device, page, choices) ??
     h("p", {}, "How to get it: see ", h("a", { href: `${modelUrl(release.name)}#commands` }, "the page of the model"), ".");
-  const runners = choice.runnersUp.map((one) => {
-    const { file, speed } = one.pick;
-    const said = [file.path, core.dataSize(file.size), core.lossWords(file), speed.words()].join(", ");
-    return [one.release.name, `${core.standingWords(one)}; ${said}.`, true];
-  });
+  const offers = (list) => list.map((one) => offerWords(core, one));
   const judged = (list) => list.map(({ file, why }) => [file.path, why(), false]);
   return [
     h(
@@ -98,10 +141,12 @@ function shown({ core, runit, catalog }, choice, asked) {
     run,
     h("p", {}, choice.reason),
     figures(core, choice.answer, asked.context),
+    memoryBar(loaded, choice.answer, asked),
     h("div", { class: "zoo-about" }),
     h("p", { class: "zoo-note" }, pick.reason()),
-    others("Next best models", runners, 0, true),
-    others("Higher-ranked models that were skipped", passed, more),
+    others("From the fastest to the best", line.length > 1 ? offers(line) : [], 0, true),
+    others("Next best models", offers(choice.runnersUp)),
+    others("Better models that were skipped", passed, more),
     others("Other files of this model", judged(pick.runnersUp)),
     others("Rejected files of this model", judged(pick.rejected)),
   ];
@@ -151,6 +196,49 @@ async function fillAbout({ release, pick }) {
   spot.dataset.ready = about ? "yes" : "no";
 }
 
+// --- Faster or better
+
+// The step that the visitor chose, in hundredths of the way from the fastest to the best; null is the answer's own.
+let chosen = null;
+// Tokens per second that an older link asks for.
+let wanted = null;
+
+const stepOf = (line, answer) => {
+  if (chosen !== null) return Math.round((chosen / 100) * (line.length - 1));
+  return Math.max(0, line.findIndex((one) => answer && one.pick.file === answer.pick.file));
+};
+
+// Puts the line into the slider and returns the step that it shows.
+function showWay({ core, catalog }, line, answer) {
+  if (wanted !== null && line.length) {
+    const fast = line.filter((one) => one.pick.speed.typical >= wanted).length;
+    chosen = line.length > 1 ? Math.round((100 * Math.max(0, fast - 1)) / (line.length - 1)) : null;
+    wanted = null;
+  }
+  const step = stepOf(line, answer);
+  const last = line.length - 1;
+  way.disabled = last < 1;
+  way.max = String(Math.max(last, 0));
+  way.value = String(step);
+  const words = line[step] ? `${line[step].pick.file.path}, ${line[step].pick.speed.words()}` : "";
+  way.setAttribute("aria-valuetext", words);
+  showMarks(core.marks(line, catalog), last);
+  return step;
+}
+
+function showMarks(found, last) {
+  const spots = new Map();
+  for (const [name, step] of found) spots.set(step, [...(spots.get(step) ?? []), name]);
+  way.list.replaceChildren(...[...spots.keys()].map((step) => h("option", { value: step })));
+  const labels = [...spots].map(([step, names]) => {
+    const label = h("span", {}, names.join(", "));
+    label.style.left = `${last > 0 ? (100 * step) / last : 0}%`;
+    label.dataset.side = last > 0 && step > last / 2 ? "left" : "right";
+    return label;
+  });
+  marks.replaceChildren(...(last > 0 ? labels : []));
+}
+
 // --- The form and the address
 
 const value = (name) => form.elements[name].value.trim();
@@ -159,15 +247,23 @@ const number = (name) => {
   return field.value === "" || !field.checkValidity() ? null : Number(field.value);
 };
 
+// What is wrong with a number, by the name of its field.
+const NUMBERS = {
+  context: "Context length must be a whole number from 1 to 10,000,000.",
+  memory: "Memory must be a number of GB from 0.1 to 100,000.",
+  bandwidth: "Bandwidth must be a number of GB/s from 0.01 to 100,000.",
+};
+
+const invalid = () =>
+  Object.keys(NUMBERS).find((name) => !form.elements[name].closest("[hidden]") && number(name) === null);
+
 function question(core, catalog) {
   const own = value("board") === "custom";
   const device = own
     ? core.custom(catalog.rules, number("memory"), number("bandwidth"))
     : catalog.deviceOf.get(value("board"));
-  const bad = [...form.elements].find((field) => field.willValidate && !field.closest("[hidden]") && !field.checkValidity());
-  const context = number("context");
-  if (bad || !device || context === null) return null;
-  return { device, context, leastSpeed: number("speed"), task: value("task") || null, language: value("language") || null };
+  const kv = value("kv");
+  return { device, context: number("context"), leastSpeed: null, task: value("task") || null, language: value("language") || null, kv };
 }
 
 function writeAddress() {
@@ -177,25 +273,43 @@ function writeAddress() {
     told.set("bandwidth", value("bandwidth"));
   } else if (value("board") !== DEFAULTS.board) told.set("board", value("board"));
   if (value("context") !== DEFAULTS.context) told.set("context", value("context"));
-  for (const name of ["speed", "task", "language"]) if (value(name)) told.set(name, value(name));
+  if (value("kv") !== DEFAULTS.kv) told.set("kv", value("kv"));
+  for (const name of ["task", "language"]) if (value(name)) told.set(name, value(name));
+  if (chosen !== null) told.set("prefer", String(chosen));
   const query = told.toString();
   history.replaceState(null, "", location.pathname + (query ? `?${query}` : "") + location.hash);
 }
 
-// Puts what the address asks for into the form; true if it asks for anything.
+const KINDS = { board: "device", kv: "KV cache", task: "task", language: "language" };
+
+// Puts what the address asks for into the form; true if it asks for anything. What it cannot ask for is said.
 function readAddress() {
   const told = new URLSearchParams(location.search);
+  const unknown = [];
   let asks = false;
-  for (const name of ["board", "memory", "bandwidth", "context", "speed", "task", "language"]) {
+  for (const name of ["board", "memory", "bandwidth", "context", "kv", "task", "language"]) {
     const given = told.get(name);
+    if (given === null) continue;
     const field = form.elements[name];
-    const fits = field.tagName === "SELECT" ? [...field.options].some((one) => one.value === given) : true;
-    if (given === null || !fits) continue;
+    if (field.tagName === "SELECT" && ![...field.options].some((one) => one.value === given)) {
+      unknown.push(`the ${KINDS[name]} “${shortened(given, 40)}”`);
+      continue;
+    }
     field.value = given;
     asks = true;
   }
   if (told.has("memory") || told.has("bandwidth")) form.elements.board.value = "custom";
-  return asks;
+  const prefer = Number(told.get("prefer") ?? NaN);
+  if (prefer >= 0 && prefer <= 100) chosen = Math.round(prefer);
+  const speed = Number(told.get("speed") ?? NaN);
+  if (speed > 0) wanted = speed;
+  if (unknown.length) tell(`This link asks for ${unknown.join(" and ")}, which this catalog does not have. It was left out.`);
+  return asks || chosen !== null || wanted !== null;
+}
+
+function tell(words) {
+  problem.hidden = !words;
+  problem.textContent = words;
 }
 
 function showOwn() {
@@ -203,43 +317,72 @@ function showOwn() {
   for (const label of form.querySelectorAll("[data-own]")) label.hidden = !own;
 }
 
+// The answer with what the slider chose in its place.
+function preferred(choice, line, step) {
+  const one = line[step];
+  if (!one || one === choice.answer || one.pick.file === choice.answer?.pick.file) return choice;
+  const reason = `Your choice: step ${step + 1} of ${line.length} from the fastest to the best file.`;
+  return { ...choice, answer: one, reason };
+}
+
+function announce(core, choice) {
+  const { answer } = choice;
+  const words = answer ? `Recommended: ${shortened(answer.pick.file.path, 60)}, ${answer.pick.speed.words()}` : choice.reason;
+  status.textContent = shortened(words, SAID);
+}
+
 async function ask() {
   showOwn();
-  writeAddress();
+  const bad = invalid();
+  if (bad) {
+    tell(NUMBERS[bad]);
+    heading.replaceChildren();
+    place.replaceChildren(h("p", { class: "zoo-take" }, "No answer"), h("p", {}, NUMBERS[bad]));
+    status.textContent = "";
+    return;
+  }
   try {
     const loaded = await load();
     const { core, catalog } = loaded;
     const asked = question(core, catalog);
-    if (!asked) {
-      place.replaceChildren(h("p", { class: "zoo-take" }, "A number in the form is not valid."));
-      form.reportValidity();
-      return;
-    }
     const start = performance.now();
-    const choice = core.choose(asked, catalog);
-    const made = shown(loaded, choice, asked).filter(Boolean);
+    const found = core.choose(asked, catalog);
+    const line = core.line(asked, catalog);
+    const choice = preferred(found, line, showWay(loaded, line, found.answer));
+    writeAddress();
+    const made = shown(loaded, choice, asked, line).filter(Boolean);
     place.replaceChildren(...made);
     if (choice.answer) fillAbout(choice.answer);
     place.dataset.milliseconds = (performance.now() - start).toFixed(1);
-    heading.replaceChildren("For ", h("strong", {}, asked.device.name), `, ${core.count(asked.context)} tokens of context:`);
+    heading.replaceChildren("Best file for ", h("strong", {}, asked.device.name), ` with ${core.count(asked.context)} tokens of context:`);
+    announce(core, choice);
   } catch (error) {
-    place.replaceChildren(
-      h("p", { class: "zoo-take" }, "No answer"),
-      h("p", {}, `The chooser failed to load (${error.message}). The pages for each board, linked below, work without it.`),
+    // The answer that the page came with stays: it is right for what its heading says.
+    tell(
+      `This question could not be answered (${shortened(error.message, 200)}). The answer below is the one for ` +
+        `${heading.querySelector("strong")?.textContent ?? "the first device"}. Each device has a page, linked below.`,
     );
   }
 }
 
-// A typed value is asked after a pause; a choice from a list immediately.
+// A typed value is asked after a pause, an empty field when it is left; a choice from a list immediately.
 let pause = 0;
 form.addEventListener("input", (event) => {
+  const { target } = event;
   clearTimeout(pause);
-  pause = setTimeout(ask, event.target.tagName === "SELECT" ? 0 : 300);
+  tell("");
+  if (target === way) chosen = Number(way.max) ? Math.round((100 * Number(way.value)) / Number(way.max)) : null;
+  else if (target.value === "" && target.tagName === "INPUT") return;
+  pause = setTimeout(ask, target.tagName === "SELECT" || target === way ? 0 : 300);
+});
+form.addEventListener("focusout", (event) => {
+  if (event.target.tagName === "INPUT" && event.target.value === "") ask();
 });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   ask();
 });
 form.addEventListener("focusin", () => load().catch(() => {}), { once: true });
+form.noValidate = true;
 form.hidden = false;
 if (readAddress()) ask();

@@ -712,6 +712,19 @@ export function line(question, catalog) {
   return made.reverse();
 }
 
+// The marks of the line: [name, step]. Beyond "practically the same" no file of that model is noticeably better.
+export function marks(line, catalog) {
+  const { rules } = catalog;
+  const found = [];
+  const slow = line.findIndex((one) => one.pick.speed.typical < rules.reading_speed);
+  const reading = slow < 0 ? line.length - 1 : slow - 1;
+  if (reading >= 0) found.push(["reading speed", reading]);
+  const best = line.at(-1)?.release;
+  const same = line.findIndex((one) => one.release === best && tolerable(one.pick.file, rules));
+  if (same >= 0) found.push(["practically the same", same]);
+  return found;
+}
+
 // --- The sentences of zoo.choose.saying
 
 const EXPERIMENTAL = "Its owners call it experimental.";

@@ -38,7 +38,7 @@ function factsOf(file, device, { run }) {
   return new Set([...Object.keys(known).filter((word) => known[word]), ...device.systems ?? Object.keys(run.systems)]);
 }
 
-function valuesOf(file, context, systems, { core, run }) {
+function valuesOf(file, context, systems, { core, run, kv }) {
   const { release, path, type, here } = file;
   const { name, version } = release;
   const base = baseOf(release);
@@ -50,6 +50,7 @@ function valuesOf(file, context, systems, { core, run }) {
     path,
     size: core.dataSize(file.size),
     context: String(context),
+    cache: kv && kv !== "f16" ? ` -fa on -ctk ${kv} -ctv ${kv}` : "",
     repository: release.hub ? release.hub[0] : "",
     tag: QUANT.test(type) ? type : path,
     link,

@@ -15,7 +15,7 @@ from catalog.release import Model, ProbeScore
 from zoo.choose import chooser
 from zoo.choose.chooser import Choice, Question
 
-PLAIN, TUTOR = sample().models
+PLAIN, TUTOR = (dataclasses.replace(model, maturity=None) for model in sample().models)
 BOARD = device("pi-5-4gb")
 
 

@@ -15,7 +15,7 @@ from catalog.device import DEVICES, Device
 from catalog.release import Loss, Model, ModelFile, Release, YankEvent
 from zoo.choose.pick import TOLERANCE, Tolerance, current, dominated, pick, recommendations
 
-MODEL, TUTOR = sample().models
+MODEL, TUTOR = (dataclasses.replace(model, maturity=None) for model in sample().models)
 RELEASE = MODEL.releases[0]
 Captured = pytest.CaptureFixture[str]
 

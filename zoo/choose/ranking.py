@@ -10,7 +10,7 @@ Losses of different models cannot be compared, because each is measured against 
 
 Probes have few items, so neighbours in this order are often equal within the errors. So the order has *tiers*: a tier
 begins with a model, and has all after it whose 95 % intervals overlap with that one's. Models without the usual probes
-are in one tier if they have as many parameters. Within a tier nothing is known to be better.
+are in one tier if they are equal in points 2 and 3. Within a tier nothing is known to be better.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def standing_words(one: Ranked) -> str:
 def _tiers(ordered: Sequence[tuple[Entry, Share | None]]) -> Iterator[Ranked]:
     tier, first = -1, None
     for entry, share in ordered:
-        kind = entry.experimental, share is None, 0 if share else entry.merit.parameters
+        kind = entry.experimental, share is None, () if share else _order(entry, None)[2:-1]
         low, high = guessing.wilson(share.correct, share.total) if share else (0.0, 0.0)
         if first is None or kind != first[0] or high < first[1]:
             tier, first = tier + 1, (kind, low)

@@ -8,6 +8,7 @@ import math
 import click
 
 from catalog import device as devices
+from catalog import memory
 from catalog.device import Device
 from catalog.index import Catalog
 from catalog.release import Model, ModelFile, Release, YankEvent
@@ -31,7 +32,11 @@ from zoo.errors import InputError, ZooError
 @click.option(
     "--context", "context_tokens", type=int, default=2048, show_default=True, help="Context length in tokens."
 )
-@click.option("--min-speed", "least_speed", type=float, metavar="T", help="Minimum decode speed in tokens/s.")
+@click.option(
+    "--kv", type=click.Choice([*memory.KV_TYPES]), default=memory.KV_TYPE, show_default=True,
+    help="Type of the KV cache. Quantized ones take less memory; llama.cpp needs -fa on for them.",
+)  # fmt: skip
+@click.option("--min-speed", "least_speed", type=float, metavar="T", help="Minimum decode speed in tokens/s. Without it, reading speed is preferred.")
 @click.option(
     "--tolerance",
     type=float,
@@ -51,13 +56,15 @@ def command(
     memory_gb: float | None,
     bandwidth_gbs: float | None,
     context_tokens: int,
+    kv: str,
     least_speed: float | None,
     tolerance: float | None,
 ) -> int:
     """Recommend one file of NAME (or NAME@VERSION) for a board, with the reason.
 
-    It is the smallest file that stays close to the original (KLD within the tolerance), else the one with the lowest
-    loss. A speed is measured if the catalog has a valid measurement on this device, else predicted. Exit code 1 if no
+    It is the smallest file that leaves room to spare, reaches reading speed (5 tokens/s) and stays close to its source
+    (KLD within the tolerance), else the one with the lowest loss, or the fastest good one. A speed is measured if the
+    catalog has a valid measurement on this device or one with the same processor, else predicted. Exit code 1 if no
     file fits, none is fast enough, the version was yanked, or the model is experimental.
     """
     device = _device(device_id, memory_gb, bandwidth_gbs)
@@ -67,7 +74,7 @@ def command(
     release = _release(catalog, model_name, version, pre=pre, experimental=experimental)
     try:
         asked = picks.TOLERANCE if tolerance is None else Tolerance(tolerance)
-        pick = picks.pick(release, device, context_tokens, least_speed, asked)
+        pick = picks.pick(release, device, context_tokens, least_speed, asked, kv)
     except ValueError as error:
         raise InputError(str(error), remedy="See: zoo pick --help") from error
     run = _commands(model_name, release, pick)

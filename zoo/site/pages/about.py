@@ -62,9 +62,9 @@ def _none(version: str, path: str) -> None:
 def of(model: Model, release: Release, evidence: Evidence = _none) -> About:
     """Everything of one release."""
     return {
-        "good_at": [shortened(words, LONGEST) for words in model.good_at],
-        "bad_at": [shortened(words, LONGEST) for words in model.bad_at],
-        "notes": [shortened(words, 2 * LONGEST) for words in notes(model, release)],
+        "good_at": [shortened(visible(words), LONGEST) for words in model.good_at],
+        "bad_at": [shortened(visible(words), LONGEST) for words in model.bad_at],
+        "notes": [shortened(visible(words), 2 * LONGEST) for words in notes(model, release)],
         "source": source_words(release),
         "examples": examples(release, evidence(release.version, PROBES)),
     }
@@ -82,7 +82,7 @@ def source_words(release: Release) -> str:
     """That the source was quantized before this release; empty for any other."""
     if not release.quantized_source:
         return ""
-    bits = shortened(bits_of(release.quantized_source), 60)
+    bits = shortened(visible(bits_of(release.quantized_source)), 60)
     return f"The source was already quantized: its weights have {bits}. No file of this release is better than that."
 
 

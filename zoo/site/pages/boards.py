@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from catalog import device as devices
 from catalog import memory
 from catalog.device import GIGA, Device
-from zoo.choose import chooser, pick
+from zoo.choose import candidates, chooser, pick
 from zoo.choose.chooser import Choice, Entry, Question, Ranked
 from zoo.site.pages import about, offers, qr
 from zoo.site.pages.about import Abouts
@@ -52,6 +52,8 @@ def _index(answered: bool) -> str:
         context=pick.CONTEXT_TOKENS,
         limit=chooser.LOSS_LIMIT,
         tolerance=pick.TOLERANCE,
+        reading=f"{candidates.READING:g}",
+        roomy=f"{100 * candidates.ROOMY_SHARE:g}",
         reserve=devices.RESERVE_REASON,
     )
 

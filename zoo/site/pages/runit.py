@@ -196,6 +196,8 @@ def _values(
         "path": file.path,
         "size": data_size(file.size_bytes),
         "context": str(context_tokens),
+        # Pages are made for the usual type of the KV cache; runit.js adds the options for another.
+        "cache": "",
         "repository": place.name,
         "tag": file.type if _QUANT.match(file.type) else file.path,
         "link": link,
