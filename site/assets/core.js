@@ -365,7 +365,7 @@ export function beaten(files, only, catalog) {
 
 // --- The files of a release for a question: zoo.choose.candidates
 
-// The least speed that there is: every file reaches it.
+// A minimum speed that every file reaches.
 const ANY_SPEED = Number.MIN_VALUE;
 
 // What somebody asks of one model: {device, context, leastSpeed, kv}; a leastSpeed of null prefers reading speed.

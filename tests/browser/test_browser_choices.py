@@ -33,7 +33,8 @@ _ASK = """async ([address, questions]) => {
   const file = (one) => one && one.path;
   const speed = (one) => one && [one.measured, one.low, one.typical, one.high, one.words()];
   const told = (found) => found && {
-    file: file(found.file), need: found.need, level: found.level && [found.level.roomy, found.level.quick], reason: found.reason(),
+    file: file(found.file), need: found.need, reason: found.reason(),
+    level: found.level && [found.level.roomy, found.level.quick],
     speed: speed(found.speed),
     rejected: found.rejected.map((one) => [one.file.path, one.why()]),
     runnersUp: found.runnersUp.map((one) => [one.file.path, one.why()]),

@@ -1,8 +1,9 @@
-"""The answer at any size of catalog: reading speed with room to spare, equal probes, sisters, and the line of choices."""
+"""The answer at any size of catalog: reading speed with room to spare, equal probes, sisters, the line of choices."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import random
 
 import pytest
@@ -60,7 +61,7 @@ def test_a_file_that_fills_the_memory_is_not_the_answer() -> None:
     full = board.free_bytes / 1e6 - 130
     found = pick.pick(release(file("R", full, None), file("A", 1500, 0.05)), board, 512)
     assert found.file and found.file.type == "A"
-    assert [one.reason for one in found.rejected][0].startswith("It fits, but it is tight: it leaves ")
+    assert found.rejected[0].reason.startswith("It fits, but it is tight: it leaves ")
     need = found.memory_bytes or 0
     assert need <= ROOMY_SHARE * board.free_bytes
 
@@ -104,7 +105,9 @@ def test_models_that_probes_cannot_tell_apart_are_equal_so_the_faster_one_is_tak
     large, small = file("L", 900, 0.01), file("S", 200, 0.01)
     found = ask(machine(8, 20), model("large", 130, large), model("small", 120, small))
     assert taken(found) == "small-S.gguf"
-    assert found.reason.endswith("The tests cannot tell it apart from one other model with such a file; it is the fastest of them.")
+    assert found.reason.endswith(
+        "The tests cannot tell it apart from one other model with such a file; it is the fastest of them."
+    )
     assert not found.passed and [one.ranked.entry.name for one in found.runners_up] == ["large"]
 
 
@@ -125,7 +128,8 @@ def test_the_nearest_miss_is_named_first() -> None:
 
 
 def test_tiers_begin_where_intervals_stop_overlapping() -> None:
-    entries = [chooser.entry(model(f"m{right}", right, file("A", 100, 0.01))) for right in (180, 176, 172, 150, 148, 90)]
+    shares = (180, 176, 172, 150, 148, 90)
+    entries = [chooser.entry(model(f"m{right}", right, file("A", 100, 0.01))) for right in shares]
     ranked = chooser.rank([one for one in entries if one])
     assert [(one.entry.name, one.tier) for one in ranked] == [
         ("m180", 0), ("m176", 0), ("m172", 0), ("m150", 1), ("m148", 1), ("m90", 2),
@@ -230,7 +234,7 @@ def test_every_line_is_in_order_and_has_the_answer(seed: int) -> None:
         question = Question(chance.choice(devices.DEVICES), chance.choice((512, 2048)))
         answer, found = chooser.choose(question, ranked).answer, chooser.line(question, ranked)
         long = max(long, len(found))
-        for one, other in zip(found, found[1:], strict=False):
+        for one, other in itertools.pairwise(found):
             same = one.ranked.entry is other.ranked.entry
             assert other.ranked.tier <= one.ranked.tier and (same or other.ranked.tier < one.ranked.tier)
         assert not any(one.ranked.at_chance or one.ranked.entry.experimental for one in found)

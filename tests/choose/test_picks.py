@@ -200,7 +200,8 @@ def test_where_losses_cannot_be_distinguished_the_smaller_file_is_taken() -> Non
     assert found.file is not None and found.file.path == "B.gguf"
     assert found.reason.startswith(
         "B.gguf is the smallest file that fits, reaches reading speed (5 tokens/s), is not beaten by another file, and "
-        "has the lowest loss within the errors: mean KLD 0.0340 ± 0.0040 nats against mean KLD 0.0300 ± 0.0040 nats of A.gguf."
+        "has the lowest loss within the errors: mean KLD 0.0340 ± 0.0040 nats against mean KLD 0.0300 ± 0.0040 nats of "
+        "A.gguf."
     )
     assert "Its loss is the same within the errors: " in found.runners_up[0].reason
 

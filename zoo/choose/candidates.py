@@ -25,7 +25,7 @@ READING = 5.0
 """Tokens per second. People read 200 to 300 words a minute, four to seven tokens per second."""
 
 ANY_SPEED = math.ulp(0.0)
-"""The least speed that there is: every file reaches it."""
+"""A minimum speed that every file reaches."""
 
 ROOMY_SHARE = 0.85
 """A file that needs more than this share of a device's free memory is tight: a browser or an update would end it. A

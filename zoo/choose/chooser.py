@@ -2,8 +2,8 @@
 
 Within a model, ``zoo.choose.pick`` decides; between models the tiers of ``zoo.choose.ranking``. A *good* file passed
 the smoke test and has a KLD of at most LOSS_LIMIT. The answer is, of the best tier with a good file that leaves
-room to spare and writes as fast as people read, the model with the fastest such file: what cannot be told apart is
-equal, so speed decides. If nothing is that fast, the fastest good file; then files that fit tightly; then those that
+room to spare and writes as fast as people read, the model with the fastest such file: models of a tier are equal, so
+speed decides. If nothing is that fast, the fastest good file; then files that fit tightly; then those that
 are not good.
 Experimental models, and models whose probes are no better than guessing, are never the answer.
 """

@@ -213,8 +213,8 @@ def pick(
     kv: str = KV_TYPE,
 ) -> Pick:
     """Of the files that leave room to spare and are fast enough, the smallest whose loss a reader is unlikely to
-    notice. If there is no such file: the one with the lowest loss, or a smaller one whose loss is the same within the errors.
-    If no speed is asked for and no file reaches reading speed: the fastest good one.
+    notice. If there is no such file: the one with the lowest loss, or a smaller one whose loss is the same within the
+    errors. If no speed is asked for and no file reaches reading speed: the fastest good one.
 
     Raises ValueError for a context that is not positive or longer than the model's, and for an invalid speed, tolerance
     or type of the cache.

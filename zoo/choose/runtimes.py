@@ -96,6 +96,7 @@ _LLAMA = Step(
 )
 
 _PROMPT = f'"{PROMPT}"'
+_CONTINUED = "llama-completion -hf {repository} -hff {path} -c {context}{cache} -no-cnv" + f" -p {_PROMPT} -n 64"
 _CHATS = "A prompt appears. Type a question and press Enter; Ctrl+C ends the program."
 _CONTINUES = "The model continues the text: it completes texts and does not chat."
 
@@ -170,7 +171,7 @@ _LLAMA_CPP = Runtime(
         ),
         Step(
             "Download and run it.",
-            {EVERY: (f"llama-completion -hf {{repository}} -hff {{path}} -c {{context}}{{cache}} -no-cnv -p {_PROMPT} -n 64",)},
+            {EVERY: (_CONTINUED,)},
             "hf !chat",
         ),
         Step(_FETCH.words, _FETCH.lines, "!hf"),

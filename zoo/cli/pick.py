@@ -36,7 +36,10 @@ from zoo.errors import InputError, ZooError
     "--kv", type=click.Choice([*memory.KV_TYPES]), default=memory.KV_TYPE, show_default=True,
     help="Type of the KV cache. Quantized ones take less memory; llama.cpp needs -fa on for them.",
 )  # fmt: skip
-@click.option("--min-speed", "least_speed", type=float, metavar="T", help="Minimum decode speed in tokens/s. Without it, reading speed is preferred.")
+@click.option(
+    "--min-speed", "least_speed", type=float, metavar="T",
+    help="Minimum decode speed in tokens/s. Without it, reading speed is preferred.",
+)  # fmt: skip
 @click.option(
     "--tolerance",
     type=float,

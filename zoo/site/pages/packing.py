@@ -17,8 +17,8 @@ from catalog.device import Device
 from catalog.jsontext import Json, JsonObject
 from catalog.release import ModelFile, Release, Speed
 from zoo.choose import candidates, chooser, commands, pick, ranking, roofline
-from zoo.choose.ranking import Entry
 from zoo.choose.domination import SLOWER_SHARE
+from zoo.choose.ranking import Entry
 from zoo.site.pages import links, runit
 from zoo.site.pages.kinds import Site
 from zoo.site.pages.text import visible
