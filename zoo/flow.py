@@ -13,7 +13,7 @@ from catalog.release import Location, Release, Repository
 from zoo import catalogfile, hub
 from zoo.errors import GateRefused, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
-from zoo.hub.located import hub_of_settings
+from zoo.hub.located import at_home, hub_of_settings
 from zoo.plan import engine, foresight, preflight, prepare
 from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
@@ -52,25 +52,27 @@ def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: 
     Raises the ZooError of the step that failed; steps finished before it are kept.
     """
     # Check and plan: every problem of every recipe, with its line, before anything is made.
-    plans = [prepare.make_plan(recipe, settings) for recipe in recipes]
+    made = [prepare.make_plan(recipe, settings) for recipe in recipes]
+    # Where: a model that moved to another hub stays there.
+    plans = [(one, at_home(one.plan.name, one.plan.version, settings, report)) for one in made]
     # Refuse early: a catalog that cannot be written, a version that is already published, another model's repository.
     record.refuse_unwritable(settings)
-    for planned in plans:
-        news.refuse_old_words(planned.recipe, planned.checked.file, settings)
-        refuse_taken_version(planned, settings)
-        if not find(planned.plan, settings):
-            refuse_other_owner(planned, settings, report)
+    for planned, there in plans:
+        news.refuse_old_words(planned.recipe, planned.checked.file, there)
+        refuse_taken_version(planned, there)
+        if not find(planned.plan, there):
+            refuse_other_owner(planned, there, report)
     done = []
-    for planned in plans:
+    for planned, there in plans:
         # Build: find or make every step, then put the release folder together: files, evidence, cards, provenance.
-        folder = _released_before(planned, settings, report) or build(planned, settings, report)
+        folder = _released_before(planned, there, report) or build(planned, there, report)
         # Judge: every gate of the recipe against the evidence.
         refuse_failed_gates(folder)
         # Seal: sign it, because afterwards it never changes.
         if seal.wanted:
-            folder, _ = sign_release(folder, settings, report, key=seal.key)
+            folder, _ = sign_release(folder, there, report, key=seal.key)
         # Publish: one verified commit per repository, then the tags. Record: last, the catalog and its evidence.
-        published = publish(planned, folder, settings, report)
+        published = publish(planned, folder, there, report)
         done.append(Released(planned, folder, published))
     # Show: the command says where each release is and what to do next.
     return done
@@ -326,6 +328,7 @@ def repaired(name: str, settings: Settings, report: Reporter, way: Way = Way.PLA
 
     way: with a move, versions whose commits the hub lost are published there again, with new ones.
     """
+    settings = at_home(name, "", settings, report)
     there = hub_of_settings(settings)
     found = restore.restore(restore.Order(name, there, way is Way.MOVE), settings, report)
     repair.refuse_left(name, found, f"zoo publish {name} --repair --move{settings.flags}")

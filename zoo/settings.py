@@ -21,6 +21,8 @@ from zoo.errors import InputError
 from zoo.machine import resources
 
 MARKER = "zoo.toml"
+CATALOG = "catalog"
+"""Origin of a value that the catalog gives instead of the settings: never a user's word."""
 
 # name -> (environment variable, default, what it is)
 _SETTINGS: dict[str, tuple[str, str, str]] = {
@@ -132,6 +134,12 @@ class Settings:
         """These settings with another namespace."""
         value = dataclasses.replace(self.values["namespace"], text=namespace)
         return dataclasses.replace(self, values={**self.values, "namespace": value})
+
+    def with_place(self, hub: str, namespace: str) -> Settings:
+        """These settings with the hub that the catalog names, and its namespace unless the user named one."""
+        told = self.values["namespace"]
+        there = told if told.origin.startswith(("flag", "environment")) else Value(namespace, CATALOG)
+        return dataclasses.replace(self, values={**self.values, "hub": Value(hub, CATALOG), "namespace": there})
 
     @property
     def device(self) -> str:

@@ -7,6 +7,7 @@ import click
 from zoo import flow
 from zoo.cli.answers import as_data, glance
 from zoo.cli.common import SETTING_OPTIONS, Call, options
+from zoo.hub.located import at_home
 from zoo.plan import prepare
 
 
@@ -18,7 +19,8 @@ def command(call: Call, recipes: tuple[str, ...]) -> None:
     plans = [prepare.make_plan(recipe, call.settings) for recipe in recipes]
     built = []
     for planned in plans:
-        release = flow.build(planned, call.settings, call.output)
+        there = at_home(planned.plan.name, planned.plan.version, call.settings, call.output)
+        release = flow.build(planned, there, call.output)
         data = as_data(release.model, release.release, release.verdicts)
         built.append({"folder": call.settings.shown(release.folder), **data})
         if not call.output.json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,13 +17,15 @@ from zoo.cli.answers import result_of
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.errors import InputError
 from zoo.flow import Asked
+from zoo.hub.located import at_home
 from zoo.plan import prepare
 from zoo.plan.prepare import Planned
 from zoo.publish import repair as repairs
 from zoo.publish import staging
-from zoo.publish.apply import Published
+from zoo.publish.apply import Published, Target
 from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
+from zoo.settings import Settings
 
 Result = TypeVar("Result")
 
@@ -93,18 +95,21 @@ def command(call: Call, recipe: str | None, instead: str | None, every: bool, as
         _repair(call, recipe, asked)
         return None
     planned = prepare.make_plan(recipe, call.settings)
+    settings = call.settings
+    if asked.way is Way.PLACE:
+        settings = at_home(planned.plan.name, planned.plan.version, settings, call.output)
     if instead == "unstage":
-        _unstage(call, planned)
+        _unstage(call, planned, settings)
         return None
-    release = flow.existing_release(planned, call.settings, asked.way)
+    release = flow.existing_release(planned, settings, asked.way)
     if instead == "show":
-        _dry_run(call, planned, release, asked)
+        _dry_run(call, planned, flow.targets(planned, release, settings, asked)[1])
         return None
-    published = flow.publish(planned, release, call.settings, call.output, asked)
+    published = flow.publish(planned, release, settings, call.output, asked)
     if asked.stage:
         _staged(call, planned, published)
         return None
-    result = result_of(planned, release, published, call.settings, asked.way)
+    result = result_of(planned, release, published, settings, asked.way)
     call.output.answer(result, str(result["sentence"]))
     return None
 
@@ -125,8 +130,8 @@ def _staged(call: Call, planned: Planned, published: Published) -> None:
     call.output.answer(data, "\n".join(lines))
 
 
-def _unstage(call: Call, planned: Planned) -> None:
-    gone, plan = flow.unstage(planned, call.settings), planned.plan
+def _unstage(call: Call, planned: Planned, settings: Settings) -> None:
+    gone, plan = flow.unstage(planned, settings), planned.plan
     data = {"name": plan.name, "version": plan.version, "repositories": gone}
     title = f"{plan.name} {plan.version}"
     nothing = f"{title} was not staged, so nothing was removed."
@@ -139,7 +144,8 @@ def _every(call: Call, asked: Asked) -> int:
 
     def act(ready: tuple[Planned, ReleaseFolder]) -> tuple[str, str]:
         planned, release = ready
-        published = flow.publish(planned, release, call.settings, call.output, asked)
+        there = at_home(planned.plan.name, planned.plan.version, call.settings, call.output)
+        published = flow.publish(planned, release, there, call.output, asked)
         return planned.plan.version, several.where(published)
 
     names = prepare.every_recipe(call.settings)
@@ -162,8 +168,7 @@ def _repair(call: Call, recipe: str, asked: Asked) -> None:
     call.output.answer(data, repairs.sentence(name, found))
 
 
-def _dry_run(call: Call, planned: Planned, release: ReleaseFolder, asked: Asked) -> None:
-    _, targets = flow.targets(planned, release, call.settings, asked)
+def _dry_run(call: Call, planned: Planned, targets: Sequence[Target]) -> None:
     rows, repositories = [], []
     for target in targets:
         changes = [vars(change) for change in target.plan.changes]

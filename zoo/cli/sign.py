@@ -8,6 +8,7 @@ import click
 
 from zoo import flow
 from zoo.cli.common import SETTING_OPTIONS, Call, options
+from zoo.hub.located import at_home
 from zoo.plan import prepare
 from zoo.release import sign
 from zoo.release.provenance import SIGNATURE
@@ -28,7 +29,9 @@ def command(call: Call, recipe: str, key: Path | None) -> None:
     The signature model.sig covers every file of the repository; zoo publish uploads it too.
     """
     settings = call.settings
-    release = flow.existing_release(prepare.make_plan(recipe, settings), settings)
+    planned = prepare.make_plan(recipe, settings)
+    settings = at_home(planned.plan.name, planned.plan.version, settings, call.output)
+    release = flow.existing_release(planned, settings)
     signed, changed = sign.sign(release, settings, call.output, key=key)
     name, version = signed.model.name, signed.release.version
     files = [part for part in ("model", "dataset") if (signed.folder / part / SIGNATURE).is_file()]

@@ -19,8 +19,10 @@ from zoo.cli.shelf import shelf_of
 from zoo.cli.signatures import Check, signature_options
 from zoo.errors import InputError
 from zoo.hub.download import Patience
+from zoo.hub.located import place_at
 from zoo.pull import accounts, names, verifying
 from zoo.pull.accounts import MANIFEST
+from zoo.pull.arriving import some
 from zoo.pull.mirrors import sources
 from zoo.pull.verifying import Verified
 from zoo.release import RECORD, kept
@@ -99,15 +101,20 @@ def _on_disk(call: Call, what: str | None, check: Check | None) -> list[Verified
 
 def _on_hub(call: Call, what: str | None, full: bool) -> list[Verified]:
     shelf = shelf_of(call)
-    found = []
+    found, left_out = [], []
     for model, release in _releases(shelf.catalog, what):
         yank = yanks.standing(shelf.catalog, model.name, release.version)
+        if shelf.hub_text and place_at(shelf.catalog, release, shelf.hub(release.location).name) is None:
+            left_out.append(f"{model.name} {release.version}")
+            continue
         for source in sources(shelf, release):
             whole = full or source.hub.name == "folder"
             there = verifying.on_hub(source.hub, model, source.release, call.output, Patience(), full=whole)
             found += [dataclasses.replace(one, withdrawn=yank) for one in there]
+    if left_out:
+        call.output.say(f"never published at {shelf.hub_text}, so left out: {some(left_out)}")
     if not found:
-        raise InputError("the catalog has no release, so there is nothing to check")
+        raise InputError("the catalog has no release there, so there is nothing to check")
     return found
 
 

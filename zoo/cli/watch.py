@@ -17,6 +17,7 @@ from zoo.cli.common import Call, options
 from zoo.errors import ZooError
 from zoo.files.whole import write_atomic
 from zoo.hub.interface import Described
+from zoo.pull.arriving import some
 from zoo.settings import Settings
 from zoo.upkeep import watch, yank
 
@@ -50,8 +51,11 @@ def command(call: Call, no_upstream: bool, full: bool) -> int:
     call.output.answer(
         {**plain(found), "full": full, "badge": vars(badge), "report": settings.shown(path)}, "\n".join(lines)
     )
+    missed: dict[str, list[str]] = {}
     for one in found.unchecked:
-        call.output.warn(f"could not be checked: {one.what}: {one.why}")
+        missed.setdefault(one.why, []).append(one.what)
+    for why, names in missed.items():
+        call.output.warn(f"could not be checked: {some(names)}: {why}")
     _pending(call, catalog, settings)
     if found.findings:
         return 3

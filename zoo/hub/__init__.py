@@ -64,10 +64,10 @@ def connect(address: str, root: Path, *, by_user: bool = True) -> Hub:
     return FolderHub(root / Path(address).expanduser())
 
 
-def _over_http(address: str, *, named: bool, in_settings: bool) -> Hub:
+def _over_http(address: str, *, named: bool, in_settings: bool, quick: bool) -> Hub:
     from zoo.hub.huggingface import Door, HuggingFaceHub
 
-    return HuggingFaceHub(Door(address, named, in_settings))
+    return HuggingFaceHub(Door(address, named, in_settings, quick))
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,14 @@ class Hubs:
     """The hubs of one command that data such as a catalog names, each opened once.
 
     The user's token is sent there only if the user named the same scheme, host and port too: in the setting hub
-    (``named``, unless that is not ``by_user``), in HF_ENDPOINT, or as the hub that an official login is for.
+    (``named``, unless that is not ``by_user``), in HF_ENDPOINT, or as the hub that an official login is for. quick: for
+    reading, where a hub that does not answer at all is given up within seconds, because there may be a mirror.
     """
 
     root: Path
     named: str
     by_user: bool = True
+    quick: bool = False
     _opened: dict[str, Hub] = field(default_factory=dict, compare=False, repr=False)
 
     def open(self, address: str) -> Hub:
@@ -92,7 +94,7 @@ class Hubs:
             here = addresses.origin(found)
             named = here in self._origins(*([self.named] if self.by_user else []), self._login())
             in_settings = not self.by_user and here in self._origins(self.named)
-            self._opened[found] = _over_http(found, named=named, in_settings=in_settings)
+            self._opened[found] = _over_http(found, named=named, in_settings=in_settings, quick=self.quick)
         return self._opened[found]
 
     @staticmethod

@@ -19,7 +19,7 @@ from zoo.errors import InputError
 from zoo.files.digests import pretty_json
 from zoo.files.locks import locked_folder
 from zoo.files.whole import write_atomic
-from zoo.settings import MARKER, Settings
+from zoo.settings import CATALOG, MARKER, Settings
 
 FORMAT = 1
 
@@ -53,6 +53,8 @@ def place() -> Path:
 def is_named_by_user(settings: Settings) -> bool:
     """Whether the user named the hub of the settings, by flag or variable, or approved that the file names it."""
     value = settings.values["hub"]
+    if value.origin == CATALOG:
+        return False
     if value.origin != MARKER or not value.text.startswith(("http://", "https://")):
         return True
     return _entry(settings) in _read()

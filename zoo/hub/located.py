@@ -2,21 +2,60 @@
 
 from __future__ import annotations
 
-from catalog.release import Location
+from catalog.index import Catalog
+from catalog.release import Location, Release
+from zoo import catalogfile
 from zoo.errors import InputError
 from zoo.hub import Hub, Hubs, connect
 from zoo.hub.approved import is_named_by_user
-from zoo.settings import Settings
+from zoo.progress import Reporter
+from zoo.settings import CATALOG, MARKER, Settings
 
 
 def hub_of_settings(settings: Settings) -> Hub:
     """The hub of the settings. The user's token is sent there if the user named or approved it. Raises InputError."""
+    if settings.values["hub"].origin == CATALOG:
+        return hubs_of(settings).open(settings.hub)
     return connect(settings.hub, settings.root, by_user=is_named_by_user(settings))
 
 
-def hubs_of(settings: Settings) -> Hubs:
-    """The hubs of a catalog of this zoo. Make it once for a command."""
-    return Hubs(settings.root, settings.hub, by_user=is_named_by_user(settings))
+def hubs_of(settings: Settings, *, quick: bool = False) -> Hubs:
+    """The hubs of a catalog of this zoo. Make it once for a command. quick: see ``Hubs``."""
+    named = "" if settings.values["hub"].origin == CATALOG else settings.hub
+    return Hubs(settings.root, named, by_user=is_named_by_user(settings), quick=quick)
+
+
+def at_home(name: str, version: str, settings: Settings, report: Reporter) -> Settings:
+    """The settings for publishing a version of a model where the catalog says that it is, else where its newest one is.
+
+    This is for a model that moved from the folder hub of the settings to a hub over HTTP. A hub that the user named by
+    a flag or a variable stays, and so does one over HTTP. It gets the user's token only as ``Hubs`` says. Raises
+    InputError for a catalog that is not valid.
+    """
+    given = settings.values["hub"]
+    if given.origin.startswith(("flag", "environment", CATALOG)) or given.text.startswith(("http://", "https://")):
+        return settings
+    model = catalogfile.read_model(settings, name)
+    if model is None or not model.releases:
+        return settings
+    place = (model.release(version) or model.preferred()[0]).location
+    if place.hub == "folder":
+        return settings
+    report.say(
+        f"the catalog says that {name} is at {place.hub}, so this is done there, not in the folder {given.text}. For "
+        f'new models too, write in {MARKER}: hub = "{place.hub}"'
+    )
+    return settings.with_place(place.hub, place.model.name.partition("/")[0])
+
+
+def place_at(catalog: Catalog, release: Release, hub: str) -> Location | None:
+    """Where a release is on the hub that the user named; None for a version that was never put there.
+
+    A hub that the catalog does not know at all is taken for another way to the place of the release.
+    """
+    there = next((place for place in release.places() if place.hub == hub), None)
+    everything = (place.hub for model in catalog.models for one in model.releases for place in one.places())
+    return there or (None if hub in everything else release.location)
 
 
 def hub_of(place: Location, settings: Settings, hubs: Hubs) -> Hub:

@@ -69,7 +69,7 @@ def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
 
 def _hubs(hub_text: str | None, settings: Settings | None = None) -> Hubs:
     # What is named on the command line is meant from the current folder, like --to.
-    return hubs_of(settings) if settings and not hub_text else Hubs(Path.cwd(), hub_text or "")
+    return hubs_of(settings, quick=True) if settings and not hub_text else Hubs(Path.cwd(), hub_text or "", quick=True)
 
 
 def read_url(address: str, report: Reporter) -> Catalog:

@@ -17,11 +17,12 @@ from catalog import access
 from catalog.index import Catalog
 from catalog.release import Location, Model, Release, Repository
 from catalog.watch import Report, Unchecked, Watched
+from catalog.words import counted
 from zoo.errors import Damaged, ZooError
 from zoo.hub import BRANCH, FolderHub, Hub, Repo
 from zoo.hub.download import Patience
 from zoo.hub.interface import Served
-from zoo.hub.located import hub_of, hubs_of
+from zoo.hub.located import hub_of, hubs_of, place_at
 from zoo.progress import Reporter, carried
 from zoo.pull.accounts import Difference
 from zoo.pull.verifying import read_back
@@ -55,16 +56,25 @@ def look(
     before: the last report, to detect changes of gating.
     """
     late = functools.partial(yank.pending, settings)
-    notes, watched = Notes(hubs_of(settings), report, how.full, late), []
+    notes, watched, left_out = Notes(hubs_of(settings, quick=True), report, how.full, late), [], 0
     total = sum(len(of_model(r, evidence_of(settings, m, r))) for m in catalog.models for r in m.releases)
     with report.task("asking the hub", total, "files") as advance, ThreadPoolExecutor(WORKERS) as pool:
         for model in catalog.models:
             for release in model.releases:
-                done = _release(model, release, settings, notes, pool)
+                there = _named_place(catalog, release, settings, notes)
+                if there is None:
+                    left_out += 1
+                    continue
+                if there == release:
+                    done = _release(model, release, settings, notes, pool)
+                else:
+                    done = _release(_mirrored(model, there), there, settings, notes, pool)
                 watched += [done] if done else []
                 for mirror in release.mirrors or ():
                     _mirror(model, dataclasses.replace(release, location=mirror), settings, notes, pool)
                 advance(len(of_model(release, evidence_of(settings, model, release))))
+    if left_out:
+        report.say(f"{counted(left_out, 'version')} never published at {settings.hub} left out")
     sources = look_at_sources(catalog, before, how.ask) if how.ask else Looked()
     return Report(
         date,
@@ -74,6 +84,15 @@ def look(
         (*notes.findings, *sources.findings),
         (*notes.unchecked, *sources.unchecked),
     )
+
+
+def _named_place(catalog: Catalog, release: Release, settings: Settings, notes: Notes) -> Release | None:
+    """The release as it is on the hub that --hub names, or as recorded without that flag; None if it is not there."""
+    given = settings.values["hub"]
+    if not given.origin.startswith("flag"):
+        return release
+    place = place_at(catalog, release, notes.hubs.open(given.text).name)
+    return dataclasses.replace(release, location=place) if place else None
 
 
 def _release(

@@ -11,6 +11,7 @@ from typing import TypeVar
 from zoo import extras
 from zoo.errors import InputError, RemoteError, ZooError
 from zoo.hub.huggingface import faults
+from zoo.hub.huggingface.contact import FIRST
 from zoo.hub.huggingface.door import Door
 from zoo.hub.huggingface.session import LONGEST_WAIT_SECONDS, bounded
 from zoo.hub.interface import HubConflict
@@ -34,6 +35,8 @@ def patiently(ask: Callable[[], _Result], *, settled: Callable[[], _Result | Non
             return ask()
         except RemoteError as error:
             maybe_done, wait = error.kind in faults.MAYBE_DONE, error.wait_seconds or 0.0
+            if error.facts.get(FIRST):
+                raise
             if maybe_done and (found := settled()) is not None:
                 return found
             if pause is None or wait > LONGEST_WAIT_SECONDS or not (maybe_done or error.transient):
@@ -90,7 +93,7 @@ def plain(door: Door, repository: str = "", *, writing: bool = False) -> Iterato
         told = faults.of(error, door.asking(repository, writing=writing), time.time())
         if told is None:
             raise
-        raise _by_kind(told, writing) from error
+        raise _by_kind(door.contact.judged(told) if isinstance(told, RemoteError) else told, writing) from error
 
 
 def _by_kind(told: ZooError, writing: bool) -> ZooError:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from zoo import addresses, extras
 from zoo.hub.huggingface import trusted
+from zoo.hub.huggingface.contact import Contact
 from zoo.hub.huggingface.faults import Asked
 from zoo.hub.huggingface.session import BOUND, tune
 from zoo.progress import murmur
@@ -25,14 +26,19 @@ if TYPE_CHECKING:
 class Door:
     """named: the user named this hub, by flag, environment or the official login, or approved that zoo.toml names it. A
     hub that only data names, such as a catalog, gets no token, and neither does one that others on the way could listen
-    to. in_settings: only zoo.toml names it.
+    to. in_settings: only zoo.toml names it. quick: it is only read, see ``contact``.
     """
 
     address: str
     named: bool
     in_settings: bool = False
+    quick: bool = False
+    contact: Contact = field(init=False, compare=False, repr=False)
     _told: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
     _no_xet: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "contact", Contact(self.address, self.quick))
 
     def has_xet(self) -> bool:
         """Whether xet storage is tried: only https hubs have it, and after one failure it is not tried again."""
@@ -71,7 +77,9 @@ class Door:
         return ""
 
     def api(self, kind: str = "", identity: str = "") -> HfApi:
-        """The official client, with the token for a repository if one is named. Raises MissingExtra."""
+        """The official client, with the token for a repository if one is named. Raises MissingExtra, and RemoteError if
+        a hub that is only read is away."""
+        self.contact.check()
         extras.require("A hub over HTTP", "huggingface-hub")
         library = extras.load("huggingface_hub")
         tune()

@@ -173,7 +173,7 @@ def told(door: Door, repository: str, revision: str = "", path: str = "") -> Ite
         found = faults.of(error, door.asking(repository, revision, path), time.time())
         if found is None:
             raise
-        raise found from error
+        raise (door.contact.judged(found) if isinstance(found, RemoteError) else found) from error
 
 
 def _follow(

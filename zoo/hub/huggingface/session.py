@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zoo.addresses import origin
-from zoo.hub.huggingface import faults, limits
+from zoo.hub.huggingface import contact, faults, limits
 from zoo.progress import murmur
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ def tune() -> None:
 def _limit(request: Request) -> None:
     """Timeouts for every step, and an end to retries."""
     usual = READ_SECONDS if request.method in ("GET", "HEAD") else TIMEOUT_SECONDS
+    first = contact.is_awaited(str(request.url))
+    usual = contact.FIRST_SECONDS if first else usual
     times = request.extensions.get("timeout")
     if not isinstance(times, dict) or all(step is None for step in times.values()):
         request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), usual)
@@ -103,13 +105,16 @@ def _limit(request: Request) -> None:
     bound.question.ask(request)
     if bound.since is None:
         bound.since = time.monotonic()
-    elif time.monotonic() - bound.since > AGAIN_SECONDS and request.method != "PUT":
+    elif time.monotonic() - bound.since > (contact.FIRST_SECONDS - 1 if first else AGAIN_SECONDS) and (
+        request.method != "PUT"
+    ):
         _raise(bound.last)
         raise TimeoutError("no answer")
 
 
 def _look(response: Response) -> None:
     """Whether the request is answered; if the hub asks for a long wait, this is reported immediately."""
+    contact.has_answered(str(response.url))
     bound = _bound.get()
     limits.watch(response, bound.question if bound else None)
     if bound is None:
@@ -152,5 +157,7 @@ def _keep_token(request: Request) -> None:
 
 def _heard(record: logging.LogRecord) -> bool:
     """The client's messages about retries, as ours; queries are removed, because those of uploads are signed."""
+    if contact.is_any_awaited():
+        return False  # it is reported once that the hub is away
     record.msg, record.args = re.sub(r"\?\S+", "?...", record.getMessage()), ()
     return not murmur(f"the Hub client: {record.msg}")
