@@ -94,7 +94,7 @@ def test_only_the_card_on_the_branch_changes(
 
     # Again: nothing. Other words: one more line.
     head = repo(zoo).refs().branches["main"]
-    for words in (("--reason", "The summary was not clear."), ()):
+    for words in (("--reason", "The summary was not clear."), (), ("--reason", "Another reason for the same words.")):
         code, out, _ = call(capsys, "card", "plain", "--publish", *words)
         assert (code, "Nothing to do" in out) == (0, True)
     assert repo(zoo).refs().branches["main"] == head and model_of(zoo) == model

@@ -86,7 +86,7 @@ def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: st
     words = record.model(recipe)
     for known in earlier[-1:]:
         card = _card(recipe, words, release, earlier, settings)
-        if _sha256(card) == known.card_sha256 and (not reason or correction.same_words(known, entry)):
+        if _sha256(card) == known.card_sha256:
             return Corrected(model, release, None, fields, before, card)
     if not fields and not earlier:
         bare = _card(recipe, words, release, (), settings)

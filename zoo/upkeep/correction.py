@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator
 
 from catalog.recipe import Recipe, plain
@@ -48,10 +47,3 @@ def with_section(card: str, version: str, corrections: Iterable[Correction]) -> 
         f"`v{version}` are as they were released. `SHA256SUMS` lists the page of the tag."
     )
     return "\n".join([card.rstrip("\n"), "", TITLE, "", kept, "", *said]) + "\n"
-
-
-def same_words(one: Correction, other: Correction) -> bool:
-    """Whether two corrections give the same card but for their dates."""
-    return dataclasses.replace(one, date=other.date, card_sha256="", evidence="") == dataclasses.replace(
-        other, card_sha256="", evidence=""
-    )
