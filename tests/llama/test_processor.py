@@ -45,7 +45,7 @@ def test_every_set_that_this_build_uses_is_known() -> None:
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "signal 4; it may have been compiled"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "signal 4 (SIGILL); it may have been compiled"),
         ("raise OSError('libllama.so: wrong ELF class: ELFCLASS32')", "wrong ELF class: ELFCLASS32"),
     ],
 )  # fmt: skip
