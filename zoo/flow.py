@@ -26,7 +26,7 @@ from zoo.release import ReleaseFolder, assemble, find, kept, news
 from zoo.release.sign import sign as sign_release
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
-from zoo.upkeep import correction, restore, yank
+from zoo.upkeep import collection, correction, restore, yank
 
 
 @dataclass(frozen=True)
@@ -296,6 +296,7 @@ def publish(
         record.record(release, location, settings, decided.way)
         restore.keep_card(release.model.name, release.release.version, location, publication.hub, settings, report)
         staging.forget(release.model.name, release.release.version, settings)
+        collection.keep(settings, publication.hub, report)
 
     if asked.promote:
         staging.refuse_unstaged(publishing.prepare(publication))

@@ -40,6 +40,7 @@ _SETTINGS: dict[str, tuple[str, str, str]] = {
         "MB; files of a folder hub up to this size are copied into the site (0: none)",
     ),
     "program": ("ZOO_PROGRAM", "", "https address of the repository that visitors install zoo from"),
+    "collection": ("ZOO_COLLECTION", "", "title of the zoo's collection on the hub; empty: none is kept"),
     "builder": ("ZOO_BUILDER", "", "URI that provenance names as the builder; empty: this CI job, or nobody"),
     "threads": (
         "ZOO_THREADS",
@@ -115,6 +116,11 @@ class Settings:
     def program(self) -> str:
         """The https address of the repository that visitors install zoo from; empty if it is not known."""
         return self.text("program")
+
+    @property
+    def collection(self) -> str:
+        """The title of the zoo's collection on the hub; empty for none."""
+        return self.text("collection")
 
     @property
     def hub(self) -> str:
@@ -275,6 +281,10 @@ def _check(name: str, value: Value) -> None:
     ):
         raise InputError(
             f"builder is {show(value.text)}", where=value.origin, remedy="Write https://... or urn:..."
+        )
+    if name == "collection" and (len(value.text) > 60 or value.text != value.text.strip()):
+        raise InputError(
+            f"collection is {show(value.text)}", where=value.origin, remedy="Write a title of at most 60 characters"
         )
     if name in ("site_url", "program") and value.text:
         addresses.parse(value.text, f"setting {name}, {value.origin}")

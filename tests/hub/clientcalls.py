@@ -89,6 +89,14 @@ def head() -> str:
     return str(API.model_info(M).sha)
 
 
+def slug() -> str:
+    return next(iter(API.list_collections(owner="local"))).slug
+
+
+def item() -> str:
+    return API.get_collection(slug()).items[0].item_object_id
+
+
 def commit(*operations: Any, **more: Any) -> Any:
     return API.create_commit(M, [*operations], commit_message="c", **more)
 
@@ -235,7 +243,16 @@ refused("permanently_delete_lfs_files", lambda: API.permanently_delete_lfs_files
 refused("create_discussion", lambda: API.create_discussion(M, "t"))
 refused("create_pull_request", lambda: API.create_pull_request(M, "t"))
 refused("create_commit(create_pr)", lambda: commit(CommitOperationAdd("r", b"r"), create_pr=True))
-refused("create_collection", lambda: API.create_collection("t", namespace="local"))
+row("create_collection", lambda: API.create_collection("t", namespace="local"), lambda made: made.slug)
+row("create_collection(exists_ok)", lambda: API.create_collection("t", namespace="local", exists_ok=True))
+row("add_collection_item", lambda: API.add_collection_item(slug(), M, "model", note="n"),
+    lambda found: found.items[0].note == "n")  # fmt: skip
+row("update_collection_item", lambda: API.update_collection_item(slug(), item(), note="m", position=0))
+row("get_collection", lambda: API.get_collection(slug()), lambda found: found.items[0].note == "m")
+row("update_collection_metadata", lambda: API.update_collection_metadata(slug(), title="u"),
+    lambda found: found.title == "u")  # fmt: skip
+row("delete_collection_item", lambda: API.delete_collection_item(slug(), item()))
+row("delete_collection", lambda: API.delete_collection(slug()))
 refused("list_models(num_parameters)", lambda: [*API.list_models(num_parameters="min:1B")])
 refused("revision refs/convert/parquet", lambda: API.dataset_info(D, revision="refs/convert/parquet"))
 

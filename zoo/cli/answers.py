@@ -13,12 +13,14 @@ from catalog.words import counted, data_size
 from zoo import catalogfile
 from zoo.cli.common import Call
 from zoo.errors import InputError
+from zoo.hub.located import hub_of_settings
 from zoo.judge.gates import Verdict
 from zoo.plan.prepare import Planned
 from zoo.publish.apply import Published
 from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
 from zoo.settings import Settings
+from zoo.upkeep import collection
 from zoo.upkeep.yank import Yanked
 
 
@@ -140,6 +142,8 @@ def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
         "pending": f"The card of {banner.repository} is not changed yet.",
     }
     call.output.answer(data, f"{done.model.name} {version} {words}. {cards[banner.state]}")
+    if done.changed and banner.state != "left out":
+        collection.keep(call.settings, hub_of_settings(call.settings), call.output)
     if banner.state == "pending":
         call.output.warn(
             f"The card is pending: {banner.why} Run the same command again when the hub can be reached."

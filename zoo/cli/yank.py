@@ -10,6 +10,12 @@ from zoo.cli.answers import today, versioned, withdrawal
 from zoo.cli.common import Call, options
 from zoo.upkeep import yank
 
+WHY = (
+    "Its files and its tag stay, even if it was published only minutes ago: somebody may have pulled it already, and"
+    " what they have must stay what the catalog says. To publish corrected files, raise the version in the recipe."
+)
+"""Why a release is withdrawn and never deleted."""
+
 
 @click.command()
 @options("catalog", "hub", "releases")
@@ -29,13 +35,15 @@ def command(
 ) -> None:
     """Withdraw NAME@VERSION: the catalog, its page and its card show that it must not be used, and why.
 
-    Nothing is deleted and no tag moves. Running the same command again changes nothing, except that it finishes pending
-    work.
+    Nothing is deleted and no tag moves, even minutes after publishing: somebody may have pulled it already. Running the
+    same command again changes nothing, except that it finishes pending work.
     """
     model, version = versioned(name)
     event = YankEvent(version, today(), "yank", reason, severity, replacement)
     done = yank.yank(model, event, settings=call.settings, card=not catalog_only)
     withdrawal(call, version, done, "is yanked" if done.changed else "was already yanked with this reason")
+    if done.changed:
+        call.output.say(WHY)
     for other in done.pointing_here:
         call.output.warn(
             f"{other} is also yanked and names {name} as its replacement. Yank it again with another one"

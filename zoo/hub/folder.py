@@ -68,6 +68,9 @@ class FolderHub:
                 raise InputError(f"{part!r} is not a valid name for a repository", remedy="Use letters, digits, - _ .")
         return FolderRepo(self.folder / "objects", self.folder / "repos" / kind / namespace / name)
 
+    def collections(self, namespace: str) -> None:
+        """A folder has no page that would show one."""
+
 
 class Body(TypedDict):
     """A commit. files: path -> sha256 and size in bytes."""

@@ -209,6 +209,52 @@ class Repo(ReadRepo, Protocol):
 
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A repository in a collection. kind may also be another word of the hub, such as ``paper``; key: the hub's own
+    id of the entry."""
+
+    kind: str
+    name: str
+    note: str
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A list of repositories that a hub shows. slug: its name in addresses."""
+
+    slug: str
+    title: str
+    description: str
+    entries: tuple[Entry, ...]
+
+
+class Collections(Protocol):
+    """The collections of one user or organisation. Methods raise ZooError if the hub does not answer or refuses."""
+
+    def find(self) -> list[Collection]:
+        """All of them, complete."""
+
+    def create(self, title: str, description: str) -> Collection:
+        """A new one, or the one with this title."""
+
+    def rename(self, slug: str, title: str) -> None:
+        """Give a collection another title."""
+
+    def add(self, slug: str, entry: Entry) -> None:
+        """Add a repository at the end; one that is in it already stays as it is."""
+
+    def note(self, slug: str, key: str, note: str) -> None:
+        """Change the note of an entry."""
+
+    def move(self, slug: str, key: str, position: int) -> None:
+        """Move an entry to a position, counted from 0; those behind it move on."""
+
+    def remove(self, slug: str, key: str) -> None:
+        """Take an entry out; a missing one is accepted."""
+
+
 class Hub(Protocol):
     """Where repositories are."""
 
@@ -218,3 +264,6 @@ class Hub(Protocol):
 
     def repo(self, kind: str, namespace: str, name: str) -> Repo:
         """A repository, which may not exist yet. kind is ``model`` or ``dataset``."""
+
+    def collections(self, namespace: str) -> Collections | None:
+        """The collections of a namespace; None for a hub that has no collections."""

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 
 from zoo.errors import InputError
+from zoo.hub.huggingface.collecting import HuggingFaceCollections
 from zoo.hub.huggingface.door import Door
 from zoo.hub.huggingface.repo import HuggingFaceRepo
 
@@ -36,3 +37,8 @@ class HuggingFaceHub:
             if not _NAME.match(part):
                 raise InputError(f"{part!r} is not a valid name for a repository", remedy="Use letters, digits, - _ .")
         return HuggingFaceRepo(self.door, kind, f"{namespace}/{name}")
+
+    def collections(self, namespace: str) -> HuggingFaceCollections:
+        if not _NAME.match(namespace):
+            raise InputError(f"{namespace!r} is not a valid name", remedy="Use letters, digits, - _ .")
+        return HuggingFaceCollections(self.door, namespace)

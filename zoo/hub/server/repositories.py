@@ -24,7 +24,6 @@ BY_DESIGN = {
     "settings": "repositories have no settings here",
     "lfs-files": "contents are never removed here, because published versions stay",
     "move": "repositories are never renamed here, because catalogs name their addresses",
-    "collections": "there are no collections here",
     "sql-console": "there is no such service here",
 }
 """What the Hub can do and this one does not, by the word of its address: the sentence of the refusal."""

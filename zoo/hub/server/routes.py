@@ -7,7 +7,18 @@ from urllib.parse import quote
 
 from zoo.hub.folder import FolderRepo
 from zoo.hub.interface import BRANCH
-from zoo.hub.server import cards, files, lists, manifests, multipart, pages, repositories, views, writes
+from zoo.hub.server import (
+    cards,
+    collecting,
+    files,
+    lists,
+    manifests,
+    multipart,
+    pages,
+    repositories,
+    views,
+    writes,
+)
 from zoo.hub.server.access import Access, Signer
 from zoo.hub.server.lists import PAGE, PLURALS
 from zoo.hub.server.store import Store, branch_of, commit_of
@@ -62,8 +73,10 @@ class Routes:
                 return repositories.delete(self.store, request)
             case "GET", ["api", ("models" | "datasets") as kinds]:
                 return lists.answer(self.store, kinds, request)
-            case "GET", ["api", "spaces" | "collections"]:
+            case "GET", ["api", "spaces"]:
                 return as_json([])
+            case method, ["api", "collections", *rest]:
+                return collecting.answer(self.store, method, rest, request)
             case method, ["api", ("models" | "datasets") as kinds, namespace, name, *rest]:
                 repo = self.store.repo(PLURALS[kinds], namespace, name)
                 identity = f"{namespace}/{name}"
