@@ -16,6 +16,7 @@ from typing import Any, cast
 import pytest
 from sitesamples import sample
 
+from catalog.recipe import plain
 from zoo import flow
 from zoo import settings as settings_room
 from zoo.errors import ZooError
@@ -91,6 +92,21 @@ def complete_release(zoo: Path, version: str = "1.0.0") -> ReleaseFolder:
     parts = (records(folder / "model"), records(folder / "dataset"))
     bare = dataclasses.replace(model, releases=())
     return with_evidence(ReleaseFolder(folder, "key", bare, release, (), *parts))
+
+
+def write_record(release: ReleaseFolder, folder: Path) -> None:
+    """Write what makes a folder with the files of ``release`` a release folder."""
+    told = {
+        "key": release.key,
+        "model": {k: v for k, v in plain(release.model).items() if k != "releases"},
+        "release": {k: v for k, v in plain(release.release).items() if k != "location"},
+        "verdicts": [],
+        "files": {
+            "model": [vars(file) for file in release.model_files],
+            "dataset": [vars(file) for file in release.dataset_files],
+        },
+    }
+    _put(folder / "release.json", pretty_json(told).encode())
 
 
 def _put(path: Path, raw: bytes) -> None:

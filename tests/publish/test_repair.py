@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from publishsamples import make_release, settings, zoo
+from publishsamples import make_release, settings, write_record, zoo
 from publishsamples import served as served
 
 from catalog.release import Model
@@ -18,7 +18,7 @@ from zoo import catalogfile, flow
 from zoo import settings as settings_room
 from zoo.__main__ import main
 from zoo.errors import Damaged, InputError
-from zoo.files.digests import pretty_json, sha256_file
+from zoo.files.digests import sha256_file
 from zoo.hub import FolderHub, connect
 from zoo.progress import Silent
 from zoo.publish import apply as publishing
@@ -58,19 +58,7 @@ def keep(zoo: Path, release: ReleaseFolder) -> None:
     """Put the folder where a real release would be, with the record that makes it one."""
     target = zoo / "build/releases" / NAME / release.release.version
     shutil.copytree(release.folder, target)
-    from catalog.recipe import plain
-
-    told = {
-        "key": "key",
-        "model": {k: v for k, v in plain(release.model).items() if k != "releases"},
-        "release": {k: v for k, v in plain(release.release).items() if k != "location"},
-        "verdicts": [],
-        "files": {
-            "model": [vars(file) for file in release.model_files],
-            "dataset": [vars(file) for file in release.dataset_files],
-        },
-    }
-    (target / "release.json").write_text(pretty_json(told))
+    write_record(release, target)
 
 
 def model_of(settings: Settings) -> Model:

@@ -8,30 +8,34 @@ the next.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 pytest.importorskip("huggingface_hub")
 
 from hubserving import Start
-from publishsamples import NAMES, complete_release, settings, through_flow, zoo
+from publishsamples import NAMES, complete_release, settings, through_flow, write_record, zoo
 
 from catalog import index
-from catalog.release import Release
+from catalog.release import Correction, Release
+from zoo import catalogfile
 from zoo import settings as settings_room
 from zoo.__main__ import main
+from zoo.files.whole import write_atomic
 from zoo.hub import FolderHub
 from zoo.hub.server import HubServer
 from zoo.publish.places import Way
 from zoo.publish.plan import VersionTaken
 from zoo.release import ReleaseFolder
 from zoo.settings import Settings
-from zoo.upkeep import banner
+from zoo.upkeep import banner, restore, yank
 
 FIXTURES = (settings, zoo)
 pytest_plugins = ["hubserving"]
@@ -56,7 +60,20 @@ class Year:
     def publish(self, version: str, hub: str = "", way: Way = Way.PLACE) -> bool:
         """Publish a version, new or not; whether it was already there."""
         release = self.versions.setdefault(version, complete_release(self.root, version))
+        write_record(release, release.folder)
         return through_flow(release, self.settings(hub or self.hub), way).already
+
+    def correct(self, version: str, words: str, hub: str) -> None:
+        """Record other words for the card of a version, as ``zoo card --publish`` does, and commit them."""
+        card = f"---\nlicense: mit\n---\n{words}\n\n# {version}\n"
+        sha256 = hashlib.sha256(card.encode()).hexdigest()
+        reason, evidence = "A word was wrong.", "corrections/x.md"
+        entry = Correction(version, "2026-10-01", reason, ("summary",), "0" * 64, sha256, evidence)
+        settings = self.settings(hub)
+        write_atomic(settings.evidence / NAME / version / entry.evidence, card)
+        model = restore.model_of(NAME, settings)
+        catalogfile.change_model(settings, NAME, lambda one: index.with_correction(one, model, entry))
+        assert yank.refresh(restore.model_of(NAME, settings), self.recorded(version), settings).state == "committed"
 
     def recorded(self, version: str) -> Release:
         catalog, problems = index.parse((self.root / "model_catalog.json").read_text(encoding="utf-8"), "x")
@@ -187,13 +204,22 @@ def test_a_year_of_versions(year: Year, start: Start) -> None:
     for version, release in before.items():
         assert dataclasses.replace(year.recorded(version), location=release.location) == release
 
-    # October: a mirror. Nobody notices it until the hub is away.
+    # A word on the page was wrong.
+    year.correct("1.1.0", "Corrected words.", public.address)
+    assert "Corrected words." in year.card()
+    year.check("1.1.0", "1.1.0")
+
+    # October: a mirror, which has the corrected page. Nobody notices it until the hub is away.
     mirror = start(folder=year.root / "mirror")
     for version in ("1.0.1", "1.1.0"):
         assert not year.publish(version, mirror.address, Way.MIRROR)
         assert year.publish(version, mirror.address)
     year.check("1.1.0", "1.1.0")
     year.check("1.1.0", "1.1.0", year.root / "mirror")
+    assert "Corrected words." in year.card(FolderHub(year.root / "mirror"))
+    # What was never at the mirror is no difference there.
+    code, found = year.ask("watch", "--no-upstream", "--hub", mirror.address)
+    assert code == 0 and len(cast("list[object]", found["releases"])) == 2, found
     code, found = year.ask("verify", NAME, "--on-hub", "--full")
     assert code == 0, found
     code, found = year.ask("watch", "--no-upstream")
@@ -209,6 +235,20 @@ def test_a_year_of_versions(year: Year, start: Start) -> None:
     assert code == 3 and f"(mirror on {mirror.address})" in str(found["findings"])
     year.publish("1.0.1", mirror.address)
     assert year.ask("watch", "--no-upstream")[0] == 0 and tag.is_file()
+
+    # Somebody deletes every repository of the public hub. The same files come back, with the page as it was.
+    card = year.card()
+    shutil.rmtree(year.root / "public" / "repos")
+    code, found = year.ask("watch", "--no-upstream")
+    assert code == 3 and "zoo publish" in str(found["findings"]) and "--repair" in str(found["findings"])
+    code, found = year.ask("publish", NAME, "--repair", "--hub", public.address)
+    assert code == 1 and "--repair --move" in str(found)
+    code, found = year.ask("publish", NAME, "--repair", "--move", "--hub", public.address)
+    assert code == 0, found
+    assert year.card() == card and "Corrected words." in card and "Version 1.0.1 was withdrawn" in card
+    year.check("1.1.0", "1.1.0")
+    code, found = year.ask("watch", "--no-upstream")
+    assert code == 0, found
     stop(public)
     assert year.pulled() == "1.1.0"
     code, out, err = year.say("pull", f"{NAME}@1.0.0:{QUANT}", "--to", "never")
