@@ -5,6 +5,13 @@ const find = (name) => document.querySelector(`.zoo-${name}`);
 const { root } = form.dataset;
 const MOST = Number(form.dataset.most);
 const CONTEXT = 2048;
+const ANSWER = 256;
+// The engine looks for a request to stop between two batches; small ones make it look several times a second.
+const BATCH = 16;
+// What small chat models are usually run with (SmolLM2's card: temperature 0.2, top-p 0.9); greedy answers end in loops.
+const SAMPLING = { temperature: 0.2, top_p: 0.9, repeat_penalty: 1.1 };
+// As in zoo/choose/pick.py: a file that is practically the same as the original.
+const TOLERANCE_NATS = 0.02;
 const engineUrl = (path) => new URL(`engine/${path}`, document.baseURI).href;
 const fields = form.elements;
 let site = null;
@@ -13,6 +20,7 @@ let wllama = null;
 let loading = null;
 let answering = null;
 let messages = [];
+let full = false;
 
 const state = (text) => (find("state").textContent = text);
 const { counted, dataSize } = await import(new URL(form.dataset.core, document.baseURI));
@@ -39,20 +47,30 @@ async function chooseModel(wanted) {
   fields.file.replaceChildren();
   find("load").disabled = true;
   try {
-    site ??= await json("site.json");
-    const [model] = (await json(`${root}models/${encodeURIComponent(name)}/model.json`)).models;
+    site ??= await json(form.dataset.site);
+    const version = fields.model.selectedOptions[0].dataset.version;
+    const [model] = (await json(`${root}models/${encodeURIComponent(name)}/model.json?v=${version}`)).models;
     if (name !== fields.model.value) return;
     release = model.releases.find((one) => !yanked(model, one.version));
     for (const file of release.files) {
-      const option = new Option(`${visible(file.type).slice(0, 40)}, ${dataSize(file.size_bytes)}`, file.path);
-      fields.file.add(option);
+      const mark = hindrance(file) ? " (cannot be loaded here)" : "";
+      fields.file.add(new Option(`${visible(file.type).slice(0, 40)}, ${dataSize(file.size_bytes)}${mark}`, file.path));
     }
-    const smallest = release.files.reduce((a, b) => (b.size_bytes < a.size_bytes ? b : a));
-    fields.file.value = release.files.some((file) => file.path === wanted) ? wanted : smallest.path;
+    fields.file.value = release.files.some((file) => file.path === wanted) ? wanted : usual(release.files).path;
     chooseFile();
   } catch (error) {
     state(`The list of files could not be read: ${error.message}`);
   }
+}
+
+// Of the files that can be loaded, the smallest that is practically the same as the original, else the closest one.
+function usual(files) {
+  const loss = (file) => file.loss?.kld_mean_nats ?? 0;
+  const loadable = files.filter((file) => !hindrance(file));
+  const some = loadable.length ? loadable : files;
+  const close = some.filter((file) => loss(file) <= TOLERANCE_NATS);
+  const least = (list, value) => list.reduce((a, b) => (value(b) < value(a) ? b : a));
+  return close.length ? least(close, (file) => file.size_bytes) : least(some, loss);
 }
 
 const chosen = () => release.files.find((file) => file.path === fields.file.value);
@@ -63,7 +81,7 @@ function address(file) {
   const here = `download/${name}/${release.version}/${file.path}`;
   if (site.files.includes(here)) return new URL(root + here.split("/").map(encodeURIComponent).join("/"), document.baseURI).href;
   const { hub, model } = release.location;
-  if (!hub.startsWith("https://")) return null;
+  if (!hub.startsWith("https://") || release.location.access) return null;
   return `${hub.replace(/\/$/, "")}/${model.name}/resolve/${model.commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
 }
 
@@ -74,8 +92,10 @@ function hindrance(file) {
   if (file.size_bytes > MOST) return `A file of ${dataSize(file.size_bytes)} is too large for WebAssembly.`;
   if (release.location.access)
     return `Not everybody can download this release (${release.location.access}). The page of the model says what to do.`;
+  if (!address(file) && release.location.access)
+    return "Not everybody may download this release, so the page cannot load it. The page of the model says what to do.";
   if (!address(file))
-    return "This file is in a folder hub, which a browser cannot reach. The owner of the site can add it: run zoo site build --with-files 200";
+    return "This site does not have the file, and it is in a folder hub, which a browser cannot reach. The owner of the site can add it: run zoo site build --with-files 200";
   return null;
 }
 
@@ -152,6 +172,8 @@ async function start(blob) {
     n_threads: threads,
     n_gpu_layers: 0,
     n_parallel: 1,
+    n_batch: BATCH,
+    n_ubatch: BATCH,
   });
   await Promise.race([ready, failed]);
   // The engine does not always report this itself.
@@ -224,15 +246,28 @@ function bubble(who, text) {
   return words;
 }
 
+const note = (text) => (find("said").textContent = text);
+
 function forget() {
   messages = [];
+  full = false;
+  note("");
   find("log").replaceChildren();
+}
+
+const contextSize = () => wllama.getLoadedContextInfo().n_ctx;
+
+function fill() {
+  full = true;
+  note(`The conversation is full: this page keeps ${contextSize()} tokens. Press "Clear chat" to start again.`);
 }
 
 async function say(text) {
   const told = messages;
-  told.push({ role: "user", content: text });
-  bubble("You", text);
+  const question = { role: "user", content: text };
+  told.push(question);
+  const asked = bubble("You", text);
+  note("");
   const words = bubble("Model", "");
   const abort = new AbortController();
   answering = abort;
@@ -240,6 +275,8 @@ async function say(text) {
   find("log").setAttribute("aria-busy", "true");
   let tokens = 0;
   let first = 0;
+  let end = "";
+  let used = 0;
   const begin = performance.now();
   find("here").textContent = "reading the messages …";
   const tell = () => {
@@ -251,11 +288,17 @@ async function say(text) {
     const chunks = await wllama.createChatCompletion({
       messages: told,
       stream: true,
-      max_tokens: 256,
-      temperature: 0,
+      max_tokens: ANSWER,
+      ...SAMPLING,
+      return_progress: true,
+      timings_per_token: true,
       abortSignal: abort.signal,
     });
     for await (const chunk of chunks) {
+      const { prompt_progress: reading, timings } = chunk;
+      if (reading && !first) find("here").textContent = `reading the messages, ${reading.processed} of ${reading.total} tokens …`;
+      if (timings) used = timings.cache_n + timings.prompt_n + timings.predicted_n;
+      end = chunk.choices?.[0]?.finish_reason ?? end;
       const part = chunk.choices?.[0]?.delta?.content;
       if (!part) continue;
       first ||= performance.now();
@@ -264,15 +307,38 @@ async function say(text) {
       tell();
     }
   } catch (error) {
-    if (!abort.signal.aborted) words.textContent += ` [The answer failed: ${error.message}]`;
+    if (/exceeds the available context/.test(error.message)) {
+      refuse(told, question, [asked, words]);
+    } else if (!abort.signal.aborted) {
+      words.textContent += ` [The answer failed: ${error.message}]`;
+    }
   } finally {
     if (tokens < 2) find("here").textContent = "not measured";
-    told.push({ role: "assistant", content: words.textContent });
+    if (told.includes(question)) told.push({ role: "assistant", content: words.textContent });
     if (abort.signal.aborted) words.textContent += " [stopped]";
+    else if (end === "length") cut(words, used);
     answering = null;
     find("stop").disabled = true;
     find("log").setAttribute("aria-busy", "false");
   }
+}
+
+// The answer ended at a limit: of its own length, or of the conversation.
+function cut(words, used) {
+  if (used >= contextSize() - 1) {
+    words.textContent += " [cut off: the conversation is full]";
+    fill();
+  } else words.textContent += ` [cut off after ${ANSWER} tokens; ask it to continue]`;
+}
+
+// A message that does not fit goes back to the field, and the conversation stays as it was.
+function refuse(told, question, spans) {
+  told.splice(told.indexOf(question), 1);
+  for (const span of spans) span.parentElement.remove();
+  const field = document.querySelector("#zoo-words");
+  if (!field.value) field.value = question.content;
+  if (told.length) fill();
+  else note(`The message is too long: this page keeps ${contextSize()} tokens. Shorten it.`);
 }
 
 // --- The page
@@ -288,12 +354,16 @@ find("stop").addEventListener("click", () => answering?.abort());
 find("forget").addEventListener("click", () => {
   answering?.abort();
   forget();
+  document.querySelector("#zoo-words").focus();
 });
 find("say").addEventListener("submit", (event) => {
   event.preventDefault();
   const field = document.querySelector("#zoo-words");
   const text = field.value.trim();
-  if (!text || answering || !wllama) return;
+  if (!wllama) return note("The model is not loaded any more. Press Load.");
+  if (answering) return note("The model is still answering. Press Stop, or wait, then send your message.");
+  if (!text) return note("Write a message first.");
+  if (full) return fill();
   field.value = "";
   say(text);
 });
@@ -304,6 +374,8 @@ document.querySelector("#zoo-words").addEventListener("keydown", (event) => {
 });
 
 const asked = new URLSearchParams(location.search);
-if ([...fields.model.options].some((one) => one.value === asked.get("model"))) fields.model.value = asked.get("model");
+const options = [...fields.model.options];
+if (options.some((one) => one.value === asked.get("model"))) fields.model.value = asked.get("model");
+else fields.model.value = (options.find((one) => !one.dataset.away) ?? options[0]).value;
 form.hidden = false;
 chooseModel(asked.get("file"));

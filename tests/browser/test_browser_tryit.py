@@ -17,6 +17,7 @@ from sitesamples import sample, write_evidence
 
 from catalog import index
 from catalog.index import Catalog
+from catalog.release import Model
 from zoo import settings as settings_room
 from zoo import site
 from zoo.files.digests import sha256_file
@@ -88,7 +89,7 @@ def test_chat(address: str, open_page: Any, shoot: Any, fits: Any) -> None:
     assert page.evaluate("() => document.activeElement.id") == "zoo-words"
     page.keyboard.type(QUESTION)
     page.keyboard.press("Enter")
-    page.wait_for_function("() => document.querySelector('.zoo-here').innerText === 'reading the messages …'")
+    page.wait_for_function("() => document.querySelector('.zoo-here').innerText.startsWith('reading the messages')")
     page.wait_for_function(
         "() => document.querySelector('.zoo-log').getAttribute('aria-busy') === 'false'", timeout=120_000
     )
@@ -105,9 +106,96 @@ def test_chat(address: str, open_page: Any, shoot: Any, fits: Any) -> None:
     assert page.inner_text(".zoo-log") == ""
 
 
+def ready(page: Any) -> None:
+    load(page)
+    state(page, "is ready", 120)
+
+
+def said(page: Any, words: str, seconds: float = 30) -> None:
+    page.wait_for_function(
+        "words => document.querySelector('.zoo-said').innerText.includes(words)", arg=words, timeout=1000 * seconds
+    )
+
+
+def send(page: Any, words: str) -> None:
+    page.fill("#zoo-words", words)
+    page.press("#zoo-words", "Enter")
+
+
+def test_stop_acts_while_a_prompt_is_read_and_send_never_does_nothing(address: str, open_page: Any) -> None:
+    page = open_page(address)
+    ready(page)
+    send(page, "")
+    said(page, "Write a message first.")
+    send(page, "one two three four five six seven eight nine ten " * 60)
+    page.wait_for_function(
+        "() => / [1-9][0-9]* of [0-9]+ tokens/.test(document.querySelector('.zoo-here').innerText)", timeout=60_000
+    )
+    send(page, "And this?")
+    said(page, "The model is still answering. Press Stop")
+    assert page.input_value("#zoo-words") == "And this?"
+    page.click(".zoo-stop")
+    page.wait_for_function(
+        "() => document.querySelector('.zoo-log').getAttribute('aria-busy') === 'false'", timeout=30_000
+    )
+    assert page.inner_text(".zoo-message:last-child").split() == ["Model:", "[stopped]"]
+
+
+def test_a_full_conversation_and_a_long_message_are_reported(address: str, open_page: Any) -> None:
+    """With a context of 256 tokens, so that it is full after one answer."""
+    page = open_page(address)
+    page.route("**/model.json*", lambda route: _smaller(route))
+    page.reload()
+    ready(page)
+    send(page, "one two three four five six seven eight nine ten " * 40)
+    said(page, "The message is too long: this page keeps 256 tokens.", 60)
+    assert page.input_value("#zoo-words").startswith("one two") and page.inner_text(".zoo-log") == ""
+    send(page, "Tell me a very long story about a fox and a bear, with many words.")
+    said(page, "The conversation is full", 120)
+    assert "[cut off: the conversation is full]" in page.inner_text(".zoo-log")
+    send(page, "And then?")
+    said(page, 'Press "Clear chat"')
+    assert page.input_value("#zoo-words") == "And then?"
+    page.click(".zoo-forget")
+    assert page.inner_text(".zoo-said") == "" and page.inner_text(".zoo-log") == ""
+    send(page, QUESTION)
+    page.wait_for_function("() => document.querySelector('.zoo-log').innerText.includes('Paris')", timeout=120_000)
+    open_page.troubles.clear()
+
+
+def _smaller(route: Any) -> None:
+    text = route.fetch().text()
+    smaller, count = re.subn(r'("architecture":\{[^{}]*?"context_tokens":)\d+', r"\g<1>256", text)
+    assert count
+    route.fulfill(body=smaller, content_type="application/json")
+
+
+def _moved(model: Model, hub: str) -> Model:
+    release = model.releases[0]
+    moved = dataclasses.replace(release, location=dataclasses.replace(release.location, hub=hub))
+    return dataclasses.replace(model, releases=(moved,))
+
+
+def test_the_page_opens_on_a_model_that_can_be_loaded(
+    build_site: Callable[..., Path], hosted: Callable[..., str], open_page: Any, tried: Path
+) -> None:
+    """Of a model on a hub that a browser reaches, and one in a folder hub, which comes first by its name."""
+    assert tried
+    first, second = sample().models
+    first, second = _moved(first, "folder"), _moved(second, "https://huggingface.co")
+    page = open_page(f"{hosted(build_site(Catalog((first, second))))}try/")
+    page.wait_for_function("() => document.querySelector('[name=file]').options.length")
+    assert page.input_value("[name=model]") == second.name
+    told = page.eval_on_selector_all("[name=model] option", "all => all.map((one) => one.textContent)")
+    assert told == [f"{first.name} (cannot be loaded here)", second.name]
+    page.select_option("[name=model]", first.name)
+    state(page, "a browser cannot reach")
+    assert "(cannot be loaded here)" in page.inner_text("[name=file] option >> nth=0")
+
+
 def test_a_file_with_another_digest_is_refused(address: str, open_page: Any) -> None:
     page = open_page(address)
-    page.route("**/model.json", lambda route: _changed(route, '"sha256":"b179', '"sha256":"c179'))
+    page.route("**/model.json*", lambda route: _changed(route, '"sha256":"b179', '"sha256":"c179'))
     page.reload()
     load(page)
     state(page, "is not the one in the catalog, so it was not run", 60)
@@ -119,7 +207,7 @@ def test_a_file_with_another_digest_is_refused(address: str, open_page: Any) -> 
 @pytest.mark.parametrize(("length", "words"), [(14, "is larger than the"), (16, "ended after 15 bytes of")])
 def test_a_file_of_another_length_is_refused(length: int, words: str, address: str, open_page: Any) -> None:
     page = open_page(address)
-    page.route("**/model.json", lambda route: _changed(route, _REAL_SIZE, f'"size_bytes":{length}'))
+    page.route("**/model.json*", lambda route: _changed(route, _REAL_SIZE, f'"size_bytes":{length}'))
     page.route("**/download/**", lambda route: route.fulfill(body=_JUNK))
     page.reload()
     load(page)
@@ -143,7 +231,7 @@ def test_a_download_that_fails_reports_it(address: str, open_page: Any) -> None:
 def test_bytes_that_are_no_model_report_it(address: str, open_page: Any) -> None:
     """The digest is right, so it is the engine that refuses."""
     page = open_page(address)
-    page.route("**/model.json", lambda route: _changed(route, *_JUNK_SHA, *_JUNK_SIZE))
+    page.route("**/model.json*", lambda route: _changed(route, *_JUNK_SHA, *_JUNK_SIZE))
     page.route("**/download/**", lambda route: route.fulfill(body=_JUNK))
     page.reload()
     load(page)
@@ -170,11 +258,11 @@ def test_a_browser_without_webassembly_is_reported(address: str, open_page: Any)
 
 def test_without_engine_or_file_the_page_says_what_to_do(samples: str, open_page: Any) -> None:
     page = open_page(f"{samples}try/?model={NAME}")
-    page.route("**/site.json", lambda route: route.fulfill(json={"engine": None, "how": "npm pack x", "files": []}))
+    page.route("**/site.json*", lambda route: route.fulfill(json={"engine": None, "how": "npm pack x", "files": []}))
     page.reload()
     state(page, "This site has no engine to run models. Its owner can add one: run npm pack x")
-    page.unroute("**/site.json")
-    page.route("**/site.json", lambda route: route.fulfill(json={"engine": {}, "how": "", "files": []}))
+    page.unroute("**/site.json*")
+    page.route("**/site.json*", lambda route: route.fulfill(json={"engine": {}, "how": "", "files": []}))
     page.reload()
     state(page, "zoo site build --with-files 200")
 

@@ -18,7 +18,7 @@ from catalog.recipe import build, plain
 from catalog.release import Loss, Model, ModelFile, Release
 from zoo.choose import chooser, pick
 from zoo.choose.ranking import Entry, Merit
-from zoo.site.pages import kinds, packing
+from zoo.site.pages import kinds, packing, runit
 from zoo.site.pages.kinds import Evidence, Files, Kind, Made, Models, Site
 from zoo.site.pages.text import visible
 
@@ -29,7 +29,8 @@ fewer, and each one is a byte for everybody who asks the chooser."""
 
 
 class Facts(packing.Facts):
-    """Plain data of one model. hub: where the current release lies. digest: of all the others."""
+    """Plain data of one model. hub: where everybody can download the current release, None for nowhere. digest: of all
+    the others."""
 
     hub: str | None
     merit: dict[str, object] | None
@@ -48,7 +49,7 @@ def facts(model: Model, site: Site | None = None) -> Facts:
         "name": model.name,
         "task": model.task,
         "languages": list(model.languages),
-        "hub": current.location.hub if current else None,
+        "hub": current.location.hub if current and runit.base_address(current) else None,
         "yanked": [visible(yank.reason) if yank else "" for yank in yanks],
         "current": next((i for i, r in enumerate(kept) if r is current), None),
         "merit": plain(chooser.merit(chosen)) if chosen else None,

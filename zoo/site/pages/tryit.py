@@ -7,7 +7,9 @@ runs.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from zoo.choose.commands import HUB, is_address
@@ -16,6 +18,7 @@ from zoo.site.pages.frame import framed
 from zoo.site.pages.kinds import Facts, Files, Kind, Models, Site
 from zoo.site.pages.links import MOST_TRIED_BYTES
 from zoo.site.pages.page import Page, fill
+from zoo.site.pages.runit import DOWNLOADS
 
 PATH = "try/"
 _HUB_STORES = ("https://*.huggingface.co", "https://*.hf.co")
@@ -33,12 +36,32 @@ def policy(hubs: Iterable[str]) -> dict[str, str]:
     }
 
 
-def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
-    del models
+class _Tried(NamedTuple):
+    """A model of the list. version: of its data; here: whether some file of it can be loaded."""
+
+    name: str
+    version: str
+    here: bool
+
+
+def version(site: Site) -> str:
+    """Changes with what site.json says, so that no cache gives an old one."""
+    return hashlib.sha256(repr((site.engine, sorted(site.carried))).encode()).hexdigest()[:8]
+
+
+def _can_be_loaded(one: offers.Facts, site: Site) -> bool:
+    """Whether the site has the engine, and a file of the model is on it or on a hub that a browser reaches."""
+    reached = bool(one["hub"]) and is_address(one["hub"])
+    here = f"{DOWNLOADS}{one['name']}/"
+    return site.engine and (reached or any(path.startswith(here) for path in site.carried))
+
+
+def _whole(facts: Sequence[Facts], site: Site, _: Models) -> Files:
     some = [one for one in offers.of_all(facts) if one["current"] is not None]
     hubs = {one["hub"] or "" for one in some}
+    models = [_Tried(one["name"], one.get("digest", "")[:8], _can_be_loaded(one, site)) for one in some]
     html = fill(
-        "tryit.html", names=[one["name"] for one in some], root="../", site=site, most=MOST_TRIED_BYTES
+        "tryit.html", models=models, root="../", site=site, most=MOST_TRIED_BYTES, version=version(site)
     )
     page = Page(
         "Try it in the browser",
