@@ -51,7 +51,7 @@ def version(site: Site) -> str:
 
 def _can_be_loaded(one: offers.Facts, site: Site) -> bool:
     """Whether the site has the engine, and a file of the model is on it or on a hub that a browser reaches."""
-    reached = bool(one["hub"]) and is_address(one["hub"])
+    reached = is_address(one["hub"] or "")
     here = f"{DOWNLOADS}{one['name']}/"
     return site.engine and (reached or any(path.startswith(here) for path in site.carried))
 
