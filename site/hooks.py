@@ -5,6 +5,7 @@ mkdocs does not make the catalog's own pages: `zoo site build` adds them to the 
 
 from __future__ import annotations
 
+import functools
 import html
 import json
 import sys
@@ -33,6 +34,9 @@ FIXES = {
     "partials/nav-item.html": {' tabindex="{{ tabindex }}"': '{% if tabindex %} tabindex="{{ tabindex }}"{% endif %}'},
 }  # fmt: skip
 """Template of the theme -> what is invalid in it -> what it becomes. All else is in ``site/theme``."""
+
+HOME = "index.md"
+"""The page that the catalog's front page replaces."""
 
 _SIDES = {f"text-align: {side};": side for side in ("left", "center", "right")}
 _PAGES: dict[str, pages.Page] = {}
@@ -63,7 +67,7 @@ def on_files(files: Any, *, config: Any) -> Any:
 
 def on_nav(nav: Any, *, config: Any, files: Any) -> Any:
     """Write down what the catalog's pages link to: the first page of each entry of the navigation."""
-    pages_of = [file for file in files.documentation_pages() if file.src_uri != "index.md"]
+    pages_of = [file for file in files.documentation_pages() if file.src_uri != HOME]
     links = [(item.title, _first(item).file.url) for item in nav.items if _first(item)]
     address = config.site_url if urlsplit(config.site_url or "").scheme in ("http", "https") else ""
     word = {
@@ -106,10 +110,22 @@ def _headings(toc: Any) -> list[Any]:
     return [child for item in toc for child in (item.children if item.level == 1 else [item])]
 
 
-def on_env(env: Any, **_: Any) -> Any:
-    """Fix two attributes in the theme's templates that are not in any block or small file that could be replaced."""
+def on_env(env: Any, *, config: Any, **_: Any) -> Any:
+    """Give the theme the header of all pages, and fix two attributes that are not in any block or small file."""
     env.add_extension(_ValidTemplates)
+    env.globals["zoo_header"] = functools.partial(_header, config.site_name)
     return env
+
+
+def _header(name: str, nav: Any, page: Any, base_url: str) -> str:
+    """The header of a document, which is that of the catalog's pages."""
+    entries = [(item, _first(item)) for item in nav.items]
+    links = [pages.Link(item.title, first.file.url) for item, first in entries if first and first.file.src_uri != HOME]
+    # Of the entry that the page is below; a page that is not in the navigation, as for errors, has none.
+    top = (page.ancestors or [page])[-1] if page else None
+    first = next((first for item, first in entries if first and item is top), None)
+    current = first.file.url if first else "-"
+    return pages.header(name, f"{base_url.rstrip('/')}/", links, current, whole=page is first, drawer=True)
 
 
 class _ValidTemplates(TemplateExtension):

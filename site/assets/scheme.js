@@ -1,4 +1,4 @@
-// The visitor's choice of colours, kept where the documents' theme keeps it, so that both agree.
+// The visitor's choice of colours, for pages of the catalog and documents alike, kept where the documents' theme keeps it.
 "use strict";
 {
   const root = document.documentElement;
@@ -20,10 +20,13 @@
   const current = () => chosen() ?? (dark.matches ? "slate" : "default");
   const show = () => {
     root.dataset.mdColorScheme = current();
+    // The theme of the documents has its colours at the body.
+    if (document.body?.dataset.mdColorScheme) document.body.dataset.mdColorScheme = current();
     const button = document.querySelector(".zoo-scheme");
     if (button) {
       button.hidden = false;
-      button.textContent = current() === "slate" ? "Light colours" : "Dark colours";
+      button.title = current() === "slate" ? "Light mode" : "Dark mode";
+      button.setAttribute("aria-label", button.title);
     }
   };
   const change = () => {

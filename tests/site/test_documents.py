@@ -23,6 +23,8 @@ material = pytest.importorskip("material")
 SUCCESSOR = Path(sys.prefix) / "properdocs"
 THEME = Path(material.__file__).parent / "templates"
 COPIED = {
+    "partials/header.html": "8cf3fb15bcf969ff",
+    "partials/tabs.html": "d2c82916569e645a",
     "partials/search.html": "bfd556535abcddb9",
     "partials/javascripts/base.html": "d6113712bc4deb30",
     "partials/javascripts/content.html": "3722e156f0f6339d",
@@ -77,7 +79,7 @@ def test_every_page_has_the_policy_before_anything_it_loads_and_no_script_of_its
         for script in re.findall(r"<script[^>]*>", html):
             assert " src=" in script or 'type="application/json"' in script, page
         assert not re.search(r'<[^>]+ style="| tabindex=""|type="checkbox"[^>]* autocomplete', html), page
-        assert 'role="dialog" aria-label="Search"' in html
+        assert '<header class="md-header zoo-header" data-md-component="header">' in html
 
 
 def test_a_document_may_show_what_is_fixed_in_the_theme(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from zoo.cli import COMMANDS
 from zoo.files import bundled
 from zoo.progress import Silent
 from zoo.site import content, pages, state, tryout
+from zoo.site.pages import glossary
 from zoo.site.swap import restore
 
 pytest.importorskip("mkdocs")
@@ -153,14 +154,41 @@ def test_model_pages_have_title_and_description_and_are_in_no_navigation(built: 
     assert "<title>smollm2-tutor-57m - Model zoo</title>" in html
     assert '<meta name="description" content="An experiment that shows the path' in html
     tutorial = (built.folder / "tutorial/first-release/index.html").read_text(encoding="utf-8")
-    assert "models/" not in tutorial
+    assert "models/smollm2" not in tutorial
 
 
-def test_catalog_pages_lead_to_the_documents_and_back(built: site.SiteReport) -> None:
-    front = (built.folder / "index.html").read_text(encoding="utf-8")
-    assert '<li><a href="./tutorial/first-release/">Tutorial</a></li>' in front
-    tutorial = Tags((built.folder / "tutorial/first-release/index.html").read_text(encoding="utf-8"))
-    assert "../.." in tutorial.values("href")
+def navigation(html: str) -> list[tuple[str, str, str]]:
+    """(address, state, title) of each entry of a page's header."""
+    (nav,) = re.findall(r'<nav class="zoo-nav".*?</nav>', html, re.DOTALL)
+    return re.findall(r'<a href="([^"]*)"(?: aria-current="(\w+)")?>([^<]*)</a>', nav)
+
+
+def test_every_page_has_the_same_header(built: site.SiteReport) -> None:
+    titles = ["Find a model", "Models", "Charts", "Guide", "Publish"]
+    roots = {
+        "index.html": ("./", "page", "Find a model"),
+        "boards/pi-zero-2/index.html": ("../../", "true", "Find a model"),
+        "models/smollm2-tutor-57m/index.html": ("../../", "true", "Models"),
+        "guide/start-on-your-board/index.html": ("../../", "page", "Guide"),
+        "explanation/evidence/index.html": ("../../", "true", "Guide"),
+        "reference/commands/index.html": ("../../", "true", "Publish"),
+    }
+    for path, (root, word, current) in roots.items():
+        html = (built.folder / path).read_text(encoding="utf-8")
+        found = navigation(html)
+        assert [title for _, _, title in found] == titles, path
+        assert [(s, title) for _, s, title in found if s] == [(word, current)], path
+        assert found[3][0] == f"{root}guide/start-on-your-board/"
+        assert found[1][0] == f"{root}models/"
+        assert html.count("<header") == 1
+
+
+def test_words_that_pages_explain_are_headings_of_the_glossary(built: site.SiteReport) -> None:
+    page = Tags((built.folder / glossary.PATH / "index.html").read_text(encoding="utf-8"))
+    assert set(glossary.WORDS) <= set(page.values("id"))
+    assert [tag for tag, _ in page.tags].count("h2") >= 15
+    model = (built.folder / "models/smollm2-tutor-57m/index.html").read_text(encoding="utf-8")
+    assert 'href="../../guide/glossary/#kld"' in model
 
 
 def test_hostile_text_stays_text_in_the_theme(built: site.SiteReport) -> None:

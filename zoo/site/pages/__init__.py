@@ -15,6 +15,7 @@ from catalog.index import Catalog
 from catalog.release import Model
 from zoo.site.pages import about, boards, datasets, feeds, front, model, offers, pictures, table, tryit
 from zoo.site.pages.feeds import joined, model_json
+from zoo.site.pages.frame import header
 from zoo.site.pages.kinds import Drift, Evidence, Facts, Files, Kind, Link, Made, Models, Site
 from zoo.site.pages.page import Page, TocEntry
 from zoo.site.pages.reference import command_reference, recipe_reference, schema_list
@@ -33,6 +34,7 @@ __all__ = [
     "Site",
     "TocEntry",
     "command_reference",
+    "header",
     "joined",
     "make_each",
     "make_whole",

@@ -27,12 +27,32 @@ POLICY: Mapping[str, str] = {
 """Content-Security-Policy of a catalog page: no script or style but the site's own files."""
 
 CATALOG = (
-    Link("Catalog", ""),
-    Link("All models", "models/"),
-    Link("All files", "files/"),
+    Link("Find a model", ""),
+    Link("Models", "models/"),
     Link("Charts", "pictures/"),
 )
 """The catalog's own entries of the navigation, before those of the documents."""
+
+_BELOW = {"files/": "models/", "boards/": "", "try/": ""}
+"""The beginning of an address -> the entry of the navigation that such pages belong to."""
+
+
+def header(name: str, root: str, documents: Sequence[Link], current: str, *, whole: bool, drawer: bool) -> Markup:
+    """The header of a page of the catalog or the documents.
+
+    current: the address of an entry of the navigation, from the site's root; None of them for another. whole: the
+    page is that entry itself, not one below it. drawer: a button opens the documents' list of pages.
+    """
+    shown = [(link, ("page" if whole else "true") if link.url == current else "") for link in (*CATALOG, *documents)]
+    return Markup(fill("header.html", name=name, root=root, links=shown, drawer=drawer))
+
+
+def _entry(path: str) -> str:
+    """The entry of the navigation that a catalog page belongs to."""
+    if path in {link.url for link in CATALOG}:
+        return path
+    top = f"{path.split('/')[0]}/"
+    return _BELOW.get(top, top)
 
 
 def framed(
@@ -50,16 +70,16 @@ def framed(
     footer shows about the last watch; its date changes every day, so only the front page has it.
     """
     title = site.name if not path else f"{shortened(visible(page.title), 200)} - {site.name}"
+    root, entry = "../" * path.count("/") or "./", _entry(path)
     directives = {**POLICY, **(policy or {})}
     return fill(
         "frame.html",
         page=page,
         content=Markup(page.html),
         title=title,
-        root="../" * path.count("/") or "./",
-        path=path,
+        root=root,
         site=site,
-        links=(*CATALOG, *site.documents),
+        header=header(site.name, root, site.documents, entry, whole=entry == path, drawer=False),
         policy="; ".join(f"{name} {value}" for name, value in directives.items()),
         scripts=scripts,
         canonical=site.address + path if site.address else "",

@@ -22,14 +22,14 @@ def model_page(
     """Everything about a model, with the figures of ``release`` and its charts."""
     said = said or about.of(model, release)
     found = sections.of_release(model, release, site, drawn, said, whole=True)
-    return _page(model, release, found, whole=True)
+    return _page(model, release, site, found, whole=True)
 
 
 def version_page(model: Model, release: Release, site: Site, said: About | None = None) -> Page:
     """What is about one version only."""
     said = said or about.of(model, release)
     found = sections.of_release(model, release, site, (), said, whole=False)
-    return _page(model, release, found, whole=False)
+    return _page(model, release, site, found, whole=False)
 
 
 class Facts(TypedDict):
@@ -82,10 +82,12 @@ def _facts(model: Model) -> Facts:
     }
 
 
-def _page(model: Model, release: Release, found: Sequence[sections.Section], *, whole: bool) -> Page:
+def _page(
+    model: Model, release: Release, site: Site, found: Sequence[sections.Section], *, whole: bool
+) -> Page:
     banners = [event for event in yanks.active(model) if whole or event.version == release.version]
     html = fill(
-        "model.html", model=model, release=release, sections=found, banners=banners, whole=whole,
+        "model.html", model=model, release=release, sections=found, site=site, banners=banners, whole=whole,
         experimental=maturity.EXPERIMENTAL_WORDS,
     )  # fmt: skip
     toc = tuple(TocEntry(section.title, section.id) for section in found)

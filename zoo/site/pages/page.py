@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from zoo.files import bundled
-from zoo.site.pages import links, text
+from zoo.site.pages import glossary, links, text
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ def environment() -> jinja2.Environment:
     )
     made.filters |= text.FILTERS
     made.globals |= {
+        "explained": glossary.explained,
         "evidence_url": links.evidence_url,
         "upstream_url": links.upstream_url,
         "licence_url": links.licence_url,
