@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.release import Location
+from catalog.release import Location, Model
 
 PUBLIC, PRIVATE = "public", "private"
 STRICT = {PUBLIC: 0, "gated-auto": 1, "gated-manual": 2, PRIVATE: 3}
@@ -12,6 +12,12 @@ STRICT = {PUBLIC: 0, "gated-auto": 1, "gated-manual": 2, PRIVATE: 3}
 def recorded(access: str | None) -> str | None:
     """What a catalog says of it: nothing of a public place."""
     return None if access == PUBLIC else access
+
+
+def of_repository(model: Model | None, hub: str, repository: str) -> str | None:
+    """What the catalog says of a model's repository; None for a public or an unknown one."""
+    places = [place for one in (model.releases if model else ()) for place in one.places()]
+    return next((one.access for one in places if (one.hub, one.model.name) == (hub, repository)), None)
 
 
 def is_closed(place: Location) -> bool:

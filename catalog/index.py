@@ -117,6 +117,28 @@ def with_place(catalog: Catalog, name: str, version: str, place: Location, *, mi
     return Catalog(tuple(changed if other.name == name else other for other in catalog.models))
 
 
+def with_access(catalog: Catalog, name: str, place: Location) -> Catalog:
+    """The catalog in which every version in the repositories of ``place`` is as open as ``place`` is: a hub knows who
+    may read a repository, not a version. Raises KeyError for an unknown model."""
+    model = catalog.model(name)
+    if model is None:
+        raise KeyError(name)
+
+    def opened(one: Location) -> Location:
+        return dataclasses.replace(one, access=place.access) if _same_repositories(one, place) else one
+
+    releases = tuple(
+        dataclasses.replace(
+            one, location=opened(one.location), mirrors=one.mirrors and tuple(map(opened, one.mirrors))
+        )
+        for one in model.releases
+    )
+    if releases == model.releases:
+        return catalog
+    changed = dataclasses.replace(model, releases=releases)
+    return Catalog(tuple(changed if other.name == name else other for other in catalog.models))
+
+
 def _same_repositories(one: Location, other: Location) -> bool:
     return (one.hub, one.model.name) == (other.hub, other.model.name)
 

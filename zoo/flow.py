@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import checks, yanks
-from catalog.access import recorded
+from catalog import access, checks, yanks
 from catalog.release import Location, Release, Repository
 from zoo import catalogfile, hub
 from zoo.errors import GateRefused, RemoteError, ZooError
@@ -153,7 +152,7 @@ def _publication(
     there = hub_of_settings(settings)
     expected = Repository(f"{settings.namespace}/{planned.recipe.publish.model}", "0" * 40, "v0")
     wanted = planned.recipe.publish.access
-    record.refuse_invalid(release, Location(there.name, expected, None, recorded(wanted)), settings)
+    record.refuse_invalid(release, Location(there.name, expected, None, access.recorded(wanted)), settings)
     names = (planned.recipe.publish.model, planned.recipe.publish.dataset if release.has_dataset else None)
     model = catalogfile.read_model(settings, release.model.name)
     known = model.release(release.release.version) if model else None
@@ -171,7 +170,7 @@ def _publication(
     owner = line.owner_of(release.model.name, model, there.name)
     found = publishing.Publication(
         release, names, settings, there, owner, decided.recorded, decided.way, asked.delete_others,
-        restore.cards_of(model), wanted, asked.stage,
+        restore.cards_of(model), wanted, asked.stage, access.of_repository(model, there.name, expected.name),
     )  # fmt: skip
     return found, decided
 

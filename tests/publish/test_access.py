@@ -71,7 +71,7 @@ def test_a_private_release_is_private_before_the_first_byte(zoo: Path, settings:
     assert {state for _, state in watched.seen} == {"private"}
     # Again: nothing changes. Without a word in the recipe it stays as it is, and the catalog keeps what it knows.
     assert publish(make_release(zoo), settings, hub, access="private").already
-    again = publish(make_release(zoo), settings, hub, recorded=done.location)
+    again = publish(make_release(zoo), settings, hub, recorded=done.location, known_access="private")
     assert again.already and again.location.access == "private" and states(hub) == ["private", "private"]
 
 
@@ -85,6 +85,19 @@ def test_what_is_to_be_more_open_opens_when_it_is_complete(zoo: Path, settings: 
     watched = Watched(hub)
     publish(make_release(zoo, "1.2.0", **{"README.md": "# third"}), settings, watched, access="private")
     assert {state for _, state in watched.seen} == {"private"} and states(hub) == ["private", "private"]
+
+
+def test_staging_closes_new_repositories_only(zoo: Path, settings: Settings, hub: Hub) -> None:
+    publish(make_release(zoo), settings, hub, access="private", stage=True)
+    assert states(hub) == ["private", "private"]
+    publish(make_release(zoo), settings, hub, access="public")
+    assert states(hub) == ["public", "public"]
+    # People read its published version, so it closes when the staged one is published.
+    second = make_release(zoo, "1.1.0", **{"README.md": "# other"})
+    publish(second, settings, hub, access="private", stage=True)
+    assert states(hub) == ["public", "public"]
+    publish(second, settings, hub, access="private")
+    assert states(hub) == ["private", "private"]
 
 
 @pytest.mark.parametrize("way", ["before", "after"])
@@ -215,6 +228,26 @@ def test_access_changes_without_a_new_version(zoo: Path, settings: Settings) -> 
     assert _place(settings).access == "private"
 
 
+def test_all_versions_of_a_repository_are_as_open_as_it_is(
+    zoo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(zoo)
+    settings = settings_room.load(zoo, {}, {})
+    through_flow(complete_release(zoo), settings, access="private")
+    through_flow(complete_release(zoo, "1.1.0"), settings, access="public")
+    model = catalogfile.read_model(settings, "smollm2-135m-instruct")
+    assert model and [one.location.access for one in model.releases] == [None, None]
+    assert main(["watch"]) == 0, capsys.readouterr().out
+    through_flow(complete_release(zoo, "1.2.0"), settings, access="private")
+    model = catalogfile.read_model(settings, "smollm2-135m-instruct")
+    assert model and [one.location.access for one in model.releases] == ["private"] * 3
+    # Without a word in the recipe, a new version is in the same private repository.
+    through_flow(complete_release(zoo, "1.3.0"), settings)
+    model = catalogfile.read_model(settings, "smollm2-135m-instruct")
+    assert model and [one.location.access for one in model.releases] == ["private"] * 4
+    assert main(["watch"]) == 0, capsys.readouterr().out
+
+
 def _place(settings: Settings) -> Location:
     model = catalogfile.read_model(settings, "smollm2-135m-instruct")
     assert model
@@ -236,8 +269,8 @@ def test_pull_and_watch_without_a_token_say_what_to_do(
 ) -> None:
     monkeypatch.chdir(zoo)
     with serving(zoo, monkeypatch, TOKEN) as address:
-        (zoo / "zoo.toml").write_text(f'hub = "{address}"\n')
-        found = settings_room.load(zoo, {}, {})
+        monkeypatch.setenv("ZOO_HUB", address)  # a word of the user, so that the token may be sent
+        found = settings_room.load(zoo, {}, {"ZOO_HUB": address})
         through_flow(complete_release(zoo), found, access="private")
         name = "smollm2-135m-instruct"
         assert main(["pull", f"{name}:Q8_0", "--to", "with"]) == 0

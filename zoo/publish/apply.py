@@ -59,7 +59,7 @@ class Publication:
     hub; None for a new place. way: with a move, other commits than the recorded ones may replace them in the catalog.
     delete_others: files that no release put into the repositories do not stay. cards: which cards are this zoo's own.
     access: who may read the repositories, see ``catalog.access``; None leaves them as they are.
-    stage: only a commit on a branch of its own, no tag.
+    known_access: what the catalog says of it. stage: only a commit on a branch of its own, no tag.
     """
 
     release: ReleaseFolder
@@ -73,6 +73,7 @@ class Publication:
     cards: Cards = AS_RELEASED
     access: str | None = None
     stage: bool = False
+    known_access: str | None = None
 
 
 def prepare(publication: Publication, journal: Journal | None = None) -> list[Target]:
@@ -141,7 +142,7 @@ def apply(
             )
             for t in targets
         }
-        access = recorded(publication.access) if publication.access else _known_access(publication)
+        access = recorded(publication.access) if publication.access else publication.known_access
         location = Location(hub.name, places["model"], places.get("dataset"), access)
         phase.safe = f"The release is out: tag {work.tag} is set and verified. Only its catalog entry is missing."
         if publication.stage:
@@ -190,11 +191,6 @@ def _out(work: Work, targets: list[Target], how: str, phase: _Phase) -> dict[str
 def _label(target: Target, tag: str) -> str:
     """The name of a commit: its tag, or the branch of its staging."""
     return target.plan.line.branch if target.plan.is_staging else tag
-
-
-def _known_access(publication: Publication) -> str | None:
-    """What the catalog says of it, if the recipe does not."""
-    return publication.recorded.access if publication.recorded else None
 
 
 def _digest(target: Target, path: str) -> str | None:

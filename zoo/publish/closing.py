@@ -1,7 +1,7 @@
 """Who may read the repositories of a release: closed before the first byte is sent, opened after the last tag is set.
 
 The hub itself is asked in every run, so there is nothing to remember: a run that was killed in between is finished by
-the next one, and never leaves a repository more open than it is to be.
+the next one, and never leaves a repository more open than wanted.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from zoo.publish.steps import Target, Work
 
 
 def close(work: Work, target: Target, wanted: str) -> None:
-    """Make a repository stricter, or make it so from the start. One that is to be more open stays as it is for now."""
+    """Make a repository stricter, or make it so from the start. One that becomes more open stays as it is for now."""
     there = _now(work, target)
-    if not there or STRICT[wanted] > STRICT[there]:
+    if there and target.plan.is_staging and STRICT[wanted] > STRICT[there]:
+        # Its published versions stay as open as they are until the staged one is published.
+        what = f"{target.label} stays {there} until this version is published"
+        work.report.warn(f"{what}, so others can read what is staged")
+    elif not there or STRICT[wanted] > STRICT[there]:
         _change(work, target, wanted)
 
 

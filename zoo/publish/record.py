@@ -111,7 +111,7 @@ def record(
     target = settings.evidence / release.model.name / entry.version
 
     def step(catalog: index.Catalog) -> index.Catalog:
-        merged = _merged(catalog, release, entry, way)
+        merged = index.with_access(_merged(catalog, release, entry, way), release.model.name, location)
         sweep(target)
         for file in entry.evidence:
             there = target / file.path

@@ -114,7 +114,7 @@ def _again(
     way = Way.MOVE if place is release.location else Way.MIRROR
     publication = publishing.Publication(
         copy, names, settings.with_namespace(namespace), hub, line.owner_of(model.name, model, hub.name),
-        place, Way.MOVE, cards=cards_of(model), access=place.access,
+        place, Way.MOVE, cards=cards_of(model), access=place.access, known_access=place.access,
     )  # fmt: skip
 
     def note(location: Location) -> None:
