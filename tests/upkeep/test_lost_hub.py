@@ -145,3 +145,28 @@ def test_every_difference_names_what_repairs_it(worded: Path, capsys: pytest.Cap
     assert card_at(worded, "main").endswith("# Mine\n"), "somebody else's words stay"
     report: dict[str, Any] = json.loads((worded / "site/evidence/watch.json").read_text())
     assert all(one["repair"] for one in report["findings"])
+
+
+def test_every_command_counts_the_same_files_and_the_sums_are_compared(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    count = len(repo(zoo).tree(repo(zoo).refs().branches["main"]))
+    assert f" {count} files, " in call(capsys, "verify", "plain")[1]
+    assert f" {count} files, " in call(capsys, "verify", "plain", "--on-hub")[1]
+    catalog = json.loads((zoo / "model_catalog.json").read_text())
+    catalog["models"] = [one for one in catalog["models"] if one["name"] == "plain"]
+    (zoo / "model_catalog.json").write_text(json.dumps(catalog, indent=2, ensure_ascii=False) + "\n")
+    assert f", {count} files of 1 release were served as recorded" in watched(capsys)[1]
+    commit(zoo, "SHA256SUMS", b"0" * 64 + b"  README.md\n")
+    code, told = watched(capsys)
+    assert code == 3 and "SHA256SUMS differs from what 1.0.0 recorded" in told
+    assert "1 file on the branch" in call(capsys, "publish", "plain", "--repair")[1]
+    assert watched(capsys)[0] == 0
+
+
+def test_a_card_that_waits_says_once_what_to_run(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    catalog = zoo / "model_catalog.json"
+    catalog.write_text(catalog.read_text().replace('"hub": "folder"', '"hub": "http://127.0.0.1:9"'))
+    code, out, err = call(capsys, "yank", "plain@1.0.0", "--reason", "It loses its end marker.")
+    assert code == 0 and "The card is pending" in err, out + err
+    assert err.count("Run the same command again") == 1

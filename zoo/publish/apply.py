@@ -310,5 +310,6 @@ def _announce(targets: list[Target], hub: Hub, report: Reporter) -> None:
             report.say(f"{target.label} loses what is not in this release: {_some(gone)}")
     sending = [change for target in targets for change in target.plan.changed if change.action != "delete"]
     if sending:
-        total = sum(change.size_bytes for change in sending)
-        report.say(f"publishing to {hub.name}: {counted(len(sending), 'file')}, {data_size(total)}")
+        total, files = sum(change.size_bytes for change in sending), sum(len(target.plan.files) for target in targets)
+        many = counted(files, "file") if len(sending) == files else f"{len(sending)} of {counted(files, 'file')}"
+        report.say(f"publishing to {hub.name}: {many}, {data_size(total)}")

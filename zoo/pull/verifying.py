@@ -25,6 +25,7 @@ from zoo.pull.accounts import MANIFEST, SUMS, Difference, Manifest
 from zoo.pull.arriving import SERVED_OTHERWISE
 from zoo.release.provenance import SIGNATURE
 
+_LISTS = (MANIFEST, SUMS)
 THREADS = 2
 """Two files at a time keep a disk busy while one is hashed; more would only make an SD card seek."""
 
@@ -43,9 +44,9 @@ class Unchecked:
 
 @dataclass(frozen=True)
 class Verified:
-    """One checked place. absent: files of the release that are not here and need not be. withdrawn: the yank of this
-    version, as the catalog has it. pinned: whether the catalog has the digest of the manifest, which is that of every
-    file; None without a catalog."""
+    """One checked place. files, bytes: with the two lists of files, as they are published. absent: files of the release
+    that are not here and need not be. withdrawn: the yank of this version, as the catalog has it. pinned: whether the
+    catalog has the digest of the manifest, which is that of every file; None without a catalog."""
 
     place: str
     name: str
@@ -114,10 +115,11 @@ def folder(
             Difference(name, MANIFEST, "it does not belong to the release", "no such file", "a file")
             for name in extra
         ]
-    size = sum(manifest.files[name].size_bytes for name in here)
+    lists = [path / name for name in _LISTS if (path / name).is_file()]
+    size = sum(manifest.files[name].size_bytes for name in here) + sum(one.stat().st_size for one in lists)
     yank = yanks.standing(catalog, manifest.name, manifest.version) if catalog else None
     absent = len(manifest.files) - len(here)
-    return Verified(shown, manifest.name, manifest.version, len(here), size, time.monotonic() - began,
+    return Verified(shown, manifest.name, manifest.version, len(here) + len(lists), size, time.monotonic() - began,
                     tuple(against), tuple(_once(found)), absent, extra, missed, yank,
                     place.manifest_sha256 is not None if place else None)  # fmt: skip
 
@@ -181,8 +183,10 @@ def _repository(reading: _Reading, kind: str, place: Repository, name: str, rele
     pinned = place.manifest_sha256 is not None
     by_catalog = ("catalog",) if of_catalog or pinned else ()
     against = ("hub", MANIFEST, SUMS, *by_catalog, *(("content",) if reading.full else ()))
-    size = sum(file.size_bytes for file in manifest.files.values())
-    return Verified(shown, name, release.version, len(manifest.files), size, time.monotonic() - began,
+    # The two lists are compared too.
+    files = len(manifest.files) + len(_LISTS)
+    size = sum(file.size_bytes for file in manifest.files.values()) + sum(tree[path].size_bytes for path in _LISTS)
+    return Verified(shown, name, release.version, files, size, time.monotonic() - began,
                     against, tuple(_once(found)), unlisted=extra, unchecked=tuple(missed), pinned=pinned)  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from zoo.release import cards, record, selfcheck
 from zoo.settings import Settings
 from zoo.upkeep import banner, correction
 from zoo.upkeep.reproduce.rebuild import recorded_json
-from zoo.upkeep.yank import Banner, commit_card, read_card, repo_of
+from zoo.upkeep.yank import Banner, cause, commit_card, read_card, repo_of
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
             mirror = repo_of(dataclasses.replace(release, location=place), settings)
             mirrors.append((place.hub, commit_card(mirror, place.model.name, change, message)))
         except (ZooError, OSError) as error:
-            mirrors.append((place.hub, Banner("pending", place.model.name, why=str(error))))
+            mirrors.append((place.hub, Banner("pending", place.model.name, why=cause(error))))
     return Done(card, tuple(mirrors))
 
 

@@ -155,6 +155,10 @@ def _listed(repo: Repo, place: Repository) -> dict[str, Expected]:
         raise Damaged(f"{MANIFEST} at {place.commit[:12]} is not a valid manifest") from None
     files = [Expected(file.path, file.sha256, file.size_bytes) for file in listed]
     files.append(Expected(MANIFEST, own, len(raw), lambda: raw))
+    if SUMS in tree:
+        # It says the same as the manifest, line by line.
+        sums = "".join(f"{file.sha256}  {file.path}\n" for file in listed).encode()
+        files.append(Expected(SUMS, hashlib.sha256(sums).hexdigest(), len(sums), lambda: sums))
     # The list cannot have these two. The bytes of one follow from it, and the catalog has the digest of the other.
     sums = filelist.sums_text(listed).encode()
     if SUMS in tree:

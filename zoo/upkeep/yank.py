@@ -105,7 +105,7 @@ def _at_mirror(model: Model, release: Release, place: Location, settings: Settin
     try:
         return _commit_due(model, dataclasses.replace(release, location=place), settings)
     except (ZooError, OSError) as error:
-        return Banner("pending", place.model.name, why=str(error))
+        return Banner("pending", place.model.name, why=cause(error))
 
 
 def _commit_due(model: Model, release: Release, settings: Settings, hub: Hub | None = None) -> Banner:
@@ -122,8 +122,7 @@ def card_at(model: Model, release: Release, hub: Hub, settings: Settings) -> Ban
     try:
         done = _commit_due(model, release, settings, hub)
     except (ZooError, OSError) as error:
-        why = error.what if isinstance(error, ZooError) else str(error)
-        return Banner("pending", release.location.model.name, why=why)
+        return Banner("pending", release.location.model.name, why=cause(error))
     marker = pending_marker(settings, model.name)
     if _pending(marker).get("hub", hub.name) == hub.name:
         marker.unlink(missing_ok=True)
@@ -137,12 +136,19 @@ def refresh(model: Model, release: Release, settings: Settings) -> Banner:
     try:
         done = _commit_due(model, release, settings)
     except (ZooError, OSError) as error:
-        why = str(error)
+        why = cause(error)
         told = {"hub": release.location.hub, "repository": place, "version": release.version, "why": why}
         write_atomic(marker, pretty_json(told))
         return Banner("pending", place, why=why)
     marker.unlink(missing_ok=True)
     return done
+
+
+def cause(error: ZooError | OSError) -> str:
+    """Why a card could not be changed, without the advice to run the command again: who reports it gives that once."""
+    if isinstance(error, ZooError):
+        error.again = None
+    return str(error)
 
 
 def expect(settings: Settings, name: str, place: tuple[str, str], version: str) -> None:
