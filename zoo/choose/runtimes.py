@@ -232,7 +232,7 @@ _PYTHON = Runtime(
                     "",
                     'model = Llama("{path}", n_ctx={context}, verbose=False)',
                     'question = {"role": "user", "content": "What is the capital of France?"}',
-                    "answer = model.create_chat_completion([question], max_tokens=200)",
+                    "answer = model.create_chat_completion([question], max_tokens=200, temperature=0.2)",
                     'print(answer["choices"][0]["message"]["content"])',
                 )
             },
