@@ -219,13 +219,13 @@ def test_a_tag_that_was_moved_stays_and_is_reported(zoo: Path, folder: Settings)
     assert (tags / "v1.0.0").read_text() == (tags / "v1.1.0").read_text()
 
 
-def test_a_version_that_is_elsewhere_is_not_repaired_here(folder: Settings) -> None:
+def test_a_version_that_is_elsewhere_is_not_repaired_here(zoo: Path, folder: Settings) -> None:
     catalog = json.loads(folder.catalog.read_text())
     for release in catalog["models"][0]["releases"]:
         release["location"]["hub"] = "https://hub.example"
     folder.catalog.write_text(json.dumps(catalog, indent=2, ensure_ascii=False) + "\n")
     with pytest.raises(InputError, match="records no version") as refused:
-        fix(folder)
+        fix(settings_room.load(zoo, {"hub": "build/hub"}, {}))
     assert "https://hub.example" in refused.value.remedy
     with pytest.raises(InputError, match="has no model"):
         flow.repaired("nobody", folder, Silent())
