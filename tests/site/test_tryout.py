@@ -76,6 +76,16 @@ def test_engine_and_small_files_become_part_of_the_site(zoo: Settings) -> None:
     assert (again / "try/engine/one/run.js").is_file()
 
 
+@pytest.mark.parametrize("access", ["private", "gated-auto"])
+def test_a_site_carries_nothing_that_not_everybody_may_read(access: str, zoo: Settings) -> None:
+    text = (zoo.root / "model_catalog.json").read_text(encoding="utf-8")
+    closed = text.replace('"location": {', f'"location": {{"access": "{access}",')
+    assert closed != text
+    (zoo.root / "model_catalog.json").write_text(closed, encoding="utf-8")
+    built = site.build(zoo, Silent(), files_megabytes=1).folder
+    assert told(built)["files"] == [] and not (built / "download").exists()
+
+
 def test_without_the_packages_the_page_says_how_to_get_them(zoo: Settings) -> None:
     for file in (zoo.root / "build" / "npm").iterdir():
         file.unlink()
