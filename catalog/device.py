@@ -34,6 +34,9 @@ RESERVE_REASON = (
 FOLDER = Path(__file__).parent / "devices"
 """One JSON file for each profile, by its id. Adding a device is adding a file."""
 
+COSTS = Path(__file__).parent / "data" / "token-costs.json"
+"""Fixed time per token by engine, in seconds; ``benchmarks/token_costs.py`` fits it on ``data/speeds.json``."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -60,7 +63,7 @@ class Device:
     """A device profile. kernels holds the types whose speed is known; cores is None if unknown.
 
     family groups profiles that people look for together. processor names the chip, if all machines of the profile have
-    it.
+    it. engine: what computes, a key of ``token_costs``. token_seconds: time that every token takes, whatever the model.
     """
 
     id: str
@@ -75,6 +78,8 @@ class Device:
     kernels: tuple[Kernel, ...]
     family: str = "Your own machine"
     processor: str | None = None
+    engine: str = "processor"
+    token_seconds: float = 0.0
 
     @property
     def free_bytes(self) -> int:
@@ -111,7 +116,35 @@ def custom(memory_bytes: int, bandwidth_bytes_per_second: float) -> Device:
         cores=None,
         cores_source="Not given.",
         kernels=(),
+        token_seconds=token_costs()["processor"],
     )
+
+
+class HeldOut(TypedDict):
+    """The prediction for a public measurement, with costs that were fitted without it. Tokens per second."""
+
+    low: float
+    typical: float
+    high: float
+
+
+class Costs(TypedDict):
+    """What the fit found. held_out: one for each row of ``data/speeds.json``, in its order."""
+
+    schema: str
+    seconds_per_token: dict[str, float]
+    held_out: list[HeldOut]
+
+
+@functools.cache
+def fitted() -> Costs:
+    """The result of the last fit."""
+    return shaped(jsontext.read(COSTS), Costs)
+
+
+def token_costs() -> dict[str, float]:
+    """Fixed time per token by engine, in seconds."""
+    return fitted()["seconds_per_token"]
 
 
 def find(device_id: str) -> Device | None:
@@ -169,6 +202,7 @@ class Profile(TypedDict):
     id: str
     name: str
     family: str
+    engine: NotRequired[str]
     processor: NotRequired[str]
     memory_bytes: int
     memory_source: str
@@ -184,6 +218,7 @@ def of(data: Profile) -> Device:
     speed, memory = data["bandwidth"], data["memory_bytes"]
     usual: _Reserve = {"bytes": reserve_bytes(memory), "reason": RESERVE_REASON}
     reserve = data.get("reserve", usual)
+    engine = data.get("engine", "processor")
     return Device(
         id=data["id"],
         name=data["name"],
@@ -203,6 +238,8 @@ def of(data: Profile) -> Device:
         kernels=tuple(Kernel(k["type"], k["bytes_per_second_per_core"], k["source"]) for k in data["kernels"]),
         family=data["family"],
         processor=data.get("processor"),
+        engine=engine,
+        token_seconds=token_costs()[engine],
     )
 
 

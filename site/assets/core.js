@@ -187,6 +187,7 @@ export function custom(rules, memoryGb, bandwidthGbs) {
     free: memory - kept,
     reserve: kept,
     sisters: [],
+    fixed: rules.token_seconds,
     bandwidth: [speed, speed, speed],
     single: true,
     cores: null,
@@ -253,7 +254,10 @@ export function predict(file, device, context, rules, kv = rules.kv_type) {
   const read = weights + (file.cache ? cacheRead(file.cache, context / 2, rules, kv) : 0);
   const kernel = device.kernels[file.ggml];
   const cap = kernel !== undefined && device.cores ? kernel * device.cores : Infinity;
-  const [low, typical, high] = bandwidths(device, file, rules).map((one) => Math.min(one / read, cap / weights));
+  const { fixed } = device;
+  const speed = (bandwidth, more) => 1 / (Math.max(read / bandwidth, weights / cap) + more);
+  const [slow, usual, fast] = bandwidths(device, file, rules);
+  const [low, typical, high] = [speed(slow, fixed * rules.cost_spread), speed(usual, fixed), speed(fast, fixed / rules.cost_spread)];
   return { low, typical, high, roof: roof(file, device, rules) };
 }
 

@@ -86,7 +86,7 @@ def test_a_chosen_tab_stays_open_for_the_next_answer(samples: str, open_page: An
     assert "llm\\Scripts\\python answer.py" in "".join(page.evaluate(LINES))
 
 
-@pytest.mark.parametrize("board", ["pi-5-4gb", "apple-16gb", "laptop-8gb"])
+@pytest.mark.parametrize("board", ["pi-5-4gb", "apple-m4-16gb", "laptop-8gb"])
 def test_python_and_browser_give_the_same_lines(board: str, carrying: str, open_page: Any) -> None:
     """On a site that carries its files, other than the ordinary one of the chooser's tests."""
     device = devices.find(board)

@@ -54,7 +54,8 @@ def test_every_file_follows_the_schema_and_is_named_by_its_id(path: Path) -> Non
 def test_the_figures_are_those_that_were_given() -> None:
     first = (
         "pi-zero-2", "pi-4-2gb", "pi-4-4gb", "pi-4-8gb", "pi-400", "pi-5-2gb", "pi-5-4gb", "pi-5-8gb", "pi-5-16gb",
-        "jetson-orin-nano", "apple-8gb", "apple-16gb", "apple-24gb", "laptop-8gb", "laptop-16gb", "laptop-32gb",
+        "jetson-orin-nano", "orion-o6-16gb", "apple-m1-8gb", "apple-m2-m3-16gb", "apple-m4-24gb", "n100-16gb",
+        "laptop-8gb", "laptop-16gb", "laptop-32gb",
     )  # fmt: skip
     assert [device.id for device in DEVICES if device.id in first] == list(first)
     zero, four, five = found("pi-zero-2"), found("pi-400"), found("pi-5-8gb")

@@ -66,7 +66,7 @@ def test_without_the_list_of_files_nothing_can_be_pulled() -> None:
 
 def test_a_board_gets_the_lines_of_its_system() -> None:
     release = release_on()
-    pi, mac = tabs(release, board="pi-5-4gb"), tabs(release, board="apple-16gb")
+    pi, mac = tabs(release, board="pi-5-4gb"), tabs(release, board="apple-m4-16gb")
     assert list(pi) == [one for one in EVERY if one != "lm-studio"] and "lm-studio" in mac
     systems = {block.system for tab in pi.values() for step in tab.steps for block in step.blocks}
     assert systems == {"", "linux"}

@@ -3,13 +3,14 @@
 To write one token, a model reads once the weights that it uses and the keys, values and states that its layers keep.
 The memory and the processor each handle a limited number of bytes per second; the slower of the two decides:
 
-    tokens/s = min( B / (W + K(n)),  C k / W )
+    seconds per token = max( (W + K(n)) / B,  W / (C k) ) + T
 
 W: bytes of weights that are read: in a dense model all but an embedding table that is not its output head, and of
 experts only the used share; K(n): bytes of keys, values and states that are read with n tokens in the cache, taken as
-half of the context; B: memory bandwidth in bytes/s; C: cores; k: bytes of weights that one core works through per
-second, known for some types on some processors. W and K come from the file's header through the catalog; B and k from
-``catalog.device`` with their sources.
+half of the context; T: time that every token takes, whatever the size of the model: launching kernels, waiting for
+threads and sampling, fitted on public measurements for each kind of engine (``catalog/data``); B: memory bandwidth in
+bytes/s; C: cores; k: bytes of weights that one core works through per second, known for some types on some
+processors. W and K come from the file's header through the catalog; B and k from ``catalog.device`` with their sources.
 
 The model is that of Williams, Waterman and Patterson, "Roofline: an insightful visual performance model for multicore
 architectures", Communications of the ACM 52 (2009), with tokens as the work.
@@ -30,6 +31,9 @@ from catalog.words import data_size, rate
 CAUTION = 2.0
 """Where a figure rests on one report, the range goes from typical / CAUTION to typical x CAUTION; where the speed of
 the kernel is not known, only the low end changes. A choice of this project, not a measurement."""
+
+COST_SPREAD = 2.0
+"""The range has up to so many times the fixed time per token, and down to that part of it. A choice of this project."""
 
 BANDWIDTH = "memory bandwidth"
 KERNEL = "kernel speed"
@@ -80,14 +84,15 @@ def predict(
     read = weights + (memory.cache_read_bytes(cache, context_tokens / 2, kv) if cache else 0)
     low, typical, high = _bandwidths(device, file)
     cap = _kernel_bytes_per_second(device, file)
+    fixed = device.token_seconds
 
-    def speed(bandwidth: float) -> float:
-        return min(bandwidth / read, cap / weights)
+    def speed(bandwidth: float, fixed: float) -> float:
+        return 1 / (max(read / bandwidth, weights / cap) + fixed)
 
     return Prediction(
-        low=speed(low),
-        typical=speed(typical),
-        high=speed(high),
+        low=speed(low, fixed * COST_SPREAD),
+        typical=speed(typical, fixed),
+        high=speed(high, fixed / COST_SPREAD),
         roof=roof(file, architecture, device),
         limited_by=BANDWIDTH if typical / read <= cap / weights else KERNEL,
         assume=lambda: _assumptions(file, architecture, device, context_tokens, kv),
@@ -231,5 +236,10 @@ def _device_words(file: ModelFile, device: Device) -> tuple[str, ...]:
         found.append(
             f"It is not known how fast this processor handles {file.type} data, so only the memory limits the speed, "
             "and the low end is half of the typical bandwidth."
+        )
+    if device.token_seconds:
+        found.append(
+            f"Every token takes {1000 * device.token_seconds:.1f} ms more, whatever the model. This was fitted on "
+            "public measurements of such machines; the range has from half to double of it."
         )
     return tuple(found)

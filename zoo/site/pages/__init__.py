@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from catalog.index import Catalog
 from catalog.release import Model
-from zoo.site.pages import about, boards, datasets, feeds, front, model, offers, pictures, table, tryit
+from zoo.site.pages import about, boards, datasets, feeds, front, model, offers, pictures, speeds, table, tryit
 from zoo.site.pages.feeds import joined, model_json
 from zoo.site.pages.frame import header
 from zoo.site.pages.kinds import Drift, Evidence, Facts, Files, Kind, Link, Made, Models, Site
@@ -51,6 +51,7 @@ KINDS: tuple[Kind, ...] = (
     offers.KIND,
     front.KIND,
     boards.KIND,
+    speeds.KIND,
     table.KIND,
     tryit.KIND,
     pictures.KIND,
