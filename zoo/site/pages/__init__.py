@@ -13,7 +13,19 @@ from collections.abc import Callable, Sequence
 
 from catalog.index import Catalog
 from catalog.release import Model
-from zoo.site.pages import about, boards, datasets, feeds, front, model, offers, pictures, speeds, table, tryit
+from zoo.site.pages import (
+    about,
+    boards,
+    datasets,
+    feeds,
+    front,
+    model,
+    offers,
+    pictures,
+    speeds,
+    table,
+    tryit,
+)
 from zoo.site.pages.feeds import joined, model_json
 from zoo.site.pages.frame import header
 from zoo.site.pages.kinds import Drift, Evidence, Facts, Files, Kind, Link, Made, Models, Site
