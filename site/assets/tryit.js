@@ -10,6 +10,8 @@ const ANSWER = 256;
 const BATCH = 16;
 // What small chat models are usually run with (SmolLM2's card: temperature 0.2, top-p 0.9); greedy answers end in loops.
 const SAMPLING = { temperature: 0.2, top_p: 0.9, repeat_penalty: 1.1 };
+// As is_address in zoo/choose/commands.py.
+const REACHED = /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost)[:/])/;
 // As in zoo/choose/pick.py: a file that is practically the same as the original.
 const TOLERANCE_NATS = 0.02;
 const engineUrl = (path) => new URL(`engine/${path}`, document.baseURI).href;
@@ -81,7 +83,7 @@ function address(file) {
   const here = `download/${name}/${release.version}/${file.path}`;
   if (site.files.includes(here)) return new URL(root + here.split("/").map(encodeURIComponent).join("/"), document.baseURI).href;
   const { hub, model } = release.location;
-  if (!hub.startsWith("https://") || release.location.access) return null;
+  if (!REACHED.test(hub) || release.location.access) return null;
   return `${hub.replace(/\/$/, "")}/${model.name}/resolve/${model.commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`;
 }
 

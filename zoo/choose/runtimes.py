@@ -32,15 +32,13 @@ class Step:
     """A sentence, and the lines to type below it by system.
 
     needs: words that must be among the facts of a file; ``!word`` must not. link: where the sentence leads.
-    once: it is done once, so pages fold it. name: of the file that the lines are the content of. A step with lines, but
-    none for a system, is not for it.
+    once: it is done once, so pages fold it. A step with lines, but none for a system, is not for it.
     """
 
     words: str
     lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: str = ""
     link: str = ""
-    name: str = ""
     once: bool = False
 
 
@@ -237,7 +235,6 @@ _PYTHON = Runtime(
                 )
             },
             "chat",
-            name="answer.py",
         ),
         Step(
             "Save this as answer.py.",
@@ -251,7 +248,6 @@ _PYTHON = Runtime(
                 )
             },
             "!chat",
-            name="answer.py",
         ),
         Step(
             "Run it.",

@@ -27,7 +27,8 @@ _HUB_STORES = ("https://*.huggingface.co", "https://*.hf.co")
 
 def policy(hubs: Iterable[str]) -> dict[str, str]:
     """What this page may do and no other: run WebAssembly in workers of its own, and fetch from the hubs."""
-    origins = {f"https://{urlsplit(hub).netloc}" for hub in hubs if is_address(hub)}
+    parts = [urlsplit(hub) for hub in hubs if is_address(hub)]
+    origins = {f"{one.scheme}://{one.netloc}" for one in parts}
     stores = _HUB_STORES if HUB in origins else ()
     return {
         "script-src": "'self' 'wasm-unsafe-eval'",
