@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import html
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -35,6 +36,9 @@ FIXES = {
 }  # fmt: skip
 """Template of the theme -> what is invalid in it -> what it becomes. All else is in ``site/theme``."""
 
+LUNR = Path(inspect.getfile(File)).parents[1] / "contrib/search/templates/search/lunr.js"
+"""The search that mkdocs and its successor bring; ``site/assets/search-worker.js`` uses it."""
+
 HOME = "index.md"
 """The page that the catalog's front page replaces."""
 
@@ -62,6 +66,7 @@ def on_files(files: Any, *, config: Any) -> Any:
     for path in sorted(path for path in (HERE / "assets").rglob("*") if path.is_file()):
         target = f"assets/{path.relative_to(HERE / 'assets').as_posix()}"
         files.append(File.generated(config, target, abs_src_path=str(path)))
+    files.append(File.generated(config, "assets/lunr.js", abs_src_path=str(LUNR)))
     return files
 
 
@@ -125,7 +130,8 @@ def _header(name: str, nav: Any, page: Any, base_url: str) -> str:
     top = (page.ancestors or [page])[-1] if page else None
     first = next((first for item, first in entries if first and item is top), None)
     current = first.file.url if first else "-"
-    return pages.header(name, f"{base_url.rstrip('/')}/", links, current, whole=page is first, drawer=True)
+    site = pages.Site(name, tuple(links))
+    return pages.header(site, f"{base_url.rstrip('/')}/", current, whole=page is first, drawer=True)
 
 
 class _ValidTemplates(TemplateExtension):

@@ -25,7 +25,6 @@ THEME = Path(material.__file__).parent / "templates"
 COPIED = {
     "partials/header.html": "8cf3fb15bcf969ff",
     "partials/tabs.html": "d2c82916569e645a",
-    "partials/search.html": "bfd556535abcddb9",
     "partials/javascripts/base.html": "d6113712bc4deb30",
     "partials/javascripts/content.html": "3722e156f0f6339d",
     "partials/javascripts/palette.html": "8790389765ea6036",

@@ -22,6 +22,7 @@ from zoo.site.pages import (
     model,
     offers,
     pictures,
+    search,
     speeds,
     table,
     tryit,
@@ -67,6 +68,7 @@ KINDS: tuple[Kind, ...] = (
     table.KIND,
     tryit.KIND,
     pictures.KIND,
+    search.KIND,
     feeds.KIND,
 )
 

@@ -37,14 +37,15 @@ _BELOW = {"files/": "models/", "boards/": "", "try/": ""}
 """The beginning of an address -> the entry of the navigation that such pages belong to."""
 
 
-def header(name: str, root: str, documents: Sequence[Link], current: str, *, whole: bool, drawer: bool) -> Markup:
+def header(site: Site, root: str, current: str, *, whole: bool, drawer: bool) -> Markup:
     """The header of a page of the catalog or the documents.
 
     current: the address of an entry of the navigation, from the site's root; None of them for another. whole: the
     page is that entry itself, not one below it. drawer: a button opens the documents' list of pages.
     """
-    shown = [(link, ("page" if whole else "true") if link.url == current else "") for link in (*CATALOG, *documents)]
-    return Markup(fill("header.html", name=name, root=root, links=shown, drawer=drawer))
+    state = "page" if whole else "true"
+    shown = [(link, state if link.url == current else "") for link in (*CATALOG, *site.documents)]
+    return Markup(fill("header.html", name=site.name, root=root, links=shown, asset=site.asset, drawer=drawer))
 
 
 def _entry(path: str) -> str:
@@ -79,7 +80,7 @@ def framed(
         title=title,
         root=root,
         site=site,
-        header=header(site.name, root, site.documents, entry, whole=entry == path, drawer=False),
+        header=header(site, root, entry, whole=entry == path, drawer=False),
         policy="; ".join(f"{name} {value}" for name, value in directives.items()),
         scripts=scripts,
         canonical=site.address + path if site.address else "",

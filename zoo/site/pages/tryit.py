@@ -32,7 +32,7 @@ def policy(hubs: Iterable[str]) -> dict[str, str]:
     stores = _HUB_STORES if HUB in origins else ()
     return {
         "script-src": "'self' 'wasm-unsafe-eval'",
-        "worker-src": "blob:",
+        "worker-src": "'self' blob:",
         "connect-src": " ".join(("'self'", *sorted(origins), *stores)),
     }
 

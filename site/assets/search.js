@@ -1,0 +1,100 @@
+// The search box in the header of every page. Nothing is loaded before somebody uses it.
+const box = document.querySelector(".zoo-search");
+const input = box.querySelector("input");
+const panel = box.querySelector(".zoo-results");
+const status = panel.querySelector("[role=status]");
+const list = panel.querySelector("ol");
+const root = new URL(box.dataset.root, location.href);
+const address = (path) => new URL(path, root).href;
+
+let worker;
+let asked = 0;
+let waiting;
+
+function ask() {
+  const text = input.value.trim();
+  asked += 1;
+  if (!text) return close();
+  worker ??= started();
+  const { lunr } = box.dataset;
+  const sources = ["search/catalog.json", "search/search_index.json"].map(address);
+  if (panel.hidden) status.textContent = "Searching";
+  panel.hidden = false;
+  worker.postMessage({ number: asked, text, lunr: new URL(lunr, location.href).href, sources });
+}
+
+function started() {
+  const made = new Worker(new URL(box.dataset.worker, location.href));
+  made.onmessage = ({ data }) => {
+    if (data.number === asked) show(data);
+  };
+  made.onerror = () => show({ failed: "the program of the search could not be loaded" });
+  return made;
+}
+
+function show({ found = [], failed }) {
+  list.replaceChildren(...found.map(item));
+  status.textContent = failed
+    ? `The search does not work now: ${failed}. Check the connection and type again.`
+    : found.length
+      ? `${found.length === 10 ? "The first 10" : found.length} ${found.length === 1 ? "result" : "results"}`
+      : "Nothing found. Try other words.";
+  box.dataset.answered = input.value.trim();
+}
+
+function item({ location: path, title, where, text }) {
+  const made = document.createElement("li");
+  const link = document.createElement("a");
+  link.href = address(path);
+  const name = document.createElement("strong");
+  name.textContent = title;
+  link.append(name);
+  if (where) {
+    const at = document.createElement("span");
+    at.className = "zoo-where";
+    at.textContent = where;
+    link.append(" ", at);
+  }
+  const words = document.createElement("span");
+  words.className = "zoo-found-text";
+  words.textContent = text;
+  link.append(words);
+  made.append(link);
+  return made;
+}
+
+function close() {
+  panel.hidden = true;
+  list.replaceChildren();
+  status.textContent = "";
+}
+
+input.addEventListener("input", () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(ask, 120);
+});
+input.addEventListener("focus", () => {
+  if (input.value.trim() && panel.hidden) ask();
+});
+box.addEventListener("keydown", (event) => {
+  const links = [...list.querySelectorAll("a")];
+  const at = links.indexOf(document.activeElement);
+  if (event.key === "Escape") {
+    close();
+    input.value = "";
+    input.focus();
+  } else if (event.key === "Enter" && document.activeElement === input && links.length) {
+    links[0].click();
+  } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    const next = event.key === "ArrowDown" ? at + 1 : at - 1;
+    (next < 0 ? input : links[Math.min(next, links.length - 1)])?.focus();
+  } else return;
+  event.preventDefault();
+});
+box.addEventListener("focusout", ({ relatedTarget }) => {
+  if (relatedTarget && !box.contains(relatedTarget)) close();
+});
+document.addEventListener("click", ({ target }) => {
+  if (!box.contains(target)) close();
+});
+box.hidden = false;
