@@ -107,7 +107,8 @@ $(CHECKERS): tests/browser/checkers/package.json tests/browser/checkers/package-
 
 demo: environment
 	@test -f $(DEMO)/zoo.toml || $(BIN)/zoo init --quiet $(DEMO) >/dev/null
-	@cp -R recipes site mkdocs.yml $(DEMO)/
+	@mkdir -p $(DEMO)/site && cp -R recipes mkdocs.yml $(DEMO)/ \
+		&& cp -R site/assets site/docs site/hooks.py site/templates site/theme $(DEMO)/site/
 	@sh scripts/demo.sh $(CURDIR)/$(DEMO) $(BIN)/zoo $(STARTERS)
 
 # Weights are taken from build/weights by digest, and made by the recipes where they are missing.
