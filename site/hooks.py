@@ -9,6 +9,7 @@ import functools
 import html
 import inspect
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ FIXES = {
 
 LUNR = Path(inspect.getfile(File)).parents[1] / "contrib/search/templates/search/lunr.js"
 """The search that mkdocs and its successor bring; ``site/assets/search-worker.js`` uses it."""
+
+DESCRIPTION = 200
+"""Characters of a page's description, which search engines show."""
 
 HOME = "index.md"
 """The page that the catalog's front page replaces."""
@@ -86,11 +90,25 @@ def on_nav(nav: Any, *, config: Any, files: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Give generated pages their description, escaped, because the theme prints it as it is."""
+    """Give every page its description, escaped, because the theme prints it as it is."""
     made = _PAGES.get(page.file.src_uri)
-    if made:
-        page.meta.setdefault("description", html.escape(made.description))
+    said = page.meta.get("description") or (made.description if made else _first_words(markdown))
+    if said:
+        page.meta["description"] = html.escape(said)
     return markdown
+
+
+def _first_words(markdown: str) -> str:
+    """The first paragraph of a document as plain text, cut after a sentence or a word; empty if there is none."""
+    text = re.sub(r"^ *```.*?^ *```", "", markdown, flags=re.MULTILINE | re.DOTALL)
+    paragraphs = (part.strip() for part in re.split(r"\n\s*\n", text))
+    first = next((part for part in paragraphs if re.match(r"[\w`*\[]", part)), "")
+    plain = " ".join(re.sub(r"\[([^\]]*)\]\([^)]*\)|[`*]", lambda hit: hit[1] or "", first).split()).rstrip(":")
+    if len(plain) <= DESCRIPTION:
+        return plain
+    cut = plain[:DESCRIPTION]
+    end = cut.rfind(". ")
+    return cut[: end + 1] if end > DESCRIPTION // 3 else f"{cut[: cut.rfind(' ')]} ..."
 
 
 def on_page_content(content: str, *, page: Any, **_: Any) -> str:

@@ -6,7 +6,9 @@ import csv
 import dataclasses
 import io
 import re
+import uuid
 import xml.etree.ElementTree as ElementTree
+import zlib
 
 import pytest
 from sitesamples import CONTENT, hostile, sample
@@ -14,7 +16,7 @@ from sitesamples import CONTENT, hostile, sample
 from catalog.index import Catalog
 from catalog.release import YankEvent
 from zoo.site import pages
-from zoo.site.pages import feeds
+from zoo.site.pages import feeds, share
 from zoo.site.pages.text import oneline
 
 ADDRESS = "https://zoo.example.org/models-of-mine/"
@@ -23,7 +25,8 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 
 
 def made(catalog: Catalog, site: pages.Site = HERE) -> dict[str, str]:
-    return {path: str(value) for path, value in pages.render(catalog, site, lambda *_: CONTENT).items()}
+    files = pages.render(catalog, site, lambda *_: CONTENT)
+    return {path: "" if isinstance(value, bytes) else value for path, value in files.items()}
 
 
 def both() -> Catalog:
@@ -82,6 +85,65 @@ def test_the_sitemap_holds_models_and_documents() -> None:
     assert f"{ADDRESS}models/smollm2-tutor-57m/" in found
     assert f"{ADDRESS}tutorial/first-release/" in found
     assert f"Sitemap: {ADDRESS}sitemap.xml" in made(sample())["robots.txt"]
+    tutor = "models/smollm2-tutor-57m/"
+    for path in ("", "boards/pi-zero-2/", "files/", f"{tutor}1.0.0/", f"{tutor}1.1.0/dataset/"):
+        assert f"{ADDRESS}{path}" in found
+    # The page of the newest version asks search engines not to list it.
+    assert f"{ADDRESS}models/smollm2-tutor-57m/1.1.0/" not in found
+    assert len(found) == len(set(found))
+    dates = [element.text for element in root.iter() if element.tag.endswith("}lastmod")]
+    assert set(dates) == {"2026-11-22"} and len(dates) == len(found) - 1
+
+
+def test_every_address_of_the_sitemap_is_a_page_that_may_be_listed() -> None:
+    files = made(sample(), dataclasses.replace(HERE, document_pages=()))
+    for path in re.findall(r"<loc>([^<]*)</loc>", files["sitemap.xml"]):
+        page = files[f"{path.removeprefix(ADDRESS)}index.html"]
+        assert "noindex" not in page and f'<link rel="canonical" href="{path}">' in page
+
+
+def test_ids_without_an_address_are_valid_and_of_this_zoo_only() -> None:
+    def ids(name: str, catalog: Catalog) -> list[str]:
+        text = made(catalog, pages.Site(name=name))["feed.atom"]
+        return re.findall(r"<id>([^<]*)</id>", text)
+
+    mine = ids("My zoo", sample())
+    assert len(mine) == len(set(mine)) == 4
+    assert all(uuid.UUID(one.removeprefix("urn:uuid:")).version == 5 for one in mine)
+    assert mine == ids("My zoo", sample())
+    assert not set(mine) & set(ids("Another zoo", sample()))
+    other = dataclasses.replace(sample().models[0].releases[0].files[0], sha256="9" * 64)
+    releases = [dataclasses.replace(r, files=(other, *r.files[1:])) for r in sample().models[0].releases]
+    again = Catalog((dataclasses.replace(sample().models[0], releases=tuple(releases)),))
+    assert not set(ids("My zoo", Catalog(sample().models[:1]))) & set(ids("My zoo", again))
+
+
+def test_a_link_is_shown_with_a_picture_of_the_model() -> None:
+    files = pages.render(sample(), HERE, lambda *_: CONTENT)
+    page = str(files["models/smollm2-tutor-57m/index.html"])
+    address = f"{ADDRESS}models/smollm2-tutor-57m/share.png"
+    assert f'<meta property="og:image" content="{address}">' in page
+    assert '<meta name="twitter:card" content="summary_large_image">' in page
+    assert f'<meta property="og:image" content="{ADDRESS}share.png">' in str(files["boards/index.html"])
+    for path in ("share.png", "models/smollm2-tutor-57m/share.png"):
+        assert size_of_png(files[path]) == (share.WIDTH, share.HEIGHT)
+    assert "share.png" not in "".join(made(sample(), pages.Site()))
+
+
+def size_of_png(data: str | bytes) -> tuple[int, int]:
+    """Width and height of a PNG whose parts and pixels are all valid."""
+    assert isinstance(data, bytes) and data.startswith(b"\x89PNG\r\n\x1a\n")
+    place, parts = 8, {}
+    while place < len(data):
+        length = int.from_bytes(data[place : place + 4], "big")
+        kind, content = data[place + 4 : place + 8], data[place + 8 : place + 8 + length]
+        assert zlib.crc32(kind + content) == int.from_bytes(data[place + 8 + length : place + 12 + length], "big")
+        parts[kind] = content
+        place += 12 + length
+    width, height = (int.from_bytes(parts[b"IHDR"][at : at + 4], "big") for at in (0, 4))
+    pixels = zlib.decompress(parts[b"IDAT"])
+    assert len(pixels) == (width + 1) * height and max(pixels) < len(parts[b"PLTE"]) / 3
+    return width, height
 
 
 def test_the_table_has_a_line_for_every_file_and_no_formula() -> None:

@@ -183,6 +183,20 @@ def test_every_page_has_the_same_header(built: site.SiteReport) -> None:
         assert html.count("<header") == 1
 
 
+def test_every_document_has_a_description_of_its_own_and_the_feed(built: site.SiteReport) -> None:
+    every = built.folder.rglob("*.html")
+    pages_of = [path for path in every if "md-header zoo-header" in path.read_text(encoding="utf-8")]
+    assert len(pages_of) > 30
+    found: dict[str, Path] = {}
+    for path in pages_of:
+        html = path.read_text(encoding="utf-8")
+        (said,) = re.findall(r'<meta name="description" content="([^"]*)">', html)
+        assert said not in found and len(said) <= 250, (path, found.get(said))
+        found[said] = path
+        assert "feed.atom" in html and 'property="og:description"' in html
+    assert "<title>Page not found" in (built.folder / "404.html").read_text(encoding="utf-8")
+
+
 def test_words_that_pages_explain_are_headings_of_the_glossary(built: site.SiteReport) -> None:
     page = Tags((built.folder / glossary.PATH / "index.html").read_text(encoding="utf-8"))
     assert set(glossary.WORDS) <= set(page.values("id"))

@@ -23,6 +23,7 @@ from zoo.site.pages import (
     offers,
     pictures,
     search,
+    share,
     speeds,
     table,
     tryit,
@@ -69,6 +70,7 @@ KINDS: tuple[Kind, ...] = (
     tryit.KIND,
     pictures.KIND,
     search.KIND,
+    share.KIND,
     feeds.KIND,
 )
 

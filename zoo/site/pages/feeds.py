@@ -8,20 +8,25 @@ from __future__ import annotations
 import csv
 import io
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from catalog import device as devices
 from catalog import index
 from catalog.recipe import plain
 from catalog.release import Model, ModelFile, Release
 from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
 from zoo.site.pages.page import fill
-from zoo.site.pages.sections import CONTEXT, memory_at
+from zoo.site.pages.sections import CONTEXT, memory_at, shown_release
 from zoo.site.pages.text import shortened, visible
 
 NEWS = 100
 """Entries of the Atom feed: the last releases and yanks."""
 
 _ENTRY_CHARACTERS = 2000
+
+_UUIDS = uuid.uuid5(uuid.NAMESPACE_URL, "urn:model-zoo-publisher:feed")
+"""The namespace of the ids of feeds without an address."""
 
 ATOM, CSV, LLMS = "feed.atom", "files.csv", "llms.txt"
 _HEAD = f'{{"schema":"{index.SCHEMA}","models":[\n'
@@ -75,12 +80,12 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     files = {model_json(model.name): _HEAD + line + _TAIL}
     for release in model.releases:
         files[f"models/{model.name}/{release.version}/SHA256SUMS"] = sums(release)
-    return Made(files, {"rows": _table(_rows(model)), "news": list(_news(model))})
+    facts = {"rows": _table(_rows(model)), "news": list(_news(model)), "pages": list(_pages(model))}
+    return Made(files, facts)
 
 
 def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
     del models
-    names = [fact["model"]["name"] for fact in facts]
     rows = "".join(fact["feeds"]["rows"] for fact in facts)
     files = {
         CSV: _table([COLUMNS]) + rows,
@@ -89,10 +94,34 @@ def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
         "robots.txt": "User-agent: *\nAllow: /\n",
     }
     if site.address:
-        pages = ["", "models/", *(f"models/{name}/" for name in names), *site.document_pages]
-        files["sitemap.xml"] = fill("sitemap.xml", address=site.address, paths=pages)
+        pages = [*_common(facts), *(page for fact in facts for page in fact["feeds"]["pages"])]
+        pages += [(path, "") for path in site.document_pages]
+        files["sitemap.xml"] = fill("sitemap.xml", address=site.address, pages=pages)
         files["robots.txt"] += f"Sitemap: {site.address}sitemap.xml\n"
     return files
+
+
+def _pages(model: Model) -> Iterator[tuple[str, str]]:
+    """(address, date of the last change) of the pages of a model that search engines should list."""
+    shown = shown_release(model)
+    last = max([shown.date, *(event.date for event in model.yanks)])
+    yield f"models/{model.name}/", last
+    for release in model.releases:
+        place = f"models/{model.name}/{release.version}/"
+        if release != shown:
+            yield place, release.date
+        if release.dataset:
+            yield f"{place}dataset/", release.date
+
+
+def _common(facts: Sequence[Facts]) -> Iterator[tuple[str, str]]:
+    """The same of the pages about all models, which change with the newest release."""
+    last = max((page[1] for fact in facts for page in fact["feeds"]["pages"]), default="")
+    for path in ("", "models/", "files/", "boards/", "pictures/", "try/"):
+        yield path, last
+    if facts:
+        for device in devices.DEVICES:
+            yield f"boards/{device.id}/", last
 
 
 def _rows(model: Model) -> Iterator[tuple[object, ...]]:
@@ -150,6 +179,7 @@ def _news(model: Model) -> Iterator[dict[str, str]]:
     for release in model.releases:
         yield {
             "id": f"release:{model.name}@{release.version}",
+            "seed": release.files[0].sha256,
             "date": release.date,
             "title": f"{model.name} {release.version}",
             "words": _said(model, release),
@@ -160,6 +190,7 @@ def _news(model: Model) -> Iterator[dict[str, str]]:
         instead = f" Use {event.replacement} instead." if event.replacement else ""
         yield {
             "id": f"yank:{number}:{model.name}@{event.version}",
+            "seed": model.releases[-1].files[0].sha256,
             "date": event.date,
             "title": f"{model.name} {event.version} was {done}",
             "words": visible(f"{event.reason}{instead}"),
@@ -179,17 +210,28 @@ def _said(model: Model, release: Release) -> str:
 
 
 def _atom(entries: Sequence[Mapping[str, str]], site: Site) -> str:
-    """The feed (RFC 4287). Ids are tag URIs (RFC 4151) where the site has no address to take them from."""
+    """The feed (RFC 4287). Without an address to take ids from, they are UUIDs of a name (RFC 9562, version 5).
+
+    The name has the digest of a file, so zoos of the same name have different ids.
+    """
     last = sorted(
         sorted(entries, key=lambda entry: entry["id"]), key=lambda entry: entry["date"], reverse=True
     )
+    oldest = last[-1]["seed"] if last else ""
+
+    def identity(entry: Mapping[str, str]) -> str:
+        if site.address:
+            return f"{site.address}#{entry['id']}"
+        return uuid.uuid5(_UUIDS, f"{site.name}\n{entry['id']}\n{entry['seed']}").urn
+
     return fill(
         "feed.atom",
         site=site,
         path=ATOM,
         entries=last[:NEWS],
         updated=last[0]["date"] if last else "2026-01-01",
-        base=f"{site.address}#" if site.address else "urn:model-zoo:",
+        own=site.address or uuid.uuid5(_UUIDS, f"{site.name}\nfeed\n{oldest}").urn,
+        identity=identity,
     )
 
 

@@ -33,6 +33,9 @@ CATALOG = (
 )
 """The catalog's own entries of the navigation, before those of the documents."""
 
+SITE_PICTURE = "share.png"
+"""What programs show with a link to a page that has no picture of its own."""
+
 _BELOW = {"files/": "models/", "boards/": "", "try/": ""}
 """The beginning of an address -> the entry of the navigation that such pages belong to."""
 
@@ -84,6 +87,7 @@ def framed(
         policy="; ".join(f"{name} {value}" for name, value in directives.items()),
         scripts=scripts,
         canonical=site.address + path if site.address else "",
+        image=page.image or SITE_PICTURE,
         indexed=page.indexed,
         drift=drift,
     )

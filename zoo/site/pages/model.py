@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from catalog import maturity, yanks
 from catalog.release import Model, Release
-from zoo.site.pages import about, pictures, sections
+from zoo.site.pages import about, pictures, sections, share
 from zoo.site.pages.about import About
 from zoo.site.pages.charts import Chart
 from zoo.site.pages.frame import framed, redirect
@@ -92,7 +92,10 @@ def _page(
     )  # fmt: skip
     toc = tuple(TocEntry(section.title, section.id) for section in found)
     title = model.name if whole else f"{model.name} {release.version}"
-    return Page(title, shortened(visible(model.summary), 300), html, toc)
+    description = shortened(visible(model.summary), 300)
+    if not whole:
+        description = f"Version {release.version} of {model.name}. {description}"
+    return Page(title, description, html, toc, image=share.model_path(model.name))
 
 
 def _each(model: Model, site: Site, evidence: Evidence) -> Made:

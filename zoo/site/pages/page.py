@@ -25,7 +25,8 @@ class TocEntry:
 class Page:
     """A page without its frame. title and description are plain text, html is a safe fragment.
 
-    indexed: whether search engines should list it.
+    indexed: whether search engines should list it. image: a PNG that programs show with a link to it, from the site's
+    root; empty for the site's own.
     """
 
     title: str
@@ -33,6 +34,7 @@ class Page:
     html: str
     toc: tuple[TocEntry, ...]
     indexed: bool = True
+    image: str = ""
 
 
 @functools.cache
