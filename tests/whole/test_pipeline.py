@@ -19,7 +19,7 @@ import yaml
 pytest.importorskip("torch")
 pytest.importorskip("llama_cpp")
 
-from catalog import index, terms
+from catalog import index, schema, terms
 from zoo import __main__
 from zoo.corpora import datafiles
 from zoo.files.listing import records
@@ -210,6 +210,15 @@ def test_evidence_files_are_copied_for_the_site(whole: Path) -> None:
         assert {f.path: f.sha256 for f in release.evidence} == {
             path: hashlib.sha256(raw).hexdigest() for path, raw in copies.items()
         }
+
+
+def test_evidence_is_as_its_published_schemas_say(whole: Path) -> None:
+    stems = {"evaluation": "evaluation-v1", "probes": "probes-v1", "gates": "gates-v1", "smoke": "smoke-v1"}
+    for name, types in LADDERS.items():
+        folder = release_folder(whole, name) / "model/evidence"
+        for stem, known in {**stems, **{f"bench-{type_}": "bench-report-v1" for type_ in types}}.items():
+            content = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
+            assert [error.message for error in schema.validator(known).iter_errors(content)] == [], stem
 
 
 def test_labels_are_valid_and_in_the_order_of_the_prompts(whole: Path) -> None:
