@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import evidencesamples
 from sitesamples import HOSTILE, LONG, sample
 
 from catalog import index, watch
@@ -32,6 +33,11 @@ TYPES = {
     "dataset": f"models/{TUTOR}/1.1.0/dataset/",
     "yanked": f"models/{WITHDRAWN}/",
     "pictures": "pictures/",
+    "speed": f"models/{MODEL}/1.0.0/evidence/speed/",
+    "loss": f"models/{MODEL}/1.0.0/evidence/loss/",
+    "probes": f"models/{MODEL}/1.0.0/evidence/probes/",
+    "gates": f"models/{MODEL}/1.0.0/evidence/gates/",
+    "smoke": f"models/{MODEL}/1.0.0/evidence/smoke/",
     "try": f"try/?model={MODEL}",
     "document": "how-to/write-a-recipe/",
     "recipe": "reference/recipe/",
@@ -127,11 +133,6 @@ def write(of_catalog: Catalog, folder: Path) -> None:
 PLAIN = b'{"sample": true}\n'
 
 
-def _bench(valid: bool) -> bytes:
-    samples = [{"decode_tokens_per_second": 39.0 + number / 3} for number in range(8)]
-    return json.dumps({"samples": samples, "valid": valid}).encode()
-
-
 def _dataset_report(tag: str) -> bytes:
     lengths = dict(zip(("min", "p25", "median", "p75", "p95", "max"), (3, 20, 41, 80, 212, 900), strict=True))
     split: dict[str, Any] = {"name": tag[:40] or "train", "rows": 200, "json_rows": 12}
@@ -141,9 +142,13 @@ def _dataset_report(tag: str) -> bytes:
 
 
 CONTENTS = {
-    "bench/Q8_0.json": _bench(True),
-    "bench/F16.json": _bench(True),
-    "bench/Q4_K_M.json": _bench(False),
+    "bench/Q8_0.json": json.dumps(evidencesamples.bench("Q8_0")).encode(),
+    "bench/F16.json": json.dumps(evidencesamples.bench("F16")).encode(),
+    "bench/Q4_K_M.json": json.dumps(evidencesamples.bench("Q4_K_M", valid=False)).encode(),
+    "evaluation.json": json.dumps(evidencesamples.evaluation()).encode(),
+    "probes.json": json.dumps(evidencesamples.probes()).encode(),
+    "gates.json": json.dumps(evidencesamples.gates()).encode(),
+    "smoke.json": json.dumps(evidencesamples.smoke()).encode(),
     "dataset-report.json": _dataset_report(HOSTILE),
     "distill-report.json": json.dumps(
         {"loss_curve": [{"step": n, "loss": 4.0 / n, "learning_rate": 1e-4} for n in range(1, 31)]}
@@ -154,7 +159,7 @@ CONTENTS = {
 
 def with_evidence(release: Release, **changes: Any) -> Release:
     """The release with digests of what ``evidence`` gives, and the reports that pictures are made from."""
-    paths = {file.path for file in release.evidence} | {"repro.json"}
+    paths = {file.path for file in release.evidence} | {"repro.json", "probes.json", "gates.json", "smoke.json"}
     paths |= {"dataset-report.json", "distill-report.json"} if release.dataset else set()
     return dataclasses.replace(release, evidence=_listed(paths), **changes)
 

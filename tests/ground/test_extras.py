@@ -88,7 +88,7 @@ def loaded(folder: Path, module: str, package: str, code: str, then: str = "") -
     return done.stdout.strip()
 
 
-AGAIN = "Install it again: pip install --force-reinstall --no-cache-dir --no-deps pygal=="
+AGAIN = "Install it again: pip install --force-reinstall --no-cache-dir --no-deps segno=="
 
 
 @pytest.mark.parametrize(
@@ -96,15 +96,15 @@ AGAIN = "Install it again: pip install --force-reinstall --no-cache-dir --no-dep
     [
         ("raise OSError('x.so: wrong ELF class')", "is installed but does not load: x.so: wrong ELF class. " + AGAIN),
         ("raise AttributeError('gone')", "is installed but does not load: gone. " + AGAIN),
-        ("import pygal.missing_part", "does not load: No module named 'pygal.missing_part'. " + AGAIN),
+        ("import segno.missing_part", "does not load: No module named 'segno.missing_part'. " + AGAIN),
         ("from json import nothing", "does not load: cannot import name 'nothing' from 'json'"),
         ("import never_installed", "needs never_installed, which is not installed. Install it with: "
          "pip install 'model-zoo-publisher[site]'"),
     ],
 )  # fmt: skip
 def test_a_broken_package_is_a_sentence(code: str, says: str, tmp_path: Path) -> None:
-    said = loaded(tmp_path, "pygal", "pygal", code)
-    assert said.startswith("pygal 3.") and says in said and "\n" not in said
+    said = loaded(tmp_path, "segno", "segno", code)
+    assert said.startswith("segno 1.") and says in said and "\n" not in said
 
 
 def test_what_is_broken_under_a_module_of_ours_is_found(tmp_path: Path) -> None:

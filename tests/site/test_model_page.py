@@ -141,9 +141,9 @@ def test_a_dominated_file_names_the_one_that_beats_it() -> None:
 
 def test_figures_lead_to_their_evidence() -> None:
     page = files_of(plain())[f"{PLAIN}index.html"]
-    place = "../../evidence/smollm2-135m-instruct/1.0.0"
-    assert f'<a href="{place}/evaluation.json">0.083 ± 0.004</a>' in page
-    assert f'<a href="{place}/bench/Q8_0.json">0.53 s</a>' in page
+    place = "../../models/smollm2-135m-instruct/1.0.0/evidence"
+    assert f'<a href="{place}/loss/">0.083 ± 0.004</a>' in page
+    assert f'<a href="{place}/speed/#bench-Q8_0">0.53 s</a>' in page
 
 
 def test_loss_by_language_is_shown_when_it_was_measured() -> None:

@@ -76,8 +76,8 @@ WANTED = [(kind, path) for kind in CATALOGS for path in documents(kind)]
 
 
 def golden(path: str) -> bool:
-    """One board's page stands for those of all boards."""
-    return not path.startswith("boards/") or path in ("boards/", "boards/pi-zero-2/")
+    """One device's page stands for those of all devices."""
+    return not path.startswith(("boards/", "pictures/")) or path in ("boards/", "boards/pi-zero-2/", "pictures/")
 
 
 @pytest.mark.parametrize(("kind", "path"), [one for one in WANTED if golden(one[1])])
@@ -160,7 +160,9 @@ def test_only_upstream_and_the_hub_are_linked_outside() -> None:
 
 def test_evidence_is_linked_only_if_the_release_lists_it() -> None:
     release = sample().models[0].releases[0]
-    assert links.evidence_url("m", release, "bench/Q8_0.json") == "evidence/m/1.0.0/bench/Q8_0.json"
+    assert links.raw_evidence_url("m", release, "bench/Q8_0.json") == "evidence/m/1.0.0/bench/Q8_0.json"
+    assert links.evidence_url("m", release, "bench/Q8_0.json") == "models/m/1.0.0/evidence/speed/#bench-Q8_0"
+    assert links.evidence_url("m", release, "evaluation.json") == "models/m/1.0.0/evidence/loss/"
     assert links.evidence_url("m", release, "../../index.html") is None
     assert links.evidence_url("m", release, "bench/other.json") is None
 

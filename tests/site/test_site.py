@@ -326,8 +326,8 @@ def test_a_folder_that_is_no_site_is_not_replaced(tmp_path: Path) -> None:
 
 
 def test_missing_mkdocs_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extras, "version", lambda name: extras.ABSENT if name == "pygal" else "9.9")
-    with pytest.raises(errors.MissingExtra, match=r"needs pygal, .*model-zoo-publisher\[site\]"):
+    monkeypatch.setattr(extras, "version", lambda name: extras.ABSENT if name == "segno" else "9.9")
+    with pytest.raises(errors.MissingExtra, match=r"needs segno, .*model-zoo-publisher\[site\]"):
         site.build(make_zoo(tmp_path, index.EMPTY), Silent())
 
 

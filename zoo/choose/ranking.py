@@ -144,9 +144,14 @@ def merit(release: Release) -> Merit:
 def rank(some: Sequence[Entry], language: str | None = None) -> list[Ranked]:
     """All entries in the catalog's order, for probes in one language or in any; experimental ones last."""
     probed = [_probes(entry, language) for entry in some]
-    usual = _usual([scores for entry, scores in zip(some, probed, strict=True) if not entry.experimental])
+    usual = usual_probes(some, language)
     found = [(entry, _share(scores, usual)) for entry, scores in zip(some, probed, strict=True)]
     return list(_tiers(sorted(found, key=lambda one: _order(*one))))
+
+
+def usual_probes(some: Sequence[Entry], language: str | None = None) -> frozenset[tuple[str, str]]:
+    """(probe, its language or "") of the usual task probes."""
+    return _usual([_probes(entry, language) for entry in some if not entry.experimental])
 
 
 def standing_words(one: Ranked) -> str:

@@ -43,7 +43,7 @@ def mkdocs_file(settings: Settings) -> Path:
 
 def require_mkdocs() -> None:
     """Raises MissingExtra if this Python cannot build the documents or draw the charts."""
-    extras.require("Building the site", *TOOLS, "pygal", "segno")
+    extras.require("Building the site", *TOOLS, "segno")
 
 
 def key(settings: Settings, strict: bool) -> str:

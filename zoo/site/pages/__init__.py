@@ -17,6 +17,7 @@ from zoo.site.pages import (
     about,
     boards,
     datasets,
+    evidence,
     feeds,
     front,
     model,
@@ -61,6 +62,7 @@ __all__ = [
 KINDS: tuple[Kind, ...] = (
     model.KIND,
     datasets.KIND,
+    evidence.KIND,
     about.KIND,
     offers.KIND,
     front.KIND,

@@ -21,11 +21,38 @@ def evidence_path(name: str, version: str, path: str) -> str:
     return f"evidence/{name}/{version}/{path}"
 
 
-def evidence_url(name: str, release: Release, path: str) -> str | None:
+EVIDENCE_PAGES = {"evaluation.json": "loss", "probes.json": "probes", "gates.json": "gates", "smoke.json": "smoke"}
+"""Evidence file -> the last part of its page's address. Reports of speed have one page together."""
+SPEED = "speed"
+
+
+def raw_evidence_url(name: str, release: Release, path: str) -> str | None:
     """The address of an evidence file from the site's root; None when the release lists no such file."""
     if path not in {file.path for file in release.evidence} or unsafe_reason(path):
         return None
     return quote(evidence_path(name, release.version, path))
+
+
+def evidence_page(name: str, release: Release, path: str) -> str | None:
+    """The page about an evidence file from the site's root; None if there is none."""
+    if path not in {file.path for file in release.evidence} or unsafe_reason(path):
+        return None
+    folder = quote(f"models/{name}/{release.version}/evidence/")
+    if path in EVIDENCE_PAGES:
+        return f"{folder}{EVIDENCE_PAGES[path]}/"
+    if any(speed.evidence == path for file in release.files for speed in file.speeds):
+        return f"{folder}{SPEED}/#{anchor(path)}"
+    return None
+
+
+def evidence_url(name: str, release: Release, path: str) -> str | None:
+    """The page about an evidence file, else the file itself; None when the release lists no such file."""
+    return evidence_page(name, release, path) or raw_evidence_url(name, release, path)
+
+
+def anchor(words: str) -> str:
+    """An id for ``words`` on their page: ``bench/Q8_0.json`` is ``bench-Q8_0``."""
+    return re.sub(r"[^A-Za-z0-9_]+", "-", words.removesuffix(".json")).strip("-") or "it"
 
 
 def try_url(name: str, file: ModelFile) -> str | None:

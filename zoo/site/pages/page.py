@@ -53,6 +53,8 @@ def environment() -> jinja2.Environment:
     made.globals |= {
         "explained": glossary.explained,
         "evidence_url": links.evidence_url,
+        "raw_evidence_url": links.raw_evidence_url,
+        "anchor": links.anchor,
         "upstream_url": links.upstream_url,
         "licence_url": links.licence_url,
         "repository_url": links.repository_url,

@@ -1,28 +1,31 @@
-"""The charts of a model, for its page, and the page that compares all models. Each has its sentences and its CSV."""
+"""The charts of a model, for its page, and a page for each device that compares all models on it. Each chart has its
+sentences and its CSV."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import TypedDict
 
 from markupsafe import Markup
 
-from catalog import jsontext
+from catalog import device as devices
+from catalog import guessing, jsontext
+from catalog.device import Device
 from catalog.release import Model, Release
 from catalog.shapes import shaped
-from zoo.site.pages import charts
-from zoo.site.pages.charts import Chart, Point
+from zoo.choose import candidates, pick, ranking
+from zoo.choose.candidates import Wish
+from zoo.site.pages import charts, links, offers
+from zoo.site.pages.charts import Chart, File
 from zoo.site.pages.charts.runs import Bench
+from zoo.site.pages.chooser import BOARD, families
 from zoo.site.pages.frame import framed
-from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
+from zoo.site.pages.kinds import Evidence, Files, Kind, Made, Models, Site
+from zoo.site.pages.kinds import Facts as EveryFacts
 from zoo.site.pages.page import Page, fill
 
-DRAWN_MODELS = 40
-"""Models in the charts of all models: the ones released last. The CSV files hold every model."""
-
 _PATH = "pictures/"
-_DESCRIPTION = "Loss against size and against measured speed of every file, with the data as CSV."
+_DESCRIPTION = "Right answers against decode speed of every file on {}, with the data as CSV."
 
 
 class _Distilled(TypedDict):
@@ -31,28 +34,46 @@ class _Distilled(TypedDict):
     loss_curve: list[dict[str, float]]
 
 
-def of_release(model: Model, release: Release, evidence: Evidence) -> list[Chart]:
-    """The charts of one release for which its evidence has data."""
-    found = charts.points([dataclasses.replace(model, releases=(release,), yanks=())])
+class Facts(TypedDict):
+    """Of one model: the files of its current release that were probed. scores: type -> [probe, language or "", right,
+    asked]; speeds: device -> type -> [tokens/s, 1 if measured], for files that fit."""
+
+    name: str
+    experimental: bool
+    scores: dict[str, list[tuple[str, str, int, int]]]
+    speeds: dict[str, dict[str, tuple[float, int]]]
+
+
+def of_release(model: Model, release: Release, found: Evidence) -> list[Chart]:
+    """The charts of one release for which its evidence has data; links are from the page of the model."""
+    loss = links.evidence_page(model.name, release, "evaluation.json")
+    drawn = charts.points(release, f"../../{loss}" if loss else None)
 
     def training() -> Chart | None:
-        report = shaped(jsontext.parse(evidence(release.version, "distill-report.json") or b"null"), _Distilled)
+        report = shaped(jsontext.parse(found(release.version, "distill-report.json") or b"null"), _Distilled)
         return charts.training_loss(report["loss_curve"])
 
-    reports: dict[str, Bench] = {}
-    for file in release.files:
-        for speed in file.speeds:
-            content = evidence(release.version, speed.evidence)
-            if report := _parsed(content):
-                label = file.type if len(file.speeds) == 1 else f"{file.type}, {speed.device}"
-                reports[label] = report
     every = [
-        charts.loss_by_size(found),
-        charts.loss_by_speed(found),
+        charts.loss_by_size(drawn),
+        charts.loss_by_speed(drawn),
         _drawn(training),
-        _drawn(lambda: charts.decode_samples(reports)),
+        _drawn(lambda: samples(model, release, found, "../../")),
     ]
     return [chart for chart in every if chart]
+
+
+def samples(model: Model, release: Release, found: Evidence, root: str) -> Chart | None:
+    """Every counted sample of the release's speed measurements."""
+    reports: dict[str, Bench] = {}
+    urls: dict[str, str] = {}
+    for file in release.files:
+        for speed in file.speeds:
+            if report := _parsed(found(release.version, speed.evidence)):
+                label = file.type if len(file.speeds) == 1 else f"{file.type}, {speed.device}"
+                reports[label] = report
+                if page := links.evidence_page(model.name, release, speed.evidence):
+                    urls[label] = root + page
+    return charts.decode_samples(reports, urls)
 
 
 def figures(drawn: Sequence[Chart], folder: str) -> Markup:
@@ -80,25 +101,74 @@ def _parsed(content: bytes | None) -> Bench | None:
         return None
 
 
-def _each(model: Model, site: Site, evidence: Evidence) -> Made:
-    del site, evidence
-    date = model.preferred()[0].date
-    return Made({}, {"date": date, "points": [dataclasses.asdict(p) for p in charts.points([model])]})
+def _each(model: Model, site: Site, found: Evidence) -> Made:
+    del site, found
+    release = pick.current(model)
+    probed = [file for file in release.files if file.probes] if release else []
+    facts: Facts = {"name": model.name, "experimental": model.experimental, "scores": {}, "speeds": {}}
+    if not release or not probed:
+        return Made({}, facts)
+    for file in probed:
+        facts["scores"][file.type] = [(s.probe, s.language or "", s.correct, s.total) for s in file.probes]
+    context = min(pick.CONTEXT_TOKENS, release.architecture.context_tokens)
+    for device in devices.DEVICES:
+        wish = Wish(device, context)
+        fitting = [one for one in candidates.of(probed, release.architecture, wish) if one.fits(wish)]
+        facts["speeds"][device.id] = {
+            one.file.type: (float(f"{one.speed.typical:.4g}"), int(one.speed.measured)) for one in fitting
+        }
+    return Made({}, facts)
 
 
-def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
-    del models
-    mine = [fact["pictures"] for fact in facts]
-    every = [Point(**point) for one in mine for point in one["points"]]
-    last = sorted((one for one in mine if one["points"]), key=lambda one: str(one["date"]), reverse=True)
-    shown = [Point(**point) for one in last[:DRAWN_MODELS] for point in one["points"]]
-    drawn = [chart for chart in (charts.loss_by_size(shown), charts.loss_by_speed(shown)) if chart]
-    tables = charts.tables(every)
-    made: dict[str, str | bytes] = {f"{_PATH}{chart.id}.csv": tables[chart.id] for chart in drawn}
-    left_out = max(0, len(last) - DRAWN_MODELS)
-    html = fill("pictures.html", figures=figures(drawn, ""), drawn=bool(drawn), left_out=left_out)
-    made[f"{_PATH}index.html"] = framed(Page("Charts", _DESCRIPTION, html, ()), _PATH, site)
+def _whole(facts: Sequence[EveryFacts], site: Site, models: Models) -> Files:
+    mine: list[Facts] = [fact["pictures"] for fact in facts]
+    usual = ranking.usual_probes(offers.entries(offers.of_all(facts), models))
+    made: dict[str, str | bytes] = {}
+    for device in devices.DEVICES:
+        path = device_path(device.id)
+        chart = _chart(mine, device, usual)
+        html = fill(
+            "pictures.html", device=device, families=families(), url=device_path, root="../" * path.count("/"),
+            figures=figures([chart] if chart else [], ""), drawn=bool(chart),
+        )  # fmt: skip
+        page = Page(f"Charts: {device.name}", _DESCRIPTION.format(device.name), html, ())
+        made[f"{path}index.html"] = framed(page, path, site)
+        made |= files([chart] if chart else [], path)
     return made
+
+
+def device_path(id_: str) -> str:
+    """The page of charts of a device, from the site's root."""
+    return _PATH if id_ == BOARD else f"{_PATH}{id_}/"
+
+
+def _chart(mine: Sequence[Facts], device: Device, usual: Set[tuple[str, str]]) -> Chart | None:
+    found = [file for one in mine for file in _files(one, device.id, usual)]
+    if not found:
+        return None
+    every = (score for one in mine for scores in one["scores"].values() for score in scores)
+    asked = {(probe, language): total for probe, language, _, total in every}
+    by_guessing = sum(guessing.expected(key[0], asked[key]) for key in sorted(usual))
+    share = 100 * by_guessing / sum(asked[key] for key in usual)
+    return _drawn(lambda: charts.trade_off(device.name, found, share))
+
+
+def _files(one: Facts, device: str, usual: Set[tuple[str, str]]) -> Iterator[File]:
+    """The files of a model that took the usual probes and fit the device."""
+    for type_, (speed, measured) in one["speeds"].get(device, {}).items():
+        scores: Mapping[tuple[str, str], tuple[int, int]] = {
+            (probe, language): (correct, total) for probe, language, correct, total in one["scores"][type_]
+        }
+        if speed <= 0 or not usual or not usual <= scores.keys():
+            continue
+        correct, total = (sum(scores[key][n] for key in usual) for n in (0, 1))
+        if total:
+            url = f"{_root(device)}models/{one['name']}/"
+            yield File(one["name"], type_, url, speed, bool(measured), correct, total, one["experimental"])
+
+
+def _root(device: str) -> str:
+    return "../" * device_path(device).count("/")
 
 
 KIND = Kind("pictures", _each, _whole)

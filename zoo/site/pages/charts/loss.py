@@ -1,242 +1,113 @@
-"""Loss against size and against speed, with the line of the files that no other beats in both."""
+"""Loss of the files of one model against their size and their speed, with the line of those that no other beats."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from catalog.release import Model
-from catalog.words import counted
-from zoo.choose import pick
-from zoo.site.pages.charts.chart import Canvas, Chart, as_csv, canvas, finish
+from catalog.release import Release
+from catalog.words import data_size, nats, rate
+from zoo.choose.speeds import place_name
+from zoo.site.pages.charts.chart import Chart, as_csv
+from zoo.site.pages.charts.scatter import FEWEST, Dot, front, scatter
+from zoo.site.pages.charts.svg import Axis, Plot, around
 from zoo.site.pages.text import shortened, visible
 
-CONTEXT_TOKENS = 2048
-"""The context length that the bubbles' memory is for."""
-
-_RADIUS = (4.0, 14.0)
-_LABELLED_AT_MOST = 24
-"""Above so many files their names would cover each other: then only those on a line are named, or none."""
+_HEIGHT = 340.0
 
 
 @dataclass(frozen=True)
 class Point:
-    """One quantized file. speeds: device -> measured, valid decode tokens per second; memory is predicted."""
+    """One quantized file. speeds: device -> measured, valid decode tokens per second. url: a page about it."""
 
-    model: str
     type: str
     size_bytes: int
     kld_mean_nats: float
     kld_mean_se_nats: float
-    memory_bytes: int | None
     speeds: dict[str, float]
-
-    @property
-    def name(self) -> str:
-        return f"{self.model} {self.type}"
+    url: str | None = None
 
 
-Placed = tuple[float, Point]
-"""A point and its position on the other axis."""
-
-
-class Axis(NamedTuple):
-    """The axis that loss is drawn against; column names it in the CSV."""
+class _Against(NamedTuple):
+    """What loss is drawn against: values of points on it, and its name and unit; column names it in the CSV."""
 
     title: str
     column: str
-    unit: str
-    more_is_better: bool
+    better: Literal["less", "more"]
+    values: list[tuple[float, Point]]
+
+    def words(self, value: float) -> str:
+        return f"{rate(value)} tokens/s" if self.better == "more" else data_size(value * 1e6)
 
 
-def points(models: Iterable[Model]) -> list[Point]:
-    """The quantized files of the newest release of each model that is not yanked. References have no loss to draw."""
+def points(release: Release, url: str | None = None) -> list[Point]:
+    """The quantized files of a release; ``url`` leads to their evidence. The reference has no loss to draw."""
     found = []
-    for model in models:
-        release = pick.current(model)
-        for file in release.files if release else ():
-            if file.loss is None or not file.loss.kld_mean_nats > 0:
-                continue
-            known = [need for need in file.memory if need.context_tokens <= CONTEXT_TOKENS]
-            need = max(known, key=lambda need: need.context_tokens, default=None)
-            speeds: dict[str, float] = {}
-            for speed in file.speeds:
-                if speed.valid:
-                    best = max(speed.decode_tokens_per_second, speeds.get(speed.device, 0.0))
-                    speeds[speed.device] = best
-            found.append(
-                Point(
-                    model.name,
-                    file.type,
-                    file.size_bytes,
-                    file.loss.kld_mean_nats,
-                    file.loss.kld_mean_se_nats,
-                    need.bytes if need else None,
-                    speeds,
-                )
-            )
+    for file in release.files:
+        if file.loss is None or not file.loss.kld_mean_nats > 0:
+            continue
+        speeds: dict[str, float] = {}
+        for speed in file.speeds:
+            if speed.valid and speed.decode_tokens_per_second > 0:
+                best = max(speed.decode_tokens_per_second, speeds.get(speed.device, 0.0))
+                speeds[speed.device] = best
+        loss = file.loss.kld_mean_nats, file.loss.kld_mean_se_nats
+        found.append(Point(file.type, file.size_bytes, *loss, speeds, url))
     return found
 
 
 def loss_by_size(found: Sequence[Point]) -> Chart | None:
-    """Mean KLD (log scale) against size. None with fewer than two files to compare."""
-    return _chart("loss-by-size", "Loss against size", *_by_size(found))
+    """Mean KLD (log scale) against size. None with fewer files than a chart is for."""
+    values = [(point.size_bytes / 1e6, point) for point in found]
+    return _chart("loss-by-size", "Loss against size", _Against("size in MB", "size_mb", "less", values))
 
 
 def loss_by_speed(found: Sequence[Point]) -> Chart | None:
-    """Mean KLD (log scale) against measured decode speed on the device with the most measured files.
-
-    None with fewer than two files that were measured on one device.
-    """
-    device, placed, axis = _by_speed(found)
-    title = f"Loss against measured speed on {shortened(visible(device), 80)}"
-    return _chart("loss-by-speed", title, placed, axis)
-
-
-def tables(found: Sequence[Point]) -> dict[str, str]:
-    """The CSV of both charts by their ids, without drawing them."""
-    placed = {"loss-by-size": _by_size(found), "loss-by-speed": _by_speed(found)[1:]}
-    return {id_: as_csv(_rows(some, _fronts(some, axis), axis)) for id_, (some, axis) in placed.items()}
-
-
-def _by_size(found: Sequence[Point]) -> tuple[list[Placed], Axis]:
-    placed = [(point.size_bytes / 1e6, point) for point in found]
-    return placed, Axis("size in MB", "size_mb", "MB", False)
-
-
-def _by_speed(found: Sequence[Point]) -> tuple[str, list[Placed], Axis]:
-    """With the device that most files were measured on."""
+    """Mean KLD (log scale) against measured decode speed on the device with the most measured files. None with fewer
+    files than a chart is for that were measured on one device."""
     counts = Counter(device for point in found for device in point.speeds)
     device = min(counts, key=lambda name: (-counts[name], name), default="")
-    placed = [(point.speeds[device], point) for point in found if device in point.speeds]
-    axis = Axis("decode speed in tokens per second", "decode_tokens_per_second", "tokens/s", True)
-    return device, placed, axis
+    values = [(point.speeds[device], point) for point in found if device in point.speeds]
+    title = f"Loss against measured speed on {shortened(visible(place_name(device)), 80)}"
+    against = _Against("decode speed in tokens/s", "decode_tokens_per_second", "more", values)
+    return _chart("loss-by-speed", title, against)
 
 
-def frontier(placed: Sequence[tuple[float, Point]], more_is_better: bool) -> list[tuple[float, Point]]:
-    """The points that no other point beats: none is as good on x with a lower loss (a Pareto front), in order of x."""
-    sign = -1.0 if more_is_better else 1.0
-    best, kept = math.inf, []
-    for x, point in sorted(placed, key=lambda pair: (sign * pair[0], pair[1].kld_mean_nats, pair[1].name)):
-        if point.kld_mean_nats < best:
-            best = point.kld_mean_nats
-            kept.append((x, point))
-    return sorted(kept, key=lambda pair: pair[0])
-
-
-def _fronts(placed: Sequence[Placed], axis: Axis) -> dict[str, list[Placed]]:
-    """The line of each model. Losses of different models are distances from different references: no common line."""
-    of_model: dict[str, list[Placed]] = {}
-    for one in placed:
-        of_model.setdefault(one[1].model, []).append(one)
-    return {model: frontier(of_model[model], axis.more_is_better) for model in sorted(of_model)}
-
-
-def _chart(id_: str, title: str, placed: list[Placed], axis: Axis) -> Chart | None:
-    if len(placed) < 2:
+def _chart(id_: str, title: str, against: _Against) -> Chart | None:
+    if len(against.values) < FEWEST:
         return None
-    fronts = _fronts(placed, axis)
-    labels = _log_labels([point.kld_mean_nats for _, point in placed])
-    drawing = canvas(
-        x_title=axis.title,
-        y_title="mean KLD in nats, log scale",
-        print_labels=True,
-        y_labels=[{"value": math.log10(value), "label": f"{value:g}"} for value in labels],
-        range=_with_room_below(math.log10(labels[0]), math.log10(labels[-1])),
-        xrange=_room([x for x, _ in placed]),
+    signs = (1 if against.better == "more" else -1, -1)
+    best = front(against.values, lambda one: one[0], lambda one: one[1].kld_mean_nats, signs)
+    losses = [point.kld_mean_nats for _, point in against.values]
+    plot = Plot(
+        Axis(against.title, *around([x for x, _ in against.values], least=0), better=against.better),
+        Axis("KLD in nats, log scale", *around(losses, log=True), log=True, better="less"),
+        _HEIGHT,
     )
-    on_line = {point.name for front in fronts.values() for _, point in front}
-    named = {point.name for _, point in placed} if len(placed) <= _LABELLED_AT_MOST else on_line
-    if len(named) > _LABELLED_AT_MOST:
-        named = set()
-    _draw(drawing, placed, fronts, named)
-    return finish(id_, title, drawing, _rows(placed, fronts, axis), _words(placed, fronts, axis.unit))
+    dots = [
+        Dot(
+            x, point.kld_mean_nats, f"{point.type}: {against.words(x)}, KLD {nats(point.kld_mean_nats)} nats",
+            point.type, point.url, (x, point) in best,
+        )
+        for x, point in against.values
+    ]  # fmt: skip
+    words = _words(against, best)
+    picture = scatter(title, words, plot, dots)
+    return Chart(id_, title, picture, as_csv(_rows(against, best)), words)
 
 
-def _rows(placed: Sequence[Placed], fronts: Mapping[str, Sequence[Placed]], axis: Axis) -> list[list[object]]:
-    on_line = {point.name for front in fronts.values() for _, point in front}
-    rows: list[list[object]] = [
-        ["model", "type", axis.column, "kld_mean_nats", "kld_mean_se_nats", "memory_bytes", "on_the_line"]
-    ]
-    for x, p in sorted(placed, key=lambda pair: (pair[1].model, pair[0])):
-        line = "yes" if p.name in on_line else "no"
-        rows.append([p.model, p.type, x, p.kld_mean_nats, p.kld_mean_se_nats, p.memory_bytes, line])
+def _rows(against: _Against, best: Sequence[tuple[float, Point]]) -> list[list[object]]:
+    rows: list[list[object]] = [["type", against.column, "kld_mean_nats", "kld_mean_se_nats", "on_the_line"]]
+    for x, point in sorted(against.values, key=lambda pair: pair[0]):
+        on_line = "yes" if (x, point) in best else "no"
+        rows.append([point.type, x, point.kld_mean_nats, point.kld_mean_se_nats, on_line])
     return rows
 
 
-def _draw(
-    drawing: Canvas,
-    placed: Sequence[tuple[float, Point]],
-    fronts: Mapping[str, Sequence[tuple[float, Point]]],
-    named: set[str],
-) -> None:
-    """A series per model: its line first, then its bubbles over it. The library numbers colours by series."""
-    radius = _radius([point.memory_bytes for _, point in placed])
-    for model, front in fronts.items():
-        line = [(x, math.log10(point.kld_mean_nats)) for x, point in front]
-        drawing.add(f"{model}: line", line, stroke=True, show_dots=False, print_labels=False)
-        dots = [_dot(x, p, radius, named, len(fronts) == 1) for x, p in placed if p.model == model]
-        drawing.add(model, dots)
-
-
-def _dot(
-    x: float, point: Point, radius: Callable[[int | None], float], named: set[str], one_model: bool
-) -> dict[str, object]:
-    label = visible(point.type if one_model else point.name) if point.name in named else ""
-    dot: dict[str, object] = {
-        "value": (x, math.log10(point.kld_mean_nats)),
-        "node": {"r": radius(point.memory_bytes)},
-    }
-    return {**dot, "label": label[:40]} if label else dot
-
-
-def _radius(needs: Sequence[int | None]) -> Callable[[int | None], float]:
-    """Radius of a bubble in units of the view box: its area grows with memory, from the least to the most drawn."""
-    known = [need for need in needs if need]
-    low, high = (min(known), max(known)) if known else (0, 0)
-
-    def of(need: int | None) -> float:
-        if not need or high == low:
-            return _RADIUS[0] + 2
-        share = (need - low) / (high - low)
-        return round(math.sqrt(_RADIUS[0] ** 2 + share * (_RADIUS[1] ** 2 - _RADIUS[0] ** 2)), 1)
-
-    return of
-
-
-def _room(values: Sequence[float]) -> tuple[float, float]:
-    """The range of an axis, with some room for bubbles and names at its ends."""
-    low, high = min(values), max(values)
-    margin = (high - low) * 0.08 or high * 0.1
-    return max(0.0, low - margin), high + 2 * margin
-
-
-def _with_room_below(low: float, high: float) -> tuple[float, float]:
-    """The range of an axis whose lowest point has its name under it."""
-    return low - 0.06 * (high - low), high
-
-
-def _log_labels(values: Sequence[float]) -> list[float]:
-    """1, 2 and 5 times powers of ten that enclose the values."""
-    steps = [m * 10.0**e for e in range(-12, 13) for m in (1, 2, 5)]
-    low = max((s for s in steps if s <= min(values)), default=steps[0])
-    high = min((s for s in steps if s >= max(values)), default=steps[-1])
-    inside = [float(f"{s:.12g}") for s in steps if low <= s <= high]
-    return inside if len(inside) <= 10 else [s for s in inside if f"{s:e}".startswith("1")]
-
-
-def _words(
-    placed: Sequence[tuple[float, Point]], fronts: Mapping[str, Sequence[tuple[float, Point]]], unit: str
-) -> str:
-    sentences = []
-    for model, front in list(fronts.items())[:8]:
-        files = [f"{visible(p.type)} ({x:,.1f} {unit}, {p.kld_mean_nats:.2g} nats)" for x, p in front]
-        beaten = sum(point.model == model for _, point in placed) - len(front)
-        rest = f"; {counted(beaten, 'more file')} not on it" if beaten else ""
-        sentences.append(f"{visible(model)}: on the line are {', '.join(files)}{rest}.")
-    if len(fronts) > 8:
-        sentences.append(f"The data has {len(fronts) - 8} more models.")
-    return " ".join(sentences)
+def _words(against: _Against, best: Sequence[tuple[float, Point]]) -> str:
+    parts = [f"{p.type} ({against.words(x)}, KLD {nats(p.kld_mean_nats)} nats)" for x, p in best]
+    left = len(against.values) - len(best)
+    beaten = f" {left} more {'file is' if left == 1 else 'files are'} not on it." if left else ""
+    return f"On the line, from left to right: {', '.join(parts)}.{beaten}"

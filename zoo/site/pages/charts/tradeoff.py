@@ -1,0 +1,102 @@
+"""The files of all models on one device: right answers to the usual task probes against decode speed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from catalog import guessing
+from catalog.words import rate
+from zoo.site.pages.charts.chart import Chart, as_csv
+from zoo.site.pages.charts.scatter import FEWEST, Dot, front, scatter
+from zoo.site.pages.charts.svg import Axis, Plot, around
+from zoo.site.pages.text import visible
+
+DRAWN_AT_MOST = 240
+"""Above so many files, only the line and the fastest and the best of each model are drawn."""
+
+_HEIGHT = 420.0
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that fits the device. speed in tokens per second; correct of total answers are right. An experimental one
+    is never on the line."""
+
+    model: str
+    type: str
+    url: str
+    speed: float
+    measured: bool
+    correct: int
+    total: int
+    experimental: bool = False
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.correct / self.total
+
+    @property
+    def name(self) -> str:
+        return f"{self.model} {self.type}"
+
+
+def trade_off(device: str, found: Sequence[File], guessed_percent: float) -> Chart | None:
+    """One line over all models. None with fewer files than a chart is for. guessed_percent: right by guessing."""
+    if len(found) < FEWEST:
+        return None
+    sound = [one for one in found if not one.experimental]
+    best = front(sound, lambda one: one.speed, lambda one: one.percent, (1, 1))
+    drawn = found if len(found) <= DRAWN_AT_MOST else _few(found, best)
+    plot = Plot(
+        Axis("tokens/s, log scale", *around([f.speed for f in drawn], log=True), log=True, better="more"),
+        Axis("right answers in %", *_percents(drawn, guessed_percent), better="more"),
+        _HEIGHT,
+    )
+    dots = [Dot(f.speed, f.percent, _said(f), f.name, f.url, f in best) for f in drawn]
+    title, words = f"Right answers against speed on {device}", _words(found, best, len(drawn))
+    picture = scatter(title, words, plot, dots, (guessed_percent, f"Guessing: {guessed_percent:.0f} % right"))
+    return Chart("trade-off", title, picture, as_csv(_rows(drawn, best)), words)
+
+
+def _few(found: Sequence[File], best: Sequence[File]) -> list[File]:
+    """The line, and of each other model the file with the most right answers."""
+    kept: dict[str, File] = {}
+    for file in found:
+        other = kept.get(file.model)
+        if other is None or (file.percent, file.speed) > (other.percent, other.speed):
+            kept[file.model] = file
+    return sorted({*kept.values(), *best}, key=lambda f: (f.model, f.speed))
+
+
+def _percents(drawn: Sequence[File], guessed: float) -> tuple[float, float]:
+    low, high = around([*(file.percent for file in drawn), guessed], least=0)
+    return low, min(high, 104.0)
+
+
+def _said(file: File) -> str:
+    low, high = guessing.wilson(file.correct, file.total)
+    how = "measured" if file.measured else "predicted"
+    experiment = ", an experiment" * file.experimental
+    return (
+        f"{visible(file.name)}: {file.correct:,} of {file.total:,} right ({100 * low:.0f}-{100 * high:.0f} %), {how} "
+        f"{rate(file.speed)} tokens/s{experiment}"
+    )
+
+
+def _rows(drawn: Sequence[File], best: Sequence[File]) -> list[list[object]]:
+    rows: list[list[object]] = [
+        ["model", "type", "decode_tokens_per_second", "measured", "correct", "total", "on_the_line"]
+    ]
+    for f in drawn:
+        measured, on_line = ("yes" if yes else "no" for yes in (f.measured, f in best))
+        rows.append([f.model, f.type, f.speed, measured, f.correct, f.total, on_line])
+    return rows
+
+
+def _words(found: Sequence[File], best: Sequence[File], drawn: int) -> str:
+    parts = [f"{_said(file)}" for file in best[:12]]
+    models = len({file.model for file in found})
+    shown = f" Of {len(found):,} files, {drawn:,} are drawn." if drawn < len(found) else ""
+    more = f"; and {len(best) - 12} more" if len(best) > 12 else ""
+    return f"{len(found):,} files of {models:,} models. On the line: {'; '.join(parts)}{more}.{shown}"
