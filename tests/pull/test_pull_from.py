@@ -96,7 +96,7 @@ def test_the_address_is_remembered_and_shown(site: Served, say: Say) -> None:
     assert say("pull", f"{NAME}:Q4_0", "--from", site.address)[0] == 0
     code, _, err = say("pull", f"{NAME}:Q8_0")
     assert code == 0
-    assert "remembered from before" in err and f"Catalog: {site.address}catalog.json" in err
+    assert f"Catalog: {site.address}catalog.json (remembered; --from ADDRESS names another one)" in err
     assert remembered.address() == f"{site.address}catalog.json"
 
 

@@ -43,15 +43,14 @@ def shelf_of(call: Call, from_: str | None = None) -> Shelf:
         return own_shelf(call.settings, hub)
     except NoZoo as error:
         if known := remembered.address():
-            call.output.say("--from names another catalog. This one is remembered from before")
-            return _from(call, known)
+            return _from(call, known, " (remembered; --from ADDRESS names another one)")
         raise NoZoo(
             "this folder is not in a zoo, so there is no catalog",
             remedy="Add --from and the address of a site, or --catalog and the path of a model_catalog.json",
         ) from error
 
 
-def _from(call: Call, catalog: str) -> Shelf:
+def _from(call: Call, catalog: str, why: str = "") -> Shelf:
     shelf = other_shelf(catalog, call.flags.get("hub"), call.output)
-    call.output.say(f"Catalog: {catalog}")
+    call.output.say(f"Catalog: {catalog}{why}")
     return shelf
