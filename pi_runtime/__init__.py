@@ -6,7 +6,7 @@ library only; llama.cpp is reached at run time through the ctypes module ``llama
 llama-cpp-python. It imports nothing of the rest of this project: the two meet through the file format
 ``bench-report/1``, whose schema is ``catalog/schemas/bench-report-v1.schema.json``.
 
-    settings   what may be asked for, and the two ways of saying no
+    settings   what is valid, and the two ways of saying no
     parsers    texts of /proc and /sys to values; pure
     system     reads those texts; what is missing is None
     llama      the only use of llama.cpp

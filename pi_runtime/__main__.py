@@ -1,4 +1,4 @@
-"""``python3 -m pi_runtime bench FILE.gguf``: arguments in, answer on stdout, talk on stderr.
+"""``python3 -m pi_runtime bench FILE.gguf``: arguments in, answer on stdout, messages on stderr.
 
 Exit codes: 0 measured (valid or not: the report says), 1 could not, 2 invalid arguments,
 130 stopped by Ctrl-C, 143 stopped by SIGTERM. Stopped or failed, no file is left behind.

@@ -175,7 +175,7 @@ def find_root(start: Path) -> Path:
         if (folder / MARKER).is_file():
             return folder
     raise NoZoo(
-        f"no zoo here: neither {start} nor a folder above it has a {MARKER}",
+        f"no {MARKER} in {start} or in any folder above it",
         remedy="Change into your zoo, or make one with: zoo init my-zoo",
     )
 

@@ -109,7 +109,7 @@ def test_outside_of_a_zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.chdir(tmp_path)
     for arguments in (("check",), ("plan", "x"), ("catalog",), ("show", "x")):
         code, out, err = called(capsys, *arguments)
-        assert (code, out) == (2, "") and "no zoo here" in err and "zoo init" in err
+        assert (code, out) == (2, "") and "no zoo.toml in " in err and "zoo init" in err
 
 
 def test_bad_settings(zoo_folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:

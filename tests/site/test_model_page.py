@@ -136,7 +136,7 @@ def test_a_dominated_file_names_the_one_that_beats_it() -> None:
     worse = dataclasses.replace(files[3], size_bytes=200_000_000)
     page = files_of(plain(files=(*files[:3], worse)))[f"{PLAIN}index.html"]
     (row,) = re.findall(r'<tr class="zoo-beaten">.*?</tr>', page, re.DOTALL)
-    assert "Beaten by model-Q8_0.gguf" in row and "larger than model-Q8_0.gguf and has a higher loss" in row
+    assert "Worse than model-Q8_0.gguf" in row and "larger than model-Q8_0.gguf and has a higher loss" in row
 
 
 def test_figures_lead_to_their_evidence() -> None:

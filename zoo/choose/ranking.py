@@ -2,8 +2,8 @@
 
 Losses of different models cannot be compared, because each is measured against another reference. So models are ranked:
 
-1. Models that took the catalog's usual task probes, by the share of right answers; then models that did not. The usual
-   probes are the set that most models took, in the language of the question.
+1. Models tested with the catalog's usual task probes, by the share of right answers; then models that did
+   not. The usual probes are the set that most models took, in the language of the question.
 2. Models with more parameters first.
 3. With the same number of parameters, vocabulary and evaluation text: lower perplexity first.
 4. The name.
@@ -110,8 +110,9 @@ class Share:
 
 @dataclass(frozen=True)
 class Ranked:
-    """An entry in the catalog's order. share is None for a model that did not take the usual probes. tier: from 0 on,
-    0 is the best."""
+    """An entry in the catalog's order. share is None for a model that was not tested with the usual probes.
+
+    tier: from 0 on, 0 is the best."""
 
     entry: Entry
     share: Share | None

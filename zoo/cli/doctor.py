@@ -63,13 +63,13 @@ def command(call: Call, recipe: str | None) -> int:
     # Below the table and not wrapped, so that a command can be copied.
     notes = _notes(missing) or ["Nothing is missing."]
     if settings is None:
-        notes.append("There is no zoo here; make one with: zoo init my-zoo")
+        notes.append("This folder is not in a zoo; make one with: zoo init my-zoo")
     data = {
         "zoo": str(settings.root) if settings else None,
         "findings": [vars(finding) for finding in findings],
         "settings": {name: {"value": value.text, "origin": value.origin} for name, value in values.items()},
     }
-    title = f"zoo in {settings.root}" if settings else "no zoo here"
+    title = f"zoo in {settings.root}" if settings else "not in a zoo"
     call.output.table(data, title, ("what", "state", "detail"), rows, "\n".join(notes))
     return code
 

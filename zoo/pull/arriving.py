@@ -31,7 +31,7 @@ SERVED_OTHERWISE = frozenset(
         "file_not_found", "revision_not_found",
     }
 )  # fmt: skip
-"""Kinds of errors about what the hub serves; all others mean only that the hub could not be asked, or that this machine
+"""Kinds of errors about what the hub serves; all others mean only that the hub did not answer, or that this machine
 could not store the answer."""
 
 

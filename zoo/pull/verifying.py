@@ -68,7 +68,7 @@ def folder(
 ) -> Verified:
     """The files of one release in ``path``. complete: every file of the manifest must be here, and no other.
 
-    Raises InputError when there is nothing to go by.
+    Raises InputError when there is nothing to compare with.
     """
     began = time.monotonic()
     if not (path / MANIFEST).is_file():

@@ -50,7 +50,7 @@ _SHA1 = re.compile(r"[0-9a-f]{40}\Z")
 
 @dataclass(frozen=True)
 class _Header:
-    """What a commit says, the head that it goes on, and the branch."""
+    """What a commit says, the head that it follows, and the branch."""
 
     message: str
     parent: str

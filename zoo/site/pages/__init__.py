@@ -120,7 +120,7 @@ def render(
 
 
 def add(files: dict[str, str | bytes], more: Files) -> None:
-    """Put ``more`` into ``files``. Raises PathTaken if a path is there already."""
+    """Put ``more`` into ``files``. Raises PathTaken if a path already exists."""
     for path, content in more.items():
         if path in files:
             raise PathTaken(f"two pages have the same path {path}")

@@ -154,7 +154,7 @@ def _chart(mine: Sequence[Facts], device: Device, usual: Set[tuple[str, str]]) -
 
 
 def _files(one: Facts, device: str, usual: Set[tuple[str, str]]) -> Iterator[File]:
-    """The files of a model that took the usual probes and fit the device."""
+    """The files of a model that fit the device and were tested with the usual probes."""
     for type_, (speed, measured) in one["speeds"].get(device, {}).items():
         scores: Mapping[tuple[str, str], tuple[int, int]] = {
             (probe, language): (correct, total) for probe, language, correct, total in one["scores"][type_]
