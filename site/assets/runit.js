@@ -60,7 +60,7 @@ function valuesOf(file, context, systems, { core, run, kv }) {
     try: tryUrl(name, path),
     program: run.program,
     extra: base && !here ? "[hub]" : "",
-    ok: `${path}: OK${systems.includes("windows") ? ", on Windows True" : ""}`,
+    ok: `OK${systems.includes("windows") ? ", on Windows with True" : ""}`,
   };
 }
 

@@ -18,6 +18,7 @@ from zoo import settings as settings_room
 from zoo import site
 from zoo.progress import Silent
 
+FILE = "smollm2-135m-instruct-Q8_0.gguf"
 SHOWN = "() => [...document.querySelectorAll('.zoo-tab')].filter((one) => one.checkVisibility()).length"
 LINES = """() => [...document.querySelectorAll(".zoo-command code")]
   .filter((one) => one.checkVisibility()).map((one) => one.textContent)"""
@@ -31,7 +32,7 @@ def carrying(tmp_path_factory: pytest.TempPathFactory, hosted: Callable[..., str
     model = sample().models[0]
     release = model.releases[0]
     away = dataclasses.replace(release.location, hub="folder")
-    file = dataclasses.replace(release.files[1], size_bytes=len(content), sha256=digest)
+    file = dataclasses.replace(release.files[1], path=FILE, size_bytes=len(content), sha256=digest)
     release = dataclasses.replace(release, files=(file,), location=away)
     catalog = Catalog((dataclasses.replace(model, releases=(release,)),))
     place = folder / "build" / "hub" / "objects" / digest[:2] / digest
@@ -74,6 +75,13 @@ def test_the_command_is_near_the_top(width: int, height: int, most: int, samples
     assert box["y"] + (box["height"] if width > 1000 else 0) <= most
 
 
+def test_the_first_lines_of_a_carried_file_are_near_the_top(carrying: str, open_page: Any) -> None:
+    """A file with a long name that is fetched first: more lines than of a file on the Hub."""
+    page = open_page(carrying, width=360)
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.locator(".zoo-command:visible").first.bounding_box()["y"] <= 1000
+
+
 def test_a_chosen_tab_stays_open_for_the_next_answer(samples: str, open_page: Any) -> None:
     page = open_page(samples)
     page.click("[for=run-python]")
@@ -94,7 +102,7 @@ def test_python_and_browser_give_the_same_lines(board: str, carrying: str, open_
     page = open_page(f"{carrying}boards/{board}/")
     told = "() => document.querySelector('.zoo-run').textContent.replace(/\\s+/g, ' ')"
     wanted = page.evaluate(told)
-    assert "https://zoo.example.org/zoo/download/smollm2-135m-instruct/1.0.0/model-Q8_0.gguf" in wanted
+    assert "https://zoo.example.org/zoo/download/smollm2-135m-instruct/1.0.0/smollm2-135m-instruct-Q8_0.gguf" in wanted
     other = open_page(f"{carrying}?board={board}")
     other.wait_for_function(f"() => document.querySelector('.zoo-asked').innerText.includes('{device.name}')")
     other.wait_for_function("() => document.querySelector('.zoo-answer').dataset.milliseconds")
@@ -105,7 +113,7 @@ def test_the_page_downloads_a_carried_file(carrying: str, open_page: Any) -> Non
     page = open_page(f"{carrying}boards/pi-5-4gb/")
     page.click("[for=run-download]")
     with page.expect_download() as waiting:
-        page.click("text=Download model-Q8_0.gguf")
+        page.click(f"text=Download {FILE}")
     assert Path(waiting.value.path()).read_bytes() == b"GGUF and the rest"
 
 

@@ -65,8 +65,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 
 _FETCH = Step(
-    "Download the file and compare its SHA-256 digest with the published one. The last line must be "
-    "{ok}.",
+    "Download the file and check its digest. The last line must end with {ok}.",
     {
         "linux": ("wget -c {url}", "wget -qO- {sums} | grep ' {path}$' | sha256sum -c"),
         "macos": ("curl -fL -C - -o {path} {url}", "curl -fsL {sums} | grep ' {path}$' | shasum -a 256 -c"),

@@ -124,7 +124,7 @@ def tabs(
         return []
     facts = _facts(name, release, file, site, device)
     systems = systems_of(device)
-    values = {**_values(name, release, file, site, context_tokens), "ok": _ok(file, systems)}
+    values = {**_values(name, release, file, site, context_tokens), "ok": _ok(systems)}
     return [
         Tab(one.id, one.title, tuple(_steps(one, facts, values, systems)))
         for one in runtimes.TABLE
@@ -177,9 +177,9 @@ def _facts(name: str, release: Release, file: ModelFile, site: Site, device: Dev
     return {*(word for word, holds in known.items() if holds), *systems_of(device)}
 
 
-def _ok(file: ModelFile, systems: Sequence[str]) -> str:
-    """What the check of a digest prints."""
-    return f"{file.path}: OK{', on Windows True' if 'windows' in systems else ''}"
+def _ok(systems: Sequence[str]) -> str:
+    """How the check of a digest ends."""
+    return f"OK{', on Windows with True' if 'windows' in systems else ''}"
 
 
 def _values(
