@@ -619,10 +619,12 @@ export function rank(catalog, language) {
       share: found.total[place] ? [found.correct[place], found.total[place]] : null,
       // What guessing gives, of a model that is no better; else null.
       guessing: found.guessing[place] ?? null,
-      tier: found.tier[place],
+      begins: found.begins[place],
     }));
     const worth = ({ release, share }) => (release.experimental ? 2 : share ? -share[0] / share[1] : 1);
-    catalog.ranked.set(language, list.sort((a, b) => worth(a) - worth(b)));
+    let tier = -1;
+    for (const one of list.sort((a, b) => worth(a) - worth(b))) one.tier = tier += one.begins;
+    catalog.ranked.set(language, list);
   }
   return catalog.ranked.get(language);
 }
@@ -632,8 +634,17 @@ const matching = ({ task, language }, catalog) =>
     ({ release }) => (task === null || release.task === task) && (language === null || release.languages.includes(language)),
   );
 
-// Shelf.standing; null if the context is too long for the model.
+// Shelf.standing; null if the context is too long for the model. The answers to one question are kept, because the line
+// needs those of the choice again.
 function standing(release, wish, catalog) {
+  const key = `${wish.device.id} ${wish.device.name} ${wish.context} ${wish.kv}`;
+  if (catalog.standings?.key !== key) catalog.standings = { key, found: new Map() };
+  const { found } = catalog.standings;
+  if (!found.has(release)) found.set(release, worked(release, wish, catalog));
+  return found.get(release);
+}
+
+function worked(release, wish, catalog) {
   if (wish.context > release.context) return null;
   const found = { roomy: 0, fitting: 0, poor: false };
   for (const one of candidates(release, wish, catalog)) {
@@ -700,8 +711,10 @@ export function line(question, catalog) {
   }
   let made = [];
   let fastest = 0;
-  for (const { one } of [...tiers.values()].sort((a, b) => a.one.tier - b.one.tier)) {
-    for (const each of points(one.release, wish, catalog)) if (each.speed.typical > fastest) made.push({ ...one, pick: each });
+  for (const { one, found } of [...tiers.values()].sort((a, b) => a.one.tier - b.one.tier)) {
+    if (found.fitting < fastest * catalog.rules.faster) continue;
+    const enough = fastest * catalog.rules.faster;
+    for (const each of points(one.release, wish, catalog)) if (each.speed.typical >= enough) made.push({ ...one, pick: each });
     fastest = Math.max(fastest, ...made.map((each) => each.pick.speed.typical));
   }
   const { answer } = choose({ ...question, leastSpeed: null }, catalog);

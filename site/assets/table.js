@@ -6,6 +6,7 @@ const heads = [...document.querySelectorAll(".zoo-files th[data-sort]")];
 const found = document.querySelector(".zoo-found");
 const more = document.querySelector(".zoo-more");
 const pages = document.querySelector(".zoo-table-pages");
+const problem = document.querySelector(".zoo-problem");
 const { root } = form.dataset;
 const LISTED = Number(form.dataset.listed);
 const NAMES = ["board", "memory", "task", "language", "licence", "type", "words", "measured", "beaten", "yanked"];
@@ -55,6 +56,9 @@ const KEYS = {
   speed: ({ speed, place }) => [speed, place],
   memory: ({ file, place }) => [file.memory, place],
 };
+
+// Where more is better, so that the first click puts the best on top.
+const HIGH = new Set(["speed", "top"]);
 
 const value = (name) => {
   const field = form.elements[name];
@@ -155,10 +159,25 @@ function append(all) {
   return next[0];
 }
 
+const speedHead = document.querySelector(".zoo-files th[data-sort=speed]");
+const SPEED_WORDS = speedHead.textContent.trim();
+
+// The column of speeds has predictions once a device is chosen.
+function nameSpeeds({ catalog }) {
+  const device = catalog.deviceOf.get(value("board"));
+  speedHead.querySelector("button").firstChild.textContent = device ? `Decode speed on ${device.name}` : SPEED_WORDS;
+}
+
 async function show() {
+  const memory = form.elements.memory;
+  if (memory.value !== "" && !(Number(memory.value) > 0)) {
+    found.textContent = "Maximum memory must be a positive number of MB. The rows below are unchanged.";
+    return;
+  }
   writeAddress();
   try {
     const all = await load();
+    nameSpeeds(all);
     const start = performance.now();
     rows = select(all);
     visible = 0;
@@ -189,6 +208,7 @@ function writeAddress() {
 
 function readAddress() {
   const told = new URLSearchParams(location.search);
+  const unknown = [];
   let asks = false;
   for (const name of NAMES) {
     const given = told.get(name);
@@ -196,6 +216,10 @@ function readAddress() {
     if (given === null) continue;
     if (field.type === "checkbox") field.checked = given === "1";
     else if (field.tagName !== "SELECT" || [...field.options].some((one) => one.value === given)) field.value = given;
+    else {
+      unknown.push(`“${shortened(given, 40)}”`);
+      continue;
+    }
     asks = true;
   }
   const by = (told.get("sort") ?? "").replace("-", "");
@@ -203,6 +227,8 @@ function readAddress() {
     sorted = { by, up: !told.get("sort").startsWith("-") };
     asks = true;
   }
+  problem.hidden = !unknown.length;
+  problem.textContent = unknown.length ? `This link filters by ${unknown.join(" and ")}, which this catalog does not have. It was left out.` : "";
   return asks;
 }
 
@@ -210,7 +236,7 @@ for (const head of heads) {
   const button = h("button", { type: "button", class: "zoo-sort" }, ...head.childNodes);
   button.addEventListener("click", () => {
     const by = head.dataset.sort;
-    sorted = { by, up: sorted.by === by && head.hasAttribute("aria-sort") ? !sorted.up : true };
+    sorted = { by, up: sorted.by === by && head.hasAttribute("aria-sort") ? !sorted.up : !HIGH.has(by) };
     show();
   });
   head.append(button);
@@ -225,6 +251,12 @@ form.addEventListener("submit", (event) => event.preventDefault());
 more.addEventListener("click", async () => {
   const first = append(await load());
   first?.querySelector("a")?.focus();
+});
+document.querySelector(".zoo-reset").addEventListener("click", () => {
+  form.reset();
+  sorted = { by: "name", up: true };
+  problem.hidden = true;
+  show();
 });
 form.hidden = false;
 if (readAddress()) show();

@@ -73,9 +73,46 @@ def test_sort(many: str, open_page: Any) -> None:
     again.wait_for_function("() => document.querySelector('.zoo-files tbody').dataset.milliseconds")
     assert rows(again) == rows(page)
     speed = page.locator("th[data-sort=speed]")
+    done(page, lambda: speed.locator("button").click())
+    assert speed.get_attribute("aria-sort") == "descending", "the fastest come first"
     for _ in range(2):
         done(page, lambda: speed.locator("button").click())
         assert "not measured" not in page.locator(ROWS).first.inner_text(), "what has no figure comes last"
+
+
+def test_clear_filters(many: str, open_page: Any) -> None:
+    page = open_page(f"{many}files/?type=Q8_0&sort=-size")
+    page.wait_for_function("() => document.querySelector('.zoo-files tbody').dataset.milliseconds")
+    filtered = page.inner_text(".zoo-found")
+    done(page, lambda: page.click(".zoo-reset"))
+    assert page.inner_text(".zoo-found") != filtered and page.url.endswith("/files/")
+    assert page.input_value("[name=type]") == ""
+    assert page.get_attribute("th[data-sort=name]", "aria-sort") == "ascending"
+
+
+def test_a_negative_memory_is_named_and_changes_nothing(many: str, open_page: Any) -> None:
+    page = open_page(f"{many}files/")
+    before = rows(page)
+    page.fill("[name=memory]", "-3")
+    page.wait_for_function("() => document.querySelector('.zoo-found').textContent.includes('positive number of MB')")
+    assert rows(page) == before
+
+
+def test_a_link_that_filters_by_what_is_not_there(many: str, open_page: Any) -> None:
+    page = open_page(f"{many}files/?board=mainframe&task=code")
+    page.wait_for_function("() => document.querySelector('.zoo-files tbody').dataset.milliseconds")
+    assert "“mainframe”, which this catalog does not have" in page.inner_text(".zoo-problem")
+    assert page.input_value("[name=task]") == "code"
+
+
+def test_the_column_of_speeds_is_named_after_the_device(many: str, open_page: Any) -> None:
+    page = open_page(f"{many}files/")
+    head = page.locator("th[data-sort=speed]")
+    assert head.inner_text().startswith("Decode speed, measured")
+    done(page, lambda: page.select_option("[name=board]", "pi-5-8gb"))
+    assert head.inner_text().startswith("Decode speed on Raspberry Pi 5, 8 GB")
+    done(page, lambda: page.select_option("[name=board]", ""))
+    assert head.inner_text().startswith("Decode speed, measured")
 
 
 def test_filter(many: str, open_page: Any) -> None:

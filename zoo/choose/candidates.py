@@ -18,8 +18,8 @@ from catalog.device import Device
 from catalog.memory import KV_TYPE
 from catalog.release import Architecture, ModelFile
 from catalog.words import nats
-from zoo.choose import roofline
-from zoo.choose.speeds import DecodeSpeed, speed_of
+from zoo.choose import roofline, speeds
+from zoo.choose.speeds import DecodeSpeed
 
 READING = 5.0
 """Tokens per second. People read 200 to 300 words a minute, four to seven tokens per second."""
@@ -74,11 +74,19 @@ class Wish:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A file to consider. Its speed is computed only when it is needed: most files of most models do not fit."""
+    """A file to consider. Its speed is computed only when needed: most files of most models do not fit.
+
+    ``typical`` is that of ``speed`` without the rest.
+    """
 
     file: ModelFile
     need_bytes: int | None
     look: Callable[[], DecodeSpeed]
+    look_briefly: Callable[[], float]
+
+    @functools.cached_property
+    def typical(self) -> float:
+        return self.look_briefly()
 
     @functools.cached_property
     def speed(self) -> DecodeSpeed:
@@ -97,7 +105,7 @@ class Candidate:
         return self.need_bytes is not None and self.need_bytes <= ROOMY_SHARE * wish.device.free_bytes
 
     def quick(self, wish: Wish) -> bool:
-        return self.speed.typical >= wish.quick
+        return self.typical >= wish.quick
 
 
 class Level(NamedTuple):
@@ -123,9 +131,8 @@ def of(files: Sequence[ModelFile], architecture: Architecture, wish: Wish) -> li
 
 def _candidate(file: ModelFile, architecture: Architecture, wish: Wish) -> Candidate:
     need = need_bytes(file, architecture, wish.context_tokens, wish.kv)
-    return Candidate(
-        file, need, lambda: speed_of(file, architecture, wish.device, wish.context_tokens, wish.kv)
-    )
+    asked = file, architecture, wish.device, wish.context_tokens, wish.kv
+    return Candidate(file, need, lambda: speeds.speed_of(*asked), lambda: speeds.typical(*asked))
 
 
 def need_bytes(

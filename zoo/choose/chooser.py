@@ -47,6 +47,10 @@ __all__ = [
 
 RUNNERS_UP = 3
 
+FASTER = 1.25
+"""How much faster a file of a lower tier must be to be a step of the line. Less is not worth a worse model; and a line
+of hundreds of steps helps nobody."""
+
 SPEEDS = (10.0, 20.0)
 """Minimum speeds in tokens per second that people ask for most, above reading speed."""
 
@@ -167,18 +171,21 @@ def choose(question: Question, ranked: Sequence[Ranked], runners_up: int = RUNNE
 
 
 def line(question: Question, ranked: Sequence[Ranked]) -> tuple[Offer, ...]:
-    """The files between the fastest and the best, of all models: each is better than all before it and slower. It has
-    the answer of ``choose`` if that is a good file."""
+    """The files between the fastest and the best, of all models: each is better than all before it and slower, those of
+    lower tiers by FASTER. It has the answer of ``choose`` if that is a good file."""
     wish = replace(question.wish, least=None)
     asked = [one for one in ranked if matches(one.entry, question) and not one.entry.experimental]
     some = [(one, s) for one in asked if not one.at_chance and (s := one.entry.standing(wish)) and s.fitting]
     found: list[Offer] = []
     fastest = 0.0
     for _, tier in itertools.groupby(some, key=lambda pair: pair[0].tier):
-        best, _ = min(tier, key=lambda pair: (-pair[1].roomy, -pair[1].fitting))
+        best, standing = min(tier, key=lambda pair: (-pair[1].roomy, -pair[1].fitting))
+        enough = fastest * FASTER
+        if standing.fitting < enough:
+            continue
         for pick in best.entry.shelf.points(wish):
             assert pick.speed
-            if pick.speed.typical > fastest:
+            if pick.speed.typical >= enough:
                 found.append(Offer(best, pick))
         fastest = max(fastest, *(offer.pick.speed.typical for offer in found if offer.pick.speed))
     answer = choose(replace(question, least_tokens_per_second=None), ranked, 0).answer

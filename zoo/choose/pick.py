@@ -94,8 +94,8 @@ class Shelf:
         every = [one for one in self._ask(wish) if one.fits(wish)]
         good = [one for one in every if one.good]
         return Standing(
-            max((one.speed.typical for one in good if one.roomy(wish)), default=0.0),
-            max((one.speed.typical for one in good), default=0.0),
+            max((one.typical for one in good if one.roomy(wish)), default=0.0),
+            max((one.typical for one in good), default=0.0),
             len(good) < len(every),
         )
 
@@ -182,7 +182,7 @@ class Shelf:
         left = [candidate for candidate in some if candidate.file in made.left]
         good = [candidate for candidate in left if candidate.good]
         if not level.quick and good:
-            fastest = min(good, key=lambda c: (-c.speed.typical, *by_loss(c.file)))
+            fastest = min(good, key=lambda c: (-c.typical, *by_loss(c.file)))
             return fastest, made
         return next(candidate for candidate in left if candidate.file is made.chosen), made
 

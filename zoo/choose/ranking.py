@@ -112,11 +112,13 @@ class Share:
 class Ranked:
     """An entry in the catalog's order. share is None for a model that was not tested with the usual probes.
 
-    tier: from 0 on, 0 is the best."""
+    tier: from 0 on, 0 is the best. begins: whether it is the first of its tier.
+    """
 
     entry: Entry
     share: Share | None
     tier: int
+    begins: bool = False
 
     @property
     def at_chance(self) -> bool:
@@ -171,7 +173,9 @@ def _tiers(ordered: Sequence[tuple[Entry, Share | None]]) -> Iterator[Ranked]:
         low, high = guessing.wilson(share.correct, share.total) if share else (0.0, 0.0)
         if first is None or kind != first[0] or high < first[1]:
             tier, first = tier + 1, (kind, low)
-        yield Ranked(entry, share, tier)
+            yield Ranked(entry, share, tier, begins=True)
+        else:
+            yield Ranked(entry, share, tier)
 
 
 def _probes(entry: Entry, language: str | None) -> dict[tuple[str, str], ProbeScore]:

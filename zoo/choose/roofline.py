@@ -99,6 +99,16 @@ def predict(
     )
 
 
+def typical(
+    file: ModelFile, architecture: Architecture, device: Device, context_tokens: int, kv: str = memory.KV_TYPE
+) -> float:
+    """``predict(...).typical`` alone, for many files."""
+    weights, cache = weight_bytes(file), cache_of(file, architecture)
+    read = weights + (memory.cache_read_bytes(cache, context_tokens / 2, kv) if cache else 0)
+    bandwidth, cap = device.bandwidth_bytes_per_second.typical, _kernel_bytes_per_second(device, file)
+    return 1 / (max(read / bandwidth, weights / cap) + device.token_seconds)
+
+
 def weight_bytes(file: ModelFile) -> int:
     """Bytes of weights that are read for a token: as the catalog records them, else the size of the file."""
     return max(file.size_bytes if file.read_bytes is None else file.read_bytes, 1)

@@ -136,7 +136,7 @@ def miss(one: Ranked, wish: Wish) -> tuple[bool, float]:
     for each in candidates.of(entry.release.files, entry.release.architecture, wish):
         if each.need_bytes is not None:
             room = each.need_bytes / max(candidates.ROOMY_SHARE * wish.device.free_bytes, 1.0)
-            pace = wish.quick / each.speed.typical if room <= 1 and each.speed.typical > 0 else 1.0
+            pace = wish.quick / each.typical if room <= 1 and each.typical > 0 else 1.0
             factors.append(max(room, pace, 1.0))
     return False, min(factors)
 

@@ -53,6 +53,15 @@ def speed_of(
     return DecodeSpeed(False, low, typical, high, prediction.words + refused, prediction)
 
 
+def typical(
+    file: ModelFile, architecture: Architecture, device: Device, context_tokens: int, kv: str = KV_TYPE
+) -> float:
+    """``speed_of(...).typical`` alone, for many files."""
+    if file.speeds and _measured(file, device):
+        return speed_of(file, architecture, device, context_tokens, kv).typical
+    return roofline.typical(file, architecture, device, context_tokens, kv)
+
+
 def _measured(file: ModelFile, device: Device) -> list[Speed]:
     """Valid speeds of this device, then of its sisters; of each the fastest first."""
     kin = devices.sisters(device.id)

@@ -23,7 +23,7 @@ from zoo.site.pages.kinds import Evidence, Files, Kind, Made, Models, Site
 from zoo.site.pages.text import visible
 
 DATA = "chooser.json"
-DIGITS, ERROR_DIGITS = 5, 4
+DIGITS, ERROR_DIGITS = 4, 3
 """Significant digits of measured figures, and of their standard errors, in what is chosen from. What is shown has
 fewer, and each one is a byte for everybody who asks the chooser."""
 

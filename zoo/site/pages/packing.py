@@ -201,6 +201,7 @@ def _rules() -> dict[str, object]:
         "loss_limit": candidates.LOSS_LIMIT,
         "reading_speed": candidates.READING,
         "roomy_share": candidates.ROOMY_SHARE,
+        "faster": chooser.FASTER,
         "kv_types": memory.KV_TYPES,
         "kv_type": memory.KV_TYPE,
         "runners_up": chooser.RUNNERS_UP,
@@ -274,8 +275,8 @@ def _order(some: Sequence[Facts], ready: Sequence[Entry]) -> list[int]:
 
 def _shares(ready: Sequence[Entry]) -> dict[str, dict[str, list[Json]]]:
     """The probe answers that were right, and all, of each release in that order: ``any`` language, ``in LANGUAGE``.
-    guessing: the right answers that guessing gives, of releases that are no better; else null. ``none`` is a language
-    without probes."""
+    guessing: the right answers that guessing gives, of releases that are no better; else null. begins: 1 for the
+    first of each tier. ``none`` is a language without probes."""
     spoken = {score.language for entry in ready for score in entry.merit.probes if score.language}
     order = [one.entry.name for one in ranking.rank(ready, "")]
     found: dict[str, dict[str, list[Json]]] = {}
@@ -287,6 +288,6 @@ def _shares(ready: Sequence[Entry]) -> dict[str, dict[str, list[Json]]]:
             "correct": [share.correct if share else 0 for _, share in some],
             "total": [share.total if share else 0 for _, share in some],
             "guessing": [share.by_guessing if share and one.at_chance else None for one, share in some],
-            "tier": [one.tier for one, _ in some],
+            "begins": [int(one.begins) for one, _ in some],
         }
     return found
