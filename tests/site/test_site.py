@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -38,6 +39,10 @@ ALLOWED = (
     "https://www.llama.com/",
     "https://docs.github.com/",
     "https://lmstudio.ai/download",
+    # Where published speeds were read.
+    "https://www.smolhub.com/",
+    "https://www.reddit.com/",
+    "https://www.jitesh.dev/",
     "https://cyclonedx.org/",
     "https://in-toto.io",
     "https://slsa.dev/",
@@ -352,7 +357,7 @@ def test_serve_answers_on_this_machine(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("zoo.site.server.build", lambda *_, **__: site.SiteReport(tmp_path, "", 1, 5, 0.0))
     listener = Listener()
     zoo = make_zoo(tmp_path / "zoo", index.EMPTY)
-    threading.Thread(target=site.serve, args=(zoo, 0, listener), daemon=True).start()
+    threading.Thread(target=site.serve, args=(zoo, 0, listener, contextlib.nullcontext()), daemon=True).start()
     assert listener.event.wait(10)
     address = re.search(r"http://127\.0\.0\.1:\d+/", listener.said[0])
     assert address
@@ -368,7 +373,7 @@ def test_serve_keeps_the_files_that_were_copied(tmp_path: Path, monkeypatch: pyt
         "zoo.site.server.build", lambda *_, **named: given.append(named) or site.SiteReport(tmp_path, "", 1, 5, 0.0)
     )
     listener = Listener()
-    threading.Thread(target=site.serve, args=(zoo, 0, listener), daemon=True).start()
+    threading.Thread(target=site.serve, args=(zoo, 0, listener, contextlib.nullcontext()), daemon=True).start()
     assert listener.event.wait(10)
     assert given == [{"files_megabytes": 3.0}]
 
