@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-TYPES = ("F16", "Q8_0", "Q4_0")
+TYPES = ("F16", "Q8_0", "Q4_K_M", "Q4_0")
 _SHA = "a" * 64
 
 
@@ -94,11 +94,11 @@ def probes() -> dict[str, Any]:
 
     sums = [
         {"id": f"arithmetic-{n}", "prompt": f"What is {n} + 1?", "expected": str(n + 1),
-         "answers": answers(True, True, n != 17)}
+         "answers": answers(True, True, True, n != 17)}
         for n in range(1, 41)
     ]  # fmt: skip
     pair = {"id": "pairs_en-1", "good": "The cars are red.", "bad": "The cars is red.", "phenomenon": "agreement"}
-    head = {"language": None, "shots": [["What is 3 + 4?", "7"]]}
+    head = {"language": "en", "shots": [["What is 3 + 4?", "7"]]}
     return {
         "format": "zoo-probes/1",
         "interval": "Wilson, 95 %",
@@ -107,7 +107,7 @@ def probes() -> dict[str, Any]:
             {"probe": "arithmetic", "title": "Short arithmetic", "asks": "The last number is the right one.", **head,
              "scores": scores("arithmetic"), "items": sums},
             {"probe": "pairs_en", "title": "Minimal pairs", "asks": "The grammatical one is more probable.", **head,
-             "scores": scores("pairs_en"), "items": [{**pair, "answers": answers(True, False, True)}]},
+             "scores": scores("pairs_en"), "items": [{**pair, "answers": answers(True, False, True, True)}]},
         ],
     }  # fmt: skip
 

@@ -33,6 +33,8 @@ TYPES = {
     "dataset": f"models/{TUTOR}/1.1.0/dataset/",
     "yanked": f"models/{WITHDRAWN}/",
     "pictures": "pictures/",
+    "compare": f"compare/?a={MODEL}%401.0.0%3AQ8_0&b={MODEL}%401.0.0%3AQ4_0",
+    "compare-files": f"models/{MODEL}/compare/",
     "speed": f"models/{MODEL}/1.0.0/evidence/speed/",
     "loss": f"models/{MODEL}/1.0.0/evidence/loss/",
     "probes": f"models/{MODEL}/1.0.0/evidence/probes/",
@@ -50,6 +52,7 @@ READY = {
     "front": "() => document.querySelector('.zoo-answer').dataset.milliseconds",
     "files": "() => document.querySelector('.zoo-sort')",
     "try": "() => document.querySelector('.zoo-state').textContent",
+    "compare": "() => document.querySelector('.zoo-compared table')",
     "document": "() => document.querySelector('.md-code__nav[aria-label]')",
 }
 """What is true once the scripts of a type of page have done what they do unasked."""

@@ -16,6 +16,7 @@ from catalog.release import Model
 from zoo.site.pages import (
     about,
     boards,
+    compare,
     datasets,
     evidence,
     feeds,
@@ -63,6 +64,7 @@ KINDS: tuple[Kind, ...] = (
     model.KIND,
     datasets.KIND,
     evidence.KIND,
+    compare.KIND,
     about.KIND,
     offers.KIND,
     front.KIND,

@@ -29,6 +29,7 @@ POLICY: Mapping[str, str] = {
 CATALOG = (
     Link("Find a model", ""),
     Link("Models", "models/"),
+    Link("Compare", "compare/"),
     Link("Charts", "pictures/"),
 )
 """The catalog's own entries of the navigation, before those of the documents."""

@@ -55,6 +55,11 @@ def anchor(words: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "-", words.removesuffix(".json")).strip("-") or "it"
 
 
+def compare_url(name: str, version: str, type_: str) -> str:
+    """The page that compares a file with another one, from the site's root."""
+    return f"compare/?a={quote(f'{name}@{version}:{type_}', safe='')}"
+
+
 def try_url(name: str, file: ModelFile) -> str | None:
     """The page that tries a file in the browser, from the site's root; None for a file too large for that."""
     if file.size_bytes > MOST_TRIED_BYTES:

@@ -106,7 +106,7 @@ def _each(model: Model, site: Site, found: Evidence) -> Made:
     release = pick.current(model)
     probed = [file for file in release.files if file.probes] if release else []
     facts: Facts = {"name": model.name, "experimental": model.experimental, "scores": {}, "speeds": {}}
-    if not release or not probed:
+    if not release or not probed or release.architecture.context_tokens < 1:
         return Made({}, facts)
     for file in probed:
         facts["scores"][file.type] = [(s.probe, s.language or "", s.correct, s.total) for s in file.probes]

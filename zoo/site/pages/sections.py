@@ -20,7 +20,9 @@ from zoo.site.pages import diagram, pictures, qr, runit
 from zoo.site.pages.about import About
 from zoo.site.pages.charts import Chart
 from zoo.site.pages.kinds import Site
+from zoo.site.pages.links import compare_url
 from zoo.site.pages.page import fill
+from zoo.site.pages.text import shortened, visible
 
 CONTEXT = CONTEXTS[1]
 """The context length that tables compare memory at."""
@@ -77,6 +79,7 @@ def of_release(
         "languages": _languages(release),
         "run": "" if model.yank_of(release.version) else runit.fragment(model.name, release, taken, site, root),
         "download_url": lambda file: runit.download_url(model.name, release, file, site),
+        "compared": _compared(model, release, taken) if whole else "",
         "code": qr.code(site, f"models/{model.name}/") if whole else "",
         "completes": commands.COMPLETES if commands.completes(release) else "",
         "download": commands.download(model.name, release, taken),
@@ -126,6 +129,13 @@ def _boards(recommended: Sequence[Pick]) -> list[Board]:
         else:
             found.append(Board(pick.device.name, pick, answer))
     return found
+
+
+def _compared(model: Model, release: Release, taken: ModelFile) -> str:
+    """Where the recommended file can be compared with others; only the current release can."""
+    if release is not picks.current(model):
+        return ""
+    return compare_url(model.name, release.version, shortened(visible(taken.type), 60))
 
 
 def _languages(release: Release) -> list[str]:
