@@ -1,7 +1,7 @@
 """Every type of page as the field's own tools judge it: axe-core for access, html-validate for HTML.
 
 They come from npm, pinned with their digests in ``checkers/package-lock.json``; ``make test`` puts them into
-``.venv/npm/checkers``. Each page is opened in both widths and both colour schemes, must fit, and is kept as a picture.
+``.venv/npm/checkers``. Each page is opened in three widths and both colour schemes, must fit, and is kept as a picture.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from needs import missing
 
 HERE = Path(__file__).parent / "checkers"
 MODULES = Path(sys.prefix) / "npm" / "checkers" / "node_modules"
-LOOKS = ((1440, "light"), (1440, "dark"), (360, "light"), (360, "dark"))
+LOOKS = tuple((width, scheme) for width in (1440, 768, 360) for scheme in ("light", "dark"))
 _RULES = {"target-size": {"enabled": True}}
 """WCAG 2.2 asks for targets of 24 px; axe leaves that rule out unless it is asked for."""
 

@@ -8,6 +8,7 @@ from zoo.site.pages import chooser
 from zoo.site.pages.frame import framed
 from zoo.site.pages.kinds import Facts, Files, Kind, Models, Site
 from zoo.site.pages.page import Page, fill, rooted
+from zoo.site.pages.text import visible
 
 DESCRIPTION = "Small language models as GGUF files, each with measured loss and speed and predicted memory."
 NEWEST = 12
@@ -43,14 +44,20 @@ def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
 
 def _lists(models: Sequence[Facts], site: Site) -> Iterator[tuple[str, str]]:
     pages = [models[start : start + LISTED] for start in range(0, len(models) or 1, LISTED)]
+    tasks = sorted({visible(one["task"]) for one in models})
+    languages = sorted({visible(language) for one in models for language in one["languages"]})
     for number, batch in enumerate(pages, 1):
         path = list_path(number)
         root = "../" * path.count("/")
         rows = rooted((model["row"] for model in batch), root)
-        html = fill("models.html", models=rows, number=number, last=len(pages), root=root, path=list_path)
+        html = fill(
+            "models.html", models=rows, number=number, last=len(pages), root=root, path=list_path,
+            count=len(models), tasks=tasks, languages=languages,
+        )  # fmt: skip
         title = "All models" if number == 1 else f"All models, page {number}"
         page = Page(title, f"The {len(models):,} models of this zoo, sorted by name.", html, ())
-        yield f"{path}index.html", framed(page, path, site)
+        scripts = ("models.js",) if models else ()
+        yield f"{path}index.html", framed(page, path, site, scripts=scripts)
 
 
 def list_path(number: int) -> str:

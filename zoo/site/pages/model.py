@@ -46,6 +46,7 @@ class Facts(TypedDict):
     yanked: bool
     experimental: bool
     files: int
+    parameters: int
     smallest_bytes: int
     largest_bytes: int
 
@@ -77,6 +78,7 @@ def _facts(model: Model) -> Facts:
         "yanked": model.yank_of(release.version) is not None,
         "experimental": model.experimental,
         "files": len(sizes),
+        "parameters": release.architecture.parameters,
         "smallest_bytes": min(sizes),
         "largest_bytes": max(sizes),
     }

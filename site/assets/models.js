@@ -1,0 +1,79 @@
+// Filters and sorts the list of all models. The rows are those of the pages of the list; the other pages are fetched when
+// somebody asks for something. The question is part of the address.
+const form = document.querySelector(".zoo-filter");
+const body = document.querySelector(".zoo-models tbody");
+const found = document.querySelector(".zoo-found");
+const pages = document.querySelector(".zoo-table-pages");
+const others = pages ? [...pages.querySelectorAll("a:not([aria-current])")] : [];
+const first = body.innerHTML;
+
+let rows;
+
+async function every() {
+  const read = async (link) => {
+    const answer = await fetch(link.href);
+    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    return [...page.querySelectorAll(".zoo-models tbody tr")];
+  };
+  const more = (await Promise.all(others.map(read))).flat();
+  // Links of a page further down are from there.
+  for (const link of more.flatMap((row) => [...row.querySelectorAll("a")])) {
+    link.href = new URL(`models/${link.getAttribute("href").split("models/")[1]}`, new URL(document.body.dataset.root, location.href));
+  }
+  return [...body.rows, ...more];
+}
+
+const ORDERS = {
+  name: (a, b) => (a.dataset.name < b.dataset.name ? -1 : 1),
+  newest: (a, b) => (a.dataset.date < b.dataset.date ? 1 : a.dataset.date > b.dataset.date ? -1 : 0),
+  smallest: (a, b) => a.dataset.bytes - b.dataset.bytes,
+  parameters: (a, b) => a.dataset.parameters - b.dataset.parameters,
+};
+
+function asked() {
+  const { words, task, language, order } = form.elements;
+  const question = new URLSearchParams();
+  for (const one of [words, task, language, order]) if (one.value && one.value !== "name") question.set(one.name, one.value);
+  return question;
+}
+
+async function show() {
+  const question = asked();
+  history.replaceState(null, "", question.size ? `?${question}` : location.pathname);
+  if (!question.size && !rows) return;
+  if (!question.size) {
+    body.innerHTML = first;
+    rows = undefined;
+    if (pages) pages.hidden = false;
+    found.textContent = found.dataset.words;
+    return;
+  }
+  try {
+    rows ??= await every();
+  } catch (error) {
+    found.textContent = `The other pages of the list could not be loaded: ${error.message}. Check the connection and try again.`;
+    return;
+  }
+  const words = (question.get("words") ?? "").toLowerCase().split(/\s+/);
+  const matches = rows.filter(
+    ({ dataset, textContent }) =>
+      words.every((word) => textContent.toLowerCase().includes(word)) &&
+      (!question.get("task") || dataset.task === question.get("task")) &&
+      (!question.get("language") || dataset.languages.split(" ").includes(question.get("language"))),
+  );
+  body.replaceChildren(...matches.sort(ORDERS[question.get("order") ?? "name"] ?? ORDERS.name));
+  if (pages) pages.hidden = true;
+  found.textContent = matches.length === 1 ? "1 model" : matches.length ? `${matches.length} models` : "No model matches. Remove a condition.";
+}
+
+for (const [name, value] of new URLSearchParams(location.search)) {
+  const field = form.elements[name];
+  if (!field) continue;
+  field.value = value;
+  if (field.value !== value) field.value = "";
+}
+form.addEventListener("input", show);
+form.addEventListener("submit", (event) => event.preventDefault());
+form.hidden = false;
+if (location.search) show();
