@@ -13,6 +13,7 @@ from sitesamples import HOSTILE, sample
 from catalog.index import Catalog
 from catalog.release import EvidenceFile, Model, ProbeScore
 from zoo.site import pages
+from zoo.site.pages import compare
 from zoo.site.pages.compare import figures, verdict
 from zoo.site.pages.compare.figures import Figure
 
@@ -87,6 +88,14 @@ def test_every_model_has_a_page_of_its_files_and_neighbours_have_one_together() 
     assert "No clear difference (only the first right: 1, only the second: 0)" in page and "What is" in page
     assert json.loads(files["compare/names.json"])["a"] == ["1.0.0", ["F16", "Q8_0", "Q4_K_M", "Q4_0"]]
     assert 'href="../../compare/?a=a%401.0.0%3A' in files["models/a/index.html"]
+
+
+def test_only_the_first_of_the_ranking_have_pages_without_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "NEIGHBOURS", 2)
+    files = made(*map(probed, "abc"))
+    pages_of = {path for path in files if "compare/" in path and path.endswith(".html")}
+    assert pages_of == {f"{p}/index.html" for p in ("compare", "compare/a/b", "models/a/compare", "models/b/compare")}
+    assert "1 more model can be compared" in files["compare/index.html"] and "models/c/compare.json" in files
 
 
 def test_kld_does_not_compare_two_models() -> None:

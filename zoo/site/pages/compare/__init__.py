@@ -25,17 +25,17 @@ from zoo.site.pages.page import Page, fill
 
 PATH = "compare/"
 NAMES = "compare/names.json"
-NEIGHBOURS, LISTED = 60, 200
-"""Models in the ranking that have a page with the next one, and models whose page of files is linked in a list."""
+NEIGHBOURS = 60
+"""Models that have pages without scripts: the first of the ranking. For a thousand models these pages would be a sixth
+of the site."""
 
 
 class Facts(TypedDict):
-    """Of one model: its files, and what can be compared of the recommended one."""
+    """Of one model: what can be compared, and the type of its recommended file."""
 
-    name: str
-    version: str
-    types: list[str]
-    best: Comparable | None
+    found: Comparable
+    best: str
+    experimental: bool
 
 
 @dataclass(frozen=True)
@@ -48,40 +48,19 @@ class Pair:
 
 
 def _each(model: Model, site: Site, evidence: Evidence) -> Made:
+    del site
     release = pick.current(model)
     if release is None:
         return Made({}, None)
     found = figures.of(model, release, evidence(release.version, "probes.json"))
     text = json.dumps(found, ensure_ascii=False, separators=(",", ":")) + "\n"
-    files: dict[str, str | bytes] = {f"models/{model.name}/compare.json": text}
-    path = f"models/{model.name}/compare/"
-    pairs = [
-        Pair(f"{a['type']} and {b['type']}", _pair(found, a, found, b, (a["type"], b["type"])), _url(a))
-        for a, b in itertools.pairwise(found["files"])
-    ]
-    title = f"Compare the files of {model.name}"
-    words = f"The files of version {release.version} from the largest to the smallest, each with the next smaller one."
-    html = fill("compare/pairs.html", title=title, words=words, pairs=pairs, root="../../../")
-    page = Page(title, words, html, (), indexed=bool(pairs))
-    files[f"{path}index.html"] = framed(page, path, site)
     device = devices.find(BOARD)
     context = min(pick.CONTEXT_TOKENS, release.architecture.context_tokens)
     chosen = pick.Shelf(release).take(device, context) if device and context > 0 else None
     taken = chosen or min(release.files, key=lambda file: (file.size_bytes, file.path))
-    best = next(one for one in found["files"] if one["path"] == figures.path_of(taken))
-    facts: Facts = {
-        "name": model.name,
-        "version": release.version,
-        "types": [one["type"] for one in found["files"]],
-        "best": None if model.experimental else {**found, "files": [best], "samples": _only(found, best["type"])},
-    }
-    return Made(files, facts)
-
-
-def _only(found: Comparable, type_: str) -> list[figures.Sample]:
-    return [
-        {**one, "answers": {type_: one["answers"][type_]}} for one in found["samples"] if type_ in one["answers"]
-    ]
+    best = next(one["type"] for one in found["files"] if one["path"] == figures.path_of(taken))
+    facts: Facts = {"found": found, "best": best, "experimental": model.experimental}
+    return Made({f"models/{model.name}/compare.json": text}, facts)
 
 
 def _url(side: Side) -> str:
@@ -99,32 +78,51 @@ def _pair(a: Comparable, its: Side, b: Comparable, other: Side, titles: tuple[st
 
 
 def _whole(facts: Sequence[EveryFacts], site: Site, models: Models) -> Files:
-    mine: dict[str, Facts] = {one["compare"]["name"]: one["compare"] for one in facts if one["compare"]}
+    mine: dict[str, Facts] = {one["compare"]["found"]["name"]: one["compare"] for one in facts if one["compare"]}
     order = [one.entry.name for one in ranking.rank(offers.entries(offers.of_all(facts), models))]
-    best = [found for name in order if name in mine and (found := mine[name]["best"])]
+    first = [mine[name] for name in order if name in mine][:NEIGHBOURS]
     made: dict[str, str | bytes] = {}
+    for one in first:
+        path = f"models/{one['found']['name']}/compare/"
+        made[f"{path}index.html"] = framed(_of_model(one["found"]), path, site)
     ranked = []
-    for a, b in itertools.pairwise(best[:NEIGHBOURS]):
-        path = f"{PATH}{a['name']}/{b['name']}/"
-        title = f"{a['name']} and {b['name']}"
+    for a, b in itertools.pairwise(one for one in first if not one["experimental"]):
+        title = f"{a['found']['name']} and {b['found']['name']}"
+        path = f"{PATH}{a['found']['name']}/{b['found']['name']}/"
         made[f"{path}index.html"] = framed(_neighbours(a, b, title), path, site)
         ranked.append({"url": path, "title": title})
-    names = {name: [one["version"], one["types"]] for name, one in mine.items()}
+    names = {
+        name: [one["found"]["version"], [file["type"] for file in one["found"]["files"]]]
+        for name, one in mine.items()
+    }
     made[NAMES] = json.dumps(names, ensure_ascii=False, separators=(",", ":")) + "\n"
     device = devices.find(BOARD)
     html = fill(
         "compare/index.html", root="../", names=NAMES, ranked=ranked, device=device.name if device else "",
-        of_models=list(mine)[:LISTED], more=max(0, len(mine) - LISTED),
+        of_models=[one["found"]["name"] for one in first], more=len(mine) - len(first),
     )  # fmt: skip
     page = Page("Compare", "Two files next to each other: size, memory, speed, tests and answers.", html, ())
     made[f"{PATH}index.html"] = framed(page, PATH, site, scripts=("compare.js",))
     return made
 
 
-def _neighbours(a: Comparable, b: Comparable, title: str) -> Page:
-    sides = a["files"][0], b["files"][0]
-    titles = tuple(f"{one['name']} {one['type']}" for one in sides)
-    pair = Pair(" and ".join(titles), _pair(a, sides[0], b, sides[1], (titles[0], titles[1])), _url(sides[0]))
+def _of_model(found: Comparable) -> Page:
+    """The files from the largest to the smallest, each with the next smaller one."""
+    pairs = [
+        Pair(f"{a['type']} and {b['type']}", _pair(found, a, found, b, (a["type"], b["type"])), _url(a))
+        for a, b in itertools.pairwise(found["files"])
+    ]
+    title = f"Compare the files of {found['name']}"
+    words = f"The files of version {found['version']} from the largest to the smallest, each with the next smaller one."
+    html = fill("compare/pairs.html", title=title, words=words, pairs=pairs, root="../../../")
+    return Page(title, words, html, (), indexed=bool(pairs))
+
+
+def _neighbours(a: Facts, b: Facts, title: str) -> Page:
+    """Two models, each with its recommended file."""
+    ours, theirs = (next(file for file in one["found"]["files"] if file["type"] == one["best"]) for one in (a, b))
+    titles = f"{ours['name']} {ours['type']}", f"{theirs['name']} {theirs['type']}"
+    pair = Pair(" and ".join(titles), _pair(a["found"], ours, b["found"], theirs, titles), _url(ours))
     words = f"{title} are next to each other in the ranking of models. Here are their recommended files."
     html = fill("compare/pairs.html", title=title, words=words, pairs=[pair], root="../../../")
     return Page(f"Compare {title}", words, html, ())
