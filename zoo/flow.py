@@ -298,7 +298,7 @@ def publish(
         collection.keep(settings, publication.hub, report)
 
     if asked.promote:
-        staging.refuse_unstaged(publishing.prepare(publication))
+        staging.refuse_unstaged(publishing.prepare(publication), publishing.command_of(publication))
     if asked.stage:
         return publishing.apply(
             publication, report, how=asked.verify, record=lambda place: staging.record(release, place, settings)

@@ -225,10 +225,27 @@ def test_staging_can_be_abandoned(zoo: Path, settings: Settings) -> None:
     assert sorted(unstage(settings)) == sorted(f"local/{name}" for name in NAMES)
     assert refs(hub) == both([], []) and json.loads(staging.path_of(settings).read_text())["models"] == []
     assert unstage(settings) == []
-    with pytest.raises(InputError, match="has no staged release of this version"):
+    with pytest.raises(InputError, match="has no staged release of this version") as caught:
         stage(complete_release(zoo), settings, promote=True)
+    assert f"zoo publish {NAME} --stage" in caught.value.remedy
     assert refs(hub) == both([], [])
     through_flow(complete_release(zoo), settings)
     assert refs(hub) == both(["main"], ["v1.0.0"])
     with pytest.raises(VersionTaken, match="nothing to stage"):
         stage(complete_release(zoo), settings)
+
+
+@pytest.mark.parametrize("older", [True, False], ids=["with an older version", "alone"])
+def test_what_was_removed_is_staged_again(older: bool, zoo: Path, settings: Settings, hub: Hub) -> None:
+    """The journal of the first staging still names its commit, and the hub may still have it."""
+    if older:
+        publish(make_release(zoo, "0.9.0", old="x"), settings, hub)
+    release, repo = make_release(zoo), hub.repo("model", "local", NAMES[0])
+    for _ in range(3):
+        staged = publish(release, settings, hub, stage=True)
+        assert repo.refs().branches[BRANCH] == staged.location.model.commit
+        assert staging.remove(hub, "local", NAMES, "1.0.0")
+        assert BRANCH not in repo.refs().branches
+    publish(release, settings, hub, stage=True)
+    publish(release, settings, hub)
+    assert "v1.0.0" in refs(hub)["model"][1] and BRANCH not in refs(hub)["model"][0]

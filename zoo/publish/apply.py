@@ -95,9 +95,9 @@ def prepare(publication: Publication, journal: Journal | None = None) -> list[Ta
         target = Target(kind, name, release.folder / kind, repo, plan)
         recorded = _recorded(publication, kind)
         if recorded and publication.way is not Way.MOVE:
-            target = steps.as_recorded(target, recorded, publication.hub.name, _command(publication))
+            target = steps.as_recorded(target, recorded, publication.hub.name, command_of(publication))
         _refuse_other_content(plan, release)
-        staging.refuse_other_bytes(target, publication.stage, _command(publication))
+        staging.refuse_other_bytes(target, publication.stage, command_of(publication))
         targets.append(target)
     hashes.save()
     return targets
@@ -225,7 +225,7 @@ def _wanted(publication: Publication) -> list[tuple[str, str, steps.Files]]:
     return wanted
 
 
-def _command(publication: Publication) -> str:
+def command_of(publication: Publication) -> str:
     """The command that publishes this, without what another place means."""
     return f"zoo publish {publication.release.model.name}{publication.settings.flags}"
 
@@ -257,7 +257,7 @@ def _alone(release: ReleaseFolder, report: Reporter) -> Iterator[None]:
 @contextlib.contextmanager
 def _told_how_to_go_on(publication: Publication, phase: _Phase) -> Iterator[None]:
     """An error that ends this early says what is safe and the command to continue."""
-    command = _command(publication)
+    command = command_of(publication)
     command += " --delete-others" if publication.delete_others else ""
     command += " --stage" if publication.stage else ""
     command += "" if publication.way is Way.PLACE else f" --{publication.way.value}"

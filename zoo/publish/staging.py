@@ -49,14 +49,15 @@ def refuse_other_bytes(target: Target, stage: bool, command: str) -> None:
         )
 
 
-def refuse_unstaged(targets: list[Target]) -> None:
-    """Raises InputError unless every repository has this version staged, or published, or has its files anyway."""
+def refuse_unstaged(targets: list[Target], command: str) -> None:
+    """Raises InputError unless every repository has this version staged, or published, or has its files anyway.
+    command: publishes this version."""
     for target in targets:
         if target.plan.staged is None and not target.plan.is_published and target.plan.changed:
             raise InputError(
                 f"{target.label} has no staged release of this version",
                 safe="Nothing was changed.",
-                remedy="Stage it first with: zoo publish NAME --stage",
+                remedy=f"Stage it first with: {command} --stage",
             )
 
 

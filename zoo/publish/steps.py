@@ -63,9 +63,13 @@ def git_digests(hashes: Hashes, folder: Path, files: Sequence[FileRecord]) -> di
 
 
 def earlier_commit(work: Work, target: Target) -> str | None:
-    """The commit of an earlier run, if it still is exactly this release and only the tag is missing."""
+    """The commit of an earlier run, if it still is exactly this release and only the tag is missing.
+
+    A staging has no tag: only its branch makes it one, so that must be on the commit. It may have been removed since,
+    here or from another machine.
+    """
     oid = work.journal.committed(target.kind)
-    if oid is None or target.plan.parent is None:
+    if oid is None or target.plan.parent is None or (target.plan.is_staging and target.plan.staged != oid):
         return None
     try:
         there = target.repo.tree(oid)
