@@ -169,7 +169,7 @@ def navigation(html: str) -> list[tuple[str, str, str]]:
 
 
 def test_every_page_has_the_same_header(built: site.SiteReport) -> None:
-    titles = ["Find a model", "Models", "Charts", "Guide", "Publish"]
+    titles = ["Find a model", "Models", "Compare", "Charts", "Guide", "Publish"]
     roots = {
         "index.html": ("./", "page", "Find a model"),
         "boards/pi-zero-2/index.html": ("../../", "true", "Find a model"),
@@ -183,7 +183,7 @@ def test_every_page_has_the_same_header(built: site.SiteReport) -> None:
         found = navigation(html)
         assert [title for _, _, title in found] == titles, path
         assert [(s, title) for _, s, title in found if s] == [(word, current)], path
-        assert found[3][0] == f"{root}guide/start-on-your-board/"
+        assert found[4][0] == f"{root}guide/start-on-your-board/"
         assert found[1][0] == f"{root}models/"
         assert html.count("<header") == 1
 

@@ -117,7 +117,7 @@ def _pages(model: Model) -> Iterator[tuple[str, str]]:
 def _common(facts: Sequence[Facts]) -> Iterator[tuple[str, str]]:
     """The same of the pages about all models, which change with the newest release."""
     last = max((page[1] for fact in facts for page in fact["feeds"]["pages"]), default="")
-    for path in ("", "models/", "files/", "boards/", "pictures/", "try/"):
+    for path in ("", "models/", "files/", "boards/", "compare/", "pictures/", "try/"):
         yield path, last
     if facts:
         for device in devices.DEVICES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from zoo.site.pages import chooser
@@ -13,6 +14,12 @@ from zoo.site.pages.text import visible
 DESCRIPTION = "Small language models as GGUF files, each with measured loss and speed and predicted memory."
 NEWEST = 12
 """Models on the front page: the ones released last."""
+
+TASKS, NAMED = 8, 4
+"""Tasks on the front page, and models named for each."""
+
+_TASK = re.compile(r"[\w ,.+-]{1,60}\Z")
+"""A task that is a few words; others are only in the lists."""
 
 LISTED = 100
 """Models on one page of the list."""
@@ -29,6 +36,7 @@ def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
         models=rows,
         shown=len(newest),
         count=len(listed),
+        tasks=by_task(listed),
         chooser=choosing,
         site=site,
         root="./",
@@ -40,6 +48,19 @@ def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
         )
     }
     return {**files, **dict(_lists(listed, site))}
+
+
+def by_task(models: Sequence[Facts]) -> list[tuple[str, int, list[str]]]:
+    """(task, number of models, names of the newest ones) of the most frequent tasks; experiments come last."""
+    found: dict[str, list[Facts]] = {}
+    for model in sorted(models, key=lambda model: model["date"], reverse=True):
+        if not model["yanked"] and _TASK.match(model["task"]):
+            found.setdefault(model["task"], []).append(model)
+    ordered = sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))[:TASKS]
+    return [
+        (task, len(some), [one["name"] for one in sorted(some, key=lambda one: one["experimental"])][:NAMED])
+        for task, some in ordered
+    ]
 
 
 def _lists(models: Sequence[Facts], site: Site) -> Iterator[tuple[str, str]]:

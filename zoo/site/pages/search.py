@@ -23,6 +23,7 @@ _PAGES = (
     ("models/", "All models", "Every model with task, languages, licence and sizes."),
     ("files/", "All files", "Every file with its size, loss, speed and memory, to filter and sort."),
     ("boards/", "Devices", "The recommended file for each device, and how it is found."),
+    ("compare/", "Compare", "Two files next to each other: figures, differences with errors, and answers."),
     ("pictures/", "Charts", "Loss against size and speed of every file."),
     ("try/", "Try it in the browser", "Chat with a model in your browser, on your own machine."),
 )
