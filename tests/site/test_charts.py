@@ -114,6 +114,7 @@ def test_one_line_over_all_models_and_a_bounded_number_of_dots(models: int) -> N
     assert drawn == len(found) if len(found) <= tradeoff.DRAWN_AT_MOST else models <= drawn <= models + 40
     assert len(chart.svg) < 300_000
     best = {row["model"] + row["type"] for row in rows(chart) if row["on_the_line"] == "yes"}
+    assert len(chart.best) == len(best) and all(url.startswith("../models/") for _, url in chart.best)
     assert best == {f.model + f.type for f in found if not any(_beats(other, f) for other in found)}
 
 

@@ -14,13 +14,15 @@ from zoo.site.pages.text import visible
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawn chart. id names its CSV file and anchor; text says in sentences what the picture shows."""
+    """A drawn chart. id names its CSV file and anchor; text says in sentences what the picture shows. best: (words,
+    address) of the files on its line, if a page lists them."""
 
     id: str
     title: str
     svg: Markup
     csv: str
     text: str
+    best: tuple[tuple[str, str], ...] = ()
 
 
 def as_csv(rows: Iterable[Sequence[object]]) -> str:

@@ -56,7 +56,8 @@ def trade_off(device: str, found: Sequence[File], guessed_percent: float) -> Cha
     dots = [Dot(f.speed, f.percent, _said(f), f.name, f.url, f in best) for f in drawn]
     title, words = f"Right answers against speed on {device}", _words(found, best, len(drawn))
     picture = scatter(title, words, plot, dots, (guessed_percent, f"Guessing: {guessed_percent:.0f} % right"))
-    return Chart("trade-off", title, picture, as_csv(_rows(drawn, best)), words)
+    listed = tuple((_said(file), file.url) for file in best)
+    return Chart("trade-off", title, picture, as_csv(_rows(drawn, best)), words, listed)
 
 
 def _few(found: Sequence[File], best: Sequence[File]) -> list[File]:
