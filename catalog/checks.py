@@ -19,6 +19,7 @@ from catalog.meaning import Meaning
 from catalog.paths import THROUGH_LINK
 from catalog.problems import LIMIT, Problem
 from catalog.recipe import Recipe, recipe_from_mapping
+from catalog.unseen import visible
 from catalog.yamltext import Document
 
 
@@ -107,9 +108,9 @@ def check_document(
 
 def _shown(path: Path, root: Path) -> str:
     try:
-        return path.resolve().relative_to(root.resolve()).as_posix()
+        return visible(path.resolve().relative_to(root.resolve()).as_posix())
     except (ValueError, OSError, RuntimeError):
-        return str(path)
+        return visible(str(path))
 
 
 def _leaves(path: Path, root: Path) -> bool:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from catalog.unseen import JOINERS
+from catalog.unseen import JOINERS, visible
 
 LIMIT = 60
 """Most problems reported per file; more would not help."""
@@ -27,7 +27,7 @@ class Problem:
     instead: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.text}"
+        return visible(f"{self.file}:{self.line}:{self.column}: {self.text}")
 
     @property
     def text(self) -> str:
@@ -48,8 +48,9 @@ class Problem:
 
     def as_github(self) -> str:
         """A GitHub Actions annotation: shown on the line itself in the pull request."""
-        place = f"file={_property(self.file)},line={self.line},col={self.column}"
-        return f"::error {place}::{_message(self.text)}"
+        place = f"file={_property(visible(self.file))},line={self.line},col={self.column}"
+        message = _message(visible(self.text, kept="\r\n\t"))
+        return f"::error {place}::{message}"
 
 
 def dotted(path: Iterable[str | int]) -> str:
@@ -92,7 +93,8 @@ def show(value: object) -> str:
 
 
 def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    # ##[ begins an older kind of command, anywhere in a line.
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A").replace("##[", "#\\u0023[")
 
 
 def _property(text: str) -> str:

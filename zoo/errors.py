@@ -2,7 +2,7 @@
 
 An error is a sentence for a person: what happened, where, what is still safe, what to do next.
 ``zoo.__main__`` is the only place that turns one into text and an exit code.
-This module imports nothing of ours.
+At its import, this module imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class ZooError(Exception):
         what, where, safe, remedy = map(short, (what, where, safe, remedy))
         super().__init__(what)
         self.what = what
-        self.where = where
+        self.where = _on_one_line(where)
         self.safe = safe
         self.remedy = remedy
         self.again = again
@@ -168,6 +168,15 @@ class DamagedStep(Damaged):
             again=Again(note="it then makes the step again"),
         )
         self.kind, self.key, self.why = kind, key, why
+
+
+def _on_one_line(where: str) -> str:
+    """A place without line breaks and other control characters, which the name of a file may have."""
+    if where.isprintable():
+        return where
+    from catalog import unseen  # only for such a name: every start of the program would pay for it
+
+    return unseen.visible(where)
 
 
 def _sentence(text: str) -> str:

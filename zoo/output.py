@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import itertools
 import json
+import re
 import sys
 import threading
 import time
@@ -61,16 +62,17 @@ class Output:
 
         return Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
-    def answer(self, data: Mapping[str, object], human: str) -> None:
-        """The answer: ``data`` with --json, else ``human`` as plain text."""
+    def answer(self, data: Mapping[str, object], human: str, *, annotations: bool = False) -> None:
+        """The answer: ``data`` with --json, else ``human`` as plain text. annotations: it is commands for CI."""
         if self.json:
             # A terminal or pipe that is not UTF-8 gets the same data in ASCII.
             ascii_ = codecs.lookup(sys.stdout.encoding or "ascii").name != "utf-8"
             text = hidden(json.dumps(data, indent=2, ensure_ascii=ascii_, allow_nan=False, default=str))
             # A file name need not be UTF-8; bytes that cannot be written become \udcff, as JSON spells them.
-            sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+            sys.stdout.write(_without_commands(text.encode("utf-8", "backslashreplace").decode()) + "\n")
         elif human:
-            sys.stdout.write(visible(human).rstrip("\n") + "\n")
+            shown = hidden(human) if annotations else visible(human)
+            sys.stdout.write(shown.rstrip("\n") + "\n")
         sys.stdout.flush()
         self._heard = time.monotonic()
 
@@ -186,7 +188,8 @@ class Output:
 
     def _event(self, kind: str, **data: object) -> None:
         # One write call, so that lines of several threads do not mix.
-        sys.stderr.write(hidden(json.dumps({"event": kind, **data}, allow_nan=False, default=str)) + "\n")
+        line = hidden(json.dumps({"event": kind, **data}, allow_nan=False, default=str))
+        sys.stderr.write(_without_commands(line) + "\n")
         sys.stderr.flush()
 
     @contextmanager
@@ -325,5 +328,18 @@ def bounded(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Text with control characters shown as escapes, and without passwords."""
-    return hidden(unseen.visible(text, kept="\n\t"))
+    """Text with control characters shown as escapes, without passwords, and without commands for CI."""
+    return _without_commands(hidden(unseen.visible(text, kept="\n\t")))
+
+
+def _without_commands(text: str) -> str:
+    """Text in which CI finds no command: a name in it may be that of a stranger.
+
+    GitHub Actions obeys a line that starts with ``::``, and an older form, ``##[``, anywhere.
+    """
+    if "::" not in text and "##[" not in text:
+        return text
+    return re.sub(r"(?m)^(\s*):(?=:)|#(?=#\[)", lambda found: (found[1] or "") + _ESCAPED[found[0][-1]], text)
+
+
+_ESCAPED = {":": "\\u003a", "#": "\\u0023"}

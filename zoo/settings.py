@@ -15,7 +15,7 @@ from pathlib import Path
 
 from catalog.jsontext import LARGEST
 from catalog.problems import did_you_mean, instead_of, show
-from catalog.unseen import is_odd_space, named
+from catalog.unseen import is_odd_space, named, visible
 from zoo import addresses
 from zoo.errors import InputError
 from zoo.machine import resources
@@ -157,12 +157,12 @@ class Settings:
         return int(self.text("threads")) or resources.processors().threads
 
     def shown(self, path: Path) -> str:
-        """A path as a person would type it from the zoo's folder."""
+        """A path as a person would type it from the zoo's folder, on one line: control characters are escaped."""
         try:
-            return path.resolve().relative_to(self.root.resolve()).as_posix()
+            return visible(path.resolve().relative_to(self.root.resolve()).as_posix())
         except (ValueError, OSError, RuntimeError):
             # Elsewhere, or a loop of links.
-            return str(path)
+            return visible(str(path))
 
 
 class NoZoo(InputError):

@@ -10,6 +10,8 @@ import pytest
 from calling import Captured, as_json, broken, called, in_a_zoo
 from calling import inside as inside
 
+from zoo.errors import ZooError
+
 
 @in_a_zoo
 def test_check_of_a_valid_zoo(capsys: Captured) -> None:
@@ -117,4 +119,29 @@ def test_check_of_a_folder_and_of_odd_names(capsys: Captured) -> None:
 @in_a_zoo
 def test_a_mirror_is_not_a_move(capsys: Captured) -> None:
     code, _, err = called(capsys, "publish", "smollm2-135m-instruct", "--mirror", "--move")
-    assert code == 2 and "--mirror and --move cannot be used together" in err
+    assert code == 2 and "cannot be used together" in err
+
+
+FORGED = "x\n::error title=owned::fine\n25 files checked, 0 problems.\n##[warning]y\n.yaml"
+"""The name of a file, as a pull request may have it."""
+
+
+@pytest.mark.parametrize("options", [(), ("--format", "github"), ("--json",), ("--log", "json")])
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_file_name_forges_no_line(
+    zoo_folder: Path, capsys: Captured, options: tuple[str, ...], exists: bool
+) -> None:
+    if exists:
+        (zoo_folder / "recipes" / FORGED).write_text("task: x\n", encoding="utf-8")
+    code, out, err = called(capsys, "check", f"recipes/{FORGED}", *options)
+    lines = [line.strip() for line in (out + err).splitlines()]
+    assert code == 2 and not any(line.startswith(("::error title", "25 files", "##[")) for line in lines)
+    assert "\\n::error title" not in out or "--json" in options
+    assert any("u000a" in line for line in lines) and not any("##[" in line for line in lines)
+
+
+@in_a_zoo
+def test_an_error_that_names_a_file_gives_ci_no_command(capsys: Captured) -> None:
+    code, _, err = called(capsys, "hub", "serve", "no\n  ::error title=owned::fine\n##[error]x")
+    assert code == 2 and "\n  \\u003a:error" in err and "\n\\u0023#[error]" in err
+    assert ZooError("x", where="a\nb").where == "a\\u000ab"

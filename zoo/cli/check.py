@@ -76,6 +76,7 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
             "hints": [p.as_dict() for p in hints],
         },
         "\n".join(words),
+        annotations=format_ == "github",
     )
     for hint in hints:
         output.say(f"hint: {hint}")
