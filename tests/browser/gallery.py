@@ -34,7 +34,7 @@ TYPES = {
     "yanked": f"models/{WITHDRAWN}/",
     "pictures": "pictures/",
     "compare": f"compare/?a={MODEL}%401.0.0%3AQ8_0&b={MODEL}%401.0.0%3AQ4_0",
-    "compare-files": f"models/{MODEL}/compare/",
+    "compare-files": f"compare/{MODEL}/",
     "speed": f"models/{MODEL}/1.0.0/evidence/speed/",
     "loss": f"models/{MODEL}/1.0.0/evidence/loss/",
     "probes": f"models/{MODEL}/1.0.0/evidence/probes/",

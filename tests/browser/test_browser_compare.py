@@ -13,7 +13,7 @@ READY = "() => document.querySelector('.zoo-compared table')"
 
 def test_the_browser_says_what_the_page_without_scripts_says(gallery_at: Any, open_page: Any) -> None:
     address = gallery_at("ordinary")
-    page = open_page(f"{address}models/{MODEL}/compare/")
+    page = open_page(f"{address}compare/{MODEL}/")
     heads = page.locator("h2").all_inner_texts()
     place = heads.index("Q4_K_M and Q4_0")
     tables = page.locator("table")

@@ -82,11 +82,11 @@ def made(*models: Model, content: Any = None) -> dict[str, str]:
 
 def test_every_model_has_a_page_of_its_files_and_neighbours_have_one_together() -> None:
     files = made(probed("a"), probed("b"))
-    assert files["models/a/compare/index.html"].count("<h2") == 3
+    assert files["compare/a/index.html"].count("<h2") == 3
     assert "compare/a/b/index.html" in files and 'href="../compare/a/b/"' in files["compare/index.html"]
-    page = files["models/a/compare/index.html"]
+    page = files["compare/a/index.html"]
     assert "No clear difference (only the first right: 1, only the second: 0)" in page and "What is" in page
-    assert json.loads(files["compare/names.json"])["a"] == ["1.0.0", ["F16", "Q8_0", "Q4_K_M", "Q4_0"]]
+    assert json.loads(files["compare-names.json"])["a"] == ["1.0.0", ["F16", "Q8_0", "Q4_K_M", "Q4_0"]]
     assert 'href="../../compare/?a=a%401.0.0%3A' in files["models/a/index.html"]
 
 
@@ -94,7 +94,7 @@ def test_only_the_first_of_the_ranking_have_pages_without_scripts(monkeypatch: p
     monkeypatch.setattr(compare, "NEIGHBOURS", 2)
     files = made(*map(probed, "abc"))
     pages_of = {path for path in files if "compare/" in path and path.endswith(".html")}
-    assert pages_of == {f"{p}/index.html" for p in ("compare", "compare/a/b", "models/a/compare", "models/b/compare")}
+    assert pages_of == {f"{p}/index.html" for p in ("compare", "compare/a/b", "compare/a", "compare/b")}
     assert "1 more model can be compared" in files["compare/index.html"] and "models/c/compare.json" in files
 
 
@@ -114,12 +114,12 @@ def test_an_empty_catalog_and_experiments_have_nothing_to_rank() -> None:
     assert "There is nothing to compare yet" in made()["compare/index.html"]
     experiment = dataclasses.replace(probed("a"), maturity="experimental")
     files = made(experiment, probed("b"))
-    assert "models/a/compare/index.html" in files and not [p for p in files if p.startswith("compare/a/")]
+    assert "compare/a/index.html" in files and "compare/a/b/index.html" not in files
 
 
 @pytest.mark.parametrize("content", [[], {"probes": [{}]}, "x", {"probes": []}])
 def test_probes_of_another_form_are_left_out(content: object) -> None:
-    page = made(probed("a"), content=content)["models/a/compare/index.html"]
+    page = made(probed("a"), content=content)["compare/a/index.html"]
     assert "22 of 40 right" in page and "What is" not in page
 
 
@@ -128,5 +128,5 @@ def test_hostile_answers_stay_text() -> None:
     for item in content["probes"][0]["items"]:
         item["prompt"] = HOSTILE
         item["answers"]["F16"]["answer"] = HOSTILE
-    page = made(probed("a"), content=content)["models/a/compare/index.html"]
+    page = made(probed("a"), content=content)["compare/a/index.html"]
     assert "<script>alert" not in page and "alert(1)" in page and "\u202e" not in page

@@ -24,7 +24,7 @@ from zoo.site.pages.kinds import Facts as EveryFacts
 from zoo.site.pages.page import Page, fill
 
 PATH = "compare/"
-NAMES = "compare/names.json"
+NAMES = "compare-names.json"
 NEIGHBOURS = 60
 """Models that have pages without scripts: the first of the ranking. For a thousand models these pages would be a sixth
 of the site."""
@@ -83,7 +83,7 @@ def _whole(facts: Sequence[EveryFacts], site: Site, models: Models) -> Files:
     first = [mine[name] for name in order if name in mine][:NEIGHBOURS]
     made: dict[str, str | bytes] = {}
     for one in first:
-        path = f"models/{one['found']['name']}/compare/"
+        path = f"{PATH}{one['found']['name']}/"
         made[f"{path}index.html"] = framed(_of_model(one["found"]), path, site)
     ranked = []
     for a, b in itertools.pairwise(one for one in first if not one["experimental"]):
@@ -114,7 +114,7 @@ def _of_model(found: Comparable) -> Page:
     ]
     title = f"Compare the files of {found['name']}"
     words = f"The files of version {found['version']} from the largest to the smallest, each with the next smaller one."
-    html = fill("compare/pairs.html", title=title, words=words, pairs=pairs, root="../../../")
+    html = fill("compare/pairs.html", title=title, words=words, pairs=pairs, root="../../")
     return Page(title, words, html, (), indexed=bool(pairs))
 
 
