@@ -16,6 +16,7 @@ Kinds of faults:
     truncate  ``after_bytes`` of the answer's body, announced as if that were all
     stall     ``after_bytes`` of the answer's body, then nothing until the test ends
     stall_up  ``after_bytes`` of the request's body are read, then nothing more until the test ends
+    endless   other bytes instead of the answer's body, which do not end and have no announced length
     trickle   the answer's body in pieces of ``piece_bytes`` with ``pause_seconds`` between them
     corrupt   one bit of the answer's body is flipped at ``after_bytes``; lengths and headers are correct
     headers   the answer with ``headers`` instead of its own (a wrong ETag, a wrong clock)
@@ -225,9 +226,15 @@ class _Handler(BaseHTTPRequestHandler):
         cut = fault.after_bytes if fault.kind in ("reset", "close", "truncate", "stall") else None
         if fault.kind == "truncate" and "Content-Length" in headers:
             headers["Content-Length"] = str(min(int(headers["Content-Length"]), fault.after_bytes))
+        if fault.kind == "endless" and self.command != "HEAD":
+            headers = {name: value for name, value in headers.items() if name.lower() != "content-length"}
         self._say(answer.status, headers)
         if self.command == "HEAD" or answer.status == 304:
             return
+        if fault.kind == "endless":
+            self.close_connection = True
+            while not self.server.over.is_set():
+                self._write(bytes(PIECE))
         at, piece = 0, fault.piece_bytes if fault.kind == "trickle" else PIECE
         while data := answer.read(piece if cut is None else min(piece, cut - at)):
             if fault.kind == "corrupt" and at <= fault.after_bytes < at + len(data):

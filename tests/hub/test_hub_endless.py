@@ -152,6 +152,20 @@ def test_an_answer_that_does_not_end(
     assert caught.value.kind == "endless" and repo.door.address in caught.value.what
 
 
+@pytest.mark.parametrize("ask", ["listing", "refs", "commit_of", "access"])
+def test_an_answer_that_is_nested_too_deeply(ask: str, lying: Callable[[Answer], Liar]) -> None:
+    deep = b"[" * 200_000 + b"]" * 200_000
+    repo = lying(lambda _, __, write: write(head(length=len(deep)) + deep)).repo
+    calls: dict[str, Callable[[], object]] = {
+        "listing": lambda: repo.listing(COMMIT), "refs": repo.refs, "commit_of": lambda: repo.commit_of(None),
+        "access": repo.access,
+    }  # fmt: skip
+    with pytest.raises(RemoteError) as caught:
+        calls[ask]()
+    assert "is not valid: it is nested too deeply" in str(caught.value) and "resumes" not in str(caught.value)
+    assert (caught.value.kind, caught.value.transient) == ("malformed", False)
+
+
 @pytest.mark.parametrize("where", ["head", "body"])
 def test_an_answer_that_drips(where: str, lying: Callable[[Answer], Liar], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "GRACE_SECONDS", 0.5)

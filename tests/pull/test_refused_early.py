@@ -73,6 +73,15 @@ def test_a_hub_that_refuses(name: str, there: bool, zoo: Zoo, proxy: FaultServer
     assert not {one for one in left if "partial" in one or "incoming" in one or one.endswith("/lock")}
 
 
+@pytest.mark.parametrize("name", ["README.md", "Q8_0"])
+def test_a_file_that_does_not_end(name: str, zoo: Zoo, proxy: FaultServer, say: Say) -> None:
+    before = everything(zoo.folder)
+    proxy.break_(Fault("endless"), path=name, times=999)
+    code, _, err = say("pull", f"{NAME}:Q8_0", "--hub", proxy.address)
+    assert code == 1 and "more than the" in err
+    assert everything(zoo.folder) == before
+
+
 def test_a_full_disk(zoo: Zoo, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     before = everything(zoo.folder)
     monkeypatch.setattr(files, "free_bytes", lambda _: 10)

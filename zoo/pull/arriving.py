@@ -21,13 +21,14 @@ from zoo.files.whole import fsync
 from zoo.hub import Listed
 from zoo.hub.download import Fetched, Origin, Patience, fetch_files
 from zoo.hub.download.files import SMALL_BYTES, is_here
+from zoo.hub.download.partial import part_path
 from zoo.progress import Reporter
 
 OWN = ".zoo"
 
 SERVED_OTHERWISE = frozenset(
     {
-        "disagreement", "hash_mismatch", "wrong_length", "wrong_etag", "wrong_revision", "not_found",
+        "disagreement", "endless", "hash_mismatch", "wrong_length", "wrong_etag", "wrong_revision", "not_found",
         "file_not_found", "revision_not_found",
     }
 )  # fmt: skip
@@ -54,6 +55,15 @@ def others(folder: Path, files: Iterable[Listed], receipt: Collection[str]) -> l
     return sorted(found)
 
 
+_WRONG = frozenset({"endless", "hash_mismatch", "wrong_length"})
+"""Kinds of errors about bytes that arrived, so that no other place can use them either."""
+
+
+def _is_refused(error: ZooError) -> bool:
+    """Whether an error is about what was served; a connection that ended too early is not (it is transient)."""
+    return not isinstance(error, RemoteError) or (error.kind in SERVED_OTHERWISE and not error.transient)
+
+
 @dataclass
 class Arrival:
     """One pull into ``folder``, whose lock it holds. fresh: the pull made the folder. borrowed: files of the folder
@@ -66,6 +76,7 @@ class Arrival:
     patience: Patience
     fresh: bool
     borrowed: set[str] = field(default_factory=set)
+    _wanted: list[Listed] = field(default_factory=list)
 
     @property
     def incoming(self) -> Path:
@@ -78,6 +89,7 @@ class Arrival:
         wanted = [file for file in files if file not in here]
         done = [Fetched(file, self.folder / file.path, "here") for file in here]
         scratch = self.folder / OWN
+        self._wanted += wanted
         return [
             *done,
             *fetch_files(self.origin, wanted, self.incoming, self.report, self.patience, scratch),
@@ -129,8 +141,15 @@ class Arrival:
         places = (self.incoming, self.folder / OWN / "partial")
         return any(path.is_file() for place in places for path in place.rglob("*"))
 
-    def refuse(self) -> None:
-        """Nothing of this pull stays."""
+    def refuse(self, *, wrong: bool) -> None:
+        """Nothing of this pull stays. wrong: nor do the parts of its files, which other places could go on with."""
+        growing = self.folder / OWN / "partial"
+        for file in self._wanted if wrong else ():
+            part = part_path(growing, file)
+            part.unlink(missing_ok=True)
+            part.with_suffix(".json").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            growing.rmdir()
         for path in self.borrowed:
             self._place(path)
         self._leave()
@@ -158,8 +177,8 @@ def arriving(folder: Path, origin: Origin, report: Reporter, patience: Patience)
         try:
             yield made
         except ZooError as error:
-            if not isinstance(error, RemoteError) or error.kind in SERVED_OTHERWISE or not made.has_begun():
-                made.refuse()
+            if _is_refused(error) or not made.has_begun():
+                made.refuse(wrong=getattr(error, "kind", "") in _WRONG)
             raise
 
 

@@ -77,6 +77,8 @@ def of(error: BaseException, asked: Asked, now: float) -> ZooError | None:
         return InputError(f"{asked.name} is not a valid name on a hub{_quoted(str(error), asked)}")
     if any(isinstance(cause, OSError) and cause.filename for cause in chain):
         return None
+    if any(isinstance(cause, RecursionError) for cause in chain):
+        return too_deep(asked)
     if "JSONDecodeError" in names or isinstance(chain[-1], _MALFORMED):
         return not_a_hub(asked)
     return broken(error, asked)
@@ -280,6 +282,12 @@ def not_a_hub(asked: Asked) -> RemoteError:
     what = f"{asked.address} sent an answer that no hub sends. Is there a proxy in between?"
     return _error("proxy", what, {"address": asked.address, "repository": asked.repository},
                   "Check the address and the network (a sign-in page?)", AGAIN)  # fmt: skip
+
+
+def too_deep(asked: Asked) -> RemoteError:
+    """An answer that no parser reads to its end, and no hub needs."""
+    what = f"the answer of {asked.address} is not valid: it is nested too deeply. It was not used"
+    return _error("malformed", what, {"address": asked.address, "repository": asked.repository}, "Check the address")
 
 
 def wrong(kind: str, what: str, asked: Asked, expected: str | int, got: str | int) -> RemoteError:
