@@ -166,8 +166,8 @@ def gating(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server keeps what the client says about gates too, as the Hub does."""
     whole = views.info
 
-    def change(_store: Any, repo: Any, request: Any) -> Any:
-        data = request.json()
+    def change(_store: Any, find: Any, request: Any) -> Any:
+        data, repo = request.json(), find()
         if data.get("gated"):
             repo.set_access(f"gated-{data['gated']}")
         elif data.get("visibility") == "private" or data.get("private"):
@@ -197,6 +197,22 @@ def test_a_gated_release_is_gated_from_the_start(
         assert states(hub) == [wanted, wanted] and done.location.access == wanted
         assert {state for _, state in watched.seen} == {wanted}
         publish(make_release(zoo), settings, hub, access="private")
+        assert states(hub) == ["private", "private"]
+
+
+@pytest.mark.parametrize("wanted", ["gated-auto", "gated-manual"])
+def test_a_hub_without_gates_refuses_before_anything_is_made(
+    wanted: str, zoo: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(zoo, monkeypatch, TOKEN) as address:
+        hub = connect(address, zoo)
+        with pytest.raises(InputError, match="are not gated: nobody has an account here") as caught:
+            publish(make_release(zoo), settings, hub, access=wanted)
+        assert "access: public or access: private" in caught.value.advice and "zoo publish" not in str(caught.value)
+        assert states(hub) == ["", ""], "nothing was made"
+        publish(make_release(zoo), settings, hub, access="private")
+        with pytest.raises(InputError, match="are not gated"):
+            publish(make_release(zoo), settings, hub, access=wanted)
         assert states(hub) == ["private", "private"]
 
 

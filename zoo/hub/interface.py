@@ -36,6 +36,10 @@ class HubConflict(ZooError):
     """Someone else moved the branch or took the tag; nothing was written."""
 
 
+class NotOffered(InputError):
+    """The hub has nothing of this kind, so the same command cannot succeed there."""
+
+
 class NoCommit(InputError):
     """The repository does not have the commit, or does not exist."""
 

@@ -15,7 +15,7 @@ from zoo.errors import AGAIN, ZooError, remedy_for
 from zoo.files.digests import digest
 from zoo.files.filelist import MANIFEST
 from zoo.files.locks import locked
-from zoo.hub import Hub
+from zoo.hub import Hub, NotOffered
 from zoo.progress import Reporter
 from zoo.publish import closing, staging, steps
 from zoo.publish.hashes import Hashes
@@ -263,7 +263,7 @@ def _told_how_to_go_on(publication: Publication, phase: _Phase) -> Iterator[None
     command += "" if publication.way is Way.PLACE else f" --{publication.way.value}"
     try:
         yield
-    except (VersionTaken, OtherModel):
+    except (VersionTaken, OtherModel, NotOffered):
         raise
     except ZooError as error:
         error.safe, error.command = phase.safe, command

@@ -34,6 +34,6 @@ def _now(work: Work, target: Target) -> str:
 
 
 def _change(work: Work, target: Target, wanted: str) -> None:
-    work.report.say(f"{target.label} becomes {wanted}")
     with watched(work.report, f"changing who may read {target.label} at {work.hub}"):
         target.repo.set_access(wanted)
+    work.report.say(f"{target.label} is {wanted} now")

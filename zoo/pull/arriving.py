@@ -142,7 +142,7 @@ class Arrival:
         return any(path.is_file() for place in places for path in place.rglob("*"))
 
     def refuse(self, *, wrong: bool) -> None:
-        """Nothing of this pull stays. wrong: nor do the parts of its files, which other places could go on with."""
+        """Nothing of this pull stays. wrong: nor do the parts of its files, which another place could resume."""
         growing = self.folder / OWN / "partial"
         for file in self._wanted if wrong else ():
             part = part_path(growing, file)

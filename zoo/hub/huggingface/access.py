@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from catalog.access import PRIVATE, PUBLIC
 from zoo.errors import Damaged
 from zoo.hub.huggingface.client import patiently, plain
 from zoo.hub.huggingface.door import Door
+from zoo.hub.interface import NotOffered
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 
 def look(door: Door, kind: str, identity: str) -> str:
@@ -33,7 +37,7 @@ def _look(door: Door, kind: str, identity: str) -> str:
 def change(door: Door, kind: str, identity: str, access: str) -> None:
     """Make the repository if it does not exist, then set who may read it, and look whether the hub obeyed.
 
-    Raises InputError if the hub refuses, Damaged if it says yes and does not do it.
+    Raises InputError if the hub refuses, NotOffered if it has no gates, Damaged if it says yes and does not do it.
     """
     def ask() -> bool:
         with plain(door, identity, writing=True):
@@ -43,9 +47,12 @@ def change(door: Door, kind: str, identity: str, access: str) -> None:
                 gated = "manual" if access.endswith("manual") else "auto"
             # A new repository is never public first.
             first = access != PUBLIC
+            # Asked before it is made: a hub without gates leaves no empty repository.
+            is_gated = bool(gated) and _gate(door, api, kind, identity, gated)
             api.create_repo(identity, repo_type=kind, private=first, exist_ok=True)
             if gated:
-                api.update_repo_settings(identity, gated=gated, repo_type=kind)
+                if not is_gated:
+                    _gate(door, api, kind, identity, gated)
                 api.update_repo_settings(identity, private=False, repo_type=kind)
             else:
                 api.update_repo_settings(identity, private=access == PRIVATE, gated=False, repo_type=kind)
@@ -57,3 +64,21 @@ def change(door: Door, kind: str, identity: str, access: str) -> None:
             f"{door.address} accepted that {identity} becomes {access}, but it is {found or 'missing'}",
             remedy=f"Set it at {door.address}/{identity}/settings in a browser",
         )
+
+
+def _gate(door: Door, api: HfApi, kind: str, identity: str, gated: Literal["auto", "manual", False]) -> bool:
+    """Gate a repository; False if it does not exist. Raises NotOffered if the hub has no gates."""
+    from huggingface_hub.errors import BadRequestError, RepositoryNotFoundError
+
+    try:
+        api.update_repo_settings(identity, gated=gated, repo_type=kind)
+    except RepositoryNotFoundError:
+        return False
+    except BadRequestError as error:
+        why = " ".join(str(error.server_message or "").split())[:200]
+        raise NotOffered(
+            f"{door.address} cannot make {identity} gated-{gated}" + (f": {why}" if why else ""),
+            safe="Nothing was sent.",
+            remedy="Write access: public or access: private into the recipe, or publish to a hub that has gates",
+        ) from error
+    return True

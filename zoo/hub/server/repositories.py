@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 
 from catalog.access import PRIVATE, PUBLIC
 from catalog.jsontext import JsonObject
@@ -42,15 +43,16 @@ def access_of(store: Store, data: JsonObject) -> str | None:
     return None if asked is None else str(asked)
 
 
-def settings(store: Store, repo: FolderRepo, request: Request) -> Answer:
+def settings(store: Store, find: Callable[[], FolderRepo], request: Request) -> Answer:
     """Change who may read a repository: everybody who may read the hub, or, with tokens, the same people by its name.
 
-    Raises ApiError 400 for anything else.
+    find: the repository. Raises ApiError 400 for anything else, also where there is no such repository yet: a client
+    learns it before it sends anything.
     """
     data = request.json()
-    asked = access_of(store, data)
     if data.get("gated"):
         raise ApiError(400, "repositories of this hub are not gated: nobody has an account here to accept terms with")
+    repo, asked = find(), access_of(store, data)
     if data.keys() - {"private", "visibility", "gated"}:
         raise ApiError(400, BY_DESIGN["settings"])
     if asked is not None and asked != repo.access():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NotRequired, TypedDict
 from urllib.parse import quote
 
@@ -77,6 +78,9 @@ class Routes:
                 return as_json([])
             case method, ["api", "collections", *rest]:
                 return collecting.answer(self.store, method, rest, request)
+            case "PUT", ["api", ("models" | "datasets") as kinds, namespace, name, "settings"]:
+                find = functools.partial(self.store.repo, PLURALS[kinds], namespace, name)
+                return repositories.settings(self.store, find, request)
             case method, ["api", ("models" | "datasets") as kinds, namespace, name, *rest]:
                 repo = self.store.repo(PLURALS[kinds], namespace, name)
                 identity = f"{namespace}/{name}"
@@ -159,8 +163,6 @@ class Routes:
                 return writes.end(repo, name)
             case "DELETE", ["tag", _]:
                 raise ApiError(403, "tags are never removed here; published versions stay")
-            case "PUT", ["settings"]:
-                return repositories.settings(self.store, repo, request)
         raise _no_such(rest)
 
     def _whoami(self, request: Request) -> Answer:
