@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
-from catalog import budgets, calibration, hublists, licencefiles, licences, sources
+from catalog import budgets, calibration, hublists, licencefiles, licences, placeholders, sources
 from catalog.cardrules.shape import repo_id_fault
 from catalog.jsontext import Json, JsonObject
 from catalog.lock import Lock
@@ -17,6 +17,9 @@ from catalog.problems import Problem, did_you_mean, show
 from catalog.yamltext import Document
 
 _ANY_LICENCE = "Write an SPDX identifier such as Apache-2.0, or LicenseRef-NAME for another licence"
+_PLACEHOLDER_LICENCE = (
+    "Look where the weights come from (LICENSE, the model card), and write its SPDX identifier here, or LicenseRef-NAME"
+)
 
 
 class Meaning:
@@ -75,7 +78,10 @@ class Meaning:
             if not isinstance(value, str):
                 continue
             spelled = licences.canonical(value)
-            if spelled is None:
+            if value == placeholders.LICENCE:
+                what = "this is placeholder text: the source does not state a licence that can be read here"
+                yield self.document.problem(path, what, _PLACEHOLDER_LICENCE)
+            elif spelled is None:
                 known = licences.of_hub(value)
                 instead = f"Write {known}" if known else _ANY_LICENCE
                 yield self.document.problem(path, f"{show(value)} is not an SPDX licence expression", instead)

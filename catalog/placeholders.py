@@ -1,4 +1,8 @@
-"""Placeholder text of a new recipe, which passes the checks but should not be published. Pure."""
+"""Placeholder text of a new recipe. Pure.
+
+That of the summary passes the checks, so that a model can be built before it is described; it is not published. That of
+a licence does not pass: nobody can guess which one the weights have.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ from catalog.problems import Problem
 from catalog.yamltext import Document
 
 SUMMARY = "Write one or two sentences about what this model is."
+LICENCE = "Write the licence of the weights"
+"""Where the source states no licence. It is not a valid SPDX expression."""
 
 
 def hints(document: Document) -> tuple[Problem, ...]:

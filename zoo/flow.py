@@ -58,6 +58,7 @@ def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: 
     record.refuse_unwritable(settings)
     for planned, there in plans:
         news.refuse_old_words(planned.recipe, planned.checked.file, there)
+        _refuse_placeholders(planned, there, safe="Nothing was made.")
         refuse_taken_version(planned, there)
         if not find(planned.plan, there):
             refuse_other_owner(planned, there, report)
@@ -148,6 +149,7 @@ def _publication(
 ) -> tuple[publishing.Publication, places.Decision]:
     """What is published where, decided by the catalog alone. Raises ZooError before the hub is asked for anything."""
     record.refuse_unwritable(settings)
+    _refuse_placeholders(planned, settings, safe="Nothing was published. The build is kept.")
     record.refuse_blocked_evidence(release, settings)
     there = hub_of_settings(settings)
     expected = Repository(f"{settings.namespace}/{planned.recipe.publish.model}", "0" * 40, "v0")
@@ -200,6 +202,13 @@ def refuse_taken_version(planned: Planned, settings: Settings) -> None:
         remedy=f"Raise the version in {planned.checked.file}, or look at it with: zoo show {planned.plan.name}. If "
         f"only words of its card are wrong, correct them with: zoo card {planned.plan.name}",
     )
+
+
+def _refuse_placeholders(planned: Planned, settings: Settings, safe: str) -> None:
+    """Raises InputError for a recipe with placeholder text whose version is not published yet. It may be built."""
+    model = catalogfile.read_model(settings, planned.plan.name)
+    if not (model and model.release(planned.plan.version)):
+        foresight.refuse_placeholders(planned.checked, safe=safe)
 
 
 def refuse_other_owner(planned: Planned, settings: Settings, report: Reporter) -> None:

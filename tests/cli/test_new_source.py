@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from tinygguf import make_tiny_gguf
 from tinymodel import make_tiny_llama
 
+from catalog import placeholders
 from zoo import settings
 from zoo.__main__ import main
 from zoo.plan import prepare
@@ -64,12 +66,20 @@ def test_a_licence_that_is_given_counts(zoo: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_source_that_says_nothing_or_is_not_here(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A licence is not guessed: the placeholder is refused, with its line, until somebody writes the licence."""
     recipe, said = begun(zoo, capsys, source="models/none")
-    assert (recipe["licence"], recipe["task"]) == ("Apache-2.0", "chat") and "does not exist" in said
+    assert (recipe["licence"], recipe["task"]) == (placeholders.LICENCE, "chat") and "does not exist" in said
     (zoo / "recipes/mine.yaml").unlink()
     make_tiny_gguf(zoo / "models/m.gguf", vocabulary=300)
-    recipe, _ = begun(zoo, capsys, source="models/m.gguf")
-    assert recipe["licence"] == "Apache-2.0" and recipe["student"]["sha256"]
+    recipe, said = begun(zoo, capsys, source="models/m.gguf")
+    assert recipe["licence"] == recipe["student"]["licence"] == placeholders.LICENCE and recipe["student"]["sha256"]
+    assert main(["check", "recipes/mine.yaml"]) == 2
+    for answer in (said, capsys.readouterr().out):
+        assert "student.licence: this is placeholder text" in answer
+        assert re.search(r"recipes/mine.yaml:\d+:\d+: licence: this is placeholder text", answer)
+    path = zoo / "recipes/mine.yaml"
+    path.write_text(path.read_text("utf-8").replace(placeholders.LICENCE, "MIT"), "utf-8")
+    assert main(["check", "recipes/mine.yaml"]) == 0
 
 
 def test_a_base_model_begins_as_a_completion_model(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:

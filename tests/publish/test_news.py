@@ -12,6 +12,7 @@ import tinyzoo
 import yaml
 from publishsamples import serving
 
+from catalog import placeholders
 from zoo import catalogfile
 from zoo import settings as settings_room
 from zoo.__main__ import main
@@ -120,6 +121,26 @@ def test_notes_of_another_version_are_refused(zoo: Path, capsys: pytest.CaptureF
         assert "Write under `notes:` what is new in this version" in err
     change(zoo, notes=[])
     assert call(capsys, "build", "plain")[0] == 0
+
+
+def test_the_placeholder_of_a_new_recipe_is_built_but_not_published(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(zoo, summary=placeholders.SUMMARY)
+    code, _, said = call(capsys, "card", "plain")
+    assert code == 2 and "summary: this is placeholder text" in said
+    change(zoo, version="1.1.0")
+    before = tinyzoo.tree(zoo / "build/hub")
+    code, _, said = call(capsys, "release", "plain")
+    assert code == 2 and "summary: this is placeholder text" in said and "Nothing was made" in said
+    code, _, said = call(capsys, "build", "plain")
+    assert code == 0 and "summary: this is placeholder text" in said
+    for how in ((), ("--stage",), ("--dry-run",)):
+        code, _, said = call(capsys, "publish", "plain", *how)
+        assert code == 2 and "summary: this is placeholder text" in said and "Nothing was published" in said
+    assert tinyzoo.tree(zoo / "build/hub") == before
+    change(zoo, summary="A tiny model.")
+    assert call(capsys, "release", "plain")[0] == 0
 
 
 def test_notes_can_be_corrected(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:

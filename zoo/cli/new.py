@@ -20,7 +20,7 @@ from zoo.sources import facts as sourcefacts
 from zoo.sources import resolve
 from zoo.sources.packages import STARTER
 
-DEFAULT_LICENCE = "Apache-2.0"
+STARTER_LICENCE = "Apache-2.0"
 UNNAMED_LICENCE = "LicenseRef-other"
 
 _TEMPLATE = """\
@@ -66,7 +66,7 @@ publish:
 @options()
 @click.option("--source", default=STARTER, show_default=True, help="Where the weights come from.")
 @click.option(
-    "--licence", show_default="what the source says, or Apache-2.0",
+    "--licence", show_default="what the source says, or a placeholder",
     help="SPDX licence of the weights and the release.",
 )  # fmt: skip
 @click.option("--owner", default="me", show_default=True, help="Who is responsible for the release.")
@@ -94,7 +94,7 @@ def command(call: Call, name: str, source: str, licence: str | None, owner: str)
         summary=placeholders.SUMMARY,
         date=datetime.date.today().isoformat(),
         task=_task(path, settings),
-        licence=licence or _licence(path),
+        licence=licence or _licence(path, source),
         owner=owner,
         source=source,
         pin=f"  sha256: {resolve.content_sha256(path, settings.root)}\n" if path else "",
@@ -124,13 +124,15 @@ def _located(uri: str, settings: Settings) -> Path | None:
     return resolve.locate(uri, settings.root)
 
 
-def _licence(path: Path | None) -> str:
-    """The SPDX expression. A licence that the source has but does not name is not called Apache-2.0."""
+def _licence(path: Path | None, uri: str) -> str:
+    """The SPDX expression that the source states, else the placeholder: a licence is never guessed."""
     try:
         said = sourcefacts.stated_licence(path) if path else None
     except ModelFileError:
-        return DEFAULT_LICENCE
-    return DEFAULT_LICENCE if said is None else licences.of_hub(said) or UNNAMED_LICENCE
+        said = None
+    if said is None:
+        return STARTER_LICENCE if uri == STARTER else placeholders.LICENCE
+    return licences.of_hub(said) or UNNAMED_LICENCE
 
 
 def _task(path: Path | None, settings: Settings) -> str:

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from catalog import licencefiles, yamltext
+from catalog import licencefiles, placeholders, yamltext
 from catalog import sources as source_uris
 from catalog.checks import CheckedRecipe
 from catalog.problems import Problem
@@ -137,6 +137,11 @@ def refuse(file: str, found: list[Problem], *, safe: str) -> None:
         safe=safe,
         remedy="Fix the lines above",
     )
+
+
+def refuse_placeholders(checked: CheckedRecipe, *, safe: str) -> None:
+    """Raises InputError for placeholder text, which must not become a published description."""
+    refuse(checked.file, list(placeholders.hints(yamltext.parse(checked.text, checked.file))), safe=safe)
 
 
 def _local(uri: str, root: Path) -> Path | None:

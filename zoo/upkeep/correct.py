@@ -22,6 +22,7 @@ from zoo import catalogfile
 from zoo.errors import AGAIN, InputError, ZooError
 from zoo.files.whole import write_atomic
 from zoo.hub import BRANCH, Repo
+from zoo.plan import foresight
 from zoo.release import cards, record, selfcheck
 from zoo.settings import Settings
 from zoo.upkeep import banner, correction
@@ -72,6 +73,7 @@ def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: st
             safe="Nothing was changed.",
             remedy=f"Publish it with: zoo release {recipe.name}",
         )
+    foresight.refuse_placeholders(checked, safe="Nothing was changed.")
     fields = _fields(checked, recipe, release)
     repo = repo_of(release, settings)
     head = repo.refs().branches.get(BRANCH)
