@@ -385,6 +385,7 @@ function candidates(release, wish, catalog) {
       need,
       good: file.smoke && (file.kld === null || file.kld <= rules.loss_limit),
       fits: need !== null && need <= wish.device.free,
+      sound: file.smoke,
       roomy: need !== null && isRoomy(need, wish.device, rules),
       get speed() {
         return (this.known ??= speedOf(file, wish.device, wish.context, catalog, wish.kv));
@@ -405,7 +406,7 @@ const LEVELS = [
 ];
 const levelsOf = (wish) => (wish.leastSpeed === null ? LEVELS : LEVELS.filter((level) => level.quick));
 
-const atLevel = (level, all) => all.filter((one) => (level.roomy ? one.roomy : one.fits) && (!level.quick || one.quick));
+const atLevel = (level, all) => all.filter((one) => one.sound && (level.roomy ? one.roomy : one.fits) && (!level.quick || one.quick));
 
 function usableOf(all, wish) {
   let first = null;
@@ -442,11 +443,9 @@ export function pick(release, wish, catalog) {
 
 function chooseAt(level, some, wish, catalog) {
   const { rules } = catalog;
-  const passing = some.filter((one) => one.file.smoke);
-  const sound = passing.length ? passing : some;
-  const files = sound.map((one) => one.file);
+  const files = some.map((one) => one.file);
   const here = beaten(files, wish.device, catalog);
-  const left = sound.filter((one) => !here.has(one.file));
+  const left = some.filter((one) => !here.has(one.file));
   const best = least(left, (one) => lossKey(one.file));
   const everywhere = beaten(files, null, catalog);
   const standing = left.filter((one) => !everywhere.has(one.file));
@@ -455,25 +454,23 @@ function chooseAt(level, some, wish, catalog) {
   let chosen = least(alike, (one) => [one.file.size, ...lossKey(one.file)]) ?? best;
   const good = left.filter((one) => one.good);
   if (!level.quick && good.length) chosen = least(good, (one) => [-one.speed.typical, ...lossKey(one.file)]);
-  return { chosen, best, sound, here, left };
+  return { chosen, best, here, left };
 }
 
 function explained(level, some, all, wish, catalog) {
   const { rules } = catalog;
-  const { chosen, best, sound, here, left } = chooseAt(level, some, wish, catalog);
+  const { chosen, best, here, left } = chooseAt(level, some, wish, catalog);
   const rejected = all
     .filter((one) => !some.includes(one))
     .map((one) => ({ file: one.file, why: () => rejectedWords(one, wish, level, rules) }));
-  const broken = `It failed the smoke test; ${sound.length} of the ${some.length} usable files passed it.`;
-  for (const one of some) if (!sound.includes(one)) rejected.push({ file: one.file, why: () => broken });
-  for (const { file } of sound) if (here.has(file)) rejected.push({ file, why: here.get(file).why });
+  for (const { file } of some) if (here.has(file)) rejected.push({ file, why: here.get(file).why });
   const others = left.filter((one) => one !== chosen).sort((a, b) => compare(lossKey(a.file), lossKey(b.file)));
   return {
     file: chosen.file,
     need: chosen.need,
     speed: chosen.speed,
     level,
-    reason: () => reason(chosen, best, sound.length, level, wish, rules),
+    reason: () => reason(chosen, best, some.length, level, wish, rules),
     rejected,
     runnersUp: others.map((one) => ({ file: one.file, why: () => runnerUpWords(one, chosen.file) })),
   };
@@ -523,6 +520,7 @@ function rejectedWords(one, wish, level, rules) {
       `It does not fit: it needs a predicted ${dataSize(one.need)} at ${count(context)} tokens of context, ` +
       `${dataSize(one.need - device.free)} more than ${free(device)}.`
     );
+  if (!one.sound) return "It failed the smoke test.";
   if (level.quick && !one.quick)
     return (
       `It is too slow: ${one.speed.words()}, ${rate(quickOf(wish, rules) - one.speed.typical)} below ` +
@@ -533,21 +531,27 @@ function rejectedWords(one, wish, level, rules) {
 
 function nothing(all, wish, rules) {
   const { device, context, leastSpeed } = wish;
-  const known = all.filter((one) => one.need !== null);
+  const sound = all.filter((one) => one.sound);
+  if (!sound.length)
+    return all.length === 1
+      ? `The only file of this model, ${all[0].file.path}, failed the smoke test.`
+      : `All ${count(all.length)} files of this model failed the smoke test.`;
+  const passed = sound.length === all.length ? "" : " that passed the smoke test";
+  const known = sound.filter((one) => one.need !== null);
   const fitting = known.filter((one) => one.fits);
   if (fitting.length) {
     const fastest = fitting.reduce((best, one) => (one.speed.typical > best.speed.typical ? one : best));
     return (
-      `${counted(fitting.length, "file")} ${fitting.length === 1 ? "fits" : "fit"} on ${device.name}, but none is ` +
+      `${counted(fitting.length, "file")}${passed} ${fitting.length === 1 ? "fits" : "fit"} on ${device.name}, but none is ` +
       `fast enough. The fastest is ${fastest.file.path}: ${fastest.speed.words()}, ` +
       `${rate(quickOf(wish, rules) - fastest.speed.typical)} below ${target(leastSpeed, rules)}.`
     );
   }
   if (!known.length)
-    return `It is not known whether a file fits on ${device.name}: the catalog records no memory need.`;
+    return `It is not known whether a file${passed} fits on ${device.name}: the catalog records no memory need.`;
   const nearest = least(known, (one) => [one.need, one.file.path]);
   return (
-    `No file fits on ${device.name}. ${nearest.file.path} needs the least memory: a predicted ` +
+    `No file${passed} fits on ${device.name}. ${nearest.file.path} needs the least memory: a predicted ` +
     `${dataSize(nearest.need)} at ${count(context)} tokens of context, ` +
     `${dataSize(nearest.need - device.free)} more than ${free(device)}.`
   );
@@ -559,7 +563,7 @@ function choiceWords(chosen, best, usable, level, wish, rules) {
   const fits = reach ? `fits, reaches ${reach}` : "fits";
   if (!level.quick) {
     const slow = `No file of this model that fits reaches ${target(wish.leastSpeed, rules)}. ${file.path} is the fastest`;
-    return file.smoke ? `${slow} that stays close to its source: ${lossWords(file)}` : slow;
+    return `${slow} that stays close to its source: ${lossWords(file)}`;
   }
   if (usable === 1) return `${file.path} is the only file that ${reach ? `fits and reaches ${reach}` : "fits"}: ${lossWords(file)}`;
   if (chosen !== best && tolerable(file, rules))
@@ -590,7 +594,6 @@ function reason(chosen, best, usable, level, wish, rules) {
     `${need}, ${room}`,
     `Decode speed: ${chosen.speed.words()}`,
   ];
-  if (!chosen.file.smoke) parts.push("It failed the smoke test");
   return `${parts.join(". ")}.`;
 }
 
@@ -603,8 +606,7 @@ function runnerUpWords(one, taken) {
   let lost = "the same within the errors";
   if (worse(file, taken)) lost = "higher";
   else if (worse(taken, file)) lost = "lower";
-  const smoke = file.smoke ? "" : " It failed the smoke test.";
-  return `Its loss is ${lost}: ${lossWords(file)} against ${lossWords(taken)}. It is ${size}. Decode speed: ${one.speed.words()}.${smoke}`;
+  return `Its loss is ${lost}: ${lossWords(file)} against ${lossWords(taken)}. It is ${size}. Decode speed: ${one.speed.words()}.`;
 }
 
 // --- One file of the catalog: zoo.choose.ranking and zoo.choose.chooser
@@ -646,10 +648,11 @@ function standing(release, wish, catalog) {
 
 function worked(release, wish, catalog) {
   if (wish.context > release.context) return null;
-  const found = { roomy: 0, fitting: 0, poor: false };
+  const found = { roomy: 0, fitting: 0, poor: false, broken: false };
   for (const one of candidates(release, wish, catalog)) {
     if (!one.fits) continue;
-    if (!one.good) found.poor = true;
+    if (!one.sound) found.broken = true;
+    else if (!one.good) found.poor = true;
     else {
       const speed = one.speed.typical;
       found.fitting = Math.max(found.fitting, speed);
@@ -745,6 +748,7 @@ export function marks(line, catalog) {
 // --- The sentences of zoo.choose.saying
 
 const EXPERIMENTAL = "Its owners call it experimental.";
+const BROKEN = "Each of its files that fit failed the smoke test.";
 
 const aimWords = ({ task, language }) => (task ? ` for ${task}` : "") + (language ? ` in ${language}` : "");
 
@@ -772,7 +776,7 @@ function answerWords(first, level, asked, equal, wish, rules) {
   if (level === null) {
     if (wish.leastSpeed !== null) fits.push(`reaches ${reach}`);
     file = `a file that ${joined(fits)}`;
-    end = ` No such file passes the smoke test and has a KLD of at most ${limit} nats.`;
+    end = ` No such file has a KLD of at most ${limit} nats.`;
   } else {
     if (level.quick) fits.push(`reaches ${reach}`);
     else start = `No good file reaches ${reach} on ${wish.device.name}. `;
@@ -795,6 +799,10 @@ function noneWords(question, every, asked, wish, catalog) {
   for (const one of asked) {
     const found = one.guessing === null ? null : standing(one.release, wish, catalog);
     if (found && (found.fitting || found.poor)) return `${start} ${one.release.name}. ${chanceWords(one)}`;
+  }
+  for (const one of asked) {
+    const found = standing(one.release, wish, catalog);
+    if (found?.broken && !found.fitting && !found.poor) return `${start} ${one.release.name}. ${BROKEN}`;
   }
   if (every.length > asked.length) return `${start} ${every[asked.length].release.name}. ${EXPERIMENTAL}`;
   if (!asked.length) return `The catalog has no model${aimWords(question)}.`;
@@ -826,7 +834,6 @@ function skippedWords(one, found, wish, rules) {
   if (!file) return found.reason();
   if (one.guessing !== null) return chanceWords(one);
   const start = `Its best usable file, ${file.path},`;
-  if (!file.smoke) return `${start} failed the smoke test.`;
   if (file.kld !== null && file.kld > rules.loss_limit) {
     const lost = fixed(file.kld, 4).replaceAll(",", "");
     return `${start} has a mean KLD of ${lost} nats, more than the limit of ${general(rules.loss_limit)}.`;

@@ -166,7 +166,7 @@ def test_random_catalogs_reach_every_kind_of_answer() -> None:
         "The catalog has no model",
         "memory need is not known",
         "test questions right",
-        "No such file passes",
+        "No such file has a KLD",
             "cannot tell it apart from",
             "leaves room to spare",
             "it is tight",

@@ -106,7 +106,7 @@ def test_what_is_known_holds_only_for_the_boards_that_it_was_worked_out_for() ->
     other = dataclasses.replace(board, memory_bytes=1)
     entry = dataclasses.replace(_entries(5)[0], known=look)
     assert entry.standing(Wish(board, 512)) == look(board.id, 512)
-    assert entry.standing(Wish(other, 512)) == (0.0, 0.0, False)
+    assert entry.standing(Wish(other, 512)) == (0.0, 0.0, False, False)
 
 
 def _entries(seed: int) -> list[chooser.Entry]:

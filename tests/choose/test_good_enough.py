@@ -94,6 +94,19 @@ def test_a_model_at_chance_is_passed_with_the_reason() -> None:
     assert found.answer and found.answer.ranked.entry.name == TUTOR.name
 
 
+def test_a_model_whose_files_all_failed_the_smoke_test_is_no_answer_and_named() -> None:
+    release = TUTOR.releases[0]
+    files = tuple(dataclasses.replace(file, smoke_passed=False) for file in release.files)
+    broken = dataclasses.replace(TUTOR, releases=(dataclasses.replace(release, files=files),))
+    found = choose(broken)
+    assert found.answer is None
+    assert found.reason == (
+        f"There is no good model yet. The nearest is {TUTOR.name}. Each of its files that fit failed the smoke test."
+    )
+    found = choose(broken, PLAIN)
+    assert found.answer and found.answer.ranked.entry.name == PLAIN.name
+
+
 def test_random_catalogs_never_answer_with_either() -> None:
     models = [
         maturity(model, "experimental" if number % 5 == 0 else None)
@@ -124,3 +137,27 @@ def test_the_command_refuses_an_experimental_model(
     assert f"zoo pick {TUTOR.name} --experimental" in err
     code, out, _ = called(capsys, *asked, "--experimental")
     assert code == 0 and "Recommended: " in out
+
+
+def test_the_command_refuses_a_model_at_chance_in_the_words_of_the_site(
+    zoo_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(zoo_folder)
+    poor = probed(TUTOR, ("pairs_en", None, 31, 60))
+    sentence = choose(poor).reason.partition(f"The nearest is {TUTOR.name}. ")[2]
+    assert sentence == "It answered 31 of 60 test questions correctly, and guessing gives about 30."
+    (zoo_folder / "model_catalog.json").write_text(index.to_text(index.Catalog((poor,))), encoding="utf-8")
+    asked = (TUTOR.name, "--device", "pi-400")
+    code, out, err = called(capsys, *asked)
+    assert code == 1 and not out
+    assert f"{TUTOR.name} is no better than guessing, so no file of it is recommended. {sentence}" in err
+    assert f"zoo pick {TUTOR.name} --experimental" in err
+    code, out, _ = called(capsys, *asked, "--experimental")
+    assert code == 0 and "Recommended: " in out and f"\n{sentence} " in out
+    # Whether a model is ranked by its probes depends on the others, as on the site.
+    usual = [dataclasses.replace(probed(PLAIN, ("copying", None, 9, 20)), name=f"plain-{one}") for one in "ab"]
+    everything = (*usual, poor)
+    (zoo_folder / "model_catalog.json").write_text(index.to_text(index.Catalog(everything)), encoding="utf-8")
+    entries = [one for model in everything if (one := chooser.entry(model))]
+    assert not any(one.at_chance for one in chooser.rank(entries))
+    assert called(capsys, *asked)[0] == 0

@@ -245,9 +245,16 @@ def test_a_tie_does_not_bring_in_a_file_that_is_beaten_by_any_evidence() -> None
     assert [one.file.path for one in found.runners_up] == ["X.gguf", "P.gguf"] and not found.rejected
 
 
-def test_a_failed_smoke_test_is_said() -> None:
-    broken = dataclasses.replace(file("A", 100, 0.05), smoke_passed=False)
-    assert pick(release(broken), device("pi-5-4gb"), 512).reason.endswith(" It failed the smoke test.")
+def test_a_file_that_failed_its_smoke_test_is_never_recommended() -> None:
+    broken = [dataclasses.replace(file(name, 100, 0.05), smoke_passed=False) for name in "AB"]
+    found = pick(release(broken[0]), device("pi-5-4gb"), 512)
+    assert found.file is None and found.reason == "The only file of this model, A.gguf, failed the smoke test."
+    assert found.rejected[0].reason == "It failed the smoke test."
+    found = pick(release(*broken), device("pi-5-4gb"), 512)
+    assert found.file is None and found.reason == "All 2 files of this model failed the smoke test."
+    found = pick(release(*broken, file("C", 90_000, 0.05)), device("pi-5-4gb"), 512)
+    assert found.file is None
+    assert found.reason.startswith("No file that passed the smoke test fits on Raspberry Pi 5, 4 GB. C.gguf needs")
 
 
 def test_an_unrecorded_memory_need_is_no_fit() -> None:

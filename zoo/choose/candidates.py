@@ -1,8 +1,8 @@
 """The files of a release for one question: what they need, how fast they are, and which of them count. Pure.
 
 A file fits if its predicted memory and the device's reserve are within the device's memory. A file that takes nearly
-all of the rest is tight, and is recommended only where nothing else is. Unless somebody asks for a speed, files that
-write as fast as people read come first.
+all of the rest is tight, and is recommended only where nothing else is. A file that failed the smoke test is never
+recommended. Unless somebody asks for a speed, files that write as fast as people read come first.
 """
 
 from __future__ import annotations
@@ -97,6 +97,11 @@ class Candidate:
         """Whether it works as a chat model and stays close to its source."""
         return is_good(self.file)
 
+    @property
+    def sound(self) -> bool:
+        """Whether it passed the smoke test."""
+        return self.file.smoke_passed
+
     def fits(self, wish: Wish) -> bool:
         return self.need_bytes is not None and self.need_bytes <= wish.device.free_bytes
 
@@ -171,8 +176,8 @@ def memory_parts(file: ModelFile, architecture: Architecture, need: int, wish: W
 
 
 def at(level: Level, candidates: Sequence[Candidate], wish: Wish) -> list[Candidate]:
-    """The candidates of a level, those of better levels included."""
-    room = [one for one in candidates if (one.roomy(wish) if level.roomy else one.fits(wish))]
+    """The candidates of a level, those of better levels included; none that failed the smoke test."""
+    room = [one for one in candidates if one.sound and (one.roomy(wish) if level.roomy else one.fits(wish))]
     return [one for one in room if one.quick(wish)] if level.quick else room
 
 

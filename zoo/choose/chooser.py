@@ -3,8 +3,8 @@
 Within a model, ``zoo.choose.pick`` decides; between models the tiers of ``zoo.choose.ranking``. A *good* file passed
 the smoke test and has a KLD of at most LOSS_LIMIT. The answer is, of the best tier with a good file that leaves
 room to spare and writes as fast as people read, the model with the fastest such file: models of a tier are equal, so
-speed decides. If nothing is that fast, the fastest good file; then files that fit tightly; then those that
-are not good.
+speed decides. If nothing is that fast, the fastest good file; then files that fit tightly; then those with a higher
+KLD. A file that failed the smoke test is never the answer.
 Experimental models, and models whose probes are no better than guessing, are never the answer.
 """
 
@@ -146,8 +146,8 @@ def recalled(found: Sequence[Sequence[float]]) -> Callable[[str, int], Standing 
             return None
         if not found[place]:
             return Standing(0.0, 0.0, False)
-        roomy, fitting, poor = found[place]
-        return Standing(roomy, fitting, bool(poor))
+        roomy, fitting, poor, broken = found[place]
+        return Standing(roomy, fitting, bool(poor), bool(broken))
 
     return look
 

@@ -25,9 +25,12 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*\Z")
 
 
 def recommended(picks: Sequence[Pick], release: Release) -> ModelFile:
-    """The file that commands name: the one recommended for most boards (of two, the smaller one), else the smallest."""
+    """The file that commands name: the one recommended for most boards (of two, the smaller one), else the smallest
+    that passed the smoke test, else the smallest."""
     votes = Counter(pick.file.path for pick in picks if pick.file)
-    return min(release.files, key=lambda file: (-votes[file.path], file.size_bytes, file.path))
+    return min(
+        release.files, key=lambda file: (-votes[file.path], not file.smoke_passed, file.size_bytes, file.path)
+    )
 
 
 def is_repository(text: str) -> bool:

@@ -4,7 +4,8 @@ Loss is the mean KLD from the release's reference in nats, ± one standard error
 zero by definition. Two losses count as different if they differ by more than both errors together, which is stricter
 than the error of their difference. A reader is unlikely to notice a loss within the tolerance. Of the files that leave
 room to spare and write as fast as people read, the smallest of such files is recommended, so that nobody downloads
-twice the bytes for a difference that cannot be seen. If no file is that fast: the fastest good one.
+twice the bytes for a difference that cannot be seen. If no file is that fast: the fastest good one. A file that failed
+the smoke test is never recommended.
 """
 
 from __future__ import annotations
@@ -58,18 +59,19 @@ class Pick:
 
 class Standing(NamedTuple):
     """What a release has for a question about a device, whatever the speed: the speed of its fastest good file with
-    room to spare, of its fastest good file that fits, both 0.0 without one; and whether any other file fits."""
+    room to spare, of its fastest good file that fits, both 0.0 without one. poor: whether a file with a higher loss
+    fits. broken: whether a file that failed the smoke test fits."""
 
     roomy: float
     fitting: float
     poor: bool
+    broken: bool = False
 
 
 @dataclass(frozen=True)
 class _Decision:
-    """Among usable files: those that pass the smoke test, which of them are beaten, which are left, and the choice."""
+    """Among usable files: which of them are beaten, which are left, and the choice."""
 
-    sound: tuple[ModelFile, ...]
     beaten: Mapping[str, Beaten]
     left: tuple[ModelFile, ...]
     best: ModelFile
@@ -96,7 +98,8 @@ class Shelf:
         return Standing(
             max((one.typical for one in good if one.roomy(wish)), default=0.0),
             max((one.typical for one in good), default=0.0),
-            len(good) < len(every),
+            any(one.sound and not one.good for one in every),
+            not all(one.sound for one in every),
         )
 
     def take(self, device: Device, context_tokens: int, least: float | None = None) -> ModelFile | None:
@@ -151,12 +154,10 @@ class Shelf:
         chosen, made = self._choose(level, some, wish)
         every = self._ask(wish)
         rejected = [Judged(c.file, reasons.rejected(c, wish, level)) for c in every if c not in some]
-        without = [one.file for one in some if one.file not in made.sound]
-        rejected += [Judged(file, reasons.broken(some, made.sound)) for file in without]
-        rejected += [Judged(f, made.beaten[f.path].sentence) for f in made.sound if f.path in made.beaten]
+        rejected += [Judged(c.file, made.beaten[c.file.path].sentence) for c in some if c.file.path in made.beaten]
         left = [one for one in some if one.file in made.left and one is not chosen]
         others = sorted(left, key=lambda c: by_loss(c.file))
-        found = reasons.Chosen(chosen, made.best, len(made.sound), level)
+        found = reasons.Chosen(chosen, made.best, len(some), level)
         reason = reasons.chosen(found, wish, self._tolerance)
         beside = tuple(Judged(c.file, reasons.compared(c, chosen.file)) for c in others)
         place = wish.device, wish.context_tokens
@@ -187,15 +188,13 @@ class Shelf:
         return next(candidate for candidate in left if candidate.file is made.chosen), made
 
     def _decision(self, files: Sequence[ModelFile], device: Device) -> _Decision:
-        # Files that fail as chat models are used only if none passes.
-        sound = [file for file in files if file.smoke_passed] or files
         # Slower elsewhere is no reason to be rejected here, so only speeds of this device count.
-        beaten = self._domination.among(sound, device)
-        left = [file for file in sound if file.path not in beaten]
+        beaten = self._domination.among(files, device)
+        left = [file for file in files if file.path not in beaten]
         best = min(left, key=by_loss)
-        anywhere = self._domination.among(sound, None)
+        anywhere = self._domination.among(files, None)
         chosen = _smallest_alike(best, left, anywhere, self._tolerance)
-        return _Decision(tuple(sound), beaten, tuple(left), best, chosen)
+        return _Decision(beaten, tuple(left), best, chosen)
 
 
 def dominated(release: Release) -> dict[str, Beaten]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog import device as devices
@@ -150,6 +150,16 @@ def rank(some: Sequence[Entry], language: str | None = None) -> list[Ranked]:
     usual = usual_probes(some, language)
     found = [(entry, _share(scores, usual)) for entry, scores in zip(some, probed, strict=True)]
     return list(_tiers(sorted(found, key=lambda one: _order(*one))))
+
+
+def at_chance(model: Model, release: Release, models: Iterable[Model]) -> Share | None:
+    """The share of a release in the catalog's order in any language, if it is no better than guessing; else None."""
+    if not any(file.probes for file in release.files):
+        return None
+    words = model.name, model.task, model.languages
+    asked = Entry(*words, merit(release), lambda: release, experimental=model.experimental)
+    others = [one for other in models if other.name != model.name and (one := entry(other))]
+    return next((one.share for one in rank([*others, asked]) if one.entry is asked and one.at_chance), None)
 
 
 def usual_probes(some: Sequence[Entry], language: str | None = None) -> frozenset[tuple[str, str]]:

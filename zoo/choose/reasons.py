@@ -14,6 +14,8 @@ from catalog.words import counted, data_size, rate
 from zoo.choose.candidates import ANY_SPEED, READING, Candidate, Level, Tolerance, Wish
 from zoo.choose.domination import loss_words, worse
 
+BROKEN = "It failed the smoke test."
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -36,7 +38,11 @@ def free(device: Device) -> str:
 
 def rejected(one: Candidate, wish: Wish, level: Level) -> str:
     """Why a file is not considered."""
-    return _too_big(one, wish) or (_too_slow(one, wish) if level.quick and not one.quick(wish) else _tight(one, wish))
+    if too_big := _too_big(one, wish):
+        return too_big
+    if not one.sound:
+        return BROKEN
+    return _too_slow(one, wish) if level.quick and not one.quick(wish) else _tight(one, wish)
 
 
 def _too_big(one: Candidate, wish: Wish) -> str | None:
@@ -61,33 +67,38 @@ def _tight(one: Candidate, wish: Wish) -> str:
     return f"It fits, but it is tight: it leaves {data_size(left)} of {free(wish.device)}."
 
 
-def broken(usable: Sequence[Candidate], sound: Sequence[ModelFile]) -> str:
-    """Why files that fail the smoke test are not considered."""
-    return f"It failed the smoke test; {len(sound)} of the {len(usable)} usable files passed it."
-
-
 def nothing(candidates: Sequence[Candidate], wish: Wish) -> str:
     """Why no file is usable, and by how much the nearest misses."""
     device = wish.device
-    known = [c for c in candidates if c.need_bytes is not None]
+    sound = [c for c in candidates if c.sound]
+    if not sound:
+        return _all_broken(candidates)
+    passed = "" if len(sound) == len(candidates) else " that passed the smoke test"
+    known = [c for c in sound if c.need_bytes is not None]
     fitting = [c for c in known if c.fits(wish)]
     if fitting:
         fastest = max(fitting, key=lambda c: c.speed.typical)
         short = f"{rate(wish.quick - fastest.speed.typical)} below {target(wish.least)}"
         verb = "fits" if len(fitting) == 1 else "fit"
         return (
-            f"{counted(len(fitting), 'file')} {verb} on {device.name}, but none is fast enough. The fastest is "
+            f"{counted(len(fitting), 'file')}{passed} {verb} on {device.name}, but none is fast enough. The fastest is "
             f"{fastest.file.path}: {fastest.speed.words}, {short}."
         )
     if not known:
-        return f"It is not known whether a file fits on {device.name}: the catalog records no memory need."
+        return f"It is not known whether a file{passed} fits on {device.name}: the catalog records no memory need."
     least_need = min(known, key=lambda c: (c.need_bytes or 0, c.file.path))
     need = least_need.need_bytes or 0
     return (
-        f"No file fits on {device.name}. {least_need.file.path} needs the least memory: a predicted "
+        f"No file{passed} fits on {device.name}. {least_need.file.path} needs the least memory: a predicted "
         f"{data_size(need)} at {wish.context_tokens:,} tokens of context, {data_size(need - device.free_bytes)} more "
         f"than {free(device)}."
     )
+
+
+def _all_broken(candidates: Sequence[Candidate]) -> str:
+    if len(candidates) == 1:
+        return f"The only file of this model, {candidates[0].file.path}, failed the smoke test."
+    return f"All {len(candidates):,} files of this model failed the smoke test."
 
 
 def chosen(found: Chosen, wish: Wish, tolerance: Tolerance) -> str:
@@ -102,8 +113,6 @@ def chosen(found: Chosen, wish: Wish, tolerance: Tolerance) -> str:
         left = data_size(wish.device.free_bytes - (one.need_bytes or 0))
         parts.append(f"{fits}, which is tight: it leaves {left} of {free(wish.device)}")
     parts.append(f"Decode speed: {one.speed.words}")
-    if not one.file.smoke_passed:
-        parts.append("It failed the smoke test")
     return ". ".join(parts) + "."
 
 
@@ -113,7 +122,7 @@ def _choice(found: Chosen, wish: Wish, tolerance: Tolerance) -> str:
     fits = f"fits, reaches {reach}" if reach else "fits"
     if not found.level.quick:
         slow = f"No file of this model that fits reaches {target(wish.least)}. {file.path} is the fastest"
-        return f"{slow} that stays close to its source: {loss_words(file)}" if file.smoke_passed else slow
+        return f"{slow} that stays close to its source: {loss_words(file)}"
     if found.usable == 1:
         only = f"fits and reaches {reach}" if reach else "fits"
         return f"{file.path} is the only file that {only}: {loss_words(file)}"
@@ -149,8 +158,7 @@ def compared(candidate: Candidate, taken: ModelFile) -> str:
     else:
         loss = "the same within the errors"
     words = f"Its loss is {loss}: {loss_words(file)} against {loss_words(taken)}. It is {size}"
-    smoke = "" if file.smoke_passed else " It failed the smoke test."
-    return f"{words}. Decode speed: {candidate.speed.words}.{smoke}"
+    return f"{words}. Decode speed: {candidate.speed.words}."
 
 
 def _same_top(file: ModelFile) -> float:

@@ -16,6 +16,7 @@ from zoo.choose.pick import Pick
 from zoo.choose.ranking import Ranked, Share, standing_words
 
 EXPERIMENTAL = "Its owners call it experimental."
+BROKEN = "Each of its files that fit failed the smoke test."
 
 
 class Aim(NamedTuple):
@@ -51,7 +52,7 @@ def answer(wish: Wish, aim: Aim, found: Answer) -> str:
     if level is None:
         fits = ["fits"] if wish.least is None else fits
         file = f"a file that {_joined(fits)}"
-        end = f" No such file passes the smoke test and has a KLD of at most {LOSS_LIMIT:g} nats."
+        end = f" No such file has a KLD of at most {LOSS_LIMIT:g} nats."
     else:
         fits.append("stays close to its source")
         file = f"a file that {_joined(fits)} (KLD of at most {LOSS_LIMIT:g} nats)"
@@ -82,6 +83,10 @@ def none(wish: Wish, aim: Aim, every: Sequence[Ranked]) -> str:
         standing = one.entry.standing(wish) if one.at_chance else None
         if one.share and standing and (standing.fitting or standing.poor):
             return f"{start} {one.entry.name}. {chance(one.share)}"
+    for one in asked:
+        standing = one.entry.standing(wish)
+        if standing and standing.broken and not (standing.fitting or standing.poor):
+            return f"{start} {one.entry.name}. {BROKEN}"
     if every[len(asked) :]:
         return f"{start} {every[len(asked)].entry.name}. {EXPERIMENTAL}"
     if not asked:
@@ -116,8 +121,6 @@ def skipped(one: Ranked, wish: Wish) -> tuple[str, Pick | None]:
     if one.share and one.at_chance:
         return chance(one.share), pick
     start = f"Its best usable file, {file.path},"
-    if not file.smoke_passed:
-        return f"{start} failed the smoke test.", pick
     if file.loss and not candidates.is_good(file):
         lost = f"{file.loss.kld_mean_nats:.4f} nats, more than the limit of {LOSS_LIMIT:g}"
         return f"{start} has a mean KLD of {lost}.", pick

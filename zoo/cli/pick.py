@@ -14,7 +14,7 @@ from catalog.index import Catalog
 from catalog.release import Model, ModelFile, Release, YankEvent
 from catalog.words import data_size
 from zoo import catalogfile
-from zoo.choose import commands
+from zoo.choose import commands, ranking, saying
 from zoo.choose import pick as picks
 from zoo.choose.candidates import Tolerance
 from zoo.choose.pick import Judged, Pick
@@ -48,7 +48,7 @@ from zoo.errors import InputError, ZooError
     f"{picks.TOLERANCE.kld_mean_nats:g}, with {100 * picks.TOLERANCE.same_top_share:g} % same top token]",
 )
 @click.option("--pre", is_flag=True, help="Accept a pre-release, such as 1.1.0-rc.1, if it is the newest version.")
-@click.option("--experimental", is_flag=True, help="Accept a model that its owners call experimental.")
+@click.option("--experimental", is_flag=True, help="Accept an experimental model, and one no better than guessing.")
 @click.argument("name")
 def command(
     call: Call,
@@ -68,18 +68,21 @@ def command(
     It is the smallest file that leaves room to spare, reaches reading speed (5 tokens/s) and stays close to its source
     (KLD within the tolerance), else the one with the lowest loss, or the fastest good one. A speed is measured if the
     catalog has a valid measurement on this device or one with the same processor, else predicted. Exit code 1 if no
-    file fits, none is fast enough, the version was yanked, or the model is experimental.
+    file fits, none is fast enough, all failed the smoke test, the version was yanked, or the model is experimental or
+    no better than guessing.
     """
     device = _device(device_id, memory_gb, bandwidth_gbs)
     settings = call.settings
     model_name, version = name_and_version(name)
     catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
-    release = _release(catalog, model_name, version, pre=pre, experimental=experimental)
+    model, release = _release(catalog, model_name, version, pre=pre, experimental=experimental)
     try:
         asked = picks.TOLERANCE if tolerance is None else Tolerance(tolerance)
         pick = picks.pick(release, device, context_tokens, least_speed, asked, kv)
     except ValueError as error:
         raise InputError(str(error), remedy="See: zoo pick --help") from error
+    if pick.file and (share := ranking.at_chance(model, release, catalog.models)):
+        pick = _at_chance(pick, model_name, saying.chance(share), experimental=experimental)
     run = _commands(model_name, release, pick)
     title = f"{model_name} {release.version} on {device.name}, {context_tokens:,} tokens of context"
     call.output.answer(_data(model_name, release, pick, least_speed, run), _words(title, release, pick, run))
@@ -117,7 +120,7 @@ def _ids() -> str:
     return ", ".join(device.id for device in devices.DEVICES)
 
 
-def _release(catalog: Catalog, name: str, version: str, *, pre: bool, experimental: bool) -> Release:
+def _release(catalog: Catalog, name: str, version: str, *, pre: bool, experimental: bool) -> tuple[Model, Release]:
     model, release = catalogfile.find(catalog, name, version)
     if model.experimental and not experimental:
         bad = f" It is bad at: {'; '.join(model.bad_at)}." if model.bad_at else ""
@@ -129,7 +132,17 @@ def _release(catalog: Catalog, name: str, version: str, *, pre: bool, experiment
         release = picks.current(model, pre=pre) or release
     if yanked := model.yank_of(release.version):
         raise _not_recommended(model, yanked)
-    return release
+    return model, release
+
+
+def _at_chance(pick: Pick, name: str, words: str, *, experimental: bool) -> Pick:
+    """The pick of a model that is no better than guessing, for somebody who accepts that. Raises ZooError otherwise."""
+    if not experimental:
+        raise ZooError(
+            f"{name} is no better than guessing, so no file of it is recommended. {words}",
+            remedy=f"For a file of it anyway, run: zoo pick {name} --experimental, with the same options",
+        )
+    return dataclasses.replace(pick, reason=f"{words} {pick.reason}")
 
 
 def _not_recommended(model: Model, yanked: YankEvent) -> ZooError:

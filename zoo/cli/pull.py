@@ -11,7 +11,7 @@ import click
 from catalog.device import Device
 from catalog.release import ModelFile
 from catalog.words import data_size
-from zoo.choose import commands
+from zoo.choose import commands, ranking, saying
 from zoo.choose.pick import CONTEXT_TOKENS, Pick
 from zoo.cli.common import Call, device_named, options
 from zoo.cli.shelf import shelf_of, staged_shelf
@@ -86,6 +86,8 @@ def command(
     context_tokens = asked_tokens or max(min(CONTEXT_TOKENS, own_tokens), 1)
     file, pick = _file(chosen, wish.quant, device, context_tokens)
     if pick:
+        if share := ranking.at_chance(chosen.model, chosen.release, shelf.catalog.models):
+            call.output.warn(f"{chosen.model.name} is no better than guessing. {saying.chance(share)}")
         call.output.say(f"Chosen: {file.path}. {pick.reason}")
     folder = Path(target or f"{chosen.model.name}-{chosen.release.version}").expanduser()
     patience = Patience(stall_seconds=timeout)
