@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import access, checks, yanks
-from catalog.release import Location, Release, Repository
+from catalog import access, yanks
+from catalog.release import Location, Repository
 from zoo import catalogfile, hub
 from zoo.errors import GateRefused, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
@@ -21,11 +20,11 @@ from zoo.publish import line, places, record, repair, staging
 from zoo.publish.apply import Published, Target, VersionTaken
 from zoo.publish.places import Way
 from zoo.publish.repair import Repaired
-from zoo.release import ReleaseFolder, assemble, find, kept, news
+from zoo.release import ReleaseFolder, assemble, find, news
 from zoo.release.sign import sign as sign_release
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
-from zoo.upkeep import collection, correction, restore, yank
+from zoo.upkeep import collection, restore, taken, yank
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,6 @@ class Released:
     """The result for one recipe."""
 
     planned: Planned
-    folder: ReleaseFolder
     published: Published
 
 
@@ -59,13 +57,17 @@ def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: 
     for planned, there in plans:
         news.refuse_old_words(planned.recipe, planned.checked.file, there)
         _refuse_placeholders(planned, there, safe="Nothing was made.")
-        refuse_taken_version(planned, there)
+        taken.refuse(planned, there)
         if not find(planned.plan, there):
             refuse_other_owner(planned, there, report)
     done = []
     for planned, there in plans:
+        if before := taken.released_before(planned, there):
+            taken.say(planned, report, "; this machine has no copy of its files")
+            done.append(Released(planned, Published(before, already=True)))
+            continue
         # Build: find or make every step, then put the release folder together: files, evidence, cards, provenance.
-        folder = _released_before(planned, there, report) or build(planned, there, report)
+        folder = taken.copy_of_older_build(planned, there, report) or build(planned, there, report)
         # Judge: every gate of the recipe against the evidence.
         refuse_failed_gates(folder)
         # Seal: sign it, because afterwards it never changes.
@@ -73,14 +75,14 @@ def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: 
             folder, _ = sign_release(folder, there, report, key=seal.key)
         # Publish: one verified commit per repository, then the tags. Record: last, the catalog and its evidence.
         published = publish(planned, folder, there, report)
-        done.append(Released(planned, folder, published))
+        done.append(Released(planned, published))
     # Show: the command says where each release is and what to do next.
     return done
 
 
 def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFolder:
     """Run what is missing and assemble the release folder."""
-    found = find(planned.plan, settings) or _corrected(planned, settings)
+    found = find(planned.plan, settings) or taken.corrected(planned, settings)
     if found is not None:
         return found
     news.refuse_old_words(planned.recipe, planned.checked.file, settings)
@@ -177,33 +179,6 @@ def _publication(
     return found, decided
 
 
-def is_out(planned: Planned, settings: Settings, asked: Asked = Asked()) -> bool:
-    """Whether the catalog says that nothing is left to publish for a recipe. Raises VersionTaken if the version is
-    published from another one."""
-    refuse_taken_version(planned, settings)
-    model = catalogfile.read_model(settings, planned.plan.name)
-    known = model.release(planned.plan.version) if model else None
-    there = hub_of_settings(settings)
-    return places.is_out(known, there.name, planned.recipe.publish.access, asked.way)
-
-
-def refuse_taken_version(planned: Planned, settings: Settings) -> None:
-    """Check before expensive work: raises VersionTaken if the catalog has this version from a different build."""
-    model = catalogfile.read_model(settings, planned.plan.name)
-    there = model.release(planned.plan.version) if model else None
-    if there is None or find(planned.plan, settings) or _published(planned, settings):
-        return
-    why = "from a different recipe"
-    if there.recipe.text == planned.checked.text.decode():
-        why = "with different bytes (other tools, settings or measurements)"
-    raise VersionTaken(
-        f"{planned.plan.name} {planned.plan.version} is already released {why}",
-        safe="Nothing was changed; published versions never change.",
-        remedy=f"Raise the version in {planned.checked.file}, or look at it with: zoo show {planned.plan.name}. If "
-        f"only words of its card are wrong, correct them with: zoo card {planned.plan.name}",
-    )
-
-
 def _refuse_placeholders(planned: Planned, settings: Settings, safe: str) -> None:
     """Raises InputError for a recipe with placeholder text whose version is not published yet. It may be built."""
     model = catalogfile.read_model(settings, planned.plan.name)
@@ -227,56 +202,6 @@ def refuse_other_owner(planned: Planned, settings: Settings, report: Reporter) -
                 line.refuse_other_model(f"{kind} repository {repository}", repo, head, owner)
     except (RemoteError, OSError) as error:
         report.warn(f"whose repository it is will be checked when the release is published: {error}")
-
-
-def _released_before(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFolder | None:
-    """The folder of a published version of this recipe that this program would build in another way, which is said."""
-    found = None if find(planned.plan, settings) else _published(planned, settings)
-    if found is not None:
-        name, version = planned.plan.name, planned.plan.version
-        report.say(
-            f"{name} {version} is published, so nothing is built, even if the program, texts or settings changed. "
-            f"To release with the changes, raise the version in {planned.checked.file}"
-        )
-    return found
-
-
-def _published(planned: Planned, settings: Settings) -> ReleaseFolder | None:
-    """The release folder of a published version of this very recipe, or of one that corrected its card, whatever built
-    it. None if the folder does not hold what the catalog records."""
-    model = catalogfile.read_model(settings, planned.plan.name)
-    there = model.release(planned.plan.version) if model else None
-    if there and _same_recipe(there, planned):
-        return _copy_of(there, planned.plan.name, settings)
-    return _corrected(planned, settings)
-
-
-def _same_recipe(there: Release, planned: Planned) -> bool:
-    """Whether a version was released from this recipe, but for how a hub is to keep it."""
-    if there.recipe.text == planned.checked.text.decode():
-        return True
-    released = checks.recorded_recipe(there.recipe.text, there.recipe.file)
-    return released is not None and correction.changed(released, planned.recipe) == ((), ())
-
-
-def _corrected(planned: Planned, settings: Settings) -> ReleaseFolder | None:
-    """The release folder of a published version whose card was corrected by this recipe: only words differ, so there is
-    nothing to build. None if the folder no longer holds what the catalog records."""
-    model = catalogfile.read_model(settings, planned.plan.name)
-    there = model.release(planned.plan.version) if model else None
-    if model is None or there is None:
-        return None
-    recipes = {one.recipe_sha256 for one in model.corrections or () if one.version == there.version}
-    own = hashlib.sha256(planned.checked.text).hexdigest() in recipes
-    return _copy_of(there, model.name, settings) if own else None
-
-
-def _copy_of(there: Release, name: str, settings: Settings) -> ReleaseFolder | None:
-    """The release folder that holds exactly what the catalog records of a version; None if there is none, or if it was
-    published in another namespace than that of the settings."""
-    if there.location.model.name.partition("/")[0] != settings.namespace:
-        return None
-    return kept.published(name, there, settings)
 
 
 def publish(
@@ -360,8 +285,8 @@ def existing_release(planned: Planned, settings: Settings, way: Way = Way.PLACE)
         namespace = known.location.model.name.partition("/")[0]
     named_there = settings.with_namespace(namespace)
     # What goes to a second place is what was published, even if the recipe or the program changed since.
-    there = _copy_of(known, planned.plan.name, named_there) if known and way is not Way.PLACE else None
-    found = there or find(planned.plan, named_there) or _published(planned, named_there)
+    there = taken.copy_of(known, planned.plan.name, named_there) if known and way is not Way.PLACE else None
+    found = there or find(planned.plan, named_there) or taken.published(planned, named_there)
     if found is None:
         named = "" if settings.values["namespace"].origin != "flag --namespace" else f" --namespace {namespace}"
         raise NotBuilt(

@@ -18,7 +18,6 @@ from zoo.judge.gates import Verdict
 from zoo.plan.prepare import Planned
 from zoo.publish.apply import Published
 from zoo.publish.places import Way
-from zoo.release import ReleaseFolder
 from zoo.settings import Settings
 from zoo.upkeep import collection
 from zoo.upkeep.yank import Yanked
@@ -85,11 +84,12 @@ def _speed(file: ModelFile) -> str:
 
 
 def result_of(
-    planned: Planned, release: ReleaseFolder, published: Published, settings: Settings, way: Way = Way.PLACE
+    planned: Planned, published: Published, settings: Settings, way: Way = Way.PLACE
 ) -> dict[str, object]:
     """The summary of a publication, with the yank of this version, if it is withdrawn."""
-    model = catalogfile.read_model(settings, release.model.name)
-    yank = model.yank_of(release.release.version) if model else None
+    name, version = planned.plan.name, planned.plan.version
+    model = catalogfile.read_model(settings, name)
+    yank = model.yank_of(version) if model else None
     place = published.location
     verb = {
         Way.PLACE: "was released before" if published.already else "is released",
@@ -100,14 +100,14 @@ def result_of(
     if place.dataset:
         parts.append(f"dataset {place.dataset.name} at {place.dataset.commit[:12]}")
     return {
-        "name": planned.plan.name,
-        "version": planned.plan.version,
+        "name": name,
+        "version": version,
         "already_released": published.already,
         "hub": place.hub,
         "model": vars(place.model),
         "dataset": vars(place.dataset) if place.dataset else None,
         "withdrawn": vars(yank) if yank else None,
-        "sentence": f"{release.model.name} {release.release.version} {verb}: {', '.join(parts)}."
+        "sentence": f"{name} {version} {verb}: {', '.join(parts)}."
         + (f" {yanks.sentence(yank)}" if yank else ""),
     }
 

@@ -9,6 +9,7 @@ from zoo.cli.answers import as_data, glance
 from zoo.cli.common import SETTING_OPTIONS, Call, options
 from zoo.hub.located import at_home
 from zoo.plan import prepare
+from zoo.upkeep import taken
 
 
 @click.command()
@@ -25,7 +26,5 @@ def command(call: Call, recipes: tuple[str, ...]) -> None:
         built.append({"folder": call.settings.shown(release.folder), **data})
         if not call.output.json:
             glance(call, release.model, release.release, release.verdicts)
-        call.output.say(
-            f"built in {call.settings.shown(release.folder)}; publish it with: zoo publish {planned.plan.name}"
-        )
+        call.output.say(taken.after_build(planned, release, there))
     call.output.answer({"releases": built}, "")

@@ -26,6 +26,7 @@ from zoo.publish.apply import Published, Target
 from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
 from zoo.settings import Settings
+from zoo.upkeep import taken
 
 Result = TypeVar("Result")
 
@@ -101,6 +102,11 @@ def command(call: Call, recipe: str | None, instead: str | None, every: bool, as
     if instead == "unstage":
         _unstage(call, planned, settings)
         return None
+    before = None if instead or asked.stage or asked.way is not Way.PLACE else taken.released_before(planned, settings)
+    if before:
+        result = result_of(planned, Published(before, already=True), settings)
+        call.output.answer(result, str(result["sentence"]))
+        return None
     release = flow.existing_release(planned, settings, asked.way)
     if instead == "show":
         _dry_run(call, planned, flow.targets(planned, release, settings, asked)[1])
@@ -109,7 +115,7 @@ def command(call: Call, recipe: str | None, instead: str | None, every: bool, as
     if asked.stage:
         _staged(call, planned, published)
         return None
-    result = result_of(planned, release, published, settings, asked.way)
+    result = result_of(planned, published, settings, asked.way)
     call.output.answer(result, str(result["sentence"]))
     return None
 

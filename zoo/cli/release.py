@@ -42,7 +42,7 @@ def command(call: Call, recipes: tuple[str, ...], sign_key: Path | None, sign: b
     if every:
         return _every(call, seal)
     done = flow.release(recipes, call.settings, call.output, seal)
-    results = [result_of(one.planned, one.folder, one.published, call.settings) for one in done]
+    results = [result_of(one.planned, one.published, call.settings) for one in done]
     lines = [str(result["sentence"]) for result in results]
     look = f"zoo show {done[0].planned.plan.name}" if len(done) == 1 else "zoo catalog"
     lines.append(f"Next: {look}, or see it in a browser with: zoo site serve")

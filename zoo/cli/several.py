@@ -17,6 +17,7 @@ from zoo.publish import record
 from zoo.publish.apply import Published
 from zoo.release import ReleaseFolder
 from zoo.settings import Settings
+from zoo.upkeep import taken
 
 DONE, OUT, NOT_BUILT, FAILED = "released", "out before", "not built", "failed"
 Ready = TypeVar("Ready")
@@ -74,6 +75,7 @@ def built(name: str, settings: Settings, asked: Asked) -> tuple[Planned, Release
     """A built release that is not out. Raises Left, or what publishing would refuse."""
     planned = prepare.make_plan(name, settings)
     _leave_out(planned, settings, asked)
+    taken.released_before(planned, settings)
     try:
         release = flow.existing_release(planned, settings, asked.way)
     except flow.NotBuilt as error:
@@ -92,7 +94,7 @@ def unpublished(name: str, call: Call) -> Planned:
 
 
 def _leave_out(planned: Planned, settings: Settings, asked: Asked) -> None:
-    if flow.is_out(planned, settings, asked):
+    if taken.is_out(planned, settings, asked.way):
         raise Left(planned.plan.version, OUT, f"see: zoo show {planned.plan.name}")
 
 
@@ -105,7 +107,8 @@ def where(published: Published) -> str:
 def answer(call: Call, outcomes: list[Outcome]) -> int:
     """One table of all, and the exit code: 1 if a recipe failed."""
     failed = [one for one in outcomes if one.state == FAILED]
-    rows = [(one.recipe, one.version, one.state, one.words) for one in outcomes]
+    # The warning of a failure has all its lines already.
+    rows = [(one.recipe, one.version, one.state, one.words.partition("\n")[0]) for one in outcomes]
     note = f"{sum(one.state == DONE for one in outcomes)} released, {len(failed)} failed."
     if failed:
         note += " The others are not affected. Fix the cause, then run the same command again."

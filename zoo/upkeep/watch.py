@@ -103,7 +103,8 @@ def _release(
     try:
         hub = hub_of(place, settings, notes.hubs)
         if isinstance(hub, FolderHub) and not hub.folder.is_dir():
-            raise ZooError("the folder hub does not exist", remedy="Name it with --hub")
+            lost = f"If it was deleted, restore it with: zoo publish {model.name} --repair{notes.flags}"
+            raise ZooError("the folder hub does not exist", remedy=f"{lost}. If it is elsewhere, name it with --hub")
         repo = _repo(hub, "model", place.model)
         account = functools.partial(account_of, model, settings, (repo, None), notes)
         parts = [Part("model", repo, place.model, lambda one: one.location.model, account)]
