@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import shlex
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
-from catalog import budgets, calibration, hublists, licencefiles, licences, placeholders, sources
+from catalog import budgets, calibration, hublists, licencefiles, licences, placeholders, shell, sources
 from catalog.cardrules.shape import repo_id_fault
 from catalog.jsontext import Json, JsonObject
 from catalog.lock import Lock
@@ -114,7 +113,7 @@ class Meaning:
         uri = self._get(role, "source")
         if not isinstance(uri, str):
             return
-        path = (role, "source")
+        path, lock = (role, "source"), f"zoo lock {shell.argument(self.document.file)}"
         try:
             source = sources.parse(uri)
         except sources.SourceSyntax as error:
@@ -127,18 +126,16 @@ class Meaning:
                     if source.revision
                     else "no revision is given"
                 )
-                yield self.document.problem(
-                    path, what, f"Write the commit after @, or pin it with: zoo lock {self.document.file}"
-                )
+                yield self.document.problem(path, what, f"Write the commit after @, or pin it with: {lock}")
         elif not self._get(role, "sha256"):
-            instead = f"Add `sha256:`, or run `zoo lock {self.document.file}` to see the digest"
+            instead = f"Add `sha256:`, or run `{lock}` to see the digest"
             if self.lock.sha256(uri) is None:
                 yield self.document.problem(path, "the source is not pinned by a sha256", instead)
         if isinstance(source, sources.FileSource) and (wrong := self.missing(source.path)):
             instead = "Name an existing file or model folder of the zoo"
             if wrong == THROUGH_LINK:
                 copy = f"{source.path.rstrip('/')}-copy"
-                words = f"cp -rL {shlex.quote(source.path)} {shlex.quote(copy)}"
+                words = f"cp -rL {shell.argument(source.path)} {shell.argument(copy)}"
                 instead = f"Copy what the link points to: {words}; then write file:{copy}"
             yield self.document.problem(path, f"{show(source.path)} {wrong}", instead)
 

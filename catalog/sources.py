@@ -3,11 +3,12 @@ fetched."""
 
 from __future__ import annotations
 
+import posixpath
 import re
-import shlex
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from catalog import shell
 from catalog.paths import unsafe_reason
 
 _PACKAGE = re.compile(r"(?P<module>[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*)/(?P<file>.+)\Z")
@@ -66,6 +67,8 @@ def parse(uri: str) -> PackageSource | FileSource | HubSource:
     if kind == "file":
         if rest.startswith(("/", "~")):
             raise SourceSyntax("the path is absolute", _copied(rest))
+        if _is_outside(rest):
+            raise SourceSyntax("the path leads outside the zoo (..)", _copied(rest))
         if reason := unsafe_reason(rest):
             raise SourceSyntax(f"the path {reason}", "Write a path inside the zoo, from its folder")
         return FileSource(rest)
@@ -81,7 +84,7 @@ def _likely(text: str) -> str:
     """What to write for a source without a kind: a path, a repository name, or the address of its page."""
     if page := _PAGE.match(text):
         return f"Write hf:{page['repo']}@COMMIT for that repository on the Hub"
-    if text.startswith(("/", "~")):
+    if text.startswith(("/", "~")) or _is_outside(text):
         return _copied(text)
     if unsafe_reason(text):
         return "Write package:MODULE/FILE, file:PATH or hf:ORG/NAME@COMMIT"
@@ -91,11 +94,20 @@ def _likely(text: str) -> str:
     return own
 
 
+def _is_outside(path: str) -> bool:
+    """Whether a relative path names something outside the zoo, and not a folder that has the zoo in it."""
+    parts = posixpath.normpath(path).split("/")
+    return parts[0] == ".." and parts[-1] != ".."
+
+
 def _copied(path: str) -> str:
     """How a file or folder elsewhere on this machine becomes a source."""
     cached = _CACHED.search(path)
-    name = cached["name"] if cached else PurePosixPath(path).name or "NAME"
-    copy = f"mkdir -p models && cp -rL {shlex.quote(path)} {shlex.quote(f'models/{name}')}"
+    last = PurePosixPath(path).name
+    name = cached["name"] if cached else last or "NAME"
+    # In quotes, a shell would not know ~ as the home folder.
+    place = f"~/{shell.argument(path[2:])}" if path.startswith("~/") and path != "~/" else shell.argument(path)
+    copy = f"mkdir -p models && cp -rL {place} {shell.argument(f'models/{name}')}"
     words = f"A source is a file or folder of the zoo. Copy it with: {copy}; then write file:models/{name}"
     if cached and cached["commit"]:
         words += f". Or write hf:{cached['org']}/{name}@{cached['commit']}, which is fetched from the Hub"

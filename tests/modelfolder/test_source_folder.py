@@ -53,11 +53,17 @@ def test_a_byte_order_mark_is_named_with_its_file(name: str, folder: Path) -> No
 def test_the_command_that_removes_a_byte_order_mark_works(folder: Path, tmp_path: Path) -> None:
     import subprocess
 
-    before = (folder / "config.json").read_bytes()
-    (folder / "config.json").write_bytes(b"\xef\xbb\xbf" + before)
-    command = refusal(folder, tmp_path).remedy.partition(": ")[2]
+    shard(folder)
+    before = {name: (folder / name).read_bytes() for name in (*SMALL, INDEX)}
+    for name, text in before.items():
+        (folder / name).write_bytes(b"\xef\xbb\xbf" + text)
+    (folder / "LICENSE.txt").write_bytes(b"\xef\xbb\xbfMine.")
+    error = refusal(folder, tmp_path)
+    assert all(name in f"{error.where} {error.what}" for name in before), "all of them are named at the same time"
+    command = error.remedy.partition(": ")[2]
     subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
-    assert (folder / "config.json").read_bytes() == before
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    assert inspect(folder, tmp_path)
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from catalog import shell
 from catalog.release import Location, ModelFile, Release
 from zoo.choose.pick import Pick
 
@@ -75,7 +75,7 @@ def start(release: Release, path: str | Path, context_tokens: int = 0) -> str:
     It chats, or a completion model continues an example. llama-completion does that since llama.cpp b7348, where
     llama-cli became a program that only chats and ignores -no-cnv.
     """
-    rest = f"{shlex.quote(str(path))}{f' -c {context_tokens}' if context_tokens else ''}"
+    rest = f"{shell.argument(str(path))}{f' -c {context_tokens}' if context_tokens else ''}"
     return started(rest, chats=not completes(release))
 
 

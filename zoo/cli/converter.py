@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from catalog import shell
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, ZooError
 from zoo.llama.convert import source
@@ -52,5 +53,5 @@ def command(call: Call, sdist: Path | None, to: Path | None, vocabularies: bool)
         stamp = source.unpack(fetched, target, vocabularies=vocabularies, wanted=installed)
     human = f"The converter of llama-cpp-python {stamp.llama_cpp_python} is in {target}."
     if to is not None:
-        human += f"\nTo make the zoo use it: export ZOO_CONVERTER={target.absolute()}"
+        human += f"\nTo make the zoo use it: export ZOO_CONVERTER={shell.argument(str(target.absolute()))}"
     call.output.answer({"folder": str(target), **vars(stamp)}, human)

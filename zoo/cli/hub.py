@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 
 import click
 
+from catalog import shell
 from zoo import addresses
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, ZooError
@@ -58,7 +58,7 @@ def serve(
     # The setting's folder is made by the first upload; a folder that was named and is missing is a slip.
     if folder and not place.exists():
         raise InputError(
-            f"folder {place} was not found", remedy=f"Name another one, or make it: mkdir -p {shlex.quote(folder)}"
+            f"folder {place} was not found", remedy=f"Name another one, or make it: mkdir -p {shell.argument(folder)}"
         )
     try:
         server = HubServer(place, host, port, access, _log if verbose else None)

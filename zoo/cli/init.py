@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 from pathlib import Path
 
 import click
 
-from catalog import index, unseen
+from catalog import index, shell, unseen
 from zoo.cli.common import Call, options
 from zoo.errors import InputError
 from zoo.files import bundled
@@ -22,6 +23,7 @@ namespace = "local"
 hub = "build/hub"
 """
 
+_NEW = "Name a new folder, such as: zoo init my-zoo"
 _IGNORE = "/build/\n/.venv/\n"
 
 
@@ -31,16 +33,12 @@ _IGNORE = "/build/\n/.venv/\n"
 @click.argument("folder", type=click.Path(path_type=Path))
 def command(call: Call, folder: Path, title: str) -> None:
     """Make a new zoo in FOLDER: recipes, an empty catalog, site sources and settings."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(
-            f"{folder} already exists and is not empty",
-            safe="Nothing was changed.",
-            remedy="Name a new folder",
-        )
+    if fault := _fault(folder):
+        raise InputError(fault, safe="Nothing was changed.", remedy=_NEW)
     if unseen.visible(title) != title or unseen.blank(title):
         raise InputError("the title has characters that cannot be shown")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new-", dir=folder.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=".zoo.new-", dir=folder.parent))
     try:
         _fill(temporary, title)
         temporary.chmod(0o755)
@@ -51,8 +49,27 @@ def command(call: Call, folder: Path, title: str) -> None:
     fsync(folder.parent)
     made = sorted(path.relative_to(folder).as_posix() for path in folder.iterdir())
     human = f"A zoo is in {folder}: {', '.join(made)}."
-    human += f"\nNext: cd {folder} && zoo check && zoo plan smollm2-135m-instruct"
+    human += f"\nNext: cd {shell.argument(str(folder))} && zoo check && zoo plan smollm2-135m-instruct"
     call.output.answer({"folder": str(folder), "made": made}, human)
+
+
+def _fault(folder: Path) -> str | None:
+    """Why no zoo can be made there, as a sentence; None if it can."""
+    try:
+        if folder.is_symlink() and not folder.exists():
+            return f"{folder} is a link to a missing folder"
+        if not folder.exists():
+            above = next(one for one in folder.absolute().parents if one.exists())
+            return None if above.is_dir() else f"{above} is a file, so it cannot contain a folder"
+        if not folder.is_dir():
+            return f"{folder} is a file"
+        if any(folder.iterdir()):
+            return f"{folder} already exists and is not empty"
+        return "the zoo cannot replace the current folder" if folder.samefile(Path.cwd()) else None
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
+            raise
+        return f"a folder cannot have this name: {error.strerror}"
 
 
 def _fill(folder: Path, title: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from pathlib import Path
 
 import click
 
-from catalog import licences, placeholders, schema
+from catalog import licences, placeholders, schema, shell
 from catalog import sources as source_uris
 from catalog.checks import check_recipe
 from zoo.cli.common import Call, options
@@ -105,9 +106,8 @@ def command(call: Call, name: str, source: str, licence: str | None, owner: str)
     problems = [*map(str, checked.problems), *map(str, foresight.problems(checked, settings.root))]
     shown = settings.shown(target)
     words = [f"Started {shown}.", *problems]
-    words.append(
-        f"Next: fix these, then run: zoo check {shown}" if problems else f"Next: edit it, then run: zoo plan {name}"
-    )
+    look = f"fix these, then run: zoo check {shell.argument(shown)}"
+    words.append(f"Next: {look}" if problems else f"Next: edit it, then run: zoo plan {name}")
     call.output.answer({"recipe": shown, "problems": problems}, "\n".join(words))
 
 
@@ -117,8 +117,9 @@ def _located(uri: str, settings: Settings) -> Path | None:
         source_uris.parse(uri)
     except source_uris.SourceSyntax as error:
         what, instead = error.args
-        given = Path(uri.removeprefix("file:"))
-        if given.is_absolute() and given.is_relative_to(settings.root) and given != settings.root:
+        written = uri.removeprefix("file:")
+        given = Path(os.path.normpath(Path.cwd() / written))
+        if written.startswith(("/", "../")) and given.is_relative_to(settings.root) and given != settings.root:
             instead = f"Write file:{given.relative_to(settings.root).as_posix()}"
         raise InputError(f"{uri!r}: {what}", remedy=instead) from error
     return resolve.locate(uri, settings.root)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from pathlib import Path
 
 import click
 
+from catalog import shell
 from catalog.device import Device
 from catalog.release import ModelFile
 from catalog.words import data_size
@@ -141,7 +141,7 @@ def _answer(
 ) -> tuple[dict[str, object], str]:
     place, file = chosen.release.location.model, pulled.file
     run = commands.start(chosen.release, pulled.path, context_tokens)
-    check = f"zoo verify {shlex.quote(str(pulled.folder))}"
+    check = f"zoo verify {shell.argument(str(pulled.folder))}"
     texts = list(chosen.release.terms.files) if chosen.release.terms else []
     data: dict[str, object] = {
         "name": chosen.model.name,

@@ -54,7 +54,8 @@ def _check(public_key: Path | None, identity: str | None, issuer: str | None) ->
             remedy="Add --public-key FILE, or --identity NAME and --issuer URL",
         )
     if public_key and not public_key.is_file():
-        raise InputError(f"file {public_key} was not found", remedy="Name the publisher's public key file")
+        found = f"{public_key} is not a file" if public_key.exists() else f"file {public_key} was not found"
+        raise InputError(found, remedy="Name the publisher's public key file")
 
     def check(folder: Path, files: Collection[str] | None) -> str:
         from zoo.release.provenance import signing

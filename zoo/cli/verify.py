@@ -67,7 +67,8 @@ def _folder(what: str | None) -> Path | None:
     path = Path(what or ".").expanduser()
     if what and ("/" in what or what in (".", "..")):
         if not path.is_dir():
-            raise InputError(f"folder {what} was not found")
+            found = "is a file, not a folder" if path.exists() else "was not found"
+            raise InputError(f"{what} {found}", remedy="Name the folder of a release, or a model: zoo verify NAME")
         return path
     return path if (path / MANIFEST).is_file() or (path / "release.json").is_file() else None
 

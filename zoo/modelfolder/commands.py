@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable
 
+from catalog import shell
 from zoo.errors import ModelFileError
 
 _PLAIN = re.compile(r"[^\s'\"$`\\!][^'\"$`\\!\n]*\Z")
@@ -34,6 +34,6 @@ def filled(remedy: str, place: str) -> str:
         # "file:" begins a source of a recipe, not a shell word.
         if found["quote"] or remedy[: found.start()].endswith("file:"):
             return f"{found['quote'] or ''}{path}{found['end'] or ''}"
-        return shlex.quote(path)
+        return shell.argument(path)
 
     return _WORD.sub(put, remedy)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from catalog import shell
 from catalog.jsonvalues import table
 from zoo.errors import ModelFileError
 from zoo.modelfolder.commands import FileRefused
@@ -124,7 +124,7 @@ def refuse_adapter(files: Mapping[str, Path]) -> None:
             "The folder has an adapter (LoRA) next to the weights. It is not clear whether they are merged",
             where=ADAPTER,
             remedy=lambda place: (
-                f"If they are merged, delete the adapter: rm {shlex.quote(place)}; if not, merge them first: {MERGE}"
+                f"If they are merged, delete the adapter: rm {shell.argument(place)}; if not, merge them first: {MERGE}"
             ),
         )
     raise ModelFileError(

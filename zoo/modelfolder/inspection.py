@@ -23,7 +23,7 @@ from zoo.modelfolder import (
     vocabulary,
 )
 from zoo.modelfolder.files import CONFIG, TOKENIZER, listed
-from zoo.modelfolder.smallfiles import read_json, read_text
+from zoo.modelfolder.smallfiles import read_json, read_text, refuse_marks
 from zoo.modelfolder.vocabulary import Vocabulary
 from zoo.modelfolder.weights import Stored, shards_of, tensors, weight_files
 
@@ -106,6 +106,7 @@ def inspect_small(folder: Path, shown: str) -> Inspected:
     try:
         if CONFIG not in files:
             raise ModelFileError("This folder has no config.json", remedy="Name a repository with a model")
+        refuse_marks(files)
         small = read_small(files)
         quantized = formats.quantized(small[CONFIG])
         unsupported.refuse(small[CONFIG])
@@ -134,6 +135,7 @@ def _shown(folder: Path, root: Path | None) -> str:
 
 
 def _inspect(folder: Path, root: Path | None) -> Inspected:
+    refuse_marks(listed(folder, root))  # before the first file is read
     files = listed(folder, root, shards_of(folder))
     if CONFIG not in files and formats.ADAPTER not in files:
         raise otherlayouts.without_config(folder)

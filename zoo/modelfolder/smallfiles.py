@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from catalog import jsontext
+from catalog import jsontext, shell
 from catalog.words import data_size
 from zoo.errors import ModelFileError
 from zoo.modelfolder.commands import FileRefused
+from zoo.modelfolder.files import TOKENIZER
 
 BOM = b"\xef\xbb\xbf"
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -139,25 +139,46 @@ WHOLE = {"added_tokens.json": _is_counts_of_tokens, "vocab.json": _is_counts_of_
 """Files that are one object from tokens to numbers."""
 
 
+def is_text(name: str) -> bool:
+    """Whether a file of a model folder is read as text. Licence texts are only copied."""
+    return name.endswith(".json") or (name in TOKENIZER and name.endswith((".jinja", ".txt")))
+
+
 def read_text(path: Path, name: str) -> str:
     """The text of a small file. Raises ModelFileError for a pointer, a byte order mark, and text that is not UTF-8."""
     refuse_pointer(path, name)
     _refuse_large(path.stat().st_size, name)
+    refuse_marks({name: path})
     raw = path.read_bytes()
-    if raw.startswith(BOM):
-        raise _refusal(
-            name, "it begins with a byte order mark",
-            lambda place: (
-                "Save it as UTF-8 without a byte order mark: "
-                f"sed -i '1s/^\\xEF\\xBB\\xBF//' {shlex.quote(place)}"
-            ),
-        )  # fmt: skip
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _refusal(
             name, f"it is not UTF-8 text (byte {error.start})", "Save it as UTF-8, or fetch it again"
         ) from error
+
+
+def refuse_marks(files: Mapping[str, Path]) -> None:
+    """Raises ModelFileError that names every JSON and text file that begins with a byte order mark.
+
+    A program that writes one writes them all so; a person who fixes one file should not meet the next.
+    """
+    names = [name for name, path in sorted(files.items()) if is_text(name) and _starts_with(path, BOM)]
+    if names:
+        verb = "does" if len(names) == 2 else "do"
+        others = f", and so {verb} {', '.join(names[1:])}" if names[1:] else ""
+
+        def remedy(place: str) -> str:
+            folder = place.removesuffix(names[0])
+            places = " ".join(shell.argument(f"{folder}{name}") for name in names)
+            return f"Save as UTF-8 without a byte order mark: sed -i '1s/^\\xEF\\xBB\\xBF//' {places}"
+
+        raise _refusal(names[0], f"it begins with a byte order mark{others}", remedy)
+
+
+def _starts_with(path: Path, magic: bytes) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(magic)) == magic
 
 
 def read_json(path: Path, name: str) -> dict[str, object]:
@@ -196,13 +217,12 @@ def problems(name: str, data: Mapping[str, object]) -> Iterator[str]:
 
 def refuse_pointer(path: Path, name: str) -> None:
     """Raises ModelFileError if the file is a Git LFS pointer instead of the large file."""
-    with path.open("rb") as stream:
-        if stream.read(len(LFS_POINTER)) == LFS_POINTER:
-            raise _refusal(
-                name,
-                "it is a Git LFS pointer, not the file itself",
-                "Fetch the real files: git lfs install && git lfs pull",
-            )
+    if _starts_with(path, LFS_POINTER):
+        raise _refusal(
+            name,
+            "it is a Git LFS pointer, not the file itself",
+            "Fetch the real files: git lfs install && git lfs pull",
+        )
 
 
 def _refuse_large(size_bytes: int, name: str) -> None:

@@ -171,7 +171,7 @@ def _facts(step: Step, context: stages.Context) -> stages.Facts:
     running = context.out.with_name(RUNNING)
     if running.exists():
         context.report.warn(
-            f"an earlier run was killed in {step.id}, perhaps because memory ran out. If that happens again: "
+            f"an earlier run was killed in {step.id}. If you did it, there is nothing to do. If memory ran out: "
             f"{MORE_MEMORY[0].lower()}{MORE_MEMORY[1:]}"
         )
     running.touch()

@@ -90,11 +90,7 @@ def _packages(needed: set[str], tools: Mapping[str, str]) -> list[str]:
     versions = {**{name: extras.version(name) for name in RELEASE_TOOLS}, **tools}
     wanted = sorted({*needed, *RELEASE_TOOLS})
     absent = [tool for tool in wanted if versions.get(tool, extras.ABSENT) == extras.ABSENT]
-    faults = (
-        ["llama.cpp's converter is not installed: " + llama_source.INSTALL] if CONVERTER in absent else []
-    )
-    if CONVERTER in needed and (other := llama_source.fault()):
-        faults.append(f"{other}; install the right one with: {llama_source.INSTALL}")
+    faults = []
     ours = [tool for tool in absent if extras.extra_of(tool)]
     if ours:
         command = extras.command(extras.covering(ours))
@@ -103,6 +99,11 @@ def _packages(needed: set[str], tools: Mapping[str, str]) -> list[str]:
     faults += [
         f"{words}; install with: {extras.command(extras.covering([tool]))}" for tool, words in unfit.items()
     ]
+    # After the packages, as in zoo doctor: its command needs llama-cpp-python.
+    if CONVERTER in absent:
+        faults.append(f"llama.cpp's converter is not installed; install it with: {llama_source.INSTALL}")
+    if CONVERTER in needed and (other := llama_source.fault()):
+        faults.append(f"{other}; install the right one with: {llama_source.INSTALL}")
     return faults
 
 

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import checks, index, unseen
+from catalog import checks, index, shell, unseen
 from catalog.checks import CheckedRecipe
 from catalog.index import Catalog
 from catalog.jsonvalues import table
@@ -255,6 +255,6 @@ def recipe_of(path: Path, settings: Settings) -> CheckedRecipe:
         raise InputError(
             "\n".join([f"{checked.file} is not valid", *(f"  {problem}" for problem in checked.problems)]),
             safe="Nothing was changed.",
-            remedy=f"Fix these lines, then look at them with: zoo check {checked.file}",
+            remedy=f"Fix these lines, then look at them with: zoo check {shell.argument(checked.file)}",
         )
     return checked
