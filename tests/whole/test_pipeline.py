@@ -381,6 +381,7 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(
         in err
     )
     assert "llama.cpp's converter is not installed: zoo converter" in err
+    assert err.index("pip install") < err.index("zoo converter"), "its command needs the packages"
     assert tinyzoo.tree(zoo / "build") == before
 
 

@@ -101,7 +101,7 @@ def _packages(needed: set[str], tools: Mapping[str, str]) -> list[str]:
     ]
     # After the packages, as in zoo doctor: its command needs llama-cpp-python.
     if CONVERTER in absent:
-        faults.append(f"llama.cpp's converter is not installed; install it with: {llama_source.INSTALL}")
+        faults.append(f"llama.cpp's converter is not installed: {llama_source.INSTALL}")
     if CONVERTER in needed and (other := llama_source.fault()):
         faults.append(f"{other}; install the right one with: {llama_source.INSTALL}")
     return faults
