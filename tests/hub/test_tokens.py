@@ -220,12 +220,15 @@ def test_a_hub_that_a_catalog_names_gets_no_token(
     assert not listener.told and all("authorization" not in headers for _, headers, _ in listener.asked)
     assert TOKEN not in said.out + said.err and "bug in zoo" not in said.err
     assert all(BOUND.lower() not in headers for one in (listener, own) for _, headers, _ in one.asked)
-    warnings = [json.loads(text)["text"] for text in said.err.splitlines() if '"warning"' in text]
-    withheld = [text for text in warnings if "token is not sent" in text]
+    texts = [str(json.loads(text).get("text", "")) for text in said.err.splitlines() if text.startswith("{")]
+    withheld = [text for text in texts if "If you trust it" in text or "zoo hub trust" in text or "add --hub" in text]
     if name in OF_CATALOG:
         assert listener.asked, "the command did not talk to the hub of the catalog"
         (sentence,) = withheld
-        assert listener.address in sentence and sentence.endswith(f"add --hub {listener.address}")
+        # Only the zoo's own catalog has a zoo for which a hub can be approved.
+        command = "add --hub" if "--catalog" in words else "run: zoo hub trust"
+        assert f"{listener.address}, because only the catalog names this address" in sentence
+        assert sentence.endswith(f"If you trust it, {command} {listener.address}")
         assert "Set HF_TOKEN" not in said.err + said.out, "the advice would not help"
     else:
         assert not listener.asked and not withheld
@@ -306,7 +309,8 @@ def test_an_approved_hub_of_a_settings_file_gets_it_from_this_zoo_only(
     built(zoo)
     in_file(zoo, listener.address)
     assert main(["publish", NAME, "--dry-run"]) != 0 and listener.asked and not listener.told
-    assert main(["hub", "trust", own.address]) == 2
+    assert main(["hub", "trust", own.address]) == 0
+    assert main(["hub", "trust", own.address, "--forget"]) == 0
     assert main(["hub", "trust", listener.address]) == 0
     assert approved.place().stat().st_mode & 0o022 == 0
     main(["publish", NAME, "--dry-run"])
@@ -330,6 +334,33 @@ def test_an_approved_hub_of_a_settings_file_gets_it_from_this_zoo_only(
     listener.asked.clear()
     main(["publish", NAME, "--dry-run"])
     assert listener.asked and not listener.told
+
+
+def test_a_hub_of_the_catalog_can_be_approved(
+    zoo: Zoo, listener: Listener, own: Listener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as a mirror, or the hub that models moved to. The address is the one that the user types."""
+    recorded_at(zoo, listener.address)
+    in_file(zoo, own.address)
+    assert main(["hub", "trust"]) == 0 and "No hub is approved" in capsys.readouterr().out
+    assert main(["verify", NAME, "--on-hub"]) == 1 and not listener.told
+    advice = f"zoo hub trust {listener.address}"
+    assert advice in capsys.readouterr().err
+    assert main(shlex.split(advice)[1:]) == 0
+    assert own.address not in capsys.readouterr().out
+    main(["verify", NAME, "--on-hub"])
+    assert listener.told and not own.told
+    capsys.readouterr()
+    assert main(["hub", "trust"]) == 0 and capsys.readouterr().out == f"{listener.address}\n"
+    assert main(["hub", "trust", listener.address, "--forget"]) == 0
+    listener.asked.clear()
+    main(["verify", NAME, "--on-hub"])
+    assert listener.asked and not listener.told
+
+
+def test_no_hub_over_plain_http_is_approved(zoo: Zoo, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hub", "trust", "http://hub.example"]) == 2 and "no token is ever sent" in capsys.readouterr().err
+    assert approved.listed(zoo.folder) == []
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": 9, "hubs": []}', '{"format": 1, "hubs": [{"zoo": 1}]}', "\0"])

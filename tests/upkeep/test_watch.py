@@ -432,3 +432,19 @@ def test_the_command_writes_the_report_and_says_drift_with_code_3(
     assert "could not be checked" in capsys.readouterr().err
 
 
+
+
+def test_a_mirror_that_could_not_be_checked_is_code_1(
+    zoo: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(zoo)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    released(zoo, settings, "1.0.0")
+    data = json.loads(settings.catalog.read_text(encoding="utf-8"))
+    release = data["models"][0]["releases"][0]
+    release["mirrors"] = [{**release["location"], "hub": "http://127.0.0.1:9"}]
+    catalog, _ = index.parse(json.dumps(data), "x")
+    assert catalog
+    settings.catalog.write_text(index.to_text(catalog), encoding="utf-8")
+    assert main(["watch", "--no-upstream"]) == 1
+    assert "could not be checked: smollm2-135m-instruct 1.0.0 (mirror on http://127.0.0.1:9)" in capsys.readouterr().err

@@ -13,7 +13,6 @@ from zoo.cli.common import Call, options
 from zoo.errors import InputError, ZooError
 from zoo.hub import approved
 from zoo.output import visible
-from zoo.settings import MARKER
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -77,30 +76,38 @@ def serve(
             call.output.say("Stopped")
 
 
-@command.command(short_help="Approve the hub that zoo.toml names for your token.")
+@command.command(short_help="Approve a hub for your token, or list those that are.")
 @options()
 @click.option("--forget", is_flag=True, help="Take the approval back.")
-@click.argument("address")
-def trust(call: Call, address: str, forget: bool) -> None:
-    """Let your token be sent to ADDRESS, which is the hub in the zoo.toml of this zoo.
+@click.argument("address", required=False)
+def trust(call: Call, address: str | None, forget: bool) -> None:
+    """Let your token be sent to the hub at ADDRESS from this zoo. Without ADDRESS: list the hubs that you approved.
 
-    Others may have written a zoo.toml, so your token is sent to an address that only this file names after you approved
-    it for this folder. Hubs that --hub or ZOO_HUB names need no approval, and neither does the hub of your login.
+    Others may have written zoo.toml and the catalog, so your token is sent to an address that only they name after you
+    approved it for this folder. Hubs that --hub or ZOO_HUB names need no approval, and neither does the hub of your
+    login.
     """
-    settings = call.settings
-    there = settings.values["hub"]
+    root = call.settings.root
+    if address is None:
+        if forget:
+            raise InputError("--forget needs an address", remedy="To list them, run: zoo hub trust")
+        known = approved.listed(root)
+        words = known or ["No hub is approved for this zoo."]
+        call.output.answer({"zoo": str(root), "hubs": known}, "\n".join(words))
+        return
     named = addresses.parse(address, "ADDRESS")
-    if there.origin != MARKER or not there.text.startswith(("http://", "https://")):
-        raise InputError(f"{MARKER} of this zoo names no hub at an address", remedy="Name a hub with --hub instead")
-    if addresses.origin(addresses.parse(there.text, "setting hub")) != addresses.origin(named):
-        raise InputError(f"{MARKER} of this zoo names {there.text}", remedy=f"Run: zoo hub trust {there.text}")
     if forget:
-        known = approved.forget(settings)
-        human = f"Your token is no longer sent to {named} from this zoo" if known else f"{named} was not approved"
+        was = approved.forget(root, named)
+        human = f"Your token is no longer sent to {named} from this zoo" if was else f"{named} was not approved"
+    elif not addresses.is_private_way(named):
+        raise InputError(
+            f"no token is ever sent to {named}: it uses plain http, which others on the network can read",
+            safe="Nothing was approved.", remedy="Name an https address, or a tunnel to this machine",
+        )  # fmt: skip
     else:
-        approved.approve(settings)
-        human = f"Your token may be sent to {named} from this zoo, {settings.root}"
-    call.output.answer({"hub": named, "zoo": str(settings.root), "approved": not forget}, f"{human}.")
+        approved.approve(root, named)
+        human = f"Your token may be sent to {named} from this zoo, {root}"
+    call.output.answer({"hub": named, "zoo": str(root), "approved": not forget}, f"{human}.")
 
 
 def _folder_of(hub: str, root: Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zoo import addresses
 from zoo.errors import InputError
+from zoo.hub import approved
 from zoo.hub.folder import FolderHub, FolderRepo, refuse_clashes
 from zoo.hub.interface import (
     BRANCH,
@@ -49,27 +50,23 @@ LOGIN = "https://huggingface.co"
 """The hub that an official login is for, unless HF_ENDPOINT names another one."""
 
 
-def connect(address: str, root: Path, *, by_user: bool = True) -> Hub:
-    """The hub that the user names: a folder (relative to the zoo) or an http address. Raises InputError.
-
-    by_user: False for an address that only a settings file names, which gets no token unless it is that of the official
-    login.
-    """
+def connect(address: str, root: Path) -> Hub:
+    """The hub that the user names: a folder (relative to the zoo) or an http address. Raises InputError."""
     if address.startswith(("http://", "https://")):
-        return Hubs(root, address, by_user).open(address)
+        return Hubs(root, address).open(address)
     if "://" in address:
         raise InputError(
-            "this version publishes only to a folder or to an http address",
+            "a hub is a folder or an http address",
             where="setting hub",
             remedy="Set hub to a folder, for example: zoo publish NAME --hub build/hub",
         )
     return FolderHub(root / Path(address).expanduser())
 
 
-def _over_http(address: str, *, named: bool, in_settings: bool, quick: bool) -> Hub:
+def _over_http(address: str, *, named: bool, in_settings: bool, quick: bool, in_zoo: bool) -> Hub:
     from zoo.hub.huggingface import Door, HuggingFaceHub
 
-    return HuggingFaceHub(Door(address, named, in_settings, quick))
+    return HuggingFaceHub(Door(address, named, in_settings, quick, in_zoo))
 
 
 @dataclass(frozen=True)
@@ -77,14 +74,16 @@ class Hubs:
     """The hubs of one command that data such as a catalog names, each opened once.
 
     The user's token is sent there only if the user named the same scheme, host and port too: in the setting hub
-    (``named``, unless that is not ``by_user``), in HF_ENDPOINT, or as the hub that an official login is for. quick: for
-    reading, where a hub that does not answer at all is given up within seconds, because there may be a mirror.
+    (``named``, unless that is not ``by_user``), in HF_ENDPOINT, as the hub that an official login is for, or as one
+    that is approved for the zoo in ``root`` (``in_zoo``). quick: for reading, where a hub that does not answer at all
+    is given up within seconds, because there may be a mirror.
     """
 
     root: Path
     named: str
     by_user: bool = True
     quick: bool = False
+    in_zoo: bool = False
     _opened: dict[str, Hub] = field(default_factory=dict, compare=False, repr=False)
 
     def open(self, address: str) -> Hub:
@@ -95,8 +94,11 @@ class Hubs:
         if found not in self._opened:
             here = addresses.origin(found)
             named = here in self._origins(*([self.named] if self.by_user else []), self._login())
+            named = named or (self.in_zoo and approved.is_approved(self.root, found))
             in_settings = not self.by_user and here in self._origins(self.named)
-            self._opened[found] = _over_http(found, named=named, in_settings=in_settings, quick=self.quick)
+            self._opened[found] = _over_http(
+                found, named=named, in_settings=in_settings, quick=self.quick, in_zoo=self.in_zoo
+            )
         return self._opened[found]
 
     @staticmethod

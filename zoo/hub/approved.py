@@ -1,7 +1,7 @@
-"""Hubs that a zoo's settings file names, and which of them the user said may receive the user's token.
+"""Hubs that a zoo's settings file or catalog names, and which of them the user said may receive the user's token.
 
-A ``zoo.toml`` may come with a clone or be in a folder above, so others may have written it. What it names gets a token
-only after the user approved this hub for this folder. Approvals are kept in the user's own configuration folder. A flag
+Both may come with a clone or be in a folder above, so others may have written them. What they name gets a token only
+after the user approved this hub for this folder. Approvals are kept in the user's own configuration folder. A flag
 and an environment variable are the user's own words, and so is the hub of an official login.
 """
 
@@ -57,24 +57,37 @@ def is_named_by_user(settings: Settings) -> bool:
         return False
     if value.origin != MARKER or not value.text.startswith(("http://", "https://")):
         return True
-    return _entry(settings) in _read()
+    return is_approved(settings.root, addresses.parse(value.text, "setting hub"))
 
 
-def approve(settings: Settings) -> None:
-    """Note that the token may be sent to the hub of the settings from this zoo."""
-    _change(lambda known: [*(one for one in known if one != _entry(settings)), _entry(settings)])
+def is_approved(root: Path, address: str) -> bool:
+    """Whether the user approved the hub at an address for the zoo in ``root``."""
+    return _entry(root, address) in _read()
 
 
-def forget(settings: Settings) -> bool:
+def approve(root: Path, address: str) -> None:
+    """Note that the token may be sent to the hub at an address from the zoo in ``root``."""
+    entry = _entry(root, address)
+    _change(lambda known: [*(one for one in known if one != entry), entry])
+
+
+def forget(root: Path, address: str) -> bool:
     """Take that back; False if it was not noted."""
-    before = _entry(settings) in _read()
-    _change(lambda known: [one for one in known if one != _entry(settings)])
+    entry = _entry(root, address)
+    before = entry in _read()
+    _change(lambda known: [one for one in known if one != entry])
     return before
 
 
-def _entry(settings: Settings) -> _Entry:
-    scheme, host, port = addresses.origin(addresses.parse(settings.hub, "setting hub"))
-    return {"zoo": str(settings.root.resolve()), "hub": f"{scheme}://{host}:{port}"}
+def listed(root: Path) -> list[str]:
+    """The hubs that are approved for the zoo in ``root``: scheme, host and port of each."""
+    here = str(root.resolve())
+    return sorted(one["hub"] for one in _read() if one["zoo"] == here)
+
+
+def _entry(root: Path, address: str) -> _Entry:
+    scheme, host, port = addresses.origin(address)
+    return {"zoo": str(root.resolve()), "hub": f"{scheme}://{host}:{port}"}
 
 
 def _read() -> list[_Entry]:

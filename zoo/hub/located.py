@@ -6,7 +6,7 @@ from catalog.index import Catalog
 from catalog.release import Location, Release
 from zoo import catalogfile
 from zoo.errors import InputError
-from zoo.hub import Hub, Hubs, connect
+from zoo.hub import Hub, Hubs
 from zoo.hub.approved import is_named_by_user
 from zoo.progress import Reporter
 from zoo.settings import CATALOG, MARKER, Settings
@@ -14,15 +14,13 @@ from zoo.settings import CATALOG, MARKER, Settings
 
 def hub_of_settings(settings: Settings) -> Hub:
     """The hub of the settings. The user's token is sent there if the user named or approved it. Raises InputError."""
-    if settings.values["hub"].origin == CATALOG:
-        return hubs_of(settings).open(settings.hub)
-    return connect(settings.hub, settings.root, by_user=is_named_by_user(settings))
+    return hubs_of(settings).open(settings.hub)
 
 
 def hubs_of(settings: Settings, *, quick: bool = False) -> Hubs:
     """The hubs of a catalog of this zoo. Make it once for a command. quick: see ``Hubs``."""
     named = "" if settings.values["hub"].origin == CATALOG else settings.hub
-    return Hubs(settings.root, named, by_user=is_named_by_user(settings), quick=quick)
+    return Hubs(settings.root, named, by_user=is_named_by_user(settings), quick=quick, in_zoo=True)
 
 
 def at_home(name: str, version: str, settings: Settings, report: Reporter) -> Settings:

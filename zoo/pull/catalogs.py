@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.index import Catalog
+from catalog.problems import show
 from catalog.release import Location
 from zoo import addresses, catalogfile
 from zoo.errors import InputError
@@ -34,9 +35,15 @@ class Shelf:
     site: str = ""
 
     def hub(self, location: Location) -> ReadHub:
-        """The hub of a release. Raises InputError for somebody else's folder hub."""
+        """The hub of a release. Raises InputError for somebody else's folder hub, or for what is not a hub."""
         if location.hub == "folder" and self.site and not self.hub_text:
             return sites.hub_of(self.site, self.catalog)
+        if not self.hub_text and location.hub != "folder" and not location.hub.startswith(("http://", "https://")):
+            raise InputError(
+                f"{self.shown_as} names the hub {show(location.hub)}, which is not an http address",
+                safe="Nothing was downloaded.",
+                remedy="Add --hub with the folder or the address of the hub, and report this to the catalog's owner",
+            )
         recorded = self.folder_hub if location.hub == "folder" else location.hub
         if not (self.hub_text or recorded):
             raise InputError(

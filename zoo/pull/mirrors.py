@@ -61,21 +61,25 @@ def sources(shelf: Shelf, release: Release) -> Iterator[Source]:
 def first_that_serves(
     shelf: Shelf, release: Release, report: Reporter, use: Callable[[Source], Result]
 ) -> tuple[Source, Result]:
-    """The first source that ``use`` succeeds with, and its result; each failure is reported before the next is tried.
+    """The first source that ``use`` succeeds with, and its result; what failed before it is reported then.
 
-    Raises the error of the first source, with those of the others in its text.
+    Raises the error of the first source, with those of the others in its text, so that each is named once.
     """
     failed: list[tuple[Source, ZooError]] = []
     for source in sources(shelf, release):
         if failed:
-            report.warn(f"{_sentence(*failed[-1])}. Trying the mirror {_name(source)}")
+            report.say(f"{_name(failed[-1][0])} failed. Trying the mirror {_name(source)}")
         try:
-            return source, use(source)
+            result = use(source)
         except (RemoteError, Damaged, NoCommit) as error:
             if isinstance(error, RemoteError) and error.kind in _LOCAL:
                 raise
             _explain(source, error)
             failed.append((source, error))
+        else:
+            for one in failed:
+                report.warn(_sentence(*one))
+            return source, result
     (_, first), *others = failed
     if others:
         lines = [f"  {_sentence(*one)}" for one in others]

@@ -18,6 +18,15 @@ Ask = Callable[[str, str | None], Described]
 unknown."""
 
 
+UPSTREAM = "upstream "
+"""How the name of what could not be checked begins, if it is an upstream model."""
+
+
+def is_upstream(one: Unchecked) -> bool:
+    """Whether what could not be checked is an upstream model, and not a place of a release."""
+    return one.what.startswith(UPSTREAM)
+
+
 @dataclass
 class Looked:
     """What was seen, what differs, what could not be checked, and how many requests that took."""
@@ -62,7 +71,7 @@ def _asked(ask: Ask, done: Looked, repository: str, revision: str | None) -> Des
     except InputError as gone:
         return gone
     except ZooError as error:
-        done.unchecked.append(Unchecked(f"upstream {repository}", str(error)))
+        done.unchecked.append(Unchecked(f"{UPSTREAM}{repository}", str(error)))
         return error
     if revision is None:
         done.seen.append(Source(repository, answer.licence, answer.gated))

@@ -21,18 +21,18 @@ from zoo.progress import murmur
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-
 @dataclass(frozen=True)
 class Door:
-    """named: the user named this hub, by flag, environment or the official login, or approved that zoo.toml names it. A
-    hub that only data names, such as a catalog, gets no token, and neither does one that others on the way could listen
-    to. in_settings: only zoo.toml names it. quick: it is only read, see ``contact``.
+    """named: the user named this hub, by flag, environment or the official login, or approved it for this zoo. A hub
+    that only data names, such as a catalog, gets no token, and neither does one that others on the way could listen to.
+    in_settings: only zoo.toml names it. quick: it is only read, see ``contact``. in_zoo: it can be approved.
     """
 
     address: str
     named: bool
     in_settings: bool = False
     quick: bool = False
+    in_zoo: bool = False
     contact: Contact = field(init=False, compare=False, repr=False)
     _told: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
     _no_xet: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
@@ -63,18 +63,13 @@ class Door:
 
     def _closed(self) -> str:
         """Why no token may be sent, and what to do; empty if it may."""
-        if self.in_settings and not self.named:
-            return (
-                "only zoo.toml names this address, and you have not approved it. If you trust it, run: zoo hub trust "
-                + self.address
-            )
-        if not self.named:
-            return (
-                "the catalog names this address and you did not. If you trust it, add --hub " + self.address
-            )
         if not addresses.is_private_way(self.address):
             return "it uses plain http, which others on the network can read. Use https, or a tunnel to this machine"
-        return ""
+        if self.named:
+            return ""
+        who = "zoo.toml" if self.in_settings else "the catalog"
+        how = f"run: zoo hub trust {self.address}" if self.in_zoo else f"add --hub {self.address}"
+        return f"only {who} names this address, and you have not approved it. If you trust it, {how}"
 
     def api(self, kind: str = "", identity: str = "") -> HfApi:
         """The official client, with the token for a repository if one is named. Raises MissingExtra, and RemoteError if
@@ -108,7 +103,7 @@ class Door:
         token = _stored_token()
         secrets = tuple(secret for secret in (token, *trusted.OF_THIS_JOB.given_out()) if secret)
         sent = self.may_send_token()
-        withheld = not self.named and bool(token)
+        withheld = bool(self._closed()) and bool(token)
         token_from = _token_from(token) if sent else ""
         return Asked(self.address, repository, revision, path, token_from, writing, secrets, withheld)
 

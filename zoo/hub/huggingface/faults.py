@@ -34,8 +34,8 @@ _RATE = re.compile(r'"\w+"\s*;\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d{1,6})')
 class Asked:
     """What was requested. token_from says where the token came from; empty if none was sent.
 
-    withheld: there is a token, and it is not for this hub. writing: it changes the repository. secrets: texts that must
-    not be shown if the other side repeats them.
+    withheld: there is a token, which was not sent; ``Door`` reports why. writing: it changes the repository. secrets:
+    texts that must not be shown if the other side repeats them.
     """
 
     address: str
@@ -169,19 +169,14 @@ def _no_file(asked: Asked, facts: _Facts) -> RemoteError:
 
 def _no_repository(asked: Asked, facts: _Facts) -> RemoteError:
     """The Hub gives the same answer for private ones."""
-    other = "it is private, and no token was sent"
+    other = "it is private, and your token was not sent" if asked.withheld else "it is private, and no token was sent"
     if asked.token_from:
         other = f"the token from {asked.token_from} cannot read it"
     what = f"{asked.address} has no repository {asked.repository or 'of this name'}, or {other}"
     if asked.withheld:
-        return _error("not_found", what, {**facts, "token_from": ""}, f"Check the spelling. {_name_it(asked)}")
+        return _error("not_found", what, {**facts, "token_from": ""}, "Check the spelling", AGAIN)
     return _error("not_found", what, {**facts, "token_from": asked.token_from},
                   "Check the spelling; for a private repository, set HF_TOKEN to a token that may read it")  # fmt: skip
-
-
-def _name_it(asked: Asked) -> str:
-    """What to do about a token that is not for this hub."""
-    return f"If your token is for this hub and you trust it, add --hub {asked.address}"
 
 
 _BY_CODE: Mapping[str, Callable[[Asked, _Facts], RemoteError]] = {
@@ -205,8 +200,8 @@ def _not_allowed(status: int, asked: Asked, said: str, facts: _Facts) -> RemoteE
         return _error("token_refused", f"{asked.address} does not accept the token from {asked.token_from}{said}",
                       facts, remedy, AGAIN)  # fmt: skip
     if asked.withheld:
-        what = f"{asked.address} requires a token, but none was sent{said}"
-        return _error("token_missing", what, facts, _name_it(asked), AGAIN)
+        what = f"{asked.address} requires a token, but yours was not sent{said}"
+        return _error("token_missing", what, facts, "", AGAIN)
     return _error("token_missing", f"{asked.address} requires a token, but none was sent{said}", facts,
                   "Set HF_TOKEN (it is sent over https and to this machine only)", AGAIN)  # fmt: skip
 
