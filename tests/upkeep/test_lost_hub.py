@@ -13,12 +13,18 @@ from releasedzoo import released as released
 from releasedzoo import served as served
 from releasedzoo import zoo as zoo
 
+from zoo.files.digests import pretty_json
+
 CORRECTED = "Words that a reader understands."
 
 
 @pytest.fixture
 def worded(zoo: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """A zoo whose version has a corrected card and a notice."""
+    """A zoo with one model, whose version has a corrected card and a notice."""
+    catalog = zoo / "model_catalog.json"
+    data = json.loads(catalog.read_text())
+    data["models"] = [model for model in data["models"] if model["name"] == "plain"]
+    catalog.write_text(pretty_json(data))
     change(zoo, summary=CORRECTED)
     assert call(capsys, "card", "plain", "--publish")[0] == 0
     assert call(capsys, "yank", "plain@1.0.0", "--reason", "It loses its end marker.")[0] == 0
