@@ -7,9 +7,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tinyzoo
-from foldersamples import edit_json, sound
+from foldersamples import change, edit_json, sound
 from tinygguf import make_tiny_gguf
 
 from zoo.__main__ import main
@@ -61,6 +62,39 @@ def test_numbers_with_a_row_are_fine(value: int | None, tmp_path: Path) -> None:
     for file, key, _ in BAD:
         edit_json(folder, file, **{key: value})
     assert inspect(folder).rows == ROWS
+
+
+def padded(folder: Path) -> Path:
+    """A tiny model whose embedding has rows beyond the tokens, as many real ones have."""
+    return change(folder, lambda t: t.update({"model.embed_tokens.weight": np.zeros((ROWS + 600, 64), np.float16)}))
+
+
+@pytest.mark.parametrize("key", ["bos_token_id", "eos_token_id"])
+def test_a_number_that_no_token_of_the_tokenizer_has_is_named_with_its_line(key: str, tmp_path: Path) -> None:
+    folder = padded(sound(tmp_path / "m"))
+    inspect(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "generation_config.json").unlink()
+    text = json.dumps({**config, key: 900}, indent=2)
+    (folder / "config.json").write_text(text, encoding="utf-8")
+    line = 1 + text[: text.index(f'"{key}"')].count("\n")
+    with pytest.raises(ModelFileError) as caught:
+        inspect(folder)
+    assert caught.value.where == f"m/config.json:{line}"
+    assert caught.value.what.startswith(f"{key} is 900, but the tokenizer has only 355 tokens")
+    assert caught.value.remedy.endswith(f"belongs to these weights, or correct {key} in m/config.json:{line}")
+    # Tokens that transformers adds to those of tokenizer.json count.
+    edit_json(folder, "tokenizer_config.json", added_tokens_decoder={"900": {"content": "<end>"}})
+    inspect(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "key", "value"),
+    [("config.json", "pad_token_id", 900), ("generation_config.json", "eos_token_id", [2, 900])],
+)
+def test_a_left_over_number_that_nothing_uses_is_only_a_note(file: str, key: str, value: Any, tmp_path: Path) -> None:
+    folder = edit_json(padded(sound(tmp_path / "m")), file, **{key: value})
+    assert f"{key} of {file} is 900, which is not one of the tokenizer's tokens" in inspect(folder).notes
 
 
 def test_the_part_of_a_larger_configuration() -> None:

@@ -23,7 +23,7 @@ from zoo.modelfolder import (
     vocabulary,
 )
 from zoo.modelfolder.files import CONFIG, TOKENIZER, listed
-from zoo.modelfolder.smallfiles import read_json, read_text, refuse_marks
+from zoo.modelfolder.smallfiles import place_of, read_json, read_text, refuse_marks
 from zoo.modelfolder.vocabulary import Vocabulary
 from zoo.modelfolder.weights import Stored, shards_of, tensors, weight_files
 
@@ -216,9 +216,15 @@ def _notes(found: Inspected) -> list[str]:
     if found.quantized:
         notes.append(f"the weights are {found.quantized}; they are turned into plain numbers")
     rows = found.rows
+    if rows is not None:
+        specialtokens.refuse_without_row(found.small, rows, found.vocabulary.added)
+
+    def line(name: str, key: str) -> str:
+        return place_of(found.files[name], name, key.split("."))
+
+    notes += specialtokens.refuse_unknown(found.small, found.vocabulary, line)
     if rows is None:
         return notes
-    specialtokens.refuse_without_row(found.small, rows, found.vocabulary.added)
     if lost := found.without_row:
         notes.append(vocabulary.left_out(lost))
     size = found.vocabulary.size

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from catalog import jsontext, shell
+from catalog import jsonplaces, jsontext, shell
 from catalog.words import data_size
 from zoo.errors import ModelFileError
 from zoo.modelfolder.commands import FileRefused
@@ -196,6 +196,13 @@ def read_json(path: Path, name: str) -> dict[str, object]:
     for problem in problems(name, data):
         raise _refusal(name, problem, lambda place: f"Fix {place}, or fetch it again")
     return {**data}
+
+
+def place_of(path: Path, name: str, keys: Iterable[str]) -> str:
+    """``config.json:7``: the line of a key in the small file ``path``, which was read before."""
+    found = jsonplaces.document(read_text(path, name), name, {})
+    place = found.key_places.get(tuple(keys))
+    return f"{name}:{place[0]}" if place else name
 
 
 def problems(name: str, data: Mapping[str, object]) -> Iterator[str]:

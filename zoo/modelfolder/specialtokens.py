@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from zoo.errors import ModelFileError
 from zoo.modelfolder.commands import FileRefused
 from zoo.modelfolder.files import CONFIG
+from zoo.modelfolder.vocabulary import Vocabulary
 
 KEYS = ("bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id")
 FILES = (CONFIG, "generation_config.json", "tokenizer_config.json")
 GGUF_KEYS = tuple(f"tokenizer.ggml.{name}_token_id" for name in ("bos", "eos", "padding", "unknown"))
+NEEDED = ("bos_token_id", "eos_token_id")
+"""Keys whose token begins or ends a text."""
 OPTIONAL = ("pad_token_id", "unk_token_id")
 """Keys that may be null."""
 
@@ -34,6 +37,43 @@ def refuse_without_row(
                 where=file,
                 remedy=functools.partial(_correct, key.rpartition(".")[2]),
             )
+
+
+def refuse_unknown(
+    small: Mapping[str, Mapping[str, object]], words: Vocabulary, line: Callable[[str, str], str]
+) -> list[str]:
+    """Raise ModelFileError if no number that the files give for the beginning or for the end is one of the tokenizer's.
+
+    Returns a note for each other number beyond the tokenizer's tokens: one of several, or for padding and unknown text.
+    Such numbers are left from other models, and rows of the embedding may be padded beyond the tokens, so nothing
+    uses them. line: the place of a key in a file, with its line.
+    """
+    tokens = max([words.size or 0, *(number + 1 for number in _decoded(small))])
+    if words.size is None:
+        return []
+    every = [one for one in _numbered(small) if one[2] >= 0]
+    beyond = [one for one in every if one[2] >= tokens]
+    for file, key, number in beyond:
+        last = key.rpartition(".")[2]
+        if last in NEEDED and all(n >= tokens for _, other, n in every if other.rpartition(".")[2] == last):
+            raise FileRefused(
+                f"{key} is {number}, but the tokenizer has only {tokens:,} tokens (numbers from 0), so "
+                f"{tokens - 1:,} is the largest number",
+                where=line(file, key),
+                remedy=functools.partial(_other_tokenizer, last),
+            )
+    return [f"{key} of {file} is {number}, which is not one of the tokenizer's tokens" for file, key, number in beyond]
+
+
+def _other_tokenizer(key: str, place: str) -> str:
+    return f"Use the tokenizer that belongs to these weights, or correct {key} in {place}"
+
+
+def _decoded(small: Mapping[str, Mapping[str, object]]) -> Iterator[int]:
+    """Numbers of tokens that are added to those of tokenizer.json."""
+    decoder = small.get("tokenizer_config.json", {}).get("added_tokens_decoder")
+    yield from (int(one) for one in (decoder if isinstance(decoder, dict) else ()) if str(one).isdecimal())
+    yield from (one for one in small.get("added_tokens.json", {}).values() if isinstance(one, int))
 
 
 def _correct(key: str, place: str) -> str:
@@ -59,6 +99,12 @@ def refuse_beyond(metadata: Mapping[str, object], tokens: int, where: str) -> No
 
 def _named(small: Mapping[str, Mapping[str, object]]) -> Iterator[tuple[str, str, int]]:
     """(file, key, number) of every special token that is named by its number."""
+    yield from _numbered(small)
+    yield from _listed(small)
+
+
+def _numbered(small: Mapping[str, Mapping[str, object]]) -> Iterator[tuple[str, str, int]]:
+    """The same without those that only tokenizer_config.json's own list numbers."""
     for file in FILES:
         content = small.get(file, {})
         inner = content.get("text_config")
@@ -70,7 +116,6 @@ def _named(small: Mapping[str, Mapping[str, object]]) -> Iterator[tuple[str, str
                 for one in value if isinstance(value, list) else [value]:
                     if isinstance(one, int) and not isinstance(one, bool):
                         yield file, before + key, one
-    yield from _listed(small)
 
 
 def _listed(small: Mapping[str, Mapping[str, object]]) -> Iterator[tuple[str, str, int]]:
