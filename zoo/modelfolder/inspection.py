@@ -13,6 +13,7 @@ from zoo.modelfolder import (
     commands,
     depth,
     formats,
+    missing,
     names,
     otherlayouts,
     purposes,
@@ -152,6 +153,8 @@ def _inspect(folder: Path, root: Path | None) -> Inspected:
     own, rules = names.unwrapped(stored)
     depth.refuse_more(small[CONFIG], own.values())
     sizes.refuse_impossible(table(small[CONFIG].get("text_config")) or small[CONFIG], stored.values())
+    if not quantized:
+        missing.refuse(small[CONFIG], own.values(), folder.name)
     words = vocabulary.read(small.get("tokenizer.json"), small.get("added_tokens.json"))
     return Inspected(folder, files, small, shards, stored, own, tuple(rules), words, quantized, ())
 

@@ -42,7 +42,7 @@ def refuse_without_row(
 def refuse_unknown(
     small: Mapping[str, Mapping[str, object]], words: Vocabulary, line: Callable[[str, str], str]
 ) -> list[str]:
-    """Raise ModelFileError if no number that the files give for the beginning or for the end is one of the tokenizer's.
+    """Raise ModelFileError if the tokenizer has none of the numbers that the files give for the beginning or the end.
 
     Returns a note for each other number beyond the tokenizer's tokens: one of several, or for padding and unknown text.
     Such numbers are left from other models, and rows of the embedding may be padded beyond the tokens, so nothing

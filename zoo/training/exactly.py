@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import transformers.modeling_utils as modeling
 
 from zoo.errors import ModelFileError
+from zoo.modelfolder import missing as lost
 from zoo.modelfolder.weights import named
 
 LAYER = re.compile(r"\.(?:layers|h|blocks)\.(\d+)\.")
@@ -90,9 +91,7 @@ def _names(
 ) -> ModelFileError:
     parts = []
     if missing:
-        one = len(missing) == 1
-        needed = f"{'weight' if one else 'weights'} that the architecture needs {'is' if one else 'are'}"
-        parts.append(f"{len(missing)} {needed} missing: {named(missing)}")
+        parts.append(lost.words(missing))
     if unexpected:
         left = "tensor of the source has" if len(unexpected) == 1 else "tensors of the source have"
         parts.append(f"{len(unexpected)} {left} no place in the architecture: {named(unexpected)}")
@@ -109,31 +108,14 @@ def _remedy(missing: list[str], unexpected: list[str], config: Mapping[str, obje
             f"config.json says num_hidden_layers: {stated}, the weights have {layers[-1] + 1} layers. "
             "Use the config.json that belongs to them"
         )
-    if missing == ["lm_head.weight"] and not unexpected:
-        return (
-            'If the output head is the embedding, write "tie_word_embeddings": true into config.json. '
-            "Otherwise fetch the weights again"
-        )
+    if missing and not unexpected:
+        return lost.remedy(missing, config)
     if unexpected and not missing and all(name.endswith(".bias") for name in unexpected):
         return (
             "The weights have biases that config.json does not have (model_type, attention_bias, mlp_bias): "
             "use the config.json that belongs to these weights"
         )
-    if missing and not unexpected:
-        return (
-            "Fetch all weight files of the repository again, in case a file or a tensor was lost. Or config.json "
-            f"belongs to another model{_keys(missing, config)}"
-        )
     return "Use the config.json that belongs to these weights, or save the model again with save_pretrained"
-
-
-def _keys(missing: list[str], config: Mapping[str, object]) -> str:
-    """The keys of config.json that require the missing weights, in parentheses."""
-    biases = [key for key in ("attention_bias", "mlp_bias", "qkv_bias") if config.get(key)]
-    only_biases = all(name.endswith(".bias") for name in missing)
-    keys = ["model_type", *biases] if only_biases else ["num_hidden_layers", "model_type"]
-    shown = [f"{key}: {config[key]}" for key in keys if config.get(key) is not None]
-    return f" ({', '.join(shown)})" if shown else ""
 
 
 def _shapes(
