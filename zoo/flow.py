@@ -89,7 +89,7 @@ def build(planned: Planned, settings: Settings, report: Reporter) -> ReleaseFold
     wanted = preflight.Build(planned.recipe, planned.plan, planned.to_run, planned.world.tools)
     preflight.check(wanted, planned.costs, settings, report)
     steps = [planned.plan.step(id_) for id_ in planned.to_run]
-    foresight.refuse_remote(planned.checked, steps, settings.work, settings.root, report)
+    foresight.refuse_before(planned.checked, steps, settings.work, settings.root, report)
     prepare.announce(planned, report)
 
     def use(built: engine.Built) -> ReleaseFolder:

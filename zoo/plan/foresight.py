@@ -83,7 +83,8 @@ def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact], ro
     """Raises InputError for contradictions with the imported model folders, and with a teacher that labels as the GGUF
     file that it is on this machine. ``imported``: by the id of their step.
 
-    Only here are chat templates rendered: the check of a stranger's recipe runs nothing that it brings.
+    Only here and in ``refuse_before`` are chat templates rendered: the check of a stranger's recipe runs nothing that
+    it brings.
     """
     recipe = checked.recipe
     if recipe is None:
@@ -98,14 +99,32 @@ def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact], ro
     refuse(checked.file, found, safe="The imported models are kept. Nothing else was made.")
 
 
-def refuse_remote(
+def refuse_before(
     checked: CheckedRecipe, steps: Iterable[Step], work: Path, root: Path, report: Reporter
 ) -> None:
-    """Raises InputError for contradictions with sources on a hub, ModelFileError for one that the import would refuse:
-    by their small files, which are fetched first. steps: those that are to run.
+    """Before the first step: raises InputError for contradictions with sources on a hub, ModelFileError for one that
+    the import would refuse, by their small files, which are fetched first; OverLimit for a chat template that uses too
+    much. steps: those that are to run.
 
     A hub that does not answer now may answer when the source is imported, which checks again.
     """
+    steps = list(steps)
+    if not steps or checked.recipe is None:
+        return
+    facts = _remote(steps, work, report)
+    has_remote = bool(facts)
+    document = yamltext.parse(checked.text, checked.file)
+    for role, path, _ in _places(document, root):
+        facts.setdefault(role, sourcefacts.read(path, root))
+    if has_remote:
+        heldout = _heldout(checked, checked.recipe)
+        case = Case(checked.recipe, facts.get("student"), facts.get("teacher"), heldout=heldout)
+        refuse(checked.file, contradictions.problems(document, case), safe="Nothing was made.")
+    systemprompts.refuse_costly(facts, "Nothing was made.")
+
+
+def _remote(steps: Iterable[Step], work: Path, report: Reporter) -> dict[str, SourceFacts]:
+    """Facts of the sources on a hub that these steps import, by their role."""
     facts: dict[str, SourceFacts] = {}
     for step in steps:
         role = IMPORTS.get(step.id)
@@ -118,13 +137,7 @@ def refuse_remote(
             if error.kind not in LATER:
                 raise
             report.warn(f"{step.spec['source']} is only checked when it is imported: {error}")
-    if not facts or checked.recipe is None:
-        return
-    document = yamltext.parse(checked.text, checked.file)
-    for role, path, _ in _places(document, root):
-        facts.setdefault(role, sourcefacts.read(path, root))
-    case = Case(checked.recipe, facts.get("student"), facts.get("teacher"), heldout=_heldout(checked, checked.recipe))
-    refuse(checked.file, contradictions.problems(document, case), safe="Nothing was made.")
+    return facts
 
 
 def refuse(file: str, found: list[Problem], *, safe: str) -> None:

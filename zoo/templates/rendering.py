@@ -159,8 +159,10 @@ def _refusal(error: Exception) -> Refusal:
         said = f"{type(error).__name__}: {said}"
     if isinstance(error, _Raised):
         return Refusal(said[:300], "its own")
+    # The sandbox's limit of a range is one like ours.
+    kind = "limit" if isinstance(error, OverflowError) and "MAX_RANGE" in said else ""
     line = error.lineno if isinstance(error, jinja2.TemplateSyntaxError) else _line(error)
-    return Refusal(f"line {line} of the template: {said[:300]}" if line else said[:300])
+    return Refusal(f"line {line} of the template: {said[:300]}" if line else said[:300], kind)
 
 
 def _line(error: Exception) -> int | None:
