@@ -373,4 +373,6 @@ def test_costs_of_a_source_that_is_not_here(check_text: Check) -> None:
     assert known.disk_bytes and known.disk_bytes > 4e9
     assert (unknown.disk_bytes, unknown.memory_bytes) == (None, None)
     assert prepare.needs(unknown) == "disk and memory unknown (zoo lock records how large the sources are)"
-    assert prepare.needs(known).startswith("about 25.41 GB of disk and 6.45 GB"), "with the program's own"
+    assert prepare.needs(known).startswith(
+        "about 25.41 GB of disk (25.91 GB must be free) and 6.45 GB"
+    ), "with the reserve, and the program's own memory"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -123,6 +124,9 @@ def test_a_disk_that_fills_up_partway(
     monkeypatch.setenv("ZOO_WORK", str(small_disk / "work"))
     code, said = build(zoo, capsys)
     assert (code, "disk: " in said or "cannot be" in said) == (1, True), said
+    figures = re.findall(r"[\d.]+ [kMG]B must be free", said)
+    assert __main__.main(("plan", "plain")) == 0
+    assert len(figures) == 1 and f"({figures[0]}) and" in "".join(capsys.readouterr())
     # Others may use up what was free when the run began.
     monkeypatch.setattr(preflight, "free_bytes", lambda _: 10**12)
     code, said = build(zoo, capsys)

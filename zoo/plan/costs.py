@@ -14,6 +14,9 @@ PROGRAM_BYTES = 450_000_000
 """Memory of the program itself, with torch, transformers and a child process, before any weights: a model of 76,000
 weights is released within 520 MB, and killed within 380 MB (x86-64, Python 3.11, torch 2.13)."""
 
+RESERVE_BYTES = 500_000_000
+"""Of disk: kept free in addition to what the steps need."""
+
 
 @dataclass(frozen=True)
 class Costs:
@@ -28,6 +31,11 @@ class Costs:
     memory_bytes: int | None
     fetch_bytes: int
     work: tuple[str, ...]
+
+    @property
+    def free_bytes(self) -> int:
+        """Of disk: what must be free before the first step."""
+        return (self.disk_bytes or 0) + RESERVE_BYTES
 
 
 def estimate(

@@ -14,7 +14,7 @@ from zoo.llama import processor
 from zoo.llama.convert import source as llama_source
 from zoo.machine import resources
 from zoo.machine.resources import free_bytes
-from zoo.plan.costs import Costs
+from zoo.plan.costs import RESERVE_BYTES, Costs
 from zoo.plan.plan import Plan
 from zoo.progress import Reporter
 from zoo.settings import Settings
@@ -23,9 +23,6 @@ from zoo.stages.table import CONVERTER, tools_of
 
 RELEASE_TOOLS = ("cyclonedx-python-lib",)
 """What every release needs in addition to the tools of its steps."""
-
-RESERVE_BYTES = 500_000_000
-"""Kept free in addition to what the plan needs."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +47,11 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
         faults += (
             [f"llama.cpp cannot run here: {other}. Compile it again: {processor.REBUILD}"] if other else []
         )
-    free, needed = free_bytes(settings.work), (costs.disk_bytes or 0) + RESERVE_BYTES
-    if costs.steps and free < needed:
+    free = free_bytes(settings.work)
+    if costs.steps and free < costs.free_bytes:
         faults.append(
-            f"disk: {data_size(needed)} are needed at {settings.shown(settings.work)}, {data_size(free)} are free. "
+            f"disk: {data_size(costs.free_bytes)} must be free at {settings.shown(settings.work)}, "
+            f"{data_size(RESERVE_BYTES)} of it in reserve; {data_size(free)} are free. "
             "Free some space, or set another folder with --work"
         )
     total, available = resources.memory_bytes()

@@ -103,7 +103,8 @@ def needs(found: costs.Costs) -> str:
     """What a plan needs from the machine, for a sentence."""
     if found.disk_bytes is None or found.memory_bytes is None:
         return "disk and memory unknown (zoo lock records how large the sources are)"
-    return f"about {data_size(found.disk_bytes)} of disk and {data_size(found.memory_bytes)} of memory"
+    disk = f"{data_size(found.disk_bytes)} of disk ({data_size(found.free_bytes)} must be free)"
+    return f"about {disk} and {data_size(found.memory_bytes)} of memory"
 
 
 def _prompt_rows(recipe: Recipe, checked: CheckedRecipe) -> int:
