@@ -14,11 +14,16 @@ LICENCE = "Write the licence of the weights"
 """Where the source states no licence. It is not a valid SPDX expression."""
 
 
+def is_summary(text: str) -> bool:
+    """Whether a summary is still the placeholder, however its line is broken."""
+    return " ".join(text.split()) == SUMMARY
+
+
 def hints(document: Document) -> tuple[Problem, ...]:
     """The places of a recipe that still have placeholder text."""
     data = document.data if isinstance(document.data, dict) else {}
     summary = data.get("summary")
-    if not isinstance(summary, str) or " ".join(summary.split()) != SUMMARY:
+    if not isinstance(summary, str) or not is_summary(summary):
         return ()
     what = "this is placeholder text, which would become the description on the card and the pages"
     return (document.problem(("summary",), what, "Write what the model is, in one or two sentences"),)

@@ -202,9 +202,11 @@ def _of_error(error: ValidationError, document: Document) -> Iterator[Problem]:
                     yield document.problem(path, what, f"Add `{key}:` {description}".rstrip())
         case "type", str() | list(), _:
             wanted = rule if isinstance(rule, str) else " or ".join(map(str, rule))
-            yield document.problem(
-                path, f"{show(value)} is not {_KINDS.get(wanted, wanted)}", _hint(schema, value, wanted)
-            )
+            # Only yaml has blocks of lines.
+            is_json_object = wanted == "object" and ".json" in document.file
+            kind = "a JSON object" if is_json_object else _KINDS.get(wanted, wanted)
+            hint = 'Write {"key": value, ...}' if is_json_object else _hint(schema, value, wanted)
+            yield document.problem(path, f"{show(value)} is not {kind}", hint)
         case "enum", list(allowed), _:
             near = did_you_mean(str(value), map(str, allowed))
             hint = f"Did you mean `{near}`? " if near else ""
@@ -272,4 +274,7 @@ def _hint(schema: Schema, value: Json, wanted: str) -> str:
     if wanted == "array":
         return "Write a list: [a, b] or one `- entry` per line"
     description = schema.get("description", "")
+    if wanted in ("number", "integer", "boolean"):
+        # "Lower bound." alone does not say what to do.
+        return f"Write {_KINDS[wanted]}" + (f" ({description.rstrip('.')})" if description else "")
     return description.rstrip(".") or f"Write {_KINDS.get(wanted, wanted)}"

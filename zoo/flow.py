@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import access, yanks
-from catalog.release import Location, Repository
+from catalog import access, placeholders, yanks
+from catalog.release import Location, Release, Repository
 from zoo import catalogfile, hub
 from zoo.errors import GateRefused, RemoteError, ZooError
 from zoo.files.filelist import MANIFEST
 from zoo.hub.located import at_home, hub_of_settings
+from zoo.judge.gates import Verdict
 from zoo.plan import engine, foresight, preflight, prepare
 from zoo.plan.prepare import Planned
 from zoo.progress import Reporter
@@ -56,7 +57,8 @@ def release(recipes: Iterable[str], settings: Settings, report: Reporter, seal: 
     record.refuse_unwritable(settings)
     for planned, there in plans:
         news.refuse_old_words(planned.recipe, planned.checked.file, there)
-        _refuse_placeholders(planned, there, safe="Nothing was made.")
+        if not _recorded(planned, there):
+            foresight.refuse_placeholders(planned.checked, safe="Nothing was made.")
         taken.refuse(planned, there)
         if not find(planned.plan, there):
             refuse_other_owner(planned, there, report)
@@ -109,7 +111,7 @@ def _judge(planned: Planned, made: Mapping[str, Artifact], settings: Settings) -
 
 def refuse_failed_gates(release: ReleaseFolder) -> None:
     """Raises GateRefused with every gate that failed, and by how much."""
-    broken = [verdict.sentence for verdict in release.verdicts if not verdict.kept]
+    broken = [_failure(verdict, release) for verdict in release.verdicts if not verdict.kept]
     if broken:
         raise GateRefused(
             "\n".join(
@@ -121,6 +123,12 @@ def refuse_failed_gates(release: ReleaseFolder) -> None:
             safe="Nothing was published. The build is kept.",
             remedy=f"Look at {release.folder}/model/evidence, then change the recipe",
         )
+
+
+def _failure(verdict: Verdict, release: ReleaseFolder) -> str:
+    """Of a smoke test, its reasons: a figure of 0 tells nothing."""
+    why = release.smoke_faults(verdict.file) if verdict.metric == "smoke_passed" and verdict.file else ""
+    return f"{verdict.file} failed the smoke test. {why}" if why else verdict.sentence
 
 
 @dataclass(frozen=True)
@@ -151,7 +159,6 @@ def _publication(
 ) -> tuple[publishing.Publication, places.Decision]:
     """What is published where, decided by the catalog alone. Raises ZooError before the hub is asked for anything."""
     record.refuse_unwritable(settings)
-    _refuse_placeholders(planned, settings, safe="Nothing was published. The build is kept.")
     record.refuse_blocked_evidence(release, settings)
     there = hub_of_settings(settings)
     expected = Repository(f"{settings.namespace}/{planned.recipe.publish.model}", "0" * 40, "v0")
@@ -160,6 +167,8 @@ def _publication(
     names = (planned.recipe.publish.model, planned.recipe.publish.dataset if release.has_dataset else None)
     model = catalogfile.read_model(settings, release.model.name)
     known = model.release(release.release.version) if model else None
+    if not known and placeholders.is_summary(release.model.summary):
+        foresight.refuse_placeholders(planned.checked, safe="Nothing was published. The build is kept.")
     dataset = f"{settings.namespace}/{names[1]}" if names[1] else None
     command = f"zoo publish {release.model.name}{settings.flags}"
     place = places.Place(there.name, expected.name, dataset, command)
@@ -179,11 +188,10 @@ def _publication(
     return found, decided
 
 
-def _refuse_placeholders(planned: Planned, settings: Settings, safe: str) -> None:
-    """Raises InputError for a recipe with placeholder text whose version is not published yet. It may be built."""
+def _recorded(planned: Planned, settings: Settings) -> Release | None:
+    """The published version of a recipe, as the catalog has it."""
     model = catalogfile.read_model(settings, planned.plan.name)
-    if not (model and model.release(planned.plan.version)):
-        foresight.refuse_placeholders(planned.checked, safe=safe)
+    return model.release(planned.plan.version) if model else None
 
 
 def refuse_other_owner(planned: Planned, settings: Settings, report: Reporter) -> None:

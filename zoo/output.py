@@ -34,6 +34,9 @@ LONGEST_LINE, MOST_LINES = 2000, 400
 PLAIN_SECONDS = 10.0
 """How often a progress line is printed without a terminal."""
 
+_FEW, _MOST_MARKS, _STEADY = 4, 256, 1.5
+"""A remaining time is shown after _FEW reports, when the speed of the second half is within _STEADY of the average."""
+
 
 @dataclass
 class Output:
@@ -245,9 +248,27 @@ class _Meter:
         self.what, self.total, self.unit = what, total, unit
         self.done = 0.0
         self.started = time.monotonic()
+        self._marks: list[tuple[float, float]] = []
 
     def add(self, amount: float) -> None:
         self.done += amount
+        seconds = self.seconds()
+        if len(self._marks) < _FEW or seconds - self._marks[-1][0] >= EVENT_SECONDS:
+            self._marks.append((seconds, self.done))
+        if len(self._marks) > _MOST_MARKS:
+            del self._marks[1::2]
+
+    def left(self) -> float | None:
+        """Seconds that the rest takes; None until the speed is steady: the first part is often far from the average."""
+        marks = list(self._marks)  # another thread adds to it
+        if not self.total or not 0 < self.done < self.total or len(marks) < _FEW:
+            return None
+        whole = self.done / max(self.seconds(), 1e-6)
+        since = next((seconds for seconds, done in marks if done >= self.done / 2), 0.0)
+        reached = next((done for _, done in marks if done >= self.done / 2), 0.0)
+        late = (self.done - reached) / max(self.seconds() - since, 1e-6)
+        is_steady = 1 / _STEADY <= late / whole <= _STEADY
+        return (self.total - self.done) / whole if is_steady else None
 
     def seconds(self) -> float:
         return time.monotonic() - self.started
@@ -256,7 +277,7 @@ class _Meter:
         """The same as data; per_second and seconds_left are None while unknown."""
         seconds, done = self.seconds(), self.done
         rate = done / seconds if seconds > 0 and done else None
-        left = (self.total - done) / rate if self.total and rate else None
+        left = self.left()
         return {
             "what": self.what,
             "done": done,
@@ -295,8 +316,8 @@ class _Meter:
             )
         if self.total:
             parts.insert(0, f"{100 * min(self.done / self.total, 1):.0f} %")
-            if 0 < self.done < self.total:
-                parts.append(f"{duration((self.total - self.done) / rate)} left")
+            if (left := self.left()) is not None:
+                parts.append(f"{duration(left)} left")
         return f"{self.what}: " + ", ".join(part for part in parts if part)
 
 

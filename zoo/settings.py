@@ -222,10 +222,14 @@ def _read_toml(path: Path) -> dict[str, object]:
             )
         text = raw.decode("utf-8-sig")
         data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        why = (isinstance(error, tomllib.TOMLDecodeError) and _odd_space(text)) or str(error)
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError("not UTF-8 text", where=f"{path}:{line}", remedy="Save the file as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        why = _odd_space(text) or str(error)
         why = why if len(why) <= 200 else f"{why[:196]} ..."
-        raise InputError(f"not valid TOML: {why}", where=str(path), remedy="Fix the line named") from error
+        fix = "Fix the line named" if "at line" in why else "Fix the end of the file"
+        raise InputError(f"not valid TOML: {why}", where=str(path), remedy=fix) from error
     except (ValueError, RecursionError) as error:
         # Python reads no whole number of more than some thousand digits, and no endless nesting.
         what = (

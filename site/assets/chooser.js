@@ -354,7 +354,8 @@ async function ask() {
     place.replaceChildren(...made);
     if (choice.answer) fillAbout(choice.answer);
     place.dataset.milliseconds = (performance.now() - start).toFixed(1);
-    heading.replaceChildren("Best file for ", h("strong", {}, asked.device.name), ` with ${core.count(asked.context)} tokens of context:`);
+    const begin = choice.answer ? "Best file for " : "For ";
+    heading.replaceChildren(begin, h("strong", {}, asked.device.name), ` with ${core.count(asked.context)} tokens of context:`);
     announce(core, choice);
   } catch (error) {
     // The answer that the page came with stays: it is right for what its heading says.

@@ -112,8 +112,9 @@ def meter(
     what: str, total: float | None, unit: str, done: float, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> str:
     made = _Meter(what, total, unit)
-    monkeypatch.setattr(made, "seconds", lambda: seconds)
-    made.add(done)
+    for part in range(1, 5):
+        monkeypatch.setattr(made, "seconds", lambda part=part: seconds * part / 4)
+        made.add(done / 4)
     return made.line()
 
 
@@ -146,6 +147,30 @@ def test_progress_lines(
     total: float | None, unit: str, done: float, seconds: float, line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert meter("w", total, unit, done, seconds, monkeypatch) == line
+
+
+@pytest.mark.parametrize(
+    ("clock", "line"),
+    [
+        ([200], "w: 25 %, 1 of 4 texts, 200.0 s each"),  # it once said "10 min left", and ended a minute later
+        ([200, 210, 220], "w: 75 %, 3 of 4 texts, 73.3 s each"),
+        ([1, 2, 300], "w: 75 %, 3 of 4 texts, 100.0 s each"),
+    ],
+)
+def test_no_remaining_time_is_shown_while_the_speed_changes(
+    clock: list[float], line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = _Meter("w", 4, "texts")
+    for now in clock:
+        monkeypatch.setattr(made, "seconds", lambda now=now: now)
+        made.add(1)
+    assert made.line() == line and made.data(over=False)["seconds_left"] is None
+    made.total = 400
+    for now in range(201, 600):
+        monkeypatch.setattr(made, "seconds", lambda now=now: max(now, clock[-1]))
+        made.add(0.5)
+    assert made.left() == pytest.approx((400 - made.done) / (made.done / 599))
+    assert len(made._marks) <= room._MOST_MARKS
 
 
 def test_short_work_shows_no_progress_and_long_work_does(
@@ -189,8 +214,10 @@ def test_the_talk_as_events(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -
     out.warn("careful")
     out.error("wrong")
     with out.task("fetching m.gguf", 4e6, "B") as advance:
-        advance(1e6)
-        time.sleep(0.1)
+        for _ in range(4):
+            time.sleep(0.02)
+            advance(0.25e6)
+        time.sleep(0.05)
         advance(3e6)
     events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     talk = [(e["event"], e["text"]) for e in events if "text" in e]

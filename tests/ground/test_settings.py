@@ -91,9 +91,10 @@ def test_no_zoo(tmp_path: Path) -> None:
     [
         ('hubb = "x"', 'unknown setting "hubb"', "Did you mean hub?"),
         ('colour = "x"', 'unknown setting "colour"', "Known settings: namespace, hub,"),
-        ("work = ", "not valid TOML", "Fix the line named"),
-        (b'work = "\xff"', "not valid TOML", "Fix the line named"),
-        ('work = "a"\nwork = "b"', "not valid TOML", "Fix the line named"),
+        ("work = ", "not valid TOML", "Fix the end of the file"),
+        (b'work = "x"\nhub = "\xff"', "not UTF-8 text", "Save the file as UTF-8"),
+        ('work = """a', "not valid TOML", "Fix the end of the file"),
+        ('work = "a"\nwork = "b"\nhub = "c"', "not valid TOML", "Fix the line named"),
         ("threads = " + "9" * 5000, "not valid TOML: it has a number that is too long", "Write settings"),
         ("threads = 0x" + "f" * 9999, "the number of setting threads is too large", "Write a"),
         ("work = " + "[" * 5000, "not valid TOML", ""),

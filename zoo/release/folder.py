@@ -30,6 +30,17 @@ KEPT = ".published"
 """Folder next to the release folders with published ones that another build of the same version took the place of."""
 
 
+class _SmokeCheck(TypedDict):
+    passed: bool
+    detail: str
+
+
+class _Smoke(TypedDict):
+    passed: bool
+    checks: dict[str, _SmokeCheck]
+    answers: list[object]
+
+
 @dataclass(frozen=True)
 class ReleaseFolder:
     """A release on this machine. ``release.location`` is NOWHERE; dataset_files are empty without a dataset."""
@@ -45,6 +56,15 @@ class ReleaseFolder:
     @property
     def has_dataset(self) -> bool:
         return bool(self.dataset_files)
+
+    def smoke_faults(self, type_: str) -> str:
+        """What the smoke test of a file found wrong, from the evidence; "" if that cannot be read."""
+        try:
+            files = shaped(jsontext.read(self.folder / "model/evidence/smoke.json"), dict[str, _Smoke])
+            checks = files[type_]["checks"]
+        except (OSError, ValueError, KeyError):
+            return ""
+        return " ".join(f"{name}: {check['detail']}" for name, check in checks.items() if not check["passed"])
 
 
 def key_of(plan: Plan, settings: Settings) -> str:

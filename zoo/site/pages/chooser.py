@@ -42,6 +42,7 @@ def fragment(facts: Sequence[Facts], site: Site, models: Models, root: str) -> M
     html = fill(
         "chooser.html",
         answer=answer(found, chooser.line(question, ranked), root, site, about.of_all(facts)),
+        has_answer=found.answer is not None,
         board=board,
         families=families(),
         tasks=sorted({visible(one["task"]) for one in some}),
