@@ -211,6 +211,14 @@ def test_a_release_without_a_dataset_has_no_page_for_one() -> None:
     assert not [path for path in files_of(plain()) if "/dataset/" in path]
 
 
+def test_a_release_whose_files_all_failed_the_smoke_test_recommends_none() -> None:
+    release = plain().releases[0]
+    files = tuple(dataclasses.replace(file, smoke_passed=False) for file in release.files)
+    page = files_of(plain(files=files))[f"{PLAIN}index.html"]
+    assert "No file of this release is recommended." in page and "failed the smoke test." in page
+    assert "It is not recommended." in page and "the recommended file for most devices" not in page
+
+
 def test_no_file_fits_is_said() -> None:
     huge = dataclasses.replace(plain().releases[0].files[0], size_bytes=10**15, memory=())
     page = files_of(plain(files=(huge,)))[f"{PLAIN}index.html"]
