@@ -52,7 +52,7 @@ READY = {
     "front": "() => document.querySelector('.zoo-answer').dataset.milliseconds",
     "files": "() => document.querySelector('.zoo-sort')",
     "try": "() => document.querySelector('.zoo-state').textContent",
-    "compare": "() => document.querySelector('.zoo-compared table')",
+    "compare": "() => document.querySelector('.zoo-said').textContent",
     "document": "() => document.querySelector('.md-code__nav[aria-label]')",
 }
 """What is true once the scripts of a type of page have done what they do unasked."""
@@ -84,7 +84,10 @@ def hostile() -> Catalog:
     kinds: dict[tuple[str, ...], list[Place]] = {}
     for place in _texts(data):
         kinds.setdefault(tuple(key for key in place if isinstance(key, str)), []).append(place)
-    for places in kinds.values():
+    for kind, places in kinds.items():
+        # With another path a measured speed has no page, and a page with hostile words in it could not be looked at.
+        if kind[-1] == "evidence":
+            continue
         changed = (_changed(data, places, words) for words in _WORDS)
         data = next((one for one in changed if not index.parse(json.dumps(one), "hostile")[1]), data)
     return index.parse(json.dumps(data), "hostile")[0]
@@ -144,14 +147,21 @@ def _dataset_report(tag: str) -> bytes:
     return json.dumps({"schema": "dataset-report/1", "splits": [split]}).encode()
 
 
+def _with_hostile_words(content: object, said: str) -> bytes:
+    """The JSON of ``content`` with hostile words before the words ``said``, which it has."""
+    text = json.dumps(content)
+    assert said in text
+    return text.replace(said, json.dumps(HOSTILE)[1:-1] + " " + said).encode()
+
+
 CONTENTS = {
-    "bench/Q8_0.json": json.dumps(evidencesamples.bench("Q8_0")).encode(),
+    "bench/Q8_0.json": _with_hostile_words(evidencesamples.bench("Q8_0"), "Debian 12"),
     "bench/F16.json": json.dumps(evidencesamples.bench("F16")).encode(),
     "bench/Q4_K_M.json": json.dumps(evidencesamples.bench("Q4_K_M", valid=False)).encode(),
     "evaluation.json": json.dumps(evidencesamples.evaluation()).encode(),
-    "probes.json": json.dumps(evidencesamples.probes()).encode(),
-    "gates.json": json.dumps(evidencesamples.gates()).encode(),
-    "smoke.json": json.dumps(evidencesamples.smoke()).encode(),
+    "probes.json": _with_hostile_words(evidencesamples.probes(), "The last number"),
+    "gates.json": _with_hostile_words(evidencesamples.gates(), "it must be"),
+    "smoke.json": _with_hostile_words(evidencesamples.smoke(), "Blue."),
     "dataset-report.json": _dataset_report(HOSTILE),
     "distill-report.json": json.dumps(
         {"loss_curve": [{"step": n, "loss": 4.0 / n, "learning_rate": 1e-4} for n in range(1, 31)]}

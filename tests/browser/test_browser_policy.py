@@ -87,7 +87,7 @@ def test_hostile_words_stand_in_every_field_that_may_hold_them() -> None:
 WITHOUT = ("boards", "document", "recipe", "commands", "404")
 """Pages that hold no text of a catalog."""
 
-NAMES_ONLY = ("short-version", "try")
+NAMES_ONLY = ("short-version", "try", "compare", "pictures")
 """Pages that hold little of it, in fields that allow nothing of this length."""
 
 _CAUGHT = """() => {
