@@ -8,17 +8,20 @@ const WORDS = { Copied: "Copied", Selected: "Selected. Press Ctrl+C to copy" };
 
 export function ready(root) {
   for (const pre of root.querySelectorAll("pre")) {
-    if (pre.closest(".zoo-command")) continue;
-    const made = document.createElement("div");
+    let place = pre.closest(".zoo-command");
+    if (place?.querySelector(".zoo-copy")) continue;
+    if (!place) {
+      place = document.createElement("div");
+      place.className = "zoo-command";
+      pre.replaceWith(place);
+      place.append(pre);
+    }
     const button = document.createElement("button");
-    made.className = "zoo-command";
     button.className = "zoo-copy";
     button.type = "button";
     button.textContent = "Copy";
-    pre.replaceWith(made);
-    made.append(pre, button);
+    place.append(button);
   }
-  for (const button of root.querySelectorAll(".zoo-copy[hidden]")) button.hidden = false;
 }
 
 document.addEventListener("click", async (event) => {

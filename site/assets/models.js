@@ -14,13 +14,11 @@ async function every() {
     const answer = await fetch(link.href);
     if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    // Its addresses are relative to it.
+    for (const one of page.querySelectorAll(".zoo-models a")) one.href = new URL(one.getAttribute("href"), answer.url);
     return [...page.querySelectorAll(".zoo-models tbody tr")];
   };
   const more = (await Promise.all(others.map(read))).flat();
-  // Links of a page further down are from there.
-  for (const link of more.flatMap((row) => [...row.querySelectorAll("a")])) {
-    link.href = new URL(`models/${link.getAttribute("href").split("models/")[1]}`, new URL(document.body.dataset.root, location.href));
-  }
   return [...body.rows, ...more];
 }
 

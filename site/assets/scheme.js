@@ -42,7 +42,9 @@
   show();
   dark.addEventListener("change", show);
   document.addEventListener("DOMContentLoaded", () => {
-    document.querySelector(".zoo-scheme").addEventListener("click", change);
+    const button = document.querySelector(".zoo-scheme");
+    button.innerHTML = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 3a9 9 0 1 0 0 18a9 9 0 0 0 0-18zm0 2v14a7 7 0 0 1 0-14z" fill-rule="evenodd"/></svg>';
+    button.addEventListener("click", change);
     show();
   });
 }

@@ -1,5 +1,7 @@
 // The search box in the header of every page. Nothing is loaded before somebody uses it.
 const box = document.querySelector(".zoo-search");
+box.innerHTML = `<input type="search" aria-label="Search models and pages" placeholder="Search" autocomplete="off" spellcheck="false" maxlength="100">
+<div class="zoo-results" hidden><p role="status"></p><ol></ol></div>`;
 const input = box.querySelector("input");
 const panel = box.querySelector(".zoo-results");
 const status = panel.querySelector("[role=status]");

@@ -22,6 +22,7 @@ from zoo.machine import resources
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.site import pages, state
+from zoo.site.pages import lean
 from zoo.site.pages.links import evidence_path
 from zoo.site.state import Part, Stamp
 
@@ -241,9 +242,11 @@ def _checked(file: EvidenceFile, source: Path, place: str) -> bytes:
 
 
 def write_files(folder: Path, files: pages.Files) -> dict[str, Stamp]:
-    """Write files below ``folder``; returns their stamps."""
+    """Write files below ``folder``, pages in as few bytes as they need; returns their stamps."""
     for path, content in files.items():
         place = folder / path
         state.make_room(place)
+        if isinstance(content, str) and path.endswith("index.html"):
+            content = lean.lean(content, path.removesuffix("index.html"))
         place.write_bytes(content.encode() if isinstance(content, str) else content)
     return state.stamps(folder, files)

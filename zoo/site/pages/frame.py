@@ -85,7 +85,7 @@ def framed(
         root=root,
         site=site,
         header=header(site, root, entry, whole=entry == path, drawer=False),
-        policy="; ".join(f"{name} {value}" for name, value in directives.items()),
+        policy=Markup("; ".join(f"{name} {value}" for name, value in directives.items())),
         scripts=scripts,
         canonical=site.address + path if site.address else "",
         image=page.image or SITE_PICTURE,
