@@ -57,7 +57,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt zoo/llama/build.cmake
 	@option=$(TORCH_OPTION); test -n "$$option" || echo "  $(TORCH_INDEX) cannot be reached." \
 		"On x86-64 the ordinary index may bring CUDA as well, several GB."; \
 		$(BIN)/pip install -q $$option -c constraints.txt torch
-	@echo "[2 of 6] llama.cpp (compiled here: 2 to 4 minutes on two cores, once)"
+	@echo "[2 of 6] llama.cpp (2 to 4 minutes to compile on two cores; seconds if pip has kept it)"
 	@$(LLAMA) llama-cpp-python
 	@echo "[3 of 6] the other packages"
 	@$(BIN)/pip install -q -c constraints.txt -e '.[gguf,train,hub,site,dev]'
