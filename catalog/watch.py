@@ -105,7 +105,8 @@ def badge(report: Report) -> Badge:
     missed = f"; {len(report.unchecked)} could not be checked" if report.unchecked else ""
     if report.findings:
         many = counted(len(report.findings), "difference")
-        found = f"{many} to the record {'was' if len(report.findings) == 1 else 'were'} found in {count}"
+        where = f"in {count}" if report.files else "and no file could be compared"
+        found = f"{many} to the record {'was' if len(report.findings) == 1 else 'were'} found {where}"
         return Badge("drift", f"on {report.date}, {found}{missed}")
     if not report.files:
         return Badge("unchecked", f"on {report.date}, nothing could be checked")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from zoo.progress import Silent
 from zoo.publish import apply as publishing
 from zoo.publish import record, repair
 from zoo.publish.apply import Publication
+from zoo.publish.places import Way
 from zoo.release import ReleaseFolder
 from zoo.settings import Settings
 
@@ -135,13 +137,55 @@ def test_what_no_copy_exists_of_is_named_and_everything_else_repaired(
     with pytest.raises(Damaged) as refused:
         fix(place)
     assert "tutor-Q8_0.gguf of model local/tutor-gguf 1.0.0" in refused.value.what
-    assert "this machine has no copy of it" in refused.value.what
+    assert "neither this machine nor a mirror has a copy of it" in refused.value.what
     assert "sent again: tutor-Q8_0.gguf of model local/tutor-gguf 1.1.0" in refused.value.safe
     assert sha256_file(object_of(zoo, "tutor-Q8_0.gguf", "1.1.0")) == object_of(zoo, "tutor-Q8_0.gguf", "1.1.0").name
     monkeypatch.chdir(zoo)
     code = main(["publish", NAME, "--repair", "--hub", place.hub])
     err = capsys.readouterr().err
-    assert code == 1 and "is not completely repaired" in err and "zoo pull" in err
+    assert code == 1 and "is not completely repaired" in err and "zoo pull" not in err and "in the zoo whose" in err
+
+
+def test_a_mirror_gives_what_this_machine_lacks(
+    zoo: Path, served: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The damaged hub is a folder; a hub over HTTP has the same files."""
+    there = settings_room.load(zoo, {"hub": served}, {})
+    release = released(zoo, there, "1.0.0")
+    own = settings_room.load(zoo, {"hub": "own"}, {})
+    done = publishing.apply(publication(release, own), Silent())
+    record.record(release, done.location, own, Way.MIRROR)
+    shutil.rmtree(zoo / "build/releases")
+    for path in ("tutor-Q8_0.gguf", "evidence/gates.json"):
+        tree = FolderHub(zoo / "own").repo("model", "local", "tutor-gguf").tree(done.location.model.commit)
+        sha256 = tree[path].sha256
+        (zoo / "own/objects" / sha256[:2] / sha256).unlink()
+    monkeypatch.chdir(zoo)
+    code = main(["publish", NAME, "--repair", "--hub", "own"])
+    out, err = capsys.readouterr()
+    assert code == 0 and out.count("sent again: ") == 2, out + err
+    # A mirror that is damaged in the same way gives nothing.
+    for hub in (zoo / "own", zoo / "build/hub"):
+        flip(hub / "objects" / sha256[:2] / sha256)
+    code = main(["publish", NAME, "--repair", "--hub", "own"])
+    assert code == 1 and "nor a mirror has a copy" in capsys.readouterr().err
+
+
+def test_many_lost_contents_are_counted_and_said_once(
+    zoo: Path, place: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(zoo)
+    shutil.rmtree(zoo / "build/hub/objects")
+    code = main(["publish", NAME, "--repair", "--hub", place.hub])
+    out, err = capsys.readouterr()
+    lines = [line for line in (out + err).splitlines() if "sent again" in line]
+    assert code == 0 and len(lines) == 5 and "more contents" in out, out + err
+    assert re.search(r"Repaired .*: \d+ contents of 2 versions were read back", out)
+    shutil.rmtree(zoo / "build/hub/objects")
+    shutil.rmtree(zoo / "build/releases")
+    code = main(["publish", NAME, "--repair", "--hub", place.hub])
+    err = capsys.readouterr().err
+    assert code == 1 and err.count("has a copy of it") == 5 and "more contents" in err
 
 
 def test_publishing_again_finds_a_lost_file_and_sends_it(zoo: Path, place: Settings) -> None:

@@ -80,14 +80,17 @@ def test_a_hub_over_http_that_lost_everything(worded: Path, capsys: pytest.Captu
     shutil.rmtree(worded / "build/hub/repos")
     code, told = watched(capsys)
     assert code == 3 and "tiny/plain-gguf no longer exists" in told
+    assert "1 difference to the record was found and no file could be compared" in told
     assert "Repair it with: zoo publish plain --repair" in told
     code, out, err = call(capsys, "publish", "plain", "--repair")
     assert code == 1 and "To publish the same files with new commits: zoo publish plain --repair --move" in err
+    assert err.count("model tiny/plain-gguf: ") == 1 and "(version 1.0.0)" in err
     assert not (worded / "build/hub/repos/model/tiny").exists()
     code, out, err = call(capsys, "publish", "plain")
     assert code == 1 and "zoo publish plain --repair --move" in err
     code, out, err = call(capsys, "publish", "plain", "--repair", "--move")
     assert code == 0 and "restored: version 1.0.0" in out and has_words(worded), err
+    assert "0 contents" not in out and "were read back" not in out
     code, told = watched(capsys)
     assert code == 0, told
     assert "Nothing to repair" in call(capsys, "publish", "plain", "--repair")[1]

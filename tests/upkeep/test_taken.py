@@ -91,3 +91,13 @@ def test_a_build_says_whether_it_can_be_published(zoo: Path, capsys: pytest.Capt
     change(zoo, version="1.0.1")
     code, _, err = call(capsys, "build", "plain")
     assert code == 0 and "publish it with: zoo publish plain" in err
+
+
+def test_a_part_of_the_published_files_is_no_kept_copy(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a pull fetched is in the place of the release folder."""
+    folder = zoo / "build/releases/plain/1.0.0"
+    shutil.rmtree(folder)
+    assert call(capsys, "pull", "plain@1.0.0:Q8_0", "--to", str(folder / "model"))[0] == 0
+    change(zoo, summary="Other words for the same version.")
+    code, _, err = call(capsys, "build", "plain")
+    assert code == 0 and "its published files are kept" not in err, err

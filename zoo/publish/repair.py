@@ -1,15 +1,16 @@
 """Lost and damaged contents of published versions, found by reading every byte and sent again. No version changes.
 
-What a hub lists for the recorded commit is compared with what it serves. Contents come from this machine, each compared
-with its digest before it is sent. Lost tags and a lost main branch are set again. A folder hub also gets lost commits
-again; ``lost`` names the versions whose commits cannot be written again, so only another commit can have their files.
+What a hub lists for the recorded commit is compared with what it serves. Contents come from this machine, or else from
+a mirror over HTTP, each compared with its digest before it is sent. Lost tags and a lost main branch are set again. A
+folder hub also gets lost commits again; ``lost`` names the versions whose commits cannot be written again, so only
+another commit can have their files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,14 +19,18 @@ from catalog.words import counted
 from zoo.errors import Damaged, InputError, RemoteError, ZooError
 from zoo.files.digests import git_blob
 from zoo.hub import BRANCH, Hub, Listed, Repo
+from zoo.hub.located import hubs_of
 from zoo.progress import Reporter
 from zoo.publish.copies import Copies
+from zoo.publish.mirrors import Mirrors
 from zoo.publish.others import CARD
 from zoo.publish.stalls import watched
 from zoo.release import news
 from zoo.settings import Settings
 
 _STALL_SECONDS = 60.0
+_FEW = 5
+"""Lines that are read; of more, the number matters."""
 _GONE = ("not_found", "revision_not_found")
 """Kinds of errors of a hub without the repository or the commit."""
 
@@ -34,12 +39,14 @@ _GONE = ("not_found", "revision_not_found")
 class Repaired:
     """What was looked at and done. contents: read completely, each once. left: what could not be repaired, and why.
 
-    lost: versions without their commit, and why. The caller publishes them again or adds them to ``left``.
+    lost: versions without their commit, and why. The caller publishes them again or adds them to ``left``. absent: how
+    many versions were found without their commit.
     """
 
     hub: str
     versions: int = 0
     contents: int = 0
+    absent: int = 0
     sent: list[str] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
@@ -55,6 +62,7 @@ def repair(model: Model, hub: Hub, settings: Settings, report: Reporter) -> Repa
     found = Repaired(hub.name)
     with tempfile.TemporaryDirectory(prefix="zoo-repair-") as scratch:
         copies = Copies.of(model, settings, Path(scratch))
+        mirrors = Mirrors(hub.name, hubs_of(settings, quick=True), Path(scratch), report)
         # A commit can only be written again if its parent is known, so the oldest comes first.
         for release in reversed(model.releases):
             for place in release.places():
@@ -63,7 +71,7 @@ def repair(model: Model, hub: Hub, settings: Settings, report: Reporter) -> Repa
                 found.versions += 1
                 for kind, there in (("dataset", place.dataset), ("model", place.model)):
                     if there:
-                        _Repository(kind, there, model, release, hub, copies, report, found).repair()
+                        _Repository(kind, there, model, release, hub, copies, mirrors, report, found).repair()
     if not found.versions:
         hubs = sorted({place.hub for release in model.releases for place in release.places()})
         raise InputError(
@@ -84,6 +92,7 @@ class _Repository:
     release: Release
     hub: Hub
     copies: Copies
+    mirrors: Mirrors
     report: Reporter
     found: Repaired
 
@@ -121,7 +130,9 @@ class _Repository:
             if files and repo.restore_commit(commit, files, title, parents):
                 self.found.restored.append(f"commit {commit[:12]} of {self.label}")
                 return repo.listing(commit)
-            self.found.lost.setdefault(self.release.version, f"{self.label}: {error.what}")
+            if self.release.version not in self.found.lost:
+                self.found.lost[self.release.version] = f"{self.label}: {error.what}"
+                self.found.absent += 1
             return None
 
     def _contents(self, repo: Repo, listing: dict[str, Listed]) -> None:
@@ -154,11 +165,10 @@ class _Repository:
 
     def _send(self, repo: Repo, file: Listed, why: str) -> None:
         name = f"{file.path} of {self.label} {self.release.version}"
-        copy = self.copies.find(file)
+        copy = self.copies.find(file) or self.mirrors.find(self.release, self.kind, file)
         if copy is None:
-            self.found.left.append(f"{name}: {why}, and this machine has no copy of it")
+            self.found.left.append(f"{name}: {why}, and neither this machine nor a mirror has a copy of it")
             return
-        self.report.say(f"{name}: {why}; it is sent again")
         try:
             with watched(self.report, f"sending {file.path} to {self.hub.name}") as moved:
                 repo.restore(*copy, moved)
@@ -222,23 +232,42 @@ def _read(repo: Repo, commit: str, file: Listed) -> Iterator[bytes | memoryview]
 
 def sentence(name: str, found: Repaired) -> str:
     """The outcome for people."""
-    looked = f"{counted(found.contents, 'content')} of {counted(found.versions, 'version')} of {name} at {found.hub}"
+    looked = f"{counted(found.contents, 'content')} of {counted(found.versions - found.absent, 'version')}"
     if not found.sent and not found.restored:
-        return f"Nothing to repair: {looked} were read back, and all are as recorded."
-    lines = [*(f"  sent again: {one}" for one in found.sent), *(f"  restored: {one}" for one in found.restored)]
-    return "\n".join([f"Repaired {name}: {looked} were read back.", *lines])
+        return f"Nothing to repair: {looked} of {name} at {found.hub} were read back, and all are as recorded."
+    read = f": {looked} were read back" if found.contents else ""
+    return "\n".join([f"Repaired {name} at {found.hub}{read}.", *(f"  {line}" for line in _done(found))])
+
+
+def _done(found: Repaired) -> list[str]:
+    """What was repaired, a line each; the first few of many."""
+    return [*first_few([f"sent again: {one}" for one in found.sent], "content"),
+            *first_few([f"restored: {one}" for one in found.restored], "part")]  # fmt: skip
+
+
+def first_few(lines: Sequence[str], unit: str) -> list[str]:
+    """The first lines of many, then how many more there are. unit: what a line is about."""
+    more = len(lines) - _FEW
+    return [*lines[:_FEW], f"and {counted(more, f'more {unit}')}"] if more > 1 else list(lines)
+
+
+def not_done(found: Repaired) -> list[str]:
+    """What could not be repaired, a line each: versions that were lost for one reason together; the first few of
+    many."""
+    reasons: dict[str, list[str]] = {}
+    for version, why in found.lost.items():
+        reasons.setdefault(why, []).append(version)
+    lost = [f"{why} ({'version' if len(some) == 1 else 'versions'} {', '.join(some)})" for why, some in reasons.items()]
+    return [*first_few(found.left, "content"), *lost]
 
 
 def refuse_left(name: str, found: Repaired, command: str) -> None:
     """Raises Damaged with all that could not be repaired, and what was. command: publishes lost versions again."""
-    left = [*found.left, *found.lost.values()]
+    left = not_done(found)
     if not left:
         return
-    done = [f"sent again: {one}" for one in found.sent] + [f"restored: {one}" for one in found.restored]
-    elsewhere = (
-        "If a copy is on another machine or at a mirror, put it into the release folder (zoo pull NAME@VERSION "
-        "--to FOLDER) or run the command there"
-    )
+    done = _done(found)
+    elsewhere = "What is left can be repaired by the same command in the zoo whose release folders have the files"
     again = f"No program can write these commits again. To publish the same files with new commits: {command}"
     raise Damaged(
         "\n".join([f"{name} at {found.hub} is not completely repaired", *(f"  {line}" for line in left)]),

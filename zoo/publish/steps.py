@@ -16,6 +16,7 @@ from zoo.publish.hashes import GIT_BYTES, Hashes
 from zoo.publish.journal import Journal
 from zoo.publish.plan import ADDED_BY_HUB, Known, RepoPlan, VersionTaken, plan_repo
 from zoo.publish.stalls import watched
+from zoo.pull.arriving import some
 
 Files = tuple[FileRecord, ...]
 
@@ -170,8 +171,10 @@ def send_lost(work: Work, target: Target) -> None:
             lost = target.repo.lost(target.plan.files)
     except RemoteError:
         return
+    if lost:
+        names, it = some([file.path for file in lost]), "it is" if len(lost) == 1 else "they are"
+        work.report.warn(f"{target.label} at {work.hub} had lost the content of {names}; {it} sent again")
     for file in lost:
-        work.report.warn(f"{target.label} at {work.hub} had lost the content of {file.path}; it is sent again")
         work.hashes.check(target.folder, file)
         with watched(work.report, f"sending {file.path} to {work.hub}") as moved:
             target.repo.restore(target.folder / file.path, file.sha256, moved)

@@ -61,7 +61,8 @@ def assemble(
             sync(temporary)
             old = target.with_name(f".{plan.version}.old")
             shutil.rmtree(old, ignore_errors=True)
-            if kept := set_aside(target, plan.name, settings):
+            # A part of the files, such as what a pull fetched, is kept but is no copy to rely on.
+            if (kept := set_aside(target, plan.name, settings)) and load(kept):
                 report.say(
                     f"{plan.name} {plan.version} is published: its published files are kept in {settings.shown(kept)},"
                     f" for zoo publish {plan.name} --repair and --mirror"

@@ -50,9 +50,9 @@ def aloud(order: Order, settings: Settings, report: Reporter) -> None:
         f"the folder hub {settings.hub} lost versions of {order.name} that the catalog records. They are restored"
     )
     found = restore(order, settings, report)
-    for what in found.restored:
+    for what in repair.first_few(found.restored, "part"):
         report.say(f"restored: {what}")
-    for what in (*found.left, *found.lost.values()):
+    for what in repair.not_done(found):
         report.warn(f"not restored: {what}")
 
 
