@@ -203,7 +203,7 @@ def test_repositories_are_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("address", ["s3://bucket/x", "ftp://x"])
 def test_other_schemes_are_no_hubs(address: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="this version publishes only to"):
+    with pytest.raises(InputError, match="a hub is a folder or an http address"):
         connect(address, tmp_path)
 
 

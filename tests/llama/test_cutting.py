@@ -83,6 +83,11 @@ def trained(folder: Path, pre: dict[str, Any]) -> Path:
     config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|endoftext|>",
               "chat_template": config.get("chat_template")}  # fmt: skip
     (made / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
+    end = made_words.token_to_id("<|endoftext|>")
+    for path in (made / "config.json", made / "generation_config.json"):
+        if path.is_file():
+            numbers = json.loads(path.read_text(encoding="utf-8")) | {"bos_token_id": end, "eos_token_id": end}
+            path.write_text(json.dumps(numbers), encoding="utf-8")
     return made
 
 

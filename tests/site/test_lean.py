@@ -60,4 +60,4 @@ def test_addresses_do_not_climb_and_come_back() -> None:
 
 def test_lines_of_commands_stay() -> None:
     html = "<pre><code>one\n  two\n\nthree &lt;p&gt;\n</code></pre>\n<p>a <b>b</b> <i>c</i></p>\n<p>d</p>"
-    assert lean(html, "") == "<pre><code>one\n  two\n\nthree &lt;p&gt;\n</code></pre><p>a <b>b</b> <i>c</i><p>d</p>"
+    assert lean(html, "") == "<pre><code>one\n  two\n\nthree &lt;p&gt;\n</code></pre><p>a <b>b</b> <i>c</i></p><p>d</p>"

@@ -138,7 +138,7 @@ def test_a_metric_is_one_row(copy: Copy, zoo: Path) -> None:
 
 
 def test_a_device_is_one_file(copy: Copy, released: Path) -> None:
-    question = ("pick", "plain", "--device", "my-board-4gb", "--context", "512")
+    question = ("pick", "plain", "--device", "my-board-4gb", "--context", "512", "--experimental")
     assert copy.zoo(released, *question).returncode != 0
     copy.apply("A device")
     after = copy.zoo(released, *question)
