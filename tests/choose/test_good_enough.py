@@ -39,7 +39,8 @@ def choose(*models: Model, task: str | None = None, language: str | None = None)
 def test_an_experimental_model_is_not_the_answer() -> None:
     good = probed(TUTOR, ("arithmetic", None, 40, 40))
     poor = probed(PLAIN, ("arithmetic", None, 10, 40))
-    assert choose(good, poor).answer.ranked.entry.name == TUTOR.name  # type: ignore[union-attr]
+    before = choose(good, poor)
+    assert before.answer and before.answer.ranked.entry.name == TUTOR.name
     found = choose(maturity(good, "experimental"), poor)
     assert found.answer and found.answer.ranked.entry.name == PLAIN.name
     assert found.asked == 1 and not found.passed

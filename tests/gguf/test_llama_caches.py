@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import families
@@ -44,8 +46,8 @@ class Case(NamedTuple):
     """An architecture with the keys that matter here; see ``make_tiny_arch``."""
 
     name: str
-    keys: dict[str, Any] = {}  # noqa: RUF012  # never changed
-    beside: dict[str, str] = {}  # noqa: RUF012  # never changed
+    keys: Mapping[str, Any] = MappingProxyType({})
+    beside: Mapping[str, str] = MappingProxyType({})
 
 
 CASES = {

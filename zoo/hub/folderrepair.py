@@ -19,7 +19,7 @@ def body_of(
     A commit is named by the digest of its content, so the right one is certain.
     """
     listed = {file.path: [file.sha256, file.size_bytes] for file in files}
-    known = {path.stem for path in (folder / "commits").glob("*.json")} | {told for _, told in _moves(folder)}
+    known = {path.stem for path in (folder / "commits").glob("*.json")} | {commit for _, commit in _moves(folder)}
     for parent in [None, *sorted(known.union(parents))]:
         body: dict[str, object] = {"parent": parent, "message": title, "files": listed}
         if digest(body) == oid:
@@ -41,8 +41,8 @@ def _moves(folder: Path) -> Iterator[tuple[str, str]]:
         return
     for line in lines:
         try:
-            told = jsontext.parse(line)
+            entry = jsontext.parse(line)
         except jsontext.NotJson:
             continue
-        if isinstance(told, dict):
-            yield str(told.get("ref")), str(told.get("oid"))
+        if isinstance(entry, dict):
+            yield str(entry.get("ref")), str(entry.get("oid"))
