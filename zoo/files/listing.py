@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import Damaged
 from zoo.files.checked import Identity, identity
 from zoo.files.digests import sha256_file
+from zoo.files.whole import GRAIN_SECONDS
+from zoo.progress import Advance, unheard
 
 _LARGE_BYTES = 1 << 20
-_hashed: dict[Path, tuple[Identity, str]] = {}
+_hashed: dict[tuple[int, Identity], str] = {}
+"""By device and identity, so that a file keeps its digest when its folder is renamed into place."""
 
 
 @dataclass(frozen=True, order=True)
@@ -34,14 +38,18 @@ def records(folder: Path) -> tuple[FileRecord, ...]:
     return tuple(sorted(found))
 
 
-def sha256_of(path: Path) -> str:
-    """sha256 of a file. A large file that this process hashed before, and that has not changed since, is not read
-    again."""
-    before = identity(path)
-    known = _hashed.get(path)
-    if known and known[0] == before:
-        return known[1]
-    found = sha256_file(path)
-    if before and before[0] >= _LARGE_BYTES and identity(path) == before:
-        _hashed[path] = (before, found)
+def sha256_of(path: Path, advance: Advance = unheard) -> str:
+    """sha256 of a file; ``advance`` receives the number of bytes. A large file that this process hashed before, and
+    that has not changed since, is not read again."""
+    before, started = identity(path), time.time()
+    if before is None or before[0] < _LARGE_BYTES:
+        return sha256_file(path, advance)
+    key = (path.lstat().st_dev, before)
+    if known := _hashed.get(key):
+        advance(before[0])
+        return known
+    found = sha256_file(path, advance)
+    # A change right after the last one may leave the times as they are, so only older files are remembered.
+    if identity(path) == before and started - before[2] / 1e9 > GRAIN_SECONDS:
+        _hashed[key] = found
     return found

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 GRAIN_SECONDS = 0.02
 """Two changes of a file within this time may have the same time of change; Linux counts in steps of 1 to 10 ms."""
+
+_COPY_BYTES = 1 << 22
+_CANNOT_SEND = (errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.EOPNOTSUPP, errno.EOVERFLOW)
 
 
 def write_atomic(path: Path, data: str | bytes | Iterable[bytes], *, settled: bool = False) -> None:
@@ -71,6 +76,37 @@ def place_file(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+def copy_bytes(source: IO[bytes], out: IO[bytes], start: int, end: int) -> None:
+    """Append the bytes from ``start`` to ``end`` of one file to another, inside the kernel where it can.
+
+    Raises OSError, also if ``source`` ends before ``end``.
+    """
+    out.flush()
+    for at in _sent(source, out, start, end):
+        start = at
+    source.seek(start)
+    while start < end:
+        if not (chunk := source.read(min(_COPY_BYTES, end - start))):
+            raise OSError(errno.EIO, "the file became shorter while it was copied", str(source.name))
+        out.write(chunk)
+        start += len(chunk)
+
+
+def _sent(source: IO[bytes], out: IO[bytes], start: int, end: int) -> Iterator[int]:
+    """Where each part that the kernel copied ends. Stops early on a system that cannot copy between files this way."""
+    while start < end:
+        try:
+            count = os.sendfile(out.fileno(), source.fileno(), start, min(_COPY_BYTES, end - start))
+        except OSError as error:
+            if error.errno in _CANNOT_SEND:
+                return
+            raise
+        if not count:
+            return
+        start += count
+        yield start
 
 
 def sweep(folder: Path, name: str = "*") -> None:

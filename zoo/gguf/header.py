@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import IO, cast
 
 from zoo.errors import AGAIN, InputError, ModelFileError, remedy_for
+from zoo.files.whole import copy_bytes
 from zoo.gguf.layout import ARRAY, SCALARS, STRING, Bytes, Entry, RawFile, broken, opened, read_raw
 
 Scalar = str | int | float | bool
-_COPY_BYTES = 1 << 22
 _MOST_LAYERS = 1 << 12
 """A list with more values than this cannot be a list by layer."""
 
@@ -271,5 +271,5 @@ def _write(data: Bytes, raw: RawFile, head: bytes, target: Path) -> None:
 
 def _write_parts(out: IO[bytes], data: Bytes, raw: RawFile, head: bytes) -> None:
     out.write(head + b"\0" * (-len(head) % raw.alignment))
-    for start in range(raw.data_start, raw.size_bytes, _COPY_BYTES):
-        out.write(data.data[start : min(start + _COPY_BYTES, raw.size_bytes)])
+    with data.path.open("rb") as source:
+        copy_bytes(source, out, raw.data_start, raw.size_bytes)

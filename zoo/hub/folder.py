@@ -28,7 +28,7 @@ from zoo.files import filelist
 from zoo.files.digests import canonical_json, digest, sha256_file
 from zoo.files.listing import FileRecord
 from zoo.files.locks import locked
-from zoo.files.whole import fsync, sweep, write_atomic
+from zoo.files.whole import copy_bytes, fsync, sweep, write_atomic
 from zoo.hub import folderrepair
 from zoo.hub.interface import (
     ABSENT_COMMIT,
@@ -175,7 +175,7 @@ class FolderRepo:
         temporary.unlink(missing_ok=True)
         try:
             with temporary.open("wb") as out, path.open("rb") as source:
-                shutil.copyfileobj(source, out, 1 << 20)
+                copy_bytes(source, out, 0, os.fstat(source.fileno()).st_size)
                 out.flush()
                 os.fsync(out.fileno())
             found = sha256_file(temporary, advance)

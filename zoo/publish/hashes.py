@@ -14,7 +14,7 @@ from catalog import jsontext
 from catalog.shapes import shaped
 from zoo.errors import Damaged
 from zoo.files.digests import canonical_json, git_blob
-from zoo.files.listing import FileRecord
+from zoo.files.listing import FileRecord, sha256_of
 from zoo.files.whole import write_atomic
 from zoo.progress import Advance, unheard
 
@@ -115,15 +115,16 @@ def _identity(path: Path, folder: Path, file: FileRecord) -> list[str | int]:
 
 
 def _digest(path: Path, size: int, advance: Advance) -> Digests:
-    sha256 = hashlib.sha256()
-    git = git_blob(size) if size <= GIT_BYTES else None
+    """Of a file as it is now. A large one that this process has read since its last change is not read again."""
+    if size > GIT_BYTES:
+        return Digests(sha256_of(path, advance), "")
+    sha256, git = hashlib.sha256(), git_blob(size)
     with path.open("rb", buffering=0) as stream:
         while chunk := stream.read(_CHUNK):
             sha256.update(chunk)
-            if git:
-                git.update(chunk)
+            git.update(chunk)
             advance(len(chunk))
-    return Digests(sha256.hexdigest(), git.hexdigest() if git else "")
+    return Digests(sha256.hexdigest(), git.hexdigest())
 
 
 def _read(path: Path) -> dict[str, list[str | int]]:

@@ -9,6 +9,7 @@ from catalog.release import EvidenceFile
 from zoo.corpora import datafiles, distributions
 from zoo.files.digests import pretty_json
 from zoo.files.listing import records, sha256_of
+from zoo.files.together import each
 from zoo.gguf import fingerprint, wording
 from zoo.gguf.fingerprint import FORMAT as TENSORS_FORMAT
 from zoo.judge.probes import report as probe_report
@@ -77,12 +78,14 @@ def _of_file(material: Material, type_: str, maker: str) -> dict[str, str | byte
 
 def _tensor_digests(material: Material, folder: Path) -> dict[str, object]:
     names = [file_name(material.recipe.name, type_) for type_ in material.makers]
-    return {name: fingerprint.digests(folder / name) for name in names}
+    return dict(zip(names, each(fingerprint.digests, [folder / name for name in names]), strict=True))
 
 
 def _measured(material: Material, folder: Path) -> dict[str, object]:
     """Which file each measurement is of: the released one without the words of its header."""
     files = {}
+    # Hashed here, and remembered for everything that compares the released files later.
+    each(sha256_of, [folder / file_name(material.recipe.name, type_) for type_ in material.makers])
     for type_, maker in material.makers.items():
         name = file_name(material.recipe.name, type_)
         (measured,) = (file for file in material.artifacts[maker].files if file.path == MODEL_FILE)

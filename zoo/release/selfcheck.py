@@ -12,6 +12,7 @@ from catalog.shapes import shaped
 from zoo.files.digests import sha256_file
 from zoo.files.filelist import MANIFEST, SUMS
 from zoo.files.listing import FileRecord, records
+from zoo.files.together import each
 from zoo.gguf import wording
 from zoo.gguf.facts import header_facts
 from zoo.release import cards
@@ -88,8 +89,8 @@ def _headers(recipe: Recipe, release: Release, folder: Path) -> Iterator[str]:
 
 def _measured(release: Release, folder: Path) -> Iterator[str]:
     """Check that the files are the measured ones but for the words of their headers. Reads every byte."""
-    for file in release.files:
-        found = wording.unworded_sha256(folder / file.path)
+    digests = each(wording.unworded_sha256, [folder / file.path for file in release.files])
+    for file, found in zip(release.files, digests, strict=True):
         if file.measured_sha256 not in (None, found):
             yield _differ(
                 file.path,
