@@ -131,7 +131,7 @@ def settings(zoo: Path) -> Settings:
 
 def publish(release: ReleaseFolder, settings: Settings, hub: Any = None, **more: Any) -> Published:
     hub = hub or FolderHub(settings.root / "build" / "hub")
-    names = ("owner", "recorded", "way", "delete_others", "access", "stage", "known_access")
+    names = ("owner", "recorded", "way", "delete_others", "access", "stage", "known_access", "readable")
     known = {name: more.pop(name) for name in names if name in more}
     return publishing.apply(publishing.Publication(release, NAMES, settings, hub, **known), Silent(), **more)
 

@@ -136,7 +136,7 @@ class Asked:
     """How to publish. verify: ``tree`` or ``full``, which reads every file back. way: what another place means.
 
     delete_others: files in the repositories that no release put there do not stay. stage: only on a branch of its own.
-    promote: only what is staged.
+    promote: only what is staged. readable: stage also what is less open than the repository.
     """
 
     verify: str = "tree"
@@ -144,6 +144,7 @@ class Asked:
     delete_others: bool = False
     stage: bool = False
     promote: bool = False
+    readable: bool = False
 
 
 def targets(
@@ -184,6 +185,7 @@ def _publication(
     found = publishing.Publication(
         release, names, settings, there, owner, decided.recorded, decided.way, asked.delete_others,
         restore.cards_of(model), wanted, asked.stage, access.of_repository(model, there.name, expected.name),
+        asked.readable,
     )  # fmt: skip
     return found, decided
 

@@ -94,10 +94,26 @@ def test_staging_closes_new_repositories_only(zoo: Path, settings: Settings, hub
     assert states(hub) == ["public", "public"]
     # People read its published version, so it closes when the staged one is published.
     second = make_release(zoo, "1.1.0", **{"README.md": "# other"})
-    publish(second, settings, hub, access="private", stage=True)
+    publish(second, settings, hub, access="private", stage=True, readable=True)
     assert states(hub) == ["public", "public"]
     publish(second, settings, hub, access="private")
     assert states(hub) == ["private", "private"]
+
+
+@pytest.mark.parametrize("wanted", ["gated-auto", "private"])
+def test_a_staging_that_others_could_read_is_refused_before_a_byte(
+    wanted: str, zoo: Path, settings: Settings, hub: Hub
+) -> None:
+    publish(make_release(zoo), settings, hub, access="public")
+    second, watched = make_release(zoo, "1.1.0", **{"README.md": "# secret"}), Watched(hub)
+    with pytest.raises(InputError) as caught:
+        publish(second, settings, watched, access=wanted, stage=True)
+    assert f"everybody could read this {wanted} version" in caught.value.what
+    assert "Nothing was sent" in caught.value.safe
+    assert "--stage-readable" in caught.value.remedy
+    assert not watched.seen and states(hub) == ["public", "public"]
+    # As open as the repository, or more: there is nothing to refuse.
+    assert publish(second, settings, hub, access="public", stage=True).location
 
 
 @pytest.mark.parametrize("way", ["before", "after"])

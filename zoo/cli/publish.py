@@ -36,13 +36,14 @@ def _how(function: Callable[..., Result]) -> Callable[..., Result]:
 
     @functools.wraps(function)
     def wrapped(
-        *args: object, verify: str, mirror: bool, move: bool, delete_others: bool, stage: bool, promote: bool,
-        **kwargs: object,
+        *args: object, verify: str, mirror: bool, move: bool, delete_others: bool, stage: str | None,
+        promote: bool, **kwargs: object,
     ) -> Result:  # fmt: skip
-        if mirror + move + stage + promote > 1:
+        if mirror + move + bool(stage) + promote > 1:
             raise InputError("--mirror, --move, --stage and --promote cannot be used together")
         way = Way.MIRROR if mirror else Way.MOVE if move else Way.PLACE
-        return function(*args, asked=Asked(verify, way, delete_others, stage, promote), **kwargs)
+        asked = Asked(verify, way, delete_others, bool(stage), promote, stage == "readable")
+        return function(*args, asked=asked, **kwargs)
 
     decorated: Callable[..., Result] = wrapped
     for option in (
@@ -53,8 +54,10 @@ def _how(function: Callable[..., Result]) -> Callable[..., Result]:
         click.option("--mirror", is_flag=True, help="The version is published elsewhere: record this hub as "
                      "a second place for the same files."),
         click.option("--promote", is_flag=True, help="Publish what was staged, and nothing else."),
-        click.option("--stage", is_flag=True, help="Send the release to a branch of its own (staging-VERSION): checked "
-                     "and complete, without a tag, and not in the catalog."),
+        click.option("--stage-readable", "stage", flag_value="readable", help="Like --stage, also in a repository "
+                     "that is more open than the version, so that others can read it."),
+        click.option("--stage", "stage", flag_value="closed", help="Send the release to a branch of its own "
+                     "(staging-VERSION): checked and complete, without a tag, and not in the catalog."),
         click.option("--verify", type=click.Choice(["tree", "full"]), default="tree", show_default=True,
                      help="Compare sizes and sha256 that the hub reports, or read every file back."),
     ):  # fmt: skip

@@ -59,7 +59,8 @@ class Publication:
     hub; None for a new place. way: with a move, other commits than the recorded ones may replace them in the catalog.
     delete_others: files that no release put into the repositories do not stay. cards: which cards are this zoo's own.
     access: who may read the repositories, see ``catalog.access``; None leaves them as they are.
-    known_access: what the catalog says of it. stage: only a commit on a branch of its own, no tag.
+    known_access: what the catalog says of it. stage: only a commit on a branch of its own, no tag. readable: also where
+    people could read it who must not read the version.
     """
 
     release: ReleaseFolder
@@ -74,6 +75,7 @@ class Publication:
     access: str | None = None
     stage: bool = False
     known_access: str | None = None
+    readable: bool = False
 
 
 def prepare(publication: Publication, journal: Journal | None = None) -> list[Target]:
@@ -129,6 +131,8 @@ def apply(
         said = news.message(release.model.name, release.release)
         work = Work(tag_of(release), said, hub.name, hashes, journal, report, committing)
         if publication.access:
+            if publication.stage and not publication.readable:
+                closing.refuse_open_staging(work, targets, publication.access, command_of(publication))
             for target in targets:
                 closing.close(work, target, publication.access)
         commits = _out(work, targets, how, phase)
@@ -259,11 +263,12 @@ def _told_how_to_go_on(publication: Publication, phase: _Phase) -> Iterator[None
     """An error that ends this early says what is safe and the command to continue."""
     command = command_of(publication)
     command += " --delete-others" if publication.delete_others else ""
-    command += " --stage" if publication.stage else ""
+    if publication.stage:
+        command += " --stage-readable" if publication.readable else " --stage"
     command += "" if publication.way is Way.PLACE else f" --{publication.way.value}"
     try:
         yield
-    except (VersionTaken, OtherModel, NotOffered):
+    except (VersionTaken, OtherModel, NotOffered, closing.OpenStaging):
         raise
     except ZooError as error:
         error.safe, error.command = phase.safe, command
