@@ -6,6 +6,9 @@ library only; llama.cpp is reached at run time through the ctypes module ``llama
 llama-cpp-python. It imports nothing of the rest of this project: the two meet through the file format
 ``bench-report/1``, whose schema is ``catalog/schemas/bench-report-v1.schema.json``.
 
+    plainjson  JSON that somebody else wrote, with the place of what is wrong in it
+    profiles   device profiles, and which one this machine is
+    accelerate what computes and with which arguments, for serving, embeddings and benchmarks
     settings   what is valid, and the two ways of saying no
     parsers    texts of /proc and /sys to values; pure
     system     reads those texts; what is missing is None

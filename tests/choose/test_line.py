@@ -175,7 +175,7 @@ def test_own_measurements_come_before_those_of_a_sister() -> None:
 
 
 def test_sisters_have_one_processor_and_one_bandwidth() -> None:
-    assert devices.sisters("pi-5-4gb") == ("pi-5-2gb", "pi-5-8gb", "pi-5-16gb")
+    assert devices.sisters("pi-5-4gb") == ("pi-5-2gb", "pi-5-8gb", "pi-5-16gb", "pi-500", "pi-500-plus")
     assert devices.sisters("laptop-8gb") == () and devices.sisters("mainframe") == ()
     for one in devices.DEVICES:
         for other in map(device, devices.sisters(one.id)):

@@ -427,7 +427,7 @@ def test_when_nothing_fits_the_command_is_1(capsys: Captured) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "no device is given. Add --device with one of: pi-zero-2, pi-4-2gb"),
+        ((), "no device is given. Add --device with one of: pi-zero-2, pi-3, pi-4-2gb"),
         (("--device", "pi-5-4g"), "device 'pi-5-4g' was not found. Did you mean pi-5-4gb?"),
         (("--device", "mainframe"), "Available: pi-zero-2, "),
         (("--device", "pi-400", "--memory-gb", "4"), "Leave one of them out"),

@@ -78,7 +78,7 @@ def test_every_option_is_one_of_some_command() -> None:
         command = cli.zoo.get_command(click.Context(cli.zoo), name)
         inner = command.commands.values() if isinstance(command, click.Group) else [command]
         known |= {option for one in inner if one for param in one.params for option in param.opts}
-    for script in (ROOT / "benchmarks").rglob("*.py"):
+    for script in (*(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "pi_runtime").rglob("*.py")):
         known |= set(re.findall(r'"(--[a-z-]+)"', script.read_text(encoding="utf-8")))
     for page in PAGES:
         for snippet in snippets(page):
@@ -87,12 +87,13 @@ def test_every_option_is_one_of_some_command() -> None:
 
 
 def test_every_pi_runtime_line_is_understood() -> None:
-    lines = {s for page in PAGES for s in snippets(page) if s.startswith("python3 -m pi_runtime ")}
+    start = re.compile(r"(?:sudo )?(?:python3 -m pi_runtime|pi-zoo) (?=[a-z-])")
+    lines = {s for page in PAGES for s in snippets(page) if start.match(s)}
     assert lines
     for line in lines:
         with contextlib.redirect_stderr(io.StringIO()) as said:
             try:
-                pi_parser().parse_args(shlex.split(line)[3:])
+                pi_parser().parse_args(shlex.split(start.sub("", line).partition(" | ")[0]))
             except SystemExit:
                 pytest.fail(f"{line}: {said.getvalue()}")
 

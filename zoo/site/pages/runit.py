@@ -33,7 +33,7 @@ DOWNLOADS = "download/"
 _QUANT = re.compile(r"(I?Q[0-9]\w*|B?F16|F32)\Z")
 """Types that other programs know by their name; a file of another type is named by its path."""
 
-_SMALL_BOARDS = ("pi-", "jetson-")
+_SMALL_BOARDS = ("pi-", "jetson-", "orange-pi-")
 _APPLE = "apple-"
 
 
