@@ -1,12 +1,13 @@
 # make demo     release the starter recipes into a folder hub and build the site; resumes where it stopped
-# make test     every test but the slow ones of make fuzz, installs, long and families
+# make test     every test but the slow ones of make fuzz, installs, long, pages and families
 # make check    style and types
 # make fuzz     50,000 damaged files against every reader
 # make installs the wheel with each extra alone in a new environment
 # make long     releases that are killed at every step, real weights, and other slow tests
+# make pages    every type of page in a browser, in all widths and both colour schemes
 # make families a tiny model of every family through a whole release (half an hour or more)
 # make matrix   the starter recipes under other instruction sets, threads, seeds and another Debian (hours; resumes)
-# make tiers    of the five above, those that CI runs and whose inputs changed since they passed
+# make tiers    of the six above, those that CI runs and whose inputs changed since they passed
 # make help     this list
 #
 # The first of them makes .venv. Most of that time goes into compiling llama.cpp once; pip keeps the wheel for the next time.
@@ -37,7 +38,7 @@ HEAVY_EXTRAS := gguf,train,starter
 
 CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
 
-.PHONY: help environment checkers demo publish-preview record test fuzz long families installs matrix tiers check wheel clean
+.PHONY: help environment checkers demo publish-preview record test fuzz long pages families installs matrix tiers check wheel clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -143,6 +144,11 @@ installs: environment
 long: environment
 	LONG=1 $(BIN)/python -m pytest -q -m long -n auto --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python scripts/tiers.py passed long
+
+# Every test in a browser; make test looks at a few pages of each kind. axe-core and html-validate judge them.
+pages: checkers
+	PAGES=1 $(BIN)/python -m pytest -q -m pages -n auto --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python scripts/tiers.py passed pages
 
 # A tiny model of every family that people use, with its real vocabulary and template, through a whole release.
 families: environment

@@ -11,6 +11,7 @@ annotations of Python are not in the digest, because they do not change behaviou
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import json
 import subprocess
@@ -36,23 +37,35 @@ class Tier:
 
 PACKAGES = ("constraints.txt", "pyproject.toml")
 LONG = (
-    "tests/gguf/test_llama_caches.py", "tests/hub/test_hub_client_1.py", "tests/hub/test_hub_contract.py",
+    "scripts/demo.sh", "tests/gguf/test_llama_caches.py",
+    "tests/hub/test_hub_client_1.py", "tests/hub/test_hub_contract.py",
     "tests/llama/test_cutting.py", "tests/llama/test_llama_parity.py", "tests/llama/test_tokenizer_trial.py",
     "tests/plan/test_damaged_steps.py", "tests/publish/test_publish_faults.py", "tests/publish/test_publish_random.py",
-    "tests/publish/zygote.py", "tests/training/test_gguf_again.py", "tests/training/test_resaved_tokenizers.py",
+    "tests/publish/test_year.py", "tests/publish/zygote.py", "tests/training/test_gguf_again.py",
+    "tests/training/test_resaved_tokenizers.py", "tests/upkeep/test_reproduce.py",
     "tests/whole/builtwheel.py", "tests/whole/test_crash.py", "tests/whole/test_crash_search.py",
-    "tests/whole/test_families.py", "tests/whole/test_pipeline.py", "tests/whole/test_real_recipe.py",
+    "tests/whole/test_demo.py", "tests/whole/test_families.py", "tests/whole/test_little_memory.py",
+    "tests/whole/test_odd_folders.py", "tests/whole/test_pipeline.py", "tests/whole/test_real_recipe.py",
     "tests/whole/test_two_processes.py", "tests/whole/test_wheel.py", "tests/families", "tests/faultserver.py",
     "tests/hubserving.py", "tests/llamaquant.py", "tests/llamasource.py", "tests/publishsamples.py",
     "tests/tinygguf.py", "tests/tinyarch.py", "tests/tinymodel.py", "tests/tinyzoo.py",
 )  # fmt: skip
 """Every file with a test that is marked as long, and what these tests use."""
+PAGES = (
+    "catalog", "mkdocs.yml", "site/assets", "site/docs", "site/hooks.py", "site/templates", "site/theme",
+    "tests/browser", "tests/choosersamples.py", "tests/evidencesamples.py", "tests/sitesamples.py",
+    "zoo/__init__.py", "zoo/addresses.py", "zoo/catalogfile.py", "zoo/choose", "zoo/cli",
+    "zoo/errors.py", "zoo/extras.py", "zoo/files", "zoo/hub", "zoo/judge", "zoo/machine", "zoo/output.py",
+    "zoo/progress.py", "zoo/settings.py", "zoo/site", "zoo/stopping.py",
+)  # fmt: skip
+"""What the pages are made from, and every module that is imported to make, serve and test them."""
 TIERS = (
     Tier("installs", (*PACKAGES, "Makefile", "zoo/extras.py", "zoo/cli", "tests/whole/test_installs.py"), 3),
     Tier("fuzz", ("catalog", "zoo/files", "zoo/gguf", "zoo/corpora", "zoo/hub", "tests/whole/fuzzing.py",
                   "tests/whole/fuzzreaders.py", "tests/whole/fuzzmore.py", "tests/whole/test_fuzz.py",
                   "zoo/modelfolder", "zoo/templates"), 15),
-    Tier("long", (*PACKAGES, "zoo", "catalog", "pi_runtime", "recipes", *LONG), 6),
+    Tier("long", (*PACKAGES, "zoo", "catalog", "pi_runtime", "recipes", *LONG), 8),
+    Tier("pages", (*PACKAGES, *PAGES), 10),
     Tier("families", (*PACKAGES, "zoo/gguf", "zoo/llama/convert", "zoo/modelfolder", "zoo/templates", "zoo/training",
                       "zoo/stages/importing.py", "zoo/stages/export.py", "zoo/stages/parity.py", "tests/families",
                       "tests/whole/test_families.py", "tests/whole/test_real_gemma.py",
@@ -85,7 +98,13 @@ def _counts(path: Path) -> bool:
 
 def _behaviour(path: Path) -> bytes:
     raw = path.read_bytes()
-    return ast.unparse(_Bare().visit(ast.parse(raw))).encode() if path.suffix == ".py" else raw
+    return _bare(raw) if path.suffix == ".py" else raw
+
+
+@functools.cache
+def _bare(raw: bytes) -> bytes:
+    """Kept for each content: many files are inputs of several tiers."""
+    return ast.unparse(_Bare().visit(ast.parse(raw))).encode()
 
 
 class _Bare(ast.NodeTransformer):

@@ -39,13 +39,14 @@ runpy.run_path(str(SHUT / "sitecustomize.py"))
 
 LONGEST = (
     "test_real_recipe", "test_crash_search", "test_crash", "test_publish_random", "test_tokenizer_trial",
-    "test_browser_standards", "test_llama_parity", "test_two_processes", "test_bare_imports", "test_installs",
-    "test_pipeline", "test_parity_refusals", "test_markers_both", "test_gguf_again",
+    "test_browser_standards", "test_browser_tryit", "test_llama_parity", "test_two_processes",
+    "test_bare_imports", "test_installs", "test_pipeline", "test_parity_refusals", "test_markers_both",
+    "test_gguf_again",
 )  # fmt: skip
 """Files that take minutes, the longest first: started last, one process would work alone at the end."""
 
 
-SLOW = ("families", "installs", "long")
+SLOW = ("families", "installs", "long", "pages")
 """Markers of what only a target of make of this name runs; it sets a variable of this name in capital letters."""
 
 

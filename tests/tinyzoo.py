@@ -107,6 +107,13 @@ def plain_recipe(zoo: Path, name: str = "plain", **changes: Any) -> dict[str, An
     return {**recipe, **changes}
 
 
+def smallest_recipe(zoo: Path, name: str = "plain", **changes: Any) -> dict[str, Any]:
+    """As little as a recipe can have: one file, and no importance, probes or gates. Seconds to build."""
+    recipe = plain_recipe(zoo, name, quantize={"ladder": ["Q8_0"]}, probes=[], gates=[])
+    recipe["corpus"].pop("calibration")
+    return {**recipe, **changes}
+
+
 def tutored_recipe(zoo: Path, name: str = "tutored", **changes: Any) -> dict[str, Any]:
     """A student with one of the teacher's two layers learns from it."""
     recipe = plain_recipe(zoo, name)

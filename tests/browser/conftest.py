@@ -2,7 +2,7 @@
 
 Without Chromium or Playwright these tests are skipped with the reason; where CI is set they fail instead. Every page
 that is opened here must load nothing from elsewhere, break no content security policy and write no error to the
-console. Screenshots go to ``build/screenshots``.
+console. Screenshots go to ``build/screenshots``. ``make pages`` runs these tests; ``make test`` runs those in GLANCE.
 """
 
 from __future__ import annotations
@@ -41,6 +41,25 @@ FLAGS = (
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )
+
+GLANCE = (
+    "test_browser_chooser.py::test_choose_a_board_and_read_the_answer",
+    "test_browser_hub.py::test_a_person_finds_a_file",
+    "test_browser_pages.py::test_hostile_text_runs_nothing",
+    "test_browser_pages.py::test_page_is_readable_without_scripts[front]",
+    "test_browser_pages.py::test_page_is_readable_without_scripts[model]",
+    "test_browser_policy.py::test_every_document_has_a_strict_policy[ordinary]",
+    "test_browser_runit.py::test_one_tab_is_open_and_arrow_keys_change_it",
+    "test_browser_search.py::test_what_readers_ask_finds_the_right_page_from_every_page[]",
+    "test_browser_standards.py::test_html_is_valid[ordinary]",
+    "test_browser_standards.py::test_page_fits_and_axe_finds_nothing[front-360-light]",
+    "test_browser_standards.py::test_page_fits_and_axe_finds_nothing[files-1440-dark]",
+    "test_browser_standards.py::test_page_fits_and_axe_finds_nothing[model-360-dark]",
+    "test_browser_standards.py::test_page_fits_and_axe_finds_nothing[version-360-light]",
+    "test_browser_table.py::test_filter",
+    "test_browser_tryit.py::test_bytes_that_are_no_model_report_it",
+)
+"""What ``make test`` runs too, so that a broken page is seen at once: one of each kind, together less than a minute."""
 
 _RULES = """() => {
   const root = document.documentElement, found = [];
@@ -246,6 +265,12 @@ def shoot() -> Callable[[Any, str], Path]:
         return path
 
     return take
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test of this folder belongs to ``make pages``, unless it is one for ``make test``."""
+    if item.nodeid.rpartition("/")[2] not in GLANCE:
+        item.add_marker("pages")
 
 
 def pytest_sessionstart() -> None:

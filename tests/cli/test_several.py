@@ -25,16 +25,12 @@ NAMES = ("apple", "pear", "plum")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A zoo with three small recipes, all built."""
     folder = tinyzoo.make_tiny_zoo(tmp_path_factory.mktemp("several") / "zoo")
-    # As little as a recipe can have.
-    recipe = tinyzoo.plain_recipe(folder, quantize={"ladder": ["Q8_0"]}, probes=[], corpus={
-        "evaluation": [tinyzoo.text_file("texts/words.txt", language="en")]
-    })  # fmt: skip
     for path in (folder / "recipes").glob("*.yaml"):
         path.unlink()
     for name in NAMES:
-        tinyzoo.write_recipe(folder, {**recipe, "name": name, "publish": {"model": f"{name}-gguf"}})
-        done = tinyzoo.run(folder, "build", name, "--quiet")
-        assert done.returncode == 0, done.stderr
+        tinyzoo.write_recipe(folder, tinyzoo.smallest_recipe(folder, name))
+    done = tinyzoo.run(folder, "build", *NAMES, "--quiet")
+    assert done.returncode == 0, done.stderr
     return folder
 
 

@@ -126,7 +126,7 @@ class Year:
             return stream.read().decode()
 
 
-@pytest.fixture(params=["folder", "http"])
+@pytest.fixture(params=["folder", pytest.param("http", marks=pytest.mark.long)])
 def year(
     request: pytest.FixtureRequest,
     zoo: Path,

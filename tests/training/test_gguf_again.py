@@ -99,6 +99,7 @@ def marked(source: Path, target: Path) -> Path:
     return target
 
 
+@pytest.mark.long
 def test_pruned_it_keeps_the_ends_of_its_source(source: Path, tmp_path: Path) -> None:
     """An end that only the header names: a pruned folder has no record of its own. tokenizer.model keeps the types."""
     wanted = marked(source, tmp_path / "marked.gguf")

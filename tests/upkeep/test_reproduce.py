@@ -339,6 +339,7 @@ def test_what_differs_is_named_and_counted(zoo: Path) -> None:
     assert plain_of(zoo).reproductions == (entry,)
 
 
+@pytest.mark.long
 def test_a_file_of_another_processor_is_neither_confirmed_nor_refuted(zoo: Path) -> None:
     """The record says that another processor made it, and its weighted quant has other bytes."""
     release = tutored_of(zoo).releases[0]

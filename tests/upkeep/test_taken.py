@@ -81,23 +81,30 @@ def test_all_notices_a_lost_folder_hub(zoo: Path, capsys: pytest.CaptureFixture[
     assert code == 0 and "out before" in out
 
 
-def test_a_build_says_whether_it_can_be_published(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def worked(released: Path, zoo: Path) -> Path:
+    """The zoo with its finished steps, which a build then finds."""
+    shutil.copytree(released / "build/work", zoo / "build/work", symlinks=True)
+    return zoo
+
+
+def test_a_build_says_whether_it_can_be_published(worked: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = call(capsys, "build", "plain")
     assert code == 0 and "which is plain 1.0.0 as it is published" in err and "publish it with" not in err
-    change(zoo, summary="Other words for the same version.")
+    change(worked, summary="Other words for the same version.")
     code, _, err = call(capsys, "build", "plain")
     assert code == 0 and "It cannot be published: plain 1.0.0 is published already, and its recipe differs" in err
     assert "raise the version in" in err and "publish it with" not in err
-    change(zoo, version="1.0.1")
+    change(worked, version="1.0.1")
     code, _, err = call(capsys, "build", "plain")
     assert code == 0 and "publish it with: zoo publish plain" in err
 
 
-def test_a_part_of_the_published_files_is_no_kept_copy(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_part_of_the_published_files_is_no_kept_copy(worked: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What a pull fetched is in the place of the release folder."""
-    folder = zoo / "build/releases/plain/1.0.0"
+    folder = worked / "build/releases/plain/1.0.0"
     shutil.rmtree(folder)
     assert call(capsys, "pull", "plain@1.0.0:Q8_0", "--to", str(folder / "model"))[0] == 0
-    change(zoo, summary="Other words for the same version.")
+    change(worked, summary="Other words for the same version.")
     code, _, err = call(capsys, "build", "plain")
     assert code == 0 and "its published files are kept" not in err, err

@@ -169,11 +169,13 @@ def test_nothing_temporary_is_left(survivor: tuple[Path, dict[str, str]]) -> Non
 @pytest.mark.parametrize(
     "pattern",
     [
-        "build/hub/objects/*/*",
-        "build/hub/repos/dataset/*/*/commits/*.json",
         "build/hub/repos/model/*/*/commits/*.json",
-        "build/hub/repos/*/*/*/refs/tags/v*",
-        "site/evidence/tutored/*/*.json",
+        *(pytest.param(pattern, marks=pytest.mark.long) for pattern in (
+            "build/hub/objects/*/*",
+            "build/hub/repos/dataset/*/*/commits/*.json",
+            "build/hub/repos/*/*/*/refs/tags/v*",
+            "site/evidence/tutored/*/*.json",
+        )),
     ],
 )
 def test_a_publication_that_was_killed_is_carried_on(undisturbed: Path, tmp_path: Path, pattern: str) -> None:

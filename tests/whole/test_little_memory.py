@@ -85,12 +85,15 @@ def test_a_child_killed_while_llama_is_tried_says_nothing_about_the_processor(mo
 @pytest.fixture
 def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
+    tinyzoo.write_recipe(folder, tinyzoo.smallest_recipe(folder))
     monkeypatch.chdir(folder)
     return folder
 
 
 @pytest.mark.usefixtures("zoo")
-@pytest.mark.parametrize("name", ["import", "export", "quantize", "evaluate"])
+@pytest.mark.parametrize(
+    "name", ["import", *(pytest.param(n, marks=pytest.mark.long) for n in ("export", "quantize", "evaluate"))]
+)
 def test_a_step_without_memory_stops_with_a_sentence_and_the_same_command_resumes(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
@@ -141,6 +144,7 @@ def test_a_limit_below_the_programs_own_need_is_refused_before_the_first_step(
     assert not list((zoo / "build" / "work").glob("partial/*"))
 
 
+@pytest.mark.long
 def test_a_real_limit_ends_in_a_sentence_at_any_step(zoo: Path) -> None:
     """From too little for the first import to nearly enough: never a traceback, and at the end it is released."""
     for megabytes in (700, 900, 1100):
