@@ -92,7 +92,8 @@ class Loss:
 
 @dataclass(frozen=True)
 class Speed:
-    """One benchmark report in short; ``evidence`` is its path below the release's evidence folder."""
+    """One benchmark report in short; ``evidence`` is its path below the release's evidence folder. by: who shared it,
+    None for a measurement of the release itself."""
 
     device: str
     cpu: str
@@ -105,6 +106,7 @@ class Speed:
     valid: bool
     reasons: tuple[str, ...]
     evidence: str
+    by: str | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from pathlib import Path
 from types import FrameType
 
 from pi_runtime import VERSION, bench, report, supervise
-from pi_runtime.settings import CouldNot, Settings
+from pi_runtime.settings import CouldNot, InvalidArguments, Settings
+from pi_runtime.shape import Shared
 
 
 class Stopped(BaseException):
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument(option, type=int, default=value, metavar="N", help=words)
     command.add_argument("--out", type=Path, metavar="DIR", help="folder for the report as JSON and CSV")
     command.add_argument("--device", metavar="LABEL", help="name of the device, for example pi-5-8gb")
+    command.add_argument("--by", metavar="NAME", help="your name or nickname, for a report that you share")
     command.add_argument("--json", action="store_true", help="print the complete report instead of a summary")
     command.add_argument(
         "--log",
@@ -71,11 +73,17 @@ def run(arguments: argparse.Namespace) -> None:
         device_label=arguments.device,
     )
     settings.check()
+    name = arguments.by
+    if name is not None and not (name.strip() and len(name) <= 80 and name.isprintable()):
+        raise InvalidArguments("--by must have 1 to 80 printable characters, for example 'Ada'.")
     bench.check_file(arguments.file)
     if arguments.out is not None:
         report.check_folder(arguments.out)
     heard = _event if arguments.log == "json" else lambda line, _: _tell(line)
     result = supervise.measure_in_child(arguments.file, settings, heard)
+    if name is not None:
+        shared: Shared = {**result, "measured_by": name.strip()}
+        result = shared
     if arguments.out is not None:
         for path in report.write(result, arguments.out):
             _tell(f"wrote {path}")

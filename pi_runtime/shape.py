@@ -187,6 +187,13 @@ class Report(Runs):
     method: dict[str, str]
 
 
+@final
+class Shared(Report):
+    """A report with the name of the person who measured."""
+
+    measured_by: str
+
+
 Summarised = Literal["prompt_tokens_per_second", "decode_tokens_per_second", "time_to_first_token_seconds"]
 """A figure that the summary has."""
 

@@ -52,6 +52,17 @@ def bench(type_: str = "Q8_0", *, valid: bool = True, speed: float = 40.0, sha25
     }  # fmt: skip
 
 
+def shared(by: str = "Ada", speed: float = 40.0, sha256: str = "b" * 64, **device: Any) -> dict[str, Any]:
+    """A report as somebody shares it."""
+    report = bench(speed=speed, sha256=sha256)
+    for number, sample in enumerate(report["samples"]):
+        sample["decode_tokens_per_second"] = speed + (number - 2) / 100
+    for name in ("prompt_tokens_per_second", "time_to_first_token_seconds"):
+        report["summary"][name]["median"] = report["samples"][0][name]
+    report["device"] |= device
+    return {**report, "measured_by": by}
+
+
 def evaluation() -> dict[str, Any]:
     """The loss of two files against F16."""
 

@@ -165,6 +165,7 @@ export function unpack(data) {
           speed: speeds.speed[measured],
           valid: speeds.valid[measured] === 1,
           evidence: evidence && expanded(evidence, [name, version, type, place]),
+          by: words[speeds.by[measured]],
         });
       }
       release.files.push(file);
@@ -300,7 +301,7 @@ export function speedOf(file, device, context, catalog, kv = catalog.rules.kv_ty
     const kin = kept.place === device.id ? "" : " (same processor)";
     const said = () =>
       `measured ${rate(kept.speed)} tokens/s on ${placeName(kept.place, catalog)}${kin}, ` +
-      `${counted(kept.threads, "thread")}${refused()}`;
+      `${counted(kept.threads, "thread")}${kept.by && `, by ${kept.by}`}${refused()}`;
     const { speed, evidence } = kept;
     return { measured: true, low: speed, typical: speed, high: speed, evidence, words: said };
   }

@@ -116,7 +116,7 @@ function speedWords({ file, here }, core, catalog) {
   if (here) return [here.measured ? "✓ " : "", here.words()];
   const [best] = file.valid;
   if (!best) return ["not measured"];
-  const words = [shortened(`${core.rate(best.speed)} tokens/s on ${core.placeName(best.place, catalog)}, ${core.counted(best.threads, "thread")}`, 100)];
+  const words = [shortened(`${core.rate(best.speed)} tokens/s on ${core.placeName(best.place, catalog)}, ${core.counted(best.threads, "thread")}${best.by && `, by ${best.by}`}`, 100)];
   if (best.evidence) words.push(" (", h("a", { href: root + best.evidence }, "evidence"), ")");
   if (file.valid.length > 1) words.push(` and ${file.valid.length - 1} more`);
   return words;

@@ -33,6 +33,11 @@ def place_name(device_id: str) -> str:
     return found.name if found else device_id
 
 
+def by(speed: Speed) -> str:
+    """``, by NAME`` for a measurement that somebody shared."""
+    return f", by {speed.by}" if speed.by else ""
+
+
 def speed_of(
     file: ModelFile, architecture: Architecture, device: Device, context_tokens: int, kv: str = KV_TYPE
 ) -> DecodeSpeed:
@@ -46,7 +51,7 @@ def speed_of(
         if verdict.kept:
             where = place_name(speed.device)
             kin = "" if speed.device == device.id else " (same processor)"
-            words = f"measured {rate(value)} tokens/s on {where}{kin}, {counted(speed.threads, 'thread')}"
+            words = f"measured {rate(value)} tokens/s on {where}{kin}, {counted(speed.threads, 'thread')}{by(speed)}"
             return DecodeSpeed(True, value, value, value, words + refused, prediction, speed)
         refused = refused or f" (a measurement is ignored: {verdict.sentence.rstrip('.')})"
     low, typical, high = prediction.low, prediction.typical, prediction.high

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from catalog import cardrules, index, plainfiles, targets
+from catalog import cardrules, index, plainfiles, reports, targets
 from catalog.checks import check_recipe
 from catalog.filenames import absence
 from catalog.lock import Lock
@@ -17,6 +17,7 @@ from catalog.problems import Problem
 from catalog.targets import Target, target_of
 from catalog.words import counted
 from zoo import catalogfile
+from zoo.choose import reported
 from zoo.cli.common import Call, options
 from zoo.corpora.prompts import parse_prompts
 from zoo.errors import InputError, ZooError
@@ -44,10 +45,10 @@ _MOST_BYTES = {
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
     """Check PATHS: recipes (.yaml), prompt files (.jsonl), cards (.md), results for the Hub
-    (.eval_results/*.yaml), catalogs (.json), or folders of these.
+    (.eval_results/*.yaml), shared measurements (reports/*.json), catalogs (.json), or folders of these.
 
-    Without PATHS: every recipe of the zoo, their prompt files and the catalog. Exit code 0 if all are valid, 2 if there
-    are problems, 1 if there was nothing to check.
+    Without PATHS: every recipe of the zoo, their prompt files, shared measurements and the catalog. Exit code 0 if all
+    are valid, 2 if there are problems, 1 if there was nothing to check.
     """
     settings = call.settings
     files = list(_files(paths, settings)) if paths else _own(settings)
@@ -88,7 +89,7 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
 def _own(settings: Settings) -> list[Path]:
     recipes = settings.root / "recipes"
     _refuse_unreadable(recipes)
-    found = [*_recipes(settings), *sorted(recipes.rglob("*.jsonl"))]
+    found = [*_recipes(settings), *sorted(recipes.rglob("*.jsonl")), *reports.paths(settings.evidence)]
     return [*found, settings.catalog] if os.path.lexists(settings.catalog) else found
 
 
@@ -103,6 +104,9 @@ def _files(paths: tuple[Path, ...], settings: Settings) -> Iterator[Path]:
             yield from _own(settings)
         elif path.is_dir():
             _refuse_unreadable(path)
+            if path.name == reports.FOLDER:
+                yield from sorted(path.iterdir())
+                continue
             for pattern in ("*.yaml", "*.yml", "*.jsonl", "*catalog*.json"):
                 yield from (p for p in sorted(path.glob(pattern)) if not p.name.endswith(".lock.yaml"))
             yield from sorted((path / EVAL_RESULTS).glob("*.y*ml"))
@@ -135,6 +139,8 @@ def _check(
     shown = settings.shown(path)
     if path.name.endswith(".lock.yaml"):
         return Lock.read(path, shown)[1]
+    if path.parent.name == reports.FOLDER and os.path.lexists(path):
+        return _report(path, shown, settings)
     if path.suffix in (".yaml", ".yml") and path.parent.name == EVAL_RESULTS:
         text = _text(path, shown)
         return [text] if isinstance(text, Problem) else cardrules.check_eval_results(text, shown)
@@ -165,6 +171,20 @@ def _check(
         return _card(text, shown, path, hints)
     instead = "Check .yaml, .jsonl, .md or .json files"
     return [Problem(shown, 1, 1, "", "this is not a recipe, prompt file, card or catalog", instead)]
+
+
+def _report(path: Path, shown: str, settings: Settings) -> list[Problem]:
+    """Problems of a measurement that somebody shared."""
+    report = reports.read(path, shown)
+    if isinstance(report, list):
+        return report
+    name, version = reports.name_of(path), reports.version_of(path)
+    model = catalogfile.read_model(settings, name)
+    release = model.release(version) if model else None
+    if release is None:
+        instead = f"Put it into {settings.shown(settings.evidence)}/NAME/VERSION/{reports.FOLDER}/"
+        return [Problem(shown, 1, 1, "", f"the catalog has no {name} {version}", instead)]
+    return reported.problems(report, release)
 
 
 def _large_catalog(path: Path, shown: str) -> list[Problem]:

@@ -8,18 +8,20 @@ import math
 import click
 
 from catalog import device as devices
-from catalog import memory
+from catalog import memory, reports
 from catalog.device import Device
 from catalog.index import Catalog
 from catalog.release import Model, ModelFile, Release, YankEvent
+from catalog.reports import Measurement
 from catalog.words import data_size
 from zoo import catalogfile
-from zoo.choose import commands, ranking, saying
+from zoo.choose import commands, ranking, reported, saying
 from zoo.choose import pick as picks
 from zoo.choose.candidates import Tolerance
 from zoo.choose.pick import Judged, Pick
 from zoo.cli.common import Call, device_named, name_and_version, options
 from zoo.errors import InputError, ZooError
+from zoo.settings import Settings
 
 
 @click.command()
@@ -76,6 +78,7 @@ def command(
     model_name, version = name_and_version(name)
     catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
     model, release = _release(catalog, model_name, version, pre=pre, experimental=experimental)
+    model, release = _with_shared(settings, model, release)
     try:
         asked = picks.TOLERANCE if tolerance is None else Tolerance(tolerance)
         pick = picks.pick(release, device, context_tokens, least_speed, asked, kv)
@@ -133,6 +136,17 @@ def _release(catalog: Catalog, name: str, version: str, *, pre: bool, experiment
     if yanked := model.yank_of(release.version):
         raise _not_recommended(model, yanked)
     return model, release
+
+
+def _with_shared(settings: Settings, model: Model, release: Release) -> tuple[Model, Release]:
+    """The same with the speeds that other people shared; a report with problems is left out, as zoo check says."""
+    found: dict[str, list[Measurement]] = {}
+    for path in reports.paths(settings.evidence, model.name):
+        report = reports.read(path, settings.shown(path))
+        if not isinstance(report, list):
+            found.setdefault(reports.version_of(path), []).append(report)
+    joined = reported.joined(model, found)
+    return joined, joined.release(release.version) or release
 
 
 def _at_chance(pick: Pick, name: str, words: str, *, experimental: bool) -> Pick:

@@ -17,13 +17,15 @@ from catalog.paths import unsafe_reason
 from catalog.recipe import build as build_type
 from catalog.release import EvidenceFile, Model
 from zoo import catalogfile
+from zoo.choose import reported
 from zoo.errors import InputError, ZooError
 from zoo.machine import resources
 from zoo.progress import Reporter
 from zoo.settings import Settings
-from zoo.site import pages, state
+from zoo.site import pages, shared, state
 from zoo.site.pages import lean
 from zoo.site.pages.links import evidence_path
+from zoo.site.shared import Shared
 from zoo.site.state import Part, Stamp
 
 SAFE = "The existing site is unchanged"
@@ -34,11 +36,12 @@ _BATCH = 25
 
 @dataclass(frozen=True)
 class _Piece:
-    """A model as the catalog has it, what a watch found of it, and its files that the site carries."""
+    """A model as the catalog has it, what a watch found of it, its files that the site carries, and what was shared."""
 
     text: str
     drift: pages.Drift | None
     carried: tuple[str, ...]
+    shared: Shared
 
 
 @dataclass(frozen=True)
@@ -99,11 +102,13 @@ def build(
     drifts = site.drift.by_model() if site.drift else {}
     carried = _by_model(site.carried)
     names = [entries.name(text) for text in texts]
+    measured = shared.read(settings, dict(zip(names, texts, strict=True)))
     pieces_of = [
-        _Piece(text, drifts.get(name), carried.get(name, ())) for text, name in zip(texts, names, strict=True)
+        _Piece(text, drifts.get(name), carried.get(name, ()), measured.get(name, {}))
+        for text, name in zip(texts, names, strict=True)
     ]
     base = hashlib.sha256(f"{program_key}\n{lasting!r}\n".encode()).digest()
-    told = [f"{one.drift!r}\n{one.carried!r}\n{one.text}" for one in pieces_of]
+    told = [f"{one.drift!r}\n{one.carried!r}\n{shared.digest(one.shared)}\n{one.text}" for one in pieces_of]
     keys = [hashlib.sha256(base + text.encode()).hexdigest() for text in told]
     by_key = {part.key: (name, part) for name, part in old.items()}
     parts: list[tuple[str, Part] | None] = []
@@ -202,6 +207,8 @@ def _make(job: _Job, piece: _Piece) -> tuple[str, Part] | str:
         return "a model in the catalog is invalid"
     try:
         evidence, sources = _evidence(model, job.evidence)
+        evidence |= shared.files(piece.shared)
+        model = reported.joined(model, piece.shared)
         site = dataclasses.replace(job.site, drift=piece.drift, carried=frozenset(piece.carried))
         made = pages.make_each(model, site, lambda version, path: evidence.get((version, path)))
     except (_BadEvidence, pages.PathTaken) as error:

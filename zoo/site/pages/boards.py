@@ -4,26 +4,74 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypedDict
 
 from catalog import device as devices
 from catalog import memory
 from catalog.device import GIGA, Device
+from catalog.release import Model
 from zoo.choose import candidates, chooser, pick
 from zoo.choose.chooser import Choice, Entry, Question, Ranked
-from zoo.site.pages import about, offers, qr
+from zoo.site.pages import about, links, offers, qr
 from zoo.site.pages.about import Abouts
 from zoo.site.pages.answer import answer
 from zoo.site.pages.chooser import families
 from zoo.site.pages.frame import framed
-from zoo.site.pages.kinds import Facts, Files, Kind, Models, Site
+from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
 from zoo.site.pages.page import Page, fill
 
 ROOT = "../../"
 AIMS = 24
 """Pairs of task and language on one page: the most frequent ones."""
 
+MEASURED = 100
+"""Shared measurements on the page of a device: the fastest ones."""
+
+
+class Measured(TypedDict):
+    """A speed that somebody shared. url: its evidence, from the site's root."""
+
+    device: str
+    name: str
+    type: str
+    threads: int
+    speed: float
+    by: str
+    url: str
+
+
 Aim = tuple[str | None, str | None]
 """Task and language of a question."""
+
+
+def _each(model: Model, site: Site, evidence: Evidence) -> Made:
+    """What others measured of the current release."""
+    del site, evidence
+    release = pick.current(model)
+    found: list[Measured] = [
+        {
+            "device": speed.device,
+            "name": model.name,
+            "type": file.type,
+            "threads": speed.threads,
+            "speed": speed.decode_tokens_per_second,
+            "by": speed.by,
+            "url": links.evidence_url(model.name, release, speed.evidence) or "",
+        }
+        for file in (release.files if release else ())
+        for speed in file.speeds
+        if release and speed.by and speed.valid
+    ]
+    return Made({}, found)
+
+
+def _measured(facts: Sequence[Facts]) -> dict[str, list[Measured]]:
+    """What others measured, by device; the fastest first."""
+    found: dict[str, list[Measured]] = {}
+    every: Iterator[Measured] = (row for one in facts for row in one[KIND.name])
+    for row in sorted(every, key=lambda row: (-row["speed"], row["name"], row["by"])):
+        found.setdefault(row["device"], []).append(row)
+    return found
 
 
 def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
@@ -34,10 +82,12 @@ def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
     files = {"boards/index.html": framed(page, "boards/", site)}
     if not some:
         return files
-    ranked, abouts = _ranked(ready, aims), about.of_all(facts)
+    ranked, abouts, measured = _ranked(ready, aims), about.of_all(facts), _measured(facts)
     for device in devices.DEVICES:
         path = f"boards/{device.id}/"
-        files[f"{path}index.html"] = framed(_board(device, ranked, aims, site, abouts), path, site)
+        files[f"{path}index.html"] = framed(
+            _board(device, ranked, aims, site, abouts, measured.get(device.id, ())), path, site
+        )
     return files
 
 
@@ -82,6 +132,7 @@ def _board(
     aims: Sequence[Aim],
     site: Site,
     abouts: Abouts,
+    measured: Sequence[Measured],
 ) -> Page:
     def ask(
         context: int, least: float | None = None, task: str | None = None, language: str | None = None
@@ -101,6 +152,8 @@ def _board(
         context=pick.CONTEXT_TOKENS,
         contexts=memory.CONTEXTS,
         others=list(_others(ask, aims)),
+        measured=measured[:MEASURED],
+        people=len({row["by"] for row in measured}),
         root=ROOT,
     )
     description = f"The recommended file for {device.name}, with the reason. {first.reason}"
@@ -117,4 +170,4 @@ def _others(ask: Callable[..., Choice], aims: Sequence[Aim]) -> Iterator[tuple[s
         yield f"{task}, {language}", [ask(context, None, task, language) for context in contexts]
 
 
-KIND = Kind("boards", whole=_whole)
+KIND = Kind("boards", _each, _whole)

@@ -28,14 +28,22 @@ SPEED = "speed"
 
 def raw_evidence_url(name: str, release: Release, path: str) -> str | None:
     """The address of an evidence file from the site's root; None when the release lists no such file."""
-    if path not in {file.path for file in release.evidence} or unsafe_reason(path):
+    if not _lists(release, path):
         return None
     return quote(evidence_path(name, release.version, path))
 
 
+def _lists(release: Release, path: str) -> bool:
+    """Whether the site has that file: evidence of the release, or a report that somebody shared."""
+    if unsafe_reason(path):
+        return False
+    shared = (speed.by and speed.evidence == path for file in release.files for speed in file.speeds)
+    return path in {file.path for file in release.evidence} or any(shared)
+
+
 def evidence_page(name: str, release: Release, path: str) -> str | None:
     """The page about an evidence file from the site's root; None if there is none."""
-    if path not in {file.path for file in release.evidence} or unsafe_reason(path):
+    if not _lists(release, path):
         return None
     folder = quote(f"models/{name}/{release.version}/evidence/")
     if path in EVIDENCE_PAGES:

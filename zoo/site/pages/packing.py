@@ -66,8 +66,10 @@ _FILE = (
     "path", "type", "ggml", "size", "bits", "read", "judged", "cache", "listed", "kld", "se", "top", "smoke", "here",
     "speeds",
 )  # fmt: skip
-_SPEED = ("place", "threads", "speed", "valid", "evidence")
-_WORDS = frozenset(("version", "licence", "source", "repository", "base", "path", "type", "ggml", "place", "evidence"))
+_SPEED = ("place", "threads", "speed", "valid", "evidence", "by")
+_WORDS = frozenset(
+    ("version", "licence", "source", "repository", "base", "path", "type", "ggml", "place", "evidence", "by")
+)
 """Columns of texts."""
 
 _COUNTED = frozenset(("files", "speeds"))
@@ -125,6 +127,7 @@ def _speed_row(name: str, release: Release, speed: Speed, signs: Mapping[str, st
         speed.decode_tokens_per_second,
         int(speed.valid),
         _sign(url, {**signs, place: _DEVICE}) if url else "",
+        visible(speed.by or ""),
     ]
 
 

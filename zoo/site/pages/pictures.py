@@ -15,6 +15,7 @@ from catalog.release import Model, Release
 from catalog.shapes import shaped
 from zoo.choose import candidates, pick, ranking
 from zoo.choose.candidates import Wish
+from zoo.choose.speeds import by
 from zoo.site.pages import charts, links, offers
 from zoo.site.pages.charts import Chart, File
 from zoo.site.pages.charts.runs import Bench
@@ -69,7 +70,7 @@ def samples(model: Model, release: Release, found: Evidence, root: str) -> Chart
     for file in release.files:
         for speed in file.speeds:
             if report := _parsed(found(release.version, speed.evidence)):
-                label = file.type if len(file.speeds) == 1 else f"{file.type}, {speed.device}"
+                label = file.type if len(file.speeds) == 1 else f"{file.type}, {speed.device}{by(speed)}"
                 reports[label] = report
                 if page := links.evidence_page(model.name, release, speed.evidence):
                     urls[label] = root + page

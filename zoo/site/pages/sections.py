@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from catalog import access, changes, yanks
+from catalog import access, changes, reports, yanks
 from catalog.memory import CONTEXTS
 from catalog.release import MemoryNeed, Model, ModelFile, Release
 from zoo.choose import commands
@@ -75,6 +75,7 @@ def of_release(
         "reasons": list({board.pick.file: board for board in reversed(boards)}.values())[::-1],
         "beaten": picks.dominated(release),
         "taken": taken,
+        "people": reports.people(speed for file in release.files for speed in file.speeds),
         "probes": probe_report.rows(release.files),
         "languages": _languages(release),
         "run": "" if model.yank_of(release.version) else runit.fragment(model.name, release, taken, site, root),

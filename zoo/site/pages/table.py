@@ -12,7 +12,7 @@ from catalog.release import Model, ModelFile, Release, Speed, reference_words
 from catalog.words import counted, rate
 from zoo.choose import pick
 from zoo.choose.domination import loss_words
-from zoo.choose.speeds import place_name
+from zoo.choose.speeds import by, place_name
 from zoo.site.pages import offers
 from zoo.site.pages.chooser import families
 from zoo.site.pages.frame import framed
@@ -91,9 +91,9 @@ def _row(name: str, release: Release, file: ModelFile, beaten: str) -> Row:
 
 
 def speed_words(speed: Speed) -> str:
-    """``39.8 tokens/s on Raspberry Pi 5, 8 GB, 4 threads``."""
+    """``39.8 tokens/s on Raspberry Pi 5, 8 GB, 4 threads, by Ada``."""
     threads = counted(speed.threads, "thread")
-    return f"{rate(speed.decode_tokens_per_second)} tokens/s on {place_name(speed.device)}, {threads}"
+    return f"{rate(speed.decode_tokens_per_second)} tokens/s on {place_name(speed.device)}, {threads}{by(speed)}"
 
 
 def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:

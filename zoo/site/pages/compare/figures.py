@@ -155,10 +155,10 @@ def _sizes(release: Release, file: ModelFile) -> list[Figure]:
 
 
 def _speeds(release: Release, file: ModelFile) -> list[Figure]:
-    """Measured speeds by device, and the speed on the device that the site asks for first. Two measured speeds are
-    equal if they differ by no more than the samples of a valid run may."""
+    """The best measured speed on each device, and the speed on the device that the site asks for first. Two measured
+    speeds are equal if they differ by no more than the samples of a valid run may."""
     found: dict[str, Figure] = {}
-    for one in file.speeds:
+    for one in sorted(file.speeds, key=lambda speed: speed.decode_tokens_per_second):
         value = one.decode_tokens_per_second
         if one.valid and value > 0:
             half = value * SPREAD_MAXIMUM / 2

@@ -11,7 +11,7 @@ from catalog import jsontext
 from catalog.release import Model, ModelFile, Release, Speed
 from catalog.shapes import shaped
 from catalog.words import count, counted, data_size, rate, shortened
-from zoo.choose.speeds import place_name
+from zoo.choose.speeds import by, place_name
 from zoo.site.pages import charts, links
 from zoo.site.pages.charts import Chart
 from zoo.site.pages.charts.runs import Bench
@@ -136,6 +136,7 @@ class Run:
         its, software = self.report["device"], self.report["software"]
         memory = its["memory_total_bytes"]
         found = {
+            "Measured by": self.speed.by,
             "Device": its["label"] and place_name(its["label"]),
             "Board": its["board_model"],
             "Processor": its["cpu_model"],
@@ -192,7 +193,7 @@ def runs(model: Model, release: Release, evidence: Evidence) -> Iterator[Run]:
             raw = links.raw_evidence_url(model.name, release, speed.evidence)
             if raw:
                 where = f" on {shortened(place_name(speed.device), 60)}"
-                title = f"{shortened(file.type, 40)}{where}"
+                title = f"{shortened(file.type, 40)}{where}{by(speed)}"
                 report = _read(evidence(release.version, speed.evidence) or b"")
                 yield Run(links.anchor(speed.evidence), title, file, speed, raw, report)
 
