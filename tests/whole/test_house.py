@@ -39,6 +39,7 @@ ROOMS = (
     "zoo.plan",
     "zoo.release",
     "zoo.site",
+    "zoo.sync",
     "zoo.pull",
     "zoo.publish",
     "zoo.upkeep",

@@ -15,6 +15,7 @@ from zoo.errors import InputError
 from zoo.files import bundled
 from zoo.files.whole import fsync
 from zoo.settings import MARKER
+from zoo.sync import parts
 
 _TOML = """\
 # Settings of this zoo. Environment variables (ZOO_HUB, ...) and flags (--hub, ...) are stronger.
@@ -32,7 +33,7 @@ _IGNORE = "/build/\n/.venv/\n"
 @click.option("--title", default="Model zoo", show_default=True, help="Title of the web site.")
 @click.argument("folder", type=click.Path(path_type=Path))
 def command(call: Call, folder: Path, title: str) -> None:
-    """Make a new zoo in FOLDER: recipes, an empty catalog, site sources and settings."""
+    """Make a new zoo in FOLDER: recipes, an empty catalog, site sources, workflows and settings."""
     if fault := _fault(folder):
         raise InputError(fault, safe="Nothing was changed.", remedy=_NEW)
     if unseen.visible(title) != title or unseen.blank(title):
@@ -85,3 +86,4 @@ def _fill(folder: Path, title: str) -> None:
     (folder / "mkdocs.yml").write_text(
         text.replace("site_name: Model zoo", f"site_name: '{quoted}'", 1), encoding="utf-8"
     )
+    parts.update(folder)

@@ -1,0 +1,109 @@
+"""What documents say of data files: how many prompts a corpus has, where a list comes from, what a workflow runs."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from pathlib import Path
+
+from catalog import yamltext
+from catalog.jsontext import Json, JsonObject, NotJson, parse
+from zoo.corpora.prompts import parse_prompts
+from zoo.files.digests import pretty_json, sha256_file
+from zoo.sync.derived import Disagrees
+
+_LANGUAGES = {"lang:en": "English", "lang:fr-CA": "Québec French"}
+_PURPOSES = {"train": "to train with", "heldout": "to test with"}
+CORPORA = "recipes/corpora"
+LISTS = "catalog/data/sources.json"
+WORKFLOWS = ".github/workflows"
+
+
+def prompts(root: Path) -> str:
+    """The table of the corpora: each prompt file with its number of prompts by language, and the texts."""
+    lines = ["| File | Content |", "|---|---|"]
+    files = sorted(
+        (root / CORPORA).rglob("*.jsonl"), key=lambda path: ("train" not in path.name, path.as_posix())
+    )
+    for path in files:
+        shown = path.relative_to(root / CORPORA).as_posix()
+        found, problems = parse_prompts(path.read_bytes(), shown)
+        if problems:
+            raise Disagrees(str(problems[0]), remedy=f"zoo check {CORPORA}/{shown}")
+        by = Counter(_language(prompt.get("tags", [])) for prompt in found)
+        counts = ", ".join(f"{count} {language}" for language, count in sorted(by.items()))
+        purpose = next((words for part, words in _PURPOSES.items() if f".{part}." in path.name), "")
+        lines.append(f"| `{shown}` | {len(found)} prompts ({counts}) {purpose}".rstrip() + " |")
+    return "\n".join(lines)
+
+
+def _language(tags: list[str]) -> str:
+    tag = next((tag for tag in tags if tag.startswith("lang:")), "")
+    return _LANGUAGES.get(tag, tag.removeprefix("lang:") or "of unknown language")
+
+
+def lists(root: Path, now: str) -> str:
+    """Digest and date of the lists of others that are kept in ``catalog/data``, next to the addresses where they come
+    from. A changed list gets today's date. Raises Disagrees if a list has no address."""
+    try:
+        before = parse(now)
+    except NotJson as error:
+        raise Disagrees(f"not valid JSON: {error}", where=LISTS) from error
+    folder = (root / LISTS).parent
+    after: JsonObject = {}
+    for name in sorted(path.name for path in folder.iterdir() if path.name != Path(LISTS).name):
+        kept = before.get(name) if isinstance(before, dict) else None
+        sources = kept.get("sources") if isinstance(kept, dict) else None
+        if not isinstance(kept, dict) or not isinstance(sources, list) or not sources:
+            raise Disagrees(
+                f"{name} has no source",
+                where=LISTS,
+                remedy=f'Write where it comes from: "{name}": {{"sources": [...]}}',
+            )
+        digest = sha256_file(folder / name)
+        today = datetime.datetime.now(datetime.UTC).date().isoformat()
+        taken = kept.get("changed_on") if kept.get("sha256") == digest else today
+        after[name] = {"changed_on": taken, "sha256": digest, "sources": sources}
+    return pretty_json(after)
+
+
+def workflows(root: Path) -> str:
+    """The table of the workflows of this repository: when each runs, and its commands."""
+    lines = ["| Workflow | Runs | Commands |", "|---|---|---|"]
+    for path in sorted((root / WORKFLOWS).glob("*.yml")):
+        shown = f"{WORKFLOWS}/{path.name}"
+        found = yamltext.parse(path.read_bytes(), shown)
+        if found.problems or not isinstance(found.data, dict):
+            raise Disagrees(f"{shown} is not a valid workflow", where=shown)
+        commands = ", ".join(
+            f"`{command}`" for command in dict.fromkeys(_commands(found.data)) if not _installs(command)
+        )
+        lines.append(f"| `{shown}` | {_events(found.data.get('on'))} | {commands} |")
+    return "\n".join(lines)
+
+
+def _installs(command: str) -> bool:
+    return "pip install" in command
+
+
+def _commands(workflow: JsonObject) -> list[str]:
+    jobs = workflow.get("jobs")
+    steps = (
+        [job.get("steps") for job in jobs.values() if isinstance(job, dict)] if isinstance(jobs, dict) else []
+    )
+    each = [step for some in steps if isinstance(some, list) for step in some if isinstance(step, dict)]
+    return [str(step["run"]).strip() for step in each if "run" in step]
+
+
+_EVENTS = {
+    "pull_request": "on pull requests",
+    "push": "on pushes",
+    "schedule": "at fixed times",
+    "workflow_dispatch": "by hand",
+    "workflow_run": "after another workflow",
+}
+
+
+def _events(on: Json) -> str:
+    names = [on] if isinstance(on, str) else list(on) if isinstance(on, (dict, list)) else []
+    return ", ".join(_EVENTS.get(str(name), str(name)) for name in names)

@@ -1,0 +1,81 @@
+"""The derived files of the repository of this program: what each is made from, and the command that makes it again.
+
+A new derived file gets a row here; ``zoo sync --check`` finds files that say they are generated and have none.
+What the site build makes (references, schemas, feeds) is not kept in git, so it cannot differ and has no row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from zoo.files.digests import pretty_json, sha256_file
+from zoo.sync import contents, figures, pins
+from zoo.sync.blocks import block, fenced
+from zoo.sync.derived import Derived
+
+PICTURE = "site/docs/images/front.json"
+_SHOWN = ("model_catalog.json", "site/assets/zoo.css", "tests/golden/sample-front.html")
+_FAMILIES = "tests/whole/test_families.py"
+_BENCHMARKS = "benchmarks/README.md"
+_PARTS = "zoo/sync/parts/workflows"
+_GOLDEN = "ZOO_UPDATE_GOLDEN=1 python -m pytest"
+_VERSIONS = "constraints.txt and [tool.zoo.pins] of pyproject.toml"
+GENERATED_FOLDERS = ("tests/golden/*",)
+"""Patterns of paths below which every file is generated."""
+
+
+def picture(root: Path, now: str) -> str:
+    """What ``site/docs/images/front.png`` was made from: the digests of the files that decide how the page looks."""
+    del now
+    found = {path: sha256_file(root / path) for path in _SHOWN}
+    image = hashlib.sha256((root / PICTURE).with_suffix(".png").read_bytes()).hexdigest()
+    return pretty_json({"image_sha256": image, "made_from": found})
+
+
+def _block(path: str, name: str, source: str, content: Callable[[Path], str]) -> Derived:
+    return Derived(path, source, block(name, content), part=name)
+
+
+def _included(page: str, workflow: str) -> Derived:
+    path = f"{_PARTS}/{workflow}.yml"
+    return _block(f"site/docs/how-to/{page}.md", f"workflow-{workflow}", path, fenced(path, "yaml"))
+
+
+ROWS = (
+    *(
+        Derived(f"{_PARTS}/{name}.yml", "the version in zoo/__init__.py", pins.program)
+        for name in ("check", "site", "watch")
+    ),
+    _included("publish-the-site", "site"),
+    _included("watch-for-drift", "watch"),
+    _included("check-pull-requests", "check"),
+    _block("CONTRIBUTING.md", "workflows", ".github/workflows", contents.workflows),
+    _block(_BENCHMARKS, "results", "benchmarks/results", figures.results),
+    _block(_BENCHMARKS, "catalog-size", "benchmarks/results/catalog_size.json", figures.catalog_size),
+    _block(_BENCHMARKS, "publish", "benchmarks/results/publish.json", figures.publish),
+    _block(_BENCHMARKS, "sites", "benchmarks/results of the chooser and the growth", figures.sites),
+    _block(_BENCHMARKS, "others", "benchmarks/results", figures.others),
+    _block("recipes/corpora/README.md", "prompts", "the prompt files next to it", contents.prompts),
+    Derived(contents.LISTS, "the lists in catalog/data", contents.lists),
+    Derived("constraints.txt", "pyproject.toml", pins.constraints),
+    _block("Makefile", "pins", _VERSIONS, pins.makefile),
+    Derived("site/docs/how-to/serve-a-hub.md", _VERSIONS, pins.named),
+    Derived("site/docs/tutorial/first-release.md", _VERSIONS, pins.both),
+    Derived("README.md", f"{_VERSIONS}, and the version in zoo/__init__.py", pins.both),
+    Derived(PICTURE, "the catalog and the front page's template", picture, "make picture", heavy=True),
+    Derived(
+        "tests/golden/*.html", "the templates and pages", None, f"{_GOLDEN} tests/site/test_pages.py", True,
+        "tests/site/test_pages.py",
+    ),
+    Derived(
+        "tests/golden/cards/*", "the templates of cards", None, f"{_GOLDEN} tests/release/test_cards.py", True,
+        "tests/release/test_cards.py",
+    ),
+    Derived("model_catalog.json", "the recipes", None, "make record", True, "tests/whole/test_recorded.py"),
+    Derived(
+        "site/docs/reference/families.md", "the tests' table of families", None, f"{_GOLDEN} {_FAMILIES}",
+        True, _FAMILIES,
+    ),
+)  # fmt: skip
