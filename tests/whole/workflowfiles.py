@@ -1,0 +1,83 @@
+"""The workflows of this repository and those that a zoo gets, and running the steps of a job as GitHub does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import bareinstall
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+OWN = REPOSITORY / ".github/workflows"
+PARTS = REPOSITORY / "zoo/sync/parts"
+WORKFLOWS = {
+    f"{place}-{path.stem}": path
+    for place, folder in (("program", OWN), ("zoo", PARTS / "workflows"))
+    for path in sorted(folder.glob("*.yml"))
+}
+"""Every workflow by a short name."""
+
+
+def load(name: str) -> dict[str, Any]:
+    """A workflow as data. YAML 1.1 reads the key ``on`` as true; here it is ``on``."""
+    found: dict[Any, Any] = yaml.safe_load(WORKFLOWS[name].read_text(encoding="utf-8"))
+    return {"on" if key is True else key: value for key, value in found.items()}
+
+
+def jobs(name: str) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = load(name)["jobs"]
+    return found
+
+
+def runs(job: Mapping[str, Any]) -> list[str]:
+    """The commands of a job, in order."""
+    return [step["run"].strip() for step in job["steps"] if "run" in step]
+
+
+class Runner:
+    """A runner without GitHub: no secret, an empty HOME, and files for the summary and for outputs."""
+
+    def __init__(self, folder: Path, path: Path, **more: str) -> None:
+        """folder: where HOME and these files are. path: a folder with programs that come first."""
+        self.home, self.summary, self.output = (folder / name for name in ("home", "summary.md", "output"))
+        self.home.mkdir(parents=True)
+        kept = {
+            name: value
+            for name, value in bareinstall.environment().items()
+            if not name.startswith(("GITHUB_", "GH_")) and "TOKEN" not in name and "SECRET" not in name
+        }
+        self.environment = {
+            **kept,
+            "HOME": str(self.home),
+            "CI": "true",
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_REPOSITORY": "User/Project",
+            "GITHUB_RUN_ID": "77",
+            "GITHUB_STEP_SUMMARY": str(self.summary),
+            "GITHUB_OUTPUT": str(self.output),
+            "PATH": os.pathsep.join((str(path), os.environ["PATH"])),
+            **more,
+        }
+
+    def run(self, command: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+        """One step; GitHub runs it in the same way."""
+        self.summary.touch()
+        self.output.touch()
+        return subprocess.run(
+            ["bash", "-e", "-c", command], cwd=cwd, env={**self.environment, **more}, capture_output=True, text=True,
+            timeout=600, check=False,
+        )  # fmt: skip
+
+    def job(self, job: Mapping[str, Any], cwd: Path) -> list[subprocess.CompletedProcess[str]]:
+        """The steps of a job in order, up to the first that fails."""
+        done = []
+        for command in runs(job):
+            done.append(self.run(command, cwd))
+            if done[-1].returncode:
+                break
+        return done
