@@ -26,7 +26,7 @@ DOCUMENTED = frozenset((
     "cyclonedx.model.license", "cyclonedx.model.tool", "cyclonedx.output.json", "http.client", "http.server",
     "huggingface_hub.errors", "huggingface_hub.hf_api", "huggingface_hub.utils", "jinja2.ext", "jinja2.nodes",
     "jinja2.parser", "jinja2.sandbox", "jinja2.utils", "jsonschema.exceptions", "llama_cpp.llama_chat_format",
-    "markdown_it.renderer", "markdown_it.token", "markdown_it.utils",
+    "markdown_it.renderer", "markdown_it.token", "markdown_it.utils", "packaging.utils",
     "llama_cpp.llama_cpp", "llama_cpp.llama_grammar", "mkdocs.structure.files", "mkdocs.structure.toc",
     "model_signing.hashing",
     "model_signing.manifest", "model_signing.signing", "packaging.licenses", "packaging.requirements",

@@ -71,7 +71,7 @@ AUTHOR = ["-c", "user.name=Someone", "-c", "user.email=someone@localhost"]
 
 
 @pytest.fixture(scope="module")
-def runner(zoo: Path, tmp_path_factory: pytest.TempPathFactory) -> Runner:
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     """With an environment for the program, as setup-python makes one."""
     folder = tmp_path_factory.mktemp("runner")
     call([sys.executable, "-m", "venv", folder / "venv"], folder)
