@@ -7,7 +7,10 @@
 # make pages    every type of page in a browser, in all widths and both colour schemes
 # make families a tiny model of every family through a whole release (half an hour or more)
 # make matrix   the starter recipes under other instruction sets, threads, seeds and another Debian (hours; resumes)
-# make tiers    of the six above, those that CI runs and whose inputs changed since they passed
+# make pi       the programs for a board: cross-compiled once, then run as three kinds of processor in an emulator
+# make pi-boot  the packages installed, booted and purged in Debian 12 and 13 (root; half an hour)
+# make tiers    of the eight above, those that CI runs and whose inputs changed since they passed
+# make deb      the Debian package for a board in dist/; ARCH=amd64 for a PC
 # make help     this list
 #
 # The first of them makes .venv. Most of that time goes into compiling llama.cpp once; pip keeps the wheel for the next time.
@@ -47,7 +50,7 @@ GEMMA := ==1.0.0
 
 CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
 
-.PHONY: help environment checkers demo publish-preview record picture test fuzz long pages families installs matrix tiers check wheel clean
+.PHONY: help environment checkers demo publish-preview record picture test fuzz long pages families installs matrix pi pi-boot tiers deb check wheel clean pi-checkers pi-tools
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -139,7 +142,7 @@ picture: environment
 	$(BIN)/python scripts/picture.py
 
 # A process for each core; the tests of one file stay together, because they share what is slow to make.
-test: checkers
+test: checkers pi-checkers
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # Every reader of outside files against 50,000 damaged ones; some minutes. The tests try 2,000 of them.
@@ -174,7 +177,42 @@ matrix: environment
 	$(BIN)/python -m benchmarks.matrix --out benchmarks/results/matrix.json
 	@$(BIN)/python scripts/tiers.py passed matrix
 
-tiers: environment
+# Debian's tools: what judges the package and its unit, and what compiles and emulates its programs.
+pi-checkers:
+	@$(call DEBIAN_TOOLS,lintian systemd-analyze man,lintian systemd man-db)
+
+pi-tools: pi-checkers
+	@$(call DEBIAN_TOOLS,aarch64-linux-gnu-g++ c++ cmake ninja qemu-aarch64-static,gcc-aarch64-linux-gnu g++-aarch64-linux-gnu \
+		build-essential cmake ninja-build qemu-user-static)
+
+# The commands in the first list, from the packages in the second one.
+define DEBIAN_TOOLS
+missing=$$(for tool in $(1); do command -v $$tool >/dev/null || echo $$tool; done); \
+if test -z "$$missing"; then :; \
+elif test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	{ apt-get -qq update && apt-get -qqy install --no-install-recommends $(2); } >/dev/null 2>&1 \
+		|| echo "Could not be installed:" $$missing "(packages $(strip $(2))). What needs them is skipped."; \
+else \
+	echo "Not installed:" $$missing". What needs them is skipped. To install them: sudo apt install $(strip $(2))"; \
+fi
+endef
+
+ARCH ?= arm64
+deb: environment pi-tools
+	@$(BIN)/python scripts/pi/package.py $(ARCH)
+
+# Nothing here is a speed: the processors are emulated. From an empty cache the compile takes ten minutes on two cores.
+pi: environment pi-tools
+	@$(BIN)/python scripts/pi/compile.py arm64
+	PI=1 $(BIN)/python -m pytest -q tests/pi/test_pi_programs.py tests/pi/test_pi_emulated.py
+	@$(BIN)/python scripts/tiers.py passed pi
+
+pi-boot: environment pi-tools
+	@$(call DEBIAN_TOOLS,mmdebstrap systemd-nspawn arch-test,mmdebstrap systemd-container arch-test)
+	PI_BOOT=1 $(BIN)/python -m pytest -q tests/pi/test_pi_boot.py
+	@$(BIN)/python scripts/tiers.py passed pi-boot
+
+tiers: environment pi-tools
 	@$(BIN)/python scripts/tiers.py run
 
 check: environment

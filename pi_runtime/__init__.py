@@ -20,6 +20,10 @@ llama-cpp-python. It imports nothing of the rest of this project: the two meet t
     report     the report as JSON, CSV and a summary; files are written atomically
     worker     the child process that loads the file
     supervise  starts that child, so that a crash in llama.cpp becomes a sentence
+    service    the configuration of a background service, checked
+    verified   a model file, opened once and compared with its release
+    notify     messages to systemd
+    launch     starts llama.cpp's server on the file that was checked
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import ast
 import functools
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -27,12 +28,20 @@ RECORD = "tests/tiers.json"
 
 @dataclass(frozen=True)
 class Tier:
-    """A target of make. inputs: files and folders of the repository; minutes: on two cores; ci: whether CI runs it."""
+    """A target of make. inputs: files and folders of the repository; minutes: on two cores; ci: whether CI runs it.
+
+    tools: commands that a machine may lack. CI then leaves the tier out and says so, and does not record it as passed.
+    """
 
     target: str
     inputs: tuple[str, ...]
     minutes: int
     ci: bool = True
+    tools: tuple[str, ...] = ()
+
+    def missing(self) -> list[str]:
+        """The commands that this machine lacks."""
+        return [tool for tool in self.tools if shutil.which(tool) is None]
 
 
 PACKAGES = ("constraints.txt", "pyproject.toml")
@@ -59,6 +68,9 @@ PAGES = (
     "zoo/progress.py", "zoo/settings.py", "zoo/site", "zoo/stopping.py",
 )  # fmt: skip
 """What the pages are made from, and every module that is imported to make, serve and test them."""
+LAUNCHER = tuple(f"pi_runtime/{name}.py" for name in ("launch", "notify", "service", "verified"))
+CROSS = ("aarch64-linux-gnu-g++", "cmake", "ninja", "qemu-aarch64-static")
+"""Of Debian: the cross-compiler, and the emulator of a processor."""
 TIERS = (
     Tier("installs", (*PACKAGES, "Makefile", "zoo/extras.py", "zoo/cli", "tests/whole/test_installs.py"), 3),
     Tier("fuzz", ("catalog", "zoo/files", "zoo/gguf", "zoo/corpora", "zoo/hub", "tests/whole/fuzzing.py",
@@ -72,8 +84,13 @@ TIERS = (
                       "tests/whole/test_vocabularies.py"), 40, ci=False),
     Tier("matrix", (*PACKAGES, "recipes", "zoo/judge", "zoo/llama", "zoo/training", "zoo/stages",
                     "benchmarks/machines.py", "benchmarks/matrix.py"), 150, ci=False),
+    Tier("pi", ("scripts/pi/compile.py", *LAUNCHER, "tests/pi/piservers.py", "tests/pi/test_pi_programs.py",
+                "tests/pi/test_pi_emulated.py"), 14, tools=CROSS),
+    Tier("pi-boot", ("scripts/pi", "pi_runtime", "catalog/devices", "tests/pi/piservers.py",
+                     "tests/pi/test_pi_boot.py"), 40, ci=False,
+         tools=(*CROSS, "mmdebstrap", "systemd-nspawn")),
 )  # fmt: skip
-"""families and matrix take long: they run before a change of their inputs is merged, not in CI."""
+"""families, matrix and pi-boot take long: they run before a change of their inputs is merged, not in CI."""
 
 
 def inputs_sha256(tier: Tier, root: Path = ROOT) -> str:
@@ -152,7 +169,10 @@ def main(arguments: Sequence[str]) -> int:
         print(f"make {tier.target:10} {state}" + ("" if tier.ci else " (not in CI)"), flush=True)
     if arguments[:1] != ["run"]:
         return bool(waiting)
-    runs = [tier.target for tier in waiting if tier.ci]
+    for tier in waiting:
+        if tier.ci and tier.missing():
+            print(f"make {tier.target} is skipped: {', '.join(tier.missing())} could not be installed here")
+    runs = [tier.target for tier in waiting if tier.ci and not tier.missing()]
     failed = [target for target in runs if subprocess.run(["make", target], cwd=ROOT, check=False).returncode]
     if failed:
         print("Failed: " + ", ".join(f"make {target}" for target in failed))

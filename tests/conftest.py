@@ -46,8 +46,8 @@ LONGEST = (
 """Files that take minutes, the longest first: started last, one process would work alone at the end."""
 
 
-SLOW = ("families", "installs", "long", "pages")
-"""Markers of what only a target of make of this name runs; it sets a variable of this name in capital letters."""
+SLOW = ("families", "installs", "long", "pages", "pi", "pi-boot")
+"""What only a target of make of this name runs. Its marker and its variable, in capital letters, have _ for -."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,7 +56,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
     for item in items:
         for target in SLOW:
-            if item.get_closest_marker(target) and target.upper() not in os.environ:
+            marker = target.replace("-", "_")
+            if item.get_closest_marker(marker) and marker.upper() not in os.environ:
                 item.add_marker(pytest.mark.skip(reason=f"make {target} runs it"))
 
 
