@@ -193,9 +193,8 @@ def make(which: str | Family, folder: Path, *, seed: int = 0, **shape: Any) -> P
     config_class = getattr(transformers, row.config)
     with _silent(transformers):
         transformers.set_seed(seed)
-        known = {key: n for key, n in SHAPE.items() if hasattr(config_class, key) or key in config_class.attribute_map}
         rows = {"initializer_range": SPREAD, "vocab_size": -(-size // 64) * 64}
-        config = config_class(**{**known, **rows, **ids, **row.shape, **shape})
+        config = config_class(**{**_shape(config_class), **rows, **ids, **row.shape, **shape})
         model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float16)
         model.generation_config = transformers.GenerationConfig(
             **{**ids, "eos_token_id": [number[text] for text in (row.end, *row.ends)]}
@@ -205,6 +204,27 @@ def make(which: str | Family, folder: Path, *, seed: int = 0, **shape: Any) -> P
         (folder / "chat_template.jinja").write_text(llamasource.template(row.template), encoding="utf-8")
     _as_published(folder / "config.json", row.old)
     return folder
+
+
+def saved(row: Family, folder: Path, **shape: Any) -> tuple[dict[str, Any], list[str]]:
+    """config.json and the names of the weights, as transformers saves a model with 64 tokens into ``folder``."""
+    import torch
+    import transformers
+    from safetensors import safe_open
+
+    config_class = getattr(transformers, row.config)
+    ids = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 0}
+    with _silent(transformers):
+        config = config_class(**{**_shape(config_class), "vocab_size": 64, **ids, **row.shape, **shape})
+        transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float16).save_pretrained(folder)
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        names = sorted(file.keys())
+    return json.loads((folder / "config.json").read_text(encoding="utf-8")), names
+
+
+def _shape(config_class: Any) -> dict[str, Any]:
+    """SHAPE, as far as this class of transformers has it."""
+    return {key: n for key, n in SHAPE.items() if hasattr(config_class, key) or key in config_class.attribute_map}
 
 
 def _ids(folder: Path) -> dict[str, int]:

@@ -14,7 +14,7 @@ same way: parity compares your exported file with your source, whatever its fami
 
 A family that is not listed may work as well. If llama.cpp's converter does not support the architecture, or cannot
 write the tokenizer, `zoo check` and `zoo lock` report it for a folder on this machine, and the import reports it before
-it reads weights.
+it reads weights. Both also name weights that a folder lacks, by the names of their family.
 
 | Family | Published as, for example | Result | Notes |
 |---|---|---|---|

@@ -18,7 +18,9 @@ from zoo.errors import RemoteError
 from zoo.hub import Hub, Hubs
 from zoo.hub.huggingface import contact
 from zoo.hub.server import Access, HubServer
+from zoo.plan import foresight
 from zoo.progress import Silent, heard_by
+from zoo.sources import hub as sourcehub
 
 pytest_plugins = ["hubserving"]
 pytestmark = pytest.mark.usefixtures("online")
@@ -95,3 +97,22 @@ def test_a_hub_that_answered_once_is_waited_for(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(RemoteError) as caught:
         hub.repo("model", "a", "b").refs()
     assert contact.FIRST not in caught.value.facts
+
+
+@pytest.mark.parametrize("away", ["closed", "silent"])
+def test_small_files_of_a_source_do_not_wait_for_a_hub_that_is_away(
+    away: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the first step: what is asked is said at once, and the hub is asked once."""
+    address = request.getfixturevalue(away)
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    report, began = Words(), time.monotonic()
+    with heard_by(report), pytest.raises(RemoteError, match="cannot be reached") as caught:
+        sourcehub.fetch_small("tiny/model", "a" * 40, None, tmp_path, report)
+    assert caught.value.kind in foresight.LATER
+    assert report.heard == [f"asking {address} for the small files of tiny/model"]
+    assert time.monotonic() - began < 5
+
+
+def test_the_first_answer_of_a_hub_is_waited_for_about_ten_seconds() -> None:
+    assert contact.CONNECT_SECONDS + contact.FIRST_SECONDS <= 11

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import families
 import pytest
 from foldersamples import Tensors, change, edit_json, refusal, rename
 
-from zoo.modelfolder import missing
+from zoo.errors import ModelFileError
+from zoo.modelfolder import layernames, missing
 from zoo.modelfolder.inspection import inspect
 
 DOWN = "model.layers.1.mlp.down_proj.weight"
@@ -66,16 +69,74 @@ def test_of_other_names_families_and_formats_nothing_is_said(folder: Path) -> No
     missing.refuse({**config, "text_config": {}, "model_type": "mllama"}, ["model.norm.weight"], "m")
 
 
-@pytest.mark.parametrize("family", missing.FAMILIES)
-def test_the_list_of_weights_is_that_of_transformers(family: str) -> None:
-    """A model of each family, built without numbers, has every weight that is asked for."""
+VARIANTS: list[tuple[str, dict[str, Any]]] = [
+    *((family.name, {}) for family in families.FAMILIES),
+    ("Llama 3.2", {"attention_bias": True, "mlp_bias": True}),
+    ("Qwen3-MoE", {"mlp_only_layers": [1]}),
+    ("Qwen3-MoE", {"decoder_sparse_step": 2}),
+    ("Granite 4", {"num_local_experts": 4, "num_experts_per_tok": 2}),
+    ("Granite 4", {"attention_bias": True, "mamba_conv_bias": False, "mamba_proj_bias": True}),
+    ("StableLM", {"use_qkv_bias": True, "use_parallel_residual": True}),
+    ("GPT-2", {"tie_word_embeddings": False}),
+    ("GPT-NeoX (Pythia)", {"attention_bias": False}),
+    ("Falcon", {"new_decoder_architecture": True, "num_kv_heads": 2}),
+    ("Falcon", {"new_decoder_architecture": True, "num_kv_heads": 2, "num_ln_in_parallel_attn": 1}),
+    ("Falcon", {"parallel_attn": False, "multi_query": False, "bias": True, "alibi": True}),
+]
+
+
+@pytest.mark.parametrize(("family", "changes"), VARIANTS, ids=str)
+def test_each_weight_of_every_family_is_missed(family: str, changes: dict[str, Any], tmp_path: Path) -> None:
+    """Of a tiny model as transformers saves it: complete it is accepted, and without any one weight refused."""
+    pytest.importorskip("transformers")
+    row = families.family(family)
+    config, names = families.saved(row, tmp_path, **changes)
+    for said in (config, {key: value for key, value in {**config, **row.old}.items() if value is not None}):
+        missing.refuse(said, names, "m")
+    base = layernames.FAMILIES[config["model_type"]].base
+    missing.refuse(config, [name.removeprefix(base) for name in names], "m")
+    for lost in names:
+        with pytest.raises(ModelFileError, match=f"missing: {re.escape(lost)}\\. "):
+            missing.refuse(config, [name for name in names if name != lost], "m")
+
+
+def test_every_family_of_the_documentation_has_a_row() -> None:
+    transformers = pytest.importorskip("transformers")
+    of_page = {getattr(transformers, family.config).model_type for family in families.FAMILIES}
+    assert layernames.FAMILIES.keys() - of_page == {"gemma"}
+    assert of_page <= layernames.FAMILIES.keys()
+
+
+@pytest.mark.parametrize("family", ["gemma"])
+def test_a_family_that_the_page_leaves_out(family: str) -> None:
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
     sizes = {"hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 2, "num_key_value_heads": 2,
-             "num_hidden_layers": 6, "vocab_size": 32, "head_dim": 16, "pad_token_id": 0}  # fmt: skip
+             "num_hidden_layers": 2, "vocab_size": 32, "head_dim": 16, "pad_token_id": 0}  # fmt: skip
     config = transformers.AutoConfig.for_model(family, **sizes, tie_word_embeddings=False)
     with torch.device("meta"):
-        model = transformers.AutoModelForCausalLM.from_config(config)
-    names = list(model.state_dict())
-    assert "lm_head.weight" in names
-    missing.refuse({**sizes, "model_type": family, "tie_word_embeddings": False}, names, "m")
+        names = list(transformers.AutoModelForCausalLM.from_config(config).state_dict())
+    said = {**sizes, "model_type": family, "tie_word_embeddings": False}
+    missing.refuse(said, names, "m")
+    for lost in names:
+        with pytest.raises(ModelFileError, match="missing"):
+            missing.refuse(said, [name for name in names if name != lost], "m")
+
+
+def test_the_check_of_a_folder_names_it(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    lost = "gpt_neox.layers.1.mlp.dense_h_to_4h.weight"
+    folder = families.make("GPT-NeoX (Pythia)", tmp_path / "m")
+    inspect(folder)
+    assert f"missing: {lost}" in refusal(change(folder, lambda t: t.pop(lost))).what
+
+
+def test_a_layer_of_an_unknown_kind_says_nothing() -> None:
+    config = {"model_type": "granitemoehybrid", "num_hidden_layers": 2, "layer_types": ["mamba"]}
+    missing.refuse(config, ["model.norm.weight"], "m")
+
+
+def test_a_number_of_layers_without_end_is_answered_soon() -> None:
+    config = {"model_type": "llama", "num_hidden_layers": 10**12}
+    with pytest.raises(ModelFileError, match="missing"):
+        missing.refuse(config, ["model.norm.weight"], "m")

@@ -83,11 +83,12 @@ def fetch_small(
     """The folder that ``fetch`` fills, with the configuration and the tokenizer's files at least, which show what the
     import would refuse.
 
-    Raises as ``fetch`` does, also for files that nothing downloads yet.
+    Raises as ``fetch`` does, also for files that nothing downloads yet, and within seconds if the hub is away.
     """
     target, pins, patience = _target(repo, revision, cache), _of_root(files), patience or Patience()
     if not _is_whole(target, pins):
-        origin, wanted = _everything(repo, revision, pins, patience, report)
+        report.say(f"asking {endpoint()} for the small files of {repo}")
+        origin, wanted = _everything(repo, revision, pins, patience, report, quick=True)
         small = [file for file in wanted if file.path in LOOKED_AT]
         fetch_files(origin, small, target, report, patience, cache / "hub" / ".zoo")
     return target
@@ -103,10 +104,13 @@ def _of_root(files: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _everything(
-    repo: str, revision: str, pins: Mapping[str, str], patience: Patience, report: Reporter
+    repo: str, revision: str, pins: Mapping[str, str], patience: Patience, report: Reporter, *, quick: bool = False
 ) -> tuple[Origin, list[Listed]]:
-    """Every file to fetch, sorted, and where they come from. Raises RemoteError, SourceError."""
-    hub = _repo(repo)
+    """Every file to fetch, sorted, and where they come from. quick: the hub is not waited for, see ``Door``.
+
+    Raises RemoteError, SourceError.
+    """
+    hub = _repo(repo, quick=quick)
     everything = _listing(hub, revision, patience, report)
     _refuse_other_pins(repo, revision, everything, pins)
     tree = _wanted(hub, repo, revision, everything, patience, report)
@@ -159,9 +163,9 @@ def small_file(
         return (Path(folder) / name).read_bytes()
 
 
-def _repo(repo: str) -> HuggingFaceRepo:
+def _repo(repo: str, *, quick: bool = False) -> HuggingFaceRepo:
     namespace, _, name = repo.partition("/")
-    return HuggingFaceHub(Door(endpoint(), named=True)).repo("model", namespace, name)
+    return HuggingFaceHub(Door(endpoint(), named=True, quick=quick)).repo("model", namespace, name)
 
 
 def _listing(hub: HuggingFaceRepo, revision: str, patience: Patience, report: Reporter) -> dict[str, Listed]:
