@@ -17,7 +17,7 @@ from catalog.filenames import absence
 from catalog.lock import Lock
 from catalog.meaning import Meaning
 from catalog.paths import THROUGH_LINK
-from catalog.problems import LIMIT, Problem
+from catalog.problems import Problem, limited
 from catalog.recipe import Recipe, recipe_from_mapping
 from catalog.unseen import visible
 from catalog.yamltext import Document
@@ -66,7 +66,7 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
         texts = licencefiles.demands(document, recipe, root)
         wanted_of = functools.partial(licencefiles.sha256_of, lock=lock, root=root)
         found += texts or licencefiles.outdated(document, recipe, root, wanted_of)
-    problems = tuple(sorted(set(found))[:LIMIT])
+    problems = tuple(limited(found))
     hints = (*placeholders.hints(document), *maturity.hints(document))
     return CheckedRecipe(shown, text, None if found else recipe, lock, problems, files, hints)
 

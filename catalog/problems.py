@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from catalog.unseen import JOINERS, visible
 
 LIMIT = 60
-"""Most problems reported per file; more would not help."""
+"""Most problems reported per file; more would not help. One more line says that there are others."""
 LONGEST_KEY = 60
 """Characters of a key that are shown in a path."""
 
@@ -51,6 +51,20 @@ class Problem:
         place = f"file={_property(visible(self.file))},line={self.line},col={self.column}"
         message = _message(visible(self.text, kept="\r\n\t"))
         return f"::error {place}::{message}"
+
+
+def limited(found: Iterable[Problem]) -> list[Problem]:
+    """The problems of one file in order, each once: the first LIMIT, and one that says that there are others."""
+    ordered = sorted({problem for problem in found if problem.what != _OTHERS})
+    cut = len(ordered) > LIMIT or any(problem.what == _OTHERS for problem in found)
+    if not cut:
+        return ordered
+    last = ordered[:LIMIT][-1]
+    others = Problem(last.file, last.line, 1, "", _OTHERS, "Fix those that are listed, then check again")
+    return [*ordered[:LIMIT], others]
+
+
+_OTHERS = f"only {LIMIT} problems of this file are listed, and it has more"
 
 
 def dotted(path: Iterable[str | int]) -> str:

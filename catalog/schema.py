@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypedDict, TypeVar
 from catalog import quick
 from catalog.jsontext import Json, JsonObject
 from catalog.metrics import METRICS
-from catalog.problems import LIMIT, Problem, did_you_mean, show
+from catalog.problems import LIMIT, Problem, did_you_mean, limited, show
 from catalog.quants import LADDER
 from catalog.words import counted
 from catalog.yamltext import Document
@@ -153,7 +153,7 @@ def _problems(data: object, document: Document, name: str) -> list[Problem]:
     # Of a file with a fault in each of a million places, finding them all would take hours.
     errors = itertools.islice(judge.iter_errors(data), MOST_ERRORS)
     found = {problem for error in errors for problem in _of_error(error, document)}
-    return sorted(found)[:LIMIT]
+    return limited(found)
 
 
 def fill_defaults(data: JsonObject, schema: Schema) -> JsonObject:

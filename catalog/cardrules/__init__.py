@@ -12,7 +12,7 @@ from catalog.cardrules.evaluation import check_eval_results
 from catalog.cardrules.fields import check_fields, hints
 from catalog.cardrules.header import Header, kind_of, read_header
 from catalog.cardrules.traps import traps
-from catalog.problems import LIMIT, Problem
+from catalog.problems import Problem, limited
 
 __all__ = ["Header", "check_card", "check_eval_results", "check_header", "hints", "kind_of", "read_header"]
 
@@ -31,4 +31,4 @@ def check_header(header: Header, kind: str | None = None) -> list[Problem]:
         taken = {(problem.line, problem.column) for problem in found}
         fields = check_fields(document, kind or kind_of(document.data))
         found += [one for one in fields if (one.line, one.column) not in taken]
-    return sorted(set(found))[:LIMIT]
+    return limited(found)

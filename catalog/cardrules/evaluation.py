@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from catalog.cardrules.shape import Rule, anything, block, boolean, keys, repo_id, several, text, url
 from catalog.cardrules.traps import traps
 from catalog.jsontext import Json
-from catalog.problems import LIMIT, Problem, show
+from catalog.problems import Problem, limited, show
 from catalog.yamltext import Document, Path_, parse
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?\Z")
@@ -28,7 +28,7 @@ def check_eval_results(text_: str, shown_as: str) -> list[Problem]:
     taken = {(problem.line, problem.column) for problem in found}
     entries = several(_entry, alone=False)(document, (), document.data)
     found += [problem for problem in entries if (problem.line, problem.column) not in taken]
-    return sorted(set(found))[:LIMIT]
+    return limited(found)
 
 
 def model_index(document: Document, path: Path_, value: Json) -> Iterator[Problem]:

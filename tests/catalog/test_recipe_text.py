@@ -156,7 +156,7 @@ def test_hostile_size_costs_seconds_at_most(raw: bytes, check_text: Check) -> No
     clock = time.process_time()
     checked = check_text(raw)
     assert checked.recipe is None
-    assert 1 <= len(checked.problems) <= LIMIT
+    assert 1 <= len(checked.problems) <= LIMIT + 1
     assert time.process_time() - clock < 8
 
 

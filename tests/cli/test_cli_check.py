@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,31 @@ def test_an_error_that_names_a_file_gives_ci_no_command(capsys: Captured) -> Non
     code, _, err = called(capsys, "hub", "serve", "no\n  ::error title=owned::fine\n##[error]x")
     assert code == 2 and "\n  \\u003a:error" in err and "\n\\u0023#[error]" in err
     assert ZooError("x", where="a\nb").where == "a\\u000ab"
+
+
+@pytest.mark.parametrize("count", [1, 10, 11, 300])
+def test_check_writes_everything_into_the_summary(
+    count: int, zoo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    text = (zoo_folder / "recipes/smollm2-135m-instruct.yaml").read_text(encoding="utf-8")
+    extra = "".join(f"unknown_{at}: 1\n" for at in range(count))
+    (zoo_folder / "recipes/bad.yaml").write_text(
+        text.replace("name: smollm2-135m-instruct", "name: bad") + extra, encoding="utf-8"
+    )
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    code, out, _ = called(capsys, "check", "--format", "github", "recipes/bad.yaml")
+    shown = [line for line in out.splitlines() if line.startswith("::error")]
+    written = summary.read_text(encoding="utf-8")
+    assert code == 2 and 1 <= len(shown) <= 10 and "zoo check recipes/bad.yaml" in written
+    listed = set(re.findall(r"unknown_\d+", written))
+    assert len(listed) == min(count, 60) and listed <= set(re.findall(r"unknown_\d+", out))
+    assert (count > 60) == ("and it has more" in written)
+
+
+def test_a_summary_that_cannot_be_written_is_a_warning(
+    zoo_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(zoo_folder))
+    code, _, err = called(capsys, "check", "--format", "github")
+    assert code == 0 and "the job summary cannot be written" in err

@@ -43,6 +43,7 @@ ROOMS = (
     "zoo.pull",
     "zoo.publish",
     "zoo.upkeep",
+    "zoo.review",
     "zoo.flow",
     "zoo.cli",
     "zoo.__main__",

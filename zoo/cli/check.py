@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from catalog import cardrules, index, plainfiles, reports, targets
+from catalog import cardrules, index, plainfiles, reports, shell, targets
 from catalog.checks import check_recipe
 from catalog.filenames import absence
 from catalog.lock import Lock
@@ -21,6 +21,8 @@ from zoo.choose import reported
 from zoo.cli.common import Call, options
 from zoo.corpora.prompts import parse_prompts
 from zoo.errors import InputError, ZooError
+from zoo.output import visible
+from zoo.review import lines
 from zoo.settings import MARKER, Settings
 
 EVAL_RESULTS = ".eval_results"
@@ -40,7 +42,7 @@ _MOST_BYTES = {
     "format_",
     type=click.Choice(["human", "json", "github"]),
     default="human",
-    help="How to print problems. github makes annotations in a pull request.",
+    help="How to print problems. github makes annotations in a pull request, and writes the job summary.",
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
@@ -66,7 +68,10 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
     problems += _shared(recipes, settings)
     checked = [settings.shown(path) for path in files]
     output = dataclasses.replace(call.output, json=call.output.json or format_ == "json")
-    words = [problem.as_github() if format_ == "github" else str(problem) for problem in problems]
+    words = [str(problem) for problem in problems]
+    if format_ == "github":
+        again = " ".join(("zoo check", *(shell.argument(settings.shown(path)) for path in paths)))
+        words = _for_github(call, problems, hints, len(files), again)
     count = f"{counted(len(files), 'file')} checked"
     if not problems and format_ == "human":
         words = [f"{count}, no problems."]
@@ -84,6 +89,18 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
     if problems:
         output.say(f"{count}, {counted(len(problems), 'problem')}.")
     return 2 if problems else 0
+
+
+def _for_github(call: Call, problems: list[Problem], hints: list[Problem], files: int, again: str) -> list[str]:
+    """Lines for the log: annotations, then the problems that have none. Everything goes into the job summary."""
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+        try:
+            with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.write(lines.summary(problems, hints, files, again))
+        except OSError as error:
+            call.output.warn(f"the job summary cannot be written ({error.strerror}); everything is in the log")
+    others = lines.best_first(problems)[lines.MOST :]
+    return [*lines.on_lines(problems, again), *(visible(str(problem)) for problem in others)]
 
 
 def _own(settings: Settings) -> list[Path]:
