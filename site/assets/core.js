@@ -856,3 +856,25 @@ function missOf(one, wish, catalog) {
   }
   return [0, nearest];
 }
+
+// --- Sampling
+
+const SAMPLED = {
+  "general.sampling.temp": "temperature",
+  "general.sampling.top_k": "top_k",
+  "general.sampling.top_p": "top_p",
+  "general.sampling.min_p": "min_p",
+  "general.sampling.penalty_repeat": "repeat_penalty",
+};
+
+// How a model is sampled: as its file's header says, where llama.cpp's converter puts the source's generation config,
+// else as its card says, else with the defaults of llama.cpp. `by` is file, card or empty.
+export function samplingOf(header, card) {
+  const figures = {};
+  for (const [key, name] of Object.entries(SAMPLED)) {
+    const given = Number.parseFloat(header[key]);
+    if (Number.isFinite(given) && given >= 0) figures[name] = given;
+  }
+  if (Object.keys(figures).length) return { by: "file", figures };
+  return card ? { by: "card", figures: card.figures, source: card.source } : { by: "", figures: {} };
+}

@@ -1,5 +1,6 @@
 // Filters and sorts the list of all models. The rows are those of the pages of the list; the other pages are fetched when
-// somebody asks for something. The question is part of the address.
+// somebody asks for something, and the data to choose from when somebody asks for a device. The question is part of the
+// address.
 const form = document.querySelector(".zoo-filter");
 const body = document.querySelector(".zoo-models tbody");
 const found = document.querySelector(".zoo-found");
@@ -7,7 +8,9 @@ const pages = document.querySelector(".zoo-table-pages");
 const others = pages ? [...pages.querySelectorAll("a:not([aria-current])")] : [];
 const first = body.innerHTML;
 
+const NAMES = ["words", "board", "speed", "task", "language", "order"];
 let rows;
+let data;
 
 async function every() {
   const read = async (link) => {
@@ -22,6 +25,31 @@ async function every() {
   return [...body.rows, ...more];
 }
 
+async function chooserData() {
+  const at = (path) => new URL(path, document.baseURI);
+  const [core, answer] = await Promise.all([import(at(form.dataset.core)), fetch(at(form.dataset.data))]);
+  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  return { core, catalog: core.unpack(await answer.json()) };
+}
+
+// The models with a file that fits on a device, and that is fast enough there or, without a device, was measured to be.
+async function running(board, least) {
+  const { core, catalog } = await (data ??= chooserData().catch((error) => {
+    data = undefined;
+    throw error;
+  }));
+  const device = catalog.deviceOf.get(board);
+  const suits = (file, release) => {
+    if (!file.smoke) return false;
+    if (!device) return file.speeds.some((one) => one.valid && one.speed >= least);
+    const context = Math.min(catalog.rules.context_tokens, release.context);
+    const need = core.needBytes(file, context, catalog.rules);
+    return need !== null && need <= device.free && core.speedOf(file, device, context, catalog).typical >= least;
+  };
+  const some = catalog.releases.filter((one) => !one.yanked && one.files.some((file) => suits(file, one)));
+  return new Set(some.map((one) => one.name));
+}
+
 const ORDERS = {
   name: (a, b) => (a.dataset.name < b.dataset.name ? -1 : 1),
   newest: (a, b) => (a.dataset.date < b.dataset.date ? 1 : a.dataset.date > b.dataset.date ? -1 : 0),
@@ -30,9 +58,11 @@ const ORDERS = {
 };
 
 function asked() {
-  const { words, task, language, order } = form.elements;
   const question = new URLSearchParams();
-  for (const one of [words, task, language, order]) if (one.value && one.value !== "name") question.set(one.name, one.value);
+  for (const name of NAMES) {
+    const { value } = form.elements[name];
+    if (value && value !== "name") question.set(name, value);
+  }
   return question;
 }
 
@@ -47,15 +77,22 @@ async function show() {
     found.textContent = found.dataset.words;
     return;
   }
+  const board = question.get("board");
+  const least = Number(question.get("speed") ?? 0);
+  let runs;
   try {
     rows ??= await every();
+    runs = board || least > 0 ? await running(board, least) : undefined;
   } catch (error) {
     found.textContent = `The other pages of the list could not be loaded: ${error.message}. Check the connection and try again.`;
     return;
   }
+  // Meanwhile somebody may have asked for something else.
+  if (asked().toString() !== question.toString()) return;
   const words = (question.get("words") ?? "").toLowerCase().split(/\s+/);
   const matches = rows.filter(
     ({ dataset, textContent }) =>
+      (!runs || runs.has(dataset.name)) &&
       words.every((word) => textContent.toLowerCase().includes(word)) &&
       (!question.get("task") || dataset.task === question.get("task")) &&
       (!question.get("language") || dataset.languages.split(" ").includes(question.get("language"))),

@@ -47,4 +47,15 @@
     button.addEventListener("click", change);
     show();
   });
+
+  // On paper a page says where it is from, with the question that was asked.
+  addEventListener("beforeprint", () => {
+    let line = document.querySelector(".zoo-address");
+    if (!line) {
+      line = document.createElement("p");
+      line.className = "zoo-address";
+      document.body.append(line);
+    }
+    line.textContent = location.href;
+  });
 }

@@ -8,8 +8,6 @@ const CONTEXT = 2048;
 const ANSWER = 256;
 // The engine looks for a request to stop between two batches; small ones make it look several times a second.
 const BATCH = 16;
-// What small chat models are usually run with (SmolLM2's card: temperature 0.2, top-p 0.9); greedy answers end in loops.
-const SAMPLING = { temperature: 0.2, top_p: 0.9, repeat_penalty: 1.1 };
 // As is_address in zoo/choose/commands.py.
 const REACHED = /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost)[:/])/;
 // As in zoo/choose/pick.py: a file that is practically the same as the original.
@@ -23,9 +21,11 @@ let loading = null;
 let answering = null;
 let messages = [];
 let full = false;
+let sampling = {};
+const defaults = find("sampling").innerHTML;
 
 const state = (text) => (find("state").textContent = text);
-const { counted, dataSize } = await import(new URL(form.dataset.core, document.baseURI));
+const { counted, dataSize, samplingOf } = await import(new URL(form.dataset.core, document.baseURI));
 
 // Invisible characters are written out, as in zoo/site/pages/text.py.
 const visible = (text) =>
@@ -180,7 +180,25 @@ async function start(blob) {
   await Promise.race([ready, failed]);
   // The engine does not always report this itself.
   if (!(wllama.getLoadedContextInfo().n_vocab > 0)) throw new Error("llama.cpp cannot read this file");
+  useSampling(wllama.getModelMetadata().meta);
   return threads;
+}
+
+// The figures of the file or of the model's card, and words that say whose they are.
+function useSampling(header) {
+  const { card } = fields.model.selectedOptions[0].dataset;
+  const { by, figures, source } = samplingOf(header, card ? JSON.parse(card) : null);
+  sampling = figures;
+  const said = Object.entries(figures).map(([name, figure]) => `${name.replace("_", "-")} ${Number(figure.toFixed(4))}`);
+  if (!by) find("sampling").innerHTML = defaults;
+  else if (by === "file") find("sampling").textContent = `${said.join(", ")}, as the file's header says`;
+  else {
+    const link = document.createElement("a");
+    link.href = source;
+    link.rel = "noopener nofollow";
+    link.textContent = "the model's card";
+    find("sampling").replaceChildren(`${said.join(", ")}, as `, link, " says");
+  }
 }
 
 async function load() {
@@ -291,7 +309,7 @@ async function say(text) {
       messages: told,
       stream: true,
       max_tokens: ANSWER,
-      ...SAMPLING,
+      ...sampling,
       return_progress: true,
       timings_per_token: true,
       abortSignal: abort.signal,

@@ -32,3 +32,23 @@ def test_hostile_text_runs_nothing(samples: str, open_page: Any) -> None:
     page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
     assert "<script>alert(1)</script>" in page.inner_text("body")
     assert page.locator("a[href^='javascript']").count() == 0
+
+
+def test_paper_says_where_a_page_is_from(samples: str, open_page: Any) -> None:
+    for path in ("boards/pi-5-8gb/?x=1", "how-to/share-a-measurement/"):
+        page = open_page(samples + path)
+        assert page.locator(".zoo-address").count() == 0
+        page.evaluate("() => { for (const _ of [1, 2]) dispatchEvent(new Event('beforeprint')); }")
+        assert not page.is_visible(".zoo-address")
+        page.emulate_media(media="print")
+        assert page.is_visible(".zoo-address")
+        assert page.locator(".zoo-address").all_inner_texts() == [samples + path]
+
+
+def test_labels_of_the_chooser_explain_their_terms(samples: str, open_page: Any) -> None:
+    page = open_page(samples)
+    terms = page.locator(".zoo-ask label a.zoo-term")
+    assert terms.all_inner_texts() == ["Context length", "tokens", "KV cache", "Faster"]
+    for one in terms.all():
+        assert one.get_attribute("title")
+        assert "guide/glossary/#" in str(one.get_attribute("href"))

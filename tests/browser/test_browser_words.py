@@ -40,3 +40,24 @@ def test_sizes_rates_and_counts(tmp_path: Path, hosted: Any, open_page: Any) -> 
     ):
         for value, answer in zip(asked, answers, strict=True):
             assert answer == write(value), value
+
+
+def test_figures_for_sampling_are_of_the_file_else_of_the_card(tmp_path: Path, hosted: Any, open_page: Any) -> None:
+    shutil.copy(bundled.site_folder() / "assets" / "core.js", tmp_path)
+    (tmp_path / "index.html").write_text("<!doctype html><link rel=icon href=data:,><title>t</title>")
+    address = hosted(tmp_path)
+    card = {"source": "https://hub/card", "figures": {"temperature": 0.2, "top_p": 0.9}}
+    asked = [
+        ({"general.sampling.temp": "0.700000", "general.sampling.top_k": "20"}, card),
+        ({"general.name": "x", "general.sampling.temp": "nan", "general.sampling.top_p": "-1"}, card),
+        ({}, None),
+    ]
+    ask = """async ([address, asked]) => {
+      const core = await import(address + "core.js");
+      return asked.map((one) => core.samplingOf(...one));
+    }"""
+    assert open_page(address).evaluate(ask, [address, asked]) == [
+        {"by": "file", "figures": {"temperature": 0.7, "top_k": 20}},
+        {"by": "card", **card},
+        {"by": "", "figures": {}},
+    ]

@@ -109,6 +109,14 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Guessed:
+    """What a model does no better than guessing: probe -> its share, language -> the share of all probes in it."""
+
+    probes: dict[str, Share]
+    languages: dict[str, Share]
+
+
+@dataclass(frozen=True)
 class Ranked:
     """An entry in the catalog's order. share is None for a model that was not tested with the usual probes.
 
@@ -162,6 +170,19 @@ def at_chance(model: Model, release: Release, models: Iterable[Model]) -> Share 
     return next((one.share for one in rank([*others, asked]) if one.entry is asked and one.at_chance), None)
 
 
+def guessed(release: Release) -> Guessed:
+    """The probes, and the languages, in which the model of a release is no better than guessing, by the chooser's rule.
+    The probes are all those of the file that decides its place."""
+    scores = merit(release).probes
+    by_language: dict[str, list[ProbeScore]] = {}
+    for score in scores:
+        if score.language:
+            by_language.setdefault(score.language, []).append(score)
+    probes = {score.probe: share for score in scores if (share := _sum([score])) and share.at_chance}
+    languages = {name: share for name, some in by_language.items() if (share := _sum(some)) and share.at_chance}
+    return Guessed(probes, languages)
+
+
 def usual_probes(some: Sequence[Entry], language: str | None = None) -> frozenset[tuple[str, str]]:
     """(probe, its language or "") of the usual task probes."""
     return _usual([_probes(entry, language) for entry in some if not entry.experimental])
@@ -202,11 +223,16 @@ def _usual(probed: Sequence[dict[tuple[str, str], ProbeScore]]) -> frozenset[tup
 def _share(scores: dict[tuple[str, str], ProbeScore], usual: frozenset[tuple[str, str]]) -> Share | None:
     if not usual or not usual <= scores.keys():
         return None
-    total = sum(scores[key].total for key in usual)
+    return _sum([scores[key] for key in sorted(usual)])
+
+
+def _sum(scores: Sequence[ProbeScore]) -> Share | None:
+    """All answers to some probes together; None without a question."""
+    total = sum(one.total for one in scores)
     if not total:
         return None
-    by_guessing = sum(guessing.expected(key[0], scores[key].total) for key in sorted(usual))
-    return Share(sum(scores[key].correct for key in usual), total, by_guessing)
+    by_guessing = sum(guessing.expected(one.probe, one.total) for one in scores)
+    return Share(sum(one.correct for one in scores), total, by_guessing)
 
 
 def _order(entry: Entry, share: Share | None) -> tuple[bool, float, int, int, tuple[str, ...], float, str]:

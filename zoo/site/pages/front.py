@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from zoo.site.pages import chooser
+from zoo.site.pages import chooser, offers
 from zoo.site.pages.frame import framed
 from zoo.site.pages.kinds import Facts, Files, Kind, Models, Site
 from zoo.site.pages.page import Page, fill, rooted
@@ -47,7 +47,7 @@ def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
             Page("Catalog", DESCRIPTION, html, ()), "", site, scripts=scripts, drift=site.drift
         )
     }
-    return {**files, **dict(_lists(listed, site))}
+    return {**files, **dict(_lists(listed, site, offers.data_url(offers.of_all(facts), site)))}
 
 
 def by_task(models: Sequence[Facts]) -> list[tuple[str, int, list[str]]]:
@@ -63,7 +63,7 @@ def by_task(models: Sequence[Facts]) -> list[tuple[str, int, list[str]]]:
     ]
 
 
-def _lists(models: Sequence[Facts], site: Site) -> Iterator[tuple[str, str]]:
+def _lists(models: Sequence[Facts], site: Site, data: str) -> Iterator[tuple[str, str]]:
     pages = [models[start : start + LISTED] for start in range(0, len(models) or 1, LISTED)]
     tasks = sorted({visible(one["task"]) for one in models})
     languages = sorted({visible(language) for one in models for language in one["languages"]})
@@ -73,7 +73,7 @@ def _lists(models: Sequence[Facts], site: Site) -> Iterator[tuple[str, str]]:
         rows = rooted((model["row"] for model in batch), root)
         html = fill(
             "models.html", models=rows, number=number, last=len(pages), root=root, path=list_path,
-            count=len(models), tasks=tasks, languages=languages,
+            count=len(models), tasks=tasks, languages=languages, families=chooser.families(), data=data, site=site,
         )  # fmt: skip
         title = "All models" if number == 1 else f"All models, page {number}"
         page = Page(title, f"The {len(models):,} models of this zoo, sorted by name.", html, ())

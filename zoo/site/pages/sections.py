@@ -12,7 +12,7 @@ from markupsafe import Markup
 from catalog import access, changes, reports, yanks
 from catalog.memory import CONTEXTS
 from catalog.release import MemoryNeed, Model, ModelFile, Release
-from zoo.choose import commands
+from zoo.choose import commands, ranking
 from zoo.choose import pick as picks
 from zoo.choose.pick import Pick
 from zoo.judge.probes import report as probe_report
@@ -77,6 +77,7 @@ def of_release(
         "taken": taken,
         "people": reports.people(speed for file in release.files for speed in file.speeds),
         "probes": probe_report.rows(release.files),
+        "guessed": _guessed(release),
         "languages": _languages(release),
         "run": "" if model.yank_of(release.version) else runit.fragment(model.name, release, taken, site, root),
         "download_url": lambda file: runit.download_url(model.name, release, file, site),
@@ -137,6 +138,27 @@ def _compared(model: Model, release: Release, taken: ModelFile) -> str:
     if release is not picks.current(model):
         return ""
     return compare_url(model.name, release.version, shortened(visible(taken.type), 60))
+
+
+def _guessed(release: Release) -> list[str]:
+    """A sentence for each language and each probe in which the model is no better than guessing. A language whose only
+    probe is named needs no second sentence."""
+    found = ranking.guessed(release)
+    scores = ranking.merit(release).probes
+    said = []
+    for language, share in found.languages.items():
+        some = [score.probe for score in scores if score.language == language]
+        if len(some) > 1 or some[0] not in found.probes:
+            said.append(f"Language {shortened(visible(language), 40)}: {_share_words(share)}")
+    return said + [
+        f"{shortened(visible(probe_report.title(probe)), 100)}: {_share_words(share)}"
+        for probe, share in found.probes.items()
+    ]
+
+
+def _share_words(share: ranking.Share) -> str:
+    guess = f"; guessing gives about {share.by_guessing:,.0f}" if share.by_guessing else ""
+    return f"{share.correct:,} of {share.total:,} right{guess}"
 
 
 def _languages(release: Release) -> list[str]:

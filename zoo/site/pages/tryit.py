@@ -8,14 +8,18 @@ runs.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from catalog import sampling
+from catalog.release import Model
+from zoo.choose import pick as picks
 from zoo.choose.commands import HUB, is_address
 from zoo.site.pages import offers
 from zoo.site.pages.frame import framed
-from zoo.site.pages.kinds import Facts, Files, Kind, Models, Site
+from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
 from zoo.site.pages.links import MOST_TRIED_BYTES
 from zoo.site.pages.page import Page, fill
 from zoo.site.pages.runit import DOWNLOADS
@@ -38,11 +42,13 @@ def policy(hubs: Iterable[str]) -> dict[str, str]:
 
 
 class _Tried(NamedTuple):
-    """A model of the list. version: of its data; here: whether some file of it can be loaded."""
+    """A model of the list. version: of its data; here: whether some file of it can be loaded. card: JSON of what the
+    model's card says about sampling, empty if it says nothing."""
 
     name: str
     version: str
     here: bool
+    card: str
 
 
 def version(site: Site) -> str:
@@ -57,12 +63,28 @@ def _can_be_loaded(one: offers.Facts, site: Site) -> bool:
     return site.engine and (reached or any(path.startswith(here) for path in site.carried))
 
 
+def _each(model: Model, site: Site, evidence: Evidence) -> Made:
+    """What the card of the model says about sampling."""
+    del site, evidence
+    release = picks.current(model)
+    return Made({}, sampling.card_of(release) if release else None)
+
+
 def _whole(facts: Sequence[Facts], site: Site, _: Models) -> Files:
     some = [one for one in offers.of_all(facts) if one["current"] is not None]
     hubs = {one["hub"] or "" for one in some}
-    models = [_Tried(one["name"], one.get("digest", "")[:8], _can_be_loaded(one, site)) for one in some]
+    cards = {one["model"]["name"]: json.dumps(one[KIND.name]) if one[KIND.name] else "" for one in facts}
+    models = [
+        _Tried(one["name"], one.get("digest", "")[:8], _can_be_loaded(one, site), cards[one["name"]]) for one in some
+    ]
     html = fill(
-        "tryit.html", models=models, root="../", site=site, most=MOST_TRIED_BYTES, version=version(site)
+        "tryit.html",
+        models=models,
+        root="../",
+        site=site,
+        most=MOST_TRIED_BYTES,
+        version=version(site),
+        defaults=sampling.known()["default_source"],
     )
     page = Page(
         "Try it in the browser",
@@ -74,4 +96,4 @@ def _whole(facts: Sequence[Facts], site: Site, _: Models) -> Files:
     return {f"{PATH}index.html": framed(page, PATH, site, scripts=scripts, policy=policy(hubs))}
 
 
-KIND = Kind("tryit", whole=_whole)
+KIND = Kind("tryit", _each, _whole)
