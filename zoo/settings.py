@@ -23,11 +23,12 @@ from zoo.machine import resources
 MARKER = "zoo.toml"
 CATALOG = "catalog"
 """Origin of a value that the catalog gives instead of the settings: never a user's word."""
+DEFAULT_HUB = "build/hub"
 
 # name -> (environment variable, default, what it is)
 _SETTINGS: dict[str, tuple[str, str, str]] = {
     "namespace": ("ZOO_NAMESPACE", "local", "user or organisation on the hub"),
-    "hub": ("ZOO_HUB", "build/hub", "a folder, or the address of a hub"),
+    "hub": ("ZOO_HUB", DEFAULT_HUB, "a folder, or the address of a hub"),
     "work": ("ZOO_WORK", "build/work", "folder of finished and unfinished steps"),
     "releases": ("ZOO_RELEASES", "build/releases", "folder of built releases"),
     "catalog": ("ZOO_CATALOG", "model_catalog.json", "the catalog file"),

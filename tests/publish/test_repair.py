@@ -171,6 +171,25 @@ def test_a_mirror_gives_what_this_machine_lacks(
     assert code == 1 and "nor a mirror has a copy" in capsys.readouterr().err
 
 
+def test_a_folder_that_is_a_mirror_gives_it_too(
+    zoo: Path, served: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The damaged hub is over HTTP; the folder of the settings file is recorded as a mirror."""
+    there, own = settings_room.load(zoo, {"hub": served}, {}), settings_room.load(zoo, {"hub": "own"}, {})
+    release = released(zoo, there, "1.0.0")
+    done = publishing.apply(publication(release, own), Silent())
+    record.record(release, done.location, own, Way.MIRROR)
+    (zoo / "zoo.toml").write_text('hub = "own"\n')
+    shutil.rmtree(zoo / "build/releases")
+    lost = object_of(zoo, "tutor-Q8_0.gguf", "1.0.0")
+    lost.unlink()
+    monkeypatch.chdir(zoo)
+    code = main(["publish", NAME, "--repair", "--hub", served])
+    out, err = capsys.readouterr()
+    assert code == 0 and "sent again: tutor-Q8_0.gguf" in out, out + err
+    assert lost.exists()
+
+
 def test_many_lost_contents_are_counted_and_said_once(
     zoo: Path, place: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

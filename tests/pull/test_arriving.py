@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -190,6 +191,28 @@ def test_what_a_lost_connection_interrupts_stays_for_the_next_try(
     assert not (zoo.folder / "w" / "README.md").exists()
     monkeypatch.setattr(Arrival, "fetch", fetch)
     assert say(*SMALL)[0] == 0 and not waiting.exists()
+
+
+def test_wrong_content_after_an_interrupted_try_leaves_no_folder(
+    zoo: Zoo, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = Arrival.fetch
+
+    def lost(self: Arrival, files: object) -> list[object]:
+        fetch(self, [file for file in files if file.path != "model-Q4_0.gguf"])  # type: ignore[attr-defined]  # any list
+        raise RemoteError("the connection broke", kind="unreachable")
+
+    monkeypatch.setattr(Arrival, "fetch", lost)
+    assert say(*SMALL)[0] == 1 and (zoo.folder / "w/.zoo/incoming/README.md").exists()
+    monkeypatch.setattr(Arrival, "fetch", fetch)
+    raw = zoo.contents["model-Q4_0.gguf"]
+    sha256 = hashlib.sha256(raw).hexdigest()
+    stored = zoo.hub.folder / "objects" / sha256[:2] / sha256
+    stored.chmod(0o644)
+    stored.write_bytes(bytes([raw[0] ^ 1]) + raw[1:])
+    code, _, err = say(*SMALL)
+    assert code == 1 and "wrong content twice" in err
+    assert not (zoo.folder / "w").exists()
 
 
 def test_two_at_once_share_a_folder(zoo: Zoo) -> None:

@@ -81,7 +81,7 @@ def test_a_hub_over_http_that_lost_everything(worded: Path, capsys: pytest.Captu
     code, told = watched(capsys)
     assert code == 3 and "tiny/plain-gguf no longer exists" in told
     assert "1 difference to the record was found and no file could be compared" in told
-    assert "Repair it with: zoo publish plain --repair" in told
+    assert "not private or renamed, repair it with: zoo publish plain --repair --move" in told
     code, out, err = call(capsys, "publish", "plain", "--repair")
     assert code == 1 and "To publish the same files with new commits: zoo publish plain --repair --move" in err
     assert err.count("model tiny/plain-gguf: ") == 1 and "(version 1.0.0)" in err

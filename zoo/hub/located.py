@@ -9,7 +9,7 @@ from zoo.errors import InputError
 from zoo.hub import Hub, Hubs
 from zoo.hub.approved import is_named_by_user
 from zoo.progress import Reporter
-from zoo.settings import CATALOG, MARKER, Settings
+from zoo.settings import CATALOG, DEFAULT_HUB, MARKER, Settings, load
 
 
 def hub_of_settings(settings: Settings) -> Hub:
@@ -21,6 +21,15 @@ def hubs_of(settings: Settings, *, quick: bool = False) -> Hubs:
     """The hubs of a catalog of this zoo. Make it once for a command. quick: see ``Hubs``."""
     named = "" if settings.values["hub"].origin == CATALOG else settings.hub
     return Hubs(settings.root, named, by_user=is_named_by_user(settings), quick=quick, in_zoo=True)
+
+
+def folder_hubs(settings: Settings) -> list[str]:
+    """Folders that a folder hub of the catalog may be: of the settings, of the settings file if a flag or the catalog
+    named another hub, and the default one. Only folders that exist."""
+    of_file = load(settings.root, {}, {}).hub
+    named = dict.fromkeys((settings.hub, of_file, DEFAULT_HUB))
+    paths = [one for one in named if not one.startswith(("http://", "https://"))]
+    return [one for one in paths if (settings.root / one).is_dir()]
 
 
 def at_home(name: str, version: str, settings: Settings, report: Reporter) -> Settings:

@@ -1,7 +1,12 @@
-"""Published contents that this machine has no copy of, fetched from the mirrors over HTTP that the catalog records."""
+"""Published contents that this machine has no copy of, fetched from the mirrors that the catalog records.
+
+The catalog does not say which folder a folder hub is, so those of the settings are asked. Every content is compared
+with its digest, so a wrong folder only has nothing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,9 +23,11 @@ _GIT_BYTES = 16 << 20
 
 @dataclass
 class Mirrors:
-    """The mirrors of releases. hub: the one that is repaired, which is not asked. scratch: a folder for contents."""
+    """The mirrors of releases. hub: the one that is repaired, which is not asked. folders: folder hubs that may be a
+    recorded one. scratch: a folder for contents."""
 
     hub: str
+    folders: Sequence[str]
     hubs: Hubs
     scratch: Path
     report: Reporter
@@ -31,15 +38,16 @@ class Mirrors:
         it or answers. The folder holds one content at a time."""
         for place in release.places():
             there = place.model if kind == "model" else place.dataset
-            if there is None or place.hub == self.hub or not place.hub.startswith(("http://", "https://")):
+            if there is None or place.hub == self.hub:
                 continue
-            try:
-                namespace, _, name = there.name.partition("/")
-                repo = self.hubs.open(place.hub).repo(kind, namespace, name)
-                if found := self._fetch(repo, place.hub, there, file):
-                    return found
-            except (ZooError, OSError) as error:
-                self.report.warn(f"{file.path} could not be fetched from {place.hub}: {error}")
+            for hub in self.folders if place.hub == "folder" else [place.hub]:
+                try:
+                    namespace, _, name = there.name.partition("/")
+                    repo = self.hubs.open(hub).repo(kind, namespace, name)
+                    if found := self._fetch(repo, hub, there, file):
+                        return found
+                except (ZooError, OSError) as error:
+                    self.report.warn(f"{file.path} could not be fetched from {hub}: {error}")
         return None
 
     def _fetch(self, repo: Repo, hub: str, there: Repository, file: Listed) -> tuple[Path, str] | None:

@@ -1,7 +1,7 @@
 """Lost and damaged contents of published versions, found by reading every byte and sent again. No version changes.
 
 What a hub lists for the recorded commit is compared with what it serves. Contents come from this machine, or else from
-a mirror over HTTP, each compared with its digest before it is sent. Lost tags and a lost main branch are set again. A
+a mirror, each compared with its digest before it is sent. Lost tags and a lost main branch are set again. A
 folder hub also gets lost commits again; ``lost`` names the versions whose commits cannot be written again, so only
 another commit can have their files.
 """
@@ -18,8 +18,8 @@ from catalog.release import Model, Release, Repository
 from catalog.words import counted
 from zoo.errors import Damaged, InputError, RemoteError, ZooError
 from zoo.files.digests import git_blob
-from zoo.hub import BRANCH, Hub, Listed, Repo
-from zoo.hub.located import hubs_of
+from zoo.hub import BRANCH, Hub, HubConflict, Listed, Repo
+from zoo.hub.located import folder_hubs, hubs_of
 from zoo.progress import Reporter
 from zoo.publish.copies import Copies
 from zoo.publish.mirrors import Mirrors
@@ -62,7 +62,7 @@ def repair(model: Model, hub: Hub, settings: Settings, report: Reporter) -> Repa
     found = Repaired(hub.name)
     with tempfile.TemporaryDirectory(prefix="zoo-repair-") as scratch:
         copies = Copies.of(model, settings, Path(scratch))
-        mirrors = Mirrors(hub.name, hubs_of(settings, quick=True), Path(scratch), report)
+        mirrors = Mirrors(hub.name, folder_hubs(settings), hubs_of(settings, quick=True), Path(scratch), report)
         # A commit can only be written again if its parent is known, so the oldest comes first.
         for release in reversed(model.releases):
             for place in release.places():
@@ -190,6 +190,9 @@ class _Repository:
         try:
             repo.tag(self.place.tag, self.place.commit, news.message(self.model.name, self.release))
             self.found.restored.append(f"tag {self.place.tag} of {self.label}")
+        except HubConflict as error:
+            what = f"tag {self.place.tag} of {self.label}: {error.what}"
+            self.found.left.append(f"{what}. Delete it on the hub, then run this command again")
         except ZooError as error:
             self.found.left.append(f"tag {self.place.tag} of {self.label}: {error.what}")
 

@@ -95,7 +95,8 @@ def as_recorded(target: Target, recorded: Repository, hub: str, command: str) ->
             f"tag {tag} of {target.label} moved: the catalog records commit {recorded.commit[:12]}, but it is on"
             f" {tagged[:12]}",
             safe="Nothing was changed.",
-            remedy=f"Set it back on the hub. If the new commit is right, record it with: {command} --move",
+            remedy=f"Delete the tag on the hub, then set it back with: {command} --repair. If the new commit is right, "
+            f"record it with: {command} --move",
         )
     try:
         there = target.repo.tree(recorded.commit) if target.plan.parent else {}

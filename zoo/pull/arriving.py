@@ -66,8 +66,8 @@ def _is_refused(error: ZooError) -> bool:
 
 @dataclass
 class Arrival:
-    """One pull into ``folder``, whose lock it holds. fresh: the pull made the folder. borrowed: files of the folder
-    that wait with the new ones.
+    """One pull into ``folder``, whose lock it holds. fresh: the folder has nothing but parts of a pull.
+    borrowed: files of the folder that wait with the new ones.
     """
 
     folder: Path
@@ -168,10 +168,20 @@ class Arrival:
 LOCK = "pull.lock"
 
 
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder is not there yet, or has nothing but the parts of a pull that was interrupted."""
+    if not os.path.lexists(folder):
+        return True
+    with contextlib.suppress(OSError):
+        own = {path.name for path in (folder / OWN).iterdir()}
+        return [path.name for path in folder.iterdir()] == [OWN] and not own - {LOCK, "lock", "incoming", "partial"}
+    return False
+
+
 @contextlib.contextmanager
 def arriving(folder: Path, origin: Origin, report: Reporter, patience: Patience) -> Iterator[Arrival]:
     """A pull into ``folder``; if it is refused within the block, nothing of it stays."""
-    made = Arrival(folder, origin, report, patience, fresh=not folder.exists())
+    made = Arrival(folder, origin, report, patience, fresh=_is_ours(folder))
     waiting = f"another zoo is downloading into {folder}; waiting"
     with locked(folder / OWN / LOCK, lambda: report.say(waiting)):
         try:

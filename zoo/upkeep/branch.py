@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from catalog.release import Model
@@ -31,13 +31,15 @@ class Strange:
 @dataclass(frozen=True)
 class Known:
     """What is known of a repository: its kind and name, its model, and its releases' files by version. late: the card
-    does not show yet what is withdrawn, and that is known."""
+    does not show yet what is withdrawn, and that is known. recorded: the recorded card that a card is, see ``cardnow``.
+    """
 
     kind: str
     name: str
     model: Model
     accounts: Mapping[str, Account]
     late: bool
+    recorded: Callable[[str], str] = str
 
 
 def strange(repo: Repo, head: str, at: Known) -> Iterator[Strange]:
@@ -61,7 +63,7 @@ def strange(repo: Repo, head: str, at: Known) -> Iterator[Strange]:
         return
     card = read_card(repo, head)
     bare = banner.take_off(card)
-    if digest(bare) not in cards:
+    if digest(at.recorded(bare)) not in cards:
         what = f"{CARD} on the branch of {name} is neither a released card nor a recorded correction of one"
         yield Strange("card", CARD, digest(card), what)
     elif at.kind == "model":
@@ -71,8 +73,9 @@ def strange(repo: Repo, head: str, at: Known) -> Iterator[Strange]:
 def _words(card: str, bare: str, at: Known, released: Mapping[str, str]) -> Iterator[Strange]:
     """What a card of this zoo lacks. bare: without its notice; released: version by the digest of its card."""
     where = f"{CARD} on the branch of {at.name}"
-    last = cardnow.latest(at.model, digest(bare), released)
-    if last and last.card_sha256 != digest(bare):
+    sha256 = digest(at.recorded(bare))
+    last = cardnow.latest(at.model, sha256, released)
+    if last and last.card_sha256 != sha256:
         yield Strange("correction", CARD, digest(card), f"{where} lacks the correction of {last.date}")
     if card != banner.put(bare, at.model) and not at.late:
         has = "lacks the" if card == bare else "has another"

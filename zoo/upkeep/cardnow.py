@@ -4,8 +4,10 @@ about withdrawn versions. A mirror, a moved release and a repaired hub get both.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from catalog import jsontext
 from catalog.release import Correction, Model
@@ -40,12 +42,43 @@ def due(card: str, repo: Repo, place: str, model: Model, settings: Settings) -> 
     return banner.put(_corrected(bare, repo, place, model, settings) if model.corrections else bare, model)
 
 
+def carried(text: str, like: str, model: Model) -> str:
+    """The recorded text of a card with the namespaces of another card of the same model, ``like``, where only they
+    differ: after a move the model and its dataset have other full names. Otherwise unchanged."""
+    places = [place for release in model.releases for place in release.places()]
+    names = {there.name.partition("/")[2] for place in places for there in (place.model, place.dataset) if there}
+    for name in sorted(names):
+        full = re.compile(rf"(?<![\w.-])([A-Za-z0-9][\w.-]*)/{re.escape(name)}(?![\w-]|\.\w)")
+        before, now = set(full.findall(text)), set(full.findall(like))
+        # What both name, such as the model that this one was made from, is in no namespace of this zoo.
+        old, new = before - now, now - before
+        if len(old) == len(new) == 1:
+            was = re.escape(f"{old.pop()}/{name}")
+            text = re.sub(rf"(?<![\w.-]){was}(?![\w-]|\.\w)", f"{new.pop()}/{name}", text)
+    return text
+
+
+def recorded(card: str, model: Model, settings: Settings) -> str:
+    """The recorded correction that a card is but for its namespaces; the card itself if there is none. Both without the
+    notice."""
+    for one in model.corrections or ():
+        with suppress(OSError, ValueError):
+            text = _evidence(model, one, settings).read_text(encoding="utf-8")
+            if digest(text) == one.card_sha256 and carried(text, card, model) == card:
+                return text
+    return card
+
+
+def _evidence(model: Model, one: Correction, settings: Settings) -> Path:
+    return settings.evidence / model.name / one.version / one.evidence
+
+
 def _corrected(bare: str, repo: Repo, place: str, model: Model, settings: Settings) -> str:
-    sha256 = digest(bare)
+    sha256 = digest(recorded(bare, model, settings))
     correction = latest(model, sha256, _released(repo))
     if correction is None or correction.card_sha256 == sha256:
         return bare
-    path = settings.evidence / model.name / correction.version / correction.evidence
+    path = _evidence(model, correction, settings)
     text = ""
     with suppress(OSError, ValueError):
         text = path.read_text(encoding="utf-8")
@@ -54,6 +87,7 @@ def _corrected(bare: str, repo: Repo, place: str, model: Model, settings: Settin
             f"the corrected card of {model.name} {correction.version} is not in {settings.shown(path)}",
             remedy="Restore this file from version control",
         )
+    text = carried(text, bare, model)
     if place in bare and place not in text:
         raise ZooError(
             f"the corrected card of {model.name} {correction.version} names another repository than {place}",

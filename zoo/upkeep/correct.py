@@ -25,7 +25,7 @@ from zoo.hub import BRANCH, Repo
 from zoo.plan import foresight
 from zoo.release import cards, record, selfcheck
 from zoo.settings import Settings
-from zoo.upkeep import banner, correction
+from zoo.upkeep import banner, cardnow, correction
 from zoo.upkeep.reproduce.rebuild import recorded_json
 from zoo.upkeep.yank import Banner, cause, commit_card, read_card, repo_of
 
@@ -83,12 +83,12 @@ def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: st
     _refuse_other_version(before, recipe, release)
     earlier = tuple(one for one in model.corrections or () if one.version == release.version)
     if not force:
-        _refuse_other_card(before, repo, release, earlier)
+        _refuse_other_card(cardnow.recorded(before, model, settings), repo, release, earlier)
     entry = _entry(checked, release, fields, reason or _default_reason(fields), date)
     words = record.model(recipe)
     for known in earlier[-1:]:
         card = _card(recipe, words, release, earlier, settings)
-        if _sha256(card) == known.card_sha256:
+        if _sha256(cardnow.recorded(card, model, settings)) == known.card_sha256:
             return Corrected(model, release, None, fields, before, card)
     if not fields and not earlier:
         bare = _card(recipe, words, release, (), settings)

@@ -13,8 +13,9 @@ from zoo.errors import ZooError
 from zoo.hub import Hubs, Repo
 from zoo.progress import Reporter
 from zoo.settings import Settings
+from zoo.upkeep import cardnow
 from zoo.upkeep.recorded import Account, account_of_model, of_dataset
-from zoo.upkeep.remedies import remedy
+from zoo.upkeep.remedies import LOST, remedy
 
 
 @dataclass
@@ -27,11 +28,16 @@ class Notes:
     report: Reporter
     full: bool
     late: Callable[[str], object]
+    settings: Settings
     flags: str = ""
     findings: list[Finding] = field(default_factory=list)
     unchecked: list[Unchecked] = field(default_factory=list)
     requests: int = 0
     accounts: dict[tuple[str, str, str], Account] = field(default_factory=dict)
+
+    def recorded(self, model: Model) -> Callable[[str], str]:
+        """The recorded correction that a card of the model is but for its namespaces, or the card itself."""
+        return lambda card: cardnow.recorded(card, model, self.settings)
 
 
 @dataclass(frozen=True)
@@ -46,10 +52,13 @@ class Spot:
     def note(
         self, kind: str, path: str | None, revision: str | None, expected: str | None, found: str | None, what: str
     ) -> None:
-        """Add a finding; revision and the two digests as a report has them. kind: of a finding, or of ``Strange``."""
+        """Add a finding; revision and the two digests as a report has them. kind: of a finding, of ``Strange``, or one
+        that ends as ``remedy`` knows."""
+        if self.release.location.hub == "folder":
+            kind = kind.removesuffix(LOST)
         spot = (self.model.name, self.release.version, self.repository)
         repair = remedy(kind, *spot[:2], revision, found, self.notes.flags)
-        kind = "card" if kind in ("correction", "notice") else kind
+        kind = "card" if kind in ("correction", "notice") else kind.partition(" ")[0]
         self.notes.findings.append(Finding(kind, *spot, path, revision, expected, found, what, repair))
 
 

@@ -5,15 +5,29 @@ from __future__ import annotations
 from zoo.hub import BRANCH
 
 _UPSTREAM = ("licence", "gating", "source")
+LOST = " lost"
+"""End of the kind of a finding about what only new commits can bring back: a hub over HTTP makes its commits itself."""
+ACCESS = " access"
+"""End of the kind of a finding about who may read a repository."""
 
 
 def remedy(kind: str, name: str, version: str, revision: str | None, found: str | None, flags: str) -> str:
-    """A sentence without its full stop. kind is that of a finding, or ``correction`` or ``notice`` of a card; revision
-    and found are the finding's. flags: those that name the hub, each after a space."""
+    """A sentence without its full stop. kind is that of a finding, or ``correction`` or ``notice`` of a card, or it
+    ends in ``LOST`` or ``ACCESS``; revision and found are the finding's. flags: those that name the hub, each after a
+    space.
+    """
+    if kind.endswith(LOST):
+        sure = "If it is really lost, and not private or renamed, repair it with"
+        return f"{sure}: zoo publish {name} --repair --move{flags}"
+    if kind.endswith(ACCESS):
+        return "If that is wrong, change it in the settings of the repository on the hub"
     if kind in _UPSTREAM:
         return f"If people should not use this version any more: zoo yank {name}@{version} --reason TEXT"
     if kind == "tag" and found:
-        return f"No command moves a tag. Set {revision} back on the hub"
+        return (
+            f"Delete {revision} on the hub, then set it back with: zoo publish {name} --repair{flags}. If the new "
+            f"commit is right, record it with: zoo publish {name} --move{flags}"
+        )
     if kind == "foreign":
         return (
             "If it should not be there, delete it on the hub, or with the next version: "

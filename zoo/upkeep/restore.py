@@ -20,7 +20,7 @@ from zoo.publish.places import Way
 from zoo.publish.repair import Repaired
 from zoo.release import kept
 from zoo.settings import Settings
-from zoo.upkeep import banner, yank
+from zoo.upkeep import banner, cardnow, yank
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,12 @@ def model_of(name: str, settings: Settings) -> Model:
     return model
 
 
-def cards_of(model: Model | None) -> Cards:
-    """Which cards on a branch are this zoo's own."""
-    return Cards(banner.take_off, [one.card_sha256 for one in (model and model.corrections) or ()])
+def cards_of(model: Model | None, settings: Settings) -> Cards:
+    """Which cards on a branch are this zoo's own, also in another namespace."""
+    if model is None:
+        return Cards(banner.take_off)
+    corrected = [one.card_sha256 for one in model.corrections or ()]
+    return Cards(lambda card: cardnow.recorded(banner.take_off(card), model, settings), corrected)
 
 
 def _again(
@@ -114,7 +117,7 @@ def _again(
     way = Way.MOVE if place is release.location else Way.MIRROR
     publication = publishing.Publication(
         copy, names, settings.with_namespace(namespace), hub, line.owner_of(model.name, model, hub.name),
-        place, Way.MOVE, cards=cards_of(model), access=place.access, known_access=place.access,
+        place, Way.MOVE, cards=cards_of(model, settings), access=place.access, known_access=place.access,
     )  # fmt: skip
 
     def note(location: Location) -> None:

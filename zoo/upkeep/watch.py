@@ -21,7 +21,7 @@ from catalog.words import counted
 from zoo.errors import Damaged, ZooError
 from zoo.hub import BRANCH, FolderHub, Hub, Repo
 from zoo.hub.download import Patience
-from zoo.hub.interface import Served
+from zoo.hub.interface import ABSENT_COMMIT, Served
 from zoo.hub.located import hub_of, hubs_of, place_at
 from zoo.progress import Reporter, carried
 from zoo.pull.accounts import Difference
@@ -32,6 +32,7 @@ from zoo.upkeep.branch import Known, strange
 from zoo.upkeep.cardnow import CARD
 from zoo.upkeep.notes import Notes, Part, Spot, account_of, accounts_of, evidence_of
 from zoo.upkeep.recorded import Account, Expected, of_model, verdict
+from zoo.upkeep.remedies import ACCESS, LOST
 from zoo.upkeep.upstream import Ask, Looked, look_at_sources
 
 WORKERS = 8
@@ -56,7 +57,7 @@ def look(
     before: the last report, to detect changes of gating.
     """
     late = functools.partial(yank.pending, settings)
-    notes, watched, left_out = Notes(hubs_of(settings, quick=True), report, how.full, late), [], 0
+    notes, watched, left_out = Notes(hubs_of(settings, quick=True), report, how.full, late, settings), [], 0
     total = sum(len(of_model(r, evidence_of(settings, m, r))) for m in catalog.models for r in m.releases)
     with report.task("asking the hub", total, "files") as advance, ThreadPoolExecutor(WORKERS) as pool:
         for model in catalog.models:
@@ -142,7 +143,7 @@ def _mirror(model: Model, there: Release, settings: Settings, notes: Notes, pool
     that is asked, so mirrors are left out then."""
     if settings.values["hub"].origin.startswith("flag"):
         return
-    own, at = Notes(notes.hubs, notes.report, notes.full, notes.late), f"(mirror on {there.location.hub})"
+    own, at = Notes(notes.hubs, notes.report, notes.full, notes.late, settings), f"(mirror on {there.location.hub})"
     _release(_mirrored(model, there), there, settings, own, pool)
     notes.requests += own.requests
     notes.findings += [dataclasses.replace(one, what=f"{one.what} {at}") for one in own.findings]
@@ -212,7 +213,7 @@ def _branch(model: Model, release: Release, part: Part, head: str, notes: Notes)
         return
     notes.requests += 2
     try:
-        known = Known(part.kind, name, model, accounts, bool(notes.late(model.name)))
+        known = Known(part.kind, name, model, accounts, bool(notes.late(model.name)), notes.recorded(model))
         for one in strange(part.repo, head, known):
             Spot(notes, model, release, name).note(one.kind, one.path, BRANCH, None, one.found, one.what)
     except (ZooError, OSError) as error:
@@ -231,15 +232,17 @@ def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: 
     if wanted:
         notes.requests += 1
         if (found := repo.access()) != wanted:
-            note("repository", None, None, None, None, f"{place.name} is {found} now, but was published as {wanted}")
+            what = f"{place.name} is {found} now, but was published as {wanted}"
+            note(f"repository{ACCESS}", None, None, None, None, what)
     if not refs.branches and not refs.tags:
-        note(
-            "repository", None, None, place.commit, None, f"{place.name} no longer exists or is no longer public"
-        )
+        what = f"{place.name} no longer exists or is no longer public"
+        note(f"repository{LOST}", None, None, place.commit, None, what)
         return None
     there = refs.tags.get(place.tag)
     if there is None:
-        note("tag", None, place.tag, place.commit, None, f"tag {place.tag} of {place.name} no longer exists")
+        notes.requests += 1
+        lost = LOST if repo.served(place.commit, CARD).absent == ABSENT_COMMIT else ""
+        note(f"tag{lost}", None, place.tag, place.commit, None, f"tag {place.tag} of {place.name} no longer exists")
     elif not _same(there, place.commit):
         what = f"tag {place.tag} of {place.name} moved from {place.commit[:12]} to {there[:12]}"
         note("tag", None, place.tag, place.commit, there, what)
@@ -278,7 +281,9 @@ def _compare(
     at = place.commit[:12]
     if answers and all(answer.absent == "commit" for answer in answers):
         what = f"{place.name} no longer has commit {at}"
-        Spot(notes, model, release, place.name).note("commit", None, place.commit, place.commit, None, what)
+        Spot(notes, model, release, place.name).note(
+            f"commit{LOST}", None, place.commit, place.commit, None, what
+        )
         return 0, 0
     for file, answer in zip(expected, answers, strict=True):
         kind = verdict(file, answer)
