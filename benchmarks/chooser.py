@@ -30,7 +30,7 @@ from zoo.site.pages import Site, offers
 
 TARGETS = {"answer_milliseconds": 50.0, "first_page_gzip_bytes": 150_000}
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ASSETS = ("catalog.css", "zoo.css", "charts.css", "chooser.css", "scheme.js", "copy.js", "chooser.js")
+ASSETS = ("scheme.js", "copy.js", "search.js", "chooser.js")
 
 _ASK = """async () => {
   const core = await import("/core.js");

@@ -43,6 +43,9 @@ LUNR = Path(inspect.getfile(File)).parents[1] / "contrib/search/templates/search
 DESCRIPTION = 200
 """Characters of a page's description, which search engines show."""
 
+_UNUSED = re.compile(r"assets/(javascripts/lunr/|.*\.map\Z)")
+"""Of the theme: languages of its own search, which the search of ``site/assets`` replaces, and maps of its sources."""
+
 HOME = "index.md"
 """The page that the catalog's front page replaces."""
 
@@ -133,8 +136,11 @@ def _headings(toc: Any) -> list[Any]:
     return [child for item in toc for child in (item.children if item.level == 1 else [item])]
 
 
-def on_env(env: Any, *, config: Any, **_: Any) -> Any:
-    """Give the theme the header of all pages, and fix two attributes that are not in any block or small file."""
+def on_env(env: Any, *, config: Any, files: Any) -> Any:
+    """Give the theme the header of all pages, fix two attributes that are not in any block or small file, and leave out
+    what no reader's browser loads."""
+    for file in [one for one in files if _UNUSED.match(one.src_uri)]:
+        files.remove(file)
     env.add_extension(_ValidTemplates)
     env.globals["zoo_header"] = functools.partial(_header, config.site_name)
     return env

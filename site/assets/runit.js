@@ -64,7 +64,7 @@ function valuesOf(file, context, systems, { core, run, kv }) {
   };
 }
 
-// What to do with a file: [{id, title, steps: [{words, url, blocks: [[system, text]], once}]}].
+// What to do with a file: [{id, title, steps: [{words, url, blocks: [[system, text]], once, shared}]}].
 export function tabs(file, context, device, page) {
   const { name, version } = file.release;
   if (![name, version, file.type, file.path].every(isPlain)) return [];
@@ -82,24 +82,23 @@ function said(step, facts, values, systems) {
     .filter(([system]) => !system || systems.includes(system))
     .map(([system, lines]) => [system, filled(lines.join("\n"), values)]);
   if (!blocks.length && Object.keys(step.lines).length) return [];
-  return [{ words: filled(step.words, values), url: filled(step.link, values), blocks, once: step.once }];
+  return [{ words: filled(step.words, values), url: filled(step.link, values), blocks, once: step.once, shared: step.shared }];
 }
 
-function block([system, text], tab, { h, run }) {
-  const label = system ? `${tab.title}, ${run.systems[system]}` : tab.title;
+function block([system, text], { h }) {
   return h(
     "div",
     system ? { class: "zoo-command", "data-system": system } : { class: "zoo-command" },
-    h("pre", { tabindex: "0", "aria-label": label }, h("code", {}, text)),
+    h("pre", {}, h("code", {}, text)),
     h("button", { type: "button", class: "zoo-copy" }, "Copy"),
   );
 }
 
-function step({ words, url, blocks, once }, tab, page) {
+function step({ words, url, blocks, once }, page) {
   const { h, root } = page;
-  const lines = blocks.map((one) => block(one, tab, page));
+  const lines = blocks.map((one) => block(one, page));
   if (once) return [h("details", {}, h("summary", {}, `Once: ${words}`), lines)];
-  const link = url.startsWith("http") ? { href: url, rel: "noopener nofollow" } : { href: root + url };
+  const link = url.startsWith("http") ? { href: url, rel: "nofollow" } : { href: root + url };
   return [h("p", {}, url ? h("a", { class: "zoo-tap", ...link }, words) : words), ...lines];
 }
 
@@ -119,16 +118,21 @@ export function fragment(file, context, device, page, { open, system } = {}) {
   const shown = first(found.map(({ id }) => id), open);
   const on = first(systems, system);
   const choice = systems.map((id) => h("label", {}, radio(h, "run-system", id, id === on), ` ${run.systems[id]}`));
-  const panels = found.flatMap((tab) => [
-    radio(h, "run-with", tab.id, tab.id === shown, { id: `run-${tab.id}` }),
-    h("label", { for: `run-${tab.id}` }, tab.title),
-    h("div", { class: "zoo-tab" }, tab.steps.flatMap((one) => step(one, tab, page))),
+  const isShared = (one) => one.shared;
+  const names = found.flatMap(({ id, title, steps }) => [
+    radio(h, "run-with", id, id === shown, { id: `run-${id}`, ...(steps.some(isShared) ? { "data-fetch": "" } : {}) }),
+    h("label", { for: `run-${id}` }, title),
   ]);
+  // What several tabs begin with, the download, is there once; the last tab has all of it.
+  const shared = found.at(-1).steps.filter(isShared).flatMap((one) => step(one, page));
+  const panels = found.map(({ steps }) =>
+    h("div", { class: "zoo-tab" }, steps.filter((one) => !one.shared).flatMap((one) => step(one, page))),
+  );
   return h(
     "fieldset",
     { class: "zoo-run" },
     h("legend", {}, "Run it"),
     systems.length > 1 ? h("div", { class: "zoo-systems" }, choice) : null,
-    h("div", { class: "zoo-tabs" }, panels),
+    h("div", { class: "zoo-tabs" }, names, shared.length ? h("section", { class: "zoo-fetch" }, shared) : null, panels),
   );
 }

@@ -12,16 +12,17 @@ const plain = (html) =>
 // Readers' pages before those of maintainers.
 const boost = ({ kind, location }) => (kind === "Model" ? 2 : location.startsWith("guide/") ? 1.5 : 1);
 
-async function load({ lunr: script, sources }) {
-  const found = await Promise.all(
-    sources.map(async (source) => {
-      const answer = await fetch(source);
-      // A zoo with documents of its own may have no list of them.
-      if (answer.status === 404) return [];
-      if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-      return (await answer.json()).docs;
-    }),
-  );
+async function json(address, options) {
+  const answer = await fetch(address, options);
+  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  return answer.json();
+}
+
+async function load({ lunr: script, folder }) {
+  // The lists change with the catalog. Only their versions are asked for each time; a list comes from the browser's cache.
+  const versions = await json(`${folder}versions.json`, { cache: "no-cache" });
+  const names = ["catalog.json", "search_index.json"].filter((name) => name in versions);
+  const found = await Promise.all(names.map(async (name) => (await json(`${folder}${name}?v=${versions[name]}`)).docs));
   importScripts(script);
   // Names are found by their parts: smollm2, 135m, instruct. Types such as Q4_K_M stay in one.
   lunr.tokenizer.separator = /[\s\-/.,:;()?!"“”]+/;

@@ -6,8 +6,10 @@ const input = box.querySelector("input");
 const panel = box.querySelector(".zoo-results");
 const status = panel.querySelector("[role=status]");
 const list = panel.querySelector("ol");
-const root = new URL(box.dataset.root, location.href);
+const root = new URL("../", import.meta.url);
 const address = (path) => new URL(path, root).href;
+// What this file loads has its version, which changes with each of them.
+const beside = (name) => new URL(name + new URL(import.meta.url).search, import.meta.url).href;
 
 let worker;
 let asked = 0;
@@ -18,15 +20,13 @@ function ask() {
   asked += 1;
   if (!text) return close();
   worker ??= started();
-  const { lunr } = box.dataset;
-  const sources = ["search/catalog.json", "search/search_index.json"].map(address);
   if (panel.hidden) status.textContent = "Searching";
   panel.hidden = false;
-  worker.postMessage({ number: asked, text, lunr: new URL(lunr, location.href).href, sources });
+  worker.postMessage({ number: asked, text, lunr: beside("lunr.js"), folder: address("search/") });
 }
 
 function started() {
-  const made = new Worker(new URL(box.dataset.worker, location.href));
+  const made = new Worker(beside("search-worker.js"));
   made.onmessage = ({ data }) => {
     if (data.number === asked) show(data);
   };

@@ -125,7 +125,7 @@ function speedWords({ file, here }, core, catalog) {
 function row(one, { core, catalog }) {
   const { file } = one;
   const { release } = file;
-  const right = (words) => h("td", { class: "n" }, words);
+  const right = (words) => h("td", {}, words);
   const name = h("a", { class: "zoo-tap", href: `${root}models/${encodeURIComponent(release.name)}/#files` }, release.name);
   const head = h("th", { scope: "row", class: "zoo-wide" }, name, ` ${release.version}`, h("br", {}), h("bdi", {}, shortened(file.type, 40)));
   if (release.experimental) head.append(h("br", {}), h("strong", { class: "zoo-experimental" }, "experimental"));
@@ -137,13 +137,13 @@ function row(one, { core, catalog }) {
     "tr",
     file.beaten || release.yanked ? { class: "zoo-beaten" } : {},
     head,
-    h("td", { class: "zoo-words" }, h("bdi", {}, shortened(release.task, 60)), h("br", {}), h("bdi", { class: "zoo-note" }, shortened(release.languages.join(", ") || "–", 120))),
-    h("td", { class: "zoo-words" }, h("bdi", {}, shortened(release.licence, 80))),
+    h("td", { class: "t" }, h("bdi", {}, shortened(release.task, 60)), h("br", {}), h("bdi", { class: "zoo-note" }, shortened(release.languages.join(", ") || "–", 120))),
+    h("td", { class: "t" }, h("bdi", {}, shortened(release.licence, 80))),
     right(core.dataSize(file.size)),
     right(core.figure(file.bits, 2)),
     right(loss),
     right(file.kld === null ? base : `${core.general(file.top * 100, 4)} %`),
-    h("td", { class: "zoo-wide" }, ...speedWords(one, core, catalog)),
+    h("td", { class: "t zoo-wide" }, ...speedWords(one, core, catalog)),
     right(file.memory === null ? "not known" : core.dataSize(file.memory)),
   );
 }

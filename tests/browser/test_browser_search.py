@@ -63,10 +63,10 @@ def test_names_from_a_catalog_stay_text(gallery_at: Any, open_page: Any) -> None
 
 def test_a_search_that_fails_says_so_and_works_later(gallery_at: Any, open_page: Any) -> None:
     page = open_page(gallery_at("ordinary"))
-    page.route("**/search/catalog.json", lambda route: route.fulfill(status=503))
+    page.route("**/search/catalog.json*", lambda route: route.fulfill(status=503))
     assert ask(page, "ollama") == []
     assert "does not work now: the server answered 503" in page.inner_text(STATUS)
-    page.unroute("**/search/catalog.json")
+    page.unroute("**/search/catalog.json*")
     assert ask(page, "kld")
     open_page.troubles.clear()
 

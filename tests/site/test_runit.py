@@ -101,7 +101,7 @@ def test_carried_files_come_from_the_site() -> None:
     assert "lms import model-Q8_0.gguf" in lines(found["lm-studio"])
     assert "[hub]" not in lines(found["zoo"])
     page = str(pages.render(sample(), Site(), lambda *_: b"{}")[f"models/{NAME}/index.html"])
-    assert f'href="{HUB}model-Q8_0.gguf" rel="noopener nofollow" download' in page
+    assert f'href="{HUB}model-Q8_0.gguf" rel="nofollow" download' in page
 
 
 def test_a_type_that_others_do_not_know_is_named_by_its_file() -> None:

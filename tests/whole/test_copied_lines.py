@@ -65,28 +65,36 @@ class _Lines(html.parser.HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.blocks: list[tuple[str, str, str]] = []
-        self._tab, self._system, self._code = "", "", False
+        self._names: list[str] = []
+        self._fetching: list[str] = []
+        self._panels = 0
+        self._tabs: list[str] = []
+        self._system, self._code, self._inside = "", "", False
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         told = dict(attrs)
         if tag == "input" and told.get("name") == "run-with":
-            self._tab = told["value"] or ""
-        if tag == "div" and told.get("class") == "zoo-command" and self._tab:
+            self._names.append(told["value"] or "")
+            self._fetching += self._names[-1:] if "data-fetch" in told else []
+        if tag == "section" and told.get("class") == "zoo-fetch":
+            self._tabs = self._fetching
+        if tag == "div" and told.get("class") == "zoo-tab":
+            self._tabs = [self._names[self._panels]]
+            self._panels += 1
+        if tag == "div" and told.get("class") == "zoo-command":
             self._system = told.get("data-system") or ""
-        if tag == "code" and self._tab:
-            self._code = True
-            self.blocks.append((self._tab, self._system, ""))
+        self._inside, self._code = tag == "code", ""
 
     def handle_endtag(self, tag: str) -> None:
-        self._code &= tag != "code"
+        if tag == "code" and self._inside:
+            self.blocks += [(tab, self._system, self._code) for tab in self._tabs]
+        self._inside = False
         if tag == "fieldset":
-            self._tab = ""
+            self._tabs = []
 
     def handle_data(self, data: str) -> None:
-        if self._code:
-            tab, system, text = self.blocks.pop()
-            self.blocks.append((tab, system, text + data))
+        self._code += data
 
 
 @dataclass

@@ -12,7 +12,7 @@ Sources of the lines, all read in November 2026: Ollama's download page and ``do
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from zoo.choose.commands import PROMPT, started
 
@@ -32,7 +32,8 @@ class Step:
     """A sentence, and the lines to type below it by system.
 
     needs: words that must be among the facts of a file; ``!word`` must not. link: where the sentence leads.
-    once: it is done once, so pages fold it. A step with lines, but none for a system, is not for it.
+    once: it is done once, so pages fold it. shared: several programs begin with it, so pages have it once, before the
+    other steps. A step with lines, but none for a system, is not for it.
     """
 
     words: str
@@ -40,6 +41,7 @@ class Step:
     needs: str = ""
     link: str = ""
     once: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,10 @@ def filled(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
+_LINK = Step("Download {path} ({size})", link="{link}", shared=True)
+
 _FETCH = Step(
-    "Download the file and check its digest. The last line must end with {ok}.",
+    "Or download the file and check its digest. The last line must end with {ok}.",
     {
         "linux": ("wget -c {url}", "wget -qO- {sums} | grep ' {path}$' | sha256sum -c"),
         "macos": ("curl -fL -C - -o {path} {url}", "curl -fsL {sums} | grep ' {path}$' | shasum -a 256 -c"),
@@ -74,6 +78,7 @@ _FETCH = Step(
             "(Get-FileHash {path}).Hash -eq (@(curl.exe -fsL {sums}) -match ' {path}$').Substring(0, 64)",
         ),
     },
+    shared=True,
 )
 
 _LLAMA = Step(
@@ -121,7 +126,8 @@ _OLLAMA = Runtime(
             {EVERY: (f"ollama run hf.co/{{repository}}:{{tag}} {_PROMPT}",)},
             "hf !chat",
         ),
-        Step(_FETCH.words, _FETCH.lines, "!hf"),
+        replace(_LINK, needs="!hf"),
+        replace(_FETCH, needs="!hf"),
         Step(
             "Create a model from the file and run it.",
             {
@@ -171,7 +177,8 @@ _LLAMA_CPP = Runtime(
             {EVERY: (_CONTINUED,)},
             "hf !chat",
         ),
-        Step(_FETCH.words, _FETCH.lines, "!hf"),
+        replace(_LINK, needs="!hf"),
+        replace(_FETCH, needs="!hf"),
         Step("Run it.", {EVERY: (started("{path} -c {context}{cache}", chats=True),)}, "!hf chat"),
         Step(
             "Run it.",
@@ -191,8 +198,10 @@ _LM_STUDIO = Runtime(
     (
         Step("Install LM Studio and start it once.", link="https://lmstudio.ai/download"),
         Step("Download the model in a terminal.", {EVERY: ("lms get {repository}@{type}",)}, "hf quant"),
-        Step(_FETCH.words, _FETCH.lines, "!hf"),
-        Step(_FETCH.words, _FETCH.lines, "hf !quant"),
+        replace(_LINK, needs="!hf"),
+        replace(_FETCH, needs="!hf"),
+        replace(_LINK, needs="hf !quant"),
+        replace(_FETCH, needs="hf !quant"),
         Step("Import the file.", {EVERY: ("lms import {path}",)}, "!hf"),
         Step("Import the file.", {EVERY: ("lms import {path}",)}, "hf !quant"),
         Step("Chat.", {EVERY: ("lms chat",)}),
@@ -220,6 +229,7 @@ _PYTHON = Runtime(
             _ENVIRONMENT,
             once=True,
         ),
+        _LINK,
         _FETCH,
         Step(
             "Save this as answer.py.",
@@ -329,8 +339,8 @@ _DOWNLOAD = Runtime(
     "Download",
     "link",
     (
-        Step("Download {path} ({size})", link="{link}"),
-        Step(_FETCH.words.replace("Download", "Or download"), _FETCH.lines, "url"),
+        _LINK,
+        replace(_FETCH, needs="url"),
         Step("Open the file in any program that runs GGUF files."),
     ),
 )

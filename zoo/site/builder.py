@@ -16,14 +16,22 @@ from pathlib import Path
 from catalog.shapes import shaped
 from zoo.errors import AGAIN, InputError
 from zoo.files import bundled
+from zoo.files.digests import pretty_json
 from zoo.files.locks import locked
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.site import address, carried, content, documents, drift, pages, state, swap, tryout
+from zoo.site.pages import frame
 from zoo.site.state import Part
 
 OWN = ("index.html", "sitemap.xml", "sitemap.xml.gz", documents.NAVIGATION)
 """Files of mkdocs that are removed: the catalog has its own, or needs them only during the build."""
+
+SEARCH = "search/"
+SEARCHED = ("catalog.json", "search_index.json")
+"""What the search loads; documents of a zoo's own may come without the second."""
+LOADS = {"search.js": ("search-worker.js", "lunr.js")}
+"""Asset -> assets that it loads with the version of its own address."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,8 @@ def _parts(
     for path in documents.program():
         program.update(hashlib.sha256(path.read_bytes()).digest())
     models = content.build(settings, site, program.hexdigest(), old, new, report)
-    return {"documents": made, "watch": drift.put(settings, watched, old, new), **models}
+    found = {"documents": made, "watch": drift.put(settings, watched, old, new), **models}
+    return {**found, "search": _search(settings, old.get("search"), new)}
 
 
 def _documents(settings: Settings, known: Part | None, new: Path, report: Reporter, strict: bool) -> Part:
@@ -130,7 +139,7 @@ def _documents(settings: Settings, known: Part | None, new: Path, report: Report
         made = Path(name, "documents")
         documents.build(settings, made, strict)
         told = documents.navigation(made)
-        assets = {name: _short_digest(made / "assets" / name) for name in _assets(made)}
+        assets = _versions(made / "assets", _assets(made))
         paths = sorted(set(_paths(made)) - set(OWN))
         for path in paths:
             state.make_room(new / path)
@@ -140,23 +149,40 @@ def _documents(settings: Settings, known: Part | None, new: Path, report: Report
 
 
 def _assets(new: Path) -> list[str]:
-    """Add the bundled assets, except those that the zoo has its own file for; returns the names of all."""
-    source = bundled.site_folder() / "assets"
+    """Add the bundled assets, except those that the zoo has its own file for, and join the styles of catalog pages;
+    returns the names of all."""
+    source, folder = bundled.site_folder() / "assets", new / "assets"
     names = sorted(_paths(source))
     for name in names:
-        target = new / "assets" / name
+        target = folder / name
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, target)
-    return names
+    (folder / frame.JOINED).write_bytes(b"".join((folder / name).read_bytes() for name in frame.STYLES))
+    return [*names, frame.JOINED]
+
+
+def _versions(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Start of the digest of each asset and of those that it loads by itself."""
+    return {name: _short_digest(*(folder / part for part in (name, *LOADS.get(name, ())))) for name in names}
 
 
 def _paths(folder: Path) -> Iterable[str]:
     return (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def _short_digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+def _short_digest(*paths: Path) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:8]
+
+
+def _search(settings: Settings, known: Part | None, new: Path) -> Part:
+    """Versions of what the search loads. Pages name only this file, which browsers revalidate: with the versions in
+    them, every page would change with every model."""
+    lists = [path for name in SEARCHED if (path := new / SEARCH / name).is_file()]
+    text = pretty_json({path.name: _short_digest(path) for path in lists})
+    if known and state.take_over(known, text, settings.site.resolve(), new):
+        return known
+    return Part(text, content.write_files(new, {f"{SEARCH}versions.json": text}))
 
 
 def _report(target: Path, parts: Mapping[str, Part], seconds: float) -> SiteReport:

@@ -34,6 +34,11 @@ CATALOG = (
 )
 """The catalog's own entries of the navigation, before those of the documents."""
 
+STYLES = ("catalog.css", "header.css", "zoo.css", "charts.css", "chooser.css", "runit.css")
+"""Assets that the builder of the site joins into one, in this order: a page asks for one file instead of six."""
+
+JOINED = "pages.css"
+
 SITE_PICTURE = "share.png"
 """What programs show with a link to a page that has no picture of its own."""
 
@@ -82,9 +87,11 @@ def framed(
         page=page,
         content=Markup(page.html),
         title=title,
+        front=not path,
         root=root,
         site=site,
         header=header(site, root, entry, whole=entry == path, drawer=False),
+        styles=JOINED,
         policy=Markup("; ".join(f"{name} {value}" for name, value in directives.items())),
         scripts=scripts,
         canonical=site.address + path if site.address else "",

@@ -47,12 +47,14 @@ class Block:
 
 @dataclass(frozen=True)
 class Said:
-    """A step for one file. url: where the sentence leads, from the site's root or absolute; empty for nowhere."""
+    """A step for one file. url: where the sentence leads, from the site's root or absolute; empty for nowhere.
+    shared: other tabs have the same step."""
 
     words: str
     url: str
     blocks: tuple[Block, ...]
     once: bool
+    shared: bool
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def fragment(
     if not found:
         return Markup("")
     systems = [(id_, runtimes.SYSTEMS[id_]) for id_ in systems_of(device)]
-    return Markup(fill("runit.html", tabs=found, systems=systems, names=runtimes.SYSTEMS, root=root))
+    return Markup(fill("runit.html", tabs=found, systems=systems, root=root))
 
 
 def rules(site: Site) -> dict[str, object]:
@@ -220,7 +222,7 @@ def _steps(
         if blocks or not step.lines:
             url = runtimes.filled(step.link, values)
             linked = quote(url, safe=":/?&=%+") if url else ""
-            yield Said(runtimes.filled(step.words, values), linked, blocks, step.once)
+            yield Said(runtimes.filled(step.words, values), linked, blocks, step.once, step.shared)
 
 
 def _blocks(step: Step, values: dict[str, str], systems: Sequence[str]) -> Iterator[Block]:

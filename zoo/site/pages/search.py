@@ -1,7 +1,8 @@
 """What the search of every page finds besides the documents: models, devices and the catalog's own pages.
 
 ``search/catalog.json`` has them in the form of ``search/search_index.json``, which mkdocs makes of the documents.
-``site/assets/search-worker.js`` reads both when somebody searches, and no page loads them before.
+``site/assets/search-worker.js`` reads both when somebody searches, and no page loads them before. Their addresses
+change with their content: ``search/versions.json`` has the versions.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def _chart(id_: str, title: str, against: _Against) -> Chart | None:
         for x, point in against.values
     ]  # fmt: skip
     words = _words(against, best)
-    picture = scatter(title, words, plot, dots)
+    picture = scatter(title, plot, dots)
     return Chart(id_, title, picture, as_csv(_rows(against, best)), words)
 
 

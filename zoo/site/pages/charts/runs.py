@@ -48,7 +48,7 @@ def training_loss(curve: Sequence[Mapping[str, float]]) -> Chart | None:
     )
     rows: list[list[object]] = [["step", "loss_nats", "learning_rate"]]
     rows += [[entry["step"], entry["loss"], entry.get("learning_rate")] for entry in curve]
-    picture = svg("Training loss", words, plot.height, [axes(plot), line(points, "curve", plot.height)])
+    picture = svg("Training loss", "", plot.height, [axes(plot), line(points, "curve", plot.height)])
     return Chart("training-loss", "Training loss", picture, as_csv(rows), words)
 
 

@@ -48,7 +48,7 @@ def front(
     return sorted(kept, key=x)
 
 
-def scatter(title: str, words: str, plot: Plot, dots: Sequence[Dot], mark: tuple[float, str] | None = None) -> Markup:
+def scatter(title: str, plot: Plot, dots: Sequence[Dot], mark: tuple[float, str] | None = None) -> Markup:
     """The picture. The dots on the line come last, so they are on top, and first for the keyboard among equals: the Tab
     key goes to them only. mark: a dashed line at this height, and its tooltip."""
     places = [Place(plot.across(one.x), plot.down(one.y)) for one in dots]
@@ -66,7 +66,7 @@ def scatter(title: str, words: str, plot: Plot, dots: Sequence[Dot], mark: tuple
     named = [*_from_both_ends(best), *(others if len(dots) <= NAMED_AT_MOST else ())]
     wanted = [(place, shortened(visible(one.name), _NAME_LENGTH)) for place, one in named if one.name]
     parts += naming.names(wanted[:NAMED_AT_MOST], places, lines, plot.height)
-    return svg(title, words, plot.height, parts)
+    return svg(title, "", plot.height, parts)
 
 
 def _group(kind: str, some: Sequence[tuple[Place, Dot]], *, quiet: bool) -> list[str]:

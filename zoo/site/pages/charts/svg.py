@@ -78,8 +78,9 @@ def around(values: Iterable[float], *, log: bool = False, least: float | None = 
 
 
 def svg(title: str, text: str, height: float, parts: Iterable[str]) -> Markup:
-    """The picture. ``text`` says in sentences what it shows; what can be reached by keyboard are its links."""
-    words = escape(f"{visible(title)}. {visible(text)}")
+    """The picture. ``text`` says in sentences what it shows, or is empty where the page says it next to the picture;
+    what can be reached by keyboard are its links."""
+    words = escape(f"{visible(title)}. {visible(text)}" if text else visible(title))
     body = "".join(parts)
     return Markup(
         f'<svg class="zoo-chart" xmlns="http://www.w3.org/2000/svg" width="100%" height="{height:g}" role="group" '
@@ -92,20 +93,19 @@ def axes(plot: Plot) -> str:
     bottom = plot.height - BOTTOM
     lines, words = [], []
     for value in plot.y.ticks() if plot.y else ():
-        y = short(plot.down(value))
-        lines.append(f'<line x1="{LEFT:g}%" x2="{RIGHT:g}%" y1="{y}" y2="{y}"/>')
+        lines.append(f"M{LEFT:g} {short(plot.down(value))}H{RIGHT:g}")
         words.append(text("0", plot.down(value) + 4, number(value)))
     for value in plot.x.ticks():
-        x = f"{short(plot.across(value))}%"
-        lines.append(f'<line x1="{x}" x2="{x}" y1="{TOP:g}" y2="{bottom:g}"/>')
-        words.append(text(x, bottom + 16, number(value), "mid"))
+        x = short(plot.across(value))
+        lines.append(f"M{x} {TOP:g}V{bottom:g}")
+        words.append(text(f"{x}%", bottom + 16, number(value), "mid"))
     if plot.y:
         better = {"less": " · lower is better ↓", "more": " · higher is better ↑", "": ""}[plot.y.better]
         words.append(text("0", 14, plot.y.title + better, "title"))
     before = "← less is better · " * (plot.x.better == "less")
     after = " · more is better →" * (plot.x.better == "more")
     words.append(text(f"{RIGHT:g}%", plot.height - 8, before + plot.x.title + after, "title end"))
-    return f'<g class="grid" aria-hidden="true">{"".join(lines)}{"".join(words)}</g>'
+    return f'<g aria-hidden="true">{_stretched("grid", "".join(lines), plot.height)}{"".join(words)}</g>'
 
 
 def text(x: str, y: float, words: str, kind: str = "") -> str:
@@ -127,10 +127,13 @@ def dot(x: float, y: float, title: str, url: str | None = None, *, quiet: bool =
 def line(points: Sequence[tuple[float, float]], kind: str, height: float) -> str:
     """A line through points, each (% of the width, px). Its box is stretched, but not its stroke."""
     path = "L".join(f"{short(x, 2)} {short(y)}" for x, y in points)
-    return (
-        f'<svg viewBox="0 0 100 {height:g}" preserveAspectRatio="none" width="100%" height="{height:g}" '
-        f'aria-hidden="true"><path class="{kind}" vector-effect="non-scaling-stroke" d="M{path}"/></svg>'
-    )
+    return _stretched(kind, f"M{path}", height)
+
+
+def _stretched(kind: str, path: str, height: float) -> str:
+    """A path across the chart; x in % of the width, y in px."""
+    box = f'viewBox="0 0 100 {height:g}" preserveAspectRatio="none" aria-hidden="true"'
+    return f'<svg {box}><path class="{kind}" d="{path}"/></svg>'
 
 
 def level(y: float, title: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from catalog import guessing
@@ -13,7 +13,10 @@ from zoo.site.pages.charts.svg import Axis, Plot, around
 from zoo.site.pages.text import visible
 
 DRAWN_AT_MOST = 240
-"""Above so many files, only the line and the fastest and the best of each model are drawn."""
+"""Above so many files, only the line and the best of each model are drawn, and no dot that another one hides."""
+
+_ACROSS, _DOWN = 0.5, 4.0
+"""Dots that are nearer to each other than this, in % of the width and in px, hide each other."""
 
 _HEIGHT = 420.0
 
@@ -47,17 +50,19 @@ def trade_off(device: str, found: Sequence[File], guessed_percent: float) -> Cha
         return None
     sound = [one for one in found if not one.experimental]
     best = front(sound, lambda one: one.speed, lambda one: one.percent, (1, 1))
+    on_line = frozenset(best)
     drawn = found if len(found) <= DRAWN_AT_MOST else _few(found, best)
     plot = Plot(
         Axis("tokens/s, log scale", *around([f.speed for f in drawn], log=True), log=True, better="more"),
         Axis("right answers in %", *_percents(drawn, guessed_percent), better="more"),
         _HEIGHT,
     )
-    dots = [Dot(f.speed, f.percent, _said(f), f.name, f.url, f in best) for f in drawn]
-    title, words = f"Right answers against speed on {device}", _words(found, best, len(drawn))
-    picture = scatter(title, words, plot, dots, (guessed_percent, f"Guessing: {guessed_percent:.0f} % right"))
+    apart = drawn if drawn is found else _apart(drawn, on_line, plot)
+    dots = [Dot(f.speed, f.percent, _said(f), f.name, f.url, f in on_line) for f in apart]
+    title, words = f"Right answers against speed on {device}", _words(found, best, len(apart))
+    picture = scatter(title, plot, dots, (guessed_percent, f"Guessing: {guessed_percent:.0f} % right"))
     listed = tuple((_said(file), file.url) for file in best)
-    return Chart("trade-off", title, picture, as_csv(_rows(drawn, best)), words, listed)
+    return Chart("trade-off", title, picture, as_csv(_rows(drawn, on_line)), words, listed)
 
 
 def _few(found: Sequence[File], best: Sequence[File]) -> list[File]:
@@ -68,6 +73,17 @@ def _few(found: Sequence[File], best: Sequence[File]) -> list[File]:
         if other is None or (file.percent, file.speed) > (other.percent, other.speed):
             kept[file.model] = file
     return sorted({*kept.values(), *best}, key=lambda f: (f.model, f.speed))
+
+
+def _apart(drawn: Sequence[File], best: Set[File], plot: Plot) -> list[File]:
+    """The line, and of the others that hide each other the one with the most right answers."""
+    kept: dict[tuple[int, int], File] = {}
+    for file in sorted(drawn, key=lambda f: (-f.percent, -f.speed)):
+        if file not in best:
+            place = round(plot.across(file.speed) / _ACROSS), round(plot.down(file.percent) / _DOWN)
+            kept.setdefault(place, file)
+    shown = best | set(kept.values())
+    return [file for file in drawn if file in shown]
 
 
 def _percents(drawn: Sequence[File], guessed: float) -> tuple[float, float]:
@@ -85,7 +101,7 @@ def _said(file: File) -> str:
     )
 
 
-def _rows(drawn: Sequence[File], best: Sequence[File]) -> list[list[object]]:
+def _rows(drawn: Sequence[File], best: Set[File]) -> list[list[object]]:
     rows: list[list[object]] = [
         ["model", "type", "decode_tokens_per_second", "measured", "correct", "total", "on_the_line"]
     ]
@@ -98,6 +114,7 @@ def _rows(drawn: Sequence[File], best: Sequence[File]) -> list[list[object]]:
 def _words(found: Sequence[File], best: Sequence[File], drawn: int) -> str:
     parts = [f"{_said(file)}" for file in best[:12]]
     models = len({file.model for file in found})
-    shown = f" Of {len(found):,} files, {drawn:,} are drawn." if drawn < len(found) else ""
+    few = "the best of each model, and no dot that another one hides"
+    shown = f" Of {len(found):,} files, {drawn:,} are drawn: {few}." if drawn < len(found) else ""
     more = f"; and {len(best) - 12} more" if len(best) > 12 else ""
     return f"{len(found):,} files of {models:,} models. On the line: {'; '.join(parts)}{more}.{shown}"
