@@ -1,11 +1,27 @@
-"""Measure how fast a GGUF file runs on the machine at hand, with the state of the machine next to the figures.
+"""``pi-zoo``: choose, download, verify, run and measure small language models on a board.
 
-This package is copied to a small board and run there with ``python3 -m pi_runtime bench FILE.gguf``.
-It must work with the Python 3.11 of Debian 12 (Raspberry Pi OS "bookworm") and imports the standard
-library only; llama.cpp is reached at run time through the ctypes module ``llama_cpp.llama_cpp`` of
-llama-cpp-python. It imports nothing of the rest of this project: the two meet through the file format
-``bench-report/1``, whose schema is ``catalog/schemas/bench-report-v1.schema.json``.
+It must work with the Python 3.11 of Debian 12 (Raspberry Pi OS "bookworm") and the 3.13 of Debian 13, and imports the
+standard library only. Models run in llama.cpp's server; a benchmark of a file may also use the ctypes module
+``llama_cpp.llama_cpp`` of llama-cpp-python. It imports nothing of the rest of this project: they share the formats of
+the catalog, of device profiles and of reports, ``bench-report/1``, whose schema is
+``catalog/schemas/bench-report-v1.schema.json``.
 
+    options    the command line
+    asking     ``list`` and ``recommend``
+    keeping    ``pull``, ``use``, ``verify`` and ``remove``
+    talking    ``run``, ``embed`` and ``serve``
+    measuring  ``bench``
+    checking   ``doctor``
+    board      the device that a command is about, and whether a file would make it swap
+    sources    where the catalog is, and where files are
+    catalogue  a catalog as types
+    arithmetic memory and speed of a file on a device; pure
+    ranking    the order of models; pure
+    choosing   the file and the model to recommend; pure
+    store      models on this board and their receipts
+    download   bytes from an address, resumed and verified
+    programs   where llama.cpp's programs are
+    server     a llama-server for one command
     plainjson  JSON that somebody else wrote, with the place of what is wrong in it
     profiles   device profiles, and which one this machine is
     accelerate what computes and with which arguments, for serving, embeddings and benchmarks

@@ -18,7 +18,8 @@ from pi_runtime.settings import CouldNot, InvalidArguments
 from pi_runtime.system import ROOT, meminfo, read_text
 
 VARIABLE = "PI_ZOO_DATA"
-INSTALLED = Path("/usr/share/pi-zoo")
+OWN = Path(__file__).resolve().parent.parent
+"""Where the package is: next to ``catalog`` in a checkout, next to ``devices`` where the Debian package puts it."""
 
 RESERVE_SHARE = 8
 LEAST_RESERVE_BYTES = 128 * 2**20
@@ -88,9 +89,9 @@ class Machine:
 
 
 def data_folder() -> Path:
-    """Where profiles are: ``PI_ZOO_DATA``, a checkout or an installed package next to this one, or the system's."""
+    """Where profiles are: ``PI_ZOO_DATA``, else next to this package."""
     chosen = os.environ.get(VARIABLE)
-    places = [Path(chosen)] if chosen else [Path(__file__).resolve().parent.parent / "catalog", INSTALLED]
+    places = [Path(chosen)] if chosen else [OWN, OWN / "catalog"]
     for place in places:
         if (place / "devices").is_dir():
             return place
