@@ -13,6 +13,7 @@ from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError
 from zoo.gguf.header import read_header, rewrite_header
+from zoo.llama.quantize import presets
 from zoo.llama.quantize.quantize import Wanted, quantize
 from zoo.progress import Advance, Silent
 
@@ -148,3 +149,19 @@ def test_the_builders_path_does_not_travel_on(wide: Path, tmp_path: Path) -> Non
     rewrite_header(wide, leaky, {"quantize.imatrix.file": "/home/anna/matrix.dat"})
     quantize(leaky, tmp_path / "q.gguf", Wanted("Q8_0"), threads=1)
     assert "quantize.imatrix.file" not in read_header(tmp_path / "q.gguf").metadata
+
+
+def test_every_tensor_of_a_deep_model_gets_its_type(tmp_path: Path) -> None:
+    """llama.cpp reports two lines for each of some 800 tensors; the first ones count as much as the last."""
+    deep = make_tiny_gguf(tmp_path / "deep.gguf", width=32, layers=90, vocabulary=64)
+    report = quantize(deep, tmp_path / "q.gguf", Wanted("Q8_0"), threads=1)
+    matrices = sum(len(tensor.shape) > 1 for tensor in read_header(deep).tensors)
+    assert matrices > 600 and report.tensor_types["Q8_0"] == matrices and set(report.tensor_types) == {"F32", "Q8_0"}
+    assert report.bits_per_weight < 9.5
+
+
+def test_a_tensor_that_llama_cpp_does_not_report_is_named(wide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line for line in presets._ask(wide, 7, False) if "blk.0.attn_q.weight" not in line]
+    monkeypatch.setattr(presets, "_ask", lambda *_: lines)
+    with pytest.raises(ModelFileError, match=r"of the \d+ tensors of wide\.gguf; blk\.0\.attn_q\.weight is not in"):
+        presets.choose(wide, "Q8_0", with_imatrix=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,17 +24,16 @@ Observer = NewType("Observer", object)
 _DEBUG = 1
 _ERROR = 4
 _CONTINUED = 5
-_KEPT_LINES = 400
 
 
 @dataclass
 class Heard:
-    """The last log lines of llama.cpp during one piece of work; a line may arrive in several pieces.
+    """The log lines of llama.cpp during one piece of work; a line may arrive in several pieces.
 
-    Without its lines for debugging: thousands of them, for a deep model, would push out the others.
+    All but its lines for debugging: a caller may look for the first one, or need each, as one of every tensor.
     """
 
-    _lines: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
+    _lines: list[tuple[int, str]] = field(default_factory=list)
     _open_level: int = 0
     _open_text: str = ""
 

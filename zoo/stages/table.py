@@ -183,15 +183,15 @@ STAGES: Mapping[str, Row] = {
     ),
     "imatrix": Row(1, ("llama-cpp-python",), _little, _in_use, _imatrix_work, sums="the importance matrix"),
     "quantize": Row(
-        4, ("llama-cpp-python",), _quantized, _in_use,
+        5, ("llama-cpp-python",), _quantized, _in_use,
         lambda load: f"quantize {counted(load.steps, 'file')}", roundings="the rounding",
     ),
     "sensitivity": Row(
-        1, ("llama-cpp-python",), _search_disk, _search_memory,
+        2, ("llama-cpp-python",), _search_disk, _search_memory,
         lambda _: "measure what every tensor costs when it alone is quantized: one trial of 512 tokens each",
         sums="the search's measurements",
     ),
-    "budget": Row(3, ("llama-cpp-python",), _search_disk, _search_memory, _budget_work, sums="the search"),
+    "budget": Row(4, ("llama-cpp-python",), _search_disk, _search_memory, _budget_work, sums="the search"),
     "evaluate": Row(
         5, ("llama-cpp-python", "jinja2"), _little, _evaluate_memory, _evaluate_work,
         evidence=("evaluation.json", "kld-curve.svg", "smoke.json"), sums="the evaluation",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import difflib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,20 +61,22 @@ def choose(source: Path, type_name: str, *, with_imatrix: bool) -> Choice:
     """The type that llama.cpp would give every tensor of ``source`` (F32, F16 or BF16) for the file type ``type_name``.
 
     with_imatrix: some mixes differ when there is an importance matrix.
-    Raises InputError for an unknown type, ModelFileError if llama.cpp refuses the file.
+    Raises InputError for an unknown type, ModelFileError if llama.cpp refuses the file or does not report a tensor.
     """
     number, base = file_type(type_name)
     lines = _ask(source, number, with_imatrix)
     types: dict[str, str] = {}
     wanted: dict[str, tuple[str, int]] = {}
-    name = ""
+    name, reported = "", set()
     for line in lines:
         if found := _LINE.match(line):
             name = found["name"]
+            reported.add(name)
         elif name and (found := _BECOMES.match(line)):
             types[name] = found["type"].upper()
         elif found := _FALLBACK.match(line):
             wanted[found["name"]] = (found["type"].upper(), int(found["row"]))
+    _refuse_unreported(source, reported)
     _add_heads(source, base, types, wanted)
     # A mix of a type that fits, such as Q4_0, requests Q6_K for a tied embedding and gets Q8_0: better than its name.
     wanted = {name: asked for name, asked in wanted.items() if asked[1] % BLOCKS[base][0]}
@@ -81,6 +84,18 @@ def choose(source: Path, type_name: str, *, with_imatrix: bool) -> Choice:
         Fallback(name, row, asked, types.get(name, "F16")) for name, (asked, row) in sorted(wanted.items())
     )
     return Choice(types, fallbacks, _important(types, type_name))
+
+
+def _refuse_unreported(source: Path, reported: Collection[str]) -> None:
+    """A tensor that is not in the report would stay as it is, and the file be larger than its name says."""
+    names = [tensor.name for tensor in read_header(source).tensors]
+    lacking = [name for name in names if name not in reported]
+    if lacking:
+        raise ModelFileError(
+            f"llama.cpp reports a type for {len(names) - len(lacking)} of the {len(names)} tensors of {source.name}; "
+            f"{lacking[0]} is not in its report",
+            safe="Nothing was written", remedy="Install the version of llama-cpp-python that the project pins",
+        )  # fmt: skip
 
 
 def _add_heads(source: Path, base: str, types: dict[str, str], wanted: dict[str, tuple[str, int]]) -> None:
