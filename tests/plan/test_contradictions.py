@@ -288,7 +288,10 @@ def test_a_template_without_end_is_refused_before_the_first_step(
     source = zoo / checked.recipe.student.source.removeprefix("file:")
     (source / "chat_template.jinja").write_text(template, encoding="utf-8")
     monkeypatch.chdir(zoo)
-    assert main(["check", f"recipes/{recipe}.yaml"]) == 0, "the check runs no template"
+    assert main(["check", f"recipes/{recipe}.yaml"]) == 2
+    out = capsys.readouterr().out
+    assert f"recipes/{recipe}.yaml:" in out and "the chat template of the student cannot be rendered" in out
+    assert main(["plan", recipe]) == 0, "a plan runs no template"
     assert main(["build", recipe]) == 1
     err = capsys.readouterr().err
     assert "the chat template of the student cannot be rendered" in err and "Nothing was made" in err

@@ -93,3 +93,33 @@ def test_a_folder_in_its_place_is_reported(tmp_path: Path) -> None:
     (tmp_path / "j").mkdir()
     with pytest.raises(ZooError, match="the label journal cannot be written"):
         journal.open_to_append(tmp_path / "j", "label journal")
+
+
+def test_a_journal_beyond_any_size_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "1.0.0.journal.jsonl"
+    lines(path, BEGIN, *STEPS)
+    with path.open("r+b") as stream:
+        stream.truncate(journal.MOST_BYTES + 1)
+    with pytest.raises(ZooError) as caught:
+        Journal(path, "f1")
+    assert "1.0.0.journal.jsonl is larger than 64 MiB" in caught.value.what and "Move it away" in caught.value.remedy
+    assert path.stat().st_size == journal.MOST_BYTES + 1
+
+
+def test_a_line_that_would_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    with journal.open_to_append(path, "journal") as stream:
+        journal.append(stream, "a" * 50, "journal", 100)
+        with pytest.raises(ZooError, match="larger than"):
+            journal.append(stream, "b" * 50, "journal", 100)
+    assert journal.read(path, journal.text, 100) == ["a" * 50]
+
+
+@pytest.mark.parametrize("rest", [b"", b"x", b"x" * 65_535, b"x" * 65_536, b"x" * 200_000])
+@pytest.mark.parametrize("start", [b"", b"1\n", b"1\n22\n"])
+def test_an_incomplete_end_of_any_length_is_cut_off(tmp_path: Path, start: bytes, rest: bytes) -> None:
+    path = tmp_path / "j"
+    path.write_bytes(start + rest)
+    with journal.open_to_append(path, "journal") as stream:
+        journal.append(stream, 3, "journal")
+    assert path.read_bytes() == start + b"3\n"

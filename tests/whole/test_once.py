@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ONCE = {
     "the command that chats with a file": (r"llama-cli -m", ("zoo/choose/commands.py",)),
     "git's digest of a blob": (r"\bsha1\(|new\(.sha1", ("zoo/files/digests.py",)),
-    "a journal cut after its last complete line": (r"truncate\(.*rfind", ("zoo/files/journal.py",)),
+    "a journal cut after its last complete line": (r"rfind\(b.\\n.\)", ("zoo/files/journal.py",)),
     "a hard link, else a copy": (r"except OSError:\n\s+shutil\.copy", ("zoo/files/whole.py",)),
     "the releases that are not yanked": (
         r"in (\w+\.)*releases if (not \w+\.yank_of|\w+\.yank_of\([^)]*\) is None)|if self\.yank_of\(",

@@ -171,7 +171,7 @@ def _check(
             publish = checked.recipe.publish
             names = {"model": publish.model, **({"dataset": publish.dataset} if publish.dataset else {})}
             recipes.append(Target(path, shown, checked.recipe.name, names))
-        return [*checked.problems, *foresight.problems(checked, settings.root)]
+        return [*checked.problems, *foresight.problems(checked, settings.root, templates=True)]
     # What was checked and not touched since is not read again.
     if path.suffix == ".json" and _is_own_catalog(path, settings) and catalogfile.is_sound(settings):
         return []

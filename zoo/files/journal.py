@@ -2,7 +2,8 @@
 itself.
 
 A journal is a cache, never the truth: an incomplete line, a line of another program or one with another shape is
-skipped with a warning, and its information is determined again.
+skipped with a warning, and its information is determined again. One that is larger than any that this program writes is
+refused before it is read.
 """
 
 from __future__ import annotations
@@ -21,16 +22,23 @@ from zoo.progress import murmur
 
 Value = TypeVar("Value")
 
+MOST_BYTES = 64 << 20
+"""Of a journal, unless its writer needs more: a publication writes some kilobytes."""
+_BLOCK = 1 << 16
 
-def read(path: Path, shape: Callable[[Json], Value]) -> list[Value]:
-    """The values of every line that has the shape; empty if there is no file.
+
+def read(path: Path, shape: Callable[[Json], Value], most_bytes: int = MOST_BYTES) -> list[Value]:
+    """The values of every line that has the shape; empty if there is no file. Raises ZooError if it is larger than
+    ``most_bytes``.
 
     shape: makes a value from a line's data; raises ValueError, TypeError, KeyError or AttributeError for another one.
     """
     try:
-        raw = plainfiles.read_bytes(path)
+        raw = plainfiles.read_bounded(path, most_bytes)
     except FileNotFoundError:
         return []
+    except plainfiles.TooLarge as error:
+        raise _too_large(path, most_bytes) from error
     found, dropped = [], 0
     *lines, rest = raw.split(b"\n")
     for line in lines:
@@ -56,21 +64,46 @@ def open_to_append(path: Path, what: str) -> IO[bytes]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = path.open("a+b")
-        stream.seek(0)
-        stream.truncate(stream.read().rfind(b"\n") + 1)
+        stream.truncate(_end_of_lines(stream))
     except OSError as error:
         raise _unwritable(what, error) from error
     return stream
 
 
-def append(stream: IO[bytes], value: object, what: str) -> None:
-    """Write one line; it is on the disk when this returns. Raises ZooError."""
+def _end_of_lines(stream: IO[bytes]) -> int:
+    """Where the last complete line ends, found from the end."""
+    end = stream.seek(0, os.SEEK_END)
+    while end:
+        start = max(end - _BLOCK, 0)
+        stream.seek(start)
+        if (found := stream.read(end - start).rfind(b"\n")) >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def append(stream: IO[bytes], value: object, what: str, most_bytes: int = MOST_BYTES) -> None:
+    """Write one line; it is on the disk when this returns. Raises ZooError, also for a line that would make the journal
+    larger than ``most_bytes``."""
+    line = canonical_json(value).encode() + b"\n"
+    if os.fstat(stream.fileno()).st_size + len(line) > most_bytes:
+        raise _too_large(Path(stream.name), most_bytes)
     try:
-        stream.write(canonical_json(value).encode() + b"\n")
+        stream.write(line)
         stream.flush()
         os.fsync(stream.fileno())
     except OSError as error:
         raise _unwritable(what, error) from error
+
+
+def _too_large(path: Path, most_bytes: int) -> ZooError:
+    return ZooError(
+        f"the journal {path.name} is larger than {most_bytes >> 20} MiB, which is more than this program writes",
+        where=str(path.parent),
+        safe="Nothing was changed. Finished steps and published versions do not depend on it.",
+        remedy="Move it away; what it records is then determined or done again",
+        again=AGAIN,
+    )
 
 
 def _unwritable(what: str, error: OSError) -> ZooError:

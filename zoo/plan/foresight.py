@@ -29,10 +29,13 @@ LATER = ("unreachable", "stalled", "server_error", "rate_limited")
 """Kinds of RemoteError of a hub that does not answer now."""
 
 
-def problems(checked: CheckedRecipe, root: Path, *, raising: bool = False) -> list[Problem]:
+def problems(
+    checked: CheckedRecipe, root: Path, *, raising: bool = False, templates: bool = False
+) -> list[Problem]:
     """What the sources on this machine contradict, and why one cannot be used; with places in the recipe.
 
-    raising: an unusable source raises its ModelFileError, because the recipe is not at fault.
+    raising: an unusable source raises its ModelFileError, because the recipe is not at fault. templates: chat templates
+    are tried too, in a process with limits, so that one that uses too much is found here and not by the first step.
     """
     recipe = checked.recipe
     document = yamltext.parse(checked.text, checked.file)
@@ -51,6 +54,8 @@ def problems(checked: CheckedRecipe, root: Path, *, raising: bool = False) -> li
                 raise
             what = f"{error.where}: {error.what}" if error.where else error.what
             found.append(document.problem((role, "source"), what, error.remedy))
+    for role, costly in systemprompts.costly(facts) if templates else ():
+        found.append(document.problem((role, "source"), costly.what, costly.remedy))
     if recipe is None:
         return found
     case = Case(recipe, facts["student"], facts["teacher"], heldout=_heldout(checked, recipe))
@@ -83,8 +88,7 @@ def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact], ro
     """Raises InputError for contradictions with the imported model folders, and with a teacher that labels as the GGUF
     file that it is on this machine. ``imported``: by the id of their step.
 
-    Only here and in ``refuse_before`` are chat templates rendered: the check of a stranger's recipe runs nothing that
-    it brings.
+    Chat templates are rendered here, in ``refuse_before`` and for ``zoo check``, always in a process with limits.
     """
     recipe = checked.recipe
     if recipe is None:

@@ -27,6 +27,16 @@ class Refused:
     why: str
 
 
+def costly(sources: Mapping[str, SourceFacts | None]) -> Iterator[tuple[str, OverLimit]]:
+    """The role and the error of each template that uses too much for one question. It is rendered in a process with
+    limits, as everywhere."""
+    for role in sources:
+        try:
+            refuse_costly({role: sources[role]}, "")
+        except OverLimit as error:
+            yield role, error
+
+
 def refuse_costly(sources: Mapping[str, SourceFacts | None], safe: str) -> None:
     """Raises OverLimit for a template that uses too much for one question. ``sources``: by their role. safe: what is
     kept.

@@ -41,6 +41,9 @@ from zoo.templates.oracle import NAME as CLOCK_NAME
 PROMPT_TOKENS = 512
 """Room for a prompt in each sequence's context, in addition to the answer."""
 
+_JOURNAL_BYTES = 4 << 30
+"""Of the journal of labels: the largest file of prompts, with an answer of several times its length to each."""
+
 RETRY_TEMPERATURE = 0.7
 """A greedy answer would only repeat itself; a retry samples at this temperature or higher."""
 
@@ -147,7 +150,7 @@ def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Conte
                 answers[answer.key] = answer
                 final = not answer.invalid or answer.attempts > spec.retries
                 if final:
-                    journals.append(stream, vars(answer), "label journal")
+                    journals.append(stream, vars(answer), "label journal", _JOURNAL_BYTES)
                     advance(1)
                 else:
                     retry.append(wanted[answer.key])
@@ -205,7 +208,7 @@ def unanswerable(row: Row, model: Model) -> str:
 
 def read_journal(path: Path) -> dict[str, Answer]:
     """Answers by key; the last one of a key counts."""
-    return {answer.key: answer for answer in journals.read(path, _answer)}
+    return {answer.key: answer for answer in journals.read(path, _answer, _JOURNAL_BYTES)}
 
 
 def _answer(found: object) -> Answer:
