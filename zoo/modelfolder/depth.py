@@ -12,9 +12,15 @@ KEYS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 PREDICTING = ("num_nextn_predict_layers", "num_mtp_layers", "mtp_num_hidden_layers")
 """Keys of models that store more layers after their own, which predict several tokens (DeepSeek, GLM)."""
 _LAYER = re.compile(
-    r"(?:model\.|language_model\.|transformer\.|gpt_neox\.|backbone\.)*(?:layers|h|blocks)\.(?P<number>\d+)\."
+    r"(?:model\.|language_model\.|transformer\.|gpt_neox\.|backbone\.)*(?:layers|h|blocks|blk)\.(?P<number>\d+)\."
 )
 """Begins the name of a weight of the language model's own layers; those of an image encoder begin differently."""
+
+
+def layer_of(name: str) -> int | None:
+    """The number of the layer that a tensor of a model folder or a GGUF file is of; None outside of layers."""
+    found = _LAYER.match(name)
+    return int(found["number"]) if found else None
 
 
 def refuse_more(config: Mapping[str, object], names: Iterable[str]) -> None:

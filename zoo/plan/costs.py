@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from catalog.recipe import Recipe
@@ -39,14 +39,20 @@ class Costs:
 
 
 def estimate(
-    recipe: Recipe, plan: Plan, to_run: Iterable[str], prompt_rows: int, found: Mapping[str, int]
+    recipe: Recipe,
+    plan: Plan,
+    to_run: Iterable[str],
+    prompt_rows: int,
+    found: Mapping[str, int],
+    kept: float = 1.0,
 ) -> Costs:
     """Costs of the steps with these ids.
 
     prompt_rows: prompts of the corpus, train and held-out together.
 
     found: number of weights by source, for sources on this machine. For others, the size in the lock file counts as 16
-    bits per weight.
+    bits per weight. kept: the share of the student's weights that is left after layers were removed; counted for the
+    disk only, because memory also holds what is removed.
     """
     counted = {s.source for s in (recipe.student, recipe.teacher) if s and s.parameters}
     sizes = {f.source: f.size_bytes // 2 for f in plan.fetches if f.size_bytes and f.source not in counted}
@@ -54,18 +60,37 @@ def estimate(
     wanted = set(to_run)
     steps = [step for step in plan.steps if step.id in wanted]
     needs = [(step.stage, _need(recipe, step, found)) for step in steps]
-    disk = sum(STAGES[stage].disk(need) for stage, need in needs)
+    steps_disk = _most_disk(steps, lambda step: _need(recipe, step, found, kept))
     # The release folder holds a copy with the words of the header, the hub one of what is published.
     released = [plan.step(id_) for id_ in dict.fromkeys(file_makers(recipe).values())]
-    disk += 2 * sum(_file_bytes(step, _need(recipe, step, found)) for step in released)
-    # Finished tensors stay in the work folder, for the next file of the ladder.
-    disk += sum(STAGES[stage].disk(need) for stage, need in needs if stage == "quantize")
+    copies = 2 * sum(_file_bytes(step, _need(recipe, step, found, kept)) for step in released)
+    disk = max(steps_disk.most, steps_disk.left + copies)
     fetch = sum(f.size_bytes or 0 for f in plan.fetches) if any(s.stage == "import" for s in steps) else 0
     memory = max((PROGRAM_BYTES + STAGES[stage].memory(need) for stage, need in needs), default=0)
     work = tuple(_work(recipe, steps, prompt_rows))
     if any(not parameters_of(recipe, _role(step), found) for step in steps):
         return Costs(len(steps), None, None, fetch, work)
     return Costs(len(steps), disk + fetch, memory, fetch, work)
+
+
+@dataclass(frozen=True)
+class _Disk:
+    """Bytes: the most at one time, and what is left at the end."""
+
+    most: int
+    left: int
+
+
+def _most_disk(steps: Iterable[Step], need_of: Callable[[Step], Need]) -> _Disk:
+    """The disk of steps that run in this order: what a step needs only while it runs is free for the next."""
+    most = left = 0
+    for step in steps:
+        row, need = STAGES[step.stage], need_of(step)
+        # Finished tensors stay in the work folder, for the next file of the ladder.
+        made = row.disk(need) * (2 if step.stage == "quantize" else 1)
+        most = max(most, left + made + row.scratch(need))
+        left += made
+    return _Disk(most, left)
 
 
 def parameters_of(recipe: Recipe, role: str, found: Mapping[str, int]) -> int:
@@ -94,8 +119,9 @@ def _role(step: Step) -> str:
     return "teacher" if step.id.endswith("/teacher") else "student"
 
 
-def _need(recipe: Recipe, step: Step, found: Mapping[str, int]) -> Need:
+def _need(recipe: Recipe, step: Step, found: Mapping[str, int], kept: float = 1.0) -> Need:
     weights = parameters_of(recipe, _role(step), found)
+    weights = weights if step.stage == "import" else int(weights * kept)
     return Need(recipe, step.spec, weights, parameters_of(recipe, "teacher", found))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from catalog.words import data_size
 from zoo.errors import InputError, ZooError
 from zoo.files.digests import digest
 from zoo.gguf.header import read_header
+from zoo.modelfolder import depth, weights
 from zoo.plan import costs, engine, foresight, plan, world
 from zoo.plan.plan import Plan, World
 from zoo.plan.store import Workspace
@@ -78,7 +80,9 @@ def make_plan(name: str, settings: Settings) -> Planned:
         seen,
         made,
         status,
-        costs.estimate(checked.recipe, made, to_run, rows, _weights(checked.recipe, settings)),
+        costs.estimate(
+            checked.recipe, made, to_run, rows, _weights(checked.recipe, settings), _kept(checked.recipe, settings)
+        ),
     )
 
 
@@ -125,3 +129,29 @@ def _weights(recipe: Recipe, settings: Settings) -> dict[str, int]:
             with contextlib.suppress(ZooError):
                 found[uri] = read_header(path).parameters
     return found
+
+
+def _kept(recipe: Recipe, settings: Settings) -> float:
+    """The share of the student's weights that its layers in the recipe have, with what is outside of layers.
+
+    1.0 if every layer is kept, or if the source is not on this machine.
+    """
+    uri, layers = recipe.student.source, recipe.student.layers
+    path = None if uri.startswith("hf:") else resolve.locate(uri, settings.root)
+    if layers is None or path is None:
+        return 1.0
+    counts: dict[str, int] = {}
+    # An unreadable file is reported when it is used.
+    with contextlib.suppress(ZooError, OSError):
+        counts = _counts(path)
+    left = {None, *layers}
+    kept = sum(number for name, number in counts.items() if depth.layer_of(name) in left)
+    return kept / sum(counts.values()) if kept else 1.0
+
+
+def _counts(path: Path) -> dict[str, int]:
+    """Number of weights of every tensor of a GGUF file or a model folder, by its name."""
+    if path.is_file():
+        return {tensor.name: math.prod(tensor.shape) for tensor in read_header(path).tensors}
+    headers = [weights.read_header(file, file.name) for file in path.glob("*.safetensors")]
+    return {name: math.prod(entry["shape"]) for header in headers for name, entry in header.items()}

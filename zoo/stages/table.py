@@ -19,6 +19,9 @@ CONVERTER = "llama.cpp-converter"
 QLORA_TOOLS = ("accelerate", "bitsandbytes")
 """Extra packages for training on a 4-bit base."""
 
+FALLBACK_GROWTH = 1.3
+"""A k-quant of rows that 256 does not divide, as of SmolLM2 135M: Q4_K_M has 105 MB there, not the 82 of its bits."""
+
 CHECKPOINTS_KEPT = 2
 ADAPTER_SHARE = 0.1
 """Trained weights of an adapter as a share of all weights: an upper estimate."""
@@ -54,7 +57,8 @@ class Row:
     """A stage.
 
     version: raise it whenever the bytes that the stage makes from the same inputs change. tools: packages whose version
-    enters the keys of its steps. disk and memory: bytes of one step. work: the line that is shown before it runs.
+    enters the keys of its steps. disk and memory: bytes of one step, on disk those that stay when it is finished;
+    scratch: on disk in addition while it runs. work: the line that is shown before it runs.
     evidence: files of its artifact that a release carries; of a stage that measures every file, under the name of the
     file's type. module: the file in this folder, where it is not named like the stage.
 
@@ -76,6 +80,7 @@ class Row:
     measures: Callable[[Recipe, str], Mapping[str, object] | None] | None = None
     sums: str = ""
     roundings: str = ""
+    scratch: Callable[[Need], int] = lambda _: 0
 
 
 def _little(_: Need) -> int:
@@ -93,8 +98,13 @@ def _in_use(need: Need) -> int:
 
 
 def _search_disk(need: Need) -> int:
-    """Copies of the exported file, one per thread, and tensors in several types."""
-    return (2 * SEARCH_COPIES + 3) * need.weights
+    """Tensors in several types, and the file that is found."""
+    return 3 * need.weights
+
+
+def _search_scratch(need: Need) -> int:
+    """Copies of the exported file, one per thread."""
+    return 2 * SEARCH_COPIES * need.weights
 
 
 def _search_memory(need: Need) -> int:
@@ -102,13 +112,15 @@ def _search_memory(need: Need) -> int:
 
 
 def _quantized(need: Need) -> int:
-    return int(need.weights * QUANTS[str(need.spec["type"])].nominal_bits / 8)
+    quant = QUANTS[str(need.spec["type"])]
+    may_grow = need.spec.get("allow_fallback") and quant.base.endswith("_K")
+    return int(need.weights * quant.nominal_bits / 8 * (FALLBACK_GROWTH if may_grow else 1))
 
 
-def _distill_disk(need: Need) -> int:
-    """The weights, and checkpoints with two AdamW moments in float32."""
+def _checkpoints(need: Need) -> int:
+    """Weights and two AdamW moments in float32."""
     share = 1.0 if need.spec["adapter"] == "none" else ADAPTER_SHARE
-    return 2 * need.weights + int(CHECKPOINTS_KEPT * 12 * need.weights * share)
+    return int(CHECKPOINTS_KEPT * 12 * need.weights * share)
 
 
 def _distill_memory(need: Need) -> int:
@@ -171,15 +183,15 @@ STAGES: Mapping[str, Row] = {
         evidence=("label-report.json",), sums="the teacher's answers",
     ),
     "distill": Row(
-        2, ("torch", "transformers", "peft", "safetensors", "jinja2"), _distill_disk, _distill_memory, _distill_work,
-        evidence=("distill-report.json", "distill-timing.json"), sums="the training",
+        2, ("torch", "transformers", "peft", "safetensors", "jinja2"), _half_precision, _distill_memory, _distill_work,
+        evidence=("distill-report.json", "distill-timing.json"), sums="the training", scratch=_checkpoints,
     ),
-    "export": Row(8, (CONVERTER, "torch", "transformers"), lambda need: 4 * need.weights, _in_use),
+    "export": Row(8, (CONVERTER, "torch", "transformers"), _half_precision, _in_use, scratch=_half_precision),
     # The exported file in float32 on disk, the folder in float32 in memory, and a copy while it is read.
     "parity": Row(
         8, ("llama-cpp-python", "jinja2", "torch", "transformers"),
-        lambda need: 4 * need.weights, lambda need: 6 * need.weights, evidence=("parity.json",),
-        sums="the comparison with the source",
+        _little, lambda need: 6 * need.weights, evidence=("parity.json",),
+        sums="the comparison with the source", scratch=lambda need: 4 * need.weights,
     ),
     "imatrix": Row(1, ("llama-cpp-python",), _little, _in_use, _imatrix_work, sums="the importance matrix"),
     "quantize": Row(
@@ -189,9 +201,12 @@ STAGES: Mapping[str, Row] = {
     "sensitivity": Row(
         2, ("llama-cpp-python",), _search_disk, _search_memory,
         lambda _: "measure what every tensor costs when it alone is quantized: one trial of 512 tokens each",
-        sums="the search's measurements",
+        sums="the search's measurements", scratch=_search_scratch,
     ),
-    "budget": Row(4, ("llama-cpp-python",), _search_disk, _search_memory, _budget_work, sums="the search"),
+    "budget": Row(
+        4, ("llama-cpp-python",), _search_disk, _search_memory, _budget_work,
+        sums="the search", scratch=_search_scratch,
+    ),
     "evaluate": Row(
         5, ("llama-cpp-python", "jinja2"), _little, _evaluate_memory, _evaluate_work,
         evidence=("evaluation.json", "kld-curve.svg", "smoke.json"), sums="the evaluation",
