@@ -50,7 +50,7 @@ GEMMA := ==1.0.0
 
 CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
 
-.PHONY: help environment checkers demo publish-preview record picture test fuzz long pages families installs matrix pi pi-boot tiers deb check wheel clean pi-checkers pi-tools
+.PHONY: help environment checkers demo publish-preview record picture golden test fuzz long pages families installs matrix pi pi-boot tiers deb check wheel clean pi-checkers pi-tools
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -140,6 +140,12 @@ record: environment
 # The picture of the README, from the recorded releases; zoo sync --check says when it is out of date.
 picture: environment
 	$(BIN)/python scripts/picture.py
+
+# What the tests compare pages, cards and the list of families with, as they are now. Look at the diff before you commit it.
+golden: environment
+	ZOO_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/site/test_pages.py tests/release/test_cards.py \
+		tests/whole/test_families.py::test_the_page_says_what_the_table_says
+	git diff --stat tests/golden site/docs/reference
 
 # A process for each core; the tests of one file stay together, because they share what is slow to make.
 test: checkers pi-checkers

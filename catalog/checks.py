@@ -16,7 +16,7 @@ from catalog.corpusfiles import FileFacts
 from catalog.filenames import absence
 from catalog.lock import Lock
 from catalog.meaning import Meaning
-from catalog.paths import THROUGH_LINK
+from catalog.paths import THROUGH_LINK, within
 from catalog.problems import Problem, limited
 from catalog.recipe import Recipe, recipe_from_mapping
 from catalog.unseen import visible
@@ -107,10 +107,7 @@ def check_document(
 
 
 def _shown(path: Path, root: Path) -> str:
-    try:
-        return visible(path.resolve().relative_to(root.resolve()).as_posix())
-    except (ValueError, OSError, RuntimeError):
-        return visible(str(path))
+    return visible(within(path, root))
 
 
 def _leaves(path: Path, root: Path) -> bool:

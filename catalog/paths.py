@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|\u200e\u200f\u202a-\u202e\u2066-\u2069]')
 
@@ -27,3 +28,14 @@ def unsafe_reason(path: str) -> str | None:
     if any(part.endswith((" ", ".")) for part in parts):
         return "has a part that ends in a dot or a space"
     return None
+
+
+def within(path: Path, root: Path) -> str:
+    """The path from the folder ``root``; as it is if it is elsewhere. A link that leads out is at its own place."""
+    for place in (path, path.parent):
+        try:
+            inside = place.resolve().relative_to(root.resolve())
+        except (ValueError, OSError, RuntimeError):
+            continue  # elsewhere, or a loop of links
+        return (inside if place is path else inside / path.name).as_posix()
+    return str(path)

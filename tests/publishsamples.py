@@ -63,9 +63,9 @@ def make_release(zoo: Path, version: str = "1.0.0", **changes: str) -> ReleaseFo
     return ReleaseFolder(folder, "key", dataclasses.replace(model, releases=()), release, (), *parts)
 
 
-def complete_release(zoo: Path, version: str = "1.0.0") -> ReleaseFolder:
+def complete_release(zoo: Path, version: str = "1.0.0", words: str = "") -> ReleaseFolder:
     """A release folder whose record, manifests and sums agree with its files, which are random bytes, so that it can be
-    pulled and verified."""
+    pulled and verified. words: at the end of the card."""
     folder = zoo / "build" / "releases" / "smollm2-135m-instruct" / version
     shutil.rmtree(folder, ignore_errors=True)
     model = sample().models[0]
@@ -75,7 +75,7 @@ def complete_release(zoo: Path, version: str = "1.0.0") -> ReleaseFolder:
         raw = random.Random(f"{version} {number}").randbytes(20_000 + number)
         files.append(dataclasses.replace(file, size_bytes=len(raw), sha256=hashlib.sha256(raw).hexdigest()))
         _put(folder / "model" / file.path, raw)
-    _put(folder / "model" / "README.md", f"---\nlicense: mit\n---\n# {version}\n".encode())
+    _put(folder / "model" / "README.md", f"---\nlicense: mit\n---\n# {version}\n{words}".encode())
     recipe = dataclasses.replace(model.releases[0].recipe, text=version, sha256=_sha256(version))
     _put(folder / "model" / "recipe.yaml", version.encode())
     _put(folder / "model" / "evidence" / "gates.json", b"[]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from zoo.publish import line, places, record, repair, staging
 from zoo.publish.apply import Published, Target, VersionTaken
 from zoo.publish.places import Way
 from zoo.publish.repair import Repaired
-from zoo.release import ReleaseFolder, assemble, find, news
+from zoo.release import ReleaseFolder, as_built, assemble, find, news
 from zoo.release.sign import sign as sign_release
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
@@ -283,10 +284,13 @@ class NotBuilt(ZooError):
     """There is no release folder of exactly this plan."""
 
 
-def existing_release(planned: Planned, settings: Settings, way: Way = Way.PLACE) -> ReleaseFolder:
+def existing_release(
+    planned: Planned, settings: Settings, way: Way = Way.PLACE, *, any_machine: bool = False
+) -> ReleaseFolder:
     """The release folder of exactly this plan. Raises NotBuilt if it is not built.
 
     way: a mirror has exactly the files of the recorded place, whose cards name that place's namespace.
+    any_machine: also one that another machine built from this very recipe.
     """
     namespace = settings.namespace
     model = catalogfile.read_model(settings, planned.plan.name)
@@ -297,6 +301,9 @@ def existing_release(planned: Planned, settings: Settings, way: Way = Way.PLACE)
     # What goes to a second place is what was published, even if the recipe or the program changed since.
     there = taken.copy_of(known, planned.plan.name, named_there) if known and way is not Way.PLACE else None
     found = there or find(planned.plan, named_there) or taken.published(planned, named_there)
+    if found is None and any_machine:
+        plan = planned.plan
+        found = as_built(plan.name, plan.version, hashlib.sha256(planned.checked.text).hexdigest(), named_there)
     if found is None:
         named = "" if settings.values["namespace"].origin != "flag --namespace" else f" --namespace {namespace}"
         raise NotBuilt(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.jsontext import LARGEST
+from catalog.paths import within
 from catalog.problems import did_you_mean, instead_of, show
 from catalog.unseen import is_odd_space, named, visible
 from zoo import addresses
@@ -159,11 +160,7 @@ class Settings:
 
     def shown(self, path: Path) -> str:
         """A path as a person would type it from the zoo's folder, on one line: control characters are escaped."""
-        try:
-            return visible(path.resolve().relative_to(self.root.resolve()).as_posix())
-        except (ValueError, OSError, RuntimeError):
-            # Elsewhere, or a loop of links.
-            return visible(str(path))
+        return visible(within(path, self.root))
 
 
 class NoZoo(InputError):

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,7 +50,7 @@ def test_a_workflow_needs_nothing_of_the_clone(name: str) -> None:
 def test_commands_of_a_page_need_nothing_of_the_clone_unless_it_reports_it(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for block in blocks(page):
-        before = text.partition(block)[0].rstrip().removesuffix("```").rstrip().splitlines()
+        before = re.sub(r"```\w*$", "", text.partition(block)[0].rstrip()).rstrip().splitlines()
         if OF_THE_CLONE.search(block.replace(".github/scripts/", "")):
             assert any("clone of this program" in line for line in before[-3:]), block
 
@@ -92,3 +92,78 @@ def test_the_workflow_of_the_site_runs_in_a_zoo_of_its_own(zoo: Path, runner: Ru
         assert link.startswith(root), link
         place = built / link.removeprefix(root)
         assert (place / "index.html" if place.is_dir() else place).is_file(), link
+
+
+GOOD = "good"
+NAME = "smollm2-135m-instruct"
+
+
+def _recipe(folder: Path, old: str = "", new: str = "") -> None:
+    """A new recipe, which is valid but for one replacement."""
+    text = (folder / "recipes" / f"{NAME}.yaml").read_text(encoding="utf-8")
+    text = text.replace(f"name: {NAME}", "name: offered").replace("smollm2-135m-instruct-gguf", "offered-gguf")
+    assert not old or old in text
+    (folder / "recipes/offered.yaml").write_text(text.replace(old, new) if old else text, encoding="utf-8")
+
+
+def _prompts(folder: Path) -> None:
+    path = folder / "recipes/corpora/tutor/prompts.train.jsonl"
+    path.write_text(path.read_text(encoding="utf-8") + '{"usr": "a"}\n', encoding="utf-8")
+
+
+def _link(folder: Path) -> None:
+    (folder / "recipes/offered.yaml").symlink_to("/etc/passwd")
+
+
+def _catalog(folder: Path) -> None:
+    (folder / "model_catalog.json").write_text('{"schema": "model-catalog/1", "models": [}', encoding="utf-8")
+
+
+def _twin(folder: Path) -> None:
+    text = (folder / "recipes" / f"{NAME}.yaml").read_text(encoding="utf-8")
+    (folder / "recipes/twin.yaml").write_text(text.replace(f"name: {NAME}", "name: twin"), encoding="utf-8")
+
+
+OFFERS: dict[str, tuple[Callable[[Path], None], str]] = {
+    GOOD: (_recipe, ""),
+    "an unknown key": (lambda folder: _recipe(folder, "zoo: 1\n", "zoo: 1\ntittle: x\n"), "recipes/offered.yaml"),
+    "text that is not YAML": (lambda folder: _recipe(folder, "zoo: 1\n", "zoo: [1\n"), "recipes/offered.yaml"),
+    "a damaged prompt file": (_prompts, "recipes/corpora/tutor/prompts.train.jsonl"),
+    "a link out of the zoo": (_link, "recipes/offered.yaml"),
+    "a damaged catalog": (_catalog, "model_catalog.json"),
+    "a repository of another recipe": (_twin, "recipes/twin.yaml"),
+}
+"""Pull requests: what each changes, and the file that the check must name."""
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+def test_the_check_of_a_pull_request(offer: str, zoo: Path, runner: Runner, tmp_path: Path) -> None:
+    change, named = OFFERS[offer]
+    checkout = tmp_path / "checkout"
+    subprocess.run(["git", "clone", "-q", str(zoo), str(checkout)], check=True)
+    change(checkout)
+    for words in (["switch", "-q", "-c", "offer"], ["add", "-A"], [*AUTHOR, "commit", "-q", "-m", offer]):
+        subprocess.run(["git", *words], cwd=checkout, check=True)
+    runner.summary.unlink(missing_ok=True)
+    job = workflowfiles.jobs("zoo-check")["recipes"]
+    done = runner.job(job, checkout)
+    summary = runner.summary.read_text(encoding="utf-8")
+    if offer == GOOD:
+        assert [one.returncode for one in done] == [0] * len(workflowfiles.runs(job)), done[-1].stderr
+        assert "no problems" in summary
+        return
+    *_, last = done
+    assert last.returncode == 2 and last.args[-1] == "zoo check --format github"
+    assert f"::error file={named}" in last.stdout and named in summary and "zoo check" in summary
+    assert "root:" not in last.stdout + summary  # nothing of the file that a link leads to
+
+
+def test_the_jobs_of_this_repository_that_check_recipes(tmp_path: Path) -> None:
+    """All but the installation: the environment of the tests has the program."""
+    runner = Runner(tmp_path, Path(sys.executable).parent)
+    for job in workflowfiles.jobs("program-check").values():
+        install, *others = workflowfiles.runs(job)
+        assert install == "pip install -c constraints.txt ." and others
+        for command in others:
+            done = runner.run(command, REPOSITORY)
+            assert done.returncode == 0, done.stdout + done.stderr

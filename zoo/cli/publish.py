@@ -78,16 +78,19 @@ def _how(function: Callable[..., Result]) -> Callable[..., Result]:
     "--unstage", "instead", flag_value="unstage",
     help="Remove what is staged of the recipe's version. Nothing is published.",
 )
+@click.option("--as-built", is_flag=True, help="Take the release of this recipe that another machine built.")
 @click.option("--all", "every", is_flag=True, help="Publish every recipe that is built and not published yet.")
 @click.argument("recipe", required=False)
-def command(call: Call, recipe: str | None, instead: str | None, every: bool, asked: Asked) -> int | None:
+def command(
+    call: Call, recipe: str | None, instead: str | None, every: bool, asked: Asked, as_built: bool
+) -> int | None:
     """Publish the built release of RECIPE (a name or a file), or of every recipe with --all. It must pass its gates.
 
     One verified commit per repository, then the tags, then the catalog. After an interruption, run the same command to
     resume; nothing is done twice. A published version never changes. The main branch holds the highest stable version;
     a pre-release or an older version only gets its commit and its tag. Files that other people added stay.
     """
-    if every == bool(recipe) or (every and (instead or asked.stage or asked.promote)):
+    if every == bool(recipe) or (every and (instead or asked.stage or asked.promote or as_built)):
         raise InputError(
             "name one recipe, or use --all alone" if every else "no recipe was named",
             remedy="Write: zoo publish NAME, or: zoo publish --all",
@@ -110,7 +113,7 @@ def command(call: Call, recipe: str | None, instead: str | None, every: bool, as
         result = result_of(planned, Published(before, already=True), settings)
         call.output.answer(result, str(result["sentence"]))
         return None
-    release = flow.existing_release(planned, settings, asked.way)
+    release = flow.existing_release(planned, settings, asked.way, any_machine=as_built)
     if instead == "show":
         _dry_run(call, planned, flow.targets(planned, release, settings, asked)[1])
         return None

@@ -22,8 +22,9 @@ from zoo.release.provenance import SIGNATURE
     metavar="FILE",
     help="PEM file with an elliptic-curve key. [default: sign with the identity of this CI job]",
 )
+@click.option("--as-built", is_flag=True, help="Take the release of this recipe that another machine built.")
 @click.argument("recipe")
-def command(call: Call, recipe: str, key: Path | None) -> None:
+def command(call: Call, recipe: str, key: Path | None, as_built: bool) -> None:
     """Sign the built release of RECIPE (a name or a file), before it is published.
 
     The signature model.sig covers every file of the repository; zoo publish uploads it too.
@@ -31,7 +32,7 @@ def command(call: Call, recipe: str, key: Path | None) -> None:
     settings = call.settings
     planned = prepare.make_plan(recipe, settings)
     settings = at_home(planned.plan.name, planned.plan.version, settings, call.output)
-    release = flow.existing_release(planned, settings)
+    release = flow.existing_release(planned, settings, any_machine=as_built)
     signed, changed = sign.sign(release, settings, call.output, key=key)
     name, version = signed.model.name, signed.release.version
     files = [part for part in ("model", "dataset") if (signed.folder / part / SIGNATURE).is_file()]

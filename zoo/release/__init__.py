@@ -18,6 +18,6 @@ walk       all steps in order, and the check for contradictions
 from __future__ import annotations
 
 from zoo.release.assemble import assemble
-from zoo.release.folder import NOWHERE, RECORD, ReleaseFolder, find, load, with_signatures
+from zoo.release.folder import NOWHERE, RECORD, ReleaseFolder, as_built, find, load, with_signatures
 
-__all__ = ["NOWHERE", "RECORD", "ReleaseFolder", "assemble", "find", "load", "with_signatures"]
+__all__ = ["NOWHERE", "RECORD", "ReleaseFolder", "as_built", "assemble", "find", "load", "with_signatures"]

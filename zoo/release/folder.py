@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from catalog import jsontext
+from catalog import jsontext, plainfiles
 from catalog.recipe import build, plain
 from catalog.release import Location, Model, Release, Repository
 from catalog.shapes import shaped
@@ -86,6 +86,21 @@ def find(plan: Plan, settings: Settings) -> ReleaseFolder | None:
         if (found := load(folder)) and found.key == key:
             return found
     return None
+
+
+def as_built(name: str, version: str, recipe_sha256: str, settings: Settings) -> ReleaseFolder | None:
+    """The release folder of this very recipe, whatever machine built it, or None. Its key is not compared, because it
+    depends on the packages and the processor of that machine. The card must name the namespace of the settings."""
+    for folder in folders(settings.releases, name, version):
+        found = load(folder)
+        if found and found.release.recipe.sha256 == recipe_sha256 and _names(found, settings.namespace):
+            return found
+    return None
+
+
+def _names(release: ReleaseFolder, namespace: str) -> bool:
+    card = release.folder / "model" / "README.md"
+    return f"{namespace}/" in plainfiles.read_bounded(card, plainfiles.MOST_CARD_BYTES).decode("utf-8", "replace")
 
 
 def folders(releases: Path, name: str, version: str) -> list[Path]:

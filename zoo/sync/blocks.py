@@ -46,3 +46,8 @@ def fenced(path: str, language: str) -> Callable[[Path], str]:
         return f"```{language}\n{text}\n```"
 
     return content
+
+
+def copy_of(path: str) -> Make:
+    """The same text as another file of the repository."""
+    return lambda root, _now: (root / path).read_text(encoding="utf-8")

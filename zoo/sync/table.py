@@ -12,7 +12,7 @@ from pathlib import Path
 
 from zoo.files.digests import pretty_json, sha256_file
 from zoo.sync import contents, figures, pins
-from zoo.sync.blocks import block, fenced
+from zoo.sync.blocks import block, copy_of, fenced
 from zoo.sync.derived import Derived
 
 PICTURE = "site/docs/images/front.json"
@@ -24,7 +24,7 @@ _SHOWN = (
 _FAMILIES = "tests/whole/test_families.py"
 _BENCHMARKS = "benchmarks/README.md"
 _PARTS = "zoo/sync/parts/workflows"
-_GOLDEN = "ZOO_UPDATE_GOLDEN=1 python -m pytest"
+_GOLDEN = "make golden"
 _VERSIONS = "constraints.txt and [tool.zoo.pins] of pyproject.toml"
 GENERATED_FOLDERS = ("tests/golden/*",)
 """Patterns of paths below which every file is generated."""
@@ -50,8 +50,9 @@ def _included(page: str, workflow: str) -> Derived:
 ROWS = (
     *(
         Derived(f"{_PARTS}/{name}.yml", "the version in zoo/__init__.py", pins.program)
-        for name in ("check", "site", "watch")
+        for name in ("check", "release", "site", "watch")
     ),
+    _included("publish-from-ci", "release"),
     _included("publish-the-site", "site"),
     _included("watch-for-drift", "watch"),
     _included("check-pull-requests", "check"),
@@ -63,6 +64,7 @@ ROWS = (
     _block(_BENCHMARKS, "others", "benchmarks/results", figures.others),
     _block("recipes/corpora/README.md", "prompts", "the prompt files next to it", contents.prompts),
     Derived(contents.LISTS, "the lists in catalog/data", contents.lists),
+    Derived(".github/dependabot.yml", "zoo/sync/parts/dependabot.yml", copy_of("zoo/sync/parts/dependabot.yml")),
     Derived("constraints.txt", "pyproject.toml", pins.constraints),
     _block("Makefile", "pins", _VERSIONS, pins.makefile),
     Derived("site/docs/how-to/serve-a-hub.md", _VERSIONS, pins.named),
@@ -70,16 +72,16 @@ ROWS = (
     Derived("README.md", f"{_VERSIONS}, and the version in zoo/__init__.py", pins.both),
     Derived(PICTURE, "the catalog and the front page's template", picture, "make picture", heavy=True),
     Derived(
-        "tests/golden/*.html", "the templates and pages", None, f"{_GOLDEN} tests/site/test_pages.py", True,
+        "tests/golden/*.html", "the templates and pages", None, _GOLDEN, True,
         "tests/site/test_pages.py",
     ),
     Derived(
-        "tests/golden/cards/*", "the templates of cards", None, f"{_GOLDEN} tests/release/test_cards.py", True,
+        "tests/golden/cards/*", "the templates of cards", None, _GOLDEN, True,
         "tests/release/test_cards.py",
     ),
     Derived("model_catalog.json", "the recipes", None, "make record", True, "tests/whole/test_recorded.py"),
     Derived(
-        "site/docs/reference/families.md", "the tests' table of families", None, f"{_GOLDEN} {_FAMILIES}",
+        "site/docs/reference/families.md", "the tests' table of families", None, _GOLDEN,
         True, _FAMILIES,
     ),
 )  # fmt: skip

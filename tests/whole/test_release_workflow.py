@@ -1,0 +1,161 @@
+"""The jobs of a zoo's release that publish and record, and the issue of the nightly watch: real scripts, a git remote,
+and a program ``gh`` that keeps pull requests and issues in a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import workflowfiles
+from builtwheel import wheel
+from publishsamples import complete_release, write_record
+from test_installs import pytestmark
+from workflowfiles import Runner
+
+from catalog import index
+from zoo.__main__ import main
+
+__all__ = ["pytestmark", "wheel"]
+
+NAME = "smollm2-135m-instruct"
+GH = """#!/usr/bin/env python3
+import json, os, pathlib, sys
+place = pathlib.Path(os.environ["GH_STATE"])
+state = json.loads(place.read_text()) if place.exists() else {"calls": 0, "pr": [], "issue": []}
+state["calls"] += 1
+fails = state["calls"] == int(os.environ.get("GH_FAILS", "0"))
+kind, act, *rest = sys.argv[1:]
+options = dict(zip(rest[::2], rest[1::2])) if act != "edit" else dict(zip(rest[1::2], rest[2::2]))
+assert os.environ["GH_TOKEN"] == "job-token"
+if not fails and act == "create":
+    state[kind].append({"title": options["--title"], "body": options["--body"], "head": options.get("--head")})
+if not fails and act == "edit":
+    state[kind][int(rest[0]) - 1]["body"] = options["--body"]
+if not fails and act == "list" and state[kind]:
+    print(1)
+place.write_text(json.dumps(state))
+sys.exit(fails)
+"""
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A zoo in git with a release that another machine built, and the program in the folder ``publisher``."""
+    folder = tmp_path / "zoo"
+    assert main(["init", "--quiet", str(folder)]) == 0
+    release = complete_release(folder, words="Download it from local/smollm2-135m-instruct-gguf.\n")
+    text = (folder / "recipes" / f"{NAME}.yaml").read_bytes()
+    recipe = dataclasses.replace(
+        release.release.recipe, text=text.decode(), sha256=hashlib.sha256(text).hexdigest()
+    )
+    of_recipe = dataclasses.replace(release.release, recipe=recipe)
+    write_record(dataclasses.replace(release, key="of another machine", release=of_recipe), release.folder)
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "publisher")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "recipes", "model_catalog.json", "zoo.toml", ".github", ".gitignore")
+    git(folder, "commit", "-q", "-m", "A new zoo")
+    git(tmp_path, "clone", "-q", "--bare", str(folder), str(tmp_path / "remote.git"))
+    git(folder, "remote", "add", "origin", str(tmp_path / "remote.git"))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def git(folder: Path, *words: str) -> str:
+    author = ["-c", "user.name=Someone", "-c", "user.email=someone@localhost"]
+    done = subprocess.run(["git", *author, *words], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "gh").write_text(GH)
+    (tools / "gh").chmod(0o755)
+    (tools / "python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (tools / "python3").chmod(0o755)
+    return Runner(
+        tmp_path / "runner", tools, RECIPE=NAME, ZOO_HUB="build/hub", ZOO_NAMESPACE="local", GH_TOKEN="job-token",
+        GH_STATE=str(tmp_path / "gh.json"),
+    )  # fmt: skip
+
+
+def checkout(zoo: Path, folder: Path) -> Path:
+    """What the job ``record`` starts with: main, and the record that the job before handed over."""
+    git(zoo.parent, "clone", "-q", str(zoo.parent / "remote.git"), str(folder))
+    shutil.copyfile(zoo / "model_catalog.json", folder / "model_catalog.json")
+    shutil.copytree(zoo / "site/evidence", folder / "site/evidence", dirs_exist_ok=True)
+    return folder
+
+
+def state(tmp_path: Path) -> dict[str, list[dict[str, str]]]:
+    found: dict[str, list[dict[str, str]]] = json.loads((tmp_path / "gh.json").read_text())
+    return found
+
+
+def step(job: str) -> str:
+    (command,) = workflowfiles.runs(workflowfiles.jobs("zoo-release")[job])
+    return command
+
+
+def test_a_release_of_another_machine_needs_its_option_and_the_same_recipe(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["publish", NAME]) == 1 and "is not built" in capsys.readouterr().err
+    assert main(["publish", NAME, "--as-built", "--namespace", "someone-else"]) == 1
+    recipe = zoo / "recipes" / f"{NAME}.yaml"
+    text = recipe.read_text(encoding="utf-8")
+    recipe.write_text(f"{text}# another word\n", encoding="utf-8")
+    assert main(["publish", NAME, "--as-built"]) == 1
+    recipe.write_text(text, encoding="utf-8")
+    assert main(["publish", "--all", "--as-built"]) == 2
+
+
+def test_publish_then_record_and_again(zoo: Path, runner: Runner, tmp_path: Path) -> None:
+    for _ in range(2):
+        done = runner.run(step("publish"), zoo)
+        assert done.returncode == 0, done.stdout + done.stderr
+    catalog, problems = index.parse((zoo / "model_catalog.json").read_text(encoding="utf-8"), "catalog")
+    assert not problems and catalog.model(NAME)
+    for fails in range(1, 8):
+        # gh fails at its first, second, ... call; the next run continues.
+        runner.run(step("record"), checkout(zoo, tmp_path / f"checkout-{fails}"), GH_FAILS=str(fails))
+    done = runner.run(step("record"), checkout(zoo, tmp_path / "last"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (pull,) = state(tmp_path)["pr"]
+    assert pull["head"] == f"record-{NAME}" and pull["title"] == f"Record the release of {NAME}"
+    remote = tmp_path / "remote.git"
+    assert (
+        git(remote, "show", f"record-{NAME}:model_catalog.json") == (zoo / "model_catalog.json").read_text()
+    )
+    changed = git(remote, "diff", "--name-only", "main", f"record-{NAME}").split()
+    assert changed and all(
+        path == "model_catalog.json" or path.startswith("site/evidence/") for path in changed
+    )
+
+
+def test_a_release_that_is_recorded_opens_nothing(zoo: Path, runner: Runner, tmp_path: Path) -> None:
+    (zoo / "site/evidence").mkdir(parents=True, exist_ok=True)
+    (zoo / "site/evidence/kept").touch()
+    git(zoo, "add", "-f", "site/evidence")
+    git(zoo, "commit", "-q", "-m", "Evidence")
+    done = runner.run(step("record"), zoo)
+    assert done.returncode == 0 and "already has this release" in done.stdout
+    assert not (tmp_path / "gh.json").exists()
+
+
+def test_the_watch_keeps_one_issue(zoo: Path, runner: Runner, tmp_path: Path) -> None:
+    (command,) = workflowfiles.runs(workflowfiles.jobs("zoo-watch")["issue"])
+    for number in ("1", "2", "3"):
+        done = runner.run(command, zoo, GITHUB_RUN_ID=number)
+        assert done.returncode == 0, done.stderr
+    (issue,) = state(tmp_path)["issue"]
+    assert "https://github.com/User/Project/actions/runs/3" in issue["body"] and "zoo watch" in issue["body"]
