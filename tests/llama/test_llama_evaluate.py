@@ -10,6 +10,7 @@ import pytest
 from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError
+from zoo.gguf.header import rewrite_header
 from zoo.judge.divergence import compare
 from zoo.llama.measure.evaluate import evaluate
 from zoo.llama.measure.logits import window_logits
@@ -117,3 +118,15 @@ def test_smoke_of_random_weights_says_what_failed(path: Path) -> None:
     assert not result["passed"]
     assert len(result["answers"]) == 3
     json.dumps(result)
+
+
+def test_smoke_of_a_file_without_a_template(path: Path, tmp_path: Path) -> None:
+    """A model that continues texts has no conversation to render."""
+    bare = tmp_path / "bare.gguf"
+    rewrite_header(path, bare, {"tokenizer.chat_template": None})
+    checks = smoke(bare, threads=1, max_tokens=8)["checks"]
+    assert checks["chat_template"] == {
+        "passed": True, "detail": "No chat template: 3 texts are continued as they are."
+    }  # fmt: skip
+    assert checks["stops"]["detail"] == "0 of 3 texts ended by themselves after at least one token."
+    assert smoke(path, threads=1, max_tokens=8)["checks"]["chat_template"]["detail"] == "3 conversations rendered."

@@ -56,6 +56,9 @@ _JSON_TOKENS = 96
 def smoke(path: Path, *, threads: int, max_tokens: int, prompts: Sequence[str] = PROMPTS) -> Smoke:
     """Greedy answers to ``prompts`` and one under a JSON Schema; a dict ready for JSON.
 
+    A file without a chat template continues ``prompts`` as they are. A chat model whose file lost its template is
+    refused before, when the file is compared with its source (parity).
+
     ``passed`` is true if every check passed; ``checks`` has chat_template, stops and json, each with
     ``passed`` and ``detail`` (a sentence); ``answers`` shows what was written. A failed check is not an error; a file
     that does not load raises ModelFileError.
@@ -63,11 +66,13 @@ def smoke(path: Path, *, threads: int, max_tokens: int, prompts: Sequence[str] =
     longest = max((len(prompt.encode()) for prompt in prompts), default=0)
     room = longest + 1024 + max(max_tokens, _JSON_TOKENS)
     with Model.open(path, threads=threads, context_tokens=room, parallel=1) as model:
-        rendered, template = _render(model, prompts)
+        bare = model.chat_template is None
+        noun = "texts" if bare else "answers"
+        rendered, template = _as_they_are(prompts) if bare else _render(model, prompts)
         jobs = [Job(str(number), text, max_tokens) for number, text in enumerate(rendered)]
         results = {result.key: result for result in generate(model, jobs, batch_rows=1)}
         answers = [results[job.key] for job in jobs]
-        checks = {"chat_template": template, "stops": _stops(answers), "json": _json(model, rendered)}
+        checks = {"chat_template": template, "stops": _stops(answers, noun), "json": _json(model, rendered)}
     return {
         "passed": all(check["passed"] for check in checks.values()),
         "checks": checks,
@@ -82,6 +87,10 @@ def _check(passed: bool, detail: str) -> Check:
     return {"passed": passed, "detail": detail}
 
 
+def _as_they_are(prompts: Sequence[str]) -> tuple[list[str], Check]:
+    return list(prompts), _check(True, f"No chat template: {len(prompts)} texts are continued as they are.")
+
+
 def _render(model: Model, prompts: Sequence[str]) -> tuple[list[str], Check]:
     """Rendered prompts; the bare ones if the template fails, so that the other checks still run."""
     try:
@@ -94,11 +103,9 @@ def _render(model: Model, prompts: Sequence[str]) -> tuple[list[str], Check]:
     return rendered, _check(True, f"{len(rendered)} conversations rendered.")
 
 
-def _stops(answers: Sequence[Result]) -> Check:
+def _stops(answers: Sequence[Result], noun: str) -> Check:
     ended = sum(answer.finish == "stop" and bool(answer.tokens) for answer in answers)
-    return _check(
-        ended > 0, f"{ended} of {len(answers)} answers ended by themselves after at least one token."
-    )
+    return _check(ended > 0, f"{ended} of {len(answers)} {noun} ended by themselves after at least one token.")
 
 
 def _json(model: Model, rendered: Sequence[str]) -> Check:

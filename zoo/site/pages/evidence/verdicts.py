@@ -47,7 +47,7 @@ class Tested(TypedDict):
 
 
 CHECKS = {
-    "chat_template": "The chat template keeps what the user says",
+    "chat_template": "The prompt keeps what the user says",
     "stops": "An answer ends by itself",
     "json": "An answer can be forced into a JSON Schema",
 }
