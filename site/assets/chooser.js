@@ -80,7 +80,10 @@ function memoryBar({ core, catalog }, { pick }, asked) {
   const sizes = core.memoryParts(pick.file, pick.need, asked.device, asked.context, rules);
   const total = PARTS.reduce((sum, [kind]) => sum + sizes[kind], 0);
   const roomy = core.isRoomy(pick.need, asked.device, rules);
-  const words = PARTS.map(([kind, name]) => `${name} ${core.dataSize(sizes[kind])}`).join(" · ");
+  const words = PARTS.flatMap(([kind, name], at) => [
+    ...(at ? [" · "] : []),
+    h("span", { class: "zoo-key" }, h("span", { class: `zoo-part-${kind}` }), `${name} ${core.dataSize(sizes[kind])}`),
+  ]);
   const svg = (tag, attributes) => {
     const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
     for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
@@ -143,8 +146,8 @@ function shown(loaded, choice, asked, line) {
     figures(core, choice.answer, asked.context),
     memoryBar(loaded, choice.answer, asked),
     h("div", { class: "zoo-about" }),
-    h("p", { class: "zoo-note" }, pick.reason()),
-    others("From the fastest to the best", line.length > 1 ? offers(line) : [], 0, true),
+    h("details", { class: "zoo-others" }, h("summary", {}, "Why this file"), h("p", {}, pick.reason())),
+    others("From the fastest to the best", line.length > 1 ? offers(line) : []),
     others("Next best models", offers(choice.runnersUp)),
     others("Better models that were skipped", passed, more),
     others("Other files of this model", judged(pick.runnersUp)),
@@ -238,6 +241,9 @@ function showMarks(found, last) {
   });
   marks.replaceChildren(...(last > 0 ? labels : []));
 }
+
+// The marks that came with the page: no style may be in its text.
+for (const one of marks.children) one.style.left = `${one.dataset.left}%`;
 
 // --- The form and the address
 

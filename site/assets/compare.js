@@ -107,7 +107,7 @@ function draw(a, b) {
         {},
         h("th", { scope: "row", dir: "auto" }, question),
         ...[ours[a.side.type], theirs.get(id)[b.side.type]].map(([words, right]) =>
-          h("td", { dir: "auto" }, words || "(no text)", " ", h("span", { class: "zoo-note" }, right ? "Right" : "Wrong")),
+          h("td", { dir: "auto" }, words || "(no text)", h("br", {}), h("span", { class: "zoo-note" }, right ? "Right" : "Wrong")),
         ),
       ),
     );

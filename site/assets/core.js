@@ -74,8 +74,17 @@ export function nats(value) {
   return size >= 1e-8 && size < 0.001 ? fixed(value, 1 - Number(size.toExponential(1).split("e")[1])) : general(value, 2);
 }
 
+// One digit of the error, two if it begins with 1; the value to the same decimal.
+export function plusMinus(value, error) {
+  if (!error || !Number.isFinite(error)) return `${general(value, 4)} ± ${general(error)}`;
+  const two = error.toExponential(1).startsWith("1");
+  const power = Number(error.toExponential(two ? 1 : 0).split("e")[1]);
+  const decimals = Math.min(Math.max(Number(two) - power, 0), 8);
+  return `${fixed(value, decimals)} ± ${fixed(error, decimals)}`;
+}
+
 export const lossWords = (file) =>
-  file.kld === null ? "mean KLD 0 nats (the others are compared with it)" : `mean KLD ${nats(file.kld)} ± ${nats(file.se)} nats`;
+  file.kld === null ? "mean KLD 0 nats (the others are compared with it)" : `mean KLD ${plusMinus(file.kld, file.se)} nats`;
 
 const order = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -785,7 +794,7 @@ function answerWords(first, level, asked, equal, wish, rules) {
     file = `a file that ${joined(fits)} (KLD of at most ${limit} nats)`;
     if (!level.roomy) end = " No such file leaves room to spare.";
   }
-  if (asked === 1) return `${start}${name} is the only model${aimWords(wish)} in this catalog (${stands}). It has ${file}.${end}`;
+  if (asked === 1) return `${start}${name} is the only model${aimWords(wish)} that this catalog recommends (${stands}). It has ${file}.${end}`;
   const what = level === null || level.quick ? "the best one with" : "the fastest one with";
   let others = "";
   if (equal && level?.quick)

@@ -89,7 +89,7 @@ def test_marks_name_reading_speed_and_practically_the_same(many: str, open_page:
 
 def test_the_memory_bar_moves_with_context_and_cache(samples: str, open_page: Any) -> None:
     page = asked(open_page, f"{samples}?board=pi-5-8gb")
-    width = ".zoo-part-cache"
+    width = "rect.zoo-part-cache"
     small = float(page.get_attribute(width, "width"))
     text = page.inner_text(".zoo-memory")
     assert text.startswith("Fits with room to spare. System 1.07 GB · Weights 144.8 MB · KV cache 47.2 MB · Buffers ")

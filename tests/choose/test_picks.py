@@ -136,7 +136,7 @@ def test_the_sample_on_a_large_and_a_small_board() -> None:
     assert small.memory_bytes == 105_468_672 + 23_040 * 2048 + 4 * 49_152 * 512
     assert small.reason == (
         "No file of this model that fits reaches reading speed (5 tokens/s). model-Q4_K_M.gguf is the fastest that "
-        "stays close to its source: mean KLD 0.0831 ± 0.0042 nats. It needs a predicted 253.3 MB at 2,048 tokens of "
+        "stays close to its source: mean KLD 0.083 ± 0.004 nats. It needs a predicted 253.3 MB at 2,048 tokens of "
         "context, less than the 335.5 MB that Raspberry Pi Zero 2 W, 512 MB has free for a model. Decode speed: "
         "predicted 4.09 tokens/s (2.04 to 8.17)."
     )
@@ -200,7 +200,7 @@ def test_where_losses_cannot_be_distinguished_the_smaller_file_is_taken() -> Non
     assert found.file is not None and found.file.path == "B.gguf"
     assert found.reason.startswith(
         "B.gguf is the smallest file that fits, reaches reading speed (5 tokens/s), is not beaten by another file, and "
-        "has the lowest loss within the errors: mean KLD 0.0340 ± 0.0040 nats against mean KLD 0.0300 ± 0.0040 nats of "
+        "has the lowest loss within the errors: mean KLD 0.034 ± 0.004 nats against mean KLD 0.030 ± 0.004 nats of "
         "A.gguf."
     )
     assert "Its loss is the same within the errors: " in found.runners_up[0].reason

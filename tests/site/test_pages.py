@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sitesamples import CONTENT, HOSTILE, LONG, hostile, sample
 
-from catalog import index, schema, speeds
+from catalog import index, sampling, schema, speeds
 from catalog.index import Catalog
 from zoo.choose import commands, pick
 from zoo.site import pages
@@ -150,6 +150,7 @@ def test_recipe_text_is_shown_as_it_is() -> None:
         assert model.releases[0].recipe.text in tags.text
 
 
+LLAMA = sampling.known()["default_source"]
 SOURCES = sorted({row["url"] for row in speeds.published()})
 """Where the public measurements on speeds/ are from."""
 
@@ -158,7 +159,7 @@ def test_only_upstream_and_the_hub_are_linked_outside() -> None:
     for kind in ("sample", "hostile"):
         for html in documents(kind).values():
             outside = [attrs for tag, attrs in Tags(html).tags if ":" in (attrs.get("href") or "")]
-            known = ("https://huggingface.co/", "https://lmstudio.ai/download", *SOURCES)
+            known = ("https://huggingface.co/", "https://lmstudio.ai/download", LLAMA, *SOURCES)
             assert all((attrs["href"] or "").startswith(known) for attrs in outside)
             assert all(attrs.get("rel") == "nofollow" for attrs in outside)
 

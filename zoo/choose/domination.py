@@ -15,7 +15,7 @@ from catalog import device as devices
 from catalog.device import Device
 from catalog.metrics import SPREAD_MAXIMUM
 from catalog.release import Architecture, ModelFile
-from catalog.words import counted, data_size, nats, rate
+from catalog.words import counted, data_size, plus_minus, rate
 from zoo.choose import roofline
 from zoo.choose.speeds import place_name
 
@@ -124,7 +124,7 @@ def _measured(file: ModelFile, architecture: Architecture) -> dict[tuple[str, in
 
 
 def loss_words(file: ModelFile) -> str:
-    """``mean KLD 0.0056 ± 0.00033 nats``."""
+    """``mean KLD 0.0056 ± 0.0003 nats``."""
     if file.loss is None:
         return "mean KLD 0 nats (the others are compared with it)"
-    return f"mean KLD {nats(file.loss.kld_mean_nats)} ± {nats(file.loss.kld_mean_se_nats)} nats"
+    return f"mean KLD {plus_minus(file.loss.kld_mean_nats, file.loss.kld_mean_se_nats)} nats"

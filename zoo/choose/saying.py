@@ -59,7 +59,8 @@ def answer(wish: Wish, aim: Aim, found: Answer) -> str:
         end = "" if level.roomy else " No such file leaves room to spare."
     start = "" if level is None or level.quick else _slow(wish)
     if found.asked == 1:
-        return f"{start}{name} is the only model{aim.words} in this catalog ({standing}). It has {file}.{end}"
+        only = f"the only model{aim.words} that this catalog recommends"
+        return f"{start}{name} is {only} ({standing}). It has {file}.{end}"
     what = "the best one with" if level is None or level.quick else "the fastest one with"
     return f"{start}Of the {found.asked:,} models{aim.words}, {name} is {what} {file}: {standing}.{_equal(found)}{end}"
 

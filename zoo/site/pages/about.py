@@ -65,7 +65,7 @@ def of(model: Model, release: Release, evidence: Evidence = _none) -> About:
         "good_at": [shortened(visible(words), LONGEST) for words in model.good_at],
         "bad_at": [shortened(visible(words), LONGEST) for words in model.bad_at],
         "notes": [shortened(visible(words), 2 * LONGEST) for words in notes(model, release)],
-        "source": source_words(release),
+        "source": "" if any(_names_type(words, release) for words in notes(model, release)) else source_words(release),
         "examples": examples(release, evidence(release.version, PROBES)),
     }
 
@@ -76,6 +76,11 @@ def notes(model: Model, release: Release) -> tuple[str, ...]:
         return model.source_notes
     recipe = checks.recorded_recipe(release.recipe.text, release.recipe.file)
     return recipe.source_notes if recipe else ()
+
+
+def _names_type(note: str, release: Release) -> bool:
+    """Whether a note already says that the source was quantized, by its type."""
+    return bool(release.quantized_source) and str(release.quantized_source) in note
 
 
 def source_words(release: Release) -> str:

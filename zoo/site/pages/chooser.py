@@ -12,7 +12,7 @@ from catalog import memory
 from catalog.device import Device
 from zoo.choose import chooser, pick
 from zoo.choose.chooser import Question
-from zoo.site.pages import about, offers
+from zoo.site.pages import about, offers, way
 from zoo.site.pages.answer import answer
 from zoo.site.pages.kinds import Facts, Models, Site
 from zoo.site.pages.page import fill
@@ -39,9 +39,11 @@ def fragment(facts: Sequence[Facts], site: Site, models: Models, root: str) -> M
     question = Question(board, pick.CONTEXT_TOKENS)
     ranked = chooser.rank(offers.entries(some, models))
     found = chooser.choose(question, ranked)
+    line = chooser.line(question, ranked)
     html = fill(
         "chooser.html",
-        answer=answer(found, chooser.line(question, ranked), root, site, about.of_all(facts)),
+        answer=answer(found, line, root, site, about.of_all(facts)),
+        way=way.of(found, line),
         has_answer=found.answer is not None,
         board=board,
         families=families(),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from zoo.site.pages.charts.svg import RADIUS, TOP, text
+from zoo.site.pages.charts.svg import LEFT, RADIUS, TOP, text
 
 NARROW = (300.0, 340.0, 420.0, 560.0, 720.0)
 """Widths in px at which a name is tried. Between dots the gaps only grow with the width."""
@@ -87,7 +87,8 @@ class _Taken:
     def frees(self, spot: Spot, place: Place, length: int, width: float) -> bool:
         """Whether a name of that length has room there in a chart of that width."""
         box = spot.box(place, length, width)
-        if box.left < 0 or box.right > width or box.top < TOP or box.bottom > self.height:
+        # Left of the plot are the numbers of the axis.
+        if box.left < LEFT / 100 * width or box.right > width or box.top < TOP or box.bottom > self.height:
             return False
         if any(box.meets(other.box(its, count, width)) for its, other, count in self.names):
             return False

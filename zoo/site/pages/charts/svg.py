@@ -94,7 +94,7 @@ def axes(plot: Plot) -> str:
     lines, words = [], []
     for value in plot.y.ticks() if plot.y else ():
         lines.append(f"M{LEFT:g} {short(plot.down(value))}H{RIGHT:g}")
-        words.append(text("0", plot.down(value) + 4, number(value)))
+        words.append(text(f"{LEFT - 1.5:g}%", plot.down(value) + 4, number(value), "end"))
     for value in plot.x.ticks():
         x = short(plot.across(value))
         lines.append(f"M{x} {TOP:g}V{bottom:g}")
