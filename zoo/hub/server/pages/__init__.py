@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import jinja2
 
+from catalog import unseen
 from catalog.versions import preference
 from catalog.words import counted, data_size
 from zoo.hub.folder import FolderRepo
@@ -55,6 +56,8 @@ def _style() -> tuple[str, str]:
 def _page(name: str, status: int = 200, **values: object) -> Answer:
     style, digest = _style()
     html = _templates().get_template(name).render(style=style, **values)
+    # Here and not in each template: what a stranger hid in a card must not turn a line round, or be copied unseen.
+    html = unseen.visible(html, kept="\n\t")
     policy = (
         f"default-src 'none'; style-src {digest}; img-src data:; form-action 'self'; base-uri 'none';"
         " frame-ancestors 'none'"
