@@ -154,7 +154,7 @@ def read(path: Path) -> Service:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadService(f"{path} could not be read: {error.strerror}. Run: pi-zoo use NAME") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadService(f"{path} is not valid JSON: {error}. Run: pi-zoo use NAME") from error
     if not isinstance(raw, dict) or raw.pop("schema", None) != FORMAT:
         raise BadService(f'{path} does not say "schema": "{FORMAT}". Run: pi-zoo use NAME')

@@ -50,8 +50,9 @@ def listed(service: Service) -> tuple[int, str]:
         files = {entry["path"]: entry for entry in json.loads(raw)["files"]}
         entry = files[os.path.relpath(model, path.parent)]
         return int(entry["size_bytes"]), str(entry["sha256"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise NotVerified(f"The manifest {path} does not list {model.name} ({error!r}). {_next(model)}") from error
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        fault = f"The manifest {path} does not list {model.name} ({str(error)[:80]!r})."
+        raise NotVerified(f"{fault} {_next(model)}") from error
 
 
 @contextmanager

@@ -41,6 +41,7 @@ FLAGS = (
 
 HARDENED = ("-fstack-protector-strong", "-D_FORTIFY_SOURCE=2", "-Wformat", "-Werror=format-security")
 LINKED = "-Wl,-z,relro -Wl,-z,now"
+STRIPPED = ("--strip-unneeded", "--remove-section=.comment", "--remove-section=.note")
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def key(name: str) -> str:
     target = TARGETS[name]
     c, _ = compilers(target)
     version = subprocess.run([c, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
-    facts = [SDIST_SHA256, name, target.triple, target.variants, PROGRAMS, FLAGS, HARDENED, LINKED, EPOCH, version]
+    facts = [SDIST_SHA256, name, target.triple, target.variants, PROGRAMS, FLAGS, HARDENED, LINKED, STRIPPED, EPOCH,
+             version]  # fmt: skip
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
 
 
@@ -179,7 +181,7 @@ def _collect(binaries: Path, result: Path, target: Target) -> None:
     for name, path in wanted.items():
         shutil.copyfile(path, result / name)
         (result / name).chmod(0o755 if name in PROGRAMS else 0o644)
-        subprocess.run([f"{target.triple}-strip", "--strip-unneeded", str(result / name)], check=True)
+        subprocess.run([f"{target.triple}-strip", *STRIPPED, str(result / name)], check=True)
 
 
 def compiled(name: str, *, again: bool = False, jobs: int | None = None) -> Path:

@@ -50,6 +50,9 @@ def lay_out(root: Path, architecture: str, programs: Path) -> None:
     for path in sorted((DEBIAN / "man").iterdir()):
         _put(_packed(path), root / f"usr/share/man/man{path.suffix[1:]}" / f"{path.name}.gz")
     _put((DEBIAN / "completion.bash").read_bytes(), root / "usr/share/bash-completion/completions/pi-zoo")
+    if any(programs.iterdir()):
+        # Without programs lintian would call it an override that nothing needs.
+        _put((DEBIAN / "lintian-overrides").read_bytes(), root / "usr/share/lintian/overrides/pi-zoo-runtime")
     documents = root / "usr/share/doc/pi-zoo-runtime"
     _put((DEBIAN / "copyright").read_bytes(), documents / "copyright")
     _put(_packed(DEBIAN / "changelog"), documents / "changelog.gz")

@@ -9,10 +9,9 @@ import os
 import shutil
 from pathlib import Path
 
-import package
 import pytest
-from chroots import boot, emulation, inside, listing, system
-from piservers import configured, released
+from chroots import BOOTED, NEEDED, boot, emulation, inside, listing, system
+from piservers import configured, packaging, released
 from tinygguf import make_tiny_gguf, smollm2
 
 pytestmark = [
@@ -49,7 +48,7 @@ def test_it_installs_and_a_purge_leaves_nothing(out: Path, tmp_path: Path, suite
         pytest.skip(missing)
     with system(suite, architecture, tmp_path / "system") as root:
         before = listing(root)
-        put(root, package.build(architecture, out))
+        put(root, packaging.build(architecture, out))
         inside(root, INSTALL)
         assert "pi-zoo" in inside(root, "pi-zoo --version; command -v pi-zoo")
         for program in ("llama-server", "llama-bench"):
@@ -82,8 +81,8 @@ def prepared(root: Path) -> None:
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
 def test_a_booted_system_serves_stops_and_fails_closed(out: Path, tmp_path: Path, suite: str) -> None:
-    with system(suite, "amd64", tmp_path / "system") as root:
-        put(root, package.build("amd64", out))
+    with system(suite, "amd64", tmp_path / "system", (*NEEDED, *BOOTED)) as root:
+        put(root, packaging.build("amd64", out))
         inside(root, INSTALL)
         prepared(root)
         boot(root)

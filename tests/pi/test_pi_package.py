@@ -6,15 +6,15 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from piservers import ROOT, compiled, compiling
+from piservers import ROOT, compiled, compiling, packaging
 
 import pi_runtime
 
-package = pytest.importorskip("package")
 UNIT = ROOT / "pi_runtime/units/pi-zoo@.service"
 
 
@@ -31,7 +31,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def deb(tmp_path_factory: pytest.TempPathFactory, programs: Path) -> Path:
-    return package.build("amd64", tmp_path_factory.mktemp("deb"), programs)
+    return packaging.build("amd64", tmp_path_factory.mktemp("deb"), programs)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_two_builds_have_the_same_bytes(tmp_path: Path, deb: Path, programs: Pat
     """In another folder, with another umask and time zone."""
     before = os.umask(0o077)
     try:
-        again = package.build("amd64", tmp_path / "elsewhere", programs)
+        again = packaging.build("amd64", tmp_path / "elsewhere", programs)
     finally:
         os.umask(before)
     assert again.read_bytes() == deb.read_bytes()
@@ -119,7 +119,7 @@ def test_the_command_runs_from_its_private_folder(unpacked: Path) -> None:
 
 
 @needs("dpkg-deb")
-@pytest.mark.parametrize("script", package.SCRIPTS)
+@pytest.mark.parametrize("script", packaging.SCRIPTS)
 def test_the_scripts_are_valid_shell(script: str) -> None:
     subprocess.run(["sh", "-n", ROOT / "pi_runtime/debian" / script], check=True)
 
@@ -145,4 +145,5 @@ def test_manual_pages_are_well_formed(page: Path) -> None:
 
 def test_the_changelog_has_the_source_that_is_compiled() -> None:
     text = (ROOT / "pi_runtime/debian/changelog").read_text(encoding="utf-8")
-    assert compiling.VERSION in text and re.fullmatch(r"\d+\.\d+\.\d+", package.version())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert compiling.VERSION in text and packaging.version() == project["version"]

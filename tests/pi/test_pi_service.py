@@ -66,6 +66,7 @@ def test_memory_comes_from_the_profile() -> None:
     ("text", "sentence"),
     [
         ("{", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
         ("[]", "does not say"),
         ('{"schema": "other/1"}', "does not say"),
         ('{"schema": "pi-zoo-service/1"}', "model is missing"),
