@@ -62,6 +62,8 @@ def test_the_figures_are_plausible(zoo: Path) -> None:
     f16, q8, q4 = release.files
     assert [file.type for file in release.files] == ["F16", "Q8_0", "Q4_0"]
     assert f16.size_bytes > q8.size_bytes > q4.size_bytes > 50e6
+    # Every tensor has its type: 8.6 and 5.5 bits per weight.
+    assert q8.bits_per_weight < 9 and q4.bits_per_weight < 6
     assert q8.loss and q4.loss and f16.loss is None
     assert 0 < q8.loss.kld_mean_nats < 0.05
     assert q8.loss.kld_mean_nats < q4.loss.kld_mean_nats < 1.5

@@ -14,7 +14,7 @@ from zoo.modelfolder import layernames
 from zoo.modelfolder.weights import named
 
 HEADS = frozenset(family.head for family in layernames.FAMILIES.values())
-_MOST = 1_000_000
+_MOST = 200_000
 """Names that are looked for: config.json may state any number of layers."""
 
 
