@@ -12,6 +12,9 @@ the catalog, of device profiles and of reports, ``bench-report/1``, whose schema
     talking    ``run``, ``embed`` and ``serve``
     measuring  ``bench``
     checking   ``doctor``
+    boardbench a report through llama-server; boardruns: its requests; surroundings: swap, storage, energy
+    probing    whether the answers of a server are right
+    llamabench llama-bench's figures, for comparison
     board      the device that a command is about, and whether a file would make it swap
     sources    where the catalog is, and where files are
     catalogue  a catalog as types

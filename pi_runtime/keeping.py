@@ -14,6 +14,7 @@ from pi_runtime.board import Board
 from pi_runtime.catalogue import File, Model, Release
 from pi_runtime.choosing import Wish
 from pi_runtime.download import Expected
+from pi_runtime.profiles import GENERIC_CONTEXT
 from pi_runtime.settings import CouldNot
 from pi_runtime.sources import Catalog
 from pi_runtime.store import Kept, Receipt
@@ -193,13 +194,24 @@ def _limit(board: Board, need: arithmetic.Parts | None) -> int | None:
 
 def need_of(kept: Kept, context_tokens: int, kv: str) -> arithmetic.Parts | None:
     """The memory that a file on this board needs, from the catalog as it was last read; None if that is not known."""
+    release = _release_of(kept)
+    file = (
+        next((one for one in release.files if one.sha256 == kept.receipt.sha256), None) if release else None
+    )
+    return arithmetic.need(file, release, context_tokens, kv) if file and release else None
+
+
+def context_of(kept: Kept) -> int:
+    """The longest context of the model, from the catalog as it was last read; a usual one if that is not known."""
+    release = _release_of(kept)
+    return release.context_tokens if release else GENERIC_CONTEXT
+
+
+def _release_of(kept: Kept) -> Release | None:
     try:
-        catalog = sources.load(None, lambda _text: None)
-        _, release = catalog.find(kept.spec)
+        return sources.load(None, lambda _text: None).find(kept.spec)[1]
     except CouldNot:
         return None
-    file = next((one for one in release.files if one.sha256 == kept.receipt.sha256), None)
-    return arithmetic.need(file, release, context_tokens, kv) if file else None
 
 
 def verify(arguments: argparse.Namespace) -> None:

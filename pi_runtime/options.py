@@ -133,11 +133,29 @@ def _bench(made: argparse.ArgumentParser) -> None:
     defaults = Settings()
     made.add_argument("name", metavar="FILE.gguf", help=f"or {NAME} of a model on this board")
     for option, value, words in (
-        ("--prompt-tokens", defaults.prompt_tokens, "length of the prompt, %(default)s"),
-        ("--decode-tokens", defaults.decode_tokens, "tokens decoded after the first one, %(default)s"),
+        (
+            "--prompt-tokens",
+            None,
+            f"length of the prompt; default: 512 through llama-server, else {defaults.prompt_tokens}",
+        ),
+        (
+            "--decode-tokens",
+            None,
+            f"tokens after the first one; default: 128 through llama-server, else {defaults.decode_tokens}",
+        ),
         ("--samples", defaults.samples, "counted runs, %(default)s; fewer than 5 are never valid"),
     ):
         made.add_argument(option, type=int, default=value, metavar="N", help=words)
+    made.add_argument("--server", action="store_true", help="measure a file through llama-server, too")
+    made.add_argument(
+        "--short", action="store_true", help="without the prompt of 4096 tokens and the chat turn"
+    )
+    made.add_argument(
+        "--meter", type=Path, metavar="FILE", help="a count of joules, or of microjoules in NAME_uj"
+    )
+    made.add_argument("--compare", action="store_true", help="run llama-bench too, and print its figures")
+    made.add_argument("--share", action="store_true", help="write the report for a pull request; needs --by")
+    made.add_argument("--dry-run", action="store_true", help="show what --share would write")
     made.add_argument("--by", metavar="NAME", help="your name or nickname, for a report that you share")
     made.add_argument("--out", type=Path, metavar="DIR", help="folder for the report as JSON and CSV")
     made.add_argument(

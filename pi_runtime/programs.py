@@ -34,12 +34,10 @@ def find(name: str) -> Path:
 
 
 def version(program: Path) -> str | None:
-    """``b1234 (abcdef)`` as llama.cpp's programs print it; None if this one prints nothing of the kind."""
+    """What llama.cpp's program says after ``version:``; None if it says nothing of the kind."""
     try:
-        done = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=20, check=False, cwd="/"
-        )
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=False, cwd="/")
     except (OSError, subprocess.SubprocessError):
         return None
-    found = re.search(r"version:\s*(\S+)\s*\(?([0-9a-z]*)\)?", done.stdout + done.stderr)
-    return " ".join(filter(None, (f"b{found[1]}", f"({found[2]})" if found[2] else ""))) if found else None
+    found = re.search(r"^version:\s*(.{1,120})$", done.stdout + done.stderr, re.MULTILINE)
+    return found[1].strip() if found else None

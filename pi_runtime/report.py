@@ -8,12 +8,13 @@ import json
 import os
 import re
 import signal
+import statistics
 import tempfile
 from pathlib import Path
 from typing import Literal
 
 from pi_runtime.settings import CouldNot
-from pi_runtime.shape import Device, Distribution, Report
+from pi_runtime.shape import BoardPart, Device, Distribution, Report
 from pi_runtime.words import counted, data_size
 
 CsvSetting = Literal["threads", "prompt_tokens", "decode_tokens"]
@@ -44,8 +45,8 @@ def to_csv(report: Report) -> str:
     return text.getvalue()
 
 
-def to_summary(report: Report) -> str:
-    """A dozen lines for a person."""
+def to_summary(report: Report, part: BoardPart | None = None) -> str:
+    """A dozen lines for a person. part: of a measurement through llama-server."""
     summary, settings, device = report["summary"], report["settings"], report["device"]
     board = device["label"] or device["board_model"] or device["cpu_model"] or device["machine"]
     peak = summary["peak_memory_bytes"]
@@ -58,11 +59,33 @@ def to_summary(report: Report) -> str:
         _line("time to first token", summary["time_to_first_token_seconds"], "s"),
         f"  peak memory          {'not known' if peak is None else data_size(peak)}",
     ]
+    if part:
+        lines += _board(part)
     if report["valid"]:
         lines.append(f"  valid: {len(report['samples'])} samples, undisturbed")
     else:
         lines += ["  NOT VALID:", *(f"    - {reason}" for reason in report["reasons"])]
     return "\n".join(lines) + "\n"
+
+
+def _board(part: BoardPart) -> list[str]:
+    """The other work, and whether the answers are right."""
+    lines = []
+    for work in part["workloads"]:
+        first = statistics.median(one["time_to_first_token_seconds"] for one in work["samples"])
+        speed = statistics.median(one["decode_tokens_per_second"] for one in work["samples"])
+        prompt = statistics.median(one["prompt_tokens_per_second"] for one in work["samples"])
+        after = f", then {speed:.2f} tokens/s" if work["decode_tokens"] > 1 else ""
+        lines.append(f"  {work['name']:<20} first token after {first:.2f} s ({prompt:.2f} tokens/s of prompt){after}")
+    lines += [f"  not measured         {one}" for one in part["skipped"]]
+    probe, joules = part["probe"], part["energy"]["joules_per_token"]
+    if joules is not None:
+        lines.append(f"  energy               {joules:.3f} joules for each token, prompts included")
+    words = f"{probe['continuations']} of {probe['continuations_asked']} known sequences continued"
+    state = "right" if probe["passed"] else "WRONG"
+    apart = f"batch and single steps {probe['largest_gap_nats']:.2f} nats apart"
+    lines.append(f"  answers              {state}: {words}, {apart}")
+    return lines
 
 
 def _cores(device: Device) -> list[str]:

@@ -169,8 +169,75 @@ class Runs(TypedDict):
     samples: list[Sample]
 
 
+class Swap(TypedDict):
+    """Swapping during the samples, by the whole machine."""
+
+    total_bytes: int | None
+    used_bytes: int | None
+    pages_moved: int | None
+
+
+class Temperature(TypedDict):
+    """Degrees Celsius."""
+
+    start: float | None
+    maximum: float | None
+    end: float | None
+
+
+class Energy(TypedDict):
+    """Of the samples; None without a meter."""
+
+    joules: float | None
+    joules_per_token: float | None
+
+
+class Probe(TypedDict):
+    """Whether the answers are right."""
+
+    passed: bool
+    continuations: int
+    continuations_asked: int
+    steps: int
+    largest_gap_nats: float | None
+
+
+class Workload(TypedDict):
+    """Other work that was measured."""
+
+    name: str
+    prompt_tokens: int
+    decode_tokens: int
+    samples: list[Times]
+
+
+class BoardPart(TypedDict):
+    """What a measurement through llama-server adds."""
+
+    engine: Literal["llama-server"]
+    profile: str
+    accelerator: str
+    arguments: list[str]
+    threads_prompt: int
+    kv_type: str
+    package_version: str | None
+    firmware: str | None
+    page_size_bytes: int
+    storage: str | None
+    start: Literal["cold", "warm"]
+    swap: Swap
+    temperature: Temperature
+    throttled_new: list[str]
+    energy: Energy
+    cached_tokens: list[int]
+    probe: Probe
+    workloads: list[Workload]
+    skipped: list[str]
+
+
 class Report(Runs):
     """The whole report."""
+
 
     schema: str
     measured_at_utc: str
@@ -185,6 +252,12 @@ class Report(Runs):
     summary: Summary
     conditions: Conditions
     method: dict[str, str]
+
+
+class BoardReport(Report):
+    """A report of a measurement through llama-server."""
+
+    board: BoardPart
 
 
 @final
