@@ -136,6 +136,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "init": ("init more",),
     "new": ("new other --source hf:evil/model",),
     "check": ("check",),
+    "review": ("review main..HEAD",),
     "plan": (f"plan {NAME}", "plan remote"),
     "build": ("build remote",),
     "release": (f"release {NAME} --hub OWN", "release remote --hub OWN"),

@@ -82,7 +82,7 @@ def test_a_job_that_may_write_or_has_an_identity_builds_nothing(name: str, job: 
         assert "environment" in found, "a person must approve it"
     for step in found["steps"]:
         if "actions/checkout" in step.get("uses", ""):
-            assert step["with"] == {"persist-credentials": False}
+            assert step["with"]["persist-credentials"] is False
 
 
 @pytest.mark.parametrize(("name", "job"), JOBS)

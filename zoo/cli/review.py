@@ -1,0 +1,75 @@
+"""zoo review"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from catalog import shell
+from zoo.cli.common import Call, options
+from zoo.errors import ZooError
+from zoo.files.whole import write_atomic
+from zoo.output import visible
+from zoo.review import compare, trees
+from zoo.review.report import Contribution, report
+
+BLOCKED = 3
+
+
+@click.command()
+@options()
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there, too.")
+@click.argument("revisions", metavar="BASE..HEAD")
+def command(call: Call, revisions: str, out: Path | None) -> int:
+    """Show what a contribution changes, as a reviewer needs it: the keys of a recipe, plan and cost, licences, corpora.
+
+    BASE..HEAD are two commits of the zoo's git repository. The checkout is not touched, and nothing is built. Exit
+    code 3 if a problem is found, or if a corpus got worse.
+    """
+    root = call.settings.root
+    base, head = trees.resolve(root, revisions)
+    with tempfile.TemporaryDirectory(prefix="zoo.review-") as folder:
+        found = _look(root, base, head, Path(folder), f"zoo review {shell.argument(revisions)}")
+    text = report(found)
+    if out:
+        write_atomic(out, text)
+    _summarize(text, os.environ.get("GITHUB_STEP_SUMMARY"))
+    data = {"base": base, "head": head, "passes": found.passes, "problems": found.problems,
+            "regressions": found.regressions}  # fmt: skip
+    call.output.answer(data, visible(text))
+    return 0 if found.passes else BLOCKED
+
+
+def _look(root: Path, base: str, head: str, folder: Path, command: str) -> Contribution:
+    changes = trees.changes(root, base, head)
+    old, new = folder / "base", folder / "head"
+    trees.extract(root, base, old)
+    links = trees.extract(root, head, new)
+    mine = [one for one in changes if one.path.startswith("recipes/") and one.path not in links]
+    recipes = [
+        one for one in mine if one.path.endswith((".yaml", ".yml")) and not one.path.endswith(".lock.yaml")
+    ]
+    prompts = [one for one in mine if one.path.endswith(".jsonl")]
+    return Contribution(
+        base,
+        head,
+        tuple(changes),
+        tuple(path for path in links if path in {one.path for one in changes}),
+        tuple(compare.recipe_change(one, old, new) for one in recipes),
+        tuple(compare.corpus_change(one, old, new) for one in prompts),
+        tuple(compare.broken(old, new, {one.path for one in recipes})),
+        tuple(compare.licences(old, new, [one.path for one in recipes])),
+        command,
+    )
+
+
+def _summarize(text: str, path: str | None) -> None:
+    if path:
+        try:
+            with Path(path).open("a", encoding="utf-8") as stream:
+                stream.write(text)
+        except OSError as error:
+            raise ZooError(f"the job summary cannot be written ({error.strerror})", where=path) from error
