@@ -113,6 +113,59 @@ function unpackedCache(value) {
   return { full, windowed, windowTokens, state };
 }
 
+// The bytes of a commit as hexadecimal digits, as most are; others are told apart by their first sign.
+const commitOf = (text) =>
+  text[0] === "=" ? text.slice(1) : Array.from(atob(text), (one) => one.charCodeAt(0).toString(16).padStart(2, "0")).join("");
+
+// Parameters times bits per weight, in bytes: packing.about.
+function about(parameters, hundredths) {
+  const product = parameters * hundredths;
+  return product < 2 ** 53 ? (product - (product % 800)) / 800 : 0;
+}
+
+// A file, or a speed of it. Texts that hold names are put together when they are asked for: of a thousand models, few are.
+class File {
+  constructor(release, columns, words, at) {
+    this.release = release;
+    this.type = words[columns.type[at]];
+    this.packed = words[columns.path[at]];
+    this.ggml = words[columns.ggml[at]] || null;
+    this.bits = columns.bits[at] / 100;
+    this.size = about(release.parameters, columns.bits[at]) + columns.size[at];
+    this.read = columns.read[at] ?? this.size;
+    this.judged = columns.judged[at] === 1;
+    this.cache = unpackedCache(columns.cache[at]);
+    this.listed = columns.listed[at];
+    this.kld = columns.kld[at];
+    this.se = columns.se[at];
+    this.top = columns.top[at];
+    this.smoke = columns.smoke[at] === 1;
+    this.here = columns.here[at];
+    this.speeds = [];
+  }
+
+  get path() {
+    return (this.named ??= expanded(this.packed, [this.release.name, this.release.version, this.type]));
+  }
+}
+
+class Speed {
+  constructor(file, columns, words, at) {
+    this.file = file;
+    this.place = words[columns.place[at]];
+    this.threads = columns.threads[at];
+    this.speed = columns.speed[at];
+    this.valid = columns.valid[at] === 1;
+    this.packed = words[columns.evidence[at]];
+    this.by = words[columns.by[at]];
+  }
+
+  get evidence() {
+    const { name, version } = this.file.release;
+    return this.packed && expanded(this.packed, [name, version, this.file.type, this.place]);
+  }
+}
+
 // The columns of chooser.json as objects. A release that was yanked has the reason in `yanked`.
 export function unpack(data) {
   const { words, models, releases, files, speeds } = data;
@@ -140,43 +193,17 @@ export function unpack(data) {
       completes: releases.completes[index] === 1,
       source: words[releases.source[index]],
       experimental: models.experimental[model] === 1,
-      hub: repository ? [expanded(repository, [name, version]), releases.commit[index]] : null,
+      get hub() {
+        return repository ? [expanded(repository, [name, version]), commitOf(releases.commit[index])] : null;
+      },
       base: base === "folder" ? "" : base,
       folder: base === "folder",
       files: [],
     };
     for (let end = next + releases.files[index]; next < end; next++) {
-      const type = words[files.type[next]];
-      const file = {
-        release,
-        path: expanded(words[files.path[next]], [name, version, type]),
-        type,
-        ggml: words[files.ggml[next]] || null,
-        size: files.size[next],
-        bits: files.bits[next],
-        read: files.read[next] ?? files.size[next],
-        judged: files.judged[next] === 1,
-        cache: unpackedCache(files.cache[next]),
-        listed: files.listed[next],
-        kld: files.kld[next],
-        se: files.se[next],
-        top: files.top[next],
-        smoke: files.smoke[next] === 1,
-        here: files.here[next],
-        speeds: [],
-      };
-      for (let last = measured + files.speeds[next]; measured < last; measured++) {
-        const place = words[speeds.place[measured]];
-        const evidence = words[speeds.evidence[measured]];
-        file.speeds.push({
-          place,
-          threads: speeds.threads[measured],
-          speed: speeds.speed[measured],
-          valid: speeds.valid[measured] === 1,
-          evidence: evidence && expanded(evidence, [name, version, type, place]),
-          by: words[speeds.by[measured]],
-        });
-      }
+      const file = new File(release, files, words, next);
+      for (let last = measured + files.speeds[next]; measured < last; measured++)
+        file.speeds.push(new Speed(file, speeds, words, measured));
       release.files.push(file);
       catalog.files.push(file);
     }
@@ -225,16 +252,17 @@ const logitsBytes = (file, context, rules) => 4 * file.release.vocabulary * Math
 
 // What llama.cpp allocates: catalog.memory.cache_bytes.
 function cacheBytes(cache, context, rules, kv) {
-  const cells = (tokens) => Math.ceil(tokens / rules.cell_tokens) * rules.cell_tokens;
-  const full = cells(context);
-  const windowed = cells(Math.min(full, cache.windowTokens + rules.ubatch_tokens));
-  const [share, whole] = kvShare(kv, rules);
-  return cache.state + Math.ceil(((cache.full * full + cache.windowed * windowed) * share) / whole);
+  const share = kvShare(kv, rules);
+  const full = cells(context, rules);
+  const windowed = cells(Math.min(full, cache.windowTokens + rules.ubatch_tokens), rules);
+  return cache.state + Math.ceil(((cache.full * full + cache.windowed * windowed) * share[0]) / share[1]);
 }
 
+const cells = (tokens, rules) => Math.ceil(tokens / rules.cell_tokens) * rules.cell_tokens;
+
 function cacheRead(cache, tokens, rules, kv) {
-  const [share, whole] = kvShare(kv, rules);
-  return cache.state + ((cache.full * tokens + cache.windowed * Math.min(tokens, cache.windowTokens)) * share) / whole;
+  const share = kvShare(kv, rules);
+  return cache.state + ((cache.full * tokens + cache.windowed * Math.min(tokens, cache.windowTokens)) * share[0]) / share[1];
 }
 
 // What a file takes of a device's memory: {system, weights, cache, buffer, free} in bytes; free may be negative.
@@ -246,26 +274,34 @@ export function memoryParts(file, need, device, context, rules) {
 export const isRoomy = (need, device, rules) => need <= rules.roomy_share * device.free;
 
 function bandwidths(device, file, rules) {
-  const [low, typical, high] = device.bandwidth;
+  const [low, typical] = device.bandwidth;
   const careful = device.single || device.kernels[file.ggml] === undefined;
   return [
     careful ? Math.min(low, typical / rules.caution) : low,
     typical,
-    device.single ? Math.max(high, typical * rules.caution) : high,
+    highest(device, rules),
   ];
 }
 
+const highest = ({ single, bandwidth }, rules) =>
+  single ? Math.max(bandwidth[2], bandwidth[1] * rules.caution) : bandwidth[2];
+
 // Infinite if the number of bytes that are read for a token is not known.
 export const roof = (file, device, rules) =>
-  file.judged ? bandwidths(device, file, rules)[2] / Math.max(file.read, 1) : Infinity;
+  file.judged ? highest(device, rules) / Math.max(file.read, 1) : Infinity;
 
-export function predict(file, device, context, rules, kv = rules.kv_type) {
+// Tokens per second with that bandwidth and fixed time per token.
+function predictedWith(bandwidth, fixed, file, device, context, rules, kv) {
   const weights = Math.max(file.read, 1);
   const read = weights + (file.cache ? cacheRead(file.cache, context / 2, rules, kv) : 0);
   const kernel = device.kernels[file.ggml];
   const cap = kernel !== undefined && device.cores ? kernel * device.cores : Infinity;
+  return 1 / (Math.max(read / bandwidth, weights / cap) + fixed);
+}
+
+export function predict(file, device, context, rules, kv = rules.kv_type) {
+  const speed = (bandwidth, fixed) => predictedWith(bandwidth, fixed, file, device, context, rules, kv);
   const { fixed } = device;
-  const speed = (bandwidth, more) => 1 / (Math.max(read / bandwidth, weights / cap) + more);
   const [slow, usual, fast] = bandwidths(device, file, rules);
   const [low, typical, high] = [speed(slow, fixed * rules.cost_spread), speed(usual, fixed), speed(fast, fixed / rules.cost_spread)];
   return { low, typical, high, roof: roof(file, device, rules) };
@@ -316,6 +352,21 @@ export function speedOf(file, device, context, catalog, kv = catalog.rules.kv_ty
   }
   const { low, typical, high } = prediction;
   return { measured: false, low, typical, high, evidence: 0, words: () => predictedWords(prediction) + refused() };
+}
+
+// What speedOf calls typical, without the rest: a question asks it of every file that fits.
+function typicalOf(file, device, context, rules, kv) {
+  let [own, kin] = [-1, -1];
+  if (file.speeds.length) {
+    const bound = roof(file, device, rules);
+    for (const { valid, place, speed } of file.speeds) {
+      if (!valid || !plausible(speed, bound)) continue;
+      if (place === device.id) own = Math.max(own, speed);
+      else if (device.sisters.includes(place)) kin = Math.max(kin, speed);
+    }
+  }
+  if (own >= 0) return own;
+  return kin >= 0 ? kin : predictedWith(device.bandwidth[1], device.fixed, file, device, context, rules, kv);
 }
 
 // --- Loss and domination
@@ -393,7 +444,7 @@ function candidates(release, wish, catalog) {
     return {
       file,
       need,
-      good: file.smoke && (file.kld === null || file.kld <= rules.loss_limit),
+      good: isGood(file, rules),
       fits: need !== null && need <= wish.device.free,
       sound: file.smoke,
       roomy: need !== null && isRoomy(need, wish.device, rules),
@@ -649,25 +700,36 @@ const matching = ({ task, language }, catalog) =>
 // Shelf.standing; null if the context is too long for the model. The answers to one question are kept, because the line
 // needs those of the choice again.
 function standing(release, wish, catalog) {
+  const found = (wish.standings ??= standingsOf(wish, catalog));
+  let known = found.get(release);
+  if (known === undefined) found.set(release, (known = worked(release, wish, catalog)));
+  return known;
+}
+
+function standingsOf(wish, catalog) {
   const key = `${wish.device.id} ${wish.device.name} ${wish.context} ${wish.kv}`;
   if (catalog.standings?.key !== key) catalog.standings = { key, found: new Map() };
-  const { found } = catalog.standings;
-  if (!found.has(release)) found.set(release, worked(release, wish, catalog));
-  return found.get(release);
+  return catalog.standings.found;
 }
 
 function worked(release, wish, catalog) {
   if (wish.context > release.context) return null;
-  const found = { roomy: 0, fitting: 0, poor: false, broken: false };
-  for (const one of candidates(release, wish, catalog)) {
-    if (!one.fits) continue;
-    if (!one.sound) found.broken = true;
-    else if (!one.good) found.poor = true;
-    else {
-      const speed = one.speed.typical;
-      found.fitting = Math.max(found.fitting, speed);
-      if (one.roomy) found.roomy = Math.max(found.roomy, speed);
+  const { rules } = catalog;
+  const { device, context, kv } = wish;
+  // Tokens per second of the fastest file; of those that are not good, -1 if there is none.
+  const found = { roomy: 0, fitting: 0, poor: -1, broken: false };
+  for (const file of release.files) {
+    const need = needBytes(file, context, rules, kv);
+    if (need === null || need > device.free) continue;
+    if (!file.smoke) {
+      found.broken = true;
+      continue;
     }
+    const speed = typicalOf(file, device, context, rules, kv);
+    if (isGood(file, rules)) {
+      found.fitting = Math.max(found.fitting, speed);
+      if (isRoomy(need, device, rules)) found.roomy = Math.max(found.roomy, speed);
+    } else found.poor = Math.max(found.poor, speed);
   }
   return found;
 }
@@ -686,7 +748,7 @@ function find(asked, wish, catalog) {
     fit.sort((a, b) => (level.quick ? a.one.tier - b.one.tier : 0) || speed(b) - speed(a));
     if (fit.length) return { level, ordered: fit.map(({ one }) => one) };
   }
-  const poor = some.filter(({ one, found }) => found.poor && pick(one.release, wish, catalog).file);
+  const poor = some.filter(({ found }) => found.poor >= (wish.leastSpeed ?? 0));
   return poor.length ? { level: null, ordered: poor.map(({ one }) => one) } : null;
 }
 
@@ -808,11 +870,11 @@ function noneWords(question, every, asked, wish, catalog) {
   const start = `There is no good model${aimWords(question)} yet. The nearest is`;
   for (const one of asked) {
     const found = one.guessing === null ? null : standing(one.release, wish, catalog);
-    if (found && (found.fitting || found.poor)) return `${start} ${one.release.name}. ${chanceWords(one)}`;
+    if (found && (found.fitting || found.poor >= 0)) return `${start} ${one.release.name}. ${chanceWords(one)}`;
   }
   for (const one of asked) {
     const found = standing(one.release, wish, catalog);
-    if (found?.broken && !found.fitting && !found.poor) return `${start} ${one.release.name}. ${BROKEN}`;
+    if (found?.broken && !found.fitting && found.poor < 0) return `${start} ${one.release.name}. ${BROKEN}`;
   }
   if (every.length > asked.length) return `${start} ${every[asked.length].release.name}. ${EXPERIMENTAL}`;
   if (!asked.length) return `The catalog has no model${aimWords(question)}.`;
@@ -856,12 +918,15 @@ function missOf(one, wish, catalog) {
   const { release } = one;
   if (release.experimental) return [1, 0];
   if (wish.context > release.context) return [0, wish.context / Math.max(release.context, 1)];
+  const { rules } = catalog;
+  const { device, context, kv } = wish;
   let nearest = Infinity;
-  for (const each of candidates(release, wish, catalog)) {
-    if (each.need === null) continue;
-    const room = each.need / Math.max(catalog.rules.roomy_share * wish.device.free, 1);
-    const pace = room <= 1 && each.speed.typical > 0 ? quickOf(wish, catalog.rules) / each.speed.typical : 1;
-    nearest = Math.min(nearest, Math.max(room, pace, 1));
+  for (const file of release.files) {
+    const need = needBytes(file, context, rules, kv);
+    if (need === null) continue;
+    const room = need / Math.max(rules.roomy_share * device.free, 1);
+    const speed = room <= 1 ? typicalOf(file, device, context, rules, kv) : 0;
+    nearest = Math.min(nearest, Math.max(room, speed > 0 ? quickOf(wish, rules) / speed : 1, 1));
   }
   return [0, nearest];
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import shutil
@@ -19,7 +20,7 @@ from catalog.release import Model
 from zoo.choose import chooser
 from zoo.choose.chooser import Choice, Offer, Question
 from zoo.files import bundled
-from zoo.site.pages import Site, offers
+from zoo.site.pages import Site, links, offers
 
 CONTEXTS = (1, 512, 2000, 8192, 20_000)
 SPEEDS = (None, 4.0, 33.3)
@@ -181,3 +182,30 @@ def test_random_catalogs_reach_every_kind_of_answer() -> None:
     ):
         assert words in text, words
 
+
+
+def test_the_columns_unpack_to_what_the_catalog_says(tmp_path: Path, hosted: Any, open_page: Any) -> None:
+    """A commit of another form, and a size far from what the bits per weight give."""
+    models = catalog(5, seed=3).models
+    first = models[0].releases[0]
+    odd = dataclasses.replace(first.location.model, commit="odd.commit")
+    shape = dataclasses.replace(first.architecture, parameters=2**52)
+    first = dataclasses.replace(first, location=dataclasses.replace(first.location, model=odd), architecture=shape)
+    models = (dataclasses.replace(models[0], releases=(first,)), *models[1:])
+    address, _ = served(tmp_path, Catalog(models), hosted)
+    unpacked = open_page(address).evaluate(
+        """async (address) => {
+          const core = await import(address + "core.js");
+          const { releases } = core.unpack(await (await fetch(address + "chooser.json")).json());
+          return releases.map(({ hub, files }) => [hub && hub[1], files.map((one) =>
+            [one.path, one.size, one.bits, one.speeds.map((speed) => speed.evidence)])]);
+        }""",
+        address,
+    )
+    every = [(model.name, release) for model in models for release in model.releases]
+    assert len(every) == len(unpacked)
+    for (name, release), (commit, files) in zip(every, unpacked, strict=True):
+        assert commit in (None, release.location.model.commit)
+        for one, (path, size, bits, evidence) in zip(release.files, files, strict=True):
+            assert (path, size, bits) == (one.path, one.size_bytes, round(one.bits_per_weight, 2))
+            assert evidence == [links.evidence_url(name, release, speed.evidence) or "" for speed in one.speeds]

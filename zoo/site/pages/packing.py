@@ -7,7 +7,9 @@ the file's type or the device has a sign in its place, so that those of a thousa
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TypedDict
 
@@ -91,7 +93,7 @@ def release_row(name: str, release: Release, carried: Set[str] = frozenset()) ->
         int(commands.completes(release)),
         visible(release.quantized_source or ""),
         _sign(location.model.name, {name: _NAME, version: _VERSION}) if known else "",
-        location.model.commit if known else 0,
+        _commit(location.model.commit) if known else "=",
         "" if known else runit.base_address(release) or ("folder" if runit.is_in_folder(release) else ""),
         [*(_file_row(name, release, file, carried) for file in release.files)],
     ]
@@ -104,8 +106,8 @@ def _file_row(name: str, release: Release, file: ModelFile, carried: Set[str]) -
         _sign(file.path, signs),
         type_,
         roofline.ggml_type(file) or "",
-        file.size_bytes,
-        round(file.bits_per_weight, 2),
+        file.size_bytes - about(release.architecture.parameters, _hundredths(file)),
+        _hundredths(file),
         file.read_bytes,
         int(roofline.judged(file, release.architecture)),
         _cache(file, release),
@@ -117,6 +119,25 @@ def _file_row(name: str, release: Release, file: ModelFile, carried: Set[str]) -
         runit.here(name, release.version, file.path, carried),
         [_speed_row(name, release, speed, signs) for speed in file.speeds],
     ]
+
+
+def _hundredths(file: ModelFile) -> int:
+    """Bits per weight, in hundredths."""
+    return round(100 * round(file.bits_per_weight, 2))
+
+
+def about(parameters: int, hundredths: int) -> int:
+    """The bytes of so many parameters with so many hundredths of a bit; the size of a file is near it, and what
+    differs has fewer digits. 0 where the browser cannot compute it exactly."""
+    product = parameters * hundredths
+    return product // 800 if product < 2**53 else 0
+
+
+def _commit(commit: str) -> str:
+    """The digits of a commit by their bytes, of which a third are fewer; another text after a sign."""
+    if re.fullmatch(r"(?:[0-9a-f]{2})+", commit):
+        return base64.b64encode(bytes.fromhex(commit)).decode()
+    return f"={commit}"
 
 
 def _speed_row(name: str, release: Release, speed: Speed, signs: Mapping[str, str]) -> Row:
