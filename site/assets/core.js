@@ -113,7 +113,7 @@ function unpackedCache(value) {
   return { full, windowed, windowTokens, state };
 }
 
-// The bytes of a commit as hexadecimal digits, as most are; others are told apart by their first sign.
+// The bytes of a commit as hexadecimal digits, as most are; others begin with a sign of their own.
 const commitOf = (text) =>
   text[0] === "=" ? text.slice(1) : Array.from(atob(text), (one) => one.charCodeAt(0).toString(16).padStart(2, "0")).join("");
 

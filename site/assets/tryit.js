@@ -195,7 +195,7 @@ function useSampling(header) {
   else {
     const link = document.createElement("a");
     link.href = source;
-    link.rel = "noopener nofollow";
+    link.rel = "nofollow";
     link.textContent = "the model's card";
     find("sampling").replaceChildren(`${said.join(", ")}, as `, link, " says");
   }

@@ -38,11 +38,10 @@ class Section:
 
 
 class Board(NamedTuple):
-    """One line of the table of boards. answer is what lines that are joined have in common."""
+    """One line of the table of boards: names of all that have this answer."""
 
     name: str
     pick: Pick
-    answer: tuple[object, ...]
 
 
 def memory_at(file: ModelFile) -> MemoryNeed | None:
@@ -121,16 +120,19 @@ def _outline(release: Release, said: About, whole: bool) -> list[tuple[str, str]
 
 
 def _boards(recommended: Sequence[Pick]) -> list[Board]:
-    """Boards that differ in their memory only, and have the same answer, in one line."""
-    found: list[Board] = []
+    """Boards that have the same answer in one line, where the first of them is. Of those that differ in their memory
+    only, just the size is added."""
+    found: dict[object, Board] = {}
     for pick in recommended:
-        family, _, size = pick.device.name.rpartition(", ")
-        answer = (family, pick.file, pick.memory_bytes, pick.speed.words if pick.speed else "")
-        if found and found[-1].answer == answer:
-            found[-1] = found[-1]._replace(name=f"{found[-1].name}, {size}")
+        answer = (pick.file and pick.file.path, pick.memory_bytes, pick.speed.words if pick.speed else "")
+        if answer in found:
+            name = found[answer].name
+            family, _, size = pick.device.name.rpartition(", ")
+            alike = name.rpartition("; ")[2].startswith(f"{family}, ")
+            found[answer] = found[answer]._replace(name=f"{name}, {size}" if alike else f"{name}; {pick.device.name}")
         else:
-            found.append(Board(pick.device.name, pick, answer))
-    return found
+            found[answer] = Board(pick.device.name, pick)
+    return list(found.values())
 
 
 def _compared(model: Model, release: Release, taken: ModelFile) -> str:
