@@ -109,3 +109,11 @@ def test_what_is_fixed_in_the_theme_is_still_wrong_there() -> None:
     for name, fixes in hooks.FIXES.items():
         for wrong in fixes:
             assert wrong in (THEME / name).read_text(encoding="utf-8"), f"{name} needs no fix for {wrong} any more"
+
+
+def test_fenced_code_begins_at_the_margin() -> None:
+    """Markdown takes an indented fence for words in a line, with the language as the first word. A block in a list is
+    indented by eight spaces instead."""
+    for path in (bundled.site_folder() / "docs").rglob("*.md"):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            assert not (line.startswith(" ") and line.lstrip().startswith("```")), f"{path.name}:{number}"
