@@ -20,7 +20,8 @@ from pi_runtime.__main__ import parser as pi_parser
 from zoo import cli, errors, settings
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "site/docs").rglob("*.md")])
+TOP = [ROOT / f"{name}.md" for name in ("CODE_OF_CONDUCT", "CONTRIBUTING", "README", "SECURITY")]
+PAGES = sorted([*TOP, *(ROOT / "site/docs").rglob("*.md")])
 PAGES += [path for path in [ROOT / "CHANGELOG.md", *sorted((ROOT / "benchmarks").glob("*.md"))] if path.is_file()]
 PLACES = ("zoo", "catalog", "pi_runtime", "recipes", "site", "tests", "benchmarks")
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
-from catalog import yamltext
+from catalog import device as devices_room
+from catalog import hublists, yamltext
 from catalog.jsontext import Json, JsonObject, NotJson, parse
 from zoo.corpora.prompts import parse_prompts
 from zoo.files.digests import pretty_json, sha256_file
@@ -107,3 +110,18 @@ _EVENTS = {
 def _events(on: Json) -> str:
     names = [on] if isinstance(on, str) else list(on) if isinstance(on, (dict, list)) else []
     return ", ".join(_EVENTS.get(str(name), str(name)) for name in names)
+
+
+def devices(_root: Path) -> str:
+    """The names of the device profiles, as options of an issue form."""
+    names = [one.name for one in devices_room.DEVICES]
+    return _options([*names, "Another one"])
+
+
+def licences(_root: Path) -> str:
+    """The licences that the Hub knows, as options of an issue form."""
+    return _options(hublists.licences())
+
+
+def _options(words: Iterable[str]) -> str:
+    return "\n".join(f"        - {json.dumps(word, ensure_ascii=False)}" for word in words)

@@ -65,6 +65,14 @@ ROWS = (
     _block("recipes/corpora/README.md", "prompts", "the prompt files next to it", contents.prompts),
     Derived(contents.LISTS, "the lists in catalog/data", contents.lists),
     Derived(".github/dependabot.yml", "zoo/sync/parts/dependabot.yml", copy_of("zoo/sync/parts/dependabot.yml")),
+    *(
+        _block(f".github/ISSUE_TEMPLATE/{form}.yml", "devices", "catalog/devices", contents.devices)
+        for form in ("device", "runtime")
+    ),
+    *(
+        _block(f".github/ISSUE_TEMPLATE/{form}.yml", "licences", "catalog/data/hub.json", contents.licences)
+        for form in ("dataset", "recipe")
+    ),
     Derived("constraints.txt", "pyproject.toml", pins.constraints),
     _block("Makefile", "pins", _VERSIONS, pins.makefile),
     Derived("site/docs/how-to/serve-a-hub.md", _VERSIONS, pins.named),
