@@ -41,8 +41,8 @@ def lay_out(root: Path, architecture: str, programs: Path) -> None:
         _put(path.read_bytes(), private / path.name, path.name in compiling.PROGRAMS)
     for path in sorted((ROOT / "pi_runtime").glob("*.py")):
         _put(path.read_bytes(), private / "pi_runtime" / path.name)
-    for path in sorted((ROOT / "catalog/devices").glob("*.json")):
-        _put(path.read_bytes(), private / "devices" / path.name)
+    for path in (*sorted((ROOT / "catalog/devices").glob("*.json")), ROOT / "catalog/data/token-costs.json"):
+        _put(path.read_bytes(), private / path.relative_to(ROOT / "catalog"))
     _put((DEBIAN / "pi-zoo").read_bytes(), root / "usr/bin/pi-zoo", True)
     _put((DEBIAN / "pi-zoo-launch").read_bytes(), private / "pi-zoo-launch", True)
     for path in sorted((ROOT / "pi_runtime/units").iterdir()):

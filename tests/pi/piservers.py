@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -93,6 +94,13 @@ def configured(folder: Path, model: Path, manifest: Path, **more: Any) -> Path:
                "threads_batch": 1, "context_tokens": 256, "port": free_port(), **more}  # fmt: skip
     path.write_text(json.dumps(entries), encoding="utf-8")
     return path
+
+
+def code_of(launcher: subprocess.Popen[str]) -> set[str]:
+    """The variants of ggml's code that the launcher's server has loaded; also of one in an emulator."""
+    children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text(encoding="utf-8").split()
+    maps = "".join(Path(f"/proc/{child}/maps").read_text(encoding="utf-8") for child in children)
+    return set(re.findall(r"/libggml-cpu-(\S+)\.so$", maps, re.M))
 
 
 class Systemd:

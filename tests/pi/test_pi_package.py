@@ -14,6 +14,7 @@ import pytest
 from piservers import ROOT, compiled, compiling, packaging
 
 import pi_runtime
+from pi_runtime.__main__ import COMMANDS
 
 UNIT = ROOT / "pi_runtime/units/pi-zoo@.service"
 
@@ -108,13 +109,15 @@ def test_the_unit_fails_closed() -> None:
 
 
 @needs("dpkg-deb")
-def test_the_command_runs_from_its_private_folder(unpacked: Path) -> None:
+def test_the_command_runs_from_its_private_folder(unpacked: Path, tmp_path: Path) -> None:
     """Nothing but Debian's Python: no package of this environment, no module of the current folder."""
     script = (unpacked / "usr/bin/pi-zoo").read_text(encoding="utf-8")
     assert script.startswith("#!/usr/bin/python3 -IB\n")
     moved = script.replace('"/usr/lib', f'"{unpacked}/usr/lib')
-    done = subprocess.run(["/usr/bin/python3", "-IB", "-c", moved, "--version"], capture_output=True, text=True)
-    assert done.returncode == 0 and pi_runtime.VERSION in done.stdout, done.stderr
+    for argument, shown in (("--version", pi_runtime.VERSION), ("doctor", "profile")):
+        line = ["/usr/bin/python3", "-IB", "-c", moved, argument]
+        done = subprocess.run(line, capture_output=True, text=True, env={"PI_ZOO_HOME": str(tmp_path)}, cwd=tmp_path)
+        assert done.returncode == 0 and shown in done.stdout, done.stderr
     assert not list(unpacked.rglob("__pycache__"))
 
 
@@ -124,13 +127,18 @@ def test_the_scripts_are_valid_shell(script: str) -> None:
     subprocess.run(["sh", "-n", ROOT / "pi_runtime/debian" / script], check=True)
 
 
-def test_the_completion_knows_every_command() -> None:
+@pytest.mark.parametrize("begun", ["", "re"])
+def test_the_completion_knows_every_command(begun: str) -> None:
     text = (ROOT / "pi_runtime/debian/completion.bash").read_text(encoding="utf-8")
-    done = subprocess.run(
-        ["bash", "-c", f"{text}\nCOMP_WORDS=(pi-zoo re); COMP_CWORD=1; _pi_zoo; echo ${{COMPREPLY[@]}}"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout.split() == ["recommend", "remove"]
+    code = f"{text}\nCOMP_WORDS=(pi-zoo '{begun}'); COMP_CWORD=1; _pi_zoo; echo ${{COMPREPLY[@]}}"
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)
+    words = {"--help", "--version", *COMMANDS}
+    assert set(done.stdout.split()) == {word for word in words if word.startswith(begun)}
+
+
+def test_the_manual_describes_every_command() -> None:
+    text = (ROOT / "pi_runtime/debian/man/pi-zoo.1").read_text(encoding="utf-8")
+    assert re.findall(r"^\.TP\n\.B (\w+)$", text.partition(".SH COMMANDS")[2], re.M) == list(COMMANDS)
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "pi_runtime/debian/man").iterdir()), ids=lambda page: page.name)
