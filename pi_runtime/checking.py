@@ -104,10 +104,8 @@ def _models() -> Iterator[Finding]:
     nearest = next((path for path in (home, *home.parents) if path.is_dir()), Path("/"))
     yield GOOD, f"Models are kept in {home}; the disk has {data_size(shutil.disk_usage(nearest).free)} free"
     try:
-        catalog = sources.load(None, lambda _text: None)
-        yield GOOD, f"Catalog: {catalog.source}, {counted(len(catalog.models), 'model')}"
-        if catalog.note:
-            yield WORTH_A_LOOK, f"{catalog.note} The copy from the last time is used"
+        catalog = sources.last()
+        yield GOOD, f"Catalog: {catalog.source}, {counted(len(catalog.models), 'model')} when it was last read"
     except CouldNot as error:
         yield WORTH_A_LOOK, str(error)
     for one in store.kept():

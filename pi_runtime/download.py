@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from pi_runtime import VERSION
 from pi_runtime.settings import CouldNot, InvalidArguments
-from pi_runtime.store import digest
+from pi_runtime.store import digest, make_folder
 from pi_runtime.words import data_size
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -95,7 +95,7 @@ def fetch(address: str, target: Path, expected: Expected, progress: Progress) ->
     """
     part = target.with_name(f"{target.name}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         with part.open("ab") as file:
             _lock(file, target.name)
             _room(part, expected)

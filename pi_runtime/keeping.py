@@ -209,7 +209,7 @@ def context_of(kept: Kept) -> int:
 
 def _release_of(kept: Kept) -> Release | None:
     try:
-        return sources.load(None, lambda _text: None).find(kept.spec)[1]
+        return sources.last().find(kept.spec)[1]
     except CouldNot:
         return None
 

@@ -57,9 +57,9 @@ def parser() -> argparse.ArgumentParser:
     talked = command("run", "chat with a model in the terminal", device, running, force)
     talked.add_argument("name", metavar=NAME, help="or a path to a GGUF file")
     talked.add_argument("--prompt", metavar="TEXT", help="answer this one and end")
-    talked.add_argument(
-        "--tokens", type=int, default=512, metavar="N", help="longest answer, %(default)s tokens"
-    )
+    talked.add_argument("--tokens", type=int, default=512, metavar="N", help="longest answer, %(default)s tokens")
+    words = "%(default)s; 0 takes the most probable word each time, 1 writes more varied and less correct texts"
+    talked.add_argument("--temperature", type=float, default=0.2, metavar="T", help=words)
     embedded = command("embed", "turn texts into vectors, as JSON lines", device, running, force)
     embedded.add_argument("name", metavar=NAME, help="or a path to a GGUF file")
     embedded.add_argument("text", nargs="*", metavar="TEXT", help="without any: lines of stdin")

@@ -14,18 +14,21 @@ from pi_runtime.catalogue import File, Model, Release
 from pi_runtime.settings import CouldNot, InvalidArguments
 
 VARIABLE = "PI_ZOO_CATALOG"
+COPY = "catalog.json"
 CONFIGURED = Path("/etc/pi-zoo/catalog")
 """One line: the address that the administrator chose."""
 
 
+NOT_KNOWN = "No catalog is known yet. Name the site or a catalog file once: pi-zoo list --from https://..."
+
+
 @dataclass(frozen=True)
 class Catalog:
-    """The models, where they were read, and the site's address if it was one. note: why this is an older copy."""
+    """The models, where they were read, and the site's address if it was one."""
 
     models: list[Model]
     source: str
     site: str | None
-    note: str | None = None
 
     def find(self, text: str) -> tuple[Model, Release]:
         """The model and version of ``NAME[@VERSION][:TYPE]``. Raises CouldNot."""
@@ -47,9 +50,7 @@ def load(given: str | None, say: Callable[[str], None]) -> Catalog:
     """
     source = given or os.environ.get(VARIABLE) or _remembered()
     if not source:
-        raise InvalidArguments(
-            "No catalog is known yet. Name the site or a catalog file once: pi-zoo list --from https://..."
-        )
+        raise InvalidArguments(NOT_KNOWN)
     if "://" not in source:
         path = Path(source).expanduser()
         text = _text(path)
@@ -58,6 +59,18 @@ def load(given: str | None, say: Callable[[str], None]) -> Catalog:
         found = _of_site(source, say)
     _remember(found.source)
     return found
+
+
+def last() -> Catalog:
+    """The catalog as it was last read, without any network. Raises CouldNot if there is none."""
+    source = os.environ.get(VARIABLE) or _remembered()
+    if not source:
+        raise InvalidArguments(NOT_KNOWN)
+    if "://" not in source:
+        path = Path(source).expanduser()
+        return Catalog(catalogue.read(_text(path), path.name), source, None)
+    copy = _copy()
+    return Catalog(catalogue.read(_text(copy), copy.name), source, None)
 
 
 def addresses(catalog: Catalog, model: Model, release: Release, name: str) -> Iterator[str]:
@@ -85,20 +98,27 @@ def _of_site(source: str, say: Callable[[str], None]) -> Catalog:
     path = urlsplit(address).path
     if not path.endswith(".json"):
         address = f"{address.rstrip('/')}/catalog.json"
-    site, copy = address.rpartition("/")[0] + "/", store.home() / "catalog.json"
+    site = address.rpartition("/")[0] + "/"
     try:
         text = download.document(address).decode("utf-8", errors="replace")
     except CouldNot as error:
+        copy = _copy()
         if source != _remembered() or not copy.is_file():
             raise
         say(f"{error} The copy from the last time is used.")
-        return Catalog(catalogue.read(_text(copy), copy.name), source, site, str(error))
+        return Catalog(catalogue.read(_text(copy), copy.name), source, site)
     found = Catalog(catalogue.read(text, address), source, site)
     try:
-        store.write(copy, text)
+        store.write(store.home() / COPY, text)
     except CouldNot:
-        say(f"The catalog cannot be kept in {copy.parent}, so it is needed again next time.")
+        say(f"The catalog cannot be kept in {store.home()}, so it is needed again next time.")
     return found
+
+
+def _copy() -> Path:
+    """The last copy of the catalog: the user's own, else the system's."""
+    found = [place / COPY for place in store.places()]
+    return next((path for path in found if path.is_file()), found[0])
 
 
 def _text(path: Path) -> str:

