@@ -9,13 +9,15 @@ from pathlib import Path
 
 import click
 
-from catalog import licences, placeholders, schema, shell
+from catalog import licences, placeholders, plainfiles, schema, shell
 from catalog import sources as source_uris
 from catalog.checks import check_recipe
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, ModelFileError
 from zoo.files.whole import write_atomic
 from zoo.plan import foresight
+from zoo.review import issue as offers
+from zoo.review.issue import Offer
 from zoo.settings import Settings
 from zoo.sources import facts as sourcefacts
 from zoo.sources import resolve
@@ -33,11 +35,11 @@ version: 0.1.0
 date: {date}
 summary: {summary}
 task: {task}
-languages: [en]
+languages: {languages}
 licence: {licence}
 owners: [{owner}]
-good_at: []
-bad_at: []
+good_at: {good_at}
+bad_at: {bad_at}
 # experimental keeps the model out of recommendations; recommended says that you would choose it yourself.
 maturity: usable
 
@@ -63,18 +65,37 @@ publish:
 """
 
 
+_NO_OFFER = Offer("", "", "", (), (), (), ())
+_SAVE = "Save the text of the issue with: gh issue view NUMBER --json body --jq .body > issue.md"
+
+
 @click.command()
 @options()
-@click.option("--source", default=STARTER, show_default=True, help="Where the weights come from.")
+@click.option("--source", show_default=STARTER, help="Where the weights come from.")
 @click.option(
     "--licence", show_default="what the source says, or a placeholder",
     help="SPDX licence of the weights and the release.",
 )  # fmt: skip
 @click.option("--owner", default="me", show_default=True, help="Who is responsible for the release.")
-@click.argument("name")
-def command(call: Call, name: str, source: str, licence: str | None, owner: str) -> None:
+@click.option(
+    "--from-issue", "issue", type=click.Path(path_type=Path), metavar="FILE",
+    help="Take the name, source and more from the text of an issue that was made by the form for a model.",
+)  # fmt: skip
+@click.argument("name", required=False)
+def command(
+    call: Call, name: str | None, source: str | None, licence: str | None, owner: str, issue: Path | None
+) -> None:
     """Start recipe NAME in recipes/NAME.yaml, and pin its source if it is on this machine."""
     settings = call.settings
+    offer = _offer(issue) if issue else _NO_OFFER
+    name, source = name or offer.name, source or offer.source or (STARTER if issue is None else "")
+    licence = licence or offer.licence or None
+    if not name or not source:
+        what = "name" if not name else "source"
+        raise InputError(
+            f"no {what} was given" + (f": the field is empty in {issue}" if issue else ""),
+            remedy=f"Ask the author of the issue for the {what}" if issue else "Write, for example: zoo new my-model",
+        )
     pattern = schema.load("recipe-v1")["properties"]["name"]["pattern"]
     if not re.fullmatch(pattern, name) or not 2 <= len(name) <= 64:
         raise InputError(
@@ -100,15 +121,31 @@ def command(call: Call, name: str, source: str, licence: str | None, owner: str)
         source=source,
         pin=f"  sha256: {resolve.content_sha256(path, settings.root)}\n" if path else "",
         text=_evaluation_text(settings),
+        languages=offers.as_yaml(offer.languages or ("en",)),
+        good_at=offers.as_yaml(offer.good_at),
+        bad_at=offers.as_yaml(offer.bad_at),
     )
     write_atomic(target, text)
     checked = check_recipe(target, settings.root)
     problems = [*map(str, checked.problems), *map(str, foresight.problems(checked, settings.root))]
     shown = settings.shown(target)
-    words = [f"Started {shown}.", *problems]
+    words = [f"Started {shown}.", *(f"The issue does not say: {label}." for label in offer.missing), *problems]
     look = f"fix these, then run: zoo check {shell.argument(shown)}"
     words.append(f"Next: {look}" if problems else f"Next: edit it, then run: zoo plan {name}")
-    call.output.answer({"recipe": shown, "problems": problems}, "\n".join(words))
+    data = {"recipe": shown, "problems": problems, "missing": list(offer.missing)}
+    call.output.answer(data, "\n".join(words))
+
+
+def _offer(path: Path) -> Offer:
+    """Raises InputError for a file that is not the text of such an issue."""
+    try:
+        text = plainfiles.read_bounded(path, offers.MOST_BYTES).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as text ({error})", remedy=_SAVE) from error
+    found = offers.parse(text)
+    if len(found.missing) == len(offers.LABELS):
+        raise InputError(f"{path} is not the text of an issue that was made by the form for a model", remedy=_SAVE)
+    return found
 
 
 def _located(uri: str, settings: Settings) -> Path | None:
