@@ -13,10 +13,12 @@ import yaml
 from publishsamples import serving
 
 from catalog import placeholders
+from catalog.index import Catalog
 from zoo import catalogfile
 from zoo import settings as settings_room
 from zoo.__main__ import main
 from zoo.hub import FolderHub
+from zoo.site import pages
 from zoo.upkeep import banner
 
 pytest.importorskip("llama_cpp")
@@ -75,6 +77,15 @@ def test_card_commit_tag_and_catalog_say_what_is_new(
     lines = [f"- {sentence}" for sentence in news.changes]
     folder = FolderHub(zoo / "build/hub").repo("model", "tiny", "plain-gguf").folder
     moves = [json.loads(line) for line in (folder / "refs.log").read_text(encoding="utf-8").splitlines()]
+
+    def evidence(*place: str) -> bytes | None:
+        path = zoo.joinpath("site/evidence", *place)
+        return path.read_bytes() if path.is_file() else None
+
+    files = pages.render(Catalog((model,)), pages.Site(), evidence)
+    page, feed = str(files["models/plain/index.html"]), str(files["feed.atom"])
+    for words in ("Answers &lt;b&gt;shorter&lt;/b&gt;.", "Reads French.", news.changes[0][:40]):
+        assert words in page and words in feed, words
     tag = next(move for move in moves if move["ref"] == "tags/v1.1.0")
     message = "\n".join(["plain 1.1.0", "", *(f"- {one}" for one in WORDS), "", "Changes since 1.0.0:", *lines])
     assert tag["message"] == message

@@ -91,6 +91,45 @@ def test_a_signature_that_is_gone_or_was_exchanged_in_a_folder(
     assert code == 3 and "model.sig: it is not the one" in out
 
 
+def flipped(raw: bytes, part: str) -> bytes:
+    """A signature with one other character in a part: the signed statement, or the signature itself."""
+    bundle = json.loads(raw)
+    envelope = bundle["dsseEnvelope"]
+    place, key = (envelope, "payload") if part == "payload" else (envelope["signatures"][0], "sig")
+    at = len(place[key]) // 2
+    place[key] = place[key][:at] + ("B" if place[key][at] == "A" else "A") + place[key][at + 1 :]
+    return json.dumps(bundle).encode()
+
+
+@pytest.mark.parametrize("part", ["payload", "sig"])
+@pytest.mark.parametrize("pinned", [True, False])
+def test_a_signature_that_was_tampered_with(
+    part: str, pinned: bool, tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch, keys: dict[str, Path]
+) -> None:
+    whole = make_zoo(tmp_path / "whole", keys["one"])
+    tampered = flipped(whole.contents["model.sig"], part)
+    zoo = make_zoo(tmp_path / "zoo", keys["one"], model__sig=tampered)
+    monkeypatch.chdir(zoo.folder)
+    if not pinned:
+        catalog = zoo.folder / "model_catalog.json"
+        data = json.loads(catalog.read_text(encoding="utf-8"))
+        data["models"][0]["releases"][0]["location"]["model"].pop("signature_sha256")
+        catalog.write_text(json.dumps(data), encoding="utf-8")
+    code, _, err = say("pull", f"{NAME}:Q4_0", "--public-key", str(keys["one.pub"]))
+    assert code == 1, err
+    assert ("it is not the one that was published" if pinned else "not valid") in err
+    assert not (zoo.folder / TARGET).exists()
+    # In a folder that was right once.
+    monkeypatch.chdir(whole.folder)
+    assert say("pull", f"{NAME}:Q4_0", "--public-key", str(keys["one.pub"]))[0] == 0
+    (whole.folder / TARGET / "model.sig").write_bytes(tampered)
+    if pinned:
+        code, out, _ = say("verify", TARGET)
+        assert code == 3 and "model.sig: it is not the one" in out
+    code, out, err = say("verify", TARGET, "--public-key", str(keys["one.pub"]))
+    assert code in (1, 3) and "not valid" in out + err, out + err
+
+
 def test_a_signature_that_nothing_pins_is_not_stored(
     tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
