@@ -531,7 +531,7 @@ function explained(level, some, all, wish, catalog) {
     need: chosen.need,
     speed: chosen.speed,
     level,
-    reason: () => reason(chosen, best, some.length, level, wish, rules),
+    reason: () => reason({ chosen, best, usable: some, all, level }, wish, rules),
     rejected,
     runnersUp: others.map((one) => ({ file: one.file, why: () => runnerUpWords(one, chosen.file) })),
   };
@@ -618,40 +618,68 @@ function nothing(all, wish, rules) {
   );
 }
 
-function choiceWords(chosen, best, usable, level, wish, rules) {
+const joined = (words) => [words.slice(0, -1).join(", "), words.at(-1)].filter(Boolean).join(" and ");
+
+function choiceWords(found, wish, rules) {
+  const { chosen, best, usable } = found;
   const { file } = chosen;
-  const reach = wish.leastSpeed === ANY_SPEED ? "" : target(wish.leastSpeed, rules);
-  const fits = reach ? `fits, reaches ${reach}` : "fits";
-  if (!level.quick) {
-    const slow = `No file of this model that fits reaches ${target(wish.leastSpeed, rules)}. ${file.path} is the fastest`;
-    return `${slow} that stays close to its source: ${lossWords(file)}`;
-  }
-  if (usable === 1) return `${file.path} is the only file that ${reach ? `fits and reaches ${reach}` : "fits"}: ${lossWords(file)}`;
+  const start = slowWords(found, wish, rules);
+  if (start && chosen.good) return `${start}${file.path} is the fastest that stays close to its source: ${lossWords(file)}`;
+  const such = suchWords(found, wish, rules);
+  const listed = such.map(([single]) => single).join(", ");
+  if (usable.length === 1)
+    return `${start}${file.path} is the only file that ${joined(such.map(([single]) => single))}: ${lossWords(file)}`;
   if (chosen !== best && tolerable(file, rules))
     return (
-      `${file.path} is the smallest file that ${fits}, is not beaten by another file, and is so close to its ` +
-      `source that you are unlikely to notice a difference: ${lossWords(file)}, and its most probable next token ` +
+      `${start}${file.path} is the smallest file that ${listed}, is not beaten by another file, and is so close to ` +
+      `its source that you are unlikely to notice a difference: ${lossWords(file)}, and its most probable next token ` +
       `is the same in ${fixed(100 * file.top, 1)} % of cases (limits: ${toleranceWords(rules)})`
     );
   if (chosen !== best)
     return (
-      `${file.path} is the smallest file that ${fits}, is not beaten by another file, and has the lowest loss ` +
-      `within the errors: ${lossWords(file)} against ${lossWords(best.file)} of ${best.file.path}`
+      `${start}${file.path} is the smallest file that ${listed}, is not beaten by another file, and has the lowest ` +
+      `loss within the errors: ${lossWords(file)} against ${lossWords(best.file)} of ${best.file.path}`
     );
   return (
-    `${file.path} has the lowest loss of the ${usable} files that ${reach ? `fit and reach ${reach}` : "fit"}: ` +
-    lossWords(file)
+    `${start}${file.path} has the lowest loss of the ${usable.length} files that ` +
+    `${joined(such.map(([, plural]) => plural))}: ${lossWords(file)}`
   );
 }
 
-function reason(chosen, best, usable, level, wish, rules) {
+// That no file is fast enough, if that is so.
+function slowWords(found, wish, rules) {
+  if (found.level.quick) return "";
+  const such = suchWords(found, wish, rules).map(([single]) => single);
+  if (found.usable.some((one) => one.quick)) such.push("stays close to its source");
+  return `No file of this model that ${joined(such)} reaches ${target(wish.leastSpeed, rules)}. `;
+}
+
+// What the files to choose from have in common, each said of one and of several. Nothing is left out for which another file
+// was ruled out.
+function suchWords({ chosen, usable, all, level }, wish, rules) {
+  let others = all.filter((one) => !usable.includes(one) && (one.fits || one.need === null));
+  if (level.quick) others = others.filter((one) => one.quick);
+  else if (chosen.good) others = others.filter((one) => one.speed.typical > chosen.speed.typical);
+  const such = [];
+  const known = others.filter((one) => one.need !== null);
+  if (known.some((one) => !one.sound)) such.push(["passed the smoke test", "passed the smoke test"]);
+  const room = known.some((one) => one.sound) ? " with room to spare" : "";
+  const verbs = known.length < others.length ? ["is known to fit", "are known to fit"] : ["fits", "fit"];
+  such.push(verbs.map((verb) => verb + room));
+  const reach = target(wish.leastSpeed, rules);
+  if (level.quick && wish.leastSpeed !== ANY_SPEED) such.push([`reaches ${reach}`, `reach ${reach}`]);
+  return such;
+}
+
+function reason(found, wish, rules) {
   const { device, context } = wish;
+  const { chosen, level } = found;
   const need = `It needs a predicted ${dataSize(chosen.need)} at ${count(context)} tokens of context`;
   const room = level.roomy
     ? `less than ${free(device)}`
     : `which is tight: it leaves ${dataSize(device.free - chosen.need)} of ${free(device)}`;
   const parts = [
-    choiceWords(chosen, best, usable, level, wish, rules),
+    choiceWords(found, wish, rules),
     `${need}, ${room}`,
     `Decode speed: ${chosen.speed.words()}`,
   ];
@@ -833,8 +861,6 @@ export function standingWords({ release, share }) {
   const [right, all] = share;
   return `${count(right)} of ${count(all)} test questions right (${fixed((100 * right) / all, 1)} %), ${size}`;
 }
-
-const joined = (words) => [words.slice(0, -1).join(", "), words.at(-1)].filter(Boolean).join(" and ");
 
 function answerWords(first, level, asked, equal, wish, rules) {
   const { name } = first.release;

@@ -11,51 +11,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from picksamples import MODEL, RELEASE, device, file, release, speed
 from sitesamples import completion, hostile, sample
 
 from catalog import index
-from catalog.device import DEVICES, GIBI, Device, custom, find
-from catalog.release import Cache, Loss, MemoryNeed, ModelFile, Release, Speed
+from catalog.device import DEVICES, GIBI, Device, custom
+from catalog.release import Cache, Release
 from zoo.__main__ import main
 from zoo.choose import commands
 from zoo.choose.pick import Tolerance, dominated, need_bytes, pick
 
-MODEL = sample().models[0]
-RELEASE = MODEL.releases[0]
 F16, Q8_0, Q4_K_M, Q4_0 = (file.path for file in RELEASE.files)
 Captured = pytest.CaptureFixture[str]
-
-
-def device(device_id: str) -> Device:
-    found = find(device_id)
-    assert found is not None
-    return found
-
-
-def file(
-    name: str, megabytes: float, kld: float | None, se: float = 0.001, speeds: tuple[Speed, ...] = ()
-) -> ModelFile:
-    """A file of the release with its size and loss; the KV cache takes 23,040 bytes per token."""
-    size = round(megabytes * 1e6)
-    memory = (MemoryNeed(512, size + 23_040 * 512 + 4 * 49_152 * 512),)
-    loss = None if kld is None else Loss(1024, kld, se, 4 * kld, 0.9, 0.01, 0.0, 0.01)
-    base = RELEASE.files[0]
-    return dataclasses.replace(
-        base, path=f"{name}.gguf", type=name, size_bytes=size, memory=memory, loss=loss, speeds=speeds
-    )
-
-
-def speed(value: float, place: str = "a laptop", threads: int = 2, valid: bool = True) -> Speed:
-    base = RELEASE.files[0].speeds[0]
-    reasons = () if valid else ("disturbed",)
-    return dataclasses.replace(
-        base, device=place, threads=threads, decode_tokens_per_second=value, valid=valid, reasons=reasons
-    )
-
-
-def release(*files: ModelFile) -> Release:
-    return dataclasses.replace(RELEASE, files=files)
-
 
 # --- Domination
 
@@ -414,6 +381,15 @@ def test_the_command_as_json(capsys: Captured) -> None:
     assert "measured" not in data["decode_speed"] and data["decode_speed"]["predicted"]["assumptions"]
 
 
+def test_without_a_context_a_short_model_is_asked_for_its_own(a_zoo: Path, capsys: Captured) -> None:
+    text = index.to_text(sample()).replace('"context_tokens": 8192', '"context_tokens": 512')
+    (a_zoo / "model_catalog.json").write_text(text, encoding="utf-8")
+    code, out, _ = called(capsys, MODEL.name, "--device", "pi-5-4gb")
+    assert code == 0 and out.startswith(f"{MODEL.name} 1.0.0 on Raspberry Pi 5, 4 GB, 512 tokens of context\n")
+    code, _, err = called(capsys, MODEL.name, "--device", "pi-5-4gb", "--context", "513")
+    assert code == 2 and "513 tokens is longer than the model's own, 512 tokens. Write --context 512 or less" in err
+
+
 @pytest.mark.usefixtures("a_zoo")
 def test_when_nothing_fits_the_command_is_1(capsys: Captured) -> None:
     code, out, _ = called(capsys, MODEL.name, "--memory-gb", "0.25", "--bandwidth-gbs", "1")
@@ -435,7 +411,7 @@ def test_when_nothing_fits_the_command_is_1(capsys: Captured) -> None:
         (("--memory-gb", "-4", "--bandwidth-gbs", "1"), "is not a positive number"),
         (("--memory-gb", "inf", "--bandwidth-gbs", "1"), "memory of inf GB is not a valid amount"),
         (("--memory-gb", "4", "--bandwidth-gbs", "nan"), "a bandwidth of nan GB/s"),
-        (("--device", "pi-400", "--context", "9000"), "longer than the model's own"),
+        (("--device", "pi-400", "--context", "9000"), "longer than the model's own, 8,192 tokens. Write"),
         (("--device", "pi-400", "--context", "x"), "not a valid integer"),
         (("--device", "pi-400", "--min-speed", "-1"), "minimum speed of -1 tokens/s is not a valid speed"),
     ],

@@ -157,7 +157,7 @@ class Shelf:
         rejected += [Judged(c.file, made.beaten[c.file.path].sentence) for c in some if c.file.path in made.beaten]
         left = [one for one in some if one.file in made.left and one is not chosen]
         others = sorted(left, key=lambda c: by_loss(c.file))
-        found = reasons.Chosen(chosen, made.best, len(some), level)
+        found = reasons.Chosen(chosen, made.best, some, every, level)
         reason = reasons.chosen(found, wish, self._tolerance)
         beside = tuple(Judged(c.file, reasons.compared(c, chosen.file)) for c in others)
         place = wish.device, wish.context_tokens
@@ -229,6 +229,11 @@ def recommendations(release: Release) -> tuple[Pick, ...]:
         return ()
     shelf = Shelf(release)
     return tuple(shelf.pick(device, context_tokens) for device in devices.DEVICES)
+
+
+def usual_context(release: Release) -> int:
+    """Tokens of context for somebody who asks for none: CONTEXT_TOKENS, or the model's own if that is shorter."""
+    return max(min(CONTEXT_TOKENS, release.architecture.context_tokens), 1)
 
 
 def current(model: Model, *, pre: bool = False) -> Release | None:

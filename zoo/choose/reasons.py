@@ -19,11 +19,12 @@ BROKEN = "It failed the smoke test."
 
 @dataclass(frozen=True)
 class Chosen:
-    """What is explained. best: the file with the lowest loss; usable: how many files were to choose from."""
+    """What is explained. best: the file with the lowest loss. usable: the files to choose from, of all in ``every``."""
 
     candidate: Candidate
     best: ModelFile
-    usable: int
+    usable: Sequence[Candidate]
+    every: Sequence[Candidate]
     level: Level
 
 
@@ -117,29 +118,64 @@ def chosen(found: Chosen, wish: Wish, tolerance: Tolerance) -> str:
 
 
 def _choice(found: Chosen, wish: Wish, tolerance: Tolerance) -> str:
-    file, best = found.candidate.file, found.best
-    reach = "" if wish.least == ANY_SPEED else target(wish.least)
-    fits = f"fits, reaches {reach}" if reach else "fits"
-    if not found.level.quick:
-        slow = f"No file of this model that fits reaches {target(wish.least)}. {file.path} is the fastest"
-        return f"{slow} that stays close to its source: {loss_words(file)}"
-    if found.usable == 1:
-        only = f"fits and reaches {reach}" if reach else "fits"
-        return f"{file.path} is the only file that {only}: {loss_words(file)}"
+    one, file, best = found.candidate, found.candidate.file, found.best
+    start, such = _slow(found, wish), _such(found, wish)
+    if start and one.good:
+        return f"{start}{file.path} is the fastest that stays close to its source: {loss_words(file)}"
+    listed = ", ".join(single for single, _ in such)
+    if len(found.usable) == 1:
+        return f"{start}{file.path} is the only file that {joined([single for single, _ in such])}: {loss_words(file)}"
     if file is not best and tolerance.holds(file):
         return (
-            f"{file.path} is the smallest file that {fits}, is not beaten by another file, and is so close to its "
-            f"source that you are unlikely to notice a difference: {loss_words(file)}, "
+            f"{start}{file.path} is the smallest file that {listed}, is not beaten by another file, and is so close to "
+            f"its source that you are unlikely to notice a difference: {loss_words(file)}, "
             f"and its most probable next token is the same in {100 * _same_top(file):.1f} % of cases (limits: "
             f"{tolerance.words})"
         )
     if file is not best:
         return (
-            f"{file.path} is the smallest file that {fits}, is not beaten by another file, and has the lowest loss "
-            f"within the errors: {loss_words(file)} against {loss_words(best)} of {best.path}"
+            f"{start}{file.path} is the smallest file that {listed}, is not beaten by another file, and has the lowest "
+            f"loss within the errors: {loss_words(file)} against {loss_words(best)} of {best.path}"
         )
-    fit = f"fit and reach {reach}" if reach else "fit"
-    return f"{file.path} has the lowest loss of the {found.usable} files that {fit}: {loss_words(file)}"
+    several = f"{len(found.usable)} files that {joined([plural for _, plural in such])}"
+    return f"{start}{file.path} has the lowest loss of the {several}: {loss_words(file)}"
+
+
+def _slow(found: Chosen, wish: Wish) -> str:
+    """That no file is fast enough, if that is so."""
+    if found.level.quick:
+        return ""
+    such = [single for single, _ in _such(found, wish)]
+    if any(one.quick(wish) for one in found.usable):
+        such.append("stays close to its source")
+    return f"No file of this model that {joined(such)} reaches {target(wish.least)}. "
+
+
+def _such(found: Chosen, wish: Wish) -> list[tuple[str, str]]:
+    """What the files to choose from have in common, each said of one and of several. Nothing is left out for which
+    another file was ruled out."""
+    level, one = found.level, found.candidate
+    others = [c for c in found.every if c not in found.usable and (c.fits(wish) or c.need_bytes is None)]
+    if level.quick:
+        others = [c for c in others if c.quick(wish)]
+    elif one.good:
+        others = [c for c in others if c.typical > one.typical]
+    such = []
+    known = [c for c in others if c.need_bytes is not None]
+    if any(not c.sound for c in known):
+        such.append(("passed the smoke test", "passed the smoke test"))
+    room = " with room to spare" if any(c.sound for c in known) else ""
+    such.append((f"fits{room}", f"fit{room}"))
+    if len(known) < len(others):
+        such[-1] = f"is known to fit{room}", f"are known to fit{room}"
+    if level.quick and wish.least != ANY_SPEED:
+        such.append((f"reaches {target(wish.least)}", f"reach {target(wish.least)}"))
+    return such
+
+
+def joined(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def compared(candidate: Candidate, taken: ModelFile) -> str:

@@ -51,11 +51,11 @@ def answer(wish: Wish, aim: Aim, found: Answer) -> str:
         fits.append(f"reaches {reasons.target(wish.least)}")
     if level is None:
         fits = ["fits"] if wish.least is None else fits
-        file = f"a file that {_joined(fits)}"
+        file = f"a file that {reasons.joined(fits)}"
         end = f" No such file has a KLD of at most {LOSS_LIMIT:g} nats."
     else:
         fits.append("stays close to its source")
-        file = f"a file that {_joined(fits)} (KLD of at most {LOSS_LIMIT:g} nats)"
+        file = f"a file that {reasons.joined(fits)} (KLD of at most {LOSS_LIMIT:g} nats)"
         end = "" if level.roomy else " No such file leaves room to spare."
     start = "" if level is None or level.quick else _slow(wish)
     if found.asked == 1:
@@ -143,8 +143,3 @@ def miss(one: Ranked, wish: Wish) -> tuple[bool, float]:
             pace = wish.quick / each.typical if room <= 1 and each.typical > 0 else 1.0
             factors.append(max(room, pace, 1.0))
     return False, min(factors)
-
-
-def _joined(words: Sequence[str]) -> str:
-    """``a, b and c``."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

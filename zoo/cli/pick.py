@@ -32,8 +32,9 @@ from zoo.settings import Settings
 )
 @click.option("--bandwidth-gbs", type=float, metavar="B", help="For another machine: its memory bandwidth in GB/s.")
 @click.option(
-    "--context", "context_tokens", type=int, default=2048, show_default=True, help="Context length in tokens."
-)
+    "--context", "asked_tokens", type=int, metavar="N",
+    help=f"Context length in tokens. [default: {picks.CONTEXT_TOKENS}, or the model's own if that is shorter]",
+)  # fmt: skip
 @click.option(
     "--kv", type=click.Choice([*memory.KV_TYPES]), default=memory.KV_TYPE, show_default=True,
     help="Type of the KV cache. Quantized ones take less memory; llama.cpp needs -fa on for them.",
@@ -60,7 +61,7 @@ def command(
     device_id: str | None,
     memory_gb: float | None,
     bandwidth_gbs: float | None,
-    context_tokens: int,
+    asked_tokens: int | None,
     kv: str,
     least_speed: float | None,
     tolerance: float | None,
@@ -79,6 +80,12 @@ def command(
     catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
     model, release = _release(catalog, model_name, version, pre=pre, experimental=experimental)
     model, release = _with_shared(settings, model, release)
+    context_tokens = picks.usual_context(release) if asked_tokens is None else asked_tokens
+    if context_tokens > (own := release.architecture.context_tokens) > 0:
+        raise InputError(
+            f"a context of {context_tokens:,} tokens is longer than the model's own, {own:,} tokens",
+            remedy=f"Write --context {own} or less",
+        )
     try:
         asked = picks.TOLERANCE if tolerance is None else Tolerance(tolerance)
         pick = picks.pick(release, device, context_tokens, least_speed, asked, kv)

@@ -12,6 +12,7 @@ from catalog.device import Device
 from catalog.release import ModelFile
 from catalog.words import data_size
 from zoo.choose import commands, ranking, saying
+from zoo.choose import pick as picks
 from zoo.choose.pick import CONTEXT_TOKENS, Pick
 from zoo.cli.common import Call, device_named, options
 from zoo.cli.shelf import shelf_of, staged_shelf
@@ -82,8 +83,7 @@ def command(
     shelf = staged_shelf(call, from_) if staged else shelf_of(call, from_)
     chosen = names.choose(shelf.catalog, wish, allow_yanked, pre)
     _tell(call, chosen)
-    own_tokens = chosen.release.architecture.context_tokens
-    context_tokens = asked_tokens or max(min(CONTEXT_TOKENS, own_tokens), 1)
+    context_tokens = asked_tokens or picks.usual_context(chosen.release)
     file, pick = _file(chosen, wish.quant, device, context_tokens)
     if pick:
         if share := ranking.at_chance(chosen.model, chosen.release, shelf.catalog.models):
