@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from pi_runtime import VERSION
@@ -74,6 +75,17 @@ def parser() -> argparse.ArgumentParser:
     removed.add_argument("name", metavar=NAME)
     removed.add_argument("--all", action="store_true", help="all files of all versions of the model")
     return top
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The parsed command line. The texts of ``embed`` may also follow options, which argparse does not allow."""
+    top = parser()
+    found, rest = top.parse_known_args(arguments)
+    if rest and found.command == "embed" and not any(one.startswith("-") for one in rest):
+        found.text = [*found.text, *rest]
+    elif rest:
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
+    return found
 
 
 def _flags(*some: tuple[str, str]) -> argparse.ArgumentParser:
