@@ -61,7 +61,7 @@ def errors(report: dict[str, Any]) -> list[str]:
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path, str]:
     folder = tmp_path_factory.mktemp("out")
-    done = run("bench", MODEL, *QUICK, "--json", "--out", folder, "--device", "test box")
+    done = run("bench", MODEL, *QUICK, "--json", "--out", folder, "--device", "test box", "--by", " Ada ")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), folder, done.stderr
 
@@ -73,6 +73,7 @@ Measured = tuple[dict[str, Any], Path, str]
 def test_a_real_report_follows_the_schema(measured: Measured) -> None:
     report, _, talk = measured
     assert errors(report) == []
+    assert report["measured_by"] == "Ada"
     assert "sample 5 of 5" in talk
     assert report["file"]["size_bytes"] == MODEL.stat().st_size
     assert report["file"]["name"] == MODEL.name

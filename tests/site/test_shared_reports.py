@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> site.SiteReport:
 
 
 def page(built: site.SiteReport, path: str) -> str:
-    return (built.folder / path / "index.html").read_text(encoding="utf-8")
+    """A page without the quotes of its attributes, of which the builder drops those that HTML does not need."""
+    return (built.folder / path / "index.html").read_text(encoding="utf-8").replace('"', "")
 
 
 def test_pages_name_who_measured_and_link_to_all_samples(built: site.SiteReport) -> None:
@@ -51,9 +53,10 @@ def test_pages_name_who_measured_and_link_to_all_samples(built: site.SiteReport)
     evidence = page(built, f"models/{MODEL}/1.0.0/evidence/speed")
     assert "Measured by 2 people" in model
     assert "Measured by 2 people" in board
-    assert '<span class="zoo-number">41.0 tokens/s</span> on <bdi>pi-5-8gb</bdi>, 4 threads, by <bdi>Ada</bdi>' in model
-    assert f'models/{MODEL}/1.0.0/evidence/speed/#reports-ada">evidence</a>' in board
-    assert 'id="reports-ada"' in evidence
+    words = re.sub(r"<[^>]*>", "", model)
+    assert "41.0 tokens/s on pi-5-8gb, 4 threads, by Ada" in words
+    assert f"models/{MODEL}/1.0.0/evidence/speed/#reports-ada>evidence</a>" in board
+    assert "id=reports-ada" in evidence
     assert "<dt>Measured by</dt><dd><bdi>Ada</bdi></dd>" in evidence
     assert (built.folder / f"evidence/{MODEL}/1.0.0/reports/ada.json").is_file()
     assert "Measured by" not in page(built, "boards/pi-4-4gb")
