@@ -97,6 +97,7 @@ def framed(
         canonical=site.address + path if site.address else "",
         image=page.image or SITE_PICTURE,
         indexed=page.indexed,
+        shared=page.indexed and page.shared,
         drift=drift,
     )
 

@@ -25,8 +25,8 @@ class TocEntry:
 class Page:
     """A page without its frame. title and description are plain text, html is a safe fragment.
 
-    indexed: whether search engines should list it. image: a PNG that programs show with a link to it, from the site's
-    root; empty for the site's own.
+    indexed: whether search engines should list it. shared: whether it has words and a picture for programs that show a
+    link to it. image: such a picture, a PNG, from the site's root; empty for the site's own.
     """
 
     title: str
@@ -34,6 +34,7 @@ class Page:
     html: str
     toc: tuple[TocEntry, ...]
     indexed: bool = True
+    shared: bool = True
     image: str = ""
 
 

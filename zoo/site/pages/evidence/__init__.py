@@ -69,7 +69,7 @@ def _page(
     model: Model, release: Release, title: str, words: str, html: str, toc: tuple[TocEntry, ...] = ()
 ) -> Page:
     whose = f"{model.name} {release.version}"
-    return Page(f"{title} of {whose}", f"{words}: {whose}.", html, toc, indexed=False)
+    return Page(f"{title} of {whose}", f"{words}: {whose}.", html, toc, shared=False)
 
 
 KIND = Kind("evidence", _each)
