@@ -22,7 +22,7 @@ from zoo.judge.parity.compare import CHECKS, Stated, compare, end_of_turn, templ
 from zoo.judge.parity.distance import CAP, engine_allowance, figures, own_noise, relative_errors
 from zoo.judge.parity.material import CONVERSATIONS, MOST_TOKENS, STRINGS, TEXTS
 from zoo.judge.parity.parameters import first_difference
-from zoo.judge.parity.seen import Cut, Generated, Normalizer, Parameter, Rendering, Seen, Taken
+from zoo.judge.parity.seen import NO_TEMPLATE, Cut, Generated, Normalizer, Parameter, Rendering, Seen, Taken
 from zoo.judge.parity.tokens import tokenizer
 from zoo.llama.measure import parity as file_side
 from zoo.llama.measure.parity import FileSeen
@@ -327,6 +327,15 @@ def test_both_may_refuse_a_conversation() -> None:
         "byte 3: b't' in transformers, b'' in llama.cpp"
         in template(FILE.renderings, [Rendering("tex"), *FILE.renderings[1:]]).detail
     )
+
+
+def test_a_template_that_renders_nothing_is_not_the_same_as_none() -> None:
+    count = 2 * len(CONVERSATIONS)
+    without = [Rendering(None, NO_TEMPLATE)] * count
+    assert template(without, without).passed and "Neither side has" in template(without, without).detail
+    broken = [Rendering(None, "unexpected '}'")] * count
+    found = template(broken, broken)
+    assert not found.passed and "render any conversation" in found.detail and "unexpected '}'" in found.detail
 
 
 def test_the_end_of_a_turn_stops() -> None:

@@ -17,9 +17,9 @@ from tinyzoo import make_tiny_zoo
 from catalog import yamltext
 from catalog.checks import CheckedRecipe, check_recipe
 from zoo.__main__ import main
-from zoo.errors import InputError
+from zoo.errors import InputError, ModelFileError
 from zoo.gguf.header import rewrite_header
-from zoo.plan import foresight
+from zoo.plan import foresight, systemprompts
 from zoo.plan.contradictions import Case, problems
 from zoo.sources import facts
 from zoo.sources.facts import SourceFacts
@@ -270,6 +270,23 @@ def test_one_held_out_prompt_is_too_few_for_a_student(zoo: Path) -> None:
     assert foresight.problems(changed(zoo, "tutored", {}), zoo) == []
 
 
+@pytest.mark.parametrize("template", [
+    "{{ messages[0].role == 'system' or raise_exception('A system message first') }}", NO_SYSTEM,
+    "{{ messages[1].content + '.' }}",
+])  # fmt: skip
+def test_a_template_that_renders_one_ordinary_conversation_is_usable(zoo: Path, template: str) -> None:
+    usable = dataclasses.replace(STUDENT, template=template)
+    systemprompts.refuse_unusable({"student": usable, "teacher": None}, "")
+
+
+def test_a_broken_template_that_only_the_import_shows_is_refused(zoo: Path) -> None:
+    made = imported(zoo, dict.copy)
+    (made["import/student"].folder / "chat_template.jinja").write_text("{{ messages }", encoding="utf-8")
+    with pytest.raises(ModelFileError, match="line 1 of the template") as caught:
+        foresight.refuse_imported(changed(zoo, "plain", {}), made, zoo)
+    assert "models are kept" in caught.value.safe
+
+
 def test_a_template_without_end_is_refused_once(zoo: Path) -> None:
     made = imported(zoo, dict.copy)
     (made["import/student"].folder / "chat_template.jinja").write_text(ENDLESS, encoding="utf-8")
@@ -278,9 +295,13 @@ def test_a_template_without_end_is_refused_once(zoo: Path) -> None:
     assert "models are kept" in caught.value.safe
 
 
-@pytest.mark.parametrize("template", [ENDLESS, "{% for i in range(10**9) %}{% endfor %}x"], ids=["endless", "range"])
-@pytest.mark.parametrize("recipe", ["plain", "tutored"])
-def test_a_template_without_end_is_refused_before_the_first_step(
+@pytest.mark.parametrize(("recipe", "template"), [
+    ("plain", ENDLESS), ("tutored", ENDLESS), ("plain", "{% for i in range(10**9) %}{% endfor %}x"),
+    ("plain", "{% for m in messages %}{{ m['content'] }"), ("plain", "{% for m in messages %}{{ m.content }}"),
+    ("tutored", "{{ messages | nosuch }}"), ("plain", "{{ messages[0].content + 1 }}"),
+    ("plain", "{{ raise_exception('never') }}"), ("plain", "{{ messages.a.b }}"),
+])  # fmt: skip
+def test_a_template_that_cannot_be_used_is_refused_before_the_first_step(
     recipe: str, template: str, zoo: Path, capsys: Any, monkeypatch: Any
 ) -> None:
     checked = changed(zoo, recipe, {})
@@ -290,11 +311,11 @@ def test_a_template_without_end_is_refused_before_the_first_step(
     monkeypatch.chdir(zoo)
     assert main(["check", f"recipes/{recipe}.yaml"]) == 2
     out = capsys.readouterr().out
-    assert f"recipes/{recipe}.yaml:" in out and "the chat template of the student cannot be rendered" in out
+    assert f"recipes/{recipe}.yaml:" in out and "the chat template of the student" in out
     assert main(["plan", recipe]) == 0, "a plan runs no template"
     assert main(["build", recipe]) == 1
     err = capsys.readouterr().err
-    assert "the chat template of the student cannot be rendered" in err and "Nothing was made" in err
+    assert "the chat template of the student" in err and "Nothing was made" in err
     assert not (zoo / "work" / "artifacts").exists() and not list(zoo.rglob("artifact.json"))
 
 

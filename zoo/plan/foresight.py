@@ -35,7 +35,7 @@ def problems(
     """What the sources on this machine contradict, and why one cannot be used; with places in the recipe.
 
     raising: an unusable source raises its ModelFileError, because the recipe is not at fault. templates: chat templates
-    are tried too, in a process with limits, so that one that uses too much is found here and not by the first step.
+    are tried too, in a process with limits, so that one that cannot be used is found here and not by the first step.
     """
     recipe = checked.recipe
     document = yamltext.parse(checked.text, checked.file)
@@ -54,8 +54,8 @@ def problems(
                 raise
             what = f"{error.where}: {error.what}" if error.where else error.what
             found.append(document.problem((role, "source"), what, error.remedy))
-    for role, costly in systemprompts.costly(facts) if templates else ():
-        found.append(document.problem((role, "source"), costly.what, costly.remedy))
+    for role, unusable in systemprompts.unusable(facts) if templates else ():
+        found.append(document.problem((role, "source"), unusable.what, unusable.remedy))
     if recipe is None:
         return found
     case = Case(recipe, facts["student"], facts["teacher"], heldout=_heldout(checked, recipe))
@@ -86,7 +86,8 @@ def _places(document: Document, root: Path) -> Iterator[tuple[str, Path, bool]]:
 
 def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact], root: Path) -> None:
     """Raises InputError for contradictions with the imported model folders, and with a teacher that labels as the GGUF
-    file that it is on this machine. ``imported``: by the id of their step.
+    file that it is on this machine; ModelFileError for a chat template that cannot be used. ``imported``: by the id of
+    their step.
 
     Chat templates are rendered here, in ``refuse_before`` and for ``zoo check``, always in a process with limits.
     """
@@ -97,6 +98,7 @@ def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact], ro
     if "teacher" not in facts and recipe.teacher and is_gguf(recipe.teacher.source):
         path = _local(recipe.teacher.source, root)
         facts |= {"teacher": sourcefacts.read(path, root)} if path else {}
+    systemprompts.refuse_unusable(facts, "The imported models are kept. Nothing else was made.")
     systems = tuple(systemprompts.refused(checked, facts))
     case = Case(recipe, facts.get("student"), facts.get("teacher"), systems, _heldout(checked, recipe))
     found = contradictions.problems(yamltext.parse(checked.text, checked.file), case)
@@ -107,8 +109,8 @@ def refuse_before(
     checked: CheckedRecipe, steps: Iterable[Step], work: Path, root: Path, report: Reporter
 ) -> None:
     """Before the first step: raises InputError for contradictions with sources on a hub, ModelFileError for one that
-    the import would refuse, by their small files, which are fetched first; OverLimit for a chat template that uses too
-    much. steps: those that are to run.
+    the import would refuse, by their small files, which are fetched first, or whose chat template cannot be used.
+    steps: those that are to run.
 
     A hub that does not answer now may answer when the source is imported, which checks again.
     """
@@ -124,7 +126,7 @@ def refuse_before(
         heldout = _heldout(checked, checked.recipe)
         case = Case(checked.recipe, facts.get("student"), facts.get("teacher"), heldout=heldout)
         refuse(checked.file, contradictions.problems(document, case), safe="Nothing was made.")
-    systemprompts.refuse_costly(facts, "Nothing was made.")
+    systemprompts.refuse_unusable(facts, "Nothing was made.")
 
 
 def _remote(steps: Iterable[Step], work: Path, report: Reporter) -> dict[str, SourceFacts]:

@@ -14,6 +14,8 @@ from zoo.templates.renderer import OverLimit, Renderer
 
 USER = {"role": "user", "content": "question"}
 SYSTEM = {"role": "system", "content": "instruction"}
+ORDINARY = ((USER,), (SYSTEM, USER), (USER, {"role": "assistant", "content": "answer"}, USER))
+"""Conversations of which every usable template renders one at least; some require a system message."""
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>", "unk_token": "<unk>"}
 """Used instead of the model's own tokens: their text does not matter here."""
 
@@ -27,31 +29,38 @@ class Refused:
     why: str
 
 
-def costly(sources: Mapping[str, SourceFacts | None]) -> Iterator[tuple[str, OverLimit]]:
-    """The role and the error of each template that uses too much for one question. It is rendered in a process with
+def unusable(sources: Mapping[str, SourceFacts | None]) -> Iterator[tuple[str, ModelFileError]]:
+    """The role and the error of each template that ``refuse_unusable`` refuses. It is rendered in a process with
     limits, as everywhere."""
     for role in sources:
         try:
-            refuse_costly({role: sources[role]}, "")
-        except OverLimit as error:
+            refuse_unusable({role: sources[role]}, "")
+        except ModelFileError as error:
             yield role, error
 
 
-def refuse_costly(sources: Mapping[str, SourceFacts | None], safe: str) -> None:
-    """Raises OverLimit for a template that uses too much for one question. ``sources``: by their role. safe: what is
+def refuse_unusable(sources: Mapping[str, SourceFacts | None], safe: str) -> None:
+    """Raises ModelFileError for a template that renders none of ``ORDINARY``, with the reason of the first: it does not
+    compile, fails or refuses. Raises OverLimit for one that uses too much. ``sources``: by their role. safe: what is
     kept.
     """
     for role, found in sources.items():
         if found is None or not found.template:
             continue
         with Renderer(found.template, special=SPECIAL, source=f"the {role}") as renderer:
-            try:
-                renderer.render([USER])
-            except OverLimit as error:
-                error.safe = safe
-                raise
-            except ModelFileError:
-                pass  # it may need more than a question; a later step reports it
+            first: ModelFileError | None = None
+            for messages in ORDINARY:
+                try:
+                    renderer.render(messages)
+                    break
+                except ModelFileError as error:
+                    error.safe = safe
+                    first = first or error
+                    if isinstance(error, OverLimit):
+                        raise
+            else:
+                assert first
+                raise first
 
 
 def refused(checked: CheckedRecipe, sources: Mapping[str, SourceFacts | None]) -> Iterator[Refused]:

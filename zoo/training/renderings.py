@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from zoo.judge.parity.seen import Rendering
+from zoo.judge.parity.seen import NO_TEMPLATE, Rendering
 from zoo.templates.oracle import with_fixed_clock
 from zoo.templates.renderer import Message
 from zoo.training.prompts import Prompts
@@ -23,7 +23,7 @@ def renderings(
     than ``zoo.templates.limits`` allow.
     """
     if not tokenizer.chat_template:
-        return [Rendering(None, "there is no chat template")] * len(shown)
+        return [Rendering(None, NO_TEMPLATE)] * len(shown)
     with Prompts(tokenizer, "the source") as prompts:
         for messages, prompt in shown:
             prompts.refuse_over_limit(messages, prompt=prompt)

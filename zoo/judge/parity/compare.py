@@ -10,7 +10,7 @@ from zoo.judge.parity import parameters
 from zoo.judge.parity.agreement import logits
 from zoo.judge.parity.check import Check, first_difference
 from zoo.judge.parity.material import CONVERSATIONS
-from zoo.judge.parity.seen import Distances, Generated, Rendering, Seen
+from zoo.judge.parity.seen import NO_TEMPLATE, Distances, Generated, Rendering, Seen
 from zoo.judge.parity.source import source
 from zoo.judge.parity.sourcerecord import SourceRecord, VocabularyFacts
 from zoo.judge.parity.tokens import tokenizer
@@ -64,7 +64,10 @@ def same_parameters(folder: Seen, file: Seen) -> Check:
 
 
 def template(ours: Sequence[Rendering], theirs: Sequence[Rendering]) -> Check:
-    """Every conversation, byte for byte. If both refuse it (such as one with a system message), it counts as equal."""
+    """Every conversation, byte for byte. If both refuse it (such as one with a system message), it counts as equal.
+
+    A template that neither side can use for any conversation fails: nobody can chat with such a model.
+    """
     alike = 0
     for number, (one, other) in enumerate(zip(ours, theirs, strict=True)):
         name = f"Conversation {number // 2 + 1}{' with the prompt for an answer' if number % 2 else ''}"
@@ -83,7 +86,10 @@ def template(ours: Sequence[Rendering], theirs: Sequence[Rendering]) -> Check:
             )
         alike += 1
     if not alike:
-        return Check("template", True, "Neither side has a chat template.")
+        why = next((one.error for one in ours if one.error != NO_TEMPLATE), None)
+        if why is None:
+            return Check("template", True, "Neither side has a chat template.")
+        return Check("template", False, f"Neither side can render any conversation with the chat template: {why}.")
     return Check(
         "template",
         True,

@@ -13,6 +13,10 @@ Distances = NDArray[np.float64]
 """[positions]; see ``zoo.judge.parity.distance.relative_errors``."""
 
 
+NO_TEMPLATE = "there is no chat template"
+"""Why a model without a chat template renders nothing."""
+
+
 @dataclass(frozen=True)
 class Rendering:
     """A conversation rendered with the chat template: its text, or why there is none."""

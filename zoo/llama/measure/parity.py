@@ -14,7 +14,7 @@ from zoo.gguf import caches, layerkinds
 from zoo.gguf.header import Header
 from zoo.gguf.vocabfacts import vocabulary_facts
 from zoo.judge.parity.material import CONVERSATIONS, STRINGS, TEXTS
-from zoo.judge.parity.seen import Cut, Generated, Parameter, Rendering, Seen
+from zoo.judge.parity.seen import NO_TEMPLATE, Cut, Generated, Parameter, Rendering, Seen
 from zoo.llama.generate import Job, generate
 from zoo.llama.measure.logits import window_logits
 from zoo.llama.model import Model
@@ -177,7 +177,7 @@ def _as_used(model: Model, messages: Sequence[Mapping[str, str]], prompt: bool) 
     from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
     if model.chat_template is None:
-        return Rendering(None, "there is no chat template")
+        return Rendering(None, NO_TEMPLATE)
     try:
         formatter = Jinja2ChatFormatter(
             with_fixed_clock(model.chat_template), add_generation_prompt=prompt, **model.special_texts
