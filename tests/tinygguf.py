@@ -41,10 +41,11 @@ def make_tiny_gguf(
     spoil: str = "",
     more: Mapping[str, tuple[int, ...]] | None = None,
     without: str = "",
+    norm: float = 1.0,
 ) -> Path:
     """Write the model: F16 matrices, F32 norms, tied embedding. ``spoil`` names a tensor to get one NaN.
 
-    more: further tensors by name and shape. without: a tensor that is left out.
+    more: further tensors by name and shape. without: a tensor that is left out. norm: every value of the last norm.
     """
     writer = gguf.GGUFWriter(str(path), "llama")
     _describe(writer, width, layers, vocabulary)
@@ -53,7 +54,7 @@ def make_tiny_gguf(
         if name == without:
             continue
         if len(shape) == 1:
-            writer.add_tensor(name, np.ones(shape, dtype=np.float32))
+            writer.add_tensor(name, np.full(shape, norm if name == "output_norm.weight" else 1, dtype=np.float32))
             continue
         values = random.normal(size=shape, scale=1.5 / np.sqrt(shape[1])).astype(np.float16)
         if name == spoil:

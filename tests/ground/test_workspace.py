@@ -45,6 +45,13 @@ def finish(work: Workspace, key: str = "k", **files: str) -> artifact.Artifact:
 # --- Digests
 
 
+@pytest.mark.parametrize(("bad", "words"), [(float("inf"), "infinite"), (float("nan"), "NaN")])
+def test_a_number_that_json_cannot_hold_is_named(bad: float, words: str) -> None:
+    for write in (canonical_json, digest, digests.pretty_json):
+        with pytest.raises(ZooError, match=rf"the figure candidates\.Q8_0\[1\]\.ppl is {words}"):
+            write({"a": 1.0, "candidates": {"Q8_0": [0.5, {"ppl": bad}]}})
+
+
 def test_digest_is_of_one_text() -> None:
     assert canonical_json({"b": [1, 2.5, None], "a": "é\n"}) == '{"a":"é\\n","b":[1,2.5,null]}'
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})

@@ -111,6 +111,15 @@ def test_weights_that_are_not_finite_are_refused(path: Path, tmp_path: Path) -> 
         evaluate(path, {"bad": bad}, TEXTS, Windows(window_tokens=64, windows=1), threads=1)
 
 
+@pytest.mark.parametrize("whose", ["reference", "candidate"])
+def test_a_perplexity_that_is_infinite_is_refused(path: Path, tmp_path: Path, whose: str) -> None:
+    """Its logits are finite, but the mean loss is so large that no 64-bit float holds its exponential."""
+    huge = make_tiny_gguf(tmp_path / "huge.gguf", norm=10_000.0)
+    one, other = (huge, path) if whose == "reference" else (path, huge)
+    with pytest.raises(ModelFileError, match=r"huge\.gguf gives .* perplexity is infinite"):
+        evaluate(one, {"x": other}, TEXTS[:1], Windows(window_tokens=64, windows=2), threads=1)
+
+
 def test_smoke_of_random_weights_says_what_failed(path: Path) -> None:
     result = smoke(path, threads=1, max_tokens=8)
     assert result["checks"]["chat_template"]["passed"]

@@ -274,7 +274,7 @@ def test_one_held_out_prompt_is_too_few_for_a_student(zoo: Path) -> None:
     "{{ messages[0].role == 'system' or raise_exception('A system message first') }}", NO_SYSTEM,
     "{{ messages[1].content + '.' }}",
 ])  # fmt: skip
-def test_a_template_that_renders_one_ordinary_conversation_is_usable(zoo: Path, template: str) -> None:
+def test_a_template_that_renders_one_ordinary_conversation_is_usable(template: str) -> None:
     usable = dataclasses.replace(STUDENT, template=template)
     systemprompts.refuse_unusable({"student": usable, "teacher": None}, "")
 

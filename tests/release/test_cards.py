@@ -222,6 +222,26 @@ def test_a_completion_model_is_called_one(plain: Recipe) -> None:
     assert not problems
 
 
+def test_the_card_runs_no_file_that_failed_its_smoke_test(plain: Recipe) -> None:
+    release = release_of(0)
+    named = re.compile(r"llama-cli -m (\S+)")
+
+    def passing(*passed: str) -> str:
+        files = tuple(dataclasses.replace(file, smoke_passed=file.path in passed) for file in release.files)
+        text = model_card(plain, dataclasses.replace(release, files=files), 0)
+        assert cards.read_card(text, "README.md", "model")[1] == []
+        return text
+
+    reference, *quants = release.files
+    best, *others = sorted(quants, key=lambda file: file.loss.kld_mean_nats if file.loss else 0.0)
+    assert named.findall(passing(*(file.path for file in release.files))) == [best.path]
+    assert named.findall(passing(reference.path, *(file.path for file in others))) == [others[0].path]
+    assert named.findall(passing(reference.path)) == [reference.path]
+    none = passing()
+    assert not named.findall(none) and "```sh" not in none
+    assert "No file of this version passed the smoke test, so none is recommended.\n\n`sha256sum" in none
+
+
 def test_what_works_otherwise_in_llama_cpp_is_on_the_card(plain: Recipe) -> None:
     release = release_of(0)
     assert "## Known differences" not in model_card(plain, release, 0)

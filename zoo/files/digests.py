@@ -4,21 +4,52 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
+from zoo.errors import ZooError
 from zoo.progress import Advance, unheard
 
 _CHUNK = 1 << 20
 
 
 def canonical_json(value: object) -> str:
-    """The canonical JSON text of a value: sorted keys, no spaces, no NaN. Digests are taken of this."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """The canonical JSON text of a value: sorted keys, no spaces, no NaN. Digests are taken of this.
+
+    Raises ZooError that names a number which is NaN or infinite.
+    """
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise _not_finite(value) or error from error
 
 
 def pretty_json(value: object) -> str:
-    """JSON for people and for diffs: sorted keys, two spaces, no NaN, a final newline."""
-    return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """JSON for people and for diffs: sorted keys, two spaces, no NaN, a final newline.
+
+    Raises ZooError that names a number which is NaN or infinite.
+    """
+    try:
+        return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    except ValueError as error:
+        raise _not_finite(value) or error from error
+
+
+def _not_finite(value: object, place: str = "") -> ZooError | None:
+    """The error for the first number of ``value`` that JSON cannot represent; None if there is none."""
+    if isinstance(value, float) and not math.isfinite(value):
+        words = "NaN (not a number)" if math.isnan(value) else "infinite"
+        return ZooError(
+            f"the figure {place or 'to be written'} is {words}, so it cannot be written to a report",
+            safe="Nothing was written.",
+            remedy="The model's weights are damaged, or too large to compute with. Compare the source with its "
+            "original, or use another model",
+        )
+    if isinstance(value, dict):
+        parts = [(f"{place}.{key}" if place else str(key), one) for key, one in value.items()]
+    else:
+        parts = [(f"{place}[{i}]", one) for i, one in enumerate(value)] if isinstance(value, list | tuple) else []
+    return next((found for where, one in parts if (found := _not_finite(one, where))), None)
 
 
 def digest(value: object) -> str:

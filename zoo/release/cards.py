@@ -121,8 +121,7 @@ def model_card(
     context = min(MEMORY_CONTEXT, release.architecture.context_tokens)
     known = {need.context_tokens for file in release.files for need in file.memory}
     speeds = [speed for file in release.files for speed in file.speeds if speed.valid]
-    quants = release.files[1:] or release.files
-    suggested = min(quants, key=lambda f: f.loss.kld_mean_nats if f.loss else 0.0)
+    suggested = _suggested(release)
     body = (
         _environment()
         .get_template("model.md.j2")
@@ -131,7 +130,7 @@ def model_card(
             release=release,
             experimental=maturity.EXPERIMENTAL_WORDS,
             reference=release.files[0],
-            start=commands.start(release, suggested.path),
+            start=commands.start(release, suggested.path) if suggested else "",
             completes=commands.COMPLETES if commands.completes(release) else "",
             memory_context=context if context in known else max(known),
             smoke_failed=[file.type for file in release.files if not file.smoke_passed],
@@ -261,6 +260,14 @@ def _front_matter(data: Mapping[str, object]) -> str:
     # default_style stays plain, but the dumper quotes words that YAML 1.1 reads as booleans (no, on).
     text: str = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=4096)
     return f"---\n{text}---\n"
+
+
+def _suggested(release: Release) -> ModelFile | None:
+    """The file that the card's command runs: of the quantized ones that passed the smoke test the one with the lowest
+    loss, else the reference. None if no file passed: such a file is never recommended."""
+    passed = [file for file in release.files if file.smoke_passed]
+    quants = [file for file in passed if file is not release.files[0]] or passed
+    return min(quants, key=lambda file: file.loss.kld_mean_nats if file.loss else 0.0, default=None)
 
 
 def _memory(file: ModelFile, context_tokens: int) -> str:

@@ -6,12 +6,13 @@ which tokens are read and scored, ``lockstep`` how.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from zoo.errors import InputError
+from zoo.errors import InputError, ModelFileError
 from zoo.judge.divergence import Divergence, Floats, perplexity
-from zoo.judge.evaluation import Candidate, Evaluation, Perplexity, Reference
+from zoo.judge.evaluation import Candidate, Evaluation, Perplexity, Reference, Summary
 from zoo.llama.measure import lockstep
 from zoo.llama.measure.windows import (
     RULE,
@@ -43,7 +44,7 @@ def evaluate(
     Keys of a candidate: those of ``Divergence.summary``, and again per language; ``curve`` holds its
     ``Divergence.curve``.
     Raises InputError for a text shorter than one window or invalid numbers, ModelFileError for an invalid file, a
-    vocabulary that differs from the reference's, or logits that are not finite.
+    vocabulary that differs from the reference's, logits that are not finite, or a perplexity that is infinite.
     """
     if threads < 1:
         raise InputError("an evaluation requires at least one thread")
@@ -60,6 +61,11 @@ def evaluate(
     found = {
         name: Divergence(list(zip(languages, windows_, strict=True))) for name, windows_ in compared.items()
     }
+    whole = _reference(own, languages)
+    measured = {name: _candidate(divergence) for name, divergence in found.items()}
+    _refuse_infinite(reference, [whole, *whole["languages"].values()])
+    for name, path in candidates.items():
+        _refuse_infinite(path, [measured[name], *measured[name]["languages"].values()])
     return {
         "rule": {
             "words": RULE,
@@ -71,9 +77,23 @@ def evaluate(
         },
         "texts": [describe(own_cut) for own_cut in cuts],
         "tokens_sha256": tokens_sha256(taken),
-        "reference": _reference(own, languages),
-        "candidates": {name: _candidate(divergence) for name, divergence in found.items()},
+        "reference": whole,
+        "candidates": measured,
     }
+
+
+def _refuse_infinite(path: Path, parts: Sequence[Perplexity | Summary]) -> None:
+    """Raise ModelFileError for a perplexity, exp of the mean loss, that a 64-bit float cannot represent."""
+    if all(math.isfinite(part["perplexity"]) and math.isfinite(part["perplexity_se"] or 0) for part in parts):
+        return
+    raise ModelFileError(
+        f"{path.name} gives the right words of the texts almost no probability: its perplexity is infinite, because "
+        "the mean loss is more than about 700 nats per token. Guessing loses 7 to 13",
+        where=str(path),
+        safe="No report was written.",
+        remedy="The model's weights are damaged, or far larger than trained ones. Compare the source with its "
+        "original, or use another model",
+    )
 
 
 def _reference(own: Sequence[Floats], languages: Sequence[str]) -> Reference:
