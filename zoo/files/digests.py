@@ -13,10 +13,14 @@ from zoo.progress import Advance, unheard
 _CHUNK = 1 << 20
 
 
+class NotFinite(ZooError, ValueError):
+    """A number is NaN or infinite, which JSON cannot represent."""
+
+
 def canonical_json(value: object) -> str:
     """The canonical JSON text of a value: sorted keys, no spaces, no NaN. Digests are taken of this.
 
-    Raises ZooError that names a number which is NaN or infinite.
+    Raises NotFinite with the place of a number that is NaN or infinite.
     """
     try:
         return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -27,7 +31,7 @@ def canonical_json(value: object) -> str:
 def pretty_json(value: object) -> str:
     """JSON for people and for diffs: sorted keys, two spaces, no NaN, a final newline.
 
-    Raises ZooError that names a number which is NaN or infinite.
+    Raises NotFinite with the place of a number that is NaN or infinite.
     """
     try:
         return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -35,11 +39,11 @@ def pretty_json(value: object) -> str:
         raise _not_finite(value) or error from error
 
 
-def _not_finite(value: object, place: str = "") -> ZooError | None:
+def _not_finite(value: object, place: str = "") -> NotFinite | None:
     """The error for the first number of ``value`` that JSON cannot represent; None if there is none."""
     if isinstance(value, float) and not math.isfinite(value):
         words = "NaN (not a number)" if math.isnan(value) else "infinite"
-        return ZooError(
+        return NotFinite(
             f"the figure {place or 'to be written'} is {words}, so it cannot be written to a report",
             safe="Nothing was written.",
             remedy="The model's weights are damaged, or too large to compute with. Compare the source with its "
@@ -53,7 +57,7 @@ def _not_finite(value: object, place: str = "") -> ZooError | None:
 
 
 def digest(value: object) -> str:
-    """sha256 of the canonical JSON."""
+    """sha256 of the canonical JSON. Raises NotFinite."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 

@@ -86,10 +86,11 @@ def template(ours: Sequence[Rendering], theirs: Sequence[Rendering]) -> Check:
             )
         alike += 1
     if not alike:
-        why = next((one.error for one in ours if one.error != NO_TEMPLATE), None)
-        if why is None:
+        reasons = [one.error for one in ours if one.error != NO_TEMPLATE]
+        if not reasons:
             return Check("template", True, "Neither side has a chat template.")
-        return Check("template", False, f"Neither side can render any conversation with the chat template: {why}.")
+        said = f"Neither side can render any conversation with the chat template: {reasons[0]}."
+        return Check("template", False, said)
     return Check(
         "template",
         True,
