@@ -150,9 +150,8 @@ def decode(
     for one in _measured(file, profile, sisters):
         if one.decode >= 0 and (bound is None or one.decode <= bound):
             kin = "" if one.device == profile.id else " (same processor)"
-            words = (
-                f"measured {rate(one.decode)} tokens/s on {one.device}{kin}, {counted(one.threads, 'thread')}"
-            )
+            who = f", by {one.by}" if one.by else ""
+            words = f"measured {rate(one.decode)} tokens/s on {one.device}{kin}, {counted(one.threads, 'thread')}{who}"
             return Decode(True, one.decode, one.decode, one.decode, words)
     low, typical, high = predict(file, release, profile, context_tokens, kv)
     words = f"predicted {rate(typical)} tokens/s ({rate(low)} to {rate(high)})"

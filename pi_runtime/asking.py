@@ -29,7 +29,7 @@ def show_list(arguments: argparse.Namespace) -> None:
         mark = "on this board" if (one.model.name, one.release.version) in here else ""
         note = _note(one, found)
         size = data_size(found.file.size_bytes) if found else ""
-        speed = found.decode.words if found else ""
+        speed = printable(found.decode.words) if found else ""
         rows.append(
             (
                 one.model.name,
@@ -54,6 +54,8 @@ def show_recommendation(arguments: argparse.Namespace) -> None:
     """The answer with its arithmetic. Raises CouldNot if nothing suits the board."""
     catalog, board = sources.load(arguments.source, warn), boards.of(arguments)
     wish = board.wish(arguments)
+    if arguments.name and arguments.context is None:
+        wish = wish.within(catalog.find(arguments.name)[1])
     offers = _offers(arguments, catalog, wish)
     if not offers:
         raise CouldNot(_nothing(arguments, board, wish))
@@ -72,7 +74,7 @@ def show_recommendation(arguments: argparse.Namespace) -> None:
                     (
                         f"  {spec_of(one)}",
                         data_size(one.candidate.file.size_bytes),
-                        one.candidate.decode.words,
+                        printable(one.candidate.decode.words),
                     )
                     for one in others
                 ],
@@ -139,7 +141,7 @@ def _explained(offer: Offer, board: Board, wish: Wish) -> list[str]:
             f"  Memory: {boards.total(one.need, wish.context_tokens)}. {data_size(max(left, 0))} stay free."
         )
     lines.append(f"  Loss: {_loss(one)}")
-    lines.append(f"  Speed: {one.decode.words}")
+    lines.append(f"  Speed: {printable(one.decode.words)}")
     if not one.decode.measured:
         lines.append(f"  {PREDICTED}")
     if not offer.quick:

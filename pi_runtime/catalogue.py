@@ -31,12 +31,13 @@ class Cache:
 
 @dataclass(frozen=True)
 class Speed:
-    """A measured decode speed in tokens per second."""
+    """A measured decode speed in tokens per second. by: who shared it, None for the release's own."""
 
     device: str
     threads: int
     decode: float
     valid: bool
+    by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -233,8 +234,9 @@ def _file(data: Json) -> File:
 
 
 def _speed(data: Json) -> Speed:
-    speed = data["decode_tokens_per_second"].number
-    return Speed(data["device"].text, data["threads"].whole, speed, data["valid"].flag)
+    speed, by = data["decode_tokens_per_second"].number, data.get("by")
+    who = by.text if by else None
+    return Speed(data["device"].text, data["threads"].whole, speed, data["valid"].flag, who)
 
 
 def _probe(data: Json) -> Probe:

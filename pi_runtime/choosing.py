@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pi_runtime import arithmetic
 from pi_runtime.arithmetic import Decode, Parts
@@ -39,6 +39,10 @@ class Wish:
     context_tokens: int
     kv: str = "f16"
     least: float | None = None
+
+    def within(self, release: Release) -> Wish:
+        """The same wish, with no longer context than the model's own."""
+        return replace(self, context_tokens=max(1, min(self.context_tokens, release.context_tokens)))
 
     @property
     def quick(self) -> float:

@@ -30,6 +30,8 @@ def pull(arguments: argparse.Namespace) -> None:
     if not arguments.force:
         check_withdrawn(model, release)
     wish = board.wish(arguments)
+    if arguments.context is None:
+        wish = wish.within(release)
     file = _wanted(arguments, release, wish)
     need = arithmetic.need(file, release, wish.context_tokens, wish.kv)
     boards.check_memory(need, file.path, board, wish.context_tokens, arguments.force)

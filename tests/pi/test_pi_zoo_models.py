@@ -208,6 +208,27 @@ def test_the_file_of_a_catalog_is_a_source_too(site: Site, home: Path) -> None:
     assert done.returncode == 1 and "The catalog names no address of" in done.stderr
 
 
+def test_a_model_with_a_short_context_is_asked_for_its_own(site: Site, home: Path) -> None:
+    path = site.folder / "catalog.json"
+    path.write_text(path.read_text().replace('"context_tokens": 8192, "layers"', '"context_tokens": 700, "layers"'))
+    done = pi_zoo(home, "recommend", NAME, "--from", str(path), *PI)
+    assert done.returncode == 0 and "for the cache of 700 tokens" in done.stdout, done.stderr
+    done = pi_zoo(home, "recommend", NAME, "--context", "2048", *PI)
+    assert done.returncode == 1 and "is at most 700 tokens" in done.stderr
+
+
+def test_who_measured_is_named_without_control_characters(site: Site, home: Path) -> None:
+    path = site.folder / "catalog.json"
+    data = json.loads(path.read_text())
+    for file in data["models"][0]["releases"][0]["files"]:
+        file["speeds"] = [{**file["speeds"][0], "device": "pi-5-8gb", "threads": 4, "valid": True,
+                           "decode_tokens_per_second": 40.0, "by": "A\u001b[2Jda"}]  # fmt: skip
+    path.write_text(json.dumps(data))
+    out = pi_zoo(home, "recommend", "--from", str(path), *PI).stdout
+    assert "Speed: measured 40.0 tokens/s on pi-5-8gb (same processor), 4 threads, by A [2Jda" in out
+    assert "Nobody has measured" not in out and "\x1b" not in out
+
+
 def test_another_user_without_rights_gets_a_sentence(site: Site, home: Path) -> None:
     if os.geteuid() == 0:
         home.parent.joinpath("home").write_text("a file, not a folder")
