@@ -22,6 +22,15 @@ class Change:
     how: str
 
 
+@dataclass(frozen=True)
+class Commit:
+    """A commit that changed recipes or corpora."""
+
+    author: str
+    subject: str
+    files: tuple[str, ...]
+
+
 def resolve(root: Path, revisions: str) -> tuple[str, str]:
     """The commits of ``BASE..HEAD``: where HEAD left BASE, and HEAD. Raises InputError."""
     base, dots, head = revisions.partition("..")
@@ -74,3 +83,16 @@ def _git(root: Path, *words: str) -> str:
             remedy="Name two commits of this repository, such as: zoo review main..HEAD",
         )
     return done.stdout.decode("utf-8", "backslashreplace")
+
+
+def commits(root: Path, first: str, after: str) -> list[Commit]:
+    """Commits from the day ``first`` until the day before ``after`` that changed recipes or corpora, oldest first.
+    Raises InputError without git or a repository."""
+    words = ["log", "--no-merges", "--reverse", "--name-only", "--relative", "--format=%x1e%aN%x1f%s"]
+    text = _git(root, *words, f"--since={first}T00:00:00Z", f"--until={after}T00:00:00Z", "--", "recipes")
+    found = []
+    for part in text.split("\x1e")[1:]:
+        head, _, names = part.partition("\n")
+        author, _, subject = head.partition("\x1f")
+        found.append(Commit(author, subject, tuple(name for name in names.splitlines() if name)))
+    return found

@@ -50,7 +50,7 @@ def _included(page: str, workflow: str) -> Derived:
 ROWS = (
     *(
         Derived(f"{_PARTS}/{name}.yml", "the version in zoo/__init__.py", pins.program)
-        for name in ("check", "release", "report", "site", "watch")
+        for name in ("check", "notes", "release", "report", "site", "watch")
     ),
     _included("publish-from-ci", "release"),
     _included("publish-the-site", "site"),
