@@ -11,7 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog import corpusfiles, licencefiles, maturity, placeholders, plainfiles, schema, secrets, yamltext
+from catalog import (
+    corpusfiles,
+    licencefiles,
+    maturity,
+    placeholders,
+    plainfiles,
+    schema,
+    secrets,
+    textlengths,
+    yamltext,
+)
 from catalog.corpusfiles import FileFacts
 from catalog.filenames import absence
 from catalog.lock import Lock
@@ -63,6 +73,8 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
     if recipe and not found:
         corpus = corpusfiles.read(document, recipe.corpus, root)
         files, found = corpus.files, [*found, *corpus.problems]
+        if not found:
+            found += textlengths.problems(document, recipe, files)
         texts = licencefiles.demands(document, recipe, root)
         wanted_of = functools.partial(licencefiles.sha256_of, lock=lock, root=root)
         found += texts or licencefiles.outdated(document, recipe, root, wanted_of)

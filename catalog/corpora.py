@@ -17,6 +17,10 @@ BOM = "\ufeff"
 SHORTEST_CHARACTERS = 40
 """Shorter paragraphs (headings, greetings) may be in two texts by chance."""
 
+NUL_IN_TEXT = "U+0000 (NUL) is in the text, as UTF-16 has it", "Save the file as UTF-8"
+NO_TEXT = "the file has no text", "Write text into it, or delete its line in the recipe"
+"""What is wrong with a text, and what to do."""
+
 
 def clean(text: str) -> tuple[str, list[str]]:
     """``text`` with line feeds only and no byte order mark, and what was left out: for people to read."""
@@ -31,9 +35,9 @@ def clean(text: str) -> tuple[str, list[str]]:
 def text_fault(text: str) -> tuple[str, str, int] | None:
     """Why ``text`` cannot be used for measurement: (what, what to do, offset)."""
     if "\x00" in text:
-        return "U+0000 (NUL) is in the text, as UTF-16 has it", "Save the file as UTF-8", text.index("\x00")
+        return *NUL_IN_TEXT, text.index("\x00")
     if blank(text):
-        return "the file has no text", "Write text into it, or delete its line in the recipe", 0
+        return *NO_TEXT, 0
     return None
 
 

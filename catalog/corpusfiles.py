@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import RawIOBase
 from pathlib import Path
+from typing import Literal
 
 from catalog import plainfiles, recipe
-from catalog.corpora import paragraph_key, prompt_in, prompt_key
+from catalog.corpora import NO_TEXT, NUL_IN_TEXT, paragraph_key, prompt_in, prompt_key
 from catalog.problems import Problem, show
+from catalog.unseen import blank
 from catalog.words import data_size
 from catalog.yamltext import Document
 
@@ -18,22 +21,28 @@ PARTS = ("evaluation", "calibration", "train", "heldout")
 """In the order of reading: when a part is read, the text that it must not share is already known."""
 
 _BLOCK = 1 << 20
+_FORMS: tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...] = ("NFC", "NFD", "NFKC", "NFKD")
+_SHORT_BYTES = 1 << 16
+"""Of longer files only the bytes are counted: no window has so many tokens."""
 
 
 @dataclass(frozen=True)
 class FileFacts:
     """What a plan needs about a file: its digest, its number of line feeds, and of a prompt file the first line whose
-    conversation begins with a system message, and the number of valid prompts."""
+    conversation begins with a system message, and the number of valid prompts. most_tokens: no tokenizer makes more of
+    it, because a token has at least one byte of the text or of one of its normal forms."""
 
     sha256: str
     lines: int
     system_line: int | None = None
     prompts: int = 0
+    most_tokens: int = 0
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """files: by path. problems: parts that share a file or, if none do, a prompt or a paragraph."""
+    """files: by path. problems: files without usable text, else parts that share a file or, if none do, a prompt or a
+    paragraph."""
 
     files: dict[str, FileFacts]
     problems: list[Problem]
@@ -46,6 +55,7 @@ def read(document: Document, corpus: recipe.Corpus, root: Path) -> Corpus:
     ]
     seen, files = _Seen(), dict[str, FileFacts]()
     overlaps: list[Problem] = []
+    faults: list[Problem] = []
     if large := list(_too_large(uses, root, document)):
         return Corpus({}, large)
     for use in uses:
@@ -53,7 +63,9 @@ def read(document: Document, corpus: recipe.Corpus, root: Path) -> Corpus:
             reading = _Lines(stream)
             overlaps += _overlaps(use, reading, seen, document)
         files[use.path] = reading.facts()
-    return Corpus(files, list(_same(uses, files, document)) or overlaps)
+        if fault := reading.fault():
+            faults.append(use.problem(document, f"{show(use.path)}: {fault[0]}", fault[1]))
+    return Corpus(files, faults or list(_same(uses, files, document)) or overlaps)
 
 
 @dataclass(frozen=True)
@@ -141,16 +153,47 @@ class _Lines:
         self.sha256, self.feeds = hashlib.sha256(), 0
         self.system_line: int | None = None
         self.found = 0
+        self.size, self._begin = 0, b""
+        self._fault: tuple[str, str] | None = None
+        self._is_seen = self._is_prompts = False
         self._stream = stream
 
     def facts(self) -> FileFacts:
         """Known after the last line."""
-        return FileFacts(self.sha256.hexdigest(), self.feeds, self.system_line, self.found)
+        return FileFacts(self.sha256.hexdigest(), self.feeds, self.system_line, self.found, self._most_tokens())
+
+    def fault(self) -> tuple[str, str] | None:
+        """Why the file cannot be used, and what to do; known after the last line."""
+        if self._fault or self._is_seen:
+            return self._fault
+        if self._is_prompts:
+            return "the file has no records", "Write one JSON object per line, such as {\"user\": \"...\"}"
+        return NO_TEXT
+
+    def _most_tokens(self) -> int:
+        if self.size > _SHORT_BYTES:
+            return self.size
+        text = self._begin.decode("utf-8", errors="replace")
+        return max(self.size, *(len(unicodedata.normalize(form, text).encode()) for form in _FORMS))
+
+    def _look(self, number: int, line: bytes) -> str:
+        """The text of a line; what is wrong with it is kept."""
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError:
+            self._fault = self._fault or (f"line {number} is not UTF-8 text", "Save the file as UTF-8")
+            return line.decode("utf-8", errors="replace")
+        if "\x00" in text:
+            what, instead = NUL_IN_TEXT
+            self._fault = self._fault or (f"line {number}: {what}", instead)
+        return text
 
     def __iter__(self) -> Iterator[bytes]:
         begun: list[bytes] = []
         while block := self._stream.read(_BLOCK):
             self.sha256.update(block)
+            self.size += len(block)
+            self._begin += block[: max(_SHORT_BYTES - len(self._begin), 0)]
             self.feeds += block.count(b"\n")
             begun.append(block)
             # The end may be the first half of a Windows line end, or of a line.
@@ -165,14 +208,19 @@ class _Lines:
     def paragraphs(self) -> Iterator[tuple[int, bytes]]:
         """(line number, digest) of every longer paragraph; white space, case and Unicode form are ignored."""
         for number, line in enumerate(self, 1):
-            if key := _paragraph(line.decode("utf-8", errors="replace")):
+            text = self._look(number, line)
+            self._is_seen = self._is_seen or not blank(text)
+            if key := _paragraph(text):
                 yield number, key
 
     def prompts(self) -> Iterator[tuple[int, str, str | None]]:
         """(line number, user, system_hint) of every line that is a valid record; the corpus step reports the others."""
+        self._is_prompts = True
         for number, line in enumerate(self, 1):
+            self._look(number, line)
             if found := prompt_in(line):
                 self.found += 1
+                self._is_seen = True
                 if found.has_system and self.system_line is None:
                     self.system_line = number
                 yield number, found.user, found.system_hint

@@ -229,3 +229,14 @@ def test_a_folder_hub_that_was_lost_is_made_again_without_a_question(zoo: Path, 
     # Its commit has no parent now, so it is another one.
     assert again != first and recorded(settings).location == again
     assert set(refs(settings)["model"][1]) == {"v1.0.0"}
+
+
+def test_a_second_folder_cannot_be_recorded_and_that_is_the_reason(
+    zoo: Path, settings: Settings, tmp_path: Path
+) -> None:
+    through_flow(make_release(zoo), settings)
+    before = settings.catalog.read_bytes()
+    with pytest.raises(InputError, match="records every folder hub as `folder`, without its path") as caught:
+        through_flow(make_release(zoo), on(settings, str(tmp_path / "other")), Way.MIRROR)
+    assert "this place" not in caught.value.what and "with an address" in caught.value.remedy
+    assert settings.catalog.read_bytes() == before

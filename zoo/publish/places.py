@@ -14,6 +14,9 @@ from zoo.errors import InputError
 from zoo.publish.plan import VersionTaken
 from zoo.release.folder import bare
 
+FOLDER = "folder"
+"""What the catalog calls a hub that is a folder."""
+
 
 class Way(Enum):
     """What publishing does to the catalog: a first or the recorded place, one more mirror, or another place."""
@@ -71,6 +74,15 @@ def decide(
             remedy="Raise the version in the recipe, then release again",
         )
     if place.holds(known.location):
+        if asked is Way.MIRROR and place.hub == FOLDER:
+            # It may be another folder: the catalog does not say which one it means.
+            raise InputError(
+                f"the catalog records every folder hub as `{FOLDER}`, without its path, and {who} is already published "
+                "in one. So a second folder cannot be recorded as a mirror",
+                safe="Nothing was changed.",
+                remedy="For a second copy on this machine, copy the folder of the hub. For a mirror, name a hub with "
+                "an address: --hub http://...",
+            )
         if asked is Way.MIRROR:
             raise InputError(
                 f"{who} is published at this place itself, so this is not a mirror",
