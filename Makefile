@@ -207,7 +207,7 @@ ARCH ?= arm64
 deb: environment pi-tools
 	@$(BIN)/python scripts/pi/package.py $(ARCH)
 
-# Nothing here is a speed: the processors are emulated. From an empty cache the compile takes ten minutes on two cores.
+# Nothing here is a speed: the processors are emulated. From an empty cache the compile takes six minutes on two cores.
 pi: environment pi-tools
 	@$(BIN)/python scripts/pi/compile.py arm64
 	PI=1 $(BIN)/python -m pytest -q tests/pi/test_pi_programs.py tests/pi/test_pi_emulated.py

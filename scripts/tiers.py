@@ -85,7 +85,7 @@ TIERS = (
     Tier("matrix", (*PACKAGES, "recipes", "zoo/judge", "zoo/llama", "zoo/training", "zoo/stages",
                     "benchmarks/machines.py", "benchmarks/matrix.py"), 150, ci=False),
     Tier("pi", ("scripts/pi/compile.py", *LAUNCHER, "tests/pi/piservers.py", "tests/pi/test_pi_programs.py",
-                "tests/pi/test_pi_emulated.py", "tests/golden/pi-completion.json"), 14, tools=CROSS),
+                "tests/pi/test_pi_emulated.py", "tests/golden/pi-completion.json"), 9, tools=CROSS),
     Tier("pi-boot", ("scripts/pi", "pi_runtime", "catalog/devices", "catalog/data/token-costs.json",
                      "tests/pi/chroots.py", "tests/pi/bootcheck.sh", "tests/pi/piservers.py",
                      "tests/pi/test_pi_boot.py"), 40, ci=False, tools=(*CROSS, "mmdebstrap", "systemd-nspawn")),
