@@ -19,6 +19,7 @@ from catalog import (
     plainfiles,
     schema,
     secrets,
+    shell,
     textlengths,
     yamltext,
 )
@@ -71,13 +72,19 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
     files: Mapping[str, FileFacts] = {}
     recipe = None if found else _recipe(document)
     if recipe and not found:
-        corpus = corpusfiles.read(document, recipe.corpus, root)
-        files, found = corpus.files, [*found, *corpus.problems]
-        if not found:
-            found += textlengths.problems(document, recipe, files)
-        texts = licencefiles.demands(document, recipe, root)
-        wanted_of = functools.partial(licencefiles.sha256_of, lock=lock, root=root)
-        found += texts or licencefiles.outdated(document, recipe, root, wanted_of)
+        try:
+            corpus = corpusfiles.read(document, recipe.corpus, root)
+            files, found = corpus.files, [*found, *corpus.problems]
+            if not found:
+                found += textlengths.problems(document, recipe, files)
+        except OSError as error:
+            found.append(_unreadable(document, "corpus", error, root))
+        try:
+            texts = licencefiles.demands(document, recipe, root)
+            wanted_of = functools.partial(licencefiles.sha256_of, lock=lock, root=root)
+            found += texts or licencefiles.outdated(document, recipe, root, wanted_of)
+        except OSError as error:
+            found.append(_unreadable(document, "licence_files", error, root))
     problems = tuple(limited(found))
     hints = (*placeholders.hints(document), *maturity.hints(document))
     return CheckedRecipe(shown, text, None if found else recipe, lock, problems, files, hints)
@@ -116,6 +123,13 @@ def check_document(
     found += [p for p in checker.problems(stem) if (p.line, p.path) not in seen]
     found += secrets.problems(document)
     return found
+
+
+def _unreadable(document: Document, key: str, error: OSError, root: Path) -> Problem:
+    """A file that the section ``key`` names cannot be read: a problem of this recipe, which hides no other."""
+    name = _shown(Path(str(error.filename or key)), root)
+    what = f"{name} cannot be read ({error.strerror or error})"
+    return document.problem((key,), what, f"Fix the permissions: chmod u+r {shell.argument(name)}")
 
 
 def _shown(path: Path, root: Path) -> str:

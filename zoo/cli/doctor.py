@@ -13,7 +13,7 @@ from catalog.words import data_size
 from zoo import extras
 from zoo import settings as settings_room
 from zoo.cli.common import SETTING_OPTIONS, Call, options
-from zoo.errors import InputError, ZooError
+from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.llama import library, processor
 from zoo.llama.convert import source
 from zoo.machine import resources
@@ -159,7 +159,10 @@ def _machine(work: Path) -> list[Finding]:
 
 def _recipe(name: str, call: Call) -> tuple[list[Finding], int]:
     """What the recipe needs, compared with this machine."""
-    planned = prepare.make_plan(name, call.settings)
+    try:
+        planned = prepare.make_plan(name, call.settings)
+    except ModelFileError as error:
+        return [Finding(name, "missing", str(error))], 1
     costs = planned.costs
     found = [
         Finding(

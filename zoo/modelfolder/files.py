@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from zoo.errors import ModelFileError
+from catalog import shell
+from zoo.errors import ModelFileError, is_no_memory, remedy_for
+from zoo.modelfolder.commands import FileRefused
 
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
@@ -40,6 +44,28 @@ USED = (
 LINKS_REMEDY = "Copy the files that the links point to: cp -rL FOLDER NEW_FOLDER"
 
 
+@contextlib.contextmanager
+def reading(path: Path, root: Path | None = None) -> Iterator[None]:
+    """Turns an OSError of reading the source ``path`` (a file or folder) into a ModelFileError with the file's place.
+
+    It is then a problem of one source, and hides nothing about the others. root: the zoo's folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        if is_no_memory(error):
+            raise
+        file = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else path
+        place = file.relative_to(root).as_posix() if root and file.is_relative_to(root) else file.name
+
+        advice, chmod = remedy_for(error), ": chmod u+rX {}" if isinstance(error, PermissionError) else ""
+        raise FileRefused(
+            f"it cannot be read: {error.strerror or error}",
+            where="" if place == "." else place,
+            remedy=lambda place: advice + chmod.format(shell.argument(place)),
+        ) from error
+
+
 def is_used(name: str, shards: Iterable[str] = ()) -> bool:
     """Whether a path inside a model folder counts. ``shards`` are the files that the index of the weights names."""
     return "/" not in name and (name in set(shards) or any(fnmatchcase(name, pattern) for pattern in USED))
@@ -60,12 +86,17 @@ def listed(folder: Path, root: Path | None = None, shards: Iterable[str] = ()) -
 def _real(folder: Path, name: str, root: Path | None) -> Path:
     path = folder / name
     if path.is_symlink():
-        target = path.resolve()
-        if not target.exists():
+        try:
+            path.stat()
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.ENOENT, errno.ENOTDIR):
+                raise
+            kind = "in a circle of links" if error.errno == errno.ELOOP else "a link to a missing file"
             raise ModelFileError(
-                f"{name} is a link to a missing file", where=folder.name,
+                f"{name} is {kind}", where=folder.name,
                 remedy="Fetch the file again, or copy the folder from a complete one with: cp -rL FOLDER NEW_FOLDER",
-            )  # fmt: skip
+            ) from error  # fmt: skip
+        target = path.resolve()
         if not any(target.is_relative_to(place) for place in _allowed(folder, root)):
             raise ModelFileError(
                 f"{name} is a link to a place outside the zoo's folder", where=folder.name, remedy=LINKS_REMEDY

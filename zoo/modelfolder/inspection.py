@@ -23,7 +23,7 @@ from zoo.modelfolder import (
     unsupported,
     vocabulary,
 )
-from zoo.modelfolder.files import CONFIG, TOKENIZER, listed
+from zoo.modelfolder.files import CONFIG, TOKENIZER, listed, reading
 from zoo.modelfolder.smallfiles import place_of, read_json, read_text, refuse_marks
 from zoo.modelfolder.vocabulary import Vocabulary
 from zoo.modelfolder.weights import Stored, shards_of, tensors, weight_files
@@ -89,11 +89,13 @@ class Inspected:
 def inspect(folder: Path, root: Path | None = None) -> Inspected:
     """Read the small files and the headers of the weights of ``folder``.
 
-    root: the zoo's folder, in which links may end. Raises ModelFileError with the file and the remedy.
+    root: the zoo's folder, in which links may end. Raises ModelFileError with the file and the remedy, also for a file
+    that cannot be read.
     """
     try:
-        found = _inspect(folder, root)
-        return replace(found, shown=_shown(folder, root), notes=tuple(_notes(found)))
+        with reading(folder, folder):
+            found = _inspect(folder, root)
+            return replace(found, shown=_shown(folder, root), notes=tuple(_notes(found)))
     except ModelFileError as error:
         raise _placed(error, folder, root) from error
 

@@ -169,8 +169,11 @@ def _local(uri: str, root: Path) -> Path | None:
         source = source_uris.parse(uri)
     except source_uris.SourceSyntax:
         return None
-    path = None if isinstance(source, source_uris.HubSource) else resolve.locate(uri, root)
-    if path is None or not (path.is_file() or path.is_dir()):
+    try:
+        path = None if isinstance(source, source_uris.HubSource) else resolve.locate(uri, root)
+        if path is None or not (path.is_file() or path.is_dir()):
+            return None
+        is_own = isinstance(source, source_uris.FileSource)
+        return None if is_own and not path.resolve().is_relative_to(root.resolve()) else path
+    except (OSError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
         return None
-    is_own = isinstance(source, source_uris.FileSource)
-    return None if is_own and not path.resolve().is_relative_to(root.resolve()) else path

@@ -15,6 +15,7 @@ from catalog import cardrules
 from zoo.gguf.header import Header, read_header, read_metadata
 from zoo.llama import tokenizertrial
 from zoo.modelfolder import record, templates
+from zoo.modelfolder.files import reading
 from zoo.modelfolder.inspection import Inspected, inspect, inspect_small
 from zoo.modelfolder.record import CONTEXT_KEYS
 
@@ -58,7 +59,8 @@ def read(path: Path, root: Path | None = None) -> SourceFacts:
         found = inspect(path, root)
         tokenizertrial.refuse_unwritable(found)
         return _of_folder(found)
-    return _of_header(read_header(path))
+    with reading(path, root):
+        return _of_header(read_header(path))
 
 
 def read_small(folder: Path, shown: str) -> SourceFacts:
@@ -78,7 +80,8 @@ def stated_licence(path: Path) -> str | None:
     """
     if path.is_dir():
         return _card_licence(path)
-    value = read_metadata(path).get("general.license")
+    with reading(path):
+        value = read_metadata(path).get("general.license")
     return value if isinstance(value, str) and value else None
 
 

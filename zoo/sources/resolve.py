@@ -13,7 +13,7 @@ from zoo.files.listing import FileRecord, records
 from zoo.gguf.header import read_header, read_metadata
 from zoo.llama import tokenizertrial
 from zoo.modelfolder import inspection, specialtokens
-from zoo.modelfolder.files import CONFIG, listed
+from zoo.modelfolder.files import CONFIG, listed, reading
 from zoo.modelfolder.ggufsources import refuse_other, refuse_unreadable
 from zoo.modelfolder.weights import shards_of
 from zoo.progress import Reporter
@@ -78,8 +78,9 @@ def folder_records(path: Path, root: Path | None = None) -> tuple[FileRecord, ..
     """
     if not (path / CONFIG).exists():
         return records(path)
-    files = listed(path, root, shards_of(path))
-    return tuple(sorted(FileRecord(n, real.stat().st_size, sha256_file(real)) for n, real in files.items()))
+    with reading(path, root):
+        files = listed(path, root, shards_of(path))
+        return tuple(sorted(FileRecord(n, real.stat().st_size, sha256_file(real)) for n, real in files.items()))
 
 
 def inspect_folder(path: Path, root: Path) -> None:
@@ -97,12 +98,13 @@ def refuse_gguf(path: Path, root: Path) -> None:
     """Raise ModelFileError for a GGUF file that the import would refuse by its header."""
     if not path.is_file():
         return
-    with path.open("rb") as file:
-        if file.read(len(GGUF_MAGIC)) != GGUF_MAGIC:
-            return
     shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-    refuse_other(read_metadata(path), shown)
-    header = read_header(path)
+    with reading(path, root):
+        with path.open("rb") as file:
+            if file.read(len(GGUF_MAGIC)) != GGUF_MAGIC:
+                return
+        refuse_other(read_metadata(path), shown)
+        header = read_header(path)
     refuse_unreadable(header.architecture, shown)
     specialtokens.refuse_beyond(header.metadata, header.vocabulary_size, shown)
 
