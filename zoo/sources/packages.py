@@ -95,6 +95,10 @@ def _places(root: Path | None) -> list[str]:
 
 def _declared(distribution: metadata.Distribution, name: str, root: Path | None) -> Path | None:
     """The file that the distribution declares under this name, unless it is missing or one of the zoo's own."""
+    # Every recipe asks every installed package, and reading a list of files is slow: most do not have the name at all.
+    listed = distribution.read_text("RECORD")
+    if listed is not None and name not in listed:
+        return None
     for file in distribution.files or ():
         if file.as_posix() == name:
             path = Path(str(distribution.locate_file(file)))

@@ -87,6 +87,10 @@ ROWS = (
         "tests/golden/cards/*", "the templates of cards", None, _GOLDEN, True,
         "tests/release/test_cards.py",
     ),
+    Derived(
+        "tests/golden/pi-completion.json", "the answer of a fixed model to a fixed prompt", None, "make pi", True,
+        "tests/pi/test_pi_emulated.py",
+    ),
     Derived("model_catalog.json", "the recipes", None, "make record", True, "tests/whole/test_recorded.py"),
     Derived(
         "site/docs/reference/families.md", "the tests' table of families", None, _GOLDEN,
