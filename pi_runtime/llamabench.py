@@ -1,4 +1,4 @@
-"""llama-bench's own figures, for comparison. It does not tokenize, sample or serve, so its speeds are a little higher.
+"""llama-bench's own figures, for comparison. It does not tokenize, sample or serve, so its speeds differ.
 
 Its JSON changed over the years: older builds have ``use_mmap``, newer ones ``load_mode``; the figures kept their names.
 """
