@@ -131,6 +131,10 @@ class Meaning:
             instead = f"Add `sha256:`, or run `{lock}` to see the digest"
             if self.lock.sha256(uri) is None:
                 yield self.document.problem(path, "the source is not pinned by a sha256", instead)
+        elif (locked := self.lock.sha256(uri)) and locked != self._get(role, "sha256"):
+            what = f"the recipe pins another sha256 than its lock file, {locked}"
+            instead = f"Correct `sha256:`, or write the lock file again with `{lock}`: it looks at the source"
+            yield self.document.problem((role, "sha256"), what, instead)
         if isinstance(source, sources.FileSource) and (wrong := self.missing(source.path)):
             instead = "Name an existing file or model folder of the zoo"
             if wrong == THROUGH_LINK:

@@ -54,3 +54,24 @@ def test_a_file_that_is_not_there_is_named(zoo: Path, capsys: pytest.CaptureFixt
     assert main(["lock", "it"]) == 1
     said = capsys.readouterr().err
     assert "No installed package has the module no_such_module" in said and "pip install" not in said
+
+
+def test_a_recipe_that_pins_another_digest_is_refused_by_lock_and_by_check(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = make_tiny_gguf(zoo / "weights.gguf")
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    path, lock = write(zoo, "file:weights.gguf"), zoo / "recipes" / "it.lock.yaml"
+    assert main(["lock", "it"]) == 0
+    before = lock.read_bytes()
+    recipe = path.read_text()
+    path.write_text(recipe.replace("licence: MIT", f"sha256: {'a' * 64}, licence: MIT"))
+    found = [one for one in check_recipe(path, zoo).problems if one.path == "student.sha256"]
+    assert [one.what for one in found] == [f"the recipe pins another sha256 than its lock file, {digest}"]
+    capsys.readouterr()
+    assert main(["lock", "it"]) == 1
+    said = capsys.readouterr().err
+    assert f"has sha256 {digest}, but the recipe pins {'a' * 64}" in said and lock.read_bytes() == before
+    path.write_text(recipe.replace("licence: MIT", f"sha256: {digest}, licence: MIT"))
+    assert main(["lock", "it"]) == 0
+    assert not [one for one in check_recipe(path, zoo).problems if one.path == "student.sha256"]

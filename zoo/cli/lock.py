@@ -30,7 +30,8 @@ def command(call: Call, recipe: str) -> int:
 
     Licence texts that the recipe names as files of a source (student:LICENSE) are fetched into licences/NAME/.
 
-    Exit code 1 if a source cannot be reached; its earlier pin is kept.
+    Exit code 1 if a source cannot be reached, or is not the one that the recipe's own sha256 names; its earlier pin is
+    kept.
     """
     settings = call.settings
     path = prepare.find_recipe(recipe, settings)
@@ -40,7 +41,9 @@ def command(call: Call, recipe: str) -> int:
     failures: dict[str, ZooError] = {}
     for uri in uris:
         try:
-            pins[uri] = _pin(uri, settings, call.output, is_imported=uri in imported)
+            pin = _pin(uri, settings, call.output, is_imported=uri in imported)
+            _refuse_other(data, uri, pin, settings, call.output)
+            pins[uri] = pin
         except ZooError as error:
             error.where = error.where or uri
             failures[uri] = error
@@ -50,7 +53,7 @@ def command(call: Call, recipe: str) -> int:
         call.output.warn(str(failure))
     if not pins:
         raise ZooError(
-            "no source could be reached, so nothing was pinned", safe="The lock file was not changed."
+            "no source could be pinned", safe="The lock file was not changed."
         )
     target = path.with_name(f"{path.stem}.lock.yaml")
     # A source that was pinned before but cannot be reached now keeps its pin.
@@ -136,6 +139,18 @@ def _uris(data: JsonObject, path: Path) -> tuple[list[str], set[str]]:
         raise InputError("the recipe names no source", where=str(path), remedy="Add `student: source:`")
     imported = {uri for role, uri in given.items() if role == "student" or data.get("distill")}
     return sorted(set(given.values())), imported
+
+
+def _refuse_other(data: JsonObject, uri: str, pin: Pin, settings: Settings, report: Output) -> None:
+    """Raise SourceError if the recipe itself pins another digest of this source: the import would refuse it."""
+    path = None if pin.revision else resolve.locate(uri, settings.root)
+    for role in ("student", "teacher"):
+        section = data.get(role)
+        if path is None or not isinstance(section, dict) or section.get("source") != uri:
+            continue
+        own = section.get("sha256")
+        if isinstance(own, str) and own != pin.files[0].sha256:
+            resolve.verify(path, own, uri, report, settings.root)
 
 
 def _pin(uri: str, settings: Settings, report: Output, *, is_imported: bool) -> Pin:

@@ -20,6 +20,7 @@ from zoo.modelfolder import (
     sizes,
     specialtokens,
     templates,
+    tokenizerfaults,
     unsupported,
     vocabulary,
 )
@@ -116,6 +117,7 @@ def inspect_small(folder: Path, shown: str) -> Inspected:
         purposes.refuse_other(small[CONFIG])
         _refuse_no_tokenizer(folder, files)
         words = vocabulary.read(small.get("tokenizer.json"), small.get("added_tokens.json"))
+        tokenizerfaults.refuse(small.get("tokenizer.json"), words)
         found = Inspected(folder, files, small, (), {}, {}, (), words, quantized, (), shown)
         return replace(found, notes=tuple(_notes(found)))
     except ModelFileError as error:
@@ -158,6 +160,7 @@ def _inspect(folder: Path, root: Path | None) -> Inspected:
     if not quantized:
         missing.refuse(small[CONFIG], own.values(), folder.name)
     words = vocabulary.read(small.get("tokenizer.json"), small.get("added_tokens.json"))
+    tokenizerfaults.refuse(small.get("tokenizer.json"), words)
     return Inspected(folder, files, small, shards, stored, own, tuple(rules), words, quantized, ())
 
 
