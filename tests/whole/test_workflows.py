@@ -151,6 +151,13 @@ def test_the_check_of_a_pull_request(offer: str, zoo: Path, runner: Runner, tmp_
     if offer == GOOD:
         assert [one.returncode for one in done] == [0] * len(workflowfiles.runs(job)), done[-1].stderr
         assert "no problems" in summary
+        for name in ("report", "preview"):
+            for step in runner.job(workflowfiles.jobs("zoo-report")[name], checkout):
+                assert step.returncode == 0, step.stdout + step.stderr
+        report = (checkout / "report.md").read_text(encoding="utf-8")
+        assert "**Next: a maintainer**" in report and "recipes/offered.yaml" in report
+        assert report in runner.summary.read_text(encoding="utf-8")
+        assert (checkout / "build/site/index.html").is_file()
         return
     *_, last = done
     assert last.returncode == 2 and last.args[-1] == "zoo check --format github"

@@ -58,6 +58,7 @@ class Runner:
             "GITHUB_SERVER_URL": "https://github.com",
             "GITHUB_REPOSITORY": "User/Project",
             "GITHUB_RUN_ID": "77",
+            "GITHUB_BASE_REF": "main",
             "GITHUB_STEP_SUMMARY": str(self.summary),
             "GITHUB_OUTPUT": str(self.output),
             "PATH": os.pathsep.join((str(path), os.environ["PATH"])),
