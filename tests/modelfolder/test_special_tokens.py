@@ -56,7 +56,19 @@ def test_the_file_the_key_and_the_bound_are_named(file: str, key: str, value: An
     assert (f'"{key}": null' in caught.value.remedy) == (key in ("pad_token_id", "unk_token_id"))
 
 
-@pytest.mark.parametrize("value", [None, -1, 0, ROWS - 1])
+@pytest.mark.parametrize(("key", "value", "remedy"), [
+    ("pad_token_id", -1, 'Write "pad_token_id": null in m/config.json'), ("unk_token_id", -1, '"unk_token_id": null'),
+    ("eos_token_id", -1, "Write the number of a token as eos_token_id in m/config.json"),
+    ("bos_token_id", -1, "or delete the key"),
+])  # fmt: skip
+def test_a_negative_number_is_named_with_what_to_write(key: str, value: int, remedy: str, tmp_path: Path) -> None:
+    folder = edit_json(sound(tmp_path / "m"), "config.json", **{key: value})
+    with pytest.raises(ModelFileError, match=rf"{key} is -1, but the numbers of tokens begin at 0") as caught:
+        inspect(folder)
+    assert caught.value.where == "m/config.json" and remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize("value", [None, 0, ROWS - 1])
 def test_numbers_with_a_row_are_fine(value: int | None, tmp_path: Path) -> None:
     folder = sound(tmp_path / "m")
     for file, key, _ in BAD:

@@ -223,6 +223,7 @@ def _notes(found: Inspected) -> list[str]:
     notes += template.notes
     if found.quantized:
         notes.append(f"the weights are {found.quantized}; they are turned into plain numbers")
+    specialtokens.refuse_negative(found.small)
     rows = found.rows
     if rows is not None:
         specialtokens.refuse_without_row(found.small, rows, found.vocabulary.added)

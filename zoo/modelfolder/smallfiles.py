@@ -22,13 +22,19 @@ MOST_BYTES_WITHOUT_VOCABULARY = 4 << 20
 VOCABULARIES = ("tokenizer.json", "vocab.json", "merges.txt", "model.safetensors.index.json")
 """Files that grow with a vocabulary or with the number of tensors."""
 
+MOST_COUNT = (1 << 32) - 1
+"""A GGUF header has 32 bits for each of a model's sizes, and llama.cpp reads no more."""
+MOST_FLOAT = (2 - 2**-23) * 2.0**127
+"""The largest 32-bit float, which is what a GGUF header has for a constant."""
+MOST_SAMPLING = (1 << 31) - 1
+
 Test = Callable[[object], bool]
 _MISSING = object()
 
 
 def is_count(value: object) -> bool:
-    """A whole number above zero; true and false are not numbers."""
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    """A whole number above zero that a GGUF header can hold; true and false are not numbers."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_COUNT
 
 
 def is_token(value: object) -> bool:
@@ -37,7 +43,38 @@ def is_token(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # A whole number of JSON may be larger than any float.
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_constant(value: object) -> bool:
+    return isinstance(value, int | float) and _is_number(value) and -MOST_FLOAT <= value <= MOST_FLOAT
+
+
+def _is_small(value: object) -> bool:
+    return isinstance(value, int | float) and _is_number(value) and abs(value) <= MOST_SAMPLING
+
+
+def _has_range(value: object) -> bool:
+    """Of a size that only some families have: what is not a whole number is checked where it is used."""
+    return not isinstance(value, int | list) or (isinstance(value, int) and 0 <= value <= MOST_COUNT)
+
+
+def _has_float_range(value: object) -> bool:
+    """The same of a constant."""
+    return not isinstance(value, int | float | list) or _is_constant(value) or isinstance(value, bool)
+
+
+def _has_rope_range(value: object) -> bool:
+    """The constants of a rope, by its kind or for each kind of layer."""
+    if not isinstance(value, dict):
+        return False
+    parts = [one for one in value.values() if isinstance(one, dict)]
+    # The factors of longrope are lists.
+    return all(_or_list(_has_float_range)(one) for part in (value, *parts) for one in part.values()) and all(
+        _has_range(part.get("original_max_position_embeddings")) for part in (value, *parts)
+    )
 
 
 def _or_list(test: Test) -> Test:
@@ -83,11 +120,20 @@ def _is_code_map(value: object) -> bool:
 
 
 COUNT, TOKEN, TOKENS = (
-    (is_count, "a whole number above zero"),
+    (is_count, f"a whole number above zero, at most {MOST_COUNT:,}"),
     (is_token, "the number of a token"),
     (_or_list(is_token), "the number of a token, or a list of such numbers"),
 )
-COUNTS = (_or_list(lambda value: is_count(value) or value == 0), "a whole number, or a list of them")
+COUNTS = (_or_list(lambda value: is_count(value) or value == 0),
+          f"a whole number of at most {MOST_COUNT:,}, or a list of them")  # fmt: skip
+RANGE = (_or_list(_has_range), f"a whole number of 0 to {MOST_COUNT:,}, which is what a GGUF file can hold")
+CONSTANT = (_is_constant, f"a number of at most {MOST_FLOAT:.4g}, which is what a GGUF file can hold")
+FLOAT_RANGE = (_or_list(_has_float_range), CONSTANT[1])
+SAMPLING = (_is_small, f"a number of at most {MOST_SAMPLING:,}")
+WHOLE_SAMPLING = (
+    lambda value: isinstance(value, int) and _is_small(value), f"a whole number of at most {MOST_SAMPLING:,}"
+)  # fmt: skip
+ROPE = (_has_rope_range, "an object whose numbers a GGUF file can hold")
 NUMBER, TRUTH, TEXT = (_is_number, "a number"), (_is_truth, "true or false"), (_is_text, "a text")
 TABLE, MARKER = (_is_table, "an object"), (_is_marker, 'a text, or an object with "content"')
 TEXTS = (lambda value: isinstance(value, list) and all(map(_is_text, value)), "a list of texts")
@@ -103,14 +149,26 @@ TYPES: Mapping[str, Mapping[str, tuple[Test, str]]] = {
         **dict.fromkeys(("num_key_value_heads", "intermediate_size", "n_inner", "sliding_window", "num_local_experts",
                          "num_experts"), COUNTS),
         **dict.fromkeys(("rope_theta", "rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon",
-                         "final_logit_softcapping", "attn_logit_softcapping"), NUMBER),
+                         "final_logit_softcapping", "attn_logit_softcapping"), CONSTANT),
+        **dict.fromkeys(
+            ("n_ctx", "max_sequence_length", "n_layers", "num_layers", "n_heads", "n_kv_heads", "num_experts_per_tok",
+             "num_experts_per_token", "n_routed_experts", "n_shared_experts", "moe_intermediate_size",
+             "shared_expert_intermediate_size", "kv_lora_rank", "q_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim",
+             "v_head_dim", "conv_L_cache", "mamba_d_state", "mamba_d_conv", "mamba_n_heads", "mamba_n_groups",
+             "original_max_position_embeddings", "first_k_dense_replace", "rotary_dim"), RANGE),
+        **dict.fromkeys(
+            ("norm_eps", "norm_epsilon", "rope_local_base_freq", "global_rope_theta", "local_rope_theta",
+             "rotary_emb_base", "rotary_pct", "partial_rotary_factor", "query_pre_attn_scalar", "embedding_multiplier",
+             "residual_multiplier", "attention_multiplier", "logits_scaling", "logit_scale", "clip_qkv",
+             "routed_scaling_factor"), FLOAT_RANGE),
         "tie_word_embeddings": TRUTH, "bos_token_id": TOKENS, "eos_token_id": TOKENS, "pad_token_id": TOKENS,
-        "rope_scaling": TABLE, "rope_parameters": TABLE, "quantization_config": TABLE, "text_config": TABLE,
+        "rope_scaling": ROPE, "rope_parameters": ROPE, "quantization_config": TABLE, "text_config": TABLE,
         "torch_dtype": TEXT, "dtype": TEXT, "auto_map": CODE,
     },
     "generation_config.json": {
         "bos_token_id": TOKENS, "eos_token_id": TOKENS, "pad_token_id": TOKENS, "do_sample": TRUTH,
-        "temperature": NUMBER, "top_p": NUMBER, "top_k": NUMBER, "repetition_penalty": NUMBER,
+        "top_k": WHOLE_SAMPLING, **dict.fromkeys(
+            ("temperature", "top_p", "min_p", "repetition_penalty", "xtc_probability", "xtc_threshold"), SAMPLING),
     },
     "tokenizer_config.json": {
         **dict.fromkeys(("bos_token", "eos_token", "unk_token", "pad_token"), MARKER),

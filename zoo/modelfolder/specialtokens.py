@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from zoo.errors import ModelFileError
 from zoo.modelfolder.commands import FileRefused
@@ -15,8 +15,10 @@ FILES = (CONFIG, "generation_config.json", "tokenizer_config.json")
 GGUF_KEYS = tuple(f"tokenizer.ggml.{name}_token_id" for name in ("bos", "eos", "padding", "unknown"))
 NEEDED = ("bos_token_id", "eos_token_id")
 """Keys whose token begins or ends a text."""
-OPTIONAL = ("pad_token_id", "unk_token_id")
+OPTIONAL = ("pad_token_id", "unk_token_id", "sep_token_id", "cls_token_id", "mask_token_id")
 """Keys that may be null."""
+WRITTEN = (*NEEDED, *OPTIONAL)
+"""Keys of config.json that llama.cpp's converter writes; it fails on a negative number."""
 
 
 def refuse_without_row(
@@ -37,6 +39,27 @@ def refuse_without_row(
                 where=file,
                 remedy=functools.partial(_correct, key.rpartition(".")[2]),
             )
+
+
+def refuse_negative(small: Mapping[str, Mapping[str, object]]) -> None:
+    """Raise ModelFileError for a negative number that llama.cpp's converter would write, or that should end a text.
+
+    Some files write -1 for "none"; null is what both libraries read so.
+    """
+    for file in FILES:
+        keys = WRITTEN if file == CONFIG else NEEDED
+        for key, number in _of(small.get(file, {}), keys):
+            if number < 0:
+                raise FileRefused(
+                    f"{key} is {number}, but the numbers of tokens begin at 0", where=file,
+                    remedy=functools.partial(_counted, key.rpartition(".")[2]),
+                )  # fmt: skip
+
+
+def _counted(key: str, place: str) -> str:
+    if key in OPTIONAL:
+        return f'Write "{key}": null in {place}, or the number of a token'
+    return f"Write the number of a token as {key} in {place}, or delete the key"
 
 
 def refuse_unknown(
@@ -88,7 +111,7 @@ def refuse_beyond(metadata: Mapping[str, object], tokens: int, where: str) -> No
     """Raise ModelFileError for a special token of a GGUF header whose number none of its ``tokens`` has."""
     for key in GGUF_KEYS:
         number = metadata.get(key)
-        if isinstance(number, int) and number >= tokens > 0:
+        if isinstance(number, int) and (number < 0 or number >= tokens > 0):
             raise ModelFileError(
                 f"{key} is {number}, but the file has only {tokens:,} tokens (numbers from 0), so {tokens - 1:,} is "
                 "the largest number",
@@ -106,16 +129,21 @@ def _named(small: Mapping[str, Mapping[str, object]]) -> Iterator[tuple[str, str
 def _numbered(small: Mapping[str, Mapping[str, object]]) -> Iterator[tuple[str, str, int]]:
     """The same without those that only tokenizer_config.json's own list numbers."""
     for file in FILES:
-        content = small.get(file, {})
-        inner = content.get("text_config")
-        # Of two places the inner one describes the language model.
-        parts = [("", content), *([("text_config.", inner)] if isinstance(inner, dict) else [])]
-        for before, part in parts:
-            for key in KEYS:
-                value = part.get(key)
-                for one in value if isinstance(value, list) else [value]:
-                    if isinstance(one, int) and not isinstance(one, bool):
-                        yield file, before + key, one
+        for key, number in _of(small.get(file, {}), KEYS):
+            yield file, key, number
+
+
+def _of(content: Mapping[str, object], keys: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """(key, number) of the ``keys`` in one file."""
+    inner = content.get("text_config")
+    # Of two places the inner one describes the language model.
+    parts = [("", content), *([("text_config.", inner)] if isinstance(inner, dict) else [])]
+    for before, part in parts:
+        for key in keys:
+            value = part.get(key)
+            for one in value if isinstance(value, list) else [value]:
+                if isinstance(one, int) and not isinstance(one, bool):
+                    yield before + key, one
 
 
 def _listed(small: Mapping[str, Mapping[str, object]]) -> Iterator[tuple[str, str, int]]:
