@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
-from catalog import budgets, calibration, hublists, licencefiles, licences, placeholders, shell, sources
+from catalog import (
+    budgets,
+    calibration,
+    hublists,
+    licencefiles,
+    licences,
+    placeholders,
+    schema,
+    shell,
+    sources,
+)
 from catalog.cardrules.shape import repo_id_fault
 from catalog.jsontext import Json, JsonObject
 from catalog.lock import Lock
 from catalog.metrics import METRICS
 from catalog.paths import THROUGH_LINK, unsafe_reason
 from catalog.problems import Problem, did_you_mean, show
+from catalog.quants import LADDER
 from catalog.yamltext import Document
 
 _ANY_LICENCE = "Write an SPDX identifier such as Apache-2.0, or LicenseRef-NAME for another licence"
@@ -38,11 +50,9 @@ class Meaning:
         name, date = self.data.get("name"), self.data.get("date")
         # A release carries its recipe as recipe.yaml.
         if isinstance(name, str) and name != stem and stem != "recipe":
-            yield say(
-                ("name",),
-                f"the name {show(name)} differs from the file name",
-                f"Write `name: {stem}`, or rename the file",
-            )
+            can_be_name = re.fullmatch(schema.load("recipe-v1")["properties"]["name"]["pattern"], stem)
+            write = f"Write `name: {stem}`, or rename the file" if can_be_name else "Rename the file"
+            yield say(("name",), f"the name {show(name)} differs from the file name", write)
         if isinstance(date, str) and not _is_date(date):
             yield say(("date",), f"{show(date)} is not a day", "Write a day as YYYY-MM-DD")
         yield from self._licences()
@@ -275,7 +285,9 @@ class Meaning:
                 yield self.document.problem(
                     path, "a gate needs one bound", "Write either `at_most:` or `at_least:`"
                 )
-            if isinstance(file, str) and files and file not in (exported, *files):
+            # The schema reports unknown types of the ladder; one of them may be what the gate means.
+            is_known = isinstance(ladder, list) and all(name in LADDER for name in ladder)
+            if isinstance(file, str) and files and is_known and file not in (exported, *files):
                 near = did_you_mean(file, [exported, *files])
                 instead = f"Did you mean `{near}`?" if near else f"The ladder has: {', '.join(files)}"
                 yield self.document.problem((*path, "file"), f"{show(file)} is not in the ladder", instead)

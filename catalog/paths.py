@@ -31,8 +31,8 @@ def unsafe_reason(path: str) -> str | None:
 
 
 def within(path: Path, root: Path) -> str:
-    """The path from the folder ``root``; as it is if it is elsewhere. A link that leads out is at its own place."""
-    for place in (path, path.parent):
+    """The path from the folder ``root``; as it is if it is elsewhere. A link is at its own place."""
+    for place in (path,) if path.name in ("", "..") else (path.parent, path):
         try:
             inside = place.resolve().relative_to(root.resolve())
         except (ValueError, OSError, RuntimeError):

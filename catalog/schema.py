@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import itertools
 import json
@@ -137,7 +138,7 @@ def names() -> list[str]:
 
 def problems(document: Document, name: str) -> list[Problem]:
     """Every violation of schema ``name`` in the document, in the order of the file."""
-    return _problems(document.data, document, name)
+    return _listed_once(_problems(document.data, document, name))
 
 
 def violations(data: object, name: str) -> list[str]:
@@ -153,7 +154,7 @@ def _problems(data: object, document: Document, name: str) -> list[Problem]:
     # Of a file with a fault in each of a million places, finding them all would take hours.
     errors = itertools.islice(judge.iter_errors(data), MOST_ERRORS)
     # One error may be about a million keys.
-    found = (problem for error in errors for problem in _of_error(error, document))
+    found = (problem for error in errors for problem in _of_error(error, document, load(name)))
     return limited(set(itertools.islice(found, MOST_ERRORS)))
 
 
@@ -165,8 +166,7 @@ def fill_defaults(data: JsonObject, schema: Schema) -> JsonObject:
 
 
 def _filled(data: Json, schema: Schema, root: Schema) -> Json:
-    if "$ref" in schema:
-        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    schema = _resolved(schema, root)
     if isinstance(data, dict):
         filled = dict(data)
         for key, part in schema.get("properties", {}).items():
@@ -180,7 +180,7 @@ def _filled(data: Json, schema: Schema, root: Schema) -> Json:
     return data
 
 
-def _of_error(error: ValidationError, document: Document) -> Iterator[Problem]:
+def _of_error(error: ValidationError, document: Document, root: Schema) -> Iterator[Problem]:
     path = tuple(error.absolute_path)
     # As jsonschema sets them on every error that a validator gives out; declared, they may also be unset.
     told = vars(error)
@@ -192,9 +192,8 @@ def _of_error(error: ValidationError, document: Document) -> Iterator[Problem]:
             known = list(schema["properties"])
             for key in held:
                 if key not in known:
-                    yield document.problem(
-                        (*path, key), f"unknown key {show(key)}", _other_key(key, known), key=True
-                    )
+                    instead = _elsewhere(key, path, root) or _other_key(key, known)
+                    yield document.problem((*path, key), f"unknown key {show(key)}", instead, key=True)
         case "required", list(wanted_keys), dict(held):
             # jsonschema reports each missing key by itself; the first quoted word of the message is the key.
             for key in map(str, wanted_keys):
@@ -260,7 +259,35 @@ _KINDS = {
 def _other_key(key: str, known: list[str]) -> str:
     synonym = SYNONYMS.get(key.casefold())
     near = synonym if synonym in known else did_you_mean(key, known)
-    return f"Did you mean `{near}`?" if near else f"Known keys here: {', '.join(known)}"
+    return f"Did you mean `{near}`?" if near else f"{_KNOWN}{', '.join(known)}"
+
+
+_KNOWN = "Known keys here: "
+
+
+def _listed_once(found: list[Problem]) -> list[Problem]:
+    """The same problems; a list of known keys is written at the first unknown key only."""
+    first: dict[str, int] = {}
+    for place, problem in enumerate(found):
+        line = first.setdefault(problem.instead, problem.line)
+        if problem.instead.startswith(_KNOWN) and line != problem.line:
+            found[place] = dataclasses.replace(problem, instead=f"The known keys are listed for line {line}")
+    return found
+
+
+def _elsewhere(key: str, path: tuple[str | int, ...], root: Schema) -> str | None:
+    """Where a key belongs that is written at the top or in a section of the top, if the schema has it elsewhere."""
+    if len(path) > 1:
+        return None
+    sections = root.get("properties", {})
+    if path:
+        return f"`{key}:` belongs at the top of the file, not under `{path[0]}:`" if key in sections else None
+    having = [name for name, part in sections.items() if key in _resolved(part, root).get("properties", {})]
+    return f"`{key}:` belongs under {' or '.join(f'`{name}:`' for name in having)}" if having else None
+
+
+def _resolved(part: Schema, root: Schema) -> Schema:
+    return root["$defs"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else part
 
 
 def _describe(schema: Schema, key: str) -> str:

@@ -123,6 +123,8 @@ def parse(raw: bytes, shown_as: str) -> Document:
             return _failed(shown_as, what, instead, *place)
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        if "".join(text.splitlines()[line - 1 : line])[column - 1 : column] == "\t":
+            return _failed(shown_as, "not valid YAML: a tab is where a space is needed", "Write spaces", line, column)
         what = "not valid YAML: " + " ".join(part for part in (error.context, error.problem) if part)
         document.problems.append(
             Problem(shown_as, line, column, "", what, "Check indentation, colons and quotes")
@@ -247,10 +249,12 @@ class _Builder:
             return _WORDS[text]
         if _INT.match(text) or _FLOAT.match(text):
             if len(text) > 40:
-                self._refuse(place, path, "a number of more than 40 characters", "Write a shorter number")
+                what = f"YAML reads this as a number of {len(text)} characters"
+                self._refuse(place, path, what, "Put it in quotes if it is text, such as a digest")
             number = int(text) if _INT.match(text) else float(text)
             if isinstance(number, float) and number in (float("inf"), float("-inf")):
-                self._refuse(place, path, f"the number {show(text)} is too large", "Write a finite number")
+                instead = "Write a finite number. If it is text, put it in quotes"
+                self._refuse(place, path, f"the number {show(text)} is too large", instead)
             return number
         return text
 

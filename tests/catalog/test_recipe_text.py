@@ -106,7 +106,7 @@ def test_places_of_a_list_at_the_top() -> None:
         (b'a: 1\nb: "x\\u202ey"\n', 2, 4, "the escape for character U+202E"),
         (b'a: 1\nb: "x\\0y"\n', 2, 4, "the escape for character U+0000"),
         (b'"\\uD800": 1\n', 1, 1, "the escape for character U+D800"),
-        (b"a: " + b"9" * 41, 1, 4, "a number of more than 40 characters"),
+        (b"a: " + b"9" * 41, 1, 4, "YAML reads this as a number of 41 characters"),
         (b"a: 1e999", 1, 4, 'the number "1e999" is too large'),
         (b"a: " + b"[" * 30 + b"]" * 30, 1, 27, "nested deeper than 24 levels"),
         (b"a:\n" + b"- 1\n" * 20_001, 19_999, 3, "more than 20000 values"),
@@ -258,7 +258,7 @@ def test_all_problems_come_together_in_the_order_of_the_file(check_text: Check) 
     text = text.replace("[Q8_0", "[Q8_1").replace("model: plain-gguf", "modle: x")
     found = check_text(text).problems
     assert [p.path for p in found] == [
-        "zoo", "date", "task", "quantize.ladder[0]", "gates[0].file", "gates[2].file", "publish", "publish.modle"
+        "zoo", "date", "task", "quantize.ladder[0]", "publish", "publish.modle"
     ]  # fmt: skip
     assert list(found) == sorted(found)
 
