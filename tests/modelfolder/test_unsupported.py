@@ -23,6 +23,10 @@ STABLE = {"model_type": "stablelm"}
         ({**STABLE, "qk_layernorm": True}, "a norm for each head"),
         ({**MISTRAL, "sliding_window": 16}, "sliding_window is 16"),
         ({**MISTRAL, "sliding_window": 1023}, "sliding_window is 1023"),
+        ({"model_type": "llama", "hidden_act": "relu"}, "hidden_act is relu: llama.cpp always computes SiLU"),
+        ({"model_type": "gemma2", "hidden_activation": "silu"}, "hidden_activation is silu: .* GELU"),
+        ({"model_type": "qwen3_moe", "norm_topk_prob": False}, "norm_topk_prob is not true"),
+        ({"model_type": "qwen3_moe"}, "norm_topk_prob is not true"),
     ],
 )
 def test_a_model_that_the_file_could_not_be_is_refused(
@@ -38,6 +42,9 @@ def test_a_model_that_the_file_could_not_be_is_refused(
 
 
 @pytest.mark.parametrize("config", [
+    {"model_type": "qwen3_moe", "norm_topk_prob": True, "hidden_act": "swish"},
+    {"model_type": "gemma3_text", "hidden_activation": "gelu_pytorch_tanh", "hidden_act": "silu"},
+    {"model_type": "gpt2", "activation_function": "gelu_new"}, {"model_type": "opt", "activation_function": "relu"},
     {}, STABLE, {**STABLE, "qk_layernorm": False}, MISTRAL, {**MISTRAL, "sliding_window": None},
     {**MISTRAL, "sliding_window": 1024}, {**MISTRAL, "sliding_window": 4096},
     {"model_type": "gemma3_text", "sliding_window": 16, "max_position_embeddings": 1024},

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from tinygguf import make_tiny_gguf
 from tinymodel import make_tiny_llama
-from tinyzoo import make_tiny_zoo
+from tinyzoo import TEXT, make_tiny_zoo
 
 from catalog import yamltext
 from catalog.checks import CheckedRecipe, check_recipe
@@ -30,7 +30,10 @@ STUDENT = SourceFacts("folder", 1024, 4, 300, "words", "{{ messages }}", None, (
 
 @pytest.fixture
 def zoo(tmp_path: Path) -> Path:
-    return make_tiny_zoo(tmp_path / "zoo")
+    folder = make_tiny_zoo(tmp_path / "zoo")
+    # Long enough for every window that a test asks for.
+    (folder / "texts/words.txt").write_text(TEXT * 40, encoding="utf-8")
+    return folder
 
 
 def changed(zoo: Path, name: str, changes: dict[str, Any]) -> CheckedRecipe:
@@ -213,6 +216,30 @@ def test_facts_of_a_gguf_file(tmp_path: Path) -> None:
     found = facts.read(make_tiny_gguf(tmp_path / "m.gguf", layers=3))
     assert (found.kind, found.layers, found.context_tokens, found.has_template) == ("gguf", 3, 512, True)
     assert (found.vocabulary_size, found.row_lengths) == (1024, (256, 512))
+
+
+# --- Names
+
+
+@pytest.mark.parametrize(("name", "without", "refused"), [
+    ("my-phi3-mini", ("<|endoftext|>",), True), ("phi-3", ("</s>", "<unk>"), True), ("phi3", (), False),
+    ("longrope", ("<|endoftext|>",), False), ("phi-4", ("<|endoftext|>",), False),
+])  # fmt: skip
+def test_a_name_that_llama_cpp_takes_for_phi3_needs_its_tokens(
+    name: str, without: tuple[str, ...], refused: bool, zoo: Path
+) -> None:
+    (zoo / "recipes/plain.yaml").rename(zoo / f"recipes/{name}.yaml")
+    checked = changed(zoo, name, {"name": name})
+    said = told(checked, dataclasses.replace(STUDENT, without=without))
+    assert [place for place, _ in said] == (["name"] if refused else [])
+    assert not refused or all(token in said[0][1] for token in without)
+
+
+def test_tokens_that_a_source_lacks_are_known(tmp_path: Path) -> None:
+    found = facts.read(make_tiny_llama(tmp_path / "m", layers=2))
+    whole = json.loads((tmp_path / "m/tokenizer.json").read_text(encoding="utf-8"))
+    every = {*whole["model"]["vocab"], *(one["content"] for one in whole["added_tokens"])}
+    assert set(found.without) == {"</s>", "<unk>", "<s>", "<|endoftext|>"} - every
 
 
 # --- System messages

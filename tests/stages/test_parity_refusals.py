@@ -114,6 +114,45 @@ def test_a_sharply_attending_model_is_not_refused_for_one_position(tmp_path: Pat
     assert figures["stored"]["worst"]["own_noise"] > 0.001 and figures["float32"]["mean_ratio"] < 0.05
 
 
+def test_a_longrope_model_is_compared_within_its_original_context(words: tuple[Path, Path], tmp_path: Path) -> None:
+    """Beyond it llama.cpp takes other factors for a whole context, transformers for a long text only."""
+    import torch
+    from transformers import Phi3Config, Phi3ForCausalLM
+
+    folder = edited(
+        words[0], tmp_path / "m", "tokenizer_config.json", lambda data: data.update(tokenizer_class="GPT2Tokenizer")
+    )
+    (folder / "source.json").unlink()  # it describes another model
+    # Eight numbers: half of the 16 of a head.
+    rope = {
+        "rope_type": "longrope", "rope_theta": 10_000.0, "original_max_position_embeddings": 512,
+        "short_factor": [1.0 + n / 100 for n in range(8)], "long_factor": [1.0 + n / 2 for n in range(8)],
+    }  # fmt: skip
+    config = Phi3Config(
+        vocab_size=json.loads((folder / "config.json").read_text())["vocab_size"], hidden_size=64,
+        intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, bos_token_id=1,
+        eos_token_id=2, pad_token_id=2, max_position_embeddings=2048, original_max_position_embeddings=512,
+        rope_parameters=rope, initializer_range=0.3,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    Phi3ForCausalLM(config).to(torch.float16).save_pretrained(folder)
+    convert(folder, tmp_path / "b.gguf")
+    seen = {one["name"]: one for one in judge(folder, tmp_path / "b.gguf", tmp_path / "run")["checks"]}
+    assert seen["logits"]["figures"]["stored"]["mean_ratio"] < 0.5
+
+
+def test_an_overflow_of_f16_names_the_type_to_export(tmp_path: Path) -> None:
+    folder = tinyzoo.make_talker(tmp_path / "model")
+    tensors = load_file(folder / "model.safetensors")
+    for name in tensors:
+        if "layernorm" in name:
+            tensors[name] = np.full_like(tensors[name], 60_000)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    convert(folder, tmp_path / "b.gguf")
+    said = refusal(folder, tmp_path / "b.gguf", tmp_path / "run")
+    assert "an infinite amount" in said and "Write `export: {type: bf16}` in the recipe" in said
+
+
 def normalizing(talker: tuple[Path, Path], target: Path, *steps: str) -> Path:
     """The folder with more steps in front of its tokenizer's normalizer."""
 

@@ -16,6 +16,11 @@ from pathlib import Path
 from zoo.gguf.header import Scalar, header_bytes, rewrite_header
 from zoo.gguf.layout import Bytes, RawFile, opened, read_raw
 
+PHI3_NAMES = ("phi-3", "phi3")
+"""With one of these in a name, whatever its model, llama.cpp changes tokens that it looks up by their text:"""
+PHI3_TOKENS = ("</s>", "<unk>", "<s>", "<|endoftext|>")
+"""Without one of them it does not open the file (``_set_token_attr`` in its ``llama-vocab.cpp``)."""
+
 KEYS = (
     "general.version",
     "general.license",

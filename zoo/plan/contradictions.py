@@ -16,6 +16,7 @@ from catalog.recipe import Recipe
 from catalog.words import counted
 from catalog.yamltext import Document
 from zoo.gguf.layout import BLOCKS
+from zoo.gguf.wording import PHI3_NAMES
 from zoo.plan.plan import with_imatrix
 from zoo.plan.systemprompts import Refused
 from zoo.sources.facts import SourceFacts
@@ -142,6 +143,15 @@ def _templates(case: Case) -> Iterator[Finding]:
         yield place, "the teacher answers prompts, but its source has no chat template", instead
 
 
+def _name(case: Case) -> Iterator[Finding]:
+    """llama.cpp takes every file with such a name, which is the recipe's, for a Phi-3."""
+    part = next((part for part in PHI3_NAMES if part in case.recipe.name.lower()), None)
+    if part and case.student and case.student.without:
+        lacking = " and ".join(case.student.without)
+        what = f"llama.cpp cannot open a file whose name has {part} and whose tokenizer has no {lacking}"
+        yield ("name",), what, f"Choose a name without {part} for the recipe and its file"
+
+
 def _systems(case: Case) -> Iterator[Finding]:
     for found in case.systems:
         what = f"{found.where} has a system message, but {found.why}"
@@ -212,5 +222,5 @@ def _range(case: Case) -> Iterator[Finding]:
 
 
 RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
-    _contexts, _layers, _vocabularies, _templates, _systems, _heldout, _licences, _types, _range,
+    _contexts, _layers, _vocabularies, _templates, _name, _systems, _heldout, _licences, _types, _range,
 )  # fmt: skip

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from catalog import cardrules
 from zoo.gguf.header import Header, read_header, read_metadata
+from zoo.gguf.wording import PHI3_TOKENS
 from zoo.llama import tokenizertrial
 from zoo.modelfolder import record, templates
 from zoo.modelfolder.files import reading
@@ -31,7 +32,8 @@ class SourceFacts:
     words: digest of the tokens and their numbers, comparable between sources of the same ``kind`` (folder or gguf).
     template: the text of the chat template that counts.
     row_lengths: of most matrices; empty where they are not known. licence: an SPDX or a Hub identifier. overflows:
-    matrices that float16 cannot represent, known for an imported folder only.
+    matrices that float16 cannot represent, known for an imported folder only. without: those of ``PHI3_TOKENS`` that
+    the tokenizer of a folder lacks.
     """
 
     kind: str
@@ -43,6 +45,7 @@ class SourceFacts:
     licence: str | None
     row_lengths: tuple[int, ...]
     overflows: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
     @property
     def has_template(self) -> bool:
@@ -100,6 +103,7 @@ def _of_folder(found: Inspected) -> SourceFacts:
         licence=_card_licence(found.folder),
         row_lengths=tuple(n for n in (width, None if experts else inner) if n),
         overflows=tuple(said.get("beyond_float16", ())) if (said := record.read(found.folder)) else (),
+        without=tuple(one for one in PHI3_TOKENS if one not in numbers) if numbers else (),
     )
 
 

@@ -56,7 +56,7 @@ def run(context: Context) -> Facts:
     allowed = spec.allow
     refused = [check for check in checks if check.outcome(check.name in allowed) == "refused"]
     if refused:
-        raise _refusal([f"  {check.name}: {check.detail}" for check in refused])
+        raise _refusal(refused, text(context.spec["type"]))
     entries = [_entry(check, check.name in allowed) for check in checks]
     for sentence in known_differences(entries):
         context.report.warn(sentence)
@@ -164,10 +164,16 @@ def _entry(check: Check, allowed: bool) -> dict[str, object]:
     return entry
 
 
-def _refusal(lines: list[str]) -> GateRefused:
+def _refusal(refused: Sequence[Check], type_: str) -> GateRefused:
+    overflows = type_ == "f16" and any(check.name == "logits" and not check.finite for check in refused)
+    wider = "f16 has no numbers beyond 65,504. Write `export: {type: bf16}` in the recipe. If that does not help, "
+    fix = "fix the source model or its tokenizer"
     return GateRefused(
-        "\n".join(["The exported file differs from the model that it was made from:", *lines]),
+        "\n".join([
+            "The exported file differs from the model that it was made from:",
+            *(f"  {check.name}: {check.detail}" for check in refused),
+        ]),
         safe="Nothing was quantized or published.",
-        remedy="Fix the source model or its tokenizer. If a difference is known and harmless, allow the check under "
-        "`parity: {allow: [...]}` in the recipe. The release then shows it",
+        remedy=f"{wider if overflows else ''}{fix if overflows else fix.capitalize()}. If a difference is known and "
+        "harmless, allow the check under `parity: {allow: [...]}` in the recipe. The release then shows it",
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from zoo.errors import ModelFileError
+from zoo.gguf.wording import PHI3_NAMES
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer, pre_tokenizers
@@ -67,9 +68,8 @@ _NAMES: tuple[tuple[Callable[[], pre_tokenizers.PreTokenizer], str], ...] = (
 RULES: Mapping[str, Callable[[], pre_tokenizers.PreTokenizer]] = {
     name: make for make, names in _NAMES for name in names.split()
 }
-PHI3 = ("phi-3", "phi3")
-"""llama.cpp lets the markers of a file whose name holds one of these absorb the space after them, but not these:"""
 PHI3_KEEPS = frozenset(["<unk>", "<s>", "<|endoftext|>"])
+"""llama.cpp lets the markers of a file with one of PHI3_NAMES absorb the space after them, but not these."""
 WHOLE_FIRST = frozenset(["llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"])
 """Names with which llama.cpp looks up a complete piece before it merges (``ignore_merges``)."""
 
@@ -108,7 +108,7 @@ def fit(tokenizer: PreTrainedTokenizerBase, metadata: Mapping[str, object], wher
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None and kind == "llama":
         _sentencepiece(backend, bool(metadata.get("tokenizer.ggml.add_space_prefix", True)))
-        if any(part in str(metadata.get("general.name", "")).lower() for part in PHI3):
+        if any(part in str(metadata.get("general.name", "")).lower() for part in PHI3_NAMES):
             _phi3(backend)
     if kind != "gpt2" or name in (None, "default") or backend is None:
         return

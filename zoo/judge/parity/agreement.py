@@ -40,7 +40,8 @@ def logits(folder: Seen, file: Seen, exact: Sequence[Distances], longest_row: in
     measured = {key: _rounded(one) for key, one in zip(("float32", "stored"), sides.values(), strict=True)}
     for how, one in sides.items():
         if not one.sound:
-            return Check("logits", False, _refusal(folder, file, how, one), figures=measured)
+            found, finite = _refusal(folder, file, how, one), math.isfinite(one.worst.distance)
+            return Check("logits", False, found, figures=measured, finite=finite)
     wide, own = sides.values()
     said = f"Computed in float32, the logits of {wide.positions} positions are {wide.mean_ratio:.2g} times as far from "
     said += f"the folder's as rounding moves those (at most {MOST_MEAN:g}); as the file is stored "

@@ -11,7 +11,8 @@ class Check:
     """passed, and a sentence: what was compared, or the first difference and where it is.
 
     note: of a check that passed, a difference that comes from llama.cpp and does no harm to ordinary text, in words for
-    the model's card; "" if there is none. figures: what was measured, for the evidence.
+    the model's card; "" if there is none. figures: what was measured, for the evidence. finite: false if the worst
+    difference is infinite.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Check:
     detail: str
     note: str = ""
     figures: Mapping[str, object] = field(default_factory=dict)
+    finite: bool = True
 
     def outcome(self, allowed: bool) -> str:
         """ "passed", "reported" (passed with a note), "allowed" (by the recipe) or "refused"."""

@@ -14,7 +14,7 @@ from zoo.gguf import caches, layerkinds
 from zoo.gguf.header import Header
 from zoo.gguf.vocabfacts import vocabulary_facts
 from zoo.judge.parity.material import CONVERSATIONS, STRINGS, TEXTS
-from zoo.judge.parity.seen import NO_TEMPLATE, Cut, Generated, Parameter, Rendering, Seen
+from zoo.judge.parity.seen import NO_TEMPLATE, Cut, Generated, Logits, Parameter, Rendering, Seen
 from zoo.llama.generate import Job, generate
 from zoo.llama.measure.logits import window_logits
 from zoo.llama.model import Model
@@ -28,7 +28,8 @@ ORDINARY = 1
 """llama.cpp's number for the type of an ordinary token."""
 MARKER = re.compile(r"</?[|\w][^<>\s]{0,40}>|\[/?[A-Z_]+\]")
 """What templates write for a marker: <|end|>, </s>, <end_of_turn>, [/INST]."""
-FREQUENCY_FACTORS = {"rope_freqs.weight", "rope_factors_long.weight"}
+LONG = "rope_factors_long.weight"
+FREQUENCY_FACTORS = {"rope_freqs.weight", LONG}
 """Tensors with a factor for each frequency of the rope (llama3, longrope)."""
 
 
@@ -72,7 +73,7 @@ def look(
         logits = []
         for ids in texts:
             known = all(token < model.vocabulary_size for token in ids)
-            logits.append(window_logits(model, ids if known else [0] * len(ids)))
+            logits.append(_logits(model, ids if known else [0] * len(ids), threads))
             advance(1)
         seen = Seen(
             side="the GGUF file",
@@ -90,6 +91,21 @@ def look(
         forced = generated.forced if generated else ()
         names = {token: _name(model, token) for token in {*_mentioned(seen), *forced}}
         return FileSeen(seen, own, generated, _built_in(model, shown, used), model.read_clock)
+
+
+def _logits(model: Model, ids: Sequence[int], threads: int) -> Logits:
+    """The logits of a text, in a context of its own if that decides about the rope.
+
+    A longrope model has other factors beyond its original context. transformers chooses them by the length of the text,
+    llama.cpp by that of the context (``get_rope_factors`` in its ``llama-model.cpp``).
+    """
+    original = model.header.metadata.get(f"{model.header.architecture}.rope.scaling.original_context_length")
+    if LONG not in {tensor.name for tensor in model.header.tensors} or not isinstance(original, int):
+        return window_logits(model, ids)
+    if original >= model.context_tokens:
+        return window_logits(model, ids)
+    with Model.open(model.path, threads=threads, context_tokens=len(ids)) as own:
+        return window_logits(own, ids)
 
 
 def _cut(model: Model, texts: Sequence[str]) -> Cut:
