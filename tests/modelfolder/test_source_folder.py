@@ -350,6 +350,7 @@ def test_names_that_would_become_the_same_are_refused(folder: Path) -> None:
 
 def test_rows_without_tokens_are_reported_and_tokens_without_rows_refused(folder: Path) -> None:
     def rows(count: int) -> None:
+        edit_json(folder, "config.json", vocab_size=count)
         change(folder, lambda t: t.update({"model.embed_tokens.weight": np.zeros((count, 64), np.float16)}))
 
     rows(384)

@@ -78,6 +78,7 @@ def test_numbers_with_a_row_are_fine(value: int | None, tmp_path: Path) -> None:
 
 def padded(folder: Path) -> Path:
     """A tiny model whose embedding has rows beyond the tokens, as many real ones have."""
+    edit_json(folder, "config.json", vocab_size=ROWS + 600)
     return change(folder, lambda t: t.update({"model.embed_tokens.weight": np.zeros((ROWS + 600, 64), np.float16)}))
 
 

@@ -11,6 +11,7 @@ from zoo.errors import ModelFileError
 from zoo.judge.parity.sourcerecord import EndToken
 from zoo.modelfolder import (
     commands,
+    configured,
     depth,
     formats,
     missing,
@@ -96,7 +97,11 @@ def inspect(folder: Path, root: Path | None = None) -> Inspected:
     try:
         with reading(folder, folder):
             found = _inspect(folder, root)
-            return replace(found, shown=_shown(folder, root), notes=tuple(_notes(found)))
+            notes = tuple(_notes(found))
+            if not found.quantized:
+                # After what the notes refuse: that tokens lack rows says more than that the embedding is smaller.
+                configured.refuse_shapes(found.text_config, found.own, found.tensors)
+            return replace(found, shown=_shown(folder, root), notes=notes)
     except ModelFileError as error:
         raise _placed(error, folder, root) from error
 
@@ -115,6 +120,7 @@ def inspect_small(folder: Path, shown: str) -> Inspected:
         quantized = formats.quantized(small[CONFIG])
         unsupported.refuse(small[CONFIG])
         purposes.refuse_other(small[CONFIG])
+        configured.refuse(table(small[CONFIG].get("text_config")) or small[CONFIG])
         _refuse_no_tokenizer(folder, files)
         words = vocabulary.read(small.get("tokenizer.json"), small.get("added_tokens.json"))
         tokenizerfaults.refuse(small.get("tokenizer.json"), words)
@@ -149,6 +155,8 @@ def _inspect(folder: Path, root: Path | None) -> Inspected:
     quantized = formats.quantized(small[CONFIG])
     unsupported.refuse(small[CONFIG])
     purposes.refuse_other(small[CONFIG])
+    inner = table(small[CONFIG].get("text_config")) or small[CONFIG]
+    configured.refuse(inner)
     shards = weight_files(folder, files)
     stored = tensors(files, shards)
     _refuse_no_tokenizer(folder, files)
@@ -156,7 +164,7 @@ def _inspect(folder: Path, root: Path | None) -> Inspected:
     formats.refuse_packed(stored, quantized)
     own, rules = names.unwrapped(stored)
     depth.refuse_more(small[CONFIG], own.values())
-    sizes.refuse_impossible(table(small[CONFIG].get("text_config")) or small[CONFIG], stored.values())
+    sizes.refuse_impossible(inner, stored.values())
     if not quantized:
         missing.refuse(small[CONFIG], own.values(), folder.name)
     words = vocabulary.read(small.get("tokenizer.json"), small.get("added_tokens.json"))

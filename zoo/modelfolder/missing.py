@@ -1,7 +1,8 @@
 """Weights that a model certainly needs and its files lack, found by their names alone. Pure.
 
 Loading the model finds every missing weight, but only after everything is installed and read. For families whose names
-are known (``layernames``) these are enough. Of other families, and of files with other names, nothing is said here.
+are known (``layernames``) these are enough. Of other families nothing is said here, nor of files with other names,
+unless they have every known name too: then the others have no place.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from zoo.modelfolder import layernames
 from zoo.modelfolder.weights import named
 
 HEADS = frozenset(family.head for family in layernames.FAMILIES.values())
+OTHER_CONFIG = "Use the config.json that belongs to these weights, or save the model again with save_pretrained"
 _MOST = 200_000
 """Names that are looked for: config.json may state any number of layers."""
 
@@ -23,11 +25,14 @@ def refuse(config: Mapping[str, object], names: Collection[str], where: str) -> 
     family = layernames.FAMILIES.get(str(config.get("model_type")))
     if family is None or not layernames.are_kinds_known(config, family):
         return
-    if not all(map(family.known().fullmatch, names)):
-        return
-    there = {family.complete(name) for name in names}
+    matches = family.known().fullmatch
+    there = {family.complete(name) for name in names if matches(name)}
     needed = family.needed(config, is_head_there=family.head in there)
     lost = sorted(set(itertools.islice(needed, _MOST)) - there)
+    if others := sorted(name for name in names if not matches(name)):
+        if not lost:
+            raise ModelFileError(without_place(others), where=where, remedy=OTHER_CONFIG)
+        return
     if lost:
         raise ModelFileError(words(lost), where=where, remedy=remedy(lost, config))
 
@@ -37,6 +42,12 @@ def words(missing: Sequence[str]) -> str:
     one = len(missing) == 1
     needed = f"{'weight' if one else 'weights'} that the architecture needs {'is' if one else 'are'}"
     return f"{len(missing)} {needed} missing: {named(missing)}"
+
+
+def without_place(others: Sequence[str]) -> str:
+    """What is there in addition, in a sentence."""
+    left = "tensor of the source has" if len(others) == 1 else "tensors of the source have"
+    return f"{len(others)} {left} no place in the architecture: {named(others)}"
 
 
 def remedy(missing: Sequence[str], config: Mapping[str, object]) -> str:

@@ -187,7 +187,7 @@ TYPES: Mapping[str, Mapping[str, tuple[Test, str]]] = {
 }  # fmt: skip
 """File -> key -> what its value must be, for the keys that the import, the converter or a check uses. null is allowed
 where a key may be absent, but for NEVER_NULL."""
-NEVER_NULL = ("auto_map",)
+NEVER_NULL = ("auto_map", "hidden_size", "num_hidden_layers", "num_attention_heads")
 REQUIRED = {
     "config.json": ("model_type",),
     "tokenizer.json": ("model",),

@@ -12,6 +12,7 @@ from typing import TypedDict, TypeGuard
 from catalog import jsontext
 from catalog.jsonvalues import table, text
 from catalog.shapes import shaped
+from catalog.unseen import visible
 from zoo.errors import ModelFileError
 from zoo.modelfolder import otherlayouts
 from zoo.modelfolder.files import INDEX, SINGLE
@@ -169,7 +170,7 @@ def named(names: Iterable[str]) -> str:
 
 
 def _named(names: Iterable[str]) -> str:
-    every = list(names)
+    every = [visible(name) for name in names]
     more = len(every) - SHOWN_NAMES
     return ", ".join(every[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
 

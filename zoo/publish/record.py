@@ -31,16 +31,14 @@ def refuse_unwritable(settings: Settings) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            reason = (
-                "a file has the same path"
-                if isinstance(error, FileExistsError | NotADirectoryError)
-                else str(error.strerror)
-            )
+            is_file = isinstance(error, FileExistsError | NotADirectoryError)
+            reason = "a file has the same path" if is_file else str(error.strerror)
+            first = "Move that file" if is_file else "Make the folder around it writable"
             raise ZooError(
                 f"the folder of the {what} cannot be made: {reason}",
                 where=settings.shown(folder),
                 safe="Nothing was published.",
-                remedy=f"Move that file, or name another folder with --{what}",
+                remedy=f"{first}, or name another folder with --{what}",
             ) from error
     for what, place in (
         ("catalog", settings.catalog.parent),

@@ -93,8 +93,7 @@ def _names(
     if missing:
         parts.append(lost.words(missing))
     if unexpected:
-        left = "tensor of the source has" if len(unexpected) == 1 else "tensors of the source have"
-        parts.append(f"{len(unexpected)} {left} no place in the architecture: {named(unexpected)}")
+        parts.append(lost.without_place(unexpected))
     return ModelFileError("; ".join(parts), where=where, remedy=_remedy(missing, unexpected, config, wrapper))
 
 
@@ -115,7 +114,7 @@ def _remedy(missing: list[str], unexpected: list[str], config: Mapping[str, obje
             "The weights have biases that config.json does not have (model_type, attention_bias, mlp_bias): "
             "use the config.json that belongs to these weights"
         )
-    return "Use the config.json that belongs to these weights, or save the model again with save_pretrained"
+    return lost.OTHER_CONFIG
 
 
 def _shapes(

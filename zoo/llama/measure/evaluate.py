@@ -55,7 +55,10 @@ def evaluate(
         cuts = cut(judge, texts, window_tokens, windows)
         taken = take(judge, cuts, window_tokens)
         if len(taken) < windows:
-            report.warn(f"The texts have {len(taken)} windows of {window_tokens} tokens, not {windows}")
+            report.warn(
+                f"the evaluation texts fill only {len(taken)} of the {windows} windows of {window_tokens} tokens under "
+                f"`evaluate:`, so the loss is measured on {len(taken)}"
+            )
         own, compared = lockstep.compare_models(judge, models, taken, threads, report)
     languages = [window.language for window in taken]
     found = {
