@@ -75,8 +75,8 @@ def test_redirect_page(gallery_at: Any, open_page: Any, fits: Any, violations: A
 
     def stay(route: Any) -> None:
         text = route.fetch().text()
-        assert 'http-equiv="refresh"' in text
-        route.fulfill(body=text.replace('http-equiv="refresh"', 'name="refresh"'), content_type="text/html")
+        assert "http-equiv=refresh" in text
+        route.fulfill(body=text.replace("http-equiv=refresh", "name=refresh"), content_type="text/html")
 
     page.route(f"**/{REDIRECT}", stay)
     page.goto(address + REDIRECT)
