@@ -32,7 +32,7 @@ STUDENT = SourceFacts("folder", 1024, 4, 300, "words", "{{ messages }}", None, (
 def zoo(tmp_path: Path) -> Path:
     folder = make_tiny_zoo(tmp_path / "zoo")
     # Long enough for every window that a test asks for.
-    (folder / "texts/words.txt").write_text(TEXT * 40, encoding="utf-8")
+    (folder / "texts/words.txt").write_text(TEXT * 80, encoding="utf-8")
     return folder
 
 
