@@ -39,12 +39,14 @@ class NotJson(ValueError):
         self.what, self.line, self.column = what, line, column
 
 
-def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True, finite: bool = True) -> Json:
+def parse(
+    text: str | bytes, *, unique: bool = False, agreeing: bool = False, bounded: bool = True, finite: bool = True
+) -> Json:
     """The data in JSON text. Raises NotJson, and nothing else.
 
-    unique: a key that is written twice is refused. bounded: so is a whole number beyond LARGEST; model folders hold
-    larger ones (``model_max_length``), so their readers turn this off. finite: so are NaN and infinity, which the
-    config.json of some models holds (``time_step_limit``).
+    unique: a key that is written twice is refused. agreeing: only one with two values is. bounded: so is a whole number
+    beyond LARGEST; model folders hold larger ones (``model_max_length``), so their readers turn this off. finite: so
+    are NaN and infinity, which the config.json of some models holds (``time_step_limit``).
     """
     try:
         decoded = text.removeprefix("\ufeff") if isinstance(text, str) else text.decode("utf-8-sig")
@@ -79,15 +81,19 @@ def parse(text: str | bytes, *, unique: bool = False, bounded: bool = True, fini
     def pairs(found: list[tuple[str, Json]]) -> JsonObject:
         made = dict(found)
         if len(made) != len(found):
-            counts = Counter(name for name, _ in found)
-            twice = next(name for name, count in counts.items() if count > 1)
+            counts = Counter(name for name, _ in found if unique)
+            # Of two values the last one counts, so an earlier one may differ.
+            differ = (name for name, value in found if json.dumps(value) != json.dumps(made[name]))
+            twice = next((name for name, count in counts.items() if count > 1), None) or next(differ, None)
+            if twice is None:
+                return made
             refuse(f"key {_short(repr(twice))} is written twice", json.dumps(twice))
         return made
 
     try:
         data: Json = json.loads(
             decoded, parse_int=whole, parse_float=broken, parse_constant=constant,
-            object_pairs_hook=pairs if unique else None,
+            object_pairs_hook=pairs if unique or agreeing else None,
         )  # fmt: skip
         if _HALF.search(decoded):
             json.dumps(data, ensure_ascii=False).encode()

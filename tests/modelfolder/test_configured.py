@@ -63,3 +63,13 @@ def test_a_tensor_without_a_place_is_named_on_one_line(folder: Path) -> None:
 @pytest.mark.parametrize("changes", [{"head_dim": None}, {"rope_scaling": None}, {"model_type": "granite"}])
 def test_what_is_right_or_not_stated_is_not_refused(changes: dict[str, Any], folder: Path) -> None:
     inspect(edit_json(folder, "config.json", **changes))
+
+
+def test_a_key_with_two_values_is_refused_and_one_that_is_only_repeated_is_not(folder: Path) -> None:
+    path = folder / "config.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("{", '{"hidden_act": "silu", "rms_norm_eps": 1e-05,', 1), encoding="utf-8")
+    inspect(folder)
+    path.write_text(text.replace("{", '{"hidden_act": "relu",', 1), encoding="utf-8")
+    found = refusal(folder)
+    assert "key 'hidden_act' is written twice" in found.what and found.where == "m/config.json"

@@ -243,7 +243,7 @@ def read_json(path: Path, name: str) -> dict[str, object]:
     """The object of a small JSON file, with the types of TYPES. Raises ModelFileError that names the file."""
     text = read_text(path, name)
     try:
-        data = jsontext.parse(text, bounded=False, finite=False)
+        data = jsontext.parse(text, agreeing=True, bounded=False, finite=False)
     except jsontext.NotJson as error:
         raise _refusal(
             name, f"it is not valid JSON (line {error.line}, column {error.column}: {error.what})",
