@@ -12,7 +12,7 @@ import pytest
 import yaml
 from tinygguf import make_tiny_gguf
 from tinymodel import make_tiny_llama
-from tinyzoo import TEXT, make_tiny_zoo
+from tinyzoo import OTHER_TEXT, TEXT, make_tiny_zoo
 
 from catalog import yamltext
 from catalog.checks import CheckedRecipe, check_recipe
@@ -32,7 +32,8 @@ STUDENT = SourceFacts("folder", 1024, 4, 300, "words", "{{ messages }}", None, (
 def zoo(tmp_path: Path) -> Path:
     folder = make_tiny_zoo(tmp_path / "zoo")
     # Long enough for every window that a test asks for.
-    (folder / "texts/words.txt").write_text(TEXT * 80, encoding="utf-8")
+    for name, text in (("words", TEXT), ("other", OTHER_TEXT)):
+        (folder / f"texts/{name}.txt").write_text(text * 80, encoding="utf-8")
     return folder
 
 
