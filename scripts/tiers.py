@@ -46,10 +46,11 @@ class Tier:
 
 PACKAGES = ("constraints.txt", "pyproject.toml")
 LONG = (
-    "scripts/demo.sh", "tests/gguf/test_llama_caches.py",
+    "scripts/demo.sh", "tests/catalog/test_million.py", "tests/gguf/test_llama_caches.py",
     "tests/hub/test_hub_client_1.py", "tests/hub/test_hub_contract.py",
     "tests/llama/test_cutting.py", "tests/llama/test_llama_parity.py", "tests/llama/test_tokenizer_trial.py",
-    "tests/plan/test_damaged_steps.py", "tests/publish/test_publish_faults.py", "tests/publish/test_publish_random.py",
+    "tests/plan/test_damaged_steps.py", "tests/publish/test_publish_faults.py",
+    "tests/publish/test_publish_killed_command.py", "tests/publish/test_publish_random.py",
     "tests/publish/test_year.py", "tests/publish/zygote.py", "tests/training/test_gguf_again.py",
     "tests/training/test_resaved_tokenizers.py", "tests/upkeep/test_reproduce.py",
     "tests/whole/builtwheel.py", "tests/whole/test_crash.py", "tests/whole/test_crash_search.py",
@@ -142,7 +143,9 @@ class _Bare(ast.NodeTransformer):
 def stale(root: Path = ROOT) -> list[Tier]:
     """The tiers whose inputs have changed since they last passed."""
     known = _record(root)
-    return [tier for tier in TIERS if known.get(tier.target, {}).get("inputs_sha256") != inputs_sha256(tier, root)]
+    return [
+        tier for tier in TIERS if known.get(tier.target, {}).get("inputs_sha256") != inputs_sha256(tier, root)
+    ]
 
 
 def passed(target: str, root: Path = ROOT) -> None:

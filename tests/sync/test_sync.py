@@ -75,7 +75,7 @@ def changed(row: derived.Derived, text: str) -> str:
     if row.path == "constraints.txt":
         lines = text.splitlines(keepends=True)
         return "".join([*lines[:3], lines[4], lines[3], *lines[5:]])
-    version = {"README.md": "publisher-", "zoo/sync/parts/": "]==", "first-release": "smollm2=="}
+    version = {"README.md": "publisher-", "zoo/sync/parts/": "==", "first-release": "smollm2=="}
     marks = [
         mark
         for part, mark in version.items()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from catalog.jsontext import Json, NotJson, parse
+from catalog.words import data_size
 from zoo.sync.derived import Disagrees
 
 _RESULTS = "benchmarks/results"
@@ -120,7 +121,7 @@ def publish(root: Path) -> str:
     return (
         f"`publish` asks {first} requests the first time, {second} again ({again:.0f} bytes sent) and {third} after "
         f"one edited card\n({sent:.0f} bytes); `hf upload` asks {_listed([f'{one:.0f}' for one in theirs])}. "
-        f"A file of {large / 1e9:.0f} GB takes {memory / 1e6:.0f} MB of memory.\nAs whole processes, imports "
+        f"A file of {data_size(large)} takes {data_size(memory)} of memory.\nAs whole processes, imports "
         f"included, ours takes {seconds[0]:.2f} s and `hf upload` {seconds[1]:.2f} s."
     )
 
@@ -137,7 +138,7 @@ def sites(root: Path) -> str:
         f"{short(one.median('samples:unchanged_build', 'wall_seconds'), 2)} s after none"
         for one in (grown, huge)
     ]
-    count, pages = chooser.number("answer_milliseconds:count"), grown.number("figures:pages_bytes") / 1e6
+    count, pages = chooser.number("answer_milliseconds:count"), grown.number("figures:pages_bytes")
     sizes = [one.number("figures:site_bytes") for one in (grown, huge)]
     kinds = grown.table("samples:bytes_by_kind")
     data_bytes = sum(
@@ -147,10 +148,10 @@ def sites(root: Path) -> str:
     return (
         f"`chooser`: {millis[0]} ms in the median of {count:.0f} answers, {millis[1]} ms the slowest; the first page "
         f"{page:.1f} kB gzipped,\nits data, loaded when somebody asks, {data:.0f} kB. `catalog_growth`: {built[0]};\n"
-        f"pages with their pictures and styles {pages:.1f} MB, the whole site {sizes[0] / 1e6:.1f} MB (data for "
-        f"machines {data_bytes / 1e6:.0f} MB, the engine\nof the try page {engine / 1e6:.0f} MB). With 10,000 "
+        f"pages with their pictures and styles {data_size(pages)}, the whole site {data_size(sizes[0])} (data for "
+        f"machines {data_size(data_bytes)}, the engine\nof the try page {data_size(engine)}). With 10,000 "
         f"models: {built[1]}; "
-        f"{huge.number('samples:full_build:pages'):,.0f} pages\nand {sizes[1] / 1e9:.2f} GB; GitHub Pages takes 1 GB."
+        f"{huge.number('samples:full_build:pages'):,.0f} pages\nand {data_size(sizes[1])}; GitHub Pages takes 1 GB."
     )
 
 
