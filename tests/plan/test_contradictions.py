@@ -91,8 +91,6 @@ def test_more_tokens_than_the_context_are_reported(zoo: Path, changes: dict[str,
 
 
 def test_windows_of_the_importance_matrix_and_of_a_device_are_compared_too(zoo: Path) -> None:
-    text = zoo / "texts" / "other.txt"
-    text.write_text(text.read_text(encoding="utf-8") * 9, encoding="utf-8")
     calibration = [{"path": "texts/other.txt", "licence": "CC0-1.0", "source": "ours", "language": "en"}]
     fits = [{"fits": {"device": "pi-5-4gb", "context_tokens": 2048}}]
     changes = {
