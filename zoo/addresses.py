@@ -11,6 +11,12 @@ from catalog.secrets import has_secret
 from zoo.errors import InputError
 
 
+def shown(address: str) -> str:
+    """An address for people: without its query, which may be signed and works for anyone who has it."""
+    before, mark, _ = address.partition("?")
+    return f"{before}?..." if mark and "://" in before else address
+
+
 def refuse_secret(text: str, where: str) -> None:
     """Raises InputError, which does not repeat it, for an address with a name or password."""
     if has_secret(text):
@@ -57,10 +63,27 @@ def origin(address: str) -> Origin:
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
+def is_same_place(one: str, other: str) -> bool:
+    """Whether two addresses name the same server and path, also by different names of this machine."""
+    if not all(address.startswith(("http://", "https://")) for address in (one, other)):
+        return one == other
+    return (_canonical(one), urlsplit(one).path.rstrip("/")) == (_canonical(other), urlsplit(other).path.rstrip("/"))
+
+
+def _canonical(address: str) -> Origin:
+    scheme, host, port = origin(address)
+    return scheme, "localhost" if is_loopback(host) else host.rstrip("."), port
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, in lower case, is this machine itself."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".") == "localhost"
+
+
 def is_private_way(address: str) -> bool:
     """Whether nobody on the way can read what is sent to ``address``."""
     parts = urlsplit(address)
-    try:
-        return parts.scheme == "https" or ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return parts.hostname == "localhost"
+    return parts.scheme == "https" or is_loopback(parts.hostname or "")

@@ -154,12 +154,21 @@ def test_a_mirror_is_recorded_once_and_can_become_the_place(zoo: Path, settings:
         assert through_flow(release, on(settings, address), way).already
     assert through_flow(release, settings).already
     assert settings.catalog.read_bytes() == text
-    with pytest.raises(InputError, match="published at this place itself"):
+    with pytest.raises(InputError, match="the catalog records every folder hub"):
         through_flow(release, settings, Way.MIRROR)
     third = through_flow(release, on(settings, address, namespace="other"), Way.MIRROR).location
     assert recorded(settings).mirrors == (done.location, third)
     through_flow(release, on(settings, address), Way.MOVE)
     assert (recorded(settings).location, recorded(settings).mirrors) == (done.location, (third,))
+
+
+def test_another_name_of_the_same_hub_is_not_a_mirror(zoo: Path, settings: Settings, start: Start) -> None:
+    server = start(folder=zoo / "hub")
+    through_flow(make_release(zoo), on(settings, server.address))
+    other = server.address.replace("127.0.0.1", "LOCALHOST")
+    with pytest.raises(InputError, match="is another name of"):
+        through_flow(make_release(zoo), on(settings, other), Way.MIRROR)
+    assert recorded(settings).mirrors is None
 
 
 def test_a_mirror_has_exactly_the_published_files(zoo: Path, settings: Settings, start: Start) -> None:

@@ -277,8 +277,10 @@ def test_a_branch_is_set_on_its_last_commit_not_on_the_release(zoo: Path, folder
 def test_a_tag_that_was_moved_stays_and_is_reported(zoo: Path, folder: Settings) -> None:
     tags = repository(zoo) / "refs/tags"
     (tags / "v1.0.0").write_text((tags / "v1.1.0").read_text())
-    with pytest.raises(Damaged, match=r"tag v1\.0\.0 .* is already on commit"):
+    with pytest.raises(Damaged, match=r"tag v1\.0\.0 .* is already on commit") as refused:
         fix(folder)
+    assert "delete it on the hub" in refused.value.remedy and "--move" in refused.value.remedy
+    assert "release folders" not in refused.value.remedy
     assert (tags / "v1.0.0").read_text() == (tags / "v1.1.0").read_text()
 
 
@@ -305,3 +307,39 @@ def test_the_command_needs_no_valid_recipe(
     assert told["sent_again"] == ["README.md of model local/tutor-gguf 1.1.0"] and told["versions"] == 2
     assert main(["publish", NAME, "--repair"]) == 0
     assert "Nothing to repair" in capsys.readouterr().out
+
+
+def older(settings: Settings) -> None:
+    """The catalog of a clone that has not heard of 1.1.0 yet."""
+    catalog = json.loads(settings.catalog.read_text())
+    (model,) = catalog["models"]
+    model["releases"] = [one for one in model["releases"] if one["version"] == "1.0.0"]
+    settings.catalog.write_text(json.dumps(catalog, indent=2, ensure_ascii=False) + "\n")
+
+
+@pytest.mark.parametrize("main", ["there", "lost"])
+def test_an_older_catalog_never_turns_the_main_branch_back(main: str, zoo: Path, place: Settings) -> None:
+    older(place)
+    repo = FolderHub(zoo / "build/hub").repo("model", "local", "tutor-gguf")
+    before = repo.refs()
+    lost = zoo / "build/hub/repos/model/local/tutor-gguf/refs/heads/main"
+    if main == "lost":
+        lost.unlink()
+    object_of(zoo, "tutor-Q8_0.gguf", "1.0.0").unlink()
+    with pytest.raises(Damaged) as refused:
+        flow.repaired(NAME, place, Silent())
+    assert "the main branch of model local/tutor-gguf: local/tutor-gguf has v1.1.0 (tag)" in refused.value.what
+    assert "git pull" in refused.value.remedy and "release folders" not in refused.value.remedy
+    assert "sent again: tutor-Q8_0.gguf" in refused.value.safe, "the contents are repaired nevertheless"
+    assert lost.exists() == (main == "there")
+    if main == "there":
+        assert repo.refs() == before
+
+
+def test_a_tag_without_a_release_does_not_stop_a_repair(zoo: Path, place: Settings) -> None:
+    folder = zoo / "build/hub/repos/model/local/tutor-gguf/refs/tags"
+    repo = FolderHub(zoo / "build/hub").repo("model", "local", "tutor-gguf")
+    other = repo.commit(None if not repo.refs().branches else repo.refs().branches["main"], [], ["MANIFEST.json"], "x")
+    (folder / "v9.0.0").write_text(f"{other}\n")
+    assert fix(place).left == []
+    assert not fix(place).outdated

@@ -72,7 +72,8 @@ def with_data(made: ReleaseFolder, recorded: bool) -> ReleaseFolder:
     folder = made.folder / "dataset"
     (folder / DATA).write_text(f"rows of {made.release.version}", encoding="utf-8")
     listed = [vars(file) for file in file_records(folder)]
-    (folder / "MANIFEST.json").write_text(json.dumps({"files": listed}), encoding="utf-8")
+    data = {"name": NAME, "version": made.release.version, "files": listed}
+    (folder / "MANIFEST.json").write_text(json.dumps(data), encoding="utf-8")
     if recorded:
         text = json.dumps(datafiles.listing({DATA: folder / DATA}))
         (made.folder / "model" / "evidence" / datafiles.FILE).write_text(text, encoding="utf-8")
@@ -404,6 +405,47 @@ def test_a_flipped_byte_is_found_by_reading_everything(path: str, zoo: Path, set
     found = look(settings, full=True)
     assert ("digest", path) in {(one.kind, one.path) for one in found.findings}
     assert found.releases[0].files_equal == 8
+
+
+def stored(zoo: Path, path: str) -> Path:
+    sha256 = repo_of(zoo).tree(repo_of(zoo).refs().tags["v1.0.0"])[path].sha256
+    return zoo / "build" / "hub" / "objects" / sha256[:2] / sha256
+
+
+def test_lost_and_flipped_contents_are_both_drift(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0")
+    stored(zoo, GGUF).unlink()
+    found = look(there, full=True)
+    (lost,) = found.findings
+    assert lost.path == GGUF and "the hub has lost its content" in lost.what and "--repair" in str(lost.repair)
+    assert not found.unchecked
+    flipped = stored(zoo, "recipe.yaml")
+    flipped.chmod(0o644)
+    flipped.write_bytes(b"2" + flipped.read_bytes()[1:])
+    found = look(there, full=True)
+    assert {one.path for one in found.findings} == {GGUF, "recipe.yaml"} and not found.unchecked
+    assert all("--repair" in str(one.repair) for one in found.findings)
+
+
+def test_a_lost_list_does_not_hide_other_damage(there: Settings, zoo: Path) -> None:
+    released(zoo, there, "1.0.0")
+    stored(zoo, "MANIFEST.json").unlink()
+    stored(zoo, GGUF).unlink()
+    words = [one.what for one in look(there).findings if one.repository == "local/tutor-gguf"]
+    assert len(words) == 2 and "MANIFEST.json" in words[0] and GGUF in words[1], words
+
+
+def test_a_version_that_only_the_hub_knows(there: Settings, zoo: Path) -> None:
+    """Another machine published it, and the catalog comes by a pull request."""
+    released(zoo, there, "1.0.0")
+    catalog = there.catalog.read_bytes()
+    released(zoo, there, "1.1.0")
+    there.catalog.write_bytes(catalog)
+    found = look(there)
+    assert {(one.kind, one.revision, one.path) for one in found.findings} == {("tag", "v1.1.0", None)}
+    one = found.findings[0]
+    assert "has v1.1.0 (tag), which this catalog does not know" in one.what
+    assert str(one.repair).startswith("Get the newest catalog, for example with: git pull")
 
 
 # --- The command

@@ -179,4 +179,4 @@ def _recipe(name: str, call: Call) -> tuple[list[Finding], int]:
             *found,
             *(Finding(planned.plan.name, "missing", line.strip()) for line in error.what.splitlines()[1:]),
         ], 1
-    return [*found, Finding(planned.plan.name, "ok", "can be built here")], 0
+    return [*found, Finding(planned.plan.name, "ok", f"can be built here, if this passes: zoo check {name}")], 0

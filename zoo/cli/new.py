@@ -12,6 +12,7 @@ import click
 from catalog import licences, placeholders, plainfiles, schema, shell
 from catalog import sources as source_uris
 from catalog.checks import check_recipe
+from catalog.secrets import has_secret
 from zoo.cli.common import Call, options
 from zoo.errors import InputError, ModelFileError
 from zoo.files.whole import write_atomic
@@ -89,6 +90,7 @@ def command(
     settings = call.settings
     offer = _offer(issue) if issue else _NO_OFFER
     name, source = name or offer.name, source or offer.source or (STARTER if issue is None else "")
+    _refuse_secret(source)
     licence = licence or offer.licence or None
     if not name or not source:
         what = "name" if not name else "source"
@@ -134,6 +136,19 @@ def command(
     words.append(f"Next: {look}" if problems else f"Next: edit it, then run: zoo plan {name}")
     data = {"recipe": shown, "problems": problems, "missing": list(offer.missing)}
     call.output.answer(data, "\n".join(words))
+
+
+def _refuse_secret(source: str) -> None:
+    """Raises InputError, which does not repeat it, for a source with what may be a name and a password. No source has
+    an @ before its first slash: a revision comes after NAMESPACE/NAME."""
+    scheme, _, rest = source.partition(":")
+    if has_secret(source) or (scheme == "hf" and "@" in rest.partition("/")[0]):
+        raise InputError(
+            "a source must not contain a name or a password",
+            where="flag --source",
+            safe="Nothing was written.",
+            remedy="Write it without them, such as hf:NAMESPACE/NAME, and put the token of the hub into HF_TOKEN",
+        )
 
 
 def _offer(path: Path) -> Offer:

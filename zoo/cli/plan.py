@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from catalog import shell
 from catalog.words import data_size
 from zoo.cli.common import Call, options
 from zoo.plan import prepare
@@ -41,4 +42,6 @@ def command(call: Call, recipe: str) -> None:
         size = f", about {data_size(fetch.size_bytes)}" if fetch.size_bytes else ""
         notes.append(f"Would fetch for the {fetch.role}: {fetch.source}{size}.")
     notes += [f"  {line}" for line in costs.work]
+    if costs.steps:
+        notes.append(f"Chat templates were not tried. Try them with: zoo check {shell.argument(recipe)}")
     call.output.table(data, f"{plan.name} {plan.version}", ("step", "key", "reason"), rows, "\n".join(notes))

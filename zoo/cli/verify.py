@@ -23,6 +23,7 @@ from zoo.hub.located import place_at
 from zoo.pull import accounts, names, verifying
 from zoo.pull.accounts import MANIFEST
 from zoo.pull.arriving import some
+from zoo.pull.catalogs import Shelf
 from zoo.pull.mirrors import sources
 from zoo.pull.verifying import Verified
 from zoo.release import RECORD, kept
@@ -84,7 +85,7 @@ def _in_folder(call: Call, path: Path, catalog: Catalog | None, check: Check | N
 
 
 def _on_disk(call: Call, what: str | None, check: Check | None) -> list[Verified]:
-    shelf = shelf_of(call)
+    shelf = _shelf(call, what)
     found = []
     for model, release in _releases(shelf.catalog, what):
         pulled = Path(f"{model.name}-{release.version}")
@@ -100,8 +101,21 @@ def _on_disk(call: Call, what: str | None, check: Check | None) -> list[Verified
     return found
 
 
+def _shelf(call: Call, what: str | None) -> Shelf:
+    """The catalog to compare with. Raises InputError with the options that this command has."""
+    try:
+        return shelf_of(call)
+    except NoZoo as error:
+        nothing = f"{what} was not found" if what else "there is nothing to verify"
+        raise InputError(
+            f"{nothing}: this folder has no release of that name, and it is not in a zoo, so there is no catalog"
+            if what else f"{nothing}: this folder is neither a release nor in a zoo",
+            remedy="Name the folder of a release, or add --catalog and the path or address of a model_catalog.json",
+        ) from error
+
+
 def _on_hub(call: Call, what: str | None, full: bool) -> list[Verified]:
-    shelf = shelf_of(call)
+    shelf = _shelf(call, what)
     found, left_out = [], []
     for model, release in _releases(shelf.catalog, what):
         yank = yanks.standing(shelf.catalog, model.name, release.version)
@@ -194,6 +208,8 @@ def _tell(call: Call, found: list[Verified]) -> int:
             lines.append(f"  {one.absent} other files of the release are not here")
         if one.unlisted and not one.differences:
             lines.append(f"  not of the release: {', '.join(one.unlisted[:10])}")
+    if any(one.against[0] == "hub" and "content" not in one.against for one in found):
+        lines.append("The hub's own lists were compared; contents were not read. To read every byte, add: --full")
     call.output.answer(data, "\n".join(lines))
     if differences:
         return 3

@@ -44,6 +44,7 @@ __all__ = [
     "Repo",
     "connect",
     "refuse_clashes",
+    "withheld",
 ]
 
 LOGIN = "https://huggingface.co"
@@ -61,6 +62,15 @@ def connect(address: str, root: Path) -> Hub:
             remedy="Set hub to a folder, for example: zoo publish NAME --hub build/hub",
         )
     return FolderHub(root / Path(address).expanduser())
+
+
+def withheld(hub: ReadHub) -> str:
+    """Why the user's token is not sent to a hub, and what to do; empty if it is, or if there is none."""
+    if not hub.name.startswith(("http://", "https://")):
+        return ""
+    from zoo.hub.huggingface import HuggingFaceHub
+
+    return hub.door.withheld() if isinstance(hub, HuggingFaceHub) else ""
 
 
 def _over_http(address: str, *, named: bool, in_settings: bool, quick: bool, in_zoo: bool) -> Hub:

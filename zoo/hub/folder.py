@@ -32,6 +32,7 @@ from zoo.files.whole import copy_bytes, fsync, sweep, write_atomic
 from zoo.hub import folderrepair
 from zoo.hub.interface import (
     ABSENT_COMMIT,
+    ABSENT_CONTENT,
     ABSENT_FILE,
     BRANCH,
     CommitNote,
@@ -101,7 +102,7 @@ class FolderRepo:
         if file is None:
             return Served(ABSENT_FILE)
         size = self._size_of(file.sha256)
-        return Served(ABSENT_FILE) if size is None else Served(None, size, file.sha256)
+        return Served(ABSENT_CONTENT) if size is None else Served(None, size, file.sha256)
 
     def recognise(self, digests: Mapping[str, str]) -> None:
         """Nothing to do: this hub stores the sha256 of every file."""

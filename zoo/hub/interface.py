@@ -81,12 +81,15 @@ class Described:
     gated: str
 
 
-ABSENT_FILE, ABSENT_COMMIT = "file", "commit"
+ABSENT_FILE, ABSENT_COMMIT, ABSENT_CONTENT = "file", "commit", "content"
+CONTENT_LOST = "ContentLost"
+"""Value of X-Error-Code in an answer of ``zoo hub serve``: the commit lists the file, but its content is lost."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """absent: None, ``file`` or ``commit``. A hub reports sha256 or git_sha1, or neither."""
+    """absent: None, ``file``, ``commit`` or ``content`` (the hub lists the file, but lost its content). A hub reports
+    sha256 or git_sha1, or neither."""
 
     absent: str | None
     size_bytes: int | None = None
@@ -108,6 +111,10 @@ class ReadRepo(Protocol):
 
         Raises RemoteError, also if the announced file is not ``file``.
         """
+
+    def served(self, revision: str, path: str) -> Served:
+        """What the hub serves as ``path`` at a commit; no content is sent. Raises ZooError if the hub does not
+        answer."""
 
     def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
         """The complete file through another transport than ``incoming``, somewhere below the empty ``folder``."""
@@ -132,10 +139,6 @@ class Repo(ReadRepo, Protocol):
 
     def tree(self, revision: str) -> dict[str, FileRecord]:
         """The files of a commit, by path."""
-
-    def served(self, revision: str, path: str) -> Served:
-        """What the hub serves as ``path`` at a commit; no content is sent. Raises ZooError if the hub does not
-        answer."""
 
     def recognise(self, digests: Mapping[str, str]) -> None:
         """git's blob digest -> sha256 of local files, so that ``tree`` need not read them to know their sha256."""

@@ -121,6 +121,21 @@ def is_behind(label: str, repo: Repo, refs: Refs, version: str, owner: Owner) ->
     return held is not None and preference(held) < preference(version)
 
 
+def newer(label: str, repo: Repo, refs: Refs, version: str, owner: Owner, known: Iterable[str]) -> str | None:
+    """The highest version with a tag that should be on the main branch instead of ``version`` and is not one of
+    ``known``: another machine published it, and the catalog here is older. Tags of other models and tags without a
+    release do not count. Raises ZooError if the hub does not answer."""
+    tagged = {name.removeprefix("v"): oid for name, oid in refs.tags.items() if _is_version(name)}
+    above = [one for one in tagged.keys() - set(known) if preference(one) > preference(version)]
+    for one in sorted(above, key=preference, reverse=True):
+        try:
+            if _held(label, repo, tagged[one], owner) == one:
+                return one
+        except OtherModel:
+            continue
+    return None
+
+
 def refuse_other_model(label: str, repo: Repo, head: str | None, owner: Owner) -> None:
     """Raises OtherModel if a commit of the repository holds another model's release."""
     if head is not None:

@@ -5,11 +5,13 @@ A version has one place. The same files elsewhere are a mirror of it, or it move
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from enum import Enum
 
 from catalog.access import recorded
 from catalog.release import Location, Release
+from zoo import addresses
 from zoo.errors import InputError
 from zoo.publish.plan import VersionTaken
 from zoo.release.folder import bare
@@ -39,6 +41,12 @@ class Place:
         """Whether a location is here, at any commit."""
         dataset = location.dataset.name if location.dataset else None
         return (location.hub, location.model.name, dataset) == (self.hub, self.model, self.dataset)
+
+
+    def is_alias_of(self, location: Location) -> bool:
+        """Whether a location is here, although the catalog has another name of the hub."""
+        same_names = dataclasses.replace(self, hub=location.hub).holds(location)
+        return self.hub != location.hub and same_names and addresses.is_same_place(self.hub, location.hub)
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,12 @@ def decide(
             f"{who} is in the catalog with different content",
             safe="Nothing was changed; published versions never change.",
             remedy="Raise the version in the recipe, then release again",
+        )
+    if place.hub != FOLDER and asked is Way.MIRROR and place.is_alias_of(known.location):
+        raise InputError(
+            f"{place.hub} is another name of {known.location.hub}, where {who} is published, so this is not a mirror",
+            safe="Nothing was changed.",
+            remedy="Name another hub with --hub",
         )
     if place.holds(known.location):
         if asked is Way.MIRROR and place.hub == FOLDER:

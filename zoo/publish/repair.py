@@ -21,6 +21,7 @@ from zoo.files.digests import git_blob
 from zoo.hub import BRANCH, Hub, HubConflict, Listed, Repo
 from zoo.hub.located import folder_hubs, hubs_of
 from zoo.progress import Reporter
+from zoo.publish import line
 from zoo.publish.copies import Copies
 from zoo.publish.mirrors import Mirrors
 from zoo.publish.others import CARD
@@ -34,11 +35,31 @@ _FEW = 5
 _GONE = ("not_found", "revision_not_found")
 """Kinds of errors of a hub without the repository or the commit."""
 
+NEWEST = "Get the newest catalog (for example with: git pull), then run the same command again"
+COPIES = "To repair the files without a copy here, run the same command in the zoo whose release folders have them"
+REPEAT = "Run the same command again"
+DISK = "Ask the operator of the hub to check its disk"
+
+
+def unknown(version: str, repository: str) -> str:
+    """What a catalog that is older than the hub leads to. Also the words of ``zoo watch``."""
+    return f"{repository} has v{version} (tag), which this catalog does not know"
+
+
+def moved_tag(name: str) -> str:
+    """What to do about a tag on another commit than the recorded one."""
+    return (
+        "If nobody of yours moved the tag, delete it on the hub, then run the same command again. If the new commit is "
+        f"right, record it with: zoo publish {name} --move"
+    )
+
 
 @dataclass
 class Repaired:
     """What was looked at and done. contents: read completely, each once. left: what could not be repaired, and why.
 
+    advice: what to do about what is left, a sentence without its full stop each. outdated: the hub has a newer version
+    than the catalog, so the main branch and its card are left as they are.
     lost: versions without their commit, and why. The caller publishes them again or adds them to ``left``. absent: how
     many versions were found without their commit.
     """
@@ -51,7 +72,15 @@ class Repaired:
     restored: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     lost: dict[str, str] = field(default_factory=dict)
+    advice: list[str] = field(default_factory=list)
+    outdated: bool = False
     _seen: set[str] = field(default_factory=set)
+
+    def leave(self, what: str, remedy: str) -> None:
+        """Note what could not be repaired, and what to do about it."""
+        self.left.append(what)
+        if remedy and remedy not in self.advice:
+            self.advice.append(remedy)
 
 
 def repair(model: Model, hub: Hub, settings: Settings, report: Reporter) -> Repaired:
@@ -114,9 +143,20 @@ class _Repository:
         if listing is None:
             return
         self._contents(repo, listing)
-        self._refs(repo)
-        if self.release.version == self.highest:
+        newer = self._newer(repo) if self.release.version == self.highest else None
+        if newer:
+            self.found.outdated = True
+            why = unknown(newer, self.place.name)
+            self.found.leave(f"the main branch of {self.label}: {why}, so it is left as it is", NEWEST)
+        self._refs(repo, is_main=self.release.version == self.highest and not newer)
+        if self.release.version == self.highest and not newer:
             self._main(repo)
+
+    def _newer(self, repo: Repo) -> str | None:
+        """The version that the main branch should hold, if only the hub knows it."""
+        owner = line.owner_of(self.model.name, self.model, self.hub.name)
+        known = [one.version for one in self.model.releases]
+        return line.newer(self.label, repo, repo.refs(), self.release.version, owner, known)
 
     def _listing(self, repo: Repo) -> dict[str, Listed] | None:
         commit = self.place.commit
@@ -167,22 +207,23 @@ class _Repository:
         name = f"{file.path} of {self.label} {self.release.version}"
         copy = self.copies.find(file) or self.mirrors.find(self.release, self.kind, file)
         if copy is None:
-            self.found.left.append(f"{name}: {why}, and neither this machine nor a mirror has a copy of it")
+            self.found.leave(f"{name}: {why}, and neither this machine nor a mirror has a copy of it", COPIES)
             return
         try:
             with watched(self.report, f"sending {file.path} to {self.hub.name}") as moved:
                 repo.restore(*copy, moved)
         except ZooError as error:
-            self.found.left.append(f"{name}: {why}. It could not be sent again: {error.what}")
+            self.found.leave(f"{name}: {why}. It could not be sent again: {error.what}", error.remedy or REPEAT)
             return
         if still := self._why_wrong(repo, file):
-            self.found.left.append(f"{name}: sent again, but {still}")
+            self.found.leave(f"{name}: sent again, but {still}", DISK)
         else:
             self.found.sent.append(name)
 
-    def _refs(self, repo: Repo) -> None:
-        """A lost branch or tag is set again; one that was moved is somebody's doing, and only reported."""
-        if self.release.version == self.highest and repo.restore_branch(BRANCH, self.place.commit):
+    def _refs(self, repo: Repo, *, is_main: bool) -> None:
+        """A lost branch or tag is set again; one that was moved is somebody's doing, and only reported. is_main: the
+        main branch should be on this version."""
+        if is_main and repo.restore_branch(BRANCH, self.place.commit):
             self.found.restored.append(f"branch {BRANCH} of {self.label}")
         there = repo.refs().tags.get(self.place.tag)
         if there and (there.startswith(self.place.commit) or self.place.commit.startswith(there)):
@@ -191,10 +232,9 @@ class _Repository:
             repo.tag(self.place.tag, self.place.commit, news.message(self.model.name, self.release))
             self.found.restored.append(f"tag {self.place.tag} of {self.label}")
         except HubConflict as error:
-            what = f"tag {self.place.tag} of {self.label}: {error.what}"
-            self.found.left.append(f"{what}. Delete it on the hub, then run this command again")
+            self.found.leave(f"tag {self.place.tag} of {self.label}: {error.what}", moved_tag(self.model.name))
         except ZooError as error:
-            self.found.left.append(f"tag {self.place.tag} of {self.label}: {error.what}")
+            self.found.leave(f"tag {self.place.tag} of {self.label}: {error.what}", error.remedy or REPEAT)
 
     def _main(self, repo: Repo) -> None:
         """Files that the main branch lacks, or that someone changed there, are committed again. A changed card stays:
@@ -207,7 +247,8 @@ class _Repository:
         for file in lacking:
             copy = self.copies.find(Listed(file.path, file.size_bytes, file.sha256))
             if copy is None:
-                self.found.left.append(f"{file.path} on the branch of {self.label}: this machine has no copy of it")
+                what = f"{file.path} on the branch of {self.label}: this machine has no copy of it"
+                self.found.leave(what, COPIES)
                 return
             with watched(self.report, f"sending {file.path} to {self.hub.name}") as moved:
                 repo.put(*copy, moved)
@@ -270,10 +311,9 @@ def refuse_left(name: str, found: Repaired, command: str) -> None:
     if not left:
         return
     done = _done(found)
-    elsewhere = "What is left can be repaired by the same command in the zoo whose release folders have the files"
     again = f"No program can write these commits again. To publish the same files with new commits: {command}"
     raise Damaged(
         "\n".join([f"{name} at {found.hub} is not completely repaired", *(f"  {line}" for line in left)]),
         safe="Repaired: " + "; ".join(done) + "." if done else "Nothing was changed.",
-        remedy=". ".join([*([again] if found.lost else []), *([elsewhere] if found.left else [])]),
+        remedy=". ".join([*([again] if found.lost else []), *found.advice]),
     )

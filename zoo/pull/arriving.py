@@ -29,7 +29,7 @@ OWN = ".zoo"
 SERVED_OTHERWISE = frozenset(
     {
         "disagreement", "endless", "hash_mismatch", "wrong_length", "wrong_etag", "wrong_revision", "not_found",
-        "file_not_found", "revision_not_found",
+        "file_not_found", "revision_not_found", "content_lost",
     }
 )  # fmt: skip
 """Kinds of errors about what the hub serves; all others mean only that the hub did not answer, or that this machine

@@ -71,7 +71,7 @@ def other_shelf(catalog: str, hub_text: str | None, report: Reporter) -> Shelf:
         if not path.is_file():
             raise InputError(f"catalog {catalog} not found")
         found = catalogfile.read_catalog(path, catalog)
-    return Shelf(found, catalog, hub_text or "", "", _hubs(hub_text), site)
+    return Shelf(found, addresses.shown(catalog), hub_text or "", "", _hubs(hub_text), site)
 
 
 def _hubs(hub_text: str | None, settings: Settings | None = None) -> Hubs:
@@ -82,11 +82,12 @@ def _hubs(hub_text: str | None, settings: Settings | None = None) -> Hubs:
 def read_url(address: str, report: Reporter) -> Catalog:
     """The catalog at an http address. Raises InputError, RemoteError."""
     address = addresses.parse(address, "flag --catalog", query=True)
+    shown = addresses.shown(address)
     if not addresses.is_private_way(address):
         report.warn(
-            f"{address} uses plain http: anybody on the network can change the catalog, including its digests"
+            f"{shown} uses plain http: anybody on the network can change the catalog, including its digests"
         )
     with tempfile.NamedTemporaryFile(prefix="zoo-catalog-") as file:
         webfile.fetch(address, file, catalogfile.MAX_BYTES, report)
         file.flush()
-        return catalogfile.read_catalog(Path(file.name), address, remedy="Check the address, or tell its owner")
+        return catalogfile.read_catalog(Path(file.name), shown, remedy="Check the address, or tell its owner")

@@ -10,7 +10,7 @@ from typing import TypeVar
 from catalog import access
 from catalog.release import Location, Release
 from zoo.errors import Damaged, InputError, RemoteError, ZooError
-from zoo.hub import NoCommit, ReadHub
+from zoo.hub import NoCommit, ReadHub, withheld
 from zoo.progress import Reporter
 from zoo.pull.catalogs import Shelf
 
@@ -105,7 +105,7 @@ def _explain(source: Source, error: ZooError) -> None:
     """Of a place that is not public, a refusal says what its reader has to do."""
     place = source.release.location
     if access.is_closed(place) and (isinstance(error, NoCommit) or getattr(error, "kind", "") in _REFUSED):
-        error.remedy = access.sentence(place)
+        error.remedy = withheld(source.hub) or access.sentence(place)
 
 
 def _name(source: Source) -> str:

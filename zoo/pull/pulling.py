@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import re
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -210,14 +211,23 @@ class _Receipt(TypedDict):
     files: dict[str, str]
 
 
+def is_damaged_receipt(folder: Path) -> bool:
+    """Whether ``folder`` has a receipt of a pull that cannot be used."""
+    return os.path.lexists(folder / RECEIPT) and _receipt_of(folder) is None
+
+
 def read_receipt(folder: Path) -> dict[str, str]:
-    """Digest by path of what was pulled into ``folder``; empty without a receipt."""
+    """Digest by path of what was pulled into ``folder``; empty without a receipt, or with a damaged one."""
+    return _receipt_of(folder) or {}
+
+
+def _receipt_of(folder: Path) -> dict[str, str] | None:
     with suppress(OSError, ValueError):
         files = shaped(jsontext.read(folder / RECEIPT), _Receipt)["files"]
         for digest in files.values():
             filelist.refuse_other(digest)
         return files
-    return {}
+    return None
 
 
 def _companions(tree: Mapping[str, Listed], manifest: Manifest) -> list[str]:

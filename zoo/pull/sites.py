@@ -23,6 +23,7 @@ from zoo import addresses
 from zoo.errors import RemoteError
 from zoo.files import filelist
 from zoo.hub import Incoming, Listed, NoCommit
+from zoo.hub.interface import ABSENT_FILE, Served
 from zoo.progress import Silent
 from zoo.pull import webfile
 
@@ -119,6 +120,21 @@ class SiteRepo:
             raise
         ranged = answer.status == 206 or (not part and "bytes" in answer.headers.get("Accept-Ranges", ""))
         return Incoming(start, _chunks(answer, address), answer.close, ranged)
+
+    def served(self, revision: str, path: str) -> Served:
+        """What a request for the headers says of a file: a site knows no digests. Raises RemoteError, NoCommit."""
+        address = self._address(revision, path)
+        request = urllib.request.Request(address, headers={"Accept-Encoding": "identity"}, method="HEAD")
+        try:
+            with _reported(address):
+                answer = webfile.opener().open(request, timeout=webfile.STEP_SECONDS)
+        except RemoteError as error:
+            if error.kind == "not_found":
+                return Served(ABSENT_FILE)
+            raise
+        answer.close()
+        total = answer.headers.get("Content-Length", "")
+        return Served(None, int(total[:20]) if total.isascii() and total.isdigit() else None)
 
     def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
         """The complete file once more, in one piece."""

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import yanks
+from catalog import shell, yanks
 from catalog.index import Catalog
 from catalog.release import Model, Release, Repository, YankEvent
 from zoo.errors import Damaged, InputError, MissingExtra, RemoteError, ZooError
@@ -19,6 +19,7 @@ from zoo.files.listing import FileRecord
 from zoo.hub import Listed, ReadHub, ReadRepo
 from zoo.hub.download import Origin, Patience, retrying
 from zoo.hub.download.files import is_here
+from zoo.hub.interface import ABSENT_CONTENT
 from zoo.progress import Advance, Reporter, carried
 from zoo.pull import accounts, pulling
 from zoo.pull.accounts import MANIFEST, SUMS, Difference, Manifest
@@ -28,6 +29,9 @@ from zoo.release.provenance import SIGNATURE
 _LISTS = (MANIFEST, SUMS)
 THREADS = 2
 """Two files at a time keep a disk busy while one is hashed; more would only make an SD card seek."""
+
+_REQUESTS = 8
+"""Requests at the same time."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,11 @@ def folder(
     if release and place is release.location.model:
         found += accounts.manifest_against_catalog(manifest, manifest.name, release)
     receipt = pulling.read_receipt(path)
+    if pulling.is_damaged_receipt(path):
+        report.warn(
+            f"{shown}/{pulling.RECEIPT} is damaged, so the files were not compared with what the pull received. To "
+            f"write it again: zoo pull {manifest.name}@{manifest.version} --to {shell.argument(shown)}"
+        )
     if receipt:
         against.append("receipt")
         found += _receipt(path, receipt, manifest)
@@ -180,6 +189,10 @@ def _repository(reading: _Reading, kind: str, place: Repository, name: str, rele
         read = list(read_back(repo, place.commit, both, report, patience))
         found += [one for one in read if isinstance(one, Difference)]
         missed += [one for one in read if isinstance(one, Unchecked)]
+    else:
+        asked = asked_for(repo, place.commit, [manifest.files[path] for path in sorted(tree.keys() & manifest.files)])
+        found += [one for one in asked if isinstance(one, Difference)]
+        missed += [one for one in asked if isinstance(one, Unchecked)]
     pinned = place.manifest_sha256 is not None
     by_catalog = ("catalog",) if of_catalog or pinned else ()
     against = ("hub", MANIFEST, SUMS, *by_catalog, *(("content",) if reading.full else ()))
@@ -198,6 +211,8 @@ def _not_as_recorded(path: str, error: ZooError | OSError, expected: str, got: s
     if isinstance(error, MissingExtra):
         raise error
     if isinstance(error, RemoteError):
+        if error.facts.get("withheld"):
+            return Unchecked(path, error.what)
         if error.kind in SERVED_OTHERWISE:
             return Difference(path, "hub", error.what, expected, got)
     elif isinstance(error, Damaged | InputError):
@@ -208,6 +223,29 @@ def _not_as_recorded(path: str, error: ZooError | OSError, expected: str, got: s
         else f"{error.strerror or error} ({error.filename or 'no file'})"
     )
     return Unchecked(path, why)
+
+
+def asked_for(repo: ReadRepo, commit: str, files: Iterable[FileRecord]) -> list[Difference | Unchecked]:
+    """Asks for the headers of every file, which shows a lost content and another size, but no flipped byte."""
+
+    def ask(file: FileRecord) -> Difference | Unchecked | None:
+        try:
+            served = repo.served(commit, file.path)
+        except (ZooError, OSError) as error:
+            return _not_as_recorded(file.path, error, file.sha256, "nothing")
+        if served.absent == ABSENT_CONTENT:
+            return Difference(file.path, "hub", "the hub lists it, but has lost its content", file.sha256, "nothing")
+        if served.absent:
+            return Difference(file.path, "hub", "the hub does not serve it", file.sha256, "nothing")
+        if served.size_bytes not in (None, file.size_bytes):
+            got = f"{served.size_bytes} bytes"
+            return Difference(file.path, "hub", "its length differs", f"{file.size_bytes} bytes", got)
+        if served.sha256 not in (None, file.sha256):
+            return Difference(file.path, "hub", "the hub has other content", file.sha256, str(served.sha256))
+        return None
+
+    with ThreadPoolExecutor(_REQUESTS) as pool:
+        return [found for found in pool.map(carried(ask), files) if found]
 
 
 def read_back(

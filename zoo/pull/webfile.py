@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPMessage
 from typing import IO
 
-from zoo.addresses import origin
+from zoo.addresses import origin, shown
 from zoo.errors import InputError, RemoteError
 from zoo.progress import Reporter
 
@@ -57,7 +57,7 @@ def fetch(address: str, into: IO[bytes], most_bytes: int, report: Reporter) -> N
     # A connection has no limit for all of its steps together; this thread waits, and need not wait for ever.
     threading.Thread(target=work.run, daemon=True).start()
     began, written = time.monotonic(), 0
-    with report.task(f"reading {address}", None, "B") as advance:
+    with report.task(f"reading {shown(address)}", None, "B") as advance:
         while True:
             over = work.over.wait(0.05)
             arrived = work.take()
@@ -70,7 +70,7 @@ def fetch(address: str, into: IO[bytes], most_bytes: int, report: Reporter) -> N
             seconds = time.monotonic() - began
             if not over and seconds > GRACE_SECONDS + written / LEAST_BYTES_PER_SECOND:
                 work.given_up.set()
-                raise _unreachable(address, f"only {written:,} bytes arrived in {seconds:.0f} seconds")
+                raise _unreachable(shown(address), f"only {written:,} bytes arrived in {seconds:.0f} seconds")
     if work.failure:
         raise told(address, work.failure, most_bytes) from work.failure
 
@@ -125,6 +125,7 @@ class _TooLarge(Exception):
 
 def told(address: str, error: Exception, most_bytes: int = 0) -> InputError | RemoteError:
     """What failed at an address, for people. Raises ``error`` if it is none of a connection."""
+    address = shown(address)
     facts = {"address": address}
     if isinstance(error, _TooLarge):
         return InputError(f"{address} is larger than {most_bytes >> 20} MiB", remedy="Check the address")

@@ -22,7 +22,8 @@ from zoo.upkeep.remedies import LOST, remedy
 class Notes:
     """What was found; ``accounts`` has what is known of repositories, by kind, model and version. hubs: those of all
     releases. late: models whose cards do not show yet what is withdrawn, which is known. report: for how, if every byte
-    is read. flags: those of a command for the hub that is looked at."""
+    is read. flags: those of a command for the hub that is looked at. versions: all that the catalog has of each model,
+    wherever they are."""
 
     hubs: Hubs
     report: Reporter
@@ -30,6 +31,7 @@ class Notes:
     late: Callable[[str], object]
     settings: Settings
     flags: str = ""
+    versions: dict[str, list[str]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     unchecked: list[Unchecked] = field(default_factory=list)
     requests: int = 0

@@ -12,7 +12,7 @@ from catalog import jsontext, plainfiles
 from catalog.release import Release, Repository
 from catalog.shapes import shaped
 from zoo.corpora import datafiles
-from zoo.errors import Damaged, ZooError
+from zoo.errors import Damaged, RemoteError, ZooError
 from zoo.files import filelist
 from zoo.files.digests import git_blob_sha1
 from zoo.files.listing import FileRecord
@@ -23,6 +23,10 @@ from zoo.release.provenance import SIGNATURE
 MANIFEST, SUMS = filelist.MANIFEST, filelist.SUMS
 _SMALL_BYTES = 4 << 20
 _STALL_SECONDS = 20.0
+
+
+class LostList(Damaged):
+    """A small file that describes others, such as the list of a repository's files, has lost its content on the hub."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def account_of_model(release: Release, evidence: Path, model: Repo) -> Account:
     try:
         listed = _listed(model, place)
     except (ZooError, OSError) as error:
-        if isinstance(error, Damaged) and place.manifest_sha256:
+        if isinstance(error, LostList) or (isinstance(error, Damaged) and place.manifest_sha256):
             raise
         # If the commit itself is gone, comparing the recorded files shows it.
         return Account([*recorded.values()], None)
@@ -188,7 +192,12 @@ def _read(repo: Repo, commit: str, path: str, tree: Mapping[str, Listed]) -> byt
         raise Damaged(f"{path} no longer exists at {commit[:12]}")
     if file.size_bytes > _SMALL_BYTES:
         raise Damaged(f"{path} at {commit[:12]} has {file.size_bytes} bytes, too many for such a file")
-    incoming = repo.incoming(commit, file, 0, file.size_bytes, _STALL_SECONDS)
+    try:
+        incoming = repo.incoming(commit, file, 0, file.size_bytes, _STALL_SECONDS)
+    except (RemoteError, Damaged) as error:
+        if isinstance(error, Damaged) or error.kind == "content_lost":
+            raise LostList(error.what) from error
+        raise
     try:
         raw = b"".join(bytes(chunk) for chunk in incoming.chunks)
     finally:

@@ -9,16 +9,23 @@ LOST = " lost"
 """End of the kind of a finding about what only new commits can bring back: a hub over HTTP makes its commits itself."""
 ACCESS = " access"
 """End of the kind of a finding about who may read a repository."""
+NEWER = " newer"
+"""End of the kind of a finding about a version that another machine published, if the catalog here does not have it."""
 
 
 def remedy(kind: str, name: str, version: str, revision: str | None, found: str | None, flags: str) -> str:
     """A sentence without its full stop. kind is that of a finding, or ``correction`` or ``notice`` of a card, or it
-    ends in ``LOST`` or ``ACCESS``; revision and found are the finding's. flags: those that name the hub, each after a
-    space.
+    ends in ``LOST``, ``ACCESS`` or ``NEWER``; revision and found are the finding's. flags: those that name the
+    hub, each after a space.
     """
     if kind.endswith(LOST):
         sure = "If it is really lost, and not private or renamed, repair it with"
         return f"{sure}: zoo publish {name} --repair --move{flags}"
+    if kind.endswith(NEWER):
+        return (
+            "Get the newest catalog, for example with: git pull. If nobody of yours published that version, delete the "
+            f"tag on the hub, then run: zoo publish {name} --repair{flags}"
+        )
     if kind.endswith(ACCESS):
         return "If that is wrong, change it in the settings of the repository on the hub"
     if kind in _UPSTREAM:

@@ -109,7 +109,7 @@ def _again(
     assert release
     copy = kept.published(model.name, release, settings)
     if copy is None:
-        found.left.append(f"{found.lost.pop(version)}, and this machine has no copy of version {version}")
+        found.leave(f"{found.lost.pop(version)}, and this machine has no copy of version {version}", repair.COPIES)
         return
     place = next(one for one in release.places() if one.hub == hub.name)
     namespace, _, name = place.model.name.partition("/")
@@ -126,7 +126,8 @@ def _again(
     try:
         done = publishing.apply(publication, report, record=note).location
     except ZooError as error:
-        found.left.append(f"{found.lost.pop(version)}. It could not be published again: {error.what}")
+        what = f"{found.lost.pop(version)}. It could not be published again: {error.what}"
+        found.leave(what, error.remedy or repair.REPEAT)
         return
     del found.lost[version]
     found.restored.append(f"version {version} of {place.model.name}, now at commit {done.model.commit[:12]}")
@@ -135,7 +136,9 @@ def _again(
 def _cards(model: Model, hub: Hub, settings: Settings, found: Repaired) -> None:
     """The notice and the correction of the card at every repository of this hub."""
     seen = set()
-    for release in model.preferred():
+    # An older catalog than the hub's knows neither the card nor what was withdrawn since. The card of a lost version
+    # comes with the version.
+    for release in () if found.outdated else [one for one in model.preferred() if one.version not in found.lost]:
         for place in release.places():
             if place.hub != hub.name or place.model.name in seen:
                 continue
@@ -144,7 +147,7 @@ def _cards(model: Model, hub: Hub, settings: Settings, found: Repaired) -> None:
             if done.state == "committed":
                 found.restored.append(f"card of {place.model.name}, with {_what(model)}")
             elif done.why:
-                found.left.append(f"the card of {place.model.name}: {done.why}")
+                found.leave(f"the card of {place.model.name}: {done.why}", repair.REPEAT)
 
 
 def _what(model: Model) -> str:

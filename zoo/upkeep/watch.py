@@ -19,11 +19,13 @@ from catalog.release import Location, Model, Release, Repository
 from catalog.watch import Report, Unchecked, Watched
 from catalog.words import counted
 from zoo.errors import Damaged, ZooError
-from zoo.hub import BRANCH, FolderHub, Hub, Repo
+from zoo.files.listing import FileRecord
+from zoo.hub import BRANCH, FolderHub, Hub, Refs, Repo, withheld
 from zoo.hub.download import Patience
-from zoo.hub.interface import ABSENT_COMMIT, Served
+from zoo.hub.interface import ABSENT_COMMIT, ABSENT_CONTENT, Served
 from zoo.hub.located import hub_of, hubs_of, place_at
 from zoo.progress import Reporter, carried
+from zoo.publish import line, repair
 from zoo.pull.accounts import Difference
 from zoo.pull.verifying import read_back
 from zoo.settings import Settings
@@ -31,8 +33,8 @@ from zoo.upkeep import yank
 from zoo.upkeep.branch import Known, strange
 from zoo.upkeep.cardnow import CARD
 from zoo.upkeep.notes import Notes, Part, Spot, account_of, accounts_of, evidence_of
-from zoo.upkeep.recorded import Account, Expected, of_model, verdict
-from zoo.upkeep.remedies import ACCESS, LOST
+from zoo.upkeep.recorded import Account, Expected, LostList, of_model, verdict
+from zoo.upkeep.remedies import ACCESS, LOST, NEWER
 from zoo.upkeep.upstream import Ask, Looked, look_at_sources
 
 WORKERS = 8
@@ -58,6 +60,7 @@ def look(
     """
     late = functools.partial(yank.pending, settings)
     notes, watched, left_out = Notes(hubs_of(settings, quick=True), report, how.full, late, settings), [], 0
+    notes.versions = {m.name: [one.version for one in m.releases] for m in catalog.models}
     total = sum(len(of_model(r, evidence_of(settings, m, r))) for m in catalog.models for r in m.releases)
     with report.task("asking the hub", total, "files") as advance, ThreadPoolExecutor(WORKERS) as pool:
         for model in catalog.models:
@@ -113,20 +116,20 @@ def _release(
             data = _repo(hub, "dataset", place.dataset)
             account = functools.partial(account_of, model, settings, (repo, data), notes)
             parts.append(Part("dataset", data, place.dataset, lambda one: one.location.dataset, account))
-        heads = [_refs(model, release, part.repo, part.place, notes) for part in parts]
+        found = [_refs(model, release, part.repo, part.place, notes) for part in parts]
     except (ZooError, OSError) as error:
         notes.unchecked.append(Unchecked(who, str(error)))
         return None
     seen = [
         counts
-        for part, head in zip(parts, heads, strict=True)
-        if head is not None and (counts := _part(model, release, part, head, notes, pool))
+        for part, refs in zip(parts, found, strict=True)
+        if refs is not None and (counts := _part(model, release, part, refs, notes, pool))
     ]
-    if heads[0] is None or not seen:
+    if found[0] is None or not seen:
         return None
     files, equal, size_only = (sum(counts) for counts in zip(*seen, strict=True))
     return Watched(
-        model.name, release.version, place.model.name, place.model.commit, heads[0] or None,
+        model.name, release.version, place.model.name, place.model.commit, found[0].branches.get(BRANCH),
         files, equal, size_only,
     )  # fmt: skip
 
@@ -144,6 +147,7 @@ def _mirror(model: Model, there: Release, settings: Settings, notes: Notes, pool
     if settings.values["hub"].origin.startswith("flag"):
         return
     own, at = Notes(notes.hubs, notes.report, notes.full, notes.late, settings), f"(mirror on {there.location.hub})"
+    own.versions = notes.versions
     _release(_mirrored(model, there), there, settings, own, pool)
     notes.requests += own.requests
     notes.findings += [dataclasses.replace(one, what=f"{one.what} {at}") for one in own.findings]
@@ -163,15 +167,18 @@ def _mirrored(model: Model, there: Release) -> Model:
 
 
 def _part(
-    model: Model, release: Release, part: Part, head: str, notes: Notes, pool: ThreadPoolExecutor
+    model: Model, release: Release, part: Part, refs: Refs, notes: Notes, pool: ThreadPoolExecutor
 ) -> tuple[int, int, int] | None:
     """Files, those that are equal, and those of which only the size was compared; None if the hub does not answer."""
-    commit, name = part.place.commit, part.place.name
+    commit, name, head = part.place.commit, part.place.name, refs.branches.get(BRANCH)
     try:
         account = part.account(release)
     except Damaged as error:
         Spot(notes, model, release, name).note("digest", None, commit, None, None, error.what)
-        return None
+        if part.kind != "model" or not isinstance(error, LostList):
+            return None
+        # The catalog itself has the digests of the weights and the evidence.
+        account, head = Account(of_model(release, evidence_of(notes.settings, model, release)), None), None
     except (ZooError, OSError) as error:
         notes.unchecked.append(Unchecked(f"{model.name} {release.version}", str(error)))
         return None
@@ -180,19 +187,36 @@ def _part(
     if failed:
         notes.unchecked.append(Unchecked(f"{model.name} {release.version}", failed))
         return None
-    equal, size_only = _compare(model, release, part.place, expected, pinned, notes)
+    equal, size_only, wrong = _compare(model, release, part.place, expected, pinned, notes)
     if notes.full and equal + size_only:
-        equal, size_only = len(expected) - _read(model, release, part, account, notes), 0
-    if head and release is _highest_there(model, part, name):
+        wrong |= _read(model, release, part, [file for file in account.readable if file.path not in wrong], notes)
+        equal, size_only = sum(file.path not in wrong for file in expected), 0
+    if head and release is _highest_there(model, part, name) and not _newer(model, release, part, refs, notes):
         if not _same(head, commit):
             _head(model, release, part, head, notes, pool)
         _branch(model, release, part, head, notes)
     return len(expected), equal, size_only
 
 
-def _read(model: Model, release: Release, part: Part, account: Account, notes: Notes) -> int:
-    """Read every byte of a release back. Returns how many files are not what they should be, or could not be read."""
-    spot, files = Spot(notes, model, release, part.place.name), account.readable
+def _newer(model: Model, release: Release, part: Part, refs: Refs, notes: Notes) -> bool:
+    """Whether only the hub knows the version that the branch should hold. Then the branch is not compared."""
+    name, owner = part.place.name, line.owner_of(model.name, model, release.location.hub)
+    try:
+        version = line.newer(name, part.repo, refs, release.version, owner, notes.versions[model.name])
+    except (ZooError, OSError) as error:
+        notes.unchecked.append(Unchecked(f"the branch of {name}", str(error)))
+        return True
+    if version:
+        tag = f"v{version}"
+        what = repair.unknown(version, name)
+        Spot(notes, model, release, name).note(f"tag{NEWER}", None, tag, None, refs.tags[tag], what)
+    return version is not None
+
+
+def _read(model: Model, release: Release, part: Part, files: Sequence[FileRecord], notes: Notes) -> set[str]:
+    """Read every byte of files back. Returns the paths of those that are not what they should be or could not be read.
+    """
+    spot = Spot(notes, model, release, part.place.name)
     notes.requests += len(files)
     wrong = list(read_back(part.repo, part.place.commit, files, notes.report, Patience()))
     for one in wrong:
@@ -201,7 +225,7 @@ def _read(model: Model, release: Release, part: Part, account: Account, notes: N
             spot.note("digest", one.path, part.place.commit, one.expected, one.got, what)
         else:
             notes.unchecked.append(Unchecked(f"{one.path} of {part.place.name}", one.why))
-    return len({one.path for one in wrong} & {file.path for file in account.files})
+    return {one.path for one in wrong}
 
 
 def _branch(model: Model, release: Release, part: Part, head: str, notes: Notes) -> None:
@@ -220,14 +244,14 @@ def _branch(model: Model, release: Release, part: Part, head: str, notes: Notes)
         notes.unchecked.append(Unchecked(f"the branch of {name}", str(error)))
 
 
-def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: Notes) -> str | None:
-    """The branch's head ("" without a branch) after checking the tag; None if the repository no longer exists."""
+def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: Notes) -> Refs | None:
+    """Branches and tags after checking the tag; None if the repository no longer exists."""
     refs = repo.refs()
     notes.requests += 1
     note = Spot(notes, model, release, place.name).note
     wanted = release.location.access
     if not refs.branches and not refs.tags and wanted:
-        what_to_do = access.sentence(release.location)
+        what_to_do = withheld(notes.hubs.open(release.location.hub)) or access.sentence(release.location)
         raise ZooError(f"{place.name} does not exist, or this machine may not read it: {what_to_do}")
     if wanted:
         notes.requests += 1
@@ -248,7 +272,7 @@ def _refs(model: Model, release: Release, repo: Repo, place: Repository, notes: 
         note("tag", None, place.tag, place.commit, there, what)
     if BRANCH not in refs.branches:
         note("branch", None, BRANCH, place.commit, None, f"branch {BRANCH} of {place.name} no longer exists")
-    return refs.branches.get(BRANCH, "")
+    return refs
 
 
 def _ask(
@@ -275,31 +299,35 @@ def _compare(
     expected: Sequence[Expected],
     answers: Sequence[Served],
     notes: Notes,
-) -> tuple[int, int]:
-    """Files that are equal, and files of which only the size could be compared; differences become findings."""
-    equal, size_only = 0, 0
+) -> tuple[int, int, set[str]]:
+    """Files that are equal, files of which only the size could be compared, and the paths of all others, which become
+    findings."""
+    equal, size_only, wrong = 0, 0, set[str]()
     at = place.commit[:12]
     if answers and all(answer.absent == "commit" for answer in answers):
         what = f"{place.name} no longer has commit {at}"
         Spot(notes, model, release, place.name).note(
             f"commit{LOST}", None, place.commit, place.commit, None, what
         )
-        return 0, 0
+        return 0, 0, {file.path for file in expected}
     for file, answer in zip(expected, answers, strict=True):
         kind = verdict(file, answer)
         equal += kind == "equal"
         size_only += kind == "size only"
         if kind in _SOUND:
             continue
+        wrong.add(file.path)
         found, words = answer.sha256 or answer.git_sha1, "has different content from the recorded"
-        if kind == "missing":
+        if answer.absent == ABSENT_CONTENT:
+            words = "is listed, but the hub has lost its content"
+        elif kind == "missing":
             words = "is no longer served"
         elif kind == "size":
             words = f"has {answer.size_bytes} bytes, but the record says {file.size_bytes}"
             found = str(answer.size_bytes)
         what = f"{file.path} of {place.name} at {at} {words}"
         Spot(notes, model, release, place.name).note(kind, file.path, place.commit, file.sha256, found, what)
-    return equal, size_only
+    return equal, size_only, wrong
 
 
 def _head(

@@ -71,6 +71,11 @@ class Door:
         how = f"run: zoo hub trust {self.address}" if self.in_zoo else f"add --hub {self.address}"
         return f"only {who} names this address, and you have not approved it. If you trust it, {how}"
 
+    def withheld(self) -> str:
+        """Why the user's token is not sent to this hub, and what to do; empty if it is, or if there is none."""
+        closed = self._closed()
+        return f"Your token is not sent to {self.address}, because {closed}" if closed and _has_token() else ""
+
     def api(self, kind: str = "", identity: str = "") -> HfApi:
         """The official client, with the token for a repository if one is named. Raises MissingExtra, and RemoteError if
         a hub that is only read is away."""
@@ -104,8 +109,9 @@ class Door:
         secrets = tuple(secret for secret in (token, *trusted.OF_THIS_JOB.given_out()) if secret)
         sent = self.may_send_token()
         withheld = bool(self._closed()) and bool(token)
+        approve = self.withheld()
         token_from = _token_from(token) if sent else ""
-        return Asked(self.address, repository, revision, path, token_from, writing, secrets, withheld)
+        return Asked(self.address, repository, revision, path, token_from, writing, secrets, withheld, approve)
 
 
 def _token_from(token: str | None) -> str:

@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 
 from zoo.addresses import origin
 from zoo.errors import AGAIN, RESUMES, Again, InputError, RemoteError, ZooError
+from zoo.hub.interface import CONTENT_LOST
 
 MAYBE_DONE = frozenset(("server_error", "unreachable", "stalled", "proxy"))
 """After errors of these kinds it is unknown whether the hub did the work."""
@@ -34,8 +35,8 @@ _RATE = re.compile(r'"\w+"\s*;\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d{1,6})')
 class Asked:
     """What was requested. token_from says where the token came from; empty if none was sent.
 
-    withheld: there is a token, which was not sent; ``Door`` reports why. writing: it changes the repository. secrets:
-    texts that must not be shown if the other side repeats them.
+    withheld: there is a token, which was not sent; approve says why, and what to do. writing: it changes the
+    repository. secrets: texts that must not be shown if the other side repeats them.
     """
 
     address: str
@@ -46,6 +47,7 @@ class Asked:
     writing: bool = False
     secrets: tuple[str, ...] = field(default=(), repr=False)
     withheld: bool = False
+    approve: str = ""
 
     @property
     def name(self) -> str:
@@ -149,6 +151,9 @@ def stored(status: int, headers: Mapping[str, str], asked: Asked) -> RemoteError
 
 def _gated(asked: Asked, facts: _Facts) -> RemoteError:
     how = f"The token comes from {asked.token_from}" if asked.token_from else "No token was sent"
+    if asked.withheld:
+        what = f"{asked.repository} is gated, and your token was not sent"
+        return _error("gated", what, {**facts, "withheld": True}, asked.approve, AGAIN)
     what = f"{asked.repository} is gated: {asked.address} requires you to accept its terms first"
     accept = f"Accept the terms at {asked.address}/{asked.repository} in a browser"
     remedy = f"{how}. {accept}, set HF_TOKEN to a token of that account"
@@ -167,6 +172,11 @@ def _no_file(asked: Asked, facts: _Facts) -> RemoteError:
     return _error("file_not_found", what, facts, "Check what the revision contains, or name another one")
 
 
+def _lost(asked: Asked, facts: _Facts) -> RemoteError:
+    what = f"{asked.address} has lost the content of {asked.name}"
+    return _error("content_lost", what, facts, "Ask the owner of the repository to repair it")
+
+
 def _no_repository(asked: Asked, facts: _Facts) -> RemoteError:
     """The Hub gives the same answer for private ones."""
     other = "it is private, and your token was not sent" if asked.withheld else "it is private, and no token was sent"
@@ -174,7 +184,8 @@ def _no_repository(asked: Asked, facts: _Facts) -> RemoteError:
         other = f"the token from {asked.token_from} cannot read it"
     what = f"{asked.address} has no repository {asked.repository or 'of this name'}, or {other}"
     if asked.withheld:
-        return _error("not_found", what, {**facts, "token_from": ""}, "Check the spelling", AGAIN)
+        # ``Door`` has reported how to approve the hub.
+        return _error("not_found", what, {**facts, "token_from": "", "withheld": True}, "Check the spelling", AGAIN)
     return _error("not_found", what, {**facts, "token_from": asked.token_from},
                   "Check the spelling; for a private repository, set HF_TOKEN to a token that may read it")  # fmt: skip
 
@@ -184,11 +195,15 @@ _BY_CODE: Mapping[str, Callable[[Asked, _Facts], RemoteError]] = {
     "RevisionNotFound": _no_revision,
     "EntryNotFound": _no_file,
     "RepoNotFound": _no_repository,
+    CONTENT_LOST: _lost,
 }
 
 
 def _not_allowed(status: int, asked: Asked, said: str, facts: _Facts) -> RemoteError:
     facts = {**facts, "token_from": asked.token_from}
+    if status == 403 and asked.withheld:
+        what = f"{asked.address} does not allow this without a token, and yours was not sent{said}"
+        return _error("forbidden", what, {**facts, "withheld": True}, asked.approve, AGAIN)
     if status == 403 and asked.writing:
         return _error("forbidden", f"{asked.address} does not allow changing {asked.name}{said}", facts,
                       "Set HF_TOKEN to a token with the role write", AGAIN)  # fmt: skip
@@ -201,7 +216,7 @@ def _not_allowed(status: int, asked: Asked, said: str, facts: _Facts) -> RemoteE
                       facts, remedy, AGAIN)  # fmt: skip
     if asked.withheld:
         what = f"{asked.address} requires a token, but yours was not sent{said}"
-        return _error("token_missing", what, facts, "", AGAIN)
+        return _error("token_missing", what, {**facts, "withheld": True}, "", AGAIN)
     return _error("token_missing", f"{asked.address} requires a token, but none was sent{said}", facts,
                   "Set HF_TOKEN (it is sent over https and to this machine only)", AGAIN)  # fmt: skip
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from catalog.paths import unsafe_reason
-from zoo.errors import AGAIN, Damaged, InputError, ZooError
+from zoo.errors import AGAIN, Damaged, InputError, RemoteError, ZooError
 from zoo.files.digests import git_blob, git_blob_sha1
 from zoo.files.listing import FileRecord
 from zoo.hub.folder import refuse_clashes
@@ -25,6 +25,7 @@ from zoo.hub.huggingface.stream import Body
 from zoo.hub.huggingface.upload import Outbox, announce
 from zoo.hub.interface import (
     ABSENT_COMMIT,
+    ABSENT_CONTENT,
     ABSENT_FILE,
     BRANCH,
     CommitNote,
@@ -116,6 +117,14 @@ class HuggingFaceRepo:
             return files
 
     def served(self, revision: str, path: str) -> Served:
+        try:
+            return self._head(revision, path)
+        except RemoteError as error:
+            if error.kind == "content_lost":
+                return Served(ABSENT_CONTENT)
+            raise
+
+    def _head(self, revision: str, path: str) -> Served:
         # One HEAD request.
         with plain(self.door, self.identity):
             from huggingface_hub import get_hf_file_metadata, hf_hub_url

@@ -31,7 +31,7 @@ class Access:
         """Raises ApiError 401 or 403 unless the header's token has ``role``; writers may also read."""
         have = self.role(authorization)
         if not have:
-            raise ApiError(401, "this hub requires a token; set HF_TOKEN")
+            raise ApiError(401, "this hub requires a token")
         if role == "write" and have != "write":
             raise ApiError(403, "writing requires a token with the role write")
 

@@ -19,7 +19,7 @@ from zoo.files.listing import FileRecord
 from zoo.files.locks import locked
 from zoo.files.whole import fsync
 from zoo.hub.folder import FolderHub, FolderRepo
-from zoo.hub.interface import BRANCH
+from zoo.hub.interface import BRANCH, CONTENT_LOST
 from zoo.hub.server.wire import ApiError, Slice
 from zoo.machine.resources import free_bytes
 
@@ -97,8 +97,11 @@ class Store:
             return False
 
     def whole(self, file: FileRecord) -> Slice:
-        """The content of a committed file. Raises Damaged if the disk has different content."""
+        """The content of a committed file. Raises ApiError 410 if it is lost, Damaged if the disk has other content."""
         size = self.size_of(file.sha256)
+        if size is None:
+            # Not a 5xx, which clients would repeat: only repairing the hub brings it back.
+            raise ApiError(410, f"this hub has lost the content of {file.path}", CONTENT_LOST)
         if size != file.size_bytes:
             raise Damaged(f"the content of {file.path} has {size} bytes, not {file.size_bytes}")
         return Slice(self.content(file.sha256), 0, file.size_bytes)
