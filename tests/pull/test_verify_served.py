@@ -93,3 +93,19 @@ def test_names_of_this_machine_are_one_place() -> None:
         assert not addresses.is_same_place(same[0], other)
     with pytest.raises(InputError):
         addresses.parse("hub", "x")
+
+
+def test_https_to_a_port_with_plain_http(zoo: Zoo, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(zoo.folder, monkeypatch) as address:
+        wrong = address.replace("http://", "https://")
+        code, out, err = say("pull", f"{NAME}:Q8_0", "--hub", wrong)
+        assert code == 1 and f"{wrong} does not speak https" in out + err, err
+
+
+def test_a_password_in_the_variable_is_said_of_the_variable(
+    zoo: Zoo, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(zoo.folder, monkeypatch) as address:
+        monkeypatch.setenv("HF_ENDPOINT", "https://user:SECRET@hub.example")
+        code, out, err = say("verify", NAME, "--on-hub", "--hub", address)
+        assert code == 2 and "HF_ENDPOINT" in err and "hub of the catalog" not in err and "SECRET" not in out + err

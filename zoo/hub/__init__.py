@@ -118,4 +118,6 @@ class Hubs:
     @staticmethod
     def _origins(*named: str) -> set[addresses.Origin]:
         known = [one for one in named if one.startswith(("http://", "https://"))]
-        return {addresses.origin(addresses.parse(one, "named hub")) for one in known}
+        endpoint = os.environ.get("HF_ENDPOINT", "").strip()
+        where = {one: "environment variable HF_ENDPOINT" if one == endpoint else "named hub" for one in known}
+        return {addresses.origin(addresses.parse(one, where[one])) for one in known}

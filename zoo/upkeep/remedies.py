@@ -37,8 +37,8 @@ def remedy(kind: str, name: str, version: str, revision: str | None, found: str 
         )
     if kind == "foreign":
         return (
-            "If it should not be there, delete it on the hub, or with the next version: "
-            f"zoo publish {name} --delete-others{flags}"
+            "If it should not be there, delete it on the hub. Publishing this version again does not do it, but "
+            f"the next version can: zoo publish {name} --delete-others{flags}"
         )
     if kind == "card" and revision == BRANCH:
         return f"To replace it with the words of the recipe: zoo card {name} --publish --force{flags}"

@@ -25,6 +25,8 @@ STORAGE = frozenset(("storage_refused", "storage_missing"))
 _NEW_TOKEN = "Make a new token and set HF_TOKEN to it"
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 _Facts = Mapping[str, object]
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL", "HTTP_REQUEST")
+"""What the TLS library calls an answer that is not TLS."""
 _SIGNED = re.compile(r"\?[\w.-]+=\S+")
 """The query of an address; those of uploads are signed and work for anyone who has them."""
 
@@ -269,6 +271,9 @@ def broken(error: BaseException, asked: Asked) -> RemoteError:
     if names & {"OfflineModeIsEnabled"}:
         return _error("offline", f"the client is in offline mode, so {asked.name} cannot be fetched", facts,
                       "Unset HF_HUB_OFFLINE", AGAIN)  # fmt: skip
+    if any(mark in str(cause) for cause in chain for mark in _NOT_TLS):
+        return _error("tls", f"{asked.address} does not speak https: plain http, or something else, is there", facts,
+                      "Check the port; for zoo hub serve, the address begins with http://")  # fmt: skip
     if any(isinstance(cause, ssl.SSLError) or "CERTIFICATE_VERIFY" in str(cause) for cause in chain):
         return _error("tls", f"the certificate of {asked.address} is not trusted{words}", facts,
                       "Check this machine's clock; behind a proxy that decrypts traffic, set SSL_CERT_FILE to its "
