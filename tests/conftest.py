@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from catalog.checks import CheckedRecipe, check_recipe
@@ -31,6 +32,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, usual)
+
+# How fast examples are made says how busy the machine is, and nothing about the program.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 SHUT = Path(__file__).parent / "shut"
 os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (str(SHUT), os.environ.get("PYTHONPATH", "")) if p)
