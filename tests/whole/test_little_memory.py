@@ -90,10 +90,9 @@ def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("zoo")
-@pytest.mark.parametrize(
-    "name", ["import", *(pytest.param(n, marks=pytest.mark.long) for n in ("export", "quantize", "evaluate"))]
-)
+@pytest.mark.parametrize("name", ["import", "export", "quantize", "evaluate"])
 def test_a_step_without_memory_stops_with_a_sentence_and_the_same_command_resumes(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

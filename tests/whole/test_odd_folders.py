@@ -72,9 +72,8 @@ def legacy_words_without_template(folder: Path) -> str:
     return "completion"
 
 
-@pytest.mark.parametrize(
-    "make", [one_head_and_turns_at_the_end, pytest.param(legacy_words_without_template, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("make", [one_head_and_turns_at_the_end, legacy_words_without_template])
 def test_a_good_folder_of_an_odd_shape_is_released(make: Callable[[Path], str], tmp_path: Path) -> None:
     zoo = tinyzoo.make_tiny_zoo(tmp_path / "zoo")
     torch.manual_seed(1)
