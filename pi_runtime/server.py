@@ -20,9 +20,9 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 from pi_runtime import parsers, plainjson, programs
 from pi_runtime.plainjson import Json
@@ -66,7 +66,7 @@ class Server:
         """Starts it and waits until it answers. Raises CouldNot."""
         self._program = programs.find("llama-server")
         self._model, self._address = model, address or private()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it is open as long as the server, and close() closes it
         self.load_seconds = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         try:
@@ -114,10 +114,10 @@ class Server:
             self._await_ready(begin)
             self.load_seconds = time.monotonic() - begin
 
-    def _verify(self, file: IO[bytes]) -> None:
+    def _verify(self, file: BufferedReader) -> None:
         if self._model.sha256 is None:
             return
-        found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        found = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
         if found != self._model.sha256:
             raise CouldNot(

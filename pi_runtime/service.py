@@ -164,7 +164,9 @@ def read(path: Path) -> Service:
 
 
 def _shaped(raw: dict[str, object], where: str) -> Service:
-    kinds = {"str": str, "int": int, "str | None": (str, type(None)), "int | None": (int, type(None))}
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "str": str, "int": int, "str | None": (str, type(None)), "int | None": (int, type(None)),
+    }  # fmt: skip
     known = {field.name: field for field in fields(Service)}
     for name, value in raw.items():
         if name not in known:
@@ -173,14 +175,14 @@ def _shaped(raw: dict[str, object], where: str) -> Service:
         if kind is None:
             good = isinstance(value, list) and all(isinstance(item, str) for item in value)
         else:
-            good = isinstance(value, kind) and not isinstance(value, bool)  # type: ignore[arg-type]
+            good = isinstance(value, kind) and not isinstance(value, bool)
         if not good:
             raise BadService(f"{where}: {name} has a value of the wrong kind: {value!r}")
     missing = [name for name in ("model", "manifest") if name not in raw]
     if missing:
         raise BadService(f"{where}: {missing[0]} is missing")
     flags = raw.pop("flags", [])
-    return Service(**raw, flags=tuple(flags))  # type: ignore[arg-type]
+    return Service(**raw, flags=tuple(flags))  # type: ignore[arg-type]  # each value was compared with its type
 
 
 def to_json(service: Service) -> str:

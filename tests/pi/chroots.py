@@ -19,9 +19,10 @@ STATE = ("var/lib/dpkg", "var/lib/apt", "var/cache", "var/log", "tmp", "run", "p
 
 @contextmanager
 def system(suite: str, architecture: str, folder: Path, packages: tuple[str, ...] = NEEDED) -> Iterator[Path]:
-    """A fresh system, removed at the end. An emulated processor unpacks it in about ten minutes, this one in one."""
+    """A fresh system from Debian's own archive, removed at the end. An emulated processor
+    unpacks it in about ten minutes, this one in one."""
     line = ["mmdebstrap", "--quiet", "--mode=root", "--variant=apt", f"--architectures={architecture}",
-            f"--include={','.join(packages)}", suite, str(folder), "http://deb.debian.org/debian"]  # fmt: skip
+            f"--include={','.join(packages)}", suite, str(folder)]  # fmt: skip
     subprocess.run(line, check=True)
     try:
         yield folder

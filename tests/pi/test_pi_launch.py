@@ -170,7 +170,7 @@ def test_an_open_address_needs_a_real_key(tmp_path: Path, release: tuple[Path, P
 
 def test_the_key_comes_from_systemd(tmp_path: Path, release: tuple[Path, Path], server: Path) -> None:
     (tmp_path / "api-key").write_text("0123456789abcdef\n", encoding="utf-8")
-    config = configured(tmp_path, *release, host="0.0.0.0", api_key_file="/root/only/root/reads/it")
+    config = configured(tmp_path, *release, host="0.0.0.0", api_key_file="/etc/pi-zoo/only-root-reads-it")
     with launched(config, server, tmp_path, CREDENTIALS_DIRECTORY=str(tmp_path)) as (_, systemd):
         systemd.wait_for("READY=1")
         assert get(config)[0] == 200
