@@ -164,9 +164,7 @@ def read(path: Path) -> Service:
 
 
 def _shaped(raw: dict[str, object], where: str) -> Service:
-    kinds: dict[str, type | tuple[type, ...]] = {
-        "str": str, "int": int, "str | None": (str, type(None)), "int | None": (int, type(None)),
-    }  # fmt: skip
+    kinds = {"str": str, "int": int, "str | None": (str, type(None)), "int | None": (int, type(None))}
     known = {field.name: field for field in fields(Service)}
     for name, value in raw.items():
         if name not in known:
@@ -175,7 +173,8 @@ def _shaped(raw: dict[str, object], where: str) -> Service:
         if kind is None:
             good = isinstance(value, list) and all(isinstance(item, str) for item in value)
         else:
-            good = isinstance(value, kind) and not isinstance(value, bool)
+            # mypy joins a type and a tuple of types to object.
+            good = isinstance(value, kind) and not isinstance(value, bool)  # type: ignore[arg-type]  # see above
         if not good:
             raise BadService(f"{where}: {name} has a value of the wrong kind: {value!r}")
     missing = [name for name in ("model", "manifest") if name not in raw]
