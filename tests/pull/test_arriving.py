@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from catalog.release import Repository
 from zoo.errors import RemoteError
 from zoo.files.digests import pretty_json
 from zoo.hub import Listed
-from zoo.hub.download import Origin, Patience
+from zoo.hub.download import Fetched, Origin, Patience
 from zoo.pull import pulling
 from zoo.pull.arriving import Arrival
 
@@ -26,6 +27,7 @@ SMALL = ("pull", f"{NAME}:Q4_0", "--to", "w")
 ACCOUNTS = {"MANIFEST.json", "SHA256SUMS", "README.md", "recipe.yaml"}
 STRANGE = {".envrc": b"rm -rf ~\n", ".git": b"gitdir: /elsewhere\n", "Makefile": b"all:\n", "conftest.py": b"boom()\n"}
 
+FETCH = Arrival.fetch
 PLACE = Repository("local/m", "0" * 40, "v1.0.0")
 
 
@@ -173,38 +175,30 @@ def test_a_refused_signature_leaves_the_folder_as_it_was(
     assert not (folder / ".zoo" / "incoming").exists()
 
 
+def lost(self: Arrival, files: Sequence[Listed]) -> list[Fetched]:
+    """Fetches all but one file; then the connection is lost."""
+    FETCH(self, [file for file in files if file.path != "model-Q4_0.gguf"])
+    raise RemoteError("the connection broke", kind="unreachable")
+
+
 def test_what_a_lost_connection_interrupts_stays_for_the_next_try(
     zoo: Zoo, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from zoo.errors import RemoteError
-
-    fetch = Arrival.fetch
-
-    def lost(self: Arrival, files: object) -> list[object]:
-        fetch(self, [file for file in files if file.path != "model-Q4_0.gguf"])  # type: ignore[attr-defined]  # any list
-        raise RemoteError("the connection broke", kind="unreachable")
-
     monkeypatch.setattr(Arrival, "fetch", lost)
     assert say(*SMALL)[0] == 1
     waiting = zoo.folder / "w" / ".zoo" / "incoming"
     assert set(everything(waiting)) == ACCOUNTS and set(everything(zoo.folder / "w")) >= {".zoo/incoming/README.md"}
     assert not (zoo.folder / "w" / "README.md").exists()
-    monkeypatch.setattr(Arrival, "fetch", fetch)
+    monkeypatch.setattr(Arrival, "fetch", FETCH)
     assert say(*SMALL)[0] == 0 and not waiting.exists()
 
 
 def test_wrong_content_after_an_interrupted_try_leaves_no_folder(
     zoo: Zoo, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fetch = Arrival.fetch
-
-    def lost(self: Arrival, files: object) -> list[object]:
-        fetch(self, [file for file in files if file.path != "model-Q4_0.gguf"])  # type: ignore[attr-defined]  # any list
-        raise RemoteError("the connection broke", kind="unreachable")
-
     monkeypatch.setattr(Arrival, "fetch", lost)
     assert say(*SMALL)[0] == 1 and (zoo.folder / "w/.zoo/incoming/README.md").exists()
-    monkeypatch.setattr(Arrival, "fetch", fetch)
+    monkeypatch.setattr(Arrival, "fetch", FETCH)
     raw = zoo.contents["model-Q4_0.gguf"]
     sha256 = hashlib.sha256(raw).hexdigest()
     stored = zoo.hub.folder / "objects" / sha256[:2] / sha256

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fences import outside
 
 from zoo.__main__ import main
 from zoo.review import report
@@ -155,15 +156,7 @@ def test_hostile_text_is_inert_and_the_report_is_bounded(zoo: Path, capsys: Capt
     (zoo / "@someone <b>.md").write_text("x", encoding="utf-8")
     code, text = reviewed(zoo, capsys)
     assert code == 3 and len(text.encode()) <= MOST_BYTES and "root:" not in text
-    outside, fence = "", ""
-    for line in text.splitlines():
-        if not fence and (begun := re.fullmatch(r"(`{3,})text", line)):
-            fence = begun[1]
-        elif fence and line == fence:
-            fence = ""
-        elif not fence:
-            outside += line + "\n"
-    assert not fence and not re.search(r"@|<|!\[|https?:", outside) and "\u202e" not in text
+    assert not re.search(r"@|<|!\[|https?:", outside(text)) and "\u202e" not in text
     assert "recipes/out.yaml: the file is a link" in text
 
 

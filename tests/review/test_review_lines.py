@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from fences import outside
 
 from catalog.problems import LIMIT, Problem, limited
 from zoo.review import lines
@@ -53,20 +54,7 @@ def test_a_summary_that_is_too_large_is_cut_and_says_so() -> None:
 def test_the_text_of_a_stranger_stays_inside_its_block() -> None:
     found = [Problem(HOSTILE, 1, 1, HOSTILE, HOSTILE, HOSTILE)]
     text = lines.summary(found, found, 1, COMMAND)
-    outside, fence = [], ""
-    for line in text.splitlines():
-        if not fence and (begun := re.fullmatch(r"(`{3,})text", line)):
-            fence = begun[1]
-        elif fence and line == fence:
-            fence = ""
-        elif not fence:
-            outside.append(line)
-    assert (
-        not fence
-        and "@" not in "".join(outside)
-        and "<" not in "".join(outside)
-        and "](" not in "".join(outside)
-    )
+    assert not re.search(r"@|<|\]\(", outside(text))
     assert not set("\x1b\x07\u202e") & set(text)
     (line,) = lines.on_lines(found, COMMAND)
     assert "\n" not in line and line.startswith("::error file=")
