@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selfsigned import make_certificate
 
 from zoo.errors import InputError, RemoteError
 from zoo.progress import Silent
@@ -64,15 +64,8 @@ def serving() -> Iterator[Callable[..., Server]]:
 @pytest.fixture
 def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A key and a certificate for this machine, which this process trusts."""
-    both = tmp_path / "both.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", both, "-out",
-         tmp_path / "c.pem"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    both.write_bytes(both.read_bytes() + (tmp_path / "c.pem").read_bytes())
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "c.pem"))
+    both, trusted = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
     return both
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import shutil
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ pytest.importorskip("huggingface_hub.constants")
 pytest.importorskip("safetensors")
 
 from faultserver import Fault, FaultServer, proxy_page, too_many  # noqa: E402 - after the skip
+from selfsigned import make_certificate  # noqa: E402 - after the skip
 from tinymodel import make_tiny_llama  # noqa: E402 - after the skip
 
 from catalog.lock import Lock  # noqa: E402 - after the skip
@@ -276,6 +279,28 @@ def test_https_to_a_server_that_speaks_http(here: Here, monkeypatch: pytest.Monk
     monkeypatch.setenv("HF_ENDPOINT", here.server.address.replace("http:", "https:"))
     error = here.error()
     assert error.kind == "tls" and "does not speak https" in str(error) and "http://" in error.remedy
+
+
+def test_a_certificate_that_is_invalid(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, _ = make_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+
+    def answer(listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection, contextlib.suppress(OSError):  # the client ends the handshake
+                context.wrap_socket(connection, server_side=True).close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, args=(listener,), daemon=True).start()
+        monkeypatch.setenv("HF_ENDPOINT", f"https://127.0.0.1:{listener.getsockname()[1]}")
+        error = here.error()
+        listener.shutdown(socket.SHUT_RDWR)
+    assert error.kind == "tls" and "is not trusted" in str(error) and "SSL_CERT_FILE" in error.remedy
 
 
 def test_a_proxy_that_refuses(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:

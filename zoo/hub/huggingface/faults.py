@@ -83,7 +83,8 @@ def of(error: BaseException, asked: Asked, now: float) -> ZooError | None:
         return None
     if any(isinstance(cause, RecursionError) for cause in chain):
         return too_deep(asked)
-    if "JSONDecodeError" in names or isinstance(chain[-1], _MALFORMED):
+    # A certificate that is not trusted is a ValueError, too.
+    if "JSONDecodeError" in names or (isinstance(chain[-1], _MALFORMED) and not isinstance(chain[-1], ssl.SSLError)):
         return not_a_hub(asked)
     return broken(error, asked)
 
