@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from piservers import ROOT, compiled, compiling, packaging
 
 import pi_runtime
+from pi_runtime import checking
 from pi_runtime.__main__ import COMMANDS
 
 UNIT = ROOT / "pi_runtime/units/pi-zoo@.service"
@@ -70,15 +72,21 @@ def test_lintian_would_say_it(tmp_path: Path, unpacked: Path) -> None:
     control = (ROOT / "pi_runtime/debian/control").read_text(encoding="utf-8")
     control = control.replace("@VERSION@", "1.0").replace("@ARCHITECTURE@", "amd64").replace("@SIZE@", "1")
     (root / "DEBIAN/control").write_text(control, encoding="utf-8")
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", root, tmp_path / "a.deb"], check=True, capture_output=True)
-    done = subprocess.run(["lintian", "--no-cfg", "--allow-root", tmp_path / "a.deb"], capture_output=True, text=True)
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-b", root, tmp_path / "a.deb"], check=True, capture_output=True
+    )
+    done = subprocess.run(
+        ["lintian", "--no-cfg", "--allow-root", tmp_path / "a.deb"], capture_output=True, text=True
+    )
     assert "no-manual-page" in done.stdout
 
 
 @needs("systemd-analyze")
 def test_systemd_accepts_the_unit(tmp_path: Path, unpacked: Path) -> None:
     """With its manual pages; the program's path is the only thing that is changed for it."""
-    text = UNIT.read_text(encoding="utf-8").replace("/usr/lib/pi-zoo-runtime", f"{unpacked}/usr/lib/pi-zoo-runtime")
+    text = UNIT.read_text(encoding="utf-8").replace(
+        "/usr/lib/pi-zoo-runtime", f"{unpacked}/usr/lib/pi-zoo-runtime"
+    )
     (tmp_path / UNIT.name).write_text(text, encoding="utf-8")
     line = ["systemd-analyze", "verify", "--man=yes", str(tmp_path / "pi-zoo@smollm2-135m.service")]
     shutil.copyfile(tmp_path / UNIT.name, tmp_path / "pi-zoo@smollm2-135m.service")
@@ -102,7 +110,13 @@ def test_the_unit_fails_closed() -> None:
     codes = {launch.WRONG_FILE, launch.NO_FILE, launch.BAD_CONFIGURATION}
     (line,) = re.findall(r"^RestartPreventExitStatus=(.*)$", text, re.M)
     assert set(map(int, line.split())) == codes == {65, 66, 78}
-    for setting in ("WorkingDirectory=/", "KillMode=mixed", "MemorySwapMax=0", "IPAddressDeny=any", "DynamicUser=yes"):
+    for setting in (
+        "WorkingDirectory=/",
+        "KillMode=mixed",
+        "MemorySwapMax=0",
+        "IPAddressDeny=any",
+        "DynamicUser=yes",
+    ):
         assert f"\n{setting}\n" in text
     (seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", text, re.M)
     assert int(seconds) > launch.STOP_SECONDS
@@ -114,10 +128,21 @@ def test_the_command_runs_from_its_private_folder(unpacked: Path, tmp_path: Path
     script = (unpacked / "usr/bin/pi-zoo").read_text(encoding="utf-8")
     assert script.startswith("#!/usr/bin/python3 -IB\n")
     moved = script.replace('"/usr/lib', f'"{unpacked}/usr/lib')
-    for argument, shown in (("--version", pi_runtime.VERSION), ("doctor", "profile")):
-        line = ["/usr/bin/python3", "-IB", "-c", moved, argument]
-        done = subprocess.run(line, capture_output=True, text=True, env={"PI_ZOO_HOME": str(tmp_path)}, cwd=tmp_path)
-        assert done.returncode == 0 and shown in done.stdout, done.stderr
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        line = ["/usr/bin/python3", "-IB", "-c", moved, *arguments]
+        return subprocess.run(
+            line, capture_output=True, text=True, env={"PI_ZOO_HOME": str(tmp_path)}, cwd=tmp_path
+        )
+
+    version = run("--version")
+    assert version.returncode == 0 and pi_runtime.VERSION in version.stdout, version.stderr
+    looked = run("doctor", "--json")
+    findings = json.loads(looked.stdout)["findings"]
+    bad = [one["text"] for one in findings if one["state"] == checking.BAD]
+    # Only what this package was built without may be missing: where llama.cpp was not compiled, its server.
+    assert all("llama-server is not installed" in text for text in bad), findings
+    assert looked.returncode == bool(bad) and any("profile" in one["text"] for one in findings), looked.stderr
     assert not list(unpacked.rglob("__pycache__"))
 
 
@@ -141,12 +166,16 @@ def test_the_manual_describes_every_command() -> None:
     assert re.findall(r"^\.TP\n\.B (\w+)$", text.partition(".SH COMMANDS")[2], re.M) == list(COMMANDS)
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "pi_runtime/debian/man").iterdir()), ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "pi_runtime/debian/man").iterdir()), ids=lambda page: page.name
+)
 def test_manual_pages_are_well_formed(page: Path) -> None:
     if shutil.which("man") is None:
         pytest.skip("man is not installed")
     line = ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", str(page)]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, env={**os.environ, "MANROFFSEQ": ""})
+    done = subprocess.run(
+        line, capture_output=True, text=True, check=False, env={**os.environ, "MANROFFSEQ": ""}
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "-".join(page.stem.split("-")) in page.read_text(encoding="utf-8").partition(".SH SYNOPSIS")[0]
 
