@@ -58,6 +58,8 @@ LONGEST = 1000
 """Most characters of a setting; usable paths and addresses have a few hundred at most."""
 MAX_BYTES = 64 * 1024
 """Most bytes of a settings file, which normally has a few lines."""
+_MOST_FAULTS = 20
+"""Problems that are listed: one for each setting, and some of unknown ones."""
 _FOLDERS = ("work", "releases", "catalog", "evidence", "site")
 
 
@@ -182,20 +184,49 @@ def load(start: Path, flags: Mapping[str, str | None], environment: Mapping[str,
     """Settings of the zoo that contains ``start``. Raises InputError for an unknown key or a value of the wrong
     type."""
     root = find_root(start)
-    from_file = _read_toml(root / MARKER)
+    text, from_file = _read_toml(root / MARKER)
+    faults = [(_line(text, name), _unknown(name)) for name in from_file if name not in _SETTINGS]
     values = {}
     for name, (variable, default, _) in _SETTINGS.items():
         value = Value(default, "default")
-        if name in from_file:
-            value = Value(_as_text(name, from_file[name]), MARKER)
-        if environment.get(variable):
-            value = Value(environment[variable], f"environment {variable}")
-        flag = flags.get(name)
-        if flag is not None:
-            value = Value(flag, f"flag --{name.replace('_', '-')}")
-        _check(name, value)
+        try:
+            if name in from_file:
+                value = Value(_as_text(name, from_file[name]), MARKER)
+            if environment.get(variable):
+                value = Value(environment[variable], f"environment {variable}")
+            flag = flags.get(name)
+            if flag is not None:
+                value = Value(flag, f"flag --{name.replace('_', '-')}")
+            _check(name, value)
+        except InputError as error:
+            faults.append((_line(text, name) if error.where.endswith(MARKER) else 0, error))
         values[name] = value
+    if faults:
+        raise _together(faults)
     return Settings(root, values)
+
+
+def _unknown(name: str) -> InputError:
+    near = did_you_mean(name, _SETTINGS)
+    remedy = f"Did you mean {near}?" if near else f"Known settings: {', '.join(_SETTINGS)}"
+    return InputError(f"unknown setting {show(name)}", where=MARKER, remedy=remedy)
+
+
+def _together(faults: list[tuple[int, InputError]]) -> InputError:
+    """One error for all, in the order of the lines of the file; a line of 0 is none."""
+    for line, error in faults:
+        error.where += f":{line}" if line else ""
+    errors = [error for _, error in sorted(faults, key=lambda fault: fault[0])]
+    if len(errors) == 1:
+        return errors[0]
+    listed = "\n".join([f"the settings have {len(errors)} problems", *map(str, errors[:_MOST_FAULTS])])
+    return InputError(listed, remedy="Fix the lines above")
+
+
+def _line(text: str, name: str) -> int:
+    """The line of a file's text on which a setting is; 0 if it is not found."""
+    key = re.compile(rf"\s*(\[\s*)?[\"']?{re.escape(name)}[\"']?\s*[=.\]]")
+    return next((number for number, line in enumerate(text.split("\n"), 1) if key.match(line)), 0)
 
 
 def misspelt(environment: Mapping[str, str]) -> list[str]:
@@ -210,7 +241,8 @@ def describe() -> list[tuple[str, str, str, str]]:
     return [(name, *rest) for name, rest in _SETTINGS.items()]
 
 
-def _read_toml(path: Path) -> dict[str, object]:
+def _read_toml(path: Path) -> tuple[str, dict[str, object]]:
+    """The text and its values. Raises InputError unless it is TOML."""
     try:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -238,12 +270,7 @@ def _read_toml(path: Path) -> dict[str, object]:
         raise InputError(
             f"not valid TOML: {what}", where=str(path), remedy="Write settings as in: zoo init"
         ) from error
-    for name in data:
-        if name not in _SETTINGS:
-            near = did_you_mean(name, _SETTINGS)
-            remedy = f"Did you mean {near}?" if near else f"Known settings: {', '.join(_SETTINGS)}"
-            raise InputError(f"unknown setting {show(name)}", where=str(path), remedy=remedy)
-    return data
+    return text, data
 
 
 def _odd_space(text: str) -> str | None:

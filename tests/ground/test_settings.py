@@ -126,6 +126,17 @@ def test_refused_file(toml: str | bytes, what: str, remedy: str, tmp_path: Path)
     assert len(str(error)) < 600 and "p4ss" not in str(error)
 
 
+def test_every_problem_is_reported_with_its_line(tmp_path: Path) -> None:
+    lines = 'namespace = "lo cal"\nhbu = "x"\n  "threads" = "many"\n\n[colour]\na = 1\n[hub]\n'
+    error = refusal(tmp_path, lines, {"ZOO_DEVICE": "gpu"})
+    first, *others = error.what.splitlines()
+    assert first == "the settings have 6 problems"
+    places = ["environment ZOO_DEVICE", *(f"zoo.toml:{line}" for line in (1, 2, 3, 5, 7))]
+    assert [line.partition(": ")[0] for line in others] == places
+    assert "Did you mean hub?" in others[2] and error.remedy == "Fix the lines above"
+    assert refusal(tmp_path, 'work = "a"\nhub = "https://a:b@c.example"').where == "setting hub, zoo.toml:2"
+
+
 @pytest.mark.parametrize("threads", ["two", "-1", "1.0", "9" * 5000, "²"])
 def test_refused_threads_name_their_origin(threads: str, tmp_path: Path) -> None:
     assert refusal(tmp_path, environment={"ZOO_THREADS": threads}).where == "environment ZOO_THREADS"

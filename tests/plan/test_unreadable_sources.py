@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from tinygguf import make_tiny_gguf
-from tinyzoo import environment, make_tiny_zoo, plain_recipe, write_recipe
+from tinyzoo import as_a_user, make_tiny_zoo, plain_recipe, write_recipe
 
 from zoo.__main__ import main
 
-RIGHTS = "-dac_override,-dac_read_search"
-"""What lets root read files without permission."""
 ROOT = os.geteuid() == 0
 pytestmark = pytest.mark.skipif(ROOT and not shutil.which("setpriv"), reason="root reads every file")
 
@@ -29,17 +25,6 @@ def zoo(tmp_path: Path) -> Path:
     write_recipe(folder, plain_recipe(folder, "other", student=student, summary="TODO", languages=["nothing"]))
     (folder / "recipes/tutored.yaml").unlink()
     return folder
-
-
-def as_a_user(zoo: Path, *arguments: str) -> tuple[int, str]:
-    """Exit code and both streams of zoo in a process that may not read everything."""
-    prefix = ["setpriv", f"--bounding-set={RIGHTS}", f"--inh-caps={RIGHTS}"] if ROOT else []
-    done = subprocess.run(
-        [*prefix, sys.executable, "-m", "zoo", *arguments], cwd=zoo, env=environment(), capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert "bug in zoo" not in done.stderr
-    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(("path", "key"), [

@@ -52,6 +52,7 @@ def command(call: Call, recipe: str | None) -> int:
     """
     settings = _settings(call)
     findings = [*_packages(), *_tools(), *_machine(settings.work if settings else Path.cwd())]
+    findings += [Finding("folders", "missing", fault) for fault in (preflight.folders(settings) if settings else ())]
     code = 0
     if recipe:
         found, code = _recipe(recipe, call)

@@ -7,7 +7,7 @@ import click
 from catalog import shell
 from catalog.words import data_size
 from zoo.cli.common import Call, options
-from zoo.plan import prepare
+from zoo.plan import preflight, prepare
 
 
 @click.command()
@@ -44,4 +44,6 @@ def command(call: Call, recipe: str) -> None:
     notes += [f"  {line}" for line in costs.work]
     if costs.steps:
         notes.append(f"Chat templates were not tried. Try them with: zoo check {shell.argument(recipe)}")
+        for fault in preflight.folders(call.settings):
+            call.output.warn(fault)
     call.output.table(data, f"{plan.name} {plan.version}", ("step", "key", "reason"), rows, "\n".join(notes))

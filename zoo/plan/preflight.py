@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from catalog import shell
 from catalog import sources as source_uris
 from catalog.recipe import Recipe
 from catalog.words import data_size
 from zoo import extras
 from zoo.errors import AGAIN, ZooError
+from zoo.files import writable
 from zoo.llama import processor
 from zoo.llama.convert import source as llama_source
 from zoo.machine import resources
@@ -41,7 +43,7 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
     steps = [plan.step(id_) for id_ in to_run]
     stages = {step.stage for step in steps}
     needed_tools = {tool for step in steps for tool in tools_of(step.stage, step.spec)}
-    faults = [*_packages(needed_tools, tools), *_sources(recipe, stages, settings)]
+    faults = [*_packages(needed_tools, tools), *_sources(recipe, stages, settings), *folders(settings)]
     if not faults and "llama-cpp-python" in needed_tools:
         other = processor.fault()
         faults += (
@@ -81,6 +83,21 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
             remedy="Fix these; zoo doctor shows everything that is missing",
             again=AGAIN,
         )
+
+
+def folders(settings: Settings) -> list[str]:
+    """Why the folders that a build writes cannot be written: a sentence for each, with what to do."""
+    faults = []
+    for name in ("work", "releases"):
+        if found := writable.obstacle(settings.folder(name)):
+            shown = settings.shown(found.place)
+            first = f"Make it writable (chmod u+w {shell.argument(shown)})" if found.is_folder else "Move it away"
+            faults.append(
+                f"setting {name} ({settings.values[name].origin}): no files can be written in "
+                f"{settings.shown(settings.folder(name))}, because {shown} {found.what}. "
+                f"{first}, or name another folder with --{name}"
+            )
+    return faults
 
 
 def _packages(needed: set[str], tools: Mapping[str, str]) -> list[str]:
