@@ -155,6 +155,8 @@ def _existing(root: Path) -> Callable[[str], str | None]:
                 return absence(base / relative)
             # Reading a pipe would wait for ever.
             return None if target.is_file() or target.is_dir() else "is neither a file nor a folder"
+        except UnicodeEncodeError as error:
+            return f"has letters that the locale's encoding ({error.encoding}) lacks; set LC_ALL=C.UTF-8"
         except (OSError, RuntimeError, ValueError):
             return "cannot be looked up"
 

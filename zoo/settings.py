@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import shlex
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -234,6 +235,17 @@ def misspelt(environment: Mapping[str, str]) -> list[str]:
     known = [*(variable for variable, _, _ in _SETTINGS.values()), *OTHER_VARIABLES]
     unread = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
     return [f"the environment variable {show(name)} is not read. {instead_of(name, known)}" for name in unread]
+
+
+def narrow_locale() -> str:
+    """A sentence if names of files cannot have every letter in this process; empty otherwise."""
+    encoding = sys.getfilesystemencoding()
+    if encoding == "utf-8":
+        return ""
+    return (
+        f"the locale's encoding for names of files is {encoding}, so files with other letters in their names are not "
+        "found. Put LC_ALL=C.UTF-8 in front of the command, and unset PYTHONUTF8"
+    )
 
 
 def describe() -> list[tuple[str, str, str, str]]:

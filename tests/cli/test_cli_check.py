@@ -174,3 +174,15 @@ def test_a_summary_that_cannot_be_written_is_a_warning(
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(zoo_folder))
     code, _, err = called(capsys, "check", "--format", "github")
     assert code == 0 and "the job summary cannot be written" in err
+
+
+def test_a_recipe_with_another_ending_is_named(zoo_folder: Path, capsys: Captured) -> None:
+    recipes = zoo_folder / "recipes"
+    (recipes / "smollm2-tutor-57m.yaml").rename(recipes / "smollm2-tutor-57m.yml")
+    code, data = as_json(capsys, "check", "recipes/smollm2-tutor-57m.yml")
+    assert code == 2 and data["problems"][0]["instead"] == "Rename it to smollm2-tutor-57m.yaml"
+    code, _, said = called(capsys, "plan", "smollm2-tutor-57m")
+    assert code == 2 and "Rename it: mv recipes/smollm2-tutor-57m.yml recipes/smollm2-tutor-57m.yaml" in said
+    # Elsewhere a file may have either ending.
+    (recipes / "smollm2-tutor-57m.yml").rename(zoo_folder / "smollm2-tutor-57m.yml")
+    assert called(capsys, "check", "smollm2-tutor-57m.yml")[0] == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pullsamples import NAME, make_zoo
 from smalldisk import mounted
-from tinyzoo import environment
+from tinyzoo import environment, make_tiny_zoo
 
 from zoo.__main__ import main
 
@@ -86,3 +86,17 @@ def test_a_file_system_that_is_read_only(
                 assert "Read-only file system" in said and wanted in said and ".tmp" not in said, said
         finally:
             monkeypatch.chdir(tmp_path)  # else the file system is busy
+
+
+def test_the_locale_is_named_where_it_lacks_letters(tmp_path: Path) -> None:
+    recipe = make_tiny_zoo(tmp_path / "zoo") / "recipes/plain.yaml"
+    text = recipe.read_text(encoding="utf-8")
+    recipe.write_text(text.replace("texts/words.txt", "texts/\u00fcber.txt"), encoding="utf-8")
+    narrow = environment(LC_ALL="POSIX", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    command = [sys.executable, "-m", "zoo", "check", "recipes/plain.yaml"]
+    done = subprocess.run(command, cwd=tmp_path / "zoo", env=narrow, capture_output=True, text=True, check=False)
+    assert "has letters that the locale's encoding (ascii) lacks; set LC_ALL=C.UTF-8" in done.stdout
+    assert "the locale's encoding for names of files is ascii" in done.stderr
+    wide = environment(LC_ALL="C.UTF-8")
+    done = subprocess.run(command, cwd=tmp_path / "zoo", env=wide, capture_output=True, text=True, check=False)
+    assert "does not exist" in done.stdout and "locale" not in done.stdout + done.stderr

@@ -75,3 +75,15 @@ def test_a_recipe_that_pins_another_digest_is_refused_by_lock_and_by_check(
     path.write_text(recipe.replace("licence: MIT", f"sha256: {digest}, licence: MIT"))
     assert main(["lock", "it"]) == 0
     assert not [one for one in check_recipe(path, zoo).problems if one.path == "student.sha256"]
+
+
+@pytest.mark.parametrize("content", [b"hello", b"", b"GGUF\x03\x00"])
+def test_a_file_that_check_refuses_is_not_pinned(
+    content: bytes, zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (zoo / "weights.gguf").write_bytes(content)
+    write(zoo, "file:weights.gguf")
+    assert main(["lock", "it"]) == 1
+    said = capsys.readouterr().err
+    assert "weights.gguf" in said and str(zoo) not in said and "Fetch or build the file again" in said
+    assert not (zoo / "recipes/it.lock.yaml").exists()

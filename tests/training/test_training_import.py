@@ -95,14 +95,18 @@ def test_damaged_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
         assert str(tmp_path) not in str(caught.value)
 
 
-def test_infinite_weights_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("value", "words"), [("inf", "an infinite value"), ("-inf", "an infinite value"), ("nan", r"NaN \(not a number\)")]
+)
+def test_infinite_weights_are_refused_with_their_file(value: str, words: str, tmp_path: Path) -> None:
     folder = make_tiny_llama(tmp_path / "wide")
     weights = {name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()}
-    weights["model.norm.weight"][0] = float("inf")
+    weights["model.norm.weight"][0] = float(value)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ModelFileError, match=r"model\.norm\.weight has infinity, or values") as caught:
+    said = rf"^wide/model\.safetensors: The weight model\.norm\.weight has {words}"
+    with pytest.raises(ModelFileError, match=said) as caught:
         import_model(folder, tmp_path / "out", Silent())
-    assert "Use another model" in caught.value.remedy
+    assert "use another model" in caught.value.remedy
 
 
 def test_a_vector_beyond_float16_needs_no_other_file(tmp_path: Path) -> None:

@@ -171,7 +171,8 @@ def _check(
             publish = checked.recipe.publish
             names = {"model": publish.model, **({"dataset": publish.dataset} if publish.dataset else {})}
             recipes.append(Target(path, shown, checked.recipe.name, names))
-        return [*checked.problems, *foresight.problems(checked, settings.root, templates=True)]
+        found = [*checked.problems, *foresight.problems(checked, settings.root, templates=True)]
+        return [*_other_ending(path, shown, settings), *found]
     # What was checked and not touched since is not read again.
     if path.suffix == ".json" and _is_own_catalog(path, settings) and catalogfile.is_sound(settings):
         return []
@@ -188,6 +189,14 @@ def _check(
         return _card(text, shown, path, hints)
     instead = "Check .yaml, .jsonl, .md or .json files"
     return [Problem(shown, 1, 1, "", "this is not a recipe, prompt file, card or catalog", instead)]
+
+
+def _other_ending(path: Path, shown: str, settings: Settings) -> list[Problem]:
+    """That the other commands do not find a recipe of the zoo, because its file ends in .yml."""
+    if path.suffix != ".yml" or path.parent.resolve() != (settings.root / "recipes").resolve():
+        return []
+    what = "the other commands find only recipes whose file names end in .yaml"
+    return [Problem(shown, 1, 1, "", what, f"Rename it to {path.stem}.yaml")]
 
 
 def _report(path: Path, shown: str, settings: Settings) -> list[Problem]:

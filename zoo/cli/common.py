@@ -42,7 +42,7 @@ class Call:
             raise InputError(
                 "the current folder was deleted", remedy="Change into your zoo: cd FOLDER"
             ) from None
-        for sentence in settings_room.misspelt(os.environ):
+        for sentence in filter(None, (settings_room.narrow_locale(), *settings_room.misspelt(os.environ))):
             self.output.warn(sentence)
         return settings_room.load(here, self.flags, os.environ)
 

@@ -14,12 +14,12 @@ from catalog.lock import Lock, Pin, PinnedFile
 from catalog.paths import unsafe_reason
 from catalog.words import counted
 from zoo.cli.common import Call, options
-from zoo.errors import InputError, RemoteError, ZooError
+from zoo.errors import InputError, ModelFileError, RemoteError, ZooError
 from zoo.files.whole import write_atomic
 from zoo.output import Output
 from zoo.plan import prepare
 from zoo.settings import Settings
-from zoo.sources import hub, licences, resolve
+from zoo.sources import facts, hub, licences, resolve
 
 
 @click.command()
@@ -166,9 +166,15 @@ def _pin(uri: str, settings: Settings, report: Output, *, is_imported: bool) -> 
     if path is None:
         raise ZooError("it is not on this machine", remedy=resolve.missing_remedy(uri))
     report.say(f"reading {path.name}")
-    resolve.inspect_folder(path, settings.root)
-    if is_imported:
-        resolve.refuse_gguf(path, settings.root)
+    try:
+        if is_imported:
+            resolve.refuse_gguf(path, settings.root)
+        # What zoo check reads too: a source that it refuses is not pinned.
+        facts.read(path, settings.root)
+    except ModelFileError as error:
+        # The message must not include the user's folders.
+        error.where = path.name if error.where == str(path) else error.where
+        raise
     found = resolve.folder_records(path, settings.root) if path.is_dir() else ()
     size = sum(record.size_bytes for record in found) if path.is_dir() else path.stat().st_size
     return Pin(None, (PinnedFile(path.name, size, resolve.content_sha256(path, settings.root)),))

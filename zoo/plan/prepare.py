@@ -49,6 +49,11 @@ def find_recipe(name: str, settings: Settings) -> Path:
         names = sorted(
             p.stem for p in (settings.root / "recipes").glob("*.yaml") if not p.name.endswith(".lock.yaml")
         )
+        if found.with_suffix(".yml").is_file():
+            raise InputError(
+                f"recipe {name!r} was not found: recipes/{name}.yml does not end in .yaml",
+                remedy=f"Rename it: mv recipes/{name}.yml recipes/{name}.yaml",
+            )
         remedy = instead_of(name, names, "None exist yet. Make one with: zoo new NAME")
         raise InputError(f"recipe {name!r} was not found", remedy=remedy)
     return found

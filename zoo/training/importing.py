@@ -26,11 +26,13 @@ from zoo.training import fidelity, ggufvalues, precision
 from zoo.training.folders import load_folder
 from zoo.training.ggufs import load_gguf
 from zoo.training.layers import layer_count, prune
-from zoo.training.models import clean_json, quiet, save_model
+from zoo.training.models import clean_json, quiet, refuse_infinite, save_model
 from zoo.training.writing import writing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+INFINITE = "Fetch the file again and compare its SHA-256 with the published one, or use another model"
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ def _import_folder(
     format_ = precision.of_folder(found)
     model, tokenizer, account = load_folder(found, scratch, format_.dtype)
     total, kept, name = _kept(model, layers)
+    files = {own: found.tensors[name].file for name, own in found.own.items()}
+    refuse_infinite(model, remedy=INFINITE, files={name: f"{source.name}/{file}" for name, file in files.items()})
     save_model(model, out, format_.dtype)
     notes = fidelity.check(found, out / SINGLE, account, layers=name, order=None if layers is None else kept)
     _save_tokenizer(found.files, tokenizer, out)
@@ -124,6 +128,7 @@ def _import_gguf(source: Path, out: Path, report: Reporter, layers: tuple[int, .
     loaded = load_gguf(source, report)
     total, kept, _ = _kept(loaded.model, layers)
     format_ = precision.of_model(loaded.model)
+    refuse_infinite(loaded.model, remedy=INFINITE, files=dict.fromkeys(loaded.model.state_dict(), source.name))
     save_model(loaded.model, out, format_.dtype)
     if loaded.by_name and layers is None:
         with report.task(f"comparing with {source.name}", None, "tensors") as advance:

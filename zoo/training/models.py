@@ -6,7 +6,7 @@ Only safetensors are read and written. A model's own code is never run, and noth
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ import transformers.modeling_gguf_pytorch_utils as gguf_reader
 
 from catalog import jsontext
 from catalog.jsonvalues import table
+from catalog.unseen import visible
 from zoo.errors import ModelFileError, OutOfMemory, ZooError, is_no_memory
 from zoo.files.whole import fsync
 from zoo.modelfolder import otherlayouts, purposes
@@ -190,22 +191,30 @@ def check_head(model: PreTrainedModel, input_ids: Sequence[int]) -> None:
         )
 
 
+def refuse_infinite(model: PreTrainedModel, *, remedy: str, files: Mapping[str, str] | None = None) -> None:
+    """Raise ModelFileError for a weight with infinity or NaN. files: a weight's name to the file that it comes from."""
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            what = "NaN (not a number)" if torch.isnan(tensor).any() else "an infinite value"
+            where = (files or {}).get(name, "")
+            raise ModelFileError(f"The weight {visible(name)} has {what}", where=where, remedy=remedy)
+
+
 def save_model(model: PreTrainedModel, folder: Path, dtype: torch.dtype = torch.float16) -> None:
     """Write ``config.json``, ``generation_config.json`` and one ``model.safetensors`` in ``dtype``, of 16 bits.
 
-    Raises ModelFileError when a weight does not fit it (float16: beyond 65,504).
+    Raises ModelFileError for infinity and NaN, and when a weight does not fit it (float16: beyond 65,504).
     """
+    refuse_infinite(model, remedy="Use another model, or train with a lower learning rate or more weight decay")
     half = model.to(dtype)
     for name, tensor in half.state_dict().items():
-        if torch.isfinite(tensor).all():
-            continue
-        if torch.isnan(tensor).any():
-            what, remedy = "has NaN", "Use another model, or train with a lower learning rate"
-        else:
+        if not torch.isfinite(tensor).all():
             name_of = str(dtype).removeprefix("torch.")
-            what = f"has infinity, or values that {name_of} cannot represent (beyond {torch.finfo(dtype).max:,.5g})"
-            remedy = "Use another model, or train with a lower learning rate or more weight decay"
-        raise ModelFileError(f"The weight {name} {what}", remedy=remedy)
+            raise ModelFileError(
+                f"The weight {visible(name)} has values beyond {torch.finfo(dtype).max:,.5g}, which {name_of} cannot "
+                "represent",
+                remedy="Use another model, or train with a lower learning rate or more weight decay",
+            )
     half.config.dtype = dtype
     with quiet(), writing():
         half.save_pretrained(folder, max_shard_size="1000GB")
