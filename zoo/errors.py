@@ -228,5 +228,5 @@ def remedy_for(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "Fix the permissions"
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
-        return "Move the file away that is in the place of a folder, or name another folder"
+        return "Move the file away that has the name of a folder, or name another folder"
     return "Fix this"

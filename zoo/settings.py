@@ -214,7 +214,7 @@ def _unknown(name: str) -> InputError:
 
 
 def _together(faults: list[tuple[int, InputError]]) -> InputError:
-    """One error for all, in the order of the lines of the file; a line of 0 is none."""
+    """One error for all, in the order of the lines of the file; 0 means no line."""
     for line, error in faults:
         error.where += f":{line}" if line else ""
     errors = [error for _, error in sorted(faults, key=lambda fault: fault[0])]
