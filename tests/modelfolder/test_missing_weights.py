@@ -9,6 +9,7 @@ from typing import Any
 
 import families
 import pytest
+from familyvariants import VARIANTS
 from foldersamples import Tensors, change, edit_json, refusal, rename
 
 from zoo.errors import ModelFileError
@@ -67,22 +68,6 @@ def test_of_other_names_families_and_formats_nothing_is_said(folder: Path) -> No
     config = {"model_type": "llama", "num_hidden_layers": 2}
     missing.refuse(config, ["transformer.h.0.attn.weight"], "m")
     missing.refuse({**config, "text_config": {}, "model_type": "mllama"}, ["model.norm.weight"], "m")
-
-
-VARIANTS: list[tuple[str, dict[str, Any]]] = [
-    *((family.name, {}) for family in families.FAMILIES),
-    ("Llama 3.2", {"attention_bias": True, "mlp_bias": True}),
-    ("Qwen3-MoE", {"mlp_only_layers": [1]}),
-    ("Qwen3-MoE", {"decoder_sparse_step": 2}),
-    ("Granite 4", {"num_local_experts": 4, "num_experts_per_tok": 2}),
-    ("Granite 4", {"attention_bias": True, "mamba_conv_bias": False, "mamba_proj_bias": True}),
-    ("StableLM", {"use_qkv_bias": True, "use_parallel_residual": True}),
-    ("GPT-2", {"tie_word_embeddings": False}),
-    ("GPT-NeoX (Pythia)", {"attention_bias": False}),
-    ("Falcon", {"new_decoder_architecture": True, "num_kv_heads": 2}),
-    ("Falcon", {"new_decoder_architecture": True, "num_kv_heads": 2, "num_ln_in_parallel_attn": 1}),
-    ("Falcon", {"parallel_attn": False, "multi_query": False, "bias": True, "alibi": True}),
-]
 
 
 @pytest.mark.parametrize(("family", "changes"), VARIANTS, ids=str)

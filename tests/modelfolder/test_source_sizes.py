@@ -13,7 +13,7 @@ import pytest
 from foldersamples import edit_json, sound
 
 from zoo.errors import ModelFileError
-from zoo.modelfolder import configured
+from zoo.modelfolder import layershapes
 from zoo.modelfolder.inspection import inspect
 
 NORM, MATRIX = "model.norm.weight", "model.layers.0.mlp.down_proj.weight"
@@ -117,7 +117,7 @@ def test_a_model_beyond_its_files_is_refused_before_memory_is_taken(
 
     edit_json(folder, "config.json", **changes)
     # As of a family whose shapes are not known by name.
-    monkeypatch.setattr(configured, "SHAPED", frozenset())
+    monkeypatch.setattr(layershapes, "FAMILIES", {})
     found = inspect(folder)
     with pytest.raises(ModelFileError, match="describes a model of") as caught:
         load_folder(found, tmp_path / "scratch", torch.float16)

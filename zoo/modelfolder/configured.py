@@ -6,12 +6,10 @@ are judged for families whose rule is known, and only where config.json states e
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from catalog.jsonvalues import table
-from zoo.modelfolder import sizes
+from zoo.modelfolder import layershapes, sizes
 from zoo.modelfolder.commands import FileRefused
 from zoo.modelfolder.files import CONFIG
 from zoo.modelfolder.weights import Stored, named
@@ -24,43 +22,6 @@ ROPE_TYPES = frozenset((
 """Kinds of rope scaling that transformers 5.23 can compute (ROPE_INIT_FUNCTIONS), with older names."""
 DIVIDED = frozenset(("llama", "gemma3_text", "gpt_neox"))
 """Values of model_type whose hidden_size must be a multiple of the heads even if head_dim is given."""
-HEADS_OF_WIDTH = frozenset(("llama", "mistral", "qwen2"))
-"""Values of model_type whose head_dim is hidden_size divided by the heads where it is missing."""
-SHAPED = HEADS_OF_WIDTH | {"qwen3", "smollm3", "granite", "olmo2", "gemma", "gemma2", "gemma3_text"}
-
-
-class _Side(NamedTuple):
-    """A side of a matrix: a product of values of config.json."""
-
-    keys: tuple[str, ...]
-
-    def length(self, config: Config) -> int | None:
-        """None if config.json does not state it."""
-        product = 1
-        for key in self.keys:
-            value = config.get(key)
-            if not isinstance(value, int) or isinstance(value, bool):
-                return None
-            product *= value
-        return product
-
-
-_WIDTH, _INNER, _ROWS = _Side(("hidden_size",)), _Side(("intermediate_size",)), _Side(("vocab_size",))
-_QUERY, _KEY = _Side(("num_attention_heads", "head_dim")), _Side(("num_key_value_heads", "head_dim"))
-_LAYER = r"(?:.*\.)?layers\.\d+\."
-RULES: tuple[tuple[re.Pattern[str], tuple[_Side, ...]], ...] = tuple(
-    (re.compile(pattern), sides)
-    for pattern, sides in (
-        (r"(?:.*\.)?(?:embed_tokens|lm_head)\.weight", (_ROWS, _WIDTH)),
-        (_LAYER + r"self_attn\.q_proj\.weight", (_QUERY, _WIDTH)),
-        (_LAYER + r"self_attn\.[kv]_proj\.weight", (_KEY, _WIDTH)),
-        (_LAYER + r"self_attn\.o_proj\.weight", (_WIDTH, _QUERY)),
-        (_LAYER + r"mlp\.(?:gate|up)_proj\.weight", (_INNER, _WIDTH)),
-        (_LAYER + r"mlp\.down_proj\.weight", (_WIDTH, _INNER)),
-        (_LAYER + r"(?:input|post_attention)_layernorm\.weight", (_WIDTH,)),
-    )
-)
-"""Names of weights, and their sides."""
 
 
 def refuse(config: Config) -> None:
@@ -72,34 +33,28 @@ def refuse(config: Config) -> None:
 def refuse_shapes(config: Config, own: Mapping[str, str], stored: Mapping[str, Stored]) -> None:
     """Raise ModelFileError for plain weights of another shape than config.json gives. own: stored name to the model's
     name."""
-    if config.get("model_type") not in SHAPED:
-        return
-    known = dict(config)
-    width, heads = config.get("hidden_size"), config.get("num_attention_heads")
-    if config.get("head_dim") is None and config["model_type"] in HEADS_OF_WIDTH:
-        known["head_dim"] = width // heads if isinstance(width, int) and isinstance(heads, int) else None
-    found = [line for name, one in sorted(stored.items()) if (line := _other(own.get(name, name), one.shape, known))]
+    known, rule = layershapes.completed(config), layershapes.rule(config)
+    found = []
+    for stored_name, one in sorted(stored.items()):
+        name = own.get(stored_name, stored_name)
+        if line := _other(name, one.shape, rule(name), known):
+            found.append(line)
     if found:
         raise FileRefused(f"The weights do not fit config.json: {named(found)}", where=CONFIG, remedy=sizes.remedy)
 
 
-def _other(name: str, shape: tuple[int, ...], config: Config) -> str | None:
+def _other(name: str, shape: tuple[int, ...], sides: layershapes.Sides | None, config: Config) -> str | None:
     """How a weight differs from its rule; None if it does not, or no rule is known."""
-    sides = next((sides for pattern, sides in RULES if pattern.fullmatch(name)), None)
     if sides is None or len(sides) != len(shape):
         return None
     lengths = [side.length(config) for side in sides]
-    keys = [
-        key
-        for side, length, there in zip(sides, lengths, shape, strict=True)
-        if length not in (None, there)
-        for key in side.keys
-    ]
-    if not keys or None in lengths:
+    unlike = [side for side, length, there in zip(sides, lengths, shape, strict=True) if length != there]
+    if not unlike or None in lengths:
         return None
     ours, theirs = (" x ".join(map(str, one)) for one in (shape, lengths))
-    values = ", ".join(f"{key}: {config[key]}" for key in dict.fromkeys(keys))
-    return f"{name} is {ours} in the weights and {theirs} by config.json ({values})"
+    keys = dict.fromkeys(key for side in unlike for key in side.keys)
+    values = f" ({', '.join(f'{key}: {config[key]}' for key in keys)})" if keys else ""
+    return f"{name} is {ours} in the weights and {theirs} by config.json{values}"
 
 
 def _heads(config: Config) -> Iterator[str]:
