@@ -26,6 +26,13 @@ class Problem:
     what: str
     instead: str
 
+    def __post_init__(self) -> None:
+        # Words of another program may end with a full stop; ``text`` has it.
+        for name in ("what", "instead"):
+            words = getattr(self, name)
+            if words.endswith(".") and not words.endswith(".."):
+                object.__setattr__(self, name, words[:-1])
+
     def __str__(self) -> str:
         return visible(f"{self.file}:{self.line}:{self.column}: {self.text}")
 

@@ -24,7 +24,7 @@ from zoo.files.digests import pretty_json
 from zoo.files.listing import records
 from zoo.hub import FolderHub
 from zoo.plan.prepare import Planned
-from zoo.progress import Silent
+from zoo.progress import Reporter, Silent
 from zoo.publish import apply as publishing
 from zoo.publish.apply import Published
 from zoo.publish.places import Way
@@ -129,11 +129,13 @@ def settings(zoo: Path) -> Settings:
     return settings_room.load(zoo, {}, {})
 
 
-def publish(release: ReleaseFolder, settings: Settings, hub: Any = None, **more: Any) -> Published:
+def publish(
+    release: ReleaseFolder, settings: Settings, hub: Any = None, report: Reporter | None = None, **more: Any
+) -> Published:
     hub = hub or FolderHub(settings.root / "build" / "hub")
     names = ("owner", "recorded", "way", "delete_others", "access", "stage", "known_access", "readable")
     known = {name: more.pop(name) for name in names if name in more}
-    return publishing.apply(publishing.Publication(release, NAMES, settings, hub, **known), Silent(), **more)
+    return publishing.apply(publishing.Publication(release, NAMES, settings, hub, **known), report or Silent(), **more)
 
 
 def through_flow(

@@ -78,6 +78,8 @@ class ZooError(Exception):
         self, what: str, *, where: str = "", safe: str = "", remedy: str = "", again: Again | None = None
     ) -> None:
         what, where, safe, remedy = map(short, (what, where, safe, remedy))
+        # Words of another program may end with one; callers continue the sentence, or end it.
+        what, remedy = map(_without_stop, (what, remedy))
         super().__init__(what)
         self.what = what
         self.where = _on_one_line(where)
@@ -168,6 +170,11 @@ class DamagedStep(Damaged):
             again=Again(note="it then makes the step again"),
         )
         self.kind, self.key, self.why = kind, key, why
+
+
+def _without_stop(text: str) -> str:
+    """A sentence without its final full stop; three dots stay, and so does the last line of a list."""
+    return text[:-1] if text.endswith(".") and not text.endswith("..") and "\n" not in text else text
 
 
 def _on_one_line(where: str) -> str:

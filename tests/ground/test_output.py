@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from catalog.problems import Problem
 from zoo import output as room
-from zoo.errors import InputError
+from zoo.errors import AGAIN, InputError, ZooError
 from zoo.output import Output, _Meter, visible
 
 Captured = pytest.CaptureFixture[str]
@@ -258,3 +259,13 @@ def test_what_is_said_is_bounded(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().err
     assert len(said) < 20_000 and "short\nlines\nstay" in said
     assert all(len(line) <= 2100 for line in said.splitlines() if not line.startswith("{"))
+
+
+def test_a_sentence_has_one_full_stop_whoever_wrote_its_end() -> None:
+    said = "Encountered unknown tag 'x'. The innermost block that needs to be closed is 'if'."
+    found = Problem("a.yaml", 1, 1, "student", f"it cannot be rendered: {said}", "Fix the template.")
+    assert found.text == f"student: it cannot be rendered: {said} Fix the template."
+    error = ZooError(f"it cannot be rendered: {said}", remedy="Fix the template.", again=AGAIN)
+    assert str(error) == f"it cannot be rendered: {said} Fix the template. Run the same command again."
+    assert f"{error.what}. {error.remedy}." == f"it cannot be rendered: {said} Fix the template."
+    assert ZooError("so far ...").what == "so far ..." and ZooError("two:\nlines.").what == "two:\nlines."

@@ -30,6 +30,7 @@ from zoo.__main__ import main
 from zoo.errors import InputError, ZooError
 from zoo.hub import FolderHub, Hub, connect
 from zoo.hub.server import repositories, views
+from zoo.progress import Silent
 from zoo.settings import Settings
 
 FIXTURES = (settings, zoo)
@@ -45,6 +46,16 @@ def hub(request: pytest.FixtureRequest, zoo: Path, monkeypatch: pytest.MonkeyPat
         return
     with serving(zoo, monkeypatch, TOKEN) as address:
         yield connect(address, zoo)
+
+
+class Spoken(Silent):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.words.append(text)
 
 
 def states(hub: Any) -> list[str]:
@@ -146,9 +157,11 @@ def test_a_kill_at_any_call_never_leaves_more_open_than_wanted(
 def test_a_hub_without_tokens_refuses_before_anything_is_sent(
     zoo: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    said = Spoken()
     with serving(zoo, monkeypatch) as address:
         with pytest.raises(InputError) as caught:
-            publish(make_release(zoo), settings, connect(address, zoo), access="private")
+            publish(make_release(zoo), settings, connect(address, zoo), said, access="private")
+        assert not said.words, "nothing is announced that is then refused"
         assert "it has no tokens" in caught.value.what and "--token-file" in caught.value.what
         assert "zoo publish" in str(caught.value)
     assert not list((zoo / "build/hub").rglob("commits/*")) and not list((zoo / "build/hub").glob("objects/*/*"))
@@ -221,9 +234,10 @@ def test_a_hub_without_gates_refuses_before_anything_is_made(
     wanted: str, zoo: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving(zoo, monkeypatch, TOKEN) as address:
-        hub = connect(address, zoo)
+        hub, said = connect(address, zoo), Spoken()
         with pytest.raises(InputError, match="are not gated: nobody has an account here") as caught:
-            publish(make_release(zoo), settings, hub, access=wanted)
+            publish(make_release(zoo), settings, hub, said, access=wanted)
+        assert not said.words
         assert "access: public or access: private" in caught.value.advice and "zoo publish" not in str(caught.value)
         assert states(hub) == ["", ""], "nothing was made"
         publish(make_release(zoo), settings, hub, access="private")

@@ -18,7 +18,7 @@ from zoo.llama import library, processor
 from zoo.llama.convert import source
 from zoo.machine import resources
 from zoo.machine.resources import free_bytes
-from zoo.plan import preflight, prepare, world
+from zoo.plan import foresight, preflight, prepare, world
 from zoo.settings import Settings
 from zoo.sources import resolve
 from zoo.sources.packages import STARTER
@@ -162,6 +162,8 @@ def _recipe(name: str, call: Call) -> tuple[list[Finding], int]:
     """What the recipe needs, compared with this machine."""
     try:
         planned = prepare.make_plan(name, call.settings)
+        if planned.costs.steps:
+            foresight.refuse_templates(planned.checked, call.settings.root)
     except ModelFileError as error:
         return [Finding(name, "missing", str(error))], 1
     costs = planned.costs
@@ -180,4 +182,4 @@ def _recipe(name: str, call: Call) -> tuple[list[Finding], int]:
             *found,
             *(Finding(planned.plan.name, "missing", line.strip()) for line in error.what.splitlines()[1:]),
         ], 1
-    return [*found, Finding(planned.plan.name, "ok", f"can be built here, if this passes: zoo check {name}")], 0
+    return [*found, Finding(planned.plan.name, "ok", "can be built here")], 0

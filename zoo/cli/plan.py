@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from catalog import shell
 from catalog.words import data_size
 from zoo.cli.common import Call, options
-from zoo.plan import preflight, prepare
+from zoo.plan import foresight, preflight, prepare
 
 
 @click.command()
@@ -17,6 +16,7 @@ def command(call: Call, recipe: str) -> None:
     """Show the steps of RECIPE (a name or a file): which run and why, which are reused, what it costs."""
     planned = prepare.make_plan(recipe, call.settings)
     plan, costs = planned.plan, planned.costs
+    remote = foresight.refuse_templates(planned.checked, call.settings.root) if costs.steps else []
     data = {
         "name": plan.name,
         "version": plan.version,
@@ -42,8 +42,9 @@ def command(call: Call, recipe: str) -> None:
         size = f", about {data_size(fetch.size_bytes)}" if fetch.size_bytes else ""
         notes.append(f"Would fetch for the {fetch.role}: {fetch.source}{size}.")
     notes += [f"  {line}" for line in costs.work]
+    if remote:
+        notes.append(f"The chat template of {' and '.join(remote)} is tried when the build fetches it.")
     if costs.steps:
-        notes.append(f"Chat templates were not tried. Try them with: zoo check {shell.argument(recipe)}")
         for fault in preflight.folders(call.settings):
             call.output.warn(fault)
     call.output.table(data, f"{plan.name} {plan.version}", ("step", "key", "reason"), rows, "\n".join(notes))

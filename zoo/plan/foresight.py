@@ -64,6 +64,24 @@ def problems(
     return [*found, *contradictions.problems(document, case)]
 
 
+def refuse_templates(checked: CheckedRecipe, root: Path) -> list[str]:
+    """Try the chat templates of the sources on this machine, each in a process with limits; nothing else is run.
+
+    Raises ModelFileError for one that cannot be used. Returns the sources that are on a hub: theirs are tried before
+    the first step.
+    """
+    document = yamltext.parse(checked.text, checked.file)
+    here = {role: sourcefacts.read(path, root) for role, path, _ in _places(document, root)}
+    systemprompts.refuse_unusable(here, "Nothing was made.")
+    recipe = checked.recipe
+    used = {source.source for source in (recipe.student, recipe.teacher) if source} if recipe else set()
+    return sorted(uri for uri in used if _is_on_hub(uri))
+
+
+def _is_on_hub(uri: str) -> bool:
+    return isinstance(source_uris.parse(uri), source_uris.HubSource)
+
+
 def _heldout(checked: CheckedRecipe, recipe: Recipe) -> int:
     return sum(checked.files[file.path].prompts for file in recipe.corpus.heldout)
 
@@ -89,7 +107,8 @@ def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact], ro
     file that it is on this machine; ModelFileError for a chat template that cannot be used. ``imported``: by the id of
     their step.
 
-    Chat templates are rendered here, in ``refuse_before`` and for ``zoo check``, always in a process with limits.
+    Chat templates are rendered here, in ``refuse_before``, in ``refuse_templates`` and for ``zoo check``, always in a
+    process with limits.
     """
     recipe = checked.recipe
     if recipe is None:

@@ -126,7 +126,6 @@ def apply(
         journal = Journal(_beside(release, name), _identity(publication))
         targets = prepare(publication, journal)
         already = all(target.plan.is_published for target in targets)
-        _announce(targets, hub, report)
         hashes = Hashes(_beside(release, "hashes.json"))
         said = news.message(release.model.name, release.release)
         work = Work(tag_of(release), said, hub.name, hashes, journal, report, committing)
@@ -135,6 +134,8 @@ def apply(
                 closing.refuse_open_staging(work, targets, publication.access, command_of(publication))
             for target in targets:
                 closing.close(work, target, publication.access)
+        # Not before the hub agreed: until then nothing is published.
+        _announce(targets, hub, report)
         commits = _out(work, targets, how, phase)
         if publication.access and not publication.stage:
             for target in targets:
