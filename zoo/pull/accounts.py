@@ -11,6 +11,8 @@ from pathlib import Path
 from catalog import jsontext
 from catalog.release import Release, Repository
 from catalog.shapes import shaped
+from zoo.corpora import datafiles
+from zoo.errors import Damaged
 from zoo.files import filelist
 from zoo.files.listing import FileRecord
 from zoo.gguf import wording
@@ -137,13 +139,42 @@ def manifest_against_catalog(manifest: Manifest, name: str, release: Release) ->
         if path not in manifest.files:
             yield Difference(path, "catalog", f"the catalog lists this licence text, but {MANIFEST} does not", "a file",
                              "no such file")  # fmt: skip
-    recorded = [FileRecord(f.path, f.size_bytes, f.sha256) for f in release.files]
-    recorded += [FileRecord(f"evidence/{f.path}", f.size_bytes, f.sha256) for f in release.evidence]
-    for file in recorded:
+    for file in _recorded(release):
         listed = manifest.files.get(file.path)
         if listed != file:
             yield Difference(file.path, "catalog", f"{MANIFEST} and the catalog differ", _words(file),
                              _words(listed))  # fmt: skip
+
+
+def manifest_against_others(
+    manifest: Manifest, tree: Mapping[str, Listed], place: Repository, name: str, release: Release | None
+) -> Iterator[Difference]:
+    """What catalog (of a release) and tree say that a manifest does not."""
+    yield from manifest_against_pin(manifest, place)
+    if release:
+        yield from manifest_against_catalog(manifest, name, release)
+    yield from tree_against_manifest(tree, manifest)
+
+
+def of_catalog(name: str, release: Release) -> Manifest:
+    """The files of the model repository that the catalog itself records, as far as no manifest is needed for it."""
+    recipe = FileRecord("recipe.yaml", len(release.recipe.text.encode()), release.recipe.sha256)
+    return Manifest(name, release.version, {file.path: file for file in (*_recorded(release), recipe)}, "")
+
+
+def of_evidence(name: str, release: Release, raw: bytes) -> Manifest:
+    """The files of the dataset repository that the evidence of a release records. Raises Damaged if ``raw`` is not the
+    recorded evidence."""
+    pin = next((one for one in release.evidence if one.path == datafiles.FILE), None)
+    if pin is None or _sha256(raw) != pin.sha256:
+        raise Damaged(f"{datafiles.FILE} is not the recorded one")
+    listed = {one.path: FileRecord(one.path, one.size_bytes, one.sha256) for one in datafiles.parse(raw)}
+    return Manifest(name, release.version, listed, "")
+
+
+def _recorded(release: Release) -> list[FileRecord]:
+    files = [FileRecord(f.path, f.size_bytes, f.sha256) for f in release.files]
+    return files + [FileRecord(f"evidence/{f.path}", f.size_bytes, f.sha256) for f in release.evidence]
 
 
 def measured_against_catalog(folder: Path, release: Release) -> Iterator[Difference]:

@@ -183,15 +183,8 @@ def accounts(
     if manifest is None:
         raise RemoteError(f"{MANIFEST} of {origin.source} is not a valid manifest", kind="disagreement",
                           facts={"differences": []}, safe="Nothing was downloaded.")  # fmt: skip
-    found = [
-        *agreement.manifest_against_pin(manifest, place),
-        *agreement.sums_against_manifest(sums, manifest),
-        *agreement.signature_against_pin(signed, place),
-    ]
-    if release:
-        found += agreement.manifest_against_catalog(manifest, name, release)
-    found += agreement.tree_against_manifest(tree, manifest)
-    return manifest, found
+    found = [*agreement.sums_against_manifest(sums, manifest), *agreement.signature_against_pin(signed, place)]
+    return manifest, [*agreement.manifest_against_others(manifest, tree, place, name, release), *found]
 
 
 def refuse_other_release(folder: Path, name: str, version: str) -> None:

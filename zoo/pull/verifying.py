@@ -13,7 +13,7 @@ from pathlib import Path
 from catalog import shell, yanks
 from catalog.index import Catalog
 from catalog.release import Model, Release, Repository, YankEvent
-from zoo.errors import Damaged, InputError, MissingExtra, RemoteError, ZooError
+from zoo.errors import Damaged, InputError, ZooError
 from zoo.files.digests import sha256_file
 from zoo.files.listing import FileRecord
 from zoo.hub import Listed, ReadHub, ReadRepo
@@ -21,9 +21,9 @@ from zoo.hub.download import Origin, Patience, retrying
 from zoo.hub.download.files import is_here
 from zoo.hub.interface import ABSENT_CONTENT
 from zoo.progress import Advance, Reporter, carried
-from zoo.pull import accounts, pulling
+from zoo.pull import accounts, hublists, pulling
 from zoo.pull.accounts import MANIFEST, SUMS, Difference, Manifest
-from zoo.pull.arriving import SERVED_OTHERWISE
+from zoo.pull.hublists import Unchecked, not_as_recorded
 from zoo.release.provenance import SIGNATURE
 
 _LISTS = (MANIFEST, SUMS)
@@ -32,18 +32,6 @@ THREADS = 2
 
 _REQUESTS = 8
 """Requests at the same time."""
-
-
-@dataclass(frozen=True)
-class Unchecked:
-    """What could not be compared, and why; neither equal nor different."""
-
-    path: str
-    why: str
-
-    @property
-    def sentence(self) -> str:
-        return f"{self.path} could not be checked: {self.why}"
 
 
 @dataclass(frozen=True)
@@ -174,16 +162,34 @@ def _repository(reading: _Reading, kind: str, place: Repository, name: str, rele
     of_catalog = release if kind == "model" else None
     try:
         tree = retrying(lambda: repo.listing(place.commit), patience, report, 2)
-        manifest, found = pulling.accounts(Origin(repo, place.commit, shown), tree, place, name, of_catalog, patience)
     except (ZooError, OSError) as error:
-        one = _not_as_recorded(MANIFEST, error, "a valid manifest", "none")
+        one = not_as_recorded(MANIFEST, error, "a valid manifest", "none")
         broken, missed = ((one,), []) if isinstance(one, Difference) else ((), [one])
         seconds = time.monotonic() - began
         return Verified(
             shown, name, release.version, 1, 0, seconds, ("hub",), broken, unchecked=tuple(missed)
         )
+    lists = hublists.read(Origin(repo, place.commit, shown), tree, place, patience)
+    found = [one for one in lists.faults if isinstance(one, Difference)]
+    missed = [one for one in lists.faults if isinstance(one, Unchecked)]
+    manifest = lists.manifest
+    if manifest is None and missed:
+        seconds = time.monotonic() - began
+        return Verified(
+            shown, name, release.version, 1, 0, seconds, ("hub",), tuple(found), unchecked=tuple(missed)
+        )
+    if manifest:
+        found += accounts.manifest_against_others(manifest, tree, place, name, of_catalog)
+        if lists.sums is not None:
+            found += accounts.sums_against_manifest(lists.sums, manifest)
+    else:
+        # What the catalog itself has, or its evidence, can still be compared.
+        manifest = accounts.of_catalog(name, release) if of_catalog else _data_of(reading, name, release)
+        found += accounts.tree_against_manifest(tree, manifest)
+    if not any(one.path == SIGNATURE for one in lists.faults):
+        found += accounts.signature_against_pin(lists.signature, place)
     # Publishing keeps files of other people, so a commit may have more than the release.
-    extra = tuple(accounts.unlisted(tree, manifest))
+    extra = tuple(accounts.unlisted(tree, manifest)) if lists.manifest else ()
     if reading.full:
         both = [manifest.files[path] for path in sorted(tree.keys() & manifest.files.keys())]
         read = list(read_back(repo, place.commit, both, report, patience))
@@ -195,34 +201,19 @@ def _repository(reading: _Reading, kind: str, place: Repository, name: str, rele
         missed += [one for one in asked if isinstance(one, Unchecked)]
     pinned = place.manifest_sha256 is not None
     by_catalog = ("catalog",) if of_catalog or pinned else ()
-    against = ("hub", MANIFEST, SUMS, *by_catalog, *(("content",) if reading.full else ()))
+    by_lists = [path for path, found in ((MANIFEST, lists.manifest), (SUMS, lists.sums)) if found]
+    against = ("hub", *by_lists, *by_catalog, *(("content",) if reading.full else ()))
     # The two lists are compared too.
     files = len(manifest.files) + len(_LISTS)
-    size = sum(file.size_bytes for file in manifest.files.values()) + sum(tree[path].size_bytes for path in _LISTS)
+    size = sum(file.size_bytes for file in manifest.files.values())
+    size += sum(tree[path].size_bytes for path in _LISTS if path in tree)
     return Verified(shown, name, release.version, files, size, time.monotonic() - began,
                     against, tuple(_once(found)), unlisted=extra, unchecked=tuple(missed), pinned=pinned)  # fmt: skip
 
 
-def _not_as_recorded(path: str, error: ZooError | OSError, expected: str, got: str) -> Difference | Unchecked:
-    """Turns an error into a difference (what the hub serves) or an unchecked file (nothing could be compared).
-
-    Raises MissingExtra again: it names the command that makes all of it possible.
-    """
-    if isinstance(error, MissingExtra):
-        raise error
-    if isinstance(error, RemoteError):
-        if error.facts.get("withheld"):
-            return Unchecked(path, error.what)
-        if error.kind in SERVED_OTHERWISE:
-            return Difference(path, "hub", error.what, expected, got)
-    elif isinstance(error, Damaged | InputError):
-        return Difference(path, "hub", error.what, expected, got)
-    why = (
-        error.what
-        if isinstance(error, ZooError)
-        else f"{error.strerror or error} ({error.filename or 'no file'})"
-    )
-    return Unchecked(path, why)
+def _data_of(reading: _Reading, name: str, release: Release) -> Manifest:
+    namespace, _, repository = release.location.model.name.partition("/")
+    return hublists.data(reading.hub.repo("model", namespace, repository), name, release, reading.patience)
 
 
 def asked_for(repo: ReadRepo, commit: str, files: Iterable[FileRecord]) -> list[Difference | Unchecked]:
@@ -232,7 +223,7 @@ def asked_for(repo: ReadRepo, commit: str, files: Iterable[FileRecord]) -> list[
         try:
             served = repo.served(commit, file.path)
         except (ZooError, OSError) as error:
-            return _not_as_recorded(file.path, error, file.sha256, "nothing")
+            return not_as_recorded(file.path, error, file.sha256, "nothing")
         if served.absent == ABSENT_CONTENT:
             return Difference(file.path, "hub", "the hub lists it, but has lost its content", file.sha256, "nothing")
         if served.absent:
@@ -268,7 +259,7 @@ def read_back(
                 finally:
                     incoming.close()
             except (ZooError, OSError) as error:
-                yield _not_as_recorded(path, error, file.sha256, "nothing")
+                yield not_as_recorded(path, error, file.sha256, "nothing")
                 continue
         if sha.hexdigest() != file.sha256:
             yield Difference(path, "hub", "the hub serves other bytes", file.sha256, sha.hexdigest())

@@ -25,10 +25,6 @@ _SMALL_BYTES = 4 << 20
 _STALL_SECONDS = 20.0
 
 
-class LostList(Damaged):
-    """A small file that describes others, such as the list of a repository's files, has lost its content on the hub."""
-
-
 @dataclass(frozen=True)
 class Expected:
     """A recorded file. raw: its content if the zoo has it, for hubs that do not report a sha256 of small files.
@@ -48,11 +44,13 @@ class Expected:
 class Account:
     """What is known of a repository at the recorded commit of a release. files: those to compare.
 
-    listed: every file that the release has there, by its own list; None if that could not be read.
+    listed: every file that the release has there, by its own list; None if that could not be read. faults: what is
+    wrong with that list, or with the record of the data, each a sentence; the files are still compared with the catalog.
     """
 
     files: Sequence[Expected]
     listed: Mapping[str, Expected] | None
+    faults: tuple[str, ...] = ()
 
     @property
     def readable(self) -> list[FileRecord]:
@@ -79,15 +77,14 @@ def of_model(release: Release, evidence: Path) -> list[Expected]:
 def account_of_model(release: Release, evidence: Path, model: Repo) -> Account:
     """The files of the model repository: those of the catalog, and those of the list that the catalog pins.
 
-    An older release has no pin, so its list only says which files are its own. Raises Damaged for another list than the
-    pinned one.
+    An older release has no pin, so its list only says which files are its own.
     """
     place, recorded = release.location.model, {file.path: file for file in of_model(release, evidence)}
     try:
         listed = _listed(model, place)
-    except (ZooError, OSError) as error:
-        if isinstance(error, LostList) or (isinstance(error, Damaged) and place.manifest_sha256):
-            raise
+    except Damaged as error:
+        return Account([*recorded.values()], None, (error.what,))
+    except (ZooError, OSError):
         # If the commit itself is gone, comparing the recorded files shows it.
         return Account([*recorded.values()], None)
     if not place.manifest_sha256:
@@ -107,21 +104,33 @@ def of_dataset(release: Release, evidence: Path, model: Repo, dataset: Repo) -> 
 
     The digests of the data are evidence of the release, which the catalog pins. Without the zoo's copy, the copy of the
     model repository is read, if it is the pinned one. Other files, and the data of releases from before this evidence,
-    are compared with the manifest at the recorded commit. Raises Damaged if neither is available, or if the manifest
-    contradicts the evidence or the catalog; ZooError if the hub does not answer.
+    are compared with the manifest at the recorded commit, unless that is damaged or contradicts the evidence or the
+    catalog. Raises ZooError if the hub does not answer.
     """
-    place = release.location.dataset
+    place, faults, recorded = release.location.dataset, list[str](), dict[str, Expected]()
     assert place
-    recorded = _data(release, evidence, model)
-    listed = _listed(dataset, replace(place, manifest_sha256=None))
-    for file in recorded.values():
-        if file.path in listed and listed[file.path].sha256 != file.sha256:
-            raise Damaged(
-                f"{MANIFEST} of {place.name} at {place.commit[:12]} lists a different {file.path} from the one recorded"
-            )
-    _refuse_other_list(place, listed[MANIFEST].sha256)
+    try:
+        recorded = _data(release, evidence, model)
+    except Damaged as error:
+        faults.append(error.what)
+    try:
+        listed = _listed(dataset, replace(place, manifest_sha256=None))
+    except Damaged as error:
+        return Account([*recorded.values()], None, (*faults, error.what))
+    others = [file.path for file in recorded.values() if listed.get(file.path, file).sha256 != file.sha256]
+    faults += [
+        f"{MANIFEST} of {place.name} at {place.commit[:12]} lists a different {path} from the one recorded"
+        for path in others
+    ]
+    try:
+        _refuse_other_list(place, listed[MANIFEST].sha256)
+    except Damaged as error:
+        faults += [] if others else [error.what]
+        others.append(MANIFEST)
+    if others:
+        return Account([*recorded.values()], None, tuple(faults))
     found = listed | recorded
-    return Account([*found.values()], found)
+    return Account([*found.values()], found, tuple(faults))
 
 
 def copy(path: Path, sha256: str) -> bytes | None:
@@ -159,10 +168,6 @@ def _listed(repo: Repo, place: Repository) -> dict[str, Expected]:
         raise Damaged(f"{MANIFEST} at {place.commit[:12]} is not a valid manifest") from None
     files = [Expected(file.path, file.sha256, file.size_bytes) for file in listed]
     files.append(Expected(MANIFEST, own, len(raw), lambda: raw))
-    if SUMS in tree:
-        # It says the same as the manifest, line by line.
-        sums = "".join(f"{file.sha256}  {file.path}\n" for file in listed).encode()
-        files.append(Expected(SUMS, hashlib.sha256(sums).hexdigest(), len(sums), lambda: sums))
     # The list cannot have these two. The bytes of one follow from it, and the catalog has the digest of the other.
     sums = filelist.sums_text(listed).encode()
     if SUMS in tree:
@@ -196,7 +201,7 @@ def _read(repo: Repo, commit: str, path: str, tree: Mapping[str, Listed]) -> byt
         incoming = repo.incoming(commit, file, 0, file.size_bytes, _STALL_SECONDS)
     except (RemoteError, Damaged) as error:
         if isinstance(error, Damaged) or error.kind == "content_lost":
-            raise LostList(error.what) from error
+            raise Damaged(error.what) from error
         raise
     try:
         raw = b"".join(bytes(chunk) for chunk in incoming.chunks)

@@ -18,7 +18,7 @@ from catalog.index import Catalog
 from catalog.release import Location, Model, Release, Repository
 from catalog.watch import Report, Unchecked, Watched
 from catalog.words import counted
-from zoo.errors import Damaged, ZooError
+from zoo.errors import ZooError
 from zoo.files.listing import FileRecord
 from zoo.hub import BRANCH, FolderHub, Hub, Refs, Repo, withheld
 from zoo.hub.download import Patience
@@ -33,7 +33,7 @@ from zoo.upkeep import yank
 from zoo.upkeep.branch import Known, strange
 from zoo.upkeep.cardnow import CARD
 from zoo.upkeep.notes import Notes, Part, Spot, account_of, accounts_of, evidence_of
-from zoo.upkeep.recorded import Account, Expected, LostList, of_model, verdict
+from zoo.upkeep.recorded import Expected, of_model, verdict
 from zoo.upkeep.remedies import ACCESS, LOST, NEWER
 from zoo.upkeep.upstream import Ask, Looked, look_at_sources
 
@@ -173,15 +173,11 @@ def _part(
     commit, name, head = part.place.commit, part.place.name, refs.branches.get(BRANCH)
     try:
         account = part.account(release)
-    except Damaged as error:
-        Spot(notes, model, release, name).note("digest", None, commit, None, None, error.what)
-        if part.kind != "model" or not isinstance(error, LostList):
-            return None
-        # The catalog itself has the digests of the weights and the evidence.
-        account, head = Account(of_model(release, evidence_of(notes.settings, model, release)), None), None
     except (ZooError, OSError) as error:
         notes.unchecked.append(Unchecked(f"{model.name} {release.version}", str(error)))
         return None
+    for fault in account.faults:
+        Spot(notes, model, release, name).note("digest", None, commit, None, None, fault)
     expected = account.files
     pinned, failed = _ask(part.repo, commit, expected, notes, pool)
     if failed:
@@ -231,7 +227,11 @@ def _read(model: Model, release: Release, part: Part, files: Sequence[FileRecord
 def _branch(model: Model, release: Release, part: Part, head: str, notes: Notes) -> None:
     """Files of the branch that no release has, and its card."""
     name = part.place.name
-    accounts = accounts_of(model, part)
+    # The damaged list of another version is reported with that version.
+    accounts = {
+        version: one for version, one in accounts_of(model, part).items()
+        if version == release.version or one.listed is not None or not one.faults
+    }  # fmt: skip
     if any(account.listed is None for account in accounts.values()):
         notes.unchecked.append(Unchecked(f"the branch of {name}", "the list of files of a release could not be read"))
         return
@@ -340,6 +340,7 @@ def _head(
     files = {
         version: [file for file in account.files if file.path != card]
         for version, account in accounts_of(model, part).items()
+        if account.files
     }
     paths = {file.path: file for expected in files.values() for file in expected}
     answers, failed = _ask(repo, head, list(paths.values()), notes, pool)
@@ -351,8 +352,10 @@ def _head(
         version: [file for file in expected if verdict(file, served_now[file.path]) not in _SOUND]
         for version, expected in files.items()
     }
+    if release.version not in wrong:
+        return  # nothing is known of its files, which is reported already
     # The first of equals is the newest.
-    version = min(wrong, key=lambda one: len(wrong[one]) / len(files[one]))
+    version = min(wrong, key=lambda one: len(wrong[one]) / max(len(files[one]), 1))
     for file in wrong[version]:
         kind, answer = verdict(file, served_now[file.path]), served_now[file.path]
         words = "no longer exists" if kind == "missing" else f"differs from what {version} recorded"
