@@ -45,7 +45,7 @@ class Account:
     """What is known of a repository at the recorded commit of a release. files: those to compare.
 
     listed: every file that the release has there, by its own list; None if that could not be read. faults: what is
-    wrong with that list, or with the record of the data, each a sentence; the files are still compared with the catalog.
+    wrong with that list, or with the record of the data, each a sentence; the files are compared with the catalog.
     """
 
     files: Sequence[Expected]
