@@ -38,6 +38,7 @@ ROOMS = (
     "zoo.stages",
     "zoo.plan",
     "zoo.release",
+    "zoo.history",
     "zoo.site",
     "zoo.sync",
     "zoo.pull",

@@ -27,6 +27,7 @@ COMMANDS = {
     "verify": "Check that files are identical to the release.",
     "reproduce": "Rebuild a published version and compare it byte for byte.",
     "catalog": "List the models in the catalog.",
+    "bench": "Show how fast a model was over time, and whether it got slower.",
     "hub": "Serve a folder hub over HTTP; approve a hub.",
     "site": "Build or serve the catalog's web site.",
     "notes": "Write the notes of a quarter, from the catalog and git.",
@@ -59,6 +60,10 @@ EXAMPLES = {
     "verify": ("zoo verify my-model-1.0.0", "zoo verify my-model --on-hub"),
     "reproduce": ("zoo reproduce my-model", "zoo reproduce my-model@1.0.0 --quants-only"),
     "catalog": ("zoo catalog", "zoo catalog --json"),
+    "bench": (
+        "zoo bench history my-model", "zoo bench import reports/*.json",
+        "zoo bench ack my-model --by Ada --reason 'The new kernel is safer.'",
+    ),
     "hub": ("zoo hub serve build/hub --port 8000", "zoo hub trust https://hub.example"),
     "site": ("zoo site build", "zoo site serve"),
     "notes": ("zoo notes 2026-Q4", "zoo notes 2026-Q4 --out notes.md"),

@@ -26,6 +26,7 @@ hub = "build/hub"
 
 _NEW = "Name a new folder, such as: zoo init my-zoo"
 _IGNORE = "/build/\n/.venv/\n"
+_ATTRIBUTES = "# Lines of a history are only added, so two branches are both kept.\nbench-history.jsonl merge=union\n"
 
 
 @click.command()
@@ -76,6 +77,7 @@ def _fault(folder: Path) -> str | None:
 def _fill(folder: Path, title: str) -> None:
     (folder / MARKER).write_text(_TOML, encoding="utf-8")
     (folder / ".gitignore").write_text(_IGNORE, encoding="utf-8")
+    (folder / ".gitattributes").write_text(_ATTRIBUTES, encoding="utf-8")
     (folder / "model_catalog.json").write_text(index.to_text(index.EMPTY), encoding="utf-8")
     shutil.copytree(bundled.recipes_folder(), folder / "recipes")
     for part in ("docs", "assets", "theme"):
