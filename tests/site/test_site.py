@@ -88,7 +88,7 @@ def files_of(folder: Path) -> list[str]:
 
 def site_of(zoo: settings.Settings) -> pages.Site:
     """What the pages of a built site knew of it."""
-    facts = state.read(zoo.site.parent / ".site.json")["documents"].facts
+    facts = state.read(zoo.site.parent / ".site.json")["documents"].fact("documents")
     links = tuple(pages.Link(title, url) for title, url in facts["links"])
     engine = tryout.has_engine(zoo)
     return pages.Site(facts["name"], links, tuple(facts["pages"]), facts["address"], facts["assets"], engine=engine)

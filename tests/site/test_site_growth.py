@@ -107,3 +107,23 @@ def test_another_program_makes_every_page_again(tmp_path: Path, monkeypatch: pyt
     kept = {path for path in before if after.get(path) == before[path]}
     # Neither the engine of the try page nor a list of digests is a page.
     assert {path for path in kept if not path.startswith("try/")} == {"search/versions.json"}
+
+
+def remade(zoo: settings.Settings, models: tuple[Model, ...]) -> set[str]:
+    """The files that a build makes again for other models."""
+    before = {path: (zoo.site / path).stat().st_ino for path in files_of(zoo.site)}
+    set_catalog(zoo, models)
+    site.build(zoo, Silent())
+    return {path for path in files_of(zoo.site) if (zoo.site / path).stat().st_ino != before.get(path)}
+
+
+def test_a_change_makes_only_those_pages_again_that_show_it(tmp_path: Path) -> None:
+    models = catalog(9, seed=3).models
+    zoo = make_zoo(tmp_path, Catalog(models))
+    site.build(zoo, Silent())
+    said = dataclasses.replace(models[0], summary="Another summary.")
+    of_lists = {path for path in remade(zoo, (said, *models[1:])) if not path.startswith(f"models/{said.name}/")}
+    assert {"index.html", "models/index.html", "llms.txt", "catalog.json"} <= of_lists
+    assert not [path for path in of_lists if path.startswith(("boards/", "pictures/", "compare/", "files/"))]
+    faster = slower(said)
+    assert {"boards/pi-5-4gb/index.html", "chooser.json", "files/index.html"} <= remade(zoo, (faster, *models[1:]))

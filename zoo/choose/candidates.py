@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from catalog import device as devices
 from catalog import memory
 from catalog.device import Device
 from catalog.memory import KV_TYPE
@@ -65,6 +66,11 @@ class Wish:
     context_tokens: int
     least: float | None = None
     kv: str = KV_TYPE
+
+    @functools.cached_property
+    def is_usual(self) -> bool:
+        """Whether it is for a device that has a profile, and for the usual type of the cache."""
+        return self.kv == KV_TYPE and devices.find(self.device.id) is self.device
 
     @property
     def quick(self) -> float:

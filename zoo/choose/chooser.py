@@ -61,7 +61,7 @@ def questions() -> tuple[tuple[Device, int], ...]:
     return tuple(itertools.product(devices.DEVICES, memory.CONTEXTS))
 
 
-_PLACES = {(device.id, context): place for place, (device, context) in enumerate(questions())}
+_ASKED = tuple((device.id, context) for device, context in questions())
 
 
 @dataclass(frozen=True)
@@ -139,22 +139,26 @@ def known(release: Release) -> list[list[float]]:
 
 def recalled(found: Sequence[Sequence[float]]) -> Callable[[str, int], Standing | None]:
     """What ``known`` returned, by device and context length."""
+    @functools.cache
+    def standings() -> dict[tuple[str, int], Standing]:
+        return dict(zip(_ASKED, map(_standing, found), strict=True))
 
     def look(device_id: str, context_tokens: int) -> Standing | None:
-        place = _PLACES.get((device_id, context_tokens))
-        if place is None:
-            return None
-        if not found[place]:
-            return Standing(0.0, 0.0, False)
-        roomy, fitting, poor, broken = found[place]
-        return Standing(roomy, fitting, bool(poor), bool(broken))
+        return standings().get((device_id, context_tokens))
 
     return look
 
 
+def _standing(found: Sequence[float]) -> Standing:
+    if not found:
+        return Standing(0.0, 0.0, False)
+    roomy, fitting, poor, broken = found
+    return Standing(roomy, fitting, bool(poor), bool(broken))
+
+
 def choose(question: Question, ranked: Sequence[Ranked], runners_up: int = RUNNERS_UP) -> Choice:
     """The answer, the next ones, and what was skipped."""
-    every = [one for one in ranked if matches(one.entry, question)]
+    every = _matching(ranked, question)
     asked = [one for one in every if not one.entry.experimental]
     found = _find(question.wish, asked)
     if found is None:
@@ -174,7 +178,7 @@ def line(question: Question, ranked: Sequence[Ranked]) -> tuple[Offer, ...]:
     """The files between the fastest and the best, of all models: each is better than all before it and slower, those of
     lower tiers by FASTER. It has the answer of ``choose`` if that is a good file."""
     wish = replace(question.wish, least=None)
-    asked = [one for one in ranked if matches(one.entry, question) and not one.entry.experimental]
+    asked = [one for one in _matching(ranked, question) if not one.entry.experimental]
     some = [(one, s) for one in asked if not one.at_chance and (s := one.entry.standing(wish)) and s.fitting]
     found: list[Offer] = []
     fastest = 0.0
@@ -218,11 +222,18 @@ def matches(entry: Entry, question: Question) -> bool:
     )
 
 
+def _matching(ranked: Sequence[Ranked], question: Question) -> Sequence[Ranked]:
+    if question.task is None and question.language is None:
+        return ranked
+    return [one for one in ranked if matches(one.entry, question)]
+
+
 def _find(wish: Wish, asked: Sequence[Ranked]) -> _Found | None:
     some = [(one, s) for one in asked if not one.at_chance and (s := one.entry.standing(wish))]
     for level in candidates.levels(wish):
-        speeds = [(one, s.roomy if level.roomy else s.fitting) for one, s in some]
-        fit = [(one, v) for one, v in speeds if v > 0 and (v >= wish.quick or not level.quick)]
+        least = wish.quick if level.quick else candidates.ANY_SPEED
+        which = Standing._fields.index("roomy" if level.roomy else "fitting")
+        fit = [(one, speed) for one, s in some if (speed := s[which]) >= least]
         if level.quick:
             fit.sort(key=lambda pair: (pair[0].tier, -pair[1]))
         else:

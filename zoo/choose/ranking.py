@@ -23,7 +23,6 @@ from dataclasses import dataclass
 
 from catalog import device as devices
 from catalog import guessing
-from catalog.memory import KV_TYPE
 from catalog.release import Model, ProbeScore, Release
 from catalog.words import short_count
 from zoo.choose import pick as picks
@@ -85,7 +84,7 @@ class Entry:
 
     def standing(self, wish: Wish) -> Standing | None:
         """What there is for a question; None if the context is too long for the model."""
-        if self.known and wish.kv == KV_TYPE and devices.find(wish.device.id) is wish.device:
+        if self.known and wish.is_usual:
             found = self.known(wish.device.id, wish.context_tokens)
             if found:
                 return found
@@ -102,7 +101,7 @@ class Share:
     total: int
     by_guessing: float = 0.0
 
-    @property
+    @functools.cached_property
     def at_chance(self) -> bool:
         """Whether the interval of the share includes what guessing gives, or is below it."""
         return guessing.wilson(self.correct, self.total)[0] <= self.by_guessing / self.total
@@ -128,7 +127,7 @@ class Ranked:
     tier: int
     begins: bool = False
 
-    @property
+    @functools.cached_property
     def at_chance(self) -> bool:
         return self.share is not None and self.share.at_chance
 

@@ -20,7 +20,7 @@ from zoo.files.digests import pretty_json
 from zoo.files.locks import locked
 from zoo.progress import Reporter
 from zoo.settings import Settings
-from zoo.site import address, carried, content, documents, drift, pages, state, swap, tryout
+from zoo.site import address, carried, content, documents, drift, pages, state, swap, tryout, wholes
 from zoo.site.pages import frame
 from zoo.site.state import Part
 
@@ -108,7 +108,7 @@ def _parts(
 ) -> dict[str, Part]:
     """Make every part of the site in ``new``, or reuse it from the old site."""
     made = _documents(settings, old.get("documents"), new, report, strict)
-    facts = shaped(made.facts, documents.Facts)
+    facts = shaped(made.fact("documents"), documents.Facts)
     shown, watched = drift.read(settings)
     site = pages.Site(
         name=facts["name"],
@@ -125,7 +125,13 @@ def _parts(
     for path in documents.program():
         program.update(hashlib.sha256(path.read_bytes()).digest())
     models = content.build(settings, site, program.hexdigest(), old, new, report)
-    found = {"documents": made, "watch": drift.put(settings, watched, old, new), **models}
+
+    def keep(name: str, key: str) -> Part | None:
+        known = old.get(name)
+        return known if state.take_over(known, key, settings.site.resolve(), new) else None
+
+    about_all = wholes.build(models, site, program.hexdigest(), keep, new)
+    found = {"documents": made, "watch": drift.put(settings, watched, old, new), **models, **about_all}
     return {**found, "search": _search(settings, old.get("search"), new)}
 
 
@@ -145,7 +151,7 @@ def _documents(settings: Settings, known: Part | None, new: Path, report: Report
             state.make_room(new / path)
             (made / path).rename(new / path)
     facts: documents.Facts = {**told, "assets": assets}
-    return Part(key, state.stamps(new, paths), facts_json=state.facts_json(facts))
+    return state.with_facts(Part(key, state.stamps(new, paths)), {"documents": facts})
 
 
 def _assets(new: Path) -> list[str]:
@@ -188,7 +194,7 @@ def _search(settings: Settings, known: Part | None, new: Path) -> Part:
 def _report(target: Path, parts: Mapping[str, Part], seconds: float) -> SiteReport:
     files = {path: size for part in parts.values() for path, (size, _) in part.files.items()}
     count = sum(path.endswith(".html") for path in files)
-    address = shaped(parts["documents"].facts, documents.Facts)["address"]
+    address = shaped(parts["documents"].fact("documents"), documents.Facts)["address"]
     return SiteReport(target, address, count, sum(files.values()), seconds)
 
 

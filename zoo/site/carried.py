@@ -82,13 +82,13 @@ def put(
     if some.files:
         models = len(some.lists) or 1
         report.say(f"{len(some.files)} files of {models} releases are part of the site; visitors can download them")
-    facts = state.facts_json({"most_megabytes": most_megabytes})
-    return Part(key, {**written, **state.stamps(new, some.files)}, facts_json=facts)
+    part = Part(key, {**written, **state.stamps(new, some.files)})
+    return state.with_facts(part, {"most_megabytes": most_megabytes})
 
 
 def most_megabytes(part: Part) -> float | None:
     """What ``put`` was given; None for a part of an older program."""
-    found = part.facts.get("most_megabytes")
+    found = part.fact("most_megabytes") if "most_megabytes" in part.facts else None
     return float(found) if isinstance(found, int | float) else None
 
 

@@ -1,9 +1,8 @@
-"""The catalog's part of the site: makes what is new, in several processes if there is much of it."""
+"""The pages of each model: makes what is new, in several processes if there is much of it."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import multiprocessing
 import os
@@ -12,10 +11,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import entries, index, jsontext, plainfiles
+from catalog import entries, index, plainfiles
 from catalog.paths import unsafe_reason
-from catalog.recipe import build as build_type
 from catalog.release import EvidenceFile, Model
+from catalog.shapes import shaped
 from zoo import catalogfile
 from zoo.choose import reported
 from zoo.errors import InputError, ZooError
@@ -30,6 +29,9 @@ from zoo.site.state import Part, Stamp
 
 SAFE = "The existing site is unchanged"
 _NO_CATALOG = 'Restore it, or start with an empty one: {"schema": "model-catalog/1", "models": []}'
+MODEL = "model "
+"""Begins the name of a model's part."""
+
 _BATCH = 25
 """Models that one process makes at a time; fewer new ones are made in this process."""
 
@@ -95,7 +97,8 @@ def build(
     new: Path,
     report: Reporter,
 ) -> dict[str, Part]:
-    """Put every catalog file into ``new``; returns the parts by name. Raises InputError for an unsound catalog."""
+    """Put the files of every model into ``new``; returns the parts by name, in the order of the models' names.
+    Raises InputError for an unsound catalog."""
     texts = pieces(settings)
     # What a watch found changes every day, so of that each model depends on its own part only.
     lasting = dataclasses.replace(site, drift=None, carried=frozenset())
@@ -125,12 +128,11 @@ def build(
                 check_catalog(settings)
                 raise ZooError(made, safe=SAFE, remedy="Restore the file: only zoo writes it")
             name, part = made
-            parts[number] = f"model {name}", dataclasses.replace(part, key=keys[number])
+            parts[number] = f"{MODEL}{name}", dataclasses.replace(part, key=keys[number])
             advance(1)
     found = [part for part in parts if part is not None]
     _check_order([name for name, _ in found], settings)
-    whole = _whole(keys, base, [part for _, part in found], site, _Before(old, old_folder), new)
-    return {**dict(found), "whole": whole}
+    return dict(found)
 
 
 def _by_model(carried: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -139,40 +141,6 @@ def _by_model(carried: Iterable[str]) -> dict[str, tuple[str, ...]]:
     for path in sorted(carried):
         found.setdefault(path.split("/")[1], []).append(path)
     return {name: tuple(paths) for name, paths in found.items()}
-
-
-@dataclass(frozen=True)
-class _Before:
-    """The site that stands: its parts by name, and its folder."""
-
-    parts: Mapping[str, Part]
-    folder: Path
-
-
-def _whole(
-    keys: Sequence[str], base: bytes, parts: Sequence[Part], site: pages.Site, before: _Before, new: Path
-) -> Part:
-    key = hashlib.sha256(base + f"{site.drift!r}\n".encode() + "\n".join(keys).encode()).hexdigest()
-    known = before.parts.get("whole")
-    if known and state.take_over(known, key, before.folder, new):
-        return known
-    facts = [part.facts for part in parts]
-    files = pages.make_whole(facts, site, functools.partial(model_of, new))
-    taken = [path for part in parts for path in part.files if path in files]
-    if taken:
-        raise InputError(
-            f"two pages have the same path {taken[0]}", safe=SAFE, remedy="Rename one of the models"
-        )
-    names = [one["model"]["name"] for one in facts]
-    texts = ((new / pages.model_json(name)).read_text(encoding="utf-8") for name in names)
-    written = {**write_files(new, files), **write_files(new, {"catalog.json": pages.joined(texts)})}
-    return Part(key, written)
-
-
-def model_of(folder: Path, name: str) -> Model:
-    """A model whose files lie below ``folder``, out of its JSON there, which was checked before it was written."""
-    text = (folder / pages.model_json(name)).read_text(encoding="utf-8")
-    return build_type(index.Catalog, jsontext.parse(text)).models[0]
 
 
 def _check_order(names: Sequence[str], settings: Settings) -> None:
@@ -214,9 +182,8 @@ def _make(job: _Job, piece: _Piece) -> tuple[str, Part] | str:
     except (_BadEvidence, pages.PathTaken) as error:
         return str(error)
     copies = {evidence_path(model.name, *place): content for place, content in evidence.items()}
-    return model.name, Part(
-        "", write_files(job.folder, {**copies, **made.files}), sources, state.facts_json(made.facts)
-    )
+    written = Part("", write_files(job.folder, {**copies, **made.files}), sources)
+    return model.name, state.with_facts(written, shaped(made.facts, dict[str, object]))
 
 
 class _BadEvidence(Exception):

@@ -6,12 +6,11 @@ saves time: without it, or if somebody changed the site, everything is made agai
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -19,7 +18,7 @@ from catalog import jsontext
 from catalog.shapes import shaped
 from zoo.files.whole import write_atomic
 
-FORMAT = 4
+FORMAT = 5
 
 Stamp = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds; a hard link has those of its file."""
@@ -27,18 +26,18 @@ Stamp = tuple[int, int]
 
 @dataclass(frozen=True)
 class Part:
-    """files: path on the site -> stamp. sources: files outside that were read -> stamp and sha256. facts_json: see
-    ``facts``."""
+    """files: path on the site -> stamp. sources: files outside that were read -> stamp and sha256. facts: the kind of
+    each -> its digest; facts_json: the same -> its text, in one line."""
 
     key: str
     files: Mapping[str, Stamp]
     sources: Mapping[str, tuple[Stamp, str]] = field(default_factory=dict)
-    facts_json: str = "null"
+    facts: Mapping[str, str] = field(default_factory=dict)
+    facts_json: Mapping[str, str] = field(default_factory=dict)
 
-    @functools.cached_property
-    def facts(self) -> dict[str, Any]:
-        """The kind that made the part knows their form. They are read only when needed: most of a record is facts."""
-        return shaped(jsontext.parse(self.facts_json, bounded=False), dict[str, object])
+    def fact(self, kind: str) -> Any:
+        """The facts of a kind, which knows their form. They are read only when needed: most of a record is facts."""
+        return jsontext.parse(self.facts_json[kind], bounded=False)
 
 
 def stamp(path: str) -> Stamp | None:
@@ -62,36 +61,42 @@ def stamps(folder: Path, paths: Iterable[str]) -> dict[str, Stamp]:
 
 
 class _Record(TypedDict):
-    """parts: key, files and sources of each, as in ``Part``."""
+    """parts: key, files, sources and facts of each, as in ``Part``."""
 
     format: int
-    parts: dict[str, tuple[str, dict[str, Stamp], dict[str, tuple[Stamp, str]]]]
+    parts: dict[str, tuple[str, dict[str, Stamp], dict[str, tuple[Stamp, str]], dict[str, str]]]
 
 
 def read(path: Path) -> dict[str, Part]:
     """The parts of the last build by name; none if there is no record that this program understands."""
     try:
-        head, *facts = path.read_text(encoding="utf-8").split("\n")
+        head, *lines = path.read_text(encoding="utf-8").split("\n")
         data = shaped(jsontext.parse(head, bounded=False), _Record)
         if data["format"] != FORMAT:
             return {}
-        named = zip(data["parts"].items(), facts, strict=True)
-        return {name: Part(*entry, text) for (name, entry), text in named}
+        texts = iter(lines)
+        return {
+            name: Part(*entry, {kind: next(texts) for kind in entry[-1]})
+            for name, entry in data["parts"].items()
+        }
     except (OSError, ValueError):
         return {}
 
 
 def write(path: Path, parts: Mapping[str, Part]) -> None:
-    """Record the parts of the new site: a line with keys and stamps, which show whether they are still valid, then a
-    line with the facts of each."""
-    recorded = {name: [part.key, part.files, part.sources] for name, part in parts.items()}
+    """Record the parts of the new site: a line with keys, stamps and digests, which show whether they are still
+    valid, then a line for each kind's facts of each."""
+    recorded = {name: [part.key, part.files, part.sources, part.facts] for name, part in parts.items()}
     head = json.dumps({"format": FORMAT, "parts": recorded}, separators=(",", ":"))
-    write_atomic(path, "\n".join([head, *(part.facts_json for part in parts.values())]))
+    lines = (part.facts_json[kind] for part in parts.values() for kind in part.facts)
+    write_atomic(path, "\n".join([head, *lines]))
 
 
-def facts_json(facts: object) -> str:
-    """Facts as a record keeps them, in one line."""
-    return json.dumps(facts, separators=(",", ":"))
+def with_facts(part: Part, facts: Mapping[str, object]) -> Part:
+    """A part with the facts of each kind."""
+    texts = {kind: json.dumps(value, separators=(",", ":")) for kind, value in facts.items()}
+    digests = {kind: hashlib.sha256(text.encode()).hexdigest()[:16] for kind, text in texts.items()}
+    return replace(part, facts=digests, facts_json=texts)
 
 
 def take_over(part: Part | None, key: str, old: Path, new: Path) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from catalog.index import Catalog
 from catalog.release import Model
+from zoo.choose import pick
 from zoo.site.pages import (
     about,
     boards,
@@ -32,7 +33,7 @@ from zoo.site.pages import (
 )
 from zoo.site.pages.feeds import joined, model_json
 from zoo.site.pages.frame import header
-from zoo.site.pages.kinds import Drift, Evidence, Facts, Files, Kind, Link, Made, Models, Site
+from zoo.site.pages.kinds import Drift, Evidence, Facts, Files, Kind, Link, Made, Releases, Site
 from zoo.site.pages.page import Page, TocEntry
 from zoo.site.pages.reference import command_reference, recipe_reference, schema_list
 
@@ -44,9 +45,9 @@ __all__ = [
     "Files",
     "Link",
     "Made",
-    "Models",
     "Page",
     "PathTaken",
+    "Releases",
     "Site",
     "TocEntry",
     "command_reference",
@@ -95,12 +96,13 @@ def make_each(model: Model, site: Site, evidence: Evidence) -> Made:
     return Made(files, facts)
 
 
-def make_whole(facts: Sequence[Facts], site: Site, models: Models) -> dict[str, str | bytes]:
-    """The files about all models, from the facts of each; ``models`` loads the few that need a closer look."""
+def make_whole(facts: Sequence[Facts], site: Site, releases: Releases) -> dict[str, str | bytes]:
+    """The files about all models, from the facts of each; ``releases`` loads the few that need a closer look."""
     files: dict[str, str | bytes] = {}
     for kind in KINDS:
         if kind.whole:
-            add(files, kind.whole(facts, site, models))
+            needed = [{name: one[name] for name in kind.needs} for one in facts]
+            add(files, kind.whole(needed, site, releases))
     return files
 
 
@@ -115,8 +117,8 @@ def render(
         add(files, made.files)
         assert isinstance(made.facts, dict)
         facts.append(made.facts)
-    by_name = {one.name: one for one in catalog.models}
-    add(files, make_whole(facts, site, by_name.__getitem__))
+    current = {one.name: release for one in catalog.models if (release := pick.current(one))}
+    add(files, make_whole(facts, site, current.__getitem__))
     add(files, {"catalog.json": joined(str(files[model_json(one.name)]) for one in catalog.models)})
     return files
 

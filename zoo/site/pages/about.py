@@ -140,7 +140,7 @@ def fragment(about: About, path: str) -> Markup:
 
 def of_all(facts: Sequence[Facts]) -> Abouts:
     """What is said about each model, from the facts of every kind."""
-    found = {one["model"]["name"]: one[KIND.name] for one in facts}
+    found = {one["offers"]["name"]: one[KIND.name] for one in facts}
     return lambda name: found.get(name, NOTHING)
 
 

@@ -17,7 +17,7 @@ from zoo.site.pages.about import Abouts
 from zoo.site.pages.answer import answer
 from zoo.site.pages.chooser import families
 from zoo.site.pages.frame import framed
-from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
+from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Releases, Site
 from zoo.site.pages.page import Page, fill
 
 ROOT = "../../"
@@ -74,9 +74,9 @@ def _measured(facts: Sequence[Facts]) -> dict[str, list[Measured]]:
     return found
 
 
-def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
+def _whole(facts: Sequence[Facts], site: Site, releases: Releases) -> Files:
     some = offers.of_all(facts)
-    ready = offers.entries(some, models)
+    ready = offers.entries(some, releases)
     aims = _aims(some)
     page = Page("Devices", "The recommended file for each device, and how it is found.", _index(bool(some)), ())
     files = {"boards/index.html": framed(page, "boards/", site)}
@@ -170,4 +170,4 @@ def _others(ask: Callable[..., Choice], aims: Sequence[Aim]) -> Iterator[tuple[s
         yield f"{task}, {language}", [ask(context, None, task, language) for context in contexts]
 
 
-KIND = Kind("boards", _each, _whole)
+KIND = Kind("boards", _each, _whole, needs=("boards", "offers", "about"))

@@ -14,7 +14,7 @@ from zoo.choose import chooser, pick
 from zoo.choose.chooser import Question
 from zoo.site.pages import about, offers, way
 from zoo.site.pages.answer import answer
-from zoo.site.pages.kinds import Facts, Models, Site
+from zoo.site.pages.kinds import Facts, Releases, Site
 from zoo.site.pages.page import fill
 from zoo.site.pages.text import visible
 
@@ -30,14 +30,14 @@ def families() -> list[tuple[str, list[Device]]]:
     return [(name, list(some)) for name, some in groupby(devices.DEVICES, lambda device: device.family)]
 
 
-def fragment(facts: Sequence[Facts], site: Site, models: Models, root: str) -> Markup:
+def fragment(facts: Sequence[Facts], site: Site, releases: Releases, root: str) -> Markup:
     """The form with the first answer; nothing for an empty catalog."""
     some = offers.of_all(facts)
     board = devices.find(BOARD)
     if not some or board is None:
         return Markup("")
     question = Question(board, pick.CONTEXT_TOKENS)
-    ranked = chooser.rank(offers.entries(some, models))
+    ranked = chooser.rank(offers.entries(some, releases))
     found = chooser.choose(question, ranked)
     line = chooser.line(question, ranked)
     html = fill(

@@ -15,7 +15,7 @@ from catalog import device as devices
 from catalog import index
 from catalog.recipe import plain
 from catalog.release import Model, ModelFile, Release
-from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
+from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Releases, Site
 from zoo.site.pages.page import fill
 from zoo.site.pages.sections import CONTEXT, memory_at, shown_release
 from zoo.site.pages.text import shortened, visible
@@ -84,8 +84,8 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     return Made(files, facts)
 
 
-def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
-    del models
+def _whole(facts: Sequence[Facts], site: Site, releases: Releases) -> Files:
+    del releases
     rows = "".join(fact["feeds"]["rows"] for fact in facts)
     files = {
         CSV: _table([COLUMNS]) + rows,
@@ -235,4 +235,4 @@ def _atom(entries: Sequence[Mapping[str, str]], site: Site) -> str:
     )
 
 
-KIND = Kind("feeds", _each, _whole)
+KIND = Kind("feeds", _each, _whole, needs=("feeds", "model"))

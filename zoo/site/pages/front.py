@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from zoo.site.pages import chooser, offers
 from zoo.site.pages.frame import framed
-from zoo.site.pages.kinds import Facts, Files, Kind, Models, Site
+from zoo.site.pages.kinds import Facts, Files, Kind, Releases, Site
 from zoo.site.pages.page import Page, fill, rooted
 from zoo.site.pages.text import visible
 
@@ -25,11 +25,11 @@ LISTED = 100
 """Models on one page of the list."""
 
 
-def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
+def _whole(facts: Sequence[Facts], site: Site, releases: Releases) -> Files:
     listed = [fact["model"] for fact in facts]
     newest = sorted(listed, key=lambda model: model["name"])
     newest = sorted(newest, key=lambda model: model["date"], reverse=True)[:NEWEST]
-    choosing = chooser.fragment(facts, site, models, "./")
+    choosing = chooser.fragment(facts, site, releases, "./")
     rows = rooted((model["row"] for model in newest), "./")
     html = fill(
         "front.html",
@@ -86,4 +86,4 @@ def list_path(number: int) -> str:
     return "models/" if number == 1 else f"models/P{number}/"
 
 
-KIND = Kind("front", whole=_whole)
+KIND = Kind("front", whole=_whole, needs=("model", "offers", "about"))

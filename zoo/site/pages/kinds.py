@@ -2,10 +2,10 @@
 
 Most pages are about one model, so a kind has up to two halves. ``each`` gets one model and returns its pages and its
 *facts*: the little that pages about all models need of it. ``whole`` gets the facts of every model, sorted by name, and
-a way to look at one model, and returns the pages about all of them. Both are pure, so the builder may keep what
-``each`` returned for as long as the model, the program and the ``Site`` are the same: after one change among a thousand
-models, only that one is made again. Facts hold rows of tables as ready HTML (``page.part``), so that pages about all
-models are only put together.
+a way to look at one release, and returns the pages about all of them. Both are pure, so the builder keeps what ``each``
+returned for as long as the model, the program and the ``Site`` are the same, and what ``whole`` returned for as long as
+the facts are that it needs. Facts hold rows of tables as ready HTML (``page.part``), so that pages about all models are
+only put together.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from catalog.release import Model
+from catalog.release import Model, Release
 from catalog.watch import Badge
 
 Files = Mapping[str, str | bytes]
@@ -28,8 +28,8 @@ Evidence = Callable[[str, str], bytes | None]
 """(version, path) -> content of an evidence file of the model, checked against the catalog; None if it lists none."""
 
 
-Models = Callable[[str], Model]
-"""Name -> the model, for pages about all models that need a closer look at a few of them."""
+Releases = Callable[[str], Release]
+"""Name of a model -> its current release, for pages about all models that need a closer look at a few of them."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,10 @@ class Made:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of page. ``name`` is its key among a model's facts."""
+    """A kind of page. ``name`` is its key among a model's facts. needs: the kinds whose facts ``whole`` reads; it gets
+    no others, so its files stay as they are while these facts do."""
 
     name: str
     each: Callable[[Model, Site, Evidence], Made] | None = None
-    whole: Callable[[Sequence[Facts], Site, Models], Files] | None = None
+    whole: Callable[[Sequence[Facts], Site, Releases], Files] | None = None
+    needs: tuple[str, ...] = ()

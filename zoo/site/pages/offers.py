@@ -19,7 +19,7 @@ from catalog.release import Loss, Model, ModelFile, Release
 from zoo.choose import chooser, pick
 from zoo.choose.ranking import Entry, Merit
 from zoo.site.pages import kinds, packing, runit
-from zoo.site.pages.kinds import Evidence, Files, Kind, Made, Models, Site
+from zoo.site.pages.kinds import Evidence, Files, Kind, Made, Releases, Site
 from zoo.site.pages.text import visible
 
 DATA = "chooser.json"
@@ -30,12 +30,13 @@ fewer, and each one is a byte for everybody who asks the chooser."""
 
 class Facts(packing.Facts):
     """Plain data of one model. hub: where everybody can download the current release, None for nowhere. digest: of all
-    the others."""
+    of these. release: the digest of the current release, at which pages about all models may look."""
 
     hub: str | None
     merit: dict[str, object] | None
     known: list[list[float]]
     digest: NotRequired[str]
+    release: NotRequired[str]
 
 
 def facts(model: Model, site: Site | None = None) -> Facts:
@@ -59,13 +60,13 @@ def facts(model: Model, site: Site | None = None) -> Facts:
     }
 
 
-def entries(some: Iterable[Facts], models: Models) -> list[Entry]:
-    """The models that may be chosen. ``models`` gives one by its name, when somebody looks at it."""
-    return [_entry(one, models) for one in some if one["current"] is not None]
+def entries(some: Iterable[Facts], releases: Releases) -> list[Entry]:
+    """The models that may be chosen. ``releases`` gives the current one of a model, when somebody looks at it."""
+    return [_entry(one, releases) for one in some if one["current"] is not None]
 
 
-def _entry(one: Facts, models: Models) -> Entry:
-    load = functools.partial(_load, one["name"], models)
+def _entry(one: Facts, releases: Releases) -> Entry:
+    load = functools.partial(_load, one["name"], releases)
     return Entry(
         one["name"],
         one["task"],
@@ -77,10 +78,8 @@ def _entry(one: Facts, models: Models) -> Entry:
     )
 
 
-def _load(name: str, models: Models) -> Release:
-    release = pick.current(models(name))
-    assert release, name
-    return rounded(release)
+def _load(name: str, releases: Releases) -> Release:
+    return rounded(releases(name))
 
 
 def rounded(release: Release) -> Release:
@@ -128,7 +127,7 @@ def packed_text(some: Sequence[Facts], site: Site) -> str:
     return packing.text(some, ready, site)
 
 
-def _nobody(name: str) -> Model:
+def _nobody(name: str) -> Release:
     raise KeyError(name)  # the order of models looks at none of them
 
 
@@ -136,12 +135,17 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     del evidence
     found = facts(model, site)
     digest = hashlib.sha256(json.dumps(found).encode()).hexdigest()
-    return Made({}, {**found, "digest": digest})
+    return Made({}, {**found, "digest": digest, "release": _release_digest(model)})
 
 
-def _whole(facts: Sequence[kinds.Facts], site: Site, models: Models) -> Files:
-    del models
+def _release_digest(model: Model) -> str:
+    current = pick.current(model)
+    return hashlib.sha256(json.dumps(plain(current)).encode()).hexdigest()[:16] if current else ""
+
+
+def _whole(facts: Sequence[kinds.Facts], site: Site, releases: Releases) -> Files:
+    del releases
     return {DATA: packed_text(of_all(facts), site)}
 
 
-KIND = Kind("offers", _each, _whole)
+KIND = Kind("offers", _each, _whole, needs=("offers",))

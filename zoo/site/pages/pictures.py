@@ -21,7 +21,7 @@ from zoo.site.pages.charts import Chart, File
 from zoo.site.pages.charts.runs import Bench
 from zoo.site.pages.chooser import BOARD, families
 from zoo.site.pages.frame import framed
-from zoo.site.pages.kinds import Evidence, Files, Kind, Made, Models, Site
+from zoo.site.pages.kinds import Evidence, Files, Kind, Made, Releases, Site
 from zoo.site.pages.kinds import Facts as EveryFacts
 from zoo.site.pages.page import Page, fill
 
@@ -121,13 +121,15 @@ def _each(model: Model, site: Site, found: Evidence) -> Made:
     return Made({}, facts)
 
 
-def _whole(facts: Sequence[EveryFacts], site: Site, models: Models) -> Files:
+def _whole(facts: Sequence[EveryFacts], site: Site, releases: Releases) -> Files:
     mine: list[Facts] = [fact["pictures"] for fact in facts]
-    usual = ranking.usual_probes(offers.entries(offers.of_all(facts), models))
+    usual = ranking.usual_probes(offers.entries(offers.of_all(facts), releases))
+    scores, guessed = [_scores(one, usual) for one in mine], _guessed_percent(mine, usual)
     made: dict[str, str | bytes] = {}
     for device in devices.DEVICES:
         path = device_path(device.id)
-        chart = _chart(mine, device, usual)
+        found = [file for pair in zip(mine, scores, strict=True) for file in _files(*pair, device.id)]
+        chart = _chart(found, device, guessed)
         html = fill(
             "pictures.html", device=device, families=families(), url=device_path, root="../" * path.count("/"),
             figures=figures([chart] if chart else [], ""), drawn=bool(chart),
@@ -143,33 +145,43 @@ def device_path(id_: str) -> str:
     return _PATH if id_ == BOARD else f"{_PATH}{id_}/"
 
 
-def _chart(mine: Sequence[Facts], device: Device, usual: Set[tuple[str, str]]) -> Chart | None:
-    found = [file for one in mine for file in _files(one, device.id, usual)]
-    if not found:
-        return None
+def _guessed_percent(mine: Sequence[Facts], usual: Set[tuple[str, str]]) -> float:
+    """Right answers to the usual probes by guessing, in %."""
     every = (score for one in mine for scores in one["scores"].values() for score in scores)
     asked = {(probe, language): total for probe, language, _, total in every}
     by_guessing = sum(guessing.expected(key[0], asked[key]) for key in sorted(usual))
-    share = 100 * by_guessing / sum(asked[key] for key in usual)
-    return _drawn(lambda: charts.trade_off(device.name, found, share))
+    return 100 * by_guessing / (sum(asked[key] for key in usual) or 1)
 
 
-def _files(one: Facts, device: str, usual: Set[tuple[str, str]]) -> Iterator[File]:
-    """The files of a model that fit the device and were tested with the usual probes."""
-    for type_, (speed, measured) in one["speeds"].get(device, {}).items():
-        scores: Mapping[tuple[str, str], tuple[int, int]] = {
-            (probe, language): (correct, total) for probe, language, correct, total in one["scores"][type_]
-        }
-        if speed <= 0 or not usual or not usual <= scores.keys():
-            continue
-        correct, total = (sum(scores[key][n] for key in usual) for n in (0, 1))
-        if total:
-            url = f"{_root(device)}models/{one['name']}/"
-            yield File(one["name"], type_, url, speed, bool(measured), correct, total, one["experimental"])
+def _chart(found: Sequence[File], device: Device, guessed: float) -> Chart | None:
+    return _drawn(lambda: charts.trade_off(device.name, found, guessed)) if found else None
+
+
+def _scores(one: Facts, usual: Set[tuple[str, str]]) -> dict[str, tuple[int, int]]:
+    """Type -> right answers to the usual probes, and all, of a model's files that were tested with them."""
+    found = {}
+    for type_, rows in one["scores"].items():
+        scores = {(probe, language): (correct, total) for probe, language, correct, total in rows}
+        if usual and usual <= scores.keys():
+            correct, total = (sum(scores[key][n] for key in usual) for n in (0, 1))
+            if total:
+                found[type_] = correct, total
+    return found
+
+
+def _files(one: Facts, scores: Mapping[str, tuple[int, int]], device: str) -> Iterator[File]:
+    """The files of a model that fit the device. scores: as of ``_scores``."""
+    speeds = one["speeds"].get(device)
+    if not speeds:
+        return
+    url = f"{_root(device)}models/{one['name']}/"
+    for type_, (speed, measured) in speeds.items():
+        if speed > 0 and type_ in scores:
+            yield File(one["name"], type_, url, speed, bool(measured), *scores[type_], one["experimental"])
 
 
 def _root(device: str) -> str:
     return "../" * device_path(device).count("/")
 
 
-KIND = Kind("pictures", _each, _whole)
+KIND = Kind("pictures", _each, _whole, needs=("pictures", "offers"))

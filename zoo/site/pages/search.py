@@ -14,7 +14,7 @@ from typing import TypedDict
 from catalog import device as devices
 from catalog.release import Model
 from zoo.site.pages import sections
-from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
+from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Releases, Site
 from zoo.site.pages.text import shortened, visible
 
 PATH = "search/catalog.json"
@@ -54,8 +54,8 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     return Made({}, _entry(f"models/{model.name}/", model.name, visible(text), "Model"))
 
 
-def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
-    del site, models
+def _whole(facts: Sequence[Facts], site: Site, releases: Releases) -> Files:
+    del site, releases
     found = [*_pages(bool(facts)), *(fact[KIND.name] for fact in facts)]
     return {PATH: json.dumps({"docs": found}, ensure_ascii=False, separators=(",", ":")) + "\n"}
 
@@ -69,4 +69,4 @@ def _pages(answered: bool) -> Iterator[Entry]:
             yield _entry(f"boards/{device.id}/", device.name, text, "Device")
 
 
-KIND = Kind("search", _each, _whole)
+KIND = Kind("search", _each, _whole, needs=("search",))

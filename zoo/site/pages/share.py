@@ -12,7 +12,7 @@ from catalog.release import Model, ModelFile
 from catalog.words import data_size
 from zoo.site.pages import sections
 from zoo.site.pages.frame import SITE_PICTURE
-from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
+from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Releases, Site
 from zoo.site.pages.pixels import LETTER, Picture
 from zoo.site.pages.text import visible
 
@@ -86,8 +86,8 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     return Made({model_path(model.name): model_picture(model, site)} if site.address else {})
 
 
-def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
-    del models
+def _whole(facts: Sequence[Facts], site: Site, releases: Releases) -> Files:
+    del releases
     return {SITE_PICTURE: site_picture(site, len(facts))} if site.address else {}
 
 

@@ -11,7 +11,7 @@ from catalog import device as devices
 from zoo.choose import published
 from zoo.choose.published import Compared
 from zoo.site.pages.frame import framed
-from zoo.site.pages.kinds import Facts, Files, Kind, Models, Site
+from zoo.site.pages.kinds import Facts, Files, Kind, Releases, Site
 from zoo.site.pages.page import Page, fill
 
 PATH = "speeds/"
@@ -48,8 +48,8 @@ def _drawn(one: Compared) -> Drawn:
     return Drawn(one, low, round(high - low, 1), _place(one.predicted["typical"]), measured)
 
 
-def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
-    del facts, models
+def _whole(facts: Sequence[Facts], site: Site, releases: Releases) -> Files:
+    del facts, releases
     rows = sorted(published.compared(), key=lambda one: list(ENGINES).index(one.device.engine))
     groups = [
         (ENGINES[engine], [_drawn(one) for one in some])

@@ -16,7 +16,7 @@ from zoo.choose.speeds import by, place_name
 from zoo.site.pages import offers
 from zoo.site.pages.chooser import families
 from zoo.site.pages.frame import framed
-from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
+from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Releases, Site
 from zoo.site.pages.links import evidence_url
 from zoo.site.pages.page import Page, fill, part, rooted
 from zoo.site.pages.text import visible
@@ -96,8 +96,8 @@ def speed_words(speed: Speed) -> str:
     return f"{rate(speed.decode_tokens_per_second)} tokens/s on {place_name(speed.device)}, {threads}{by(speed)}"
 
 
-def _whole(facts: Sequence[Facts], site: Site, models: Models) -> Files:
-    del models
+def _whole(facts: Sequence[Facts], site: Site, releases: Releases) -> Files:
+    del releases
     some = [one[KIND.name] for one in facts if one[KIND.name]]
     choices = {
         "tasks": sorted({visible(one["task"]) for one in some}),
@@ -144,4 +144,4 @@ def page_path(number: int) -> str:
     return "files/" if number == 1 else f"files/{number}/"
 
 
-KIND = Kind("files", _each, _whole)
+KIND = Kind("files", _each, _whole, needs=("files", "offers"))

@@ -19,7 +19,7 @@ from zoo.choose import pick as picks
 from zoo.choose.commands import HUB, is_address
 from zoo.site.pages import offers
 from zoo.site.pages.frame import framed
-from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Models, Site
+from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Releases, Site
 from zoo.site.pages.links import MOST_TRIED_BYTES
 from zoo.site.pages.page import Page, fill
 from zoo.site.pages.runit import DOWNLOADS
@@ -70,10 +70,10 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     return Made({}, sampling.card_of(release) if release else None)
 
 
-def _whole(facts: Sequence[Facts], site: Site, _: Models) -> Files:
+def _whole(facts: Sequence[Facts], site: Site, _: Releases) -> Files:
     some = [one for one in offers.of_all(facts) if one["current"] is not None]
     hubs = {one["hub"] or "" for one in some}
-    cards = {one["model"]["name"]: json.dumps(one[KIND.name]) if one[KIND.name] else "" for one in facts}
+    cards = {one["offers"]["name"]: json.dumps(one[KIND.name]) if one[KIND.name] else "" for one in facts}
     models = [
         _Tried(one["name"], one.get("digest", "")[:8], _can_be_loaded(one, site), cards[one["name"]]) for one in some
     ]
@@ -96,4 +96,4 @@ def _whole(facts: Sequence[Facts], site: Site, _: Models) -> Files:
     return {f"{PATH}index.html": framed(page, PATH, site, scripts=scripts, policy=policy(hubs))}
 
 
-KIND = Kind("tryit", _each, _whole)
+KIND = Kind("tryit", _each, _whole, needs=("tryit", "offers"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ _ACROSS, _DOWN = 0.5, 4.0
 _HEIGHT = 420.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class File:
     """A file that fits the device. speed in tokens per second; correct of total answers are right. An experimental one
     is never on the line."""
@@ -35,7 +36,7 @@ class File:
     total: int
     experimental: bool = False
 
-    @property
+    @functools.cached_property
     def percent(self) -> float:
         return 100 * self.correct / self.total
 

@@ -19,7 +19,7 @@ from zoo.site.pages.chooser import BOARD
 from zoo.site.pages.compare import figures, verdict
 from zoo.site.pages.compare.figures import Comparable, Side
 from zoo.site.pages.frame import framed
-from zoo.site.pages.kinds import Evidence, Files, Kind, Made, Models, Site
+from zoo.site.pages.kinds import Evidence, Files, Kind, Made, Releases, Site
 from zoo.site.pages.kinds import Facts as EveryFacts
 from zoo.site.pages.page import Page, fill
 
@@ -77,9 +77,9 @@ def _pair(a: Comparable, its: Side, b: Comparable, other: Side, titles: tuple[st
     return Markup(html)
 
 
-def _whole(facts: Sequence[EveryFacts], site: Site, models: Models) -> Files:
+def _whole(facts: Sequence[EveryFacts], site: Site, releases: Releases) -> Files:
     mine: dict[str, Facts] = {one["compare"]["found"]["name"]: one["compare"] for one in facts if one["compare"]}
-    order = [one.entry.name for one in ranking.rank(offers.entries(offers.of_all(facts), models))]
+    order = [one.entry.name for one in ranking.rank(offers.entries(offers.of_all(facts), releases))]
     first = [mine[name] for name in order if name in mine][:NEIGHBOURS]
     made: dict[str, str | bytes] = {}
     for one in first:
@@ -128,4 +128,4 @@ def _neighbours(a: Facts, b: Facts, title: str) -> Page:
     return Page(f"Compare {title}", words, html, ())
 
 
-KIND = Kind("compare", _each, _whole)
+KIND = Kind("compare", _each, _whole, needs=("compare", "offers"))
