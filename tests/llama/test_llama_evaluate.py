@@ -12,6 +12,8 @@ from tinygguf import make_tiny_gguf
 from zoo.errors import InputError, ModelFileError
 from zoo.gguf.header import rewrite_header
 from zoo.judge.divergence import compare
+from zoo.llama.generate import Result
+from zoo.llama.measure import smoke as measure_smoke
 from zoo.llama.measure.evaluate import evaluate
 from zoo.llama.measure.logits import window_logits
 from zoo.llama.measure.smoke import smoke
@@ -129,6 +131,13 @@ def test_smoke_of_random_weights_says_what_failed(path: Path) -> None:
     json.dumps(result)
 
 
+def test_a_model_that_writes_nothing_continues_no_text() -> None:
+    silent, cut = Result("a", "", (), "stop", 3), Result("b", "x", (5,), "length", 3)
+    assert not measure_smoke._continues([silent, silent])["passed"]
+    assert measure_smoke._continues([silent, cut])["passed"]
+    assert not measure_smoke._stops([silent, cut])["passed"]
+
+
 def test_smoke_of_a_file_without_a_template(path: Path, tmp_path: Path) -> None:
     """A model that continues texts has no conversation to render."""
     bare = tmp_path / "bare.gguf"
@@ -137,5 +146,9 @@ def test_smoke_of_a_file_without_a_template(path: Path, tmp_path: Path) -> None:
     assert checks["chat_template"] == {
         "passed": True, "detail": "No chat template: 3 texts are continued as they are."
     }  # fmt: skip
-    assert checks["stops"]["detail"] == "0 of 3 texts ended by themselves after at least one token."
+    assert checks["stops"] == {
+        "passed": True,
+        "detail": "3 of 3 texts were continued, and 0 ended by themselves, which a model without a chat template need "
+        "not do.",
+    }
     assert smoke(path, threads=1, max_tokens=8)["checks"]["chat_template"]["detail"] == "3 conversations rendered."

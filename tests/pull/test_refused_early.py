@@ -93,5 +93,5 @@ def test_a_full_disk(zoo: Zoo, say: Say, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(files._Work, "need_room", need_room)
     code, _, err = say("pull", f"{NAME}:Q8_0")
-    assert code == 1 and "disk space are needed" in err
+    assert code == 1 and "disk space are needed" in err and "(33.6 MB of it in reserve)" in err
     assert everything(zoo.folder) == before

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from catalog import yanks
 from catalog.recipe import plain
 from catalog.release import Model, ModelFile, Release
-from catalog.words import counted, data_size
+from catalog.words import counted, data_size, plus_minus
 from zoo import catalogfile
 from zoo.cli.common import Call
 from zoo.errors import InputError
@@ -69,7 +69,7 @@ def _row(file: ModelFile) -> tuple[str, ...]:
         file.type,
         data_size(file.size_bytes),
         f"{file.bits_per_weight:.2f}",
-        f"{loss.kld_mean_nats:.4f} ± {loss.kld_mean_se_nats:.4f}" if loss else "reference",
+        plus_minus(loss.kld_mean_nats, loss.kld_mean_se_nats) if loss else "reference",
         f"{100 * loss.same_top_share:.1f} %" if loss else "reference",
         _speed(file),
         "passed" if file.smoke_passed else "FAILED",

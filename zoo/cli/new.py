@@ -28,7 +28,7 @@ STARTER_LICENCE = "Apache-2.0"
 UNNAMED_LICENCE = "LicenseRef-other"
 
 _TEMPLATE = """\
-# Every key is explained at http://127.0.0.1:8000/reference/recipe/ while `zoo site serve` runs.
+# Every key is explained on the site of this zoo: run `zoo site serve`, then open Reference, Recipe.
 # `zoo check recipes/{name}.yaml` shows what is wrong with this file.
 zoo: 1
 name: {name}

@@ -208,7 +208,7 @@ STAGES: Mapping[str, Row] = {
         sums="the search", scratch=_search_scratch,
     ),
     "evaluate": Row(
-        6, ("llama-cpp-python", "jinja2"), _little, _evaluate_memory, _evaluate_work,
+        7, ("llama-cpp-python", "jinja2"), _little, _evaluate_memory, _evaluate_work,
         evidence=("evaluation.json", "kld-curve.svg", "smoke.json"), sums="the evaluation",
     ),
     "probe": Row(

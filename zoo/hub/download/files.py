@@ -127,7 +127,7 @@ class _Work:
             # Blocks, not length: a part with holes uses less space than its length.
             needed += max(file.size_bytes - (part.stat().st_blocks * 512 if part.exists() else 0), 0)
         if needed and free_bytes(self.folder) < needed + SPARE_BYTES:
-            raise disk_full(needed + SPARE_BYTES, self.folder)
+            raise disk_full(needed + SPARE_BYTES, self.folder, reserve=SPARE_BYTES)
 
     def several(self, files: Sequence[Listed]) -> list[Fetched]:
         """Fetch small files, some at a time."""
@@ -237,11 +237,12 @@ class _Work:
         fsync(there.parent)
 
 
-def disk_full(needed: int, folder: Path) -> RemoteError:
-    """The disk is full: what is needed, what is free, and where."""
+def disk_full(needed: int, folder: Path, *, reserve: int = 0) -> RemoteError:
+    """The disk is full: what is needed, with the reserve in it, what is free, and where."""
     free = free_bytes(folder)
+    kept = f" ({data_size(reserve)} of it in reserve)" if reserve else ""
     return RemoteError(
-        f"{data_size(needed)} of disk space are needed at {folder}, {data_size(free)} are free", kind="disk_full",
+        f"{data_size(needed)} of disk space are needed at {folder}{kept}, {data_size(free)} are free", kind="disk_full",
         facts={"needed_bytes": needed, "free_bytes": free, "folder": str(folder)},
         safe="What was fetched so far is kept and will be used again.",
         remedy="Free some space or name another folder",

@@ -67,12 +67,12 @@ def smoke(path: Path, *, threads: int, max_tokens: int, prompts: Sequence[str] =
     room = longest + 1024 + max(max_tokens, _JSON_TOKENS)
     with Model.open(path, threads=threads, context_tokens=room, parallel=1) as model:
         bare = model.chat_template is None
-        noun = "texts" if bare else "answers"
         rendered, template = _as_they_are(prompts) if bare else _render(model, prompts)
         jobs = [Job(str(number), text, max_tokens) for number, text in enumerate(rendered)]
         results = {result.key: result for result in generate(model, jobs, batch_rows=1)}
         answers = [results[job.key] for job in jobs]
-        checks = {"chat_template": template, "stops": _stops(answers, noun), "json": _json(model, rendered)}
+        ends = _continues(answers) if bare else _stops(answers)
+        checks = {"chat_template": template, "stops": ends, "json": _json(model, rendered)}
     return {
         "passed": all(check["passed"] for check in checks.values()),
         "checks": checks,
@@ -103,9 +103,23 @@ def _render(model: Model, prompts: Sequence[str]) -> tuple[list[str], Check]:
     return rendered, _check(True, f"{len(rendered)} conversations rendered.")
 
 
-def _stops(answers: Sequence[Result], noun: str) -> Check:
-    ended = sum(answer.finish == "stop" and bool(answer.tokens) for answer in answers)
-    return _check(ended > 0, f"{ended} of {len(answers)} {noun} ended by themselves after at least one token.")
+def _ended(answers: Sequence[Result]) -> int:
+    return sum(answer.finish == "stop" and bool(answer.tokens) for answer in answers)
+
+
+def _stops(answers: Sequence[Result]) -> Check:
+    ended = _ended(answers)
+    return _check(ended > 0, f"{ended} of {len(answers)} answers ended by themselves after at least one token.")
+
+
+def _continues(answers: Sequence[Result]) -> Check:
+    """Of a model that continues texts: where a text ends is not in it, so it only has to write something."""
+    wrote, ended = sum(bool(answer.tokens) for answer in answers), _ended(answers)
+    return _check(
+        wrote > 0,
+        f"{wrote} of {len(answers)} texts were continued, and {ended} ended by themselves, which a model without a "
+        "chat template need not do.",
+    )
 
 
 def _json(model: Model, rendered: Sequence[str]) -> Check:

@@ -48,7 +48,7 @@ class Tested(TypedDict):
 
 CHECKS = {
     "chat_template": "The prompt keeps what the user says",
-    "stops": "An answer ends by itself",
+    "stops": "An answer ends by itself, or a text is continued",
     "json": "An answer can be forced into a JSON Schema",
 }
 
