@@ -6,7 +6,6 @@ or learnt; the digest in the plan is that of the original file.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import NamedTuple
 
@@ -43,7 +42,8 @@ def text_fault(text: str) -> tuple[str, str, int] | None:
 
 def prompt_key(user: str, system: str | None) -> str:
     """Equal for prompts that read the same: Unicode forms and white space are ignored."""
-    return json.dumps([same_text(user), same_text(system or "")], ensure_ascii=False)
+    one, other = same_text(user), same_text(system or "")
+    return f"{len(one)} {one}{other}"
 
 
 def paragraph_key(text: str) -> str | None:

@@ -1,7 +1,7 @@
 """Whether data follows a schema, decided by ``jsonschema-rs``, a hundred times as fast as by ``jsonschema``.
 
-It can only accept. What is wrong, and on which line, is always reported by ``catalog.schema``, which decides alone on
-machines for which ``jsonschema-rs`` is not built (32-bit boards). A test compares the two on broken data.
+``sound`` can only accept. What is wrong, and on which line, is always reported by ``catalog.schema``, which decides
+alone on machines for which ``jsonschema-rs`` is not built (32-bit boards). A test compares the two on broken data.
 """
 
 from __future__ import annotations
@@ -12,11 +12,16 @@ from collections.abc import Callable, Mapping
 
 def sound(data: object, name: str, load: Callable[[str], Mapping[str, object]]) -> bool:
     """True if ``data`` certainly follows the schema that ``load(name)`` gives; False if it needs a closer check."""
+    return verdict(data, name, load) is True
+
+
+def verdict(data: object, name: str, load: Callable[[str], Mapping[str, object]]) -> bool | None:
+    """Whether ``data`` follows the schema, where no explanation is needed; None if this cannot decide."""
     check = _check(name, load)
     try:
-        return check is not None and check(data)
+        return check(data) if check is not None else None
     except (ValueError, TypeError, OverflowError, RecursionError):
-        return False
+        return None
 
 
 @functools.cache

@@ -147,6 +147,11 @@ def violations(data: object, name: str) -> list[str]:
     return [f"{problem.path or '(file)'}: {problem.what}. {problem.instead}" for problem in found]
 
 
+def record_problems(data: object, name: str) -> list[Problem]:
+    """The same as problems of a line of JSON, whose file and line the caller knows."""
+    return _problems(data, Document(f"{name}.json"), name)
+
+
 def _problems(data: object, document: Document, name: str) -> list[Problem]:
     if quick.sound(data, name, load):
         return []

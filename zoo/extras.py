@@ -27,6 +27,8 @@ MODULES = {
     "mkdocs-material": "material",
     "cyclonedx-python-lib": "cyclonedx",
     "pyopenssl": "OpenSSL",
+    "backports-zstd": "backports",
+    "phonenumberslite": "phonenumbers",
 }
 """Packages whose import name differs from their own."""
 

@@ -41,46 +41,60 @@ def test_the_prompts_of_the_project_are_valid(part: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "what"),
+    ("raw", "path", "what"),
     [
-        (b"{", "not a JSON object in UTF-8"),
-        (b'{"user": "caf\xe9"}', "not a JSON object in UTF-8"),
-        (b'{"user": "a\\ud800"}', "not a JSON object in UTF-8"),
+        (b"{", "", "not a JSON object in UTF-8"),
+        (b'{"user": "caf\xe9"}', "", "not a JSON object in UTF-8"),
+        (b'{"user": "a\\ud800"}', "", "not a JSON object in UTF-8"),
         (
             b'{"user": "a", "tool_schema": {"const": NaN}, "requires_json": true}',
+            "",
             "not a JSON object in UTF-8",
         ),
-        (b"[" * 100_000, "longer than 65536 bytes"),
-        (b"[" * 60_000, "not a JSON object in UTF-8"),
-        (b'{"user": "' + b"x" * MAX_LINE_BYTES + b'"}', "longer than 65536 bytes"),
-        (b"[1]", "(file): [1] is not a block"),
-        (b"{}", '(file): key "user" is missing'),
-        (line(user=""), "user: the text has 0 characters"),
-        (line(user=5), "user: 5 is not text"),
-        (line(user="   "), "user: the prompt is empty"),
-        (line(user="\u00a0\u3000\n"), "user: the prompt is empty"),
-        (line(user="\u200b\u200d\ufeff"), "user: the prompt is empty"),
-        (line(user="\u2800"), "user: the prompt is empty"),
-        (line(user="a", system_hint=" "), "system_hint: the prompt is empty"),
-        (line(user="a\0b"), "user: U+0000 (NUL)"),
-        (line(user="a", colour="red"), 'colour: unknown key "colour"'),
-        (line(user="a", requires_json=True), "(file): "),
-        (line(user="a", tool_schema=SCHEMA), "(file): "),
+        (b'{"user": "a", "user": "b"}', "", "not a JSON object in UTF-8 (key 'user' is written twice)"),
+        (b"[" * 100_000, "", "longer than 65536 bytes"),
+        (b"[" * 60_000, "", "not a JSON object in UTF-8"),
+        (b'{"user": "' + b"x" * MAX_LINE_BYTES + b'"}', "", "longer than 65536 bytes"),
+        (b"[1]", "", "[1] is not a JSON object"),
+        (b"{}", "", 'key "user" is missing'),
+        (line(user=""), "user", "the text has 0 characters"),
+        (line(user=5), "user", "5 is not text"),
+        (line(user="   "), "user", "the prompt is empty"),
+        (line(user="\u00a0\u3000\n"), "user", "the prompt is empty"),
+        (line(user="\u200b\u200d\ufeff"), "user", "the prompt is empty"),
+        (line(user="\u2800"), "user", "the prompt is empty"),
+        (line(user="a", system_hint=" "), "system_hint", "the system prompt is empty"),
+        (line(user="a\0b"), "user", "U+0000 (NUL)"),
+        (line(user="a", colour="red"), "colour", 'unknown key "colour"'),
+        (line(user="a", requires_json=True), "", ""),
+        (line(user="a", tool_schema=SCHEMA), "", ""),
         (
             line(user="a", requires_json=True, tool_schema={"type": "objekt"}),
-            "tool_schema: not a JSON Schema",
+            "tool_schema",
+            "not a JSON Schema",
         ),
-        (line(user="a", tags=["x", "x"]), "tags: the list has the same entry twice"),
-        (line(user="a", requires_json=True, tool_schema=SCHEMA, tool_name="Not A Name"), "tool_name: "),
+        (
+            line(user="a", requires_json=True, tool_schema={"properties": {"x": {"$ref": "#/$defs/y"}}}),
+            "tool_schema",
+            "references are not allowed",
+        ),
+        (line(user="a", tags=["x", "x"]), "tags", "the list has the same entry twice"),
+        (line(user="a", requires_json=True, tool_schema=SCHEMA, tool_name="Not A Name"), "tool_name", ""),
     ],
 )
-def test_a_bad_line_is_named(raw: bytes, what: str) -> None:
+def test_a_bad_line_is_named(raw: bytes, path: str, what: str) -> None:
     rows, problems = parse_prompts(line(user="first") + b"\n\n" + raw + b"\n" + line(user="last"), "p.jsonl")
     assert [row["user"] for row in rows] == ["first", "last"]
     (problem,) = problems
-    assert (problem.file, problem.line, problem.path) == ("p.jsonl", 3, "line 3")
+    assert (problem.file, problem.line, problem.path) == ("p.jsonl", 3, path)
     assert problem.what.startswith(what), problem
     assert problem.instead and "\n" not in str(problem)
+
+
+def test_a_tool_may_have_a_property_named_as_a_reference() -> None:
+    schema = {"type": "object", "properties": {"$ref": {"type": "string"}}, "required": ["$ref"]}
+    rows, problems = parse_prompts(line(user="a", requires_json=True, tool_schema=schema, tool_name="AddNote"), "x")
+    assert not problems and rows[0]["tool_name"] == "AddNote"
 
 
 def test_the_same_prompt_twice() -> None:

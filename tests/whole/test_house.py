@@ -68,7 +68,8 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     ),
     "huggingface_hub": ("zoo.hub.huggingface", "benchmarks"),
     "yaml": ("catalog.yamltext", "catalog.lock", "catalog.cardrules", "zoo.release.cards", "benchmarks"),
-    "jsonschema_rs": "catalog.quick",
+    "jsonschema_rs": ("catalog.quick", "catalog.toolschemas"),
+    "msgspec": "zoo.corpora.records",
     "jinja2": ("zoo.templates", "zoo.release.cards", "zoo.site.pages", "zoo.hub.server.pages", "site.hooks"),
     "markupsafe": ("zoo.site.pages", "zoo.hub.server.pages"),
     "markdown_it": "zoo.hub.server.pages",
@@ -219,6 +220,7 @@ def test_json_of_others_has_one_reader() -> None:
     own = {
         "catalog.jsontext",  # the reader itself
         "catalog.schema", "catalog.hublists",  # files of this package
+        "catalog.toolschemas",  # the key of a cache, made a line above
         "zoo.judge.probes.json_schema",  # a constant
         "zoo.judge.probes.verdict",  # an answer of a model, judged as JSON
         "zoo.release.provenance.bom",  # made a line above

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,21 +14,19 @@ from catalog.filenames import absence
 from catalog.lock import Lock
 from catalog.problems import Problem
 from catalog.targets import Target, target_of
-from catalog.words import counted
 from zoo import catalogfile
 from zoo.choose import reported
+from zoo.cli import findings
 from zoo.cli.common import Call, options
-from zoo.corpora.prompts import parse_prompts
+from zoo.cli.findings import Findings
+from zoo.corpora import check as corpus_check
 from zoo.errors import InputError, ZooError
-from zoo.output import visible
-from zoo.review import lines
 from zoo.settings import MARKER, Settings
 
 EVAL_RESULTS = ".eval_results"
 """Folder of a model repository with results that the Hub shows."""
 
 _MOST_BYTES = {
-    ".jsonl": plainfiles.MOST_CORPUS_BYTES,
     ".json": catalogfile.WHOLE_BYTES,
 }
 """Of a file that is checked as one text, by its ending; of others, what a card may have."""
@@ -37,13 +34,7 @@ _MOST_BYTES = {
 
 @click.command()
 @options("catalog")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["human", "json", "github"]),
-    default="human",
-    help="How to print problems. github makes annotations in a pull request, and writes the job summary.",
-)
+@findings.FORMAT
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
     """Check PATHS: recipes (.yaml), prompt files (.jsonl), cards (.md), results for the Hub
@@ -67,40 +58,8 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
             advance(1)
     problems += _shared(recipes, settings)
     checked = [settings.shown(path) for path in files]
-    output = dataclasses.replace(call.output, json=call.output.json or format_ == "json")
-    words = [str(problem) for problem in problems]
-    if format_ == "github":
-        again = " ".join(("zoo check", *(shell.argument(settings.shown(path)) for path in paths)))
-        words = _for_github(call, problems, hints, len(files), again)
-    count = f"{counted(len(files), 'file')} checked"
-    if not problems and format_ == "human":
-        words = [f"{count}, no problems."]
-    output.answer(
-        {
-            "checked": checked,
-            "problems": [p.as_dict() for p in problems],
-            "hints": [p.as_dict() for p in hints],
-        },
-        "\n".join(words),
-        annotations=format_ == "github",
-    )
-    for hint in hints:
-        output.say(f"hint: {hint}")
-    if problems:
-        output.say(f"{count}, {counted(len(problems), 'problem')}.")
-    return 2 if problems else 0
-
-
-def _for_github(call: Call, problems: list[Problem], hints: list[Problem], files: int, again: str) -> list[str]:
-    """Lines for the log: annotations, then the problems that have none. Everything goes into the job summary."""
-    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
-        try:
-            with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as stream:
-                stream.write(lines.summary(problems, hints, files, again))
-        except OSError as error:
-            call.output.warn(f"the job summary cannot be written ({error.strerror}); everything is in the log")
-    others = lines.best_first(problems)[lines.MOST :]
-    return [*lines.on_lines(problems, again), *(visible(str(problem)) for problem in others)]
+    again = " ".join(("zoo check", *(shell.argument(settings.shown(path)) for path in paths)))
+    return findings.answer(call, Findings({"checked": checked}, len(files), problems, hints), format_, again)
 
 
 def _own(settings: Settings) -> list[Path]:
@@ -178,11 +137,11 @@ def _check(
         return []
     if path.suffix == ".json" and path.is_file() and path.stat().st_size > catalogfile.WHOLE_BYTES:
         return _large_catalog(path, shown)
+    if path.suffix == ".jsonl":
+        return _records(path, shown)
     text = _text(path, shown)
     if isinstance(text, Problem):
         return [text]
-    if path.suffix == ".jsonl":
-        return parse_prompts(text.encode(), shown)[1]
     if path.suffix == ".json":
         return index.parse(text, shown)[1]
     if path.suffix == ".md":
@@ -211,6 +170,18 @@ def _report(path: Path, shown: str, settings: Settings) -> list[Problem]:
         instead = f"Put it into {settings.shown(settings.evidence)}/NAME/VERSION/{reports.FOLDER}/"
         return [Problem(shown, 1, 1, "", f"the catalog has no {name} {version}", instead)]
     return reported.problems(report, release)
+
+
+def _records(path: Path, shown: str) -> list[Problem]:
+    """Problems of a file of records of any kind."""
+    try:
+        if absent := _not_plain(path, shown):
+            return [absent]
+        if path.stat().st_size > plainfiles.MOST_CORPUS_BYTES:
+            return [_too_large(plainfiles.TooLarge(path, plainfiles.MOST_CORPUS_BYTES), shown)]
+        return corpus_check.problems(path, shown)
+    except OSError as error:
+        return [_unreadable(error, shown)]
 
 
 def _large_catalog(path: Path, shown: str) -> list[Problem]:
@@ -242,17 +213,12 @@ def _card(text: str, shown: str, path: Path, hints: list[Problem]) -> list[Probl
 
 def _text(path: Path, shown: str) -> str | Problem:
     try:
-        # Checked before it is opened: reading a pipe would wait for ever.
-        if not path.is_file():
-            found = (
-                "is a folder" if path.is_dir() else "is not a regular file" if path.exists() else absence(path)
-            )
-            return Problem(shown, 1, 1, "", f"the file {found}", "Name an existing file")
+        if absent := _not_plain(path, shown):
+            return absent
         most = _MOST_BYTES.get(path.suffix, plainfiles.MOST_CARD_BYTES)
         return plainfiles.read_bounded(path, most).decode("utf-8")
     except plainfiles.TooLarge as error:
-        what = f"the file {str(error.strerror).removeprefix('it ')}"
-        return Problem(shown, 1, 1, "", what, "Check whether it is the right file")
+        return _too_large(error, shown)
     except UnicodeDecodeError as error:
         return Problem(
             shown,
@@ -263,6 +229,24 @@ def _text(path: Path, shown: str) -> str | Problem:
             "Save the file as UTF-8",
         )
     except OSError as error:
-        return Problem(
-            shown, 1, 1, "", f"the file cannot be read ({error.strerror})", "Name an existing file"
-        )
+        return _unreadable(error, shown)
+
+
+def _not_plain(path: Path, shown: str) -> Problem | None:
+    """The problem of a path that is not a regular file. Raises OSError.
+
+    It is looked at before it is opened: reading a pipe would wait for ever.
+    """
+    if path.is_file():
+        return None
+    found = "is a folder" if path.is_dir() else "is not a regular file" if path.exists() else absence(path)
+    return Problem(shown, 1, 1, "", f"the file {found}", "Name an existing file")
+
+
+def _too_large(error: plainfiles.TooLarge, shown: str) -> Problem:
+    what = f"the file {str(error.strerror).removeprefix('it ')}"
+    return Problem(shown, 1, 1, "", what, "Check whether it is the right file")
+
+
+def _unreadable(error: OSError, shown: str) -> Problem:
+    return Problem(shown, 1, 1, "", f"the file cannot be read ({error.strerror})", "Name an existing file")

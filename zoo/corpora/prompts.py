@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from catalog import corpora, jsontext, plainfiles, unseen
-from catalog.problems import LIMIT, Problem, show
-from catalog.schema import violations
+from catalog import corpora, plainfiles, toolschemas
+from catalog.jsontext import JsonObject
+from catalog.problems import LIMIT, Problem
 from catalog.shapes import shaped
+from zoo.corpora import records
+from zoo.corpora.records import Fault, Kind
 from zoo.errors import InputError
 
 MAX_LINE_BYTES = 64 * 1024
@@ -26,6 +27,8 @@ class Prompt(TypedDict):
     tool_name: NotRequired[str]
     tool_schema: NotRequired[dict[str, object]]
     tags: NotRequired[list[str]]
+    goal: NotRequired[str]
+    registre: NotRequired[str]
 
 
 def read_prompts(path: Path, shown_as: str) -> list[Prompt]:
@@ -51,11 +54,17 @@ def parse_prompts(raw: bytes, shown_as: str) -> tuple[list[Prompt], list[Problem
     for number, line in enumerate(raw.removeprefix(corpora.BOM.encode()).splitlines(), 1):
         if not line.strip():
             continue
-        for what, instead in _line_faults(line, rows, seen, number):
-            problems.append(Problem(shown_as, number, 1, f"line {number}", what, instead))
+        record, faults = records.read(line, KIND)
+        if record is not None:
+            first = seen.setdefault(identity(record), number)
+            if first != number:
+                faults = [records.repeated(record, KIND, f"line {first}")]
+            else:
+                rows.append(shaped(record, Prompt))
+        problems += [records.problem(fault, shown_as, number) for fault in faults]
         if len(problems) >= LIMIT:
             what = "the lines after this one were not checked, because so many have problems"
-            problems.append(Problem(shown_as, number, 1, f"line {number}", what, "Fix the lines above first"))
+            problems.append(Problem(shown_as, number, 1, "", what, "Fix the lines above first"))
             break
     if not rows and not problems:
         problems.append(
@@ -64,55 +73,31 @@ def parse_prompts(raw: bytes, shown_as: str) -> tuple[list[Prompt], list[Problem
     return rows, problems
 
 
-def _line_faults(
-    line: bytes, rows: list[Prompt], seen: dict[str, int], number: int
-) -> Iterator[tuple[str, str]]:
-    if len(line) > MAX_LINE_BYTES:
-        yield f"longer than {MAX_LINE_BYTES} bytes", "Shorten the prompt"
-        return
-    try:
-        told = jsontext.parse(line)
-    except jsontext.NotJson as error:
-        yield f"not a JSON object in UTF-8 ({str(error)[:80]})", "Write one JSON object per line"
-        return
-    faults = violations(told, "corpus-record-v1")
-    row: Prompt = {"user": ""} if faults else shaped(told, Prompt)
-    if "tool_schema" in row:
-        # Only here: its import takes longer than the check of an ordinary file.
-        from catalog.lightschema import jsonschema
-
-        try:
-            jsonschema.Draft202012Validator.check_schema(row["tool_schema"])
-        except jsonschema.SchemaError as error:
-            faults = [f"tool_schema: not a JSON Schema ({error.message[:80]}). See https://json-schema.org"]
-        if "$ref" in json.dumps(row["tool_schema"]):
-            # A reference could name another host, or nothing at all; a tool's arguments need none.
-            faults = ["tool_schema: references are not allowed. Write the schema out"]
-    for fault in faults:
-        what, _, instead = fault.partition(". ")
-        yield what, instead.rstrip(".")
-    if not faults:
-        texts = {"user": _blank(row["user"]), "system_hint": _blank(row.get("system_hint"))}
-        faults = [f"{name}: {why}" for name, why in texts.items() if why]
-        for fault in faults:
-            yield fault, "Write the text, or delete the line"
-    if faults:
-        return
-    key = corpora.prompt_key(row["user"], row.get("system_hint"))
-    if key in seen:
-        yield f"the same prompt as line {seen[key]}: {show(row['user'])}", "Delete one of the two"
-        return
-    seen[key] = number
-    rows.append(row)
+def _rules(record: JsonObject) -> Iterator[Fault]:
+    """What the schema of a prompt cannot say."""
+    if isinstance(tool := record.get("tool_schema"), dict) and (fault := toolschemas.fault(tool)):
+        yield Fault("tool_schema", *fault)
+    user, system = texts(record)
+    yield from records.text_fault(user, "user", "prompt")
+    yield from records.text_fault(system, "system_hint", "system prompt")
 
 
-def _blank(text: str | None) -> str | None:
-    """What is wrong with a text of a prompt that follows the schema."""
-    if text is None:
-        return None
-    if unseen.blank(text):
-        return "the prompt is empty: nothing in it can be seen"
-    return "U+0000 (NUL) is in the text" if "\x00" in text else None
+def texts(record: JsonObject) -> tuple[str, str | None]:
+    """What the person writes, and the system prompt, of a record that follows the schema."""
+    user, system = record["user"], record.get("system_hint")
+    assert isinstance(user, str)
+    return user, system if isinstance(system, str) else None
+
+
+def identity(record: JsonObject) -> str:
+    """Equal for prompts that read the same."""
+    return corpora.prompt_key(*texts(record))
+
+
+KIND = Kind(
+    "prompt", "corpus-record-v1", frozenset(("user",)), MAX_LINE_BYTES, _rules, identity, "the same prompt as",
+    lambda record: texts(record)[0],
+)  # fmt: skip
 
 
 def distribution(rows: list[Prompt]) -> dict[str, object]:

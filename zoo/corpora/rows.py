@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TypedDict, cast
 
-from catalog import jsontext
+from catalog import jsontext, toolschemas
+from catalog.jsontext import JsonObject
 from zoo.corpora.prompts import Prompt
+from zoo.corpora.records import Fault, Kind
 from zoo.files.digests import canonical_json
 
 
@@ -62,17 +64,14 @@ def invalid(text: str, finish: str, schema: Mapping[str, object] | None) -> str:
         return "the answer is not UTF-8"
     if schema is None:
         return ""
-    from catalog.lightschema import jsonschema
-
     try:
-        jsonschema.Draft202012Validator(schema).validate(jsontext.parse(text, bounded=False))
+        data = jsontext.parse(text, bounded=False)
     except jsontext.NotJson as error:
         return f"the answer is not JSON: {error.what}" + (
             " (cut at max_tokens)" if finish == "length" else ""
         )
-    except jsonschema.ValidationError as error:
-        return f"the answer does not fit the schema: {error.message[:120]}"
-    return ""
+    why = toolschemas.mismatch(schema, data)
+    return f"the answer does not fit the schema: {why[:120]}" if why else ""
 
 
 class Message(TypedDict):
@@ -127,3 +126,27 @@ def summary(rows: Sequence[Row], answers: Mapping[str, Answer]) -> dict[str, obj
             if answer.invalid
         ],
     }
+
+
+def _rules(record: JsonObject) -> Iterator[Fault]:
+    messages = cast("list[Message]", record["messages"])
+    roles = [message["role"] for message in messages]
+    if roles not in (["user", "assistant"], ["system", "user", "assistant"]):
+        what = f"the roles are {', '.join(roles)}"
+        yield Fault("messages", what, "A labelled row has system (or not), user and assistant")
+    if not messages[-1]["content"]:
+        yield Fault(f"messages[{len(messages) - 1}].content", "the answer is empty", "Delete the line")
+
+
+def _question(record: JsonObject) -> str:
+    return canonical_json(cast("list[Message]", record["messages"])[:-1])
+
+
+def _asked(record: JsonObject) -> str:
+    return next((one["content"] for one in cast("list[Message]", record["messages"]) if one["role"] == "user"), "")
+
+
+KIND = Kind(
+    "labelled", "labelled-record-v1", frozenset(("finish", "attempts")), 1 << 20, _rules, _question,
+    "the same prompt as", _asked,
+)  # fmt: skip

@@ -99,6 +99,7 @@ def read_rows(context: Context, identity: Mapping[str, object]) -> list[Row]:
     artifact, named = context.inputs["prompts"], context.spec["system"]
     system = None if named is None else text(named)
     found: list[Row] = []
+    learnt: set[str] = set()
     for part in ("train", "heldout"):
         number = 0
         for file in kept(artifact, part):
@@ -106,7 +107,9 @@ def read_rows(context: Context, identity: Mapping[str, object]) -> list[Row]:
                 messages = messages_of(record, system)
                 schema = record.get("tool_schema") if record.get("requires_json") else None
                 key = digest({"messages": messages, "schema": schema, **_reading(messages), **identity})
-                if part == "heldout" and key in {row.key for row in found if row.part == "train"}:
+                if part == "train":
+                    learnt.add(key)
+                elif key in learnt:
                     raise InputError(
                         f"held-out record {number + 1} is also a training prompt: {show(record['user'])}",
                         where=file.path,

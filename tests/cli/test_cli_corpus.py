@@ -1,0 +1,57 @@
+"""zoo corpus: files of records on the command line, in any folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from calling import Captured, called
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/a.jsonl").write_text('{"user": "a"}\n{"user": 5}\n{"user": "b"}\n', encoding="utf-8")
+    (tmp_path / "data/b.jsonl").write_text('{"user": "a"}\n', encoding="utf-8")
+    return tmp_path
+
+
+def test_problems_have_their_place(capsys: Captured) -> None:
+    code, out, err = called(capsys, "corpus", "check", "data")
+    assert code == 2
+    assert out.splitlines() == [
+        'data/a.jsonl:2:1: user: 5 is not text. Put it in quotes: "5".',
+        "data/b.jsonl:1:1: (file): the same prompt as line 1 of data/a.jsonl. Delete one of the two.",
+    ]
+    assert "2 files checked, 2 problems. 3 valid records." in err
+
+
+def test_json_and_annotations(capsys: Captured) -> None:
+    _, out, _ = called(capsys, "corpus", "check", "data", "--format", "json", "--max-errors", "1")
+    data = json.loads(out)
+    assert (data["records"], data["lines_with_problems"], data["repeated_records"]) == ({"prompt": 3}, 2, 1)
+    assert len(data["problems"]) == 1 and not data["all_problems_listed"]
+    _, out, _ = called(capsys, "corpus", "check", "data", "--format", "github")
+    assert out.count("::error ") == 2
+
+
+def test_valid_files(capsys: Captured) -> None:
+    code, out, _ = called(capsys, "corpus", "check", "data/b.jsonl")
+    assert (code, out) == (0, "1 file checked, no problems. 1 valid record.\n")
+
+
+def test_paths_that_are_no_files(capsys: Captured) -> None:
+    code, out, _ = called(capsys, "corpus", "check", "data/b.jsonl", "./data/b.jsonl", "none.jsonl", "/dev/null")
+    whats = [line.split(": ", 2)[2] for line in out.splitlines()]
+    assert code == 2 and whats == [
+        "the same file as data/b.jsonl. Name it once.",
+        "the file was not found. Name an existing file.",
+        "the file is not a regular file. Name an existing file.",
+    ]
+
+
+def test_another_kind_is_a_problem(capsys: Captured) -> None:
+    code, out, _ = called(capsys, "corpus", "check", "data/b.jsonl", "--kind", "conversation")
+    assert code == 2 and 'key "messages" is missing' in out

@@ -1,0 +1,86 @@
+"""zoo corpus"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from catalog import shell
+from catalog.problems import Problem
+from catalog.words import counted
+from zoo.cli import findings
+from zoo.cli.common import Call, options
+from zoo.cli.findings import Findings
+from zoo.corpora import check as checks
+from zoo.corpora.kinds import KINDS
+from zoo.errors import InputError
+
+SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    """Work with files of records: prompts, conversations with tools, dialect records, labelled rows.
+
+    These commands need no zoo, and read files of any size.
+    """
+
+
+@command.command(short_help="Check files of records; list every problem with its line.")
+@options()
+@findings.FORMAT
+@click.option("--kind", type=click.Choice(tuple(KINDS)), help="Kind of the records. Without it, each file's first one.")
+@click.option(
+    "--max-errors", type=click.IntRange(1, 1_000_000), default=60, show_default=True,
+    help="Problems that are listed; the others are counted.",
+)  # fmt: skip
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+def check(call: Call, paths: tuple[Path, ...], format_: str, kind: str | None, max_errors: int) -> int:
+    """Check PATHS: JSON Lines (.jsonl), also compressed (.gz, .zst), or folders of such files.
+
+    Every record must follow the schema and the rules of its kind, and no record may be in the files twice. Exit code 0
+    if all are valid, 2 if there are problems.
+    """
+    files, problems = _files(paths)
+    with call.output.task("checking", sum(file.path.stat().st_size for file in files), "B") as advance:
+        found = checks.check(files, KINDS[kind] if kind else None, max_errors, advance)
+    problems += found.problems
+    note = f" {counted(found.records.total(), 'valid record')}."
+    if found.is_cut:
+        note += f" {counted(found.bad_lines, 'line')} with problems in all; --max-errors lists more."
+    data = {
+        "checked": [file.shown for file in files],
+        "records": dict(sorted(found.records.items())),
+        "lines_with_problems": found.bad_lines,
+        "repeated_records": found.repeated,
+        "all_problems_listed": not found.is_cut,
+    }
+    again = " ".join(("zoo corpus check", *(shell.argument(str(path)) for path in paths)))
+    return findings.answer(call, Findings(data, len(files), problems, note=note), format_, again)
+
+
+def _files(paths: tuple[Path, ...]) -> tuple[list[checks.File], list[Problem]]:
+    """The files that paths name, and a problem for each that cannot be one or is named twice. Raises InputError for a
+    folder without files."""
+    files: list[checks.File] = []
+    problems: list[Problem] = []
+    seen: dict[Path, str] = {}
+    for path in paths:
+        found = [path]
+        if path.is_dir():
+            found = sorted(one for one in path.rglob("*.jsonl*") if one.name.endswith(SUFFIXES))
+            if not found:
+                raise InputError(f"{path} has no files of records", remedy=f"Name files: {', '.join(SUFFIXES)}")
+        for one in found:
+            shown, there = str(one), one.resolve()
+            if not one.is_file():
+                what = "the file is not a regular file" if one.exists() else "the file was not found"
+                problems.append(Problem(shown, 1, 1, "", what, "Name an existing file"))
+            elif there in seen:
+                what = f"the same file as {seen[there]}"
+                problems.append(Problem(shown, 1, 1, "", what, "Name it once"))
+            else:
+                seen[there] = shown
+                files.append(checks.File(one, shown))
+    return files, problems
