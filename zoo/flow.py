@@ -185,8 +185,8 @@ def _publication(
     owner = line.owner_of(release.model.name, model, there.name)
     found = publishing.Publication(
         release, names, settings, there, owner, decided.recorded, decided.way, asked.delete_others,
-        restore.cards_of(model, settings), wanted, asked.stage, access.of_repository(model, there.name, expected.name),
-        asked.readable,
+        restore.cards_of(release.model.name, model, settings), wanted, asked.stage,
+        access.of_repository(model, there.name, expected.name), asked.readable,
     )  # fmt: skip
     return found, decided
 

@@ -9,10 +9,12 @@ import re
 
 from catalog import yanks
 from catalog.release import Model
+from zoo.errors import InputError
 from zoo.release.cards import escape_markdown
 
 _BEGIN, _END = "<!-- zoo:yank -->", "<!-- /zoo:yank -->"
 _BANNER = re.compile(rf"{_BEGIN}\n.*?\n{_END}\n\n", re.DOTALL)
+_EVENT = re.compile(r"^> \*\*Version (\S+) was withdrawn\*\* on (\d{4}-\d\d-\d\d) ", re.MULTILINE)
 _FRONT = re.compile(r"---\n.*?\n---\n", re.DOTALL)
 
 
@@ -33,6 +35,27 @@ def of(model: Model) -> str:
             f"{reason}{stop}{instead}",
         ]
     return "\n".join(line for line in [*lines, _END] if line) + "\n\n"
+
+
+class OlderCatalog(InputError):
+    """The hub knows of a withdrawn version that the catalog here does not have."""
+
+
+def refuse_newer(card: str, name: str, model: Model | None) -> None:
+    """Raises OlderCatalog if the banner of ``card`` lists what the catalog does not know: another machine withdrew it,
+    and a card from here would take that back. model: the catalog's record of the model ``name``."""
+    front = _FRONT.match(card)
+    old = _BANNER.match(card[front.end() if front else 0 :])
+    events = model.yanks if model else ()
+    for version, date in _EVENT.findall(old[0]) if old else ():
+        if not any(one.version == version and one.date >= date for one in events):
+            raise OlderCatalog(
+                f"the card of {name} on the hub says that version {version} was withdrawn on {date}, but the catalog "
+                "here does not have that: it is older than the hub",
+                safe="Nothing was changed.",
+                remedy="Get the newest catalog, for example with: git pull. If nobody of yours withdrew that version, "
+                f"replace the card with: zoo card {name} --publish --force",
+            )
 
 
 def put(card: str, model: Model) -> str:

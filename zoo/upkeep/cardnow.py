@@ -36,8 +36,10 @@ def latest(model: Model, sha256: str, released: Mapping[str, str]) -> Correction
 def due(card: str, repo: Repo, place: str, model: Model, settings: Settings) -> str:
     """The card of the branch of the repository ``place`` as it should be. Words that others wrote stay.
 
-    Raises ZooError if the recorded correction is not in the evidence folder.
+    Raises OlderCatalog if the card says more than the catalog, ZooError if the recorded correction is not in the
+    evidence folder.
     """
+    banner.refuse_newer(card, model.name, model)
     bare = banner.take_off(card)
     return banner.put(_corrected(bare, repo, place, model, settings) if model.corrections else bare, model)
 

@@ -79,10 +79,12 @@ def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: st
     head = repo.refs().branches.get(BRANCH)
     if head is None:
         raise ZooError(f"the hub has no repository {release.location.model.name}", remedy="Check the setting hub")
-    before = banner.take_off(read_card(repo, head))
+    shown = read_card(repo, head)
+    before = banner.take_off(shown)
     _refuse_other_version(before, recipe, release)
     earlier = tuple(one for one in model.corrections or () if one.version == release.version)
     if not force:
+        banner.refuse_newer(shown, model.name, model)
         _refuse_other_card(cardnow.recorded(before, model, settings), repo, release, earlier)
     entry = _entry(checked, release, fields, reason or _default_reason(fields), date)
     words = record.model(recipe)
@@ -195,6 +197,14 @@ def _refuse_other_card(before: str, repo: Repo, release: Release, earlier: tuple
     if _sha256(before) in {one.card_sha256 for one in earlier}:
         return
     if before != banner.take_off(read_card(repo, release.location.model.commit)):
+        if correction.TITLE in before:
+            raise banner.OlderCatalog(
+                f"README.md on the branch of {release.location.model.name} has a correction that the catalog here does "
+                "not have: the catalog is older than the hub",
+                safe="Nothing was changed.",
+                remedy="Get the newest catalog and recipe, for example with: git pull. To replace that correction "
+                "anyway, add --force",
+            )
         raise InputError(
             f"README.md on the branch of {release.location.model.name} is not the one that this zoo published: someone "
             "else changed it",

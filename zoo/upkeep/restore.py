@@ -93,12 +93,16 @@ def model_of(name: str, settings: Settings) -> Model:
     return model
 
 
-def cards_of(model: Model | None, settings: Settings) -> Cards:
-    """Which cards on a branch are this zoo's own, also in another namespace."""
-    if model is None:
-        return Cards(banner.take_off)
-    corrected = [one.card_sha256 for one in model.corrections or ()]
-    return Cards(lambda card: cardnow.recorded(banner.take_off(card), model, settings), corrected)
+def cards_of(name: str, model: Model | None, settings: Settings) -> Cards:
+    """Which cards on a branch are this zoo's own, also in another namespace. A card that lists a withdrawn version that
+    the catalog does not know is never replaced: asking for it raises OlderCatalog."""
+
+    def bare(card: str) -> str:
+        banner.refuse_newer(card, name, model)
+        taken_off = banner.take_off(card)
+        return cardnow.recorded(taken_off, model, settings) if model else taken_off
+
+    return Cards(bare, [one.card_sha256 for one in (model.corrections if model else None) or ()])
 
 
 def _again(
@@ -117,7 +121,7 @@ def _again(
     way = Way.MOVE if place is release.location else Way.MIRROR
     publication = publishing.Publication(
         copy, names, settings.with_namespace(namespace), hub, line.owner_of(model.name, model, hub.name),
-        place, Way.MOVE, cards=cards_of(model, settings), access=place.access, known_access=place.access,
+        place, Way.MOVE, cards=cards_of(model.name, model, settings), access=place.access, known_access=place.access,
     )  # fmt: skip
 
     def note(location: Location) -> None:

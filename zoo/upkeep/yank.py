@@ -27,7 +27,7 @@ from zoo.hub import BRANCH, Hub, HubConflict, Repo
 from zoo.hub.located import hub_of, hubs_of
 from zoo.progress import unheard
 from zoo.settings import Settings
-from zoo.upkeep import cardnow
+from zoo.upkeep import banner, cardnow
 from zoo.upkeep.cardnow import CARD
 
 CARD_BYTES = 4 << 20
@@ -76,6 +76,8 @@ def unyank(
 
 
 def _walk(name: str, version: str, step: catalogfile.Step, settings: Settings, card: bool) -> Yanked:
+    if card:
+        _refuse_older(name, version, settings)
     catalog, changed = catalogfile.change(settings, step)
     model = yanks.find(catalog, name, version)
     release = next(one for one in model.releases if one.version == version)
@@ -83,6 +85,21 @@ def _walk(name: str, version: str, step: catalogfile.Step, settings: Settings, c
     done = _card(model, release, settings) if card else left_out
     mirrors = tuple(_at_mirrors(model, release, settings)) if card else ()
     return Yanked(model, changed, done, yanks.pointing_at(catalog, f"{name}@{version}"), mirrors)
+
+
+def _refuse_older(name: str, version: str, settings: Settings) -> None:
+    """Raises OlderCatalog before anything is written. A hub that does not answer now is not waited for."""
+    model = catalogfile.read_model(settings, name)
+    release = model.release(version) if model else None
+    if model is None or release is None:
+        return
+    try:
+        repo = repo_of(release, settings, hub_of(release.location, settings, hubs_of(settings, quick=True)))
+        head = repo.refs().branches.get(BRANCH)
+        card = read_card(repo, head) if head else ""
+    except (ZooError, OSError):
+        return
+    banner.refuse_newer(card, name, model)
 
 
 def _card(model: Model, release: Release, settings: Settings) -> Banner:
