@@ -54,7 +54,7 @@ def test_the_corrected_card_goes_along_and_names_the_new_place(moved: Model, zoo
 def test_the_carried_card_is_known_as_this_zoos_own(moved: Model, zoo: Path, settings: Settings) -> None:
     hub = FolderHub(zoo / "build/hub")
     yank.card_at(moved, moved.releases[0], hub, settings)
-    cards = restore.cards_of(moved, settings)
+    cards = restore.cards_of(moved.name, moved, settings)
     assert cardnow.digest(cards.bare(read(zoo))) in cards.corrected
     assert cardnow.digest(cards.bare(read(zoo) + "Mine.\n")) not in cards.corrected
     repo = hub.repo("model", "new", "tutor-gguf")
