@@ -36,7 +36,7 @@ from catalog.yamltext import Document
 
 @dataclass(frozen=True)
 class CheckedRecipe:
-    """recipe is None exactly when there are problems. text is the file byte for byte.
+    """recipe is None exactly when there are problems. text is the file byte for byte, document what it says.
 
     files: digest and lines of each file of the corpus by path, if there are no problems.
     hints: what is allowed, but worth a look.
@@ -44,6 +44,7 @@ class CheckedRecipe:
 
     file: str
     text: bytes
+    document: Document
     recipe: Recipe | None
     lock: Lock
     problems: tuple[Problem, ...]
@@ -59,7 +60,7 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
         problem = Problem(
             shown, 1, 1, "", "the file is a link to a place outside the zoo", "Put the recipe itself there"
         )
-        return CheckedRecipe(shown, b"", None, Lock.empty(), (problem,))
+        return CheckedRecipe(shown, b"", Document(shown), None, Lock.empty(), (problem,))
     document = yamltext.read(path, shown)
     text = plainfiles.read_bytes(path, yamltext.MAX_BYTES) if document.data is not None else b""
     lock, found = Lock.empty(), list(document.problems)
@@ -87,7 +88,7 @@ def check_recipe(path: Path, root: Path) -> CheckedRecipe:
             found.append(_unreadable(document, "licence_files", error, root))
     problems = tuple(limited(found))
     hints = (*placeholders.hints(document), *maturity.hints(document))
-    return CheckedRecipe(shown, text, None if found else recipe, lock, problems, files, hints)
+    return CheckedRecipe(shown, text, document, None if found else recipe, lock, problems, files, hints)
 
 
 def recorded_recipe(text: str, shown_as: str) -> Recipe | None:

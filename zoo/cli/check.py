@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +24,9 @@ from zoo.cli.findings import Findings
 from zoo.corpora import check as corpus_check
 from zoo.errors import InputError, ZooError
 from zoo.settings import MARKER, Settings
+
+if TYPE_CHECKING:
+    from zoo.plan.known import Known
 
 EVAL_RESULTS = ".eval_results"
 """Folder of a model repository with results that the Hub shows."""
@@ -52,9 +57,9 @@ def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
     hints: list[Problem] = []
     recipes: list[Target] = []
     problems: list[Problem] = []
-    with call.output.task("checking", len(files), "files") as advance:
+    with call.output.task("checking", len(files), "files") as advance, _known(settings, files) as known:
         for path in files:
-            problems += _check(path, settings, hints, recipes)
+            problems += _check(path, settings, hints, recipes, known)
             advance(1)
     problems += _shared(recipes, settings)
     checked = [settings.shown(path) for path in files]
@@ -107,8 +112,17 @@ def _shared(checked: list[Target], settings: Settings) -> list[Problem]:
     return targets.problems(checked, [*checked, *others])
 
 
+def _known(settings: Settings, files: Sequence[Path]) -> contextlib.AbstractContextManager[Known | None]:
+    if not any(path.suffix in (".yaml", ".yml") for path in files):
+        return contextlib.nullcontext()
+    # It imports what reads models, which the other checks do not need.
+    from zoo.plan.known import Known
+
+    return Known(settings.work)
+
+
 def _check(
-    path: Path, settings: Settings, hints: list[Problem], recipes: list[Target]
+    path: Path, settings: Settings, hints: list[Problem], recipes: list[Target], known: Known | None
 ) -> list[Problem]:
     """Every problem of a file; things that are allowed but worth a look go into ``hints``, valid recipes' repositories
     into ``recipes``."""
@@ -130,7 +144,7 @@ def _check(
             publish = checked.recipe.publish
             names = {"model": publish.model, **({"dataset": publish.dataset} if publish.dataset else {})}
             recipes.append(Target(path, shown, checked.recipe.name, names))
-        found = [*checked.problems, *foresight.problems(checked, settings.root, templates=True)]
+        found = [*checked.problems, *foresight.problems(checked, settings.root, known=known, templates=True)]
         return [*_other_ending(path, shown, settings), *found]
     # What was checked and not touched since is not read again.
     if path.suffix == ".json" and _is_own_catalog(path, settings) and catalogfile.is_sound(settings):

@@ -6,7 +6,7 @@ import hashlib
 import os
 import struct
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -66,15 +66,17 @@ class Header:
         return 8 * sum(tensor.size_bytes for tensor in self.tensors) / self.parameters
 
 
-def read_header(path: Path) -> Header:
-    """Read the header; the weights are never loaded.
+def read_header(path: Path, refuse: Callable[[Mapping[str, Scalar]], None] = lambda _: None) -> Header:
+    """Read the header; the weights are never loaded. refuse: gets the metadata before the keys of a model are read.
 
     Raises ModelFileError if the file is not a valid GGUF: another format, incomplete, damaged, of an unknown version,
     or without the keys that a language model needs.
     """
     with opened(path) as source:
         raw = read_raw(source)
-        return _header(source, raw)
+        metadata = _single_values(source, raw)
+        refuse(metadata)
+        return _header(source, raw, metadata)
 
 
 def read_metadata(path: Path) -> dict[str, Scalar]:
@@ -90,8 +92,7 @@ def _single_values(source: Bytes, raw: RawFile) -> dict[str, Scalar]:
     return {key: _value(source, entry) for key, entry in raw.entries.items() if entry.value_type != ARRAY}
 
 
-def _header(source: Bytes, raw: RawFile) -> Header:
-    metadata = _single_values(source, raw)
+def _header(source: Bytes, raw: RawFile, metadata: dict[str, Scalar]) -> Header:
     architecture = metadata.get("general.architecture")
     if not isinstance(architecture, str) or not architecture:
         raise broken(source.path, "it does not name its architecture (general.architecture)")

@@ -41,11 +41,16 @@ def key(files: Mapping[str, Path], lost: tuple[str, ...]) -> str:
     return digest({
         "files": {name: sha256_file(path) for name, path in files.items()},
         "lost": list(lost),
-        "converter": source.version(),
+        "converter": converter(),
         "packages": {name: extras.version(name) for name in PACKAGES},
         "python": sys.version,
         "code": _code(),
     })  # fmt: skip
+
+
+def converter() -> str:
+    """The version of the converter that a trial runs."""
+    return source.version()
 
 
 def recall(name: str) -> tuple[bool, Refused | None]:

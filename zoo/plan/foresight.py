@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from catalog import licencefiles, placeholders, yamltext
+from catalog import licencefiles, placeholders
 from catalog import sources as source_uris
 from catalog.checks import CheckedRecipe
 from catalog.problems import Problem
@@ -16,6 +16,7 @@ from catalog.yamltext import Document
 from zoo.errors import InputError, ModelFileError, RemoteError
 from zoo.plan import contradictions, systemprompts
 from zoo.plan.contradictions import Case
+from zoo.plan.known import Known
 from zoo.plan.plan import Step, is_gguf
 from zoo.progress import Reporter
 from zoo.sources import facts as sourcefacts
@@ -30,22 +31,23 @@ LATER = ("unreachable", "stalled", "server_error", "rate_limited")
 
 
 def problems(
-    checked: CheckedRecipe, root: Path, *, raising: bool = False, templates: bool = False
+    checked: CheckedRecipe, root: Path, *, raising: bool = False, known: Known | None = None, templates: bool = False
 ) -> list[Problem]:
     """What the sources on this machine contradict, and why one cannot be used; with places in the recipe.
 
-    raising: an unusable source raises its ModelFileError, because the recipe is not at fault. templates: chat templates
-    are tried too, in a process with limits, so that one that cannot be used is found here and not by the first step.
+    raising: an unusable source raises its ModelFileError, because the recipe is not at fault. known: what need not be
+    read again. templates: chat templates are tried too, in a process with limits, so that one that cannot be used is
+    found here and not by the first step.
     """
-    recipe = checked.recipe
-    document = yamltext.parse(checked.text, checked.file)
+    if known is None:
+        with Known() as nothing:
+            return problems(checked, root, raising=raising, known=nothing, templates=templates)
+    recipe, document = checked.recipe, checked.document
     found: list[Problem] = []
     facts: dict[str, SourceFacts | None] = {"student": None, "teacher": None}
     for role, path, is_imported in _places(document, root):
         try:
-            if is_imported:
-                resolve.refuse_gguf(path, root)
-            facts[role] = sourcefacts.read(path, root)
+            facts[role] = known.facts(path, root, imported=is_imported)
         except ModelFileError as error:
             if error.where == str(path):
                 # The message must not include the user's folders.
@@ -54,7 +56,7 @@ def problems(
                 raise
             what = f"{error.where}: {error.what}" if error.where else error.what
             found.append(document.problem((role, "source"), what, error.remedy))
-    for role, unusable in systemprompts.unusable(facts) if templates else ():
+    for role, unusable in systemprompts.unusable(facts, known) if templates else ():
         found.append(document.problem((role, "source"), unusable.what, unusable.remedy))
     if recipe is None:
         return found
@@ -70,7 +72,7 @@ def refuse_templates(checked: CheckedRecipe, root: Path) -> list[str]:
     Raises ModelFileError for one that cannot be used. Returns the sources that are on a hub: theirs are tried before
     the first step.
     """
-    document = yamltext.parse(checked.text, checked.file)
+    document = checked.document
     here = {role: sourcefacts.read(path, root) for role, path, _ in _places(document, root)}
     systemprompts.refuse_unusable(here, "Nothing was made.")
     recipe = checked.recipe
@@ -120,7 +122,7 @@ def refuse_imported(checked: CheckedRecipe, imported: Mapping[str, Artifact], ro
     systemprompts.refuse_unusable(facts, "The imported models are kept. Nothing else was made.")
     systems = tuple(systemprompts.refused(checked, facts))
     case = Case(recipe, facts.get("student"), facts.get("teacher"), systems, _heldout(checked, recipe))
-    found = contradictions.problems(yamltext.parse(checked.text, checked.file), case)
+    found = contradictions.problems(checked.document, case)
     refuse(checked.file, found, safe="The imported models are kept. Nothing else was made.")
 
 
@@ -138,7 +140,7 @@ def refuse_before(
         return
     facts = _remote(steps, work, report)
     has_remote = bool(facts)
-    document = yamltext.parse(checked.text, checked.file)
+    document = checked.document
     for role, path, _ in _places(document, root):
         facts.setdefault(role, sourcefacts.read(path, root))
     if has_remote:
@@ -179,7 +181,7 @@ def refuse(file: str, found: list[Problem], *, safe: str) -> None:
 
 def refuse_placeholders(checked: CheckedRecipe, *, safe: str) -> None:
     """Raises InputError for placeholder text, which must not become a published description."""
-    refuse(checked.file, list(placeholders.hints(yamltext.parse(checked.text, checked.file))), safe=safe)
+    refuse(checked.file, list(placeholders.hints(checked.document)), safe=safe)
 
 
 def _local(uri: str, root: Path) -> Path | None:

@@ -16,6 +16,7 @@ from zoo.files.digests import digest
 from zoo.gguf.header import read_header
 from zoo.modelfolder import depth, weights
 from zoo.plan import costs, engine, foresight, plan, world
+from zoo.plan.known import Known
 from zoo.plan.plan import Plan, World
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
@@ -71,7 +72,9 @@ def every_recipe(settings: Settings) -> list[str]:
 def make_plan(name: str, settings: Settings) -> Planned:
     """Check and plan a recipe. Raises InputError with every problem, ModelFileError for an unusable source."""
     checked = check_recipe(find_recipe(name, settings), settings.root)
-    found = [*checked.problems, *foresight.problems(checked, settings.root, raising=not checked.problems)]
+    with Known(settings.work) as known:
+        found = foresight.problems(checked, settings.root, raising=not checked.problems, known=known)
+    found = [*checked.problems, *found]
     foresight.refuse(checked.file, found, safe="Nothing was made.")
     assert checked.recipe
     seen = world.look(checked.recipe, settings, checked.files)

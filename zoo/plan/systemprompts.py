@@ -9,6 +9,7 @@ from catalog.checks import CheckedRecipe
 from catalog.corpusfiles import FileFacts
 from catalog.recipe import Recipe
 from zoo.errors import ModelFileError
+from zoo.plan.known import Known
 from zoo.sources.facts import SourceFacts
 from zoo.templates.renderer import OverLimit, Renderer
 
@@ -29,12 +30,17 @@ class Refused:
     why: str
 
 
-def unusable(sources: Mapping[str, SourceFacts | None]) -> Iterator[tuple[str, ModelFileError]]:
+def unusable(
+    sources: Mapping[str, SourceFacts | None], known: Known
+) -> Iterator[tuple[str, ModelFileError]]:
     """The role and the error of each template that ``refuse_unusable`` refuses. It is rendered in a process with
-    limits, as everywhere."""
-    for role in sources:
+    limits, as everywhere. Those that are ``known`` to be usable are not tried again."""
+    for role, found in sources.items():
+        if found is None or not found.template or known.is_usable(found.template):
+            continue
         try:
-            refuse_unusable({role: sources[role]}, "")
+            _refuse(known.renderer(found.template, SPECIAL, f"the {role}"), "")
+            known.usable(found.template)
         except ModelFileError as error:
             yield role, error
 
@@ -48,19 +54,22 @@ def refuse_unusable(sources: Mapping[str, SourceFacts | None], safe: str) -> Non
         if found is None or not found.template:
             continue
         with Renderer(found.template, special=SPECIAL, source=f"the {role}") as renderer:
-            first: ModelFileError | None = None
-            for messages in ORDINARY:
-                try:
-                    renderer.render(messages)
-                    break
-                except ModelFileError as error:
-                    error.safe = safe
-                    first = first or error
-                    if isinstance(error, OverLimit):
-                        raise
-            else:
-                assert first
-                raise first
+            _refuse(renderer, safe)
+
+
+def _refuse(renderer: Renderer, safe: str) -> None:
+    first: ModelFileError | None = None
+    for messages in ORDINARY:
+        try:
+            renderer.render(messages)
+            return
+        except ModelFileError as error:
+            error.safe = safe
+            first = first or error
+            if isinstance(error, OverLimit):
+                raise
+    assert first
+    raise first
 
 
 def refused(checked: CheckedRecipe, sources: Mapping[str, SourceFacts | None]) -> Iterator[Refused]:

@@ -10,8 +10,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from catalog import cardrules
+from catalog.shapes import shaped
 from zoo.gguf.header import Header, read_header, read_metadata
 from zoo.gguf.wording import PHI3_TOKENS
 from zoo.llama import tokenizertrial
@@ -23,6 +25,21 @@ from zoo.modelfolder.record import CONTEXT_KEYS
 _LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _WIDTH_KEYS = ("hidden_size", "n_embd", "d_model")
 _CARD_BYTES = 1 << 20
+
+
+class _Stored(TypedDict):
+    """``SourceFacts`` as JSON."""
+
+    kind: str
+    context_tokens: int | None
+    layers: int | None
+    vocabulary_size: int | None
+    words: str | None
+    template: str | None
+    licence: str | None
+    row_lengths: list[int]
+    overflows: list[str]
+    without: list[str]
 
 
 @dataclass(frozen=True)
@@ -47,14 +64,28 @@ class SourceFacts:
     overflows: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, object]) -> SourceFacts:
+        """From what ``to_json`` gave. Raises ValueError for another form."""
+        said = shaped(data, _Stored)
+        return cls(
+            said["kind"], said["context_tokens"], said["layers"], said["vocabulary_size"], said["words"],
+            said["template"], said["licence"], tuple(said["row_lengths"]), tuple(said["overflows"]),
+            tuple(said["without"]),
+        )  # fmt: skip
+
+    def to_json(self) -> dict[str, object]:
+        """The same as plain data."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+
     @property
     def has_template(self) -> bool:
         """Whether it has a chat template."""
         return self.template is not None
 
 
-def read(path: Path, root: Path | None = None) -> SourceFacts:
-    """Of a model folder or a GGUF file. root: the zoo's folder, in which links may end.
+def read(path: Path, root: Path | None = None, header: Header | None = None) -> SourceFacts:
+    """Of a model folder or a GGUF file. root: the zoo's folder, in which links may end. header: if it was read.
 
     Raises ModelFileError for a source that the import would refuse by its small files.
     """
@@ -63,7 +94,7 @@ def read(path: Path, root: Path | None = None) -> SourceFacts:
         tokenizertrial.refuse_unwritable(found)
         return _of_folder(found)
     with reading(path, root):
-        return _of_header(read_header(path))
+        return _of_header(header or read_header(path))
 
 
 def read_small(folder: Path, shown: str) -> SourceFacts:

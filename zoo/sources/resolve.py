@@ -10,7 +10,7 @@ from catalog.jsonvalues import table, text
 from zoo.errors import SourceError
 from zoo.files.digests import digest, sha256_file
 from zoo.files.listing import FileRecord, records
-from zoo.gguf.header import read_header, read_metadata
+from zoo.gguf.header import Header, read_header
 from zoo.llama import tokenizertrial
 from zoo.modelfolder import inspection, specialtokens
 from zoo.modelfolder.files import CONFIG, listed, reading
@@ -94,19 +94,19 @@ def inspect_small(folder: Path, shown: str) -> None:
     tokenizertrial.refuse_unwritable(inspection.inspect_small(folder, shown))
 
 
-def refuse_gguf(path: Path, root: Path) -> None:
-    """Raise ModelFileError for a GGUF file that the import would refuse by its header."""
+def refuse_gguf(path: Path, root: Path) -> Header | None:
+    """Raise ModelFileError for a GGUF file that the import would refuse by its header. None for another source."""
     if not path.is_file():
-        return
+        return None
     shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
     with reading(path, root):
         with path.open("rb") as file:
             if file.read(len(GGUF_MAGIC)) != GGUF_MAGIC:
-                return
-        refuse_other(read_metadata(path), shown)
-        header = read_header(path)
+                return None
+        header = read_header(path, lambda metadata: refuse_other(metadata, shown))
     refuse_unreadable(header.architecture, shown)
     specialtokens.refuse_beyond(header.metadata, header.vocabulary_size, shown)
+    return header
 
 
 def content_sha256(path: Path, root: Path | None = None) -> str:

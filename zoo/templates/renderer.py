@@ -59,6 +59,7 @@ class Renderer:
         self._template, self._special, self._limits = template, dict(special), limits or Limits()
         self._lock = threading.Lock()
         self._worker: _Worker | None = None
+        self._is_compiled = self._is_used = False
         self._refused: Answer | None = None
 
     def __enter__(self) -> Renderer:
@@ -68,6 +69,13 @@ class Renderer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def change(self, template: str, source: str) -> None:
+        """From now on, another template with the same special tokens, in the same process. It starts a new one before a
+        template is refused that uses too much: the memory may be that of the one before."""
+        with self._lock:
+            self._template, self.source, self.read_clock = template, source, False
+            self._is_compiled, self._is_used, self._refused = False, self._worker is not None, None
 
     def close(self) -> None:
         """End the process, if there is one."""
@@ -110,9 +118,19 @@ class Renderer:
     def _ask(self, values: Mapping[str, object]) -> Answer:
         if self._refused:
             return self._refused
+        was_used = self._is_used
+        answer = self._answer(values)
+        if was_used and answer.get("kind") == "limit":
+            self._end()
+            self._refused = None
+            answer = self._answer(values)
+        return answer
+
+    def _answer(self, values: Mapping[str, object]) -> Answer:
         if self._worker is None or not self._worker.ready():
             self._end()
             self._worker = _Worker()
+        if not self._is_compiled:
             first = {"template": self._template, "limits": dataclasses.asdict(self._limits)}
             answer = self._worker.answer(first, self._limits, self.source)
             if "refused" in answer:
@@ -120,10 +138,12 @@ class Renderer:
                 self._refused = answer
                 self._end()
                 return answer
+            self._is_compiled = True
         return self._worker.answer({"values": values}, self._limits, self.source)
 
     def _end(self) -> None:
         worker, self._worker = self._worker, None
+        self._is_compiled = self._is_used = False
         if worker is not None:
             worker.end()
 

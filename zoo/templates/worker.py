@@ -1,7 +1,8 @@
 """The process that runs one chat template. ``zoo.templates.renderer`` starts it and communicates with it.
 
 One JSON object a line, both ways. First ``{"template": TEXT, "limits": {...}}``, answered by ``{}``; then one
-conversation a line, ``{"values": {...}}``, answered by ``{"text": ..., "clock": ...}``. Failures are answered by
+conversation a line, ``{"values": {...}}``, answered by ``{"text": ..., "clock": ...}``, or another template; the limits
+stay those of the first. Failures are answered by
 ``{"refused": WHY, "kind": KIND}``. Processor time beyond the limit ends the process by SIGPROF, also inside one long
 operation. The end of the input ends it.
 """
@@ -13,7 +14,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from zoo.templates.limits import Answer, Limits
 from zoo.templates.rendering import Refusal, Template
@@ -33,19 +35,22 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     template: list[Template] = []
 
-    def compiled() -> Answer:
-        template.append(Template(first["template"]))
-        return {}
+    def done(request: Mapping[str, Any]) -> Answer:
+        if "template" in request:
+            template.clear()
+            template.append(Template(request["template"]))
+            return {}
+        text = template[0].render(request["values"], limits.characters)
+        return {"text": text, "clock": template[0].read_clock}
 
-    if not _answer(limits, compiled):
+    if not _answer(limits, lambda: done(first)):
         return
     for line in sys.stdin.buffer:
 
-        def rendered(line: bytes = line) -> Answer:
-            text = template[0].render(json.loads(line)["values"], limits.characters)
-            return {"text": text, "clock": template[0].read_clock}
+        def asked(line: bytes = line) -> Answer:
+            return done(json.loads(line))
 
-        if not _answer(limits, rendered):
+        if not _answer(limits, asked):
             return
 
 
