@@ -23,6 +23,13 @@ class Limits:
     characters: int = 4 << 20
 
 
+class Request(TypedDict, total=False):
+    """A template to compile, or the values of a conversation for the last one."""
+
+    template: str
+    values: dict[str, object]
+
+
 class Answer(TypedDict, total=False):
     """The answer of the process under these limits: text and clock (whether the text contains the date), or the reason:
     refused, and a kind as in ``zoo.templates.rendering.Refusal``."""

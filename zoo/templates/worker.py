@@ -14,10 +14,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from zoo.templates.limits import Answer, Limits
+from zoo.templates.limits import Answer, Limits, Request
 from zoo.templates.rendering import Refusal, Template
 
 
@@ -35,7 +34,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     template: list[Template] = []
 
-    def done(request: Mapping[str, Any]) -> Answer:
+    def done(request: Request) -> Answer:
         if "template" in request:
             template.clear()
             template.append(Template(request["template"]))
