@@ -234,7 +234,9 @@ row("create_repo(private=True)", lambda: API.create_repo("local/secret", private
 refused("create_repo(space)", lambda: API.create_repo("local/s", repo_type="space", space_sdk="static"))
 row("update_repo_settings(private=True)", lambda: API.update_repo_settings(M, private=True))
 refused("update_repo_settings(gated)", lambda: API.update_repo_settings(M, gated="auto"))
-refused("delete_tag", lambda: API.delete_tag(M, tag="v1.0.0"))
+row("delete_tag of a trial", lambda: API.delete_tag(M, tag="trial/one"),
+    lambda _: "trial/one" not in [one.name for one in API.list_repo_refs(M).tags])  # fmt: skip
+refused("delete_tag of a version", lambda: API.delete_tag(M, tag="v1.0.0"))
 refused("delete_branch(main)", lambda: API.delete_branch(M, branch="main"))
 refused("delete_repo with tags", lambda: API.delete_repo(M))
 refused("move_repo", lambda: API.move_repo(M, "local/other"))

@@ -88,9 +88,22 @@ def test_the_clients_own_calls(start: Start) -> None:
     assert api.file_exists("local/d", "a/b.txt", repo_type="dataset")
     assert not api.file_exists("local/d", "none", repo_type="dataset")
     assert not api.repo_exists("local/none") and not api.revision_exists("local/d", "v9", repo_type="dataset")
-    with pytest.raises(huggingface_hub.errors.HfHubHTTPError):
-        api.delete_tag("local/d", tag="v1", repo_type="dataset")
+    _tags_are_deleted_unless_they_are_versions(api)
     assert api.whoami()["name"] == "local"
+
+
+def _tags_are_deleted_unless_they_are_versions(api: huggingface_hub.HfApi) -> None:
+    add = huggingface_hub.CommitOperationAdd("MANIFEST.json", b'{"version": "1.1.0"}')
+    api.create_commit("local/d", [add], commit_message="a release", repo_type="dataset")
+    for name in ("v1.1.0", "v1.0.0"):
+        api.create_tag("local/d", tag=name, repo_type="dataset")
+    for name in ("v1.0.0", "v1"):  # on the commit of another version; not that of a version
+        api.delete_tag("local/d", tag=name, repo_type="dataset")
+    with pytest.raises(huggingface_hub.errors.HfHubHTTPError, match="published versions stay"):
+        api.delete_tag("local/d", tag="v1.1.0", repo_type="dataset")
+    assert [one.name for one in api.list_repo_refs("local/d", repo_type="dataset").tags] == ["v1.1.0"]
+    with pytest.raises(huggingface_hub.errors.HfHubHTTPError, match="was not found"):
+        api.delete_tag("local/d", tag="v1", repo_type="dataset")
 
 
 # --- Refusals and faults, in words

@@ -238,6 +238,14 @@ class FolderRepo:
                 (self.folder / "refs" / "heads" / _ref_file(branch)).unlink(missing_ok=True)
                 fsync(self.folder / "refs" / "heads")
 
+    def untag(self, name: str) -> None:
+        """Delete a tag; the commit stays. A missing one is accepted."""
+        with locked(self.folder / "lock"):
+            if name in self._read_refs("tags"):
+                self._log("tags", name, None)
+                (self.folder / "refs" / "tags" / _ref_file(name)).unlink(missing_ok=True)
+                fsync(self.folder / "refs" / "tags")
+
     def tag(self, name: str, oid: str, message: str = "") -> None:
         self.body(oid)
         with locked(self.folder / "lock"):

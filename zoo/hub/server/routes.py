@@ -161,8 +161,8 @@ class Routes:
                 return writes.begin(repo, name, request)
             case "DELETE", ["branch", name]:
                 return writes.end(repo, name)
-            case "DELETE", ["tag", _]:
-                raise ApiError(403, "tags are never removed here; published versions stay")
+            case "DELETE", ["tag", name]:
+                return writes.untag(repo, name)
         raise _no_such(rest)
 
     def _whoami(self, request: Request) -> Answer:

@@ -7,14 +7,18 @@ import binascii
 import functools
 import hashlib
 import io
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
+from catalog import jsontext
 from catalog.access import PUBLIC
 from catalog.jsontext import JsonObject
+from catalog.shapes import shaped
 from zoo.errors import InputError
 from zoo.files.digests import git_blob_sha1
+from zoo.files.filelist import MANIFEST
 from zoo.files.listing import FileRecord
 from zoo.hub.folder import FolderRepo
 from zoo.hub.interface import BRANCH, SEND_AGAIN, HubConflict
@@ -28,6 +32,9 @@ REGULAR_BYTES = 1 << 20
 
 _TRIES = 20
 _MESSAGE_CHARACTERS = 100_000
+_MANIFEST_BYTES = 16 << 20
+_VERSION = re.compile(r"v\d+\.\d+\.\d+")
+"""How the tag of a version begins."""
 
 
 def create(store: Store, request: Request) -> Answer:
@@ -249,6 +256,33 @@ def tag(repo: FolderRepo, revision: str, request: Request) -> Answer:
     except InputError as error:
         raise ApiError(400, error.what) from error
     return as_json({})
+
+
+def untag(repo: FolderRepo, name: str) -> Answer:
+    """Delete a tag; 403 for the tag of a version, unless it is on the commit of another version."""
+    there = repo.refs().tags.get(name)
+    if there is None:
+        raise ApiError(404, f"tag {name[:100]} was not found", "RevisionNotFound")
+    if _VERSION.match(name) and _held(repo, there) in (None, name[1:]):
+        raise ApiError(403, f"tag {name[:100]} is that of a version, and published versions stay")
+    repo.untag(name)
+    return as_json({})
+
+
+def _held(repo: FolderRepo, oid: str) -> str | None:
+    """The version that a commit holds, by its own list; None if it has no such list."""
+    if MANIFEST not in repo.tree(oid):
+        return None
+    with repo.open(oid, MANIFEST) as stream:
+        raw = stream.read(_MANIFEST_BYTES)
+    try:
+        return shaped(jsontext.parse(raw), _Manifest)["version"]
+    except ValueError:
+        return None
+
+
+class _Manifest(TypedDict):
+    version: str
 
 
 def begin(repo: FolderRepo, name: str, request: Request) -> Answer:
