@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from evidencesamples import shared
 from fuzzing import Case, Reader
 from fuzzreaders import at, in_model_folder, text_of, words
 
-from catalog import jsontext
+from catalog import jsontext, reports
 from catalog.checks import check_recipe
 from zoo import catalogfile
 from zoo import settings as settings_room
@@ -224,6 +225,13 @@ def caches(raw: bytes, folder: Path) -> object:
     return ""
 
 
+def shared_report(path: Path, folder: Path) -> object:
+    """A measurement that somebody shares."""
+    del folder
+    found = reports.read(path, "reports/ada.json")
+    return words(found) if isinstance(found, list) else str(found.speed)[:200]
+
+
 def tokens(path: Path, folder: Path) -> object:
     del folder
     path.chmod(0o600)
@@ -261,6 +269,7 @@ def cases(base: Path) -> dict[str, Case]:
         Case("evidence of a rebuild", "json", json.dumps(plan, indent=2).encode(), evidence_of_a_rebuild),
         Case("cache", "json", json.dumps({"rules": "x", "stamp": [1, 2], "format": 1, "why": "x"}).encode(), caches),
         Case("tokens of a hub", "text", roles, at("t", tokens)),
+        Case("shared report", "json", json.dumps(shared("Ada"), indent=1).encode(), at("ada.json", shared_report)),
     ]  # fmt: skip
     with contextlib.suppress(ImportError):
         found += _signed(base)
