@@ -13,7 +13,7 @@ from zoo.cli.common import Call, options
 from zoo.errors import ZooError
 from zoo.files.whole import write_atomic
 from zoo.output import visible
-from zoo.review import compare, trees
+from zoo.review import compare, recorded, trees
 from zoo.review.report import Contribution, report
 
 BLOCKED = 3
@@ -61,7 +61,11 @@ def _look(root: Path, base: str, head: str, folder: Path, command: str) -> Contr
         tuple(compare.recipe_change(one, old, new) for one in recipes),
         tuple(compare.corpus_change(one, old, new) for one in prompts),
         tuple(compare.broken(old, new, {one.path for one in recipes})),
-        tuple(compare.licences(old, new, [one.path for one in recipes])),
+        (
+            *compare.licences(old, new, [one.path for one in recipes]),
+            *recorded.lost_reports(old, new, changes),
+            *recorded.broken_digests(old, new, changes),
+        ),
         command,
     )
 

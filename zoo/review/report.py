@@ -34,7 +34,7 @@ HUMAN = (
 @dataclass(frozen=True)
 class Contribution:
     """What differs between two commits. links: paths that are links. others: problems of files that did
-    not change. licences: sentences of what got worse."""
+    not change. worse: what got worse in licences, reports and digests, as sentences."""
 
     base: str
     head: str
@@ -43,7 +43,7 @@ class Contribution:
     recipes: tuple[RecipeChange, ...]
     corpora: tuple[CorpusChange, ...]
     others: tuple[Problem, ...]
-    licences: tuple[str, ...]
+    worse: tuple[str, ...]
     command: str
 
     @property
@@ -60,7 +60,7 @@ class Contribution:
     def regressions(self) -> list[str]:
         """What got worse in the data."""
         blocks = [f"{one.path}: {block}" for one in self.corpora for block in one.blocks]
-        return [*blocks, *self.licences]
+        return [*blocks, *self.worse]
 
     @property
     def passes(self) -> bool:
@@ -100,7 +100,7 @@ def _ticks(found: Contribution, outside: Sequence[str]) -> str:
     broken, worse = len(found.problems), len(found.regressions)
     items = (
         (not broken, "`zoo check` finds no problem in the changed files", counted(broken, "problem")),
-        (not worse, "nothing got worse in corpora and licences", counted(worse, "regression")),
+        (not worse, "nothing got worse in corpora, licences and digests", counted(worse, "regression")),
         (len(found.recipes) <= 1, "one recipe", counted(len(found.recipes), "recipe")),
         (not outside, "only files below `recipes/`", counted(len(outside), "other file")),
     )
