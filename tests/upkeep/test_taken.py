@@ -10,6 +10,7 @@ from releasedzoo import call, change, repo
 from releasedzoo import released as released
 from releasedzoo import served as served
 from releasedzoo import zoo as zoo
+from tinymodel import make_tiny_llama
 
 pytest.importorskip("llama_cpp")
 
@@ -108,3 +109,23 @@ def test_a_part_of_the_published_files_is_no_kept_copy(worked: Path, capsys: pyt
     change(worked, summary="Other words for the same version.")
     code, _, err = call(capsys, "build", "plain")
     assert code == 0 and "its published files are kept" not in err, err
+
+
+def test_check_names_a_text_and_a_source_that_changed(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(capsys, "check", "recipes/plain.yaml")[0] == 0
+    text = zoo / "texts/words.txt"
+    text.write_text(text.read_text(encoding="utf-8") + "And one more sentence, which is new.\n", encoding="utf-8")
+    code, out, err = call(capsys, "check", "recipes/plain.yaml")
+    assert code == 0 and "1.0.0 is published, and texts/words.txt has changed since. Raise the version" in out + err
+    make_tiny_llama(zoo / "models/teacher", layers=2, seed=5)
+    code, out, err = call(capsys, "check", "recipes/plain.yaml")
+    assert code == 2 and 'student.source: "file:models/teacher" is not the one that is pinned' in out + err
+    recipe = zoo / "recipes/plain.yaml"
+    lines = [line for line in recipe.read_text(encoding="utf-8").splitlines() if "sha256:" not in line]
+    recipe.write_text("\n".join(lines), encoding="utf-8")
+    assert call(capsys, "lock", "plain")[0] == 0
+    code, out, err = call(capsys, "check", "recipes/plain.yaml")
+    assert code == 0 and '1.0.0 is published, from another student than this "file:models/teacher"' in out + err
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("1.0.0", "1.0.1"), encoding="utf-8")
+    code, out, err = call(capsys, "check", "recipes/plain.yaml")
+    assert code == 0 and "is published" not in out + err

@@ -15,6 +15,8 @@ from catalog.checks import check_recipe
 from catalog.filenames import absence
 from catalog.lock import Lock
 from catalog.problems import Problem
+from catalog.recipe import Recipe
+from catalog.release import Release
 from catalog.targets import Target, target_of
 from zoo import catalogfile
 from zoo.choose import reported
@@ -136,7 +138,7 @@ def _check(
         return [text] if isinstance(text, Problem) else cardrules.check_eval_results(text, shown)
     if path.suffix in (".yaml", ".yml"):
         # foresight reads models, which the other checks do not need.
-        from zoo.plan import foresight
+        from zoo.plan import foresight, sincerelease
 
         checked = check_recipe(path, settings.root)
         hints += checked.hints
@@ -144,8 +146,11 @@ def _check(
             publish = checked.recipe.publish
             names = {"model": publish.model, **({"dataset": publish.dataset} if publish.dataset else {})}
             recipes.append(Target(path, shown, checked.recipe.name, names))
-        found = [*checked.problems, *foresight.problems(checked, settings.root, known=known, templates=True)]
-        return [*_other_ending(path, shown, settings), *found]
+            if release := _published(checked.recipe, settings):
+                hints += sincerelease.changed_since_release(checked, release)
+        found = [*_other_ending(path, shown, settings), *checked.problems]
+        found += foresight.problems(checked, settings.root, known=known, templates=True)
+        return [*found, *sincerelease.changed_since_pinned(checked, settings.root)]
     # What was checked and not touched since is not read again.
     if path.suffix == ".json" and _is_own_catalog(path, settings) and catalogfile.is_sound(settings):
         return []
@@ -162,6 +167,14 @@ def _check(
         return _card(text, shown, path, hints)
     instead = "Check .yaml, .jsonl, .md or .json files"
     return [Problem(shown, 1, 1, "", "this is not a recipe, prompt file, card or catalog", instead)]
+
+
+def _published(recipe: Recipe, settings: Settings) -> Release | None:
+    """The published version of a recipe; None also for a catalog with problems, which are reported elsewhere."""
+    with contextlib.suppress(InputError, OSError):
+        model = catalogfile.read_model(settings, recipe.name)
+        return model.release(recipe.version) if model else None
+    return None
 
 
 def _other_ending(path: Path, shown: str, settings: Settings) -> list[Problem]:
