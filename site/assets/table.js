@@ -141,8 +141,8 @@ function row(one, { core, catalog }) {
     h("td", { class: "t" }, h("bdi", {}, shortened(release.licence, 80))),
     right(core.dataSize(file.size)),
     right(core.figure(file.bits, 2)),
-    right(loss),
     right(file.kld === null ? base : `${core.general(file.top * 100, 4)} %`),
+    right(loss),
     h("td", { class: "t zoo-wide" }, ...speedWords(one, core, catalog)),
     right(file.memory === null ? "not known" : core.dataSize(file.memory)),
   );

@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sitesamples import hostile, sample
+
+from catalog.index import Catalog
+from zoo.site import pages
+from zoo.site.pages import Site
+from zoo.site.pages.lean import lean
 
 MODEL = "smollm2-135m-instruct"
 KINDS = {
@@ -52,3 +58,25 @@ def test_labels_of_the_chooser_explain_their_terms(samples: str, open_page: Any)
     for one in terms.all():
         assert one.get_attribute("title")
         assert "guide/glossary/#" in str(one.get_attribute("href"))
+
+
+PARSE = """(pages) => pages.map((html) => {
+  const parsed = new DOMParser().parseFromString(html, "text/html");
+  const walk = parsed.createTreeWalker(parsed, NodeFilter.SHOW_TEXT);
+  const gaps = [];
+  while (walk.nextNode()) if (!walk.currentNode.data.trim()) gaps.push(walk.currentNode);
+  for (const gap of gaps) gap.remove();
+  for (const link of parsed.querySelectorAll("[href]")) link.removeAttribute("href");
+  return parsed.documentElement.outerHTML;
+})"""
+"""What a browser makes of pages, without space between tags and without addresses."""
+
+
+@pytest.mark.parametrize("catalog", [sample(), hostile()], ids=["ordinary", "hostile"])
+def test_a_browser_makes_the_same_of_a_page_in_fewer_bytes(catalog: Catalog, samples: str, open_page: Any) -> None:
+    made = pages.render(catalog, Site(), lambda *_: b"{}")
+    shown = {path: str(html) for path, html in made.items() if path.endswith("index.html")}
+    short = [lean(html, path.removesuffix("index.html")) for path, html in shown.items()]
+    page = open_page(samples)
+    for path, a, b in zip(shown, page.evaluate(PARSE, list(shown.values())), page.evaluate(PARSE, short), strict=True):
+        assert a == b, path

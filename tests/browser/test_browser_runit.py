@@ -127,6 +127,6 @@ def test_every_block_of_lines_can_be_copied(samples: str, open_page: Any) -> Non
 def test_the_address_as_a_qr_code(carrying: str, open_page: Any, shoot: Any, fits: Any) -> None:
     page = open_page(f"{carrying}boards/pi-5-4gb/", width=360)
     page.click("text=Open this page on another device")
-    assert page.locator(".zoo-qr svg").get_attribute("aria-label").endswith("/zoo/boards/pi-5-4gb/")
+    assert page.locator(".zoo-qr img").get_attribute("alt").endswith("/zoo/boards/pi-5-4gb/")
     fits(page)
     shoot(page, "runit-360-light")

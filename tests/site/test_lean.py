@@ -66,4 +66,15 @@ def test_quotes_stay_where_html_needs_them() -> None:
 
 def test_lines_of_commands_stay() -> None:
     html = "<pre><code>one\n  two\n\nthree &lt;p&gt;\n</code></pre>\n<p>a <b>b</b> <i>c</i></p>\n<p>d</p>"
-    assert lean(html, "") == "<pre><code>one\n  two\n\nthree &lt;p&gt;\n</code></pre><p>a <b>b</b> <i>c</i></p><p>d</p>"
+    assert lean(html, "") == "<pre><code>one\n  two\n\nthree &lt;p&gt;\n</code></pre><p>a <b>b</b> <i>c</i><p>d</p>"
+
+
+def test_end_tags_go_where_the_next_tag_ends_the_element() -> None:
+    html = (
+        "<table><thead><tr><th>a</th></tr></thead>\n<tbody>\n<tr><td>b</td><td><p>c</p></td></tr>\n<tr><td>d</td></tr>"
+        "</tbody></table><ul><li>e</li><li><p>f</p></li></ul><p>g</p><p>h</p> i"
+    )
+    assert lean(html, "") == (
+        "<table><thead><tr><th>a</th></tr><tbody><tr><td>b<td><p>c</p></td><tr><td>d</td></tr></tbody></table>"
+        "<ul><li>e<li><p>f</p></li></ul><p>g<p>h</p> i"
+    )

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from sitesamples import CONTENT, HOSTILE, LONG, hostile, sample
+from sitesamples import CONTENT, HOSTILE, hostile, sample
 
 from catalog import index, sampling, schema, speeds
 from catalog.index import Catalog
@@ -140,14 +140,14 @@ def test_hostile_text_stays_text(path: str) -> None:
         assert unseen not in html
 
 
-def test_long_recipe_text_is_shown_completely() -> None:
-    assert LONG in Tags(documents("hostile")["models/index/"]).text
-
-
-def test_recipe_text_is_shown_as_it_is() -> None:
-    for model in sample().models:
-        tags = Tags(documents("sample")[f"models/{model.name}/"])
-        assert model.releases[0].recipe.text in tags.text
+def test_the_recipe_is_a_file_with_the_digest_that_the_page_of_the_version_shows() -> None:
+    for catalog in (sample(), hostile()):
+        files = pages.render(catalog, pages.Site(), lambda *_: b"{}")
+        for model in catalog.models:
+            for release in model.releases:
+                place = f"models/{model.name}/{release.version}/"
+                assert files[f"{place}recipe.txt"] == release.recipe.text
+                assert release.recipe.sha256 in str(files[f"{place}index.html"])
 
 
 LLAMA = sampling.known()["default_source"]

@@ -21,7 +21,7 @@ from zoo.files.locks import locked
 from zoo.progress import Reporter
 from zoo.settings import Settings
 from zoo.site import address, carried, content, documents, drift, pages, state, swap, tryout, wholes
-from zoo.site.pages import frame
+from zoo.site.pages import frame, lean
 from zoo.site.state import Part
 
 OWN = ("index.html", "sitemap.xml", "sitemap.xml.gz", documents.NAVIGATION)
@@ -150,6 +150,9 @@ def _documents(settings: Settings, known: Part | None, new: Path, report: Report
         for path in paths:
             state.make_room(new / path)
             (made / path).rename(new / path)
+            if path.endswith("/index.html"):
+                page = (new / path).read_text(encoding="utf-8")
+                (new / path).write_text(lean.lean(page, path.removesuffix("index.html")), encoding="utf-8")
     facts: documents.Facts = {**told, "assets": assets}
     return state.with_facts(Part(key, state.stamps(new, paths)), {"documents": facts})
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from catalog import device as devices
 from catalog import index
 from catalog.recipe import plain
-from catalog.release import Model, ModelFile, Release
+from catalog.release import EvidenceFile, Model, ModelFile, Release
 from zoo.site.pages.kinds import Evidence, Facts, Files, Kind, Made, Releases, Site
 from zoo.site.pages.page import fill
 from zoo.site.pages.sections import CONTEXT, memory_at, shown_release
@@ -69,9 +69,9 @@ def joined(texts: Iterable[str]) -> str:
     return _HEAD + ",\n".join(text[len(_HEAD) : -len(_TAIL)] for text in texts) + _TAIL
 
 
-def sums(release: Release) -> str:
-    """The digests of a release's files as ``sha256sum -c`` reads them."""
-    return "".join(f"{file.sha256}  {file.path}\n" for file in release.files)
+def sums(files: Sequence[ModelFile | EvidenceFile]) -> str:
+    """The digests of files of a release as ``sha256sum -c`` reads them."""
+    return "".join(f"{file.sha256}  {file.path}\n" for file in files)
 
 
 def _each(model: Model, site: Site, evidence: Evidence) -> Made:
@@ -79,7 +79,11 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     line = json.dumps(plain(model), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     files = {model_json(model.name): _HEAD + line + _TAIL}
     for release in model.releases:
-        files[f"models/{model.name}/{release.version}/SHA256SUMS"] = sums(release)
+        place = f"models/{model.name}/{release.version}/"
+        files[f"{place}SHA256SUMS"] = sums(release.files)
+        files[f"{place}recipe.txt"] = release.recipe.text
+        if release.evidence:
+            files[f"{place}evidence/SHA256SUMS"] = sums(release.evidence)
     facts = {"rows": _table(_rows(model)), "news": list(_news(model)), "pages": list(_pages(model))}
     return Made(files, facts)
 

@@ -121,7 +121,7 @@ def _each(model: Model, site: Site, evidence: Evidence) -> Made:
 
 def _short_page(model: Model, release: Release) -> Page:
     """The page of the version that the model's page describes: its address, and what never changes."""
-    html = fill("version.html", model=model, release=release)
+    html = fill("version.html", model=model, release=release, root="../../../")
     words = f"Version {release.version} of {model.name}: its files and digests."
     return Page(f"{model.name} {release.version}", words, html, (), indexed=False)
 

@@ -53,12 +53,21 @@ class Picture:
                 row[x : x + len(run)] = run
 
     def png(self) -> bytes:
-        """The file (PNG, ISO/IEC 15948), one byte for each pixel."""
-        head = struct.pack(">IIBBBBB", self._width, len(self._rows), 8, 3, 0, 0, 0)
+        """The file (PNG, ISO/IEC 15948), two bits for each pixel if four colours are enough, else a byte."""
+        depth = 2 if len(self._palette) <= 4 else 8
+        head = struct.pack(">IIBBBBB", self._width, len(self._rows), depth, 3, 0, 0, 0)
         palette = b"".join(bytes(colour) for colour in self._palette)
-        data = zlib.compress(b"".join(b"\0" + row for row in self._rows), 6)
+        rows = self._rows if depth == 8 else map(_packed, self._rows)
+        data = zlib.compress(b"".join(b"\0" + row for row in rows), 9)
         parts = ((b"IHDR", head), (b"PLTE", palette), (b"IDAT", data), (b"IEND", b""))
         return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in parts)
+
+
+def _packed(row: bytearray) -> bytes:
+    """Four pixels in a byte, the first one in its highest bits."""
+    padded = row + bytes(-len(row) % 4)
+    first, second, third, fourth = (int.from_bytes(padded[n::4], "big") for n in range(4))
+    return (first << 6 | second << 4 | third << 2 | fourth).to_bytes(len(padded) // 4, "big")
 
 
 def _columns(sign: str) -> bytes:

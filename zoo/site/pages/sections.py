@@ -68,6 +68,7 @@ def of_release(
         "site": site,
         "root": root,
         "about": said,
+        "whole": whole,
         "context": CONTEXT,
         "memory": memory_at,
         "boards": (boards := _boards(recommended)),
