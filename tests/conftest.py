@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import runpy
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,16 +46,31 @@ runpy.run_path(str(SHUT / "sitecustomize.py"))
 
 
 LONGEST = (
-    "test_real_recipe", "test_crash_search", "test_crash", "test_publish_random", "test_tokenizer_trial",
-    "test_browser_standards", "test_browser_tryit", "test_llama_parity", "test_two_processes",
-    "test_bare_imports", "test_installs", "test_pipeline", "test_parity_refusals", "test_markers_both",
-    "test_gguf_again",
+    "test_crash_search", "test_crash", "test_publish_random", "test_browser_standards", "test_browser_tryit",
+    "test_two_processes", "test_gguf_again", "test_parity_refusals", "test_training_loop", "test_llama_parity",
+    "test_watch", "test_tokenizer_trial", "test_tokens", "test_vocabularies", "test_several", "test_bare_imports",
+    "test_pi_package", "test_precision", "test_site", "test_publish_faults", "test_pipeline", "test_additions",
+    "test_fuzz", "test_llama_caches", "test_workflows", "test_families", "test_pull_http", "test_hub_readers",
+    "test_stopping", "test_pi_programs", "test_llama_oldkeys", "test_llama_layerkinds", "test_surroundings",
+    "test_pi_runtime_run", "test_reproduce", "test_markers_both", "test_calibrate", "test_installs",
+    "test_pi_launch", "test_contradictions",
 )  # fmt: skip
-"""Files that take minutes, the longest first: started last, one process would work alone at the end."""
+"""Files that take longest, the longest first: started last, one process would work alone at the end."""
 
 
 SLOW = ("families", "installs", "long", "pages", "pi", "pi-boot")
 """What only a target of make of this name runs. Its marker and its variable, in capital letters, have _ for -."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collecting makes a million objects that stay: a third of its time went into looking for some that could go."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -36,6 +36,7 @@ def make_tiny_gguf(
     *,
     seed: int = 0,
     width: int = 256,
+    inner: int = 0,
     layers: int = 2,
     vocabulary: int = 1024,
     spoil: str = "",
@@ -45,12 +46,14 @@ def make_tiny_gguf(
 ) -> Path:
     """Write the model: F16 matrices, F32 norms, tied embedding. ``spoil`` names a tensor to get one NaN.
 
-    more: further tensors by name and shape. without: a tensor that is left out. norm: every value of the last norm.
+    inner: width between the feed-forward matrices; 0 means twice ``width``. more: further tensors by name and
+    shape. without: a tensor that is left out. norm: every value of the last norm.
     """
     writer = gguf.GGUFWriter(str(path), "llama")
-    _describe(writer, width, layers, vocabulary)
+    inner = inner or 2 * width
+    _describe(writer, width, inner, layers, vocabulary)
     random = np.random.default_rng(seed)
-    for name, shape in {**_shapes(width, layers, vocabulary), **(more or {})}.items():
+    for name, shape in {**_shapes(width, inner, layers, vocabulary), **(more or {})}.items():
         if name == without:
             continue
         if len(shape) == 1:
@@ -67,7 +70,7 @@ def make_tiny_gguf(
     return path
 
 
-def _describe(writer: gguf.GGUFWriter, width: int, layers: int, vocabulary: int) -> None:
+def _describe(writer: gguf.GGUFWriter, width: int, inner: int, layers: int, vocabulary: int) -> None:
     real = smollm2()
     metadata = read_header(real).metadata
     writer.add_name("tiny")
@@ -75,7 +78,7 @@ def _describe(writer: gguf.GGUFWriter, width: int, layers: int, vocabulary: int)
     writer.add_block_count(layers)
     writer.add_context_length(512)
     writer.add_embedding_length(width)
-    writer.add_feed_forward_length(2 * width)
+    writer.add_feed_forward_length(inner)
     writer.add_head_count(4)
     writer.add_head_count_kv(2)
     writer.add_layer_norm_rms_eps(1e-5)
@@ -91,7 +94,7 @@ def _describe(writer: gguf.GGUFWriter, width: int, layers: int, vocabulary: int)
     writer.add_chat_template(str(metadata["tokenizer.chat_template"]))
 
 
-def _shapes(width: int, layers: int, vocabulary: int) -> dict[str, tuple[int, ...]]:
+def _shapes(width: int, inner: int, layers: int, vocabulary: int) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {"token_embd.weight": (vocabulary, width)}
     for layer in range(layers):
         at = f"blk.{layer}."
@@ -102,9 +105,9 @@ def _shapes(width: int, layers: int, vocabulary: int) -> dict[str, tuple[int, ..
             at + "attn_k.weight": (width // 2, width),
             at + "attn_v.weight": (width // 2, width),
             at + "attn_output.weight": (width, width),
-            at + "ffn_gate.weight": (2 * width, width),
-            at + "ffn_up.weight": (2 * width, width),
-            at + "ffn_down.weight": (width, 2 * width),
+            at + "ffn_gate.weight": (inner, width),
+            at + "ffn_up.weight": (inner, width),
+            at + "ffn_down.weight": (width, inner),
         }
     return shapes | {"output_norm.weight": (width,)}
 

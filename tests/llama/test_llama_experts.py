@@ -27,11 +27,11 @@ TEXT = Text(
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("experts") / "experts.gguf"
     writer = gguf.GGUFWriter(str(path), "llama")
-    tinygguf._describe(writer, WIDTH, 2, TOKENS)
+    tinygguf._describe(writer, WIDTH, 2 * WIDTH, 2, TOKENS)
     writer.add_expert_count(EXPERTS)
     writer.add_expert_used_count(USED)
     random = np.random.default_rng(7)
-    for name, shape in tinygguf._shapes(WIDTH, 2, TOKENS).items():
+    for name, shape in tinygguf._shapes(WIDTH, 2 * WIDTH, 2, TOKENS).items():
         if ".ffn_" in name and "norm" not in name:
             name, shape = name.replace(".weight", "_exps.weight"), (EXPERTS, *shape)
         values = random.normal(size=shape, scale=1.5 / WIDTH**0.5).astype(np.float16)

@@ -23,7 +23,7 @@ NARROW = ("Q4_K_M", "Q5_K_M", "Q6_K", "Q2_K", "IQ4_XS", "IQ3_M", "Q4_0")
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight layers, because the mixes treat the first eighth of them differently."""
-    return make_tiny_gguf(tmp_path_factory.mktemp("gguf") / "wide.gguf", layers=8, vocabulary=300)
+    return make_tiny_gguf(tmp_path_factory.mktemp("gguf") / "wide.gguf", inner=256, layers=8, vocabulary=300)
 
 
 @pytest.fixture(scope="module")
