@@ -25,6 +25,11 @@ def hidden(text: str) -> str:
     return re.sub(_SECRET, "***@", text) if "://" in text else text
 
 
+def scrubbed(text: str) -> str:
+    """The same, and without what looks like an access token: for what stays on a disk."""
+    return re.sub(_TOKEN, "***", hidden(text))
+
+
 def has_secret(text: str) -> bool:
     """Whether an address in the text contains a name or password."""
     return "://" in text and re.search(_SECRET, text) is not None

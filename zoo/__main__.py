@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = Output("--json" in arguments, "--quiet" in arguments or "-q" in arguments, events)
     try:
         with stopping.heard():
-            code = cli.zoo.main(arguments, prog_name="zoo", standalone_mode=False)
+            code = cli.zoo.main(arguments, prog_name="zoo", standalone_mode=False, obj=tuple(arguments))
         return code if isinstance(code, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)

@@ -34,6 +34,9 @@ LONGEST_LINE, MOST_LINES = 2000, 400
 PLAIN_SECONDS = 10.0
 """How often a progress line is printed without a terminal."""
 
+Stamp = Callable[[dict[str, object]], dict[str, object]]
+"""An event -> the same with the run and the time."""
+
 _FEW, _MOST_MARKS, _STEADY = 4, 256, 1.5
 """A remaining time is shown after _FEW reports, when the speed of the second half is within _STEADY of the average."""
 
@@ -42,12 +45,14 @@ _FEW, _MOST_MARKS, _STEADY = 4, 256, 1.5
 class Output:
     """json: the answer is one JSON document. quiet: no messages except warnings and errors.
 
-    events: messages are one JSON object per line, with the key ``event``: say, warning, error or progress.
+    events: messages are one JSON object per line, with the key ``event``: say, warning, error, progress, and what
+    ``record`` gets. journal: stamps the same objects with the run and the time, and keeps them.
     """
 
     json: bool = False
     quiet: bool = False
     events: bool = False
+    journal: Stamp | None = field(default=None, repr=False, compare=False)
     _meters: list[_Meter] = field(default_factory=list, init=False, repr=False, compare=False)
     _heard: float = field(default_factory=time.monotonic, init=False, repr=False, compare=False)
     _resting: bool = field(default=False, init=False, repr=False, compare=False)
@@ -78,6 +83,14 @@ class Output:
             sys.stdout.write(shown.rstrip("\n") + "\n")
         sys.stdout.flush()
         self._heard = time.monotonic()
+        if self.journal and human and len(human) <= LONGEST_LINE:
+            self.journal({"event": "answer", "text": bounded(hidden(human))})
+
+    def line(self, data: Mapping[str, object], human: str) -> None:
+        """One line of an answer that comes bit by bit: a JSON document on its line with --json."""
+        text = hidden(json.dumps(data, allow_nan=False, default=str)) if self.json else visible(human)
+        sys.stdout.write(_without_commands(text) + "\n")
+        sys.stdout.flush()
 
     def table(
         self,
@@ -111,6 +124,8 @@ class Output:
     def say(self, text: str) -> None:
         if not self.quiet:
             self._talk("say", text, visible(text))
+        else:
+            self._stamped("say", {"text": bounded(hidden(text))})
 
     def warn(self, text: str) -> None:
         self._talk("warning", text, f"warning: {visible(text)}", "yellow")
@@ -128,25 +143,39 @@ class Output:
         self._heard = time.monotonic()
         # Hidden first: half an address is not recognised as one.
         text, line = bounded(hidden(text)), bounded(line)
+        event = self._stamped(kind, {"text": text})
         if self.events:
-            self._event(kind, text=text)
+            self._send(event)
         else:
             self._err.print(line, style=style or None, markup=False)
+
+    def record(self, event: str, /, **facts: object) -> None:
+        """An event for programs, which people do not see."""
+        made = self._stamped(event, facts)
+        if self.events and not self.quiet:
+            self._send(made)
+
+    def progress(self) -> None:
+        """Keep in the journal how far the innermost work is, unless it is sent as an event anyway."""
+        if not self.events and (meters := self._meters[-1:]):
+            self._stamped("progress", meters[0].data(over=False))
 
     @contextmanager
     def task(self, what: str, total: float | None, unit: str) -> Iterator[Advance]:
         """Progress of one piece of work; nothing is shown for work that ends within two seconds."""
-        if self.quiet:
+        if self.quiet and self.journal is None:
             yield unheard
             return
         meter = _Meter(what, total, unit)
         self._meters.append(meter)
         try:
-            with self._shown(meter):
+            with nullcontext() if self.quiet else self._shown(meter):
                 yield meter.add
         finally:
             self._meters.remove(meter)
             self._heard = time.monotonic()
+            if not self.events and meter.seconds() >= EVENT_SECONDS:
+                self._stamped("progress", meter.data(over=True))
 
     @contextmanager
     def attended(self, what: str) -> Iterator[None]:
@@ -189,9 +218,16 @@ class Output:
         # A terminal has one such line, which shows the innermost work.
         return self._live() if len(self._meters) == 1 else nullcontext()
 
+    def _stamped(self, kind: str, data: Mapping[str, object]) -> dict[str, object]:
+        event = {"event": kind, **data}
+        return self.journal(event) if self.journal else event
+
     def _event(self, kind: str, **data: object) -> None:
+        self._send(self._stamped(kind, data))
+
+    def _send(self, event: dict[str, object]) -> None:
         # One write call, so that lines of several threads do not mix.
-        line = hidden(json.dumps({"event": kind, **data}, allow_nan=False, default=str))
+        line = hidden(json.dumps(event, allow_nan=False, default=str))
         sys.stderr.write(_without_commands(line) + "\n")
         sys.stderr.flush()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar, runtime_checkable
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
@@ -30,6 +30,14 @@ class Reporter(Protocol):
 
     def task(self, what: str, total: float | None, unit: str) -> AbstractContextManager[Advance]:
         """A measured piece of work; ``total`` in ``unit`` ("tokens", "steps", "B"), None if unknown."""
+
+
+@runtime_checkable
+class Recording(Protocol):
+    """A reporter that keeps a journal of the run."""
+
+    def record(self, event: str, /, **facts: object) -> None:
+        """An event for programs: a plan, the beginning or end of a step, what was published."""
 
 
 class _Waits:
@@ -81,6 +89,13 @@ def murmur(text: str) -> bool:
     if report is not None:
         report.warn(text)
     return report is not None
+
+
+def record(event: str, /, **facts: object) -> None:
+    """An event of this run that programs read, where somebody keeps a journal of it."""
+    report = _WAITS.listener()
+    if isinstance(report, Recording):
+        report.record(event, **facts)
 
 
 def overheard(what: str, total: float | None, unit: str) -> AbstractContextManager[Advance]:

@@ -47,6 +47,7 @@ def test_nothing_is_deleted_without_a_kind_or_in_a_dry_run(work: Path, capsys: p
         "tensors": (0, 0),
         "interrupted": (2, 2000),
         "teachers": (1, 1000),
+        "runs": (0, 0),
         "published": (0, 0),
     }
     assert clean(capsys, "--dry-run", "interrupted")[1]["interrupted"]["size_bytes"] == 2000

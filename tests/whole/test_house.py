@@ -24,6 +24,7 @@ ROOMS = (
     "zoo.files",
     "zoo.output",
     "zoo.settings",
+    "zoo.runs",
     "zoo.catalogfile",
     "zoo.choose",
     "zoo.judge",

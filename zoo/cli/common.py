@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -14,11 +15,12 @@ import click
 from catalog import device as devices
 from catalog.device import Device
 from catalog.problems import instead_of
-from zoo import addresses
+from zoo import addresses, stopping
 from zoo import settings as settings_room
-from zoo.errors import InputError
+from zoo.errors import InputError, ZooError
 from zoo.output import Output
 from zoo.progress import heard_by
+from zoo.runs.writer import Recorder
 from zoo.settings import Settings
 
 Result = TypeVar("Result")
@@ -32,6 +34,7 @@ class Call:
 
     output: Output
     flags: dict[str, str | None]
+    recorder: Recorder | None = None
 
     @functools.cached_property
     def settings(self) -> Settings:
@@ -44,7 +47,10 @@ class Call:
             ) from None
         for sentence in filter(None, (settings_room.narrow_locale(), *settings_room.misspelt(os.environ))):
             self.output.warn(sentence)
-        return settings_room.load(here, self.flags, os.environ)
+        found = settings_room.load(here, self.flags, os.environ)
+        if self.recorder:
+            self.recorder.place(found.work)
+        return found
 
 
 def name_and_version(text: str) -> tuple[str, str]:
@@ -66,6 +72,34 @@ def device_named(device_id: str) -> Device:
     return found
 
 
+UNRECORDED = "zoo runs"
+"""Commands that read journals write none."""
+
+
+@contextmanager
+def _kept(output: Output, recorder: Recorder) -> Iterator[list[int]]:
+    """Within the block, what happens is kept in the journal of the run, with its end. Yields a list for its exit
+    code."""
+    output.journal = recorder.stamp
+    codes: list[int] = []
+    try:
+        with recorder.kept():
+            yield codes
+        recorder.end(codes[-1] if codes else 0)
+    except BaseException as error:
+        recorder.end(_code(error), str(error))
+        raise
+    finally:
+        output.journal = None
+
+
+def _code(error: BaseException) -> int:
+    """The exit code that ``zoo.__main__`` gives an error."""
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return stopping.exit_code(error)
+    return error.exit_code if isinstance(error, ZooError | click.ClickException) else 1
+
+
 def options(*setting_names: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Adds --json, --quiet and the named settings; the function gets a Call first."""
 
@@ -76,10 +110,17 @@ def options(*setting_names: str) -> Callable[[Callable[..., Result]], Callable[.
             flags = {name: None if text is None else str(text) for name, text in given.items()}
             for name, text in flags.items():
                 addresses.refuse_secret(text or "", f"flag --{name}")
-            call = Call(Output(json_, quiet, log == "json"), flags)
-            what = click.get_current_context().command_path
-            with heard_by(call.output), call.output.attended(what):
-                return function(call, *args, **kwargs)
+            output, context = Output(json_, quiet, log == "json"), click.get_current_context()
+            what = context.command_path
+            recorder = None
+            if not what.startswith(UNRECORDED):
+                recorder = Recorder(what, context.find_root().obj or (), output.progress)
+            kept = _kept(output, recorder) if recorder else nullcontext(list[int]())
+            with heard_by(output), output.attended(what), kept as codes:
+                result = function(Call(output, flags, recorder), *args, **kwargs)
+                if isinstance(result, int):
+                    codes.append(result)
+                return result
 
         decorated: Callable[..., Result] = wrapper
         described = {name: (variable, text) for name, variable, _, text in settings_room.describe()}

@@ -9,7 +9,7 @@ refused before it is read.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -82,16 +82,38 @@ def _end_of_lines(stream: IO[bytes]) -> int:
     return 0
 
 
-def append(stream: IO[bytes], value: object, what: str, most_bytes: int = MOST_BYTES) -> None:
+def lines(path: Path) -> Iterator[bytes]:
+    """The complete lines of a journal of any size, one after the other, without their ends. Raises OSError."""
+    with os.fdopen(plainfiles.open_handle(path), "rb") as stream:
+        yield from (line[:-1] for line in stream if line.endswith(b"\n"))
+
+
+def last_lines(path: Path, most_bytes: int) -> list[bytes]:
+    """The complete lines within the last ``most_bytes`` of a journal of any size. Raises OSError."""
+    with os.fdopen(plainfiles.open_handle(path), "rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        start = max(size - most_bytes, 0)
+        stream.seek(start)
+        found = stream.read(most_bytes).split(b"\n")[:-1]
+    return found[1:] if start else found
+
+
+def append(
+    stream: IO[bytes], value: object, what: str, most_bytes: int = MOST_BYTES, *, settled: bool = True
+) -> None:
     """Write one line; it is on the disk when this returns. Raises ZooError, also for a line that would make the journal
-    larger than ``most_bytes``."""
+    larger than ``most_bytes``.
+
+    settled: False for a line that a power cut may take, but not the end of this process.
+    """
     line = canonical_json(value).encode() + b"\n"
     if os.fstat(stream.fileno()).st_size + len(line) > most_bytes:
         raise _too_large(Path(stream.name), most_bytes)
     try:
         stream.write(line)
         stream.flush()
-        os.fsync(stream.fileno())
+        if settled:
+            os.fsync(stream.fileno())
     except OSError as error:
         raise _unwritable(what, error) from error
 

@@ -13,11 +13,13 @@ from pathlib import Path
 from zoo.files.locks import locked_now
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
+from zoo.runs.places import FOLDER, SUFFIX
 
 KINDS = {
     "tensors": "quantized tensors, shared by files of a ladder and by recipes",
     "interrupted": "partial work of interrupted steps; these start from the beginning",
     "teachers": "teachers' answers for training rows, shared by students",
+    "runs": "journals of runs that are over; zoo runs lists them",
     "published": "published copies of versions that were built again",
 }
 """What can be cleaned, and what it is."""
@@ -92,10 +94,17 @@ def _teachers(work: Path) -> Iterator[tuple[Path, Path]]:
             yield folder, folder.with_suffix(".lock")
 
 
+def _runs(work: Path) -> Iterator[tuple[Path, Path]]:
+    """A journal is locked by the run that writes it."""
+    for path in sorted((work / FOLDER).glob(f"*{SUFFIX}")):
+        yield path, path
+
+
 _ENTRIES: dict[str, Callable[[Path], _Entries]] = {
     "tensors": _tensors,
     "interrupted": _interrupted,
     "teachers": _teachers,
+    "runs": _runs,
 }
 
 

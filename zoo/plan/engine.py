@@ -14,7 +14,7 @@ from zoo.errors import AGAIN, MORE_MEMORY, Again, DamagedStep, OutOfMemory, ZooE
 from zoo.machine.processor import here
 from zoo.plan.plan import Plan, Step
 from zoo.plan.store import Workspace
-from zoo.progress import Reporter
+from zoo.progress import Reporter, record
 from zoo.settings import Settings
 from zoo.stages.artifact import Artifact
 from zoo.stages.table import capability
@@ -99,7 +99,10 @@ def _run(
         if found is None:
             report.say(f"[{number}/{len(plan.steps)}] {step.id}")
             started = time.monotonic()
+            place = {"step": step.id, "key": step.key, "number": number, "of": len(plan.steps)}
+            record("step_begin", **place, reason=_reason(step, workspace))
             found = _make(step, workspace, artifacts, settings, report)
+            record("step_end", **place, seconds=round(time.monotonic() - started, 3))
             made.append(step.id)
             report.say(f"[{number}/{len(plan.steps)}] {step.id} done in {time.monotonic() - started:.1f} s")
             old = before.get(step.key)

@@ -19,7 +19,7 @@ from zoo.plan import costs, engine, foresight, plan, world
 from zoo.plan.known import Known
 from zoo.plan.plan import Plan, World
 from zoo.plan.store import Workspace
-from zoo.progress import Reporter
+from zoo.progress import Reporter, record
 from zoo.settings import Settings
 from zoo.sources import resolve
 
@@ -98,6 +98,11 @@ def announce(planned: Planned, report: Reporter) -> None:
     """Report what the run will cost before it starts."""
     for hint in planned.checked.hints:
         report.warn(str(hint))
+    record(
+        "plan", recipe=planned.checked.file, name=planned.plan.name, version=planned.plan.version,
+        steps=[{"step": step.id, "key": step.key, "why": planned.status[step.id]} for step in planned.plan.steps],
+        costs=vars(planned.costs),
+    )  # fmt: skip
     if not planned.costs.steps:
         return
     total = len(planned.plan.steps)

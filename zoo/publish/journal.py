@@ -22,6 +22,7 @@ from pathlib import Path
 
 from catalog.shapes import shaped
 from zoo.files import journal as journals
+from zoo.progress import record
 
 Fact = str | list[str] | None
 Entry = dict[str, Fact]
@@ -42,6 +43,7 @@ class Journal:
         entry: Entry = {"step": step, **facts}
         if entry not in self.entries:
             self._append(entry)
+            record("publish", part=step, kind=facts.get("kind"))
 
     def committed(self, kind: str) -> str | None:
         """The last commit that was made for ``kind``."""
