@@ -18,7 +18,7 @@ from workflowfiles import OWN, PARTS, REPOSITORY, WORKFLOWS
 JOBS = [(name, job) for name in WORKFLOWS for job in workflowfiles.jobs(name)]
 PINNED = re.compile(r"^\s*(?:- )?uses: ([\w./-]+)@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 COMMANDS = re.compile(
-    r"(make|zoo|pip install|python3? (-m (build|pip install)|scripts/)|bash (\.github/)?scripts/)\b"
+    r"((sudo )?make|zoo|pip install|python3? (-m (build|pip install)|scripts/)|bash (\.github/)?scripts/)\b"
 )
 """What a step may begin with: a command that people can run, too."""
 
@@ -90,7 +90,7 @@ def test_every_step_is_one_command_that_people_can_run(name: str, job: str) -> N
     for run in workflowfiles.runs(job_of(name, job)):
         assert "\n" not in run and COMMANDS.match(run), run
         assert "${{" not in run and not re.search(r"&&|\|\||;|\||>", run), run
-        for script in re.findall(r"(?:\.github/)?scripts/[\w.-]+", run):
+        for script in re.findall(r"(?:\.github/)?scripts/[\w./-]+", run):
             place = (
                 PARTS / script.removeprefix(".github/")
                 if script.startswith(".github")

@@ -9,7 +9,7 @@ import click
 from catalog.words import counted
 from zoo.cli.common import Call, options
 from zoo.errors import InputError
-from zoo.sync import derived, parts, stray, table
+from zoo.sync import derived, parts, roadmap, stray, table
 
 DIFFERS = 3
 
@@ -71,6 +71,11 @@ def _program(call: Call, root: Path, paths: tuple[str, ...], instead: str | None
         )
         return 0
     if instead == "check":
+        if roadmap.PLACEHOLDER in (root / ".github/CODEOWNERS").read_text(encoding="utf-8"):
+            call.output.warn(
+                f"{roadmap.PLACEHOLDER} is asked to review. Write who it is into [tool.zoo.people] of pyproject.toml, "
+                "then run: zoo sync"
+            )
         stray_files = [] if paths else stray.strays(root, table.ROWS, table.GENERATED_FOLDERS)
         return _differ(call, derived.drifts(root, rows), stray_files)
     written = derived.regenerate(root, rows)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zoo.files.digests import pretty_json, sha256_file
-from zoo.sync import contents, figures, pins
+from zoo.sync import contents, figures, pins, roadmap
 from zoo.sync.blocks import block, copy_of, fenced
 from zoo.sync.derived import Derived
 
@@ -57,6 +57,8 @@ ROWS = (
     _included("watch-for-drift", "watch"),
     _included("check-pull-requests", "check"),
     _block("CONTRIBUTING.md", "workflows", ".github/workflows", contents.workflows),
+    _block("site/docs/explanation/roadmap.md", "roadmap", "recipes, catalog, CHANGELOG.md, reports", roadmap.roadmap),
+    Derived(".github/CODEOWNERS", "[tool.zoo.people] of pyproject.toml", roadmap.owners),
     _block(_BENCHMARKS, "results", "benchmarks/results", figures.results),
     _block(_BENCHMARKS, "catalog-size", "benchmarks/results/catalog_size.json", figures.catalog_size),
     _block(_BENCHMARKS, "publish", "benchmarks/results/publish.json", figures.publish),

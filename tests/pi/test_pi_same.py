@@ -1,0 +1,60 @@
+"""The comparison of two builds of the Debian packages: released only if both are the same."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts/pi"
+
+
+def run(*words: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(SCRIPTS / "same.py"), *map(str, words)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def builds(tmp_path: Path) -> tuple[Path, Path]:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a_arm64.deb").write_bytes(b"arm")
+        (tmp_path / name / "a_amd64.deb").write_bytes(b"amd")
+    return tmp_path / "first", tmp_path / "second"
+
+
+def test_equal_builds_are_kept(builds: tuple[Path, Path], tmp_path: Path) -> None:
+    done = run(*builds, tmp_path / "dist")
+    assert done.returncode == 0 and f"{hashlib.sha256(b'arm').hexdigest()}  a_arm64.deb" in done.stdout
+    assert sorted(path.name for path in (tmp_path / "dist").iterdir()) == ["a_amd64.deb", "a_arm64.deb"]
+
+
+@pytest.mark.parametrize("damage", ["other bytes", "one is missing", "one more", "nothing"])
+def test_builds_that_differ_are_not_released(damage: str, builds: tuple[Path, Path], tmp_path: Path) -> None:
+    first, second = builds
+    if damage == "other bytes":
+        (second / "a_arm64.deb").write_bytes(b"ARM")
+    elif damage == "one is missing":
+        (second / "a_arm64.deb").unlink()
+    elif damage == "one more":
+        (second / "b_arm64.deb").write_bytes(b"arm")
+    else:
+        for path in (*first.iterdir(), *second.iterdir()):
+            path.unlink()
+    done = run(first, second, tmp_path / "dist")
+    assert done.returncode == 1 and done.stderr.startswith(("a_arm64", "b_arm64", "same:"))
+    assert not (tmp_path / "dist").exists()
+
+
+@pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is not installed")
+def test_two_real_packages_are_the_same(tmp_path: Path) -> None:
+    (tmp_path / "programs").mkdir()
+    for name in ("first", "second"):
+        words = ["package.py", "arm64", "--out", str(tmp_path / name), "--programs", str(tmp_path / "programs")]
+        subprocess.run([sys.executable, str(SCRIPTS / words[0]), *words[1:]], check=True, capture_output=True)
+    assert run(tmp_path / "first", tmp_path / "second", tmp_path / "dist").returncode == 0
