@@ -55,3 +55,20 @@ def test_paths_that_are_no_files(capsys: Captured) -> None:
 def test_another_kind_is_a_problem(capsys: Captured) -> None:
     code, out, _ = called(capsys, "corpus", "check", "data/b.jsonl", "--kind", "conversation")
     assert code == 2 and 'key "messages" is missing' in out
+
+
+def test_redact_and_forget(tmp_path: Path, capsys: Captured) -> None:
+    pytest.importorskip("phonenumbers")
+    (tmp_path / "p.jsonl").write_text('{"user": "Call 418 683-4471 or mail jo@telus.net"}\n', encoding="utf-8")
+    code, out, _ = called(capsys, "corpus", "redact", "p.jsonl", "--out", "clean", "--key", "secret")
+    assert code == 0 and "1 record, 1 changed. Found: PHONE 1, EMAIL 1." in out
+    called(capsys, "corpus", "redact", "p.jsonl", "--out", "again", "--key", "secret")
+    assert (tmp_path / "clean/p.jsonl").read_bytes() == (tmp_path / "again/p.jsonl").read_bytes()
+    secret = (tmp_path / "secret").read_text(encoding="utf-8").split()[1]
+    assert not any(secret in path.read_text(encoding="utf-8") for path in (tmp_path / "clean").iterdir())
+    code, out, _ = called(capsys, "corpus", "forget", "secret")
+    assert (code, out) == (0, "secret is overwritten and deleted.\n") and not (tmp_path / "secret").exists()
+    code, _, err = called(capsys, "corpus", "redact", "p.jsonl", "--out", "x", "--key", "x/secret")
+    assert code == 2 and "the key would be in the folder of the redacted files" in err
+    code, _, err = called(capsys, "corpus", "redact", "data/a.jsonl", "--out", "x")
+    assert code == 2 and "zoo corpus check data/a.jsonl" in err and not (tmp_path / "x").exists()

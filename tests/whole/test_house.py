@@ -71,6 +71,7 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "yaml": ("catalog.yamltext", "catalog.lock", "catalog.cardrules", "zoo.release.cards", "benchmarks"),
     "jsonschema_rs": ("catalog.quick", "catalog.toolschemas"),
     "msgspec": "zoo.corpora.records",
+    "phonenumbers": "zoo.corpora.privacy.phones",
     "jinja2": ("zoo.templates", "zoo.release.cards", "zoo.site.pages", "zoo.hub.server.pages", "site.hooks"),
     "markupsafe": ("zoo.site.pages", "zoo.hub.server.pages"),
     "markdown_it": "zoo.hub.server.pages",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -58,6 +59,60 @@ def check(call: Call, paths: tuple[Path, ...], format_: str, kind: str | None, m
     }
     again = " ".join(("zoo corpus check", *(shell.argument(str(path)) for path in paths)))
     return findings.answer(call, Findings(data, len(files), problems, note=note), format_, again)
+
+
+@command.command(short_help="Replace personal data in files of records, with a report.")
+@options()
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder for the files and the report.")
+@click.option(
+    "--key", type=click.Path(path_type=Path),
+    help="File with the secret key; made if it does not exist. Without it, the key is random and nobody keeps it.",
+)  # fmt: skip
+@click.option("--kind", type=click.Choice(tuple(KINDS)), help="Kind of the records. Without it, each file's first one.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+def redact(call: Call, paths: tuple[Path, ...], out: Path, key: Path | None, kind: str | None) -> int:
+    """Write the files of PATHS into a new folder, with a placeholder such as [EMAIL-k3v7q2xw5a] for e-mail addresses,
+    phone numbers, cards, national numbers, addresses and more, and redaction-report.json with the counts.
+
+    The same value gets the same placeholder in all files of one command, and in all commands with the same key.
+    """
+    from zoo.corpora.privacy import keys
+    from zoo.corpora.privacy import redact as redaction
+    from zoo.corpora.privacy.placeholders import Placeholders
+
+    files, problems = _files(paths)
+    if problems:
+        return findings.answer(call, Findings({}, len(files), problems), "human", "")
+    if key and out.resolve() in key.resolve().parents:
+        raise InputError("the key would be in the folder of the redacted files", remedy="Keep it elsewhere")
+    way = redaction.Way(Placeholders(keys.kept(key) if key else keys.fresh()), key is not None, KINDS.get(kind or ""))
+    with call.output.task("redacting", sum(file.path.stat().st_size for file in files), "B") as advance:
+        counts = redaction.redact(files, out, way, advance)
+    data = redaction.report(counts, way)
+    found = ", ".join(f"{kind} {count}" for kind, count in sum((c.found for c in counts), Counter[str]()).items())
+    changed, records = sum(one.changed for one in counts), sum(one.records for one in counts)
+    words = [f"{out}: {counted(records, 'record')}, {changed} changed. Found: {found or 'nothing'}."]
+    if left_out := sum(one.left_out for one in counts):
+        words.append(f"{counted(left_out, 'record')} left out: no form of them followed the schema of their tool.")
+    if in_keys := sum(one.in_keys for one in counts):
+        words.append(f"{counted(in_keys, 'find')} in the names of fields, which are never changed. Look at them.")
+    words.append("Names of people are not looked for. Read a sample before you publish.")
+    call.output.answer(data, "\n".join(words))
+    return 0
+
+
+@command.command(short_help="Destroy the key of a redacted corpus.")
+@options()
+@click.argument("key", type=click.Path(path_type=Path))
+def forget(call: Call, key: Path) -> None:
+    """Overwrite and delete the file KEY. Nobody can then compute a placeholder from a guessed value.
+
+    Copies of the file, such as in a backup, are yours to find.
+    """
+    from zoo.corpora.privacy import keys
+
+    keys.forget(key)
+    call.output.answer({"forgotten": str(key)}, f"{key} is overwritten and deleted.")
 
 
 def _files(paths: tuple[Path, ...]) -> tuple[list[checks.File], list[Problem]]:

@@ -138,6 +138,14 @@ def decoded(line: bytes) -> Json:
     return jsontext.parse(line, unique=True)
 
 
+def decoded_or_none(line: bytes) -> Json:
+    """The same; None for what cannot be read."""
+    try:
+        return decoded(line)
+    except jsontext.NotJson:
+        return None
+
+
 def _is_certain(line: bytes, data: Json) -> bool:
     """Whether the strict reader would read the same from the line.
 

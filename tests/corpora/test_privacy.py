@@ -1,0 +1,209 @@
+"""Personal data: what is found and what is not, what takes its place, and that nothing else changes."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from corpussamples import DIALECT, LABELLED, LIGHTS, conversation, write
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from privacysentences import CLEAN, MARKED
+
+from catalog import schema
+from zoo.corpora import check, kinds, records
+from zoo.corpora.privacy import checks, keys, leaves, redact
+from zoo.corpora.privacy.finding import find
+from zoo.corpora.privacy.folding import fold
+from zoo.corpora.privacy.placeholders import Placeholders
+from zoo.errors import InputError
+
+phones = pytest.importorskip("zoo.corpora.privacy.phones")
+ONE, OTHER = Placeholders(b"1" * 32), Placeholders(b"2" * 32)
+EMAIL, PHONE = "marie.gagnon@videotron.ca", "418 683-4471"
+
+
+def parts(sentence: str) -> tuple[str, list[tuple[str, str]]]:
+    """The text of a marked sentence, and (kind, value) of what must be found in it."""
+    marked = re.findall(r"<([A-Z]+)\|([^>]*)>", sentence)
+    return re.sub(r"<[A-Z]+\|([^>]*)>", r"\1", sentence), marked
+
+
+def found(text: str, hint: str = "user") -> list[tuple[str, str]]:
+    return [(one.kind, text[one.start : one.end]) for one in find(text, hint, phones.is_valid)]
+
+
+def made(record: dict[str, Any], placeholders: Placeholders = ONE) -> leaves.Redacted:
+    kind = kinds.kind_of(record)
+    assert kind is not None and records.read(json.dumps(record).encode(), kind).record is not None
+    return leaves.redact(record, kind, placeholders, phones.is_valid)
+
+
+@pytest.mark.parametrize("sentence", [one for found in MARKED.values() for one in found])
+def test_personal_data_is_found(sentence: str) -> None:
+    text, wanted = parts(sentence)
+    assert found(text) == wanted
+
+
+@pytest.mark.parametrize("sentence", [one for found in CLEAN.values() for one in found])
+def test_what_only_looks_like_it_stays(sentence: str) -> None:
+    assert found(sentence) == []
+
+
+def test_check_digits() -> None:
+    assert checks.ramq("TEST54122816"), "the public test value of a clinic's booking site"
+    assert [checks.ramq(f"TEST5412281{digit}") for digit in "0123456789"].count(True) in (1, 2)
+    assert not checks.ramq("TEST54132816") and not checks.ramq_date("ABCD12345678")
+    assert checks.card("2221 0000 0000 0009") and not checks.card("1700000000000")
+    assert checks.iban("GB82 WEST 1234 5698 7654 32 Hello") == 27 and not checks.iban("GB83 WEST 1234 5698 7654 32")
+    assert not checks.sin("046 454 286"), "numbers that begin with 0 are given to nobody"
+
+
+@given(st.text(alphabet="a\u200b\u00ad ４é’-\u2011\u00a0ﬁ½①", max_size=30))
+@hypothesis_settings(max_examples=200, deadline=None)
+def test_a_span_leads_back_to_its_characters(text: str) -> None:
+    folded = fold(text)
+    for start in range(len(folded.text)):
+        first, last = folded.place(start, start + 1)
+        assert 0 <= first < last <= len(text)
+        assert fold(text[first:last]).text and folded.text[start] in fold(text[first:last]).text
+
+
+@given(st.lists(st.sampled_from([parts(one)[0] for texts in MARKED.values() for one in texts]), max_size=4))
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_a_second_time_changes_nothing(sentences: list[str]) -> None:
+    record = {"user": " ".join(["Bonjour.", *sentences])}
+    first = made(record).record
+    assert first is not None and made(first) == (first, {}, 0)
+
+
+def test_one_value_has_one_placeholder_and_each_corpus_its_own() -> None:
+    texts = {"user": "514 872-3434, (514) 872 3434 p. 2, 514.872.3434", "system_hint": "call 5148723434"}
+    first, second = made(texts).record, made(texts, OTHER).record
+    assert first and second
+    words = re.findall(r"\[PHONE-\w{10}\]", json.dumps(first))
+    assert len(words) == 4 and len(set(words)) == 1
+    assert not set(words) & set(re.findall(r"\[PHONE-\w{10}\]", json.dumps(second)))
+    digests = {hashlib.sha256(b"5148723434").hexdigest()[:10], hashlib.md5(b"5148723434").hexdigest()[:10]}
+    assert not digests & {word[7:17] for word in words} and "1111" not in repr(ONE)
+
+
+def test_only_values_change() -> None:
+    record = conversation()
+    tool = json.loads(json.dumps(LIGHTS))
+    tool["function"]["description"] = f"Ask {EMAIL}"
+    tool["function"]["parameters"]["properties"]["state"]["enum"] += [PHONE]
+    tool["function"]["parameters"]["properties"]["note"] = {"type": "string"}
+    record["tools"] = [tool]
+    call = record["messages"][1]["tool_calls"][0]["function"]
+    call["arguments"] = {"room": "hall", "state": PHONE, "note": f"mail {EMAIL}"}
+    changed = made(record)
+    assert changed.record and changed.found == {"EMAIL": 1}
+    assert changed.record["tools"] == record["tools"]
+    arguments = changed.record["messages"][1]["tool_calls"][0]["function"]["arguments"]  # type: ignore[index,call-overload]
+    assert arguments["state"] == PHONE and arguments["note"].startswith("mail [EMAIL-")
+
+
+def test_a_schema_that_asks_for_a_form_gets_a_reserved_value() -> None:
+    record = conversation()
+    tool = json.loads(json.dumps(LIGHTS))
+    properties = tool["function"]["parameters"]["properties"]
+    properties["mail"] = {"type": "string", "pattern": "^[a-z0-9.]+@[a-z0-9.]+$"}
+    properties["phone"] = {"type": "integer"}
+    record["tools"] = [tool]
+    call = record["messages"][1]["tool_calls"][0]["function"]
+    call["arguments"] |= {"mail": EMAIL, "phone": 4186834471}
+    changed = made(record)
+    assert changed.record is not None and changed.found == {"EMAIL": 1, "PHONE": 1}
+    arguments = changed.record["messages"][1]["tool_calls"][0]["function"]["arguments"]  # type: ignore[index,call-overload]
+    assert arguments["mail"].endswith("@example.com") and arguments["phone"] == 0
+    assert records.read(json.dumps(changed.record).encode(), kinds.KINDS["conversation"]).record
+    assert not made(changed.record).found
+    properties["mail"]["pattern"] = "^marie"
+    assert made(record).record is None
+
+
+def test_json_in_texts_and_escapes() -> None:
+    inner = '{"to": "marie.gagnon\\u0040videotron.ca", "n": [1, true], "phone": 4186834471}'
+    row = LABELLED | {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": inner}]}
+    changed = made(row)
+    assert changed.record and changed.found == {"EMAIL": 1, "PHONE": 1}
+    answer = json.loads(changed.record["messages"][1]["content"])  # type: ignore[index,call-overload]
+    assert answer["to"].startswith("[EMAIL-") and answer["n"] == [1, True]
+    assert changed.record["key"] == row["key"]
+    plain = LABELLED | {"messages": [{"role": "user", "content": "W"}, {"role": "assistant", "content": '{"a" :1}'}]}
+    assert made(plain).record == plain
+
+
+def test_finds_in_keys_are_counted_and_stay() -> None:
+    record = conversation()
+    record["tools"][0] = json.loads(json.dumps(LIGHTS))
+    del record["tools"][0]["function"]["parameters"]["additionalProperties"]
+    record["messages"][1]["tool_calls"][0]["function"]["arguments"][EMAIL] = "x"
+    changed = made(record)
+    assert (changed.in_keys, changed.record) == (1, record)
+
+
+def test_long_and_hostile_texts_end() -> None:
+    for text in ("@" * 100_000, "a@" * 50_000, "1-" * 50_000, "A1" * 50_000, "né le " * 20_000, "1 rue A" * 10_000):
+        find(text, "user", phones.is_valid)
+
+
+def redacted(folder: Path, *paths: Path, placeholders: Placeholders = ONE) -> list[redact.Count]:
+    files = [check.File(path, path.name) for path in paths]
+    return redact.redact(files, folder, redact.Way(placeholders, False))
+
+
+def test_files_and_report(tmp_path: Path) -> None:
+    rows = [{"user": f"Écris à {EMAIL}"}, {"user": "Rien ici."}, {"user": f"Call {PHONE}"}]
+    one = write(tmp_path / "a.jsonl", *rows)
+    packed = tmp_path / "b.jsonl.gz"
+    packed.write_bytes(gzip.compress(json.dumps(DIALECT | {"notes": EMAIL}).encode()))
+    redacted(tmp_path / "out", one, packed)
+    made_lines = (tmp_path / "out/a.jsonl").read_bytes().splitlines()
+    assert made_lines[1] == one.read_bytes().splitlines()[1]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jsonl", "b.jsonl", redact.REPORT]
+    raw = (tmp_path / "out" / redact.REPORT).read_text(encoding="utf-8")
+    report = json.loads(raw)
+    assert not schema.violations(report, "redaction-report-v1")
+    assert (report["records"], report["changed"], report["found"]["EMAIL"], report["found"]["PHONE"]) == (4, 3, 2, 1)
+    assert report["files"][0]["sha256"] == hashlib.sha256((tmp_path / "out/a.jsonl").read_bytes()).hexdigest()
+    everything = raw + "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "out").iterdir())
+    assert EMAIL not in everything and PHONE not in everything
+    assert not set(re.findall(r"-(\w{10})\]", "".join(everything.splitlines()[:-1]))) & set(raw.split())
+    assert not re.search("anonymi[sz]ed", raw)
+    assert not check.check([check.File(tmp_path / "out/a.jsonl", "a")]).problems
+
+
+def test_a_bad_record_leaves_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", {"user": "a"}, {"usr": "b"})
+    with pytest.raises(InputError, match="the record is not valid") as caught:
+        redacted(tmp_path / "out", path)
+    assert caught.value.where == "a.jsonl:2" and [one.name for one in tmp_path.iterdir()] == ["a.jsonl"]
+    (tmp_path / "out").mkdir()
+    with pytest.raises(InputError, match="exists already"):
+        redacted(tmp_path / "out", path)
+
+
+def test_a_key_is_made_kept_and_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    first = keys.kept(path)
+    assert keys.kept(path) == first and len(first) == 32 and path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o644)
+    with pytest.raises(InputError, match="others may read"):
+        keys.kept(path)
+    path.chmod(0o600)
+    keys.forget(path)
+    assert not path.exists() and keys.kept(path) != first
+    other = tmp_path / "other"
+    other.write_text("text", encoding="utf-8")
+    other.chmod(0o600)
+    with pytest.raises(InputError, match="holds no key"):
+        keys.forget(other)
+    assert other.read_text(encoding="utf-8") == "text"
