@@ -49,7 +49,7 @@ LONG = (
     "scripts/demo.sh", "tests/catalog/test_million.py", "tests/gguf/test_llama_caches.py",
     "tests/hub/test_hub_client_1.py", "tests/hub/test_hub_contract.py",
     "tests/llama/test_cutting.py", "tests/llama/test_llama_parity.py", "tests/llama/test_tokenizer_trial.py",
-    "tests/plan/test_contradictions.py", "tests/plan/test_damaged_steps.py", "tests/publish/test_publish_faults.py",
+    "tests/plan/test_damaged_steps.py", "tests/publish/test_publish_faults.py",
     "tests/publish/test_publish_killed_command.py", "tests/publish/test_publish_random.py",
     "tests/publish/test_year.py", "tests/publish/zygote.py", "tests/training/test_gguf_again.py",
     "tests/training/test_training_import.py",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from catalog import unseen
 from catalog.secrets import hidden
+from zoo.errors import is_no_memory
 from zoo.progress import Advance, unheard
 
 if TYPE_CHECKING:
@@ -359,12 +360,19 @@ class _Meter:
 
 @contextmanager
 def _every(pause: Callable[[], float], tell: Callable[[], None]) -> Iterator[None]:
-    """Calls ``tell`` after each ``pause`` from a separate thread, until the block ends."""
+    """Calls ``tell`` after each ``pause`` from a separate thread, until the block ends.
+
+    A line that no memory is left for is left out: the work itself reports that memory ran out, if it needs more.
+    """
     over = threading.Event()
 
     def run() -> None:
         while not over.wait(pause()):
-            tell()
+            try:
+                tell()
+            except Exception as error:
+                if not is_no_memory(error):
+                    raise
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -175,6 +176,24 @@ def test_silence_is_broken(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
             time.sleep(0.8)
     lines = capsys.readouterr().err.splitlines()
     assert 2 <= len(lines) <= 3 and all(re.fullmatch(r"  zoo x is still working, .* so far", one) for one in lines)
+
+
+def test_a_word_that_no_memory_is_left_for_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine silence is long. A traceback of the thread that breaks it was shown instead of the reason."""
+    monkeypatch.setattr(output, "QUIET_SECONDS", 0.1)
+    monkeypatch.setattr(output, "PLAIN_SECONDS", 0.1)
+    shown, again = Output(), threading.Event()
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        if len(said) == 1:
+            raise MemoryError
+        again.set()
+
+    monkeypatch.setattr(shown, "say", say)
+    with shown.attended("zoo x"):
+        assert again.wait(30)
 
 
 @pytest.mark.parametrize("words", [["--quiet"], []])
