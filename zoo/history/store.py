@@ -34,22 +34,27 @@ def path_of(evidence: Path, name: str) -> Path:
 def read(evidence: Path, model: Model) -> History:
     """Everything that is known about a model's speed, each run once. Raises ZooError for a history that is too
     large."""
-    stored = _stored(path_of(evidence, model.name))
-    known = formats.joined([stored, History(tuple(_kept(evidence, model)), ())])
+    stored = formats.parse(content(evidence, model.name))
+    return of_model(formats.joined([stored, History(tuple(_kept(evidence, model)), ())]), model)
+
+
+def of_model(known: History, model: Model) -> History:
+    """The history with the versions and types that the catalog has for the digests."""
     return replace(known, runs=tuple(_placed(run, model) for run in known.runs))
 
 
 def _placed(run: Run, model: Model) -> Run:
-    """With the version and type that the catalog has for its digest."""
     name, version, type_ = formats.placed(run, [model]) or (model.name, run.version, run.type)
     return replace(run, model=name, version=version, type=type_)
 
 
-def _stored(path: Path) -> History:
+def content(evidence: Path, name: str) -> bytes:
+    """The bytes of a model's history; empty without one. Raises ZooError for one that is too large."""
+    path = path_of(evidence, name)
     try:
-        return formats.parse(plainfiles.read_bounded(path, MOST_BYTES))
+        return plainfiles.read_bounded(path, MOST_BYTES)
     except FileNotFoundError:
-        return History((), ())
+        return b""
     except plainfiles.TooLarge as error:
         raise ZooError(
             f"the history is larger than {MOST_BYTES >> 20} MiB", where=str(path), safe="Nothing was changed.",
@@ -83,7 +88,7 @@ def add(evidence: Path, name: str, lines: Sequence[dict[str, object]]) -> Added:
     """Add lines that the history does not have yet; each is on the disk once it is written. Raises ZooError."""
     path = path_of(evidence, name)
     with locked_folder(path.parent):
-        known = _stored(path)
+        known = formats.parse(content(evidence, name))
         ids = {run.id for run in known.runs} | {ack.id for ack in known.acks}
         new = {str(line["id"]): line for line in lines if line["id"] not in ids}
         if new:

@@ -84,12 +84,15 @@ class Recorder:
     def kept(self) -> Iterator[None]:
         """Within the block the journal is written, from LEAST_SECONDS on. Its last line is the result."""
         thread = threading.Thread(target=self._live, daemon=True)
-        thread.start()
+        # Where memory is too small for one more thread, the run matters more than its journal.
+        with contextlib.suppress(RuntimeError):
+            thread.start()
         try:
             yield
         finally:
             self._over.set()
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
 
     def end(self, code: int, error: str = "") -> None:
         """The result: the exit code, and what went wrong."""

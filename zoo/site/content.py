@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import entries, index, plainfiles
+from catalog import history as formats
 from catalog.paths import unsafe_reason
 from catalog.release import EvidenceFile, Model
 from catalog.shapes import shaped
 from zoo import catalogfile
 from zoo.choose import reported
 from zoo.errors import InputError, ZooError
+from zoo.history import store
 from zoo.machine import resources
 from zoo.progress import Reporter
 from zoo.settings import Settings
@@ -38,12 +40,19 @@ _BATCH = 25
 
 @dataclass(frozen=True)
 class _Piece:
-    """A model as the catalog has it, what a watch found of it, its files that the site carries, and what was shared."""
+    """A model as the catalog has it, what a watch found of it, its files that the site carries, what was shared, and
+    the history of its speed."""
 
     text: str
     drift: pages.Drift | None
     carried: tuple[str, ...]
     shared: Shared
+    history: bytes
+
+    def digest(self) -> str:
+        """Changes with everything that its pages show of it."""
+        history = hashlib.sha256(self.history).hexdigest() if self.history else ""
+        return f"{self.drift!r}\n{self.carried!r}\n{shared.digest(self.shared)}\n{history}\n{self.text}"
 
 
 @dataclass(frozen=True)
@@ -107,12 +116,17 @@ def build(
     names = [entries.name(text) for text in texts]
     measured = shared.read(settings, dict(zip(names, texts, strict=True)))
     pieces_of = [
-        _Piece(text, drifts.get(name), carried.get(name, ()), measured.get(name, {}))
+        _Piece(
+            text,
+            drifts.get(name),
+            carried.get(name, ()),
+            measured.get(name, {}),
+            store.content(settings.evidence, name),
+        )
         for text, name in zip(texts, names, strict=True)
     ]
     base = hashlib.sha256(f"{program_key}\n{lasting!r}\n".encode()).digest()
-    told = [f"{one.drift!r}\n{one.carried!r}\n{shared.digest(one.shared)}\n{one.text}" for one in pieces_of]
-    keys = [hashlib.sha256(base + text.encode()).hexdigest() for text in told]
+    keys = [hashlib.sha256(base + one.digest().encode()).hexdigest() for one in pieces_of]
     by_key = {part.key: (name, part) for name, part in old.items()}
     parts: list[tuple[str, Part] | None] = []
     old_folder = settings.site.resolve()
@@ -178,7 +192,8 @@ def _make(job: _Job, piece: _Piece) -> tuple[str, Part] | str:
         evidence |= shared.files(piece.shared)
         model = reported.joined(model, piece.shared)
         site = dataclasses.replace(job.site, drift=piece.drift, carried=frozenset(piece.carried))
-        made = pages.make_each(model, site, lambda version, path: evidence.get((version, path)))
+        seen = {**evidence, ("", formats.FILE): piece.history}
+        made = pages.make_each(model, site, lambda version, path: seen.get((version, path)))
     except (_BadEvidence, pages.PathTaken) as error:
         return str(error)
     copies = {evidence_path(model.name, *place): content for place, content in evidence.items()}

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from catalog import maturity, yanks
 from catalog.release import Model, Release
-from zoo.site.pages import about, pictures, sections, share
+from zoo.site.pages import about, pictures, sections, share, trends
 from zoo.site.pages.about import About
 from zoo.site.pages.charts import Chart
 from zoo.site.pages.frame import framed, redirect
@@ -103,7 +103,7 @@ def _page(
 def _each(model: Model, site: Site, evidence: Evidence) -> Made:
     path = f"models/{model.name}/"
     shown = sections.shown_release(model)
-    drawn = pictures.of_release(model, shown, evidence)
+    drawn = [*pictures.of_release(model, shown, evidence), *trends.of_model(model, evidence)]
     page = model_page(model, shown, site, drawn, about.of(model, shown, evidence))
     files: dict[str, str | bytes] = {f"{path}index.html": framed(page, path, site)}
     files |= pictures.files(drawn, f"{path}pictures/")
