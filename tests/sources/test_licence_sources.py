@@ -145,12 +145,14 @@ def test_a_text_of_an_installed_package(tmp_path: Path, monkeypatch: pytest.Monk
     (info / "licenses").mkdir(parents=True)
     (place / "tiny_model").mkdir()
     files = {
-        "tiny_model/m.gguf": "x", "tiny_model/NOTICE": "beside\n", "tiny_model-1.0.dist-info/licenses/LICENSE": TEXT,
+        "tiny_model/NOTICE": "beside\n", "tiny_model-1.0.dist-info/licenses/LICENSE": TEXT,
         "tiny_model-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n",
     }  # fmt: skip
     for name, text in files.items():
         (place / name).write_text(text, encoding="utf-8")
-    (info / "RECORD").write_text("".join(f"{name},,\n" for name in files), encoding="utf-8")
+    make_tiny_gguf(place / "tiny_model/m.gguf")
+    names = ("tiny_model/m.gguf", *files)
+    (info / "RECORD").write_text("".join(f"{name},,\n" for name in names), encoding="utf-8")
     monkeypatch.syspath_prepend(str(place))
     source = PackageSource("tiny_model", "m.gguf")
     found = packagesource.beside(source, "LICENSE")
