@@ -25,4 +25,5 @@ def _drawn(address: str) -> str:
     import segno
 
     made = segno.make_qr(address, error="m", mask=0, boost_error=False)
-    return made.png_data_uri(scale=1, border=QUIET)
+    uri: str = made.png_data_uri(scale=1, border=QUIET)
+    return uri
