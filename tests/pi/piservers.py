@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts/pi"))
 
 import compile as compiling  # noqa: E402
-import package as packaging  # noqa: E402, F401
+import package as packaging  # noqa: E402
 
 STAND_IN = """#!{python}
 import hashlib, http.server, json, os, socketserver, sys, time
@@ -58,6 +59,22 @@ def compiled(architecture: str) -> Path | None:
     except compiling.CouldNot:
         return None
     return place if place.is_dir() else None
+
+
+def packaged(architecture: str, programs: Path, base: Path) -> Path:
+    """The Debian package, built once in a test session: compressing the programs takes ten seconds.
+
+    base: the session's folder for temporary files; processes that share the session's tests share the package too.
+    """
+    session = base.parent if base.name.startswith("popen-gw") else base
+    place = session / f"deb-{architecture}"
+    with (session / f"{place.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "done").exists():
+            packaging.build(architecture, place, programs)
+            (place / "done").touch()
+    (made,) = place.glob("*.deb")
+    return made
 
 
 def stand_in(folder: Path) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from piservers import ROOT, compiled, compiling, packaging
+from piservers import ROOT, compiled, compiling, packaged, packaging
 
 import pi_runtime
 from pi_runtime import checking
@@ -34,7 +34,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def deb(tmp_path_factory: pytest.TempPathFactory, programs: Path) -> Path:
-    return packaging.build("amd64", tmp_path_factory.mktemp("deb"), programs)
+    return packaged("amd64", programs, tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from piservers import ROOT, compiled, compiling, packaging
+from piservers import ROOT, compiled, compiling, packaged, packaging
 
 NEWEST = {"GLIBC": (2, 34), "GLIBCXX": (3, 4, 30), "CXXABI": (1, 3, 13), "GOMP": (4, 5), "GCC": (7, 0)}
 """Debian 12 has all of these."""
@@ -90,7 +90,7 @@ def test_only_newer_processors_get_dot_products(programs: tuple[str, Path]) -> N
 def deb(programs: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Any:
     if shutil.which("dpkg-deb") is None:
         pytest.skip("dpkg-deb is not installed")
-    return packaging.build(programs[0], tmp_path_factory.mktemp("deb"), programs[1])
+    return packaged(*programs, tmp_path_factory.getbasetemp())
 
 
 def test_the_package_is_small(deb: Path) -> None:

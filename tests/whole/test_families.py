@@ -16,13 +16,13 @@ for module in ("torch", "transformers", "llama_cpp"):
     pytest.importorskip(module)
 
 PAGE = Path(__file__).parents[2] / "site/docs/reference/families.md"
-ALWAYS, LONG = "TinyLlama", "GPT-2"
-"""Released in every run of the tests, and by make long; the others by make families, which releases all."""
-MARKS: dict[str, list[pytest.MarkDecorator]] = {ALWAYS: [], LONG: [pytest.mark.long]}
+LONG = ("TinyLlama", "GPT-2")
+"""Released by make long; the others by make families, which releases all. Every run releases a Llama elsewhere."""
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(one.name, marks=MARKS.get(one.name, [pytest.mark.families])) for one in families.FAMILIES
+    pytest.param(one.name, marks=pytest.mark.long if one.name in LONG else pytest.mark.families)
+    for one in families.FAMILIES
 ])  # fmt: skip
 def test_a_family_is_released(name: str, tmp_path: Path) -> None:
     row, zoo = families.family(name), tmp_path / "zoo"
