@@ -7,6 +7,7 @@ import os
 import runpy
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ KEPT = frozenset(("ZOO_CONVERTER", "ZOO_UPDATE_GOLDEN"))
 for variable in [name for name in os.environ if name.startswith("ZOO_") and name not in KEPT]:
     del os.environ[variable]
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Some containers set it. Then each of a thousand processes compiles the program again, a third of its start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 # A shell that runs the tests in the background ignores Ctrl-C, nohup ignores the end of the terminal, and every process
