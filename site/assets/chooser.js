@@ -62,7 +62,7 @@ function figures(core, { pick, release }, context) {
     ["Size", core.dataSize(file.size)],
     ["Memory", `${core.dataSize(need)} predicted at ${core.count(context)} tokens`],
     ["Speed", ...tick, speed.words(), ...proof],
-    ["Loss (0 is identical)", core.lossWords(file)],
+    ["Quality kept", core.qualityWords(file)],
     ["Licence", h("bdi", {}, shortened(release.licence, 100))],
   ];
   return h("dl", { class: "zoo-figures" }, rows.map(([name, ...words]) => h("div", {}, h("dt", {}, name), h("dd", {}, words))));
@@ -107,7 +107,7 @@ function memoryBar({ core, catalog }, { pick }, asked) {
 
 const offerWords = (core, one) => {
   const { file, speed } = one.pick;
-  const said = [file.path, core.dataSize(file.size), core.lossWords(file), speed.words()].join(", ");
+  const said = [file.path, core.dataSize(file.size), core.qualityWords(file), speed.words()].join(", ");
   return [one.release.name, `${core.standingWords(one)}; ${said}.`, true];
 };
 

@@ -86,6 +86,9 @@ export function plusMinus(value, error) {
 export const lossWords = (file) =>
   file.kld === null ? "mean KLD 0 nats (the others are compared with it)" : `mean KLD ${plusMinus(file.kld, file.se)} nats`;
 
+// What a reader grasps comes first.
+export const qualityWords = (file) => `${fixed(100 * file.top, 1)} % same next word, ${lossWords(file)}`;
+
 const order = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
 // The first difference of two lists of values.
@@ -487,8 +490,8 @@ const tolerable = (file, rules) =>
   file.kld === null || (file.kld <= rules.tolerance_nats && file.top >= rules.tolerance_top);
 
 function toleranceWords(rules) {
-  const top = rules.tolerance_top > 0 ? ` and at least ${general(100 * rules.tolerance_top)} % same top token` : "";
-  return `mean KLD of at most ${nats(rules.tolerance_nats)} nats${top}`;
+  const top = rules.tolerance_top > 0 ? `at least ${general(100 * rules.tolerance_top)} % same next word and a ` : "";
+  return `${top}mean KLD of at most ${nats(rules.tolerance_nats)} nats`;
 }
 
 // {file, need, speed, level, reason, rejected, runnersUp}: file is null if no file is usable. Sentences are functions, called
@@ -624,16 +627,16 @@ function choiceWords(found, wish, rules) {
   const { chosen, best, usable } = found;
   const { file } = chosen;
   const start = slowWords(found, wish, rules);
-  if (start && chosen.good) return `${start}${file.path} is the fastest that stays close to its source: ${lossWords(file)}`;
+  if (start && chosen.good) return `${start}${file.path} is the fastest that stays close to its source: ${qualityWords(file)}`;
   const such = suchWords(found, wish, rules);
   const listed = such.map(([single]) => single).join(", ");
   if (usable.length === 1)
-    return `${start}${file.path} is the only file that ${joined(such.map(([single]) => single))}: ${lossWords(file)}`;
+    return `${start}${file.path} is the only file that ${joined(such.map(([single]) => single))}: ${qualityWords(file)}`;
   if (chosen !== best && tolerable(file, rules))
     return (
       `${start}${file.path} is the smallest file that ${listed}, is not beaten by another file, and is so close to ` +
-      `its source that you are unlikely to notice a difference: ${lossWords(file)}, and its most probable next token ` +
-      `is the same in ${fixed(100 * file.top, 1)} % of cases (limits: ${toleranceWords(rules)})`
+      `its source that you are unlikely to notice a difference: ${qualityWords(file)} ` +
+      `(limits: ${toleranceWords(rules)})`
     );
   if (chosen !== best)
     return (
@@ -642,7 +645,7 @@ function choiceWords(found, wish, rules) {
     );
   return (
     `${start}${file.path} has the lowest loss of the ${usable.length} files that ` +
-    `${joined(such.map(([, plural]) => plural))}: ${lossWords(file)}`
+    `${joined(such.map(([, plural]) => plural))}: ${qualityWords(file)}`
   );
 }
 

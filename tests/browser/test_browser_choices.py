@@ -16,8 +16,9 @@ from sitesamples import hostile, sample
 
 from catalog import device as devices
 from catalog.index import Catalog
-from catalog.release import Model
+from catalog.release import Release
 from zoo.choose import chooser
+from zoo.choose import pick as picks
 from zoo.choose.chooser import Choice, Offer, Question
 from zoo.files import bundled
 from zoo.site.pages import Site, links, offers
@@ -113,10 +114,11 @@ def served(folder: Path, some: Catalog, hosted: Callable[..., str]) -> tuple[str
     return hosted(folder), offers.entries(facts, lambda name: found(some, name))
 
 
-def found(some: Catalog, name: str) -> Model:
+def found(some: Catalog, name: str) -> Release:
     model = some.model(name)
-    assert model
-    return model
+    release = picks.current(model) if model else None
+    assert release
+    return release
 
 
 CATALOGS: dict[str, Callable[[], Catalog]] = {

@@ -80,3 +80,17 @@ def test_a_browser_makes_the_same_of_a_page_in_fewer_bytes(catalog: Catalog, sam
     page = open_page(samples)
     for path, a, b in zip(shown, page.evaluate(PARSE, list(shown.values())), page.evaluate(PARSE, short), strict=True):
         assert a == b, path
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_the_header_is_the_same_on_catalog_pages_and_documents(width: int, samples: str, open_page: Any) -> None:
+    """The name, the links and the search are in the same places; on a phone all links are in one row."""
+    measure = """() => [...document.querySelectorAll(".zoo-logo, .zoo-nav a")].map((one) => {
+      const { x, y, height } = one.getBoundingClientRect();
+      return [Math.round(x), Math.round(y), Math.round(height)];
+    })"""
+    found = [open_page(samples + path, width=width).evaluate(measure) for path in ("models/", "guide/glossary/")]
+    rows = {tuple(y for _, y, _ in one[1:]) for one in found}
+    assert all(len(set(row)) == 1 for row in rows)
+    assert all(abs(a[1] - b[1]) <= 1 and a[2] == b[2] for a, b in zip(*found, strict=True))
+    assert abs(found[0][0][0] - found[1][0][0]) <= 1

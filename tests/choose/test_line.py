@@ -91,7 +91,7 @@ def test_where_nothing_is_fast_enough_the_fastest_good_file_is_the_answer() -> N
     assert found.file and found.file.type == "B"
     assert found.reason.startswith(
         "No file of this model that fits reaches reading speed (5 tokens/s). B.gguf is the fastest that stays close to "
-        "its source: mean KLD 0.0900"
+        "its source: 90.0 % same next word, mean KLD 0.0900"
     )
     said = ask(board, model("m", 100, *files)).reason
     assert said.startswith("No good file reaches reading speed (5 tokens/s) on a machine with 8 GB of memory, 3 GB/s. ")

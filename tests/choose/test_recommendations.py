@@ -35,9 +35,8 @@ def test_the_smaller_file_is_taken_where_the_loss_makes_no_difference() -> None:
     assert found.file is not None and found.file.type == "Q8_0"
     assert found.reason.startswith(
         "model-Q8_0.gguf is the smallest file that fits, reaches reading speed (5 tokens/s), is not beaten by another "
-        "file, and is so close to its source that you are unlikely to notice a difference: mean KLD 0.0056 ± 0.0003 "
-        "nats, and its most probable next token is the same in 96.1 % of cases (limits: mean KLD of at most "
-        "0.0200 nats and at least 90 % same top token)."
+        "file, and is so close to its source that you are unlikely to notice a difference: 96.1 % same next word, "
+        "mean KLD 0.0056 ± 0.0003 nats (limits: at least 90 % same next word and a mean KLD of at most 0.0200 nats)."
     )
     assert found.runners_up[0].file.type == "F16" and "126.1 MB larger" in found.runners_up[0].reason
 

@@ -53,8 +53,8 @@ class Tolerance:
 
     @property
     def words(self) -> str:
-        top = f" and at least {100 * self.same_top_share:g} % same top token" * (self.same_top_share > 0)
-        return f"mean KLD of at most {nats(self.kld_mean_nats)} nats{top}"
+        top = f"at least {100 * self.same_top_share:g} % same next word and a " * (self.same_top_share > 0)
+        return f"{top}mean KLD of at most {nats(self.kld_mean_nats)} nats"
 
 
 @dataclass(frozen=True)

@@ -128,3 +128,13 @@ def loss_words(file: ModelFile) -> str:
     if file.loss is None:
         return "mean KLD 0 nats (the others are compared with it)"
     return f"mean KLD {plus_minus(file.loss.kld_mean_nats, file.loss.kld_mean_se_nats)} nats"
+
+
+def same_top(file: ModelFile) -> float:
+    """The share of next words that are the same as the reference's."""
+    return file.loss.same_top_share if file.loss else 1.0
+
+
+def quality_words(file: ModelFile) -> str:
+    """``93.1 % same next word, mean KLD 0.0056 ± 0.0003 nats``: what a reader grasps comes first."""
+    return f"{100 * same_top(file):.1f} % same next word, {loss_words(file)}"

@@ -12,7 +12,7 @@ from catalog.device import Device
 from catalog.release import ModelFile
 from catalog.words import counted, data_size, rate
 from zoo.choose.candidates import ANY_SPEED, READING, Candidate, Level, Tolerance, Wish
-from zoo.choose.domination import loss_words, worse
+from zoo.choose.domination import loss_words, quality_words, worse
 
 BROKEN = "It failed the smoke test."
 
@@ -121,16 +121,16 @@ def _choice(found: Chosen, wish: Wish, tolerance: Tolerance) -> str:
     one, file, best = found.candidate, found.candidate.file, found.best
     start, such = _slow(found, wish), _such(found, wish)
     if start and one.good:
-        return f"{start}{file.path} is the fastest that stays close to its source: {loss_words(file)}"
+        return f"{start}{file.path} is the fastest that stays close to its source: {quality_words(file)}"
     listed = ", ".join(single for single, _ in such)
     if len(found.usable) == 1:
-        return f"{start}{file.path} is the only file that {joined([single for single, _ in such])}: {loss_words(file)}"
+        words = joined([single for single, _ in such])
+        return f"{start}{file.path} is the only file that {words}: {quality_words(file)}"
     if file is not best and tolerance.holds(file):
         return (
             f"{start}{file.path} is the smallest file that {listed}, is not beaten by another file, and is so close to "
-            f"its source that you are unlikely to notice a difference: {loss_words(file)}, "
-            f"and its most probable next token is the same in {100 * _same_top(file):.1f} % of cases (limits: "
-            f"{tolerance.words})"
+            f"its source that you are unlikely to notice a difference: {quality_words(file)} "
+            f"(limits: {tolerance.words})"
         )
     if file is not best:
         return (
@@ -138,7 +138,7 @@ def _choice(found: Chosen, wish: Wish, tolerance: Tolerance) -> str:
             f"loss within the errors: {loss_words(file)} against {loss_words(best)} of {best.path}"
         )
     several = f"{len(found.usable)} files that {joined([plural for _, plural in such])}"
-    return f"{start}{file.path} has the lowest loss of the {several}: {loss_words(file)}"
+    return f"{start}{file.path} has the lowest loss of the {several}: {quality_words(file)}"
 
 
 def _slow(found: Chosen, wish: Wish) -> str:
@@ -195,7 +195,3 @@ def compared(candidate: Candidate, taken: ModelFile) -> str:
         loss = "the same within the errors"
     words = f"Its loss is {loss}: {loss_words(file)} against {loss_words(taken)}. It is {size}"
     return f"{words}. Decode speed: {candidate.speed.words}."
-
-
-def _same_top(file: ModelFile) -> float:
-    return file.loss.same_top_share if file.loss else 1.0

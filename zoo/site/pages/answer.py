@@ -13,7 +13,7 @@ from markupsafe import Markup
 from catalog.words import count, data_size
 from zoo.choose import chooser, commands
 from zoo.choose.chooser import Choice, Offer
-from zoo.choose.domination import loss_words
+from zoo.choose.domination import quality_words
 from zoo.choose.pick import Judged, Pick
 from zoo.site.pages import about, links, runit
 from zoo.site.pages.about import Abouts
@@ -95,7 +95,7 @@ def _shown(
         speed=speed.words,
         measured=speed.measured,
         evidence=_evidence(offer),
-        loss=loss_words(file),
+        loss=quality_words(file),
         about=about.fragment(abouts(name), file.path),
         bar=bar(offer, choice.question.wish),
         line=tuple(_runner(one) for one in line) if len(line) > 1 else (),
@@ -116,10 +116,10 @@ def model_url(name: str) -> str:
 
 
 def pick_words(pick: Pick) -> str:
-    """``model-Q8_0.gguf, 144.8 MB, mean KLD ..., predicted ...``."""
+    """``model-Q8_0.gguf, 144.8 MB, 97.2 % same next word, mean KLD ..., predicted ...``."""
     assert pick.file and pick.speed
     file = pick.file
-    return f"{file.path}, {data_size(file.size_bytes)}, {loss_words(file)}, {pick.speed.words}"
+    return f"{file.path}, {data_size(file.size_bytes)}, {quality_words(file)}, {pick.speed.words}"
 
 
 def _runner(one: Offer) -> Row:
