@@ -72,3 +72,15 @@ def test_redact_and_forget(tmp_path: Path, capsys: Captured) -> None:
     assert code == 2 and "the key would be in the folder of the redacted files" in err
     code, _, err = called(capsys, "corpus", "redact", "data/a.jsonl", "--out", "x")
     assert code == 2 and "zoo corpus check data/a.jsonl" in err and not (tmp_path / "x").exists()
+
+
+def test_overlap(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "held.jsonl").write_text('{"user": "Why is the sky so blue in June?"}\n', encoding="utf-8")
+    (tmp_path / "train.jsonl").write_text(
+        '{"user": "why is the sky so blue in june"}\n{"user": "x"}\n', encoding="utf-8"
+    )
+    code, out, err = called(capsys, "corpus", "overlap", "train.jsonl", "--against", "held.jsonl")
+    assert code == 2 and out.startswith("train.jsonl:1:1: (file): the same words as line 1 of held.jsonl")
+    assert "3 texts compared, 1 with an overlap." in err
+    code, out, _ = called(capsys, "corpus", "overlap", "train.jsonl", "--format", "json")
+    assert code == 0 and json.loads(out)["overlaps"] == 0

@@ -10,7 +10,7 @@ COMMANDS = {
     "init": "Make a new zoo in a new folder.",
     "new": "Start a recipe from a template.",
     "check": "Check recipes, cards and the catalog; list every problem.",
-    "corpus": "Check and redact files of records, of any size.",
+    "corpus": "Check, compare and redact files of records.",
     "review": "Show what a pull request changes, for its reviewer.",
     "plan": "Show what a recipe would run, fetch and cost.",
     "build": "Build the release of a recipe, without publishing it.",
@@ -47,7 +47,7 @@ EXAMPLES = {
     "check": ("zoo check", "zoo check recipes/my-model.yaml"),
     "corpus": (
         "zoo corpus check prompts.jsonl", "zoo corpus check data --kind conversation --format github",
-        "zoo corpus redact prompts.jsonl --out clean",
+        "zoo corpus overlap train.jsonl --against heldout.jsonl", "zoo corpus redact prompts.jsonl --out clean",
     ),
     "review": ("zoo review main..HEAD", "zoo review v1..v2 --out report.md"),
     "plan": ("zoo plan my-model",),

@@ -61,6 +61,44 @@ def check(call: Call, paths: tuple[Path, ...], format_: str, kind: str | None, m
     return findings.answer(call, Findings(data, len(files), problems, note=note), format_, again)
 
 
+@command.command(short_help="Find records that are nearly the same, or that held-out text has.")
+@options()
+@findings.FORMAT
+@click.option(
+    "--against", multiple=True, type=click.Path(path_type=Path),
+    help="File or folder of held-out records, or of evaluation text (.txt). May be given several times.",
+)  # fmt: skip
+@click.option(
+    "--threshold", type=click.FloatRange(0.5, 1), default=0.8, show_default=True,
+    help="How much of two texts must be the same: shared pieces of five characters divided by all.",
+)  # fmt: skip
+@click.option(
+    "--max-errors", type=click.IntRange(1, 1_000_000), default=60, show_default=True,
+    help="Records that are listed; the others are counted.",
+)  # fmt: skip
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+def overlap(
+    call: Call, paths: tuple[Path, ...], against: tuple[Path, ...], format_: str, threshold: float, max_errors: int
+) -> int:
+    """Find records of PATHS that are nearly the same as an earlier one. With --against: records that are nearly the
+    same as one of the held-out files, or share eight words in a row with it.
+
+    Exit code 0 if there are none, 2 if there are some.
+    """
+    from zoo.corpora import compare
+
+    files, problems = _files((*paths, *against))
+    first = len(_files(paths)[0])
+    with call.output.task("reading", sum(file.path.stat().st_size for file in files), "B") as advance:
+        found = compare.compare(files[:first], files[first:], threshold, max_errors, advance)
+    data = {"texts": found.texts, "overlaps": found.found, "threshold": threshold}
+    note = f" {counted(found.texts, 'text')} compared, {found.found} with an overlap."
+    words = [*paths, *(one for path in against for one in ("--against", path))]
+    again = " ".join(("zoo corpus overlap", *(shell.argument(str(word)) for word in words)))
+    every = [*problems, *found.problems]
+    return findings.answer(call, Findings(data, len(files), every, note=note), format_, again)
+
+
 @command.command(short_help="Replace personal data in files of records, with a report.")
 @options()
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder for the files and the report.")

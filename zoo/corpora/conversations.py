@@ -231,7 +231,7 @@ def _identity(record: JsonObject) -> str:
 
 def _shown(record: JsonObject) -> str:
     messages = cast("Conversation", record)["messages"]
-    return next((message.get("content") or "" for message in messages if message["role"] == "user"), "")
+    return "\n".join(message.get("content") or "" for message in messages if message["role"] == "user")
 
 
 KIND = Kind(

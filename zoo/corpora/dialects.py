@@ -21,5 +21,5 @@ def _identity(record: JsonObject) -> str:
 
 KIND = Kind(
     "dialect", "dialect-record-v1", frozenset(("record_id", "text_orthographic_raw")), 64 * 1024, _rules, _identity,
-    "the same record_id as", _identity,
+    "the same record_id as", lambda record: str(record["text_orthographic_raw"]),
 )  # fmt: skip

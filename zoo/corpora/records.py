@@ -29,7 +29,7 @@ class Fault(NamedTuple):
 class Kind:
     """A kind of record. marks: keys that only records of this kind have. rules: what the schema cannot say, of a record
     that follows it. identity: equal for two records of which one is too many; same: words for the earlier one,
-    shown: what people recognise the record by.
+    shown: what a person wrote, by which people recognise the record.
     """
 
     name: str

@@ -18,8 +18,8 @@ from zoo.corpora.privacy.decide import Seen, Span
 @dataclass(frozen=True)
 class Finder:
     """needs: one of these is in every text that has the kind. row: digits that are near each other there, 0, 1 or LONG.
-    pattern: its shape. choose: the span that
-    is the value, None for a look-alike. same: the form in which two ways to write a value are equal.
+    pattern: its shape. choose: the span that is the value, None for a look-alike. same: the form in which two ways to
+    write a value are equal.
     """
 
     kind: str
