@@ -17,7 +17,9 @@ from zoo.errors import ZooError
 @in_a_zoo
 def test_check_of_a_valid_zoo(capsys: Captured) -> None:
     code, out, err = called(capsys, "check")
-    assert (code, err) == (0, "") and out.endswith(" files checked, no problems.\n")
+    # A busy machine takes long enough for a line about the progress.
+    assert code == 0 and all(line.startswith("  checking: ") for line in err.splitlines())
+    assert out.endswith(" files checked, no problems.\n")
     code, data = as_json(capsys, "check")
     assert code == 0 and data["problems"] == []
     assert "recipes/smollm2-tutor-57m.yaml" in data["checked"]
