@@ -41,6 +41,7 @@ def test_a_notice_that_the_catalog_does_not_know_stays(
     card = card_at(there, "main")
     assert REASON in card
     catalog.write_bytes(older)
+    assert "get the newest catalog, for example with: git pull" in call(capsys, "watch", "--no-upstream")[1]
     code, out, err = call(capsys, *command)
     if "--repair" not in command:
         assert code == 2 and "older than the hub" in err and "git pull" in err, out + err
@@ -56,6 +57,7 @@ def test_a_correction_that_the_catalog_does_not_know_stays(there: Path, capsys: 
     assert call(capsys, "card", "plain", "--publish")[0] == 0
     card = card_at(there, "main")
     catalog.write_bytes(older)
+    assert "get the newest catalog, for example with: git pull" in call(capsys, "watch", "--no-upstream")[1]
     change(there, summary="Older words.")
     code, _, err = call(capsys, "card", "plain", "--publish")
     assert code == 2 and "has a correction that the catalog here does not have" in err and "git pull" in err

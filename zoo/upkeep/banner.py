@@ -58,6 +58,15 @@ def refuse_newer(card: str, name: str, model: Model | None) -> None:
             )
 
 
+def says_more(card: str, model: Model) -> bool:
+    """Whether the banner of ``card`` lists what the catalog does not know."""
+    try:
+        refuse_newer(card, model.name, model)
+    except OlderCatalog:
+        return True
+    return False
+
+
 def put(card: str, model: Model) -> str:
     """The card with the banner of ``model`` instead of an older one."""
     bare = take_off(card)

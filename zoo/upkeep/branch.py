@@ -9,7 +9,7 @@ from catalog.release import Model
 from zoo.files.filelist import MANIFEST, SUMS
 from zoo.hub import Repo
 from zoo.release.provenance import SIGNATURE
-from zoo.upkeep import banner, cardnow
+from zoo.upkeep import banner, cardnow, correction
 from zoo.upkeep.cardnow import CARD, digest
 from zoo.upkeep.recorded import Account
 from zoo.upkeep.yank import read_card
@@ -20,7 +20,8 @@ ADDED_BY_HUB = ".gitattributes"
 @dataclass(frozen=True)
 class Strange:
     """A file of the branch that no release put there, or a card with other words. kind is ``foreign``, ``card``,
-    ``correction`` or ``notice`` (a card without them) or ``missing``."""
+    ``correction`` or ``notice`` (a card without them), ``stale`` (one that says more than the catalog) or ``missing``.
+    """
 
     kind: str
     path: str
@@ -65,7 +66,7 @@ def strange(repo: Repo, head: str, at: Known) -> Iterator[Strange]:
     bare = banner.take_off(card)
     if digest(at.recorded(bare)) not in cards:
         what = f"{CARD} on the branch of {name} is neither a released card nor a recorded correction of one"
-        yield Strange("card", CARD, digest(card), what)
+        yield Strange("stale" if correction.TITLE in bare else "card", CARD, digest(card), what)
     elif at.kind == "model":
         yield from _words(card, bare, at, released)
 
@@ -80,4 +81,5 @@ def _words(card: str, bare: str, at: Known, released: Mapping[str, str]) -> Iter
     if card != banner.put(bare, at.model) and not at.late:
         has = "lacks the" if card == bare else "has another"
         than = "" if card == bare else " than the catalog"
-        yield Strange("notice", CARD, digest(card), f"{where} {has} notice about withdrawn versions{than}")
+        kind = "stale" if banner.says_more(card, at.model) else "notice"
+        yield Strange(kind, CARD, digest(card), f"{where} {has} notice about withdrawn versions{than}")

@@ -60,7 +60,7 @@ class Spot:
             kind = kind.removesuffix(LOST)
         spot = (self.model.name, self.release.version, self.repository)
         repair = remedy(kind, *spot[:2], revision, found, self.notes.flags)
-        kind = "card" if kind in ("correction", "notice") else kind.partition(" ")[0]
+        kind = "card" if kind in ("correction", "notice", "stale") else kind.partition(" ")[0]
         self.notes.findings.append(Finding(kind, *spot, path, revision, expected, found, what, repair))
 
 

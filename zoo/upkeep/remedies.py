@@ -14,8 +14,8 @@ NEWER = " newer"
 
 
 def remedy(kind: str, name: str, version: str, revision: str | None, found: str | None, flags: str) -> str:
-    """A sentence without its full stop. kind is that of a finding, or ``correction`` or ``notice`` of a card, or it
-    ends in ``LOST``, ``ACCESS`` or ``NEWER``; revision and found are the finding's. flags: those that name the
+    """A sentence without its full stop. kind is that of a finding, ``correction``, ``notice``, ``stale`` of a card, or
+    it ends in ``LOST``, ``ACCESS`` or ``NEWER``; revision and found are the finding's. flags: those that name the
     hub, each after a space.
     """
     if kind.endswith(LOST):
@@ -39,6 +39,11 @@ def remedy(kind: str, name: str, version: str, revision: str | None, found: str 
         return (
             "If it should not be there, delete it on the hub. Publishing this version again does not do it, but "
             f"the next version can: zoo publish {name} --delete-others{flags}"
+        )
+    if kind == "stale":
+        return (
+            "If another machine wrote it, get the newest catalog, for example with: git pull. Else replace it: "
+            f"zoo card {name} --publish --force{flags}"
         )
     if kind == "card" and revision == BRANCH:
         return f"To replace it with the words of the recipe: zoo card {name} --publish --force{flags}"
