@@ -11,7 +11,7 @@ from tinygguf import make_tiny_gguf
 from zoo.errors import InputError, ModelFileError
 from zoo.gguf.header import read_header
 from zoo.gguf.imatrix import Imatrix, read_imatrix
-from zoo.llama.quantize import mix
+from zoo.llama.quantize import mix, slabs
 from zoo.llama.quantize.rows import BLOCKS, QUANTIZED, dequantize_rows, needs_importance, quantize_rows
 
 pytest.importorskip("llama_cpp")
@@ -89,7 +89,7 @@ def test_a_mix_is_the_same_whatever_threads_cache_and_slabs(
     assert (first.computed, first.reused) == (15, 0)
     again = mix.write_mix(model, tmp_path / "b.gguf", mix.Content(types), cache_folder=cache, threads=2)
     assert (again.computed, again.reused) == (0, 15)
-    monkeypatch.setattr(mix, "_SLAB_WEIGHTS", 1000)
+    monkeypatch.setattr(slabs, "_SLAB_WEIGHTS", 1000)
     mix.write_mix(model, tmp_path / "c.gguf", mix.Content(types), cache_folder=None, threads=3)
     one, two, three = ((tmp_path / f"{name}.gguf").read_bytes() for name in "abc")
     assert one == two == three

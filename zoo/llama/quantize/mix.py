@@ -1,8 +1,8 @@
 """A complete GGUF file with a chosen type for every tensor.
 
-Tensors are split into slabs of rows that plain Python threads quantize in parallel, so memory has a slab per thread
-instead of a model. Finished tensors go into a cache with a key of their inputs; then the file is assembled from it. The
-same input gives the same bytes, whatever the threads and the cache.
+Tensors are quantized by slabs of rows (``slabs``), so memory has a slab per thread instead of a model. Finished tensors
+go into a cache with a key of their inputs; then the file is assembled from it. The same input gives the same bytes,
+whatever the threads and the cache.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import hashlib
 import os
 import struct
 import tempfile
-import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,21 +23,14 @@ from zoo.gguf.header import Scalar, header_bytes, read_header
 from zoo.gguf.imatrix import Floats, Imatrix, check_fits
 from zoo.gguf.layout import PLAIN, Bytes, RawFile, RawTensor, opened, read_raw
 from zoo.llama import library
-from zoo.llama.quantize.rows import (
-    NUMBERS,
-    dequantize_rows,
-    needs_importance,
-    quantize_rows,
-    row_bytes,
-)
+from zoo.llama.quantize.rows import NUMBERS, dequantize_rows, needs_importance, row_bytes
+from zoo.llama.quantize.slabs import Job, Work, check_finite, pieces, quantize, weights
 from zoo.llama.quantize.tensorcache import TensorCache
 from zoo.machine.processor import here
-from zoo.progress import Advance, Reporter, Silent
+from zoo.progress import Reporter, Silent
 
 QUANTIZATION_VERSION = 2
 """GGML_QNT_VERSION of ggml.h, which every quantized file carries."""
-_SLAB_WEIGHTS = 1 << 20
-_COPY_BYTES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -56,29 +47,6 @@ class MixReport:
     computed: int
     reused: int
     unweighted: tuple[str, ...]
-
-
-@dataclass
-class _Job:
-    """A tensor that becomes another type. importance: (matrices, row_length); stream: its blob, while it grows."""
-
-    tensor: RawTensor
-    type_name: str
-    importance: Floats | None
-    key: str
-    size_bytes: int
-    slabs_left: int = 0
-    stream: IO[bytes] | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def rows(self) -> int:
-        return weights(self.tensor) // self.tensor.shape[0]
-
-    @property
-    def matrix_rows(self) -> int:
-        """Rows of one matrix; a tensor of three dimensions is a stack of matrices (experts)."""
-        return self.tensor.shape[1] if len(self.tensor.shape) > 1 else 1
 
 
 @dataclass(frozen=True)
@@ -117,7 +85,7 @@ def write_mix(
     with opened(source) as data, _cache(cache_folder, target) as folder:
         raw = read_raw(data)
         cache = TensorCache(folder)
-        work = _Work(data, raw, cache, threads)
+        work = Work(data, raw, cache, threads)
         if imatrix:
             check_fits(imatrix, {t.name: t.shape for t in raw.tensors}, source.name)
         jobs = _jobs(data, raw, content.types, imatrix)
@@ -126,7 +94,7 @@ def write_mix(
             with report.task(
                 "Quantizing", float(sum(weights(j.tensor) for j in missing)), "weights"
             ) as advance:
-                _quantize(work, missing, advance)
+                quantize(work, missing, advance)
             header = _header(data, raw, jobs, content)
             missing += _write(work, header, jobs, target)
         except OSError as error:
@@ -140,14 +108,6 @@ def write_mix(
         len({job.key for job in jobs.values()} - {job.key for job in missing}),
         tuple(sorted(name for name, job in jobs.items() if imatrix and job.importance is None)),
     )
-
-
-def weights(tensor: RawTensor) -> int:
-    """Number of weights of a tensor."""
-    count = 1
-    for length in tensor.shape:
-        count *= length
-    return count
 
 
 def _cache(folder: Path | None, target: Path) -> nullcontext[Path] | _Scratch:
@@ -177,7 +137,7 @@ def _unwritten(error: OSError, target: Path) -> ZooError:
     )
 
 
-def _jobs(data: Bytes, raw: RawFile, types: Mapping[str, str], imatrix: Imatrix | None) -> dict[str, _Job]:
+def _jobs(data: Bytes, raw: RawFile, types: Mapping[str, str], imatrix: Imatrix | None) -> dict[str, Job]:
     known = {tensor.name: tensor for tensor in raw.tensors}
     if unknown := sorted(set(types) - set(known)):
         raise InputError(f"{data.path.name} has no tensor {unknown[0]}")
@@ -205,7 +165,7 @@ def _jobs(data: Bytes, raw: RawFile, types: Mapping[str, str], imatrix: Imatrix 
             )
         size = weights(tensor) // tensor.shape[0] * row
         key = _key(data, raw, tensor, f"{type_name} {tool} {here().machine}", importance)
-        jobs[name] = _Job(tensor, type_name, importance, key, size)
+        jobs[name] = Job(tensor, type_name, importance, key, size)
     return jobs
 
 
@@ -214,113 +174,14 @@ def _key(data: Bytes, raw: RawFile, tensor: RawTensor, made: str, importance: Fl
     architecture of the processor, whose compilers may round in another way.
     """
     digest = hashlib.sha256(f"1 {tensor.type_name} {tensor.shape} {made} ".encode())
-    for piece in _pieces(data, raw, tensor):
+    for piece in pieces(data, raw, tensor):
         digest.update(piece)
     if importance is not None:
         digest.update(b"importance" + importance.tobytes())
     return digest.hexdigest()
 
 
-def _pieces(data: Bytes, raw: RawFile, tensor: RawTensor) -> Iterator[memoryview]:
-    start = raw.data_start + tensor.offset
-    with memoryview(data.data) as view:
-        for at in range(start, start + tensor.size_bytes, _COPY_BYTES):
-            with view[at : min(at + _COPY_BYTES, start + tensor.size_bytes)] as piece:
-                yield piece
-
-
-@dataclass(frozen=True)
-class _Work:
-    """An open source, the cache of finished tensors, and how many threads fill it."""
-
-    data: Bytes
-    raw: RawFile
-    cache: TensorCache
-    threads: int
-
-
-def _quantize(work: _Work, jobs: Sequence[_Job], advance: Advance) -> None:
-    """Make the blobs of ``jobs``. Equal tensors are made once."""
-    jobs = list({job.key: job for job in jobs}.values())
-    slabs = _slabs(jobs)
-    turn, told, failed = threading.Lock(), threading.Lock(), threading.Event()
-
-    def fill() -> None:
-        while not failed.is_set():
-            with turn:
-                job, first, last = next(slabs, (None, 0, 0))
-            if job is None:
-                return
-            try:
-                _quantize_slab(work, job, first, last)
-            except BaseException:
-                failed.set()
-                raise
-            with told:
-                advance((last - first) * job.tensor.shape[0])
-
-    try:
-        with ThreadPoolExecutor(max(1, work.threads), thread_name_prefix="quantize") as pool:
-            try:
-                for future in [pool.submit(fill) for _ in range(max(1, work.threads))]:
-                    future.result()
-            except BaseException:
-                failed.set()
-                raise
-    finally:
-        for job in jobs:
-            if job.stream is not None:
-                work.cache.drop(job.stream)
-                job.stream = None
-
-
-def _slabs(jobs: Sequence[_Job]) -> Iterator[tuple[_Job | None, int, int]]:
-    """(job, first row, last row + 1). A slab stays inside one matrix, because each has its own importance."""
-    for job in jobs:
-        most = max(1, _SLAB_WEIGHTS // job.tensor.shape[0])
-        cuts = [
-            (job, matrix + at, matrix + min(at + most, job.matrix_rows))
-            for matrix in range(0, job.rows, job.matrix_rows)
-            for at in range(0, job.matrix_rows, most)
-        ]
-        job.slabs_left = len(cuts)
-        yield from cuts
-
-
-def _quantize_slab(work: _Work, job: _Job, first: int, last: int) -> None:
-    data, raw, cache = work.data, work.raw, work.cache
-    length = job.tensor.shape[0]
-    row = row_bytes(job.tensor.type_name, length)
-    start = raw.data_start + job.tensor.offset + first * row
-    rows = dequantize_rows(data.data[start : start + (last - first) * row], job.tensor.type_name, length)
-    _check_finite(rows, job.tensor.name, data.path)
-    importance = None if job.importance is None else job.importance[first // job.matrix_rows]
-    made = quantize_rows(rows, job.type_name, importance)
-    with job.lock:
-        if job.stream is None:
-            job.stream = cache.new()
-        written = os.pwrite(job.stream.fileno(), made, first * row_bytes(job.type_name, length))
-        if written != len(made):
-            raise OSError(28, "No space left on device")
-        job.slabs_left -= 1
-        if job.slabs_left == 0:
-            cache.keep(job.key, job.stream)
-            job.stream = None
-
-
-def _check_finite(rows: Floats, name: str, path: Path) -> None:
-    import numpy as np
-
-    if not np.isfinite(rows).all():
-        raise ModelFileError(
-            f"the tensor {name} of {path.name} contains NaN or infinity",
-            where=str(path),
-            safe="Nothing was written",
-            remedy="Training or conversion failed: repeat it from an earlier checkpoint",
-        )
-
-
-def _header(data: Bytes, raw: RawFile, jobs: Mapping[str, _Job], content: Content) -> bytes:
+def _header(data: Bytes, raw: RawFile, jobs: Mapping[str, Job], content: Content) -> bytes:
     values: dict[str, Scalar | list[str] | None] = {"general.quantization_version": QUANTIZATION_VERSION}
     imatrix = content.imatrix
     if content.file_type is not None:
@@ -334,7 +195,7 @@ def _header(data: Bytes, raw: RawFile, jobs: Mapping[str, _Job], content: Conten
     return header_bytes(data, raw, {**values, **content.changes}, _descriptions(raw, jobs))
 
 
-def _descriptions(raw: RawFile, jobs: Mapping[str, _Job]) -> bytes:
+def _descriptions(raw: RawFile, jobs: Mapping[str, Job]) -> bytes:
     """The tensor list, in the source's order, with the new types and places."""
     found, offset = [], 0
     for tensor in raw.tensors:
@@ -348,7 +209,7 @@ def _descriptions(raw: RawFile, jobs: Mapping[str, _Job]) -> bytes:
     return b"".join(found)
 
 
-def _write(work: _Work, header: bytes, jobs: Mapping[str, _Job], target: Path) -> list[_Job]:
+def _write(work: Work, header: bytes, jobs: Mapping[str, Job], target: Path) -> list[Job]:
     """Assemble the file. Returns the jobs whose blob was damaged and was made again."""
     data, raw, cache = work.data, work.raw, work.cache
     again = []
@@ -362,7 +223,7 @@ def _write(work: _Work, header: bytes, jobs: Mapping[str, _Job], target: Path) -
                     _copy(data, raw, tensor, out)
                 elif not cache.copy(job.key, job.size_bytes, out):
                     again.append(job)
-                    _quantize(work, [job], lambda _: None)
+                    quantize(work, [job], lambda _: None)
                     if not cache.copy(job.key, job.size_bytes, out):
                         raise ZooError(f"what was just written to {cache.folder} cannot be read back")
                 out.write(b"\0" * (-out.tell() % raw.alignment))
@@ -376,7 +237,7 @@ def _write(work: _Work, header: bytes, jobs: Mapping[str, _Job], target: Path) -
 
 
 def _copy(data: Bytes, raw: RawFile, tensor: RawTensor, out: IO[bytes]) -> None:
-    for piece in _pieces(data, raw, tensor):
+    for piece in pieces(data, raw, tensor):
         if tensor.type_name in PLAIN:
-            _check_finite(dequantize_rows(bytes(piece), tensor.type_name, 1), tensor.name, data.path)
+            check_finite(dequantize_rows(bytes(piece), tensor.type_name, 1), tensor.name, data.path)
         out.write(piece)
