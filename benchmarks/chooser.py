@@ -22,10 +22,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from benchmarks import pairs
 from benchmarks.catalog_growth import generate
 from catalog import device
-from pi_runtime import verdict
+from pi_runtime import system, verdict
 from zoo.files import bundled
 from zoo.files.digests import pretty_json
 from zoo.files.whole import write_atomic
@@ -86,9 +85,8 @@ def measure(models: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         _write(place, made)
-        watch = pairs.watch_cpu()
-        found = _in_browser(place)
-        why = verdict.busy(watch.others())
+        found, others = _in_browser(place)
+        why = verdict.busy(others)
         sizes = {name: _gzipped((place / name).read_bytes()) for name in _needed(catalog.models[0].name)}
     first = sum(sizes.values())
     worst = max(clock for clock, _ in found["warm"])
@@ -98,6 +96,7 @@ def measure(models: int) -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "valid": not why,
         "reasons": why,
+        "conditions": {"others_cpu_share": others},
         "models": models,
         "files": sum(len(model.releases[0].files) for model in catalog.models),
         "answer_milliseconds": _summary([clock for clock, _ in found["warm"]]),
@@ -144,21 +143,42 @@ def _questions() -> list[list[str]]:
     ]  # fmt: skip
 
 
-def _in_browser(folder: Path) -> dict[str, list[list[float]]]:
-    """[milliseconds by the clock, of the processor] of each question to one page, and of the first to fresh pages."""
+def _in_browser(folder: Path) -> tuple[dict[str, list[list[float]]], float | None]:
+    """[milliseconds by the clock, of the processor] of each question to one page, and of the first to fresh pages; and
+    the share of the machine that other programs than this one and its browser took meanwhile."""
     from playwright.sync_api import sync_playwright
 
     questions = _questions()
     with _served(folder) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        cold = []
+        watch, cold = system.CpuShare(own_seconds=lambda: system.own_cpu_seconds() + tree_cpu_seconds()), []
         for number in range(COLD):
             context = browser.new_context()
             cold += _answers(context.new_page(), address, questions[number * 7 : number * 7 + 1])
             context.close()
         warm = _answers(browser.new_page(), address, [questions[0], *questions])[1:]
+        others = watch.others()
         browser.close()
-    return {"warm": warm, "cold": cold}
+    return {"warm": warm, "cold": cold}, others
+
+
+def tree_cpu_seconds() -> float:
+    """CPU seconds of all living processes below this one, as those of a browser, and of those that they waited for."""
+    parents: dict[int, int] = {}
+    ticks: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        # proc_pid_stat(5): after the name come the state (3), the parent (4), and utime to cstime (14 to 17).
+        parents[int(path.parent.name)] = int(fields[1])
+        ticks[int(path.parent.name)] = sum(map(int, fields[11:15]))
+    below, found = {os.getpid()}, 0
+    while more := {pid for pid, parent in parents.items() if parent in below} - below:
+        found += sum(ticks[pid] for pid in more)
+        below |= more
+    return found / os.sysconf("SC_CLK_TCK")
 
 
 def _answers(page: Any, address: str, questions: Sequence[Sequence[str]]) -> list[list[float]]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -277,3 +281,18 @@ def test_tokens_are_counted_up_to_the_end_of_their_row() -> None:
     assert generated([5, 6, 2, 0, 0], frozenset({0, 2})) == 2
     assert generated([5, 6, 7], frozenset({0, 2})) == 3
     assert generated([2], frozenset({2})) == 0
+
+
+def test_programs_below_this_one_are_its_own_while_they_live() -> None:
+    """A grandchild, as the processes of a browser are."""
+    busy = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ntime.sleep(60)"
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {busy!r}])"
+    chooser = importlib.import_module("benchmarks.chooser")
+    before = chooser.tree_cpu_seconds()
+    with subprocess.Popen([sys.executable, "-c", start], stdout=subprocess.PIPE, start_new_session=True) as child:
+        try:
+            assert child.stdout
+            child.stdout.readline()
+            assert chooser.tree_cpu_seconds() - before >= 0.45
+        finally:
+            os.killpg(child.pid, signal.SIGKILL)
