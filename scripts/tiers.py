@@ -51,7 +51,8 @@ LONG = (
     "tests/llama/test_cutting.py", "tests/llama/test_llama_parity.py", "tests/llama/test_tokenizer_trial.py",
     "tests/plan/test_damaged_steps.py", "tests/publish/test_publish_faults.py",
     "tests/publish/test_publish_killed_command.py", "tests/publish/test_publish_random.py",
-    "tests/publish/test_year.py", "tests/publish/zygote.py", "tests/training/test_gguf_again.py",
+    "tests/publish/test_year.py", "tests/publish/zygote.py", "tests/runs/test_journals.py",
+    "tests/runs/writingrun.py", "tests/training/test_gguf_again.py",
     "tests/training/test_training_import.py",
     "tests/training/test_resaved_tokenizers.py", "tests/upkeep/test_reproduce.py",
     "tests/whole/builtwheel.py", "tests/whole/test_crash.py", "tests/whole/test_crash_search.py",
@@ -66,8 +67,8 @@ PAGES = (
     "catalog", "mkdocs.yml", "site/assets", "site/docs", "site/hooks.py", "site/templates", "site/theme",
     "tests/browser", "tests/choosersamples.py", "tests/evidencesamples.py", "tests/sitesamples.py",
     "zoo/__init__.py", "zoo/addresses.py", "zoo/catalogfile.py", "zoo/choose", "zoo/cli",
-    "zoo/errors.py", "zoo/extras.py", "zoo/files", "zoo/hub", "zoo/judge", "zoo/machine", "zoo/output.py",
-    "zoo/progress.py", "zoo/settings.py", "zoo/site", "zoo/stopping.py",
+    "zoo/errors.py", "zoo/extras.py", "zoo/files", "zoo/history", "zoo/hub", "zoo/judge", "zoo/machine",
+    "zoo/output.py", "zoo/progress.py", "zoo/runs", "zoo/settings.py", "zoo/site", "zoo/stopping.py",
 )  # fmt: skip
 """What the pages are made from, and every module that is imported to make, serve and test them."""
 LAUNCHER = tuple(f"pi_runtime/{name}.py" for name in ("launch", "notify", "service", "verified"))
