@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from catalog import yamltext
 from catalog.checks import CheckedRecipe
 from catalog.problems import Problem, show
 from catalog.recipe import Recipe, Source
@@ -22,7 +21,7 @@ MOST_BYTES = 32_000_000
 
 def changed_since_pinned(checked: CheckedRecipe, root: Path) -> Iterator[Problem]:
     """Sources on this machine that differ from their pin; of large ones only the size is compared."""
-    document = yamltext.parse(checked.text, checked.file)
+    document = checked.document
     for role, source in _sources(checked.recipe):
         pin = source.sha256 or checked.lock.sha256(source.source)
         path = resolve.locate(source.source, root)
@@ -34,7 +33,7 @@ def changed_since_pinned(checked: CheckedRecipe, root: Path) -> Iterator[Problem
 
 def changed_since_release(checked: CheckedRecipe, release: Release) -> Iterator[Problem]:
     """Sources and texts with other digests than those that this version was released from."""
-    recipe, document = checked.recipe, yamltext.parse(checked.text, checked.file)
+    recipe, document = checked.recipe, checked.document
     if recipe is None:
         return
     instead = "Raise the version: a published one never changes"
