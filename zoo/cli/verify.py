@@ -20,7 +20,7 @@ from zoo.cli.signatures import Check, signature_options
 from zoo.errors import InputError
 from zoo.hub.download import Patience
 from zoo.hub.located import place_at
-from zoo.pull import accounts, names, verifying
+from zoo.pull import accounts, names, verifyhub, verifying
 from zoo.pull.accounts import MANIFEST
 from zoo.pull.arriving import some
 from zoo.pull.catalogs import Shelf
@@ -124,7 +124,7 @@ def _on_hub(call: Call, what: str | None, full: bool) -> list[Verified]:
             continue
         for source in sources(shelf, release):
             whole = full or source.hub.name == "folder"
-            there = verifying.on_hub(source.hub, model, source.release, call.output, Patience(), full=whole)
+            there = verifyhub.on_hub(source.hub, model, source.release, call.output, Patience(), full=whole)
             found += [dataclasses.replace(one, withdrawn=yank) for one in there]
     if left_out:
         call.output.say(f"never published at {shelf.hub_text}, so left out: {some(left_out)}")

@@ -27,7 +27,7 @@ from zoo.hub.located import hub_of, hubs_of, place_at
 from zoo.progress import Reporter, carried
 from zoo.publish import line, repair
 from zoo.pull.accounts import Difference
-from zoo.pull.verifying import read_back
+from zoo.pull.verifyhub import read_back
 from zoo.settings import Settings
 from zoo.upkeep import yank
 from zoo.upkeep.branch import Known, strange
