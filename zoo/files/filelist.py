@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypedDict, TypeVar
 
 from catalog.jsontext import LARGEST
 from catalog.paths import unsafe_reason
 from catalog.shapes import shaped
+from zoo.errors import InputError
 from zoo.files.listing import FileRecord
 
 _HEX = re.compile(r"[0-9a-f]+\Z")
@@ -58,6 +59,18 @@ def checked(files: Sequence[Listed]) -> tuple[Listed, ...]:
     if len({file.path for file in files}) != len(files):
         raise ValueError("a file is listed twice")
     return tuple(files)
+
+
+def refuse_clashes(files: Mapping[str, object]) -> None:
+    """Raises InputError for paths that some file systems cannot have together."""
+    seen: dict[str, str] = {}
+    folders = {"/".join(path.split("/")[:depth]) for path in files for depth in range(1, path.count("/") + 1)}
+    for path in files:
+        if path in folders:
+            raise InputError(f"{path} would be both a file and a folder")
+        other = seen.setdefault(path.casefold(), path)
+        if other != path:
+            raise InputError(f"{path} and {other} are the same file on systems that ignore case")
 
 
 def sums_text(files: Iterable[Entry]) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from zoo import addresses
 from zoo.errors import InputError
+from zoo.files.filelist import refuse_clashes
 from zoo.hub import approved
-from zoo.hub.folder import FolderHub, FolderRepo, refuse_clashes
+from zoo.hub.folder import FolderHub, FolderRepo
 from zoo.hub.interface import (
     BRANCH,
     CommitNote,

@@ -1,5 +1,7 @@
 """The embedded hub: a folder with objects by digest, commits as JSON, and refs moved by fsync and rename under a lock.
 
+``folderobjects`` has the contents, ``folderrefs`` the branches and tags, ``folderrepair`` brings back what was lost.
+
 HUB/objects/ab/abcdef...                          file contents by sha256
 HUB/repos/model/NAMESPACE/NAME/commits/OID.json   {parent, message, files: {path: [sha256, size_bytes]}}
 HUB/repos/model/NAMESPACE/NAME/refs/heads/main    an OID
@@ -13,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,11 +27,11 @@ from catalog.paths import unsafe_reason
 from catalog.shapes import shaped
 from zoo.errors import AGAIN, Damaged, InputError, ZooError
 from zoo.files import filelist
-from zoo.files.digests import canonical_json, digest, sha256_file
+from zoo.files.digests import canonical_json, digest
 from zoo.files.listing import FileRecord
 from zoo.files.locks import locked
-from zoo.files.whole import copy_bytes, fsync, sweep, write_atomic
-from zoo.hub import folderrepair
+from zoo.files.whole import sweep, write_atomic
+from zoo.hub import folderobjects, folderrefs, folderrepair
 from zoo.hub.interface import (
     ABSENT_COMMIT,
     ABSENT_CONTENT,
@@ -47,10 +49,7 @@ from zoo.progress import Advance
 
 REPAIR = "Send it again from the machine that published it: zoo publish NAME --repair"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\Z")
-_REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,95}){0,3}\Z")
-_MOST_REF = 200
 _ACCESS = "access"
-_OID = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class FolderRepo:
     folder: Path
 
     def refs(self) -> Refs:
-        return Refs(self._read_refs("heads"), self._read_refs("tags"))
+        return Refs(folderrefs.read(self.folder, "heads"), folderrefs.read(self.folder, "tags"))
 
     def tree(self, revision: str) -> dict[str, FileRecord]:
         return {file.path: file for file in _records(self.body(revision))}
@@ -101,21 +100,14 @@ class FolderRepo:
             return Served(ABSENT_COMMIT)
         if file is None:
             return Served(ABSENT_FILE)
-        size = self._size_of(file.sha256)
+        size = folderobjects.size_of(self.objects, file.sha256)
         return Served(ABSENT_CONTENT) if size is None else Served(None, size, file.sha256)
 
     def recognise(self, digests: Mapping[str, str]) -> None:
         """Nothing to do: this hub stores the sha256 of every file."""
 
     def lost(self, files: Iterable[FileRecord]) -> list[FileRecord]:
-        return [file for file in files if self._size_of(file.sha256) != file.size_bytes]
-
-    def _size_of(self, sha256: str) -> int | None:
-        """Of the stored object: an incomplete one is detected without reading it."""
-        try:
-            return self._object(sha256).stat().st_size
-        except FileNotFoundError:
-            return None
+        return [file for file in files if folderobjects.size_of(self.objects, file.sha256) != file.size_bytes]
 
     def restore(self, path: Path, sha256: str, advance: Advance) -> None:
         self.put(path, sha256, advance)
@@ -129,9 +121,10 @@ class FolderRepo:
 
     def restore_branch(self, name: str, oid: str) -> bool:
         with locked(self.folder / "lock"):
-            if self._is_readable(self._read_refs("heads").get(name, "")):
+            if self._is_readable(folderrefs.read(self.folder, "heads").get(name, "")):
                 return False
-            self._move("heads", name, folderrepair.last_place(self.folder, name, self._is_readable) or oid)
+            last = folderrepair.last_place(self.folder, name, self._is_readable)
+            folderrefs.move(self.folder, "heads", name, last or oid)
             return True
 
     def _is_readable(self, oid: str) -> bool:
@@ -160,35 +153,7 @@ class FolderRepo:
         """Nothing to do: every file is copied by itself."""
 
     def put(self, path: Path, sha256: str, advance: Advance) -> bool:
-        target = self._object(sha256)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with locked(target.parent):
-            # Read again, because the disk may have damaged it since.
-            if target.exists() and sha256_file(target) == sha256:
-                advance(path.stat().st_size)
-                return False
-            self._copy(path, sha256, target, advance)
-            return True
-
-    def _copy(self, path: Path, sha256: str, target: Path, advance: Advance) -> None:
-        # Always the same name, so that the next try replaces what a kill left.
-        temporary = target.with_name(f".put-{sha256}")
-        temporary.unlink(missing_ok=True)
-        try:
-            with temporary.open("wb") as out, path.open("rb") as source:
-                copy_bytes(source, out, 0, os.fstat(source.fileno()).st_size)
-                out.flush()
-                os.fsync(out.fileno())
-            found = sha256_file(temporary, advance)
-            if found != sha256:
-                raise Damaged(
-                    f"{path.name} has sha256 {found}, not {sha256} as its manifest says", remedy="zoo build"
-                )
-            temporary.chmod(0o444)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-        fsync(target.parent)
+        return folderobjects.put(self.objects, path, sha256, advance)
 
     def commit(
         self,
@@ -199,7 +164,7 @@ class FolderRepo:
         branch: str = BRANCH,
     ) -> str:
         with locked(self.folder / "lock"):
-            head = self._read_refs("heads").get(branch)
+            head = folderrefs.read(self.folder, "heads").get(branch)
             if head != parent:
                 raise HubConflict(
                     f"the branch is at {head or 'no commit'}, not at {parent or 'no commit'} as expected",
@@ -213,44 +178,40 @@ class FolderRepo:
             for file in adds:
                 if reason := unsafe_reason(file.path):
                     raise InputError(f"path {file.path!r} {reason}")
-                if not self._object(file.sha256).exists():
+                if not folderobjects.place(self.objects, file.sha256).exists():
                     raise ZooError(f"the content of {file.path} was not uploaded")
                 files[file.path] = (file.sha256, file.size_bytes)
-            refuse_clashes(files)
+            filelist.refuse_clashes(files)
             sweep(self.folder / "commits")
             body: Body = {"parent": parent, "message": message, "files": files}
             oid = digest(body)
             write_atomic(self.folder / "commits" / f"{oid}.json", canonical_json(body))
-            self._move("heads", branch, oid)
+            folderrefs.move(self.folder, "heads", branch, oid)
             return oid
 
     def begin(self, branch: str, oid: str) -> None:
         self.body(oid)
         with locked(self.folder / "lock"):
-            if branch not in self._read_refs("heads"):
-                self._move("heads", branch, oid)
+            if branch not in folderrefs.read(self.folder, "heads"):
+                folderrefs.move(self.folder, "heads", branch, oid)
 
     def end(self, branch: str) -> None:
         _refuse_main(branch)
         with locked(self.folder / "lock"):
-            if branch in self._read_refs("heads"):
-                self._log("heads", branch, None)
-                (self.folder / "refs" / "heads" / _ref_file(branch)).unlink(missing_ok=True)
-                fsync(self.folder / "refs" / "heads")
+            if branch in folderrefs.read(self.folder, "heads"):
+                folderrefs.remove(self.folder, "heads", branch)
 
     def untag(self, name: str) -> None:
         """Delete a tag; the commit stays. A missing one is accepted."""
         with locked(self.folder / "lock"):
-            if name in self._read_refs("tags"):
-                self._log("tags", name, None)
-                (self.folder / "refs" / "tags" / _ref_file(name)).unlink(missing_ok=True)
-                fsync(self.folder / "refs" / "tags")
+            if name in folderrefs.read(self.folder, "tags"):
+                folderrefs.remove(self.folder, "tags", name)
 
     def tag(self, name: str, oid: str, message: str = "") -> None:
         self.body(oid)
         with locked(self.folder / "lock"):
-            there = self._read_refs("tags").get(name)
-            if there and not _OID.match(there):
+            there = folderrefs.read(self.folder, "tags").get(name)
+            if there and not folderobjects.SHA256.match(there):
                 there = None  # the file of the tag is damaged
             if there == oid:
                 return
@@ -260,7 +221,7 @@ class FolderRepo:
                     safe="The tag was not moved.",
                     remedy="Raise the version in the recipe",
                 )
-            self._move("tags", name, oid, message)
+            folderrefs.move(self.folder, "tags", name, oid, message)
 
     def history(self, revision: str, until: str | None) -> list[CommitNote]:
         found: list[CommitNote] = []
@@ -283,7 +244,7 @@ class FolderRepo:
         if file is None:
             raise InputError(f"commit {revision[:12]} has no file {path}")
         try:
-            stream = self._object(file.sha256).open("rb")
+            stream = folderobjects.place(self.objects, file.sha256).open("rb")
         except FileNotFoundError:
             raise Damaged(f"the content of {file.path} is missing from the hub's folder", remedy=REPAIR) from None
         stream.seek(offset)
@@ -299,7 +260,7 @@ class FolderRepo:
         if size != file.size_bytes:
             stream.close()
             raise Damaged(f"the hub's folder has {size} bytes for {file.path}, not {file.size_bytes}", remedy=REPAIR)
-        return Incoming(begin, _chunks(stream, end - begin), stream.close, ranged=False)
+        return Incoming(begin, folderobjects.chunks(stream, end - begin), stream.close, ranged=False)
 
     def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
         target = folder / "content"
@@ -307,14 +268,9 @@ class FolderRepo:
             shutil.copyfileobj(stream, out, 1 << 20)
         return target
 
-    def _object(self, sha256: str) -> Path:
-        if not _OID.match(sha256):
-            raise Damaged(f"{sha256!r} is not a sha256")
-        return self.objects / sha256[:2] / sha256
-
     def body(self, revision: str) -> Body:
         """A stored commit. Raises InputError if it is missing, Damaged if it has changed."""
-        if not _OID.match(revision):
+        if not folderobjects.SHA256.match(revision):
             raise InputError(f"{revision!r} is not a commit")
         try:
             body = jsontext.read(self.folder / "commits" / f"{revision}.json")
@@ -328,31 +284,6 @@ class FolderRepo:
             pass
         raise Damaged(f"commit {revision[:12]} is damaged on disk", where=self.folder.name, remedy=REPAIR)
 
-    def _read_refs(self, kind: str) -> dict[str, str]:
-        folder = self.folder / "refs" / kind
-        paths = sorted(folder.glob("[!.]*")) if folder.is_dir() else []
-        texts = {path: path.read_text(encoding="ascii", errors="replace").strip() for path in paths}
-        return {path.name.replace("%2F", "/"): text for path, text in texts.items()}
-
-    def _move(self, kind: str, name: str, oid: str, message: str = "") -> None:
-        if not _REF.match(name) or len(name) > _MOST_REF:
-            raise InputError(f"{name!r} is not a valid name for a {'tag' if kind == 'tags' else 'branch'}")
-        sweep(self.folder / "refs" / kind)
-        self._log(kind, name, oid, message)
-        write_atomic(self.folder / "refs" / kind / _ref_file(name), oid + "\n")
-
-    def _log(self, kind: str, name: str, oid: str | None, message: str = "") -> None:
-        """Append a move of a ref; None: it is deleted. message: of a tag."""
-        entry = {"ref": f"{kind}/{name}", "oid": oid} | ({"message": message} if message else {})
-        with (self.folder / "refs.log").open("a", encoding="utf-8") as log:
-            log.write(canonical_json(entry) + "\n")
-            log.flush()
-            os.fsync(log.fileno())
-
-
-def _ref_file(name: str) -> str:
-    return name.replace("/", "%2F")
-
 
 def _refuse_main(branch: str) -> None:
     if branch == BRANCH:
@@ -361,23 +292,3 @@ def _refuse_main(branch: str) -> None:
 
 def _records(body: Body) -> list[FileRecord]:
     return [FileRecord(path, size, sha256) for path, (sha256, size) in body["files"].items()]
-
-
-def _chunks(stream: IO[bytes], left: int) -> Iterator[memoryview]:
-    buffer = memoryview(bytearray(1 << 20))
-    # Files and pipes have readinto; the type IO does not declare it.
-    while left > 0 and (count := stream.readinto(buffer[: min(left, len(buffer))])):  # type: ignore[attr-defined]  # IO has no readinto
-        yield buffer[:count]
-        left -= count
-
-
-def refuse_clashes(files: Mapping[str, object]) -> None:
-    """Raises InputError for paths that some file systems cannot have together."""
-    seen: dict[str, str] = {}
-    folders = {"/".join(path.split("/")[:depth]) for path in files for depth in range(1, path.count("/") + 1)}
-    for path in files:
-        if path in folders:
-            raise InputError(f"{path} would be both a file and a folder")
-        other = seen.setdefault(path.casefold(), path)
-        if other != path:
-            raise InputError(f"{path} and {other} are the same file on systems that ignore case")

@@ -15,8 +15,8 @@ from typing import IO, TYPE_CHECKING, cast
 from catalog.paths import unsafe_reason
 from zoo.errors import AGAIN, Damaged, InputError, RemoteError, ZooError
 from zoo.files.digests import git_blob, git_blob_sha1
+from zoo.files.filelist import refuse_clashes
 from zoo.files.listing import FileRecord
-from zoo.hub.folder import refuse_clashes
 from zoo.hub.huggingface import access, again, incoming, limits
 from zoo.hub.huggingface.client import XET, patiently, plain
 from zoo.hub.huggingface.door import Door
