@@ -34,7 +34,7 @@ from zoo.errors import ZooError
 from zoo.files.digests import pretty_json
 from zoo.files.listing import records
 from zoo.hub import Hubs, Listed, approved, located
-from zoo.hub.huggingface import Door, HuggingFaceHub, HuggingFaceRepo, client, incoming
+from zoo.hub.huggingface import Door, HuggingFaceHub, HuggingFaceRepo, client, incoming, reading
 from zoo.hub.huggingface.session import BOUND
 from zoo.output import Output
 from zoo.plan import prepare
@@ -430,7 +430,7 @@ CALLS: dict[str, Callable[[HuggingFaceRepo, Path], object]] = {
     "served": lambda repo, _: repo.served("c" * 40, "a.bin"),
     "history": lambda repo, _: repo.history("c" * 40, None),
     "commit_of": lambda repo, _: repo.commit_of(None),
-    "open": lambda repo, _: repo._open("c" * 40, "a.bin", 3),
+    "open": lambda repo, _: reading.stream(repo.door, repo.kind, repo.identity, "c" * 40, FILE),
     "incoming": lambda repo, _: repo.incoming("c" * 40, FILE, 0, 3, 5.0),
     "other_way": lambda repo, folder: repo.other_way("c" * 40, FILE, folder),
     "tag": lambda repo, _: repo.tag("v1", "c" * 40),

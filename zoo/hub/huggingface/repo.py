@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import io
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING
 
 from catalog.paths import unsafe_reason
-from zoo.errors import AGAIN, Damaged, InputError, RemoteError, ZooError
+from zoo.errors import Damaged, InputError, RemoteError, ZooError
 from zoo.files.digests import git_blob, git_blob_sha1
 from zoo.files.filelist import refuse_clashes
 from zoo.files.listing import FileRecord
-from zoo.hub.huggingface import access, again, incoming, limits
-from zoo.hub.huggingface.client import XET, patiently, plain
+from zoo.hub.huggingface import access, again, committing, incoming, reading
+from zoo.hub.huggingface.client import patiently, plain
 from zoo.hub.huggingface.door import Door
-from zoo.hub.huggingface.session import READ_SECONDS
-from zoo.hub.huggingface.stream import Body
 from zoo.hub.huggingface.upload import Outbox, announce
 from zoo.hub.interface import (
-    ABSENT_COMMIT,
     ABSENT_CONTENT,
-    ABSENT_FILE,
     BRANCH,
     CommitNote,
     HubConflict,
@@ -42,20 +36,9 @@ if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoFile
 
 NO_COMMIT = "0" * 40
-ADDED_BY_HUB = ".gitattributes"
 
 _OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-_SHA1 = re.compile(r"[0-9a-f]{40}\Z")
-
-
-@dataclass(frozen=True)
-class _Header:
-    """What a commit says, the head that it follows, and the branch."""
-
-    message: str
-    parent: str
-    branch: str
 
 
 @dataclass
@@ -76,87 +59,28 @@ class HuggingFaceRepo:
         self._outbox = Outbox(self.door, self.kind, self.identity)
 
     def refs(self) -> Refs:
-        found = patiently(self._look)
+        found = patiently(lambda: reading.refs(self.door, self.kind, self.identity))
         if found is None:
             return Refs({}, {})
         self._exists = True
         self._tags = dict(found.tags)
         return found
 
-    def _look(self) -> Refs | None:
-        with plain(self.door, self.identity):
-            from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-
-            try:
-                found = self._api().list_repo_refs(self.identity, repo_type=self.kind)
-            except GatedRepoError:
-                raise  # for the client, a gated repository is one that was not found
-            except RepositoryNotFoundError:
-                return None
-            tags = {ref.name: ref.target_commit for ref in found.tags}
-            return Refs({ref.name: ref.target_commit for ref in found.branches}, tags)
-
     def tree(self, revision: str) -> dict[str, FileRecord]:
         if not _OID.match(revision):
             raise InputError(f"{revision!r} is not a commit")
         if revision not in self._trees:
-            files = patiently(lambda: self._list(revision))
+            files = patiently(lambda: reading.files(self.door, self.kind, self.identity, revision))
             self._trees[revision] = {file.path: self._record(file, revision) for file in files}
         return dict(self._trees[revision])
 
-    def _list(self, revision: str) -> list[RepoFile]:
-        with plain(self.door, self.identity):
-            from huggingface_hub.hf_api import RepoFile
-
-            found = self._api().list_repo_tree(
-                self.identity, recursive=True, revision=revision, repo_type=self.kind
-            )
-            files = [entry for entry in found if isinstance(entry, RepoFile)]
-            for file in files:
-                incoming.check_entry(file, self.door.asking(self.identity, revision))
-            return files
-
     def served(self, revision: str, path: str) -> Served:
         try:
-            return self._head(revision, path)
+            return reading.head(self.door, self.kind, self.identity, revision, path)
         except RemoteError as error:
             if error.kind == "content_lost":
                 return Served(ABSENT_CONTENT)
             raise
-
-    def _head(self, revision: str, path: str) -> Served:
-        # One HEAD request.
-        with plain(self.door, self.identity):
-            from huggingface_hub import get_hf_file_metadata, hf_hub_url
-            from huggingface_hub.errors import (
-                EntryNotFoundError,
-                GatedRepoError,
-                RepositoryNotFoundError,
-                RevisionNotFoundError,
-            )
-
-            api = self.door.api()
-            url = hf_hub_url(
-                self.identity, path, repo_type=self.kind, revision=revision, endpoint=api.endpoint
-            )
-            try:
-                # The client's own method would leave out the headers, and with them for whom the token is.
-                found = get_hf_file_metadata(
-                    url, token=api.token, timeout=READ_SECONDS, endpoint=api.endpoint, headers=api.headers
-                )
-            except GatedRepoError:
-                raise
-            except EntryNotFoundError:
-                return Served(ABSENT_FILE)
-            except (RevisionNotFoundError, RepositoryNotFoundError):
-                return Served(ABSENT_COMMIT)
-        etag = found.etag or ""
-        return Served(
-            None,
-            found.size,
-            etag if _SHA256.match(etag) else None,
-            etag if _SHA1.match(etag) else None,
-        )
 
     def recognise(self, digests: Mapping[str, str]) -> None:
         self._blobs.update(digests)
@@ -231,11 +155,16 @@ class HuggingFaceRepo:
         def ours() -> str | None:
             """The head, if it has the planned content: then the answer was lost after the commit was made."""
             head = self.refs().branches.get(branch)
-            there = head is not None and head != guard and _ours(self.tree(head)) == _ours(after)
-            return head if there else None
+            if head is None or head == guard:
+                return None
+            return head if committing.ours(self.tree(head)) == committing.ours(after) else None
 
-        header = _Header(message, guard, branch)
-        return patiently(lambda: self._send(operations, gone, header), settled=ours)
+        header = committing.Header(message, guard, branch)
+
+        def send() -> str:
+            return committing.send(self.door, self.kind, self.identity, operations, gone, header)
+
+        return patiently(send, settled=ours)
 
     def begin(self, branch: str, oid: str) -> None:
         def create() -> bool:
@@ -283,21 +212,14 @@ class HuggingFaceRepo:
             )
 
     def history(self, revision: str, until: str | None) -> list[CommitNote]:
-        with plain(self.door, self.identity):
-            found = self._api().list_repo_commits(self.identity, revision=revision, repo_type=self.kind)
-        notes = []
-        for commit in found[:50]:
-            if commit.commit_id == until:
-                break
-            date = commit.created_at.strftime("%Y-%m-%dT%H:%M:%SZ") if commit.created_at else ""
-            notes.append(CommitNote(commit.commit_id, tuple(commit.authors), date, commit.title))
-        return notes
+        return reading.history(self.door, self.kind, self.identity, revision, until)
 
     def open(self, revision: str, path: str, offset: int = 0) -> IO[bytes]:
         file = self.tree(revision).get(path)
         if file is None:
             raise InputError(f"commit {revision[:12]} has no file {path}")
-        return patiently(lambda: self._open(revision, path, file.size_bytes, offset))
+        listed = Listed(path, file.size_bytes, file.sha256)
+        return patiently(lambda: reading.stream(self.door, self.kind, self.identity, revision, listed, offset))
 
     def listing(self, revision: str) -> dict[str, Listed]:
         return incoming.listing(self.door, self.kind, self.identity, revision)
@@ -313,34 +235,6 @@ class HuggingFaceRepo:
     def other_way(self, revision: str, file: Listed, folder: Path) -> Path:
         return incoming.by_client(self.door, self.kind, self.identity, revision, file, folder)
 
-    def _open(self, revision: str, path: str, size_bytes: int, offset: int = 0) -> IO[bytes]:
-        stack = ExitStack()
-        with plain(self.door, self.identity):
-            headers = {**self.door.headers(self.kind, self.identity), "Accept-Encoding": "identity"}
-            from huggingface_hub import hf_hub_url
-            from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, lazy
-                get_session,
-                hf_raise_for_status,
-            )
-
-            url = hf_hub_url(
-                self.identity, path, repo_type=self.kind, revision=revision, endpoint=self.door.address
-            )
-            if offset:
-                headers["Range"] = f"bytes={offset}-"
-            response = stack.enter_context(
-                get_session().stream("GET", url, headers=headers, extensions={limits.FILE: True})
-            )
-            if response.status_code == 416:
-                stack.close()
-                return io.BytesIO()
-            hf_raise_for_status(response)
-            skip = offset if response.status_code == 200 else 0
-            body = io.BufferedReader(Body(self.door, stack, response.iter_raw(1 << 20), size_bytes - offset + skip))
-        while skip > 0 and (data := body.read(min(skip, 1 << 20))):
-            skip -= len(data)
-        return cast("IO[bytes]", body)
-
     def _api(self) -> HfApi:
         return self.door.api(self.kind, self.identity)
 
@@ -349,7 +243,8 @@ class HuggingFaceRepo:
             return FileRecord(file.path, file.lfs.size, file.lfs.sha256)
         if file.blob_id not in self._blobs:
             git, sha256 = git_blob(file.size), hashlib.sha256()
-            with self._open(revision, file.path, file.size) as stream:
+            listed = Listed(file.path, file.size, None, file.blob_id)
+            with reading.stream(self.door, self.kind, self.identity, revision, listed) as stream:
                 while block := stream.read(1 << 20):
                     git.update(block)
                     sha256.update(block)
@@ -383,57 +278,19 @@ class HuggingFaceRepo:
     def _first_parent(self) -> str:
         """The parent of a first commit: none, or the commit that the Hub itself made."""
         head = self.refs().branches.get(BRANCH)
-        if head and _ours(self.tree(head)):
-            raise _conflict(head, "no commit")
+        if head and committing.ours(self.tree(head)):
+            raise committing.conflict(head, "no commit")
         return head or NO_COMMIT
 
     def _before(self, parent: str) -> dict[str, FileRecord]:
         try:
             return self.tree(parent)
         except InputError:
-            raise _conflict(self.refs().branches.get(BRANCH, "no commit"), parent) from None
+            raise committing.conflict(self.refs().branches.get(BRANCH, "no commit"), parent) from None
 
     def _unchanged(self, parent: str, branch: str) -> str:
         """An empty commit, which the client would not make."""
         head = self.refs().branches.get(branch, "no commit")
         if head != parent:
-            raise _conflict(head, parent)
+            raise committing.conflict(head, parent)
         return head
-
-    def _preupload(self, operations: list[CommitOperationAdd]) -> None:
-        self._api().preupload_lfs_files(
-            self.identity, operations, repo_type=self.kind, revision=BRANCH, free_memory=False
-        )
-
-    def _send(self, operations: list[CommitOperationAdd], deletes: list[str], header: _Header) -> str:
-        if operations:
-            # A small file may still have to use LFS; only the hub knows.
-            with plain(self.door, self.identity, writing=True), XET.off():
-                self._preupload(operations)
-        for operation in operations:
-            # Else the client omits files that the branch already has, and an outdated parent is not noticed.
-            operation._remote_oid = None
-        with plain(self.door, self.identity, writing=True):
-            from huggingface_hub import CommitOperationDelete
-
-            gone = [CommitOperationDelete(path, is_folder=False) for path in deletes]
-            title, _, description = header.message.partition("\n\n")
-            made = self._api().create_commit(
-                self.identity, [*operations, *gone],
-                commit_message=title, commit_description=description, repo_type=self.kind, revision=header.branch,
-                parent_commit=header.parent,
-            )  # fmt: skip
-            return str(made.oid)
-
-
-def _conflict(head: str, expected: str) -> HubConflict:
-    return HubConflict(
-        f"the branch is at {head[:12]}, not at {expected[:12]} as expected",
-        safe="Nothing was committed.",
-        remedy="Someone else published here just now",
-                again=AGAIN,
-    )
-
-
-def _ours(files: dict[str, FileRecord]) -> dict[str, FileRecord]:
-    return {path: file for path, file in files.items() if path != ADDED_BY_HUB}
