@@ -17,8 +17,8 @@ from hubserving import TOKEN, Start, put  # noqa: E402 - after the skip
 
 from zoo.errors import InputError, RemoteError  # noqa: E402 - after the skip
 from zoo.hub import connect  # noqa: E402 - after the skip
-from zoo.hub.huggingface import Door, HuggingFaceRepo, client, faults, session  # noqa: E402 - after the skip
-from zoo.hub.huggingface.faults import Asked  # noqa: E402 - after the skip
+from zoo.hub.huggingface import Door, HuggingFaceRepo, answers, client, faults, session  # noqa: E402 - after the skip
+from zoo.hub.huggingface.asked import Asked  # noqa: E402 - after the skip
 from zoo.progress import Silent, heard_by  # noqa: E402 - after the skip
 
 pytest_plugins = ["hubserving"]
@@ -118,7 +118,7 @@ def test_nothing_secret_is_repeated() -> None:
     asked = Asked("https://hub.example", "a/b", secrets=(TOKEN, "other-secret"))
     headers = {"x-error-message": f"Bearer {TOKEN} and other-secret for /lfs/1?signature=abc&x=1"}
     for error in (
-        faults.answered(403, headers, asked, time.time()),
+        answers.answered(403, headers, asked, time.time()),
         faults.broken(OSError(headers["x-error-message"]), asked),
     ):
         told = str(error) + str(error.facts)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from zoo import addresses, extras
 from zoo.hub.huggingface import trusted
+from zoo.hub.huggingface.asked import Asked
 from zoo.hub.huggingface.contact import Contact
-from zoo.hub.huggingface.faults import Asked
 from zoo.hub.huggingface.session import BOUND, tune
 from zoo.progress import murmur
 

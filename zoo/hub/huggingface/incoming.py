@@ -17,10 +17,10 @@ from urllib.parse import urljoin
 
 from zoo.addresses import origin
 from zoo.errors import RemoteError, ZooError
-from zoo.hub.huggingface import faults, limits
+from zoo.hub.huggingface import answers, faults, limits
+from zoo.hub.huggingface.asked import Asked, not_a_hub
 from zoo.hub.huggingface.client import XET
 from zoo.hub.huggingface.door import Door
-from zoo.hub.huggingface.faults import Asked
 from zoo.hub.huggingface.session import BOUND, READ_SECONDS, bounded
 from zoo.hub.interface import Incoming, Listed
 
@@ -58,7 +58,7 @@ def check_entry(file: RepoFile, asked: Asked) -> None:
     sizes = [file.size, file.lfs.size] if file.lfs else [file.size]
     digest = _SHA256.match(file.lfs.sha256) if file.lfs else _SHA1.match(file.blob_id)
     if not digest or any(not isinstance(size, int) or size < 0 for size in sizes):
-        raise faults.not_a_hub(asked)
+        raise not_a_hub(asked)
 
 
 def _listed(file: RepoFile) -> Listed:
@@ -107,8 +107,8 @@ def open_incoming(
                 _read_little(response)
                 headers = _plain(response.headers)
                 away = origin(str(response.url)) != origin(asked.address)
-                refused = faults.stored(response.status_code, headers, asked) if away else None
-                raise refused or faults.answered(response.status_code, headers, asked, time.time())
+                refused = answers.stored(response.status_code, headers, asked) if away else None
+                raise refused or answers.answered(response.status_code, headers, asked, time.time())
             start = _check(response, announced, file, asked, begin)
         except BaseException:
             response.close()
@@ -215,9 +215,9 @@ def _check(response: Response, announced: dict[str, str], file: Listed, asked: A
     """Where the body begins; everything announced must match ``file``. Raises RemoteError."""
     headers = response.headers
     if not announced and "text/html" in headers.get("content-type", ""):
-        raise faults.not_a_hub(asked)
+        raise not_a_hub(asked)
     if headers.get("content-encoding", "identity") != "identity":
-        raise faults.not_a_hub(asked)
+        raise not_a_hub(asked)
     commit = announced.get("x-repo-commit", "")
     if commit and not (asked.revision.startswith(commit) or commit.startswith(asked.revision)):
         what = f"{asked.address} answered for commit {commit[:12]} when asked for {asked.revision[:12]}"
@@ -231,7 +231,7 @@ def _check(response: Response, announced: dict[str, str], file: Listed, asked: A
     if response.status_code == 206:
         found = _RANGE.match(headers.get("content-range", ""))
         if not found or int(found[1]) != begin:
-            raise faults.not_a_hub(asked)
+            raise not_a_hub(asked)
         start = begin
         sizes.append(int(found[3]))
     else:

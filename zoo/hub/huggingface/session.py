@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zoo.addresses import origin
-from zoo.hub.huggingface import contact, faults, limits
+from zoo.hub.huggingface import answers, contact, limits
 from zoo.progress import murmur
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _look(response: Response) -> None:
         bound.since = None
         return
     headers = {name.lower(): value for name, value in response.headers.items()}
-    if (faults.retry_after(headers, time.time()) or 0) > LONGEST_WAIT_SECONDS:
+    if (answers.retry_after(headers, time.time()) or 0) > LONGEST_WAIT_SECONDS:
         response.read()
         _raise(response)
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from zoo.errors import Damaged, RemoteError
 from zoo.files.listing import FileRecord
 from zoo.hub.huggingface import faults, lfs
+from zoo.hub.huggingface.answers import STORAGE
+from zoo.hub.huggingface.asked import not_a_hub
 from zoo.hub.huggingface.client import XET, plain
 from zoo.hub.huggingface.door import Door
 from zoo.hub.huggingface.faults import MAYBE_DONE
@@ -133,7 +135,7 @@ class Outbox:
                     return
                 except Exception as error:
                     told = faults.of(error, self.door.asking(self.identity, path=path.name, writing=True), time.time())
-                    if not isinstance(told, RemoteError) or told.kind not in faults.STORAGE:
+                    if not isinstance(told, RemoteError) or told.kind not in STORAGE:
                         raise
                     if not more:
                         raise told from error
@@ -151,7 +153,7 @@ class Outbox:
             infos = [one.upload_info for one in every if one._upload_mode == "lfs" and not one._is_uploaded]
             self._where = lfs.ask(self.door, self.kind, self.identity, infos)
         if sha256 not in self._where:
-            raise faults.not_a_hub(self.door.asking(self.identity, writing=True))
+            raise not_a_hub(self.door.asking(self.identity, writing=True))
         return self._where[sha256]
 
 
