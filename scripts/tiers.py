@@ -68,7 +68,7 @@ PAGES = (
     "tests/browser", "tests/choosersamples.py", "tests/evidencesamples.py", "tests/sitesamples.py",
     "zoo/__init__.py", "zoo/addresses.py", "zoo/catalogfile.py", "zoo/choose", "zoo/cli",
     "zoo/errors.py", "zoo/extras.py", "zoo/files", "zoo/history", "zoo/hub", "zoo/judge", "zoo/machine",
-    "zoo/output.py", "zoo/progress.py", "zoo/runs", "zoo/settings.py", "zoo/site", "zoo/stopping.py",
+    "zoo/meters.py", "zoo/output.py", "zoo/progress.py", "zoo/runs", "zoo/settings.py", "zoo/site", "zoo/stopping.py",
 )  # fmt: skip
 """What the pages are made from, and every module that is imported to make, serve and test them."""
 LAUNCHER = tuple(f"pi_runtime/{name}.py" for name in ("launch", "notify", "service", "verified"))

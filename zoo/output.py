@@ -23,6 +23,8 @@ from zoo.progress import Advance, unheard
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from zoo.meters import Meter
+
 QUIET_SECONDS = 2.0
 """Work shorter than this is not worth a progress line."""
 
@@ -38,9 +40,6 @@ PLAIN_SECONDS = 10.0
 Stamp = Callable[[dict[str, object]], dict[str, object]]
 """An event -> the same with the run and the time."""
 
-_FEW, _MOST_MARKS, _STEADY = 4, 256, 1.5
-"""A remaining time is shown after _FEW reports, when the speed of the second half is within _STEADY of the average."""
-
 
 @dataclass
 class Output:
@@ -54,7 +53,7 @@ class Output:
     quiet: bool = False
     events: bool = False
     journal: Stamp | None = field(default=None, repr=False, compare=False)
-    _meters: list[_Meter] = field(default_factory=list, init=False, repr=False, compare=False)
+    _meters: list[Meter] = field(default_factory=list, init=False, repr=False, compare=False)
     _heard: float = field(default_factory=time.monotonic, init=False, repr=False, compare=False)
     _resting: bool = field(default=False, init=False, repr=False, compare=False)
 
@@ -167,7 +166,9 @@ class Output:
         if self.quiet and self.journal is None:
             yield unheard
             return
-        meter = _Meter(what, total, unit)
+        from zoo.meters import Meter  # a start without progress does not pay for it
+
+        meter = Meter(what, total, unit)
         self._meters.append(meter)
         try:
             with nullcontext() if self.quiet else self._shown(meter):
@@ -211,7 +212,7 @@ class Output:
         finally:
             self._resting = False
 
-    def _shown(self, meter: _Meter) -> AbstractContextManager[None]:
+    def _shown(self, meter: Meter) -> AbstractContextManager[None]:
         if self.events:
             return self._progress_events(meter)
         if not self._err.is_terminal:
@@ -233,14 +234,14 @@ class Output:
         sys.stderr.flush()
 
     @contextmanager
-    def _progress_events(self, meter: _Meter) -> Iterator[None]:
+    def _progress_events(self, meter: Meter) -> Iterator[None]:
         with _every(lambda: EVENT_SECONDS, lambda: self._event("progress", **meter.data(over=False))):
             self._event("progress", **meter.data(over=False))
             yield
         self._event("progress", **meter.data(over=True))
 
     @contextmanager
-    def _lines(self, meter: _Meter) -> Iterator[None]:
+    def _lines(self, meter: Meter) -> Iterator[None]:
         """Print a line now and then from a thread, so that work without events also shows that it is running."""
         pauses = itertools.chain([QUIET_SECONDS], itertools.repeat(PLAIN_SECONDS))
         said = [""]
@@ -276,86 +277,6 @@ class Output:
 
         with Live(Line(), console=self._err, refresh_per_second=4, transient=True):
             yield
-
-
-class _Meter:
-    """How much is done, how fast, and how long the rest will take."""
-
-    def __init__(self, what: str, total: float | None, unit: str) -> None:
-        self.what, self.total, self.unit = what, total, unit
-        self.done = 0.0
-        self.started = time.monotonic()
-        self._marks: list[tuple[float, float]] = []
-
-    def add(self, amount: float) -> None:
-        self.done += amount
-        seconds = self.seconds()
-        if len(self._marks) < _FEW or seconds - self._marks[-1][0] >= EVENT_SECONDS:
-            self._marks.append((seconds, self.done))
-        if len(self._marks) > _MOST_MARKS:
-            del self._marks[1::2]
-
-    def left(self) -> float | None:
-        """Seconds that the rest takes; None until the speed is steady: the first part is often far from the average."""
-        marks = list(self._marks)  # another thread adds to it
-        if not self.total or not 0 < self.done < self.total or len(marks) < _FEW:
-            return None
-        whole = self.done / max(self.seconds(), 1e-6)
-        since = next((seconds for seconds, done in marks if done >= self.done / 2), 0.0)
-        reached = next((done for _, done in marks if done >= self.done / 2), 0.0)
-        late = (self.done - reached) / max(self.seconds() - since, 1e-6)
-        is_steady = 1 / _STEADY <= late / whole <= _STEADY
-        return (self.total - self.done) / whole if is_steady else None
-
-    def seconds(self) -> float:
-        return time.monotonic() - self.started
-
-    def data(self, *, over: bool) -> dict[str, object]:
-        """The same as data; per_second and seconds_left are None while unknown."""
-        seconds, done = self.seconds(), self.done
-        rate = done / seconds if seconds > 0 and done else None
-        left = self.left()
-        return {
-            "what": self.what,
-            "done": done,
-            "total": self.total,
-            "unit": self.unit,
-            "seconds": round(seconds, 3),
-            "per_second": rate and round(rate, 3),
-            "seconds_left": 0.0 if over else left and round(max(left, 0.0), 3),
-            "over": over,
-        }
-
-    def line(self) -> str:
-        from catalog.words import data_size, duration  # a start without progress does not pay for them
-
-        seconds = max(self.seconds(), 1e-6)
-        rate = self.done / seconds
-        if self.unit == "B":
-            parts = [
-                f"{data_size(self.done)} of {data_size(self.total)}" if self.total else data_size(self.done),
-                f"{data_size(rate)}/s",
-            ]
-        elif self.unit == "%":
-            parts = []
-        else:
-            parts = [
-                f"{self.done:.10g} of {self.total:.10g} {self.unit}"
-                if self.total
-                else f"{self.done:.10g} {self.unit}"
-            ]
-            parts.append(
-                f"{rate:.1f} {self.unit}/s"
-                if rate >= 1
-                else f"{seconds / self.done:.1f} s each"
-                if self.done
-                else ""
-            )
-        if self.total:
-            parts.insert(0, f"{100 * min(self.done / self.total, 1):.0f} %")
-            if (left := self.left()) is not None:
-                parts.append(f"{duration(left)} left")
-        return f"{self.what}: " + ", ".join(part for part in parts if part)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ ROOMS = (
     "zoo.extras",
     "zoo.addresses",
     "zoo.files",
+    "zoo.meters",
     "zoo.output",
     "zoo.settings",
     "zoo.runs",
