@@ -9,7 +9,6 @@ import dataclasses
 import re
 import shlex
 import sys
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 from catalog.jsontext import LARGEST
 from catalog.paths import within
 from catalog.problems import did_you_mean, instead_of, show
-from catalog.unseen import is_odd_space, named, visible
+from catalog.unseen import visible
 from zoo import addresses
 from zoo.errors import InputError
 from zoo.machine import resources
@@ -57,8 +56,6 @@ OTHER_VARIABLES = ("ZOO_CONVERTER", "ZOO_DEBUG")
 """Variables that are read elsewhere: the converter's folder, a traceback for a report."""
 LONGEST = 1000
 """Most characters of a setting; usable paths and addresses have a few hundred at most."""
-MAX_BYTES = 64 * 1024
-"""Most bytes of a settings file, which normally has a few lines."""
 _MOST_FAULTS = 20
 """Problems that are listed: one for each setting, and some of unknown ones."""
 _FOLDERS = ("work", "releases", "catalog", "evidence", "site")
@@ -184,9 +181,11 @@ def find_root(start: Path) -> Path:
 def load(start: Path, flags: Mapping[str, str | None], environment: Mapping[str, str]) -> Settings:
     """Settings of the zoo that contains ``start``. Raises InputError for an unknown key or a value of the wrong
     type."""
+    from zoo.files import tomltext  # a start without a zoo does not pay for it
+
     root = find_root(start)
-    text, from_file = _read_toml(root / MARKER)
-    faults = [(_line(text, name), _unknown(name)) for name in from_file if name not in _SETTINGS]
+    text, from_file = tomltext.read(root / MARKER, as_in="Write settings as in: zoo init")
+    faults = [(tomltext.line_of(text, name), _unknown(name)) for name in from_file if name not in _SETTINGS]
     values = {}
     for name, (variable, default, _) in _SETTINGS.items():
         value = Value(default, "default")
@@ -200,7 +199,7 @@ def load(start: Path, flags: Mapping[str, str | None], environment: Mapping[str,
                 value = Value(flag, f"flag --{name.replace('_', '-')}")
             _check(name, value)
         except InputError as error:
-            faults.append((_line(text, name) if error.where.endswith(MARKER) else 0, error))
+            faults.append((tomltext.line_of(text, name) if error.where.endswith(MARKER) else 0, error))
         values[name] = value
     if faults:
         raise _together(faults)
@@ -224,12 +223,6 @@ def _together(faults: list[tuple[int, InputError]]) -> InputError:
     return InputError(listed, remedy="Fix the lines above")
 
 
-def _line(text: str, name: str) -> int:
-    """The line of a file's text on which a setting is; 0 if it is not found."""
-    key = re.compile(rf"\s*(\[\s*)?[\"']?{re.escape(name)}[\"']?\s*[=.\]]")
-    return next((number for number, line in enumerate(text.split("\n"), 1) if key.match(line)), 0)
-
-
 def misspelt(environment: Mapping[str, str]) -> list[str]:
     """A sentence for each variable that begins as ours do and that nothing reads."""
     known = [*(variable for variable, _, _ in _SETTINGS.values()), *OTHER_VARIABLES]
@@ -251,50 +244,6 @@ def narrow_locale() -> str:
 def describe() -> list[tuple[str, str, str, str]]:
     """(name, environment variable, default, what it is) of every setting."""
     return [(name, *rest) for name, rest in _SETTINGS.items()]
-
-
-def _read_toml(path: Path) -> tuple[str, dict[str, object]]:
-    """The text and its values. Raises InputError unless it is TOML."""
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
-        if len(raw) > MAX_BYTES:
-            raise InputError(
-                f"the file is larger than {MAX_BYTES // 1024} KiB", where=str(path), remedy="Shorten it"
-            )
-        text = raw.decode("utf-8-sig")
-        data = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise InputError("not UTF-8 text", where=f"{path}:{line}", remedy="Save the file as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        why = _odd_space(text) or str(error)
-        why = why if len(why) <= 200 else f"{why[:196]} ..."
-        fix = "Fix the line named" if "at line" in why else "Fix the end of the file"
-        raise InputError(f"not valid TOML: {why}", where=str(path), remedy=fix) from error
-    except (ValueError, RecursionError) as error:
-        # Python reads no whole number of more than some thousand digits, and no endless nesting.
-        what = (
-            "it is nested too deeply"
-            if isinstance(error, RecursionError)
-            else "it has a number that is too long"
-        )
-        raise InputError(
-            f"not valid TOML: {what}", where=str(path), remedy="Write settings as in: zoo init"
-        ) from error
-    return text, data
-
-
-def _odd_space(text: str) -> str | None:
-    """Where there is a no-break space or the like outside quotes and comments; None if there is none."""
-    for number, line in enumerate(text.split("\n"), 1):
-        bare = re.sub(r"\"[^\"]*\"|'[^']*'", lambda quoted: " " * len(quoted.group()), line).partition("#")[0]
-        found = next((place for place, char in enumerate(bare, 1) if is_odd_space(char)), None)
-        if found:
-            return (
-                f"{named(bare[found - 1])} is used instead of a plain space (at line {number}, column {found})"
-            )
-    return None
 
 
 def _as_text(name: str, value: object) -> str:
