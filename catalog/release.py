@@ -346,7 +346,8 @@ class Correction:
 
     fields: keys of the recipe whose words differ from the released recipe, sorted; none if only the program's own text
     of the card changed. recipe_sha256: of the recipe with the new words. card_sha256: of the new card without the
-    notice of a withdrawn version; evidence is its path below the release's evidence folder.
+    notice of a withdrawn version; evidence is its path below the release's evidence folder. kind: ``dataset`` for the
+    card of the dataset repository; None for the model's.
     """
 
     version: str
@@ -356,6 +357,7 @@ class Correction:
     recipe_sha256: str
     card_sha256: str
     evidence: str
+    kind: str | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)
@@ -394,6 +396,10 @@ class Model:
         """The yank that holds for a version now; None if there is none, or it was unyanked."""
         last = next((event for event in reversed(self.yanks) if event.version == version), None)
         return last if last and last.action == "yank" else None
+
+    def corrected(self, kind: str) -> tuple[Correction, ...]:
+        """The corrections of the card of a kind of repository, ``model`` or ``dataset``, in their order."""
+        return tuple(one for one in self.corrections or () if (one.kind or "model") == kind)
 
     def preferred(self) -> tuple[Release, ...]:
         """The releases in the order in which they are recommended: stable ones first, then the newest first."""

@@ -37,20 +37,30 @@ def command(call: Call, recipe: str, publish: bool, reason: str, force: bool) ->
         "published": False,
         "commit": None,
     }
+    dataset = found.release.location.dataset
     what = f"the card of {found.model.name} {found.release.version} on {place}"
+    if found.data and dataset:
+        data["dataset"] = {"repository": dataset.name, "differs": found.data.differs, "commit": None, "mirrors": {}}
+        what = f"the cards of {found.model.name} {found.release.version} on {place} and of its dataset {dataset.name}"
     if not publish:
         said = f"{found.diff()}This would change {what}. Publish it with: zoo card {recipe} --publish"
-        call.output.answer(data, said if found.differs else f"Nothing to correct: {what} has these words.")
+        has = "have" if found.data else "has"
+        call.output.answer(data, said if found.differs else f"Nothing to correct: {what} {has} these words.")
         return
     assert checked.recipe
     done = correct.publish(found, checked.recipe, settings)
     card = done.card
     data |= {"published": True, "commit": card.commit, "mirrors": {hub: vars(one) for hub, one in done.mirrors}}
-    words = {
-        "committed": f"Corrected {what} (commit {(card.commit or '')[:12]}). Only README.md changed.",
-        "unchanged": f"Nothing to do: {what} has these words already.",
-    }
-    call.output.answer(data, words[card.state])
-    for hub, one in done.mirrors:
+    if done.data:
+        mirrors = {hub: vars(one) for hub, one in done.data_mirrors}
+        data["dataset"] = {**vars(done.data), "differs": done.data.state == "committed", "mirrors": mirrors}
+    new = [str(one.commit)[:12] for one in (card, done.data) if one and one.state == "committed"]
+    if new:
+        commits = f"{'commit' if len(new) == 1 else 'commits'} {' and '.join(new)}"
+        said = f"Corrected {what} ({commits}). Only README.md changed."
+    else:
+        said = f"Nothing to do: {what} {'have' if done.data else 'has'} these words already."
+    call.output.answer(data, said)
+    for hub, one in (*done.mirrors, *done.data_mirrors):
         if one.why:
             call.output.warn(f"the card at mirror {hub} is not corrected yet: {one.why} Run the same command again.")

@@ -182,6 +182,17 @@ def dataset_card(
     return _front_matter(dataset_metadata(recipe, release, splits)) + body
 
 
+def with_gate(card: str, recipe: Recipe) -> str:
+    """A valid card with the recipe's words for people who ask for access; everything else stays byte for byte."""
+    front, _, body = card.removeprefix("---\n").partition("\n---\n")
+    data, gate = yaml.safe_load(front), _gate(recipe)
+    kept = {key: value for key, value in data.items() if key not in _GATE}
+    if gate == {key: value for key, value in data.items() if key in _GATE}:
+        return card
+    own = {"zoo": kept.pop("zoo")} if "zoo" in kept else {}
+    return _front_matter({**kept, **gate, **own}) + body
+
+
 def read_card(text: str, shown_as: str, kind: str) -> tuple[JsonObject, list[Problem]]:
     """The front matter of a card and everything wrong with the card. kind is ``model`` or ``dataset``.
 
@@ -246,6 +257,9 @@ def _licence(expression: str, terms: Terms | None = None) -> dict[str, str]:
         here = [name for name in terms.files if name in ("LICENSE", "LICENSE.md")]
         found |= {"license_link": terms.link or here[0]} if terms.link or here else {}
     return found
+
+
+_GATE = ("extra_gated_prompt", "extra_gated_fields")
 
 
 def _gate(recipe: Recipe) -> dict[str, object]:

@@ -54,9 +54,7 @@ def strange(repo: Repo, head: str, at: Known) -> Iterator[Strange]:
         yield Strange("foreign", path, there[path].sha256 or there[path].git_sha1, what)
     lists = {version: one.listed or {} for version, one in accounts.items()}
     released = {paths[CARD].sha256: version for version, paths in lists.items() if CARD in paths}
-    # Only the card of a model has words that a correction may change, and lists what is withdrawn.
-    corrections = (at.model.corrections or ()) if at.kind == "model" else ()
-    cards = {*released, *(one.card_sha256 for one in corrections)}
+    cards = {*released, *(one.card_sha256 for one in at.model.corrected(at.kind))}
     if not cards:
         return
     if CARD not in there:
@@ -67,7 +65,7 @@ def strange(repo: Repo, head: str, at: Known) -> Iterator[Strange]:
     if digest(at.recorded(bare)) not in cards:
         what = f"{CARD} on the branch of {name} is neither a released card nor a recorded correction of one"
         yield Strange("stale" if correction.TITLE in bare else "card", CARD, digest(card), what)
-    elif at.kind == "model":
+    else:
         yield from _words(card, bare, at, released)
 
 
@@ -75,10 +73,11 @@ def _words(card: str, bare: str, at: Known, released: Mapping[str, str]) -> Iter
     """What a card of this zoo lacks. bare: without its notice; released: version by the digest of its card."""
     where = f"{CARD} on the branch of {at.name}"
     sha256 = digest(at.recorded(bare))
-    last = cardnow.latest(at.model, sha256, released)
+    last = cardnow.latest(at.model, sha256, released, at.kind)
     if last and last.card_sha256 != sha256:
         yield Strange("correction", CARD, digest(card), f"{where} lacks the correction of {last.date}")
-    if card != banner.put(bare, at.model) and not at.late:
+    # Only the card of a model lists what is withdrawn.
+    if at.kind == "model" and card != banner.put(bare, at.model) and not at.late:
         has = "lacks the" if card == bare else "has another"
         than = "" if card == bare else " than the catalog"
         kind = "stale" if banner.says_more(card, at.model) else "notice"

@@ -23,12 +23,12 @@ CARD = "README.md"
 _BYTES = 4 << 20
 
 
-def latest(model: Model, sha256: str, released: Mapping[str, str]) -> Correction | None:
+def latest(model: Model, sha256: str, released: Mapping[str, str], kind: str = "model") -> Correction | None:
     """The correction that a card should have instead of the one it has, or has already; None if its version has none.
 
-    sha256: of the card without the notice. released: version by the digest of its released card.
+    sha256: of the card without the notice. released: version by the digest of its released card. kind: of repository.
     """
-    all_ = model.corrections or ()
+    all_ = model.corrected(kind)
     version = next((one.version for one in all_ if one.card_sha256 == sha256), released.get(sha256))
     return next((one for one in reversed(all_) if one.version == version), None)
 
@@ -41,7 +41,12 @@ def due(card: str, repo: Repo, place: str, model: Model, settings: Settings) -> 
     """
     banner.refuse_newer(card, model.name, model)
     bare = banner.take_off(card)
-    return banner.put(_corrected(bare, repo, place, model, settings) if model.corrections else bare, model)
+    return banner.put(_corrected(bare, repo, place, model, settings, "model"), model)
+
+
+def due_of_data(card: str, repo: Repo, place: str, model: Model, settings: Settings) -> str:
+    """The same for a dataset repository, whose card has no notice."""
+    return _corrected(card, repo, place, model, settings, "dataset")
 
 
 def carried(text: str, like: str, model: Model) -> str:
@@ -75,9 +80,11 @@ def _evidence(model: Model, one: Correction, settings: Settings) -> Path:
     return settings.evidence / model.name / one.version / one.evidence
 
 
-def _corrected(bare: str, repo: Repo, place: str, model: Model, settings: Settings) -> str:
+def _corrected(bare: str, repo: Repo, place: str, model: Model, settings: Settings, kind: str) -> str:
+    if not model.corrected(kind):
+        return bare
     sha256 = digest(recorded(bare, model, settings))
-    correction = latest(model, sha256, _released(repo))
+    correction = latest(model, sha256, _released(repo), kind)
     if correction is None or correction.card_sha256 == sha256:
         return bare
     path = _evidence(model, correction, settings)

@@ -21,11 +21,12 @@ from catalog.yanks import REASON_CHARACTERS
 from zoo import catalogfile
 from zoo.errors import AGAIN, InputError, ZooError
 from zoo.files.whole import write_atomic
-from zoo.hub import BRANCH, Repo
+from zoo.hub import BRANCH
 from zoo.plan import foresight
 from zoo.release import cards, record, selfcheck
 from zoo.settings import Settings
-from zoo.upkeep import banner, cardnow, correction
+from zoo.upkeep import banner, cardnow, correction, datacard, othercard
+from zoo.upkeep.datacard import DataCard
 from zoo.upkeep.reproduce.rebuild import recorded_json
 from zoo.upkeep.yank import Banner, cause, commit_card, read_card, repo_of
 
@@ -34,7 +35,8 @@ from zoo.upkeep.yank import Banner, cause, commit_card, read_card, repo_of
 class Corrected:
     """A card with the recipe's words. entry: what the catalog is to record, None if it has it already.
 
-    before: the card that the branch has now, card: the new one; both without the notice of a withdrawn version.
+    before: the card that the branch has now, card: the new one; both without the notice of a withdrawn version. data:
+    the card of the dataset, None if the version has none or if its card shows none of the changed words.
     """
 
     model: Model
@@ -43,17 +45,21 @@ class Corrected:
     fields: tuple[str, ...]
     before: str
     card: str
+    data: DataCard | None = None
 
     @property
     def differs(self) -> bool:
-        return self.before != self.card
+        return self.before != self.card or (self.data is not None and self.data.differs)
 
     def diff(self) -> str:
         """The lines that change, as a unified diff."""
-        lines = difflib.unified_diff(
-            self.before.splitlines(keepends=True), self.card.splitlines(keepends=True), "README.md now", "README.md"
-        )
-        return "".join(lines)
+        said = _diff(self.before, self.card, "README.md")
+        return said + (_diff(self.data.before, self.data.card, "README.md of the dataset") if self.data else "")
+
+
+def _diff(before: str, after: str, name: str) -> str:
+    lines = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    return "".join(difflib.unified_diff(*lines, f"{name} now", name))
 
 
 def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: str, force: bool) -> Corrected:
@@ -81,48 +87,58 @@ def prepare(checked: CheckedRecipe, settings: Settings, *, reason: str, date: st
         raise ZooError(f"the hub has no repository {release.location.model.name}", remedy="Check the setting hub")
     shown = read_card(repo, head)
     before = banner.take_off(shown)
-    _refuse_other_version(before, recipe, release)
-    earlier = tuple(one for one in model.corrections or () if one.version == release.version)
+    othercard.refuse_version(before, release, release.location.model, "model")
+    earlier = tuple(one for one in model.corrected("model") if one.version == release.version)
     if not force:
         banner.refuse_newer(shown, model.name, model)
-        _refuse_other_card(cardnow.recorded(before, model, settings), repo, release, earlier)
+        othercard.refuse_changed(cardnow.recorded(before, model, settings), repo, release.location.model, earlier)
     entry = _entry(checked, release, fields, reason or _default_reason(fields), date)
     words = record.model(recipe)
+    model_entry = dataclasses.replace(entry, reason=reason or datacard.REASON)
+    data = datacard.prepare(recipe, model, release, model_entry, settings, force)
     for known in earlier[-1:]:
         card = _card(recipe, words, release, earlier, settings)
         if _sha256(cardnow.recorded(card, model, settings)) == known.card_sha256:
-            return Corrected(model, release, None, fields, before, card)
+            return Corrected(model, release, None, fields, before, card, data)
     if not fields and not earlier:
         bare = _card(recipe, words, release, (), settings)
         if bare == banner.take_off(read_card(repo, release.location.model.commit)):
-            return Corrected(model, release, None, fields, before, bare)
+            return Corrected(model, release, None, fields, before, bare, data)
     card = _card(recipe, words, release, (*earlier, entry), settings)
     sha256 = _sha256(card)
     entry = dataclasses.replace(entry, card_sha256=sha256, evidence=f"corrections/{sha256[:12]}.md")
-    return Corrected(model, release, entry, fields, before, card)
+    return Corrected(model, release, entry, fields, before, card, data)
 
 
 @dataclass(frozen=True)
 class Done:
-    """The result for the card of the release's place, and for those of its mirrors by their hub."""
+    """The result for the card of the release's place, and for those of its mirrors by their hub; ``data`` and
+    ``data_mirrors`` are those of the dataset, None if it has no correction."""
 
     card: Banner
     mirrors: tuple[tuple[str, Banner], ...] = ()
+    data: Banner | None = None
+    data_mirrors: tuple[tuple[str, Banner], ...] = ()
 
 
 def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
-    """Record the correction and its card, then commit README.md, also to mirrors.
+    """Record the corrections and their cards, then commit README.md, also to mirrors.
 
     Raises ZooError; the same call again continues. A mirror that fails is ``pending``.
     """
     name, release = found.release.location.model.name, found.release
     model = found.model
-    if entry := found.entry:
-        write_atomic(settings.evidence / model.name / release.version / entry.evidence, found.card)
+    entries = [(found.entry, found.card), *([(found.data.entry, found.data.card)] if found.data else [])]
+    for entry, text in entries:
+        if entry:
+            write_atomic(settings.evidence / model.name / release.version / entry.evidence, text)
+    if news := [entry for entry, _ in entries if entry]:
         words = record.model(recipe)
 
         def step(catalog: Catalog) -> Catalog:
-            return index.with_correction(catalog, words, entry)
+            for one in news:
+                catalog = index.with_correction(catalog, words, one)
+            return catalog
 
         catalogfile.change_model(settings, model.name, step)
         model = catalogfile.read_model(settings, model.name) or model
@@ -130,7 +146,7 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
     repo = repo_of(release, settings)
     # A mirror may still have the released card, or an earlier correction.
     released = banner.take_off(read_card(repo, release.location.model.commit))
-    earlier = {one.card_sha256 for one in model.corrections or () if one.version == release.version}
+    earlier = {one.card_sha256 for one in model.corrected("model") if one.version == release.version}
     known = {_sha256(found.before), _sha256(released), *earlier}
 
     def change(now: str) -> str:
@@ -144,19 +160,22 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
     message = f"{model.name} {release.version}: corrected card"
     try:
         card = commit_card(repo, name, change, message)
+        data = datacard.publish(found.data, model, release, settings) if found.data else None
     except ZooError as error:
-        error.safe = "The catalog has the correction; the card on the hub is as it was."
+        error.safe = "The catalog has the correction. No card has half of it; one may have the old words."
         error.again = error.again or AGAIN
         raise
-    mirrors = []
+    mirrors, data_mirrors = list[tuple[str, Banner]](), list[tuple[str, Banner]]()
     # A hub that was named is the only one that is written to.
     for place in (release.mirrors or ()) if not settings.values["hub"].origin.startswith("flag") else ():
         try:
-            mirror = repo_of(dataclasses.replace(release, location=place), settings)
-            mirrors.append((place.hub, commit_card(mirror, place.model.name, change, message)))
+            there = dataclasses.replace(release, location=place)
+            mirrors.append((place.hub, commit_card(repo_of(there, settings), place.model.name, change, message)))
+            if found.data and (there_too := datacard.publish(found.data, model, there, settings)):
+                data_mirrors.append((place.hub, there_too))
         except (ZooError, OSError) as error:
             mirrors.append((place.hub, Banner("pending", place.model.name, why=cause(error))))
-    return Done(card, tuple(mirrors))
+    return Done(card, tuple(mirrors), data, tuple(data_mirrors))
 
 
 def _fields(checked: CheckedRecipe, recipe: Recipe, release: Release) -> tuple[str, ...]:
@@ -178,39 +197,6 @@ def _fields(checked: CheckedRecipe, recipe: Recipe, release: Release) -> tuple[s
             f"change {', '.join(correction.WORDS)}",
         )
     return fields
-
-
-def _refuse_other_version(before: str, recipe: Recipe, release: Release) -> None:
-    told, _ = cards.read_card(before, "README.md on the hub", "model")
-    shown = table(told.get("zoo", {})).get("version")
-    if shown != release.version:
-        raise InputError(
-            f"the card on the branch of {release.location.model.name} is that of version {shown}, not of "
-            f"{recipe.version}",
-            safe="Nothing was changed.",
-            remedy="Only the card that the branch shows can be corrected. Set this version in the recipe",
-        )
-
-
-def _refuse_other_card(before: str, repo: Repo, release: Release, earlier: tuple[Correction, ...]) -> None:
-    """Someone else's changes of the page are kept, unless the user asks to replace them."""
-    if _sha256(before) in {one.card_sha256 for one in earlier}:
-        return
-    if before != banner.take_off(read_card(repo, release.location.model.commit)):
-        if correction.TITLE in before:
-            raise banner.OlderCatalog(
-                f"README.md on the branch of {release.location.model.name} has a correction that the catalog here does "
-                "not have: the catalog is older than the hub",
-                safe="Nothing was changed.",
-                remedy="Get the newest catalog and recipe, for example with: git pull. To replace that correction "
-                "anyway, add --force",
-            )
-        raise InputError(
-            f"README.md on the branch of {release.location.model.name} is not the one that this zoo published: someone "
-            "else changed it",
-            safe="Nothing was changed.",
-            remedy="Look at it there. To replace it anyway, add --force",
-        )
 
 
 def _default_reason(fields: tuple[str, ...]) -> str:

@@ -14,6 +14,9 @@ WORDS = (
 )  # fmt: skip
 """Keys of a recipe that only the card and the catalog show: no file, no figure and no step depends on them."""
 
+DATA_WORDS = ("publish.gate_prompt", "publish.gate_questions")
+"""Those that the card of the dataset shows too."""
+
 PLACE = ("publish.access",)
 """Keys that say how a hub keeps the release: they may change at any time, and are no part of it."""
 

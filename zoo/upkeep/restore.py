@@ -5,10 +5,11 @@ new commit can bring back, then the card of the branch with its correction and i
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from catalog import yanks
-from catalog.release import Location, Model
+from catalog.release import Location, Model, Release
 from zoo import catalogfile
 from zoo.errors import InputError, ZooError
 from zoo.hub import FolderHub, Hub, NoCommit
@@ -21,6 +22,7 @@ from zoo.publish.repair import Repaired
 from zoo.release import kept
 from zoo.settings import Settings
 from zoo.upkeep import banner, cardnow, yank
+from zoo.upkeep.yank import Banner
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,9 @@ def keep_card(
     model = catalogfile.read_model(settings, name)
     entry = model.release(version) if model else None
     if model and entry:
-        done = yank.card_at(model, dataclasses.replace(entry, location=location), hub, settings)
-        if done.why:
-            report.warn(f"the card of {location.model.name} is not up to date with the catalog yet: {done.why}")
+        for done in _both_cards(model, dataclasses.replace(entry, location=location), hub, settings):
+            if done.why:
+                report.warn(f"the card of {done.repository} is not up to date with the catalog yet: {done.why}")
 
 
 def is_lost(place: Location, hub: Hub) -> bool:
@@ -147,14 +149,22 @@ def _cards(model: Model, hub: Hub, settings: Settings, found: Repaired) -> None:
             if place.hub != hub.name or place.model.name in seen:
                 continue
             seen.add(place.model.name)
-            done = yank.card_at(model, dataclasses.replace(release, location=place), hub, settings)
-            if done.state == "committed":
-                found.restored.append(f"card of {place.model.name}, with {_what(model)}")
-            elif done.why:
-                found.leave(f"the card of {place.model.name}: {done.why}", repair.REPEAT)
+            for done in _both_cards(model, dataclasses.replace(release, location=place), hub, settings):
+                if done.state == "committed":
+                    what = _what(model) if done.repository == place.model.name else "its correction"
+                    found.restored.append(f"card of {done.repository}, with {what}")
+                elif done.why:
+                    found.leave(f"the card of {done.repository}: {done.why}", repair.REPEAT)
+
+
+def _both_cards(model: Model, release: Release, hub: Hub, settings: Settings) -> Iterator[Banner]:
+    """Bring the cards of the model and of its dataset up to date at the release's place."""
+    yield yank.card_at(model, release, hub, settings)
+    if data := yank.data_card_at(model, release, hub, settings):
+        yield data
 
 
 def _what(model: Model) -> str:
     said = ["the notice of withdrawn versions"] if yanks.active(model) else []
-    said += ["its correction"] if model.corrections else []
+    said += ["its correction"] if model.corrected("model") else []
     return " and ".join(said) or "no notice"

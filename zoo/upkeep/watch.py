@@ -335,8 +335,8 @@ def _head(
 ) -> None:
     """The branch must have ``release`` completely; else the nearest release of this repository shows what differs."""
     repo, place = part.repo, part.place
-    # The model's card may have a notice or a correction; ``_branch`` looks at it.
-    card = CARD if part.kind == "model" else ""
+    # The model's card may have a notice, and either card a correction; ``_branch`` looks at them.
+    card = CARD if part.kind == "model" or model.corrected(part.kind) else ""
     files = {
         version: [file for file in account.files if file.path != card]
         for version, account in accounts_of(model, part).items()

@@ -146,6 +146,21 @@ def card_at(model: Model, release: Release, hub: Hub, settings: Settings) -> Ban
     return done
 
 
+def data_card_at(model: Model, release: Release, hub: Hub, settings: Settings) -> Banner | None:
+    """The same for the card of the release's dataset, which only corrections change; None if it has none."""
+    there = release.location.dataset
+    if there is None or not model.corrected("dataset"):
+        return None
+    try:
+        repo = repo_of(release, settings, hub, "dataset")
+        return commit_card(
+            repo, there.name, lambda card: cardnow.due_of_data(card, repo, there.name, model, settings),
+            f"{model.name}: corrected card",
+        )  # fmt: skip
+    except (ZooError, OSError) as error:
+        return Banner("pending", there.name, why=cause(error))
+
+
 def refresh(model: Model, release: Release, settings: Settings) -> Banner:
     """Update the card of the release's repository from the catalog; if that fails now, it is recorded as pending."""
     marker = pending_marker(settings, model.name)
@@ -199,10 +214,12 @@ def pending_marker(settings: Settings, name: str) -> Path:
     return settings.releases / name / "banner-pending.json"
 
 
-def repo_of(release: Release, settings: Settings, hub: Hub | None = None) -> Repo:
-    """The model repository of a release on its hub, or on the opened one."""
-    namespace, _, name = release.location.model.name.partition("/")
-    return (hub or hub_of(release.location, settings, hubs_of(settings))).repo("model", namespace, name)
+def repo_of(release: Release, settings: Settings, hub: Hub | None = None, kind: str = "model") -> Repo:
+    """The model repository of a release on its hub, or on the opened one; or the one of its dataset, if it has one."""
+    there = release.location.dataset if kind == "dataset" else release.location.model
+    assert there
+    namespace, _, name = there.name.partition("/")
+    return (hub or hub_of(release.location, settings, hubs_of(settings))).repo(kind, namespace, name)
 
 
 def commit_card(repo: Repo, place: str, change: Callable[[str], str], message: str) -> Banner:

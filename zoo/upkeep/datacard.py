@@ -1,0 +1,99 @@
+"""Correcting the card of a dataset: the only words of a recipe on it are those for people who ask for access.
+
+All else is as the version released it, byte for byte.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from catalog.recipe import Recipe
+from catalog.release import Correction, Model, Release
+from zoo.errors import AGAIN, InputError, ZooError
+from zoo.hub import BRANCH
+from zoo.release import cards
+from zoo.settings import Settings
+from zoo.upkeep import cardnow, correction, othercard
+from zoo.upkeep.cardnow import digest
+from zoo.upkeep.yank import Banner, commit_card, read_card, repo_of
+
+REASON = "The words for people who ask for access were corrected."
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """The card of a dataset with the recipe's words. entry, before and card: see ``correct.Corrected``."""
+
+    entry: Correction | None
+    before: str
+    card: str
+
+    @property
+    def differs(self) -> bool:
+        return self.before != self.card
+
+
+def prepare(
+    recipe: Recipe, model: Model, release: Release, model_entry: Correction, settings: Settings, force: bool
+) -> DataCard | None:
+    """The corrected card, checked; None if the version has no dataset, or nothing of its card changed.
+
+    model_entry: what the catalog is to record, with the changed keys of the model's card. force: also if someone else
+    changed the card. Raises InputError, ZooError as ``correct.prepare``.
+    """
+    place = release.location.dataset
+    fields = tuple(field for field in model_entry.fields if field in correction.DATA_WORDS)
+    earlier = tuple(one for one in model.corrected("dataset") if one.version == release.version)
+    if place is None or not (fields or earlier):
+        return None
+    repo = repo_of(release, settings, kind="dataset")
+    head = repo.refs().branches.get(BRANCH)
+    if head is None:
+        raise ZooError(f"the hub has no repository {place.name}", remedy="Check the setting hub")
+    before = read_card(repo, head)
+    othercard.refuse_version(before, release, place, "dataset")
+    if not force:
+        othercard.refuse_changed(cardnow.recorded(before, model, settings), repo, place, earlier)
+    bare = cards.with_gate(read_card(repo, place.commit), recipe)
+    _refuse_invalid(bare)
+    if earlier:
+        card = correction.with_section(bare, release.version, earlier)
+        if digest(cardnow.recorded(card, model, settings)) == earlier[-1].card_sha256:
+            return DataCard(None, before, card)
+    entry = dataclasses.replace(model_entry, fields=fields, kind="dataset")
+    card = correction.with_section(bare, release.version, (*earlier, entry))
+    sha256 = digest(card)
+    return DataCard(
+        dataclasses.replace(entry, card_sha256=sha256, evidence=f"corrections/{sha256[:12]}.md"), before, card
+    )
+
+
+def publish(found: DataCard, model: Model, release: Release, settings: Settings) -> Banner | None:
+    """Commit the card at the release's place, which may be a mirror; None if that has no dataset. Raises ZooError."""
+    place = release.location.dataset
+    if place is None:
+        return None
+    repo = repo_of(release, settings, kind="dataset")
+    # A mirror may still have the released card, or an earlier correction.
+    known = {digest(found.before), digest(read_card(repo, place.commit))}
+    known |= {one.card_sha256 for one in model.corrected("dataset") if one.version == release.version}
+
+    def change(now: str) -> str:
+        if now != found.card and digest(now) not in known:
+            raise ZooError(
+                f"README.md of {place.name} was changed on the hub meanwhile", remedy="Look at the change there",
+                again=AGAIN,
+            )  # fmt: skip
+        return found.card
+
+    return commit_card(repo, place.name, change, f"{model.name} {release.version}: corrected card")
+
+
+def _refuse_invalid(card: str) -> None:
+    if problems := cards.read_card(card, "README.md", "dataset")[1]:
+        raise InputError(
+            "\n".join(["the corrected card of the dataset would not be valid", *(f"  {one}" for one in problems)]),
+            safe="Nothing was changed.",
+            remedy="Fix these words in the recipe",
+        )

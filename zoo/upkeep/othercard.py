@@ -1,0 +1,44 @@
+"""Whether the card on a branch is of the version that the user corrects, and as this zoo published it."""
+
+from __future__ import annotations
+
+from catalog.jsonvalues import table
+from catalog.release import Correction, Release, Repository
+from zoo.errors import InputError
+from zoo.hub import Repo
+from zoo.release import cards
+from zoo.upkeep import banner, correction
+from zoo.upkeep.cardnow import digest
+from zoo.upkeep.yank import read_card
+
+
+def refuse_version(before: str, release: Release, place: Repository, kind: str) -> None:
+    """Raises InputError unless the card is that of the release. kind: of the repository."""
+    told, _ = cards.read_card(before, "README.md on the hub", kind)
+    shown = table(told.get("zoo", {})).get("version")
+    if shown != release.version:
+        raise InputError(
+            f"the card on the branch of {place.name} is that of version {shown}, not of {release.version}",
+            safe="Nothing was changed.",
+            remedy="Only the card that the branch shows can be corrected. Set this version in the recipe",
+        )
+
+
+def refuse_changed(before: str, repo: Repo, place: Repository, earlier: tuple[Correction, ...]) -> None:
+    """Someone else's changes of the page are kept, unless the user asks to replace them. Raises InputError."""
+    if digest(before) in {one.card_sha256 for one in earlier}:
+        return
+    if before != banner.take_off(read_card(repo, place.commit)):
+        if correction.TITLE in before:
+            raise banner.OlderCatalog(
+                f"README.md on the branch of {place.name} has a correction that the catalog here does not have: the "
+                "catalog is older than the hub",
+                safe="Nothing was changed.",
+                remedy="Get the newest catalog and recipe, for example with: git pull. To replace that correction "
+                "anyway, add --force",
+            )
+        raise InputError(
+            f"README.md on the branch of {place.name} is not the one that this zoo published: someone else changed it",
+            safe="Nothing was changed.",
+            remedy="Look at it there. To replace it anyway, add --force",
+        )
