@@ -190,7 +190,7 @@ def test_stalls_are_shown(
     faulty.break_(Fault("stall_up", 1 << 20), path="/lfs/", method="PUT")
     release, hub = make_release(tmp_path, **BIG), connect(faulty.address, tmp_path)
     publishing.apply(publishing.Publication(release, NAMES, settings, hub), Hearing())
-    assert any("no progress for" in line and "sending tutor-Q8_0.gguf" in line for line in warned)
+    assert any("no progress reported for" in line and "sending tutor-Q8_0.gguf" in line for line in warned)
 
 
 def test_the_token_has_odd_characters(

@@ -27,7 +27,7 @@ def watched(report: Reporter, what: str, advance: Advance = unheard) -> Iterator
         while not over.wait(max(last[0] + wait - time.monotonic(), 0.01)):
             quiet = time.monotonic() - last[0]
             if quiet >= wait:
-                report.warn(f"no progress for {quiet:.0f} s: {what}. Still trying; it is safe to stop")
+                report.warn(f"no progress reported for {quiet:.0f} s: {what}. Still trying; it is safe to stop")
                 wait *= 2
             elif quiet < STALL_SECONDS:
                 wait = STALL_SECONDS
