@@ -197,7 +197,7 @@ def test_every_page_has_the_same_header(built: site.SiteReport) -> None:
 
 
 class Shortened(Tags):
-    """Of a built page, where optional end tags are left out; a browser's test compares its tree with the long page's."""
+    """Of a built page, where optional end tags are left out; a browser's test compares the trees."""
 
     def handle_endtag(self, tag: str) -> None:
         pass

@@ -23,7 +23,7 @@ from zoo.errors import AGAIN, ZooError
 from zoo.files.digests import pretty_json
 from zoo.files.listing import FileRecord
 from zoo.files.whole import write_atomic
-from zoo.hub import BRANCH, Hub, HubConflict, Repo
+from zoo.hub import BRANCH, Hub, HubConflict, Hubs, Repo
 from zoo.hub.located import hub_of, hubs_of
 from zoo.progress import unheard
 from zoo.settings import Settings
@@ -76,25 +76,26 @@ def unyank(
 
 
 def _walk(name: str, version: str, step: catalogfile.Step, settings: Settings, card: bool) -> Yanked:
+    hubs = hubs_of(settings)
     if card:
-        _refuse_older(name, version, settings)
+        _refuse_older(name, version, settings, hubs)
     catalog, changed = catalogfile.change(settings, step)
     model = yanks.find(catalog, name, version)
     release = next(one for one in model.releases if one.version == version)
     left_out = Banner("left out", release.location.model.name)
-    done = _card(model, release, settings) if card else left_out
-    mirrors = tuple(_at_mirrors(model, release, settings)) if card else ()
+    done = _card(model, release, settings, hubs) if card else left_out
+    mirrors = tuple(_at_mirrors(model, release, settings, hubs)) if card else ()
     return Yanked(model, changed, done, yanks.pointing_at(catalog, f"{name}@{version}"), mirrors)
 
 
-def _refuse_older(name: str, version: str, settings: Settings) -> None:
-    """Raises OlderCatalog before anything is written. A hub that does not answer now is not waited for."""
+def _refuse_older(name: str, version: str, settings: Settings, hubs: Hubs) -> None:
+    """Raises OlderCatalog before anything is written. Of a hub that does not answer now nothing is known."""
     model = catalogfile.read_model(settings, name)
     release = model.release(version) if model else None
     if model is None or release is None:
         return
     try:
-        repo = repo_of(release, settings, hub_of(release.location, settings, hubs_of(settings, quick=True)))
+        repo = repo_of(release, settings, hub_of(release.location, settings, hubs))
         head = repo.refs().branches.get(BRANCH)
         card = read_card(repo, head) if head else ""
     except (ZooError, OSError):
@@ -102,33 +103,38 @@ def _refuse_older(name: str, version: str, settings: Settings) -> None:
     banner.refuse_newer(card, name, model)
 
 
-def _card(model: Model, release: Release, settings: Settings) -> Banner:
+def _card(model: Model, release: Release, settings: Settings, hubs: Hubs) -> Banner:
     """Update the card of the release's place, or of its mirror on the hub that --hub names."""
     named = settings.values["hub"]
     mirror = next((one for one in release.mirrors or () if one.hub == named.text), None)
     if mirror and named.origin.startswith("flag"):
-        return _at_mirror(model, release, mirror, settings)
-    return refresh(model, release, settings)
+        return _at_mirror(model, release, mirror, settings, hubs)
+    return refresh(model, release, settings, hubs)
 
 
-def _at_mirrors(model: Model, release: Release, settings: Settings) -> Iterator[tuple[str, Banner]]:
+def _at_mirrors(
+    model: Model, release: Release, settings: Settings, hubs: Hubs
+) -> Iterator[tuple[str, Banner]]:
     """Update the cards of the mirrors. A hub that was named is the only one that is written to."""
     if not settings.values["hub"].origin.startswith("flag"):
         for place in release.mirrors or ():
-            yield place.hub, _at_mirror(model, release, place, settings)
+            yield place.hub, _at_mirror(model, release, place, settings, hubs)
 
 
-def _at_mirror(model: Model, release: Release, place: Location, settings: Settings) -> Banner:
+def _at_mirror(model: Model, release: Release, place: Location, settings: Settings, hubs: Hubs) -> Banner:
     try:
-        return _commit_due(model, dataclasses.replace(release, location=place), settings)
+        there = dataclasses.replace(release, location=place)
+        return _commit_due(model, there, settings, hub_of(place, settings, hubs))
     except (ZooError, OSError) as error:
         return Banner("pending", place.model.name, why=cause(error))
 
 
-def _commit_due(model: Model, release: Release, settings: Settings, hub: Hub | None = None) -> Banner:
+def _commit_due(model: Model, release: Release, settings: Settings, hub: Hub) -> Banner:
     """Commit the card as it should be at the release's place."""
     repo, place = repo_of(release, settings, hub), release.location.model.name
-    return commit_card(repo, place, lambda card: cardnow.due(card, repo, place, model, settings), _message(model))
+    return commit_card(
+        repo, place, lambda card: cardnow.due(card, repo, place, model, settings), _message(model)
+    )
 
 
 def card_at(model: Model, release: Release, hub: Hub, settings: Settings) -> Banner:
@@ -161,12 +167,12 @@ def data_card_at(model: Model, release: Release, hub: Hub, settings: Settings) -
         return Banner("pending", there.name, why=cause(error))
 
 
-def refresh(model: Model, release: Release, settings: Settings) -> Banner:
+def refresh(model: Model, release: Release, settings: Settings, hubs: Hubs) -> Banner:
     """Update the card of the release's repository from the catalog; if that fails now, it is recorded as pending."""
     marker = pending_marker(settings, model.name)
     place = release.location.model.name
     try:
-        done = _commit_due(model, release, settings)
+        done = _commit_due(model, release, settings, hub_of(release.location, settings, hubs))
     except (ZooError, OSError) as error:
         why = cause(error)
         told = {"hub": release.location.hub, "repository": place, "version": release.version, "why": why}
