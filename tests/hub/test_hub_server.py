@@ -185,14 +185,13 @@ def test_bodies_that_are_no_commit(serve: Serve, tmp_path: Path) -> None:
     assert served.hub.repo("model", "local", "m").refs().branches == {"main": oid}
 
 
-def test_tags_are_made_once_and_never_removed(serve: Serve, tmp_path: Path) -> None:
+def test_tags_are_made_once(serve: Serve, tmp_path: Path) -> None:
     served = serve()
     first = fill(served.hub, tmp_path, {"a": b"x"})
     second = fill(served.hub, tmp_path, {"a": b"y"})
     tag = "/api/models/local/m/tag"
     assert served.ask("POST", f"{tag}/{first[:40]}", {"tag": "v1"}).status == 200
     assert served.ask("POST", f"{tag}/{second[:40]}", {"tag": "v1"}).status == 409
-    assert served.ask("DELETE", f"{tag}/v1").status == 403
     for name in ("main", "a" * 40, "../x", "", ".x"):
         assert served.ask("POST", f"{tag}/main", {"tag": name}).status == 400
     assert served.ask("POST", f"{tag}/v7", {"tag": "v2"}).code == "RevisionNotFound"
