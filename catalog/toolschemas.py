@@ -133,7 +133,7 @@ def _refuse(address: str) -> NoReturn:
 def _has_quick() -> bool:
     try:
         # Only here and below: it is 6 MB of machine code.
-        import jsonschema_rs  # noqa: F401
+        import jsonschema_rs  # noqa: F401 - only whether it is there
     except ImportError:
         return False
     return True

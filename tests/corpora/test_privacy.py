@@ -106,7 +106,7 @@ def test_only_values_change() -> None:
     changed = made(record)
     assert changed.record and changed.found == {"EMAIL": 1}
     assert changed.record["tools"] == record["tools"]
-    arguments = changed.record["messages"][1]["tool_calls"][0]["function"]["arguments"]  # type: ignore[index,call-overload]
+    arguments = changed.record["messages"][1]["tool_calls"][0]["function"]["arguments"]
     assert arguments["state"] == PHONE and arguments["note"].startswith("mail [EMAIL-")
 
 
@@ -121,7 +121,7 @@ def test_a_schema_that_asks_for_a_form_gets_a_reserved_value() -> None:
     call["arguments"] |= {"mail": EMAIL, "phone": 4186834471}
     changed = made(record)
     assert changed.record is not None and changed.found == {"EMAIL": 1, "PHONE": 1}
-    arguments = changed.record["messages"][1]["tool_calls"][0]["function"]["arguments"]  # type: ignore[index,call-overload]
+    arguments = changed.record["messages"][1]["tool_calls"][0]["function"]["arguments"]
     assert arguments["mail"].endswith("@example.com") and arguments["phone"] == 0
     assert records.read(json.dumps(changed.record).encode(), kinds.KINDS["conversation"]).record
     assert not made(changed.record).found
@@ -134,7 +134,7 @@ def test_json_in_texts_and_escapes() -> None:
     row = LABELLED | {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": inner}]}
     changed = made(row)
     assert changed.record and changed.found == {"EMAIL": 1, "PHONE": 1}
-    answer = json.loads(changed.record["messages"][1]["content"])  # type: ignore[index,call-overload]
+    answer = json.loads(changed.record["messages"][1]["content"])
     assert answer["to"].startswith("[EMAIL-") and answer["n"] == [1, True]
     assert changed.record["key"] == row["key"]
     plain = LABELLED | {"messages": [{"role": "user", "content": "W"}, {"role": "assistant", "content": '{"a" :1}'}]}

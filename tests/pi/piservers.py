@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts/pi"))
 
 import compile as compiling  # noqa: E402
-import package as packaging  # noqa: E402
+import package as packaging  # noqa: E402 - after its folder is in the path
 
 STAND_IN = """#!{python}
 import hashlib, http.server, json, os, socketserver, sys, time

@@ -30,7 +30,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     def read(path: Path, *more: object) -> SourceFacts:
         found.append(path)
-        return real(path, *more)  # type: ignore[arg-type]
+        return real(path, *more)  # type: ignore[arg-type]  # handed on as it came
 
     monkeypatch.setattr(known.sourcefacts, "read", read)
     return found

@@ -167,7 +167,7 @@ def test_the_qr_code_is_that_of_the_address() -> None:
     import segno
 
     html = str(qr.code(FULL, f"models/{NAME}/"))
-    png = base64.b64decode(re.search(r'src="data:image/png;base64,([^"]+)"', html)[1])  # type: ignore[index]
+    png = base64.b64decode(re.search(r'src="data:image/png;base64,([^"]+)"', html)[1])
     size, height, depth, colours = struct.unpack(">IIBB", png[16:26])
     assert (height, depth, colours) == (size, 1, 0)
     start = png.index(b"IDAT") + 4
