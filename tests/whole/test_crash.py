@@ -155,14 +155,20 @@ def test_training_continues_from_its_checkpoint(survivor: tuple[Path, dict[str, 
 def test_finished_steps_are_not_made_again(steps: list[str], survivor: tuple[Path, dict[str, str]]) -> None:
     _, said = survivor
     done = [step for text in said.values() for step in re.findall(r"\] (\S+) done in", text)]
-    assert sorted(done) == sorted(steps)
+    assert len(done) == len(set(done)) and set(done) <= set(steps)
+    for step in set(steps) - set(done):
+        # Killed between its last rename and that line: the runs after it find it finished, and do not begin it.
+        begun = [text for text in said.values() if re.search(rf"\] {re.escape(step)}$", text, re.MULTILINE)]
+        assert len(begun) == 1, step
 
 
 @pytest.mark.long
 def test_nothing_temporary_is_left(survivor: tuple[Path, dict[str, str]]) -> None:
     zoo, _ = survivor
     assert not list(leftovers(zoo))
-    assert not list((zoo / "build/work/partial").iterdir())
+    # A kill between the last rename of a step and the removal of its working folder leaves that; zoo clean shows it.
+    left = {path.name for path in (zoo / "build/work/partial").iterdir()}
+    assert left <= {key for key in tinyzoo.steps_of(zoo, "tutored").values() if (zoo / "build/work" / key).is_dir()}
     assert tinyzoo.run(zoo, "check").returncode == 0
 
 
