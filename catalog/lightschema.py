@@ -32,7 +32,6 @@ for _name in _hidden:
     del sys.modules[_name]
 
 
-
 def no_documents() -> Registry[bool | Mapping[str, object]]:
     """What a validator of a stranger's schema knows of other documents: nothing. Without it, jsonschema opens the
     addresses that a schema refers to."""

@@ -50,6 +50,9 @@ def _reader(kind: object) -> _Read:
         return _one_of(parts)
     if origin is list:
         return _listed(_reader(parts[0]))
+    if origin is tuple and parts[-1] is Ellipsis:
+        listed = _listed(_reader(parts[0]))
+        return lambda value: tuple(listed(value))
     if origin is tuple:
         return _in_turn(tuple(map(_reader, parts)))
     if origin is dict:

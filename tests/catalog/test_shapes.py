@@ -29,6 +29,7 @@ class Named(Listing):
 class Loose(TypedDict, total=False):
     name: str
     span: tuple[int, float]
+    rows: tuple[int, ...]
 
 
 SOUND = {"name": "m", "kind": "model", "files": [{"path": "a", "size_bytes": 1}], "other": [1]}
@@ -38,6 +39,10 @@ def test_what_the_type_has_is_taken_and_the_rest_is_left_out() -> None:
     assert shaped(SOUND, Named) == {"name": "m", "kind": "model", "files": [File("a", 1)]}
     assert shaped({"files": []}, Listing) == {"files": []}
     assert shaped({"span": [1, 2]}, Loose) == {"span": (1, 2)}
+    for count in (0, 3):
+        assert shaped({"rows": [7] * count}, Loose) == {"rows": (7,) * count}
+    with pytest.raises(WrongShape, match=r"rows\[1\]"):
+        shaped({"rows": [7, "x"]}, Loose)
     assert shaped({}, Loose) == {}
     assert shaped({"a": [1, "b", None]}, dict[str, list[str | int | None]]) == {"a": [1, "b", None]}
     assert shaped({"a": {"b": 1}}, dict[str, object]) == {"a": {"b": 1}}

@@ -89,6 +89,19 @@ def test_a_release_that_is_out_reads_no_finished_step(zoo: Path) -> None:
     assert done.returncode == 0 and "damaged" not in done.stderr
 
 
+def test_the_working_folder_that_a_kill_left_of_a_finished_step_is_removed(zoo: Path) -> None:
+    work = zoo / "build/work"
+    key = next(iter(tinyzoo.steps_of(zoo, "plain").values()))
+    left = [work / "partial" / key / "scratch", work / "partial" / ("0" * 64) / "scratch"]
+    for folder in left:
+        folder.mkdir(parents=True)
+    unpublish(zoo)
+    done = tinyzoo.run(zoo, "build", "plain")
+    assert done.returncode == 0, done.stderr
+    # What another step may resume from stays.
+    assert [folder.exists() for folder in left] == [False, True]
+
+
 # --- The parts
 
 

@@ -96,7 +96,9 @@ def _run(
             report.warn(f"{step.id} is also made again, because its inputs have changed")
             workspace.discard(step.key)
             found, other = None, other | {step.id}
-        if found is None:
+        if found is not None:
+            workspace.sweep(step.key)
+        else:
             report.say(f"[{number}/{len(plan.steps)}] {step.id}")
             started = time.monotonic()
             place = {"step": step.id, "key": step.key, "number": number, "of": len(plan.steps)}

@@ -74,6 +74,15 @@ class Workspace:
                 with contextlib.suppress(OSError):
                     empty.rmdir()
 
+    def sweep(self, key: str) -> None:
+        """Remove the working folder of a finished step, which a kill right after its last rename leaves."""
+        partial = self.folder / "partial" / key
+        if partial.exists():
+            # Another process may be making the step again; the lock says when it has ended.
+            with self.growing(key, lambda: None):
+                if self.finished(key) is not None:
+                    shutil.rmtree(partial, ignore_errors=True)
+
     @contextmanager
     def growing(self, key: str, on_wait: Callable[[], None]) -> Iterator[None]:
         """Hold the right to grow step ``key``."""

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
 from catalog import cardrules
 from catalog.shapes import shaped
@@ -25,21 +24,6 @@ from zoo.modelfolder.record import CONTEXT_KEYS
 _LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _WIDTH_KEYS = ("hidden_size", "n_embd", "d_model")
 _CARD_BYTES = 1 << 20
-
-
-class _Stored(TypedDict):
-    """``SourceFacts`` as JSON."""
-
-    kind: str
-    context_tokens: int | None
-    layers: int | None
-    vocabulary_size: int | None
-    words: str | None
-    template: str | None
-    licence: str | None
-    row_lengths: list[int]
-    overflows: list[str]
-    without: list[str]
 
 
 @dataclass(frozen=True)
@@ -67,12 +51,7 @@ class SourceFacts:
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> SourceFacts:
         """From what ``to_json`` gave. Raises ValueError for another form."""
-        said = shaped(data, _Stored)
-        return cls(
-            said["kind"], said["context_tokens"], said["layers"], said["vocabulary_size"], said["words"],
-            said["template"], said["licence"], tuple(said["row_lengths"]), tuple(said["overflows"]),
-            tuple(said["without"]),
-        )  # fmt: skip
+        return shaped(data, cls)
 
     def to_json(self) -> dict[str, object]:
         """The same as plain data."""
