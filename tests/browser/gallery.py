@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import answers
 import evidencesamples
 from sitesamples import HOSTILE, LONG, sample
 
@@ -49,7 +50,7 @@ TYPES = {
 """A name for each type of page, and the address of one of the type. Redirect pages lead to one of these."""
 
 READY = {
-    "front": "() => document.querySelector('.zoo-answer').dataset.milliseconds",
+    "front": answers.ANSWERED,
     "files": "() => document.querySelector('.zoo-sort')",
     "try": "() => document.querySelector('.zoo-state').textContent",
     "compare": "() => document.querySelector('.zoo-said').textContent",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import answers
 import pytest
 from sitesamples import completion, sample
 
@@ -24,7 +25,7 @@ def take(page: Any) -> str:
 def ask(page: Any, board: str, take: str) -> None:
     page.select_option("[name=board]", board)
     page.wait_for_function("words => document.querySelector('.zoo-asked').innerText.includes(words)", arg=take)
-    page.wait_for_function("() => (document.querySelector('.zoo-about') ?? {dataset: {ready: 1}}).dataset.ready")
+    answers.wait(page)
 
 
 def words(page: Any) -> str:
@@ -91,9 +92,10 @@ def test_question_stands_in_the_address(samples: str, open_page: Any) -> None:
     page.select_option("[name=language]", "en")
     page.wait_for_function("() => location.search.includes('language')")
     page.wait_for_function("() => document.querySelector('.zoo-asked').innerText.includes('0.6 GB')")
+    answers.wait(page)
     assert page.url.endswith("?memory=0.6&bandwidth=3&task=chat&language=en")
     again = open_page(page.url)
-    again.wait_for_function("() => document.querySelector('.zoo-answer').dataset.milliseconds")
+    answers.wait(again)
     assert words(again) == words(page)
     assert again.input_value("[name=memory]") == "0.6" and again.input_value("[name=board]") == "custom"
 

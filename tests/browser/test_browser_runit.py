@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import answers
 import pytest
 from sitesamples import sample, write_evidence
 
@@ -105,7 +106,7 @@ def test_python_and_browser_give_the_same_lines(board: str, carrying: str, open_
     assert "https://zoo.example.org/zoo/download/smollm2-135m-instruct/1.0.0/smollm2-135m-instruct-Q8_0.gguf" in wanted
     other = open_page(f"{carrying}?board={board}")
     other.wait_for_function(f"() => document.querySelector('.zoo-asked').innerText.includes('{device.name}')")
-    other.wait_for_function("() => document.querySelector('.zoo-answer').dataset.milliseconds")
+    answers.wait(other)
     assert other.evaluate(told).replace(" ", "") == wanted.replace(" ", "")
 
 

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import answers
 import pytest
 from choosersamples import catalog
 
 from catalog.index import Catalog
 from zoo.site.pages.chooser import BOARD
-
-READY = "() => document.querySelector('.zoo-answer').dataset.milliseconds"
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +22,7 @@ def many(build_site: Callable[[Catalog], Path], hosted: Callable[..., str]) -> s
 
 def asked(open_page: Any, address: str, **more: Any) -> Any:
     page = open_page(address, **more)
-    page.wait_for_function(READY)
+    answers.wait(page)
     return page
 
 
@@ -36,12 +35,10 @@ def steps(page: Any) -> int:
 
 
 def press(page: Any, key: str) -> None:
-    before = page.evaluate(READY)
     page.evaluate("() => delete document.querySelector('.zoo-answer').dataset.milliseconds")
     page.focus("[name=way]")
     page.keyboard.press(key)
-    page.wait_for_function(READY)
-    assert before
+    answers.wait(page)
 
 
 def test_the_slider_goes_from_the_fastest_to_the_best_by_keyboard(many: str, open_page: Any) -> None:
