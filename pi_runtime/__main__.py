@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from pi_runtime import asking, checking, keeping, measuring, options, talking
+from pi_runtime import asking, checking, keeping, measuring, options, remembering, talking
 from pi_runtime.settings import CouldNot
 
 
@@ -40,6 +40,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "embed": talking.embed,
     "serve": talking.serve,
     "bench": measuring.bench,
+    "history": remembering.show,
     "doctor": checking.doctor,
     "verify": keeping.verify,
     "remove": keeping.remove,

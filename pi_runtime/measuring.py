@@ -15,7 +15,17 @@ from pathlib import Path
 
 from pi_runtime import bench as library
 from pi_runtime import board as boards
-from pi_runtime import boardbench, keeping, llamabench, profiles, report, store, supervise, talking
+from pi_runtime import (
+    boardbench,
+    keeping,
+    llamabench,
+    profiles,
+    remembering,
+    report,
+    store,
+    supervise,
+    talking,
+)
 from pi_runtime.asking import say, warn
 from pi_runtime.bench import Progress
 from pi_runtime.boardbench import Job
@@ -56,6 +66,9 @@ def bench(arguments: argparse.Namespace) -> None:
             warn(f"wrote {written}")
     sys.stdout.write(report.to_json(result) if arguments.json else report.to_summary(result, part))
     sys.stdout.flush()
+    if not _is_file(arguments.name):
+        for line in remembering.keep(result, store.find(arguments.name)):
+            warn(line) if arguments.json else say(line)
     if arguments.share:
         share(arguments, result, name or "")
 

@@ -17,6 +17,7 @@ import pytest
 from boardsite import command, environment, pi_zoo
 from llamaprograms import MODEL, PROGRAMS, needs_server
 
+from catalog import history as formats
 from pi_runtime import keeping, options, service, store
 from pi_runtime.settings import CouldNot
 from pi_runtime.store import Kept, Receipt
@@ -142,3 +143,16 @@ def test_serve_asks_for_the_key_and_ends_with_its_server(tmp_path: Path) -> None
     finally:
         running.kill()
         running.wait()
+
+
+@needs_server
+def test_every_measurement_is_kept(tmp_path: Path) -> None:
+    put(tmp_path / "home", None)
+    short = ("--prompt-tokens", "8", "--decode-tokens", "2", "--samples", "1", "--short")
+    for number in (1, 2):
+        done = pi_zoo(tmp_path / "home", "bench", STARTER, *ONE, *short, PI_ZOO_PROGRAMS=str(PROGRAMS))
+        assert done.returncode == 0, done.stderr
+        kept = (tmp_path / "home/bench-history.jsonl").read_bytes()
+        runs = formats.parse(kept).runs
+        assert len(runs) == number and runs[-1].model == STARTER and not runs[-1].valid
+    assert "2 runs, 2 of them not valid" in pi_zoo(tmp_path / "home", "history", STARTER).stdout
