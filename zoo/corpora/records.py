@@ -88,6 +88,12 @@ def not_json(error: jsontext.NotJson) -> Fault:
     return Fault("", f"not a JSON object in UTF-8 ({str(error)[:80]})", "Write one JSON object per line")
 
 
+def tags_of(record: JsonObject) -> list[str]:
+    """The tags of a record of any kind; those of a dialect record are in a list with another name."""
+    found = record.get("tags", record.get("dialect_tag_list"))
+    return [tag for tag in found if isinstance(tag, str)] if isinstance(found, list) else []
+
+
 def repeated(record: JsonObject, kind: Kind, where: str) -> Fault:
     """The fault of a record that an earlier place has too."""
     return Fault("", f"{kind.same} {where}: {show(kind.shown(record))}", "Delete one of the two")

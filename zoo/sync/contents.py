@@ -11,7 +11,8 @@ from pathlib import Path
 from catalog import device as devices_room
 from catalog import hublists, yamltext
 from catalog.jsontext import Json, JsonObject, NotJson, parse
-from zoo.corpora.prompts import parse_prompts
+from zoo.corpora import check
+from zoo.corpora.records import tags_of
 from zoo.files.digests import pretty_json, sha256_file
 from zoo.sync.derived import Disagrees
 
@@ -23,20 +24,22 @@ WORKFLOWS = ".github/workflows"
 
 
 def prompts(root: Path) -> str:
-    """The table of the corpora: each prompt file with its number of prompts by language, and the texts."""
+    """The table of the corpora: each file of prompts or conversations with its number of records by language."""
     lines = ["| File | Content |", "|---|---|"]
     files = sorted(
-        (root / CORPORA).rglob("*.jsonl"), key=lambda path: ("train" not in path.name, path.as_posix())
+        (root / CORPORA).rglob("*.jsonl"),
+        key=lambda path: (path.parent.name != "tutor", "train" not in path.name, path.as_posix()),
     )
     for path in files:
         shown = path.relative_to(root / CORPORA).as_posix()
-        found, problems = parse_prompts(path.read_bytes(), shown)
-        if problems:
+        if problems := check.problems(path, shown):
             raise Disagrees(str(problems[0]), remedy=f"zoo check {CORPORA}/{shown}")
-        by = Counter(_language(prompt.get("tags", [])) for prompt in found)
+        found = [parse(line) for line in path.read_bytes().splitlines() if line.strip()]
+        by = Counter(_language(tags_of(record)) for record in found if isinstance(record, dict))
         counts = ", ".join(f"{count} {language}" for language, count in sorted(by.items()))
         purpose = next((words for part, words in _PURPOSES.items() if f".{part}." in path.name), "")
-        lines.append(f"| `{shown}` | {len(found)} prompts ({counts}) {purpose}".rstrip() + " |")
+        noun = "conversations with tools" if path.name.startswith("conversations") else "prompts"
+        lines.append(f"| `{shown}` | {len(found)} {noun} ({counts}) {purpose}".rstrip() + " |")
     return "\n".join(lines)
 
 
