@@ -36,7 +36,7 @@ def parse(address: str, where: str, *, query: bool = False) -> str:
     refuse_secret(address, where)
     try:
         parts = urlsplit(address)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         valid = False
     if (

@@ -59,6 +59,7 @@ LONGEST = 1000
 _MOST_FAULTS = 20
 """Problems that are listed: one for each setting, and some of unknown ones."""
 _FOLDERS = ("work", "releases", "catalog", "evidence", "site")
+_NUMBERS = ("site_files_mb", "threads")
 
 
 @dataclass(frozen=True)
@@ -252,11 +253,13 @@ def _as_text(name: str, value: object) -> str:
         raise InputError(
             f"the number of setting {name} is too large", where=MARKER, remedy="Write a smaller one"
         )
-    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(value, str) or (is_number and name in _NUMBERS):
         return str(value)
-    raise InputError(
-        f"setting {name} is neither text nor a whole number", where=MARKER, remedy=f'Write {name} = "..."'
-    )
+    if name in _NUMBERS:
+        raise InputError(f"setting {name} is not a whole number", where=MARKER, remedy=f"Write {name} = 0")
+    remedy = f'Write it in quotes: {name} = "{value if is_number else "..."}"'
+    raise InputError(f"setting {name} is not text", where=MARKER, remedy=remedy)
 
 
 def _check(name: str, value: Value) -> None:
@@ -276,7 +279,14 @@ def _check(name: str, value: Value) -> None:
         raise InputError(
             f"collection is {show(value.text)}", where=value.origin, remedy="Write a title of at most 60 characters"
         )
-    if name in ("site_url", "program") and value.text:
+    if name == "hub" and "://" in value.text and not value.text.startswith(("http://", "https://")):
+        raise InputError(
+            f"hub is {show(value.text)}, but a hub is a folder or an http address",
+            where=value.origin,
+            remedy=f"Write a folder, such as {DEFAULT_HUB}, or https://HOST",
+        )
+    is_address = name == "hub" and value.text.startswith(("http://", "https://"))
+    if (name in ("site_url", "program") and value.text) or is_address:
         addresses.parse(value.text, f"setting {name}, {value.origin}")
     if name == "site_files_mb" and not (value.text.isdecimal() and len(value.text) <= 6):
         raise InputError(
