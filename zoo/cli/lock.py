@@ -45,7 +45,8 @@ def command(call: Call, recipe: str) -> int:
             _refuse_other(data, uri, pin, settings, call.output)
             pins[uri] = pin
         except ZooError as error:
-            error.where = error.where or uri
+            # A sentence that begins with the source needs no place in front of it.
+            error.where = error.where or ("" if error.what.startswith(uri) else uri)
             failures[uri] = error
     if not pins and len(failures) == 1:
         raise next(iter(failures.values()))
