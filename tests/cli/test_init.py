@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from tinyzoo import as_a_user
 
 from catalog import shell
 from zoo.__main__ import main
+from zoo.cli import init
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +44,38 @@ def test_the_next_command_can_be_pasted(name: str, here: Path, capsys: pytest.Ca
     there = line.removeprefix("Next: ").partition(" && ")[0]
     done = subprocess.run(["bash", "-c", f"{there} && pwd"], cwd=here, capture_output=True, text=True, check=True)
     assert Path(done.stdout.rstrip("\n")) == here / name
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc is Linux's")
+@pytest.mark.parametrize("name", ["/proc/zoo", "/proc/a/b/zoo"])
+def test_a_file_system_that_takes_no_files_is_named_without_temporary_names(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", name]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"zoo: no zoo can be made in {name}, because /proc ") and ".zoo." not in said
+    assert "Nothing was changed." in said and "a folder elsewhere, such as: zoo init ~/my-zoo" in said
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root writes everywhere")
+def test_a_folder_without_the_right_to_write_gets_the_command(here: Path) -> None:
+    (here / "shut").mkdir(mode=0o555)
+    code, said = as_a_user(here, "init", "shut/zoo")
+    assert code == 1 and f"because {here}/shut cannot be written" in said and f"chmod u+w {here}/shut" in said
+    assert not list((here / "shut").iterdir())
+
+
+def test_a_disk_that_fills_up_leaves_nothing(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", f"{here}/.zoo.new-abc/zoo.toml")
+
+    monkeypatch.setattr(init, "_fill", full)
+    assert main(["init", "mine"]) == 1
+    said = capsys.readouterr().err
+    assert "no zoo could be made in mine: No space left on device. Nothing of it remains. Free some space" in said
+    assert ".zoo.new" not in said and not list(here.iterdir())
 
 
 def test_an_empty_folder_becomes_a_zoo(here: Path) -> None:

@@ -11,8 +11,8 @@ import click
 
 from catalog import index, shell, unseen
 from zoo.cli.common import Call, options
-from zoo.errors import InputError
-from zoo.files import bundled
+from zoo.errors import AGAIN, InputError, ZooError, remedy_for
+from zoo.files import bundled, writable
 from zoo.files.whole import fsync
 from zoo.settings import MARKER
 from zoo.sync import parts
@@ -39,6 +39,38 @@ def command(call: Call, folder: Path, title: str) -> None:
         raise InputError(fault, safe="Nothing was changed.", remedy=_NEW)
     if unseen.visible(title) != title or unseen.blank(title):
         raise InputError("the title has characters that cannot be shown")
+    _refuse_unwritable(folder)
+    try:
+        _make(folder, title)
+    except OSError as error:
+        # Its own words would name a temporary folder that is deleted already.
+        raise ZooError(
+            f"no zoo could be made in {folder}: {error.strerror or error}",
+            safe="Nothing of it remains.",
+            remedy=remedy_for(error),
+            again=AGAIN,
+        ) from error
+    made = sorted(path.relative_to(folder).as_posix() for path in folder.iterdir())
+    human = f"A zoo is in {folder}: {', '.join(made)}."
+    human += f"\nNext: cd {shell.argument(str(folder))} && zoo check && zoo plan smollm2-135m-instruct"
+    call.output.answer({"folder": str(folder), "made": made}, human)
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    """Raises ZooError if no folder can be made there."""
+    above = folder.absolute().parent
+    if not (found := writable.obstacle(above)):
+        return
+    make = f"Make it writable (chmod u+w {shell.argument(str(found.place))}), or name" if found.is_rights else "Name"
+    raise ZooError(
+        f"no zoo can be made in {folder}, because {found.place} {found.what}",
+        safe="Nothing was changed.",
+        remedy=f"{make} a folder elsewhere, such as: zoo init ~/my-zoo",
+    )
+
+
+def _make(folder: Path, title: str) -> None:
+    """Atomically: a complete zoo or none. Raises OSError."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".zoo.new-", dir=folder.parent))
     try:
@@ -49,10 +81,6 @@ def command(call: Call, folder: Path, title: str) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     fsync(folder.parent)
-    made = sorted(path.relative_to(folder).as_posix() for path in folder.iterdir())
-    human = f"A zoo is in {folder}: {', '.join(made)}."
-    human += f"\nNext: cd {shell.argument(str(folder))} && zoo check && zoo plan smollm2-135m-instruct"
-    call.output.answer({"folder": str(folder), "made": made}, human)
 
 
 def _fault(folder: Path) -> str | None:

@@ -15,7 +15,7 @@ from catalog.shapes import shaped
 from catalog.unseen import visible
 from zoo.errors import ModelFileError
 from zoo.modelfolder import otherlayouts
-from zoo.modelfolder.files import INDEX, SINGLE
+from zoo.modelfolder.files import CONFIG, INDEX, SINGLE
 from zoo.modelfolder.smallfiles import read_json, refuse_pointer
 
 MOST_HEADER_BYTES = 100_000_000
@@ -43,6 +43,14 @@ class Entry(TypedDict):
     dtype: str
     shape: list[int]
     data_offsets: list[int]
+
+
+def is_model_folder(folder: Path) -> bool:
+    """Whether it has a configuration and weights, without looking at what is in them; False if that cannot be seen."""
+    try:
+        return (folder / CONFIG).is_file() and next(folder.glob("*.safetensors"), None) is not None
+    except OSError:
+        return False
 
 
 def weight_files(folder: Path, files: Mapping[str, Path]) -> tuple[str, ...]:

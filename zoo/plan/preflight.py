@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from catalog import shell
 from catalog import sources as source_uris
@@ -16,6 +18,7 @@ from zoo.llama import processor
 from zoo.llama.convert import source as llama_source
 from zoo.machine import resources
 from zoo.machine.resources import free_bytes
+from zoo.modelfolder import weights
 from zoo.plan.costs import RESERVE_BYTES, Costs
 from zoo.plan.plan import Plan
 from zoo.progress import Reporter
@@ -85,19 +88,47 @@ def check(build: Build, costs: Costs, settings: Settings, report: Reporter) -> N
         )
 
 
+WRITTEN = ("work", "releases", "evidence", "catalog", "site")
+"""Settings of places that the program writes."""
+
+
 def folders(settings: Settings) -> list[str]:
-    """Why the folders that a build writes cannot be written: a sentence for each, with what to do."""
-    faults = []
+    """Why the folders that a build writes cannot be used: a sentence for each, with what to do."""
+    faults = [fault for name in WRITTEN if (fault := _in_model(name, settings))]
     for name in ("work", "releases"):
         if found := writable.obstacle(settings.folder(name)):
             shown = settings.shown(found.place)
-            first = f"Make it writable (chmod u+w {shell.argument(shown)})" if found.is_folder else "Move it away"
             faults.append(
                 f"setting {name} ({settings.values[name].origin}): no files can be written in "
                 f"{settings.shown(settings.folder(name))}, because {shown} {found.what}. "
-                f"{first}, or name another folder with --{name}"
+                f"{_first(found, shown)}ame another folder with --{name}"
             )
     return faults
+
+
+def _first(found: writable.Obstacle, shown: str) -> str:
+    """The begin of the sentence that ends with naming another folder."""
+    if found.is_rights:
+        return f"Make it writable (chmod u+w {shell.argument(shown)}), or n"
+    return "Move it away, or n" if found.is_movable else "N"
+
+
+def _in_model(name: str, settings: Settings) -> str:
+    """What is wrong with a place inside a model folder: what is written there would change the source. "" if nothing.
+
+    The zoo's own folder and those above it do not count.
+    """
+    place = settings.folder(name)
+    path = Path(os.path.normpath(place))
+    for folder in (path, *path.parents):
+        if settings.root.is_relative_to(folder):
+            return ""
+        if weights.is_model_folder(folder):
+            return (
+                f"setting {name} ({settings.values[name].origin}): {settings.shown(place)} is inside the model folder "
+                f"{settings.shown(folder)}. What is written there would change the model. Choose a folder outside of it"
+            )
+    return ""
 
 
 def _packages(needed: set[str], tools: Mapping[str, str]) -> list[str]:
