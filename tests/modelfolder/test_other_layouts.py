@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tinymodel import make_tiny_llama
 
@@ -82,6 +83,10 @@ def test_the_command_converts_pickled_weights(tmp_path: Path) -> None:
 
 def test_mlx_is_named(tmp_path: Path) -> None:
     folder = make_tiny_llama(tmp_path / "m")
+    numpy = pytest.importorskip("safetensors.numpy")
+    weights = folder / "model.safetensors"
+    packed = {"model.layers.0.mlp.up_proj.weight": np.zeros((8, 4), np.uint32)}
+    numpy.save_file(numpy.load_file(weights) | packed, weights)
     path = folder / "config.json"
     plain = json.loads(path.read_text("utf-8"))
     for keys in (("quantization",), ("quantization", "quantization_config")):

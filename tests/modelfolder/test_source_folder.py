@@ -274,6 +274,7 @@ def test_weights_under_other_names_are_named(folder: Path) -> None:
 )
 def test_quantized_sources_are_refused_by_format(given: dict[str, Any], words: str, folder: Path) -> None:
     edit_json(folder, "config.json", quantization_config=given)
+    change(folder, lambda t: t.update({"model.layers.0.mlp.up_proj.qweight": np.zeros(4, np.int32)}))
     error = refusal(folder)
     assert words in error.what and "16-bit weights" in error.remedy
 

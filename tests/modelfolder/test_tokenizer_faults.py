@@ -65,6 +65,31 @@ def test_a_contradiction_is_named_with_its_file(
         inspect_small(folder, "m")
 
 
+@pytest.mark.parametrize(
+    ("cutter", "words"),
+    [
+        ({"type": "ByteLevel"}, 'the decoder that belongs to its pre-tokenizer: "decoder": {"type": "ByteLevel",'),
+        ({"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}]}, '"decoder": {"type": "ByteLevel",'),
+        (None, "such as ByteLevel, or Replace, ByteFallback and Fuse"),
+    ],
+)
+def test_a_tokenizer_without_a_decoder_is_refused_by_its_file(
+    cutter: Tokenizer | None, words: str, folder: Path
+) -> None:
+    found = refusal(changed(folder, lambda data: data.update(decoder=None, pre_tokenizer=cutter)))
+    assert found.what.startswith("The tokenizer has no decoder") and found.where == "m/tokenizer.json"
+    assert words in found.remedy
+
+
+def test_the_decoder_of_the_remedy_is_one(folder: Path) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    cutter = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    said = refusal(changed(folder, lambda data: data.update(decoder=None, pre_tokenizer=cutter))).remedy
+    entry = json.loads("{" + said.partition(": ")[2].rstrip(".") + "}")
+    changed(folder, lambda data: data.update(entry))
+    assert tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")).decoder is not None
+
+
 def test_tokens_that_are_listed_twice_or_share_a_prefix_are_fine(tmp_path: Path) -> None:
     assert inspect(make_tiny_llama(tmp_path / "m")).vocabulary.added.items() <= {
         **inspect(tmp_path / "m").vocabulary.words
@@ -74,6 +99,7 @@ def test_tokens_that_are_listed_twice_or_share_a_prefix_are_fine(tmp_path: Path)
             "type": "BPE", "vocab": {"a": 0, "##b": 1, "ab": 2},
             "merges": [["a", "##b"]], "continuing_subword_prefix": "##",
         },
+        "decoder": {"type": "WordPiece"},
         "added_tokens": [{"id": 0, "content": "a"}],
     }  # fmt: skip
     tokenizerfaults.refuse(tokenizer, vocabulary.read(tokenizer, None))

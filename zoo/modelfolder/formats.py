@@ -68,7 +68,7 @@ def quantized(config: Mapping[str, object]) -> str | None:
             where="config.json",
             remedy=SIXTEEN_BITS,
         )
-    method = str(given.get("quant_method") or ("bitsandbytes" if _is_bitsandbytes(given) else "")).lower()
+    method = _method(given)
     if method in DEQUANTIZED:
         return DEQUANTIZED[method]
     name = REFUSED.get(method, method or "an unnamed format")
@@ -87,31 +87,52 @@ def quantized(config: Mapping[str, object]) -> str | None:
 
 PLAIN = ("F64", "F32", "F16", "BF16")
 """Types of a safetensors file whose values are the weights themselves."""
+_PACKED = (
+    ".qweight", ".qzeros", ".absmax", ".quant_map", ".weight_packed", ".SCB", ".weight_scale_inv", "_blocks",
+)  # fmt: skip
+"""Name endings of tensors that only a quantized format has."""
 
 
 def refuse_packed(stored: Mapping[str, Stored], method: str | None) -> None:
     """Raises ModelFileError for tensors that only a quantized format has, if the configuration does not name a
     format."""
-    ends = (
-        ".qweight",
-        ".qzeros",
-        ".absmax",
-        ".quant_map",
-        ".weight_packed",
-        ".SCB",
-        ".weight_scale_inv",
-        "_blocks",
-    )
     packed = sorted(
         f"{name} of type {one.dtype}"
         for name, one in stored.items()
-        if name.endswith(ends) or ".quant_state." in name or (name.endswith(".weight") and one.dtype not in PLAIN)
+        if name.endswith(_PACKED) or ".quant_state." in name or (name.endswith(".weight") and one.dtype not in PLAIN)
     )
     if packed and method is None:
         raise ModelFileError(
             f"The weights are quantized ({named(packed)}), but config.json has no quantization_config",
             where="config.json",
             remedy="Use the repository with the 16-bit weights (BF16 or F16)",
+        )
+
+
+def refuse_unpacked(config: Mapping[str, object], stored: Mapping[str, Stored]) -> None:
+    """Raises ModelFileError if the configuration names a quantized format of which no tensor is.
+
+    Does nothing without tensors, and for BitNet: its plain weights are rounded while the model runs.
+    """
+    key = next((key for key in ("quantization_config", "quantization") if config.get(key)), None)
+    given = table(config.get(key)) if key else {}
+    method = _method(given)
+    if not given or not stored or method == "bitnet":
+        return
+    types = {one.dtype for one in stored.values()}
+    scales = any("scale" in name for name in stored)
+    if method == "fp8":
+        absent = not scales or not any(type_.startswith("F8_") for type_ in types)
+    else:
+        absent = types <= set(PLAIN) and not any(name.endswith(_PACKED) for name in stored)
+    if absent:
+        name = "MLX" if _is_mlx(given) else {**DEQUANTIZED, **REFUSED}.get(method, method or "an unnamed format")
+        raise ModelFileError(
+            f"config.json says that the weights are quantized ({name}; {key}), but the files have numbers of type "
+            f"{' and '.join(sorted(types))}{'' if scales else ' without scales'}",
+            where="config.json",
+            remedy=f"If these are the 16-bit weights, remove {key} from config.json. Otherwise fetch the weights that "
+            "belong to this config.json",
         )
 
 
@@ -144,6 +165,10 @@ def refuse_lora(names: Iterable[str]) -> None:
             where="model.safetensors",
             remedy=f"Merge the adapter first: {MERGE}",
         )
+
+
+def _method(given: Mapping[str, object]) -> str:
+    return str(given.get("quant_method") or ("bitsandbytes" if _is_bitsandbytes(given) else "")).lower()
 
 
 def _is_mlx(given: Mapping[str, object]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -152,7 +153,7 @@ def _inspect(folder: Path, root: Path | None) -> Inspected:
         raise otherlayouts.without_config(folder)
     formats.refuse_adapter(files)
     small = read_small(files)
-    quantized = formats.quantized(small[CONFIG])
+    quantized = _quantized(folder, files, small[CONFIG])
     unsupported.refuse(small[CONFIG])
     purposes.refuse_other(small[CONFIG])
     inner = table(small[CONFIG].get("text_config")) or small[CONFIG]
@@ -162,6 +163,7 @@ def _inspect(folder: Path, root: Path | None) -> Inspected:
     _refuse_no_tokenizer(folder, files)
     formats.refuse_lora(stored)
     formats.refuse_packed(stored, quantized)
+    formats.refuse_unpacked(small[CONFIG], stored)
     own, rules = names.unwrapped(stored)
     depth.refuse_more(small[CONFIG], own.values())
     sizes.refuse_impossible(inner, stored.values())
@@ -170,6 +172,19 @@ def _inspect(folder: Path, root: Path | None) -> Inspected:
     words = vocabulary.read(small.get("tokenizer.json"), small.get("added_tokens.json"))
     tokenizerfaults.refuse(small.get("tokenizer.json"), words)
     return Inspected(folder, files, small, shards, stored, own, tuple(rules), words, quantized, ())
+
+
+def _quantized(folder: Path, files: Mapping[str, Path], config: Mapping[str, object]) -> str | None:
+    """As ``formats.quantized``, but a format that is refused is compared with the tensors first, if they can be read:
+    where they are plain, the configuration is what has to change."""
+    try:
+        return formats.quantized(config)
+    except ModelFileError:
+        stored: Mapping[str, Stored] = {}
+        with contextlib.suppress(ModelFileError):
+            stored = tensors(files, weight_files(folder, files))
+        formats.refuse_unpacked(config, stored)
+        raise
 
 
 def read_small(files: Mapping[str, Path]) -> dict[str, Mapping[str, object]]:

@@ -1,7 +1,9 @@
-"""Contradictions in a tokenizer.json: numbers of two tokens, and merges of tokens that do not exist. Pure."""
+"""Contradictions in a tokenizer.json: numbers of two tokens, merges of tokens that do not exist, no way back from
+tokens to text. Pure."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 
 from catalog.jsonvalues import table
@@ -10,6 +12,7 @@ from zoo.modelfolder.vocabulary import Vocabulary
 from zoo.modelfolder.weights import named
 
 TOKENIZER_JSON = "tokenizer.json"
+BYTE_LEVEL = '"ByteLevel"'
 REMEDY = "Fetch the file again and compare its sha256 with the publisher's. If you edited it, correct these entries"
 
 
@@ -29,6 +32,21 @@ def refuse(tokenizer: Mapping[str, object] | None, words: Vocabulary) -> None:
             where=TOKENIZER_JSON,
             remedy=REMEDY,
         )
+    if model.get("type") == "BPE" and not tokenizer.get("decoder"):
+        raise ModelFileError(
+            "The tokenizer has no decoder, so its tokens become text with a space between all of them",
+            where=TOKENIZER_JSON,
+            remedy=f"Write the decoder that belongs to its pre-tokenizer: {_decoder(tokenizer)}",
+        )
+
+
+def _decoder(tokenizer: Mapping[str, object]) -> str:
+    """What to write for a decoder."""
+    if BYTE_LEVEL in json.dumps(tokenizer.get("pre_tokenizer")):
+        return (
+            '"decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true}'
+        )
+    return "such as ByteLevel, or Replace, ByteFallback and Fuse for pieces of SentencePiece"
 
 
 def _twice(words: Vocabulary) -> Iterator[str]:
