@@ -94,11 +94,27 @@ def test_a_base_model_begins_as_a_completion_model(zoo: Path, capsys: pytest.Cap
 
 
 def test_a_source_that_the_import_refuses_is_named_immediately(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its pin would be the digest of what has to change, so no recipe is written. Later the same command works."""
     folder = make_tiny_llama(zoo / "models/mine")
-    (folder / "model.safetensors").unlink()
-    recipe, said = begun(zoo, capsys)
-    assert "has no .safetensors file" in said and "zoo check recipes/mine.yaml" in said
-    assert recipe["student"]["sha256"]
+    weights = folder / "model.safetensors"
+    weights.rename(zoo / "away")
+    assert main(["new", "mine", "--source", "file:models/mine"]) == 1
+    said = capsys.readouterr().err
+    assert "models/mine: This folder has no .safetensors file" in said and "No recipe was written." in said
+    assert not os.path.lexists(zoo / "recipes/mine.yaml")
+    (zoo / "away").rename(weights)
+    assert begun(zoo, capsys)[0]["student"]["sha256"]
+
+
+def test_a_chat_template_that_cannot_be_rendered_is_named_immediately(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_tiny_llama(zoo / "models/mine")
+    (folder / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}", encoding="utf-8")
+    assert main(["new", "mine", "--source", "file:models/mine"]) == 1
+    said = capsys.readouterr().err
+    assert "template" in said and "No recipe was written." in said
+    assert not os.path.lexists(zoo / "recipes/mine.yaml")
 
 
 def test_an_absolute_path_inside_the_zoo_is_written_from_its_folder(
@@ -133,8 +149,8 @@ def test_check_names_a_refused_source_with_other_problems(
 ) -> None:
     """Not after they are fixed."""
     folder = make_tiny_llama(zoo / "models/mine")
-    (folder / "model.safetensors").unlink()
     begun(zoo, capsys)
+    (folder / "model.safetensors").unlink()
     path = zoo / "recipes/mine.yaml"
     path.write_text(path.read_text("utf-8").replace("version: 0.1.0", "version: one"), "utf-8")
     assert main(["check", "recipes/mine.yaml"]) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from zoo.cli.common import Call, options
 from zoo.errors import InputError, ModelFileError
 from zoo.files.whole import write_atomic
 from zoo.plan import foresight
+from zoo.plan.known import Known
 from zoo.review import issue as offers
 from zoo.review.issue import Offer
 from zoo.settings import Settings
@@ -28,7 +30,7 @@ STARTER_LICENCE = "Apache-2.0"
 UNNAMED_LICENCE = "LicenseRef-other"
 
 _TEMPLATE = """\
-# Every key is explained on the site of this zoo: run `zoo site serve`, then open Reference, Recipe.
+# Every key is explained in site/docs/reference/recipe.md, and on the zoo's site under Reference, Recipe.
 # `zoo check recipes/{name}.yaml` shows what is wrong with this file.
 zoo: 1
 name: {name}
@@ -86,7 +88,10 @@ _SAVE = "Save the text of the issue with: gh issue view NUMBER --json body --jq 
 def command(
     call: Call, name: str | None, source: str | None, licence: str | None, owner: str, issue: Path | None
 ) -> None:
-    """Start recipe NAME in recipes/NAME.yaml, and pin its source if it is on this machine."""
+    """Start recipe NAME in recipes/NAME.yaml, and pin its source if it is on this machine.
+
+    Exit code 1, and no recipe, for a source that `zoo check` would refuse.
+    """
     settings = call.settings
     offer = _offer(issue) if issue else _NO_OFFER
     name, source = name or offer.name, source or offer.source or (STARTER if issue is None else "")
@@ -113,29 +118,38 @@ def command(
             remedy="Choose another name",
         )
     path = _located(source, settings)
-    text = _TEMPLATE.format(
-        name=name,
-        summary=placeholders.SUMMARY,
-        date=datetime.date.today().isoformat(),
-        task=_task(path, settings),
-        licence=licence or _licence(path, source),
-        owner=owner,
-        source=source,
-        pin=f"  sha256: {resolve.content_sha256(path, settings.root)}\n" if path else "",
-        text=_evaluation_text(settings),
-        languages=offers.as_yaml(offer.languages or ("en",)),
-        good_at=offers.as_yaml(offer.good_at),
-        bad_at=offers.as_yaml(offer.bad_at),
-    )
-    write_atomic(target, text)
-    checked = check_recipe(target, settings.root)
-    problems = [*map(str, checked.problems), *map(str, foresight.problems(checked, settings.root))]
+    with Known(settings.work) as known:
+        # Its pin would be the digest of what has to change.
+        foresight.refuse_source(source, settings.root, known, safe="No recipe was written.")
+        chosen = replace(offer, name=name, source=source, licence=licence or _licence(path, source))
+        write_atomic(target, _text(chosen, path, owner, settings))
+        checked = check_recipe(target, settings.root)
+        found = foresight.problems(checked, settings.root, known=known)
+    problems = [*map(str, checked.problems), *map(str, found)]
     shown = settings.shown(target)
     words = [f"Started {shown}.", *(f"The issue does not say: {label}." for label in offer.missing), *problems]
     look = f"fix these, then run: zoo check {shell.argument(shown)}"
     words.append(f"Next: {look}" if problems else f"Next: edit it, then run: zoo plan {name}")
     data = {"recipe": shown, "problems": problems, "missing": list(offer.missing)}
     call.output.answer(data, "\n".join(words))
+
+
+def _text(offer: Offer, path: Path | None, owner: str, settings: Settings) -> str:
+    """The recipe. path: the source on this machine, None if it is not here."""
+    return _TEMPLATE.format(
+        name=offer.name,
+        summary=placeholders.SUMMARY,
+        date=datetime.date.today().isoformat(),
+        task=_task(path, settings),
+        licence=offer.licence,
+        owner=owner,
+        source=offer.source,
+        pin=f"  sha256: {resolve.content_sha256(path, settings.root)}\n" if path else "",
+        text=_evaluation_text(settings),
+        languages=offers.as_yaml(offer.languages or ("en",)),
+        good_at=offers.as_yaml(offer.good_at),
+        bad_at=offers.as_yaml(offer.bad_at),
+    )
 
 
 def _refuse_secret(source: str) -> None:

@@ -49,9 +49,7 @@ def problems(
         try:
             facts[role] = known.facts(path, root, imported=is_imported)
         except ModelFileError as error:
-            if error.where == str(path):
-                # The message must not include the user's folders.
-                error.where = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+            _place(error, path, root)
             if raising:
                 raise
             what = f"{error.where}: {error.what}" if error.where else error.what
@@ -64,6 +62,30 @@ def problems(
     of_package = functools.partial(licences.sha256_in_package, root=root)
     found += licencefiles.outdated(document, recipe, root, of_package)
     return [*found, *contradictions.problems(document, case)]
+
+
+def _place(error: ModelFileError, path: Path, root: Path) -> None:
+    """The message must not include the user's folders."""
+    if error.where == str(path):
+        error.where = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+def refuse_source(uri: str, root: Path, known: Known, *, safe: str) -> None:
+    """Raises ModelFileError for a source on this machine that ``zoo check`` refuses, also because of its chat template.
+
+    Others are not read: one that is not here, is not a file or folder, or is outside the zoo. safe: what is unchanged.
+    """
+    path = _local(uri, root)
+    if path is None:
+        return
+    try:
+        facts = known.facts(path, root, imported=True)
+        for _, error in systemprompts.unusable({"student": facts}, known):
+            raise error
+    except ModelFileError as error:
+        _place(error, path, root)
+        error.safe = safe
+        raise
 
 
 def refuse_templates(checked: CheckedRecipe, root: Path) -> list[str]:
