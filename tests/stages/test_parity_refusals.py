@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,9 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return base / "model", file
 
 
-def judge(folder: Path, file: Path, place: Path, type_: str = "f16") -> dict[str, Any]:
+def judge(
+    folder: Path, file: Path, place: Path, type_: str = "f16", allow: Sequence[str] = ()
+) -> dict[str, Any]:
     """Run the stage on copies; returns its report. Raises GateRefused."""
     place.mkdir()
     (place / "file").mkdir()
@@ -63,7 +65,7 @@ def judge(folder: Path, file: Path, place: Path, type_: str = "f16") -> dict[str
         role: Artifact(role, "k", path, records(path), {})
         for role, path in (("weights", folder), ("model", place / "file"), ("source", folder))
     }
-    spec = {"type": type_, "allow": []}
+    spec = {"type": type_, "allow": list(allow)}
     return stage.run(Context(spec, inputs, place / "out", place, place, place, 1, "cpu", Silent()))
 
 
@@ -291,6 +293,40 @@ def test_a_pre_tokenizer_that_cuts_otherwise(pre: str, words: tuple[Path, Path],
     rewrite_header(words[1], tmp_path / "b.gguf", {"tokenizer.ggml.pre": pre})
     said = refusal(words[0], tmp_path / "b.gguf", tmp_path / "run")
     assert re.search(r"tokenizer: String \d+ \(.*\), token \d+: \d+ .* in transformers, \d+ .* in the GGUF", said)
+
+
+def test_tokens_are_compared_before_any_logits(
+    words: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logits take minutes. The message has the entry that allows the difference, and then the rest is compared."""
+    rewrite_header(words[1], tmp_path / "b.gguf", {"tokenizer.ggml.pre": "deepseek-llm"})
+    with monkeypatch.context() as patched:
+        patched.setattr("zoo.training.parity.look", lambda *_, **__: pytest.fail("the weights were read"))
+        said = refusal(words[0], tmp_path / "b.gguf", tmp_path / "run")
+    assert "  tokenizer: String " in said and "write `parity: {allow: [tokenizer]}` into the recipe" in said
+    report = judge(words[0], tmp_path / "b.gguf", tmp_path / "allowed", allow=["tokenizer", "source"])
+    outcomes = {check["name"]: check["outcome"] for check in report["checks"]}
+    assert outcomes["tokenizer"] == "allowed" and outcomes["logits"] == "passed"
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+def test_a_space_that_only_one_side_puts_before_a_text_is_named(
+    in_file: bool, talker: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folder = talker[0]
+    if not in_file:
+
+        def spaced(tokenizer: dict[str, Any]) -> None:
+            steps = [{"type": "Prepend", "prepend": "\u2581"}, tokenizer["normalizer"]]
+            tokenizer["normalizer"] = {"type": "Sequence", "normalizers": steps}
+
+        folder = edited(folder, tmp_path / "model", "tokenizer.json", spaced)
+    rewrite_header(talker[1], tmp_path / "b.gguf", {"tokenizer.ggml.add_space_prefix": in_file})
+    said = refusal(folder, tmp_path / "b.gguf", tmp_path / "run")
+    sides = ("the GGUF file", "transformers") if in_file else ("transformers", "the GGUF file")
+    assert f"Likely cause: {sides[0]} puts a space before every text, {sides[1]} does not" in said
+    fix = ("write", "into") if in_file else ("remove", "from")
+    assert f'{fix[0]} "add_prefix_space": false {fix[1]} tokenizer_config.json of the source' in said
 
 
 def test_a_pre_tokenizer_that_llama_cpp_does_not_know(words: tuple[Path, Path], tmp_path: Path) -> None:

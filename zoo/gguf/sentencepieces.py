@@ -78,7 +78,7 @@ def of_tokenizer(tokenizer: Mapping[str, object], unknown: str | None = None) ->
     ]
     if types.count(UNKNOWN) != 1:
         return None
-    return Pieces(ordered, scores, types, _dummy_prefix(tokenizer))
+    return Pieces(ordered, scores, types, puts_space(tokenizer))
 
 
 def contradicts(path: Path, tokenizer: Mapping[str, object]) -> bool:
@@ -156,8 +156,9 @@ def _type(text: str, added: Mapping[str, object] | None, unknown: str) -> int:
     return BYTE if _BYTE.fullmatch(text) else NORMAL
 
 
-def _dummy_prefix(tokenizer: Mapping[str, object]) -> bool:
-    """Whether a space is put before the text: by the normalizer, or by Llama's pre-tokenizer of transformers 5."""
+def puts_space(tokenizer: Mapping[str, object]) -> bool:
+    """Whether a tokenizer.json puts a space before the text: in the normalizer, or in Llama's pre-tokenizer of
+    transformers 5."""
     cutter = table(tokenizer.get("pre_tokenizer"))
     spaces = cutter.get("type") == "Metaspace" and cutter.get("prepend_scheme") != "never"
     return spaces or "Prepend" in _kinds(table(tokenizer.get("normalizer")))

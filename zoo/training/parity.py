@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,12 +24,33 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def look(folder: Path, export_type: str, *, threads: int, advance: Advance = unheard) -> Seen:
+def glance(folder: Path) -> Seen:
+    """How the strings are cut, without a look at the weights. Raises ModelFileError if the folder cannot be read."""
+    tokenizer = load_tokenizer(folder)
+    with quiet():
+        return Seen(
+            side="transformers",
+            cut=cut(tokenizer, STRINGS),
+            texts=(),
+            logits=(),
+            renderings=(),
+            parameters={},
+            ends=frozenset(),
+            name_of=lambda token: str(tokenizer.decode([token], clean_up_tokenization_spaces=False)),
+            normalizer=normalizer_of(tokenizer, STRINGS),
+            spaced=_spaced(folder, tokenizer),
+        )
+
+
+def look(
+    folder: Path, export_type: str, *, threads: int, advance: Advance = unheard, first: Seen | None = None
+) -> Seen:
     """Tokens, logits (float32, on the CPU) and renderings of ``folder``; ``advance`` is called for each text.
 
-    export_type: number format of the file to compare with, for the own noise of each position.
-    Raises ModelFileError if the folder cannot be read.
+    export_type: number format of the file to compare with, for the own noise of each position. first: the result of
+    ``glance``, if it is known. Raises ModelFileError if the folder cannot be read.
     """
+    first = first or glance(folder)
     tokenizer = load_tokenizer(folder)
     rendered = renderings(tokenizer, [(m, prompt) for m in CONVERSATIONS for prompt in (False, True)])
     model = load_model(folder, torch.float32, "cpu")
@@ -38,18 +60,14 @@ def look(folder: Path, export_type: str, *, threads: int, advance: Advance = unh
     with quiet():
         texts = [ids_of(tokenizer, text, markers=True)[:limit] for text in TEXTS]
         logits, noise = logits_and_noise(model, texts, export_type, threads, advance)
-        return Seen(
-            side="transformers",
-            cut=cut(tokenizer, STRINGS),
+        return dataclasses.replace(
+            first,
             texts=texts,
             logits=logits,
             noise=noise,
-            normalizer=normalizer_of(tokenizer, STRINGS),
-            spaced=_spaced(folder, tokenizer),
             renderings=rendered,
             parameters=parameters(model),
             ends=frozenset(_ends(folder, tokenizer)),
-            name_of=lambda token: str(tokenizer.decode([token], clean_up_tokenization_spaces=False)),
         )
 
 

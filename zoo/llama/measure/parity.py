@@ -24,6 +24,8 @@ from zoo.templates.renderer import OverLimit
 
 CONVERSATION_TOKENS = 1024
 """Context for a conversation, even for a tokenizer that splits at every byte."""
+GLANCE_TOKENS = 64
+"""Context where nothing is computed."""
 ORDINARY = 1
 """llama.cpp's number for the type of an ordinary token."""
 MARKER = re.compile(r"</?[|\w][^<>\s]{0,40}>|\[/?[A-Z_]+\]")
@@ -47,6 +49,25 @@ class FileSeen:
     generated: Generated | None
     built_in: str
     read_clock: bool
+
+
+def glance(path: Path, normalized: Sequence[str] | None = None, *, threads: int) -> Seen:
+    """How the strings are cut, and no more. normalized: see ``look``. Raises ModelFileError as that does."""
+    with Model.open(path, threads=threads, context_tokens=GLANCE_TOKENS) as model:
+        seen = Seen(
+            side="the GGUF file",
+            cut=_cut(model, STRINGS),
+            texts=(),
+            logits=(),
+            renderings=(),
+            parameters={},
+            ends=frozenset(),
+            name_of=lambda token: names.get(token, ""),
+            of_normalized=None if normalized is None else _cut(model, normalized),
+            by_sight=_by_its_text(model, path),
+        )
+        names = {token: _name(model, token) for token in _mentioned(seen)}
+        return seen
 
 
 def look(
