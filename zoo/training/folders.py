@@ -20,7 +20,7 @@ from zoo.modelfolder.formats import ADAPTER
 from zoo.modelfolder.inspection import Inspected
 from zoo.training import architecture
 from zoo.training.exactly import Account, account, refuse_differences
-from zoo.training.models import LOCAL, quiet, reading, refuse_own_tokenizer
+from zoo.training.models import LOCAL, quiet, read_tokenizer, reading, refuse_own_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -55,7 +55,7 @@ def load_folder(
         _forget_packing(model)
     with quiet(), reading(found.folder, shown, what="tokenizer", where=found.shown):
         refuse_own_tokenizer(shown, found.shown)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(shown, **LOCAL)
+        tokenizer = read_tokenizer(shown)
     return model, tokenizer, kept
 
 

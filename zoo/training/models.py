@@ -105,11 +105,20 @@ def refuse_own_tokenizer(folder: Path, where: str = "") -> None:
         ) from error
 
 
+def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer that transformers makes of ``folder``, of a class that has the rules of its vocabulary. Raises
+    whatever transformers does."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **LOCAL)
+    if tokenizerfile.lost_spaces(tokenizer, folder):
+        return transformers.LlamaTokenizer.from_pretrained(folder, **LOCAL)
+    return tokenizer
+
+
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of ``folder``; ModelFileError if it cannot be read."""
     with quiet(), reading(folder):
         refuse_own_tokenizer(folder)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **LOCAL)
+        tokenizer = read_tokenizer(folder)
         tokenizerfile.follow(tokenizer, folder / "tokenizer.json")
     return tokenizer
 

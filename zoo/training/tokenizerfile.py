@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from catalog import jsontext
 from catalog.jsonvalues import table
+from zoo.gguf import sentencepieces
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 PARTS = ("normalizer", "pre_tokenizer", "decoder")
 SPACE = "\u2581"
 """How sentencepiece writes a space."""
+LLAMA = ("LlamaTokenizer", "LlamaTokenizerFast")
+"""Names of the class for sentencepiece's BPE with byte fallback."""
 
 
 def follow(tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
@@ -43,6 +46,30 @@ def follow(tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
     made = Tokenizer.from_str(json.dumps({"version": "1.0", "added_tokens": [], "model": empty, **parts}))
     for name in PARTS:
         setattr(backend, name, getattr(made, name))
+
+
+def lost_spaces(tokenizer: PreTrainedTokenizerBase, folder: Path) -> bool:
+    """Whether tokenizer.model puts a space before every text, and ``tokenizer``, which was read from it alone, does
+    not.
+
+    transformers 5 reads a Mistral folder with its plain class, although tokenizer_config.json names Llama's, which puts
+    the space. So it reads every folder whose tokenizer_config.json names no class.
+    """
+    path = folder / "tokenizer.model"
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None or (folder / "tokenizer.json").is_file() or not path.is_file():
+        return False
+    data = table(jsontext.parse(backend.to_str(), bounded=False))
+    if table(data.get("model")).get("type") != "BPE" or sentencepieces.puts_space(data):
+        return False
+    stated = folder / "tokenizer_config.json"
+    config = table(jsontext.read(stated, bounded=False, finite=False)) if stated.is_file() else {}
+    if config.get("tokenizer_class") not in (None, *LLAMA) or config.get("add_prefix_space") is False:
+        return False
+    from sentencepiece import SentencePieceProcessor
+
+    first: str = SentencePieceProcessor(model_file=str(path)).encode("a", out_type=str)[0]
+    return first.startswith(SPACE)
 
 
 def puts_space_first(tokenizer: PreTrainedTokenizerBase) -> bool:

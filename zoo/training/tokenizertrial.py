@@ -21,7 +21,7 @@ from zoo.llama.convert import convert, converting
 from zoo.llama.tokenizertrial import REFUSED
 from zoo.modelfolder.files import CONFIG, TOKENIZER, TOKENIZER_CONFIG
 from zoo.training import architecture
-from zoo.training.models import LOCAL, clean_json, quiet, refuse_own_tokenizer
+from zoo.training.models import LOCAL, clean_json, quiet, read_tokenizer, refuse_own_tokenizer
 
 
 def main(script: Path) -> None:
@@ -47,7 +47,7 @@ def main(script: Path) -> None:
                 if (source / name).is_file():
                     shutil.copyfile(source / name, folder / name)
         else:
-            transformers.AutoTokenizer.from_pretrained(source, **LOCAL).save_pretrained(folder)
+            read_tokenizer(source).save_pretrained(folder)
     clean_json(folder / "tokenizer_config.json")
     convert.stage(folder, Path("staged"))
     converting.main(script, ["staged", "--vocab-only", "--outfile", "out.gguf"])
