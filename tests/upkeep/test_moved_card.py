@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 from publishsamples import make_release, publish, settings, zoo
@@ -11,7 +12,7 @@ from publishsamples import make_release, publish, settings, zoo
 from catalog.release import Correction, Model
 from zoo.hub import FolderHub
 from zoo.settings import Settings
-from zoo.upkeep import cardnow, restore, yank
+from zoo.upkeep import cardnow, correct, restore, yank
 from zoo.upkeep.branch import Known, strange
 from zoo.upkeep.recorded import Account, Expected
 
@@ -39,8 +40,8 @@ def moved(zoo: Path, settings: Settings) -> Model:
     return dataclasses.replace(release.model, releases=(there,), corrections=(entry,))
 
 
-def read(zoo: Path) -> str:
-    repo = FolderHub(zoo / "build/hub").repo("model", "new", "tutor-gguf")
+def read(zoo: Path, namespace: str = "new") -> str:
+    repo = FolderHub(zoo / "build/hub").repo("model", namespace, "tutor-gguf")
     return yank.read_card(repo, repo.refs().branches["main"])
 
 
@@ -65,6 +66,28 @@ def test_the_carried_card_is_known_as_this_zoos_own(moved: Model, zoo: Path, set
     assert [one.kind for one in strange(repo, head, known)] == ["card"]
     known = dataclasses.replace(known, recorded=lambda text: cardnow.recorded(text, moved, settings))
     assert not list(strange(repo, head, known))
+
+
+def test_a_mirror_in_another_namespace_keeps_its_names_when_the_card_is_corrected(
+    moved: Model, zoo: Path, settings: Settings
+) -> None:
+    """The card is written for the release's own place."""
+    hub = FolderHub(zoo / "build/hub")
+    mirror = moved.releases[0].location
+    model_ = dataclasses.replace(moved, corrections=())
+    released = make_release(zoo, **{"README.md": card("old", "As released.")})
+    place = publish(released, settings.with_namespace("old"), hub).location
+    release = dataclasses.replace(moved.releases[0], location=place, mirrors=(mirror,))
+    model_ = dataclasses.replace(model_, releases=(release,))
+    found = correct.Corrected(
+        model_, release, None, (), card("old", "As released."), card("old", "As corrected.")
+    )
+    recipe: Any = None  # only for what the catalog does not have yet
+    done = correct.publish(found, recipe, settings)
+    assert (done.card.state, [one.state for _, one in done.mirrors]) == ("committed", ["committed"])
+    assert read(zoo) == card("new", "As corrected.") and read(zoo, "old") == card("old", "As corrected.")
+    again = correct.publish(found, recipe, settings)
+    assert (again.card.state, [one.state for _, one in again.mirrors]) == ("unchanged", ["unchanged"])
 
 
 def test_a_card_with_two_namespaces_stays_as_it_is(moved: Model) -> None:

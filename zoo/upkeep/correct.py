@@ -147,15 +147,16 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
     # A mirror may still have the released card, or an earlier correction.
     released = banner.take_off(read_card(repo, release.location.model.commit))
     earlier = {one.card_sha256 for one in model.corrected("model") if one.version == release.version}
-    known = {_sha256(found.before), _sha256(released), *earlier}
 
     def change(now: str) -> str:
         bare = banner.take_off(now)
-        if bare != found.card and _sha256(bare) not in known:
+        # A mirror may be in another namespace, which its card names.
+        card, *known = (cardnow.carried(text, bare, model) for text in (found.card, found.before, released))
+        if bare not in (card, *known) and _sha256(cardnow.recorded(bare, model, settings)) not in earlier:
             raise ZooError(
                 "README.md was changed on the hub meanwhile", remedy="Look at the change there", again=AGAIN
             )
-        return banner.put(found.card, model)
+        return banner.put(card, model)
 
     message = f"{model.name} {release.version}: corrected card"
     try:

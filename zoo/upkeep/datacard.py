@@ -76,16 +76,18 @@ def publish(found: DataCard, model: Model, release: Release, settings: Settings)
         return None
     repo = repo_of(release, settings, kind="dataset")
     # A mirror may still have the released card, or an earlier correction.
-    known = {digest(found.before), digest(read_card(repo, place.commit))}
-    known |= {one.card_sha256 for one in model.corrected("dataset") if one.version == release.version}
+    released = read_card(repo, place.commit)
+    earlier = {one.card_sha256 for one in model.corrected("dataset") if one.version == release.version}
 
     def change(now: str) -> str:
-        if now != found.card and digest(now) not in known:
+        # It may be in another namespace, which its card names.
+        card, *known = (cardnow.carried(text, now, model) for text in (found.card, found.before, released))
+        if now not in (card, *known) and digest(cardnow.recorded(now, model, settings)) not in earlier:
             raise ZooError(
                 f"README.md of {place.name} was changed on the hub meanwhile", remedy="Look at the change there",
                 again=AGAIN,
             )  # fmt: skip
-        return found.card
+        return card
 
     return commit_card(repo, place.name, change, f"{model.name} {release.version}: corrected card")
 
