@@ -49,6 +49,8 @@ _UNUSED = re.compile(r"assets/(javascripts/lunr/|.*\.map\Z)")
 HOME = "index.md"
 """The page that the catalog's front page replaces."""
 
+_IN_SOURCE = re.compile(r"^<!-- zoo sync: keys -->.*?^<!-- zoo sync: end -->$", re.MULTILINE | re.DOTALL)
+"""What only readers of the source need; the site has the same as HTML."""
 _SIDES = {f"text-align: {side};": side for side in ("left", "center", "right")}
 _PAGES: dict[str, pages.Page] = {}
 """Source path of a mkdocs page -> what goes into it; filled again at the start of every build."""
@@ -93,8 +95,10 @@ def on_nav(nav: Any, *, config: Any, files: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Give every page its description, escaped, because the theme prints it as it is."""
+    """Give every page its description, escaped, because the theme prints it as it is; leave out the tables of a page
+    that is generated."""
     made = _PAGES.get(page.file.src_uri)
+    markdown = _IN_SOURCE.sub("", markdown) if made else markdown
     said = page.meta.get("description") or (made.description if made else _first_words(markdown))
     if said:
         page.meta["description"] = html.escape(said)

@@ -191,8 +191,10 @@ def test_a_new_recipe_points_to_a_page_and_a_command_that_are_there(zoo_folder: 
     assert code == 0 and out.startswith("Started recipes/my-model.yaml.\n")
     assert out.endswith("Next: fix these, then run: zoo check recipes/my-model.yaml\n")
     comments = (zoo_folder / "recipes/my-model.yaml").read_text(encoding="utf-8").split("zoo: 1")[0]
-    assert "run `zoo site serve`, then open Reference, Recipe" in comments
-    assert (site_folder() / "docs/reference/recipe.md").is_file()
+    assert "Every key is explained in site/docs/reference/recipe.md" in comments
+    # Readers of the source have the tables too.
+    page = (site_folder() / "docs/reference/recipe.md").read_text(encoding="utf-8")
+    assert "| `allow_fallback` | true or false |" in page and "| `licence` | text | required |" in page
     (command,) = re.findall(r"`zoo (check [^`]+)`", comments)
     assert "my-model.yaml" in command and called(capsys, *command.split())[0] == 2
     assert called(capsys, "new", "My model")[2].startswith("zoo: 'My model' is not a valid recipe name.")

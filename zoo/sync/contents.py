@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from catalog import device as devices_room
-from catalog import hublists, yamltext
+from catalog import hublists, schema, yamltext
 from catalog.jsontext import Json, JsonObject, NotJson, parse
 from zoo.corpora import check
 from zoo.corpora.records import tags_of
@@ -21,6 +21,33 @@ _PURPOSES = {"train": "to train with", "heldout": "to test with"}
 CORPORA = "recipes/corpora"
 LISTS = "catalog/data/sources.json"
 WORKFLOWS = ".github/workflows"
+
+
+def recipe_keys(root: Path) -> str:
+    """The tables of the recipe reference, for readers of the source; a site has them in its own form instead."""
+    from zoo.site.pages.reference import blocks  # needs what builds sites, which other rows do not
+
+    del root
+    lines: list[str] = []
+    for one in blocks(schema.load("recipe-v1")):
+        lines += [f"### {one.title}", "", *([_cell(one.description), ""] if one.description else [])]
+        lines += ["| Key | Type | Default | Bounds | What it is |", "|---|---|---|---|---|"]
+        for key in one.keys:
+            values = ", ".join(f"`{_cell(value)}`" for value in key.values)
+            plain = key.default in ("required", "none", "empty")
+            pattern = f"`{_cell(key.pattern)}`" if key.pattern else ""
+            cells = (
+                f"`{key.name}`", f"{key.kind} {values}".strip(), key.default if plain else f"`{_cell(key.default)}`",
+                "; ".join(part for part in (key.bounds, pattern) if part), _cell(key.description),
+            )  # fmt: skip
+            lines.append(f"| {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """Text for a cell of a table. A vertical line would end the cell, also in code."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def prompts(root: Path) -> str:

@@ -1,7 +1,7 @@
 """The derived files of the repository of this program: what each is made from, and the command that makes it again.
 
 A new derived file gets a row here; ``zoo sync --check`` finds files that say they are generated and have none.
-What the site build makes (references, schemas, feeds) is not kept in git, so it cannot differ and has no row.
+What the site build alone makes (schemas, feeds) is not kept in git, so it cannot differ and has no row.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ ROWS = (
     _included("watch-for-drift", "watch"),
     _included("check-pull-requests", "check"),
     _block("CONTRIBUTING.md", "workflows", ".github/workflows", contents.workflows),
+    _block("site/docs/reference/recipe.md", "keys", "the schema recipe-v1", contents.recipe_keys),
     _block("site/docs/explanation/roadmap.md", "roadmap", "recipes, catalog, CHANGELOG.md, reports", roadmap.roadmap),
     Derived(".github/CODEOWNERS", "[tool.zoo.people] of pyproject.toml", roadmap.owners),
     _block(_BENCHMARKS, "results", "benchmarks/results", figures.results),

@@ -56,9 +56,9 @@ class Block:
 
 def recipe_reference(schema: Schema) -> Page:
     """Every key of a recipe: type, default, bounds, description; one table per block."""
-    blocks = list(_blocks(schema))
-    toc = tuple(TocEntry(block.title, block.id) for block in blocks)
-    return Page("Recipe", "Every key of a recipe file.", fill("recipe-reference.html", blocks=blocks), toc)
+    found = list(blocks(schema))
+    toc = tuple(TocEntry(block.title, block.id) for block in found)
+    return Page("Recipe", "Every key of a recipe file.", fill("recipe-reference.html", blocks=found), toc)
 
 
 def schema_list(schemas: Mapping[str, Schema], root: str) -> Page:
@@ -98,7 +98,8 @@ def command_reference(commands: Sequence[CommandDoc]) -> Page:
     return Page("Commands", "Every command and its options.", html, toc)
 
 
-def _blocks(schema: Schema) -> Iterator[Block]:
+def blocks(schema: Schema) -> Iterator[Block]:
+    """Every block of keys: the top level, the blocks in it, and those that several blocks use."""
     yield Block("top-level", "Top level", "The keys at the top level of the file.", _keys(schema))
     for name, part in schema["properties"].items():
         if "properties" in part:
