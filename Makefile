@@ -55,14 +55,18 @@ CHECKERS := $(VENV)/npm/checkers/node_modules/.package-lock.json
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
 
+define NEEDS_PYTHON
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
+@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python's venv is missing: apt install python3-venv"; exit 1; }
+endef
+
 # A wheel of llama.cpp from a cache or home that machines share may be for another processor: then it is compiled again.
 environment: $(VENV)/.ready
 	@$(BIN)/python -m zoo.llama.processor || { echo "Compiling llama.cpp for this processor (2 to 4 minutes on two cores)"; \
 		$(LLAMA) --force-reinstall --no-cache-dir --no-deps llama-cpp-python && $(BIN)/python -m zoo.llama.processor; }
 
 $(VENV)/.ready: pyproject.toml constraints.txt zoo/llama/build.cmake
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python's venv is missing: apt install python3-venv"; exit 1; }
+	$(NEEDS_PYTHON)
 	@command -v c++ >/dev/null || { echo "A C++ compiler is missing: apt install build-essential"; exit 1; }
 	@echo "Making the environment $(VENV), once: about 2 GB. The steps are downloads, and one compile."
 	@$(PYTHON) -m venv $(VENV)
@@ -225,8 +229,16 @@ check: environment
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-wheel: environment
-	$(BIN)/python -m build --wheel
+# The wheel is pure Python, so its builder is enough: no torch, and nothing is compiled.
+BUILDER := $(VENV)-wheel
+wheel: $(BUILDER)/.ready
+	$(BUILDER)/bin/python -m build --wheel --no-isolation
+
+$(BUILDER)/.ready: constraints.txt
+	$(NEEDS_PYTHON)
+	@$(PYTHON) -m venv $(BUILDER)
+	@$(BUILDER)/bin/python -m pip install -q -c constraints.txt build hatchling
+	@touch $@
 
 # build/ stays: it may hold the only copy of what was published to a folder hub.
 clean:

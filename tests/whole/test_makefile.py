@@ -42,3 +42,15 @@ def test_what_was_compiled_for_another_processor_is_compiled_again(tmp_path: Pat
 def test_what_still_does_not_run_stops_make(python: str, tmp_path: Path) -> None:
     done = environment(tmp_path, python)
     assert done.returncode != 0 and (tmp_path / "pip.txt").exists()
+
+
+def test_a_wheel_is_built_without_the_environment_for_models(tmp_path: Path) -> None:
+    """The package is pure Python: its builder is installed, and neither torch nor llama.cpp."""
+    done = subprocess.run(
+        ["make", "--dry-run", f"VENV={tmp_path}/venv", "wheel"],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    commands = done.stdout.splitlines()
+    (installs,) = (line for line in commands if "pip install" in line)
+    assert installs.split(" install ")[1] == "-q -c constraints.txt build hatchling"
+    assert commands[-1].endswith("-m build --wheel --no-isolation") and "torch" not in done.stdout
