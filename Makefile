@@ -148,7 +148,7 @@ picture: environment
 # What the tests compare pages, cards and the list of families with, as they are now. Look at the diff before you commit it.
 golden: environment
 	ZOO_UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/site/test_pages.py tests/release/test_cards.py \
-		tests/whole/test_families.py::test_the_page_says_what_the_table_says
+		tests/views/test_views.py tests/whole/test_families.py::test_the_page_says_what_the_table_says
 	git diff --stat tests/golden site/docs/reference
 
 # A process for each core; the tests of one file stay together, because they share what is slow to make.

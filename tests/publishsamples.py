@@ -100,7 +100,7 @@ def write_record(release: ReleaseFolder, folder: Path) -> None:
         "key": release.key,
         "model": {k: v for k, v in plain(release.model).items() if k != "releases"},
         "release": {k: v for k, v in plain(release.release).items() if k != "location"},
-        "verdicts": [],
+        "verdicts": [vars(verdict) for verdict in release.verdicts],
         "files": {
             "model": [vars(file) for file in release.model_files],
             "dataset": [vars(file) for file in release.dataset_files],

@@ -48,6 +48,7 @@ ROOMS = (
     "zoo.upkeep",
     "zoo.review",
     "zoo.flow",
+    "zoo.views",
     "zoo.cli",
     "zoo.__main__",
 )
@@ -80,7 +81,7 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "mkdocs": "site.hooks",
     "markdown": "site.hooks",
     "playwright": "benchmarks",
-    "rich": "zoo.output",
+    "rich": ("zoo.output", "zoo.views.screen"),
     "click": ("zoo.cli", "zoo.__main__"),
     "cyclonedx": "zoo.release.provenance",
     "packageurl": "zoo.release.provenance",

@@ -72,7 +72,7 @@ def device_named(device_id: str) -> Device:
     return found
 
 
-UNRECORDED = "zoo runs"
+UNRECORDED = ("zoo runs", "zoo ui")
 """Commands that read journals write none."""
 
 

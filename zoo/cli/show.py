@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import click
 
 from catalog.problems import instead_of
-from catalog.versions import preference
 from zoo import catalogfile
 from zoo.cli.answers import glance
 from zoo.cli.common import Call, name_and_version, options
 from zoo.errors import InputError
-from zoo.release import RECORD, kept, load
+from zoo.release import kept, load
+from zoo.release.folder import built_versions
 
 
 @click.command()
@@ -33,7 +30,7 @@ def command(call: Call, name: str) -> None:
             call.output.answer({}, f"Its files on this machine: {settings.shown(here)}")
         return
     folder = settings.releases / model_name
-    versions = _built_versions(folder) if "/" not in name else []
+    versions = built_versions(settings.releases, model_name)
     built = load(folder / (version or versions[-1])) if versions else None
     if built is None:
         catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
@@ -41,9 +38,3 @@ def command(call: Call, name: str) -> None:
         remedy = instead_of(model_name, sorted(names), catalogfile.NOTHING_YET)
         raise InputError(f"release {name!r} was not found", remedy=remedy)
     glance(call, built.model, built.release, built.verdicts)
-
-
-def _built_versions(folder: Path) -> list[str]:
-    """Versions with a release folder, oldest first; journals and other files next to them are ignored."""
-    names = [path.parent.name for path in folder.glob(f"*/{RECORD}")]
-    return sorted((n for n in names if re.match(r"[0-9]+\.[0-9]+\.[0-9]+(-|\Z)", n)), key=preference)

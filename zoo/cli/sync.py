@@ -32,13 +32,9 @@ def command(call: Call, paths: tuple[str, ...], instead: str | None, restore: bo
     root = call.settings.root
     if restore and not paths:
         raise InputError("no path was named", remedy="Write: zoo sync --restore PATH")
-    if _is_program(root):
+    if table.is_program(root):
         return _program(call, root, paths, instead)
     return _zoo(call, root, paths, instead, restore)
-
-
-def _is_program(root: Path) -> bool:
-    return (root / "zoo" / "sync" / "table.py").is_file() and (root / "pyproject.toml").is_file()
 
 
 def _zoo(call: Call, root: Path, paths: tuple[str, ...], instead: str | None, restore: bool) -> int:

@@ -62,13 +62,19 @@ class Journal:
         self.entries.append(entry)
 
     def _read(self) -> list[Entry]:
-        found: list[Entry] = []
-        for entry in journals.read(self.path, _entry):
-            if entry["step"] == "begin":
-                found = [entry] if entry["files"] == self.identity else []
-            elif found:
-                found.append(entry)
-        return found
+        found = newest(self.path)
+        return found if found and found[0]["files"] == self.identity else []
+
+
+def newest(path: Path) -> list[Entry]:
+    """The entries of the newest publication that the journal in this file is about, whatever its identity."""
+    found: list[Entry] = []
+    for entry in journals.read(path, _entry):
+        if entry["step"] == "begin":
+            found = [entry]
+        elif found:
+            found.append(entry)
+    return found
 
 
 _TEXTS = {

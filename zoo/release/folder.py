@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -11,6 +12,7 @@ from catalog import jsontext, plainfiles
 from catalog.recipe import build, plain
 from catalog.release import Location, Model, Release, Repository
 from catalog.shapes import shaped
+from catalog.versions import preference
 from zoo.files.digests import digest, pretty_json, sha256_file
 from zoo.files.listing import FileRecord
 from zoo.files.locks import locked
@@ -108,6 +110,14 @@ def folders(releases: Path, name: str, version: str) -> list[Path]:
     own = releases / name / version
     kept = [path.parent for path in (own.parent / KEPT).glob(f"{version}-*/{RECORD}")]
     return [own, *sorted(kept, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)]
+
+
+def built_versions(releases: Path, name: str) -> list[str]:
+    """Versions of a model with a release folder, oldest first; journals and other files next to them are ignored."""
+    if not name or "/" in name:
+        return []
+    names = [path.parent.name for path in (releases / name).glob(f"*/{RECORD}")]
+    return sorted((n for n in names if re.match(r"[0-9]+\.[0-9]+\.[0-9]+(-|\Z)", n)), key=preference)
 
 
 def bare(release: Release) -> Release:

@@ -38,6 +38,11 @@ def picture(root: Path, now: str) -> str:
     return pretty_json({"image_sha256": image, "made_from": found})
 
 
+def is_program(root: Path) -> bool:
+    """Whether a folder is a clone of this program, and not a zoo."""
+    return (root / "zoo" / "sync" / "table.py").is_file() and (root / "pyproject.toml").is_file()
+
+
 def _block(path: str, name: str, source: str, content: Callable[[Path], str]) -> Derived:
     return Derived(path, source, block(name, content), part=name)
 
@@ -90,6 +95,7 @@ ROWS = (
         "tests/golden/cards/*", "the templates of cards", None, _GOLDEN, True,
         "tests/release/test_cards.py",
     ),
+    Derived("tests/golden/views/*", "the views", None, _GOLDEN, True, "tests/views/test_views.py"),
     Derived(
         "tests/golden/pi-completion.json", "the answer of a fixed model to a fixed prompt", None, "make pi", True,
         "tests/pi/test_pi_emulated.py",

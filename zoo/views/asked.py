@@ -1,0 +1,19 @@
+"""What a view is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zoo.settings import Settings
+
+DEVICE = "pi-5-4gb"
+"""The board that files are recommended for, if none is named."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """name: what the view is about; empty where the view chooses. device: the id of a device profile."""
+
+    settings: Settings
+    name: str = ""
+    device: str = DEVICE

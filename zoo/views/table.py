@@ -1,0 +1,51 @@
+"""Every view: what it shows, and the function that looks. A new view gets a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from catalog.problems import instead_of
+from zoo.errors import InputError
+from zoo.views import drift, gates, machine, models, plans, publication, runs, speed, withdrawn
+from zoo.views.asked import Asked
+from zoo.views.screen import Screen
+
+
+@dataclass(frozen=True)
+class View:
+    """words: what it shows. name: what its name is, in the words of usage lines, in brackets if it may be left out;
+    empty if it has none. lasting: it does not change while it is looked at, so it is not read again by itself."""
+
+    words: str
+    look: Callable[[Asked], Screen]
+    name: str = ""
+    lasting: bool = False
+
+
+VIEWS: Mapping[str, View] = {
+    "runs": View("what runs, what is over, and what died", runs.look),
+    "run": View("one run with its steps", runs.look_at_one, "[ID]"),
+    "log": View("the newest lines of a run", runs.look_at_log, "[ID]"),
+    "plan": View("what a recipe would run, and what it costs", plans.look, "RECIPE", lasting=True),
+    "gates": View("the gates of a built release, with their margins", gates.look, "NAME", lasting=True),
+    "publication": View("what is visible of a release, and whether stopping is safe", publication.look, "[NAME]"),
+    "history": View("how fast a model was over time", speed.look, "NAME", lasting=True),
+    "catalog": View("models, and the file for a board", models.look, "[NAME]", lasting=True),
+    "machine": View("disk and memory, and what can be deleted", machine.look, lasting=True),
+    "drift": View("files and published versions that differ from the record", drift.look, lasting=True),
+    "yanks": View("versions that are withdrawn", withdrawn.look, lasting=True),
+}
+
+
+def look(view: str, asked: Asked) -> Screen:
+    """The screen of a view. Raises InputError for an unknown view, for a name that is missing or not wanted, and what
+    the view raises."""
+    row = VIEWS.get(view)
+    if row is None:
+        raise InputError(f"view {view!r} was not found", remedy=instead_of(view, VIEWS))
+    if row.name and not row.name.startswith("[") and not asked.name:
+        raise InputError(f"the view {view} needs a name", remedy=f"Write: zoo ui {view} {row.name}")
+    if asked.name and not row.name:
+        raise InputError(f"the view {view} takes no name", remedy=f"Write: zoo ui {view}")
+    return row.look(asked)
