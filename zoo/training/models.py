@@ -23,7 +23,7 @@ from zoo.files.whole import fsync
 from zoo.modelfolder import otherlayouts, purposes
 from zoo.modelfolder.files import TOKENIZER_CONFIG
 from zoo.progress import Advance, unheard
-from zoo.training import tokenizerfile
+from zoo.training import head, tokenizerfile
 from zoo.training.writing import writing
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def logits_at(
     """
     inner = causal(model)
     hidden = inner.base_model(input_ids=input_ids, use_cache=False).last_hidden_state
-    logits: torch.Tensor = inner.get_output_embeddings()(hidden[rows, positions]).float()
+    logits = head.logits(inner.get_output_embeddings(), hidden[rows, positions])
     cap = getattr(inner.config, "final_logit_softcapping", None)
     return torch.tanh(logits / cap) * cap if cap else logits
 
@@ -181,7 +181,7 @@ def check_head(model: PreTrainedModel, input_ids: Sequence[int]) -> None:
     """Raise ZooError unless ``logits_at`` gives what the model's own forward pass gives for a few tokens.
 
     Some architectures scale their logits after the head; this detects it before any training. Both ways differ in
-    the width of one product only. Its result is rounded to the model's number format; its sum, in float32, is off by
+    the width of one product only. The model rounds its result to its number format; its sum, in float32, is off by
     the square root of its length in roundings. The distance is the root mean square of the difference as a share of the
     logits' own. A scaled head is off by 10 % and more.
     """
@@ -190,8 +190,8 @@ def check_head(model: PreTrainedModel, input_ids: Sequence[int]) -> None:
     with torch.no_grad():
         ours = logits_at(model, tokens, torch.tensor([0]), torch.tensor([last]))[0]
         theirs = causal(model)(input_ids=tokens, use_cache=False).logits[0, last].float()
-    head = causal(model).get_output_embeddings().weight
-    summing = torch.finfo(torch.float32).eps * head.shape[-1] ** 0.5
+    width = causal(model).get_output_embeddings().weight.shape[-1]
+    summing = torch.finfo(torch.float32).eps * width**0.5
     allowed = HEAD_ROUNDINGS * (torch.finfo(model.dtype).eps + summing)
     if not (ours - theirs).square().mean() <= allowed**2 * theirs.square().mean():
         raise ZooError(
