@@ -78,20 +78,21 @@ class Lesson:
         """The training loop's own step, and the seconds that filling the teacher's cache took."""
         import torch
 
-        from zoo.training import loop
         from zoo.training.checkpoints import Progress
+        from zoo.training.schedule import Batches
+        from zoo.training.step import Job, one_step
         from zoo.training.teacher import Question, cache_teacher
 
         spec, started = self.spec, time.perf_counter()
         cache = cache_teacher(Question(self.teacher, self.rows, spec.top_k, spec.temperature), folder, Silent())
         seconds = time.perf_counter() - started
         model, optimizer, moving = self.trainee()
-        job = loop.Job(spec, self.rows, cache, torch.float32, "cpu", self.pad)
+        batches = Batches([len(row.input_ids) for row in self.rows], spec.batch_rows, spec.seed)
+        job = Job(spec, self.rows, batches, cache, torch.float32, "cpu", self.pad, Silent())
         progress = Progress(0, [], 0, 0, 0.0, torch.get_num_threads())
 
         def run() -> dict[str, Any]:
-            # Private on purpose: a copy of the step would measure the copy.
-            loop._one_step(model, optimizer, moving, job, progress)
+            one_step(model, optimizer, moving, job, progress)
             return {"loss_nats_per_token": progress.losses[-1]["loss"]}
 
         return run, seconds
@@ -100,9 +101,9 @@ class Lesson:
         """The plain step."""
         import torch
 
-        from zoo.training.loop import CLIP_NORM
         from zoo.training.models import load_model
         from zoo.training.schedule import learning_rate
+        from zoo.training.step import CLIP_NORM
 
         teacher = load_model(self.teacher, torch.float32, "cpu")
         student, optimizer, moving = self.trainee()

@@ -10,8 +10,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from zoo.files.digests import digest  # noqa: E402 - after the skip
 from zoo.progress import Silent  # noqa: E402 - after the skip
 from zoo.training.checkpoints import Progress, restore, save  # noqa: E402 - after the skip
+from zoo.training.scaling import LossScale  # noqa: E402 - after the skip
 
 
 class Heard(Silent):
@@ -99,3 +101,37 @@ def test_a_valid_one_is_taken(tmp_path: Path) -> None:
     found = restore(tmp_path, model, torch.optim.AdamW(model.parameters()), Silent())
     assert found == Progress(2, [{"step": 2, "loss": 0.1, "learning_rate": 0.01}], 3, 4, 1.5, 1)
     assert model.weight.detach().flatten().tolist() == weights[1]
+
+
+def test_the_step_count_of_a_fused_optimizer_is_where_its_weights_are(tmp_path: Path) -> None:
+    """The kernels of a GPU read it there. torch's device without memory takes the place of one."""
+    trained(tmp_path)
+    model = torch.nn.Linear(3, 2, device="meta")
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    assert restore(tmp_path, model, optimizer, Silent())
+    kept = optimizer.state[model.weight]
+    assert set(kept) == {"step", "exp_avg", "exp_avg_sq"}
+    assert {tensor.device.type for tensor in kept.values()} == {"meta"}
+    plain = torch.optim.AdamW(model.parameters())
+    assert restore(tmp_path, model, plain, Silent())
+    assert plain.state[model.weight]["step"].device.type == "cpu"
+
+
+def test_the_loss_scale_is_part_of_a_checkpoint(tmp_path: Path) -> None:
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(model.parameters())
+    progress = Progress(7, [], 0, 0, 0.0, 1, LossScale(256.0, 4, [2, 3]))
+    save(tmp_path, model, optimizer, progress)
+    assert restore(tmp_path, model, optimizer, Silent()) == progress
+
+
+def test_a_checkpoint_without_a_loss_scale_is_read(tmp_path: Path) -> None:
+    """Those of versions in which it was constant."""
+    trained(tmp_path)
+    path = tmp_path / "checkpoint-00000002" / "state.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    del data["scale"], data["state_sha256"]
+    path.write_text(json.dumps({**data, "state_sha256": digest(data)}), encoding="utf-8")
+    model = torch.nn.Linear(3, 2)
+    found = restore(tmp_path, model, torch.optim.AdamW(model.parameters()), Silent())
+    assert found and found.step == 2 and found.scale == LossScale()

@@ -17,12 +17,12 @@ from tinymodel import make_tiny_llama  # noqa: E402 - after the skip
 
 from zoo import extras  # noqa: E402 - after the skip
 from zoo.errors import MissingExtra, ZooError  # noqa: E402 - after the skip
-from zoo.training import NEEDED, require, versions  # noqa: E402 - after the skip
+from zoo.training import NEEDED, require, schedule, versions  # noqa: E402 - after the skip
 from zoo.training.conversations import Conversation, encode  # noqa: E402 - after the skip
 from zoo.training.heldout import Estimate, perplexity_of, ratio  # noqa: E402 - after the skip
 from zoo.training.losses import full_kld, label_cross_entropy, topk_kld  # noqa: E402 - after the skip
 from zoo.training.models import load_tokenizer  # noqa: E402 - after the skip
-from zoo.training.schedule import batch_rows, epoch_batches, learning_rate  # noqa: E402 - after the skip
+from zoo.training.schedule import Batches, epoch_batches, learning_rate  # noqa: E402 - after the skip
 from zoo.training.teacher import top_of  # noqa: E402 - after the skip
 
 TWO_TURNS = Conversation(
@@ -142,12 +142,28 @@ def test_the_learning_rate_warms_up_and_falls_to_nearly_nothing() -> None:
 def test_every_row_occurs_once_per_epoch_whatever_the_global_random_state() -> None:
     lengths = [17 * number % 29 for number in range(37)]
     torch.manual_seed(1)
-    epoch = [batch_rows(step, lengths, 4, 3) for step in range(10)]
+    epoch = [Batches(lengths, 4, 3).rows(step) for step in range(10)]
     torch.manual_seed(2)
     assert epoch == epoch_batches(0, lengths, 4, 3)
     assert sorted(row for batch in epoch for row in batch) == list(range(37))
     assert epoch != epoch_batches(1, lengths, 4, 3)
     assert epoch != epoch_batches(0, lengths, 4, 4)
+
+
+def test_an_epoch_is_arranged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def arranged(epoch: int, *rest: Any) -> list[list[int]]:
+        asked.append(epoch)
+        return epoch_batches(epoch, *rest)
+
+    monkeypatch.setattr(schedule, "epoch_batches", arranged)
+    lengths = [17 * number % 29 for number in range(37)]
+    batches = Batches(lengths, 4, 3)
+    steps = [batches.rows(step) for step in range(30)]
+    assert asked == [0, 1, 2]
+    assert steps == [batch for epoch in range(3) for batch in epoch_batches(epoch, lengths, 4, 3)]
+    assert Batches(lengths, 4, 3).rows(15) == steps[15], "of a training that resumes there"
 
 
 def test_the_standard_error_is_that_of_the_mean_when_rows_are_equally_long() -> None:

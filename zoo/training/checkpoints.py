@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -18,6 +18,7 @@ from zoo.files.digests import digest, sha256_file
 from zoo.files.whole import fsync
 from zoo.progress import Reporter
 from zoo.training.files import read_json, write_json
+from zoo.training.scaling import LossScale
 from zoo.training.writing import writing
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ class StepLoss(TypedDict):
 
 @dataclass
 class Progress:
-    """The state of a training: steps done, {step, loss, learning_rate} of each, tokens and seconds so far."""
+    """The state of a training: steps done, {step, loss, learning_rate} of each, tokens and seconds so far.
+
+    scale: of the loss, changed and used in float16 only.
+    """
 
     step: int
     losses: list[StepLoss]
@@ -45,6 +49,7 @@ class Progress:
     row_tokens: int
     seconds: float
     threads: int
+    scale: LossScale = field(default_factory=LossScale)
 
 
 def open_run(scratch: Path, identity: str, report: Reporter) -> None:
@@ -76,7 +81,7 @@ def save(scratch: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer
         save_file(weights, part / "weights.safetensors")
         save_file(_optimizer_tensors(names, optimizer), part / "optimizer.safetensors")
     digests = {name: sha256_file(part / f"{name}.safetensors") for name in ("weights", "optimizer")}
-    state = {**vars(progress), "sha256": digests}
+    state = {**asdict(progress), "sha256": digests}
     write_json(part / STATE, {**state, "state_sha256": digest(state)})
     for path in part.iterdir():
         fsync(path)
@@ -163,7 +168,9 @@ def _fill(
         state = {
             key.rsplit("|", 1)[1]: value for key, value in moments.items() if key.rsplit("|", 1)[0] == name
         }
-        # AdamW keeps its step count where it made it; only the moments follow the weight to the device.
+        # A fused AdamW keeps its step count beside the weight, any other one on the CPU.
+        fused = optimizer.defaults.get("fused") or optimizer.defaults.get("capturable")
         optimizer.state[parameter] = {
-            kind: value if kind == "step" else value.to(parameter.device) for kind, value in state.items()
+            kind: value if kind == "step" and not fused else value.to(parameter.device)
+            for kind, value in state.items()
         }

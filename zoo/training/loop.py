@@ -8,9 +8,7 @@ same bytes as those of an uninterrupted run with the same threads.
 from __future__ import annotations
 
 import gc
-import math
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from catalog.recipe import Distill
-from zoo.errors import InputError, ZooError
+from zoo.errors import InputError
 from zoo.files.digests import digest
 from zoo.files.locks import locked
 from zoo.machine.processor import here
@@ -28,36 +26,18 @@ from zoo.progress import Reporter
 from zoo.training import checkpoints, precision, versions
 from zoo.training.adapters import compute_dtype, load_trainable, merge, preset_named
 from zoo.training.checkpoints import Progress
-from zoo.training.conversations import Conversation, EncodedRow, Encoding, encode
+from zoo.training.conversations import Conversation, Encoding, encode
 from zoo.training.files import read_json, weights_digest, write_json
 from zoo.training.heldout import Heldout, measure
-from zoo.training.losses import label_cross_entropy, topk_kld
-from zoo.training.models import check_head, inference_dtype, load_model, load_tokenizer, logits_at, save_model
+from zoo.training.models import check_head, inference_dtype, load_model, load_tokenizer, save_model
 from zoo.training.repeatable import repeatable, seed_for
 from zoo.training.report import DistillReport
-from zoo.training.schedule import batch_rows, learning_rate
+from zoo.training.schedule import Batches
+from zoo.training.step import Job, one_step
 from zoo.training.teacher import Question, TeacherCache, cache_digest, cache_teacher
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-CLIP_NORM = 1.0
-FLOAT16_LOSS_SCALE = 1024.0
-"""Keeps small float16 gradients from becoming zero; constant, so a resumed run has no state to lose
-(Micikevicius et al. 2018, "Mixed Precision Training", section 3.2). A power of two: scaling rounds nothing.
-"""
-
-
-@dataclass(frozen=True)
-class Job:
-    """Everything that stays the same for all steps."""
-
-    spec: Distill
-    rows: tuple[EncodedRow, ...]
-    cache: TeacherCache | None
-    dtype: torch.dtype
-    device: str
-    pad: int
 
 
 @dataclass(frozen=True)
@@ -106,7 +86,9 @@ def distill(run: Run) -> DistillReport:
         if spec.method == "logits" and judge is not None:
             cache = _cache(run, Question(judge, rows.train.rows, spec.top_k, spec.temperature))
         before = _before(run, judge, rows.heldout)
-        job = Job(spec, rows.train.rows, cache, dtype, device, tokenizer.pad_token_id or 0)
+        batches = Batches([len(row.input_ids) for row in rows.train.rows], spec.batch_rows, spec.seed)
+        pad = tokenizer.pad_token_id or 0
+        job = Job(spec, rows.train.rows, batches, cache, dtype, device, pad, run.report)
         progress, resumed = _train(run, job)
         after = _measure(run, run.out, judge, rows.heldout, "held-out after")
     made = _report(run, rows.train, progress, resumed, dtype)
@@ -140,71 +122,12 @@ def _train(run: Run, job: Job) -> tuple[Progress, int | None]:
     with run.report.task("distil", spec.steps, "steps") as advance:
         advance(progress.step)
         while progress.step < spec.steps:
-            _one_step(model, optimizer, parameters, job, progress)
+            one_step(model, optimizer, parameters, job, progress)
             if progress.step % spec.checkpoint_every_steps == 0 or progress.step == spec.steps:
                 checkpoints.save(run.scratch, model, optimizer, progress)
             advance(1)
     _finish(model, run.student, run.out, job)
     return progress, resumed
-
-
-def _one_step(
-    model: PreTrainedModel,
-    optimizer: torch.optim.Optimizer,
-    parameters: list[torch.nn.Parameter],
-    job: Job,
-    progress: Progress,
-) -> None:
-    """One optimizer step over one batch; ``progress`` is updated."""
-    started = time.monotonic()
-    spec, step = job.spec, progress.step
-    numbers = batch_rows(step, [len(row.input_ids) for row in job.rows], spec.batch_rows, spec.seed)
-    rate = learning_rate(step, spec.steps, spec.warmup_steps, spec.learning_rate)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    torch.manual_seed(seed_for(spec.seed, f"step {step}"))
-    loss = _loss(model, job, numbers)
-    scale = FLOAT16_LOSS_SCALE if job.dtype == torch.float16 else 1.0
-    torch.autograd.backward(loss * scale)
-    if scale != 1.0:
-        for parameter in parameters:
-            if parameter.grad is not None:
-                parameter.grad.div_(scale)
-    norm = torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
-    value = float(loss.detach())
-    if not (math.isfinite(value) and math.isfinite(float(norm))):
-        raise ZooError(
-            f"The loss became NaN or infinite at step {step + 1} of {spec.steps} "
-            f"(loss {value}, gradient {float(norm)})",
-            safe="Earlier checkpoints are kept",
-            remedy=f"Lower distill.learning_rate (now {spec.learning_rate:g}) or raise distill.warmup_steps "
-            f"(now {spec.warmup_steps})",
-        )
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    progress.step += 1
-    progress.losses.append({"step": progress.step, "loss": value, "learning_rate": rate})
-    progress.assistant_tokens += sum(len(job.rows[number].positions) for number in numbers)
-    progress.row_tokens += sum(len(job.rows[number].input_ids) for number in numbers)
-    progress.seconds += time.monotonic() - started
-
-
-def _loss(model: PreTrainedModel, job: Job, numbers: Sequence[int]) -> torch.Tensor:
-    """Mean loss per assistant token of the batch, in nats."""
-    rows = [job.rows[number] for number in numbers]
-    longest = max(len(row.input_ids) for row in rows)
-    padded = [[*row.input_ids, *[job.pad] * (longest - len(row.input_ids))] for row in rows]
-    where = [(number, position) for number, row in enumerate(rows) for position in row.positions]
-    at_rows, positions = (torch.tensor(part, device=job.device) for part in zip(*where, strict=True))
-    mixed = job.spec.adapter == "none" and job.dtype != torch.float32
-    with torch.autocast(torch.device(job.device).type, dtype=job.dtype, enabled=mixed):
-        logits = logits_at(model, torch.tensor(padded, device=job.device), at_rows, positions)
-    if job.cache is None:
-        labels = torch.tensor([label for row in rows for label in row.labels], device=job.device)
-        return label_cross_entropy(logits, labels).mean()
-    goal = job.cache.targets(numbers)
-    ids, logp, tail = (tensor.to(job.device) for tensor in (goal.ids, goal.logp, goal.tail_logp))
-    return topk_kld(logits, ids, logp, tail, job.spec.temperature).mean()
 
 
 def _finish(model: PreTrainedModel, student: Path, out: Path, job: Job) -> None:
@@ -309,5 +232,6 @@ def _report(
         threads=run.threads,
         heldout_before=None,
         heldout_after=None,
+        overflowed_steps=progress.scale.overflows,
         timing={"wall_seconds": progress.seconds, "tokens_per_second": speed, "resumed_from_step": resumed},
     )

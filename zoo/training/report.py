@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from zoo.training.checkpoints import StepLoss
 from zoo.training.heldout import Heldout
@@ -15,6 +15,8 @@ class DistillReport:
     loss_curve: one {step, loss, learning_rate} per step, step counted from 1, loss in nats per assistant
     token. timing: everything that depends on time (wall_seconds of the steps over all resumed parts,
     tokens_per_second of row tokens, resumed_from_step); the rest does not depend on interruptions.
+
+    overflowed_steps: left out because their gradient is beyond float16; only written if there are any.
     """
 
     method: str
@@ -31,7 +33,8 @@ class DistillReport:
     heldout_before: Heldout | None
     heldout_after: Heldout | None
     timing: dict[str, float | int | None]
+    overflowed_steps: list[int] = field(default_factory=list)
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready data, keys in field order."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value or name != "overflowed_steps"}

@@ -21,15 +21,25 @@ def learning_rate(step: int, steps: int, warmup_steps: int, peak: float) -> floa
     return peak * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
-def batch_rows(step: int, lengths: Sequence[int], batch_rows: int, seed: int) -> list[int]:
-    """Row numbers of one step; every row occurs once per epoch.
+class Batches:
+    """The rows of every step; every row occurs once per epoch. lengths: tokens of each row.
 
     Each epoch has its own permutation. Within windows of a few batches rows are sorted by length, which saves
-    padding, and the epoch's batches are then permuted again, so short rows do not come first.
+    padding, and the epoch's batches are then permuted again, so short rows do not come first. Only the epoch last
+    asked for is kept: arranging it takes a second for a million rows, which is too long for every step.
     """
-    per_epoch = math.ceil(len(lengths) / batch_rows)
-    epoch, number = divmod(step, per_epoch)
-    return epoch_batches(epoch, lengths, batch_rows, seed)[number]
+
+    def __init__(self, lengths: Sequence[int], batch_rows: int, seed: int) -> None:
+        self._lengths, self._batch_rows, self._seed = lengths, batch_rows, seed
+        self._epoch, self._kept = -1, list[list[int]]()
+
+    def rows(self, step: int) -> list[int]:
+        """Row numbers of one step, counted from 0."""
+        epoch, number = divmod(step, math.ceil(len(self._lengths) / self._batch_rows))
+        if epoch != self._epoch:
+            self._kept = epoch_batches(epoch, self._lengths, self._batch_rows, self._seed)
+            self._epoch = epoch
+        return self._kept[number]
 
 
 def epoch_batches(epoch: int, lengths: Sequence[int], batch_rows: int, seed: int) -> list[list[int]]:
