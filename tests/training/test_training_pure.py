@@ -18,7 +18,7 @@ from tinymodel import make_tiny_llama  # noqa: E402 - after the skip
 from zoo import extras  # noqa: E402 - after the skip
 from zoo.errors import MissingExtra, ZooError  # noqa: E402 - after the skip
 from zoo.training import NEEDED, require, schedule, versions  # noqa: E402 - after the skip
-from zoo.training.conversations import Conversation, encode  # noqa: E402 - after the skip
+from zoo.training.conversations import PATIENCE, Conversation, Refused, encode  # noqa: E402 - after the skip
 from zoo.training.heldout import Estimate, perplexity_of, ratio  # noqa: E402 - after the skip
 from zoo.training.losses import full_kld, label_cross_entropy, topk_kld  # noqa: E402 - after the skip
 from zoo.training.models import load_tokenizer  # noqa: E402 - after the skip
@@ -90,6 +90,31 @@ def test_a_conversation_that_the_template_refuses_is_named(tmp_path: Path) -> No
     (folder / "chat_template.jinja").write_text("{{ raise_exception('roles must alternate') }}")
     with pytest.raises(ZooError, match=r"two: .*roles must alternate"):
         encode(load_tokenizer(folder), [TWO_TURNS], 512)
+
+
+ONLY_SHORT = "{% if messages[-1]['content'] | length > 9 %}{{ raise_exception('too long') }}{% endif %}"
+
+
+def test_one_conversation_that_the_template_refuses_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    folder = make_tiny_llama(tmp_path)
+    template = folder / "chat_template.jinja"
+    template.write_text(ONLY_SHORT + template.read_text())
+    good = [Conversation(f"good {number}", (("user", "q"), ("assistant", "short"))) for number in range(3)]
+    odd = Conversation("odd", (("user", "q"), ("assistant", "much longer")))
+    found = encode(load_tokenizer(folder), [good[0], odd, *good[1:]], 512)
+    assert [row.key for row in found.rows] == ["good 0", "good 1", "good 2"]
+    assert not found.dropped
+    ((key, reason),) = found.refused
+    assert key == "odd" and "too long" in reason
+
+
+def test_a_template_that_refuses_the_first_hundred_is_at_fault_itself(tmp_path: Path) -> None:
+    folder = make_tiny_llama(tmp_path)
+    template = folder / "chat_template.jinja"
+    template.write_text(ONLY_SHORT + template.read_text())
+    odd = [Conversation(f"odd {n}", (("user", "q"), ("assistant", "much longer"))) for n in range(PATIENCE)]
+    with pytest.raises(Refused, match=r"odd 0: .*too long"):
+        encode(load_tokenizer(folder), [*odd, TWO_TURNS], 512)
 
 
 def _logits(seed: int, count: int = 7, vocabulary: int = 50) -> Any:

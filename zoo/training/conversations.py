@@ -3,7 +3,7 @@
 Any chat template works unchanged. For every assistant message the conversation is rendered up to it with
 the template's generation prompt, and again with the message: the tokens that are new are the message, up to
 and including its end-of-turn token. What the template puts after that token (a line break in ChatML) is not counted. A
-template that rewrites earlier turns breaks this; it is detected and refused.
+template that rewrites earlier turns breaks this; it is detected, and the conversation is left out.
 """
 
 from __future__ import annotations
@@ -19,6 +19,14 @@ from zoo.training.prompts import Prompts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+PATIENCE = 100
+"""So many conversations one after the other that a template refuses are its own fault."""
+
+
+class Refused(ZooError):
+    """A conversation that a chat template cannot render, or not so that the assistant's tokens are found in it."""
 
 
 @dataclass(frozen=True)
@@ -57,27 +65,38 @@ class EncodedRow:
 
 @dataclass(frozen=True)
 class Encoding:
-    """rows with at least one assistant token, in the order given, and the keys of those without."""
+    """rows with at least one assistant token, in the order given, and the keys of those without.
+
+    refused: key and reason of those that the chat template cannot render, or not so that the answers are found.
+    """
 
     rows: tuple[EncodedRow, ...]
     dropped: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Conversation], row_tokens: int) -> Encoding:
     """Render, tokenize and mask every conversation, cut to ``row_tokens`` tokens.
 
-    A row whose assistant part is empty after the cut is dropped and its key kept in ``dropped``.
-    Raises ZooError if the template refuses a conversation or does not grow by appending.
+    A row whose assistant part is empty after the cut is dropped and its key kept in ``dropped``. A conversation that
+    the template refuses, or for which it does not grow by appending, is in ``refused``. Raises Refused for the first
+    one if it is the template that is at fault: if it refuses every conversation, or the first hundred.
     """
-    rows, dropped = [], []
+    rows, dropped, refused = [], [], []
     with Prompts(tokenizer) as prompts:
-        for conversation in conversations:
-            row = _encode_one(tokenizer, prompts, conversation, row_tokens)
+        for number, conversation in enumerate(conversations):
+            try:
+                row = _encode_one(tokenizer, prompts, conversation, row_tokens)
+            except Refused as error:
+                refused.append(error)
+                if len(refused) == min(len(conversations), PATIENCE) == number + 1:
+                    raise refused[0] from None
+                continue
             if row.positions:
                 rows.append(row)
             else:
                 dropped.append(conversation.key)
-    return Encoding(tuple(rows), tuple(dropped))
+    return Encoding(tuple(rows), tuple(dropped), tuple((error.where, error.what) for error in refused))
 
 
 def _encode_one(
@@ -91,7 +110,7 @@ def _encode_one(
         before = _tokens(prompts, conversation, number, prompt=True)
         after = _tokens(prompts, conversation, number + 1, prompt=False)
         if after[: len(before)] != before or tokens[: len(after)] != after:
-            raise ZooError(
+            raise Refused(
                 f"The chat template rewrites earlier turns at message {number + 1}, "
                 "so the assistant's tokens cannot be found",
                 where=conversation.key,
@@ -117,4 +136,4 @@ def _tokens(prompts: Prompts, conversation: Conversation, count: int, *, prompt:
     try:
         return prompts.token_ids(messages, prompt=prompt)
     except (ModelFileError, MarkerLost) as error:
-        raise ZooError(error.what, where=conversation.key, remedy=error.remedy, again=error.again) from error
+        raise Refused(error.what, where=conversation.key, remedy=error.remedy, again=error.again) from error

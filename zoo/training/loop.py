@@ -39,6 +39,9 @@ from zoo.training.teacher import Question, TeacherCache, cache_digest, cache_tea
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+SHOWN = 3
+"""Conversations left out for whose reason there is a warning; the report has all."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -79,6 +82,7 @@ def distill(run: Run) -> DistillReport:
         dtype = compute_dtype(preset_named(spec.preset), device, run.report)
         tokenizer = load_tokenizer(run.student)
         rows = Rows(*(encode(tokenizer, part, spec.row_tokens) for part in (run.train, run.heldout)))
+        _announce(rows, run.report)
         judge = _usable_teacher(run, tokenizer)
         _check(rows.train, spec)
         checkpoints.open_run(run.scratch, _identity(run, judge, rows, dtype), run.report)
@@ -176,6 +180,15 @@ def _measure(run: Run, folder: Path, teacher: Path | None, rows: Encoding, what:
     return measure(model, judge, rows.rows, run.report, what)
 
 
+def _announce(rows: Rows, report: Reporter) -> None:
+    """Warn of conversations that are left out, with the reason of some."""
+    for part in (rows.train, rows.heldout):
+        for key, reason in part.refused[:SHOWN]:
+            report.warn(f"Conversation {key} is left out: {reason}")
+        if len(part.refused) > SHOWN:
+            report.warn(f"{len(part.refused) - SHOWN} more conversations are left out for such reasons")
+
+
 def _usable_teacher(run: Run, tokenizer: PreTrainedTokenizerBase) -> Path | None:
     """The teacher if it has the student's tokens; otherwise only its text can be learned from."""
     teacher, spec = run.teacher, run.spec
@@ -224,7 +237,7 @@ def _report(
         preset=run.spec.preset,
         steps=progress.step,
         rows=len(train.rows),
-        dropped_rows=len(train.dropped),
+        dropped_rows=len(train.dropped) + len(train.refused),
         assistant_tokens_seen=progress.assistant_tokens,
         loss_curve=progress.losses,
         dtype=str(dtype).removeprefix("torch."),
@@ -232,6 +245,7 @@ def _report(
         threads=run.threads,
         heldout_before=None,
         heldout_after=None,
+        refused_rows=[{"key": key, "reason": reason} for key, reason in train.refused],
         overflowed_steps=progress.scale.overflows,
         timing={"wall_seconds": progress.seconds, "tokens_per_second": speed, "resumed_from_step": resumed},
     )

@@ -16,7 +16,9 @@ class DistillReport:
     token. timing: everything that depends on time (wall_seconds of the steps over all resumed parts,
     tokens_per_second of row tokens, resumed_from_step); the rest does not depend on interruptions.
 
-    overflowed_steps: left out because their gradient is beyond float16; only written if there are any.
+    dropped_rows: conversations that were not trained on; refused_rows: {key, reason} of those among them that the chat
+    template refuses. overflowed_steps: left out because their gradient is beyond float16. Both are only written if
+    there are any.
     """
 
     method: str
@@ -33,8 +35,10 @@ class DistillReport:
     heldout_before: Heldout | None
     heldout_after: Heldout | None
     timing: dict[str, float | int | None]
+    refused_rows: list[dict[str, str]] = field(default_factory=list)
     overflowed_steps: list[int] = field(default_factory=list)
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready data, keys in field order."""
-        return {name: value for name, value in asdict(self).items() if value or name != "overflowed_steps"}
+        rare = ("refused_rows", "overflowed_steps")
+        return {name: value for name, value in asdict(self).items() if value or name not in rare}
