@@ -7,11 +7,13 @@ The mechanism, in the order in which a release uses it:
 2. ``conversations`` renders chats with the model's own template and marks the tokens that the assistant
    wrote. Only those are learned and measured; everywhere below the output head is computed at those positions
    alone.
-3. ``teacher`` writes the teacher's top-k log-probabilities once, in shards that survive a SIGKILL.
-4. ``losses`` compares the student with them (or with the text itself); ``adapters`` decides which weights
-   move; ``schedule`` says which rows and which learning rate a step has, as a pure function of the step.
-5. ``loop`` runs the steps with atomic ``checkpoints``; the same call after a SIGKILL ends with the
-   same bytes.
+3. ``pairing`` compares the teacher's tokens, chat template and width of the head with the student's; ``teacher``
+   writes its top-k log-probabilities once, in shards that survive a SIGKILL.
+4. ``head`` multiplies the last product in float32; ``losses`` compares the student with the teacher (or with the text
+   itself); ``adapters`` decides which weights move; ``schedule`` says which rows and which learning rate a step has, as
+   a pure function of the step.
+5. ``step`` is one step, with the loss scale of float16 from ``scaling``; ``loop`` runs the steps with atomic
+   ``checkpoints``; the same call after a SIGKILL ends with the same bytes.
 6. ``heldout`` measures the student before and after on conversations that were not trained on.
 
 In addition, ``importance`` collects an importance matrix with hooks, to check the one from llama.cpp.

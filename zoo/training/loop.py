@@ -30,6 +30,7 @@ from zoo.training.conversations import Conversation, Encoding, encode
 from zoo.training.files import read_json, weights_digest, write_json
 from zoo.training.heldout import Heldout, measure
 from zoo.training.models import check_head, inference_dtype, load_model, load_tokenizer, save_model
+from zoo.training.pairing import common_width, compare_templates, usable_teacher
 from zoo.training.repeatable import repeatable, seed_for
 from zoo.training.report import DistillReport
 from zoo.training.schedule import Batches
@@ -83,16 +84,17 @@ def distill(run: Run) -> DistillReport:
         tokenizer = load_tokenizer(run.student)
         rows = Rows(*(encode(tokenizer, part, spec.row_tokens) for part in (run.train, run.heldout)))
         _announce(rows, run.report)
-        judge = _usable_teacher(run, tokenizer)
+        judge = _judge(run, tokenizer, rows.train)
         _check(rows.train, spec)
-        checkpoints.open_run(run.scratch, _identity(run, judge, rows, dtype), run.report)
+        width = common_width(run.student, judge, tokenizer) if judge and spec.method == "logits" else None
+        checkpoints.open_run(run.scratch, _identity(run, judge, rows, dtype, width), run.report)
         cache = None
         if spec.method == "logits" and judge is not None:
-            cache = _cache(run, Question(judge, rows.train.rows, spec.top_k, spec.temperature))
+            cache = _cache(run, Question(judge, rows.train.rows, spec.top_k, spec.temperature, width))
         before = _before(run, judge, rows.heldout)
         batches = Batches([len(row.input_ids) for row in rows.train.rows], spec.batch_rows, spec.seed)
         pad = tokenizer.pad_token_id or 0
-        job = Job(spec, rows.train.rows, batches, cache, dtype, device, pad, run.report)
+        job = Job(spec, rows.train.rows, batches, cache, dtype, device, pad, run.report, width)
         progress, resumed = _train(run, job)
         after = _measure(run, run.out, judge, rows.heldout, "held-out after")
     made = _report(run, rows.train, progress, resumed, dtype)
@@ -189,24 +191,13 @@ def _announce(rows: Rows, report: Reporter) -> None:
             report.warn(f"{len(part.refused) - SHOWN} more conversations are left out for such reasons")
 
 
-def _usable_teacher(run: Run, tokenizer: PreTrainedTokenizerBase) -> Path | None:
-    """The teacher if it has the student's tokens; otherwise only its text can be learned from."""
-    teacher, spec = run.teacher, run.spec
-    if teacher is None:
-        if spec.method == "logits":
-            raise InputError(
-                "distill.method logits requires a teacher", remedy="Add a teacher, or use method: labels"
-            )
+def _judge(run: Run, tokenizer: PreTrainedTokenizerBase, train: Encoding) -> Path | None:
+    """The teacher, if its logits can be compared with the student's."""
+    own = usable_teacher(run.teacher, tokenizer, run.spec.method, run.report)
+    if own is None:
         return None
-    if load_tokenizer(teacher).get_vocab() == tokenizer.get_vocab():
-        return teacher
-    if spec.method == "logits":
-        raise InputError(
-            "Teacher and student have different vocabularies, so their logits cannot be compared",
-            remedy="Use a teacher of the student's family, or method: labels",
-        )
-    run.report.warn("Teacher and student have different vocabularies: no divergence is measured")
-    return None
+    compare_templates(own, run.train, train.rows, run.spec.row_tokens, run.report)
+    return run.teacher
 
 
 def _check(train: Encoding, spec: Distill) -> None:
@@ -217,12 +208,13 @@ def _check(train: Encoding, spec: Distill) -> None:
         )
 
 
-def _identity(run: Run, teacher: Path | None, rows: Rows, dtype: torch.dtype) -> str:
+def _identity(run: Run, teacher: Path | None, rows: Rows, dtype: torch.dtype, width: int | None) -> str:
     """Digest of everything that affects the finished bytes, except the number of threads."""
     models = [weights_digest(run.student), weights_digest(teacher) if teacher else None]
     tokens = [[row.input_ids, row.positions] for part in (rows.train, rows.heldout) for row in part.rows]
+    cut = [] if width is None else [width]
     return digest(
-        [models, tokens, len(rows.train.rows), asdict(run.spec), run.device, str(dtype), versions()]
+        [models, tokens, len(rows.train.rows), asdict(run.spec), run.device, str(dtype), versions(), *cut]
     )
 
 

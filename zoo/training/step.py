@@ -29,7 +29,10 @@ CLIP_NORM = 1.0
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that stays the same for all steps."""
+    """Everything that stays the same for all steps.
+
+    width: logits that the loss looks at, from the first one on; None for all (``zoo.training.pairing``).
+    """
 
     spec: Distill
     rows: tuple[EncodedRow, ...]
@@ -39,6 +42,7 @@ class Job:
     device: str
     pad: int
     report: Reporter
+    width: int | None = None
 
 
 def one_step(
@@ -115,4 +119,4 @@ def _loss(model: PreTrainedModel, job: Job, numbers: Sequence[int]) -> torch.Ten
         return label_cross_entropy(logits, labels).mean()
     goal = job.cache.targets(numbers)
     ids, logp, tail = (tensor.to(job.device) for tensor in (goal.ids, goal.logp, goal.tail_logp))
-    return topk_kld(logits, ids, logp, tail, job.spec.temperature).mean()
+    return topk_kld(logits[..., : job.width], ids, logp, tail, job.spec.temperature).mean()

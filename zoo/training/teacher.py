@@ -66,12 +66,16 @@ class TeacherCache:
 
 @dataclass(frozen=True)
 class Question:
-    """The request to a teacher: its top_k most probable tokens at the rows' positions, softened by a temperature."""
+    """The request to a teacher: its top_k most probable tokens at the rows' positions, softened by a temperature.
+
+    width: logits that are looked at, from the first one on; None for all.
+    """
 
     teacher: Path
     rows: Sequence[EncodedRow]
     top_k: int
     temperature: float
+    width: int | None = None
 
 
 def cache_teacher(question: Question, folder: Path, report: Reporter, *, device: str = "cpu") -> TeacherCache:
@@ -80,8 +84,7 @@ def cache_teacher(question: Question, folder: Path, report: Reporter, *, device:
     The model is loaded only if a shard is missing. Raises ModelFileError for a teacher that cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rows, top_k, temperature = question.rows, question.top_k, question.temperature
-    digest = cache_digest(question)
+    rows, digest = question.rows, cache_digest(question)
     groups = [range(start, min(start + SHARD_ROWS, len(rows))) for start in range(0, len(rows), SHARD_ROWS)]
     known = _known_shards(folder, digest)
     sound = {
@@ -96,41 +99,41 @@ def cache_teacher(question: Question, folder: Path, report: Reporter, *, device:
         tokens = sum(len(rows[row].input_ids) for number in missing for row in groups[number])
         with report.task("read the teacher", tokens, "tokens") as advance:
             for number in missing:
-                shard = _compute(model, [rows[row] for row in groups[number]], top_k, temperature)
+                shard = _compute(model, [rows[row] for row in groups[number]], question)
                 # mypy cannot infer the type of a lambda's default.
                 write_whole(folder / _name(number), lambda part, shard=shard: save_file(shard, part))  # type: ignore[misc]  # of a default
                 sound[number] = digests.sha256_file(folder / _name(number))
-                _write_index(folder, digest, top_k, temperature, sound)
+                _write_index(folder, digest, question, sound)
                 advance(sum(len(rows[row].input_ids) for row in groups[number]))
     return TeacherCache(folder, digest, _spans(rows, groups))
 
 
 def cache_digest(question: Question) -> str:
-    """Everything that affects the cache's content: the teacher's bytes, the rows' tokens and positions, k and
-    T.
+    """Everything that affects the cache's content: the teacher's bytes, the rows' tokens and positions, k, T, and the
+    width where it cuts something off.
     """
     content = [[row.input_ids, row.positions] for row in question.rows]
     own = weights_digest(question.teacher)
-    return digests.digest([FORMAT, SHARD_ROWS, own, content, question.top_k, question.temperature])
+    cut = [] if question.width is None else [question.width]
+    return digests.digest([FORMAT, SHARD_ROWS, own, content, question.top_k, question.temperature, *cut])
 
 
 def _compute(
-    model: PreTrainedModel, rows: Sequence[EncodedRow], top_k: int, temperature: float
+    model: PreTrainedModel, rows: Sequence[EncodedRow], question: Question
 ) -> dict[str, torch.Tensor]:
     """One shard. Row by row: a few hundred tokens already fill the cores, and memory stays at one row's
     logits.
     """
-    parts = [_one_row(model, row, top_k, temperature) for row in rows]
+    parts = [_one_row(model, row, question) for row in rows]
     return {name: torch.cat([part[name] for part in parts]).cpu().contiguous() for name in parts[0]}
 
 
-def _one_row(
-    model: PreTrainedModel, row: EncodedRow, top_k: int, temperature: float
-) -> dict[str, torch.Tensor]:
+def _one_row(model: PreTrainedModel, row: EncodedRow, question: Question) -> dict[str, torch.Tensor]:
     with torch.no_grad():
         ids = torch.tensor([row.input_ids], device=model.device)
         positions = torch.tensor(row.positions, device=model.device)
-        return top_of(logits_at(model, ids, torch.zeros_like(positions), positions), top_k, temperature)
+        logits = logits_at(model, ids, torch.zeros_like(positions), positions)[..., : question.width]
+        return top_of(logits, question.top_k, question.temperature)
 
 
 def top_of(logits: torch.Tensor, top_k: int, temperature: float) -> dict[str, torch.Tensor]:
@@ -164,10 +167,10 @@ def _is_sound(folder: Path, name: str, known: dict[str, str]) -> bool:
     return name in known and (folder / name).is_file() and digests.sha256_file(folder / name) == known[name]
 
 
-def _write_index(folder: Path, digest: str, top_k: int, temperature: float, sound: dict[int, str]) -> None:
+def _write_index(folder: Path, digest: str, question: Question, sound: dict[int, str]) -> None:
     shards = [{"file": _name(number), "sha256": sound[number]} for number in sorted(sound)]
-    data = {"format": FORMAT, "digest": digest, "top_k": top_k, "temperature": temperature, "shards": shards}
-    write_json(folder / INDEX, data)
+    asked = {"top_k": question.top_k, "temperature": question.temperature}
+    write_json(folder / INDEX, {"format": FORMAT, "digest": digest, **asked, "shards": shards})
 
 
 def _spans(rows: Sequence[EncodedRow], groups: Sequence[range]) -> tuple[tuple[str, int, int], ...]:
