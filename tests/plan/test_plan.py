@@ -43,8 +43,11 @@ def made(
 ) -> Plan:
     files = dict.fromkeys(plan.own_files(recipe), "f") | changes.get("files", {})
     return plan.make(
-        recipe, sha256, lock or Lock.empty(), World(TOOLS | changes.get("tools", {}), files, threads, "cpu")
-    )
+        recipe, sha256, lock or Lock.empty(),
+        World(
+            TOOLS | changes.get("tools", {}), files, threads, changes.get("device", "cpu"),
+        ),
+    )  # fmt: skip
 
 
 def keys(plan_: Plan) -> dict[str, str]:
@@ -249,6 +252,7 @@ def test_the_version_of_a_stage_changes_its_steps(
 def test_threads_change_training_only(plain: Recipe, tutored: Recipe) -> None:
     before = made(tutored)
     assert changed(before, made(tutored, threads=3)) == after(before, "distill")
+    assert changed(before, made(tutored, device="cuda")) == after(before, "distill")
     assert made(plain, threads=3) == made(plain)
 
 
@@ -378,6 +382,27 @@ def test_costs_of_a_source_that_is_not_here(check_text: Check) -> None:
     assert prepare.needs(known).startswith(
         "about 20.27 GB of disk (20.77 GB must be free) and 6.45 GB"
     ), "with the reserve, and the program's own memory"
+
+
+def test_logits_and_the_answers_of_a_teacher_are_counted(tutored: Recipe) -> None:
+    plan_ = made(tutored)
+    weights = {tutored.student.source: 100_000_000}
+
+    def estimated(vocabulary: int, prompts: int = 0, **changes: Any) -> costs.Costs:
+        assert tutored.distill
+        recipe = dataclasses.replace(tutored, distill=dataclasses.replace(tutored.distill, **changes))
+        known = {recipe.student.source: vocabulary}
+        return costs.estimate(recipe, plan_, ["distill"], prompts, weights, vocabularies=known)
+
+    base = {"batch_rows": 8, "row_tokens": 500, "top_k": 64, "method": "logits"}
+    one, wide = (estimated(tokens, **base).memory_bytes for tokens in (50_000, 150_000))
+    assert one and wide and wide - one == 8 * 500 * 100_000 * 4 * 5
+    assert estimated(50_000, **{**base, "batch_rows": 16}).memory_bytes == one + 8 * 500 * 50_000 * 4 * 5
+    disk = [estimated(50_000, prompts, **base).disk_bytes for prompts in (0, 1000)]
+    assert disk[0] and disk[1] == disk[0] + 1000 * 500 * (8 * 64 + 4)
+    assert estimated(50_000, 1000, **{**base, "method": "labels"}).disk_bytes == disk[0], "no logits are kept"
+    unknown = costs.estimate(tutored, plan_, ["distill"], 0, weights).memory_bytes
+    assert unknown == estimated(costs.WIDEST).memory_bytes, "as many as a large vocabulary has"
 
 
 STARTERS = ("smollm2-135m-instruct", "smollm2-tutor-57m")

@@ -14,6 +14,10 @@ PROGRAM_BYTES = 450_000_000
 """Memory of the program itself, with torch, transformers and a child process, before any weights: a model of 76,000
 weights is released within 520 MB, and killed within 380 MB (x86-64, Python 3.11, torch 2.13)."""
 
+WIDEST, NARROWEST = 152_064, 64
+"""A source that is not here has as many tokens as Qwen2.5, unless its weights are too few for that: at least 64 each.
+"""
+
 RESERVE_BYTES = 500_000_000
 """Of disk: kept free in addition to what the steps need."""
 
@@ -45,6 +49,7 @@ def estimate(
     prompt_rows: int,
     found: Mapping[str, int],
     kept: float = 1.0,
+    vocabularies: Mapping[str, int] | None = None,
 ) -> Costs:
     """Costs of the steps with these ids.
 
@@ -52,18 +57,19 @@ def estimate(
 
     found: number of weights by source, for sources on this machine. For others, the size in the lock file counts as 16
     bits per weight. kept: the share of the student's weights that is left after layers were removed; counted for the
-    disk only, because memory also holds what is removed.
+    disk only, because memory also holds what is removed. vocabularies: number of tokens by source, if known.
     """
     counted = {s.source for s in (recipe.student, recipe.teacher) if s and s.parameters}
     sizes = {f.source: f.size_bytes // 2 for f in plan.fetches if f.size_bytes and f.source not in counted}
     found = sizes | dict(found)
     wanted = set(to_run)
     steps = [step for step in plan.steps if step.id in wanted]
-    needs = [(step.stage, _need(recipe, step, found)) for step in steps]
-    steps_disk = _most_disk(steps, lambda step: _need(recipe, step, found, kept))
+    needing = _Needing(recipe, found, vocabularies or {}, prompt_rows)
+    needs = [(step.stage, needing.of(step)) for step in steps]
+    steps_disk = _most_disk(steps, lambda step: needing.of(step, kept))
     # The release folder holds a copy with the words of the header, the hub one of what is published.
     released = [plan.step(id_) for id_ in dict.fromkeys(file_makers(recipe).values())]
-    copies = 2 * sum(_file_bytes(step, _need(recipe, step, found, kept)) for step in released)
+    copies = 2 * sum(_file_bytes(step, needing.of(step, kept)) for step in released)
     disk = max(steps_disk.most, steps_disk.left + copies)
     fetch = sum(f.size_bytes or 0 for f in plan.fetches) if any(s.stage == "import" for s in steps) else 0
     memory = max((PROGRAM_BYTES + STAGES[stage].memory(need) for stage, need in needs), default=0)
@@ -119,10 +125,21 @@ def _role(step: Step) -> str:
     return "teacher" if step.id.endswith("/teacher") else "student"
 
 
-def _need(recipe: Recipe, step: Step, found: Mapping[str, int], kept: float = 1.0) -> Need:
-    weights = parameters_of(recipe, _role(step), found)
-    weights = weights if step.stage == "import" else int(weights * kept)
-    return Need(recipe, step.spec, weights, parameters_of(recipe, "teacher", found))
+@dataclass(frozen=True)
+class _Needing:
+    """What every step of a recipe works on. found, vocabularies: weights and tokens by source."""
+
+    recipe: Recipe
+    found: Mapping[str, int]
+    vocabularies: Mapping[str, int]
+    prompts: int
+
+    def of(self, step: Step, kept: float = 1.0) -> Need:
+        whole = parameters_of(self.recipe, _role(step), self.found)
+        weights = whole if step.stage == "import" else int(whole * kept)
+        tutor = parameters_of(self.recipe, "teacher", self.found)
+        tokens = self.vocabularies.get(self.recipe.student.source) or min(WIDEST, whole // NARROWEST)
+        return Need(self.recipe, step.spec, weights, tutor, tokens, self.prompts)
 
 
 def _work(recipe: Recipe, steps: list[Step], prompt_rows: int) -> Iterator[str]:

@@ -7,7 +7,9 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog import jsontext
 from catalog.checks import CheckedRecipe, check_recipe
+from catalog.jsonvalues import table, whole
 from catalog.problems import instead_of
 from catalog.recipe import Recipe
 from catalog.words import data_size
@@ -89,7 +91,8 @@ def make_plan(name: str, settings: Settings) -> Planned:
         made,
         status,
         costs.estimate(
-            checked.recipe, made, to_run, rows, _weights(checked.recipe, settings), _kept(checked.recipe, settings)
+            checked.recipe, made, to_run, rows, _weights(checked.recipe, settings), _kept(checked.recipe, settings),
+            vocabularies(checked.recipe, settings),
         ),
     )
 
@@ -142,6 +145,20 @@ def _weights(recipe: Recipe, settings: Settings) -> dict[str, int]:
             with contextlib.suppress(ZooError):
                 found[uri] = read_header(path).parameters
     return found
+
+
+def vocabularies(recipe: Recipe, settings: Settings) -> dict[str, int]:
+    """Number of tokens of the student's source, if it is on this machine; only training asks for it."""
+    uri = recipe.student.source
+    path = None if uri.startswith("hf:") or recipe.distill is None else resolve.locate(uri, settings.root)
+    # An unreadable file is reported when it is used.
+    with contextlib.suppress(ZooError, OSError, ValueError, TypeError):
+        if path and path.is_file():
+            return {uri: read_header(path).vocabulary_size}
+        if path:
+            config = table(jsontext.read(path / "config.json", bounded=False, finite=False))
+            return {uri: whole(table(config.get("text_config", config)).get("vocab_size"))}
+    return {}
 
 
 def _kept(recipe: Recipe, settings: Settings) -> float:

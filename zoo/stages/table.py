@@ -26,6 +26,10 @@ CHECKPOINTS_KEPT = 2
 ADAPTER_SHARE = 0.1
 """Trained weights of an adapter as a share of all weights: an upper estimate."""
 
+LOGITS_COPIES = 5
+"""float32 numbers per position and token of the vocabulary, while a loss and its gradient are computed: 484 MB for 512
+positions of 49,152."""
+
 SEARCH_COPIES = 2
 """Copies of the model that a search works on: one per thread; this is what estimates assume."""
 SEARCH_TRIALS = 80
@@ -34,12 +38,17 @@ SEARCH_TRIALS = 80
 
 @dataclass(frozen=True)
 class Need:
-    """The inputs for estimating a step's costs. weights: of the model that it works on, and of the teacher."""
+    """The inputs for estimating a step's costs. weights: of the model that it works on, and of the teacher.
+
+    vocabulary: logits per position. prompts: of the corpus, all parts together.
+    """
 
     recipe: Recipe
     spec: Mapping[str, object]
     weights: int
     teacher_weights: int
+    vocabulary: int
+    prompts: int
 
 
 @dataclass(frozen=True)
@@ -123,9 +132,21 @@ def _checkpoints(need: Need) -> int:
     return int(CHECKPOINTS_KEPT * 12 * need.weights * share)
 
 
+def _distilled(need: Need) -> int:
+    """The student in 16 bits and the teacher's answers, in which every token of a row counts as the assistant's."""
+    d = need.recipe.distill
+    assert d
+    position = 8 * d.top_k + 4 if d.method == "logits" else 0
+    return _half_precision(need) + need.prompts * d.row_tokens * position
+
+
 def _distill_memory(need: Need) -> int:
-    trained = (16 if need.spec["adapter"] == "none" else 6) * need.weights
-    return max(trained, 4 * need.teacher_weights + 4 * need.weights)
+    """The larger one of training, and of reading two models over one row."""
+    d = need.recipe.distill
+    assert d
+    row = 4 * d.row_tokens * need.vocabulary * LOGITS_COPIES
+    trained = (16 if need.spec["adapter"] == "none" else 6) * need.weights + d.batch_rows * row
+    return max(trained, 4 * need.teacher_weights + 4 * need.weights + 2 * row)
 
 
 def _evaluate_memory(need: Need) -> int:
@@ -183,7 +204,7 @@ STAGES: Mapping[str, Row] = {
         evidence=("label-report.json",), sums="the teacher's answers",
     ),
     "distill": Row(
-        2, ("torch", "transformers", "peft", "safetensors", "jinja2"), _half_precision, _distill_memory, _distill_work,
+        2, ("torch", "transformers", "peft", "safetensors", "jinja2"), _distilled, _distill_memory, _distill_work,
         evidence=("distill-report.json", "distill-timing.json"), sums="the training", scratch=_checkpoints,
     ),
     "export": Row(8, (CONVERTER, "torch", "transformers"), _half_precision, _in_use, scratch=_half_precision),
