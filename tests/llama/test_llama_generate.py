@@ -15,9 +15,9 @@ from tinygguf import make_tiny_gguf
 
 from zoo.errors import InputError, ModelFileError
 from zoo.gguf.header import rewrite_header
-from zoo.llama import prompt
+from zoo.llama import library, prompt
 from zoo.llama.generate import Job, Result, generate
-from zoo.llama.model import Model
+from zoo.llama.model import Model, _model_params
 from zoo.templates.renderer import Renderer
 
 pytest.importorskip("llama_cpp")
@@ -72,6 +72,26 @@ def test_a_row_does_not_depend_on_the_others(model: Model) -> None:
     assert by_key(generate(model, shuffled, batch_rows=4)) == together
     for job in todo:
         assert list(generate(model, [job], batch_rows=4)) == [together[job.key]]
+
+
+def test_layers_are_on_a_gpu_where_one_is_asked_for_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    lib = library.require()
+    monkeypatch.setattr(library, "has_gpu", lambda: True)
+    assert _model_params(lib, "cpu").n_gpu_layers == 0
+    every = _model_params(lib, "cuda")
+    assert (every.n_gpu_layers, every.split_mode) == (-1, lib.llama_model_default_params().split_mode)
+    second = _model_params(lib, "cuda:1")
+    assert (second.n_gpu_layers, second.split_mode, second.main_gpu) == (-1, lib.LLAMA_SPLIT_MODE_NONE, 1)
+    monkeypatch.setattr(library, "has_gpu", lambda: False)
+    assert _model_params(lib, "cuda:1").n_gpu_layers == 0
+
+
+def test_without_a_gpu_the_processor_answers(path: Path, model: Model) -> None:
+    if library.has_gpu():
+        pytest.skip("llama.cpp finds a GPU here")
+    todo = jobs(3)
+    with Model.open(path, threads=1, context_tokens=256, parallel=4, device="cuda:1") as other:
+        assert by_key(generate(other, todo, batch_rows=4)) == by_key(generate(model, todo, batch_rows=4))
 
 
 def test_an_interrupted_run_leaves_the_model_usable(model: Model) -> None:

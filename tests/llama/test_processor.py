@@ -63,3 +63,16 @@ def test_a_build_that_dies_is_a_sentence(code: str, says: str, tmp_path: Path) -
     assert done.returncode == 1 and done.stderr == ""
     assert done.stdout.startswith("llama.cpp cannot run here: ") and says in done.stdout
     assert done.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize(("library_name", "expected"), [("libggml-cuda.so", "cuda:1"), ("libggml-cpu.so", "cpu")])
+def test_a_teacher_is_on_the_gpu_if_llama_cpp_was_compiled_for_it(
+    library_name: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "llama_cpp" / "lib").mkdir(parents=True)
+    (tmp_path / "llama_cpp" / "__init__.py").write_text("raise ImportError('never loaded')")
+    (tmp_path / "llama_cpp" / "lib" / library_name).touch()
+    monkeypatch.delitem(sys.modules, "llama_cpp", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert processor.teacher_device("cuda:1") == expected
+    assert processor.teacher_device("cpu") == "cpu"

@@ -46,6 +46,7 @@ def made(
         recipe, sha256, lock or Lock.empty(),
         World(
             TOOLS | changes.get("tools", {}), files, threads, changes.get("device", "cpu"),
+            teacher_device=changes.get("teacher_device", "cpu"),
         ),
     )  # fmt: skip
 
@@ -253,6 +254,7 @@ def test_threads_change_training_only(plain: Recipe, tutored: Recipe) -> None:
     before = made(tutored)
     assert changed(before, made(tutored, threads=3)) == after(before, "distill")
     assert changed(before, made(tutored, device="cuda")) == after(before, "distill")
+    assert changed(before, made(tutored, teacher_device="cuda")) == after(before, "label")
     assert made(plain, threads=3) == made(plain)
 
 

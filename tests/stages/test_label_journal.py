@@ -17,6 +17,7 @@ from zoo.errors import ZooError
 from zoo.files import journal as journals
 from zoo.files.digests import canonical_json, digest
 from zoo.files.listing import FileRecord, records
+from zoo.llama import library
 from zoo.progress import Silent
 from zoo.stages import Context, distill, label
 from zoo.stages.artifact import Artifact
@@ -161,6 +162,24 @@ def test_rows_that_were_answered_ask_no_teacher(tmp_path: Path) -> None:
     write(journal, *(answer(row.key) for row in rows), answer("of another recipe"))
     found = label.answer_all(rows, journal, tmp_path / "no-such-teacher.gguf", there)
     assert found == {row.key: answer(row.key) for row in rows}
+
+
+def test_the_teacher_answers_on_the_device_of_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+
+    class Heard(Silent):
+        def warn(self, text: str) -> None:
+            warnings.append(text)
+
+    plain, wanted = (
+        dataclasses.replace(context(tmp_path / name, {"user": "a"}, **spec), report=Heard())
+        for name, spec in (("plain", {}), ("wanted", {"device": "cuda:1"}))
+    )
+    monkeypatch.setattr(library, "has_gpu", lambda: True)
+    assert (label._device(plain), label._device(wanted), warnings) == ("cpu", "cuda:1", [])
+    monkeypatch.setattr(library, "has_gpu", lambda: False)
+    assert (label._device(plain), label._device(wanted)) == ("cpu", "cpu")
+    assert len(warnings) == 1 and warnings[0].startswith("device is cuda:1, but llama.cpp was not compiled for a GPU")
 
 
 # --- Judging answers

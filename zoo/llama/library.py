@@ -124,6 +124,11 @@ def kernels() -> tuple[str, ...]:
     return tuple(name for name in found if name not in ("LLAMAFILE", "OPENMP", "REPACK", "ACCELERATE"))
 
 
+def has_gpu() -> bool:
+    """Whether llama.cpp was compiled for a GPU and finds one. Raises MissingExtra as ``require`` does."""
+    return bool(require().llama_supports_gpu_offload())
+
+
 def _on_log(level: int, text: bytes | None, user_data: object) -> None:
     del user_data
     for heard in _hearing.get():

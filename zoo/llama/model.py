@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn, Required, TypedDict, Unpack
+from typing import Any, NoReturn, Required, TypedDict, Unpack
 
 from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.gguf.header import Header, read_header
@@ -19,6 +19,8 @@ from zoo.templates.renderer import Renderer
 
 FLOOR_TOKENS = 256
 """llama.cpp rounds a sequence's context up to a multiple of this."""
+EVERY_LAYER = -1
+"""llama.cpp's number of layers on the GPU for all of them, with the head."""
 GGML_TYPE_F32 = 0
 """ggml's number for the type (ggml.h)."""
 
@@ -33,6 +35,7 @@ class Wanted(TypedDict, total=False):
     unified: bool
     observer: Observer | None
     cache_f32: bool
+    device: str
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Shape:
     unified: all sequences share one key-value cache of ``context_tokens`` in all, so that a prefix can be kept once for
     many; then a row's last bits depend on the other rows. observer: a C callback that sees the graph while it is
     computed (``zoo.llama.measure.calibrate``), or None. cache_f32: keep keys and values in float32 instead of float16,
-    at twice the memory.
+    at twice the memory. device: ``cpu``, ``cuda`` (every GPU) or ``cuda:1``; without a GPU it is the processor.
     """
 
     threads: int
@@ -53,6 +56,7 @@ class Shape:
     unified: bool = False
     observer: Observer | None = None
     cache_f32: bool = False
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -75,21 +79,16 @@ class Model:
     @classmethod
     @contextmanager
     def open(cls, path: Path, **wanted: Unpack[Wanted]) -> Iterator[Model]:
-        """Load ``path`` (memory-mapped, on the CPU) and make one context (``Shape``); all is freed at the end.
+        """Load ``path`` (memory-mapped, on the CPU unless asked) and make one context (``Shape``); all is freed at the
+        end.
 
         Raises ModelFileError naming the file and llama.cpp's reason, MissingExtra without llama.cpp.
         """
         shape = Shape(**wanted)
         lib = library.require()
         header = read_header(path)
-        params = lib.llama_model_default_params()
-        params.n_gpu_layers = 0
-        params.load_mode = lib.LLAMA_LOAD_MODE_MMAP
-        # Repacked weights would be a second copy in memory, and their kernels' sums depend on the batch's
-        # width.
-        params.use_extra_bufts = False
         with library.hearing() as heard:
-            pointer = lib.llama_model_load_from_file(str(path).encode(), params)
+            pointer = lib.llama_model_load_from_file(str(path).encode(), _model_params(lib, shape.device))
         if not pointer:
             _refuse(path, heard)
         try:
@@ -233,6 +232,20 @@ class Model:
             raise ZooError(f"llama.cpp could not decode with {self.path.name}: {reason}")
 
 
+def _model_params(lib: ModuleType, device: str) -> Any:
+    params = lib.llama_model_default_params()
+    params.n_gpu_layers = 0
+    if device != "cpu" and library.has_gpu():
+        params.n_gpu_layers = EVERY_LAYER
+        _, numbered, number = device.partition(":")
+        if numbered:
+            params.split_mode, params.main_gpu = lib.LLAMA_SPLIT_MODE_NONE, int(number)
+    params.load_mode = lib.LLAMA_LOAD_MODE_MMAP
+    # Repacked weights would be a second copy in memory, and their kernels' sums depend on the batch's width.
+    params.use_extra_bufts = False
+    return params
+
+
 def _context(lib: ModuleType, pointer: object, path: Path, shape: Shape) -> Context:
     if shape.threads < 1 or shape.context_tokens < 1 or shape.parallel < 1 or shape.batch_tokens < 1:
         raise InputError("threads, context_tokens, parallel and batch_tokens must be at least 1")
@@ -249,6 +262,8 @@ def _context(lib: ModuleType, pointer: object, path: Path, shape: Shape) -> Cont
     # bytes.
     params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.kv_unified = shape.unified
+    # Otherwise a llama.cpp with a GPU moves the large products there, also of a model that is on the processor.
+    params.op_offload = shape.device != "cpu"
     if shape.cache_f32:
         params.type_k = params.type_v = GGML_TYPE_F32
     params.no_perf = True

@@ -1,10 +1,12 @@
-"""Whether the installed llama.cpp was compiled for this processor. A wheel in a shared cache may come from another one.
+"""Whether the installed llama.cpp was compiled for this processor, or for its GPU. A wheel in a shared cache may come
+from another machine.
 
 ``python -m zoo.llama.processor`` exits with 1 and prints what is wrong, or exits with 0.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import signal
@@ -48,7 +50,19 @@ NEW_FLAGS: Mapping[str, str] = {
 NAMES_KNOWN_SINCE = (6, 1)
 """The Linux version that has the names of all of these."""
 
+GPU_LIBRARIES = ("*ggml-cuda.*", "*ggml-hip.*")
+"""The parts of a llama.cpp for the GPUs that torch calls cuda."""
+
 _CODE = "from zoo.llama import library; print(library.system_info())"
+
+
+def teacher_device(device: str) -> str:
+    """Where a GGUF teacher answers if training runs on ``device``: there too if the installed llama.cpp was compiled
+    for such GPUs, else on the processor. Reads names of files only; loading llama.cpp would slow down every plan.
+    """
+    found = importlib.util.find_spec("llama_cpp") if device != "cpu" else None
+    folder = Path(found.origin).parent / "lib" if found and found.origin else None
+    return device if folder and any(one for name in GPU_LIBRARIES for one in folder.glob(name)) else "cpu"
 
 
 def fault() -> str | None:

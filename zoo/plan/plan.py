@@ -76,6 +76,7 @@ class World:
     device: str
     processors: tuple[Processor, ...] = ()
     finished: Callable[[str], bool] = field(default=lambda _: False, compare=False)
+    teacher_device: str = "cpu"
 
 
 def make(recipe: Recipe, recipe_sha256: str, lock: Lock, world: World) -> Plan:
@@ -216,6 +217,9 @@ class _Maker:
         self._add("corpus/prompts", "corpus", self._files("train", "heldout"), {})
         inputs = {"prompts": "corpus/prompts"}
         spec = {**plain(self.recipe.label), "teacher": None}
+        if self.world.teacher_device != "cpu":
+            # Its sums are not those of a processor, whose steps keep the keys that they always had.
+            spec["device"] = self.world.teacher_device
         if is_gguf(teacher.source):
             spec["teacher"] = self._source(teacher)
         else:

@@ -10,6 +10,7 @@ from importlib import metadata
 from catalog.corpusfiles import FileFacts
 from catalog.recipe import Recipe
 from zoo.llama.convert import source
+from zoo.llama.processor import teacher_device
 from zoo.machine import processor
 from zoo.plan.plan import World, own_files
 from zoo.plan.store import Workspace
@@ -33,7 +34,7 @@ def look(recipe: Recipe, settings: Settings, read: Mapping[str, FileFacts] = _NO
     others = tuple(one for one in work.processors() if one != here)
     return World(
         tool_versions(), files, settings.threads, settings.device,
-        (here, *others), lambda key: work.finished(key) is not None,
+        (here, *others), lambda key: work.finished(key) is not None, teacher_device(settings.device),
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from zoo.files.digests import canonical_json, digest, pretty_json, sha256_file
 from zoo.files.locks import locked
 from zoo.files.whole import write_atomic
 from zoo.gguf.header import read_header
-from zoo.llama import prompt
+from zoo.llama import library, prompt
 from zoo.llama.generate import Job, generate
 from zoo.llama.grammar import schema_to_gbnf
 from zoo.llama.model import Model
@@ -142,7 +142,8 @@ def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Conte
     room = PROMPT_TOKENS + 2 * spec.max_tokens
     with (
         Model.open(
-            teacher, threads=free_cores(context.threads), context_tokens=room, parallel=spec.batch_rows
+            teacher, threads=free_cores(context.threads), context_tokens=room, parallel=spec.batch_rows,
+            device=_device(context),
         ) as model,
         journals.open_to_append(journal, "label journal") as stream,
         context.report.task("labelling", len(missing), "rows") as advance,
@@ -160,6 +161,18 @@ def answer_all(rows: Sequence[Row], journal: Path, teacher: Path, context: Conte
             # In the order of the prompts, not in the order in which rows finished.
             missing = sorted(retry, key=lambda row: (row.part, row.number))
     return answers
+
+
+def _device(context: Context) -> str:
+    """Where the teacher runs: the device of the step's key, or the processor if llama.cpp cannot use it."""
+    wanted = text(context.spec.get("device", "cpu"))
+    if wanted == "cpu" or library.has_gpu():
+        return wanted
+    context.report.warn(
+        f"device is {wanted}, but llama.cpp was not compiled for a GPU or finds none. The teacher answers on the "
+        "processor"
+    )
+    return "cpu"
 
 
 def _ask(model: Model, rows: Sequence[Row], attempt: int, context: Context) -> Iterator[Answer]:

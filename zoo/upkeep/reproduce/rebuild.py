@@ -24,6 +24,7 @@ from zoo.machine import processor
 from zoo.machine.processor import Processor
 from zoo.plan import costs, engine, plan, preflight, world
 from zoo.plan.plan import Plan, World, file_makers, file_name
+from zoo.plan.prepare import vocabularies
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 from zoo.release import kept
@@ -91,7 +92,8 @@ def run(prepared: Prepared, report: Reporter) -> dict[str, Path]:
     to_run = [
         id_ for id_, why in engine.status(prepared.plan, Workspace(prepared.folder)).items() if why != "reuse"
     ]
-    estimate = costs.estimate(prepared.recipe, prepared.plan, to_run, 0, {})
+    known = vocabularies(prepared.recipe, prepared.settings)
+    estimate = costs.estimate(prepared.recipe, prepared.plan, to_run, 0, {}, vocabularies=known)
     work = preflight.Build(prepared.recipe, prepared.plan, to_run, prepared.world.tools)
     preflight.check(work, estimate, prepared.settings, report)
     report.say(f"{len(to_run)} steps to run: {', '.join(to_run) or 'none'}")
@@ -225,7 +227,7 @@ def recorded_json(name: str, release: Release, path: str, settings: Settings) ->
 
 
 def _then(seen: World, recorded: PlanRecord | None) -> World:
-    """The world with the recorded training threads and device, because both change trained bytes, and with this
+    """The world with the recorded training threads and devices, because they change trained bytes, and with this
     processor alone, because every step is made here.
     """
     seen = dataclasses.replace(seen, processors=seen.processors[:1])
@@ -233,7 +235,10 @@ def _then(seen: World, recorded: PlanRecord | None) -> World:
     trained = next((spec for spec in specs if "threads" in spec and "device" in spec), None)
     if trained is None:
         return seen
-    return dataclasses.replace(seen, threads=trained["threads"], device=trained["device"])
+    labelled = next((spec["device"] for spec in specs if "threads" not in spec and "device" in spec), "cpu")
+    return dataclasses.replace(
+        seen, threads=trained["threads"], device=trained["device"], teacher_device=labelled
+    )
 
 
 def _check_inputs(release: Release, recipe: Recipe, seen: World, lock: Lock) -> None:
