@@ -213,8 +213,10 @@ def _identity(run: Run, teacher: Path | None, rows: Rows, dtype: torch.dtype, wi
     models = [weights_digest(run.student), weights_digest(teacher) if teacher else None]
     tokens = [[row.input_ids, row.positions] for part in (rows.train, rows.heldout) for row in part.rows]
     cut = [] if width is None else [width]
+    # A checkpoint of a version that rounded 16-bit logits to 16 bits is of another training.
+    head = [] if dtype == torch.float32 else ["float32 logits"]
     return digest(
-        [models, tokens, len(rows.train.rows), asdict(run.spec), run.device, str(dtype), versions(), *cut]
+        [models, tokens, len(rows.train.rows), asdict(run.spec), run.device, str(dtype), versions(), *cut, *head]
     )
 
 
