@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("llama_cpp")
 
 from zoo.corpora.rows import Answer, Row, invalid, labelled, messages_of, summary
-from zoo.errors import ZooError
+from zoo.errors import ModelFileError, ZooError
 from zoo.files import journal as journals
 from zoo.files.digests import canonical_json, digest
 from zoo.files.listing import FileRecord, records
@@ -180,6 +180,9 @@ def test_the_teacher_answers_on_the_device_of_the_step(tmp_path: Path, monkeypat
     monkeypatch.setattr(library, "has_gpu", lambda: False)
     assert (label._device(plain), label._device(wanted)) == ("cpu", "cpu")
     assert len(warnings) == 1 and warnings[0].startswith("device is cuda:1, but llama.cpp was not compiled for a GPU")
+    with pytest.raises(ModelFileError):
+        label.answer_all([row("a")], tmp_path / "j.jsonl", tmp_path / "no-such-teacher.gguf", wanted)
+    assert len(warnings) == 2, "it opens the teacher on that device"
 
 
 # --- Judging answers

@@ -142,7 +142,7 @@ def _compared(logits: torch.Tensor, goal: Goal, how: _How, *, wanted: bool) -> t
     """The sum of the loss over a chunk, and its gradient [n, vocabulary] in the logits, in their place."""
     loss, cap = how.loss, how.loss.softcap
     bent = torch.tanh(logits / cap) if cap else None
-    z = (logits if bent is None else bent * cap).div_(loss.temperature)
+    z = (bent * cap if bent is not None and cap else logits).div_(loss.temperature)
     ids = goal.ids.long()
     q, share = _buckets(z, ids)
     p = torch.cat([goal.logp, goal.tail[:, None]], dim=-1).to(q.dtype)
