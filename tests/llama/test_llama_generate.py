@@ -77,13 +77,15 @@ def test_a_row_does_not_depend_on_the_others(model: Model) -> None:
 def test_layers_are_on_a_gpu_where_one_is_asked_for_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
     lib = library.require()
     monkeypatch.setattr(library, "has_gpu", lambda: True)
-    assert _model_params(lib, "cpu").n_gpu_layers == 0
-    every = _model_params(lib, "cuda")
+    on_processor: Any = _model_params(lib, "cpu")
+    assert on_processor.n_gpu_layers == 0
+    every: Any = _model_params(lib, "cuda")
     assert (every.n_gpu_layers, every.split_mode) == (-1, lib.llama_model_default_params().split_mode)
-    second = _model_params(lib, "cuda:1")
+    second: Any = _model_params(lib, "cuda:1")
     assert (second.n_gpu_layers, second.split_mode, second.main_gpu) == (-1, lib.LLAMA_SPLIT_MODE_NONE, 1)
     monkeypatch.setattr(library, "has_gpu", lambda: False)
-    assert _model_params(lib, "cuda:1").n_gpu_layers == 0
+    without: Any = _model_params(lib, "cuda:1")
+    assert without.n_gpu_layers == 0
 
 
 def test_without_a_gpu_the_processor_answers(path: Path, model: Model) -> None:

@@ -393,8 +393,7 @@ def test_logits_and_the_answers_of_a_teacher_are_counted(tutored: Recipe) -> Non
     def estimated(vocabulary: int, prompts: int = 0, **changes: Any) -> costs.Costs:
         assert tutored.distill
         recipe = dataclasses.replace(tutored, distill=dataclasses.replace(tutored.distill, **changes))
-        known = {recipe.student.source: vocabulary}
-        return costs.estimate(recipe, plan_, ["distill"], prompts, weights, vocabularies=known)
+        return costs.estimate(recipe, plan_, ["distill"], prompts, weights, costs.Known(vocabulary=vocabulary))
 
     base = {"batch_rows": 8, "row_tokens": 500, "top_k": 64, "method": "logits"}
     one, wide = (estimated(tokens, **base).memory_bytes for tokens in (50_000, 150_000))
@@ -431,7 +430,7 @@ def test_disk_that_is_free_again_is_not_added_up(tutored: Recipe) -> None:
 
     def estimated(*stages: str, kept: float = 1.0) -> int:
         steps = [step.id for step in plan_.steps if step.stage in stages]
-        found = costs.estimate(tutored, plan_, steps, 0, weights, kept).disk_bytes
+        found = costs.estimate(tutored, plan_, steps, 0, weights, costs.Known(kept)).disk_bytes
         assert found
         return found
 

@@ -164,6 +164,9 @@ def test_rows_that_were_answered_ask_no_teacher(tmp_path: Path) -> None:
     assert found == {row.key: answer(row.key) for row in rows}
 
 
+SAMPLING = {"temperature": 0.0, "top_p": 1.0, "seed": 1}
+
+
 def test_the_teacher_answers_on_the_device_of_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     warnings: list[str] = []
 
@@ -172,7 +175,7 @@ def test_the_teacher_answers_on_the_device_of_the_step(tmp_path: Path, monkeypat
             warnings.append(text)
 
     plain, wanted = (
-        dataclasses.replace(context(tmp_path / name, {"user": "a"}, **spec), report=Heard())
+        dataclasses.replace(context(tmp_path / name, {"user": "a"}, **SAMPLING, **spec), report=Heard())
         for name, spec in (("plain", {}), ("wanted", {"device": "cuda:1"}))
     )
     monkeypatch.setattr(library, "has_gpu", lambda: True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn, Required, TypedDict, Unpack
+from typing import NoReturn, Required, TypedDict, Unpack
 
 from zoo.errors import InputError, ModelFileError, ZooError
 from zoo.gguf.header import Header, read_header
@@ -232,7 +232,7 @@ class Model:
             raise ZooError(f"llama.cpp could not decode with {self.path.name}: {reason}")
 
 
-def _model_params(lib: ModuleType, device: str) -> Any:
+def _model_params(lib: ModuleType, device: str) -> object:
     params = lib.llama_model_default_params()
     params.n_gpu_layers = 0
     if device != "cpu" and library.has_gpu():

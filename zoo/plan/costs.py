@@ -42,34 +42,41 @@ class Costs:
         return (self.disk_bytes or 0) + RESERVE_BYTES
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of the student. kept: the share of its weights that is left after layers were removed; counted for
+    the disk only, because memory also holds what is removed. vocabulary: number of its tokens, 0 if unknown."""
+
+    kept: float = 1.0
+    vocabulary: int = 0
+
+
 def estimate(
     recipe: Recipe,
     plan: Plan,
     to_run: Iterable[str],
     prompt_rows: int,
     found: Mapping[str, int],
-    kept: float = 1.0,
-    vocabularies: Mapping[str, int] | None = None,
+    student: Known = Known(),
 ) -> Costs:
     """Costs of the steps with these ids.
 
     prompt_rows: prompts of the corpus, train and held-out together.
 
     found: number of weights by source, for sources on this machine. For others, the size in the lock file counts as 16
-    bits per weight. kept: the share of the student's weights that is left after layers were removed; counted for the
-    disk only, because memory also holds what is removed. vocabularies: number of tokens by source, if known.
+    bits per weight.
     """
     counted = {s.source for s in (recipe.student, recipe.teacher) if s and s.parameters}
     sizes = {f.source: f.size_bytes // 2 for f in plan.fetches if f.size_bytes and f.source not in counted}
     found = sizes | dict(found)
     wanted = set(to_run)
     steps = [step for step in plan.steps if step.id in wanted]
-    needing = _Needing(recipe, found, vocabularies or {}, prompt_rows)
+    needing = _Needing(recipe, found, student.vocabulary, prompt_rows)
     needs = [(step.stage, needing.of(step)) for step in steps]
-    steps_disk = _most_disk(steps, lambda step: needing.of(step, kept))
+    steps_disk = _most_disk(steps, lambda step: needing.of(step, student.kept))
     # The release folder holds a copy with the words of the header, the hub one of what is published.
     released = [plan.step(id_) for id_ in dict.fromkeys(file_makers(recipe).values())]
-    copies = 2 * sum(_file_bytes(step, needing.of(step, kept)) for step in released)
+    copies = 2 * sum(_file_bytes(step, needing.of(step, student.kept)) for step in released)
     disk = max(steps_disk.most, steps_disk.left + copies)
     fetch = sum(f.size_bytes or 0 for f in plan.fetches) if any(s.stage == "import" for s in steps) else 0
     memory = max((PROGRAM_BYTES + STAGES[stage].memory(need) for stage, need in needs), default=0)
@@ -127,18 +134,18 @@ def _role(step: Step) -> str:
 
 @dataclass(frozen=True)
 class _Needing:
-    """What every step of a recipe works on. found, vocabularies: weights and tokens by source."""
+    """What every step of a recipe works on. found: weights by source; vocabulary: of the student, or 0."""
 
     recipe: Recipe
     found: Mapping[str, int]
-    vocabularies: Mapping[str, int]
+    vocabulary: int
     prompts: int
 
     def of(self, step: Step, kept: float = 1.0) -> Need:
         whole = parameters_of(self.recipe, _role(step), self.found)
         weights = whole if step.stage == "import" else int(whole * kept)
         tutor = parameters_of(self.recipe, "teacher", self.found)
-        tokens = self.vocabularies.get(self.recipe.student.source) or min(WIDEST, whole // NARROWEST)
+        tokens = self.vocabulary or min(WIDEST, whole // NARROWEST)
         return Need(self.recipe, step.spec, weights, tutor, tokens, self.prompts)
 
 

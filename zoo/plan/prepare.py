@@ -91,8 +91,8 @@ def make_plan(name: str, settings: Settings) -> Planned:
         made,
         status,
         costs.estimate(
-            checked.recipe, made, to_run, rows, _weights(checked.recipe, settings), _kept(checked.recipe, settings),
-            vocabularies(checked.recipe, settings),
+            checked.recipe, made, to_run, rows, _weights(checked.recipe, settings),
+            costs.Known(_kept(checked.recipe, settings), vocabulary(checked.recipe, settings)),
         ),
     )
 
@@ -147,18 +147,18 @@ def _weights(recipe: Recipe, settings: Settings) -> dict[str, int]:
     return found
 
 
-def vocabularies(recipe: Recipe, settings: Settings) -> dict[str, int]:
-    """Number of tokens of the student's source, if it is on this machine; only training asks for it."""
+def vocabulary(recipe: Recipe, settings: Settings) -> int:
+    """Number of tokens of the student's source if it is on this machine, else 0; only training asks for it."""
     uri = recipe.student.source
     path = None if uri.startswith("hf:") or recipe.distill is None else resolve.locate(uri, settings.root)
     # An unreadable file is reported when it is used.
     with contextlib.suppress(ZooError, OSError, ValueError, TypeError):
         if path and path.is_file():
-            return {uri: read_header(path).vocabulary_size}
+            return read_header(path).vocabulary_size
         if path:
             config = table(jsontext.read(path / "config.json", bounded=False, finite=False))
-            return {uri: whole(table(config.get("text_config", config)).get("vocab_size"))}
-    return {}
+            return whole(table(config.get("text_config", config)).get("vocab_size"))
+    return 0
 
 
 def _kept(recipe: Recipe, settings: Settings) -> float:

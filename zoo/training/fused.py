@@ -23,12 +23,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch.autograd.function import once_differentiable
 
-from zoo.training.head import for_hidden, for_weight, product
+from zoo.training.head import for_hidden, for_weight, operands, product
 
 KINDS = ("forward", "reverse", "jsd", "skew", "tv")
 CHUNK = 128
@@ -63,14 +63,13 @@ def sparse_loss(
     loss: Loss,
     *,
     denominator: float,
-    dtype: torch.dtype | None = None,
     chunk: int = CHUNK,
 ) -> torch.Tensor:
     """The sum of a loss over n positions, in nats, divided by ``denominator``: one number.
 
-    hidden [n, width], weight [vocabulary, width]. dtype: format in which both are multiplied, by default the weight's;
-    sums are in float32, or in float64 for that format. The gradient can be taken once. Raises ValueError for an unknown
-    kind, a temperature that is not positive, or a beta that is not between 0 and 1.
+    hidden [n, width], weight [vocabulary, width], multiplied as ``zoo.training.head`` does it; sums are in float32, or
+    in float64 for operands of that format. The gradient can be taken once. Raises ValueError for an unknown kind, a
+    temperature that is not positive, or a beta that is not between 0 and 1.
     """
     if loss.kind not in KINDS:
         raise ValueError(f"there is no loss {loss.kind!r}, only {', '.join(KINDS)}")
@@ -78,7 +77,7 @@ def sparse_loss(
         raise ValueError(f"beta is {loss.beta}, but must be between 0 and 1")
     if not loss.temperature > 0:
         raise ValueError(f"temperature is {loss.temperature}, but must be positive")
-    how = _How(loss, denominator, dtype or weight.dtype, chunk)
+    how = _How(loss, denominator, operands(weight), chunk)
     made: torch.Tensor = _Sparse.apply(hidden, weight, goal, how)  # type: ignore[no-untyped-call]  # of torch
     return made
 
@@ -97,11 +96,20 @@ class _How:
         return 2.0**15 if self.dtype == torch.float16 else 1.0
 
 
+class _Kept(Protocol):
+    """What torch keeps for the backward pass: the gradients of hidden and weight, their formats, and the factor that
+    both still need."""
+
+    made: tuple[torch.Tensor | None, torch.Tensor | None, torch.dtype, torch.dtype] | None
+    needs_input_grad: tuple[bool, ...]
+    scale: float
+
+
 class _Sparse(torch.autograd.Function):
     """Gradients are kept of the plain sum; the backward pass brings in what divides and multiplies it."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, goal: Goal, how: _How) -> torch.Tensor:
+    def forward(ctx: _Kept, hidden: torch.Tensor, weight: torch.Tensor, goal: Goal, how: _How) -> torch.Tensor:
         wants_hidden, wants_weight, *_ = ctx.needs_input_grad
         exact = torch.promote_types(how.dtype, torch.float32)
         to_hidden = torch.empty_like(hidden, dtype=exact) if wants_hidden else None
@@ -123,7 +131,7 @@ class _Sparse(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None, None]:
+    def backward(ctx: _Kept, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None, None]:
         if ctx.made is None:
             raise RuntimeError("the gradient of this loss has already been taken")
         to_hidden, to_weight, of_hidden, of_weight = ctx.made

@@ -8,7 +8,7 @@ formed in float32 before anything is rounded again.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 import torch
 
@@ -19,10 +19,11 @@ BLOCK = 16_384
 def logits(head: torch.nn.Module, hidden: torch.Tensor) -> torch.Tensor:
     """float32 logits [n, vocabulary] of ``hidden`` [n, width].
 
-    Operands have the format that the head itself would use: 16 bits for 16-bit weights or under autocast. A head that
-    is not a plain linear layer computes its own logits.
+    Operands have the format that the head itself would use (``operands``). A head that is not a plain linear layer
+    computes its own logits.
     """
-    dtype = _operands(head, hidden)
+    weight = getattr(head, "weight", None)
+    dtype = operands(weight if isinstance(weight, torch.Tensor) else hidden)
     if dtype == torch.float32 or type(head) is not torch.nn.Linear:
         found: torch.Tensor = head(hidden).float()
         return found
@@ -30,25 +31,33 @@ def logits(head: torch.nn.Module, hidden: torch.Tensor) -> torch.Tensor:
     return made if head.bias is None else made + head.bias.float()
 
 
-def _operands(head: torch.nn.Module, hidden: torch.Tensor) -> torch.dtype:
-    kind = hidden.device.type
-    if torch.is_autocast_enabled(kind):
-        return torch.get_autocast_dtype(kind)
-    weight = getattr(head, "weight", None)
-    return weight.dtype if isinstance(weight, torch.Tensor) else hidden.dtype
+def operands(weight: torch.Tensor) -> torch.dtype:
+    """The format in which a head with this weight is multiplied: that of autocast, or the weight's own."""
+    kind = weight.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+
+
+class _Kept(Protocol):
+    """What torch keeps for the backward pass of a product."""
+
+    dtype: torch.dtype
+    needs_input_grad: tuple[bool, ...]
+    saved_tensors: tuple[torch.Tensor, torch.Tensor]
+
+    def save_for_backward(self, *tensors: torch.Tensor) -> None: ...
 
 
 class _Product(torch.autograd.Function):
     """hidden [n, width] times weight [vocabulary, width], both read as ``dtype``, as float32 [n, vocabulary]."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    def forward(ctx: _Kept, hidden: torch.Tensor, weight: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         ctx.dtype = dtype
         ctx.save_for_backward(hidden, weight)
         return product(hidden, weight, dtype)
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
+    def backward(ctx: _Kept, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
         hidden, weight = ctx.saved_tensors
         wants_hidden, wants_weight, _ = ctx.needs_input_grad
         to_hidden = for_hidden(gradient, weight, ctx.dtype).to(hidden.dtype) if wants_hidden else None

@@ -24,7 +24,7 @@ from zoo.machine import processor
 from zoo.machine.processor import Processor
 from zoo.plan import costs, engine, plan, preflight, world
 from zoo.plan.plan import Plan, World, file_makers, file_name
-from zoo.plan.prepare import vocabularies
+from zoo.plan.prepare import vocabulary
 from zoo.plan.store import Workspace
 from zoo.progress import Reporter
 from zoo.release import kept
@@ -92,8 +92,8 @@ def run(prepared: Prepared, report: Reporter) -> dict[str, Path]:
     to_run = [
         id_ for id_, why in engine.status(prepared.plan, Workspace(prepared.folder)).items() if why != "reuse"
     ]
-    known = vocabularies(prepared.recipe, prepared.settings)
-    estimate = costs.estimate(prepared.recipe, prepared.plan, to_run, 0, {}, vocabularies=known)
+    student = costs.Known(vocabulary=vocabulary(prepared.recipe, prepared.settings))
+    estimate = costs.estimate(prepared.recipe, prepared.plan, to_run, 0, {}, student)
     work = preflight.Build(prepared.recipe, prepared.plan, to_run, prepared.world.tools)
     preflight.check(work, estimate, prepared.settings, report)
     report.say(f"{len(to_run)} steps to run: {', '.join(to_run) or 'none'}")
