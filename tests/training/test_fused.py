@@ -59,7 +59,7 @@ def _kl(one: Any, other: Any) -> Any:
 
 
 class Again(torch.autograd.Function):  # type: ignore[misc]  # of an optional library
-    """The loss computed anew for every gradient, because each can be taken once only and gradcheck takes many."""
+    """The loss computed again for every gradient, because each can be taken once only and gradcheck takes many."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Any, weight: Any, goal: Goal, loss: Loss, chunk: int) -> Any:

@@ -31,7 +31,7 @@ DOCUMENTED = frozenset((
     "model_signing.hashing",
     "model_signing.manifest", "model_signing.signing", "packaging.licenses", "packaging.requirements",
     "playwright.sync_api", "rich.console", "rich.live", "rich.table", "rich.text", "safetensors.numpy",
-    "safetensors.torch", "torch.overrides",
+    "safetensors.torch", "torch.autograd.function", "torch.overrides",
 ))  # fmt: skip
 """Modules below a package's own name that its documents name."""
 
