@@ -14,7 +14,7 @@ Dean 2015, section 2). k = 1 with p = 1 is the cross-entropy of a label.
 
 One backward pass serves all of them. With w = q dL/dq over the buckets, the gradient in a bucket's ln q before the
 softmax is c = w - q sum(w); the tail's is shared among its tokens as they share its probability. So a chunk of
-positions is multiplied, compared and differentiated in one go, the gradients of hidden and weight are kept, and the
+positions is multiplied, compared and differentiated in one pass, the gradients of hidden and weight are kept, and the
 backward pass only scales them: there are never more logits than those of one chunk, and no product is done twice.
 A frozen head costs two products instead of three.
 """
