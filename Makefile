@@ -172,6 +172,7 @@ long: environment
 	@$(BIN)/python scripts/tiers.py passed long
 
 # Every test in a browser; make test looks at a few pages of each kind. axe-core and html-validate judge them.
+# PAGES_SLOW=6 makes the pages' processor six times slower and the server's answers late: what fails only then has a race.
 pages: checkers
 	PAGES=1 $(BIN)/python -m pytest -q -m pages -n auto --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python scripts/tiers.py passed pages

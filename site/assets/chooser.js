@@ -349,6 +349,8 @@ async function ask() {
   }
   try {
     const loaded = await load();
+    // Meanwhile a number may have been cleared, to write another one.
+    if (invalid()) return;
     const { core, catalog } = loaded;
     const asked = question(core, catalog);
     const start = performance.now();

@@ -140,24 +140,27 @@ async function load(words, which) {
 }
 
 async function compare() {
-  const asked = new URLSearchParams(location.search);
+  const { search } = location;
+  const asked = new URLSearchParams(search);
   const [first, second] = ["a", "b"].map((name) => asked.get(name) ?? "");
   [form.elements.a.value, form.elements.b.value] = [first, second];
   let words = "";
   try {
     if (first && second) {
       const both = [await load(first, "First file"), await load(second, "Second file")];
-      draw(...both);
+      if (search === location.search) draw(...both);
       return;
     }
     if (first) {
       await load(first, "First file");
       words = "Choose the second file.";
-      form.elements.b.focus();
+      if (search === location.search) form.elements.b.focus();
     }
   } catch (error) {
     words = error.message;
   }
+  // Meanwhile somebody may have asked for another pair, or gone back to the one before.
+  if (search !== location.search) return;
   shown.replaceChildren();
   said.textContent = words;
 }

@@ -13,6 +13,7 @@ let rows;
 let data;
 
 async function every() {
+  const own = [...body.rows];
   const read = async (link) => {
     const answer = await fetch(link.href);
     if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
@@ -22,7 +23,7 @@ async function every() {
     return [...page.querySelectorAll(".zoo-models tbody tr")];
   };
   const more = (await Promise.all(others.map(read))).flat();
-  return [...body.rows, ...more];
+  return [...own, ...more];
 }
 
 async function chooserData() {
@@ -77,20 +78,27 @@ async function show() {
     found.textContent = found.dataset.words;
     return;
   }
+  // Meanwhile somebody may have asked for something else.
+  const isOld = () => asked().toString() !== question.toString();
   const board = question.get("board");
   const least = Number(question.get("speed") ?? 0);
-  let runs;
+  let [all, runs] = [];
   try {
-    rows ??= await every();
+    // Once for all questions that are asked meanwhile, of which the first may already have changed the table.
+    rows ??= every().catch((error) => {
+      rows = undefined;
+      throw error;
+    });
+    all = await rows;
     runs = board || least > 0 ? await running(board, least) : undefined;
   } catch (error) {
+    if (isOld()) return;
     found.textContent = `The other pages of the list could not be loaded: ${error.message}. Check the connection and try again.`;
     return;
   }
-  // Meanwhile somebody may have asked for something else.
-  if (asked().toString() !== question.toString()) return;
+  if (isOld()) return;
   const words = (question.get("words") ?? "").toLowerCase().split(/\s+/);
-  const matches = rows.filter(
+  const matches = all.filter(
     ({ dataset, textContent }) =>
       (!runs || runs.has(dataset.name)) &&
       words.every((word) => textContent.toLowerCase().includes(word)) &&

@@ -14,15 +14,19 @@ const beside = (name) => new URL(name + new URL(import.meta.url).search, import.
 let worker;
 let asked = 0;
 let waiting;
+// What was asked last, and whether Enter was pressed before its results were here.
+let question = "";
+let entered = false;
 
 function ask() {
-  const text = input.value.trim();
+  clearTimeout(waiting);
+  question = input.value.trim();
+  if (!question) return close();
   asked += 1;
-  if (!text) return close();
   worker ??= started();
   if (panel.hidden) status.textContent = "Searching";
   panel.hidden = false;
-  worker.postMessage({ number: asked, text, lunr: beside("lunr.js"), folder: address("search/") });
+  worker.postMessage({ number: asked, text: question, lunr: beside("lunr.js"), folder: address("search/") });
 }
 
 function started() {
@@ -41,7 +45,15 @@ function show({ found = [], failed }) {
     : found.length
       ? `${found.length === 10 ? "The first 10" : found.length} ${found.length === 1 ? "result" : "results"}`
       : "Nothing found. Try other words.";
-  box.dataset.answered = input.value.trim();
+  box.dataset.answered = question;
+  if (entered) enter();
+}
+
+// Opens the first result of what is in the field, now or as soon as there is one.
+function enter() {
+  entered = box.dataset.answered !== input.value.trim();
+  if (entered) ask();
+  else list.querySelector("a")?.click();
 }
 
 function item({ location: path, title, where, text }) {
@@ -65,13 +77,19 @@ function item({ location: path, title, where, text }) {
   return made;
 }
 
+// A result that comes later is not shown.
 function close() {
+  clearTimeout(waiting);
+  asked += 1;
+  entered = false;
+  delete box.dataset.answered;
   panel.hidden = true;
   list.replaceChildren();
   status.textContent = "";
 }
 
 input.addEventListener("input", () => {
+  entered = false;
   clearTimeout(waiting);
   waiting = setTimeout(ask, 120);
 });
@@ -85,8 +103,8 @@ box.addEventListener("keydown", (event) => {
     close();
     input.value = "";
     input.focus();
-  } else if (event.key === "Enter" && document.activeElement === input && links.length) {
-    links[0].click();
+  } else if (event.key === "Enter" && document.activeElement === input && input.value.trim()) {
+    enter();
   } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     const next = event.key === "ArrowDown" ? at + 1 : at - 1;
     (next < 0 ? input : links[Math.min(next, links.length - 1)])?.focus();

@@ -205,9 +205,10 @@ async function load() {
   const file = chosen();
   const abort = new AbortController();
   loading = abort;
-  await unload();
+  // Before the engine ends, which may take a second: another model chosen meanwhile has another address.
   for (const name of ["model", "file"]) fields[name].disabled = true;
   find("load").disabled = true;
+  await unload();
   find("cancel").hidden = false;
   find("progress").hidden = false;
   try {

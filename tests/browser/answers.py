@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 ANSWERED = """() => document.querySelector('.zoo-answer').dataset.milliseconds
@@ -11,3 +12,10 @@ ANSWERED = """() => document.querySelector('.zoo-answer').dataset.milliseconds
 
 def wait(page: Any) -> None:
     page.wait_for_function(ANSWERED)
+
+
+def after(page: Any, act: Callable[[], Any]) -> None:
+    """Does something that asks another question, and waits for its answer."""
+    page.evaluate("() => delete document.querySelector('.zoo-answer').dataset.milliseconds")
+    act()
+    wait(page)

@@ -3,6 +3,8 @@
 Without Chromium or Playwright these tests are skipped with the reason; where CI is set they fail instead. Every page
 that is opened here must load nothing from elsewhere, break no content security policy and write no error to the
 console. Screenshots go to ``build/screenshots``. ``make pages`` runs these tests; ``make test`` runs those in GLANCE.
+With ``PAGES_SLOW=6`` the pages' processor is six times slower and answers of the server come late: a test that fails
+only then looks before the page is complete.
 """
 
 from __future__ import annotations
@@ -11,8 +13,10 @@ import functools
 import http.server
 import importlib.util
 import os
+import random
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +33,9 @@ from zoo import site
 from zoo.progress import Silent
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+SLOW = float(os.environ.get("PAGES_SLOW", "1"))
+"""How many times slower the pages' processor is. Above 1, answers also come late and in another order."""
+LATE_SECONDS = 0.3
 SCREENSHOTS = Path(__file__).parent.parent.parent / "build" / "screenshots"
 WIDE, NARROW = 1440, 360
 HEIGHTS = {WIDE: 900, NARROW: 780}
@@ -108,6 +115,12 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
     def __init__(self, *arguments: Any, isolated: bool = False, **named: Any) -> None:
         self._isolated = isolated
         super().__init__(*arguments, **named)
+
+    def do_GET(self) -> None:
+        """Answers, in a slow run after a while."""
+        if SLOW > 1:
+            time.sleep(random.uniform(0, LATE_SECONDS))
+        super().do_GET()
 
     def end_headers(self) -> None:
         """Adds headers to every answer."""
@@ -204,9 +217,11 @@ class Opened:
             reduced_motion="reduce",
             **options,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(15_000 * SLOW)
         self._contexts.append(context)
         page = context.new_page()
+        if SLOW > 1:
+            context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SLOW})
         origin = "/".join(url.split("/")[:3])
         if scripts:
             page.add_init_script(scripts)

@@ -34,7 +34,7 @@ def test_two_models_by_keyboard_and_back(gallery_at: Any, open_page: Any) -> Non
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.querySelector('.zoo-compared h2')?.textContent.includes('tutor')")
     assert "Not comparable" in page.inner_text(".zoo-compared") and "tutor" in page.url
-    assert page.locator("#zoo-second option").count() == 1
+    page.wait_for_function("() => document.querySelectorAll('#zoo-second option').length === 1")
     page.go_back()
     page.wait_for_function("() => !document.querySelector('.zoo-compared h2')?.textContent.includes('tutor')")
     assert page.input_value("[name=b]") == B

@@ -65,6 +65,7 @@ def test_a_person_finds_a_file(hub: str, open_page: Any) -> None:
     page.click("button")
     page.click("text=local/m")
     page.click("text=v1.0.0")
+    page.wait_for_url("**/tree/v1.0.0")
     assert page.get_attribute("[aria-current=page]", "href") == "/local/m/tree/v1.0.0"
     with page.expect_download() as kept:
         page.click("text=README.md")

@@ -163,6 +163,7 @@ def test_more_rows_and_pages_without_scripts(many: str, open_page: Any) -> None:
     plain = open_page(f"{many}files/", javascript=False)
     assert not plain.locator(".zoo-filter").is_visible()
     plain.click(".zoo-pages a >> text=3")
+    plain.wait_for_url("**/files/3/")
     assert len(rows(plain)) == 40
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.util
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hearing import Heard
 from needs import missing
 from sitesamples import sample, write_evidence
 
@@ -94,8 +94,9 @@ def test_chat(address: str, open_page: Any, shoot: Any, fits: Any) -> None:
     assert page.inner_text(".zoo-verdict") == "✓ the same"
     assert page.evaluate("() => document.activeElement.id") == "zoo-words"
     page.keyboard.type(QUESTION)
+    here = Heard(page.locator(".zoo-here"))
     page.keyboard.press("Enter")
-    page.wait_for_function("() => document.querySelector('.zoo-here').innerText.startsWith('reading the messages')")
+    here.wait("^reading the messages")
     page.wait_for_function(
         "() => document.querySelector('.zoo-log').getAttribute('aria-busy') === 'false'", timeout=120_000
     )
@@ -133,10 +134,10 @@ def test_stop_acts_while_a_prompt_is_read_and_send_never_does_nothing(address: s
     ready(page)
     send(page, "")
     said(page, "Write a message first.")
-    send(page, "one two three four five six seven eight nine ten " * 60)
-    page.wait_for_function(
-        "() => / [1-9][0-9]* of [0-9]+ tokens/.test(document.querySelector('.zoo-here').innerText)", timeout=60_000
-    )
+    here = Heard(page.locator(".zoo-here"))
+    # Long enough to be read for some seconds on any machine.
+    send(page, "a b c d e f g h i j " * 150)
+    here.wait(" [1-9][0-9]* of [0-9]+ tokens", 60)
     send(page, "And this?")
     said(page, "The model is still answering. Press Stop")
     assert page.input_value("#zoo-words") == "And this?"
@@ -287,7 +288,7 @@ def test_policy_allows_webassembly_here_only(samples: str, open_page: Any) -> No
 def test_threads_where_the_page_is_isolated(tried: Path, hosted: Callable[..., str], open_page: Any) -> None:
     page = open_page(f"{hosted(tried, isolated=True)}try/?model={NAME}")
     assert page.evaluate("() => crossOriginIsolated")
-    threads = max(1, (os.cpu_count() or 1) // 2)
+    threads = max(1, page.evaluate("() => navigator.hardwareConcurrency") // 2)
     load(page)
     state(page, f"is ready, with {threads} thread", 120)
 

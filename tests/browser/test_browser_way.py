@@ -9,6 +9,7 @@ from typing import Any
 import answers
 import pytest
 from choosersamples import catalog
+from hearing import Heard
 
 from catalog.index import Catalog
 from zoo.site.pages.chooser import BOARD
@@ -35,10 +36,8 @@ def steps(page: Any) -> int:
 
 
 def press(page: Any, key: str) -> None:
-    page.evaluate("() => delete document.querySelector('.zoo-answer').dataset.milliseconds")
     page.focus("[name=way]")
-    page.keyboard.press(key)
-    answers.wait(page)
+    answers.after(page, lambda: page.keyboard.press(key))
 
 
 def test_the_slider_goes_from_the_fastest_to_the_best_by_keyboard(many: str, open_page: Any) -> None:
@@ -111,16 +110,11 @@ def test_a_tight_file_is_called_tight_in_words(samples: str, open_page: Any) -> 
 
 def test_changes_are_announced_in_one_short_sentence(many: str, open_page: Any) -> None:
     page = asked(open_page, f"{many}?board=pi-5-8gb")
-    page.evaluate(
-        """() => { window.heard = []; new MutationObserver((all) => window.heard.push(
-             ...all.map(() => document.querySelector('.zoo-told').textContent)))
-             .observe(document.querySelector('.zoo-told'), {childList: true, characterData: true, subtree: true}); }"""
-    )
+    said = Heard(page.locator(".zoo-told"))
     for board in ("pi-zero-2", "laptop-32gb", "jetson-orin-nano"):
-        page.select_option("[name=board]", board)
-        page.wait_for_timeout(300)
-    heard = page.evaluate("() => window.heard")
-    assert heard and all(0 < len(one) <= 120 for one in heard if one)
+        answers.after(page, lambda board=board: page.select_option("[name=board]", board))
+    heard = said.all()
+    assert len(heard) >= 3 and all(0 < len(one) <= 120 for one in heard if one)
     assert page.locator("[aria-live], [role=status], [role=alert]").evaluate_all(
         "all => all.every((one) => !one.matches('.zoo-answer') && !one.querySelector('.zoo-take'))"
     )
@@ -169,8 +163,9 @@ def test_a_wrong_number_names_its_field_and_leaves_no_old_heading(
 
 def test_an_empty_field_is_no_error_while_somebody_types(samples: str, open_page: Any) -> None:
     page = open_page(samples)
+    page.clock.install()
     page.fill("[name=context]", "")
-    page.wait_for_timeout(500)
+    page.clock.run_for(2000)
     assert take(page).startswith("Recommended: ") and page.locator(".zoo-problem").is_hidden()
     page.keyboard.press("Tab")
     page.wait_for_function("() => document.querySelector('.zoo-take').innerText === 'No answer'")
