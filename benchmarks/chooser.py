@@ -130,7 +130,7 @@ def _write(place: Path, made: pages.Files) -> None:
         if path in ("index.html", "chooser.json") or path.endswith("/about.json"):
             target = place / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(lean.lean(str(content), "") if path == "index.html" else str(content), encoding="utf-8")
+            target.write_text(lean.lean(str(content)) if path == "index.html" else str(content), encoding="utf-8")
 
 
 def _questions() -> list[list[str]]:

@@ -31,6 +31,7 @@ from catalog.index import Catalog
 from zoo import settings as settings_room
 from zoo import site
 from zoo.progress import Silent
+from zoo.site.pages import lean
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SLOW = float(os.environ.get("PAGES_SLOW", "1"))
@@ -174,13 +175,17 @@ def samples(build_site: Callable[[Catalog], Path], hosted: Callable[..., str]) -
 
 @pytest.fixture(scope="session")
 def galleries(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """``galleries("ordinary")`` or ``"hostile"``: the folder of a built site that has a page of every type."""
+    """``galleries("ordinary")`` or ``"hostile"``: the folder of a built site that has a page of every type. With
+    ``" as written"`` after it, its pages are as the templates wrote them, before ``lean``."""
 
     @functools.cache
     def build(kind: str) -> Path:
-        folder = tmp_path_factory.mktemp(kind)
-        gallery.write(gallery.catalog() if kind == "ordinary" else gallery.hostile(), folder)
-        return site.build(settings_room.load(folder, {}, {}), Silent()).folder
+        folder = tmp_path_factory.mktemp(kind.replace(" ", "-"))
+        gallery.write(gallery.hostile() if kind.startswith("hostile") else gallery.catalog(), folder)
+        with pytest.MonkeyPatch.context() as patch:
+            if kind.endswith(" as written"):
+                patch.setattr(lean, "lean", lambda html: html)
+            return site.build(settings_room.load(folder, {}, {}), Silent()).folder
 
     return build
 

@@ -128,6 +128,9 @@ def test_a_link_is_shown_with_a_picture_of_the_model() -> None:
     for path in ("share.png", "models/smollm2-tutor-57m/share.png"):
         assert size_of_png(files[path]) == (share.WIDTH, share.HEIGHT)
     assert "share.png" not in "".join(made(sample(), pages.Site()))
+    evidence = [str(html) for path, html in files.items() if "/evidence/" in path and path.endswith("index.html")]
+    assert evidence and not [html for html in evidence if "share.png" in html or "og:url" in html]
+    assert all('rel="canonical"' in html for html in evidence)
 
 
 def size_of_png(data: str | bytes) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from evidencesamples import shared
 from sitesamples import HOSTILE, sample
-from test_site import follow_every_link, make_zoo
+from test_site import Shortened, follow_every_link, make_zoo
 
 from zoo import errors, settings, site
 from zoo.__main__ import main
@@ -57,7 +57,7 @@ def test_pages_name_who_measured_and_link_to_all_samples(built: site.SiteReport)
     assert "41.0 tokens/s on pi-5-8gb, 4 threads, by Ada" in words
     assert f"models/{MODEL}/1.0.0/evidence/speed/#reports-ada>evidence</a>" in board
     assert "id=reports-ada" in evidence
-    assert "<dt>Measured by</dt><dd><bdi>Ada</bdi></dd>" in evidence
+    assert "<dt>Measured by<dd><bdi>Ada</bdi>" in evidence
     assert (built.folder / f"evidence/{MODEL}/1.0.0/reports/ada.json").is_file()
     assert "Measured by" not in page(built, "boards/pi-4-4gb")
     follow_every_link(built)
@@ -74,7 +74,10 @@ def test_the_fastest_measurement_is_what_is_chosen_from(built: site.SiteReport) 
 def test_hostile_names_stay_text(built: site.SiteReport) -> None:
     for path in built.folder.rglob("*.html"):
         html = path.read_text(encoding="utf-8")
-        assert "<script>alert" not in html, path
+        read = Shortened(html)
+        scripts = [given for tag, given in read.tags if tag == "script"]
+        assert all("src" in given or given.get("type") == "application/json" for given in scripts), path
+        assert not [name for _, given in read.tags for name in given if name.startswith("on")], path
         assert "\u202e" not in html, path
 
 

@@ -164,7 +164,7 @@ def test_evidence_catalog_and_schemas_are_there(built: site.SiteReport) -> None:
 def test_model_pages_have_title_and_description_and_are_in_no_navigation(built: site.SiteReport) -> None:
     html = (built.folder / "models/smollm2-tutor-57m/index.html").read_text(encoding="utf-8")
     assert "<title>smollm2-tutor-57m - Model zoo</title>" in html
-    assert '<meta name=description content="An experiment that shows the path' in html
+    assert 'content="An experiment that shows the path' in html
     tutorial = (built.folder / "tutorial/first-release/index.html").read_text(encoding="utf-8")
     assert "models/smollm2" not in tutorial
 
@@ -333,7 +333,7 @@ def test_many_models_are_made_in_several_processes(tmp_path: Path, monkeypatch: 
     made = pages.render(sample(), site_of(zoo), lambda *_: CONTENT)
     for path, value in made.items():
         page = path.endswith("index.html") and isinstance(value, str)
-        wanted = lean.lean(str(value), path.removesuffix("index.html")) if page else value
+        wanted = lean.lean(str(value)) if page else value
         assert (zoo.site / path).read_text(encoding="utf-8") == wanted, path
 
 

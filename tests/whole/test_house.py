@@ -78,6 +78,7 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "markupsafe": ("zoo.site.pages", "zoo.hub.server.pages"),
     "markdown_it": "zoo.hub.server.pages",
     "segno": "zoo.site.pages.qr",
+    "minify_html": "zoo.site.pages.lean",
     "mkdocs": "site.hooks",
     "markdown": "site.hooks",
     "playwright": "benchmarks",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.shapes import shaped
+from zoo import extras
 from zoo.errors import AGAIN, InputError
 from zoo.files import bundled
 from zoo.files.digests import pretty_json
@@ -121,7 +122,7 @@ def _parts(
         engine=tryout.has_engine(settings),
         program=address.program(settings, os.environ),
     )
-    program = hashlib.sha256()
+    program = hashlib.sha256(f"{lean.PACKAGE} {extras.version(lean.PACKAGE)}\n".encode())
     for path in documents.program():
         program.update(hashlib.sha256(path.read_bytes()).digest())
     models = content.build(settings, site, program.hexdigest(), old, new, report)
@@ -152,7 +153,7 @@ def _documents(settings: Settings, known: Part | None, new: Path, report: Report
             (made / path).rename(new / path)
             if path.endswith("/index.html"):
                 page = (new / path).read_text(encoding="utf-8")
-                (new / path).write_text(lean.lean(page, path.removesuffix("index.html")), encoding="utf-8")
+                (new / path).write_text(lean.lean(page), encoding="utf-8")
     facts: documents.Facts = {**told, "assets": assets}
     return state.with_facts(Part(key, state.stamps(new, paths)), {"documents": facts})
 

@@ -236,6 +236,6 @@ def write_files(folder: Path, files: pages.Files) -> dict[str, Stamp]:
         place = folder / path
         state.make_room(place)
         if isinstance(content, str) and path.endswith("index.html"):
-            content = lean.lean(content, path.removesuffix("index.html"))
+            content = lean.lean(content)
         place.write_bytes(content.encode() if isinstance(content, str) else content)
     return state.stamps(folder, files)

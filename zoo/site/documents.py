@@ -18,6 +18,7 @@ from zoo.files import bundled
 from zoo.machine import endings
 from zoo.settings import Settings
 from zoo.site import address
+from zoo.site.pages import lean
 
 NAVIGATION = "navigation.json"
 """Written into the built documents by ``site/hooks.py``: what catalog pages have to know of them."""
@@ -30,7 +31,7 @@ PROGRAM = "mkdocs"
 change over is this line and the package's name in pyproject.toml. ``site/hooks.py`` is the only file that imports it.
 """
 
-TOOLS = (PROGRAM, "mkdocs-material")
+TOOLS = (PROGRAM, "mkdocs-material", lean.PACKAGE)
 _QUOTED_LINES = 30
 _SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
