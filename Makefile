@@ -188,9 +188,9 @@ matrix: environment
 	$(BIN)/python -m benchmarks.matrix --out benchmarks/results/matrix.json
 	@$(BIN)/python scripts/tiers.py passed matrix
 
-# Debian's tools: what judges the package and its unit, and what compiles and emulates its programs.
+# Debian's tools: what judges the package and its unit, reaches a board, and compiles and emulates its programs.
 pi-checkers:
-	@$(call DEBIAN_TOOLS,lintian systemd-analyze man,lintian systemd man-db)
+	@$(call DEBIAN_TOOLS,lintian systemd-analyze man sshd,lintian systemd man-db openssh-server)
 
 pi-tools: pi-checkers
 	@$(call DEBIAN_TOOLS,aarch64-linux-gnu-g++ c++ cmake ninja qemu-aarch64-static,gcc-aarch64-linux-gnu g++-aarch64-linux-gnu \

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from pi_runtime import asking, checking, keeping, measuring, options, remembering, talking
+from pi_runtime import asking, checking, jobs, keeping, measuring, options, remembering, talking
 from pi_runtime.settings import CouldNot
 
 
@@ -52,20 +52,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = options.parse(argv)
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
+    job: str | None = getattr(arguments, "job", None)
+    if job is None:
+        return _code(arguments, lambda: COMMANDS[arguments.command](arguments))
+    return _code(arguments, lambda: jobs.attend(job, lambda: _code(arguments, lambda: measuring.bench(arguments))))
+
+
+def _code(arguments: argparse.Namespace, work: Callable[[], int | None]) -> int:
+    """The exit code of the work; why it could not be done is said in a sentence."""
     try:
-        COMMANDS[arguments.command](arguments)
+        return work() or 0
     except CouldNot as error:
         _tell(str(error))
         return error.exit_code
     except Stopped as stop:
-        resumes = arguments.command == "pull"
-        _tell("stopped; run the same command to continue" if resumes else "stopped; no partial file is left")
+        goes_on = arguments.command == "pull" or getattr(arguments, "job", None)
+        _tell("stopped; run the same command to continue" if goes_on else "stopped; no partial file is left")
         return 128 + stop.number
     except BrokenPipeError:
         # Whoever read our stdout has left; without this Python complains again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
-    return 0
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

@@ -175,6 +175,9 @@ def _bench(made: argparse.ArgumentParser) -> None:
     made.add_argument("--by", metavar="NAME", help="your name or nickname, for a report that you share")
     made.add_argument("--out", type=Path, metavar="DIR", help="folder for the report as JSON and CSV")
     made.add_argument(
+        "--job", metavar="ID", help="continue if the connection ends; the same command fetches the result"
+    )
+    made.add_argument(
         "--log",
         choices=("text", "json"),
         default="text",

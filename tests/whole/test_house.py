@@ -41,6 +41,7 @@ ROOMS = (
     "zoo.plan",
     "zoo.release",
     "zoo.history",
+    "zoo.fleet",
     "zoo.site",
     "zoo.sync",
     "zoo.pull",

@@ -28,7 +28,7 @@ COMMANDS = {
     "verify": "Check that files are identical to the release.",
     "reproduce": "Rebuild a published version and compare it byte for byte.",
     "catalog": "List the models in the catalog.",
-    "bench": "Show how fast a model was over time, and whether it got slower.",
+    "bench": "Measure a model on boards; show how fast it was over time.",
     "hub": "Serve a folder hub over HTTP; approve a hub.",
     "site": "Build or serve the catalog's web site.",
     "notes": "Write the notes of a quarter, from the catalog and git.",
@@ -68,7 +68,8 @@ EXAMPLES = {
     "reproduce": ("zoo reproduce my-model", "zoo reproduce my-model@1.0.0 --quants-only"),
     "catalog": ("zoo catalog", "zoo catalog --json"),
     "bench": (
-        "zoo bench history my-model", "zoo bench import reports/*.json",
+        "zoo bench run my-model --on ssh://pi@board.local --by Ada", "zoo bench history my-model",
+        "zoo bench import reports/*.json",
         "zoo bench ack my-model --by Ada --reason 'The new kernel is safer.'",
     ),
     "hub": ("zoo hub serve build/hub --port 8000", "zoo hub trust https://hub.example"),

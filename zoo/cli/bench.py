@@ -15,6 +15,7 @@ from catalog.history import FIGURES, Figure, History
 from catalog.release import Model
 from catalog.words import counted
 from zoo import catalogfile
+from zoo.cli import boards
 from zoo.cli.common import Call, options
 from zoo.errors import InputError
 from zoo.history import store, tracks, views
@@ -25,7 +26,10 @@ _CHOICES: dict[str, Figure] = {SHORT[figure]: figure for figure in FIGURES}
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """Show how fast a model's files were over time, and whether they became slower."""
+    """Measure a model's files on boards, and show how fast they were over time."""
+
+
+command.add_command(boards.run)
 
 
 @command.command()

@@ -1,0 +1,1 @@
+"""Boards that are reached through ssh: what is measured there, and the reports that come back."""
