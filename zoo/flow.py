@@ -287,7 +287,8 @@ class NotBuilt(ZooError):
 def existing_release(
     planned: Planned, settings: Settings, way: Way = Way.PLACE, *, any_machine: bool = False
 ) -> ReleaseFolder:
-    """The release folder of exactly this plan. Raises NotBuilt if it is not built.
+    """The release folder of exactly this plan. Raises NotBuilt if it is not built, VersionTaken if it is published from
+    another recipe.
 
     way: a mirror has exactly the files of the recorded place, whose cards name that place's namespace.
     any_machine: also one that another machine built from this very recipe.
@@ -304,6 +305,8 @@ def existing_release(
     if found is None and any_machine:
         plan = planned.plan
         found = as_built(plan.name, plan.version, hashlib.sha256(planned.checked.text).hexdigest(), named_there)
+    if found is None and way is Way.PLACE:
+        taken.refuse(planned, settings)
     if found is None:
         named = "" if settings.values["namespace"].origin != "flag --namespace" else f" --namespace {namespace}"
         raise NotBuilt(

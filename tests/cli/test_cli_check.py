@@ -115,6 +115,8 @@ def test_check_of_two_recipes_with_one_repository(zoo_folder: Path, capsys: Capt
 def test_check_of_a_folder_and_of_odd_names(capsys: Captured) -> None:
     code, data = as_json(capsys, "check", "recipes")
     assert code == 0 and len(data["checked"]) == 3
+    code, data = as_json(capsys, "check", "smollm2-135m-instruct")
+    assert code == 0 and data["checked"] == ["recipes/smollm2-135m-instruct.yaml"], "a name, as other commands take it"
     code, data = as_json(capsys, "check", "/", "nothing", "\udcff.yaml")
     assert code in (1, 2)
 

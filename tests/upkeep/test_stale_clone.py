@@ -50,6 +50,31 @@ def test_a_notice_that_the_catalog_does_not_know_stays(
     assert REASON not in card_at(there, "main")
 
 
+@pytest.mark.parametrize("command", [
+    ["yank", "plain@1.0.0", "--reason", "Another reason."], ["card", "plain", "--publish"],
+    ["publish", "plain", "--repair"],
+])  # fmt: skip
+def test_a_notice_that_was_taken_off_does_not_come_back(
+    command: list[str], there: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalog = there / "model_catalog.json"
+    released = card_at(there, "main")
+    assert call(capsys, "yank", "plain@1.0.0", "--reason", REASON)[0] == 0
+    older = catalog.read_bytes()
+    assert call(capsys, "unyank", "plain@1.0.0", "--reason", "It stops.")[0] == 0
+    card = card_at(there, "main")
+    assert banner.take_off(card) == released and REASON not in card
+    assert call(capsys, "watch", "--no-upstream")[0] == 0
+    catalog.write_bytes(older)
+    code, out, _ = call(capsys, "watch", "--no-upstream")
+    assert code == 3 and "lacks the notice" in out and "get the newest catalog, for example with: git pull" in out
+    change(there, summary="Words that a reader understands.")
+    code, out, err = call(capsys, *command)
+    if "--repair" not in command:
+        assert code == 2 and "version 1.0.0 is available again" in err and "git pull" in err, out + err
+    assert card_at(there, "main") == card and catalog.read_bytes() == older
+
+
 def test_a_correction_that_the_catalog_does_not_know_stays(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
     catalog = there / "model_catalog.json"
     older = catalog.read_bytes()

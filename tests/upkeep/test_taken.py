@@ -42,8 +42,9 @@ def test_an_unchanged_recipe_was_released_before(
 
 def test_a_changed_recipe_is_refused_once(fresh: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(fresh, summary="Other words for the same version.")
-    code, _, err = call(capsys, "release", "plain")
-    assert code == 1 and "is already released from a different recipe" in err
+    for command in ("release", "publish"):
+        code, _, err = call(capsys, command, "plain")
+        assert code == 1 and "is already released from a different recipe" in err
     code, out, err = call(capsys, "release", "--all")
     assert code == 1 and "0 released, 1 failed" in out
     assert (out + err).count("published versions never change") == 1
@@ -55,6 +56,25 @@ def test_a_lost_tag_is_not_called_released(fresh: Path, capsys: pytest.CaptureFi
         code, out, err = call(capsys, command, "plain")
         assert code == 1 and "tag v1.0.0 of model tiny/plain-gguf" in err and "is lost" in err, out + err
         assert "zoo publish plain --repair" in err and "this machine has no copy" in err
+
+
+def test_a_lost_tag_is_set_again_with_what_else_was_lost(zoo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(zoo, summary="Words that a reader understands.")
+    assert call(capsys, "card", "plain", "--publish")[0] == 0  # so the branch is not the release any more
+    oid, log = repo(zoo).refs().tags["v1.0.0"], (repo(zoo).folder / "refs.log").read_text(encoding="utf-8")
+    lost = object_of(zoo, "plain-Q8_0.gguf")
+    (repo(zoo).folder / "refs/tags/v1.0.0").unlink()
+    lost.unlink()
+    code, _, err = call(capsys, "publish", "plain")
+    assert code == 0 and "has the recorded commit but lost its tag, which is set again" in err, err
+    assert "had lost the content of plain-Q8_0.gguf; it is sent again" in err and "publishing to" not in err
+    assert lost.is_file() and repo(zoo).refs().tags["v1.0.0"] == oid
+    assert (repo(zoo).folder / "refs.log").read_text(encoding="utf-8").removeprefix(log).count("\n") == 1, "only a tag"
+
+
+def object_of(zoo: Path, path: str) -> Path:
+    sha256 = repo(zoo).tree(repo(zoo).refs().tags["v1.0.0"])[path].sha256
+    return zoo / "build/hub/objects" / sha256[:2] / sha256
 
 
 def test_another_place_is_named(fresh: Path, capsys: pytest.CaptureFixture[str]) -> None:

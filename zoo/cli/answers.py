@@ -20,7 +20,7 @@ from zoo.publish.apply import Published
 from zoo.publish.places import Way
 from zoo.settings import Settings
 from zoo.upkeep import collection
-from zoo.upkeep.yank import Yanked
+from zoo.upkeep.yank import Banner, Yanked
 
 
 def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdict]) -> None:
@@ -45,6 +45,14 @@ def glance(call: Call, model: Model, release: Release, verdicts: Sequence[Verdic
             f"Published on hub {place.hub}: {place.model.name}, tag {place.model.tag}, "
             f"commit {place.model.commit[:12]}."
         )
+        notes += [
+            f"Mirror on hub {one.hub}: {one.model.name}, commit {one.model.commit[:12]}."
+            for one in release.mirrors or ()
+        ]
+    for one in model.corrections or ():
+        if one.version == release.version:
+            what = "dataset's card" if one.kind == "dataset" else "card"
+            notes.append(f"The {what} was corrected on {one.date}: {one.reason}")
     if yank := model.yank_of(release.version):
         notes.insert(0, yanks.sentence(yank))
     again = [one for one in model.reproductions if one.version == release.version]
@@ -91,6 +99,7 @@ def result_of(
     model = catalogfile.read_model(settings, name)
     yank = model.yank_of(version) if model else None
     place = published.location
+    behind = _behind(model, version) if model and way is Way.PLACE and not published.already else []
     verb = {
         Way.PLACE: "was released before" if published.already else "is released",
         Way.MIRROR: f"has a mirror on hub {place.hub}",
@@ -108,8 +117,17 @@ def result_of(
         "dataset": vars(place.dataset) if place.dataset else None,
         "withdrawn": vars(yank) if yank else None,
         "sentence": f"{name} {version} {verb}: {', '.join(parts)}."
-        + (f" {yanks.sentence(yank)}" if yank else ""),
+        + (f" {yanks.sentence(yank)}" if yank else "")
+        + "".join(f" The mirror {hub} lacks it: zoo publish {name} --hub {hub} --mirror" for hub in behind),
     }
+
+
+def _behind(model: Model, version: str) -> list[str]:
+    """Hubs that mirror the model's other newest version, but not this one."""
+    release = model.release(version)
+    have = {place.hub for place in release.places()} if release else set()
+    others = [one for one in model.preferred() if one.version != version][:1]
+    return [place.hub for one in others for place in one.mirrors or () if place.hub not in {*have, "folder"}]
 
 
 def versioned(name: str) -> tuple[str, str]:
@@ -123,6 +141,15 @@ def versioned(name: str) -> tuple[str, str]:
 def today() -> str:
     """The day in UTC, as YYYY-MM-DD."""
     return datetime.now(UTC).date().isoformat()
+
+
+def at_mirrors(mirrors: Sequence[tuple[str, Banner]]) -> str:
+    """Which mirrors have the same card now, as a sentence after another one; empty for none."""
+    hubs = list(dict.fromkeys(hub for hub, one in mirrors if one.state in ("committed", "unchanged")))
+    if not hubs:
+        return ""
+    which = f"mirror on {hubs[0]} shows" if len(hubs) == 1 else f"mirrors on {', '.join(hubs)} show"
+    return f" The {which} the same."
 
 
 def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
@@ -141,7 +168,8 @@ def withdrawal(call: Call, version: str, done: Yanked, words: str) -> None:
         "left out": f"The card of {banner.repository} was not changed.",
         "pending": f"The card of {banner.repository} is not changed yet.",
     }
-    call.output.answer(data, f"{done.model.name} {version} {words}. {cards[banner.state]}")
+    also = at_mirrors(done.mirrors)
+    call.output.answer(data, f"{done.model.name} {version} {words}. {cards[banner.state]}{also}")
     if done.changed and banner.state != "left out":
         collection.keep(call.settings, hub_of_settings(call.settings), call.output)
     if banner.state == "pending":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zoo.cli.answers import today
+from zoo.cli.answers import at_mirrors, today
 from zoo.cli.common import Call, options
 from zoo.plan import prepare
 from zoo.upkeep import correct
@@ -55,11 +55,12 @@ def command(call: Call, recipe: str, publish: bool, reason: str, force: bool) ->
         mirrors = {hub: vars(one) for hub, one in done.data_mirrors}
         data["dataset"] = {**vars(done.data), "differs": done.data.state == "committed", "mirrors": mirrors}
     new = [str(one.commit)[:12] for one in (card, done.data) if one and one.state == "committed"]
+    also = at_mirrors((*done.mirrors, *done.data_mirrors))
     if new:
         commits = f"{'commit' if len(new) == 1 else 'commits'} {' and '.join(new)}"
-        said = f"Corrected {what} ({commits}). Only README.md changed."
+        said = f"Corrected {what} ({commits}). Only README.md changed.{also}"
     else:
-        said = f"Nothing to do: {what} {'have' if done.data else 'has'} these words already."
+        said = f"Nothing to do: {what} {'have' if done.data else 'has'} these words already.{also}"
     call.output.answer(data, said)
     for hub, one in (*done.mirrors, *done.data_mirrors):
         if one.why:

@@ -44,7 +44,7 @@ _MOST_BYTES = {
 @findings.FORMAT
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 def command(call: Call, paths: tuple[Path, ...], format_: str) -> int:
-    """Check PATHS: recipes (.yaml), prompt files (.jsonl), cards (.md), results for the Hub
+    """Check PATHS: recipes (.yaml, or the name of one), prompt files (.jsonl), cards (.md), results for the Hub
     (.eval_results/*.yaml), shared measurements (reports/*.json), catalogs (.json), or folders of these.
 
     Without PATHS: every recipe of the zoo, their prompt files, shared measurements and the catalog. Exit code 0 if all
@@ -97,7 +97,13 @@ def _files(paths: tuple[Path, ...], settings: Settings) -> Iterator[Path]:
             if (path / "MANIFEST.json").is_file() and (path / "README.md").is_file():
                 yield path / "README.md"
         else:
-            yield path
+            yield _by_name(path, settings) or path
+
+
+def _by_name(path: Path, settings: Settings) -> Path | None:
+    """The recipe of this name, as other commands take it, if there is no such file."""
+    recipe = settings.root / "recipes" / f"{path}.yaml"
+    return recipe if len(path.parts) == 1 and not os.path.lexists(path) and recipe.is_file() else None
 
 
 def _refuse_unreadable(folder: Path) -> None:

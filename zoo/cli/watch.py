@@ -47,8 +47,9 @@ def command(call: Call, no_upstream: bool, full: bool) -> int:
     badge = reports.badge(found)
     lines = [f"DRIFT {one.name} {one.version}: {one.what}. {one.repair}" for one in found.findings]
     lines.append(f"{badge.words[0].upper()}{badge.words[1:]}. The report is {settings.shown(path)}.")
-    if not full and found.files:
-        lines.append("The hub's own lists were compared. To read every byte: zoo watch --full")
+    if found.files:
+        lists = "The hub's own lists were compared. To read every byte: zoo watch --full"
+        lines.append("Their bytes were read, not only the lists of the hub." if full else lists)
     call.output.answer(
         {**plain(found), "full": full, "badge": vars(badge), "report": settings.shown(path)}, "\n".join(lines)
     )

@@ -176,8 +176,9 @@ def _out(work: Work, targets: list[Target], how: str, phase: _Phase) -> dict[str
         dataclasses.replace(t, commit=commits[t.kind]) if commits[t.kind] else steps.commit(work, t)
         for t in targets
     ]
-    for target in done:
-        if target.plan.is_published:
+    for target, planned in zip(done, targets, strict=True):
+        # Nothing was sent for a commit that the catalog records, so what the hub lost of it is sent now.
+        if target.plan.is_published or planned.commit:
             steps.send_lost(work, target)
         verify(work, target, how)
     if any(target.plan.is_staging for target in done):
@@ -303,6 +304,9 @@ def _some(paths: list[str]) -> str:
 
 def _announce(targets: list[Target], hub: Hub, report: Reporter) -> None:
     """Report what will be sent before sending it, and where if that is not the main branch."""
+    for target in (one for one in targets if one.commit):
+        report.say(f"{target.label} has the recorded commit but lost its tag, which is set again")
+    targets = [target for target in targets if not target.commit]
     for target in targets:
         if target.plan.is_staging:
             report.say(f"{target.label}: staged on branch {target.plan.line.branch}; the main branch and the tags stay")

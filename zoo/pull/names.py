@@ -63,7 +63,7 @@ def choose(catalog: Catalog, wish: Wish, allow_yanked: bool = False, pre: bool =
             notes.append(f"{release.version} is yanked: {yank.reason}")
         raise Yanked(
             "\n".join([f"every version of {model.name} is yanked", *(f"  {note}" for note in notes)]),
-            safe="Nothing was downloaded.", remedy=f"To download it anyway: zoo pull {model.name} --allow-yanked",
+            safe="Nothing was downloaded.", remedy="To download the newest one anyway, add --allow-yanked",
         )  # fmt: skip
     release_ = next((r for r in model.releases if r.version == wish.version), None)
     if release_ is None:

@@ -1,6 +1,7 @@
 """The banner on a hub card while versions of its model are yanked. Pure text; it is added and removed exactly.
 
-It comes after the front matter, which must be first, between two comments that nothing else writes.
+It comes after the front matter, which must be first, between two comments that nothing else writes. A third comment
+counts the events of each version. It stays after an unyank, so that a clone with an older catalog notices that, too.
 """
 
 from __future__ import annotations
@@ -15,26 +16,42 @@ from zoo.release.cards import escape_markdown
 _BEGIN, _END = "<!-- zoo:yank -->", "<!-- /zoo:yank -->"
 _BANNER = re.compile(rf"{_BEGIN}\n.*?\n{_END}\n\n", re.DOTALL)
 _EVENT = re.compile(r"^> \*\*Version (\S+) was withdrawn\*\* on (\d{4}-\d\d-\d\d) ", re.MULTILINE)
+_RECORD = re.compile(r"^<!-- zoo:yanks (.*) -->\n", re.MULTILINE)
+_COUNT = re.compile(r"(\S+)=(\d{1,9})(?!\S)")
 _FRONT = re.compile(r"---\n.*?\n---\n", re.DOTALL)
 
 
 def of(model: Model) -> str:
-    """The banner for the current yanks; empty if there are none."""
+    """The banner for the current yanks of the model's releases; only its record without any, and empty if no event was
+    ever recorded for them."""
+    counts = [(one.version, _events(model, one.version)) for one in model.releases]
+    told = " ".join(f"{version}={count}" for version, count in counts if count)
+    if not told:
+        return ""
+    lines = [_BEGIN, *_sentences(model), f"<!-- zoo:yanks {told} -->", _END]
+    return "\n".join(lines) + "\n\n"
+
+
+def _events(model: Model, version: str) -> int:
+    return sum(event.version == version for event in model.yanks)
+
+
+def _sentences(model: Model) -> list[str]:
     events = yanks.active(model)
     if not events:
-        return ""
+        return []
     severe = any(event.severity in ("high", "critical") for event in events)
-    lines = [_BEGIN, f"> [!{'CAUTION' if severe else 'WARNING'}]"]
+    lines = [f"> [!{'CAUTION' if severe else 'WARNING'}]"]
     for event in events:
         instead = f" Use {escape_markdown(event.replacement)} instead." if event.replacement else ""
         reason = escape_markdown(event.reason)
         stop = "" if reason.endswith((".", "!", "?")) else "."
         lines += [
-            ">" if len(lines) > 2 else "",
+            ">" if len(lines) > 1 else "",
             f"> **Version {event.version} was withdrawn** on {event.date} (severity: {event.severity}). "
             f"{reason}{stop}{instead}",
         ]
-    return "\n".join(line for line in [*lines, _END] if line) + "\n\n"
+    return [line for line in lines if line]
 
 
 class OlderCatalog(InputError):
@@ -42,18 +59,30 @@ class OlderCatalog(InputError):
 
 
 def refuse_newer(card: str, name: str, model: Model | None) -> None:
-    """Raises OlderCatalog if the banner of ``card`` lists what the catalog does not know: another machine withdrew it,
-    and a card from here would take that back. model: the catalog's record of the model ``name``."""
-    front = _FRONT.match(card)
-    old = _BANNER.match(card[front.end() if front else 0 :])
+    """Raises OlderCatalog if the banner of ``card`` says what the catalog does not know: another machine withdrew a
+    version or made it available again, and a card from here would take that back. model: the catalog's record of the
+    model ``name``."""
+    old = _block(card)
     events = model.yanks if model else ()
-    for version, date in _EVENT.findall(old[0]) if old else ():
+    listed = _EVENT.findall(old)
+    for version, date in listed:
         if not any(one.version == version and one.date >= date for one in events):
             raise OlderCatalog(
                 f"the card of {name} on the hub says that version {version} was withdrawn on {date}, but the catalog "
                 "here does not have that: it is older than the hub",
                 safe="Nothing was changed.",
                 remedy="Get the newest catalog, for example with: git pull. If nobody of yours withdrew that version, "
+                f"replace the card with: zoo card {name} --publish --force",
+            )
+    record = _RECORD.search(old)
+    for version, count in _COUNT.findall(record[1]) if record else ():
+        if sum(one.version == version for one in events) < int(count):
+            now = "was withdrawn again" if version in dict(listed) else "is available again"
+            raise OlderCatalog(
+                f"the card of {name} on the hub says that version {version} {now}, but the catalog here does not have "
+                "that: it is older than the hub",
+                safe="Nothing was changed.",
+                remedy="Get the newest catalog, for example with: git pull. If nobody of yours changed that, "
                 f"replace the card with: zoo card {name} --publish --force",
             )
 
@@ -65,6 +94,22 @@ def says_more(card: str, model: Model) -> bool:
     except OlderCatalog:
         return True
     return False
+
+
+def shows(card: str, model: Model) -> bool:
+    """Whether people read on ``card`` exactly what is withdrawn. An older program, or a new version, left no record."""
+    return notice(card) == notice(of(model))
+
+
+def notice(card: str) -> str:
+    """What people read of the banner of a card; empty without one."""
+    return _RECORD.sub("", _block(card)).removeprefix(f"{_BEGIN}\n").removesuffix(f"{_END}\n\n")
+
+
+def _block(card: str) -> str:
+    front = _FRONT.match(card)
+    old = _BANNER.match(card, front.end() if front else 0)
+    return old[0] if old else ""
 
 
 def put(card: str, model: Model) -> str:
@@ -79,5 +124,4 @@ def take_off(card: str) -> str:
     """The card as it was published."""
     front = _FRONT.match(card)
     start = front.end() if front else 0
-    old = _BANNER.match(card[start:])
-    return card[:start] + card[start + old.end() :] if old else card
+    return card[:start] + card[start + len(_block(card)) :]

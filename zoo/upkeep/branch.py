@@ -77,8 +77,8 @@ def _words(card: str, bare: str, at: Known, released: Mapping[str, str]) -> Iter
     if last and last.card_sha256 != sha256:
         yield Strange("correction", CARD, digest(card), f"{where} lacks the correction of {last.date}")
     # Only the card of a model lists what is withdrawn.
-    if at.kind == "model" and card != banner.put(bare, at.model) and not at.late:
-        has = "lacks the" if card == bare else "has another"
-        than = "" if card == bare else " than the catalog"
-        kind = "stale" if banner.says_more(card, at.model) else "notice"
+    newer = at.kind == "model" and banner.says_more(card, at.model)
+    if at.kind == "model" and not at.late and (newer or not banner.shows(card, at.model)):
+        has, than = ("has another", " than the catalog") if banner.notice(card) else ("lacks the", "")
+        kind = "stale" if newer else "notice"
         yield Strange(kind, CARD, digest(card), f"{where} {has} notice about withdrawn versions{than}")

@@ -3,6 +3,7 @@ about withdrawn versions. A mirror, a moved release and a repaired hub get both.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from catalog import jsontext
-from catalog.release import Correction, Model
+from catalog.release import Correction, Location, Model
 from catalog.shapes import shaped
 from zoo.errors import ZooError
 from zoo.files import filelist
@@ -31,6 +32,15 @@ def latest(model: Model, sha256: str, released: Mapping[str, str], kind: str = "
     all_ = model.corrected(kind)
     version = next((one.version for one in all_ if one.card_sha256 == sha256), released.get(sha256))
     return next((one for one in reversed(all_) if one.version == version), None)
+
+
+def at_place(model: Model, place: Location) -> Model:
+    """The model as far as it is in the repository of a place. Only versions that are there are withdrawn there."""
+    spot = (place.hub, place.model.name)
+    there = [next((at for at in one.places() if (at.hub, at.model.name) == spot), None) for one in model.releases]
+    pairs = zip(model.releases, there, strict=True)
+    releases = tuple(dataclasses.replace(one, location=at) for one, at in pairs if at)
+    return dataclasses.replace(model, releases=releases)
 
 
 def due(card: str, repo: Repo, place: str, model: Model, settings: Settings) -> str:

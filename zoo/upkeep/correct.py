@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from catalog.checks import CheckedRecipe
 from catalog.index import Catalog
 from catalog.jsonvalues import table
 from catalog.recipe import Recipe
-from catalog.release import Correction, Model, Release
+from catalog.release import Correction, Location, Model, Release
 from catalog.yanks import REASON_CHARACTERS
 from zoo import catalogfile
 from zoo.errors import AGAIN, InputError, ZooError
@@ -148,7 +149,7 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
     released = banner.take_off(read_card(repo, release.location.model.commit))
     earlier = {one.card_sha256 for one in model.corrected("model") if one.version == release.version}
 
-    def change(now: str) -> str:
+    def change(now: str, place: Location = release.location) -> str:
         bare = banner.take_off(now)
         # A mirror may be in another namespace, which its card names.
         card, *known = (cardnow.carried(text, bare, model) for text in (found.card, found.before, released))
@@ -156,7 +157,7 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
             raise ZooError(
                 "README.md was changed on the hub meanwhile", remedy="Look at the change there", again=AGAIN
             )
-        return banner.put(card, model)
+        return banner.put(card, cardnow.at_place(model, place))
 
     message = f"{model.name} {release.version}: corrected card"
     try:
@@ -171,7 +172,8 @@ def publish(found: Corrected, recipe: Recipe, settings: Settings) -> Done:
     for place in (release.mirrors or ()) if not settings.values["hub"].origin.startswith("flag") else ():
         try:
             there = dataclasses.replace(release, location=place)
-            mirrors.append((place.hub, commit_card(repo_of(there, settings), place.model.name, change, message)))
+            here = functools.partial(change, place=place)
+            mirrors.append((place.hub, commit_card(repo_of(there, settings), place.model.name, here, message)))
             if found.data and (there_too := datacard.publish(found.data, model, there, settings)):
                 data_mirrors.append((place.hub, there_too))
         except (ZooError, OSError) as error:

@@ -29,7 +29,7 @@ from zoo.publish import line, repair
 from zoo.pull.accounts import Difference
 from zoo.pull.verifyhub import read_back
 from zoo.settings import Settings
-from zoo.upkeep import yank
+from zoo.upkeep import cardnow, yank
 from zoo.upkeep.branch import Known, strange
 from zoo.upkeep.cardnow import CARD
 from zoo.upkeep.notes import Notes, Part, Spot, account_of, accounts_of, evidence_of
@@ -72,7 +72,7 @@ def look(
                 if there == release:
                     done = _release(model, release, settings, notes, pool)
                 else:
-                    done = _release(_mirrored(model, there), there, settings, notes, pool)
+                    done = _release(cardnow.at_place(model, there.location), there, settings, notes, pool)
                 watched += [done] if done else []
                 for mirror in release.mirrors or ():
                     _mirror(model, dataclasses.replace(release, location=mirror), settings, notes, pool)
@@ -148,22 +148,10 @@ def _mirror(model: Model, there: Release, settings: Settings, notes: Notes, pool
         return
     own, at = Notes(notes.hubs, notes.report, notes.full, notes.late, settings), f"(mirror on {there.location.hub})"
     own.versions = notes.versions
-    _release(_mirrored(model, there), there, settings, own, pool)
+    _release(cardnow.at_place(model, there.location), there, settings, own, pool)
     notes.requests += own.requests
     notes.findings += [dataclasses.replace(one, what=f"{one.what} {at}") for one in own.findings]
     notes.unchecked += [dataclasses.replace(one, what=f"{one.what} {at}") for one in own.unchecked]
-
-
-def _mirrored(model: Model, there: Release) -> Model:
-    """The model as far as it is in the repository of ``there``: its branch is compared with these releases."""
-    spot = (there.location.hub, there.location.model.name)
-    releases = [
-        there if one.version == there.version else dataclasses.replace(one, location=place)
-        for one in model.releases
-        for place in one.places()
-        if (place.hub, place.model.name) == spot
-    ]
-    return dataclasses.replace(model, releases=tuple(releases))
 
 
 def _part(
@@ -187,7 +175,7 @@ def _part(
     if notes.full and equal + size_only:
         wrong |= _read(model, release, part, [file for file in account.readable if file.path not in wrong], notes)
         equal, size_only = sum(file.path not in wrong for file in expected), 0
-    if head and release is _highest_there(model, part, name) and not _newer(model, release, part, refs, notes):
+    if head and release == _highest_there(model, part, name) and not _newer(model, release, part, refs, notes):
         if not _same(head, commit):
             _head(model, release, part, head, notes, pool)
         _branch(model, release, part, head, notes)
@@ -237,7 +225,8 @@ def _branch(model: Model, release: Release, part: Part, head: str, notes: Notes)
         return
     notes.requests += 2
     try:
-        known = Known(part.kind, name, model, accounts, bool(notes.late(model.name)), notes.recorded(model))
+        there = cardnow.at_place(model, release.location)
+        known = Known(part.kind, name, there, accounts, bool(notes.late(model.name)), notes.recorded(model))
         for one in strange(part.repo, head, known):
             Spot(notes, model, release, name).note(one.kind, one.path, BRANCH, None, one.found, one.what)
     except (ZooError, OSError) as error:

@@ -129,21 +129,28 @@ def _at_mirror(model: Model, release: Release, place: Location, settings: Settin
         return Banner("pending", place.model.name, why=cause(error))
 
 
-def _commit_due(model: Model, release: Release, settings: Settings, hub: Hub) -> Banner:
-    """Commit the card as it should be at the release's place."""
+def _commit_due(model: Model, release: Release, settings: Settings, hub: Hub, only: bool = False) -> Banner:
+    """Commit the card as it should be at the release's place. only: not for the record of events alone, which people do
+    not see."""
     repo, place = repo_of(release, settings, hub), release.location.model.name
-    return commit_card(
-        repo, place, lambda card: cardnow.due(card, repo, place, model, settings), _message(model)
-    )
+    there = cardnow.at_place(model, release.location)
+
+    def change(card: str) -> str:
+        after = cardnow.due(card, repo, place, there, settings)
+        same = only and banner.take_off(after) == banner.take_off(card) and banner.shows(card, there)
+        return card if same else after
+
+    return commit_card(repo, place, change, _message(there))
 
 
 def card_at(model: Model, release: Release, hub: Hub, settings: Settings) -> Banner:
     """Bring the card at the release's place, which is on ``hub``, up to date with the catalog, if it has to differ from
     a released one. A card that the hub cannot show now is ``pending``."""
-    if not (yanks.active(model) or model.corrections or pending(settings, model.name)):
+    there = cardnow.at_place(model, release.location)
+    if not (yanks.active(there) or model.corrections or pending(settings, model.name)):
         return Banner("unchanged", release.location.model.name)
     try:
-        done = _commit_due(model, release, settings, hub)
+        done = _commit_due(model, release, settings, hub, only=True)
     except (ZooError, OSError) as error:
         return Banner("pending", release.location.model.name, why=cause(error))
     marker = pending_marker(settings, model.name)

@@ -135,7 +135,9 @@ def _not_allowed(status: int, asked: Asked, said: str, facts: Facts) -> RemoteEr
                       facts, remedy, AGAIN)  # fmt: skip
     if asked.withheld:
         what = f"{asked.address} requires a token, but yours was not sent{said}"
-        return failed("token_missing", what, {**facts, "withheld": True}, "", AGAIN)
+        # ``Door`` has reported how.
+        return failed("token_missing", what, {**facts, "withheld": True}, "Approve that address first, as the warning "
+                      "about your token says", AGAIN)  # fmt: skip
     return failed("token_missing", f"{asked.address} requires a token, but none was sent{said}", facts,
                   "Set HF_TOKEN (it is sent over https and to this machine only)", AGAIN)  # fmt: skip
 
