@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from calling import Captured, called
+from calling import Captured, as_json, called
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +84,23 @@ def test_overlap(tmp_path: Path, capsys: Captured) -> None:
     assert "3 texts compared, 1 with an overlap." in err
     code, out, _ = called(capsys, "corpus", "overlap", "train.jsonl", "--format", "json")
     assert code == 0 and json.loads(out)["overlaps"] == 0
+
+
+def test_describe_says_how_many_records_to_add(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "some.jsonl").write_text('{"user": "Where is it?"}\n' * 2 + '{"user": "C’est où?"}\n', encoding="utf-8")
+    line = ["corpus", "describe", "some.jsonl", "--at-least", "language:fr=0.5", "--at-most", "language:en=0.6"]
+    code, out, _ = called(capsys, *line, "--svg", "shares.svg")
+    assert code == 2
+    assert "at least 50 % language:fr, and 1 of 3 records (33.3 %) have it" in out
+    assert "Add 1 records that have it" in out and "Add 1 records that do not have it" in out
+    picture = (tmp_path / "shares.svg").read_text(encoding="utf-8")
+    assert picture.startswith("<svg") and "<style>" in picture
+    code, data = as_json(capsys, *line)
+    assert [one["add"] for one in data["missed"]] == [1, 1] and data["language"] == {"en": 2, "fr": 1}
+    assert called(capsys, "corpus", "describe", "some.jsonl", "--at-least", "language:fr=1/3")[0] == 0
+
+
+@pytest.mark.parametrize("wrong", ["fr=0.5", "language:=0.5", "language:fr", "language:fr=1.5", "colour:red=0.1"])
+def test_a_share_that_cannot_be_read_is_explained(wrong: str, capsys: Captured) -> None:
+    code, _, err = called(capsys, "corpus", "describe", "data/b.jsonl", "--at-least", wrong)
+    assert code == 2 and "such as language:fr=0.45" in err

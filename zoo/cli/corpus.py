@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 
 import click
@@ -14,8 +15,10 @@ from zoo.cli import findings
 from zoo.cli.common import Call, options
 from zoo.cli.findings import Findings
 from zoo.corpora import check as checks
+from zoo.corpora.describe import GROUPS, Limit
 from zoo.corpora.kinds import KINDS
 from zoo.errors import InputError
+from zoo.files.whole import write_atomic
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 
@@ -97,6 +100,65 @@ def overlap(
     again = " ".join(("zoo corpus overlap", *(shell.argument(str(word)) for word in words)))
     every = [*problems, *found.problems]
     return findings.answer(call, Findings(data, len(files), every, note=note), format_, again)
+
+
+_SHARE = "GROUP:LABEL=SHARE"
+
+
+@command.command(short_help="Show what records hold: languages, dialect, tags, forms, lengths.")
+@options()
+@click.option("--svg", type=click.Path(path_type=Path), help="Also write the shares as a picture into this file.")
+@click.option(
+    "--at-least", "least", multiple=True, metavar=_SHARE,
+    help="End with exit code 2 if fewer records have a label, such as language:fr=0.45. May be given several times.",
+)  # fmt: skip
+@click.option("--at-most", "most", multiple=True, metavar=_SHARE, help="The same for too many.")
+@click.option("--kind", type=click.Choice(tuple(KINDS)), help="Kind of the records. Without it, each file's first one.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+def describe(
+    call: Call, paths: tuple[Path, ...], svg: Path | None, least: tuple[str, ...], most: tuple[str, ...],
+    kind: str | None,
+) -> int:  # fmt: skip
+    """Show how many records of PATHS have each language, feature of Québec French, tag, register and form.
+
+    Languages and features are found by a program, and are right for most records, not for all. Exit code 2 if a share
+    is not what --at-least and --at-most ask for; the answer says how many records to add.
+    """
+    from zoo.corpora import describe as room
+
+    limits = [_limit(one, is_most=False) for one in least] + [_limit(one, is_most=True) for one in most]
+    files, problems = _files(paths)
+    if problems:
+        return findings.answer(call, Findings({}, len(files), problems), "human", "")
+    with call.output.task("reading", sum(file.path.stat().st_size for file in files), "B") as advance:
+        found = room.describe(files, KINDS.get(kind or ""), advance)
+    missed = list(room.misses(found, limits))
+    if svg:
+        # Charts belong to the site, which the other commands do without.
+        from zoo.site.pages.charts.coverage import coverage
+        from zoo.site.pages.charts.trend import alone
+
+        write_atomic(svg, alone(coverage(found, ", ".join(str(path) for path in paths))))
+    data = room.report(found) | {"missed": [{"limit": str(m.limit), "add": m.change} for m in missed]}
+    words = [room.as_text(found), *(f"\n{m.what}.\n  Fix: {m.remedy}." for m in missed)]
+    call.output.answer(data, "\n".join(words))
+    return 2 if missed else 0
+
+
+def _limit(text: str, *, is_most: bool) -> Limit:
+    """Raises InputError for what is not GROUP:LABEL=SHARE."""
+    name, _, share = text.rpartition("=")
+    group, _, label = name.partition(":")
+    try:
+        found = Fraction(share)
+    except (ValueError, ZeroDivisionError):
+        found = Fraction(-1)
+    if group not in GROUPS or not label or not 0 <= found <= 1:
+        raise InputError(
+            f"{text} is not a share of records",
+            remedy=f"Write {_SHARE}, such as language:fr=0.45; groups are {', '.join(GROUPS)}",
+        )
+    return Limit(group, label, found, is_most)
 
 
 @command.command(short_help="Replace personal data in files of records, with a report.")
