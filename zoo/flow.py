@@ -234,6 +234,9 @@ def publish(
             # The new card has no banner. A kill from here on must not make anybody forget that.
             _await_banner(release, publication, settings)
 
+    model = catalogfile.read_model(settings, release.model.name)
+    known = model.release(release.release.version) if model else None
+
     def note(location: Location) -> None:
         if decided.recorded and restore.is_lost(decided.recorded, publication.hub):
             report.say(f"{release.model.name} {release.release.version} has new commits, which the catalog records now")
@@ -241,6 +244,8 @@ def publish(
         restore.keep_card(release.model.name, release.release.version, location, publication.hub, settings, report)
         staging.forget(release.model.name, release.release.version, settings)
         collection.keep(settings, publication.hub, report)
+        if known and decided.way is Way.MOVE:
+            collection.leave(known.location, publication.hub, settings, report)
 
     if asked.promote:
         staging.refuse_unstaged(publishing.prepare(publication), publishing.command_of(publication))
@@ -276,6 +281,7 @@ def repaired(name: str, settings: Settings, report: Reporter, way: Way = Way.PLA
     settings = at_home(name, "", settings, report)
     there = hub_of_settings(settings)
     found = restore.restore(restore.Order(name, there, way is Way.MOVE), settings, report)
+    collection.keep(settings, there, report)
     repair.refuse_left(name, found, f"zoo publish {name} --repair --move{settings.flags}")
     return found
 

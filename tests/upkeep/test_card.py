@@ -19,7 +19,7 @@ from catalog.recipe import Recipe
 from catalog.release import Correction, Model
 from zoo import settings as settings_room
 from zoo.errors import ZooError
-from zoo.hub import FolderHub
+from zoo.hub import FolderHub, connect
 from zoo.upkeep import banner, correct, correction
 
 REASON = "A <b>word</b> was wrong."
@@ -236,3 +236,18 @@ def test_a_corrected_version_stays_released(zoo: Path, capsys: pytest.CaptureFix
     record = zoo / "build/releases/plain/1.0.0/release.json"
     record.write_text(record.read_text().replace('"date": "2026', '"date": "2027'))
     assert call(capsys, "release", "plain")[0] == 1
+
+
+def test_the_collection_gets_the_new_summary(
+    zoo: Path, served: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (zoo / "zoo.toml").open("a") as stream:
+        stream.write('collection = "Models of the north"\n')
+    assert call(capsys, "collection", "--hub", served)[0] == 0
+    change(zoo, summary="Words that a reader understands.")
+    assert call(capsys, "card", "plain", "--publish")[0] == 0
+    shelf = connect(served, zoo).collections("tiny")
+    assert shelf
+    notes = {one.name: one.note for one in shelf.find()[0].entries}
+    assert notes["tiny/plain-gguf"] == "Words that a reader understands."
+    assert "is up to date" in call(capsys, "collection", "--dry-run")[1]

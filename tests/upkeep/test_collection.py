@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hubserving import Start
 from publishsamples import NAMES, complete_release, served, serving, settings, through_flow, zoo
 from sitesamples import sample
 
@@ -20,9 +21,11 @@ from zoo.__main__ import main
 from zoo.errors import InputError
 from zoo.hub import FolderHub, Hub, connect
 from zoo.hub.interface import Entry
+from zoo.publish.places import Way
 from zoo.settings import Settings
 from zoo.upkeep import collection
 
+pytest_plugins = ["hubserving"]
 FIXTURES = (served, settings, zoo)
 TITLE = "Small models of the north"
 M, D = "local/tutor-gguf", "local/tutor-prompts"
@@ -83,10 +86,10 @@ def test_a_note_says_what_is_withdrawn_and_is_short() -> None:
     model: Model = sample().models[0]
     version = model.releases[0].version
     event = YankEvent(version, "2026-11-23", "yank", "It never stops.", "high", None)
-    assert collection.note_of(dataclasses.replace(model, yanks=(event,))).startswith(
+    assert collection.note_of(dataclasses.replace(model, yanks=(event,)), version).startswith(
         f"Version {version} was withdrawn: It never stops. "
     )
-    assert len(collection.note_of(dataclasses.replace(model, summary="x" * 4000))) == 500
+    assert len(collection.note_of(dataclasses.replace(model, summary="x" * 4000), version)) == 500
 
 
 # --- Over HTTP, with the official client
@@ -231,6 +234,47 @@ def test_the_command(place: Settings, zoo: Path, monkeypatch: pytest.MonkeyPatch
     assert "has 2 items of the zoo now" in capsys.readouterr().out and len(items(place)) == 2
     assert main(["collection", "--json"]) == 0
     assert '"changes": []' in capsys.readouterr().out
+
+
+def test_a_watch_finds_a_collection_that_is_not_what_the_catalog_says(
+    place: Settings, zoo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(zoo)
+    through_flow(complete_release(zoo), place)
+    watch = ["watch", "--no-upstream"]
+    before = main(watch), capsys.readouterr().out
+    assert "collection" not in before[1]
+    shelf = hub_of(place).collections("local")
+    assert shelf
+    (found,) = shelf.find()
+    shelf.note(found.slug, found.entries[0].key, "Words of another time.")
+    assert main(watch) == 3
+    assert f"change the note of model {M}. If your catalog is the newest, repair it with: zoo collection" in (
+        capsys.readouterr().out
+    )
+    assert main(["collection"]) == 0 and main(watch) == before[0]
+    assert "DRIFT the collection" not in capsys.readouterr().out
+
+
+def test_a_version_that_moves_leaves_the_collection_of_its_old_hub(
+    place: Settings, zoo: Path, start: Start
+) -> None:
+    release = complete_release(zoo)
+    through_flow(release, place)
+    assert len(items(place)) == 2
+    there = settings_room.load(zoo, {"hub": start(folder=zoo / "public").address}, {})
+    through_flow(release, there, Way.MOVE)
+    assert items(place) == [] and len(items(there)) == 2
+
+
+def test_a_mirror_lists_the_newest_version_that_it_has(place: Settings, zoo: Path, start: Start) -> None:
+    there = settings_room.load(zoo, {"hub": start(folder=zoo / "public").address}, {})
+    release = complete_release(zoo)
+    through_flow(release, place)
+    through_flow(release, there, Way.MIRROR)
+    through_flow(complete_release(zoo, "1.1.0"), place)
+    collection.sync(there, hub_of(there))
+    assert [name for _, name, _ in items(there)] == [M, D]
 
 
 def test_a_folder_has_none(zoo: Path, settings: Settings) -> None:

@@ -6,8 +6,9 @@ import click
 
 from zoo.cli.answers import at_mirrors, today
 from zoo.cli.common import Call, options
+from zoo.hub.located import hub_of_settings
 from zoo.plan import prepare
-from zoo.upkeep import correct
+from zoo.upkeep import collection, correct
 
 
 @click.command()
@@ -62,6 +63,8 @@ def command(call: Call, recipe: str, publish: bool, reason: str, force: bool) ->
     else:
         said = f"Nothing to do: {what} {'have' if done.data else 'has'} these words already.{also}"
     call.output.answer(data, said)
+    # The summary of a model is its note there.
+    collection.keep(settings, hub_of_settings(settings), call.output)
     for hub, one in (*done.mirrors, *done.data_mirrors):
         if one.why:
             call.output.warn(f"the card at mirror {hub} is not corrected yet: {one.why} Run the same command again.")

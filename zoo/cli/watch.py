@@ -17,9 +17,10 @@ from zoo.cli.common import Call, options
 from zoo.errors import ZooError
 from zoo.files.whole import write_atomic
 from zoo.hub.interface import Described
+from zoo.hub.located import hub_of_settings
 from zoo.pull.arriving import some
 from zoo.settings import Settings
-from zoo.upkeep import watch, yank
+from zoo.upkeep import collection, watch, yank
 from zoo.upkeep.upstream import is_upstream
 
 
@@ -45,21 +46,22 @@ def command(call: Call, no_upstream: bool, full: bool) -> int:
     found = watch.look(catalog, settings, today(), _before(path), call.output, how)
     write_atomic(path, reports.to_text(found))
     badge = reports.badge(found)
+    differs = _collection(call, settings)
     lines = [f"DRIFT {one.name} {one.version}: {one.what}. {one.repair}" for one in found.findings]
+    lines += differs
     lines.append(f"{badge.words[0].upper()}{badge.words[1:]}. The report is {settings.shown(path)}.")
     if found.files:
         lists = "The hub's own lists were compared. To read every byte: zoo watch --full"
         lines.append("Their bytes were read, not only the lists of the hub." if full else lists)
-    call.output.answer(
-        {**plain(found), "full": full, "badge": vars(badge), "report": settings.shown(path)}, "\n".join(lines)
-    )
+    data = {**plain(found), "full": full, "collection": differs, "badge": vars(badge), "report": settings.shown(path)}
+    call.output.answer(data, "\n".join(lines))
     missed: dict[str, list[str]] = {}
     for one in found.unchecked:
         missed.setdefault(one.why, []).append(one.what)
     for why, names in missed.items():
         call.output.warn(f"could not be checked: {some(names)}: {why}")
     _pending(call, catalog, settings)
-    if found.findings:
+    if found.findings or differs:
         return 3
     # An upstream that does not answer says nothing of this zoo's own places.
     return 0 if found.files and all(is_upstream(one) for one in found.unchecked) else 1
@@ -78,6 +80,20 @@ def _before(path: Path) -> Report | None:
         return reports.parse(plainfiles.read_text(path), path.name)[0]
     except (OSError, ValueError):
         return None
+
+
+def _collection(call: Call, settings: Settings) -> list[str]:
+    """What the zoo's collection lacks, in at most one line."""
+    try:
+        found = collection.stale(settings, hub_of_settings(settings))
+    except (ZooError, OSError) as error:
+        call.output.warn(f"could not be checked: the collection: {error}")
+        return []
+    if found is None:
+        return []
+    what = "; ".join(found.changes[:5]) + ("; and more" if len(found.changes) > 5 else "")
+    how = "If your catalog is the newest, repair it with: zoo collection"
+    return [f"DRIFT the collection {settings.collection!r} is not what the catalog says: {what}. {how}"]
 
 
 def _pending(call: Call, catalog: Catalog, settings: Settings) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection as Collection_
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from catalog import yanks
 from catalog.access import PRIVATE
 from catalog.index import Catalog
-from catalog.release import Model
+from catalog.release import Location, Model
 from catalog.words import shortened
 from zoo import catalogfile
 from zoo.errors import InputError, ZooError
 from zoo.hub import Hub
 from zoo.hub.interface import Collection, Collections, Entry
+from zoo.hub.located import hubs_of
 from zoo.progress import Reporter
+from zoo.publish.places import FOLDER
 from zoo.settings import Settings
 
 DESCRIPTION = "Every model of this zoo, in the order of its catalog."
@@ -34,9 +37,14 @@ class Synced:
     changes: list[str] = field(default_factory=list)
 
 
-def sync(settings: Settings, hub: Hub, *, dry_run: bool = False) -> Synced:
+Ids = Collection_[tuple[str, str]]
+"""Kinds and names of repositories."""
+
+
+def sync(settings: Settings, hub: Hub, *, dry_run: bool = False, gone: Ids = ()) -> Synced:
     """Make the collection what the catalog says. The same call again changes nothing, and finishes what was stopped.
 
+    gone: repositories that the catalog had on this hub until now.
     Raises InputError without a title or for a hub that has no collections, ZooError if the hub does not answer.
     """
     title = settings.collection
@@ -54,7 +62,7 @@ def sync(settings: Settings, hub: Hub, *, dry_run: bool = False) -> Synced:
             remedy="Name a hub with a web page: --hub https://huggingface.co",
         )
     catalog = catalogfile.read_catalog(settings.catalog, settings.shown(settings.catalog))
-    wanted, known = list(wished(catalog, hub.name)), set(known_in(catalog, hub.name))
+    wanted, known = list(wished(catalog, hub.name)), {*known_in(catalog, hub.name), *gone}
     there = _find(shelf.find(), title)
     done = Synced(there.slug if there else "", len(wanted), 0)
     if there is None:
@@ -81,6 +89,29 @@ def keep(settings: Settings, hub: Hub, report: Reporter) -> None:
         return
     if done.changes:
         report.say(f"the collection {done.slug} is up to date")
+
+
+def leave(left: Location, hub: Hub, settings: Settings, report: Reporter) -> None:
+    """Take a version that moved to ``hub`` out of the collection of the hub over HTTP that it left. A failure is only
+    reported."""
+    if left.hub in (FOLDER, hub.name) or not settings.collection:
+        return
+    gone = [(kind, one.name) for kind, one in (("model", left.model), ("dataset", left.dataset)) if one]
+    named_there = settings.with_namespace(left.model.name.partition("/")[0])
+    try:
+        sync(named_there, hubs_of(settings).open(left.hub), gone=gone)
+    except (ZooError, OSError) as error:
+        names = " and ".join(name for _, name in gone)
+        report.warn(f"the collection on {left.hub} may still list {names}. Take it out there: {error}")
+
+
+def stale(settings: Settings, hub: Hub) -> Synced | None:
+    """What the collection lacks to be what the catalog says; None if it lacks nothing, or if the zoo keeps none there.
+    Raises ZooError if the hub does not answer."""
+    if not settings.collection or hub.collections(settings.namespace) is None:
+        return None
+    found = sync(settings, hub, dry_run=True)
+    return found if found.changes else None
 
 
 @dataclass(frozen=True)
@@ -127,12 +158,14 @@ def plan(there: Iterable[Entry], wanted: Iterable[Entry], known: set[tuple[str, 
 
 
 def wished(catalog: Catalog, hub: str) -> Iterator[Entry]:
-    """The items of the collection: each model that people may read on this hub, then its dataset."""
+    """The items of the collection: each model that people may read on this hub, then its dataset. At a mirror it is the
+    newest version there that counts."""
     for model in catalog.models:
-        place = next((one for one in model.preferred()[0].places() if one.hub == hub), None)
+        there = ((one.version, place) for one in model.preferred() for place in one.places() if place.hub == hub)
+        version, place = next(there, ("", None))
         if place is None or place.access == PRIVATE:
             continue
-        yield Entry("model", place.model.name, note_of(model))
+        yield Entry("model", place.model.name, note_of(model, version))
         if place.dataset:
             said = shortened(f"The data that {model.name} was trained with.", NOTE_CHARACTERS)
             yield Entry("dataset", place.dataset.name, said)
@@ -149,9 +182,9 @@ def known_in(catalog: Catalog, hub: str) -> Iterator[tuple[str, str]]:
                         yield "dataset", place.dataset.name
 
 
-def note_of(model: Model) -> str:
-    """What the collection says of a model: its summary, and what is withdrawn."""
-    withdrawn = [event for event in yanks.active(model) if event.version == model.preferred()[0].version]
+def note_of(model: Model, version: str) -> str:
+    """What the collection says of a model: its summary, and whether this version is withdrawn."""
+    withdrawn = [event for event in yanks.active(model) if event.version == version]
     said = [f"Version {one.version} was withdrawn: {one.reason}" for one in withdrawn]
     return shortened(" ".join([*said, " ".join(model.summary.split())]), NOTE_CHARACTERS)
 
