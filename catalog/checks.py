@@ -14,6 +14,7 @@ from pathlib import Path
 from catalog import (
     corpusfiles,
     licencefiles,
+    losses,
     maturity,
     placeholders,
     plainfiles,
@@ -105,7 +106,7 @@ def recorded_recipe(text: str, shown_as: str) -> Recipe | None:
 def _recipe(document: Document) -> Recipe:
     """The recipe of data without problems."""
     assert isinstance(document.data, dict)
-    recipe = recipe_from_mapping(schema.fill_defaults(document.data, schema.load("recipe-v1")))
+    recipe = losses.settled(recipe_from_mapping(schema.fill_defaults(document.data, schema.load("recipe-v1"))))
     texts = tuple(licencefiles.path_in_zoo(entry, recipe.name) for entry in recipe.licence_files)
     return dataclasses.replace(recipe, licence_files=texts)
 

@@ -13,6 +13,7 @@ from catalog import (
     hublists,
     licencefiles,
     licences,
+    losses,
     placeholders,
     schema,
     shell,
@@ -67,6 +68,7 @@ class Meaning:
         yield from self._budgets()
         yield from self._gates()
         yield from calibration.problems(self.document, self.data)
+        yield from losses.problems(self.document, self.data)
 
     def _get(self, *path: str | int) -> Json:
         value: Json = self.data

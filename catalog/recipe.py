@@ -90,12 +90,26 @@ class Label:
 
 
 @dataclass(frozen=True)
+class DistillLoss:
+    """How far the student is from the teacher's probabilities (``catalog.losses``).
+
+    beta: the teacher's share of the mixture, for the kinds that have one. chunk_positions: how many positions have
+    their logits in memory at the same time; None for what suits the device.
+    """
+
+    kind: str
+    beta: float | None
+    chunk_positions: int | None
+
+
+@dataclass(frozen=True)
 class Distill:
     """How the student learns from the teacher.
 
     method: ``logits`` (teacher's top-k log-probabilities) or ``labels`` (the teacher's text only).
     batch_rows conversations of at most row_tokens tokens make one optimizer step.
     temperature divides both models' logits; learning_rate is the peak after warmup_steps, then a cosine to zero.
+    loss: None for the forward KL divergence of all positions together.
     """
 
     method: str
@@ -110,6 +124,7 @@ class Distill:
     temperature: float
     seed: int
     checkpoint_every_steps: int
+    loss: DistillLoss | None = dataclasses.field(metadata={"later": True})
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from recipesamples import COMMIT, PLAIN, REMOTE, TUTORED, edited
 
 from catalog.checks import CheckedRecipe
 from catalog.lock import Lock, Pin, PinnedFile
-from catalog.recipe import Budget, Recipe, TensorOverride
+from catalog.recipe import Budget, DistillLoss, Recipe, TensorOverride
 from zoo import settings as settings_room
 from zoo.plan import costs, plan, prepare, world
 from zoo.plan.plan import Plan, World
@@ -161,6 +161,8 @@ def test_keys_are_digests_and_differ(tutored: Recipe) -> None:
         ({"distill": {"temperature": 2.0}}, ["distill"]),
         ({"distill": {"seed": 2}}, ["distill"]),
         ({"distill": {"checkpoint_every_steps": 11}}, ["distill"]),
+        ({"distill": {"loss": DistillLoss("jsd", 0.5, None)}}, ["distill"]),
+        ({"distill": {"loss": DistillLoss("forward_kl", None, 64)}}, ["distill"]),
         ({"export": {"type": "bf16"}}, ["export"]),
         ({"quantize": {"allow_fallback": True}}, ["quantize/Q8_0", "quantize/Q4_0"]),
         ({"quantize": {"imatrix_window_tokens": 256}}, ["imatrix"]),
@@ -195,7 +197,7 @@ def test_every_field_of_a_step_is_in_the_list_above(tutored: Recipe) -> None:
         name: len(dataclasses.fields(getattr(tutored, name)))
         for name in ("label", "distill", "export", "quantize", "evaluate", "benchmark")
     }
-    assert counts == {"label": 7, "distill": 12, "export": 1, "quantize": 6, "evaluate": 3, "benchmark": 3}
+    assert counts == {"label": 7, "distill": 13, "export": 1, "quantize": 6, "evaluate": 3, "benchmark": 3}
 
 
 def test_calibration_text_brings_an_importance_matrix(plain: Recipe, tutored: Recipe) -> None:
@@ -404,6 +406,8 @@ def test_logits_and_the_answers_of_a_teacher_are_counted(tutored: Recipe) -> Non
     assert estimated(50_000, 1000, **{**base, "method": "labels"}).disk_bytes == disk[0], "no logits are kept"
     unknown = costs.estimate(tutored, plan_, ["distill"], 0, weights).memory_bytes
     assert unknown == estimated(costs.WIDEST).memory_bytes, "as many as a large vocabulary has"
+    narrow = estimated(150_000, **base, loss=DistillLoss("forward_kl", None, 4000)).memory_bytes
+    assert narrow and wide - narrow == 4000 * (5 - 4) * 150_000 * 4, "logits of one chunk only"
 
 
 STARTERS = ("smollm2-135m-instruct", "smollm2-tutor-57m")

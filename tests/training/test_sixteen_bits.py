@@ -29,7 +29,7 @@ from zoo.training.step import Job, one_step  # noqa: E402 - after the skip
 
 SPEC = Distill(
     method="labels", adapter="lora", preset="turing-safe", steps=4, batch_rows=2, row_tokens=64, learning_rate=1e-3,
-    warmup_steps=1, top_k=16, temperature=1.0, seed=1, checkpoint_every_steps=2,
+    warmup_steps=1, top_k=16, temperature=1.0, seed=1, checkpoint_every_steps=2, loss=None,
 )  # fmt: skip
 CHATS = [
     Conversation(f"c{number}", (("user", f"q {number}"), ("assistant", f"answer {number}"))) for number in range(8)

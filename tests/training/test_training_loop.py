@@ -44,6 +44,7 @@ SPEC = Distill(
     temperature=1.0,
     seed=1,
     checkpoint_every_steps=3,
+    loss=None,
 )
 CHATS = [
     Conversation(

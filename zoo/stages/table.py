@@ -30,6 +30,9 @@ LOGITS_COPIES = 5
 """float32 numbers per position and token of the vocabulary, while a loss and its gradient are computed: 484 MB for 512
 positions of 49,152."""
 
+CHUNK_POSITIONS, CHUNK_COPIES = 128, 4
+"""The same for a loss that is computed chunk by chunk: positions if the recipe has none, and copies."""
+
 SEARCH_COPIES = 2
 """Copies of the model that a search works on: one per thread; this is what estimates assume."""
 SEARCH_TRIALS = 80
@@ -145,7 +148,10 @@ def _distill_memory(need: Need) -> int:
     d = need.recipe.distill
     assert d
     row = 4 * d.row_tokens * need.vocabulary * LOGITS_COPIES
-    trained = (16 if need.spec["adapter"] == "none" else 6) * need.weights + d.batch_rows * row
+    logits = d.batch_rows * row
+    if d.loss:
+        logits = min(logits, 4 * (d.loss.chunk_positions or CHUNK_POSITIONS) * need.vocabulary * CHUNK_COPIES)
+    trained = (16 if need.spec["adapter"] == "none" else 6) * need.weights + logits
     return max(trained, 4 * need.teacher_weights + 4 * need.weights + 2 * row)
 
 

@@ -3,11 +3,11 @@
 With z = h W' / T the student's logits, q = softmax(z), and the k top tokens of the teacher and the rest (tail) as k + 1
 buckets, every loss here is a function of the buckets' probabilities p (teacher) and q (student):
 
-    forward   KL(p || q)                           the usual distillation
-    reverse   KL(q || p)                           seeks the teacher's modes (Gu et al. 2024, "MiniLLM")
-    jsd       b KL(p || m) + (1 - b) KL(q || m)    generalized Jensen-Shannon (Agarwal et al. 2024, "GKD")
-    skew      KL(p || m)                           (Ko et al. 2024, "DistiLLM")
-    tv        1/2 sum |p - q|                      total variation
+    forward_kl  KL(p || q)                           the usual distillation
+    reverse_kl  KL(q || p)                           seeks the teacher's modes (Gu et al. 2024, "MiniLLM")
+    jsd         b KL(p || m) + (1 - b) KL(q || m)    generalized Jensen-Shannon (Agarwal et al. 2024, "GKD")
+    skew_kl     KL(p || m)                           (Ko et al. 2024, "DistiLLM")
+    tv          1/2 sum |p - q|                      total variation
 
 with m = b p + (1 - b) q, each times T squared, which keeps the size of the gradient when T changes (Hinton, Vinyals and
 Dean 2015, section 2). k = 1 with p = 1 is the cross-entropy of a label.
@@ -28,21 +28,23 @@ from typing import NamedTuple, Protocol
 import torch
 from torch.autograd.function import once_differentiable
 
+from catalog.losses import BETAS, FORWARD_KL, KINDS, REVERSE_KL, SKEW_KL, TV
 from zoo.training.head import for_hidden, for_weight, operands, product
 
-KINDS = ("forward", "reverse", "jsd", "skew", "tv")
 CHUNK = 128
-"""Positions at a time: 25 MB of logits for a vocabulary of 49,152."""
+"""Positions at a time on a processor, and at least on a GPU: 25 MB of logits for a vocabulary of 49,152."""
+CHUNK_LOGITS = 2**26
+"""Logits at a time on a GPU, whose products want many positions: 256 MB."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """kind: one of ``KINDS``. beta: the teacher's share b of the mixture of jsd and skew, between 0 and 1.
+    """kind: one of ``catalog.losses.KINDS``. beta: the teacher's share b of a mixture, between 0 and 1.
 
     softcap: logits are c tanh(z / c) of the product (Gemma), before the temperature; None for the product itself.
     """
 
-    kind: str = "forward"
+    kind: str = FORWARD_KL
     beta: float = 0.5
     temperature: float = 1.0
     softcap: float | None = None
@@ -63,23 +65,28 @@ def sparse_loss(
     loss: Loss,
     *,
     denominator: float,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
 ) -> torch.Tensor:
     """The sum of a loss over n positions, in nats, divided by ``denominator``: one number.
 
     hidden [n, width], weight [vocabulary, width], multiplied as ``zoo.training.head`` does it; sums are in float32, or
     in float64 for operands of that format. The gradient can be taken once. Raises ValueError for an unknown kind, a
-    temperature that is not positive, or a beta that is not between 0 and 1.
+    temperature that is not positive, or a beta that is not between 0 and 1. chunk: positions at a time, by default what
+    suits the device.
     """
     if loss.kind not in KINDS:
         raise ValueError(f"there is no loss {loss.kind!r}, only {', '.join(KINDS)}")
-    if loss.kind in ("jsd", "skew") and not 0 < loss.beta < 1:
+    if loss.kind in BETAS and not 0 < loss.beta < 1:
         raise ValueError(f"beta is {loss.beta}, but must be between 0 and 1")
     if not loss.temperature > 0:
         raise ValueError(f"temperature is {loss.temperature}, but must be positive")
-    how = _How(loss, denominator, operands(weight), chunk)
+    how = _How(loss, denominator, operands(weight), chunk or _chunk(weight))
     made: torch.Tensor = _Sparse.apply(hidden, weight, goal, how)  # type: ignore[no-untyped-call]  # of torch
     return made
+
+
+def _chunk(weight: torch.Tensor) -> int:
+    return max(CHUNK, CHUNK_LOGITS // len(weight)) if weight.is_cuda else CHUNK
 
 
 @dataclass(frozen=True)
@@ -184,18 +191,18 @@ def _loss_and_slope(loss: Loss, p: torch.Tensor, q: torch.Tensor) -> tuple[torch
     What has probability 0 adds nothing. A reverse divergence is infinite where the teacher alone has it.
     """
     teacher, student = p.exp(), q.exp()
-    if loss.kind == "tv":
+    if loss.kind == TV:
         difference = student - teacher
         return 0.5 * difference.abs().sum(dim=-1), 0.5 * student * difference.sign()
-    if loss.kind == "forward":
+    if loss.kind == FORWARD_KL:
         return _divergence(teacher, p, q).sum(dim=-1), -teacher
-    if loss.kind == "reverse":
+    if loss.kind == REVERSE_KL:
         value = _divergence(student, q, p)
         return value.sum(dim=-1), value + student
     own, other = math.log(loss.beta), math.log1p(-loss.beta)
     mixed = torch.logaddexp(p + own, q + other)
     value = _divergence(teacher, p, mixed)
-    if loss.kind == "skew":
+    if loss.kind == SKEW_KL:
         return value.sum(dim=-1), -_where(student, (p + q + other - mixed).exp())
     # What comes through the mixture cancels: b p/m (1 - b) + (1 - b) q/m (1 - b) is the 1 - b of the product rule.
     student_value = (1 - loss.beta) * _divergence(student, q, mixed)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from catalog.recipe import Distill
+from catalog.recipe import Distill, plain
 from zoo.errors import InputError
 from zoo.files.digests import digest
 from zoo.files.locks import locked
@@ -34,7 +34,7 @@ from zoo.training.pairing import common_width, compare_templates, usable_teacher
 from zoo.training.repeatable import repeatable, seed_for
 from zoo.training.report import DistillReport
 from zoo.training.schedule import Batches
-from zoo.training.step import Job, one_step
+from zoo.training.step import Job, chosen_loss, one_step
 from zoo.training.teacher import Question, TeacherCache, cache_digest, cache_teacher
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ def _train(run: Run, job: Job) -> tuple[Progress, int | None]:
         # repacked product has no gradient: a 4-bit model must not be run before it is trained.
         check_head(model.eval(), job.rows[0].input_ids)
         model.train()
+    job = replace(job, loss=chosen_loss(model, spec, job.dtype, job.device))
     parameters = list(checkpoints.trainable(model).values())
     optimizer = torch.optim.AdamW(
         parameters, lr=spec.learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True
@@ -216,7 +217,7 @@ def _identity(run: Run, teacher: Path | None, rows: Rows, dtype: torch.dtype, wi
     # A checkpoint of a version that rounded 16-bit logits to 16 bits is of another training.
     head = [] if dtype == torch.float32 else ["float32 logits"]
     return digest(
-        [models, tokens, len(rows.train.rows), asdict(run.spec), run.device, str(dtype), versions(), *cut, *head]
+        [models, tokens, len(rows.train.rows), plain(run.spec), run.device, str(dtype), versions(), *cut, *head]
     )
 
 
@@ -241,5 +242,6 @@ def _report(
         heldout_after=None,
         refused_rows=[{"key": key, "reason": reason} for key, reason in train.refused],
         overflowed_steps=progress.scale.overflows,
+        loss=asdict(run.spec.loss) if run.spec.loss else {},
         timing={"wall_seconds": progress.seconds, "tokens_per_second": speed, "resumed_from_step": resumed},
     )

@@ -170,11 +170,23 @@ def logits_at(
     The head of a small model costs as much as its layers, so it only processes the positions that count. Rows are
     padded on the right; causal attention never looks to the right, so no attention mask is needed.
     """
-    inner = causal(model)
-    hidden = inner.base_model(input_ids=input_ids, use_cache=False).last_hidden_state
-    logits = head.logits(inner.get_output_embeddings(), hidden[rows, positions])
-    cap = getattr(inner.config, "final_logit_softcapping", None)
+    hidden = hidden_at(model, input_ids, rows, positions)
+    logits = head.logits(causal(model).get_output_embeddings(), hidden)
+    cap = softcap(model)
     return torch.tanh(logits / cap) * cap if cap else logits
+
+
+def hidden_at(
+    model: PreTrainedModel, input_ids: torch.Tensor, rows: torch.Tensor, positions: torch.Tensor
+) -> torch.Tensor:
+    """What the output head reads [n, width] at n (row, position) pairs of ``input_ids`` [batch, tokens]."""
+    found: torch.Tensor = causal(model).base_model(input_ids=input_ids, use_cache=False).last_hidden_state
+    return found[rows, positions]
+
+
+def softcap(model: PreTrainedModel) -> float | None:
+    """The bound c of logits that are c tanh(z / c) of the head's product z (Gemma); None for z itself."""
+    return getattr(causal(model).config, "final_logit_softcapping", None) or None
 
 
 def check_head(model: PreTrainedModel, input_ids: Sequence[int]) -> None:

@@ -12,13 +12,13 @@ from zoo.training.heldout import Heldout
 class DistillReport:
     """A finished training.
 
-    loss_curve: one {step, loss, learning_rate} per step, step counted from 1, loss in nats per assistant
-    token. timing: everything that depends on time (wall_seconds of the steps over all resumed parts,
+    loss_curve: one {step, loss, learning_rate} per step, step counted from 1, loss in nats per assistant token (of tv:
+    half the sum of the differences, a share). timing: everything that depends on time (wall_seconds of the steps over all resumed parts,
     tokens_per_second of row tokens, resumed_from_step); the rest does not depend on interruptions.
 
     dropped_rows: conversations that were not trained on; refused_rows: {key, reason} of those among them that the chat
-    template refuses. overflowed_steps: left out because their gradient is beyond float16. Both are only written if
-    there are any.
+    template refuses. overflowed_steps: left out because their gradient is beyond float16. loss: as the recipe has it.
+    The last three are only written if there is something in them.
     """
 
     method: str
@@ -37,8 +37,9 @@ class DistillReport:
     timing: dict[str, float | int | None]
     refused_rows: list[dict[str, str]] = field(default_factory=list)
     overflowed_steps: list[int] = field(default_factory=list)
+    loss: dict[str, object] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """JSON-ready data, keys in field order."""
-        rare = ("refused_rows", "overflowed_steps")
+        rare = ("refused_rows", "overflowed_steps", "loss")
         return {name: value for name, value in asdict(self).items() if value or name not in rare}
