@@ -13,8 +13,8 @@ class DistillReport:
     """A finished training.
 
     loss_curve: one {step, loss, learning_rate} per step, step counted from 1, loss in nats per assistant token (of tv:
-    half the sum of the differences, a share). timing: everything that depends on time (wall_seconds of the steps over all resumed parts,
-    tokens_per_second of row tokens, resumed_from_step); the rest does not depend on interruptions.
+    half the sum of the differences, a share). timing: everything that depends on time (wall_seconds of the steps over
+    all resumed parts, tokens_per_second of row tokens, resumed_from_step); the rest does not depend on interruptions.
 
     dropped_rows: conversations that were not trained on; refused_rows: {key, reason} of those among them that the chat
     template refuses. overflowed_steps: left out because their gradient is beyond float16. loss: as the recipe has it.
