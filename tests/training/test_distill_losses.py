@@ -129,7 +129,7 @@ def step_of(model: Any, loss: Loss | None, width: int | None = None) -> tuple[fl
     kept: list[Any] = []
 
     class Kept(torch.optim.SGD):  # type: ignore[misc]  # of an optional library
-        def step(self, closure: Any = None) -> Any:
+        def step(self) -> Any:
             kept.extend(one.grad.clone() for one in model.get_output_embeddings().parameters())
 
     progress = Progress(0, [], 0, 0, 0.0, 1)
