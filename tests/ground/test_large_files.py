@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -109,14 +111,21 @@ def test_results_come_in_the_order_of_the_files(tmp_path: Path) -> None:
     assert each(work, paths) == [path.name for path in paths]
 
 
-def test_an_error_stops_what_waits(tmp_path: Path) -> None:
-    begun = []
+def test_an_error_stops_what_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, cancelled = [], threading.Event()
+    cancel = Future.cancel
+
+    def heard(job: Future[None]) -> bool:
+        cancelled.set()
+        return cancel(job)
 
     def work(path: Path) -> None:
         begun.append(path.name)
-        time.sleep(0.02)
+        if path.name != "0":
+            assert cancelled.wait(60)
         raise OSError(path.name)
 
+    monkeypatch.setattr(Future, "cancel", heard)
     with pytest.raises(OSError, match=r"^0$"):
         each(work, [tmp_path / str(number) for number in range(9)])
     assert len(begun) < 9

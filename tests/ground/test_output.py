@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
+import waiting
 
 from catalog.problems import Problem
 from zoo import output as room
@@ -15,6 +15,23 @@ from zoo.errors import AGAIN, InputError, ZooError
 from zoo.output import Output, visible
 
 Captured = pytest.CaptureFixture[str]
+
+
+class Said:
+    """What was written to stderr so far, as one text."""
+
+    def __init__(self, capsys: Captured) -> None:
+        self._capsys, self._text = capsys, ""
+
+    def __call__(self) -> str:
+        self._text += self._capsys.readouterr().err
+        return self._text
+
+    def wait(self, *words: str, lines: int = 1) -> None:
+        """Until a line has all of these words, and there are so many lines."""
+        waiting.until(
+            lambda: self().count("\n") >= lines and any(all(w in line for w in words) for line in self().splitlines())
+        )
 
 
 def test_the_answer_as_json_is_one_document_and_nothing_else(capsys: Captured) -> None:
@@ -113,28 +130,29 @@ def test_short_work_shows_no_progress_and_long_work_does(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = Output()
+    monkeypatch.setattr(room, "QUIET_SECONDS", 60.0)
     with out.task("short", 2, "rows") as advance:
         advance(2)
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr() == ("", "")
     monkeypatch.setattr(room, "QUIET_SECONDS", 0.05)
     monkeypatch.setattr(room, "PLAIN_SECONDS", 0.05)
+    said = Said(capsys)
     with out.task("long", 2, "rows") as advance:
         advance(1)
-        time.sleep(0.2)
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("  long: 50 %, 1 of 2 rows, ") and said.err.count("\n") >= 2
+        said.wait(lines=2)
+    assert re.match("  long: (0|50) %", said()) and "\n  long: 50 %, 1 of 2 rows, " in f"\n{said()}"
 
 
 def test_no_line_of_progress_is_printed_twice(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "QUIET_SECONDS", 0.05)
     monkeypatch.setattr(room, "PLAIN_SECONDS", 0.05)
     monkeypatch.setattr("catalog.words.duration", lambda seconds: f"{seconds:.6f} s")
+    said = Said(capsys)
     with Output().task("converting", 100, "%"):
-        time.sleep(0.3)
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "  converting: 0 %" and len(lines) == len(set(lines)) >= 2
-    assert all(re.fullmatch(r"  converting: 0 %, 0\.\d+ s so far", line) for line in lines[1:])
+        said.wait(lines=4)
+    lines = said().splitlines()
+    assert lines[0] == "  converting: 0 %" and len(lines) == len(set(lines))
+    assert all(re.fullmatch(r"  converting: 0 %, \d+\.\d+ s so far", line) for line in lines[1:])
 
 
 def test_progress_ends_with_the_work_also_when_it_fails(capsys: Captured) -> None:
@@ -149,13 +167,13 @@ def test_the_talk_as_events(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -
     out.say("talk")
     out.warn("careful")
     out.error("wrong")
+    said = Said(capsys)
     with out.task("fetching m.gguf", 4e6, "B") as advance:
-        for _ in range(4):
-            time.sleep(0.02)
+        for number in range(1, 5):
             advance(0.25e6)
-        time.sleep(0.05)
+            said.wait(f'"done": {number * 0.25e6}')
         advance(3e6)
-    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    events = [json.loads(line) for line in said().splitlines()]
     talk = [(e["event"], e["text"]) for e in events if "text" in e]
     assert talk == [("say", "talk"), ("warning", "careful"), ("error", "wrong")]
     first, *middle, last = [e for e in events if e["event"] == "progress"]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import waiting
 from faultserver import Fault, FaultServer, proxy_page, too_many
 
 RAW = bytes(range(256)) * 40
@@ -51,7 +52,7 @@ def faulty() -> Iterator[FaultServer]:
 
 
 def ask(
-    proxy: FaultServer, method: str = "GET", body: bytes = b"", timeout: float = 5
+    proxy: FaultServer, method: str = "GET", body: bytes = b"", timeout: float = waiting.FAR_SECONDS
 ) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", int(proxy.server_address[1]), timeout=timeout)
     try:
@@ -90,7 +91,7 @@ def test_only_the_named_request_is_broken(faulty: FaultServer) -> None:
 def test_broken_connections(fault: Fault, error: type[Exception], faulty: FaultServer) -> None:
     faulty.break_(fault)
     with pytest.raises(error):
-        ask(faulty, timeout=0.5)
+        ask(faulty, timeout=0.5 if error is TimeoutError else waiting.FAR_SECONDS)
     assert faulty.exchanges[0].sent in (0, 100)
 
 
@@ -100,7 +101,7 @@ def test_uploads_that_break(faulty: FaultServer) -> None:
         faulty.break_(Fault(kind, 100), method="PUT")
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             ask(faulty, "PUT", b"x" * 1000)
-        time.sleep(0.05)
+        waiting.until(lambda reached=reached: _Echo.received >= reached)
         assert _Echo.received == reached
     assert faulty.bytes_received() == 1000
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+import waiting
 from recipesamples import PLAIN
 
 from zoo import cli
@@ -29,6 +30,11 @@ def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def is_kept() -> bool:
+    """Whether a run of this zoo is written down by now."""
+    return any(one.state == "running" for one in reader.look(Path("build/work")))
+
+
 def waited(monkeypatch: pytest.MonkeyPatch, then: BaseException | None = None) -> None:
     """``zoo catalog`` takes a while, and ends with an error if there is one."""
     command = cli.zoo.get_command(click.Context(cli.zoo), "catalog")
@@ -36,12 +42,10 @@ def waited(monkeypatch: pytest.MonkeyPatch, then: BaseException | None = None) -
     before = command.callback
 
     def slow(*words: object, **named: object) -> object:
-        import time
-
         from zoo.cli import catalog
 
         def read(*_: object) -> object:
-            time.sleep(0.1)
+            waiting.until(is_kept, "no journal was begun")
             if then:
                 raise then
             return real(*_)

@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import waiting
 
 from zoo.errors import ModelFileError, ZooError
 from zoo.templates.limits import Limits
@@ -107,7 +107,7 @@ def test_a_killed_process_is_replaced() -> None:
     with Renderer(ECHO, special={}, source="m") as renderer:
         renderer.render(ASKED)
         os.kill(worker_of(renderer), signal.SIGKILL)
-        time.sleep(0.2)
+        os.waitid(os.P_PID, worker_of(renderer), os.WEXITED | os.WNOWAIT)
         assert renderer.render(ASKED) == "hello"
 
 
@@ -115,7 +115,7 @@ def test_a_process_that_is_killed_at_work_is_not_blamed_on_the_template() -> Non
     with Renderer(LOOP, special={}, source="m", limits=Limits(cpu_seconds=60)) as renderer:
 
         def kill() -> None:
-            time.sleep(1)
+            waiting.until(lambda: renderer._is_compiled)
             os.kill(worker_of(renderer), signal.SIGKILL)
 
         thread = threading.Thread(target=kill)
@@ -127,12 +127,13 @@ def test_a_process_that_is_killed_at_work_is_not_blamed_on_the_template() -> Non
 
 
 def test_a_process_that_does_not_answer_is_given_up() -> None:
-    limits = Limits(wall_seconds=0.5)
-    with Renderer(ECHO, special={}, source="m", limits=limits) as renderer:
+    with Renderer(ECHO, special={}, source="m") as renderer:
         renderer.render(ASKED)
         os.kill(worker_of(renderer), signal.SIGSTOP)
+        usual, renderer._limits = renderer._limits, Limits(wall_seconds=0.5)
         with pytest.raises(ModelFileError, match=r"no answer came within 0\.5 seconds"):
             renderer.render(ASKED)
+        renderer._limits = usual
         assert renderer.render(ASKED) == "hello"
 
 
@@ -166,13 +167,15 @@ def test_the_process_dies_with_its_parent() -> None:
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     process = int(done.stdout)
-    for _ in range(100):
+
+    def is_gone() -> bool:
         try:
             os.kill(process, 0)
         except ProcessLookupError:
-            return
-        time.sleep(0.05)
-    raise AssertionError("the worker outlived its parent")
+            return True
+        return False
+
+    waiting.until(is_gone, "the worker outlived its parent")
 
 
 def test_a_forked_process_has_a_worker_of_its_own() -> None:
